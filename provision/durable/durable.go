@@ -1,0 +1,159 @@
+// Package durable puts files, links and directories in place so that a crash
+// at any instant leaves the old one or the complete new one, and a power loss
+// after a return leaves the new one.
+//
+// It never truncates a file that is in use, never follows a symlink in the
+// last element of a path, and never leaves a temporary file behind when it
+// returns an error.
+package durable
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// tempMark is in the name of every temporary file, so that leftovers of a
+// killed run can be told from other people's files.
+const tempMark = ".runsc-provisioner-"
+
+// Attr is what a written file looks like to others.
+type Attr struct {
+	Mode fs.FileMode // permission bits; whatever the umask, the file has them
+	UID  int         // owner; -1 leaves the caller's
+	GID  int         // group; -1 leaves the caller's
+	// Like, when set, is an existing file whose extended attributes (among
+	// them POSIX ACLs and security labels) the new file gets too. One that
+	// cannot be set is an error: nothing is dropped silently.
+	Like string
+	// Before, when set, runs after everything was written and synced and
+	// right before the rename. Its error stops the rename.
+	Before func() error
+}
+
+// Plain is the Attr of a file of root's own with the given permission bits.
+func Plain(mode fs.FileMode) Attr { return Attr{Mode: mode, UID: -1, GID: -1} }
+
+// WriteFile puts data at path: a temporary file beside it, mode, owner and
+// attributes, fsync, rename, fsync of the directory. The error of Before is
+// returned as it is, any other names the act and the path.
+func WriteFile(path string, data []byte, attr Attr) error {
+	dir := filepath.Dir(path)
+	f, err := createTemp(path)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	temp := f.Name()
+	err = fill(f, data, attr)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return discard(temp, fmt.Errorf("write %s: %w", path, err))
+	}
+	if attr.Before != nil {
+		if err := attr.Before(); err != nil {
+			return discard(temp, err)
+		}
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return discard(temp, fmt.Errorf("write %s: %w", path, err))
+	}
+	return SyncDir(dir)
+}
+
+func fill(f *os.File, data []byte, attr Attr) error {
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if attr.UID >= 0 || attr.GID >= 0 {
+		if err := f.Chown(attr.UID, attr.GID); err != nil {
+			return err
+		}
+	}
+	// The mode comes before the attributes: chmod rewrites the mask of an ACL.
+	if err := f.Chmod(attr.Mode); err != nil {
+		return err
+	}
+	if attr.Like != "" {
+		if err := copyXattrs(attr.Like, f); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}
+
+// Symlink makes path a symlink to target in one step, replacing whatever
+// non-directory is there. The caller decides whether that may be replaced.
+func Symlink(target, path string) error {
+	temp := tempName(path)
+	if err := os.Symlink(target, temp); err != nil {
+		return fmt.Errorf("link %s: %w", path, err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return discard(temp, fmt.Errorf("link %s: %w", path, err))
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// Rename moves from to to and syncs both parent directories.
+func Rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	a, b := filepath.Dir(from), filepath.Dir(to)
+	if a == b {
+		return SyncDir(a)
+	}
+	return errors.Join(SyncDir(b), SyncDir(a))
+}
+
+// MkdirAll makes dir and the parents it lacks, each with exactly perm
+// whatever the umask, and syncs the directory each was made in.
+func MkdirAll(dir string, perm fs.FileMode) error {
+	if info, err := os.Stat(dir); err == nil {
+		if info.IsDir() {
+			return nil
+		}
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: errors.New("not a directory")}
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := MkdirAll(parent, perm); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := os.Chmod(dir, perm); err != nil {
+		return err
+	}
+	return SyncDir(parent)
+}
+
+// SyncDir makes renames, creations and removals in dir outlive a power loss:
+// rename(2) alone orders nothing on most file systems.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	return errors.Join(err, d.Close())
+}
+
+func createTemp(path string) (*os.File, error) {
+	return os.OpenFile(tempName(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+func tempName(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+tempMark+rand.Text())
+}
+
+func discard(temp string, err error) error {
+	return errors.Join(err, os.Remove(temp))
+}

@@ -1,0 +1,46 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxXattr is the kernel's own limit for one value and for a list of names
+// (XATTR_SIZE_MAX and XATTR_LIST_MAX, linux/limits.h).
+const maxXattr = 64 << 10
+
+// copyXattrs gives to every extended attribute that the file at from has.
+func copyXattrs(from string, to *os.File) error {
+	names, err := listXattrs(from)
+	if err != nil {
+		return err
+	}
+	value := make([]byte, maxXattr)
+	for _, name := range names {
+		n, err := unix.Lgetxattr(from, name, value)
+		if err != nil {
+			return fmt.Errorf("read attribute %s of %s: %w", name, from, err)
+		}
+		if err := unix.Fsetxattr(int(to.Fd()), name, value[:n], 0); err != nil {
+			return fmt.Errorf("keep attribute %s of %s: %w", name, from, err)
+		}
+	}
+	return nil
+}
+
+func listXattrs(path string) ([]string, error) {
+	list := make([]byte, maxXattr)
+	n, err := unix.Llistxattr(path, list)
+	if errors.Is(err, unix.ENOTSUP) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list attributes of %s: %w", path, err)
+	}
+	names := strings.Split(string(list[:n]), "\x00")
+	return names[:len(names)-1], nil
+}
