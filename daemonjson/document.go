@@ -1,0 +1,140 @@
+// Package daemonjson reads, edits and compares Docker's daemon.json as text.
+//
+// It guarantees that what Parse accepts means to dockerd what it means here, that Edit changes nothing but
+// runtimes.NAME, default-runtime and userns-remap and leaves every other byte where it was, that the same edit
+// made twice changes nothing the second time, and that Diff shows no value that may be a secret.
+//
+// It never opens a file, never repairs a document, and never writes a key it was not asked for.
+package daemonjson
+
+// MaxBytes is the size in bytes of the largest document Parse takes.
+const MaxBytes = 1 << 20
+
+// The keys of daemon.json that Edit may change (moby daemon/config/config.go).
+const (
+	keyRuntimes       = "runtimes"
+	keyDefaultRuntime = "default-runtime"
+	keyUsernsRemap    = "userns-remap"
+)
+
+// The fields of one runtime (moby api/types/system/runtime.go).
+const (
+	fieldPath    = "path"
+	fieldArgs    = "runtimeArgs"
+	fieldType    = "runtimeType"
+	fieldOptions = "options"
+)
+
+// Document is a daemon.json that dockerd can read. Its zero value is the empty file, which dockerd takes as {}.
+// A Document does not change: Edit returns another.
+type Document struct {
+	text string
+	root node
+}
+
+// Runtime is one entry of "runtimes".
+type Runtime struct {
+	Path string   // the file dockerd runs, or a name it looks up in its PATH
+	Args []string // "runtimeArgs"; nil where the entry has none
+	Type string   // "runtimeType", a containerd shim; dockerd refuses it beside Path
+}
+
+// Parse reads b as dockerd would, or refuses it with an *Error. An empty or blank b is the empty document.
+//
+// It is stricter than dockerd where dockerd's versions disagree or where two readers could: a byte order mark,
+// UTF-16, duplicate keys at any level, null in place of our values, and our keys in another case are refused.
+// Keys that are not ours are not judged.
+func Parse(b []byte) (Document, error) {
+	text := string(b)
+	if err := checkEncoding(text); err != nil {
+		return Document{}, err
+	}
+	root, err := scan(text)
+	if err != nil {
+		return Document{}, err
+	}
+	if err := checkTypes(text, root); err != nil {
+		return Document{}, err
+	}
+	return Document{text: text, root: root}, nil
+}
+
+// Bytes returns the document's text, byte for byte as it was parsed or edited.
+func (d Document) Bytes() []byte { return []byte(d.text) }
+
+// Keys returns the top-level keys in the order they stand in.
+func (d Document) Keys() []string {
+	keys := make([]string, 0, len(d.root.kids))
+	for _, kid := range d.root.kids {
+		keys = append(keys, kid.key)
+	}
+	return keys
+}
+
+// Has says whether the document sets the top-level key.
+func (d Document) Has(key string) bool {
+	_, ok := d.root.kid(key)
+	return ok
+}
+
+// Runtimes returns the entries of "runtimes" by name; never nil. The map is the caller's own.
+func (d Document) Runtimes() map[string]Runtime {
+	runtimes := map[string]Runtime{}
+	all, _ := d.root.kid(keyRuntimes)
+	for _, entry := range all.kids {
+		runtimes[entry.key] = d.runtime(entry)
+	}
+	return runtimes
+}
+
+// DefaultRuntime returns "default-runtime" and whether it is set. dockerd takes an empty one as runc.
+func (d Document) DefaultRuntime() (string, bool) { return d.topString(keyDefaultRuntime) }
+
+// UsernsRemap returns "userns-remap" and whether it is set. dockerd takes an empty one as off.
+func (d Document) UsernsRemap() (string, bool) { return d.topString(keyUsernsRemap) }
+
+func (d Document) topString(key string) (string, bool) {
+	n, ok := d.root.kid(key)
+	if !ok {
+		return "", false
+	}
+	return d.str(n), true
+}
+
+func (d Document) runtime(entry node) Runtime {
+	var r Runtime
+	for _, field := range entry.kids {
+		switch field.key {
+		case fieldPath:
+			r.Path = d.str(field)
+		case fieldArgs:
+			r.Args = d.strs(field)
+		case fieldType:
+			r.Type = d.str(field)
+		}
+	}
+	return r
+}
+
+// str decodes a string node, whose type checkTypes has seen.
+func (d Document) str(n node) string { return unquote(d.text[n.start:n.end]) }
+
+// strs decodes an array of strings; an empty array is empty, not nil.
+func (d Document) strs(n node) []string {
+	all := make([]string, 0, len(n.kids))
+	for _, kid := range n.kids {
+		all = append(all, d.str(kid))
+	}
+	return all
+}
+
+// at returns the value that the keys lead to, from the top.
+func (d Document) at(path ...string) (node, bool) {
+	n, ok := d.root, true
+	for _, key := range path {
+		if n, ok = n.kid(key); !ok {
+			return node{}, false
+		}
+	}
+	return n, true
+}

@@ -1,0 +1,153 @@
+package daemonjson
+
+import "strings"
+
+// form is how one object or array is written.
+type form struct {
+	lines bool   // every member on a line of its own
+	pad   string // in one line: inside the brackets
+	comma string // in one line: after a comma
+	colon string // from a key's closing quote to its value
+}
+
+// style is what new text must look like to fit into a document.
+type style struct {
+	eol    string
+	unit   string // one step of indentation
+	root   form
+	sample *node // an array with members, to write arrays like; nil where there is none
+}
+
+// styleOf reads the style off a document. A document without members has none: it gets 4 spaces, as
+// `runsc install` writes it.
+func styleOf(text string, root node) style {
+	st := style{eol: "\n", unit: "    ", root: form{lines: true, comma: " ", colon: ": "}}
+	if i := strings.IndexByte(text, '\n'); i > 0 && text[i-1] == '\r' {
+		st.eol = "\r\n"
+	}
+	if len(root.kids) == 0 {
+		return st
+	}
+	st.root = formOf(text, root, st.root)
+	if st.root.lines {
+		st.unit = strings.TrimPrefix(indentAt(text, root.kids[0].begin), indentAt(text, root.start))
+	}
+	runtimes, _ := root.kid(keyRuntimes)
+	if st.sample = fullArray(runtimes); st.sample == nil {
+		st.sample = fullArray(root)
+	}
+	return st
+}
+
+// formOf reads the form off a container; what it does not show is taken from base.
+func formOf(text string, n node, base form) form {
+	if len(n.kids) == 0 {
+		return base
+	}
+	f := base
+	first := n.kids[0]
+	inside := text[n.start+1 : first.begin]
+	f.lines = strings.Contains(inside, "\n")
+	if !f.lines {
+		f.pad = inside
+	}
+	if n.kind == kindObject {
+		if colon := text[first.keyEnd:first.start]; !strings.Contains(colon, "\n") {
+			f.colon = colon
+		}
+	}
+	if len(n.kids) > 1 {
+		if after := spaceBefore(text, n.kids[1].begin); !strings.Contains(after, "\n") {
+			f.comma = after
+		}
+		return f
+	}
+	if !f.lines && n.kind == kindObject {
+		// A single member shows no comma; who writes no blank after a colon writes none after a comma.
+		f.comma = f.colon[strings.IndexByte(f.colon, ':')+1:]
+	}
+	return f
+}
+
+// arrays is the form of an array inside a container of form outer.
+func (st style) arrays(text string, outer form) form {
+	f := outer
+	f.pad = ""
+	if st.sample != nil {
+		f = formOf(text, *st.sample, f)
+	}
+	f.lines = f.lines && outer.lines
+	return f
+}
+
+// list writes an object or array that starts on a line indented by indent.
+func (st style) list(brackets string, f form, indent string, items []string) string {
+	opening, closing := brackets[:1], brackets[1:]
+	if !f.lines {
+		return opening + f.pad + strings.Join(items, ","+f.comma) + f.pad + closing
+	}
+	lead := st.eol + indent + st.unit
+	return opening + lead + strings.Join(items, ","+lead) + st.eol + indent + closing
+}
+
+// strings writes an array of strings.
+func (st style) strings(f form, indent string, all []string) string {
+	items := make([]string, 0, len(all))
+	for _, s := range all {
+		items = append(items, quote(s))
+	}
+	return st.list("[]", f, indent, items)
+}
+
+// entry writes one runtime.
+func (st style) entry(text string, f form, indent string, r Runtime) string {
+	items := []string{quote(fieldPath) + f.colon + quote(r.Path)}
+	if len(r.Args) > 0 {
+		inner := indent
+		if f.lines {
+			inner += st.unit
+		}
+		items = append(items, quote(fieldArgs)+f.colon+st.strings(st.arrays(text, f), inner, r.Args))
+	}
+	return st.list("{}", f, indent, items)
+}
+
+// fullArray returns the first array with members in n.
+func fullArray(n node) *node {
+	if n.kind == kindArray && len(n.kids) > 0 {
+		return &n
+	}
+	for _, kid := range n.kids {
+		if found := fullArray(kid); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// indentAt returns the white space that the line around offset starts with.
+func indentAt(text string, offset int) string {
+	line := text[strings.LastIndexByte(text[:offset], '\n')+1 : offset]
+	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+}
+
+// spaceBefore returns the white space that ends at offset.
+func spaceBefore(text string, offset int) string {
+	begin := offset
+	for begin > 0 && isSpace(text[begin-1]) {
+		begin--
+	}
+	return text[begin:offset]
+}
+
+// lastLine returns white space from its last line break on, or "" where it has none.
+func lastLine(space string) string {
+	i := strings.LastIndexByte(space, '\n')
+	if i < 0 {
+		return ""
+	}
+	if i > 0 && space[i-1] == '\r' {
+		i--
+	}
+	return space[i:]
+}
