@@ -1,0 +1,134 @@
+package systemd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	systemdbus "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+)
+
+// JobError says that systemd took a job and did not finish it.
+type JobError struct {
+	Unit   string
+	Job    string // reload, start, restart
+	Result string // canceled, timeout, failed, dependency, skipped, …
+}
+
+func (e *JobError) Error() string {
+	return fmt.Sprintf("%s %s: systemd's job ended with %q", e.Job, e.Unit, e.Result)
+}
+
+// Reload has a running unit read its configuration again and waits for the
+// job. That it is done does not say that the service took the configuration.
+// A unit that is not active is an error.
+func (c *Conn) Reload(ctx context.Context, name string) error {
+	return c.job(ctx, "reload", name, (*systemdbus.Conn).ReloadUnitContext)
+}
+
+// Restart stops a unit and starts it, or starts one that is stopped, and waits
+// for the job.
+func (c *Conn) Restart(ctx context.Context, name string) error {
+	return c.job(ctx, "restart", name, (*systemdbus.Conn).RestartUnitContext)
+}
+
+// Start starts a unit and waits for the job. An active unit is left alone.
+func (c *Conn) Start(ctx context.Context, name string) error {
+	return c.job(ctx, "start", name, (*systemdbus.Conn).StartUnitContext)
+}
+
+// ResetFailed clears a unit's failed state and its count of starts, without
+// which a unit that hit its start limit cannot be started. A unit that is not
+// loaded has neither, and is no error.
+func (c *Conn) ResetFailed(ctx context.Context, name string) error {
+	l, err := c.link(ctx)
+	if err == nil {
+		err = l.explain(ctx, l.manager.ResetFailedUnitContext(ctx, name))
+	}
+	if reply, ok := errors.AsType[dbus.Error](err); ok && reply.Name == "org.freedesktop.systemd1.NoSuchUnit" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reset-failed %s: %w", name, err)
+	}
+	return nil
+}
+
+type enqueue func(c *systemdbus.Conn, ctx context.Context, unit, mode string, result chan<- string) (int, error)
+
+func (c *Conn) job(ctx context.Context, verb, name string, enqueue enqueue) error {
+	l, err := c.link(ctx)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", verb, name, err)
+	}
+	// Buffered: go-systemd blocks on an unread result, and with it all others.
+	result := make(chan string, 1)
+	// Mode "fail" and not "replace", so that a stop which an administrator has
+	// queued is not canceled by us.
+	id, err := enqueue(l.manager, ctx, name, "fail", result)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", verb, name, l.explain(ctx, err))
+	}
+	outcome, err := l.wait(ctx, id, result, c.lookEvery)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", verb, name, err)
+	}
+	if outcome != "done" {
+		return &JobError{Unit: name, Job: verb, Result: outcome}
+	}
+	return nil
+}
+
+// wait returns a job's result. The signal with the result may be lost (a bus
+// that is slow, or whose match rule was refused), so the queue is looked at
+// too: a job that is gone from it for two looks has an unknown outcome.
+func (l *link) wait(ctx context.Context, id int, result <-chan string, lookEvery time.Duration) (string, error) {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for gone := 0; gone < 2; {
+		select {
+		case outcome := <-result:
+			return outcome, nil
+		case <-l.alive.Done():
+			return arrived(result, ErrLost)
+		case <-ctx.Done():
+			return arrived(result, ctx.Err())
+		case <-look.C:
+			queued, err := l.queued(ctx, id)
+			if err != nil {
+				return arrived(result, err)
+			}
+			if queued {
+				gone = 0
+			} else {
+				gone++
+			}
+		}
+	}
+	return arrived(result, fmt.Errorf("%w: the job is gone and its result was not signalled", ErrLost))
+}
+
+// arrived prefers a result that came at the same moment as the error.
+func arrived(result <-chan string, err error) (string, error) {
+	select {
+	case outcome := <-result:
+		return outcome, nil
+	default:
+		return "", err
+	}
+}
+
+func (l *link) queued(ctx context.Context, id int) (bool, error) {
+	jobs, err := l.manager.ListJobsContext(ctx)
+	if err != nil {
+		return false, l.explain(ctx, err)
+	}
+	for _, job := range jobs {
+		if int(job.Id) == id {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,103 @@
+package systemd
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// Unit is what systemd says of a unit at one moment. The fields of a service
+// are empty for units of other types.
+type Unit struct {
+	Name        string
+	LoadState   string // loaded, not-found, masked, bad-setting, error
+	ActiveState string // active, reloading, inactive, failed, activating, deactivating
+	SubState    string
+	Result      string // success, exit-code, timeout, start-limit-hit, …
+	MainPID     int    // 0 while no process runs
+
+	FragmentPath string
+	DropIns      []string // in the order in which they were applied
+
+	ExecStart        []string // argv of the main command, variables not expanded
+	Environment      []string // NAME=VALUE
+	EnvironmentFiles []string // a leading "-" says that it may be missing
+
+	NeedDaemonReload bool
+	InvocationID     string // in hex; another one after each start
+}
+
+// Unit asks for a unit by its full name. One that does not exist has LoadState
+// "not-found" and is not an error. As nothing changes by asking, it is asked
+// once more when the connection was lost.
+func (c *Conn) Unit(ctx context.Context, name string) (Unit, error) {
+	properties, err := c.properties(ctx, name)
+	if errors.Is(err, ErrLost) {
+		properties, err = c.properties(ctx, name)
+	}
+	if err != nil {
+		return Unit{}, fmt.Errorf("ask systemd for %s: %w", name, err)
+	}
+	unit := parseUnit(properties)
+	unit.Name = name
+	if unit.LoadState == "" {
+		return Unit{}, fmt.Errorf("ask systemd for %s: the answer has no LoadState", name)
+	}
+	return unit, nil
+}
+
+func (c *Conn) properties(ctx context.Context, name string) (map[string]any, error) {
+	l, err := c.link(ctx)
+	if err != nil {
+		return nil, err
+	}
+	properties, err := l.manager.GetAllPropertiesContext(ctx, name)
+	return properties, l.explain(ctx, err)
+}
+
+// parseUnit reads the properties named in org.freedesktop.systemd1(5).
+func parseUnit(properties map[string]any) Unit {
+	unit := Unit{
+		LoadState:        property[string](properties, "LoadState"),
+		ActiveState:      property[string](properties, "ActiveState"),
+		SubState:         property[string](properties, "SubState"),
+		Result:           property[string](properties, "Result"),
+		MainPID:          int(property[uint32](properties, "MainPID")),
+		FragmentPath:     property[string](properties, "FragmentPath"),
+		DropIns:          property[[]string](properties, "DropInPaths"),
+		Environment:      property[[]string](properties, "Environment"),
+		NeedDaemonReload: property[bool](properties, "NeedDaemonReload"),
+		InvocationID:     hex.EncodeToString(property[[]byte](properties, "InvocationID")),
+	}
+	// a(sasbttttuii): path, argv, whether failure is ignored, times, pid, status
+	for _, command := range property[[][]any](properties, "ExecStart") {
+		if argv, ok := field[[]string](command, 1); ok {
+			unit.ExecStart = argv
+			break
+		}
+	}
+	// a(sb): path, whether it may be missing
+	for _, file := range property[[][]any](properties, "EnvironmentFiles") {
+		path, _ := field[string](file, 0)
+		if optional, _ := field[bool](file, 1); optional {
+			path = "-" + path
+		}
+		unit.EnvironmentFiles = append(unit.EnvironmentFiles, path)
+	}
+	return unit
+}
+
+func property[T any](properties map[string]any, name string) T {
+	value, _ := properties[name].(T)
+	return value
+}
+
+func field[T any](structure []any, i int) (T, bool) {
+	if i >= len(structure) {
+		var zero T
+		return zero, false
+	}
+	value, ok := structure[i].(T)
+	return value, ok
+}
