@@ -1,0 +1,108 @@
+// Package engine puts the few questions to dockerd that provisioning has, and
+// reads the command line it was started with.
+//
+// It guarantees that every answer is limited in size, that every wait ends
+// with its context, and that a container which disappears while it is looked
+// at is no error. It only asks: it never creates, changes or stops anything.
+// It never opens the socket unasked; but whoever asks while docker.service is
+// not active has docker.socket start it, so ask systemd first.
+//
+// Names, labels, arguments and messages are returned as dockerd gave them,
+// which is as anybody who may start a container chose them: they are not fit
+// for a terminal as they are.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// Client talks to one dockerd over its unix socket, with the API version that
+// was agreed on at the first question: after dockerd was replaced by another
+// release, open another. It may be used by several goroutines.
+type Client struct {
+	socket    string
+	transport *http.Transport
+	moby      *client.Client
+
+	turn   chan struct{} // held while the API version is settled; protects agreed
+	agreed bool
+}
+
+// Open makes a client for the dockerd behind a unix socket, given by its path.
+// It opens nothing yet.
+func Open(socket string) (*Client, error) {
+	var dialer net.Dialer
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		},
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: inspectors,
+		IdleConnTimeout:     30 * time.Second,
+	}
+	// Without FromEnv: DOCKER_HOST and DOCKER_API_VERSION are the user's, and
+	// mean the docker command's.
+	moby, err := client.New(
+		client.WithHost("unix://"+socket),
+		client.WithHTTPClient(&http.Client{Transport: limited{transport}, CheckRedirect: client.CheckRedirect}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("open docker socket %s: %w", socket, err)
+	}
+	return &Client{socket: socket, transport: transport, moby: moby, turn: make(chan struct{}, 1)}, nil
+}
+
+// Close drops idle connections. Questions under way end with their context.
+func (c *Client) Close() error {
+	c.transport.CloseIdleConnections()
+	return c.moby.Close()
+}
+
+// Ping asks whether dockerd answers.
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := c.moby.Ping(ctx, client.PingOptions{})
+	return c.explain(ctx, "ping", err)
+}
+
+// agree settles the API version. moby's client would do so by itself, but
+// hides why it could not and then asks in a version that an old dockerd
+// refuses.
+func (c *Client) agree(ctx context.Context) error {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if c.agreed {
+		return nil
+	}
+	ping, err := c.moby.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+	if err == nil && ping.APIVersion == "" {
+		err = errors.New("what answers is not dockerd")
+	}
+	if err != nil {
+		return fmt.Errorf("agree on an API version: %w", err)
+	}
+	c.agreed = true
+	return nil
+}
+
+// explain names the question, and puts back the context's error where moby's
+// client has dropped it.
+func (c *Client) explain(ctx context.Context, act string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return fmt.Errorf("%s, dockerd at %s: %w", act, c.socket, err)
+}

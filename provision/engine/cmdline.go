@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Service is what systemd says of the unit that runs dockerd.
+type Service struct {
+	MainPID          int // 0 while it does not run
+	FragmentPath     string
+	DropIns          []string // in the order in which they are applied
+	ExecStart        []string // argv, variables not expanded
+	Environment      []string // NAME=VALUE
+	EnvironmentFiles []string // paths or patterns; a leading "-" says that it may be missing
+}
+
+// CommandLine is the argv of a unit's dockerd: of the running one, from
+// PROC/PID/cmdline, or else the one that it would be started with. Where the
+// process has just gone the error is fs.ErrNotExist: look at the unit again.
+func CommandLine(proc string, s Service) ([]string, error) {
+	if s.MainPID == 0 {
+		return startLine(s)
+	}
+	line, err := readSmall(filepath.Join(proc, strconv.Itoa(s.MainPID), "cmdline"))
+	if err != nil {
+		return nil, fmt.Errorf("read command line of process %d: %w", s.MainPID, err)
+	}
+	if line == "" {
+		return nil, fmt.Errorf("read command line of process %d: it has ended: %w", s.MainPID, fs.ErrNotExist)
+	}
+	return strings.Split(strings.TrimSuffix(line, "\x00"), "\x00"), nil
+}
+
+// startLine is ExecStart with its variables expanded from the unit's own
+// environment. What the manager itself has in its environment is not seen.
+func startLine(s Service) ([]string, error) {
+	environment := map[string]string{}
+	for _, assignment := range s.Environment {
+		name, value, _ := strings.Cut(assignment, "=")
+		environment[name] = value
+	}
+	// Files come after Environment= and win, whatever their order in the unit
+	// (systemd.exec(5)).
+	for _, pattern := range s.EnvironmentFiles {
+		files, err := environmentFiles(pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, text := range files {
+			maps.Copy(environment, parseEnvironmentFile(text))
+		}
+	}
+	return expand(s.ExecStart, environment), nil
+}
+
+// environmentFiles reads the files of one EnvironmentFile= setting.
+func environmentFiles(pattern string) ([]string, error) {
+	pattern, optional := strings.CutPrefix(pattern, "-")
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
+		paths = []string{pattern}
+	}
+	var texts []string
+	for _, path := range paths {
+		text, err := readSmall(path)
+		if optional && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read environment file: %w", err)
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
+}
+
+// maxSmall is the longest command line or environment file that is read; the
+// kernel's own limit for a command line is 2 MiB by default.
+const maxSmall = 2 << 20
+
+func readSmall(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() { // a FIFO would block
+		return "", fmt.Errorf("%s is not a regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxSmall+1))
+	if err != nil {
+		return "", err
+	}
+	if len(content) > maxSmall {
+		return "", fmt.Errorf("%s is longer than %d bytes", path, maxSmall)
+	}
+	return string(content), nil
+}

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// FlagConflict says that an option is given to dockerd as a flag: with the
+// same option in daemon.json, even with the same value, dockerd refuses to
+// read it and to start.
+type FlagConflict struct {
+	Option string // its name in daemon.json
+	Flag   string // "--default-runtime=runc"
+	Where  string // "/etc/default/docker:4", or the process that has it
+}
+
+func (e *FlagConflict) Error() string {
+	return fmt.Sprintf("%s is set by the flag %s in %s: an option in daemon.json must not be a flag too", e.Option, e.Flag, e.Where)
+}
+
+// Conflict returns a *FlagConflict for the first of the options that is a flag
+// of the running dockerd, or of the one that the unit would start next.
+// "runtimes" is never one: dockerd merges it with --add-runtime.
+func Conflict(proc string, s Service, options ...string) error {
+	running, err := CommandLine(proc, s)
+	if err != nil {
+		return err
+	}
+	next, err := startLine(s)
+	if err != nil {
+		return err
+	}
+	for i, argv := range [][]string{running, next} {
+		flags, err := ParseFlags(argv)
+		if i > 0 && errors.Is(err, ErrNotDockerd) {
+			continue // a shell that execs the dockerd that was just looked at
+		}
+		if err != nil {
+			return err
+		}
+		for _, option := range options {
+			value, ok := flags.Set[option]
+			if !ok || option == "runtimes" {
+				continue
+			}
+			return &FlagConflict{Option: option, Flag: "--" + option + "=" + value, Where: s.locate(option)}
+		}
+	}
+	return nil
+}
+
+// locate finds the line that gives an option as a flag, as well as a search
+// of the unit's files can tell: those that are applied last come first.
+func (s Service) locate(option string) string {
+	var files []string
+	for _, pattern := range s.EnvironmentFiles {
+		paths, _ := filepath.Glob(strings.TrimPrefix(pattern, "-"))
+		files = append(files, paths...)
+	}
+	files = append(append([]string{s.FragmentPath}, s.DropIns...), files...)
+	for _, path := range slices.Backward(files) {
+		text, err := readSmall(path)
+		if err != nil {
+			continue
+		}
+		if line := lineOfFlag(text, option); line > 0 {
+			return path + ":" + strconv.Itoa(line)
+		}
+	}
+	if s.MainPID != 0 {
+		return "the command line of process " + strconv.Itoa(s.MainPID)
+	}
+	return "ExecStart"
+}
+
+// lineOfFlag is the last line outside of comments that has the flag, counted
+// from 1, or 0.
+func lineOfFlag(text, option string) int {
+	found := 0
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimLeft(line, blanks)
+		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+			continue
+		}
+		for rest := line; ; {
+			_, after, ok := strings.Cut(rest, "--"+option)
+			if !ok {
+				break
+			}
+			if after == "" || strings.ContainsAny(after[:1], "= \t\r\n\"'\\") {
+				found = number
+			}
+			rest = after
+		}
+	}
+	return found
+}

@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+const (
+	// maxContainers is ten times what one host is known to run.
+	maxContainers = 10_000
+	// inspectors is how many containers are inspected at once.
+	inspectors = 8
+)
+
+var containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Container is a container with a process.
+type Container struct {
+	ID      string // 64 hex digits
+	Name    string // without the leading slash
+	Image   string // as it was asked for
+	ImageID string // "sha256:…"
+
+	Runtime   string // the name it was created with
+	PID       int    // of its first process, in dockerd's pid namespace
+	StartedAt time.Time
+
+	Privileged  bool
+	UsernsMode  string // "host" where it opted out of userns-remap
+	NetworkMode string
+	PidMode     string
+}
+
+// Containers lists the containers that run or are paused, by ID. One that
+// ends while it is looked at is left out; anything else that keeps one from
+// being seen is an error, so that no container is missed silently.
+func (c *Client) Containers(ctx context.Context) ([]Container, error) {
+	containers, err := c.containers(ctx)
+	return containers, c.explain(ctx, "list containers", err)
+}
+
+func (c *Client) containers(ctx context.Context) ([]Container, error) {
+	if err := c.agree(ctx); err != nil {
+		return nil, err
+	}
+	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if len(list.Items) > maxContainers {
+		return nil, fmt.Errorf("%d containers are more than the %d that are looked at", len(list.Items), maxContainers)
+	}
+	for _, item := range list.Items {
+		if !containerID.MatchString(item.ID) {
+			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
+		}
+	}
+	return c.inspectAll(ctx, list.Items)
+}
+
+func (c *Client) inspectAll(ctx context.Context, list []container.Summary) ([]Container, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+
+	found := make([]Container, len(list)) // in those that are gone, ID is empty
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(inspectors, len(list)) {
+		workers.Go(func() {
+			for i := range next {
+				one, err := c.inspect(ctx, list[i].ID)
+				if err != nil {
+					stop(fmt.Errorf("inspect container %s: %w", list[i].ID, err))
+				}
+				found[i] = one
+			}
+		})
+	}
+	for i := range list {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	found = slices.DeleteFunc(found, func(one Container) bool { return one.ID == "" })
+	slices.SortFunc(found, func(a, b Container) int { return strings.Compare(a.ID, b.ID) })
+	return found, nil
+}

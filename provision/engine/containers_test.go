@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var idA = strings.Repeat("a", 64)
+
+func TestContainers(t *testing.T) {
+	web := Container{
+		ID: idA, Name: "web", Image: "busybox", ImageID: "sha256:1111", Runtime: "runsc", PID: 4711,
+		StartedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC),
+	}
+	bridged, open := web, web
+	bridged.NetworkMode = "bridge"
+	open.Privileged, open.NetworkMode, open.PidMode, open.UsernsMode = true, "host", "host", "host"
+
+	tests := []struct {
+		situation string
+		dir       string
+		min, max  int
+		replace   []string // in the inspection
+		want      []Container
+		wantErr   string
+	}{
+		{situation: "20.10", dir: "api-1.41", min: 12, max: 41, want: []Container{open}},
+		{situation: "29", dir: "api-1.52", min: 44, max: 52, want: []Container{bridged}},
+		{situation: "published on an address that is none", dir: "api-1.41", min: 12, max: 41,
+			replace: []string{`{"HostIp":"","HostPort":"8080"}`, `{"HostIp":"localhost","HostPort":"8080"}`, `"Dns":[]`, `"Dns":["010.0.0.1"]`}, want: []Container{open}},
+		{situation: "ended after it was listed", dir: "api-1.52", min: 44, max: 52,
+			replace: []string{`"Running":true`, `"Running":false`, `"Pid":4711`, `"Pid":0`}, want: []Container{}},
+		{situation: "not running, process not forgotten yet", dir: "api-1.52", min: 44, max: 52,
+			replace: []string{`"Running":true`, `"Running":false`}, want: []Container{}},
+		{situation: "restarting, no process", dir: "api-1.52", min: 44, max: 52,
+			replace: []string{`"Pid":4711`, `"Pid":0`}, want: []Container{}},
+		{situation: "paused", dir: "api-1.52", min: 44, max: 52,
+			replace: []string{`"Status":"running"`, `"Status":"paused"`, `"Paused":false`, `"Paused":true`}, want: []Container{bridged}},
+		{situation: "answer about another container", dir: "api-1.52", min: 44, max: 52,
+			replace: []string{idA, strings.Repeat("b", 64)}, wantErr: "not about this container"},
+		{situation: "no start time", dir: "api-1.52", min: 44, max: 52,
+			replace: []string{"2026-01-02T03:04:05.678901234Z", ""}, wantErr: "start time"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.situation, func(t *testing.T) {
+			f := newFakeDockerd(t, tt.min, tt.max)
+			f.recorded("/containers/json", tt.dir+"/containers.json")
+			f.recorded("/containers/"+idA+"/json", tt.dir+"/inspect.json", tt.replace...)
+			got, err := f.open().Containers(t.Context())
+			if tt.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+					t.Errorf("got error %v, want one with %q", err, tt.wantErr)
+				}
+				return
+			}
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %+v, %v\nwant %+v", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// manyContainers has the fake list n containers and inspect them with answer.
+func manyContainers(f *fakeDockerd, n int, answer func(w http.ResponseWriter, id string)) {
+	var list strings.Builder
+	for i := range n {
+		fmt.Fprintf(&list, `,{"Id":"%064x"}`, n-i)
+	}
+	f.says("/containers/json", "["+strings.TrimPrefix(list.String(), ",")+"]")
+	f.HandleFunc("/containers/{id}/json", func(w http.ResponseWriter, r *http.Request) { answer(w, r.PathValue("id")) })
+}
+
+func writeInspection(w http.ResponseWriter, id string) {
+	fmt.Fprintf(w, `{"Id":%q,"Name":"/n","Image":"i","State":{"Running":true,"Pid":1,"StartedAt":"2026-01-02T03:04:05Z"},"HostConfig":{},"Config":{}}`, id)
+}
+
+func TestManyContainersAreInspectedAFewAtATime(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	c := f.open()
+	const n = 200
+	var now, most atomic.Int32
+	var once sync.Once
+	together := make(chan struct{}) // closed when as many as are allowed were seen at once
+	manyContainers(f, n, func(w http.ResponseWriter, id string) {
+		count := now.Add(1)
+		defer now.Add(-1)
+		for old := most.Load(); count > old && !most.CompareAndSwap(old, count); old = most.Load() {
+		}
+		if count == inspectors {
+			once.Do(func() {
+				for range 100 { // time for more to come, if they do
+					if err := c.Ping(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+				close(together)
+			})
+		}
+		<-together
+		writeInspection(w, id)
+	})
+	got, err := c.Containers(t.Context())
+	if err != nil || len(got) != n {
+		t.Fatalf("got %d containers, %v, want %d", len(got), err, n)
+	}
+	if most.Load() != inspectors {
+		t.Errorf("got %d at once, want %d", most.Load(), inspectors)
+	}
+}
+
+func TestContainerThatDisappearsIsNoError(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	manyContainers(f, 20, func(w http.ResponseWriter, id string) {
+		if strings.HasSuffix(id, "7") {
+			refuse(w, http.StatusNotFound, "No such container: "+id)
+			return
+		}
+		writeInspection(w, id)
+	})
+	got, err := f.open().Containers(t.Context())
+	if err != nil || len(got) != 19 {
+		t.Fatalf("got %d containers, %v, want the other 19", len(got), err)
+	}
+	for i := 1; i < len(got); i++ {
+		if got[i-1].ID >= got[i].ID {
+			t.Errorf("got %s before %s, want them by ID", got[i-1].ID, got[i].ID)
+		}
+	}
+}
+
+func TestContainerThatCannotBeSeenIsAnError(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	manyContainers(f, 50, func(w http.ResponseWriter, id string) {
+		if strings.HasSuffix(id, "7") {
+			refuse(w, http.StatusInternalServerError, "layer is broken")
+			return
+		}
+		writeInspection(w, id)
+	})
+	got, err := f.open().Containers(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "layer is broken") || got != nil {
+		t.Errorf("got %d containers, %v, want none and the error", len(got), err)
+	}
+}
+
+func TestListsThatAreRefused(t *testing.T) {
+	tests := []struct {
+		situation, list, want string
+	}{
+		{"an ID that is a path", `[{"Id":"../../etc"}]`, "not 64 hex digits"},
+		{"no ID", `[{}]`, "not 64 hex digits"},
+		{"more than are looked at", "[" + strings.Repeat(`{},`, maxContainers) + "{}]", "more than"},
+		{"no list", `{"message":"?"}`, "cannot unmarshal"},
+		{"nothing", "", "EOF"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.situation, func(t *testing.T) {
+			f := newFakeDockerd(t, 44, 52)
+			f.says("/containers/json", tt.list)
+			if _, err := f.open().Containers(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestNoContainers(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	f.says("/containers/json", `[]`)
+	if got, err := f.open().Containers(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("got %v, %v, want none", got, err)
+	}
+}
+
+func TestFault_V09_OversizedInspectionIsRefused(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	manyContainers(f, 1, func(w http.ResponseWriter, id string) {
+		io.WriteString(w, `{"Name":"`+strings.Repeat("x", maxAnswer)+`"}`)
+	})
+	if _, err := f.open().Containers(t.Context()); err == nil || !strings.Contains(err.Error(), errTooLarge.Error()) {
+		t.Errorf("got %v, want %v", err, errTooLarge)
+	}
+}

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// streamEvents has the fake send lines and then wait for the client to go, or
+// hang up.
+func streamEvents(f *fakeDockerd, hangUp bool, lines ...string) {
+	f.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.(http.Flusher).Flush()
+		for _, line := range lines {
+			io.WriteString(w, line+"\n")
+			w.(http.Flusher).Flush()
+		}
+		if !hangUp {
+			<-r.Context().Done()
+		}
+	})
+}
+
+const (
+	reloadLine  = `{"Type":"daemon","Action":"reload","Actor":{"ID":"6WXA:B2LS","Attributes":{"default-runtime":"runsc","runtimes":"runc:{runc [] <nil>}"}},"scope":"local","time":1767323045,"timeNano":1767323045678901234}`
+	startedLine = `{"status":"start","id":"aa","from":"busybox","Type":"container","Action":"start","Actor":{"ID":"aa","Attributes":{"image":"busybox","name":"web"}},"scope":"local","time":1767323046,"timeNano":1767323046000000000}`
+)
+
+func TestEvents(t *testing.T) {
+	for api, f := range map[string]*fakeDockerd{"1.41": newFakeDockerd(t, 12, 41), "1.52": newFakeDockerd(t, 44, 52)} {
+		ctx, cancel := context.WithCancel(t.Context())
+		streamEvents(f, false, reloadLine, startedLine)
+		happened, ended := f.open().Events(ctx)
+		want := []Event{
+			{Type: "daemon", Action: "reload", ID: "6WXA:B2LS", Time: time.Unix(0, 1767323045678901234),
+				Attributes: map[string]string{"default-runtime": "runsc", "runtimes": "runc:{runc [] <nil>}"}},
+			{Type: "container", Action: "start", ID: "aa", Time: time.Unix(1767323046, 0),
+				Attributes: map[string]string{"image": "busybox", "name": "web"}},
+		}
+		for _, want := range want {
+			if got := <-happened; !reflect.DeepEqual(got, want) {
+				t.Errorf("API %s: got  %+v\nwant %+v", api, got, want)
+			}
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("API %s: got %v, want %v", api, err, context.Canceled)
+		}
+		if _, open := <-happened; open {
+			t.Errorf("API %s: got another event, want the channel closed", api)
+		}
+		if _, open := <-ended; open {
+			t.Errorf("API %s: got another error, want the channel closed", api)
+		}
+	}
+}
+
+func TestEventsAsksForWhatHappensFromNowOn(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	query := make(chan map[string][]string, 1)
+	f.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) { query <- r.URL.Query() })
+	before := time.Now()
+	_, ended := f.open().Events(t.Context())
+	<-ended
+	after := time.Now()
+	got := <-query
+
+	var seconds, nanoseconds int64
+	if _, err := fmt.Sscanf(got["since"][0], "%d.%09d", &seconds, &nanoseconds); err != nil {
+		t.Fatalf("since %q: %v", got["since"], err)
+	}
+	if since := time.Unix(seconds, nanoseconds); since.Before(before.Truncate(0)) || since.After(after) {
+		t.Errorf("since: got %v, want between %v and %v", since, before, after)
+	}
+	var filters map[string]map[string]bool
+	if err := json.Unmarshal([]byte(got["filters"][0]), &filters); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]map[string]bool{
+		"type":  {"daemon": true, "container": true},
+		"event": {"reload": true, "start": true, "die": true},
+	}
+	if !reflect.DeepEqual(filters, want) {
+		t.Errorf("filters: got %v, want %v", filters, want)
+	}
+}
+
+func TestFault_E07_EventsEndWithDockerd(t *testing.T) {
+	long := `{"Type":"container","Actor":{"Attributes":{"label":"` + strings.Repeat("x", maxEvent) + `"}}}`
+	tests := []struct {
+		situation string
+		lines     []string
+		want      string
+	}{
+		{"dockerd ends", []string{reloadLine}, "EOF"},
+		{"line cut short", []string{reloadLine, reloadLine[:20]}, "invalid character '\\n'"},
+		{"no JSON", []string{reloadLine, "<html>"}, "invalid character"},
+		{"endless line", []string{reloadLine, long}, errTooLarge.Error()},
+	}
+	for _, tt := range tests {
+		t.Run(tt.situation, func(t *testing.T) {
+			f := newFakeDockerd(t, 44, 52)
+			streamEvents(f, true, tt.lines...)
+			happened, ended := f.open().Events(t.Context())
+			if got := <-happened; got.Action != "reload" {
+				t.Errorf("got %+v, want the reload", got)
+			}
+			if err := <-ended; err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestEventsThatAreRefused(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	f.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) { refuse(w, 500, "no events today") })
+	happened, ended := f.open().Events(t.Context())
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "no events today") {
+		t.Errorf("got %v, want dockerd's message", err)
+	}
+	if _, open := <-happened; open {
+		t.Error("got an event, want the channel closed")
+	}
+
+	c, err := Open(f.socket + ".gone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	happened, ended = c.Events(t.Context())
+	if err := <-ended; err == nil {
+		t.Error("no socket: got nil, want an error")
+	}
+	if _, open := <-happened; open {
+		t.Error("no socket: got an event, want the channel closed")
+	}
+}
+
+func TestManyEventsAreMoreThanOneEventMayBe(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	const n = 3 * maxEvent / len(reloadLine)
+	streamEvents(f, true, strings.TrimSuffix(strings.Repeat(reloadLine+"\n", n), "\n"))
+	happened, ended := f.open().Events(t.Context())
+	got := 0
+	for range happened {
+		got++
+	}
+	if err := <-ended; got != n || !errors.Is(err, io.EOF) {
+		t.Errorf("got %d events and %v, want %d and EOF", got, err, n)
+	}
+}
+
+func TestUnreadEventsLeaveNothingRunning(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	streamEvents(f, false, reloadLine, reloadLine, reloadLine)
+	c := f.open()
+	if err := c.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	for range 5 {
+		ctx, cancel := context.WithCancel(t.Context())
+		happened, ended := c.Events(ctx)
+		<-happened
+		for range 20 { // time for the next one to come
+			if err := c.Ping(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want %v", err, context.Canceled)
+		}
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > before {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("got %d goroutines, want %d:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+		runtime.Gosched()
+	}
+}

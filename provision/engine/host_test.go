@@ -1,0 +1,71 @@
+//go:build labhost
+
+// This file is run on a lab host, against its real systemd and dockerd, by
+// test/e2e.
+
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/systemd"
+)
+
+func dockerService(t *testing.T) engine.Service {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c, err := systemd.Dial(ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	unit, err := c.Unit(ctx, "docker.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine.Service{
+		MainPID: unit.MainPID, FragmentPath: unit.FragmentPath, DropIns: unit.DropIns,
+		ExecStart: unit.ExecStart, Environment: unit.Environment, EnvironmentFiles: unit.EnvironmentFiles,
+	}
+}
+
+// What systemd made of the unit's variables is what is made of them here.
+func TestHostCommandLine(t *testing.T) {
+	s := dockerService(t)
+	running, err := engine.CommandLine("/proc", s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%q", running)
+	s.MainPID = 0
+	next, err := engine.CommandLine("/proc", s)
+	if err != nil || !reflect.DeepEqual(next, running) {
+		t.Errorf("got  %q, %v\nwant %q", next, err, running)
+	}
+	flags, err := engine.ParseFlags(running)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if flags.DefaultRuntime != "runc" || flags.Set["label"] != "lab=a b" || flags.ConfigFile != "/etc/docker/daemon.json" || !slices.Equal(flags.Hosts, []string{"fd://"}) {
+		t.Errorf("got %+v", flags)
+	}
+}
+
+func TestHostFault_J10_FlagIsFoundInTheEnvironmentFile(t *testing.T) {
+	err := engine.Conflict("/proc", dockerService(t), "userns-remap", "default-runtime")
+	conflict, ok := errors.AsType[*engine.FlagConflict](err)
+	want := engine.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "/etc/default/docker:2"}
+	if !ok || *conflict != want {
+		t.Errorf("got %v, want %v", err, &want)
+	}
+	if err := engine.Conflict("/proc", dockerService(t), "userns-remap"); err != nil {
+		t.Errorf("an option that is no flag: got %v, want nil", err)
+	}
+}

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/moby/moby/client"
+)
+
+// Info is what dockerd runs with at this moment, whatever daemon.json says.
+type Info struct {
+	Version      string // "26.1.5+dfsg1"
+	OSType       string // "linux"
+	Architecture string // "x86_64", "aarch64"
+
+	DefaultRuntime string
+	Runtimes       map[string]Runtime
+
+	UsernsRemap bool // userns-remap is in effect
+	Rootless    bool // dockerd itself runs without root
+	LiveRestore bool // containers outlive a restart
+
+	RootDir       string // with userns-remap: of the remapped user
+	StorageDriver string
+	CgroupDriver  string // cgroupfs, systemd or none
+	Running       int    // containers that run or are paused
+}
+
+// Runtime is one that containers can ask for by name.
+type Runtime struct {
+	Path string // empty for a runtime that is given by the type of its shim
+	Args []string
+}
+
+// Info asks dockerd for its settings.
+func (c *Client) Info(ctx context.Context) (Info, error) {
+	info, err := c.info(ctx)
+	return info, c.explain(ctx, "ask for info", err)
+}
+
+func (c *Client) info(ctx context.Context) (Info, error) {
+	if err := c.agree(ctx); err != nil {
+		return Info{}, err
+	}
+	answer, err := c.moby.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return Info{}, err
+	}
+	said := answer.Info
+	if said.ServerVersion == "" || said.DefaultRuntime == "" {
+		return Info{}, errors.New("the answer names no version or no default runtime")
+	}
+	info := Info{
+		Version:        said.ServerVersion,
+		OSType:         said.OSType,
+		Architecture:   said.Architecture,
+		DefaultRuntime: said.DefaultRuntime,
+		Runtimes:       make(map[string]Runtime, len(said.Runtimes)),
+		LiveRestore:    said.LiveRestoreEnabled,
+		RootDir:        said.DockerRootDir,
+		StorageDriver:  said.Driver,
+		CgroupDriver:   said.CgroupDriver,
+		// dockerd counts a paused container apart from the running ones.
+		Running: said.ContainersRunning + said.ContainersPaused,
+	}
+	for name, runtime := range said.Runtimes {
+		info.Runtimes[name] = Runtime{Path: runtime.Path, Args: runtime.Args}
+	}
+	for _, option := range said.SecurityOptions {
+		switch name, _, _ := strings.Cut(option, ","); name {
+		case "name=userns":
+			info.UsernsRemap = true
+		case "name=rootless":
+			info.Rootless = true
+		}
+	}
+	return info, nil
+}

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"path"
+	"strings"
+)
+
+// What is accepted in one answer, in bytes. A container's entry in the list
+// is 1–3 KiB, an inspection 5–10 KiB, so these are for forged labels.
+const (
+	maxAnswer  = 8 << 20
+	maxList    = 64 << 20
+	maxEvent   = 1 << 20
+	maxRefusal = 4 << 10 // the message of a refusal, which ends up in an error
+)
+
+var errTooLarge = errors.New("answer too large")
+
+// limited is a transport whose answers end with errTooLarge where they grow
+// beyond what their question can need.
+type limited struct{ base http.RoundTripper }
+
+func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := l.base.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	bound := &boundedBody{ReadCloser: response.Body, max: maxAnswer}
+	switch where := request.URL.Path; {
+	case response.StatusCode >= http.StatusBadRequest:
+		response.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(response.Body, maxRefusal), response.Body}
+		return response, nil
+	case path.Base(where) == "events":
+		bound.max, bound.perLine = maxEvent, true
+	case strings.HasSuffix(where, "/containers/json"):
+		bound.max = maxList
+	}
+	response.Body = bound
+	return response, nil
+}
+
+// boundedBody counts all bytes, or those since the last newline in a stream
+// without an end, in which dockerd writes one event a line.
+type boundedBody struct {
+	io.ReadCloser
+	max     int
+	perLine bool
+	seen    int
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	// Never more than max+1 at once, so that no line in p is beyond the limit
+	// except the one that is carried on.
+	p = p[:min(len(p), b.max+1)]
+	n, err := b.ReadCloser.Read(p)
+	first, last := n, n // bytes of p that belong to the line carried on, and to the last one
+	if b.perLine {
+		if i := bytes.IndexByte(p[:n], '\n'); i >= 0 {
+			first = i
+			last = n - 1 - bytes.LastIndexByte(p[:n], '\n')
+		}
+	}
+	if b.seen+first > b.max {
+		return 0, errTooLarge
+	}
+	if first < n {
+		b.seen = last
+	} else {
+		b.seen += n
+	}
+	return n, err
+}
