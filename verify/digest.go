@@ -1,0 +1,97 @@
+package verify
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxDigested = 512 << 20 // bytes of one file, the cap on a release's download
+	maxBudget   = 4 << 30   // bytes in one Look, whatever processes claim
+	maxCached   = 256       // files
+)
+
+// errOverBudget says that a deleted executable was not digested.
+var errOverBudget = errors.New("too much to digest")
+
+// digests remembers the digests of deleted executables, which are asked for
+// again at every look and are tens of megabytes each. A deleted file that is
+// being executed cannot be written, and its ID is not given to another file.
+type digests struct {
+	mu    sync.Mutex
+	known map[fileStat]string
+}
+
+func (c *digests) get(key fileStat) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sum, ok := c.known[key]
+	return sum, ok
+}
+
+func (c *digests) put(key fileStat, sum string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil || len(c.known) >= maxCached {
+		c.known = map[fileStat]string{}
+	}
+	c.known[key] = sum
+}
+
+// digest is the sha256 of the deleted file that name in dir links to, or ""
+// for one that was deleted elsewhere than from a release's store and so
+// cannot be a release's.
+func (p *pass) digest(dir procDir, name string, x Exe) (string, error) {
+	var stored bool
+	for _, r := range p.releases {
+		stored = stored || inStore(x.Path, r)
+	}
+	if !stored {
+		return "", nil
+	}
+	key, err := dir.stat(name)
+	if err != nil {
+		return "", fmt.Errorf("stat %s: %w", name, err)
+	}
+	if sum, ok := p.fs.digests.get(key); ok {
+		return sum, nil
+	}
+	if key.mode&unix.S_IFMT != unix.S_IFREG || key.size > maxDigested || p.digested+key.size > maxBudget {
+		return "", fmt.Errorf("digest %s: %w", name, errOverBudget)
+	}
+	p.digested += key.size
+	fd, err := unix.Openat(int(dir), name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return "", fmt.Errorf("open %s: %w", name, err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, io.LimitReader(reader{p.ctx, f}, int64(key.size))); err != nil {
+		return "", fmt.Errorf("digest %s: %w", name, err)
+	}
+	sum := hex.EncodeToString(hash.Sum(nil))
+	p.fs.digests.put(key, sum)
+	return sum, nil
+}
+
+// A reader stops between two reads when its context ends.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
+}

@@ -1,0 +1,231 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// sandboxes sorts out of a scan what runs from a release or claims to.
+func (p *pass) sandboxes(entries []entry, survey *Survey) error {
+	for i := range entries {
+		e := &entries[i]
+		if e.exe.Deleted {
+			if err := p.deleted(e, survey); err != nil {
+				return err
+			}
+		}
+		if e.file != (File{}) {
+			survey.InUse[e.file.Release]++
+		}
+		if !e.claims {
+			continue
+		}
+		proven := e.file.boots()
+		if !proven {
+			if survey.ClaimCount++; survey.ClaimCount > maxClaims {
+				continue
+			}
+		}
+		box, err := p.sandbox(e)
+		switch {
+		case gapOf(err) == Gone:
+		case err != nil && proven:
+			survey.Denied++
+		case proven:
+			survey.Sandboxes = append(survey.Sandboxes, box)
+		default:
+			survey.Claims = append(survey.Claims, box)
+		}
+	}
+	return p.ctx.Err()
+}
+
+// deleted finds the release of an entry whose executable has lost its name.
+func (p *pass) deleted(e *entry, survey *Survey) error {
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	var err error
+	e.exe.Digest, err = p.digest(p.proc, strconv.Itoa(e.pid)+"/exe", e.exe)
+	switch gap := gapOf(err); gap {
+	case Complete:
+		e.file = identify(e.exe, p.releases)
+	case Gone:
+	default:
+		e.gap = gap
+		survey.Denied++
+	}
+	return nil
+}
+
+// sandbox reads whose sandbox an entry says it is. A claim that cannot be
+// read any further is still one.
+func (p *pass) sandbox(e *entry) (Sandbox, error) {
+	box := Sandbox{PID: e.pid, File: e.file}
+	dir, err := p.proc.open(strconv.Itoa(e.pid))
+	if err != nil {
+		return box, err
+	}
+	defer dir.close()
+	st, err := p.stat(dir)
+	if err != nil {
+		return box, err
+	}
+	box.StartTime = st.startTime
+	argv, cut, err := p.argv(dir)
+	if err != nil {
+		return box, err
+	}
+	const maxID = 256 // bytes; dockerd's has 64
+	if n := len(argv); n > 1 && !cut && len(argv[n-1]) <= maxID {
+		box.ContainerID = argv[n-1]
+	}
+	return box, nil
+}
+
+// evidence looks at each container's first process and finds the others.
+func (p *pass) evidence(containers []Container, entries []entry) ([]Evidence, error) {
+	if len(containers) == 0 {
+		return nil, nil
+	}
+	host, herr := p.host()
+	all := make([]Evidence, len(containers))
+	for i, c := range containers {
+		if err := p.ctx.Err(); err != nil {
+			return nil, err
+		}
+		e := &all[i]
+		e.Host = host
+		if c.PID <= 0 {
+			e.Gap, e.Why = Gone, errors.New("dockerd names no process")
+			continue
+		}
+		if e.Process, e.Gap, e.Why = p.process(c.PID); e.Gap != Complete {
+			continue
+		}
+		if herr != nil {
+			e.Gap, e.Why = Denied, herr // there is always a first process
+		}
+		if e.Scope = Descendants; e.Process.inCgroupOf(c.ID) {
+			e.Scope = InCgroup
+		}
+	}
+	p.members(all, entries)
+	return all, nil
+}
+
+// host reads the namespaces to be different from: those of the first process,
+// not of this one, which a unit's sandboxing may have given its own.
+func (p *pass) host() (map[string]uint64, error) {
+	dir, err := p.proc.open("1")
+	if err != nil {
+		return nil, fmt.Errorf("look at the host's namespaces: %w", err)
+	}
+	defer dir.close()
+	found, err := namespaces(dir)
+	if err != nil {
+		return nil, fmt.Errorf("look at the host's namespaces: %w", err)
+	}
+	return found, nil
+}
+
+// members gives every container its other processes.
+func (p *pass) members(all []Evidence, entries []entry) {
+	for i := range entries {
+		e := &entries[i]
+		if e.container >= 0 && all[e.container].Scope == InCgroup {
+			p.join(&all[e.container], e)
+		}
+	}
+	owner := owners{} // for the containers without a cgroup
+	for i := range all {
+		if all[i].Scope == Descendants {
+			owner[all[i].Process.PID] = i
+		}
+	}
+	if len(owner) == 0 {
+		return
+	}
+	parents := p.parents(entries)
+	for i := range entries {
+		if place := owner.above(entries[i].pid, parents); place >= 0 {
+			p.join(&all[place], &entries[i])
+		}
+	}
+}
+
+// parents reads every process's parent. One that has gone has no children.
+func (p *pass) parents(entries []entry) map[int]int {
+	parents := make(map[int]int, len(entries))
+	for _, e := range entries {
+		text, err := p.proc.read(strconv.Itoa(e.pid)+"/stat", p.buf)
+		if err != nil {
+			continue
+		}
+		if st, err := parseStat(text); err == nil {
+			parents[e.pid] = st.parent
+		}
+	}
+	return parents
+}
+
+// owners says to which first process a process descends: pid → place, -1 for
+// nobody's.
+type owners map[int]int
+
+// above finds the owner of pid and remembers it for all on the way up. The
+// tree was not read in one instant and may show a circle: its processes are
+// nobody's.
+func (o owners) above(pid int, parents map[int]int) int {
+	var way []int
+	place := -1
+	for ; pid > 1; pid = parents[pid] {
+		if found, ok := o[pid]; ok {
+			place = found
+			break
+		}
+		o[pid] = -1
+		way = append(way, pid)
+	}
+	for _, pid := range way {
+		o[pid] = place
+	}
+	return place
+}
+
+// join adds a process to a container.
+func (p *pass) join(to *Evidence, e *entry) {
+	if e.pid == to.Process.PID {
+		return
+	}
+	if len(to.Members) >= maxMembers {
+		to.MembersCut = true
+		return
+	}
+	m := Member{PID: e.pid, Exe: e.exe, Gap: e.gap}
+	if e.file == (File{}) && e.gap == Complete {
+		// Only a stranger's path is of interest, so only now is it read.
+		x, err := p.proc.exe(strconv.Itoa(e.pid) + "/")
+		switch {
+		case gapOf(err) == Gone:
+			return
+		case err == nil && x.ID != e.exe.ID:
+			m.Gap = Unsteady
+		case err == nil:
+			m.Exe.Path = x.Path
+		}
+	}
+	to.Members = append(to.Members, m)
+}
+
+func (p Process) inCgroupOf(id string) bool {
+	for _, group := range p.Cgroups {
+		for _, found := range containerIDs(group.Path) {
+			if found == id {
+				return true
+			}
+		}
+	}
+	return false
+}

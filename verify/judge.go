@@ -1,0 +1,239 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Judge weighs what dockerd says of a container against what was seen of it.
+// runtimes are dockerd's, by name. It is pure, and a container is Sandboxed
+// only if every one of its checks was made and none failed.
+func Judge(c Container, e Evidence, runtimes map[string]Runtime, releases []Release) Verdict {
+	whose := checkProcess(c, e)
+	checks := []Check{checkRuntime(c, runtimes, releases), whose}
+	verdict := Verdict{Container: c}
+	// Of a process that is not the container's, nothing else tells anything.
+	if whose.State == Passed {
+		p := e.Process
+		source := func(file string) string { return fmt.Sprintf("/proc/%d/%s", p.PID, file) }
+		file := identify(p.Exe, releases)
+		verdict.Release = file.Release
+		checks = append(checks,
+			checkExecutable(p, file, source("exe")),
+			checkArguments(c, p, source("cmdline")),
+			checkNamespaces(p, e.Host, source("ns")),
+			checkRoot(p, source("mountinfo")),
+			checkSeccomp(p, source("status")),
+			checkPrivileges(p, source("status")),
+			checkMembers(e, file.Release, releases),
+		)
+		if c.UIDMap != nil {
+			checks = append(checks, checkUIDMap(c, p, source("uid_map")))
+		}
+	}
+	verdict.Checks, verdict.State = checks, sum(checks)
+	if verdict.State != Sandboxed {
+		verdict.Release = ""
+	}
+	return verdict
+}
+
+// passed makes a check's state of whether it holds.
+func passed(ok bool) CheckState {
+	if ok {
+		return Passed
+	}
+	return Failed
+}
+
+// checkRuntime follows the runtime's name. That is the one thing a container
+// cannot imitate by what it runs, and the only one that dockerd vouches for.
+func checkRuntime(c Container, runtimes map[string]Runtime, releases []Release) Check {
+	check := Check{Name: CheckRuntime, Expected: "runsc of a known release", Source: "/info"}
+	rt, ok := runtimes[c.Runtime]
+	name := Printable(c.Runtime)
+	if !ok {
+		check.Seen = name + ", which dockerd does not know any more"
+		return check
+	}
+	if r, ok := rt.release(releases); ok {
+		check.State, check.Seen = Passed, fmt.Sprintf("%s, runsc of %s", name, Printable(r.Name))
+		return check
+	}
+	check.State = Failed
+	switch {
+	case rt.Path == "":
+		check.Seen = name + ", which has no path"
+	case rt.Err != nil && gapOf(rt.Err) != Gone:
+		check.State = Unread
+		check.Seen = fmt.Sprintf("%s, %s: %s", name, Printable(rt.Path), Printable(rt.Err.Error()))
+	default:
+		check.Seen = fmt.Sprintf("%s, %s", name, Printable(rt.Target))
+	}
+	return check
+}
+
+// checkProcess asks whether the process is the container's at all: a pid means
+// another process in another pid namespace.
+func checkProcess(c Container, e Evidence) Check {
+	check := Check{
+		Name:     CheckProcess,
+		Expected: "the container's, before and after the look",
+		Source:   fmt.Sprintf("/proc/%d", c.PID),
+	}
+	why := ""
+	if e.Why != nil {
+		why = ": " + Printable(e.Why.Error())
+	}
+	switch e.Gap {
+	case Complete:
+	case Gone:
+		check.Seen = "no such process: it ended, or dockerd has another pid namespace" + why
+		return check
+	case Denied:
+		check.Seen = "it may not be read without CAP_SYS_PTRACE" + why
+		return check
+	case Unsteady:
+		check.Seen = "another one at every look" + why
+		return check
+	default:
+		check.Seen = "not to be read" + why
+		return check
+	}
+	if !e.Process.inCgroupOf(c.ID) && !e.Process.bears(c.ID) {
+		check.Seen = "neither cgroup nor arguments name the container: dockerd may have another pid namespace"
+		return check
+	}
+	check.State, check.Seen = Passed, "the container's"
+	return check
+}
+
+// bears reports whether the process's last argument is the container's ID.
+func (p Process) bears(id string) bool {
+	return id != "" && !p.ArgvCut && len(p.Argv) > 1 && p.Argv[len(p.Argv)-1] == id
+}
+
+func checkExecutable(p Process, file File, source string) Check {
+	check := Check{
+		Name:     CheckExecutable,
+		State:    passed(file.boots()),
+		Expected: "runsc or gvisor_sentry of a known release, by device and inode",
+		Source:   source,
+	}
+	switch {
+	case file == (File{}):
+		check.Seen = Printable(p.Exe.Path) + ", of no known release"
+	case p.Exe.Deleted:
+		check.Seen = fmt.Sprintf("%s of %s, deleted", Printable(file.Path), Printable(file.Release))
+	default:
+		check.Seen = fmt.Sprintf("%s of %s", Printable(file.Path), Printable(file.Release))
+	}
+	return check
+}
+
+func checkArguments(c Container, p Process, source string) Check {
+	check := Check{
+		Name:     CheckArguments,
+		Expected: sandboxName + " … " + Printable(c.ID),
+		Source:   source,
+	}
+	n := len(p.Argv)
+	switch {
+	case n == 0:
+		check.State, check.Seen = Failed, "none"
+	case p.ArgvCut:
+		check.Seen = Printable(p.Argv[0]) + " and more than 64 KiB"
+	default:
+		check.State = passed(p.Argv[0] == sandboxName && p.bears(c.ID))
+		check.Seen = Printable(p.Argv[0]) + " … " + Printable(p.Argv[n-1])
+	}
+	return check
+}
+
+// ownNamespaces are those every gVisor sandbox has of its own, whatever the
+// container was given: older ones share the host's pid namespace, and the
+// network namespace is the container's.
+var ownNamespaces = [...]string{"user", "mnt", "ipc", "uts"}
+
+func checkNamespaces(p Process, host map[string]uint64, source string) Check {
+	check := Check{
+		Name:     CheckNamespaces,
+		State:    Passed,
+		Expected: "its own " + strings.Join(ownNamespaces[:], ", "),
+		Source:   source,
+	}
+	var shared []string
+	for _, kind := range ownNamespaces {
+		own, of := p.Namespaces[kind], host[kind]
+		if own == 0 || of == 0 {
+			check.State, check.Seen = Unread, kind+" not known"
+			return check
+		}
+		if own == of {
+			shared = append(shared, kind)
+		}
+	}
+	check.Seen = check.Expected
+	if len(shared) > 0 {
+		check.State, check.Seen = Failed, "the host's "+strings.Join(shared, ", ")
+	}
+	return check
+}
+
+// checkRoot tells a sandbox from a container that runs the genuine file: a
+// sandbox has moved into an empty tmpfs of its own (runsc setUpChroot), and a
+// container has its image there.
+func checkRoot(p Process, source string) Check {
+	return Check{
+		Name:     CheckRoot,
+		State:    passed(p.Root.FSType == "tmpfs" && p.Root.Root == "/"),
+		Expected: "tmpfs",
+		Seen:     fmt.Sprintf("%s (%s)", Printable(p.Root.FSType), Printable(p.Root.Source)),
+		Source:   source,
+	}
+}
+
+func checkSeccomp(p Process, source string) Check {
+	const filter = 2
+	return Check{
+		Name:     CheckSeccomp,
+		State:    passed(p.Seccomp == filter),
+		Expected: "2, a filter",
+		Seen:     fmt.Sprint(p.Seccomp),
+		Source:   source,
+	}
+}
+
+func checkPrivileges(p Process, source string) Check {
+	return Check{
+		Name:     CheckPrivileges,
+		State:    passed(p.NoNewPrivs),
+		Expected: "true",
+		Seen:     fmt.Sprint(p.NoNewPrivs),
+		Source:   source,
+	}
+}
+
+func checkUIDMap(c Container, p Process, source string) Check {
+	return Check{
+		Name:     CheckUIDMap,
+		State:    passed(slices.Equal(c.UIDMap, p.UIDMap)),
+		Expected: showMap(c.UIDMap),
+		Seen:     showMap(p.UIDMap),
+		Source:   source,
+	}
+}
+
+func showMap(ranges []IDRange) string {
+	const shown = 4
+	var lines []string
+	for i, r := range ranges {
+		if i == shown {
+			lines = append(lines, "…")
+			break
+		}
+		lines = append(lines, fmt.Sprintf("%d %d %d", r.Inside, r.Outside, r.Length))
+	}
+	return strings.Join(lines, ", ")
+}

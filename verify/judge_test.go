@@ -1,0 +1,282 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// scene is everything Judge is given: at first, a sandbox as it should be.
+type scene struct {
+	container Container
+	evidence  Evidence
+	runtimes  map[string]Runtime
+	releases  []Release
+}
+
+const digest = "091dfad08572deeed08c318e1b2e30f63c599dd491934f66ed3ef316757d3c12"
+
+func newScene() *scene {
+	runsc, sentry := FileID{65024, 10}, FileID{65024, 11}
+	old := Release{
+		Name: "20260907.0", Dir: "/usr/local/lib/gvisor/20260907.0", Files: map[FileID]string{},
+		Digests: map[string]string{digest: sentryPath},
+	}
+	r := Release{
+		Name: "20260914.0", Dir: "/usr/local/lib/gvisor/20260914.0",
+		Files: map[FileID]string{runsc: runscPath, sentry: sentryPath, {65024, 12}: "gvisor-bin/checkpointgofer"},
+	}
+	own := maps.Clone(hostNamespaces)
+	for kind := range own {
+		own[kind] -= 9000
+	}
+	id := containerID(1)
+	return &scene{
+		container: Container{ID: id, Name: "web", Runtime: "runsc", PID: 307},
+		evidence: Evidence{
+			Process: Process{
+				PID: 307, Parent: 287, StartTime: 237746, Argv: []string{"runsc-sandbox", "boot", id},
+				Exe:        Exe{ID: sentry, Path: r.Dir + "/" + sentryPath},
+				UIDMap:     []IDRange{{0, 0, 4294967295}},
+				Namespaces: own, Cgroups: []Cgroup{{Path: "/docker/" + id}},
+				Root: Mount{"/", "tmpfs", "runsc-root"}, Seccomp: 2, NoNewPrivs: true,
+			},
+			Gap: Complete, Host: hostNamespaces, Scope: InCgroup,
+			Members: []Member{{PID: 306, Exe: Exe{ID: runsc}, Gap: Complete}, {PID: 325, Exe: Exe{ID: sentry}, Gap: Complete}},
+		},
+		runtimes: map[string]Runtime{
+			"runsc": {Path: r.Dir + "/runsc", Target: r.Dir + "/runsc", File: runsc},
+			"runc":  {Path: "runc", Target: "runc"},
+		},
+		releases: []Release{old, r},
+	}
+}
+
+func TestJudge(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*scene)
+		want   State
+		checks map[string]CheckState // those that are not Passed
+	}{
+		{"a sandbox", func(*scene) {}, Sandboxed, nil},
+		{"runsc itself boots, an older layout", func(s *scene) { s.evidence.Process.Exe.ID.Ino = 10 }, Sandboxed, nil},
+		{"V01: runtime runc", func(s *scene) { s.container.Runtime = "runc" }, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
+		{"V01: a copy of runsc elsewhere as the runtime", func(s *scene) {
+			s.runtimes["runsc"] = Runtime{Path: "/opt/runsc", Target: "/opt/runsc", File: FileID{65024, 99}}
+		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
+		{"V01: another of the release's files as the runtime", func(s *scene) {
+			s.runtimes["runsc"] = Runtime{Path: "/x", Target: "/x", File: FileID{65024, 12}}
+		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
+		{"runtime by shim type, without a path", func(s *scene) { s.runtimes["runsc"] = Runtime{} }, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
+		{"runtime's name not known any more", func(s *scene) { delete(s.runtimes, "runsc") }, Unknown, map[string]CheckState{CheckRuntime: Unread}},
+		{"runtime behind a directory that may not be read", func(s *scene) {
+			s.runtimes["runsc"] = Runtime{Path: "/x/runsc", Target: "/x/runsc", Err: fs.ErrPermission}
+		}, Unknown, map[string]CheckState{CheckRuntime: Unread}},
+		{"runtime's file deleted from its release", func(s *scene) {
+			s.runtimes["runsc"] = Runtime{Path: s.releases[0].Dir + "/runsc", Err: fs.ErrNotExist}
+		}, Sandboxed, nil},
+		{"another file in the place of the release's", func(s *scene) {
+			path := s.releases[1].Dir + "/runsc"
+			s.runtimes["runsc"] = Runtime{Path: path, Target: path, File: FileID{65024, 99}}
+		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
+		{"runtime's file deleted elsewhere", func(s *scene) {
+			s.runtimes["runsc"] = Runtime{Path: "/opt/runsc", Target: "/opt/runsc", Err: fs.ErrNotExist}
+		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
+		{"V03: of a deleted file of an older release", func(s *scene) {
+			s.evidence.Process.Exe = Exe{ID: FileID{65024, 77}, Path: "/usr/local/lib/gvisor/.gone/" + sentryPath, Deleted: true, Digest: digest}
+			s.evidence.Members = nil
+		}, Sandboxed, nil},
+		{"V03: a deleted file with other bytes", func(s *scene) {
+			s.evidence.Process.Exe = Exe{ID: FileID{65024, 77}, Path: "/usr/local/lib/gvisor/x", Deleted: true, Digest: "00"}
+			s.evidence.Members = nil
+		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
+		{"V01: a deleted copy from elsewhere with the right bytes", func(s *scene) {
+			s.evidence.Process.Exe = Exe{ID: FileID{65024, 77}, Path: "/tmp/gvisor_sentry", Deleted: true, Digest: digest}
+			s.evidence.Members = nil
+		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
+		{"V01: the right digest without being deleted", func(s *scene) {
+			s.evidence.Process.Exe = Exe{ID: FileID{65024, 77}, Path: "/usr/local/lib/gvisor/x", Digest: digest}
+			s.evidence.Members = nil
+		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
+		{"V01: a name and no file of ours", func(s *scene) {
+			s.evidence.Process.Exe = Exe{ID: FileID{8, 1}, Path: "/bin/sleep"}
+			s.evidence.Members = nil
+		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
+		{"another of the release's files", func(s *scene) { s.evidence.Process.Exe.ID.Ino = 12 }, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
+		{"argv[0] is not a sandbox's", func(s *scene) { s.evidence.Process.Argv[0] = "runsc-gofer" }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
+		{"short ID as the last argument", func(s *scene) { s.evidence.Process.Argv[2] = s.container.ID[:12] }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
+		{"another container's ID", func(s *scene) { s.evidence.Process.Argv[2] = containerID(2) }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
+		{"the ID not last", func(s *scene) { s.evidence.Process.Argv = append(s.evidence.Process.Argv, "x") }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
+		{"arguments cut", func(s *scene) { s.evidence.Process.ArgvCut = true }, Unknown, map[string]CheckState{CheckArguments: Unread}},
+		{"arguments cut, and no cgroup to tell whose they are", func(s *scene) {
+			s.evidence.Process.ArgvCut, s.evidence.Process.Cgroups = true, nil
+		}, Unknown, map[string]CheckState{CheckProcess: Unread}},
+		{"no arguments", func(s *scene) { s.evidence.Process.Argv = nil }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
+		{"the host's user namespace", func(s *scene) { s.evidence.Process.Namespaces["user"] = hostNamespaces["user"] }, NotSandboxed, map[string]CheckState{CheckNamespaces: Failed}},
+		{"the host's mount namespace", func(s *scene) { s.evidence.Process.Namespaces["mnt"] = hostNamespaces["mnt"] }, NotSandboxed, map[string]CheckState{CheckNamespaces: Failed}},
+		{"the host's network and pid namespace, as older releases have", func(s *scene) {
+			s.evidence.Process.Namespaces["net"] = hostNamespaces["net"]
+			s.evidence.Process.Namespaces["pid"] = hostNamespaces["pid"]
+		}, Sandboxed, nil},
+		{"the host's namespaces not known", func(s *scene) { s.evidence.Host = nil }, Unknown, map[string]CheckState{CheckNamespaces: Unread}},
+		{"V01: the image as root", func(s *scene) { s.evidence.Process.Root = Mount{"/", "overlay", "overlay"} }, NotSandboxed, map[string]CheckState{CheckRoot: Failed}},
+		{"V01: an image kept in a tmpfs", func(s *scene) { s.evidence.Process.Root.Root = "/vfs/dir/x" }, NotSandboxed, map[string]CheckState{CheckRoot: Failed}},
+		{"no filter", func(s *scene) { s.evidence.Process.Seccomp = 0 }, NotSandboxed, map[string]CheckState{CheckSeccomp: Failed}},
+		{"strict seccomp", func(s *scene) { s.evidence.Process.Seccomp = 1 }, NotSandboxed, map[string]CheckState{CheckSeccomp: Failed}},
+		{"new privileges", func(s *scene) { s.evidence.Process.NoNewPrivs = false }, NotSandboxed, map[string]CheckState{CheckPrivileges: Failed}},
+		{"remapped", func(s *scene) {
+			s.container.UIDMap = []IDRange{{0, 100000, 65536}}
+			s.evidence.Process.UIDMap = []IDRange{{0, 100000, 65536}}
+		}, Sandboxed, nil},
+		{"should be remapped", func(s *scene) { s.container.UIDMap = []IDRange{{0, 100000, 65536}} }, NotSandboxed, map[string]CheckState{CheckUIDMap: Failed}},
+		{"a stranger in its cgroup", func(s *scene) { s.evidence.Members[1].Exe.ID = FileID{8, 1} }, NotSandboxed, map[string]CheckState{CheckMembers: Failed}},
+		{"two releases in its cgroup", func(s *scene) {
+			s.releases[0].Files[FileID{65024, 20}] = sentryPath
+			s.evidence.Members[1].Exe.ID.Ino = 20
+		}, NotSandboxed, map[string]CheckState{CheckMembers: Failed}},
+		{"a member that may not be read", func(s *scene) { s.evidence.Members[1].Gap = Denied }, Unknown, map[string]CheckState{CheckMembers: Unread}},
+		{"more members than were kept", func(s *scene) { s.evidence.MembersCut = true }, Unknown, map[string]CheckState{CheckMembers: Unread}},
+		{"members not looked for", func(s *scene) { s.evidence.Scope = Nowhere }, Unknown, map[string]CheckState{CheckMembers: Unread}},
+		{"a shared cgroup", func(s *scene) {
+			s.evidence.Scope, s.evidence.Process.Cgroups = Descendants, []Cgroup{{Path: "/system.slice/containerd.service"}}
+		}, Sandboxed, map[string]CheckState{CheckMembers: Limited}},
+		{"V06: may not be read", func(s *scene) { s.evidence = Evidence{Gap: Denied, Why: fs.ErrPermission} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
+		{"V06: another pid namespace, the pid is nobody's", func(s *scene) { s.evidence = Evidence{Gap: Gone} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
+		{"V06: nobody looked", func(s *scene) { s.evidence = Evidence{} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
+		{"V04: runc, and nothing could be read", func(s *scene) {
+			s.container.Runtime, s.evidence = "runc", Evidence{Gap: Denied}
+		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed, CheckProcess: Unread}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene()
+			tt.change(s)
+			v := Judge(s.container, s.evidence, s.runtimes, s.releases)
+			got := map[string]CheckState{}
+			for _, c := range v.Checks {
+				if c.State != Passed {
+					got[c.Name] = c.State
+				}
+				if c.Seen == "" || c.Expected == "" || c.Source == "" {
+					t.Errorf("a check that does not say enough: %+v", c)
+				}
+			}
+			want := tt.checks
+			if want == nil {
+				want = map[string]CheckState{}
+			}
+			if diff := cmp.Diff(want, got); diff != "" || v.State != tt.want {
+				t.Errorf("got %v, want %v; checks -want +got:\n%s", v.State, tt.want, diff)
+			}
+			if (v.Release != "") != (tt.want == Sandboxed) {
+				t.Errorf("got release %q of a container that is %v", v.Release, v.State)
+			}
+		})
+	}
+}
+
+// A pid of dockerd's pid namespace can be anybody's here.
+func TestFault_V06_AnotherProcessUnderThePIDIsNeverOK(t *testing.T) {
+	s := newScene()
+	s.evidence.Process = Process{
+		PID: 307, Argv: []string{"sshd"}, Exe: Exe{ID: FileID{8, 1}, Path: "/usr/sbin/sshd"}, Namespaces: hostNamespaces,
+		Cgroups: []Cgroup{{Path: "/system.slice/ssh.service"}}, Root: Mount{"/", "ext4", "/dev/vda"},
+	}
+	v := Judge(s.container, s.evidence, s.runtimes, s.releases)
+	if got := find(v, CheckProcess); got.State != Unread || v.State != Unknown {
+		t.Errorf("got process %v (%s), %v, want unread, unknown", got.State, got.Seen, v.State)
+	}
+}
+
+func TestFault_V03_OlderReleaseIsNamed(t *testing.T) {
+	s := newScene()
+	s.evidence.Process.Exe = Exe{ID: FileID{65024, 77}, Path: "/usr/local/lib/gvisor/20260907.0/" + sentryPath, Deleted: true, Digest: digest}
+	s.evidence.Members = nil
+	v := Judge(s.container, s.evidence, s.runtimes, s.releases)
+	if v.State != Sandboxed || v.Release != "20260907.0" {
+		t.Errorf("got %v of %q, want sandboxed of 20260907.0", v.State, v.Release)
+	}
+}
+
+func TestFault_V04_WhatDockerdSaysIsCarriedAlong(t *testing.T) {
+	s := newScene()
+	s.container.Privileged, s.container.UsernsMode = true, "host"
+	v := Judge(s.container, s.evidence, s.runtimes, s.releases)
+	if diff := cmp.Diff(s.container, v.Container); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestFault_V09_ChecksHoldNothingRaw(t *testing.T) {
+	const nasty = "\x1b]0;owned\x07\n| x=1 \u202e"
+	s := newScene()
+	s.container.Runtime, s.container.ID = nasty, nasty
+	s.evidence.Process.Argv = []string{nasty, nasty}
+	s.evidence.Process.Exe.Path, s.evidence.Process.Exe.ID = nasty, FileID{}
+	s.evidence.Process.Root = Mount{"/", nasty, nasty}
+	s.evidence.Members[0] = Member{Gap: Complete, Exe: Exe{Path: nasty}}
+	s.runtimes[nasty] = Runtime{Path: nasty, Target: nasty, Err: errors.New(nasty)}
+	complete := Judge(s.container, s.evidence, s.runtimes, s.releases)
+	s.evidence = Evidence{Gap: Unreadable, Why: errors.New(nasty)}
+	unreadable := Judge(s.container, s.evidence, s.runtimes, s.releases)
+	for _, c := range slices.Concat(complete.Checks, unreadable.Checks) {
+		if text := fmt.Sprint(c); strings.ContainsAny(text, "\x1b\x07\n\u202e") {
+			t.Errorf("%s: a control character in %q", c.Name, text)
+		}
+	}
+}
+
+func TestReportIsAsBadAsItsWorst(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		states []State
+		denied int
+		want   State
+	}{
+		{"none", nil, 0, NoEvidence},
+		{"none, something not read", nil, 1, Unknown},
+		{"all well", []State{Sandboxed, Sandboxed}, 0, Sandboxed},
+		{"all well, something not read", []State{Sandboxed}, 1, Unknown},
+		{"one not known", []State{Sandboxed, Unknown}, 0, Unknown},
+		{"one not", []State{Unknown, NotSandboxed, Sandboxed}, 1, NotSandboxed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var verdicts []Verdict
+			for _, s := range tt.states {
+				verdicts = append(verdicts, Verdict{State: s})
+			}
+			if got := NewReport(verdicts, Survey{Denied: tt.denied}, nil).State; got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestResolve(t *testing.T) {
+	dir := t.TempDir()
+	r := fakeRelease(t, dir, "20260914.0")
+	link := filepath.Join(dir, "link")
+	for target, name := range map[string]string{r.Dir + "/runsc": link, "link": link + "2", dir + "/missing": dir + "/dangling"} {
+		if err := os.Symlink(target, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := Resolve(map[string]string{"direct": r.Dir + "/runsc", "links": link + "2", "runc": "runc", "dangling": dir + "/dangling", "shim": ""})
+	for name, want := range map[string]bool{"direct": true, "links": true, "runc": false, "dangling": false, "shim": false} {
+		release, ok := got[name].release([]Release{r})
+		if ok != want || ok && release.Name != r.Name {
+			t.Errorf("%s: got %v, %q, want %v", name, ok, release.Name, want)
+		}
+	}
+	if got["links"].Target != r.Dir+"/runsc" || !errors.Is(got["dangling"].Err, fs.ErrNotExist) {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -1,0 +1,158 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// namespaceKinds are the links read of /proc/PID/ns.
+var namespaceKinds = [...]string{"user", "mnt", "pid", "net", "ipc", "uts"}
+
+// looks is how often a process that changed during a look is looked at.
+const looks = 3
+
+// process reads one process. What is read first is read again last, by the
+// pid's number: a process that was replaced, or has executed something else
+// in between, is looked at anew.
+func (p *pass) process(pid int) (Process, Gap, error) {
+	why := fmt.Errorf("it changed at each of %d looks", looks)
+	gap := Unsteady
+	for range looks {
+		seen, err := p.attempt(pid)
+		if p.fs.between != nil {
+			p.fs.between(pid)
+		}
+		if err == nil {
+			var same bool
+			if same, err = p.still(seen); same {
+				return seen, Complete, nil
+			}
+		}
+		if err == nil {
+			continue
+		}
+		// Gone may mean replaced: its number is looked up again.
+		if gap, why = gapOf(err), err; gap != Gone {
+			break
+		}
+	}
+	return Process{}, gap, fmt.Errorf("look at process %d: %w", pid, why)
+}
+
+func (p *pass) attempt(pid int) (Process, error) {
+	dir, err := p.proc.open(strconv.Itoa(pid))
+	if err != nil {
+		return Process{}, err
+	}
+	defer dir.close()
+
+	st, err := p.stat(dir)
+	if err != nil {
+		return Process{}, err
+	}
+	seen := Process{PID: pid, Parent: st.parent, StartTime: st.startTime}
+	if seen.Exe, err = dir.exe(""); err != nil {
+		return Process{}, err
+	}
+	if seen.Argv, seen.ArgvCut, err = p.argv(dir); err != nil {
+		return Process{}, err
+	}
+	if err := p.confinement(dir, &seen); err != nil {
+		return Process{}, err
+	}
+	if seen.Exe.Deleted {
+		seen.Exe.Digest, err = p.digest(dir, "exe", seen.Exe)
+	}
+	return seen, err
+}
+
+// confinement reads what holds the process.
+func (p *pass) confinement(dir procDir, seen *Process) error {
+	text, err := dir.read("status", p.buf)
+	if err != nil {
+		return err
+	}
+	st, err := parseStatus(text)
+	if err != nil {
+		return err
+	}
+	seen.Seccomp, seen.NoNewPrivs, seen.CapEff = st.seccomp, st.noNewPrivs, st.capEff
+	if text, err = dir.read("cgroup", p.buf); err != nil {
+		return err
+	}
+	if seen.Cgroups, err = parseCgroups(text); err != nil {
+		return err
+	}
+	if text, err = dir.read("uid_map", p.buf); err != nil {
+		return err
+	}
+	if seen.UIDMap, err = parseIDMap(text); err != nil {
+		return err
+	}
+	if text, err = dir.read("mountinfo", p.buf); err != nil {
+		return err
+	}
+	if seen.Root, err = parseRoot(text); err != nil {
+		return err
+	}
+	seen.Namespaces, err = namespaces(dir)
+	return err
+}
+
+// still reports whether the number of seen names the same process, executing
+// the same file with the same arguments, as when it was read.
+func (p *pass) still(seen Process) (bool, error) {
+	dir, err := p.proc.open(strconv.Itoa(seen.PID))
+	if err != nil {
+		return false, err
+	}
+	defer dir.close()
+	exe, err := dir.exe("")
+	if err != nil {
+		return false, err
+	}
+	argv, _, err := p.argv(dir)
+	if err != nil {
+		return false, err
+	}
+	st, err := p.stat(dir)
+	if err != nil {
+		return false, err
+	}
+	same := st.startTime == seen.StartTime && exe.ID == seen.Exe.ID && slices.Equal(argv, seen.Argv)
+	return same, nil
+}
+
+func (p *pass) stat(dir procDir) (stat, error) {
+	text, err := dir.read("stat", p.buf)
+	if err != nil {
+		return stat{}, err
+	}
+	return parseStat(text)
+}
+
+// argv reads a command line, and whether there was more than is kept of it.
+func (p *pass) argv(dir procDir) ([]string, bool, error) {
+	text, err := dir.read("cmdline", p.buf[:maxArgv])
+	cut := errors.Is(err, errCut)
+	if err != nil && !cut {
+		return nil, false, err
+	}
+	return parseCmdline(text), cut, nil
+}
+
+func namespaces(dir procDir) (map[string]uint64, error) {
+	found := make(map[string]uint64, len(namespaceKinds))
+	for _, kind := range namespaceKinds {
+		link, err := dir.link("ns/" + kind)
+		if err != nil {
+			return nil, err
+		}
+		if found[kind], err = parseNamespace(kind, link); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}

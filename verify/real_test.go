@@ -1,0 +1,239 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// asked, in the environment, makes the test binary a program that looks at
+// the /proc named and the one container of asked and prints an answer: the
+// same look, by somebody who may see less.
+const asked = "VERIFY_TEST_LOOK"
+
+type answer struct {
+	State  State
+	Gap    Gap
+	Why    string
+	Denied int
+}
+
+func TestMain(m *testing.M) {
+	if question := os.Getenv(asked); question != "" {
+		if err := answerTo(question); err != nil {
+			panic(err)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func answerTo(question string) error {
+	var c Container
+	if err := json.Unmarshal([]byte(question), &c); err != nil {
+		return err
+	}
+	fs := FS{Proc: os.Args[1]}
+	survey, err := fs.Look(context.Background(), []Container{c}, nil)
+	if err != nil {
+		return err
+	}
+	e := survey.Evidence[0]
+	// The runtime is left out: what dockerd says of it needs no look.
+	a := answer{Gap: e.Gap, Denied: survey.Denied}
+	a.State = NewReport([]Verdict{Judge(c, e, nil, nil)}, survey, nil).State
+	if e.Why != nil {
+		a.Why = e.Why.Error()
+	}
+	return json.NewEncoder(os.Stdout).Encode(a)
+}
+
+// sleeper starts a real process that sleeps until the test ends.
+func sleeper(t *testing.T, file string, argv ...string) *exec.Cmd {
+	t.Helper()
+	cmd := &exec.Cmd{Path: file, Args: argv}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = cmd.Wait()
+	})
+	// cat answers once it has been executed: from then on it is what it is.
+	if _, err := stdin.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(stdout, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+// copyFile copies an executable: a release's file, or a copy of one.
+func copyFile(t *testing.T, from, to string) string {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// catRelease is a release whose sentry is a real program, cat.
+func catRelease(t *testing.T) (Release, string) {
+	t.Helper()
+	r := fakeRelease(t, t.TempDir(), "20260914.0")
+	sentry := filepath.Join(r.Dir, sentryPath)
+	if err := os.Remove(sentry); err != nil {
+		t.Fatal(err)
+	}
+	r.Digests[copyFile(t, "/bin/cat", sentry)] = sentryPath
+	r.Files[fileID(t, sentry)] = sentryPath
+	return r, sentry
+}
+
+func TestFault_V01_RealProcessesWithASandboxsName(t *testing.T) {
+	r, sentry := catRelease(t)
+	id := containerID(1)
+	copied := filepath.Join(t.TempDir(), "gvisor_sentry")
+	copyFile(t, sentry, copied)
+	gone := filepath.Join(t.TempDir(), "gvisor_sentry")
+	copyFile(t, sentry, gone)
+
+	beside := filepath.Join(filepath.Dir(r.Dir), "copy", "gvisor_sentry")
+	copyFile(t, sentry, beside)
+
+	procs := map[string]*exec.Cmd{
+		"exec -a":             sleeper(t, "/bin/cat", "runsc-sandbox", "-", "-", id),
+		"a copy":              sleeper(t, copied, "runsc-sandbox", "-", id),
+		"a copy in the store": sleeper(t, beside, "runsc-sandbox", "-", id),
+		"a deleted copy":      sleeper(t, gone, "runsc-sandbox", "-", id),
+		"genuine file":        sleeper(t, sentry, "runsc-sandbox", "-", id),
+	}
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	proc := newFakeProc(t)
+	for _, cmd := range procs {
+		proc.adopt(cmd.Process.Pid)
+	}
+	fs := proc.fs()
+	for name, cmd := range procs {
+		c := container(1, cmd.Process.Pid, "runsc")
+		report, survey := judgeAll(t, fs, []Container{c}, runtimesOf(r), []Release{r})
+		v := report.Verdicts[0]
+		if v.State != NotSandboxed || survey.Evidence[0].Gap != Complete {
+			t.Errorf("%s: got %v, gap %d (%v), want not sandboxed and complete", name, v.State, survey.Evidence[0].Gap, survey.Evidence[0].Why)
+		}
+		want := Failed
+		if name == "genuine file" {
+			want = Passed
+		}
+		if got := find(v, CheckExecutable); got.State != want {
+			t.Errorf("%s: got executable %v (%s), want %v", name, got.State, got.Seen, want)
+		}
+		isOrphan := len(survey.Sandboxes) == 1 && survey.Sandboxes[0].PID == procs["genuine file"].Process.Pid
+		if !isOrphan || survey.ClaimCount != 4 {
+			t.Errorf("%s: got sandboxes %+v and %d claims, want the genuine file's and 4", name, survey.Sandboxes, survey.ClaimCount)
+		}
+	}
+}
+
+func TestFault_V02_ProcessEndsDuringTheLook(t *testing.T) {
+	r, sentry := catRelease(t)
+	cmd := sleeper(t, sentry, "runsc-sandbox", "-", containerID(1))
+	proc := newFakeProc(t)
+	proc.adopt(cmd.Process.Pid)
+	fs := proc.fs()
+	fs.between = func(int) {
+		fs.between = nil
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+	}
+	report, survey := judgeAll(t, fs, []Container{container(1, cmd.Process.Pid, "runsc")}, runtimesOf(r), []Release{r})
+	if survey.Evidence[0].Gap != Gone || report.State != Unknown {
+		t.Errorf("got gap %d, %v, want %d, unknown", survey.Evidence[0].Gap, report.State, Gone)
+	}
+}
+
+// lookAsNobody runs this test binary again as nobody, inside a mount namespace
+// of its own where DIR is what mount makes it.
+func lookAsNobody(t *testing.T, c Container, mount string) answer {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("only root can become nobody")
+	}
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	question, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	script := "DIR=" + dir + "; " + mount + " && exec setpriv --reuid=65534 --regid=65534 --clear-groups /proc/self/fd/3 $LOOK"
+	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--propagation=private", "sh", "-c", script)
+	cmd.Dir = "/"
+	cmd.ExtraFiles = []*os.File{self}
+	cmd.Env = append(os.Environ(), asked+"="+string(question))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("look as nobody: %v\n%s", err, stderr.String())
+	}
+	var a answer
+	if err := json.Unmarshal(out, &a); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return a
+}
+
+func TestFault_V06_NobodyMayNotSay(t *testing.T) {
+	cmd := sleeper(t, "/bin/cat", "cat")
+	c := container(1, cmd.Process.Pid, "runsc")
+	for _, tt := range []struct {
+		name, mount string
+		want        Gap
+	}{
+		{"without CAP_SYS_PTRACE", "LOOK=/proc", Denied},
+		// procfs is mounted over /proc: its parent directories are root's own.
+		{"hidepid", "mount -t proc -o hidepid=invisible proc /proc && LOOK=/proc", Gone},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := lookAsNobody(t, c, tt.mount)
+			if got.Gap != tt.want || got.State != Unknown {
+				t.Errorf("got %+v, want gap %d, unknown", got, tt.want)
+			}
+			if tt.want == Denied && got.Denied == 0 {
+				t.Errorf("got %+v, want processes that were denied", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,75 @@
+package verify
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// A FileID names a file whatever it is called: its device and inode.
+type FileID struct {
+	Dev, Ino uint64
+}
+
+// A Release is one gVisor release as it is on this host. Files and Digests
+// are believed: list only what was compared with the release's manifest.
+type Release struct {
+	Name string // "20260914.0"
+	Dir  string // absolute; the store is the directory above
+	// Files are the release's files that exist now, with paths relative to
+	// Dir: "runsc", "gvisor-bin/gvisor_sentry".
+	Files map[FileID]string
+	// Digests are sha256 in lower-case hex with the same relative paths, of
+	// the files as they were installed. A running sandbox outlives its file.
+	Digests map[string]string
+}
+
+// A File is one file of one release. The zero File is of none.
+type File struct {
+	Release string
+	Path    string // relative to the release's directory
+}
+
+const (
+	runscPath  = "runsc"
+	sentryPath = "gvisor-bin/gvisor_sentry"
+)
+
+// boots reports whether a sandbox may run from the file.
+func (f File) boots() bool {
+	return f.Path == runscPath || f.Path == sentryPath
+}
+
+// An Exe is what a process executes.
+type Exe struct {
+	ID      FileID
+	Path    string // as /proc/PID/exe names it, without the mark of a deleted file
+	Deleted bool
+	Digest  string // sha256 in hex; only of a deleted file from a release's store
+}
+
+// identify finds which release's file x is. A deleted file is known by its
+// digest, and only if it was deleted from a store: a copy that ran elsewhere
+// and was unlinked has the right bytes and is still nobody's release.
+func identify(x Exe, releases []Release) File {
+	for _, r := range releases {
+		if path, ok := r.Files[x.ID]; ok {
+			return File{Release: r.Name, Path: path}
+		}
+	}
+	if !x.Deleted || x.Digest == "" {
+		return File{}
+	}
+	for _, r := range releases {
+		if path, ok := r.Digests[x.Digest]; ok && inStore(x.Path, r) {
+			return File{Release: r.Name, Path: path}
+		}
+	}
+	return File{}
+}
+
+// inStore reports whether path lies in the store that holds r: not only in
+// r.Dir, which may have been renamed before it was removed.
+func inStore(path string, r Release) bool {
+	store := filepath.Dir(r.Dir)
+	return store != "/" && strings.HasPrefix(path, store+"/")
+}

@@ -1,0 +1,56 @@
+package verify
+
+// A Report is what is to be said of a host.
+type Report struct {
+	// State is the worst of Verdicts, and at best Unknown while some process
+	// of the host could not be read: an orphan may hide there.
+	State    State
+	Verdicts []Verdict
+	Orphans  []Sandbox // from a release, not of a container in running
+	// Claims are named like sandboxes, run from no known file, and are no
+	// container's first process. At most 1024 are kept; ClaimCount is of all,
+	// containers' own included.
+	Claims     []Sandbox
+	ClaimCount int
+	Denied     int // processes whose executable may not be known
+}
+
+// NewReport puts verdicts beside what the whole host showed. running are the
+// containers dockerd names, listed both before and after the survey, so that
+// one which came or went meanwhile is not taken for lost. It is pure.
+func NewReport(verdicts []Verdict, s Survey, running []Container) Report {
+	report := Report{
+		Verdicts:   verdicts,
+		ClaimCount: s.ClaimCount,
+		Denied:     s.Denied,
+	}
+	for _, v := range verdicts {
+		report.State = max(report.State, v.State)
+	}
+	if s.Denied > 0 {
+		report.State = max(report.State, Unknown)
+	}
+	// An ID alone does not own a sandbox: a container that was started again
+	// has the ID of the one it lost.
+	type owner struct {
+		id  string
+		pid int
+	}
+	owners := make(map[owner]bool, len(running))
+	pids := make(map[int]bool, len(running))
+	for _, c := range running {
+		owners[owner{c.ID, c.PID}] = true
+		pids[c.PID] = true
+	}
+	for _, box := range s.Sandboxes {
+		if !owners[owner{box.ContainerID, box.PID}] {
+			report.Orphans = append(report.Orphans, box)
+		}
+	}
+	for _, box := range s.Claims {
+		if !pids[box.PID] {
+			report.Claims = append(report.Claims, box)
+		}
+	}
+	return report
+}

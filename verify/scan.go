@@ -1,0 +1,122 @@
+package verify
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	sandboxName = "runsc-sandbox"
+	claim       = sandboxName + "\x00"
+)
+
+// An entry is one process in a scan, kernel threads and the dead left out.
+type entry struct {
+	pid       int
+	exe       Exe // Path only of a deleted file
+	gap       Gap // of exe
+	file      File
+	claims    bool // by argv[0], to be a sandbox
+	container int  // whose cgroup it is in, by its place; -1 is nobody's
+}
+
+// A scanner reads its share of the processes. A few system calls for each of
+// thousands of processes is what a look costs, so names are made in one
+// buffer and nothing is opened that is not needed.
+type scanner struct {
+	pass    *pass
+	files   map[FileID]File
+	wanted  map[string]int // container ID → place
+	name    []byte
+	argv0   [len(claim)]byte
+	cgroup  []byte
+	entries []entry
+	denied  int
+	err     error
+}
+
+func newScanner(p *pass, wanted map[string]int) scanner {
+	files := map[FileID]File{}
+	for _, r := range p.releases {
+		for id, path := range r.Files {
+			files[id] = File{Release: r.Name, Path: path}
+		}
+	}
+	return scanner{pass: p, files: files, wanted: wanted, cgroup: make([]byte, maxText)}
+}
+
+func (s *scanner) all(pids []int) {
+	for i, pid := range pids {
+		if i%256 == 0 {
+			if s.err = s.pass.ctx.Err(); s.err != nil {
+				return
+			}
+		}
+		s.one(pid)
+	}
+}
+
+// path names a file of a process, relative to /proc.
+func (s *scanner) path(pid int, file string) string {
+	s.name = strconv.AppendInt(s.name[:0], int64(pid), 10)
+	s.name = append(append(s.name, '/'), file...)
+	return string(s.name)
+}
+
+func (s *scanner) one(pid int) {
+	e := entry{pid: pid, gap: Complete, container: -1}
+	st, err := s.pass.proc.stat(s.path(pid, "exe"))
+	switch gap := gapOf(err); gap {
+	case Complete:
+		e.exe.ID = st.id
+		e.file = s.files[st.id]
+	case Gone:
+		return // a kernel thread, a zombie, or gone since: it executes nothing
+	default:
+		e.gap = gap
+		s.denied++
+	}
+	if err == nil && st.links == 0 && e.file == (File{}) {
+		e.exe.Deleted = true
+		if path, err := s.pass.proc.link(s.path(pid, "exe")); err == nil {
+			e.exe.Path = strings.TrimSuffix(path, " (deleted)")
+		}
+	}
+	n, err := s.pass.proc.peek(s.path(pid, "cmdline"), s.argv0[:])
+	e.claims = err == nil && bytes.Equal(s.argv0[:n], []byte(claim))
+	if len(s.wanted) > 0 && !s.place(&e) {
+		return
+	}
+	s.entries = append(s.entries, e)
+}
+
+// place finds whose cgroup a process is in. It reports false for a process
+// that has gone: one that cannot be placed for another reason is nobody's,
+// and Denied for everybody.
+func (s *scanner) place(e *entry) bool {
+	n, err := s.pass.proc.peek(s.path(e.pid, "cgroup"), s.cgroup)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+		return false
+	}
+	groups, perr := parseCgroups(s.cgroup[:n])
+	if err != nil || perr != nil {
+		if e.gap == Complete {
+			e.gap = Unreadable
+			s.denied++
+		}
+		return true
+	}
+	for _, group := range groups {
+		for _, id := range containerIDs(group.Path) {
+			if i, ok := s.wanted[id]; ok {
+				e.container = i
+				return true
+			}
+		}
+	}
+	return true
+}

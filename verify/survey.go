@@ -1,0 +1,152 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+)
+
+const (
+	defaultProc  = "/proc"
+	maxProcesses = 1 << 22 // PID_MAX_LIMIT of a 64-bit kernel (linux/threads.h)
+	maxClaims    = 1024    // sandboxes in name only that are kept; all are counted
+	maxMembers   = 16384   // of one container
+	share        = 512     // processes that are worth a goroutine
+)
+
+// FS reads a /proc. The zero FS reads the host's own. It remembers digests of
+// deleted executables from one Look to the next and must not be copied.
+type FS struct {
+	Proc string // the mount to read; "" is /proc
+
+	digests digests
+	between func(pid int) // for tests: runs inside every look at a process
+}
+
+// A Survey is what one pass over /proc saw.
+type Survey struct {
+	// Evidence is of the containers asked for, by their place.
+	Evidence []Evidence
+	// Sandboxes run from a release's files and say whose they are.
+	Sandboxes []Sandbox
+	// Claims call themselves sandboxes and run from no known file: forged,
+	// or some other gVisor's. At most 1024 are kept; ClaimCount is of all.
+	Claims     []Sandbox
+	ClaimCount int
+	// InUse counts the processes that execute a file of a release, shims,
+	// gofers and sandboxes alike, by release. While Denied is not 0, or Look
+	// gave an error, a release missing here may be in use all the same.
+	InUse map[string]int
+	// Denied counts the processes whose executable may not be known.
+	Denied    int
+	Processes int // looked at, without kernel threads
+}
+
+// A Sandbox is a process whose argv[0] is that of a gVisor sandbox.
+type Sandbox struct {
+	PID         int
+	StartTime   uint64 // clock ticks since boot
+	ContainerID string // the last argument, as the process has it
+	File        File   // what it executes; zero in Survey.Claims
+}
+
+// pass is one Look while it lasts.
+type pass struct {
+	ctx      context.Context
+	fs       *FS
+	proc     procDir
+	releases []Release
+	buf      []byte
+	digested uint64 // bytes
+}
+
+// Look passes over all processes once and gathers the evidence for each of
+// the containers. What it may not read of one process is said in its Evidence
+// or counted in Denied; an error means that /proc itself could not be read, or
+// the end of ctx.
+func (fs *FS) Look(ctx context.Context, containers []Container, releases []Release) (Survey, error) {
+	root := fs.Proc
+	if root == "" {
+		root = defaultProc
+	}
+	proc, err := openProc(root)
+	if err != nil {
+		return Survey{}, err
+	}
+	defer proc.close()
+	pids, err := pidsIn(root)
+	if err != nil {
+		return Survey{}, err
+	}
+	p := &pass{ctx: ctx, fs: fs, proc: proc, releases: releases, buf: make([]byte, maxText)}
+	wanted := make(map[string]int, len(containers))
+	for i, c := range containers {
+		wanted[c.ID] = i
+	}
+	entries, denied, err := p.scan(pids, wanted)
+	if err != nil {
+		return Survey{}, err
+	}
+	survey := Survey{InUse: map[string]int{}, Denied: denied, Processes: len(entries)}
+	if err := p.sandboxes(entries, &survey); err != nil {
+		return Survey{}, err
+	}
+	survey.Evidence, err = p.evidence(containers, entries)
+	return survey, err
+}
+
+// pidsIn lists the processes in a /proc.
+func pidsIn(root string) ([]int, error) {
+	dir, err := os.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	var pids []int
+	for {
+		names, err := dir.Readdirnames(1 << 13)
+		for _, name := range names {
+			if pid, err := strconv.ParseUint(name, 10, 31); err == nil && pid > 0 {
+				pids = append(pids, int(pid))
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return pids, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", root, err)
+		}
+		if len(pids) > maxProcesses {
+			return nil, fmt.Errorf("list %s: more than %d processes", root, maxProcesses)
+		}
+	}
+}
+
+// scan reads the little that is needed of every process. It waits for the
+// kernel far more than it computes, so it is spread over the processors.
+func (p *pass) scan(pids []int, wanted map[string]int) ([]entry, int, error) {
+	workers := min(runtime.GOMAXPROCS(0), 1+len(pids)/share)
+	scans := make([]scanner, workers)
+	var wg sync.WaitGroup
+	for i := range scans {
+		part := pids[i*len(pids)/workers : (i+1)*len(pids)/workers]
+		scans[i] = newScanner(p, wanted)
+		wg.Go(func() { scans[i].all(part) })
+	}
+	wg.Wait()
+	var entries []entry
+	var denied int
+	for i := range scans {
+		if scans[i].err != nil {
+			return nil, 0, scans[i].err
+		}
+		entries = append(entries, scans[i].entries...)
+		denied += scans[i].denied
+	}
+	return entries, denied, nil
+}
