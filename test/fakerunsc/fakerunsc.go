@@ -1,0 +1,88 @@
+// Package fakerunsc makes fake releases for tests: small static programs that
+// answer --version as runsc does, packed and laid out as in gVisor's bucket.
+//
+// They run nothing in a sandbox. What needs one is tested with the real runsc,
+// in the lab.
+package fakerunsc
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// Behaviour is how a fake program misbehaves.
+type Behaviour string
+
+// The behaviours; the zero value behaves well.
+const (
+	Hangs       Behaviour = "hang"
+	Fails       Behaviour = "fail"
+	Floods      Behaviour = "flood"       // prints without end
+	Environment Behaviour = "environment" // says its environment for a label
+)
+
+// Options say what a fake program is.
+type Options struct {
+	Label     string // after `runsc version`; release-20260914.0 when empty
+	Behaviour Behaviour
+	Machine   uint16 // of the ELF header; 0 is this machine's
+}
+
+// built is shared: a build takes a second, and every test binary needs it often.
+var built = sync.OnceValues(build)
+
+func build() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "fakerunsc-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "runsc")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "runsc-provisioner/test/fakerunsc/runsc")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return os.ReadFile(path)
+}
+
+// Program gives the bytes of a fake runsc, or of a sidecar.
+func Program(t testing.TB, o Options) []byte {
+	t.Helper()
+	plain, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Label == "" {
+		o.Label = "release-20260914.0"
+	}
+	trailer, err := json.Marshal(struct {
+		Label     string
+		Behaviour Behaviour
+	}{o.Label, o.Behaviour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := append(append(append([]byte{}, plain...), "\nfake runsc trailer: "...), trailer...)
+	if o.Machine != 0 {
+		binary.LittleEndian.PutUint16(program[18:], o.Machine) // e_machine (elf(5))
+	}
+	return program
+}
+
+// Build writes a fake runsc into a temporary directory of the test and
+// returns its path.
+func Build(t testing.TB, o Options) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "runsc")
+	if err := os.WriteFile(path, Program(t, o), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
