@@ -1,0 +1,129 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"runsc-provisioner/provision/durable"
+)
+
+// The store keeps what the release installed last was made from, in
+// .archive/NAME, with a copy of the manifest that says its digest.
+func (s Store) archives() string { return filepath.Join(s.Dir, ".archive") }
+
+func (s Store) archived(name string) string { return filepath.Join(s.archives(), name) }
+
+// archive keeps what is staged for the release called name, and the text of
+// its manifest. What was there before is replaced.
+func (s Store) archive(staging, name string, manifest []byte) error {
+	from := filepath.Join(staging, archiveDir)
+	if err := durable.WriteFile(filepath.Join(from, manifestName), manifest, durable.Plain(plainMode)); err != nil {
+		return err
+	}
+	if err := durable.MkdirAll(s.archives(), dirMode); err != nil {
+		return err
+	}
+	if err := swap(from, s.archived(name)); err != nil {
+		return fmt.Errorf("keep archive: %w", err)
+	}
+	return nil
+}
+
+// adopt keeps what is staged as the archive of there, if it has none and this
+// is what it was made from. m is of what is staged.
+func (s Store) adopt(staging string, there Installed, m Manifest) error {
+	_, text, err := readManifest(s.archived(there.Name), there.Name)
+	if err == nil && manifestDigest(text) == there.ManifestDigest || !slices.Equal(m.Archives, there.Manifest.Archives) {
+		return nil
+	}
+	_, text, err = readManifest(there.Dir, there.Name)
+	if err != nil {
+		return err
+	}
+	return s.archive(staging, there.Name, text)
+}
+
+// dropArchives deletes the archives of all releases but the one called name.
+func (s Store) dropArchives(name string) error {
+	found, err := os.ReadDir(s.archives())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("list archives: %w", err)
+	}
+	for _, entry := range found {
+		if _, err := ParseLabel(entry.Name()); err != nil || entry.Name() == name {
+			continue
+		}
+		if err := s.discard(s.archived(entry.Name())); err != nil {
+			return fmt.Errorf("remove archive: %w", err)
+		}
+	}
+	return nil
+}
+
+// Restore makes the release called name again from its archive: the same
+// files, times and manifest. Without an archive it is fs.ErrNotExist; an
+// archive that is not what it was is a *RefusedError.
+func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
+	wrap := func(err error) (Installed, error) {
+		return Installed{}, fmt.Errorf("restore %s: %w", filepath.Join(s.Dir, name), err)
+	}
+	if !s.has(name) {
+		return wrap(fs.ErrNotExist)
+	}
+	if err := s.prepare(); err != nil {
+		return Installed{}, err
+	}
+	kept := s.archived(name)
+	m, text, err := readManifest(kept, name)
+	if err != nil {
+		return wrap(err)
+	}
+	staging, err := s.stage()
+	if err != nil {
+		return wrap(err)
+	}
+	defer os.RemoveAll(staging)
+	dir := filepath.Join(staging, releaseDir)
+	if err := s.replay(ctx, m, kept, dir); err != nil {
+		return wrap(err)
+	}
+	if err := seal(dir, text); err != nil {
+		return wrap(err)
+	}
+	if err := swap(dir, filepath.Join(s.Dir, name)); err != nil {
+		return wrap(err)
+	}
+	return s.open(name), nil
+}
+
+// replay unpacks the archives of m, in kept, into dir, and makes sure that
+// their files are those of m.
+func (s Store) replay(ctx context.Context, m Manifest, kept, dir string) error {
+	var files []File
+	for _, a := range m.Archives {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		sum, err := ParseDigest(a.SHA512)
+		if err != nil {
+			return err
+		}
+		if err := checkRoom(dir, a.Size*(unpacked-1)); err != nil {
+			return err
+		}
+		more, err := place(filepath.Join(kept, a.Name), a.Name, sum, dir, s.Limits.withDefaults())
+		if err != nil {
+			return err
+		}
+		files = append(files, more...)
+	}
+	if !sameFiles(files, m.Files) {
+		return &RefusedError{"check", kept, errors.New("the archive has other files than the manifest lists")}
+	}
+	return setTimes(dir, m.Files)
+}

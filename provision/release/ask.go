@@ -1,0 +1,127 @@
+package release
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"regexp"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// ask sends one request, for the whole file or for what is missing of it.
+func (t *transfer) ask(ctx context.Context) (*http.Response, error) {
+	var handshake atomic.Pointer[error]
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err != nil {
+				handshake.Store(&err)
+			}
+		},
+	})
+	req, err := http.NewRequestWithContext(traced, http.MethodGet, t.url.String(), nil)
+	if err != nil {
+		return nil, t.refuse("%w", inner(err))
+	}
+	req.Header.Set("User-Agent", "runsc-provisioner")
+	// Any other would count bytes that are not the file's.
+	req.Header.Set("Accept-Encoding", "identity")
+	if t.held > 0 && !t.noRange {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", t.held))
+		if t.etag != "" {
+			req.Header.Set("If-Range", t.etag)
+		}
+	}
+	resp, err := t.client.Do(req)
+	if err != nil {
+		return nil, t.unanswered(ctx, err, handshake.Load())
+	}
+	return resp, nil
+}
+
+// unanswered tells a server that is not trusted from one out of reach.
+func (t *transfer) unanswered(ctx context.Context, err error, handshake *error) error {
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return refused // a redirect
+	case ctx.Err() != nil:
+		return &againError{err: context.Cause(ctx)}
+	case handshake != nil && !transient(*handshake):
+		return t.refuse("%w", *handshake)
+	default:
+		return &againError{err: inner(err)}
+	}
+}
+
+// transient errors are those of a network, not of a certificate or protocol.
+func transient(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled)
+}
+
+// inner takes off the address that net/http puts around its errors: it holds
+// a user's name.
+func inner(err error) error {
+	var around *url.Error
+	if errors.As(err, &around) {
+		return around.Err
+	}
+	return err
+}
+
+// status is the error that an answer without a file stands for.
+func (t *transfer) status(resp *http.Response) error {
+	said := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	if kind := resp.Header.Get("Content-Type"); kind != "" {
+		said += fmt.Sprintf(" (%.60q)", kind)
+	}
+	switch code := resp.StatusCode; {
+	case code == http.StatusNotFound || code == http.StatusForbidden:
+		return &absentError{url: show(t.url), status: said}
+	case code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= 500:
+		return &againError{err: errors.New(said), after: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	default:
+		return t.refuse("%s", said)
+	}
+}
+
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3); 0 is none.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return 0
+}
+
+var contentRange = regexp.MustCompile(`^bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$`)
+
+// parseContentRange reads the first byte and the whole size, -1 if unknown.
+func parseContentRange(value string) (first, size int64, ok bool) {
+	m := contentRange.FindStringSubmatch(value)
+	if m == nil {
+		return 0, 0, false
+	}
+	// At most 18 digits each.
+	first, _ = strconv.ParseInt(m[1], 10, 64)
+	last, _ := strconv.ParseInt(m[2], 10, 64)
+	if m[3] == "*" {
+		return first, -1, first <= last
+	}
+	size, _ = strconv.ParseInt(m[3], 10, 64)
+	return first, size, first <= last && last < size
+}

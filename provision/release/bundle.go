@@ -1,0 +1,98 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// ahead is how far a download may run ahead of its unpacking: little enough
+// for the bytes to be in the processor's cache still.
+const ahead = 1 << 20
+
+// bundle downloads the archive a to the file kept, and unpacks it into dir
+// while it arrives. What was unpacked is worth nothing until the digest of all
+// is right: on any error the caller throws it away.
+func (d *downloader) bundle(ctx context.Context, a artifact, kept, dir string) (Archive, []File, error) {
+	file, err := createKept(kept, unpacked)
+	if err != nil {
+		return Archive{}, nil, err
+	}
+	stream := newRing(ahead)
+	type outcome struct {
+		files []File
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		files, err := unpack(stream, a.name, dir, d.limits)
+		// An archive that is refused is downloaded to its end all the same: if
+		// its digest is wrong, that is what to say. A full disk ends it now.
+		var refused *RefusedError
+		if errors.As(err, &refused) {
+			stream.Quit(nil)
+		} else {
+			stream.Quit(err)
+		}
+		done <- outcome{files, err}
+	}()
+	sum, err := d.fetch(ctx, a.url, d.limits.ArtifactBytes, &both{file, stream})
+	stream.Close(err)
+	synced := make(chan error, 1)
+	go func() { synced <- file.finish() }()
+	if d.progress != nil && err == nil {
+		d.progress(Progress{Stage: StageUnpack, File: a.name, Done: file.written, Total: file.written})
+	}
+	unpacked := <-done
+	syncErr := <-synced
+	switch {
+	case err != nil:
+		return Archive{}, nil, err
+	case sum != a.sum:
+		return Archive{}, nil, &RefusedError{"fetch", show(a.url), differs(sum, a.sum)}
+	case unpacked.err != nil:
+		return Archive{}, nil, unpacked.err
+	case syncErr != nil:
+		return Archive{}, nil, syncErr
+	}
+	return Archive{Name: a.name, Size: file.written, SHA512: sum.String()}, unpacked.files, nil
+}
+
+// loose downloads the program a to the file kept.
+func (d *downloader) loose(ctx context.Context, a artifact, kept string) (Archive, error) {
+	file, err := createKept(kept, 2)
+	if err != nil {
+		return Archive{}, err
+	}
+	sum, err := d.fetch(ctx, a.url, d.limits.ArtifactBytes, file)
+	if syncErr := file.finish(); err == nil {
+		err = syncErr
+	}
+	if err != nil {
+		return Archive{}, err
+	}
+	if sum != a.sum {
+		return Archive{}, &RefusedError{"fetch", show(a.url), differs(sum, a.sum)}
+	}
+	return Archive{Name: filepath.Base(kept), Size: file.written, SHA512: sum.String()}, nil
+}
+
+func differs(got, want Digest) error {
+	return fmt.Errorf("sha512 %s, expected %s", got, want)
+}
+
+// both is a sink that keeps the archive and feeds its unpacking.
+type both struct {
+	file   *keptFile
+	stream *ring
+}
+
+func (b *both) Expect(size int64) error { return b.file.Expect(size) }
+
+func (b *both) Write(p []byte) (int, error) {
+	if n, err := b.file.Write(p); err != nil {
+		return n, err
+	}
+	return b.stream.Write(p)
+}

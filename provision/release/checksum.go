@@ -1,0 +1,181 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// TrustChecksum is the trust of Checksum.
+const TrustChecksum = "checksum"
+
+// Checksum is the Source that believes the digest beside an artifact. Both
+// come from one place, so it proves integrity and not origin.
+type Checksum struct {
+	HTTP     *http.Client   // nil: Client(Limits, nil)
+	Limits   Limits         //
+	Progress func(Progress) // nil: quiet
+	// Have are releases that need not be fetched once more: when the digests of
+	// what is asked for are those of an intact one, Fetch is a *PresentError.
+	Have []Installed
+}
+
+// layouts are the forms in which gVisor publishes a release, the best first:
+// bundles since 20260824, loose files before. The first file of each must be
+// there.
+var layouts = [][]string{
+	{"gvisor.tar.zstd"},
+	{"gvisor.tar.bz2"},
+	{"runsc", "containerd-shim-runsc-v1"},
+}
+
+// isBundle tells an archive from a loose program.
+func isBundle(name string) bool { return strings.Contains(name, ".tar.") }
+
+// artifact is a file of a release, with the digest it must have.
+type artifact struct {
+	name string
+	url  *url.URL
+	sum  Digest
+}
+
+// Fetch implements Source.
+func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, error) {
+	if err := spec.Validate(); err != nil {
+		return Fetched{}, err
+	}
+	at, err := spec.directory()
+	if err != nil {
+		return Fetched{}, err
+	}
+	d := &downloader{limits: c.Limits.withDefaults()}
+	client := c.HTTP
+	if client == nil {
+		client = Client(d.limits, nil)
+		defer client.CloseIdleConnections()
+	}
+	d.client = guarded(client, at, spec.RedirectHosts, d.limits.Redirects)
+	artifacts, err := d.resolve(ctx, at, spec)
+	if err != nil {
+		return Fetched{}, err
+	}
+	if name, found := c.present(artifacts, spec); found {
+		return Fetched{}, &PresentError{Release: name}
+	}
+	d.progress = c.Progress
+	fetched := Fetched{URL: show(at), Trust: TrustChecksum}
+	for _, a := range artifacts {
+		archive, files, err := d.bring(ctx, a, into)
+		var absent *absentError
+		if errors.As(err, &absent) {
+			err = &RefusedError{"fetch", show(a.url), errors.New(absent.status + ", though its digest is there")}
+		}
+		if err != nil {
+			return Fetched{}, err
+		}
+		fetched.Archives = append(fetched.Archives, archive)
+		fetched.Files = append(fetched.Files, files...)
+	}
+	return fetched, nil
+}
+
+// present is the release of Have that was unpacked from just these artifacts.
+// One that is not what spec asks for is fetched all the same, to be refused as
+// any other that says it is something else.
+func (c *Checksum) present(artifacts []artifact, spec Spec) (name string, found bool) {
+	for _, r := range c.Have {
+		if !r.State.Intact() || !r.Satisfies(spec) || len(r.Manifest.Archives) != len(artifacts) {
+			continue
+		}
+		same := true
+		for i, a := range artifacts {
+			same = same && r.Manifest.Archives[i].Name == a.name && r.Manifest.Archives[i].SHA512 == a.sum.String()
+		}
+		if same {
+			return r.Name, true
+		}
+	}
+	return "", false
+}
+
+// resolve finds the layout in which the release at u is there. Only a clean
+// "not there" leads on to the next one.
+func (d *downloader) resolve(ctx context.Context, u *url.URL, spec Spec) ([]artifact, error) {
+	var tried []string
+	var last *absentError
+	for _, names := range layouts {
+		first, err := d.digestOf(ctx, u.JoinPath(names[0]), spec)
+		if errors.As(err, &last) {
+			tried = append(tried, names[0])
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		artifacts := []artifact{first}
+		for _, name := range names[1:] {
+			next, err := d.digestOf(ctx, u.JoinPath(name), spec)
+			if errors.As(err, &last) {
+				continue // Docker starts runsc by its path, without a shim.
+			}
+			if err != nil {
+				return nil, err
+			}
+			artifacts = append(artifacts, next)
+		}
+		return artifacts, nil
+	}
+	return nil, &RefusedError{"fetch", show(u), fmt.Errorf("no release there: %s for each of %s", last.status, strings.Join(tried, ", "))}
+}
+
+// digestOf fetches the digest of the artifact at u.
+func (d *downloader) digestOf(ctx context.Context, u *url.URL, spec Spec) (artifact, error) {
+	name := u.Path[strings.LastIndexByte(u.Path, '/')+1:]
+	from := *u
+	from.Path += ".sha512"
+	var text small
+	if _, err := d.fetch(ctx, &from, d.limits.ChecksumBytes, &text); err != nil {
+		return artifact{}, err
+	}
+	sum, err := ParseChecksum(text.Bytes(), name)
+	if err != nil {
+		return artifact{}, &RefusedError{"fetch", show(&from), err}
+	}
+	if err := spec.pin(name, sum); err != nil {
+		return artifact{}, &RefusedError{"fetch", show(u), err}
+	}
+	return artifact{name: name, url: u, sum: sum}, nil
+}
+
+// small is a sink in memory.
+type small struct{ bytes.Buffer }
+
+func (*small) Expect(int64) error { return nil }
+
+// bring downloads and unpacks one artifact.
+func (d *downloader) bring(ctx context.Context, a artifact, into string) (Archive, []File, error) {
+	kept := filepath.Join(into, archiveDir, a.name)
+	dir := filepath.Join(into, releaseDir)
+	if !isBundle(a.name) {
+		archive, err := d.loose(ctx, a, kept)
+		if err != nil {
+			return Archive{}, nil, err
+		}
+		files, err := place(kept, a.name, a.sum, dir, d.limits)
+		return archive, files, err
+	}
+	archive, files, err := d.bundle(ctx, a, kept, dir)
+	if err != nil {
+		return Archive{}, nil, err
+	}
+	if !slices.ContainsFunc(files, func(f File) bool { return filepath.Dir(f.Path) == sidecarDir && f.Mode == modeText(programMode) }) {
+		return Archive{}, nil, &RefusedError{"unpack", show(a.url), errors.New("no program in " + sidecarDir + "/: sandboxes would not start")}
+	}
+	return archive, files, nil
+}

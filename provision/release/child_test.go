@@ -1,0 +1,172 @@
+package release_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/test/fakerunsc"
+	"runsc-provisioner/test/releases"
+)
+
+// What a process has one of, its umask and its proxies, is tested in a child:
+// this test binary with the variables below.
+const (
+	childURL   = "RELEASE_TEST_URL"
+	childRoots = "RELEASE_TEST_ROOTS" // a PEM file
+	childStore = "RELEASE_TEST_STORE"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childURL) != "" {
+		child()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// child installs the wanted release under a umask that forbids all to others,
+// and prints what came of it.
+func child() {
+	syscall.Umask(0o077)
+	roots := x509.NewCertPool()
+	text, err := os.ReadFile(os.Getenv(childRoots))
+	if err != nil || !roots.AppendCertsFromPEM(text) {
+		fmt.Println("roots:", err)
+		return
+	}
+	dir := os.Getenv(childStore)
+	store := release.Store{Dir: dir, Link: filepath.Join(filepath.Dir(dir), "bin", "runsc"), Owner: os.Geteuid(), Limits: quick()}
+	source := &release.Checksum{HTTP: release.Client(quick(), roots), Limits: quick()}
+	got, err := store.Install(context.Background(), source, release.Spec{URL: os.Getenv(childURL), Channel: "release", Version: wanted, Arch: release.Arch()})
+	if err == nil {
+		err = store.SetLink(wanted)
+	}
+	fmt.Printf("installed %q, error %v\n", got.Name, err)
+}
+
+// inChild runs child and returns what it printed.
+func inChild(t *testing.T, store, url string, server *httptest.Server, env ...string) string {
+	t.Helper()
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append([]string{childURL + "=" + url, childRoots + "=" + roots, childStore + "=" + store}, env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return string(out)
+}
+
+// proxy is an HTTP proxy that wants a user's name and password and leads
+// every tunnel to one address.
+type proxy struct {
+	to, basic string
+	tunnels   atomic.Int32
+}
+
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	want := "Basic " + base64.StdEncoding.EncodeToString([]byte(p.basic))
+	if r.Method != http.MethodConnect || r.Header.Get("Proxy-Authorization") != want {
+		http.Error(w, "who are you?", http.StatusProxyAuthRequired)
+		return
+	}
+	p.tunnels.Add(1)
+	up, err := net.Dial("tcp", p.to)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer up.Close()
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+	go func() { _, _ = io.Copy(up, bufio.NewReader(buffered)) }()
+	_, _ = io.Copy(conn, up)
+}
+
+func TestFault_D11_ProxyIsUsedAndItsPasswordNotTold(t *testing.T) {
+	r := newRig(t)
+	r.publish(t, fakerunsc.Zstd)
+	p := &proxy{to: r.server.Listener.Addr().String(), basic: "user:secret"}
+	server := httptest.NewServer(p)
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	url := releases.URL("https://example.com", "") // httptest's certificate is for it
+	for _, test := range []struct{ name, proxy, says string }{
+		{"right password", "http://user:secret@" + address, `installed "20260914.0", error <nil>`},
+		{"wrong password", "http://user:secret2@" + address, "Proxy Authentication Required"},
+		{"out of reach", "http://user:secret@127.0.0.1:1", "connection refused"},
+	} {
+		got := inChild(t, filepath.Join(t.TempDir(), "gvisor"), url, r.server, "HTTPS_PROXY="+test.proxy)
+		if !strings.Contains(got, test.says) {
+			t.Errorf("%s: got %q, want it to say %q", test.name, got, test.says)
+		}
+		if strings.Contains(got, "secret") || strings.Contains(got, "user") {
+			t.Errorf("%s: got %q, want no credentials in it", test.name, got)
+		}
+	}
+	if p.tunnels.Load() == 0 {
+		t.Error("got no tunnel through the proxy, want some")
+	}
+}
+
+func TestFault_F06_ModesWhateverTheUmask(t *testing.T) {
+	r := newRig(t)
+	r.publish(t, fakerunsc.Zstd)
+	top := t.TempDir()
+	store := filepath.Join(top, "lib", "gvisor")
+	if got := inChild(t, store, r.spec(wanted, "").URL, r.server); !strings.Contains(got, "error <nil>") {
+		t.Fatal(got)
+	}
+	for name, want := range map[string]os.FileMode{
+		"lib": os.ModeDir | 0o755, "lib/gvisor": os.ModeDir | 0o755, "lib/bin": os.ModeDir | 0o755, "lib/bin/runsc": os.ModeSymlink | 0o777,
+		"lib/gvisor/" + wanted: os.ModeDir | 0o755, "lib/gvisor/" + wanted + "/gvisor-bin": os.ModeDir | 0o755,
+		"lib/gvisor/" + wanted + "/runsc": 0o755, "lib/gvisor/" + wanted + "/manifest.json": 0o644, "lib/gvisor/" + wanted + "/gvisor-bin/gvisor_sentry": 0o755,
+		"lib/gvisor/.archive": os.ModeDir | 0o755, "lib/gvisor/.archive/" + wanted + "/gvisor.tar.zstd": 0o644,
+	} {
+		info, err := os.Lstat(filepath.Join(top, name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if info.Mode() != want {
+			t.Errorf("%s: got %v, want %v", name, info.Mode(), want)
+		}
+	}
+}
+
+func TestFault_F06_CleanEnvironment(t *testing.T) {
+	r := newRig(t)
+	fakerunsc.Publish(t, r.at(wanted), "runsc", fakerunsc.Program(t, fakerunsc.Options{Behaviour: fakerunsc.Environment}))
+	url := r.spec(wanted, "").URL
+	got := inChild(t, filepath.Join(t.TempDir(), "gvisor"), url, r.server, "LD_LIBRARY_PATH=/evil", "GVISOR_ENFORCE_RELEASE=evil", "PATH=/evil")
+	if strings.Contains(got, "evil") || !strings.Contains(got, "PATH=/usr/sbin:/usr/bin:/sbin:/bin,LANG=C.UTF-8") {
+		t.Errorf("got %q, want a clean environment", got)
+	}
+}

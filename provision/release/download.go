@@ -1,0 +1,114 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// worthwhile is how much a try must gain for the count of tries to start
+// again: enough to get a large file over a line that drops now and then.
+const worthwhile = 1 << 20
+
+// downloader fetches the files of one release.
+type downloader struct {
+	client   *http.Client
+	limits   Limits // all set
+	progress func(Progress)
+}
+
+// sink takes a file as it arrives.
+type sink interface {
+	// Expect is told the file's size in bytes, -1 if unknown, before the first
+	// Write. Its error ends the download and is given back, as that of Write.
+	Expect(size int64) error
+	Write(p []byte) (int, error)
+}
+
+// fetch gives the file at u to out, each byte once, and returns its digest.
+// What was interrupted is resumed, or started over where that cannot be.
+// Errors: *absentError, *RefusedError, *UnavailableError, those of out, and
+// the cause of ctx.
+func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out sink) (Digest, error) {
+	deadline := fmt.Errorf("not done in %s", d.limits.Total)
+	ctx, cancel := context.WithTimeoutCause(parent, d.limits.Total, deadline)
+	defer cancel()
+	t := newTransfer(d, u, most, out)
+	pause := backoff.ExponentialBackOff{
+		InitialInterval:     d.limits.FirstPause,
+		RandomizationFactor: backoff.DefaultRandomizationFactor,
+		Multiplier:          backoff.DefaultMultiplier,
+		MaxInterval:         d.limits.LongestPause,
+	}
+	fruitless := 0
+	for tries := 1; ; tries++ {
+		before := t.held
+		err := t.try(ctx)
+		if err == nil {
+			return t.digest(), nil
+		}
+		unavailable := &UnavailableError{URL: show(u), Tries: tries, Err: err}
+		var again *againError
+		if !errors.As(err, &again) {
+			return Digest{}, err
+		}
+		fruitless++
+		var slow *slowError
+		if t.held-before >= worthwhile && !errors.As(err, &slow) {
+			fruitless = 0
+			pause.Reset()
+		}
+		if again.last || fruitless >= d.limits.Tries || again.after > d.limits.RetryAfterMax {
+			return Digest{}, unavailable
+		}
+		if !wait(ctx, max(pause.NextBackOff(), again.after)) {
+			if parent.Err() != nil {
+				return Digest{}, context.Cause(parent)
+			}
+			unavailable.Err = fmt.Errorf("%w; the last try: %w", context.Cause(ctx), err)
+			return Digest{}, unavailable
+		}
+	}
+}
+
+// againError is a try that another may do better.
+type againError struct {
+	err   error
+	after time.Duration // asked for by the server
+	last  bool          // another may, but not now
+}
+
+func (e *againError) Error() string {
+	if e.after > 0 {
+		return fmt.Sprintf("%v, asked to wait %s", e.err, e.after)
+	}
+	return e.err.Error()
+}
+
+func (e *againError) Unwrap() error { return e.err }
+
+// absentError is a file that is not there, or that nobody may read: gVisor's
+// bucket says 404 for the one, and mirrors without listing say 403.
+type absentError struct {
+	url    string
+	status string
+}
+
+func (e *absentError) Error() string { return fmt.Sprintf("fetch %s: %s", e.url, e.status) }
+
+// wait is false when ctx ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,97 @@
+package release
+
+import (
+	"bufio"
+	"crypto/sha512"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// keptFile is an archive being written to disk as it came.
+type keptFile struct {
+	file    *os.File
+	buffer  *bufio.Writer
+	needs   int64 // room, in times of its own size
+	written int64 // bytes
+}
+
+func createKept(path string, needs int64) (*keptFile, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, plainMode)
+	if err != nil {
+		return nil, err
+	}
+	return &keptFile{file: f, buffer: bufio.NewWriterSize(f, 1<<20), needs: needs}, nil
+}
+
+// Expect makes sure of room for the file and what is in it.
+func (k *keptFile) Expect(size int64) error {
+	if size <= 0 {
+		return nil
+	}
+	return checkRoom(filepath.Dir(k.file.Name()), size*k.needs)
+}
+
+func (k *keptFile) Write(p []byte) (int, error) {
+	n, err := k.buffer.Write(p)
+	if before := k.written / writeback; (k.written+int64(n))/writeback != before {
+		_ = unix.SyncFileRange(int(k.file.Fd()), before*writeback, writeback, unix.SYNC_FILE_RANGE_WRITE)
+	}
+	k.written += int64(n)
+	return n, noRoom(err, k.file.Name(), k.written)
+}
+
+// finish syncs and closes the file.
+func (k *keptFile) finish() error {
+	err := errors.Join(k.buffer.Flush(), k.file.Chmod(plainMode), k.file.Sync(), k.file.Close())
+	return noRoom(err, k.file.Name(), k.written)
+}
+
+// place puts what the archive in the file kept holds into dir, and makes sure
+// of its digest on the way.
+func place(kept, name string, want Digest, dir string, limits Limits) ([]File, error) {
+	f, err := os.Open(kept)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	sum := sha512.New()
+	r := io.TeeReader(f, sum)
+	var files []File
+	if isBundle(name) {
+		files, err = unpack(r, name, dir, limits)
+	} else {
+		files, err = placeProgram(f, r, name, dir)
+	}
+	var refused *RefusedError
+	if err != nil && !errors.As(err, &refused) {
+		return nil, err
+	}
+	// A tar ends before its file does.
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return nil, err
+	}
+	if got := Digest(sum.Sum(nil)); got != want {
+		return nil, &RefusedError{"unpack", kept, differs(got, want)}
+	}
+	return files, err
+}
+
+// placeProgram copies the loose program in f, read through r.
+func placeProgram(f *os.File, r io.Reader, name, dir string) ([]File, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	w := newWriter(root)
+	file, err := w.write(entry{name: name, size: info.Size(), mode: programMode}, r)
+	return []File{file}, errors.Join(err, w.wait())
+}

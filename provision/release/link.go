@@ -1,0 +1,100 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"runsc-provisioner/provision/durable"
+)
+
+// LinkKind is what stands where the link goes.
+type LinkKind string
+
+// The kinds of link.
+const (
+	LinkAbsent  LinkKind = "absent"
+	LinkOurs    LinkKind = "ours"
+	LinkForeign LinkKind = "foreign"
+)
+
+// LinkState is the link as it was seen.
+type LinkState struct {
+	Kind    LinkKind
+	Path    string
+	Release string // that it leads to, when ours; it may be gone
+	Is      string // what it is, when foreign
+}
+
+// LinkState looks at the link. Ours is a symlink to the runsc of a release in
+// the store; anything else is somebody else's.
+func (s Store) LinkState() (LinkState, error) {
+	state := LinkState{Kind: LinkAbsent, Path: s.Link}
+	info, err := os.Lstat(s.Link)
+	if errors.Is(err, fs.ErrNotExist) {
+		return state, nil
+	}
+	if err != nil {
+		return state, fmt.Errorf("look at link: %w", err)
+	}
+	state.Kind = LinkForeign
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		state.Is = "a file"
+	case mode.IsDir():
+		state.Is = "a directory"
+	case mode&fs.ModeSymlink == 0:
+		state.Is = "a special file"
+	default:
+		target, err := os.Readlink(s.Link)
+		if err != nil {
+			return state, fmt.Errorf("look at link: %w", err)
+		}
+		if name, ours := s.target(target); ours {
+			state.Kind, state.Release = LinkOurs, name
+			return state, nil
+		}
+		state.Is = "a symlink to " + strconv.Quote(target)
+	}
+	return state, nil
+}
+
+// target is the release that a link to path leads to.
+func (s Store) target(path string) (name string, ours bool) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(s.Link), path)
+	}
+	dir, file := filepath.Split(filepath.Clean(path))
+	store, name := filepath.Split(filepath.Clean(dir))
+	if file != "runsc" || filepath.Clean(store) != filepath.Clean(s.Dir) {
+		return "", false
+	}
+	_, err := ParseLabel(name)
+	return name, err == nil
+}
+
+// SetLink points the link at the release called name, in one step. What is
+// somebody else's is a *ForeignError, and left alone.
+func (s Store) SetLink(name string) error {
+	if !s.has(name) {
+		return fmt.Errorf("link %s: %w", filepath.Join(s.Dir, name), fs.ErrNotExist)
+	}
+	state, err := s.LinkState()
+	if err != nil {
+		return err
+	}
+	if state.Kind == LinkForeign {
+		return &ForeignError{Path: s.Link, Is: state.Is}
+	}
+	parent := filepath.Dir(s.Link)
+	if err := durable.MkdirAll(parent, dirMode); err != nil {
+		return fmt.Errorf("link %s: %w", s.Link, err)
+	}
+	if err := checkAbove(parent, s.Owner); err != nil {
+		return err
+	}
+	return durable.Symlink(filepath.Join(s.Dir, name, "runsc"), s.Link)
+}

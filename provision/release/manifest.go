@@ -1,0 +1,123 @@
+package release
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// schemaVersion is of Manifest as JSON.
+const schemaVersion = 1
+
+// maxManifest is more than any manifest of ours has: a thousand files with
+// long names take half of it.
+const maxManifest = 1 << 20
+
+// Manifest says what a release is, where it came from and what its files are.
+// It is written last: a directory without one is no release.
+type Manifest struct {
+	SchemaVersion int       `json:"schema_version"`
+	Release       string    `json:"release"` // the label, and the directory's name
+	Channel       string    `json:"channel"`
+	Version       string    `json:"version"` // as it was asked for
+	Arch          string    `json:"arch"`
+	URL           string    `json:"url"` // without credentials
+	Trust         string    `json:"trust"`
+	Archives      []Archive `json:"archives"`
+	InstalledAt   time.Time `json:"installed_at"`
+	Files         []File    `json:"files"`
+}
+
+// File is one file of a release.
+type File struct {
+	Path   string `json:"path"` // below the release's directory, with slashes
+	Size   int64  `json:"size"` // bytes
+	Mode   string `json:"mode"` // permission bits, octal
+	SHA256 string `json:"sha256"`
+	MTime  int64  `json:"mtime_ns"` // since 1970
+}
+
+// encode gives the manifest's text.
+func (m Manifest) encode() ([]byte, error) {
+	text, err := json.MarshalIndent(m, "", "  ")
+	return append(text, '\n'), err
+}
+
+// parseManifest reads the manifest of the release called name.
+func parseManifest(text []byte, name string) (Manifest, error) {
+	var m Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return Manifest{}, err
+	}
+	if m.SchemaVersion != schemaVersion {
+		return Manifest{}, fmt.Errorf("schema_version %d is not %d", m.SchemaVersion, schemaVersion)
+	}
+	if m.Release != name {
+		return Manifest{}, fmt.Errorf("is of release %q", m.Release)
+	}
+	if len(m.Files) == 0 {
+		return Manifest{}, errors.New("lists no files")
+	}
+	for _, f := range m.Files {
+		if !filepath.IsLocal(f.Path) || filepath.Clean(f.Path) != f.Path {
+			return Manifest{}, fmt.Errorf("lists %q", f.Path)
+		}
+	}
+	for _, a := range m.Archives {
+		if !namePattern.MatchString(a.Name) || a.Name == manifestName {
+			return Manifest{}, fmt.Errorf("lists archive %q", a.Name)
+		}
+	}
+	return m, nil
+}
+
+// readManifest reads the manifest in dir, of the release called name, and its
+// digest.
+func readManifest(dir, name string) (m Manifest, text []byte, err error) {
+	f, err := os.Open(filepath.Join(dir, manifestName))
+	if err != nil {
+		return Manifest{}, nil, err
+	}
+	defer f.Close()
+	text, err = io.ReadAll(io.LimitReader(f, maxManifest+1))
+	if err != nil {
+		return Manifest{}, nil, err
+	}
+	if len(text) > maxManifest {
+		return Manifest{}, nil, fmt.Errorf("more than %d bytes", maxManifest)
+	}
+	m, err = parseManifest(text, name)
+	return m, text, err
+}
+
+func manifestDigest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+func modeText(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode.Perm()) }
+
+// sameFiles is true of two manifests whose files have the same content.
+func sameFiles(a, b []File) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	in := make(map[string]File, len(a))
+	for _, f := range a {
+		in[f.Path] = f
+	}
+	for _, f := range b {
+		g, found := in[f.Path]
+		if !found || g.SHA256 != f.SHA256 || g.Size != f.Size || g.Mode != f.Mode {
+			return false
+		}
+	}
+	return true
+}

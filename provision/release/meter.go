@@ -1,0 +1,87 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// meter cancels a body that brings fewer than the minimum of bytes in a
+// window of time spent waiting for it. Time its reader spends elsewhere, on a
+// slow disk say, does not count.
+type meter struct {
+	body   io.Reader
+	window time.Duration
+	least  int64 // bytes in a window
+	cancel context.CancelCauseFunc
+
+	mu    sync.Mutex
+	read  int           // number of the Read in hand
+	since time.Time     // of its beginning, or of this window's within it
+	got   int64         // in this window
+	spent time.Duration // of this window, in earlier Reads
+	timer *time.Timer
+}
+
+func newMeter(body io.Reader, limits Limits, cancel context.CancelCauseFunc) *meter {
+	return &meter{
+		body:   body,
+		window: limits.Window,
+		least:  max(1, int64(float64(limits.MinRate)*limits.Window.Seconds())),
+		cancel: cancel,
+	}
+}
+
+// Read reads from the body for as long as its rate holds.
+func (m *meter) Read(p []byte) (int, error) {
+	m.mu.Lock()
+	read := m.read
+	m.since = time.Now()
+	m.timer = time.AfterFunc(m.window-m.spent, func() { m.expire(read) })
+	m.mu.Unlock()
+
+	n, err := m.body.Read(p)
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.read++
+	m.timer.Stop()
+	m.got += int64(n)
+	m.spent += time.Since(m.since)
+	if m.spent >= m.window {
+		m.closeWindow()
+	}
+	return n, err
+}
+
+// expire is a window that ends within a Read. A timer that fires late, when
+// that Read is over, has nothing to say.
+func (m *meter) expire(read int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if read != m.read {
+		return
+	}
+	m.closeWindow()
+	m.since = time.Now()
+	m.timer = time.AfterFunc(m.window, func() { m.expire(read) })
+}
+
+func (m *meter) closeWindow() {
+	if m.got < m.least {
+		m.cancel(&slowError{got: m.got, least: m.least, window: m.window})
+	}
+	m.got, m.spent = 0, 0
+}
+
+// slowError is a body below the minimum rate.
+type slowError struct {
+	got, least int64 // bytes
+	window     time.Duration
+}
+
+func (e *slowError) Error() string {
+	return fmt.Sprintf("too slow: %d bytes in %s, at least %d wanted", e.got, e.window, e.least)
+}

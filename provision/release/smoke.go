@@ -1,0 +1,105 @@
+package release
+
+import (
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Where a bundle has the programs runsc starts (gVisor,
+// runsc/gvisorbinaries), and the one among them that knows --version.
+const (
+	sidecarDir = "gvisor-bin"
+	sentryName = "gvisor_sentry"
+)
+
+// smoke makes sure that the authenticated release in dir, got from source, can
+// run here and says what spec asked for. Its errors are *RefusedError, except
+// where this host is to blame.
+func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (Label, error) {
+	limits = limits.withDefaults()
+	refuse := func(format string, args ...any) error {
+		return &RefusedError{"check", source, fmt.Errorf(format, args...)}
+	}
+	label, err := inspect(ctx, filepath.Join(dir, "runsc"), spec.Arch, limits)
+	var host *hostError
+	if errors.As(err, &host) {
+		return Label{}, host.error
+	}
+	if err != nil {
+		return Label{}, refuse("runsc %w", err)
+	}
+	if !label.fits(spec) {
+		return Label{}, refuse("runsc says it is %s, wanted is %s of channel %s", label, spec.Version, spec.Channel)
+	}
+	// runsc panics when it starts a sidecar of another release (gVisor,
+	// runsc/gvisorbinaries VerifyMatchingRelease).
+	sentry := filepath.Join(dir, sidecarDir, sentryName)
+	if _, err := os.Lstat(sentry); errors.Is(err, fs.ErrNotExist) {
+		return label, nil
+	}
+	of, err := inspect(ctx, sentry, spec.Arch, limits)
+	if errors.As(err, &host) {
+		return Label{}, host.error
+	}
+	if err != nil {
+		return Label{}, refuse("%s %w", sentryName, err)
+	}
+	if of != label {
+		return Label{}, refuse("%s says it is %s, runsc %s", sentryName, of, label)
+	}
+	return label, nil
+}
+
+// inspect looks at one program and then runs it.
+func inspect(ctx context.Context, path, arch string, limits Limits) (Label, error) {
+	if err := checkELF(path, arch); err != nil {
+		return Label{}, err
+	}
+	said, err := askVersion(ctx, path, limits)
+	if err != nil {
+		return Label{}, err
+	}
+	line, _, _ := strings.Cut(said, "\n")
+	text, found := strings.CutPrefix(line, "runsc version ")
+	if !found {
+		return Label{}, fmt.Errorf("--version says %.100q", said)
+	}
+	label, err := ParseLabel(text)
+	if err != nil {
+		return Label{}, fmt.Errorf("--version says %.100q: %w", line, err)
+	}
+	return label, nil
+}
+
+// checkELF accepts a static 64-bit program for arch. A dynamic runsc dies when
+// a sandbox starts: it executes itself where there is no loader.
+func checkELF(path, arch string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("is missing")
+	}
+	if err != nil {
+		return &hostError{err}
+	}
+	defer f.Close()
+	program, err := elf.NewFile(f)
+	if err != nil {
+		return errors.New("is not an ELF file")
+	}
+	machine := map[string]elf.Machine{"x86_64": elf.EM_X86_64, "aarch64": elf.EM_AARCH64}[arch]
+	if program.Machine != machine || program.Class != elf.ELFCLASS64 {
+		return fmt.Errorf("is for %v, not %v", program.Machine, machine)
+	}
+	for _, p := range program.Progs {
+		if p.Type == elf.PT_INTERP {
+			return errors.New("is not static")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package release
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func good() Spec {
+	return Spec{URL: "https://storage.googleapis.com/gvisor/releases", Channel: ChannelRelease, Version: "latest", Arch: "x86_64"}
+}
+
+func TestSpecValidate(t *testing.T) {
+	tests := map[string]struct {
+		change func(*Spec)
+		field  string // "": accepted
+		says   string
+	}{
+		"latest":          {func(*Spec) {}, "", ""},
+		"date":            {func(s *Spec) { s.Version = "20260914" }, "", ""},
+		"point":           {func(s *Spec) { s.Version = "20260914.0" }, "", ""},
+		"tag":             {func(s *Spec) { s.Version = "release-20260914.0" }, "version", "leave out release-"},
+		"path":            {func(s *Spec) { s.Version = "../latest" }, "version", "is not one of"},
+		"nightly":         {func(s *Spec) { s.Channel, s.Version = "nightly", "2026-09-14" }, "", ""},
+		"nightly by date": {func(s *Spec) { s.Channel, s.Version = "nightly", "20260914" }, "version", "YYYY-MM-DD"},
+		"master":          {func(s *Spec) { s.Channel = "master" }, "", ""},
+		"master by date":  {func(s *Spec) { s.Channel, s.Version = "master", "2026-09-14" }, "version", "latest"},
+		"channel":         {func(s *Spec) { s.Channel = "beta" }, "channel", "nightly"},
+		"go's arch":       {func(s *Spec) { s.Arch = "amd64" }, "arch", "x86_64"},
+		"http":            {func(s *Spec) { s.URL = "http://example.com" }, "url", "not https"},
+		"no host":         {func(s *Spec) { s.URL = "https:///x" }, "url", "no host"},
+		"query":           {func(s *Spec) { s.URL = "https://example.com/?a=b" }, "url", "query"},
+		"no URL":          {func(s *Spec) { s.URL = "https://user:secret@[::1" }, "url", "not a URL"},
+		"redirect":        {func(s *Spec) { s.RedirectHosts = []string{"a.example", "b.example:8443", "[::1]:443"} }, "", ""},
+		"redirect URL":    {func(s *Spec) { s.RedirectHosts = []string{"https://a.example"} }, "redirect_hosts", "host:port"},
+		"pin":             {func(s *Spec) { s.SHA512 = map[string]string{"runsc": strings.Repeat("aB", 64)} }, "", ""},
+		"short pin":       {func(s *Spec) { s.SHA512 = map[string]string{"runsc": "ab"} }, "sha512", "2 characters"},
+		"pin of a path":   {func(s *Spec) { s.SHA512 = map[string]string{"a/b": strings.Repeat("ab", 64)} }, "sha512", "file name"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := good()
+			test.change(&s)
+			err := s.Validate()
+			if test.field == "" {
+				if err != nil {
+					t.Errorf("got %v, want it accepted", err)
+				}
+				return
+			}
+			var spec *SpecError
+			if !errors.As(err, &spec) || spec.Field != test.field || !strings.Contains(spec.Reason, test.says) {
+				t.Errorf("got %v, want a SpecError of %s that says %q", err, test.field, test.says)
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("got %q, want no credentials in it", err)
+			}
+		})
+	}
+}
+
+func TestSpecDirectory(t *testing.T) {
+	s := good()
+	s.URL = "https://user:secret@mirror.example/gvisor/releases/"
+	s.Version = "20260914.0"
+	u, err := s.directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := show(u), "https://mirror.example/gvisor/releases/release/20260914.0/x86_64"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if u.User == nil {
+		t.Error("got no credentials, want those of the URL to be used")
+	}
+}
+
+func TestSpecExact(t *testing.T) {
+	for version, want := range map[string]bool{"20260914.0": true, "20260914": false, "latest": false, "2026-09-14": false, "release-20260914.0": false, "20260907.0-13-gabc": true} {
+		if got := (Spec{Version: version}).Exact(); got != want {
+			t.Errorf("%s: got %v, want %v", version, got, want)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 9, 14, 12, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "99999999999999999999": 0,
+		"Mon, 14 Sep 2026 12:01:00 GMT": time.Minute, "Mon, 14 Sep 2026 11:00:00 GMT": 0,
+	} {
+		if got := retryAfter(value, now); got != want {
+			t.Errorf("%q: got %v, want %v", value, got, want)
+		}
+	}
+}
+
+func TestParseContentRange(t *testing.T) {
+	tests := map[string]struct {
+		first, size int64
+		ok          bool
+	}{
+		"bytes 5-9/10": {5, 10, true}, "bytes 5-9/*": {5, -1, true}, "bytes 5-10/10": {5, 10, false}, "bytes 9-5/10": {9, 10, false},
+		"bytes */10": {0, 0, false}, "": {0, 0, false}, "items 0-1/2": {0, 0, false}, "bytes 0-9999999999999999999/1": {0, 0, false},
+	}
+	for value, want := range tests {
+		first, size, ok := parseContentRange(value)
+		if first != want.first || size != want.size || ok != want.ok {
+			t.Errorf("%q: got %d, %d, %v; want %+v", value, first, size, ok, want)
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// State says whether an installed release is as it was installed. The zero
+// State is intact.
+type State struct {
+	File   string // below the release's directory; "." is itself
+	Reason string // names the file
+}
+
+// Intact is true of a release in which nothing was seen to differ.
+func (s State) Intact() bool { return s.Reason == "" }
+
+func damaged(file, format string, args ...any) State {
+	return State{File: file, Reason: file + " " + fmt.Sprintf(format, args...)}
+}
+
+// reason takes the path off an error that is told with it.
+func reason(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+// look compares what stat says of dir with its manifest. It reads no file.
+func look(dir string, m Manifest, owner int) State {
+	want := map[string]File{manifestName: {Path: manifestName, Size: -1, Mode: modeText(plainMode)}}
+	dirs := map[string]bool{".": true}
+	for _, f := range m.Files {
+		want[f.Path] = f
+		for above := filepath.Dir(f.Path); above != "."; above = filepath.Dir(above) {
+			dirs[above] = true
+		}
+	}
+	var state State
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		name := strings.TrimPrefix(strings.TrimPrefix(path, dir), "/")
+		if name == "" {
+			name = "."
+		}
+		if err != nil {
+			state = damaged(name, "cannot be read: %v", reason(err))
+			return fs.SkipAll
+		}
+		info, err := d.Info()
+		if err != nil {
+			state = damaged(name, "cannot be read: %v", reason(err))
+			return fs.SkipAll
+		}
+		file, isFile := want[name]
+		switch {
+		case dirs[name]:
+			state = compareDir(name, info, owner)
+		case !isFile:
+			state = damaged(name, "is not of the release")
+		default:
+			state = compare(file, info, owner)
+		}
+		delete(want, name)
+		if !state.Intact() {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	if err != nil {
+		return damaged(".", "cannot be read: %v", err)
+	}
+	if state.Intact() {
+		for _, f := range m.Files {
+			if _, missing := want[f.Path]; missing {
+				return damaged(f.Path, "is missing")
+			}
+		}
+	}
+	return state
+}
+
+func compareDir(name string, info fs.FileInfo, owner int) State {
+	switch {
+	case !info.IsDir():
+		return damaged(name, "is not a directory")
+	case info.Mode().Perm() != dirMode:
+		return damaged(name, "has mode %s, not %s", modeText(info.Mode()), modeText(dirMode))
+	}
+	return compareOwner(name, info, owner)
+}
+
+func compare(f File, info fs.FileInfo, owner int) State {
+	const odd = fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
+	switch mode := info.Mode(); {
+	case !mode.IsRegular():
+		return damaged(f.Path, "is not a regular file")
+	case modeText(mode) != f.Mode || mode&odd != 0:
+		return damaged(f.Path, "has mode %v, not %s", mode, f.Mode)
+	case f.Size >= 0 && info.Size() != f.Size:
+		return damaged(f.Path, "has %d bytes, not %d", info.Size(), f.Size)
+	case f.Size >= 0 && info.ModTime().UnixNano() != f.MTime:
+		return damaged(f.Path, "was written to at %s", info.ModTime().UTC().Format("2006-01-02 15:04:05"))
+	}
+	return compareOwner(f.Path, info, owner)
+}
+
+func compareOwner(name string, info fs.FileInfo, owner int) State {
+	if got := ownerOf(info); got != owner {
+		return damaged(name, "is owned by uid %d, not %d", got, owner)
+	}
+	return State{}
+}
+
+// ownerOf is the uid that owns what info is of.
+func ownerOf(info fs.FileInfo) int {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return -1
+	}
+	return int(stat.Uid)
+}
+
+// digest compares the content of every file of m in dir.
+func digest(ctx context.Context, dir string, m Manifest) (State, error) {
+	for _, f := range m.Files {
+		if ctx.Err() != nil {
+			return State{}, context.Cause(ctx)
+		}
+		got, err := sha256File(filepath.Join(dir, f.Path), f.Size)
+		if errors.Is(err, errLonger) {
+			return damaged(f.Path, "has more than %d bytes", f.Size), nil
+		}
+		if err != nil {
+			return State{}, err
+		}
+		if got != f.SHA256 {
+			return damaged(f.Path, "has another content: sha256 %s, not %s", got, f.SHA256), nil
+		}
+	}
+	return State{}, nil
+}
+
+var errLonger = errors.New("longer than it was")
+
+func sha256File(path string, size int64) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	n, err := io.Copy(sum, io.LimitReader(f, size+1))
+	if err == nil && n > size {
+		err = errLonger
+	}
+	return hex.EncodeToString(sum.Sum(nil)), err
+}

@@ -1,0 +1,207 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"runsc-provisioner/provision/durable"
+)
+
+// Store is a directory of releases, each in a directory named by its label,
+// and one link to the runsc of one of them. It does not lock: one process at a
+// time may change it.
+type Store struct {
+	Dir    string // /usr/local/lib/gvisor
+	Link   string // /usr/local/bin/runsc
+	Owner  int    // uid that owns what is in it, and, with root, all above
+	Limits Limits
+}
+
+// Installed is one release of a store.
+type Installed struct {
+	Name           string // the label
+	Dir            string
+	Runsc          string   // path of the runtime
+	Manifest       Manifest // zero when neither it nor the archive's can be read
+	ManifestDigest string   // sha256 of its text
+	State          State
+}
+
+// Newest orders releases, the newest first.
+func Newest(a, b Installed) int {
+	la, errA := ParseLabel(a.Name)
+	lb, errB := ParseLabel(b.Name)
+	if errA != nil || errB != nil {
+		return cmp.Compare(b.Name, a.Name)
+	}
+	return lb.Compare(la)
+}
+
+// Satisfies is true when r is what spec asks for, as far as is known without
+// asking its source. A release whose manifest is lost satisfies by its name.
+func (r Installed) Satisfies(spec Spec) bool {
+	label, err := ParseLabel(r.Name)
+	if err != nil {
+		return false
+	}
+	m := r.Manifest
+	if m.Arch != "" && spec.Arch != "" && m.Arch != spec.Arch {
+		return false
+	}
+	for _, a := range m.Archives {
+		if sum, err := ParseDigest(a.SHA512); err != nil || spec.pin(a.Name, sum) != nil {
+			return false
+		}
+	}
+	switch {
+	case spec.Version == r.Name:
+		return true
+	case spec.Channel == ChannelRelease:
+		// A nightly build may carry the label of a release.
+		return label.fits(spec) && (m.Channel == "" || m.Channel == ChannelRelease)
+	default:
+		return m.Channel == spec.Channel && (spec.Version == latest || m.Version == spec.Version)
+	}
+}
+
+// List gives the releases of the store, the newest first. It looks at each
+// file but reads only manifests. A store that is not there has none.
+func (s Store) List() ([]Installed, error) {
+	var names []string
+	// A release whose directory was deleted still has its archive.
+	for _, dir := range []string{s.Dir, s.archives()} {
+		found, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("list releases: %w", err)
+		}
+		for _, entry := range found {
+			if s.has(entry.Name()) && !slices.Contains(names, entry.Name()) {
+				names = append(names, entry.Name())
+			}
+		}
+	}
+	var releases []Installed
+	for _, name := range names {
+		releases = append(releases, s.open(name))
+	}
+	slices.SortFunc(releases, Newest)
+	return releases, nil
+}
+
+// open looks at the release called name.
+func (s Store) open(name string) Installed {
+	dir := filepath.Join(s.Dir, name)
+	r := Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
+	m, text, err := readManifest(dir, name)
+	if err != nil {
+		r.State = damaged(manifestName, "cannot be read: %v", reason(err))
+		// What it was is known from beside its archive.
+		r.Manifest, _, _ = readManifest(s.archived(name), name)
+		return r
+	}
+	r.Manifest, r.ManifestDigest = m, manifestDigest(text)
+	r.State = look(dir, m, s.Owner)
+	return r
+}
+
+// has is true when there is a release of ours called name, in whatever state.
+// A directory with such a name, but without a manifest in it or beside its
+// archive, is somebody else's.
+func (s Store) has(name string) bool {
+	if label, err := ParseLabel(name); err != nil || label.String() != name {
+		return false
+	}
+	for _, dir := range []string{filepath.Join(s.Dir, name), s.archived(name)} {
+		if _, err := os.Lstat(filepath.Join(dir, manifestName)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Verify looks at the release called name and digests every file of it.
+func (s Store) Verify(ctx context.Context, name string) (Installed, error) {
+	if !s.has(name) {
+		return Installed{}, fmt.Errorf("verify %s: %w", filepath.Join(s.Dir, name), fs.ErrNotExist)
+	}
+	r := s.open(name)
+	if !r.State.Intact() {
+		return r, nil
+	}
+	var err error
+	if r.State, err = digest(ctx, r.Dir, r.Manifest); err != nil {
+		return r, fmt.Errorf("verify %s: %w", r.Dir, err)
+	}
+	return r, nil
+}
+
+// Remove deletes the release called name and its archive. A kill in the middle
+// leaves the release, or something for Sweep.
+func (s Store) Remove(name string) error {
+	dir := filepath.Join(s.Dir, name)
+	if !s.has(name) {
+		return fmt.Errorf("remove %s: %w", dir, fs.ErrNotExist)
+	}
+	// The archive goes first: alone, it stands for a release to be restored.
+	for _, path := range []string{s.archived(name), dir} {
+		if err := s.discard(path); err != nil {
+			return fmt.Errorf("remove %s: %w", path, err)
+		}
+	}
+	_ = os.Remove(s.archives()) // only if it was the last one
+	return nil
+}
+
+// discard renames path out of sight and deletes it, if it is there.
+func (s Store) discard(path string) error {
+	hidden := s.hidden("removed")
+	err := durable.Rename(path, hidden)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(hidden)
+}
+
+// hidden is a new name in the store for what is not there for others.
+func (s Store) hidden(what string) string {
+	return filepath.Join(s.Dir, ".runsc-provisioner-"+what+"-"+rand.Text())
+}
+
+// hiddenPattern is of the names of hidden; rand.Text has 26 characters.
+var hiddenPattern = regexp.MustCompile(`^\.runsc-provisioner-(staging|removed)-[A-Z2-7]{26}$`)
+
+// Sweep deletes what killed runs left in the store: hidden directories of
+// ours.
+func (s Store) Sweep() error {
+	found, err := os.ReadDir(s.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	for _, entry := range found {
+		if !hiddenPattern.MatchString(entry.Name()) || !entry.IsDir() {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil || ownerOf(info) != s.Owner {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.Dir, entry.Name())); err != nil {
+			return fmt.Errorf("sweep: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package release
+
+import (
+	"context"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// transfer is one file on its way, over as many tries as it takes.
+type transfer struct {
+	*downloader
+	url  *url.URL
+	most int64
+	out  sink
+
+	buf  []byte
+	sum  hash.Hash // of the bytes held
+	held int64     // bytes that out has
+
+	begun     bool   // out.Expect was called
+	size      int64  // -1: not known
+	etag      string // strong, or ""
+	noRange   bool   // the server cannot resume
+	restarted bool   // the file was once started over
+	told      int64  // bytes, by the last Progress
+}
+
+func newTransfer(d *downloader, u *url.URL, most int64, out sink) *transfer {
+	return &transfer{downloader: d, url: u, most: most, out: out, buf: make([]byte, 256<<10), sum: sha512.New(), size: -1}
+}
+
+func (t *transfer) digest() Digest { return Digest(t.sum.Sum(nil)) }
+
+func (t *transfer) refuse(format string, args ...any) error {
+	return &RefusedError{"fetch", show(t.url), fmt.Errorf(format, args...)}
+}
+
+// try asks for what is missing and takes as much of it as comes. A *againError
+// is one that may be tried again.
+func (t *transfer) try(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	resp, err := t.ask(ctx)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body := newMeter(resp.Body, t.limits, cancel)
+	start, err := t.start(resp)
+	if err != nil {
+		return err
+	}
+	if start == 0 && t.held > 0 {
+		err = t.skip(body)
+	}
+	if err == nil {
+		err = t.take(body)
+	}
+	var broken *readError
+	if !errors.As(err, &broken) {
+		return err
+	}
+	// The reason for a cancelled Read is the cause of its context.
+	if cause := context.Cause(ctx); cause != nil {
+		return &againError{err: cause}
+	}
+	return &againError{err: fmt.Errorf("after %d bytes: %w", t.held, broken.error)}
+}
+
+// start is where in the file the body of resp begins: 0, or at the first byte
+// that is not held.
+func (t *transfer) start(resp *http.Response) (int64, error) {
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		t.etag = ""
+		if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) { // not weak: RFC 9110, 13.1.5
+			t.etag = tag
+		}
+		return 0, t.expect(resp.ContentLength)
+	case resp.StatusCode == http.StatusPartialContent && resp.Request.Header.Get("Range") != "":
+		first, size, ok := parseContentRange(resp.Header.Get("Content-Range"))
+		if ok && first == t.held {
+			return first, t.expect(size)
+		}
+		fallthrough
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+		t.noRange = true
+		return 0, &againError{err: fmt.Errorf("%s: Content-Range %q after %d bytes", resp.Status, resp.Header.Get("Content-Range"), t.held)}
+	default:
+		return 0, t.status(resp)
+	}
+}
+
+// expect settles the file's size with the first answer that says it. Later
+// ones must agree: else it is another file.
+func (t *transfer) expect(size int64) error {
+	switch {
+	case size > t.most:
+		return t.refuse("%d bytes announced, at most %d accepted", size, t.most)
+	case t.size >= 0 && size >= 0 && size != t.size:
+		return &againError{err: fmt.Errorf("changed from %d to %d bytes while it was fetched", t.size, size), last: true}
+	case size >= 0:
+		t.size = size
+	}
+	if t.begun {
+		return nil
+	}
+	t.begun = true
+	return t.out.Expect(t.size)
+}
+
+// skip reads what is held a second time, and makes sure that it is the same.
+func (t *transfer) skip(body io.Reader) error {
+	if t.restarted {
+		return &againError{err: fmt.Errorf("cut short again at %d bytes, and the server cannot resume", t.held), last: true}
+	}
+	t.restarted = true
+	same := sha512.New()
+	if _, err := io.CopyN(same, body, t.held); err != nil {
+		return &readError{err}
+	}
+	if Digest(same.Sum(nil)) != t.digest() {
+		return &againError{err: errors.New("changed while it was fetched"), last: true}
+	}
+	return nil
+}
+
+// take hands on the rest of the file.
+func (t *transfer) take(body io.Reader) error {
+	if t.held == 0 {
+		start, err := t.peek(body)
+		if err != nil {
+			return err
+		}
+		body = io.MultiReader(strings.NewReader(start), body)
+	}
+	for {
+		n, err := body.Read(t.buf)
+		if t.held+int64(n) > t.most {
+			return t.refuse("more than the %d bytes accepted", t.most)
+		}
+		if n > 0 {
+			if _, err := t.out.Write(t.buf[:n]); err != nil {
+				return err
+			}
+			t.sum.Write(t.buf[:n])
+			t.held += int64(n)
+			t.tell(false)
+		}
+		if err == io.EOF && (t.size < 0 || t.held == t.size) {
+			t.tell(true)
+			return nil
+		}
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return &readError{err}
+		}
+	}
+}
+
+// peek looks at a file's first bytes: a page in place of an artifact is said
+// to be one, instead of a digest that differs.
+func (t *transfer) peek(body io.Reader) (string, error) {
+	n, err := io.ReadFull(body, t.buf[:512])
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return "", &readError{err}
+	}
+	start := string(t.buf[:n])
+	switch kind, _, _ := strings.Cut(http.DetectContentType(t.buf[:n]), ";"); kind {
+	case "text/html":
+		return "", t.refuse("200 OK, but an HTML page: a captive portal, or a proxy that wants a login")
+	case "text/xml":
+		return "", t.refuse("200 OK, but an XML document")
+	}
+	return start, nil
+}
+
+func (t *transfer) tell(end bool) {
+	if t.progress == nil || !end && t.held-t.told < worthwhile {
+		return
+	}
+	t.told = t.held
+	t.progress(Progress{Stage: StageDownload, File: path.Base(t.url.Path), Done: t.held, Total: t.size})
+}
+
+// readError is a body that broke off.
+type readError struct{ error }

@@ -1,0 +1,118 @@
+package release
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// writer puts files into a directory, each digested while it is written and
+// synced while the next one is.
+type writer struct {
+	root  *os.Root
+	buf   []byte
+	syncs sync.WaitGroup
+	mu    sync.Mutex
+	err   error // of the first sync that failed
+}
+
+// writeback is how many bytes are written before the disk is set to work on
+// them: the sync at the end then has little left to wait for.
+const writeback = 8 << 20
+
+func newWriter(root *os.Root) *writer {
+	// What was just written is digested while the processor's cache has it.
+	return &writer{root: root, buf: make([]byte, 128<<10)}
+}
+
+// mkdir makes the directory called name, and those above it.
+func (w *writer) mkdir(name string) error {
+	if name == "." {
+		return nil
+	}
+	if err := w.mkdir(path.Dir(name)); err != nil {
+		return err
+	}
+	if err := w.root.Mkdir(name, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return w.root.Chmod(name, dirMode)
+}
+
+// write makes the file that e says from r, which holds as many bytes. An
+// error of r is a *readError.
+func (w *writer) write(e entry, r io.Reader) (File, error) {
+	f, err := w.root.OpenFile(e.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTDIR) {
+		return File{}, &readError{errors.New("is in the place of another")}
+	}
+	if err != nil {
+		return File{}, err
+	}
+	sum, err := w.fill(f, e, r)
+	if err != nil {
+		return File{}, errors.Join(noRoom(err, f.Name(), e.size), f.Close())
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return File{}, errors.Join(err, f.Close())
+	}
+	w.syncs.Go(func() { w.note(errors.Join(f.Sync(), f.Close())) })
+	return File{
+		Path:   e.name,
+		Size:   e.size,
+		Mode:   modeText(e.mode),
+		SHA256: hex.EncodeToString(sum),
+		MTime:  info.ModTime().UnixNano(),
+	}, nil
+}
+
+func (w *writer) fill(f *os.File, e entry, r io.Reader) ([]byte, error) {
+	fd := int(f.Fd())
+	// One extent, and no room is seen before, not in the middle. Not every
+	// file system can.
+	if e.size > 0 {
+		if err := unix.Fallocate(fd, 0, 0, e.size); errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+			return nil, fmt.Errorf("allocate %s: %w", f.Name(), err)
+		}
+	}
+	sum := sha256.New()
+	for done := int64(0); done < e.size; {
+		n, err := io.ReadFull(r, w.buf[:min(int64(len(w.buf)), e.size-done)])
+		if err != nil {
+			return nil, &readError{err}
+		}
+		if _, err := f.Write(w.buf[:n]); err != nil {
+			return nil, err
+		}
+		sum.Write(w.buf[:n])
+		if before := done / writeback; (done+int64(n))/writeback != before {
+			// A hint: what it cannot do, the sync does.
+			_ = unix.SyncFileRange(fd, before*writeback, writeback, unix.SYNC_FILE_RANGE_WRITE)
+		}
+		done += int64(n)
+	}
+	return sum.Sum(nil), f.Chmod(e.mode)
+}
+
+func (w *writer) note(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+// wait returns when all is synced.
+func (w *writer) wait() error {
+	w.syncs.Wait()
+	return w.err
+}
