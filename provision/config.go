@@ -1,0 +1,145 @@
+package provision
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/release"
+)
+
+// Config is what is wanted of a host: nouns, no verbs. What it leaves out is
+// not managed: neither set nor undone.
+type Config struct {
+	Release ReleaseConfig `toml:"release" json:"release"`
+	Docker  DockerConfig  `toml:"docker" json:"docker"`
+}
+
+// ReleaseConfig says which gVisor release is wanted and where it comes from.
+type ReleaseConfig struct {
+	Version       string            `toml:"version" json:"version"`               // latest, YYYYMMDD, YYYYMMDD.N, YYYY-MM-DD (nightly)
+	Channel       string            `toml:"channel" json:"channel"`               // release, nightly, master
+	Trust         string            `toml:"trust" json:"trust"`                   // checksum
+	URL           string            `toml:"url" json:"url"`                       // https only
+	RedirectHosts []string          `toml:"redirect_hosts" json:"redirect_hosts"` // beside the url's own
+	SHA512        map[string]string `toml:"sha512" json:"sha512"`                 // pins: file name to 128 hex digits
+	Keep          int               `toml:"keep" json:"keep"`                     // earlier releases kept beside those in use
+}
+
+// DockerConfig mirrors daemon.json.
+type DockerConfig struct {
+	DefaultRuntime string                   `toml:"default_runtime" json:"default_runtime,omitempty"` // "": not managed
+	Runtimes       map[string]RuntimeConfig `toml:"runtimes" json:"runtimes"`
+}
+
+// RuntimeConfig is one runtime that runs the release. Nil Args leave those
+// that daemon.json has; empty ones remove them.
+type RuntimeConfig struct {
+	Args []string `toml:"args" json:"args"`
+}
+
+// DefaultConfig is what `apply` wants of a host with no config file at all:
+// the newest release, registered as runsc, and nothing else touched.
+func DefaultConfig() Config {
+	return Config{
+		Release: ReleaseConfig{
+			Version: "latest",
+			Channel: "release",
+			Trust:   TrustChecksum,
+			URL:     "https://storage.googleapis.com/gvisor/releases",
+			Keep:    1,
+		},
+		Docker: DockerConfig{Runtimes: map[string]RuntimeConfig{DefaultRuntimeName: {}}},
+	}
+}
+
+const (
+	// DefaultRuntimeName is the runtime that is there without being asked for.
+	DefaultRuntimeName = "runsc"
+	// TrustChecksum is integrity only: archive and digest come from one place.
+	TrustChecksum = "checksum"
+	// runcRuntime is the name under which dockerd always has its own runtime.
+	runcRuntime = "runc"
+)
+
+// Spec is the release part of c as package release takes it.
+func (c Config) Spec() release.Spec {
+	return release.Spec{
+		URL:           c.Release.URL,
+		Channel:       c.Release.Channel,
+		Version:       c.Release.Version,
+		Arch:          release.Arch(),
+		RedirectHosts: c.Release.RedirectHosts,
+		SHA512:        c.Release.SHA512,
+	}
+}
+
+// RuntimeNames lists the managed runtimes in a stable order.
+func (c Config) RuntimeNames() []string {
+	return slices.Sorted(maps.Keys(c.Docker.Runtimes))
+}
+
+// ConfigError is a value of ours that is refused. Source is the file or flag
+// it came from, with line and column where they are known.
+type ConfigError struct {
+	Source string
+	Key    string // dotted, as in config.toml; "" when the text does not parse
+	Reason string
+}
+
+func (e *ConfigError) Error() string {
+	parts := make([]string, 0, 3)
+	for _, part := range []string{e.Source, e.Key, e.Reason} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ": ")
+}
+
+var sha512Hex = regexp.MustCompile(`^[0-9a-fA-F]{128}$`)
+
+// Validate refuses what no host could be made to be. Keys are named as in
+// config.toml; the Source is for the caller to fill in.
+func (c Config) Validate() error {
+	if c.Release.Trust != TrustChecksum {
+		return &ConfigError{Key: "release.trust", Reason: fmt.Sprintf("%q is not one of: checksum", c.Release.Trust)}
+	}
+	if c.Release.Keep < 0 || c.Release.Keep > 100 {
+		return &ConfigError{Key: "release.keep", Reason: fmt.Sprintf("%d is not within 0 and 100", c.Release.Keep)}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Release.SHA512)) {
+		if !sha512Hex.MatchString(c.Release.SHA512[name]) {
+			return &ConfigError{Key: "release.sha512." + name, Reason: "not 128 hexadecimal digits"}
+		}
+	}
+	if err := c.Spec().Validate(); err != nil {
+		return specError(err)
+	}
+	return c.Docker.validate()
+}
+
+func (d DockerConfig) validate() error {
+	for _, name := range slices.Sorted(maps.Keys(d.Runtimes)) {
+		key := "docker.runtimes." + name
+		if err := daemonjson.CheckName(name); err != nil {
+			return &ConfigError{Key: key, Reason: err.Error()}
+		}
+		for i, arg := range d.Runtimes[name].Args {
+			if err := daemonjson.CheckArg(arg); err != nil {
+				return &ConfigError{Key: fmt.Sprintf("%s.args[%d]", key, i), Reason: err.Error()}
+			}
+		}
+	}
+	if d.DefaultRuntime == "" || d.DefaultRuntime == runcRuntime {
+		return nil
+	}
+	if _, managed := d.Runtimes[d.DefaultRuntime]; !managed {
+		return &ConfigError{Key: "docker.default_runtime", Reason: fmt.Sprintf(
+			"%q is neither runc nor one of docker.runtimes (%s)", d.DefaultRuntime, strings.Join(slices.Sorted(maps.Keys(d.Runtimes)), ", "))}
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package provision
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"golang.org/x/sys/unix"
+)
+
+// maxConfig is the most bytes one config file may have.
+const maxConfig = 256 << 10
+
+// Layered is a Config together with where each of its values came from.
+type Layered struct {
+	Config Config
+	// Sources maps dotted keys to the file or flag that set them last. A key
+	// that is not there has its built-in value.
+	Sources map[string]string
+}
+
+// LoadConfig reads dir/config.toml and dir/config.d/*.toml in lexical order,
+// each over what came before. Files that are not there are fine; anything in
+// one that is not understood is a *ConfigError with file, line and column.
+func LoadConfig(dir string) (Layered, error) {
+	layered := Layered{Config: DefaultConfig(), Sources: map[string]string{}}
+	paths, err := configPaths(dir)
+	if err != nil {
+		return Layered{}, err
+	}
+	for _, path := range paths {
+		text, err := readLimited(path, maxConfig)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Layered{}, &ConfigError{Source: path, Reason: err.Error()}
+		}
+		if err := layered.add(path, text); err != nil {
+			return Layered{}, err
+		}
+	}
+	return layered, layered.Validate()
+}
+
+func configPaths(dir string) ([]string, error) {
+	dropins, err := filepath.Glob(filepath.Join(dir, "config.d", "*.toml"))
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	slices.Sort(dropins)
+	return append([]string{filepath.Join(dir, "config.toml")}, dropins...), nil
+}
+
+// add lays the text of one file over l.
+func (l *Layered) add(source string, text []byte) error {
+	var keys map[string]any
+	if err := toml.Unmarshal(text, &keys); err != nil {
+		return tomlError(source, err)
+	}
+	decoder := toml.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&l.Config); err != nil {
+		return tomlError(source, err)
+	}
+	for _, key := range leaves("", keys) {
+		l.Sources[key] = source
+	}
+	return nil
+}
+
+// Validate is Config.Validate with the source of the refused key filled in.
+func (l Layered) Validate() error {
+	err := l.Config.Validate()
+	var refused *ConfigError
+	if errors.As(err, &refused) {
+		refused.Source = l.source(refused.Key)
+	}
+	return err
+}
+
+// source finds who set key, or something in it, or the closest table or list
+// above it.
+func (l Layered) source(key string) string {
+	for _, set := range slices.Sorted(maps.Keys(l.Sources)) {
+		if strings.HasPrefix(set, key+".") {
+			return l.Sources[set]
+		}
+	}
+	for key != "" {
+		if source, ok := l.Sources[key]; ok {
+			return source
+		}
+		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
+	}
+	return "built in"
+}
+
+// Values lists every value of l as (dotted key, TOML text, source), sorted by
+// key, for people to read.
+func (l Layered) Values() ([][3]string, error) {
+	text, err := toml.Marshal(l.Config)
+	if err != nil {
+		return nil, err
+	}
+	var keys map[string]any
+	if err := toml.Unmarshal(text, &keys); err != nil {
+		return nil, err
+	}
+	var values [][3]string
+	for _, key := range leaves("", keys) {
+		values = append(values, [3]string{key, tomlValue(keys, key), l.source(key)})
+	}
+	return values, nil
+}
+
+// leaves lists the dotted keys of t that are not tables, sorted.
+func leaves(prefix string, t map[string]any) []string {
+	var out []string
+	for key, value := range t {
+		if table, ok := value.(map[string]any); ok && len(table) > 0 {
+			out = append(out, leaves(prefix+key+".", table)...)
+			continue
+		}
+		out = append(out, prefix+key)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// tomlValue prints the value at a dotted key as TOML does. Names of files
+// (release.sha512) hold dots themselves, so the longest match wins.
+func tomlValue(t map[string]any, key string) string {
+	for name, value := range t {
+		if name == key {
+			text, err := toml.Marshal(map[string]any{"v": value})
+			if err != nil {
+				return fmt.Sprint(value)
+			}
+			return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(text)), "v ="))
+		}
+		if table, ok := value.(map[string]any); ok && strings.HasPrefix(key, name+".") {
+			return tomlValue(table, strings.TrimPrefix(key, name+"."))
+		}
+	}
+	return ""
+}
+
+func tomlError(source string, err error) error {
+	var missing *toml.StrictMissingError
+	if errors.As(err, &missing) && len(missing.Errors) > 0 {
+		row, column := missing.Errors[0].Position()
+		return &ConfigError{
+			Source: fmt.Sprintf("%s:%d:%d", source, row, column),
+			Key:    strings.Join(missing.Errors[0].Key(), "."),
+			Reason: "unknown key",
+		}
+	}
+	var decode *toml.DecodeError
+	if errors.As(err, &decode) {
+		row, column := decode.Position()
+		return &ConfigError{Source: fmt.Sprintf("%s:%d:%d", source, row, column), Reason: decode.Error()}
+	}
+	return &ConfigError{Source: source, Reason: err.Error()}
+}
+
+// readLimited reads a whole regular file of at most limit bytes. It does not
+// wait for the other end of a FIFO.
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: it is %s, not a regular file", path, info.Mode().Type())
+	}
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("read %s: larger than %d bytes", path, limit)
+	}
+	return text, nil
+}

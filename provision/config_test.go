@@ -1,0 +1,189 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// configDir makes a config directory of files, by their path in it.
+func configDir(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func load(t *testing.T, dir string) Layered {
+	t.Helper()
+	layered, err := LoadConfig(dir)
+	if err != nil {
+		t.Fatalf("load: %v", err)
+	}
+	return layered
+}
+
+func TestLoadConfig_WithoutFilesIsTheDefault(t *testing.T) {
+	for _, dir := range []string{t.TempDir(), "/nonexistent"} {
+		if diff := cmp.Diff(Layered{Config: DefaultConfig(), Sources: map[string]string{}}, load(t, dir)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", dir, diff)
+		}
+	}
+}
+
+func TestLoadConfig_RefusesWhatItDoesNotUnderstand(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		at         string // line and column, "" where the value is to blame
+		want       string
+	}{
+		{"unknown key", "[docker]\ndefualt_runtime = \"runsc\"\n", ":2:1", "docker.defualt_runtime: unknown key"},
+		{"unknown table", "[release]\nkeep = 1\n\n[docke]\nx = 1\n", ":4:2", "docke: unknown key"},
+		{"unknown key of a runtime", "[docker.runtimes.runsc]\npath = \"/usr/bin/runsc\"\n", ":2:1", "docker.runtimes.runsc.path: unknown key"},
+		{"no TOML", "[release\n", ":1:9", ""},
+		{"cut short", "[release]\nversion = \"20260914", ":2:", ""},
+		{"key twice", "[release]\nkeep = 1\nkeep = 2\n", ":3:", ""},
+		{"wrong type", "[release]\nkeep = \"one\"\n", ":2:8", ""},
+		{"odd version", "[release]\nversion = \"20260914.0.0\"\n", "", "release.version"},
+		{"odd channel", "[release]\nchannel = \"stable\"\n", "", `release.channel: "stable"`},
+		{"odd trust", "[release]\ntrust = \"none\"\n", "", `release.trust: "none" is not one of: checksum`},
+		{"plain http", "[release]\nurl = \"http://example.com\"\n", "", "release.url"},
+		{"odd pin", "[release]\nsha512 = { \"runsc\" = \"abc\" }\n", "", "release.sha512.runsc: not 128 hexadecimal digits"},
+		{"negative keep", "[release]\nkeep = -1\n", "", "release.keep: -1 is not within 0 and 100"},
+		{"runtime runc", "[docker.runtimes.runc]\n", "", "docker.runtimes.runc"},
+		{"shell in an argument", "[docker.runtimes.runsc]\nargs = [\"--ok\", \"a;b\"]\n", "", "docker.runtimes.runsc.args[1]"},
+		{"default that is not registered", "[docker]\ndefault_runtime = \"other\"\n", "", "docker.default_runtime"},
+		{"beyond 256 KiB", strings.Repeat("#", maxConfig+1), "", "larger than 262144 bytes"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := configDir(t, map[string]string{"config.d/20-test.toml": test.text})
+			_, err := LoadConfig(dir)
+			var refused *ConfigError
+			if !errors.As(err, &refused) {
+				t.Fatalf("got error %v, want a *ConfigError", err)
+			}
+			want := filepath.Join(dir, "config.d/20-test.toml") + test.at
+			if !strings.HasPrefix(refused.Error(), want) || !strings.Contains(refused.Error(), test.want) {
+				t.Errorf("got  %q\nwant %q at its start and %q in it", refused, want, test.want)
+			}
+		})
+	}
+}
+
+func TestLoadConfig_LaysFilesOverEachOtherInLexicalOrder(t *testing.T) {
+	dir := configDir(t, map[string]string{
+		"config.toml":           "[release]\nversion = \"20260901\"\nkeep = 3\n\n[docker.runtimes.runsc]\nargs = [\"--debug\"]\n",
+		"config.d/90-last.toml": "[release]\nversion = \"20260914\"\n",
+		"config.d/10-gv.toml":   "[release]\nversion = \"20260907\"\n\n[docker.runtimes.gv]\nargs = []\n",
+		"config.d/ignored.txt":  "not = read",
+	})
+	at := func(name string) string { return filepath.Join(dir, name) }
+	want := Layered{Config: DefaultConfig(), Sources: map[string]string{
+		"release.version":            at("config.d/90-last.toml"),
+		"release.keep":               at("config.toml"),
+		"docker.runtimes.runsc.args": at("config.toml"),
+		"docker.runtimes.gv.args":    at("config.d/10-gv.toml"),
+	}}
+	want.Config.Release.Version, want.Config.Release.Keep = "20260914", 3
+	want.Config.Docker.Runtimes = map[string]RuntimeConfig{"runsc": {Args: []string{"--debug"}}, "gv": {Args: []string{}}}
+	if diff := cmp.Diff(want, load(t, dir)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func given(s string) *string { return &s }
+
+func TestOverride_FlagsWinAndTheFilesStay(t *testing.T) {
+	dir := configDir(t, map[string]string{"config.toml": "[release]\nversion = \"20260901\"\nkeep = 3\n"})
+	files := load(t, dir)
+	flagged, err := files.Override(Overrides{Version: given("20260914.0"), DefaultRuntime: given("runsc"), RuntimeArgs: []string{"--debug"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := load(t, dir)
+	want.Config.Release.Version, want.Config.Docker.DefaultRuntime = "20260914.0", "runsc"
+	want.Config.Docker.Runtimes["runsc"] = RuntimeConfig{Args: []string{"--debug"}}
+	for _, key := range []string{"release.version", "docker.default_runtime", "docker.runtimes.runsc.args"} {
+		want.Sources[key] = FlagSource
+	}
+	if diff := cmp.Diff(want, flagged); diff != "" {
+		t.Errorf("with flags (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(load(t, dir), files); diff != "" {
+		t.Errorf("what was overridden changed itself (-want +got):\n%s", diff)
+	}
+	if same, err := files.Override(Overrides{}); err != nil || !cmp.Equal(same, files) {
+		t.Errorf("no flags: got %v, %v, want the files' own", same, err)
+	}
+}
+
+func TestOverride_NamesTheFlagsAsTheSource(t *testing.T) {
+	for _, test := range []struct {
+		flags Overrides
+		want  string
+	}{
+		{Overrides{Version: given("tomorrow")}, "command line: release.version"},
+		{Overrides{URL: given("http://example.com")}, "command line: release.url"},
+		{Overrides{RuntimeArgs: []string{"$(id)"}}, "command line: docker.runtimes.runsc.args[0]"},
+		{Overrides{DefaultRuntime: given("other")}, "command line: docker.default_runtime"},
+	} {
+		_, err := load(t, t.TempDir()).Override(test.flags)
+		if !strings.HasPrefix(fmt.Sprint(err), test.want) {
+			t.Errorf("got %v, want it to start with %s", err, test.want)
+		}
+	}
+}
+
+func TestOverrides_SavedAreWhatIsLoadedNext(t *testing.T) {
+	dir := t.TempDir()
+	for _, run := range []struct {
+		flags   Overrides
+		changed bool
+	}{
+		{Overrides{}, false},
+		{Overrides{Version: given("20260914.0"), RuntimeArgs: []string{"--debug"}}, true},
+		{Overrides{Version: given("20260914.0")}, false},
+		{Overrides{DefaultRuntime: given("runsc")}, true}, // the rest stays
+		{Overrides{DefaultRuntime: given("runsc"), Version: given("20260914.0"), RuntimeArgs: []string{"--debug"}}, false},
+	} {
+		changed, err := run.flags.Save(dir)
+		if err != nil || changed != run.changed {
+			t.Errorf("save %+v: got %v, %v, want %v", run.flags, changed, err, run.changed)
+		}
+	}
+	want := DefaultConfig()
+	want.Release.Version, want.Docker.DefaultRuntime = "20260914.0", "runsc"
+	want.Docker.Runtimes["runsc"] = RuntimeConfig{Args: []string{"--debug"}}
+	if diff := cmp.Diff(want, load(t, dir).Config); diff != "" {
+		t.Errorf("loaded (-want +got):\n%s", diff)
+	}
+	if info, err := os.Stat(SavedPath(dir)); err != nil || info.Mode() != 0o644 {
+		t.Errorf("got %v, %v, want a file with mode 0644", info, err)
+	}
+}
+
+func TestOverrides_AreNotSavedOverAFileThatIsNotUnderstood(t *testing.T) {
+	const text = "[release\n"
+	dir := configDir(t, map[string]string{"config.d/50-apply.toml": text})
+	changed, err := Overrides{Version: given("latest")}.Save(dir)
+	var refused *ConfigError
+	if changed || !errors.As(err, &refused) {
+		t.Errorf("got %v, %v, want a *ConfigError", changed, err)
+	}
+	if got, err := os.ReadFile(SavedPath(dir)); err != nil || string(got) != text {
+		t.Errorf("got %q, %v, want the file as it was", got, err)
+	}
+}

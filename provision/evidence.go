@@ -1,0 +1,76 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/verify"
+)
+
+// Evidence looks at every running container from the host. While Docker is
+// not running there is none to look at, and it is not started to find out.
+func (h *Host) Evidence(ctx context.Context, o Observed) (verify.Report, error) {
+	known, err := knownReleases(o.Releases)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	if o.Engine == nil {
+		survey, err := h.proc().Look(ctx, nil, known)
+		return verify.NewReport(nil, survey, nil), err
+	}
+	client, err := h.dial(o.Flags)
+	if err != nil {
+		return verify.Report{}, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	defer client.Close()
+	before, err := running(ctx, client)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	survey, err := h.proc().Look(ctx, before, known)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	after, err := running(ctx, client)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	return report(before, after, survey, *o.Engine, known), nil
+}
+
+// report judges the containers that ran from before the survey until after
+// it. One that came or went meanwhile is neither judged nor taken for lost.
+func report(before, after []verify.Container, survey verify.Survey, info engine.Info, known []verify.Release) verify.Report {
+	paths := make(map[string]string, len(info.Runtimes))
+	for name, runtime := range info.Runtimes {
+		paths[name] = runtime.Path
+	}
+	runtimes := verify.Resolve(paths)
+	stayed := make(map[string]int, len(after))
+	for _, c := range after {
+		stayed[c.ID] = c.PID
+	}
+	var verdicts []verify.Verdict
+	for i, c := range before {
+		if stayed[c.ID] == c.PID {
+			verdicts = append(verdicts, verify.Judge(c, survey.Evidence[i], runtimes, known))
+		}
+	}
+	return verify.NewReport(verdicts, survey, append(before, after...))
+}
+
+func running(ctx context.Context, client *engine.Client) ([]verify.Container, error) {
+	list, err := client.Containers(ctx)
+	if err != nil {
+		return nil, &OutOfReach{Object: "dockerd", Err: fmt.Errorf("list containers: %w", err)}
+	}
+	containers := make([]verify.Container, len(list))
+	for i, c := range list {
+		containers[i] = verify.Container{
+			ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, PID: c.PID,
+			Privileged: c.Privileged, UsernsMode: c.UsernsMode,
+		}
+	}
+	return containers, nil
+}

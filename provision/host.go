@@ -1,0 +1,143 @@
+// Package provision makes a host run its containers in gVisor: the host is
+// observed, compared with what is wanted by a pure function, changed by a
+// short list of steps that are data, and observed again until nothing is left
+// to do.
+//
+// It guarantees that daemon.json keeps every byte that is not the value of a
+// key named in Config, that nothing is registered with dockerd before a
+// sandbox of it was seen to run on this host, and that an error leaves the
+// daemon.json that was there. It never starts Docker, never restarts it, and
+// never opens dockerd's socket while docker.service is not active, because a
+// request there would start it.
+package provision
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/verify"
+)
+
+// Paths are where things are on a host. A test gives a temporary directory.
+type Paths struct {
+	Config string // /etc/runsc-provisioner
+	State  string // /var/lib/runsc-provisioner
+	Store  string // /usr/local/lib/gvisor
+	Link   string // /usr/local/bin/runsc
+	Proc   string // /proc
+	// DaemonJSON is used where docker.service names no other file.
+	DaemonJSON string // /etc/docker/daemon.json
+	// Socket is used where docker.service names no other one.
+	Socket string // /run/docker.sock
+}
+
+// DefaultPaths are those of a Debian or Ubuntu host.
+func DefaultPaths() Paths {
+	return Paths{
+		Config:     "/etc/runsc-provisioner",
+		State:      "/var/lib/runsc-provisioner",
+		Store:      "/usr/local/lib/gvisor",
+		Link:       "/usr/local/bin/runsc",
+		Proc:       "/proc",
+		DaemonJSON: "/etc/docker/daemon.json",
+		Socket:     "/run/docker.sock",
+	}
+}
+
+// DockerUnit is the unit whose dockerd is provisioned.
+const DockerUnit = "docker.service"
+
+// Unit is what systemd says of a service.
+type Unit struct {
+	Name             string
+	LoadState        string // loaded, not-found, masked, …
+	ActiveState      string // active, reloading, inactive, failed, activating, deactivating
+	SubState         string
+	Result           string
+	MainPID          int // 0 while no process runs
+	FragmentPath     string
+	DropIns          []string
+	ExecStart        []string // argv of the main command
+	Environment      []string
+	EnvironmentFiles []string
+	NeedDaemonReload bool
+	InvocationID     string // another one after each start
+}
+
+// Running reports whether the service answers requests and takes signals.
+func (u Unit) Running() bool { return u.ActiveState == "active" || u.ActiveState == "reloading" }
+
+// service is u as package engine wants it.
+func (u Unit) service() engine.Service {
+	return engine.Service{
+		MainPID:          u.MainPID,
+		FragmentPath:     u.FragmentPath,
+		DropIns:          u.DropIns,
+		ExecStart:        u.ExecStart,
+		Environment:      u.Environment,
+		EnvironmentFiles: u.EnvironmentFiles,
+	}
+}
+
+// Units is what provisioning needs of systemd.
+type Units interface {
+	Unit(ctx context.Context, name string) (Unit, error)
+	Reload(ctx context.Context, name string) error
+}
+
+// Host is where effects happen. All fields but HTTP, Log and Report are
+// needed.
+type Host struct {
+	Paths Paths
+	Units Units
+	// Self is the path of this program's own static binary: the proof runs it
+	// inside the sandbox, with ProofArg.
+	Self string
+	// Owner is the uid that owns the store: root's but in tests.
+	Owner int
+	// HTTP fetches releases; nil is the default client of package release.
+	HTTP *http.Client
+	// Limits bound what is fetched; the zero value is for real networks.
+	Limits release.Limits
+	// ConfirmWithin bounds the wait for dockerd to show a change; zero is 15 s.
+	ConfirmWithin time.Duration
+	// Log gets facts at debug level; nil logs nothing.
+	Log *zap.Logger
+	// Report is told what is being done, as it is done; nil tells nobody.
+	Report func(Event)
+}
+
+func (h *Host) store() release.Store {
+	return release.Store{Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Limits: h.Limits}
+}
+
+func (h *Host) proc() *verify.FS { return &verify.FS{Proc: h.Paths.Proc} }
+
+func (h *Host) log() *zap.Logger {
+	if h.Log == nil {
+		return zap.NewNop()
+	}
+	return h.Log
+}
+
+func (h *Host) report(e Event) {
+	if h.Report != nil {
+		h.Report(e)
+	}
+}
+
+func (h *Host) confirmWithin() time.Duration {
+	if h.ConfirmWithin == 0 {
+		return defaultConfirmWithin
+	}
+	return h.ConfirmWithin
+}
+
+func (h *Host) dial(flags engine.Flags) (*engine.Client, error) {
+	return engine.Open(h.socket(flags))
+}

@@ -1,0 +1,47 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"runsc-provisioner/provision/durable"
+)
+
+// ErrLocked says that another run holds the lock.
+var ErrLocked = errors.New("another runsc-provisioner is changing this host")
+
+// lockRetry is how often a held lock is tried again: flock(2) has no way to
+// wait that a deadline could end.
+const lockRetry = 50 * time.Millisecond
+
+// Lock waits up to timeout to be the only one that changes the host, then
+// gives up with ErrLocked. What killed runs left behind is cleared away by the
+// one who got it. The returned function lets others in.
+func (h *Host) Lock(ctx context.Context, timeout time.Duration) (unlock func() error, err error) {
+	if err := durable.MkdirAll(h.Paths.State, 0o700); err != nil {
+		return nil, fmt.Errorf("make %s: %w", h.Paths.State, err)
+	}
+	path := filepath.Join(h.Paths.State, "lock")
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	waiting, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	got, err := lock.TryLock()
+	if err == nil && !got && timeout > 0 {
+		got, err = lock.TryLockContext(waiting, lockRetry)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || (err == nil && !got) {
+		return nil, fmt.Errorf("%w (%s is held, waited %s)", ErrLocked, path, timeout)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if err := h.sweep(); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return lock.Unlock, nil
+}

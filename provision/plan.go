@@ -1,0 +1,129 @@
+package provision
+
+import (
+	"path/filepath"
+	"slices"
+
+	"runsc-provisioner/provision/release"
+)
+
+// Plan is what would change a host so that it is as wanted.
+type Plan struct {
+	Steps    []Step   `json:"steps"`
+	Held     []Held   `json:"held,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+	// Provisional says that the release is not known by name before it was
+	// fetched: paths in the plan have a placeholder, and only the first step
+	// can be carried out before the host is observed again.
+	Provisional bool `json:"provisional,omitempty"`
+}
+
+// Empty reports whether the host is as wanted, as far as it may be made so.
+func (p Plan) Empty() bool { return len(p.Steps) == 0 }
+
+// Disruption is the most that any step disturbs.
+func (p Plan) Disruption() Disruption {
+	most := DisruptionNone
+	for _, s := range p.Steps {
+		most = max(most, s.Disruption())
+	}
+	return most
+}
+
+// Options are what one run wants beside the configuration.
+type Options struct {
+	// Upgrade asks the channel for a newer release although an installed one
+	// satisfies the configuration.
+	Upgrade bool
+}
+
+// NewPlan compares what is wanted with what was observed. It is pure. The
+// error is a *Refusal when the host must not be touched as it is.
+func NewPlan(c Config, o Observed, opts Options) (Plan, error) {
+	// An option that is both a flag and in daemon.json is fatal to dockerd, even
+	// with equal values (moby daemon/config/config.go). What is not managed may
+	// be a flag.
+	if c.Docker.DefaultRuntime != "" && o.Conflict != nil {
+		return Plan{}, &Refusal{Object: o.Unit.Name, Err: o.Conflict}
+	}
+	b := builder{config: c, observed: o}
+	b.release(opts)
+	if err := b.docker(); err != nil {
+		return Plan{}, err
+	}
+	b.prune()
+	return b.plan, nil
+}
+
+// builder gathers the steps of one plan.
+type builder struct {
+	config   Config
+	observed Observed
+	plan     Plan
+	current  release.Installed // the release that is wanted; only Name and Runsc when provisional
+}
+
+func (b *builder) add(steps ...Step) { b.plan.Steps = append(b.plan.Steps, steps...) }
+
+func (b *builder) hold(what, why string) {
+	b.plan.Held = append(b.plan.Held, Held{What: what, Why: why})
+}
+
+func (b *builder) warn(text string) { b.plan.Warnings = append(b.plan.Warnings, text) }
+
+// release settles which release is wanted, and installs it.
+func (b *builder) release(opts Options) {
+	spec := b.config.Spec()
+	installed, found := satisfying(b.observed.Releases, spec)
+	b.current = installed
+	switch {
+	case !found:
+		b.current = expected(b.observed.Store, spec)
+		b.plan.Provisional = !spec.Exact()
+		b.add(InstallRelease{Spec: spec, Why: "not installed"})
+	case !installed.State.Intact():
+		spec.Version = installed.Name
+		b.add(InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason})
+	case opts.Upgrade && !spec.Exact():
+		b.plan.Provisional = true
+		b.add(InstallRelease{Spec: spec, Why: "if newer than " + installed.Name})
+	}
+}
+
+// satisfying is the newest installed release that is what spec asks for.
+func satisfying(installed []release.Installed, spec release.Spec) (release.Installed, bool) {
+	var fit []release.Installed
+	for _, r := range installed {
+		if r.Satisfies(spec) {
+			fit = append(fit, r)
+		}
+	}
+	if len(fit) == 0 {
+		return release.Installed{}, false
+	}
+	return slices.MinFunc(fit, release.Newest), true
+}
+
+// expected stands for a release that is not installed yet. One that is not
+// known by name has a placeholder for it.
+func expected(store string, spec release.Spec) release.Installed {
+	name := spec.Version
+	if !spec.Exact() {
+		name = "{" + spec.Version + "}"
+	}
+	dir := filepath.Join(store, name)
+	return release.Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
+}
+
+// link points the one link for people's shells at the release, unless
+// somebody else's file stands there.
+func (b *builder) link() {
+	link := b.observed.Link
+	switch {
+	case link.Kind == release.LinkForeign:
+		b.warn("left alone: " + link.Path + " is " + link.Is)
+	case link.Kind == release.LinkOurs && link.Release == b.current.Name:
+	default:
+		b.add(Link{Path: link.Path, Target: b.current.Runsc, Release: b.current.Name})
+	}
+}

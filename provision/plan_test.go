@@ -1,0 +1,237 @@
+package provision
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/release"
+)
+
+// The host of the plan tests: three releases that may be installed, the newest
+// of which is what the channel calls latest.
+const (
+	oldest = "20260831.0"
+	older  = "20260907.0"
+	newer  = "20260914.0"
+	store  = "/usr/local/lib/gvisor"
+)
+
+func runscOf(name string) string { return store + "/" + name + "/runsc" }
+
+// registered is a daemon.json that has runsc of a release, and more keys.
+func registered(name string, more ...string) string {
+	return `{"runtimes":{"runsc":{"path":"` + runscOf(name) + `"}}` + strings.Join(append([]string{""}, more...), ",") + `}`
+}
+
+func intact(name string) release.Installed {
+	return release.Installed{
+		Name: name, Dir: store + "/" + name, Runsc: runscOf(name),
+		Manifest: release.Manifest{Release: name, Channel: release.ChannelRelease, Version: name, Arch: release.Arch()},
+	}
+}
+
+// host is an Observed in few words.
+type host struct {
+	releases []string
+	damaged  string // one of them
+	inUse    []string
+	link     string // the release it leads to, "" where there is none
+	foreign  string // what stands in its place
+	file     string // daemon.json; "" where there is none
+	// engine is the daemon.json that dockerd runs with; nil while it is stopped.
+	engine   *string
+	conflict *engine.FlagConflict
+}
+
+// dockerd is one that has read text.
+func dockerd(text string) *string { return &text }
+
+func (h host) observed(t *testing.T) Observed {
+	t.Helper()
+	o := Observed{
+		Unit: Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "inactive"}, Conflict: h.conflict,
+		File:  fileOf(t, h.file),
+		Store: store, Link: release.LinkState{Kind: release.LinkAbsent, Path: "/usr/local/bin/runsc"}, InUse: map[string]bool{},
+	}
+	for _, name := range h.releases {
+		r := intact(name)
+		if name == h.damaged {
+			r.State = release.State{File: "runsc", Reason: "runsc is missing"}
+		}
+		o.Releases = append(o.Releases, r)
+	}
+	for _, name := range h.inUse {
+		o.InUse[name] = true
+	}
+	if h.link != "" {
+		o.Link.Kind, o.Link.Release = release.LinkOurs, h.link
+	}
+	if h.foreign != "" {
+		o.Link.Kind, o.Link.Is = release.LinkForeign, h.foreign
+	}
+	if h.engine != nil {
+		o.Unit.ActiveState = "active"
+		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd"}, fileOf(t, *h.engine).Doc)
+	}
+	return o
+}
+
+func fileOf(t *testing.T, text string) DaemonFile {
+	t.Helper()
+	doc, err := daemonjson.Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("daemon.json %s: %v", text, err)
+	}
+	return DaemonFile{Path: "/etc/docker/daemon.json", Target: "/etc/docker/daemon.json", Exists: text != "", Bytes: []byte(text), Doc: doc, Mode: 0o644}
+}
+
+// reloaded is what dockerd runs with after SIGHUP: a key that is gone changes
+// nothing.
+func reloaded(info engine.Info, doc daemonjson.Document) *engine.Info {
+	if info.Runtimes == nil || doc.Has("runtimes") {
+		info.Runtimes = map[string]engine.Runtime{"runc": {Path: "runc"}}
+		for name, r := range doc.Runtimes() {
+			info.Runtimes[name] = engine.Runtime{Path: r.Path, Args: r.Args}
+		}
+	}
+	if name, ok := doc.DefaultRuntime(); ok {
+		info.DefaultRuntime = name
+	}
+	return &info
+}
+
+// brief is a step in one line.
+func brief(step Step) string {
+	switch s := step.(type) {
+	case InstallRelease:
+		return fmt.Sprintf("install %s (%s)", s.Spec.Version, s.Why)
+	case Prove:
+		return strings.TrimSpace(fmt.Sprintf("prove %s as %s %s", s.Release, s.Runtime, strings.Join(s.Args, " ")))
+	case Link:
+		return fmt.Sprintf("link %s", s.Release)
+	case WriteDaemonJSON:
+		return "write " + s.What
+	case Reload:
+		return "reload " + s.Unit
+	case Confirm:
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(s.Runtimes)) {
+			r := s.Runtimes[name]
+			parts = append(parts, strings.Join(append([]string{name + "=" + r.Path}, r.Args...), " "))
+		}
+		if s.Default != "" {
+			parts = append(parts, "default="+s.Default)
+		}
+		return "confirm " + strings.Join(parts, ", ")
+	case RemoveRelease:
+		return "remove " + s.Name
+	default:
+		return fmt.Sprintf("%T", step)
+	}
+}
+
+// planned is a Plan in few words. File is what daemon.json has at its end.
+type planned struct {
+	Steps       []string
+	File        string
+	Held        []string
+	Warnings    []string
+	Provisional bool
+}
+
+func summary(t *testing.T, o Observed, p Plan) planned {
+	t.Helper()
+	s := planned{Warnings: p.Warnings, Provisional: p.Provisional, File: string(o.File.Bytes)}
+	for _, step := range p.Steps {
+		s.Steps = append(s.Steps, brief(step))
+		write, ok := step.(WriteDaemonJSON)
+		if !ok {
+			continue
+		}
+		if string(write.Old) != s.File {
+			t.Errorf("%s: got it written over %s, want over what is there by then: %s", brief(step), write.Old, s.File)
+		}
+		s.File = string(write.New)
+	}
+	for _, held := range p.Held {
+		s.Held = append(s.Held, held.What)
+	}
+	return s
+}
+
+func checkPlan(t *testing.T, c Config, h host, opts Options, want planned) {
+	t.Helper()
+	o := h.observed(t)
+	plan, err := NewPlan(c, o, opts)
+	if err != nil {
+		t.Fatalf("got error %v, want a plan", err)
+	}
+	got := summary(t, o, plan)
+	if want.File == "" {
+		want.File = h.file
+	}
+	got.File, want.File = strings.Join(strings.Fields(got.File), ""), strings.Join(strings.Fields(want.File), "")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+	settles(t, c, o, opts)
+}
+
+// settles carries a plan out in memory, until there is none: the second apply
+// has to find nothing to do.
+func settles(t *testing.T, c Config, o Observed, opts Options) {
+	t.Helper()
+	for round := range maxRounds {
+		plan, err := NewPlan(c, o, opts)
+		if err != nil {
+			t.Fatalf("round %d: got error %v, want a plan", round, err)
+		}
+		if plan.Empty() {
+			return
+		}
+		if round == 2 {
+			t.Fatalf("got this left to do after two rounds: %q\nwant nothing", summary(t, o, plan).Steps)
+		}
+		for _, step := range plan.Steps {
+			o = carriedOut(t, o, step)
+			if plan.Provisional {
+				break
+			}
+		}
+		opts.Upgrade = false
+	}
+}
+
+// carriedOut is o after step, on a host where everything goes well.
+func carriedOut(t *testing.T, o Observed, step Step) Observed {
+	t.Helper()
+	switch s := step.(type) {
+	case InstallRelease:
+		name := s.Spec.Version
+		if !s.Spec.Exact() {
+			name = newer
+		}
+		others := slices.DeleteFunc(slices.Clone(o.Releases), func(r release.Installed) bool { return r.Name == name })
+		o.Releases = append(others, intact(name))
+	case Link:
+		o.Link.Kind, o.Link.Release = release.LinkOurs, s.Release
+	case WriteDaemonJSON:
+		o.File = fileOf(t, string(s.New))
+	case Reload:
+		o.Engine = reloaded(*o.Engine, o.File.Doc)
+	case Confirm:
+		if err := s.missing(*o.Engine); err != nil {
+			t.Fatalf("%s: %v", brief(step), err)
+		}
+	case RemoveRelease:
+		o.Releases = slices.DeleteFunc(slices.Clone(o.Releases), func(r release.Installed) bool { return r.Name == s.Name })
+	}
+	return o
+}

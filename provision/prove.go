@@ -1,0 +1,198 @@
+package provision
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/verify"
+)
+
+const (
+	// ProofArg, as the only argument, makes this program the init process of
+	// the proof's sandbox (ProofInit).
+	ProofArg = "proof-init"
+	// proofWithin is far beyond the 80 ms that a sandbox takes to start.
+	proofWithin = 30 * time.Second
+	// maxProofOutput is how much of what runsc says is kept.
+	maxProofOutput = 16 << 10
+	proofPrefix    = "runsc-proof-"
+)
+
+// ProofInit is what runs inside the sandbox: it says which kernel it sees and
+// then waits for its input to end, so that it can be looked at from outside.
+func ProofInit(stdin io.Reader, stdout io.Writer) error {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(stdout, unix.ByteSliceToString(name.Release[:])); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, stdin)
+	return err
+}
+
+// Prove runs a container of our own with the release's runsc, without Docker,
+// and looks at it from the host: it must be in a sandbox of that release. It
+// leaves nothing behind. The error is a *ProofFailed with runsc's own words.
+func (h *Host) Prove(ctx context.Context, s Prove) (seen string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, proofWithin)
+	defer cancel()
+	installed, err := h.installed(s.Release)
+	if err != nil {
+		return "", err
+	}
+	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), proc: h.proc()}
+	p.dir = filepath.Join(h.Paths.State, p.id)
+	defer func() { err = errors.Join(err, p.clear(context.WithoutCancel(ctx))) }()
+	if err := p.bundle(h.Self); err != nil {
+		return "", fmt.Errorf("prepare the proof in %s: %w", p.dir, err)
+	}
+	kernel, err := p.run(ctx)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return "", fmt.Errorf("prove release %s: %w", s.Release, context.Canceled)
+	}
+	if err != nil {
+		return "", &ProofFailed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, Err: err, Output: p.output.String()}
+	}
+	return "kernel inside: " + kernel, nil
+}
+
+// installed is the release called name, as it is in the store now.
+func (h *Host) installed(name string) (release.Installed, error) {
+	releases, err := h.store().List()
+	if err != nil {
+		return release.Installed{}, err
+	}
+	for _, r := range releases {
+		if r.Name == name {
+			return r, nil
+		}
+	}
+	return release.Installed{}, fmt.Errorf("release %s is not in %s", name, h.Paths.Store)
+}
+
+// proof is one container under one runsc.
+type proof struct {
+	step    Prove
+	release release.Installed
+	id      string
+	dir     string // holds the bundle and runsc's own state
+	proc    *verify.FS
+	output  limitedBuffer
+}
+
+// run starts the container, looks at it from the host and lets it end.
+func (p *proof) run(ctx context.Context) (kernel string, err error) {
+	cmd := p.runsc(ctx, "run", "-bundle", p.dir, p.id)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	cmd.Stderr = &p.output
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	kernel, lookErr := p.look(ctx, stdout)
+	stdin.Close()
+	if lookErr != nil {
+		// What it printed instead of starting is worth more than the end of its output.
+		waitErr := cmd.Wait()
+		return "", errors.Join(lookErr, waitErr)
+	}
+	if err := cmd.Wait(); err != nil {
+		return "", err
+	}
+	return kernel, nil
+}
+
+// look waits for the container's first line and finds its sandbox on the host.
+func (p *proof) look(ctx context.Context, stdout io.Reader) (kernel string, err error) {
+	line, err := bufio.NewReader(io.LimitReader(stdout, 256)).ReadString('\n')
+	if err != nil {
+		return "", errors.New("it ended before a process ran inside")
+	}
+	known, err := knownReleases([]release.Installed{p.release})
+	if err != nil {
+		return "", err
+	}
+	survey, err := p.proc.Look(ctx, nil, known)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range survey.Sandboxes {
+		if s.ContainerID == p.id && s.File.Release == p.release.Name {
+			return strings.TrimSpace(line), nil
+		}
+	}
+	return "", errors.New("its process ran, but no sandbox of this release was seen on the host")
+}
+
+// runsc is a command of the release under proof, with the arguments that
+// dockerd will give it, in a clean environment.
+func (p *proof) runsc(ctx context.Context, args ...string) *exec.Cmd {
+	argv := append([]string{"--root", filepath.Join(p.dir, "state")}, p.step.Args...)
+	if p.step.CgroupDriver == cgroupSystemd {
+		argv = append(argv, "--systemd-cgroup")
+	}
+	cmd := exec.CommandContext(ctx, p.release.Runsc, append(argv, args...)...)
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
+	cmd.Dir = "/"
+	// What runsc mounts (a network namespace in its root directory) goes with
+	// the mount namespace, also when this process is killed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Unshareflags: unix.CLONE_NEWNS}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	return cmd
+}
+
+// clear removes the container, also one that hangs, and the bundle.
+func (p *proof) clear(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, proofWithin)
+	defer cancel()
+	if _, err := os.Stat(filepath.Join(p.dir, "state")); err == nil {
+		// An error here says only that the container is gone already.
+		_ = p.runsc(ctx, "delete", "-force", p.id).Run()
+	}
+	return os.RemoveAll(p.dir)
+}
+
+// sweep removes what proofs and installations of killed runs left behind.
+func (h *Host) sweep() error {
+	left, err := filepath.Glob(filepath.Join(h.Paths.State, proofPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("clear %s: %w", dir, err)
+		}
+	}
+	return h.store().Sweep()
+}
+
+// limitedBuffer keeps the first maxProofOutput bytes.
+type limitedBuffer struct{ bytes.Buffer }
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	b.Buffer.Write(p[:min(len(p), maxProofOutput-b.Len())])
+	return len(p), nil
+}

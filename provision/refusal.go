@@ -1,0 +1,81 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+
+	"runsc-provisioner/provision/release"
+)
+
+// Refusal is a state of the host that nothing is done about until a person
+// changes it: nothing was touched.
+type Refusal struct {
+	Object string // a path, a unit, a key
+	Err    error
+}
+
+func (r *Refusal) Error() string { return r.Object + ": " + r.Err.Error() }
+func (r *Refusal) Unwrap() error { return r.Err }
+
+func refuse(object, format string, args ...any) error {
+	return &Refusal{Object: object, Err: fmt.Errorf(format, args...)}
+}
+
+// OutOfReach says that Docker or systemd could not be asked, or is not of a
+// kind that is understood.
+type OutOfReach struct {
+	Object string
+	Err    error
+}
+
+func (o *OutOfReach) Error() string { return o.Object + ": " + o.Err.Error() }
+func (o *OutOfReach) Unwrap() error { return o.Err }
+
+// ProofFailed says that a release starts no sandbox on this host. Output is
+// what runsc itself said; it comes from outside and is not fit for a terminal
+// as it is.
+type ProofFailed struct {
+	Release string
+	Runtime string
+	Args    []string
+	Err     error
+	Output  string
+}
+
+func (p *ProofFailed) Error() string {
+	return fmt.Sprintf("gVisor %s starts no sandbox on this host (runtime %s): %v", p.Release, p.Runtime, p.Err)
+}
+
+func (p *ProofFailed) Unwrap() error { return p.Err }
+
+// RolledBack says that dockerd did not take a change, and that daemon.json and
+// the default runtime are the old ones again. A runtime that was registered
+// meanwhile dockerd may know until it is restarted; nothing uses it. Restore is nil then; otherwise it says why the old
+// configuration could not be confirmed either.
+type RolledBack struct {
+	Cause   error
+	Restore error
+}
+
+func (r *RolledBack) Error() string {
+	if r.Restore != nil {
+		return fmt.Sprintf("%v; restoring the old daemon.json: %v", r.Cause, r.Restore)
+	}
+	return fmt.Sprintf("%v; the old daemon.json and the old default runtime are back", r.Cause)
+}
+
+func (r *RolledBack) Unwrap() []error { return []error{r.Cause, r.Restore} }
+
+// ErrBusy says that something else kept changing what was observed.
+var ErrBusy = errors.New("the host kept changing while it was being changed")
+
+// errStale says that daemon.json is not the one the plan was made for.
+var errStale = errors.New("daemon.json changed since it was read")
+
+func specError(err error) error {
+	var spec *release.SpecError
+	if !errors.As(err, &spec) {
+		return err
+	}
+	return &ConfigError{Key: "release." + spec.Field, Reason: fmt.Sprintf("%q: %s", spec.Value, spec.Reason)}
+}

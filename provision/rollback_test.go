@@ -1,0 +1,258 @@
+package provision
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/engine"
+)
+
+// fakeDockerd tells its settings on a unix socket. At each reload it reads
+// daemon.json, unless it is deaf to what is there.
+type fakeDockerd struct {
+	t      *testing.T
+	file   string
+	deafTo string // texts with this in them are not taken, as dockerd does not say
+
+	mu   sync.Mutex
+	info engine.Info
+	read []string // what daemon.json was at each reload
+}
+
+func (d *fakeDockerd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Api-Version", "1.45")
+	if !strings.HasSuffix(r.URL.Path, "/info") {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	runtimes := map[string]map[string]any{}
+	for name, runtime := range d.info.Runtimes {
+		runtimes[name] = map[string]any{"path": runtime.Path, "runtimeArgs": runtime.Args}
+	}
+	answer := map[string]any{"ServerVersion": "26.1.5", "DefaultRuntime": d.info.DefaultRuntime, "Runtimes": runtimes}
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		d.t.Error(err)
+	}
+}
+
+// Unit makes fakeDockerd the systemd that runs it, too.
+func (d *fakeDockerd) Unit(_ context.Context, name string) (Unit, error) {
+	return Unit{Name: name, LoadState: "loaded", ActiveState: "active"}, nil
+}
+
+// Reload says "done" whether or not dockerd took the file.
+func (d *fakeDockerd) Reload(context.Context, string) error {
+	text, err := os.ReadFile(d.file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.read = append(d.read, string(text))
+	if d.deafTo == "" || !strings.Contains(string(text), d.deafTo) {
+		d.info = *reloaded(d.info, fileOf(d.t, string(text)).Doc)
+	}
+	return nil
+}
+
+// changing is a host with text for daemon.json ("" is no file), which a
+// running dockerd has read, and what was observed of it.
+func changing(t *testing.T, text string) (*Host, *fakeDockerd, Observed) {
+	t.Helper()
+	file := fileOf(t, text)
+	file.Path = filepath.Join(t.TempDir(), "docker", "daemon.json")
+	file.Target, file.UID, file.GID = file.Path, -1, -1
+	if file.Exists {
+		if err := errors.Join(os.Mkdir(filepath.Dir(file.Path), 0o755), os.WriteFile(file.Path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &fakeDockerd{t: t, file: file.Path, info: *reloaded(engine.Info{DefaultRuntime: "runc"}, file.Doc)}
+	socket := serve(t, d)
+	o := Observed{Unit: Unit{Name: DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}
+	*o.Engine = d.info
+	return &Host{Paths: Paths{Socket: socket}, Units: d, ConfirmWithin: 200 * time.Millisecond}, d, o
+}
+
+func serve(t *testing.T, handler http.Handler) (socket string) {
+	t.Helper()
+	// Not t.TempDir: the path of a socket has at most 107 bytes (unix(7)).
+	dir, err := os.MkdirTemp("", "fakedockerd-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket = filepath.Join(dir, "sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler}
+	go server.Serve(listener) //nolint:errcheck // always http.ErrServerClosed
+	t.Cleanup(func() { server.Close() })
+	return socket
+}
+
+// upgrade is the plan that writes what an apply with the default would.
+func upgrade(o Observed, texts ...string) Plan {
+	var p Plan
+	old := string(o.File.Bytes)
+	for _, text := range texts {
+		p.Steps = append(p.Steps, WriteDaemonJSON{File: o.File, Old: []byte(old), New: []byte(text)}, Reload{Unit: DockerUnit})
+		doc, err := daemonjson.Parse([]byte(text))
+		if err != nil {
+			panic(err)
+		}
+		name, _ := doc.DefaultRuntime()
+		p.Steps = append(p.Steps, Confirm{Runtimes: doc.Runtimes(), Default: name})
+		old = text
+	}
+	return p
+}
+
+const (
+	oldText = `{"debug": true}`
+	newText = `{"debug": true, "runtimes": {"runsc": {"path": "/x/runsc"}}}`
+	nowText = `{"debug": true, "runtimes": {"runsc": {"path": "/x/runsc"}}, "default-runtime": "runsc"}`
+)
+
+func TestFault_E04_AReloadThatIsNotTakenIsRolledBack(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		old    string
+		deafTo string
+		read   []string // by dockerd, in its order
+	}{
+		{"the runtimes are not taken", oldText, "runsc", []string{newText, `{"debug": true,"default-runtime": "runc"}`}},
+		{"the default is not taken", oldText, "default-runtime\": \"runsc", []string{newText, nowText, `{"debug": true,"default-runtime": "runc"}`}},
+		{"there was no file", "", "runsc", []string{newText, `{"default-runtime": "runc"}`}},
+		{"another default was there", `{"default-runtime": "runc"}`, "runsc", []string{newText, `{"default-runtime": "runc"}`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, d, o := changing(t, test.old)
+			d.deafTo = test.deafTo
+			err := h.apply(t.Context(), upgrade(o, newText, nowText), o)
+			var back *RolledBack
+			if !errors.As(err, &back) || back.Restore != nil {
+				t.Fatalf("got error %v, want a clean *RolledBack", err)
+			}
+			if said := err.Error(); !strings.Contains(said, "dockerd did not take the change") || !strings.Contains(said, "journalctl -u docker.service") {
+				t.Errorf("got error %q, want it to say what dockerd did and where to look", said)
+			}
+			if diff := cmp.Diff(squeezed(test.read), squeezed(d.read)); diff != "" {
+				t.Errorf("daemon.json at each reload (-want +got):\n%s", diff)
+			}
+			now, err := os.ReadFile(d.file)
+			if test.old == "" && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("got daemon.json %q, %v, want none, as before", now, err)
+			}
+			if string(now) != test.old {
+				t.Errorf("got daemon.json %q\nwant the old one, %q", now, test.old)
+			}
+			if d.info.DefaultRuntime != "runc" {
+				t.Errorf("got default runtime %s, want runc again", d.info.DefaultRuntime)
+			}
+		})
+	}
+}
+
+func squeezed(texts []string) []string {
+	var out []string
+	for _, text := range texts {
+		out = append(out, strings.Join(strings.Fields(text), ""))
+	}
+	return out
+}
+
+// A default that dockerd did take, and cannot be confirmed with all that
+// was wanted, is taken from it again: leaving the key out would not do that.
+func TestFault_E04_ADefaultThatWasTakenIsTakenBack(t *testing.T) {
+	h, d, o := changing(t, oldText)
+	plan := upgrade(o, nowText)
+	confirm := plan.Steps[2].(Confirm)
+	confirm.Runtimes = map[string]daemonjson.Runtime{"other": {Path: "/y"}}
+	plan.Steps[2] = confirm
+	err := h.apply(t.Context(), plan, o)
+	var back *RolledBack
+	if !errors.As(err, &back) || back.Restore != nil {
+		t.Fatalf("got error %v, want a clean *RolledBack", err)
+	}
+	if d.info.DefaultRuntime != "runc" {
+		t.Errorf("got default runtime %s, want runc", d.info.DefaultRuntime)
+	}
+	if now, err := os.ReadFile(d.file); err != nil || string(now) != oldText {
+		t.Errorf("got daemon.json %q, %v, want %q", now, err, oldText)
+	}
+}
+
+func TestFault_F03_ASignalInTheMiddleUndoesWhatWasWritten(t *testing.T) {
+	for _, test := range []struct {
+		after string
+		read  []string // by dockerd, in its order
+	}{
+		{"write", nil},
+		{"reload", []string{nowText, `{"debug": true,"default-runtime": "runc"}`}},
+	} {
+		t.Run("after "+test.after, func(t *testing.T) {
+			h, d, o := changing(t, oldText)
+			ctx, cancel := context.WithCancel(t.Context())
+			h.Report = func(e Event) {
+				if e.Kind == StepDone && e.Step.Action() == test.after {
+					cancel()
+				}
+			}
+			err := h.apply(ctx, upgrade(o, nowText), o)
+			var back *RolledBack
+			if !errors.As(err, &back) || !errors.Is(err, context.Canceled) || back.Restore != nil {
+				t.Errorf("got error %v, want a clean *RolledBack because of %v", err, context.Canceled)
+			}
+			if diff := cmp.Diff(squeezed(test.read), squeezed(d.read)); diff != "" {
+				t.Errorf("daemon.json at each reload (-want +got):\n%s", diff)
+			}
+			if now, err := os.ReadFile(d.file); err != nil || string(now) != oldText {
+				t.Errorf("got daemon.json %q, %v, want %q", now, err, oldText)
+			}
+			if d.info.DefaultRuntime != "runc" {
+				t.Errorf("got default runtime %s, want runc", d.info.DefaultRuntime)
+			}
+		})
+	}
+}
+
+func TestFault_J14_AChangedFileIsNotWritten(t *testing.T) {
+	for _, test := range []struct{ name, old, theirs string }{
+		{"changed", oldText, `{"debug": false}`},
+		{"made", "", `{}`},
+		{"emptied", oldText, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, d, o := changing(t, test.old)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(d.file), 0o755), os.WriteFile(d.file, []byte(test.theirs), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.apply(t.Context(), upgrade(o, newText), o); !errors.Is(err, errStale) {
+				t.Errorf("got error %v, want %v", err, errStale)
+			}
+			if now, err := os.ReadFile(d.file); err != nil || string(now) != test.theirs || len(d.read) != 0 {
+				t.Errorf("got daemon.json %q, %v, after %d reloads, want theirs, %q, and none", now, err, len(d.read), test.theirs)
+			}
+			if left, err := os.ReadDir(filepath.Dir(d.file)); err != nil || len(left) != 1 {
+				t.Errorf("got %v, %v, want nothing but daemon.json", left, err)
+			}
+		})
+	}
+}

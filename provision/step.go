@@ -1,0 +1,174 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/release"
+)
+
+// Disruption is what a step does to those who use Docker at the moment.
+type Disruption int
+
+// From no notice at all to every container stopped.
+const (
+	DisruptionNone Disruption = iota
+	DisruptionReload
+	DisruptionRestart
+)
+
+func (d Disruption) String() string {
+	return [...]string{"none", "reload", "restart"}[d]
+}
+
+// MarshalText gives the name of d.
+func (d Disruption) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// Step is one change of a host, as data.
+type Step interface {
+	Action() string // one word: install, prove, link, write, reload, confirm, remove
+	Object() string // what it is done to, in a few words for people
+	Disruption() Disruption
+}
+
+// Held is a step that needs more consent or disruption than was given.
+type Held struct {
+	What string `json:"what"`
+	Why  string `json:"why"`
+}
+
+// InstallRelease fetches, authenticates and stores a release.
+type InstallRelease struct {
+	Spec release.Spec
+	Why  string
+}
+
+// Prove starts a sandbox of the release outside Docker, with the arguments
+// that the runtime will have.
+type Prove struct {
+	Release string // as it is called in the store, where it may not be yet
+	Runtime string
+	Args    []string
+	// CgroupDriver is dockerd's, so that the proof's cgroup is made as those of
+	// containers are: cgroupfs or systemd. "" makes none.
+	CgroupDriver string
+}
+
+// Link makes the release's runsc the one in people's PATH.
+type Link struct {
+	Path    string
+	Target  string
+	Release string
+}
+
+// WriteDaemonJSON replaces Old by New and nothing else: when the file is not
+// Old any more, nothing is written.
+type WriteDaemonJSON struct {
+	File DaemonFile // as observed; File.Bytes is superseded by Old
+	Old  []byte
+	New  []byte
+	What string
+}
+
+// Reload makes dockerd read daemon.json again; no container notices.
+type Reload struct{ Unit string }
+
+// Confirm waits until dockerd itself says that it runs with these settings.
+type Confirm struct {
+	Runtimes map[string]daemonjson.Runtime
+	Default  string // "": not looked at
+}
+
+// RemoveRelease deletes an old release that nothing runs from.
+type RemoveRelease struct {
+	Name string
+	Dir  string
+}
+
+func (s InstallRelease) Action() string  { return "install" }
+func (s Prove) Action() string           { return "prove" }
+func (s Link) Action() string            { return "link" }
+func (s WriteDaemonJSON) Action() string { return "write" }
+func (s Reload) Action() string          { return "reload" }
+func (s Confirm) Action() string         { return "confirm" }
+func (s RemoveRelease) Action() string   { return "remove" }
+
+func (s InstallRelease) Object() string {
+	return fmt.Sprintf("gVisor %s, channel %s, checked by checksum: integrity, not origin (%s)", s.Spec.Version, s.Spec.Channel, s.Why)
+}
+
+func (s Prove) Object() string {
+	if len(s.Args) == 0 {
+		return fmt.Sprintf("a sandbox of %s starts on this host, outside Docker", s.Release)
+	}
+	return fmt.Sprintf("a sandbox of %s starts on this host, outside Docker, with %s", s.Release, strings.Join(s.Args, " "))
+}
+
+func (s Link) Object() string            { return s.Path + " → " + s.Target }
+func (s WriteDaemonJSON) Object() string { return s.File.Path + ": " + s.What }
+func (s Reload) Object() string          { return s.Unit + " (no container is stopped)" }
+
+func (s Confirm) Object() string {
+	var parts []string
+	if names := slices.Sorted(maps.Keys(s.Runtimes)); len(names) > 0 {
+		parts = append(parts, "runs with runtime "+strings.Join(names, ", "))
+	}
+	if s.Default != "" {
+		parts = append(parts, "starts containers with "+s.Default+" by default")
+	}
+	return "dockerd " + strings.Join(parts, ", and ")
+}
+
+func (s RemoveRelease) Object() string { return s.Dir + " (nothing runs from it)" }
+
+func (s InstallRelease) Disruption() Disruption  { return DisruptionNone }
+func (s Prove) Disruption() Disruption           { return DisruptionNone }
+func (s Link) Disruption() Disruption            { return DisruptionNone }
+func (s WriteDaemonJSON) Disruption() Disruption { return DisruptionNone }
+func (s Reload) Disruption() Disruption          { return DisruptionReload }
+func (s Confirm) Disruption() Disruption         { return DisruptionNone }
+func (s RemoveRelease) Disruption() Disruption   { return DisruptionNone }
+
+// MarshalJSON gives the plan for machines: steps as action, object and
+// disruption. The bytes of daemon.json are left out: secrets live there.
+func (p Plan) MarshalJSON() ([]byte, error) {
+	type step struct {
+		Action     string     `json:"action"`
+		Object     string     `json:"object"`
+		Disruption Disruption `json:"disruption"`
+	}
+	steps := make([]step, len(p.Steps))
+	for i, s := range p.Steps {
+		steps[i] = step{s.Action(), s.Object(), s.Disruption()}
+	}
+	return json.Marshal(struct {
+		Steps       []step     `json:"steps"`
+		Disruption  Disruption `json:"disruption"`
+		Held        []Held     `json:"held,omitempty"`
+		Warnings    []string   `json:"warnings,omitempty"`
+		Provisional bool       `json:"provisional,omitempty"`
+		Diff        string     `json:"diff,omitempty"`
+	}{steps, p.Disruption(), p.Held, p.Warnings, p.Provisional, p.Diff()})
+}
+
+// Diff is what the plan does to daemon.json as a whole, as a unified diff with
+// the values of secrets hidden.
+func (p Plan) Diff() string {
+	var first, last *WriteDaemonJSON
+	for _, s := range p.Steps {
+		if write, ok := s.(WriteDaemonJSON); ok {
+			if first == nil {
+				first = &write
+			}
+			last = &write
+		}
+	}
+	if first == nil {
+		return ""
+	}
+	return daemonjson.Diff(first.File.Path, first.Old, last.New)
+}

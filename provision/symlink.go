@@ -1,0 +1,51 @@
+package provision
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// resolve is the file that path stands for. Where symlinks are on the way,
+// every directory above the file must be one that only root can change:
+// otherwise somebody else decides what root writes to.
+func resolve(path string) (string, error) {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", &Refusal{Object: path, Err: err}
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", &Refusal{Object: path, Err: err}
+	}
+	if info.Mode().Type() != fs.ModeSymlink {
+		return path, nil
+	}
+	for _, start := range []string{path, target} {
+		for dir := filepath.Dir(start); ; dir = filepath.Dir(dir) {
+			if err := onlyRootChanges(dir); err != nil {
+				return "", refuse(path, "is a symlink to %s, and %w", target, err)
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+	}
+	return target, nil
+}
+
+func onlyRootChanges(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	if owner != 0 && owner != os.Geteuid() {
+		return &fs.PathError{Op: "trust", Path: dir, Err: syscall.EPERM}
+	}
+	if info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return &fs.PathError{Op: "trust", Path: dir, Err: syscall.EPERM}
+	}
+	return nil
+}
