@@ -1,0 +1,63 @@
+# Everything here runs from a fresh clone on Debian or Ubuntu: what is missing
+# is installed. `make` alone lists the targets.
+
+GO = $(eval GO := $$(shell scripts/need-go.sh))$(if $(GO),$(GO),$(error no Go))
+# The lab calls go itself, and finds the same one.
+RUN_GO = PATH="$(dir $(GO)):$$PATH" $(GO)
+export GOTOOLCHAIN ?= auto
+export CGO_ENABLED := 0
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+BUILD := -trimpath -buildvcs=auto -ldflags '-s -w'
+
+# The lab needs root; without it the rest of the tests runs, and says so.
+LAB := $(if $(filter 0,$(shell id -u)),RUNSC_LAB=1)
+
+.DEFAULT_GOAL := help
+.PHONY: help build install try test check bench lab golden fuzz
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/runsc-provisioner, a static binary
+	@mkdir -p bin
+	$(RUN_GO) build $(BUILD) -o bin/runsc-provisioner ./cmd/runsc-provisioner
+
+install: build ## install the program (PREFIX, DESTDIR) with its completions
+	install -D -m 0755 bin/runsc-provisioner $(DESTDIR)$(PREFIX)/bin/runsc-provisioner
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	bin/runsc-provisioner completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runsc-provisioner
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	bin/runsc-provisioner completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_runsc-provisioner
+	@if [ -z "$(DESTDIR)" ] && command -v docker >/dev/null 2>&1; then printf '\nnow:  sudo runsc-provisioner apply\n'; fi
+
+try: ## see it provision a throwaway host, for real (needs root)
+	@$(RUN_GO) run ./test/lab/cmd/try
+
+test: ## run all tests; as root also those in the lab
+	@scripts/need-tools.sh
+	$(LAB) $(RUN_GO) test -count=1 -timeout=60m $(if $(RUN),-run '$(RUN)') ./...
+
+check: ## gofmt, vet, staticcheck, go.mod tidiness
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(RUN_GO) vet ./...
+	$(RUN_GO) run $(STATICCHECK) ./...
+	$(RUN_GO) mod tidy -diff
+
+bench: ## measure against peers, in the lab where a host is needed
+	$(LAB) $(RUN_GO) run ./test/bench
+
+lab: ## a shell in a throwaway host
+	@$(RUN_GO) run ./test/lab/cmd/lab shell
+
+golden: ## write the expected outputs of the command tests anew
+	$(RUN_GO) test -count=1 ./cmd/runsc-provisioner -run TestScript -update
+
+fuzz: ## run each fuzz target for a while (FUZZTIME=30s)
+	@for pkg in $$($(RUN_GO) list ./...); do \
+		for target in $$($(RUN_GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; $(RUN_GO) test $$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),30s) || exit 1; \
+		done; \
+	done

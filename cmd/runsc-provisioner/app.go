@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/term"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/systemd"
+)
+
+// app is what the commands share. Tests make one over a temporary directory.
+type app struct {
+	paths    provision.Paths
+	http     *http.Client // nil: the default of package release
+	limits   release.Limits
+	self     string // path of this program's static binary
+	stdin    io.Reader
+	stdout   io.Writer
+	stderr   io.Writer
+	terminal bool // stderr is one
+	color    bool // stdout is a terminal and NO_COLOR is not set
+	euid     int
+	owner    int // of the store: root, but in tests
+	// systemd connects to the manager; the connection is closed by the caller.
+	systemd func(context.Context) (unitsCloser, error)
+	verbose bool
+}
+
+type unitsCloser interface {
+	provision.Units
+	Close()
+}
+
+func hostApp() *app {
+	self, err := os.Executable()
+	if err != nil {
+		self = "/proc/self/exe"
+	}
+	return &app{
+		paths:    provision.DefaultPaths(),
+		self:     self,
+		stdin:    os.Stdin,
+		stdout:   os.Stdout,
+		stderr:   os.Stderr,
+		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		color:    term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
+		euid:     os.Geteuid(),
+		systemd:  dialSystemd,
+	}
+}
+
+// run carries out one command line and gives its exit code.
+func run(ctx context.Context, a *app, args []string) int {
+	root := newRoot(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	var code exitError
+	if errors.As(err, &code) {
+		return int(code)
+	}
+	return a.explain(err)
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "runsc-provisioner",
+		Short: "Make Docker run its containers in gVisor, and prove that it does",
+		Long: `runsc-provisioner makes Docker run its containers in gVisor's runsc.
+
+  runsc-provisioner plan                      what would be changed, with a diff
+  sudo runsc-provisioner apply                install gVisor and register runsc
+  sudo runsc-provisioner apply --default-runtime
+                                              and run every new container in it
+  sudo runsc-provisioner verify               which containers are in a sandbox`,
+		Args:          usageArgs(cobra.NoArgs),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.PersistentFlags().StringVar(&a.paths.Config, "config-dir", a.paths.Config, "directory of config.toml and config.d/*.toml")
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is looked at, as JSON on standard error")
+	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newConfig(a), newVersion(a))
+	return root
+}
+
+// usageArgs makes the errors of an argument check usage errors.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{err}
+		}
+		return nil
+	}
+}
+
+// host connects to systemd and gives the Host to work on. The returned
+// function ends the connection.
+func (a *app) host(ctx context.Context) (*provision.Host, func(), error) {
+	units, err := a.systemd(ctx)
+	if err != nil {
+		return nil, nil, &provision.OutOfReach{Object: "systemd", Err: err}
+	}
+	return &provision.Host{
+		Paths:  a.paths,
+		Units:  units,
+		Self:   a.self,
+		Owner:  a.owner,
+		HTTP:   a.http,
+		Limits: a.limits,
+		Log:    a.logger(),
+	}, units.Close, nil
+}
+
+func (a *app) logger() *zap.Logger {
+	if !a.verbose {
+		return nil
+	}
+	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(a.stderr), zapcore.DebugLevel))
+}
+
+// systemdUnits is systemd as package provision wants it.
+type systemdUnits struct{ *systemd.Conn }
+
+func dialSystemd(ctx context.Context) (unitsCloser, error) {
+	conn, err := systemd.Dial(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	return systemdUnits{conn}, nil
+}
+
+func (u systemdUnits) Unit(ctx context.Context, name string) (provision.Unit, error) {
+	unit, err := u.Conn.Unit(ctx, name)
+	return provision.Unit(unit), err
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The tests of FAULTS.md's D: a host that runs the older release is told to
+// install the newer one from a server that misbehaves.
+
+// faulty upgrades olderHost from a server with fault, which has to be refused
+// with code and words.
+func faulty(t *testing.T, h *fakeHost, fault string, code int, said ...string) {
+	t.Helper()
+	h.refuses(code, said, "apply", "--release="+newer, url(fault))
+}
+
+const artifactName = "gvisor.tar.zstd"
+
+func TestFault_D01_APageInPlaceOfAReleaseIsRefused(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	faulty(t, h, "html404", exitRefusedData, "error: fetch https://example.com/fault-html404/gvisor/releases/release/"+newer, "404")
+	faulty(t, h, "html403", exitRefusedData, "error: fetch https://example.com/fault-html403/gvisor/releases/release/"+newer, "403")
+	h.refuses(exitRefusedData, []string{"release/20991231.0/", "no release there"}, "apply", "--release=20991231.0")
+}
+
+func TestFault_D02_ACaptivePortalIsRefused(t *testing.T) {
+	t.Parallel()
+	faulty(t, olderHost(t), "html200", exitRefusedData, "https://example.com/", "HTML page")
+}
+
+func TestFault_D03_AServerThatFailsIsTriedAFewTimes(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	for _, fault := range []string{"500", "reset"} {
+		asked := h.bucket.asked(artifactName) + h.bucket.asked(".sha512")
+		faulty(t, h, fault, exitTryAgain, "gave up after", "hint: ")
+		if got := h.bucket.asked(artifactName) + h.bucket.asked(".sha512") - asked; got < h.limits.Tries {
+			t.Errorf("%s: got %d requests, want %d tries", fault, got, h.limits.Tries)
+		}
+	}
+	h.bucket.server.Close()
+	faulty(t, h, "", exitTryAgain, "connection refused")
+}
+
+func TestFault_D04_RetryAfterIsHonouredUpToItsCap(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	faulty(t, h, "429-day", exitTryAgain, "gave up after 1 try", "24h0m0s")
+	h.limits.Tries = 2
+	faulty(t, h, "429", exitTryAgain, "gave up after 2 tries", "asked to wait 1s")
+	faulty(t, h, "503", exitTryAgain, "gave up after 2 tries", "asked to wait 1s")
+}
+
+func TestFault_D05_ABodyCutShortIsResumed(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	h.want(exitDone, "apply", "--release="+newer, url("cut"))
+	if got := h.bucket.resumed(); got != 1 {
+		t.Errorf("got %d requests with a Range, want 1", got)
+	}
+	if text := h.read("etc/docker/daemon.json"); !strings.Contains(text, h.runsc(newer)) {
+		t.Errorf("got daemon.json %s, want runsc of %s", text, newer)
+	}
+}
+
+func TestFault_D06_ABodyCutShortTwiceIsGivenUp(t *testing.T) {
+	t.Parallel()
+	faulty(t, olderHost(t), "short", exitTryAgain, "cannot resume")
+}
+
+func TestFault_D07_ABodyBeyondItsLimitIsRefused(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	faulty(t, h, "huge", exitRefusedData, "629145600 bytes announced, at most 33554432 accepted")
+	faulty(t, h, "long", exitRefusedData, "more than the 33554432 bytes accepted")
+}
+
+func TestFault_D08_AServerThatTricklesIsGivenUp(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	h.limits.Tries = 1
+	usual := h.limits
+	h.limits.Window, h.limits.MinRate = 100*time.Millisecond, 1<<10
+	faulty(t, h, "slow", exitTryAgain, "too slow")
+	h.limits = usual
+	h.limits.Total = 300 * time.Millisecond
+	faulty(t, h, "slow", exitTryAgain, "not done in 300ms")
+}
+
+func TestFault_D09_RedirectsElsewhereAreRefused(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	faulty(t, h, "redirect-http", exitRefusedData, "which is not https")
+	faulty(t, h, "redirect-loop", exitRefusedData, "more than 5 redirects")
+	faulty(t, h, "redirect-other", exitRefusedData, "another host, other.lab")
+}
+
+func TestFault_D10_ACertificateNobodyVouchesForIsRefused(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	h.http = h.bucket.client(h.limits)
+	h.http.Transport.(*http.Transport).TLSClientConfig.RootCAs = nil
+	faulty(t, h, "", exitRefusedData, "certificate signed by unknown authority")
+}
+
+func TestFault_D12_AnotherDigestIsRefused(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	for _, fault := range []string{"bitflip", "badsum-empty", "badsum-malformed", "badsum-othername", "badsum-wrong"} {
+		faulty(t, h, fault, exitRefusedData, "https://example.com/fault-"+fault, artifactName)
+	}
+}
+
+func TestFault_D12_AnotherDigestThanThePinnedOneIsRefused(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	h.write("etc/runsc-provisioner/config.toml", "[release]\nsha512 = { \""+artifactName+"\" = \""+strings.Repeat("ab", 64)+"\" }\n")
+	faulty(t, h, "", exitRefusedData, "pinned abab")
+}
+
+func TestFault_D19_PlainHTTPIsRefused(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	h.refuses(exitRefused, []string{"command line: release.url", "not https"}, "apply", "--url=http://example.com/gvisor/releases")
+	h.refuses(exitRefused, []string{"command line: release.url", "not https"}, "plan", "--url=http://example.com/gvisor/releases")
+	h.write("etc/runsc-provisioner/config.d/90-mirror.toml", "[release]\nurl = \"http://example.com\"\n")
+	h.refuses(exitRefused, []string{"/config.d/90-mirror.toml: release.url", "not https"}, "config", "check")
+}
+
+// The converged host needs no network, whatever the server does.
+func TestApply_OfAConvergedHostAsksNoServer(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	h.bucket.server.Close()
+	before := h.snapshot()
+	got := h.want(exitDone, "apply")
+	h.untouched(before)
+	if !strings.Contains(got.stdout, "nothing to do") {
+		t.Errorf("got %v, want that there is nothing to do", got)
+	}
+}

@@ -1,0 +1,29 @@
+// Command runsc-provisioner makes Docker run its containers in gVisor, and
+// says from the host whether they do.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"runsc-provisioner/provision"
+)
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == provision.ProofArg {
+		if err := provision.ProofInit(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	// What others need to read is given its mode file by file; a hostile umask
+	// must not take it away in between.
+	syscall.Umask(0o022)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, hostApp(), os.Args[1:]))
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/release"
+)
+
+// Exit codes of every command but verify, after sysexits.h where it has one.
+const (
+	exitDone        = 0  // done, or nothing to do
+	exitFailed      = 1  // failed, nothing left changed
+	exitChanges     = 2  // plan --detailed-exitcode: changes are pending
+	exitRolledBack  = 3  // dockerd did not take it: the old state is back
+	exitHeld        = 4  // something needs more consent than was given
+	exitUsage       = 64 // the command line
+	exitRefusedData = 65 // what was fetched or found installed
+	exitOutOfReach  = 69 // Docker or systemd
+	exitTryAgain    = 75 // network, lock
+	exitNotRoot     = 77
+	exitRefused     = 78 // own config or daemon.json
+)
+
+// exitError ends a command with a code and no further words.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+var errNotRoot = errors.New("this changes the host and needs root")
+
+// explain prints err with what to do about it, and gives the exit code.
+func (a *app) explain(err error) int {
+	code, hint := remedy(err)
+	// errors.Join puts each of its errors on a line of its own.
+	fmt.Fprintf(a.stderr, "error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
+	var proof *provision.ProofFailed
+	if errors.As(err, &proof) {
+		for line := range strings.Lines(strings.TrimSpace(proof.Output)) {
+			fmt.Fprintf(a.stderr, "  runsc: %s\n", printable(strings.TrimRight(line, "\n")))
+		}
+	}
+	if hint != "" {
+		fmt.Fprintf(a.stderr, "hint: %s\n", hint)
+	}
+	return code
+}
+
+// remedy knows the exit code of every error and what a person can do about it.
+func remedy(err error) (code int, hint string) {
+	var (
+		usage      *usageError
+		rolledBack *provision.RolledBack
+		config     *provision.ConfigError
+		proof      *provision.ProofFailed
+		refused    *release.RefusedError
+		gone       *release.UnavailableError
+		room       *release.SpaceError
+		reach      *provision.OutOfReach
+		flag       *engine.FlagConflict
+		syntax     *daemonjson.Error
+		refusal    *provision.Refusal
+		unsafe     *release.UnsafeError
+		foreign    *release.ForeignError
+	)
+	switch {
+	case errors.As(err, &rolledBack):
+		return exitRolledBack, "journalctl -u docker.service shows what dockerd said; nothing needs to be undone"
+	case errors.Is(err, context.Canceled):
+		return exitFailed, "interrupted: Docker was left as it was, and the next run goes on from here"
+	case errors.As(err, &usage):
+		return exitUsage, "runsc-provisioner --help lists the commands"
+	case errors.Is(err, errNotRoot):
+		return exitNotRoot, "run it with sudo; `runsc-provisioner plan` shows what it would do"
+	case errors.As(err, &unsafe):
+		return exitRefused, "only root may be able to write there: whoever else can, decides what root runs"
+	case errors.As(err, &foreign):
+		return exitRefused, "move it away, or leave things as they are"
+	case errors.As(err, &config):
+		return exitRefused, "`runsc-provisioner config show` lists every value and where it comes from"
+	case errors.As(err, &proof):
+		return exitFailed, "nothing was registered and Docker was not touched; the lines above are runsc's own"
+	case errors.As(err, &refused):
+		return exitRefusedData, "nothing was installed; if a proxy or portal answers in the server's place, fix that first"
+	case errors.As(err, &gone):
+		return exitTryAgain, "the release server could not be reached as it should; nothing was changed, try again later"
+	case errors.As(err, &room):
+		return exitFailed, "make room on that file system, then run it again"
+	case errors.Is(err, provision.ErrLocked):
+		return exitTryAgain, "wait for the other run, or give it more time with --lock-timeout"
+	case errors.Is(err, provision.ErrBusy):
+		return exitTryAgain, "find out what else writes daemon.json (configuration management?), then run it again"
+	case errors.As(err, &reach):
+		return exitOutOfReach, "systemctl status docker.service shows its state"
+	case errors.As(err, &flag):
+		return exitRefused, "dockerd does not start with an option in both places: remove the flag, then run this again"
+	case errors.As(err, &syntax):
+		return exitRefused, "dockerd would not read it either, or read it in another way: mend the file, then run this again"
+	case errors.As(err, &refusal):
+		return exitRefused, ""
+	default:
+		return exitFailed, ""
+	}
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write the expected outputs of TestScript anew")
+
+// TestScript runs testdata/script/*.txtar, each on a host of its own whose
+// file system is the script's directory. Beside testscript's own commands
+// there are
+//
+//	runsc-provisioner ARG...           has to end with 0
+//	exits CODE runsc-provisioner ARG...
+//	show FILE                          prints one
+//	docker start|stop                  the unit
+//	container NAME RUNTIME [RELEASE]   runs one, in a sandbox of RELEASE
+//
+// Paths in their output are as on a real host, and times read "N ms".
+func TestScript(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("got scripts %v, %v, want some", scripts, err)
+	}
+	for _, file := range scripts {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			work := t.TempDir()
+			h := newFakeHost(t, filepath.Join(work, "script-"+name)) // where testscript unpacks it
+			testscript.Run(t, testscript.Params{
+				Files:              []string{file},
+				WorkdirRoot:        work,
+				UpdateScripts:      *update,
+				RequireUniqueNames: true,
+				Condition:          func(string) (bool, error) { return os.Geteuid() == 0 || os.Getenv("CI") == "true", nil }, // [root]
+				Setup: func(*testscript.Env) error {
+					_ = h.dockerd.load(h.paths.DaemonJSON) // one that it does not take is what some are about
+					return nil
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"runsc-provisioner": func(ts *testscript.TestScript, neg bool, args []string) {
+						refuseNegation(ts, neg)
+						h.script(ts, exitDone, args)
+					},
+					"exits": func(ts *testscript.TestScript, neg bool, args []string) {
+						refuseNegation(ts, neg)
+						code, err := strconv.Atoi(args[0])
+						ts.Check(err)
+						h.script(ts, code, args[2:])
+					},
+					"show": func(ts *testscript.TestScript, neg bool, args []string) {
+						_, err := io.WriteString(ts.Stdout(), strings.ReplaceAll(ts.ReadFile(args[0]), h.root, ""))
+						ts.Check(err)
+					},
+					"docker": func(ts *testscript.TestScript, neg bool, args []string) {
+						h.units.unit.ActiveState = map[string]string{"start": "active", "stop": "inactive"}[args[0]]
+					},
+					"container": func(ts *testscript.TestScript, neg bool, args []string) { h.container(args) },
+				},
+			})
+		})
+	}
+}
+
+func refuseNegation(ts *testscript.TestScript, neg bool) {
+	if neg {
+		ts.Fatalf("say which code: exits CODE runsc-provisioner ...")
+	}
+}
+
+var times = regexp.MustCompile(`\b\d+(\.\d)? m?s\b`)
+
+func (h *fakeHost) script(ts *testscript.TestScript, code int, args []string) {
+	got := h.run(args...)
+	_, err := io.WriteString(ts.Stdout(), times.ReplaceAllString(got.stdout, "N ms"))
+	_, err2 := io.WriteString(ts.Stderr(), times.ReplaceAllString(got.stderr, "N ms"))
+	ts.Check(errors.Join(err, err2))
+	if got.code != code {
+		ts.Fatalf("got exit %d, want %d", got.code, code)
+	}
+}
+
+// container runs NAME with RUNTIME, in a sandbox where RELEASE is given.
+func (h *fakeHost) container(args []string) {
+	pid := 100 * (len(h.dockerd.containers) + 1)
+	c := fakeContainer{id: fmt.Sprintf("%x", sha256.Sum256([]byte(args[0]))), name: args[0], runtime: args[1], pid: pid}
+	h.dockerd.containers = append(h.dockerd.containers, c)
+	if len(args) > 2 {
+		h.proc.sandbox(pid, filepath.Join(h.paths.Store, args[2]), c.id)
+		return
+	}
+	h.proc.plain(pid, c.id)
+}

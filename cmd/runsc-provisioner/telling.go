@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/release"
+)
+
+// telling says what apply does as it does it.
+type telling struct {
+	app     *app
+	json    bool
+	bar     *progressbar.ProgressBar
+	bars    bool
+	started time.Time
+	shown   bool // a plan was printed
+	done    []doneStep
+	savedTo string
+}
+
+// doneStep is one step in the JSON report.
+type doneStep struct {
+	Action  string  `json:"action"`
+	Object  string  `json:"object"`
+	Seen    string  `json:"seen,omitempty"`
+	Seconds float64 `json:"seconds"`
+	Error   string  `json:"error,omitempty"`
+}
+
+func newTelling(a *app, format string, noProgress bool) *telling {
+	return &telling{app: a, json: format == "json", bars: a.terminal && !noProgress && format != "json", started: time.Now()}
+}
+
+func (t *telling) event(e provision.Event) {
+	switch e.Kind {
+	case provision.PlanMade:
+		t.planMade(e.Plan)
+	case provision.StepProgress:
+		t.progress(e.Fetched)
+	case provision.StepDone:
+		t.stepDone(e)
+	case provision.RollingBack:
+		if !t.json {
+			t.app.printf("%s putting the old daemon.json back\n", t.app.style(red, "!"))
+		}
+	case provision.StepStarted:
+	}
+}
+
+// planMade prints the first plan as a list; a later one of the same run only
+// goes on with what the first one could not know.
+func (t *telling) planMade(plan provision.Plan) {
+	if t.json || t.shown {
+		return
+	}
+	t.shown = true
+	t.app.printPlan(plan)
+	t.app.printf("\n")
+}
+
+func (t *telling) stepDone(e provision.Event) {
+	t.endBar()
+	step := doneStep{Action: e.Step.Action(), Object: e.Step.Object(), Seen: e.Seen, Seconds: e.Took.Seconds()}
+	if e.Err != nil {
+		step.Error = e.Err.Error()
+	}
+	t.done = append(t.done, step)
+	if t.json {
+		return
+	}
+	mark, text := t.app.style(green, "✓"), e.Step.Object()
+	if e.Err != nil {
+		mark = t.app.style(red, "✗")
+	}
+	if e.Seen != "" {
+		text += ": " + e.Seen
+	}
+	t.app.printf("%s %-8s %s %s\n", mark, e.Step.Action(), printable(text), t.app.style(faint, "("+took(e.Took)+")"))
+}
+
+// progress draws the bar on standard error, so that output in a pipe stays
+// clean.
+func (t *telling) progress(p release.Progress) {
+	if !t.bars {
+		return
+	}
+	if t.bar == nil {
+		t.bar = progressbar.NewOptions64(p.Total,
+			progressbar.OptionSetWriter(t.app.stderr),
+			progressbar.OptionSetDescription("  fetching"),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionClearOnFinish(),
+			progressbar.OptionEnableColorCodes(t.app.color),
+			progressbar.OptionThrottle(100*time.Millisecond),
+		)
+	}
+	// A bar that cannot be drawn is no reason to stop.
+	_ = t.bar.Set64(p.Done)
+}
+
+func (t *telling) endBar() {
+	if t.bar != nil {
+		_ = t.bar.Finish()
+		t.bar = nil
+	}
+}
+
+func (t *telling) saved(path string) {
+	t.savedTo = path
+	if !t.json {
+		t.app.printf("flags saved to %s\n", path)
+	}
+}
+
+// failed completes the JSON report of a run that ends with err, which is
+// explained on standard error as always.
+func (t *telling) failed(result provision.Result, err error) error {
+	t.endBar()
+	if t.json {
+		return errors.Join(err, t.report(result, err))
+	}
+	return err
+}
+
+// end sums up. Something held makes the exit code 4.
+func (t *telling) end(result provision.Result) error {
+	if t.json {
+		if err := t.report(result, nil); err != nil {
+			return err
+		}
+	} else {
+		t.sum(result)
+	}
+	if len(result.Last.Held) > 0 {
+		return exitError(exitHeld)
+	}
+	return nil
+}
+
+func (t *telling) sum(result provision.Result) {
+	if !result.Changed {
+		t.app.printPlan(result.Last)
+		return
+	}
+	for _, held := range result.Last.Held {
+		t.app.printf("%s %s: %s\n", t.app.style(yellow, "held:"), printable(held.What), held.Why)
+	}
+	t.app.printf("done in %s\n\n", took(time.Since(t.started)))
+	example := "docker run --rm --runtime=" + provision.DefaultRuntimeName + " hello-world"
+	if engine := result.Observed.Engine; engine != nil && engine.DefaultRuntime != "runc" {
+		example = "docker run --rm hello-world"
+	}
+	t.app.printf("try:  %s\n      runsc-provisioner verify\n", example)
+}
+
+func (t *telling) report(result provision.Result, failure error) error {
+	said := ""
+	if failure != nil {
+		said = failure.Error()
+	}
+	return printJSON(t.app.stdout, struct {
+		SchemaVersion int            `json:"schema_version"`
+		Changed       bool           `json:"changed"`
+		Steps         []doneStep     `json:"steps"`
+		Left          provision.Plan `json:"left"`
+		SavedTo       string         `json:"saved_to,omitempty"`
+		Seconds       float64        `json:"seconds"`
+		Error         string         `json:"error,omitempty"`
+	}{schemaVersion, result.Changed, t.done, result.Last, t.savedTo, time.Since(t.started).Seconds(), said})
+}

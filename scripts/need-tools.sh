@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs the programs that the tests compare with, on Debian and Ubuntu and as
+# root. Elsewhere it says what is missing; the tests that need it are skipped.
+set -eu
+missing=
+for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus; do
+	command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+	echo "missing, so that some tests are skipped:$missing" >&2
+	exit 0
+fi
+echo "installing$missing" >&2
+{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing; } >&2

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"runsc-provisioner/test/bench/race"
+	"runsc-provisioner/test/lab"
+)
+
+const (
+	timerInHost = "/usr/local/lib/runsc-provisioner-bench/timer"
+	runscInHost = "/usr/local/bin/runsc"
+	// peerConfig is the peer's own daemon.json: it would undo what we wrote.
+	peerConfig = "/etc/docker/peer.json"
+)
+
+// applyRows measures apply in a host where it has nothing to do, and gVisor's
+// own `runsc install` on a daemon.json that already is as it wants it.
+func applyRows(ctx context.Context, p pace, built programs) (rows []row, err error) {
+	host, err := lab.Boot(ctx, lab.Options{
+		Suite:  "trixie",
+		Name:   "bench",
+		Binary: built.product,
+		Binds:  []lab.Bind{{Source: built.timer, Target: timerInHost, ReadOnly: true}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+
+	apply := []string{"runsc-provisioner", "apply", "--default-runtime"}
+	// Sidecars it would fetch from the network otherwise; what is there it would
+	// write anew.
+	install := []string{
+		runscInHost, "install", "--download-sidecars=NEVER", "--require-sidecars=NEVER", "--clobber=false",
+		"--config_file=" + peerConfig, "--", "--ignore-cgroups",
+	}
+	for _, argv := range [][]string{apply, install} {
+		if _, err := succeed(ctx, host, lab.Command{Argv: argv}); err != nil {
+			return nil, err
+		}
+	}
+	result, err := raceInHost(ctx, host, compare(p, "",
+		race.Entrant{Argv: apply, Want: "nothing to do"},
+		race.Entrant{Argv: install, Want: "Not overwriting runtime"},
+	))
+	if err != nil {
+		return nil, err
+	}
+	return wallAndMemory("apply with nothing to do", result, aim{ofRatio, 1}, aim{ofRatio, 1})
+}
+
+// raceInHost has the timer run r in the host, so that what it takes to get
+// into the host is not measured.
+func raceInHost(ctx context.Context, host *lab.Host, r race.Race) (race.Result, error) {
+	wanted, err := json.Marshal(r)
+	if err != nil {
+		return race.Result{}, err
+	}
+	said, err := succeed(ctx, host, lab.Command{Argv: []string{timerInHost}, Stdin: bytes.NewReader(wanted)})
+	if err != nil {
+		return race.Result{}, err
+	}
+	return parseResult(said)
+}
+
+func parseResult(text string) (race.Result, error) {
+	var result race.Result
+	if err := json.Unmarshal([]byte(text), &result); err != nil {
+		return race.Result{}, fmt.Errorf("read the timer's result: %w", err)
+	}
+	return result, nil
+}
+
+// succeed runs a program that has to end with 0 and returns what it printed.
+func succeed(ctx context.Context, host *lab.Host, c lab.Command) (string, error) {
+	result, err := host.RunWith(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if result.Code != 0 {
+		return "", fmt.Errorf("%s: %s", strings.Join(c.Argv, " "), result)
+	}
+	return result.Stdout, nil
+}

@@ -1,0 +1,102 @@
+// Command bench measures this project against what people would use in its
+// place, and prints one table.
+//
+// It guarantees that both sides are whole processes which do their work on the
+// same machine, in turn and in one go, and that a side which did not do its
+// work fails the benchmark. It never fails for being slow: a missed aim is said
+// in the table.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A second signal ends it at once.
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "error: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// leastRuns make a median that one disturbed run does not move.
+const leastRuns = 10
+
+func run(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == installChild {
+		return installOnce(ctx, args[1:])
+	}
+	var p pace
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&p.runs, "runs", 11, "measured runs of each side")
+	flags.IntVar(&p.warmup, "warmup", 2, "runs of each side before those")
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	case flags.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case p.runs < leastRuns || p.warmup < 1:
+		return fmt.Errorf("-runs is at least %d and -warmup at least 1", leastRuns)
+	}
+	return bench(ctx, p)
+}
+
+// pace is how often each side runs.
+type pace struct{ runs, warmup int }
+
+func bench(ctx context.Context, p pace) (err error) {
+	// Below /var/tmp, which unlike /tmp is on a disk: files are synced there.
+	dir, err := os.MkdirTemp("/var/tmp", "runsc-provisioner-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	built, err := build(ctx, dir)
+	if err != nil {
+		return err
+	}
+	var rows []row
+	switch {
+	case os.Geteuid() == 0:
+		if rows, err = inLab(ctx, p, built, dir); err != nil {
+			return err
+		}
+	case os.Getenv("CI") == "true":
+		return errors.New("the lab needs root")
+	default:
+		fmt.Println("left out: apply and install are measured in the lab, which needs root")
+	}
+	size, err := sizeRow(built)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nMedians of %d runs each, taken in turn after %d to warm up (least – most). %s/%s, %d CPUs.\n\n",
+		p.runs, p.warmup, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	return printTable(os.Stdout, append(rows, size))
+}
+
+func inLab(ctx context.Context, p pace, built programs, dir string) ([]row, error) {
+	fmt.Fprintln(os.Stderr, "measuring apply with nothing to do, in a throwaway host")
+	rows, err := applyRows(ctx, p, built)
+	if err != nil {
+		return nil, fmt.Errorf("measure apply: %w", err)
+	}
+	fmt.Fprintln(os.Stderr, "measuring the installation of a release")
+	more, err := installRows(ctx, p, built, dir)
+	if err != nil {
+		return nil, fmt.Errorf("measure install: %w", err)
+	}
+	return append(rows, more...), nil
+}

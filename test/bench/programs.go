@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// programs are the paths of what is built for the benchmark.
+type programs struct {
+	product string
+	timer   string
+}
+
+// build builds the product as `make build` does, and the timer, statically:
+// both run in a host with another libc.
+func build(ctx context.Context, dir string) (programs, error) {
+	built := programs{filepath.Join(dir, "runsc-provisioner"), filepath.Join(dir, "timer")}
+	for path, pkg := range map[string]string{
+		built.product: "runsc-provisioner/cmd/runsc-provisioner",
+		built.timer:   "runsc-provisioner/test/bench/timer",
+	} {
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w", "-o", path, pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return programs{}, fmt.Errorf("build %s: %w: %s", pkg, err, said)
+		}
+	}
+	return built, nil
+}
+
+// mostBytes is the size that the product's binary may have.
+const mostBytes = 16e6
+
+func sizeRow(built programs) (row, error) {
+	info, err := os.Stat(built.product)
+	if err != nil {
+		return row{}, err
+	}
+	return row{
+		work: "size of the binary",
+		unit: megabytes,
+		this: []float64{float64(info.Size())},
+		aim:  aim{ofValue, mostBytes},
+	}, nil
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+)
+
+// row is one line of the table: what was measured of one kind of work.
+type row struct {
+	work string
+	unit unit
+	this []float64 // in the unit's base: seconds or bytes
+	peer []float64 // none where there is nobody to compare with
+	aim  aim
+}
+
+// unit is what the values of a row are shown in.
+type unit int
+
+const (
+	milliseconds unit = iota
+	megabytes         // of 10^6 bytes
+)
+
+// aim is the most that a row may show.
+type aim struct {
+	of   aimOf
+	most float64 // in the unit's base where it is of the value
+}
+
+// aimOf says what an aim limits.
+type aimOf int
+
+const (
+	noAim   aimOf = iota // shown for information
+	ofRatio              // this by peer
+	ofValue              // this alone
+)
+
+// printTable prints the rows below a heading, values as "median (least–most)".
+func printTable(w io.Writer, rows []row) error {
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "work\tthis\tpeer\tratio\taim")
+	for _, r := range rows {
+		ratio := "-"
+		if len(r.peer) > 0 {
+			ratio = fmt.Sprintf("%.2f", r.ratio())
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.work, r.unit.values(r.this), r.unit.values(r.peer), ratio, r.verdict())
+	}
+	return table.Flush()
+}
+
+// ratio is the median of this by that of the peer.
+func (r row) ratio() float64 { return median(r.this) / median(r.peer) }
+
+// verdict is the aim of the row, and whether it was missed. What is compared
+// is what was measured, not what is shown of it.
+func (r row) verdict() string {
+	var text string
+	var got float64
+	switch r.aim.of {
+	case ofRatio:
+		text, got = fmt.Sprintf("≤ %.1f", r.aim.most), r.ratio()
+	case ofValue:
+		text, got = "≤ "+r.unit.value(r.aim.most), median(r.this)
+	default:
+		return "-"
+	}
+	if got > r.aim.most {
+		return text + ", missed"
+	}
+	return text
+}
+
+func (u unit) value(v float64) string {
+	if u == megabytes {
+		return fmt.Sprintf("%.1f MB", v/1e6)
+	}
+	return fmt.Sprintf("%.1f ms", v*1e3)
+}
+
+// values shows the median, and how far the values are apart where there are
+// several.
+func (u unit) values(all []float64) string {
+	switch len(all) {
+	case 0:
+		return "-"
+	case 1:
+		return u.value(all[0])
+	}
+	return fmt.Sprintf("%s (%s – %s)", u.value(median(all)), u.value(slices.Min(all)), u.value(slices.Max(all)))
+}
+
+// median is the middle of values, of which there is at least one, or the mean
+// of the two in the middle.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}

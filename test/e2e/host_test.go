@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"runsc-provisioner/test/lab"
+)
+
+const (
+	daemonJSON = "/etc/docker/daemon.json"
+	store      = "/usr/local/lib/gvisor"
+	link       = "/usr/local/bin/runsc"
+	older      = "20260907.0"
+	newer      = "20260914.0"
+)
+
+// host is a lab host with the questions that tests ask of it.
+type host struct {
+	*lab.Host
+	t *testing.T
+}
+
+func boot(t *testing.T, o lab.Options) host {
+	t.Helper()
+	return host{lab.ForTest(t, o), t}
+}
+
+// onEach runs a test on a host of every suite.
+func onEach(t *testing.T, o lab.Options, test func(*testing.T, host)) {
+	for _, suite := range lab.Suites() {
+		t.Run(suite, func(t *testing.T) {
+			o := o
+			o.Suite = suite
+			test(t, boot(t, o))
+		})
+	}
+}
+
+// run runs a shell command that has to succeed, and gives its output.
+func (h host) run(command string) string {
+	h.t.Helper()
+	result := h.exit(0, command)
+	return strings.TrimSpace(result.Stdout)
+}
+
+// exit runs a shell command that has to end with code.
+func (h host) exit(code int, command string) lab.Result {
+	h.t.Helper()
+	result, err := h.Run(h.t.Context(), "sh", "-c", command)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if result.Code != code {
+		h.t.Fatalf("%s: want exit %d, got %v", command, code, result)
+	}
+	return result
+}
+
+func (h host) read(path string) string {
+	h.t.Helper()
+	text, err := os.ReadFile(h.Path(path))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// snapshot is all that an apply which fails must leave as it is.
+type snapshot struct {
+	DaemonJSON string
+	MTime      string
+	Store      string
+	Link       string
+	Dockerd    string // its process and what it was told by signals
+}
+
+func (h host) snapshot() snapshot {
+	h.t.Helper()
+	return snapshot{
+		DaemonJSON: h.run("cat " + daemonJSON + " 2>&1 || true"),
+		MTime:      h.run("stat -c '%y %i %a %u %g' " + daemonJSON + " 2>&1 || true"),
+		Store:      h.run("ls -RlA --time-style=full-iso " + store + " 2>&1 | grep -v '^total' || true"),
+		Link:       h.run("readlink " + link + " || true"),
+		Dockerd:    h.run("systemctl show -p MainPID -p InvocationID docker; journalctl -u docker -o cat | grep -ci 'reload\\|SIGHUP' || true"),
+	}
+}
+
+// untouched fails the test when the host is not as it was.
+func (h host) untouched(before snapshot) {
+	h.t.Helper()
+	if after := h.snapshot(); after != before {
+		h.t.Errorf("the host was touched\nbefore: %+v\nafter:  %+v", before, after)
+	}
+}
+
+// verification is what `verify --format json` says.
+type verification struct {
+	Status     string
+	Host       []struct{ Name, Status, Seen string }
+	Containers []struct{ Name, Runtime, State, Release string }
+}
+
+func (h host) verify(code int) verification {
+	h.t.Helper()
+	result := h.exit(code, "runsc-provisioner verify --format json")
+	var v verification
+	if err := json.Unmarshal([]byte(result.Stdout), &v); err != nil {
+		h.t.Fatalf("%v: %v", err, result)
+	}
+	return v
+}
+
+// container gives what verify says of the container called name.
+func (v verification) container(t *testing.T, name string) (state, release string) {
+	t.Helper()
+	for _, c := range v.Containers {
+		if c.Name == name {
+			return c.State, c.Release
+		}
+	}
+	t.Fatalf("verify does not list %s: %+v", name, v)
+	return "", ""
+}
+
+func owner(t *testing.T, path string) (uid, gid uint32, mode os.FileMode) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	return stat.Uid, stat.Gid, info.Mode()
+}

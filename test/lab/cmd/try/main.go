@@ -1,0 +1,105 @@
+// Command try shows the whole main job on a throwaway host: gVisor installed,
+// registered, made the default, proven, and a second run with nothing to do.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"runsc-provisioner/test/lab"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)
+	if err := try(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "error: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func try(ctx context.Context) (err error) {
+	if os.Geteuid() != 0 {
+		return errors.New("a throwaway host is booted with systemd-nspawn, which needs root: sudo make try")
+	}
+	start := time.Now()
+	fmt.Println("Booting a throwaway Debian host with systemd, Docker and a release server.")
+	fmt.Println("The first time this builds gVisor and a root file system, which takes minutes; then seconds.")
+	cache, err := lab.OpenCache(os.Stdout)
+	if err != nil {
+		return err
+	}
+	if err := cache.Prepare(ctx, "trixie", lab.ReleaseTree); err != nil {
+		return err
+	}
+	host, err := lab.Boot(ctx, lab.Options{Name: "try"})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+	fmt.Printf("The host is up after %.1f s.\n", time.Since(start).Seconds())
+
+	s := session{ctx: ctx, host: host, out: os.Stdout}
+	if err := s.show(); err != nil {
+		return err
+	}
+	fmt.Printf("\nAll of it took %.1f s. The host is being removed.\n", time.Since(start).Seconds())
+	onThisMachine()
+	return nil
+}
+
+// session types commands on the host for somebody who watches.
+type session struct {
+	ctx  context.Context
+	host *lab.Host
+	out  io.Writer
+}
+
+func (s session) show() error {
+	steps := []struct{ say, command, want string }{
+		{"Docker knows no runsc, and a container sees the host's kernel:",
+			"docker info --format 'runtimes: {{range $name, $_ := .Runtimes}}{{$name}} {{end}} default: {{.DefaultRuntime}}'; docker run --rm " + lab.Image + " uname -r", ""},
+		{"What would be changed:", "runsc-provisioner plan --default-runtime", "default-runtime"},
+		{"Change it:", "runsc-provisioner apply --default-runtime", "done in"},
+		{"A container without any --runtime. The kernel inside:", "docker run -d --name demo " + lab.Image + " sleep 600 >/dev/null && docker exec demo uname -r", "gvisor"},
+		{"The kernel outside:", "uname -r", ""},
+		{"Its process on the host:", "ps -eo pid,user,args | grep '[r]unsc-sandbox' | cut -c -150", "runsc-sandbox"},
+		{"Which containers are in a sandbox, seen from the host:", "runsc-provisioner verify", "sandboxed"},
+		{"A second apply changes nothing:", "runsc-provisioner apply --default-runtime", "nothing to do"},
+	}
+	for _, step := range steps {
+		fmt.Fprintf(s.out, "\n# %s\n$ %s\n", step.say, step.command)
+		var seen strings.Builder
+		result, err := s.host.RunWith(s.ctx, lab.Command{
+			Argv:   []string{"sh", "-c", step.command},
+			Stdout: io.MultiWriter(s.out, &seen),
+			Stderr: s.out,
+		})
+		if err != nil {
+			return err
+		}
+		if result.Code != 0 {
+			return fmt.Errorf("%s: exit code %d", step.command, result.Code)
+		}
+		if !strings.Contains(seen.String(), step.want) {
+			return fmt.Errorf("%s: its output has no %q", step.command, step.want)
+		}
+	}
+	return nil
+}
+
+// onThisMachine says the real thing to those who have Docker.
+func onThisMachine() {
+	if _, err := exec.LookPath("dockerd"); err != nil {
+		return
+	}
+	fmt.Println("\nOn this machine:  sudo make install && sudo runsc-provisioner apply")
+}

@@ -1,0 +1,89 @@
+package lab
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+)
+
+// Docker says how dockerd is found when the host is up.
+type Docker int
+
+const (
+	// DockerRunning is started at boot, answers, and has Image loaded.
+	DockerRunning Docker = iota
+	// DockerOnDemand is stopped, with docker.socket listening: whoever asks starts it.
+	DockerOnDemand
+	// DockerStopped is stopped and disabled, docker.socket too.
+	DockerStopped
+)
+
+// NoBinary as Options.Binary boots a host without the product.
+const NoBinary = "none"
+
+// File is one to be put into a host before it boots. Owner is root.
+type File struct {
+	Content string
+	Mode    fs.FileMode // 0: 0644
+}
+
+// Bind makes a directory or file of the machine visible in the host.
+type Bind struct {
+	Source   string // on the machine, absolute
+	Target   string // in the host, absolute
+	ReadOnly bool
+}
+
+// Options of a host. The zero value is a trixie host with Docker running, the
+// release server up and the product installed.
+type Options struct {
+	Suite  string // one of Suites; empty: trixie
+	Name   string // part of the host name, for people; empty: the suite
+	Docker Docker
+	// Files by absolute path; parents are made.
+	Files map[string]File
+	Binds []Bind
+	// Binary is put at /usr/local/bin/runsc-provisioner: a path on the machine,
+	// NoBinary, or empty for one built from this checkout.
+	Binary string
+	// WithoutConfig leaves out the drop-in LabConfig: the host then knows
+	// nothing of the lab's release server.
+	WithoutConfig bool
+}
+
+// LabConfigPath is where LabConfig stands in a host.
+const LabConfigPath = "/etc/runsc-provisioner/config.d/00-lab.toml"
+
+// LabConfig points the product at the lab's release server. No cgroup
+// controller is delegated to a lab host, so that runsc needs the argument.
+const LabConfig = `[release]
+url = "https://` + ReleaseHost + `/gvisor/releases"
+
+[docker.runtimes.runsc]
+args = ["--ignore-cgroups"]
+`
+
+var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// complete fills in what is left empty and refuses what cannot be.
+func (o Options) complete() (Options, error) {
+	if o.Suite == "" {
+		o.Suite = "trixie"
+	}
+	if err := checkSuite(o.Suite); err != nil {
+		return o, err
+	}
+	if o.Name == "" {
+		o.Name = o.Suite
+	}
+	if !hostName.MatchString(o.Name) {
+		return o, fmt.Errorf("host name %q: want up to 40 of a-z, 0-9 and -", o.Name)
+	}
+	for _, b := range o.Binds {
+		if !filepath.IsAbs(b.Source) || !filepath.IsAbs(b.Target) {
+			return o, fmt.Errorf("bind %s to %s: want absolute paths", b.Source, b.Target)
+		}
+	}
+	return o, nil
+}

@@ -1,0 +1,41 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+)
+
+// labDir holds what the lab itself needs in a host.
+const (
+	labDir       = "/usr/local/lib/runsc-provisioner-lab"
+	releasesDir  = labDir + "/tree"
+	releasesUnit = "lab-releases.service"
+)
+
+// releasesUnitText starts the release server. Type=notify: the unit is active when it listens.
+const releasesUnitText = `[Unit]
+Description=Release server of the lab
+
+[Service]
+Type=notify
+ExecStart=` + labDir + `/releases -dir ` + releasesDir + ` -cert ` + labDir + `/server.pem -key ` + labDir + `/server.key
+`
+
+// StopReleases takes the release server down: connections are refused.
+func (h *Host) StopReleases(ctx context.Context) error { return h.systemctl(ctx, "stop", releasesUnit) }
+
+// StartReleases brings it back and returns when it listens.
+func (h *Host) StartReleases(ctx context.Context) error {
+	return h.systemctl(ctx, "start", releasesUnit)
+}
+
+func (h *Host) systemctl(ctx context.Context, args ...string) error {
+	r, err := h.Run(ctx, append([]string{"systemctl"}, args...)...)
+	if err != nil {
+		return err
+	}
+	if r.Code != 0 {
+		return fmt.Errorf("systemctl %v in %s: %s", args, h.id, r)
+	}
+	return nil
+}
