@@ -14,6 +14,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"runsc-provisioner/provision/failpoint"
 )
 
 // tempMark is in the name of every temporary file, so that leftovers of a
@@ -41,13 +43,14 @@ func Plain(mode fs.FileMode) Attr { return Attr{Mode: mode, UID: -1, GID: -1} }
 // attributes, fsync, rename, fsync of the directory. The error of Before is
 // returned as it is, any other names the act and the path.
 func WriteFile(path string, data []byte, attr Attr) error {
-	dir := filepath.Dir(path)
+	name := filepath.Base(path)
+	failpoint.Here("write " + name + ": before the temporary file")
 	f, err := createTemp(path)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	temp := f.Name()
-	err = fill(f, data, attr)
+	err = fill(f, name, data, attr)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -59,16 +62,25 @@ func WriteFile(path string, data []byte, attr Attr) error {
 			return discard(temp, err)
 		}
 	}
+	failpoint.Here("write " + name + ": before the rename")
 	if err := os.Rename(temp, path); err != nil {
 		return discard(temp, fmt.Errorf("write %s: %w", path, err))
 	}
-	return SyncDir(dir)
+	failpoint.Here("write " + name + ": after the rename, not synced")
+	if err := SyncDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	failpoint.Here("write " + name + ": after the rename, synced")
+	return nil
 }
 
-func fill(f *os.File, data []byte, attr Attr) error {
+// fill writes all of a temporary file that is to be called name.
+func fill(f *os.File, name string, data []byte, attr Attr) error {
+	failpoint.Here("write " + name + ": the temporary file is there")
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
+	failpoint.Here("write " + name + ": written")
 	if attr.UID >= 0 || attr.GID >= 0 {
 		if err := f.Chown(attr.UID, attr.GID); err != nil {
 			return err
@@ -78,32 +90,39 @@ func fill(f *os.File, data []byte, attr Attr) error {
 	if err := f.Chmod(attr.Mode); err != nil {
 		return err
 	}
+	failpoint.Here("write " + name + ": owner and mode set")
 	if attr.Like != "" {
 		if err := copyXattrs(attr.Like, f); err != nil {
 			return err
 		}
 	}
+	failpoint.Here("write " + name + ": not synced")
 	return f.Sync()
 }
 
 // Symlink makes path a symlink to target in one step, replacing whatever
 // non-directory is there. The caller decides whether that may be replaced.
 func Symlink(target, path string) error {
-	temp := tempName(path)
+	temp, name := tempName(path), filepath.Base(path)
+	failpoint.Here("link " + name + ": before the temporary link")
 	if err := os.Symlink(target, temp); err != nil {
 		return fmt.Errorf("link %s: %w", path, err)
 	}
+	failpoint.Here("link " + name + ": before the rename")
 	if err := os.Rename(temp, path); err != nil {
 		return discard(temp, fmt.Errorf("link %s: %w", path, err))
 	}
+	failpoint.Here("link " + name + ": after the rename, not synced")
 	return SyncDir(filepath.Dir(path))
 }
 
 // Rename moves from to to and syncs both parent directories.
 func Rename(from, to string) error {
+	failpoint.Here("move a directory: before the rename")
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
+	failpoint.Here("move a directory: after the rename, not synced")
 	a, b := filepath.Dir(from), filepath.Dir(to)
 	if a == b {
 		return SyncDir(a)
@@ -129,9 +148,11 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 	if err := os.Mkdir(dir, perm); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	failpoint.Here("make " + filepath.Base(dir) + ": made, mode not set")
 	if err := os.Chmod(dir, perm); err != nil {
 		return err
 	}
+	failpoint.Here("make " + filepath.Base(dir) + ": made, not synced")
 	return SyncDir(parent)
 }
 
@@ -151,8 +172,10 @@ func createTemp(path string) (*os.File, error) {
 }
 
 func tempName(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+tempMark+rand.Text())
+	return filepath.Join(filepath.Dir(path), tempPrefix(path)+rand.Text())
 }
+
+func tempPrefix(path string) string { return "." + filepath.Base(path) + tempMark }
 
 func discard(temp string, err error) error {
 	return errors.Join(err, os.Remove(temp))

@@ -1,26 +1,23 @@
 package release_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/fakerunsc"
+	"runsc-provisioner/test/proxy"
 	"runsc-provisioner/test/releases"
 )
 
@@ -63,6 +60,12 @@ func child() {
 // inChild runs child and returns what it printed.
 func inChild(t *testing.T, store, url string, server *httptest.Server, env ...string) string {
 	t.Helper()
+	return inChildUnder(t, nil, store, url, server, env...)
+}
+
+// inChildUnder runs child under another program.
+func inChildUnder(t *testing.T, under []string, store, url string, server *httptest.Server, env ...string) string {
+	t.Helper()
 	roots := filepath.Join(t.TempDir(), "roots.pem")
 	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644); err != nil {
 		t.Fatal(err)
@@ -71,7 +74,8 @@ func inChild(t *testing.T, store, url string, server *httptest.Server, env ...st
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self)
+	argv := append(slices.Clone(under), self)
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
 	cmd.Env = append([]string{childURL + "=" + url, childRoots + "=" + roots, childStore + "=" + store}, env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -80,40 +84,10 @@ func inChild(t *testing.T, store, url string, server *httptest.Server, env ...st
 	return string(out)
 }
 
-// proxy is an HTTP proxy that wants a user's name and password and leads
-// every tunnel to one address.
-type proxy struct {
-	to, basic string
-	tunnels   atomic.Int32
-}
-
-func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	want := "Basic " + base64.StdEncoding.EncodeToString([]byte(p.basic))
-	if r.Method != http.MethodConnect || r.Header.Get("Proxy-Authorization") != want {
-		http.Error(w, "who are you?", http.StatusProxyAuthRequired)
-		return
-	}
-	p.tunnels.Add(1)
-	up, err := net.Dial("tcp", p.to)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	defer up.Close()
-	conn, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-	go func() { _, _ = io.Copy(up, bufio.NewReader(buffered)) }()
-	_, _ = io.Copy(conn, up)
-}
-
 func TestFault_D11_ProxyIsUsedAndItsPasswordNotTold(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)
-	p := &proxy{to: r.server.Listener.Addr().String(), basic: "user:secret"}
+	p := &proxy.Proxy{User: "user", Password: "secret", Dial: func() (net.Conn, error) { return net.Dial("tcp", r.server.Listener.Addr().String()) }}
 	server := httptest.NewServer(p)
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
@@ -127,12 +101,12 @@ func TestFault_D11_ProxyIsUsedAndItsPasswordNotTold(t *testing.T) {
 		if !strings.Contains(got, test.says) {
 			t.Errorf("%s: got %q, want it to say %q", test.name, got, test.says)
 		}
-		if strings.Contains(got, "secret") || strings.Contains(got, "user") {
+		if strings.Contains(got, "secret") || strings.Contains(got, "user") || strings.Contains(got, p.Encoded()) {
 			t.Errorf("%s: got %q, want no credentials in it", test.name, got)
 		}
 	}
-	if p.tunnels.Load() == 0 {
-		t.Error("got no tunnel through the proxy, want some")
+	if p.Tunnels() == 0 || p.Refused() == 0 {
+		t.Errorf("got %d tunnels through the proxy and %d refused, want some of each", p.Tunnels(), p.Refused())
 	}
 }
 

@@ -1,9 +1,12 @@
 package release_test
 
 import (
+	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -25,23 +28,97 @@ func TestFault_D18_NoRoomIsSeenBefore(t *testing.T) {
 	refused[*release.SpaceError](t, r, spec, r.store.Dir, "4.4 PiB needed", "free")
 }
 
-func TestFault_D18_NoRoomInTheMiddle(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to mount a small tmpfs")
-	}
-	r := newRig(t)
+// larger publishes a release whose archive fits five times into 4 MiB, and
+// what is in it does not fit once.
+func (r *rig) larger(t *testing.T) {
+	t.Helper()
 	r.publish(t, fakerunsc.Zstd)
-	// The archive fits five times, what is in it does not.
 	zeros := make([]byte, 8<<20)
 	r.publishArchive(t, pack(t, map[string][]byte{"gvisor-bin/zeros": zeros, "runsc": zeros}))
-	top := t.TempDir()
-	if err := unix.Mount("tmpfs", top, "tmpfs", 0, "size=4m,mode=0755"); err != nil {
-		t.Fatal(err)
-	}
+}
+
+// storeAt makes a store on the file system that is mounted at top.
+func (r *rig) storeAt(t *testing.T, top string) {
+	t.Helper()
 	t.Cleanup(func() { _ = unix.Unmount(top, unix.MNT_DETACH) })
 	r.store.Dir, r.store.Link = filepath.Join(top, "lib", "gvisor"), filepath.Join(top, "bin", "runsc")
 	if err := os.MkdirAll(r.store.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to mount a small file system")
+	}
+}
+
+func TestFault_D18_NoRoomInTheMiddle(t *testing.T) {
+	needRoot(t)
+	r := newRig(t)
+	r.larger(t)
+	top := t.TempDir()
+	if err := unix.Mount("tmpfs", top, "tmpfs", 0, "size=4m,mode=0755"); err != nil {
+		t.Fatal(err)
+	}
+	r.storeAt(t, top)
 	refused[*release.SpaceError](t, r, r.spec(wanted, ""), r.store.Dir, "8.0 MiB needed")
+}
+
+// A quota needs a kernel and a file system that have them, and root without
+// CAP_SYS_RESOURCE. What it does to a program is one error, here made by
+// strace: at once, or, as network file systems do, when the file is synced.
+func TestFault_D18_QuotaIsMetInTheMiddle(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip(err)
+	}
+	r := newRig(t)
+	r.publish(t, fakerunsc.Zstd)
+	for _, inject := range []string{"fallocate:error=EDQUOT", "fallocate:error=ENOSPC", "fsync:error=EDQUOT", "fsync:error=ENOSPC"} {
+		t.Run(inject, func(t *testing.T) {
+			store := filepath.Join(t.TempDir(), "gvisor")
+			if err := os.Mkdir(store, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			call, _, _ := strings.Cut(inject, ":")
+			under := []string{strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=" + inject}
+			got := inChildUnder(t, under, store, r.spec(wanted, "").URL, r.server)
+			if strings.Contains(got, "ptrace") {
+				t.Skip(got)
+			}
+			if !strings.Contains(got, store) || !strings.Contains(got, "needed, ") {
+				t.Errorf("got %q, want it to say what is needed in %s", got, store)
+			}
+			if left, err := os.ReadDir(store); err != nil || len(left) > 0 {
+				t.Errorf("got %v, %v left in the store, want nothing", left, err)
+			}
+		})
+	}
+}
+
+func TestFault_D18_ReadOnlyStore(t *testing.T) {
+	needRoot(t)
+	r := newRig(t)
+	r.publish(t, fakerunsc.Zstd)
+	top := t.TempDir()
+	if err := unix.Mount("tmpfs", top, "tmpfs", 0, "size=4m,mode=0755"); err != nil {
+		t.Fatal(err)
+	}
+	r.storeAt(t, top)
+	if err := unix.Mount("", top, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	was := r.snapshot(t)
+	_, err := r.install(t, r.spec(wanted, ""))
+	if !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), r.store.Dir) {
+		t.Errorf("got %v, want %v that names %s", err, unix.EROFS, r.store.Dir)
+	}
+	if got := len(r.requests); got != 0 {
+		t.Errorf("got %d requests, want it seen before", got)
+	}
+	if is := r.snapshot(t); is != was {
+		t.Errorf("store changed\nfrom\n%s\nto\n%s", was, is)
+	}
 }

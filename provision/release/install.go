@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/failpoint"
 )
 
 // Install brings the release that spec asks for into the store and returns it
@@ -48,6 +49,7 @@ func (s Store) fetch(ctx context.Context, src Source, spec Spec) (Installed, err
 		return Installed{}, err
 	}
 	defer os.RemoveAll(staging)
+	failpoint.Here("install: staging made")
 	fetched, err := src.Fetch(ctx, spec, staging)
 	var present *PresentError
 	if errors.As(err, &present) {
@@ -56,10 +58,12 @@ func (s Store) fetch(ctx context.Context, src Source, spec Spec) (Installed, err
 	if err != nil {
 		return Installed{}, err
 	}
+	failpoint.Here("install: fetched and unpacked")
 	label, err := smoke(ctx, filepath.Join(staging, releaseDir), fetched.URL, spec, s.Limits)
 	if err != nil {
 		return Installed{}, err
 	}
+	failpoint.Here("install: smoke-tested")
 	text, err := Manifest{
 		SchemaVersion: schemaVersion,
 		Release:       label.String(),
@@ -124,15 +128,19 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 	if err := seal(from, manifest); err != nil {
 		return Installed{}, err
 	}
+	failpoint.Here("install: sealed")
 	if err := s.archive(staging, name, manifest); err != nil {
 		return Installed{}, err
 	}
+	failpoint.Here("install: archive kept, before the rename")
 	if err := swap(from, to); err != nil {
 		return Installed{}, fmt.Errorf("install %s: %w", to, err)
 	}
+	failpoint.Here("install: after the rename")
 	if err := s.dropArchives(name); err != nil {
 		return Installed{}, err
 	}
+	failpoint.Here("install: other archives dropped")
 	return s.open(name), nil
 }
 

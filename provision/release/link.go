@@ -76,6 +76,18 @@ func (s Store) target(path string) (name string, ours bool) {
 	return name, err == nil
 }
 
+// RemoveLink takes the link away. What is somebody else's is left alone.
+func (s Store) RemoveLink() error {
+	state, err := s.LinkState()
+	if err != nil || state.Kind != LinkOurs {
+		return err
+	}
+	if err := os.Remove(s.Link); err != nil {
+		return fmt.Errorf("remove link: %w", err)
+	}
+	return durable.SyncDir(filepath.Dir(s.Link))
+}
+
 // SetLink points the link at the release called name, in one step. What is
 // somebody else's is a *ForeignError, and left alone.
 func (s Store) SetLink(name string) error {

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/failpoint"
 )
 
 // Store is a directory of releases, each in a directory named by its label,
@@ -152,6 +153,7 @@ func (s Store) Remove(name string) error {
 	}
 	// The archive goes first: alone, it stands for a release to be restored.
 	for _, path := range []string{s.archived(name), dir} {
+		failpoint.Here("remove a release: before " + filepath.Base(filepath.Dir(path)))
 		if err := s.discard(path); err != nil {
 			return fmt.Errorf("remove %s: %w", path, err)
 		}
@@ -170,6 +172,7 @@ func (s Store) discard(path string) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Here("discard: out of sight, not deleted")
 	return os.RemoveAll(hidden)
 }
 

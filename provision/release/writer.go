@@ -65,7 +65,8 @@ func (w *writer) write(e entry, r io.Reader) (File, error) {
 	if err != nil {
 		return File{}, errors.Join(err, f.Close())
 	}
-	w.syncs.Go(func() { w.note(errors.Join(f.Sync(), f.Close())) })
+	// A network file system tells of a quota only now.
+	w.syncs.Go(func() { w.note(noRoom(errors.Join(f.Sync(), f.Close()), f.Name(), e.size)) })
 	return File{
 		Path:   e.name,
 		Size:   e.size,

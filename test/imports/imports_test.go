@@ -17,17 +17,19 @@ const module = "runsc-provisioner/"
 // allowed lists, for each package, the packages of ours and the modules of
 // others that it may import. The standard library is open to all.
 var allowed = map[string][]string{
-	"daemonjson":        {"github.com/tidwall/sjson", "github.com/tidwall/gjson", "github.com/aymanbagabas/go-udiff"},
-	"verify":            {"golang.org/x/sys"},
-	"systemd":           {"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"},
-	"provision/durable": {"golang.org/x/sys"},
-	"provision/engine":  {"github.com/moby/moby", "github.com/containerd/errdefs"},
+	"daemonjson":          {"github.com/tidwall/sjson", "github.com/tidwall/gjson", "github.com/aymanbagabas/go-udiff"},
+	"verify":              {"golang.org/x/sys"},
+	"systemd":             {"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"},
+	"provision/durable":   {module + "provision/failpoint", "golang.org/x/sys"},
+	"provision/failpoint": {"golang.org/x/sys"},
+	"provision/engine":    {"github.com/moby/moby", "github.com/containerd/errdefs"},
 	"provision/release": {
-		module + "provision/durable", "golang.org/x/sys", "github.com/hashicorp/go-version",
+		module + "provision/durable", module + "provision/failpoint", "golang.org/x/sys", "github.com/hashicorp/go-version",
 		"github.com/klauspost/compress", "github.com/cenkalti/backoff/v5", "github.com/dustin/go-humanize",
 	},
 	"provision": {
-		module + "provision/release", module + "provision/engine", module + "provision/durable", module + "daemonjson", module + "verify",
+		module + "provision/release", module + "provision/engine", module + "provision/durable", module + "provision/failpoint",
+		module + "daemonjson", module + "verify",
 		"go.uber.org/zap", "golang.org/x/sys", "github.com/gofrs/flock", "github.com/pelletier/go-toml/v2",
 	},
 	"cmd/runsc-provisioner": {

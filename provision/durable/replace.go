@@ -1,0 +1,80 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// MountError says that a file is a mount point, which rename(2) does not
+// replace (EBUSY).
+type MountError struct {
+	Path   string
+	Source string // what is mounted there: a path within a file system, and its device
+}
+
+func (e *MountError) Error() string { return e.Path + " is a mount of " + e.Source }
+
+// ImmutableError says that a file, or the directory it is in, has the
+// attribute that keeps root from replacing it (chattr +i or +a).
+type ImmutableError struct{ Path string }
+
+func (e *ImmutableError) Error() string { return e.Path + " is immutable or append-only" }
+
+// CanReplace says whether WriteFile could replace the file at path. It does all
+// that WriteFile does but the rename, and leaves nothing behind: an attribute
+// that could not be set again, a file system without room or that is read-only
+// are the errors that WriteFile would have. What only the rename would meet is a
+// *MountError or an *ImmutableError.
+func CanReplace(path string, attr Attr) error {
+	if mount, err := mountAt(path); err != nil || mount != "" {
+		if err != nil {
+			return err
+		}
+		return &MountError{Path: path, Source: mount}
+	}
+	for _, at := range []string{filepath.Dir(path), path} {
+		fixed, err := immutable(at)
+		if err != nil {
+			return fmt.Errorf("look at %s: %w", at, err)
+		}
+		if fixed {
+			return &ImmutableError{Path: at}
+		}
+	}
+	f, err := createTemp(path)
+	if err != nil {
+		return fmt.Errorf("write beside %s: %w", path, err)
+	}
+	err = fill(f, filepath.Base(path), nil, attr)
+	err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+	if err != nil {
+		return fmt.Errorf("write beside %s: %w", path, err)
+	}
+	return nil
+}
+
+// linux/fs.h
+const (
+	flagImmutable = 0x10 // FS_IMMUTABLE_FL
+	flagAppend    = 0x20 // FS_APPEND_FL
+)
+
+// immutable reports whether path has one of the flags that keep it from being
+// renamed over, or, of a directory, anything in it. A file system without flags
+// has none.
+func immutable(path string) (bool, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(fd)
+	flags, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
+	if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		return false, nil
+	}
+	return flags&(flagImmutable|flagAppend) != 0, err
+}

@@ -1,0 +1,47 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+// tempSuffix is what rand.Text puts at the end of a temporary name.
+var tempSuffix = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
+// Sweep removes the temporary files and links that killed writes have left
+// beside path: only those of the caller's own, with a name that WriteFile or
+// Symlink would give. A directory that is not there has none.
+func Sweep(path string) error {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	mark := tempPrefix(path)
+	for _, entry := range entries {
+		suffix, marked := strings.CutPrefix(entry.Name(), mark)
+		if !marked || !tempSuffix.MatchString(suffix) {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil || !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink {
+			continue
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("sweep: %w", err)
+		}
+	}
+	return nil
+}

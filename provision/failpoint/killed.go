@@ -1,0 +1,77 @@
+//go:build failpoint
+
+// Package failpoint marks the instants at which a run may be killed. With the
+// build tag failpoint, which this is, they are counted:
+//
+//   - RUNSC_FAILPOINT_LOG=PATH appends the name of each to a file;
+//   - RUNSC_FAILPOINT=N sends SIGKILL to this process at the Nth, counted from 1;
+//   - RUNSC_FAILPOINT_SHUTDOWN=DIR, beside it, first shuts down the ext4 that
+//     DIR is on without flushing its log, as a power loss would.
+//
+// It is for the lab only: a build with it never goes to users.
+package failpoint
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// timestamp is in names that are to be the same in every run.
+var timestamp = regexp.MustCompile(`\d{8}T\d{6}\.\d+Z`)
+
+var (
+	mu    sync.Mutex
+	count int
+)
+
+// Here is an instant.
+func Here(name string) {
+	mu.Lock()
+	defer mu.Unlock()
+	count++
+	if path := os.Getenv("RUNSC_FAILPOINT_LOG"); path != "" {
+		note(path, name)
+	}
+	if n, err := strconv.Atoi(os.Getenv("RUNSC_FAILPOINT")); err != nil || n != count {
+		return
+	}
+	if dir := os.Getenv("RUNSC_FAILPOINT_SHUTDOWN"); dir != "" {
+		shutdown(dir)
+	}
+	_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+	select {}
+}
+
+func note(path, name string) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintln(f, timestamp.ReplaceAllString(name, "TIME")); err != nil {
+		panic(err)
+	}
+}
+
+const (
+	ext4Shutdown       = 0x8004587d // EXT4_IOC_SHUTDOWN, linux/fs.h: FS_IOC_SHUTDOWN
+	shutdownNoLogFlush = 2          // FS_SHUTDOWN_FLAGS_NOLOGFLUSH
+)
+
+// shutdown drops what is not on the disk yet of the file system that dir is on.
+func shutdown(dir string) {
+	d, err := os.Open(dir)
+	if err != nil {
+		panic(err)
+	}
+	flags := uint32(shutdownNoLogFlush)
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, d.Fd(), ext4Shutdown, uintptr(unsafe.Pointer(&flags))); errno != 0 {
+		panic(errno)
+	}
+}
