@@ -1,9 +1,11 @@
-// Package engine puts the few questions to dockerd that provisioning has, and
-// reads the command line it was started with.
+// Package engine puts the few questions to dockerd that provisioning has,
+// reads the command line it was started with, and runs a container of our own.
 //
 // It guarantees that every answer is limited in size, that every wait ends
 // with its context, and that a container which disappears while it is looked
-// at is no error. It only asks: it never creates, changes or stops anything.
+// at is no error. It creates and removes nothing but a Trial, the container
+// and the image that bear its name, and kills nothing but the processes of
+// one whose start hangs; all else it only asks about.
 // It never opens the socket unasked; but whoever asks while docker.service is
 // not active has docker.socket start it, so ask systemd first.
 //

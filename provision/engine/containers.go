@@ -96,3 +96,24 @@ func (c *Client) inspectAll(ctx context.Context, list []container.Summary) ([]Co
 	slices.SortFunc(found, func(a, b Container) int { return strings.Compare(a.ID, b.ID) })
 	return found, nil
 }
+
+// Names lists the names of the containers that run or are paused, sorted.
+func (c *Client) Names(ctx context.Context) ([]string, error) {
+	if err := c.agree(ctx); err != nil {
+		return nil, c.explain(ctx, "list containers", err)
+	}
+	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{})
+	if err != nil {
+		return nil, c.explain(ctx, "list containers", err)
+	}
+	names := make([]string, 0, len(list.Items))
+	for _, item := range list.Items {
+		name := item.ID
+		if len(item.Names) > 0 {
+			name = strings.TrimPrefix(item.Names[0], "/")
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, nil
+}

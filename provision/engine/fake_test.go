@@ -23,6 +23,7 @@ type fakeDockerd struct {
 	min    int // of API 1.x
 	max    int
 	pings  atomic.Int32
+	acts   bool // it is not only asked
 }
 
 // 20.10 has API 1.12–1.41, 29.1 has 1.44–1.52.
@@ -48,7 +49,7 @@ func newFakeDockerd(t *testing.T, min, max int) *fakeDockerd {
 var versionedPath = regexp.MustCompile(`^/v1\.(\d+)(/.*)$`)
 
 func (f *fakeDockerd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if !f.acts && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		f.t.Errorf("fake dockerd: got %s %s, want questions only", r.Method, r.URL)
 	}
 	if _, handler := f.Handler(r); handler != "" { // a test answers this one itself

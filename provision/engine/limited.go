@@ -16,6 +16,10 @@ const (
 	maxList    = 64 << 20
 	maxEvent   = 1 << 20
 	maxRefusal = 4 << 10 // the message of a refusal, which ends up in an error
+
+	// The refusal to start a container has all that the runtime wrote, up to a
+	// whole panic.
+	maxStartRefusal = 64 << 10
 )
 
 var errTooLarge = errors.New("answer too large")
@@ -31,18 +35,35 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	bound := &boundedBody{ReadCloser: response.Body, max: maxAnswer}
 	switch where := request.URL.Path; {
+	case response.StatusCode >= http.StatusBadRequest && path.Base(where) == "start":
+		return shorten(response, maxStartRefusal)
 	case response.StatusCode >= http.StatusBadRequest:
-		response.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(response.Body, maxRefusal), response.Body}
-		return response, nil
+		return shorten(response, maxRefusal)
 	case path.Base(where) == "events":
 		bound.max, bound.perLine = maxEvent, true
 	case strings.HasSuffix(where, "/containers/json"):
 		bound.max = maxList
 	}
 	response.Body = bound
+	return response, nil
+}
+
+// shorten leaves the beginning of a message that is too long.
+func shorten(response *http.Response, max int) (*http.Response, error) {
+	message, err := io.ReadAll(io.LimitReader(response.Body, int64(max)+1))
+	if err != nil {
+		response.Body.Close()
+		return nil, err
+	}
+	if len(message) > max {
+		// JSON that is cut says nothing at all, but as text it does.
+		response.Header.Del("Content-Type")
+		message = message[:max]
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(message), response.Body}
 	return response, nil
 }
 

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+// createTrial makes the container. All that daemon.json can give a default for
+// and that could keep it from starting is set: the log driver, the way to IPC,
+// an init of Docker's. Limits of resources are not: a host without their
+// controller refuses them.
+func createTrial(ctx context.Context, moby *client.Client, s TrialSpec) (id string, err error) {
+	late, cancel := outlast(ctx)
+	defer cancel()
+	noInit := false
+	created, err := moby.ContainerCreate(late, client.ContainerCreateOptions{
+		Name: s.Name,
+		Config: &container.Config{
+			Image: s.Name, Entrypoint: []string{"/init"}, Cmd: s.Args, User: "0:0",
+			// With StdinOnce the death of whoever is attached ends the input.
+			AttachStdin: true, AttachStdout: true, AttachStderr: true, OpenStdin: true, StdinOnce: true,
+		},
+		HostConfig: &container.HostConfig{
+			Runtime:        s.Runtime,
+			AutoRemove:     true,
+			ReadonlyRootfs: true,
+			CapDrop:        []string{"ALL"},
+			SecurityOpt:    []string{"no-new-privileges"},
+			NetworkMode:    "none",
+			IpcMode:        container.IPCModePrivate,
+			LogConfig:      container.LogConfig{Type: "none"},
+			RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyDisabled},
+			Init:           &noInit,
+		},
+	})
+	if err != nil {
+		return "", err
+	}
+	if !containerID.MatchString(created.ID) {
+		return "", fmt.Errorf("container ID %q is not 64 hex digits", created.ID)
+	}
+	return created.ID, ctx.Err()
+}

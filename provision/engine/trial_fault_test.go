@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// trialQuestions are those of a start, in order.
+var trialQuestions = map[string]string{
+	"POST /images/create":        "import",
+	"POST /containers/create":    "create",
+	"POST /containers/ID/attach": "attach",
+	"POST /containers/ID/start":  "start",
+	"GET /containers/ID/json":    "inspect",
+}
+
+func TestFault_E09_TrialThatFailsLeavesNothing(t *testing.T) {
+	for question, act := range trialQuestions {
+		for _, acted := range []bool{false, true} {
+			f := newFakeTrialDockerd(t)
+			f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+				if asked != question {
+					return false
+				}
+				if acted {
+					do()
+				}
+				refuse(w, 500, "runsc says: no kvm")
+				return true
+			}
+			_, err := f.open().StartTrial(t.Context(), ownSpec(t))
+			failure, ok := errors.AsType[*TrialError](err)
+			if !ok || failure.Act != act {
+				t.Errorf("%s, acted upon %t: got %v, want a TrialError of %s", question, acted, err, act)
+			}
+			// An attach is refused without words by moby's client.
+			if act != "attach" && (err == nil || !strings.Contains(err.Error(), "runsc says: no kvm")) {
+				t.Errorf("%s: got %v, want dockerd's words", question, err)
+			}
+			f.nothingLeft()
+		}
+	}
+}
+
+func TestFault_E09_WordsOfTheRuntimeAreWhole(t *testing.T) {
+	tests := []struct {
+		situation string
+		length    int
+		want      string // at the end
+	}{
+		{"a panic", 60 << 10, "xx the end"},
+		{"without end", 1 << 20, "xx"},
+	}
+	for _, tt := range tests {
+		f := newFakeTrialDockerd(t)
+		f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+			if asked != "POST /containers/ID/start" {
+				return false
+			}
+			refuse(w, 500, "the beginning "+strings.Repeat("x", tt.length)+" the end")
+			return true
+		}
+		_, err := f.open().StartTrial(t.Context(), ownSpec(t))
+		if err == nil || !strings.Contains(err.Error(), "the beginning xx") || !strings.HasSuffix(err.Error(), tt.want) || len(err.Error()) > maxStartRefusal+1024 {
+			t.Errorf("%s: got %.100v, want it from the beginning to %q", tt.situation, err, tt.want)
+		}
+	}
+}
+
+func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
+	tests := []struct{ situation, answer, want string }{
+		{"an error in the stream", `{"status":"Importing"}` + "\n" + `{"errorDetail":{"message":"no space left"},"error":"no space left"}`, "no space left"},
+		{"no image", ``, "names no image"},
+		{"cut short", `{"status":"Impo`, "unexpected EOF"},
+	}
+	for _, tt := range tests {
+		f := newFakeTrialDockerd(t)
+		f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+			if asked != "POST /images/create" {
+				return false
+			}
+			do()
+			w.Write([]byte(tt.answer))
+			return true
+		}
+		_, err := f.open().StartTrial(t.Context(), ownSpec(t))
+		if failure, ok := errors.AsType[*TrialError](err); !ok || failure.Act != "import" || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.situation, err, tt.want)
+		}
+		f.nothingLeft()
+	}
+}
+
+func TestFault_F03_TrialThatIsBrokenOffLeavesNothing(t *testing.T) {
+	const (
+		done    = "done"
+		late    = "done long after nobody listens"
+		refused = "done and refused"
+	)
+	for question := range trialQuestions {
+		for _, how := range []string{done, late, refused} {
+			f := newFakeTrialDockerd(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+				if asked != question {
+					return false
+				}
+				if question == "POST /images/create" {
+					do() // all of it has come
+				}
+				cancel()
+				if how == late {
+					time.Sleep(300 * time.Millisecond)
+				}
+				do()
+				if how == refused {
+					refuse(w, 500, "context canceled on the other side")
+				}
+				return how == refused
+			}
+			_, err := f.open().StartTrial(ctx, ownSpec(t))
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s, %s: got %v, want %v", question, how, err, context.Canceled)
+			}
+			f.nothingLeft()
+		}
+	}
+}
+
+func TestRemovalIsTriedUntilItIsDone(t *testing.T) {
+	tests := []struct {
+		situation string
+		question  string
+		fault     func(time int32, w http.ResponseWriter, do func()) (answered bool)
+	}{
+		{"being removed already", "DELETE /containers/ID", func(time int32, w http.ResponseWriter, do func()) bool {
+			if time == 3 {
+				do()
+			}
+			refuse(w, http.StatusConflict, "removal of container is already in progress")
+			return true
+		}},
+		{"gone when it is removed", "DELETE /containers/ID", func(_ int32, w http.ResponseWriter, do func()) bool {
+			do()
+			refuse(w, http.StatusNotFound, "No such container")
+			return true
+		}},
+		{"an error at first", "DELETE /containers/ID", func(time int32, w http.ResponseWriter, _ func()) bool {
+			if time < 3 {
+				refuse(w, http.StatusInternalServerError, "device or resource busy")
+			}
+			return time < 3
+		}},
+		{"image in use for a moment", "DELETE /images/" + ownName, func(time int32, w http.ResponseWriter, _ func()) bool {
+			if time < 3 {
+				refuse(w, http.StatusConflict, "image is being used by stopped container")
+			}
+			return time < 3
+		}},
+		{"dockerd is restarted", "GET /containers/json", func(time int32, w http.ResponseWriter, _ func()) bool {
+			if time < 3 {
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.situation, func(t *testing.T) {
+			f := newFakeTrialDockerd(t)
+			f.image, f.container = true, true
+			var times atomic.Int32
+			f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+				return asked == tt.question && tt.fault(times.Add(1), w, do)
+			}
+			if err := f.open().RemoveTrial(t.Context(), ownName); err != nil {
+				t.Error(err)
+			}
+			f.nothingLeft()
+		})
+	}
+}
+
+func TestRemoveTrialOfWhatIsNotThereOrNotOurs(t *testing.T) {
+	f := newFakeTrialDockerd(t)
+	c := f.open()
+	if err := c.RemoveTrial(t.Context(), ownName); err != nil {
+		t.Errorf("nothing there: %v", err)
+	}
+	for _, name := range []string{"", "web", TrialPrefix, ownName + "/x", ownName + ".", "x" + ownName} {
+		f.asked = nil
+		if err := c.RemoveTrial(t.Context(), name); err == nil || len(f.asked) > 0 {
+			t.Errorf("%q: got %v after %q, want an error and no question", name, err, f.asked)
+		}
+	}
+}
+
+func TestRemoveTrialFindsWhatComesLate(t *testing.T) {
+	f := newFakeTrialDockerd(t)
+	var once sync.Once
+	f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+		if asked == "DELETE /images/"+ownName {
+			once.Do(func() {
+				refuse(w, http.StatusNotFound, "no such image")
+				f.mu.Lock()
+				f.image, f.container = true, true
+				f.mu.Unlock()
+				asked = ""
+			})
+		}
+		return asked == ""
+	}
+	if err := f.open().RemoveTrial(t.Context(), ownName); err != nil {
+		t.Error(err)
+	}
+	f.nothingLeft()
+}
+
+func TestRemoveTrialEndsWithTheContext(t *testing.T) {
+	f := newFakeTrialDockerd(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+		cancel()
+		<-r.Context().Done()
+		return true
+	}
+	if err := f.open().RemoveTrial(ctx, ownName); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestKillRuntimeKillsTheGroupOfWhoHasTheID(t *testing.T) {
+	const id = "5b1d"
+	// start runs a shell with a child; what it returns ends with both.
+	start := func(args ...string) (pid int, alive io.Reader) {
+		cmd := exec.Command("sh", append([]string{"-c", "sleep 1000 & echo started; wait"}, args...)...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		output, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			cmd.Wait()
+		})
+		if line, err := bufio.NewReader(output).ReadString('\n'); err != nil {
+			t.Fatalf("got %q, %v", line, err)
+		}
+		return cmd.Process.Pid, output
+	}
+	_, hanging := start("shim", "-id", id)
+	similar, _ := start("shim", "-id", id+"0")
+	if err := killRuntime("/proc", id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(hanging); err != nil {
+		t.Error(err)
+	}
+	if ended, err := syscall.Wait4(similar, nil, syscall.WNOHANG, nil); ended != 0 || err != nil {
+		t.Errorf("one with a similar ID: got %d, %v, want it running", ended, err)
+	}
+	if err := killRuntime(t.TempDir(), id); err != nil {
+		t.Errorf("no processes: %v", err)
+	}
+	if err := killRuntime("/none", id); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no /proc: got %v, want %v", err, os.ErrNotExist)
+	}
+}

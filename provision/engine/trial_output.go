@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+)
+
+// What is kept of the output of a trial's process, in bytes. The rest is read
+// and dropped, so that the process is not held up.
+const (
+	maxTrialLine   = 4 << 10
+	maxTrialErrors = 16 << 10
+)
+
+// trialOutput is what the process of a trial has written so far.
+type trialOutput struct {
+	mu     sync.Mutex
+	stdout []byte
+	stderr []byte
+
+	lined chan struct{} // closed when stdout has a line, or more than one may have
+	ended chan struct{} // closed at the end of both streams
+}
+
+func newTrialOutput() *trialOutput {
+	return &trialOutput{lined: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// read takes in both streams, which dockerd sends as one.
+func (o *trialOutput) read(stream io.Reader) {
+	defer close(o.ended)
+	// How the stream ended is of no use: the container is looked at instead.
+	_, _ = stdcopy.StdCopy(trialWriter(o.takeStdout), trialWriter(o.takeStderr), stream)
+}
+
+type trialWriter func([]byte)
+
+func (take trialWriter) Write(p []byte) (int, error) {
+	take(p)
+	return len(p), nil
+}
+
+func (o *trialOutput) takeStdout(p []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.isLined() {
+		return
+	}
+	o.stdout = append(o.stdout, p[:min(len(p), maxTrialLine+1-len(o.stdout))]...)
+	if o.isLined() {
+		close(o.lined)
+	}
+}
+
+func (o *trialOutput) isLined() bool {
+	return len(o.stdout) > maxTrialLine || bytes.IndexByte(o.stdout, '\n') >= 0
+}
+
+func (o *trialOutput) takeStderr(p []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stderr = append(o.stderr, p[:min(len(p), maxTrialErrors-len(o.stderr))]...)
+}
+
+// line waits for the first line of stdout.
+func (o *trialOutput) line(ctx context.Context) (string, error) {
+	select {
+	case <-o.lined:
+	case <-o.ended:
+	case <-ctx.Done():
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	line, _, found := bytes.Cut(o.stdout, []byte("\n"))
+	switch {
+	case found:
+		return string(line), nil
+	case len(o.stdout) > maxTrialLine:
+		return "", fmt.Errorf("its first line is longer than %d bytes", maxTrialLine)
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	}
+	return "", errors.New("its output ended before there was a line")
+}
+
+// await waits for the end of the output, for a while.
+func (o *trialOutput) await(ctx context.Context, within time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	select {
+	case <-o.ended:
+	case <-ctx.Done():
+	}
+}
+
+// errors is what was written to stderr.
+func (o *trialOutput) errors() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.stderr)
+}

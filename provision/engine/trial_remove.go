@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+const (
+	// clearWithin is how long a removal is tried, which is enough for a dockerd
+	// that is being restarted.
+	clearWithin = 20 * time.Second
+	// removeWithin is how long dockerd has for one try, which takes it less
+	// than 0.2 s.
+	removeWithin = 3 * time.Second
+	// hangsAfter is how long the removal of a container that has not started
+	// may take until its start is taken to hang.
+	hangsAfter = time.Second
+	clearPause = 50 * time.Millisecond
+	// lateWithin is how long dockerd may still be at work on the last question
+	// of a process that was killed.
+	lateWithin = 500 * time.Millisecond
+)
+
+// RemoveTrial removes what a killed process left of a trial: the container and
+// the image of exactly that name. It is no error that there is neither. Half a
+// second later it looks once more, as dockerd finishes what it was asked for,
+// whoever asked. It tries for 20 s at most.
+func (c *Client) RemoveTrial(ctx context.Context, name string) error {
+	if !trialName.MatchString(name) {
+		return &TrialError{Act: "remove", Err: fmt.Errorf("%q is no name of a trial", name)}
+	}
+	err := c.clear(ctx, name)
+	if err == nil {
+		select {
+		case <-time.After(lateWithin):
+		case <-ctx.Done():
+		}
+		err = c.clear(ctx, name)
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return &TrialError{Act: "remove", Err: err}
+	}
+	return nil
+}
+
+// clear removes the container and the image called name, and returns when both
+// are gone.
+func (c *Client) clear(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, clearWithin)
+	defer cancel()
+	for {
+		done, err := c.clearOnce(ctx, name)
+		if done {
+			return nil
+		}
+		select {
+		case <-time.After(clearPause):
+		case <-ctx.Done():
+			if err == nil {
+				err = ctx.Err()
+			}
+			return fmt.Errorf("container and image %s: %w", name, err)
+		}
+	}
+}
+
+// clearOnce removes what is there: the container, or else the image. done says
+// that there was neither.
+func (c *Client) clearOnce(ctx context.Context, name string) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, removeWithin)
+	defer cancel()
+	if err := c.agree(ctx); err != nil {
+		return false, err
+	}
+	found, err := c.findTrial(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	if found != nil {
+		return false, c.removeContainer(ctx, found)
+	}
+	_, err = c.moby.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
+	return errdefs.IsNotFound(err), err
+}
+
+// removeContainer asks for the removal. That it is gone, or being removed
+// already by its own AutoRemove, is seen at the next look.
+func (c *Client) removeContainer(ctx context.Context, found *container.Summary) error {
+	within := removeWithin
+	if found.State == container.StateCreated {
+		within = hangsAfter
+	}
+	patient, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	_, err := c.moby.ContainerRemove(patient, found.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if patient.Err() != nil && ctx.Err() == nil && containerID.MatchString(found.ID) {
+		err = errors.Join(err, killRuntime("/proc", found.ID))
+	}
+	return err
+}
+
+// findTrial is the container called name, or nil. It is looked for in the list
+// because an inspection waits for a start that hangs.
+func (c *Client) findTrial(ctx context.Context, name string) (*container.Summary, error) {
+	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{
+		All: true, Filters: make(client.Filters).Add("name", "^/?"+name+"$"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range list.Items {
+		if slices.Contains(one.Names, "/"+name) {
+			return &one, nil
+		}
+	}
+	return nil, nil
+}
