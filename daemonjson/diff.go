@@ -17,11 +17,11 @@ const (
 // Diff returns a unified diff from before to after that `patch -p1 -d /` takes for an absolute name, or "" where
 // they are equal.
 //
-// Values that may be secret are hidden: those under keys with token, secret, passw, passphrase, credential, key
-// or env in their name, strings with an @ (user information of proxies and mirrors), settings such as --token=x,
-// bearer tokens, and every address in log-opts. Lines that hold one are left out of the context. Where a line
-// that changes holds one, its value is shown as "***"; the diff then says in its first line that it is for
-// reading only, and its hunks are headed so that patch finds none in it. A text that Parse refuses is hidden whole.
+// Values that may be secret are hidden: every string and number but those of our own keys and of options of
+// dockerd that are known to hold none, and of these what looks like one all the same: user information, a setting
+// such as --token=x, a key. Lines that hold one are left out of the context. Where a line that changes holds one,
+// its value is shown as "***"; the diff then says in its first line that it is for reading only, and its hunks are
+// headed so that patch finds none in it. A text that Parse refuses is hidden whole.
 func Diff(name string, before, after []byte) string {
 	return diff(label(name), newSide(string(before)), newSide(string(after)))
 }

@@ -71,7 +71,7 @@ func (a author) document() string {
 		a.member("debug", "true"),
 		a.member("dns", a.strings()),
 		a.member("log-opts", a.object(a.some(a.member("splunk-token", `"hunter2"`), a.member("max-size", `"1m"`))...)),
-		a.member("\\u0061", "-0.0E-7"),
+		a.member("mt\\u0075", "-0.0E-7"),
 		a.member("runtimes", a.object(a.some(
 			a.member("runsc", a.entry()), a.member("a.b", a.entry()), a.member("0", a.entry()), a.member("runc", a.entry()))...)),
 		a.member(a.pick("default-runtime", `default\u002druntime`), a.pick(`"runsc"`, `""`, `"nvid\u0069a"`)),

@@ -41,7 +41,7 @@ func hosts() []string {
 		`{ "insecure-registries" : [ "10.0.0.1:5000", "reg.local" ], "debug" : false }` + "\n",
 		"{\r\n    \"proxies\": {\r\n        \"http-proxy\": \"http://user:pw@proxy:3128\",\r\n        \"no-proxy\": \"localhost\"\r\n    },\r\n    \"dns\": [\"1.1.1.1\", \"8.8.8.8\"]\r\n}\r\n",
 		"{\n  \"exec-opts\": [\"native.cgroupdriver=systemd\"],\n\n  \"default-ulimits\": {\"nofile\": {\"Name\": \"nofile\", \"Hard\": 64000, \"Soft\": 64000}}\n\n}\n",
-		"{ \"a\": 1\n, \"b\": 18446744073709551617\n}\n",
+		"{ \"mtu\": 1\n, \"max-concurrent-downloads\": 18446744073709551617\n}\n",
 		"{\n  \"registry-mirrors\": [\n    \"https://mirror.local\"\n  ],\n  \"builder\": { \"gc\": { \"enabled\": true } } }",
 	}
 }

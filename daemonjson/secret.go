@@ -5,63 +5,70 @@ import "strings"
 // span is a part of a text, end exclusive.
 type span struct{ start, end int }
 
-// secrets returns the values of a text that Diff hides, in order. A text that Parse refuses is hidden whole:
-// nothing is known of what stands where.
+// secrets returns the values of a text that Diff hides, in order: every string and number that ruleOf does not
+// show. A text that Parse refuses is hidden whole: nothing is known of what stands where.
 func secrets(text string) []span {
 	d, err := Parse([]byte(text))
 	if err != nil {
 		return []span{{0, len(text)}}
 	}
 	var found []span
-	for _, kid := range d.root.kids {
-		if kid.key != keyRuntimes {
-			found = d.appendSecrets(found, kid, isSecretKey(kid.key), kid.key == "log-opts")
+	for _, option := range d.root.kids {
+		r := ruleOf(option.key)
+		if r != ruleRuntimes {
+			found = d.appendSecrets(found, option, r)
 			continue
 		}
-		for _, entry := range kid.kids { // the names of runtimes are free and say nothing
-			found = d.appendSecrets(found, entry, false, false)
+		for _, entry := range option.kids {
+			for _, field := range entry.kids {
+				found = d.appendRuntimeSecrets(found, field)
+			}
 		}
 	}
 	return found
 }
 
-func (d Document) appendSecrets(found []span, n node, hidden, logging bool) []span {
+// appendRuntimeSecrets appends those of one field of a runtime. The options of a shim are whatever it wants.
+func (d Document) appendRuntimeSecrets(found []span, field node) []span {
+	switch field.key {
+	case fieldPath, fieldType:
+		return found
+	case fieldArgs:
+		return d.appendArgSecrets(found, field)
+	}
+	return d.appendSecrets(found, field, ruleHide)
+}
+
+// appendArgSecrets appends the arguments that look like a secret, and those that follow --token and its like.
+func (d Document) appendArgSecrets(found []span, args node) []span {
+	follows := false
+	for _, n := range args.kids {
+		arg := d.str(n)
+		if follows || isSecretText(arg) {
+			found = append(found, span{n.start, n.end})
+		}
+		follows = strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=") && isSecretName(arg)
+	}
+	return found
+}
+
+func (d Document) appendSecrets(found []span, n node, r rule) []span {
 	switch n.kind {
 	case kindObject, kindArray:
 		for _, kid := range n.kids {
-			found = d.appendSecrets(found, kid, hidden || isSecretKey(kid.key), logging)
+			found = d.appendSecrets(found, kid, r)
 		}
 		return found
 	case kindString:
-		hidden = hidden || isSecretText(d.str(n), logging)
-	}
-	if hidden {
-		found = append(found, span{n.start, n.end})
-	}
-	return found
-}
-
-// secretWords returns what the names of secrets are made of.
-func secretWords() []string {
-	return []string{"token", "secret", "passw", "passphrase", "credential", "key", "env"}
-}
-
-func isSecretKey(key string) bool {
-	key = strings.ToLower(key)
-	for _, word := range secretWords() {
-		if strings.Contains(key, word) {
-			return true
+		if r.shows(d.str(n)) {
+			return found
 		}
+	case kindNumber:
+		if r == ruleShow {
+			return found
+		}
+	default:
+		return found
 	}
-	return false
-}
-
-// isSecretText knows user information in an address, a setting such as --token=x, and, in logging options, any
-// address: collectors carry their key in the path.
-func isSecretText(s string, logging bool) bool {
-	if strings.Contains(s, "@") || logging && strings.Contains(s, "://") {
-		return true
-	}
-	name, _, ok := strings.Cut(s, "=")
-	return ok && isSecretKey(name) || strings.Contains(strings.ToLower(s), "bearer ")
+	return append(found, span{n.start, n.end})
 }
