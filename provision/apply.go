@@ -2,10 +2,14 @@ package provision
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
 )
 
@@ -30,6 +34,7 @@ const (
 	StepProgress
 	StepDone
 	RollingBack
+	Recovered // Seen says what was done about a run that was killed
 )
 
 // defaultConfirmWithin is how long dockerd may take to show a change: it takes
@@ -37,47 +42,83 @@ const (
 const defaultConfirmWithin = 15 * time.Second
 
 // apply carries out the steps of p in order. The first that fails ends it, and
-// what was done to daemon.json by then is undone. Of a provisional plan only
-// the first step is carried out.
-func (h *Host) apply(ctx context.Context, p Plan, before Observed) error {
-	undo := transaction{host: h, before: before}
-	for _, step := range p.Steps {
-		if err := h.step(ctx, step, &undo); err != nil {
-			return undo.after(ctx, err)
-		}
-		if p.Provisional {
-			return nil
-		}
+// what was done by then is undone. Of a provisional plan only the first step is
+// carried out, which changes nothing that is in use.
+func (h *Host) apply(ctx context.Context, p Plan, c Config, o Observed) error {
+	if p.Provisional {
+		return h.step(ctx, p.Steps[0], nil, o)
 	}
-	return nil
+	var t *transaction
+	for _, step := range p.Steps {
+		if t == nil && changesDocker(step) {
+			var err error
+			if t, err = h.open(p, c, o); err != nil {
+				return err
+			}
+		}
+		if err := h.step(ctx, step, t, o); err != nil {
+			if t == nil {
+				return err
+			}
+			return t.fail(ctx, err)
+		}
+		failpoint.Here("done: " + step.Action())
+	}
+	if t == nil {
+		return nil
+	}
+	return h.end()
 }
 
-func (h *Host) step(ctx context.Context, step Step, undo *transaction) error {
+// open begins a transaction.
+func (h *Host) open(p Plan, c Config, o Observed) (*transaction, error) {
+	t := &transaction{host: h, flags: o.Flags, old: o.File.Bytes}
+	t.j = newJournal(p, o, c.RuntimeNames(), trialPrefix+strings.ToLower(rand.Text()))
+	failpoint.Here("journal: before it is begun")
+	return t, h.begin(&t.j, t.old)
+}
+
+// changesDocker reports whether a step changes, or asks something of, what
+// other people use.
+func changesDocker(s Step) bool {
+	switch s.(type) {
+	case InstallRelease, Prove, RemoveRelease, Confirm:
+		return false
+	default:
+		return true
+	}
+}
+
+func (h *Host) step(ctx context.Context, step Step, t *transaction, o Observed) error {
 	h.report(Event{Kind: StepStarted, Step: step})
 	start := time.Now()
-	seen, err := h.carryOut(ctx, step, undo)
+	seen, err := h.carryOut(ctx, step, t, o)
 	h.report(Event{Kind: StepDone, Step: step, Seen: seen, Took: time.Since(start), Err: err})
 	return err
 }
 
 // carryOut does one step and says in a few words what was seen.
-func (h *Host) carryOut(ctx context.Context, step Step, undo *transaction) (seen string, err error) {
+func (h *Host) carryOut(ctx context.Context, step Step, t *transaction, o Observed) (seen string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
 	switch s := step.(type) {
 	case InstallRelease:
-		return h.install(ctx, s, undo.before.Releases)
+		return h.install(ctx, s, o.Releases)
 	case Prove:
 		return h.Prove(ctx, s)
+	case ProveInDocker:
+		return h.proveInDocker(ctx, s, t)
 	case Link:
 		return "", h.store().SetLink(s.Release)
 	case WriteDaemonJSON:
-		return "", undo.write(s)
+		return "", t.write(s)
 	case Reload:
-		return "", undo.reload(ctx, s)
+		return "", t.reload(ctx)
+	case Restart:
+		return "", t.restart(ctx)
 	case Confirm:
-		return h.confirm(ctx, s, undo.before)
+		return h.confirm(ctx, s, o.Flags)
 	case RemoveRelease:
 		return "", h.store().Remove(s.Name)
 	default:
@@ -97,11 +138,11 @@ func (h *Host) install(ctx context.Context, s InstallRelease, have []release.Ins
 }
 
 // confirm asks dockerd until it shows what s wants, or time is up.
-func (h *Host) confirm(ctx context.Context, s Confirm, o Observed) (string, error) {
+func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags) (string, error) {
 	within := h.confirmWithin()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	client, err := h.dial(o.Flags)
+	client, err := h.dial(flags)
 	if err != nil {
 		return "", &OutOfReach{Object: "dockerd", Err: err}
 	}
@@ -123,7 +164,7 @@ func (h *Host) confirm(ctx context.Context, s Confirm, o Observed) (string, erro
 			if errors.Is(context.Cause(ctx), context.Canceled) {
 				return "", fmt.Errorf("confirm the change in dockerd: %w", context.Canceled)
 			}
-			return "", fmt.Errorf("dockerd did not take the change within %s: %w (journalctl -u %s says why)", within, last, o.Unit.Name)
+			return "", fmt.Errorf("dockerd did not take the change within %s: %w (journalctl -u %s says why)", within, last, DockerUnit)
 		case <-time.After(wait):
 		}
 	}

@@ -24,6 +24,10 @@ func (p *proof) bundle(self string) error {
 	if err != nil {
 		return err
 	}
+	// For the next run, should this one be killed.
+	if err := os.WriteFile(filepath.Join(p.dir, "release"), []byte(p.release.Name), 0o600); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(p.dir, "config.json"), config, 0o600)
 }
 

@@ -1,9 +1,9 @@
 package provision
 
 import (
-	"bytes"
 	"fmt"
 
+	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/release"
 )
 
@@ -38,26 +38,38 @@ const applyRemedy = "sudo runsc-provisioner apply"
 // is NewPlan's.
 func Checkup(c Config, o Observed) ([]Item, error) {
 	b := builder{config: c, observed: o}
-	b.release(Options{})
-	registered, err := b.register()
-	if err != nil {
-		return nil, err
-	}
-	chosen, err := b.choose(registered)
+	b.release()
+	wanted, err := b.whole()
 	if err != nil {
 		return nil, err
 	}
 	items := []Item{b.releaseItem(), b.linkItem()}
 	file := Item{Name: "daemon.json", Seen: o.File.Path + " has what is wanted"}
-	if !bytes.Equal(o.File.Doc.Bytes(), chosen.Bytes()) {
+	if differ(o.File.Doc, wanted) {
 		file.Health, file.Remedy = Critical, applyRemedy
 		file.Seen = o.File.Path + " differs from what is wanted"
 	}
-	if o.Conflict != nil && c.Docker.DefaultRuntime != "" {
+	if conflict := conflictOf(c, o); conflict != nil {
 		file.Health, file.Remedy = Critical, "remove the flag: dockerd does not start with the option in both places"
-		file.Seen = o.Conflict.Error()
+		file.Seen = conflict.Error()
 	}
-	return append(items, file, b.engineItem(Confirm{Runtimes: b.managed(chosen), Default: c.Docker.DefaultRuntime})), nil
+	engine := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime}
+	if c.Docker.UsernsRemap != "" {
+		engine.Remap = RemapOn
+	}
+	return append(items, file, b.engineItem(engine)), nil
+}
+
+// whole is daemon.json with all that is wanted, also what has to wait.
+func (b *builder) whole() (daemonjson.Document, error) {
+	doc, err := b.register()
+	if err == nil {
+		doc, err = b.choose(doc)
+	}
+	if err == nil {
+		doc, err = b.remap(doc)
+	}
+	return doc, err
 }
 
 func (b *builder) releaseItem() Item {

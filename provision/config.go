@@ -32,6 +32,7 @@ type ReleaseConfig struct {
 // DockerConfig mirrors daemon.json.
 type DockerConfig struct {
 	DefaultRuntime string                   `toml:"default_runtime" json:"default_runtime,omitempty"` // "": not managed
+	UsernsRemap    string                   `toml:"userns_remap" json:"userns_remap,omitempty"`       // "default", user, user:group; "": not managed
 	Runtimes       map[string]RuntimeConfig `toml:"runtimes" json:"runtimes"`
 }
 
@@ -100,7 +101,12 @@ func (e *ConfigError) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-var sha512Hex = regexp.MustCompile(`^[0-9a-fA-F]{128}$`)
+var (
+	sha512Hex = regexp.MustCompile(`^[0-9a-fA-F]{128}$`)
+	// remapUser is a user or uid, and perhaps a group or gid, as useradd(8)
+	// takes their names.
+	remapUser = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31})?$`)
+)
 
 // Validate refuses what no host could be made to be. Keys are named as in
 // config.toml; the Source is for the caller to fill in.
@@ -133,6 +139,9 @@ func (d DockerConfig) validate() error {
 				return &ConfigError{Key: fmt.Sprintf("%s.args[%d]", key, i), Reason: err.Error()}
 			}
 		}
+	}
+	if d.UsernsRemap != "" && !remapUser.MatchString(d.UsernsRemap) {
+		return &ConfigError{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q is not default, a user, or user:group", d.UsernsRemap)}
 	}
 	if d.DefaultRuntime == "" || d.DefaultRuntime == runcRuntime {
 		return nil

@@ -23,8 +23,16 @@ func (s Confirm) missing(info engine.Info) error {
 			return fmt.Errorf("its runtime %s has the arguments %q, not %q", name, strings.Join(got.Args, " "), strings.Join(want.Args, " "))
 		}
 	}
+	for _, name := range s.Without {
+		if _, known := info.Runtimes[name]; known {
+			return fmt.Errorf("it still knows the runtime %s", name)
+		}
+	}
 	if s.Default != "" && info.DefaultRuntime != s.Default {
 		return fmt.Errorf("its default runtime is %s, not %s", info.DefaultRuntime, s.Default)
+	}
+	if s.Remap != RemapAny && s.Remap != remapOf(info.UsernsRemap) {
+		return fmt.Errorf("its userns-remap is %s, not %s", remapOf(info.UsernsRemap), s.Remap)
 	}
 	return nil
 }

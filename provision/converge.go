@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
+
+	"runsc-provisioner/provision/release"
 )
 
 const (
@@ -24,39 +27,116 @@ type Result struct {
 	Observed Observed
 }
 
-// Converge observes, plans and applies until nothing is left to do. A Result
-// with Last.Held is one that more consent would take further. The caller holds
-// the lock (Host.Lock).
+// Converge finishes or reverts what a killed run left, and then observes, plans
+// and applies until nothing is left to do. A Result with Last.Held is one that
+// more consent would take further. The caller holds the lock (Host.Lock).
 func (h *Host) Converge(ctx context.Context, c Config, opts Options) (Result, error) {
-	var result Result
-	stale := 0
+	var run converging
+	did, err := h.Recover(ctx)
+	if err != nil {
+		return run.result, err
+	}
+	if did != "" {
+		run.result.Changed = true
+		h.report(Event{Kind: Recovered, Seen: did})
+	}
 	for range maxRounds {
-		observed, err := h.Observe(ctx)
-		if err != nil {
-			return result, err
-		}
-		plan, err := NewPlan(c, observed, opts)
-		if err != nil {
-			return result, err
-		}
-		h.log().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
-		result.Last, result.Observed = plan, observed
-		if plan.Empty() {
-			return result, nil
-		}
-		h.report(Event{Kind: PlanMade, Plan: plan})
-		err = h.apply(ctx, plan, observed)
-		if errors.Is(err, errStale) {
-			if stale++; stale < maxStale {
+		done, err := h.round(ctx, c, opts, &run)
+		switch {
+		case errors.Is(err, errStale):
+			if run.stale++; run.stale < maxStale {
 				continue
 			}
-			return result, fmt.Errorf("%s: %w", observed.File.Path, ErrBusy)
+			return run.result, fmt.Errorf("%s: %w", run.result.Observed.File.Path, ErrBusy)
+		case err != nil:
+			return run.result, errors.Join(err, h.uninstall(ctx, err, run.had))
+		case done:
+			return run.result, nil
 		}
-		if err != nil {
-			return result, err
-		}
-		result.Changed = true
 		opts.Upgrade = false
 	}
-	return result, fmt.Errorf("%w: still to do: %s", ErrBusy, result.Last.Steps[0].Object())
+	return run.result, fmt.Errorf("%w: still to do: %s", ErrBusy, run.result.Last.Steps[0].Object())
+}
+
+// converging is one Converge under way.
+type converging struct {
+	result    Result
+	stale     int
+	had       []release.Installed // when it began
+	validated string              // digest of the text that dockerd was last asked about
+}
+
+// round observes the host once and does what is to be done.
+func (h *Host) round(ctx context.Context, c Config, opts Options, run *converging) (done bool, err error) {
+	if _, err := h.settled(ctx); err != nil {
+		return false, err
+	}
+	observed, err := h.Observe(ctx)
+	if err != nil {
+		return false, err
+	}
+	plan, err := NewPlan(c, observed, opts)
+	if err != nil {
+		return false, err
+	}
+	h.log().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
+	if run.result.Observed.Store == "" {
+		run.had = observed.Releases
+	}
+	run.result.Last, run.result.Observed = plan, observed
+	if plan.Empty() {
+		return true, nil
+	}
+	h.report(Event{Kind: PlanMade, Plan: plan})
+	if text := plan.lastText(); text != nil && digestOf(text) != run.validated {
+		if err := h.Check(ctx, plan, observed); err != nil {
+			return false, err
+		}
+		run.validated = digestOf(text)
+	}
+	if err := h.apply(ctx, plan, c, observed); err != nil {
+		return false, err
+	}
+	run.result.Changed = true
+	return false, nil
+}
+
+// newReleases are the names of those that are in the store and not among had.
+func (h *Host) newReleases(had []release.Installed) []string {
+	var names []string
+	now, err := h.store().List()
+	if err != nil {
+		return nil
+	}
+	for _, r := range now {
+		if !slices.ContainsFunc(had, func(o release.Installed) bool { return o.Name == r.Name }) {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
+// uninstall removes the releases that this run has installed and that were
+// then seen not to work here. After any other error they stay: the next run
+// goes on from them.
+func (h *Host) uninstall(ctx context.Context, cause error, had []release.Installed) error {
+	var proof *ProofFailed
+	var back *RolledBack
+	if !errors.As(cause, &proof) && !errors.As(cause, &back) || errors.Is(cause, context.Canceled) {
+		return nil
+	}
+	installed, err := h.store().List()
+	if err != nil {
+		return err
+	}
+	seen, _, err := h.runsFrom(context.WithoutCancel(ctx), installed)
+	if err != nil {
+		return err
+	}
+	for _, name := range h.newReleases(had) {
+		if seen[name] == 0 {
+			err = errors.Join(err, h.store().Remove(name))
+		}
+	}
+	return err
 }

@@ -42,11 +42,7 @@ func (h *Host) Evidence(ctx context.Context, o Observed) (verify.Report, error) 
 // report judges the containers that ran from before the survey until after
 // it. One that came or went meanwhile is neither judged nor taken for lost.
 func report(before, after []verify.Container, survey verify.Survey, info engine.Info, known []verify.Release) verify.Report {
-	paths := make(map[string]string, len(info.Runtimes))
-	for name, runtime := range info.Runtimes {
-		paths[name] = runtime.Path
-	}
-	runtimes := verify.Resolve(paths)
+	runtimes := runtimesOf(info)
 	stayed := make(map[string]int, len(after))
 	for _, c := range after {
 		stayed[c.ID] = c.PID
@@ -58,6 +54,15 @@ func report(before, after []verify.Container, survey verify.Survey, info engine.
 		}
 	}
 	return verify.NewReport(verdicts, survey, append(before, after...))
+}
+
+// runtimesOf follows the runtimes that dockerd knows to their files.
+func runtimesOf(info engine.Info) map[string]verify.Runtime {
+	paths := make(map[string]string, len(info.Runtimes))
+	for name, runtime := range info.Runtimes {
+		paths[name] = runtime.Path
+	}
+	return verify.Resolve(paths)
 }
 
 func running(ctx context.Context, client *engine.Client) ([]verify.Container, error) {

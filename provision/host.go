@@ -6,13 +6,17 @@
 // It guarantees that daemon.json keeps every byte that is not the value of a
 // key named in Config, that nothing is registered with dockerd before a
 // sandbox of it was seen to run on this host, and that an error leaves the
-// daemon.json that was there. It never starts Docker, never restarts it, and
-// never opens dockerd's socket while docker.service is not active, because a
-// request there would start it.
+// daemon.json that was there, also after a kill at any instant: what a run
+// means to do is in a journal, and the next one finishes or reverts it. It
+// restarts Docker only for what a reload cannot do and, where containers would
+// be stopped, only with consent. It never starts a Docker that it did not find
+// running, and never opens dockerd's socket while docker.service is not
+// active, because a request there would start it.
 package provision
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -52,6 +56,10 @@ func DefaultPaths() Paths {
 // DockerUnit is the unit whose dockerd is provisioned.
 const DockerUnit = "docker.service"
 
+// dockerSocket starts DockerUnit when it is connected to, and fails with it
+// when that was started too often.
+const dockerSocket = "docker.socket"
+
 // Unit is what systemd says of a service.
 type Unit struct {
 	Name             string
@@ -67,6 +75,11 @@ type Unit struct {
 	EnvironmentFiles []string
 	NeedDaemonReload bool
 	InvocationID     string // another one after each start
+}
+
+// changing reports whether the service is on its way from one state to another.
+func (u Unit) changing() bool {
+	return u.ActiveState == "activating" || u.ActiveState == "deactivating" || u.ActiveState == "reloading"
 }
 
 // Running reports whether the service answers requests and takes signals.
@@ -87,8 +100,19 @@ func (u Unit) service() engine.Service {
 // Units is what provisioning needs of systemd.
 type Units interface {
 	Unit(ctx context.Context, name string) (Unit, error)
+	// Reload, Restart and Start wait for systemd's job. One whose outcome was
+	// not seen is an ErrOutcomeUnknown.
 	Reload(ctx context.Context, name string) error
+	Restart(ctx context.Context, name string) error
+	Start(ctx context.Context, name string) error
+	ResetFailed(ctx context.Context, name string) error
+	// Said is what the unit logged since a moment, the oldest line first.
+	Said(ctx context.Context, name string, since time.Time) ([]string, error)
 }
+
+// ErrOutcomeUnknown says that the connection to systemd went away before the
+// answer came: the unit's state says what became of the job.
+var ErrOutcomeUnknown = errors.New("outcome unknown")
 
 // Host is where effects happen. All fields but HTTP, Log and Report are
 // needed.
@@ -106,6 +130,12 @@ type Host struct {
 	Limits release.Limits
 	// ConfirmWithin bounds the wait for dockerd to show a change; zero is 15 s.
 	ConfirmWithin time.Duration
+	// RestartWithin bounds a restart of Docker; zero is 2 min. docker.service
+	// has no limit of its own.
+	RestartWithin time.Duration
+	// InDocker stands for the proof through dockerd where dockerd is a fake; nil
+	// is the real one.
+	InDocker func(context.Context, ProveInDocker) (seen string, err error)
 	// Log gets facts at debug level; nil logs nothing.
 	Log *zap.Logger
 	// Report is told what is being done, as it is done; nil tells nobody.
@@ -136,6 +166,13 @@ func (h *Host) confirmWithin() time.Duration {
 		return defaultConfirmWithin
 	}
 	return h.ConfirmWithin
+}
+
+func (h *Host) restartWithin() time.Duration {
+	if h.RestartWithin == 0 {
+		return defaultRestartWithin
+	}
+	return h.RestartWithin
 }
 
 func (h *Host) dial(flags engine.Flags) (*engine.Client, error) {

@@ -40,7 +40,7 @@ func (h *Host) Lock(ctx context.Context, timeout time.Duration) (unlock func() e
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	if err := h.sweep(); err != nil {
+	if err := h.sweep(ctx); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	return lock.Unlock, nil

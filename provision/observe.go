@@ -20,12 +20,18 @@ import (
 type Observed struct {
 	Unit  Unit
 	Flags engine.Flags
-	// Conflict is an option of ours that is also a flag of dockerd, or nil.
-	Conflict *engine.FlagConflict
-	File     DaemonFile
+	// Command is the command line of dockerd, or the one it would start with.
+	Command []string
+	// Conflicts are the options of ours that are also flags of dockerd.
+	Conflicts []*engine.FlagConflict
+	File      DaemonFile
 	// Engine is what dockerd runs with; nil while docker.service is not active.
-	Engine   *engine.Info
-	Store    string // the directory that holds the releases
+	Engine *engine.Info
+	// Running are the names of the containers that run.
+	Running  []string
+	Since    string          // what has to stay for a proof to hold
+	Proofs   map[string]bool // what was proven through Docker, by proofKey
+	Store    string          // the directory that holds the releases
 	Releases []release.Installed
 	Link     release.LinkState
 	// InUse says whether processes run from a release, by its name. One that
@@ -54,7 +60,7 @@ func (h *Host) Observe(ctx context.Context) (Observed, error) {
 		return Observed{}, err
 	}
 	h.log().Debug("unit", zap.String("state", o.Unit.ActiveState), zap.Int("pid", o.Unit.MainPID))
-	if o.Flags, err = h.observeFlags(o.Unit); err != nil {
+	if o.Command, o.Flags, err = h.observeFlags(o.Unit); err != nil {
 		return Observed{}, err
 	}
 	// dockerd takes longer to answer than everything else to be looked at.
@@ -62,7 +68,7 @@ func (h *Host) Observe(ctx context.Context) (Observed, error) {
 	go func() {
 		var err error
 		if o.Unit.Running() {
-			o.Engine, err = h.observeEngine(ctx, o.Flags)
+			o.Engine, o.Running, err = h.observeEngine(ctx, o.Flags)
 		}
 		answer <- err
 	}()
@@ -80,7 +86,7 @@ func (h *Host) Observe(ctx context.Context) (Observed, error) {
 
 // observeFiles fills in what is seen without asking anybody.
 func (h *Host) observeFiles(ctx context.Context, o *Observed) (err error) {
-	if o.Conflict, err = h.observeConflict(o.Unit); err != nil {
+	if o.Conflicts, err = h.observeConflicts(o.Unit); err != nil {
 		return err
 	}
 	if o.File, err = readDaemonFile(h.daemonJSON(o.Flags)); err != nil {
@@ -95,6 +101,13 @@ func (h *Host) observeFiles(ctx context.Context, o *Observed) (err error) {
 	if o.Link, err = h.store().LinkState(); err != nil {
 		return err
 	}
+	if o.Since, err = h.since(); err != nil {
+		return err
+	}
+	o.Proofs = map[string]bool{}
+	for _, key := range h.proofs() {
+		o.Proofs[key] = true
+	}
 	o.InUse, err = h.observeUse(ctx, o.Releases)
 	return err
 }
@@ -108,70 +121,96 @@ func (h *Host) observeUnit(ctx context.Context) (Unit, error) {
 	case "loaded":
 		return unit, nil
 	case "not-found":
-		return Unit{}, &OutOfReach{Object: DockerUnit, Err: errors.New("there is no such unit: Docker is not installed, or runs as a snap or rootless, which is not supported")}
+		return Unit{}, &OutOfReach{Object: DockerUnit, Err: h.otherDocker(ctx)}
 	default:
 		return Unit{}, &OutOfReach{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %s", unit.LoadState)}
 	}
 }
 
-func (h *Host) observeFlags(unit Unit) (engine.Flags, error) {
-	argv, err := engine.CommandLine(h.Paths.Proc, unit.service())
+func (h *Host) observeFlags(unit Unit) (argv []string, flags engine.Flags, err error) {
+	argv, err = engine.CommandLine(h.Paths.Proc, unit.service())
 	if err != nil {
-		return engine.Flags{}, &Refusal{Object: unit.Name, Err: err}
+		return nil, engine.Flags{}, &Refusal{Object: unit.Name, Err: err}
 	}
-	flags, err := engine.ParseFlags(argv)
+	flags, err = engine.ParseFlags(argv)
 	if err != nil {
-		return engine.Flags{}, &OutOfReach{Object: unit.Name, Err: err}
+		return nil, engine.Flags{}, &OutOfReach{Object: unit.Name, Err: err}
 	}
-	return flags, nil
+	return argv, flags, nil
 }
 
-// observeConflict looks for options of ours that are dockerd flags too.
-func (h *Host) observeConflict(unit Unit) (*engine.FlagConflict, error) {
-	err := engine.Conflict(h.Paths.Proc, unit.service(), "default-runtime")
-	var conflict *engine.FlagConflict
-	if errors.As(err, &conflict) {
-		return conflict, nil
+// The options of daemon.json that are ours and may be flags of dockerd too.
+const (
+	optionDefaultRuntime = "default-runtime"
+	optionUsernsRemap    = "userns-remap"
+)
+
+// observeConflicts looks for options of ours that are dockerd flags too.
+func (h *Host) observeConflicts(unit Unit) ([]*engine.FlagConflict, error) {
+	var conflicts []*engine.FlagConflict
+	for _, option := range []string{optionDefaultRuntime, optionUsernsRemap} {
+		err := engine.Conflict(h.Paths.Proc, unit.service(), option)
+		var conflict *engine.FlagConflict
+		switch {
+		case errors.As(err, &conflict):
+			conflicts = append(conflicts, conflict)
+		case err != nil:
+			return nil, &Refusal{Object: unit.Name, Err: err}
+		}
 	}
-	if err != nil {
-		return nil, &Refusal{Object: unit.Name, Err: err}
-	}
-	return nil, nil
+	return conflicts, nil
 }
 
-// observeUse finds the releases that something runs from. Nothing is in use
-// where nothing is installed.
+// observeUse finds the releases that something runs from. One that could not be
+// told, because a process could not be looked at, counts as used.
 func (h *Host) observeUse(ctx context.Context, installed []release.Installed) (map[string]bool, error) {
-	if len(installed) == 0 {
-		return nil, nil
-	}
-	known, err := knownReleases(installed)
-	if err != nil {
-		return nil, err
-	}
-	survey, err := h.proc().Look(ctx, nil, known)
+	seen, denied, err := h.runsFrom(ctx, installed)
 	if err != nil {
 		return nil, err
 	}
 	use := map[string]bool{}
 	for _, r := range installed {
-		use[r.Name] = survey.InUse[r.Name] > 0 || survey.Denied > 0
+		use[r.Name] = seen[r.Name] > 0 || denied > 0
 	}
 	return use, nil
 }
 
-func (h *Host) observeEngine(ctx context.Context, flags engine.Flags) (*engine.Info, error) {
+// runsFrom counts the processes that were seen to run from each release, and
+// those that could not be looked at. Nothing is in use where nothing is
+// installed.
+func (h *Host) runsFrom(ctx context.Context, installed []release.Installed) (seen map[string]int, denied int, err error) {
+	if len(installed) == 0 {
+		return nil, 0, nil
+	}
+	known, err := knownReleases(installed)
+	if err != nil {
+		return nil, 0, err
+	}
+	survey, err := h.proc().Look(ctx, nil, known)
+	return survey.InUse, survey.Denied, err
+}
+
+func (h *Host) observeEngine(ctx context.Context, flags engine.Flags) (*engine.Info, []string, error) {
 	client, err := h.dial(flags)
 	if err != nil {
-		return nil, &OutOfReach{Object: "dockerd", Err: err}
+		return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
 	}
 	defer client.Close()
 	info, err := client.Info(ctx)
 	if err != nil {
-		return nil, &OutOfReach{Object: "dockerd", Err: err}
+		return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	if info.Rootless {
+		return nil, nil, &OutOfReach{Object: "dockerd", Err: errors.New("it runs rootless, which is not supported: it has no root to give away, and its files are elsewhere")}
+	}
+	var running []string
+	if info.Running > 0 {
+		if running, err = client.Names(ctx); err != nil {
+			return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
+		}
 	}
 	h.log().Debug("dockerd", zap.String("version", info.Version), zap.String("default_runtime", info.DefaultRuntime), zap.Int("runtimes", len(info.Runtimes)))
-	return &info, nil
+	return &info, running, nil
 }
 
 func (h *Host) daemonJSON(flags engine.Flags) string {

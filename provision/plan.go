@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
 
@@ -35,19 +36,20 @@ type Options struct {
 	// Upgrade asks the channel for a newer release although an installed one
 	// satisfies the configuration.
 	Upgrade bool
+	// AllowRestart consents to a restart of Docker that stops containers.
+	AllowRestart bool
+	// NoProof leaves out the proofs, and the plan says so.
+	NoProof bool
 }
 
 // NewPlan compares what is wanted with what was observed. It is pure. The
 // error is a *Refusal when the host must not be touched as it is.
 func NewPlan(c Config, o Observed, opts Options) (Plan, error) {
-	// An option that is both a flag and in daemon.json is fatal to dockerd, even
-	// with equal values (moby daemon/config/config.go). What is not managed may
-	// be a flag.
-	if c.Docker.DefaultRuntime != "" && o.Conflict != nil {
-		return Plan{}, &Refusal{Object: o.Unit.Name, Err: o.Conflict}
+	if conflict := conflictOf(c, o); conflict != nil {
+		return Plan{}, &Refusal{Object: o.Unit.Name, Err: conflict}
 	}
-	b := builder{config: c, observed: o}
-	b.release(opts)
+	b := builder{config: c, observed: o, options: opts}
+	b.release()
 	if err := b.docker(); err != nil {
 		return Plan{}, err
 	}
@@ -55,8 +57,22 @@ func NewPlan(c Config, o Observed, opts Options) (Plan, error) {
 	return b.plan, nil
 }
 
+// conflictOf is an option that c manages and dockerd has as a flag: one that is
+// both is fatal to dockerd, even with equal values (moby
+// daemon/config/config.go). What is not managed may be a flag.
+func conflictOf(c Config, o Observed) *engine.FlagConflict {
+	managed := map[string]bool{optionDefaultRuntime: c.Docker.DefaultRuntime != "", optionUsernsRemap: c.Docker.UsernsRemap != ""}
+	for _, conflict := range o.Conflicts {
+		if managed[conflict.Option] {
+			return conflict
+		}
+	}
+	return nil
+}
+
 // builder gathers the steps of one plan.
 type builder struct {
+	options  Options
 	config   Config
 	observed Observed
 	plan     Plan
@@ -65,14 +81,12 @@ type builder struct {
 
 func (b *builder) add(steps ...Step) { b.plan.Steps = append(b.plan.Steps, steps...) }
 
-func (b *builder) hold(what, why string) {
-	b.plan.Held = append(b.plan.Held, Held{What: what, Why: why})
-}
+func (b *builder) hold(h Held) { b.plan.Held = append(b.plan.Held, h) }
 
 func (b *builder) warn(text string) { b.plan.Warnings = append(b.plan.Warnings, text) }
 
 // release settles which release is wanted, and installs it.
-func (b *builder) release(opts Options) {
+func (b *builder) release() {
 	spec := b.config.Spec()
 	installed, found := satisfying(b.observed.Releases, spec)
 	b.current = installed
@@ -84,7 +98,7 @@ func (b *builder) release(opts Options) {
 	case !installed.State.Intact():
 		spec.Version = installed.Name
 		b.add(InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason})
-	case opts.Upgrade && !spec.Exact():
+	case b.options.Upgrade && !spec.Exact():
 		b.plan.Provisional = true
 		b.add(InstallRelease{Spec: spec, Why: "if newer than " + installed.Name})
 	}

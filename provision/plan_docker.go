@@ -10,18 +10,17 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// docker brings daemon.json, and dockerd with it, to what is wanted: first the
-// runtimes, and only when dockerd has them the default.
+// docker brings daemon.json, and dockerd with it, to what is wanted.
 func (b *builder) docker() error {
 	registered, err := b.register()
 	if err != nil {
 		return err
 	}
-	chosen, err := b.choose(registered)
+	final, restart, err := b.final(registered)
 	if err != nil {
 		return err
 	}
-	b.dockerSteps(registered, chosen)
+	b.dockerSteps(registered, final, restart)
 	return nil
 }
 
@@ -42,6 +41,75 @@ func (b *builder) choose(doc daemonjson.Document) (daemonjson.Document, error) {
 	return b.edit(doc, daemonjson.Want{DefaultRuntime: &b.config.Docker.DefaultRuntime})
 }
 
+// remap is doc with userns-remap as wanted.
+func (b *builder) remap(doc daemonjson.Document) (daemonjson.Document, error) {
+	if b.config.Docker.UsernsRemap == "" {
+		return doc, nil
+	}
+	return b.edit(doc, daemonjson.Want{UsernsRemap: &b.config.Docker.UsernsRemap})
+}
+
+// final is registered with all that may be written now, and whether dockerd is
+// to be restarted for it. What has to wait is held, and its key not written: it
+// would be a trap that the next unrelated restart springs.
+func (b *builder) final(registered daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
+	stopped := b.observed.Engine == nil
+	chosen, err := b.choose(registered)
+	if err != nil {
+		return doc, false, err
+	}
+	if stopped && differ(registered, chosen) {
+		b.hold(Held{What: "default-runtime " + b.config.Docker.DefaultRuntime,
+			Why: "Docker is not running, so that nothing proves that its containers start; run apply again once it does"})
+		chosen = registered
+	}
+	remapped, err := b.remap(chosen)
+	if err != nil {
+		return doc, false, err
+	}
+	switch {
+	case b.config.Docker.UsernsRemap == "":
+		return chosen, false, nil
+	case stopped && differ(chosen, remapped):
+		b.hold(b.remapHeld("Docker is not running, so that nothing proves that its containers start; run apply again once it does"))
+		return chosen, false, nil
+	case stopped, !differ(chosen, remapped) && b.observed.Engine.UsernsRemap:
+		return remapped, false, nil
+	}
+	if held := b.restartHeld(); held.Why != "" {
+		b.hold(held)
+		return chosen, false, nil
+	}
+	b.warn("userns-remap gives Docker another data root: the images, containers and volumes of now are not seen until it is off again")
+	return remapped, true, nil
+}
+
+func (b *builder) remapHeld(why string) Held {
+	return Held{What: "userns-remap " + b.config.Docker.UsernsRemap, Why: why}
+}
+
+// restartHeld says why Docker may not be restarted to change userns-remap; its
+// Why is empty when it may be.
+func (b *builder) restartHeld() Held {
+	running := b.observed.Running
+	switch {
+	case len(running) == 0:
+		return Held{}
+	case b.observed.Engine.LiveRestore:
+		// Docker 26.1 loses sight of them: they go on, unmanaged, below the old data root.
+		held := b.remapHeld("live-restore would keep the running containers, where dockerd with another data root does not see them; stop them first")
+		held.Containers = running
+		return held
+	case b.options.AllowRestart:
+		return Held{}
+	}
+	held := b.remapHeld("it needs a restart of Docker, which stops the running containers; consent to it with --allow-restart")
+	held.Containers = running
+	return held
+}
+
+func differ(a, b daemonjson.Document) bool { return !bytes.Equal(a.Bytes(), b.Bytes()) }
+
 func (b *builder) edit(doc daemonjson.Document, want daemonjson.Want) (daemonjson.Document, error) {
 	edited, err := daemonjson.Edit(doc, want)
 	if err != nil {
@@ -50,40 +118,90 @@ func (b *builder) edit(doc daemonjson.Document, want daemonjson.Want) (daemonjso
 	return edited, nil
 }
 
-// dockerSteps turns the three texts (as observed, registered, chosen) and what
-// dockerd runs with into steps.
-func (b *builder) dockerSteps(registered, chosen daemonjson.Document) {
-	before := b.observed.File.Doc.Bytes()
-	writesRuntimes := !bytes.Equal(before, registered.Bytes())
-	writesDefault := !bytes.Equal(registered.Bytes(), chosen.Bytes())
-	runtimes := b.managed(registered)
-	stopped := b.observed.Engine == nil
-	if stopped && writesDefault {
-		b.hold("default-runtime "+b.config.Docker.DefaultRuntime,
-			"Docker is not running, so that nothing proves that its containers start; run apply again once it does")
-		writesDefault = false
-	}
-	b.prove(writesRuntimes, writesDefault)
-	b.link()
-	if writesRuntimes {
-		b.write(before, registered.Bytes(), b.registers(registered))
-		if stopped {
-			b.warn("the runtimes take effect when Docker starts")
-		}
-	}
-	if stopped {
+// dockerSteps turns the three texts (as observed, registered, final) and what
+// dockerd runs with into steps. Without a proof that is remembered, the
+// runtimes are registered and proven through Docker before anything depends on
+// them.
+func (b *builder) dockerSteps(registered, final daemonjson.Document, restart bool) {
+	at := b.observed.File.Doc
+	if b.observed.Engine == nil {
+		b.stoppedSteps(at, final)
 		return
 	}
-	confirm := Confirm{Runtimes: runtimes, Default: b.config.Docker.DefaultRuntime}
-	if writesRuntimes && writesDefault {
-		b.reload(Confirm{Runtimes: runtimes})
+	all := b.wanted(final, restart)
+	remapped := b.observed.Engine.UsernsRemap
+	names := b.tried(differ(at, registered), all, restart)
+	b.prove(names, remapped)
+	b.link()
+	if staged := (differ(registered, final) || restart) && !b.proven(names, remapped); staged {
+		if runtimes := (Confirm{Runtimes: b.managed(registered)}); differ(at, registered) {
+			b.write(at, registered, b.registers(registered))
+			at = registered
+			b.reload(runtimes)
+		} else if runtimes.missing(*b.observed.Engine) != nil {
+			b.reload(runtimes)
+		}
+		b.proveInDocker(names, registered, remapped)
+		if !restart {
+			names = nil
+		}
 	}
-	if writesDefault {
-		b.write(registered.Bytes(), chosen.Bytes(), b.chooses())
+	if differ(at, final) {
+		b.write(at, final, b.says(at, final))
 	}
-	if writesRuntimes || writesDefault || confirm.missing(*b.observed.Engine) != nil {
-		b.reload(confirm)
+	switch {
+	case restart:
+		b.restart(all)
+	case differ(at, final) || all.missing(*b.observed.Engine) != nil:
+		b.reload(all)
 	}
+	b.proveInDocker(names, final, remapped || restart)
+}
+
+// stoppedSteps are those that need no dockerd: what is written takes effect
+// when it starts.
+func (b *builder) stoppedSteps(at, final daemonjson.Document) {
+	if differ(at, final) {
+		b.prove(b.config.RuntimeNames(), false)
+	}
+	b.link()
+	if differ(at, final) {
+		b.write(at, final, b.says(at, final))
+		b.warn("the runtimes take effect when Docker starts")
+	}
+}
+
+// tried are the runtimes of which a proof is wanted before the plan relies on
+// them: all of them where they change or Docker is restarted, else the default
+// if that changes in dockerd.
+func (b *builder) tried(registers bool, want Confirm, restart bool) []string {
+	name := want.Default
+	_, managed := b.config.Docker.Runtimes[name]
+	switches := managed && b.observed.Engine.DefaultRuntime != name || managed && defaultOf(b.observed.File.Doc) != name
+	if !registers && !restart && !switches {
+		return nil
+	}
+	if b.options.NoProof {
+		b.warn("no proof: --no-proof was given, and nothing shows that containers start in a sandbox")
+		return nil
+	}
+	if registers || restart {
+		return b.config.RuntimeNames()
+	}
+	return []string{name}
+}
+
+// wanted is what dockerd has to run with in the end. What is held is not
+// looked for.
+func (b *builder) wanted(final daemonjson.Document, restart bool) Confirm {
+	want := Confirm{Runtimes: b.managed(final)}
+	if name, ok := final.DefaultRuntime(); ok && name == b.config.Docker.DefaultRuntime {
+		want.Default = name
+	}
+	if restart {
+		want.Remap = RemapOn
+	}
+	return want
 }
 
 // managed gives our runtimes as doc has them: arguments that the configuration
@@ -96,20 +214,40 @@ func (b *builder) managed(doc daemonjson.Document) map[string]daemonjson.Runtime
 	return runtimes
 }
 
-// prove asks for a sandbox of each runtime that the plan makes dockerd use.
-func (b *builder) prove(writesRuntimes, writesDefault bool) {
-	var proven [][]string
-	for _, name := range b.config.RuntimeNames() {
-		if !writesRuntimes && !(writesDefault && name == b.config.Docker.DefaultRuntime) {
-			continue
-		}
+// prove asks for a sandbox of each runtime, but for those of which a proof is
+// remembered.
+func (b *builder) prove(names []string, remapped bool) {
+	if b.options.NoProof {
+		return
+	}
+	var asked [][]string
+	for _, name := range names {
 		args := b.args(name)
-		if slices.ContainsFunc(proven, func(p []string) bool { return slices.Equal(p, args) }) {
+		if b.proven([]string{name}, remapped) || slices.ContainsFunc(asked, func(p []string) bool { return slices.Equal(p, args) }) {
 			continue
 		}
-		proven = append(proven, args)
+		asked = append(asked, args)
 		b.add(Prove{Release: b.current.Name, Runtime: name, Args: args, CgroupDriver: b.cgroupDriver()})
 	}
+}
+
+// proveInDocker asks for a container under each runtime.
+func (b *builder) proveInDocker(names []string, doc daemonjson.Document, remapped bool) {
+	for _, name := range names {
+		if !b.proven([]string{name}, remapped) {
+			b.add(ProveInDocker{Release: b.current.Name, Runtime: name, Args: doc.Runtimes()[name].Args})
+		}
+	}
+}
+
+// proven reports whether a proof of every one is remembered.
+func (b *builder) proven(names []string, remapped bool) bool {
+	if b.observed.Engine == nil || b.current.ManifestDigest == "" {
+		return len(names) == 0
+	}
+	return !slices.ContainsFunc(names, func(name string) bool {
+		return !b.observed.Proofs[proofKey(b.current.ManifestDigest, b.args(name), b.observed.Engine.Version, b.observed.Since, remapped)]
+	})
 }
 
 // cgroupDriver is how dockerd makes the cgroups of containers, or "" while it
@@ -129,12 +267,50 @@ func (b *builder) args(name string) []string {
 	return b.observed.File.Doc.Runtimes()[name].Args
 }
 
-func (b *builder) write(old, text []byte, what string) {
-	b.add(WriteDaemonJSON{File: b.observed.File, Old: old, New: text, What: what})
+func (b *builder) write(old, text daemonjson.Document, what string) {
+	b.add(WriteDaemonJSON{File: b.observed.File, Old: old.Bytes(), New: text.Bytes(), What: what})
 }
 
 func (b *builder) reload(confirm Confirm) {
 	b.add(Reload{Unit: b.observed.Unit.Name}, confirm)
+}
+
+func (b *builder) restart(confirm Confirm) {
+	b.add(Restart{Unit: b.observed.Unit.Name, Stops: b.observed.Running}, confirm)
+}
+
+// says is what a write of final over at changes, in words.
+func (b *builder) says(at, final daemonjson.Document) string {
+	var parts []string
+	if runtimes := b.registers(final); runtimes != "" && differRuntimes(b.config, at, final) {
+		parts = append(parts, runtimes)
+	}
+	if was, now := defaultOf(at), defaultOf(final); was != now {
+		parts = append(parts, b.chooses())
+	}
+	if b.config.Docker.UsernsRemap != "" {
+		was, _ := at.UsernsRemap()
+		now, _ := final.UsernsRemap()
+		if was != now {
+			parts = append(parts, "userns-remap "+now)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func defaultOf(doc daemonjson.Document) string {
+	name, _ := doc.DefaultRuntime()
+	return name
+}
+
+func differRuntimes(c Config, a, b daemonjson.Document) bool {
+	for _, name := range c.RuntimeNames() {
+		was, now := a.Runtimes()[name], b.Runtimes()[name]
+		if was.Path != now.Path || !slices.Equal(was.Args, now.Args) {
+			return true
+		}
+	}
+	return false
 }
 
 // registers says in words what becomes of the runtimes.

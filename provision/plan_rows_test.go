@@ -18,6 +18,10 @@ func wants(change func(*Config)) Config {
 
 func asDefault(c *Config) { c.Docker.DefaultRuntime = DefaultRuntimeName }
 
+func remapped(c *Config) { asDefault(c); c.Docker.UsernsRemap = "default" }
+
+const hides = "userns-remap gives Docker another data root: the images, containers and volumes of now are not seen until it is off again"
+
 func TestNewPlan(t *testing.T) {
 	converged := host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd(registered(newer))}
 	for _, test := range []struct {
@@ -38,6 +42,7 @@ func TestNewPlan(t *testing.T) {
 				Steps: []string{
 					"install latest (not installed)", "prove {latest} as runsc", "link {latest}",
 					"write register runsc", "reload docker.service", "confirm runsc=" + runscOf("{latest}"),
+					"prove {latest} through Docker as runsc",
 				},
 				File: registered("{latest}"), Provisional: true,
 			},
@@ -50,6 +55,7 @@ func TestNewPlan(t *testing.T) {
 				Steps: []string{
 					"install " + older + " (not installed)", "prove " + older + " as runsc", "link " + older,
 					"write register runsc", "reload docker.service", "confirm runsc=" + runscOf(older),
+					"prove " + older + " through Docker as runsc",
 					"write default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(older) + ", default=runsc",
 				},
 				File: `{"debug":true,` + registered(older, `"default-runtime":"runsc"`)[1:],
@@ -72,7 +78,7 @@ func TestNewPlan(t *testing.T) {
 			name: "engine right, file lost its key",
 			host: host{releases: []string{newer}, link: newer, file: `{}`, engine: dockerd(registered(newer))},
 			want: planned{
-				Steps: []string{"prove " + newer + " as runsc", "write register runsc", "reload docker.service", "confirm runsc=" + runscOf(newer)},
+				Steps: []string{"prove " + newer + " as runsc", "write register runsc", "reload docker.service", "confirm runsc=" + runscOf(newer), "prove " + newer + " through Docker as runsc"},
 				File:  registered(newer),
 			},
 		},
@@ -81,7 +87,7 @@ func TestNewPlan(t *testing.T) {
 			config: asDefault,
 			host:   converged,
 			want: planned{
-				Steps: []string{"prove " + newer + " as runsc", "write default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
+				Steps: []string{"prove " + newer + " as runsc", "prove " + newer + " through Docker as runsc", "write default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
 				File:  registered(newer, `"default-runtime":"runsc"`),
 			},
 		},
@@ -92,7 +98,10 @@ func TestNewPlan(t *testing.T) {
 				releases: []string{newer}, link: newer, file: registered(newer, `"default-runtime":"runsc"`),
 				engine: dockerd(registered(newer)),
 			},
-			want: planned{Steps: []string{"reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"}},
+			want: planned{Steps: []string{
+				"prove " + newer + " as runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc",
+				"prove " + newer + " through Docker as runsc",
+			}},
 		},
 		{
 			name:   "back to runc",
@@ -143,6 +152,7 @@ func TestNewPlan(t *testing.T) {
 					"prove " + newer + " as runsc --platform=kvm",
 					"write runsc runs " + runscOf(newer) + " instead of /usr/bin/runsc, its arguments are kept",
 					"reload docker.service", "confirm runsc=" + runscOf(newer) + " --platform=kvm",
+					"prove " + newer + " through Docker as runsc --platform=kvm",
 				},
 				File: `{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--platform=kvm"]}}}`,
 			},
@@ -156,7 +166,7 @@ func TestNewPlan(t *testing.T) {
 				engine: dockerd(`{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}}}`),
 			},
 			want: planned{
-				Steps: []string{"prove " + newer + " as runsc", "write new arguments for runsc", "reload docker.service", "confirm runsc=" + runscOf(newer)},
+				Steps: []string{"prove " + newer + " as runsc", "write new arguments for runsc", "reload docker.service", "confirm runsc=" + runscOf(newer), "prove " + newer + " through Docker as runsc"},
 				File:  registered(newer),
 			},
 		},
@@ -168,7 +178,7 @@ func TestNewPlan(t *testing.T) {
 			want: planned{
 				Steps: []string{
 					"prove " + newer + " as runsc", "write runsc runs " + runscOf(newer) + " instead of runtimeType io.containerd.runsc.v1",
-					"reload docker.service", "confirm runsc=" + runscOf(newer),
+					"reload docker.service", "confirm runsc=" + runscOf(newer), "prove " + newer + " through Docker as runsc",
 				},
 				File: registered(newer),
 			},
@@ -196,7 +206,7 @@ func TestNewPlan(t *testing.T) {
 			want: planned{
 				Steps: []string{
 					"prove " + newer + " as runsc", "link " + newer, "write runsc runs " + runscOf(newer) + " instead of " + runscOf(older),
-					"reload docker.service", "confirm runsc=" + runscOf(newer),
+					"reload docker.service", "confirm runsc=" + runscOf(newer), "prove " + newer + " through Docker as runsc",
 				},
 				File: registered(newer),
 			},
@@ -233,12 +243,119 @@ func TestNewPlan(t *testing.T) {
 					"write register debug; register gv; register runsc",
 					"reload docker.service",
 					"confirm debug=" + runscOf(newer) + " --debug, gv=" + runscOf(newer) + ", runsc=" + runscOf(newer),
+					"prove " + newer + " through Docker as debug --debug", "prove " + newer + " through Docker as gv", "prove " + newer + " through Docker as runsc",
 					"write default runtime runsc",
 					"reload docker.service",
 					"confirm debug=" + runscOf(newer) + " --debug, gv=" + runscOf(newer) + ", runsc=" + runscOf(newer) + ", default=runsc",
 				},
 				File: `{"runtimes":{"debug":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]},"gv":{"path":"` + runscOf(newer) +
 					`"},"runsc":{"path":"` + runscOf(newer) + `"}},"default-runtime":"runsc"}`,
+			},
+		},
+		{
+			name:   "a proof is remembered: all keys in one write, and no other proof",
+			config: asDefault,
+			host: host{
+				releases: []string{newer}, link: newer, file: `{"debug":true}`, proven: []string{"runsc"},
+				engine: dockerd(registered(newer, `"default-runtime":"runsc"`)),
+			},
+			want: planned{
+				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
+				File:  `{"debug":true,` + registered(newer, `"default-runtime":"runsc"`)[1:],
+			},
+		},
+		{
+			name:   "--no-proof: all keys in one write, and it is said",
+			config: asDefault,
+			host:   host{releases: []string{newer}, link: newer, engine: dockerd("")},
+			opts:   Options{NoProof: true},
+			want: planned{
+				Steps:    []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
+				File:     registered(newer, `"default-runtime":"runsc"`),
+				Warnings: []string{"no proof: --no-proof was given, and nothing shows that containers start in a sandbox"},
+			},
+		},
+		{
+			name:   "userns-remap, nothing runs: restarted, and proven before and after",
+			config: remapped,
+			host:   host{releases: []string{newer}, link: newer, engine: dockerd("")},
+			want: planned{
+				Steps: []string{
+					"prove " + newer + " as runsc", "write register runsc", "reload docker.service", "confirm runsc=" + runscOf(newer),
+					"prove " + newer + " through Docker as runsc",
+					"write default runtime runsc; userns-remap default", "restart docker.service",
+					"confirm runsc=" + runscOf(newer) + ", default=runsc, remap=on",
+					"prove " + newer + " through Docker as runsc",
+				},
+				File:     registered(newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
+				Warnings: []string{hides},
+			},
+		},
+		{
+			name:   "E08: userns-remap, containers run: held, its key not written, the rest is done",
+			config: remapped,
+			host:   host{releases: []string{newer}, link: newer, proven: []string{"runsc"}, running: []string{"a", "b"}, engine: dockerd("")},
+			want: planned{
+				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
+				File:  registered(newer, `"default-runtime":"runsc"`),
+				Held:  []string{"userns-remap default"},
+			},
+		},
+		{
+			name:   "E08: userns-remap, containers run, with consent",
+			config: remapped,
+			host: host{
+				releases: []string{newer}, link: newer, proven: []string{"runsc"}, running: []string{"a", "b"},
+				file: registered(newer, `"default-runtime":"runsc"`), engine: dockerd(registered(newer, `"default-runtime":"runsc"`)),
+			},
+			opts: Options{AllowRestart: true},
+			want: planned{
+				Steps: []string{
+					"write userns-remap default", "restart docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc, remap=on",
+					"prove " + newer + " through Docker as runsc",
+				},
+				File:     registered(newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
+				Warnings: []string{hides},
+			},
+		},
+		{
+			name:   "U02: userns-remap, containers run, live-restore: held, even with consent",
+			config: remapped,
+			host: host{
+				releases: []string{newer}, link: newer, running: []string{"a"}, alive: true,
+				file: registered(newer, `"default-runtime":"runsc"`), engine: dockerd(registered(newer, `"default-runtime":"runsc"`)),
+			},
+			opts: Options{AllowRestart: true},
+			want: planned{Held: []string{"userns-remap default"}},
+		},
+		{
+			name:   "userns-remap in the file, not in dockerd, containers run: held, nothing written",
+			config: remapped,
+			host: host{
+				releases: []string{newer}, link: newer, running: []string{"a"},
+				file:   registered(newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
+				engine: dockerd(registered(newer, `"default-runtime":"runsc"`)),
+			},
+			want: planned{Held: []string{"userns-remap default"}},
+		},
+		{
+			name:   "userns-remap as wanted: empty",
+			config: remapped,
+			host: host{
+				releases: []string{newer}, link: newer, running: []string{"a"}, remapped: true,
+				file:   registered(newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
+				engine: dockerd(registered(newer, `"default-runtime":"runsc"`)),
+			},
+		},
+		{
+			name:   "E02: Docker stopped: default and userns-remap held",
+			config: remapped,
+			host:   host{releases: []string{newer}, link: newer},
+			want: planned{
+				Steps:    []string{"prove " + newer + " as runsc", "write register runsc"},
+				File:     registered(newer),
+				Held:     []string{"default-runtime runsc", "userns-remap default"},
+				Warnings: []string{"the runtimes take effect when Docker starts"},
 			},
 		},
 		{
@@ -291,6 +408,7 @@ func TestPlan_Disruption(t *testing.T) {
 		{nil, DisruptionNone},
 		{[]Step{InstallRelease{}, Prove{}, Link{}, WriteDaemonJSON{}, Confirm{}, RemoveRelease{}}, DisruptionNone},
 		{[]Step{Prove{}, Reload{}, Confirm{}}, DisruptionReload},
+		{[]Step{Reload{}, ProveInDocker{}, Restart{}, Confirm{}}, DisruptionRestart},
 	} {
 		if got := (Plan{Steps: test.steps}).Disruption(); got != test.want {
 			t.Errorf("%v: got %v, want %v", test.steps, got, test.want)

@@ -32,7 +32,7 @@ func registered(name string, more ...string) string {
 
 func intact(name string) release.Installed {
 	return release.Installed{
-		Name: name, Dir: store + "/" + name, Runsc: runscOf(name),
+		Name: name, Dir: store + "/" + name, Runsc: runscOf(name), ManifestDigest: "digest of " + name,
 		Manifest: release.Manifest{Release: name, Channel: release.ChannelRelease, Version: name, Arch: release.Arch()},
 	}
 }
@@ -48,6 +48,10 @@ type host struct {
 	// engine is the daemon.json that dockerd runs with; nil while it is stopped.
 	engine   *string
 	conflict *engine.FlagConflict
+	running  []string // names of containers
+	alive    bool     // live-restore
+	remapped bool     // dockerd has userns-remap
+	proven   []string // runtimes of which a proof is remembered, with the arguments that the file has
 }
 
 // dockerd is one that has read text.
@@ -56,10 +60,14 @@ func dockerd(text string) *string { return &text }
 func (h host) observed(t *testing.T) Observed {
 	t.Helper()
 	o := Observed{
-		Unit: Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "inactive"}, Conflict: h.conflict,
+		Unit:  Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "inactive"},
 		File:  fileOf(t, h.file),
 		Store: store, Link: release.LinkState{Kind: release.LinkAbsent, Path: "/usr/local/bin/runsc"}, InUse: map[string]bool{},
 	}
+	if h.conflict != nil {
+		o.Conflicts = []*engine.FlagConflict{h.conflict}
+	}
+	o.Running, o.Proofs = h.running, map[string]bool{}
 	for _, name := range h.releases {
 		r := intact(name)
 		if name == h.damaged {
@@ -78,7 +86,11 @@ func (h host) observed(t *testing.T) Observed {
 	}
 	if h.engine != nil {
 		o.Unit.ActiveState = "active"
-		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd"}, fileOf(t, *h.engine).Doc)
+		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.alive, UsernsRemap: h.remapped}, fileOf(t, *h.engine).Doc)
+		for _, name := range h.proven {
+			args := o.File.Doc.Runtimes()[name].Args
+			o.Proofs[proofKey(intact(h.releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.remapped)] = true
+		}
 	}
 	return o
 }
@@ -114,6 +126,10 @@ func brief(step Step) string {
 		return fmt.Sprintf("install %s (%s)", s.Spec.Version, s.Why)
 	case Prove:
 		return strings.TrimSpace(fmt.Sprintf("prove %s as %s %s", s.Release, s.Runtime, strings.Join(s.Args, " ")))
+	case ProveInDocker:
+		return strings.TrimSpace(fmt.Sprintf("prove %s through Docker as %s %s", s.Release, s.Runtime, strings.Join(s.Args, " ")))
+	case Restart:
+		return "restart " + s.Unit
 	case Link:
 		return fmt.Sprintf("link %s", s.Release)
 	case WriteDaemonJSON:
@@ -128,6 +144,9 @@ func brief(step Step) string {
 		}
 		if s.Default != "" {
 			parts = append(parts, "default="+s.Default)
+		}
+		if s.Remap != RemapAny {
+			parts = append(parts, "remap="+string(s.Remap))
 		}
 		return "confirm " + strings.Join(parts, ", ")
 	case RemoveRelease:
@@ -226,6 +245,12 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		o.File = fileOf(t, string(s.New))
 	case Reload:
 		o.Engine = reloaded(*o.Engine, o.File.Doc)
+	case Restart:
+		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc"}, o.File.Doc)
+		_, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap()
+	case ProveInDocker:
+		o.Proofs = maps.Clone(o.Proofs)
+		o.Proofs[proofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap)] = true
 	case Confirm:
 		if err := s.missing(*o.Engine); err != nil {
 			t.Fatalf("%s: %v", brief(step), err)

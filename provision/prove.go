@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -32,17 +33,25 @@ const (
 	proofPrefix    = "runsc-proof-"
 )
 
-// ProofInit is what runs inside the sandbox: it says which kernel it sees and
-// then waits for its input to end, so that it can be looked at from outside.
+// ProofInit is what runs inside the sandbox: it says which kernel it sees, and
+// with which line that kernel's log begins, and then waits for its input to
+// end, so that it can be looked at from outside.
 func ProofInit(stdin io.Reader, stdout io.Writer) error {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(stdout, unix.ByteSliceToString(name.Release[:])); err != nil {
+	log := make([]byte, 256<<10)
+	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, log)
+	if err != nil {
+		n = 0 // Linux lets only privileged processes read it, gVisor everyone
+	}
+	first, _, _ := strings.Cut(string(log[:n]), "\n")
+	first = first[:min(len(first), 100)]
+	if _, err := fmt.Fprintf(stdout, "%s\t%s\n", unix.ByteSliceToString(name.Release[:]), first); err != nil {
 		return err
 	}
-	_, err := io.Copy(io.Discard, stdin)
+	_, err = io.Copy(io.Discard, stdin)
 	return err
 }
 
@@ -59,6 +68,7 @@ func (h *Host) Prove(ctx context.Context, s Prove) (seen string, err error) {
 	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), proc: h.proc()}
 	p.dir = filepath.Join(h.Paths.State, p.id)
 	defer func() { err = errors.Join(err, p.clear(context.WithoutCancel(ctx))) }()
+	failpoint.Here("proof: before the bundle")
 	if err := p.bundle(h.Self); err != nil {
 		return "", fmt.Errorf("prepare the proof in %s: %w", p.dir, err)
 	}
@@ -111,7 +121,9 @@ func (p *proof) run(ctx context.Context) (kernel string, err error) {
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
+	failpoint.Here("proof: started")
 	kernel, lookErr := p.look(ctx, stdout)
+	failpoint.Here("proof: looked at")
 	stdin.Close()
 	if lookErr != nil {
 		// What it printed instead of starting is worth more than the end of its output.
@@ -140,7 +152,8 @@ func (p *proof) look(ctx context.Context, stdout io.Reader) (kernel string, err 
 	}
 	for _, s := range survey.Sandboxes {
 		if s.ContainerID == p.id && s.File.Release == p.release.Name {
-			return strings.TrimSpace(line), nil
+			kernel, _, _ = strings.Cut(strings.TrimSpace(line), "\t")
+			return kernel, nil
 		}
 	}
 	return "", errors.New("its process ran, but no sandbox of this release was seen on the host")
@@ -172,21 +185,8 @@ func (p *proof) clear(ctx context.Context) error {
 		// An error here says only that the container is gone already.
 		_ = p.runsc(ctx, "delete", "-force", p.id).Run()
 	}
+	failpoint.Here("proof: deleted")
 	return os.RemoveAll(p.dir)
-}
-
-// sweep removes what proofs and installations of killed runs left behind.
-func (h *Host) sweep() error {
-	left, err := filepath.Glob(filepath.Join(h.Paths.State, proofPrefix+"*"))
-	if err != nil {
-		return err
-	}
-	for _, dir := range left {
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("clear %s: %w", dir, err)
-		}
-	}
-	return h.store().Sweep()
 }
 
 // limitedBuffer keeps the first maxProofOutput bytes.

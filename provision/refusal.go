@@ -35,36 +35,58 @@ func (o *OutOfReach) Unwrap() error { return o.Err }
 // what runsc itself said; it comes from outside and is not fit for a terminal
 // as it is.
 type ProofFailed struct {
-	Release string
-	Runtime string
-	Args    []string
-	Err     error
-	Output  string
+	Release  string
+	Runtime  string
+	Args     []string
+	InDocker bool // dockerd was to start it
+	Err      error
+	Output   string
 }
 
 func (p *ProofFailed) Error() string {
+	if p.InDocker {
+		return fmt.Sprintf("a container that dockerd was to start with runtime %s is not in a sandbox of gVisor %s: %v", p.Runtime, p.Release, p.Err)
+	}
 	return fmt.Sprintf("gVisor %s starts no sandbox on this host (runtime %s): %v", p.Release, p.Runtime, p.Err)
 }
 
 func (p *ProofFailed) Unwrap() error { return p.Err }
 
-// RolledBack says that dockerd did not take a change, and that daemon.json and
-// the default runtime are the old ones again. A runtime that was registered
-// meanwhile dockerd may know until it is restarted; nothing uses it. Restore is nil then; otherwise it says why the old
-// configuration could not be confirmed either.
+// RolledBack says that a change failed, and that daemon.json, the link and what
+// dockerd runs with are the old ones again: then Restore is nil. Otherwise it
+// says what could not be put back, or not be confirmed.
 type RolledBack struct {
 	Cause   error
 	Restore error
+	// Said is what Docker logged meanwhile, not fit for a terminal as it is.
+	Said []string
 }
 
 func (r *RolledBack) Error() string {
 	if r.Restore != nil {
-		return fmt.Sprintf("%v; restoring the old daemon.json: %v", r.Cause, r.Restore)
+		return fmt.Sprintf("%v; putting things back: %v", r.Cause, r.Restore)
 	}
-	return fmt.Sprintf("%v; the old daemon.json and the old default runtime are back", r.Cause)
+	return fmt.Sprintf("%v; everything is as it was before", r.Cause)
 }
 
 func (r *RolledBack) Unwrap() []error { return []error{r.Cause, r.Restore} }
+
+// DockerDown says that a change failed, and that Docker did not come up again
+// from what was there before either.
+type DockerDown struct {
+	Cause   error
+	Restore error // may be nil
+	Said    []string
+}
+
+func (d *DockerDown) Error() string {
+	if d.Restore != nil {
+		return fmt.Sprintf("docker is down: %v; putting things back: %v", d.Cause, d.Restore)
+	}
+	return fmt.Sprintf("docker is down: %v", d.Cause)
+}
+
+func (d *DockerDown) Unwrap() []error { return []error{d.Cause, d.Restore} }
 
 // ErrBusy says that something else kept changing what was observed.
 var ErrBusy = errors.New("the host kept changing while it was being changed")

@@ -17,17 +17,21 @@ var errReloadRefused = errors.New("dockerd did not take the change: it refused t
 
 // watchReload subscribes to dockerd's events. The function it returns waits for
 // the one that dockerd sends after it has taken its configuration, and only
-// then (moby daemon/reload.go): systemd says "reloaded" either way.
-func (h *Host) watchReload(ctx context.Context, flags engine.Flags) (taken func() error, err error) {
+// then (moby daemon/reload.go): systemd says "reloaded" either way. With an
+// error it does not wait, and returns nil.
+func (h *Host) watchReload(ctx context.Context, flags engine.Flags) (taken func(error) error, err error) {
 	client, err := h.dial(flags)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.confirmWithin())
 	events, ended := client.Events(ctx)
-	return func() error {
+	return func(stop error) error {
 		defer client.Close()
 		defer cancel()
+		if stop != nil {
+			return nil
+		}
 		for event := range events {
 			if event.Type == "daemon" && event.Action == "reload" {
 				return nil

@@ -69,6 +69,11 @@ func (d *fakeDockerd) Reload(context.Context, string) error {
 	return nil
 }
 
+func (d *fakeDockerd) Restart(context.Context, string) error                     { return errors.New("not this fake's") }
+func (d *fakeDockerd) Start(context.Context, string) error                       { return errors.New("not this fake's") }
+func (d *fakeDockerd) ResetFailed(context.Context, string) error                 { return nil }
+func (d *fakeDockerd) Said(context.Context, string, time.Time) ([]string, error) { return nil, nil }
+
 // changing is a host with text for daemon.json ("" is no file), which a
 // running dockerd has read, and what was observed of it.
 func changing(t *testing.T, text string) (*Host, *fakeDockerd, Observed) {
@@ -85,7 +90,7 @@ func changing(t *testing.T, text string) (*Host, *fakeDockerd, Observed) {
 	socket := serve(t, d)
 	o := Observed{Unit: Unit{Name: DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}
 	*o.Engine = d.info
-	return &Host{Paths: Paths{Socket: socket}, Units: d, ConfirmWithin: 200 * time.Millisecond}, d, o
+	return &Host{Paths: Paths{Socket: socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}, Units: d, ConfirmWithin: 200 * time.Millisecond}, d, o
 }
 
 func serve(t *testing.T, handler http.Handler) (socket string) {
@@ -137,15 +142,15 @@ func TestFault_E04_AReloadThatIsNotTakenIsRolledBack(t *testing.T) {
 		deafTo string
 		read   []string // by dockerd, in its order
 	}{
-		{"the runtimes are not taken", oldText, "runsc", []string{newText, `{"debug": true,"default-runtime": "runc"}`}},
-		{"the default is not taken", oldText, "default-runtime\": \"runsc", []string{newText, nowText, `{"debug": true,"default-runtime": "runc"}`}},
-		{"there was no file", "", "runsc", []string{newText, `{"default-runtime": "runc"}`}},
-		{"another default was there", `{"default-runtime": "runc"}`, "runsc", []string{newText, `{"default-runtime": "runc"}`}},
+		{"the runtimes are not taken", oldText, "runsc", []string{newText}},
+		{"the default is not taken", oldText, "default-runtime\": \"runsc", []string{newText, nowText, `{"debug": true, "default-runtime": "runc", "runtimes": {}}`}},
+		{"there was no file", "", "runsc", []string{newText}},
+		{"another default was there", `{"default-runtime": "runc"}`, "runsc", []string{newText}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h, d, o := changing(t, test.old)
 			d.deafTo = test.deafTo
-			err := h.apply(t.Context(), upgrade(o, newText, nowText), o)
+			err := h.apply(t.Context(), upgrade(o, newText, nowText), DefaultConfig(), o)
 			var back *RolledBack
 			if !errors.As(err, &back) || back.Restore != nil {
 				t.Fatalf("got error %v, want a clean *RolledBack", err)
@@ -162,6 +167,12 @@ func TestFault_E04_AReloadThatIsNotTakenIsRolledBack(t *testing.T) {
 			}
 			if string(now) != test.old {
 				t.Errorf("got daemon.json %q\nwant the old one, %q", now, test.old)
+			}
+			if _, knows := d.info.Runtimes["runsc"]; knows {
+				t.Error("got dockerd with the runtime, want it forgotten")
+			}
+			if left, _ := filepath.Glob(filepath.Join(h.Paths.State, "journal.json")); len(left) != 0 {
+				t.Errorf("got %q left, want the journal closed", left)
 			}
 			if d.info.DefaultRuntime != "runc" {
 				t.Errorf("got default runtime %s, want runc again", d.info.DefaultRuntime)
@@ -186,7 +197,7 @@ func TestFault_E04_ADefaultThatWasTakenIsTakenBack(t *testing.T) {
 	confirm := plan.Steps[2].(Confirm)
 	confirm.Runtimes = map[string]daemonjson.Runtime{"other": {Path: "/y"}}
 	plan.Steps[2] = confirm
-	err := h.apply(t.Context(), plan, o)
+	err := h.apply(t.Context(), plan, DefaultConfig(), o)
 	var back *RolledBack
 	if !errors.As(err, &back) || back.Restore != nil {
 		t.Fatalf("got error %v, want a clean *RolledBack", err)
@@ -205,7 +216,7 @@ func TestFault_F03_ASignalInTheMiddleUndoesWhatWasWritten(t *testing.T) {
 		read  []string // by dockerd, in its order
 	}{
 		{"write", nil},
-		{"reload", []string{nowText, `{"debug": true,"default-runtime": "runc"}`}},
+		{"reload", []string{nowText, `{"debug": true, "default-runtime": "runc", "runtimes": {}}`}},
 	} {
 		t.Run("after "+test.after, func(t *testing.T) {
 			h, d, o := changing(t, oldText)
@@ -215,7 +226,7 @@ func TestFault_F03_ASignalInTheMiddleUndoesWhatWasWritten(t *testing.T) {
 					cancel()
 				}
 			}
-			err := h.apply(ctx, upgrade(o, nowText), o)
+			err := h.apply(ctx, upgrade(o, nowText), DefaultConfig(), o)
 			var back *RolledBack
 			if !errors.As(err, &back) || !errors.Is(err, context.Canceled) || back.Restore != nil {
 				t.Errorf("got error %v, want a clean *RolledBack because of %v", err, context.Canceled)
@@ -244,7 +255,7 @@ func TestFault_J14_AChangedFileIsNotWritten(t *testing.T) {
 			if err := errors.Join(os.MkdirAll(filepath.Dir(d.file), 0o755), os.WriteFile(d.file, []byte(test.theirs), 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			if err := h.apply(t.Context(), upgrade(o, newText), o); !errors.Is(err, errStale) {
+			if err := h.apply(t.Context(), upgrade(o, newText), DefaultConfig(), o); !errors.Is(err, errStale) {
 				t.Errorf("got error %v, want %v", err, errStale)
 			}
 			if now, err := os.ReadFile(d.file); err != nil || string(now) != test.theirs || len(d.read) != 0 {

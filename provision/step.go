@@ -30,7 +30,7 @@ func (d Disruption) MarshalText() ([]byte, error) { return []byte(d.String()), n
 
 // Step is one change of a host, as data.
 type Step interface {
-	Action() string // one word: install, prove, link, write, reload, confirm, remove
+	Action() string // one word: install, prove, link, write, reload, restart, confirm, remove
 	Object() string // what it is done to, in a few words for people
 	Disruption() Disruption
 }
@@ -39,6 +39,8 @@ type Step interface {
 type Held struct {
 	What string `json:"what"`
 	Why  string `json:"why"`
+	// Containers are the names of those that would be stopped or lost.
+	Containers []string `json:"containers,omitempty"`
 }
 
 // InstallRelease fetches, authenticates and stores a release.
@@ -56,6 +58,13 @@ type Prove struct {
 	// CgroupDriver is dockerd's, so that the proof's cgroup is made as those of
 	// containers are: cgroupfs or systemd. "" makes none.
 	CgroupDriver string
+}
+
+// ProveInDocker has dockerd start a container of our own under the runtime.
+type ProveInDocker struct {
+	Release string
+	Runtime string
+	Args    []string
 }
 
 // Link makes the release's runsc the one in people's PATH.
@@ -77,10 +86,36 @@ type WriteDaemonJSON struct {
 // Reload makes dockerd read daemon.json again; no container notices.
 type Reload struct{ Unit string }
 
+// Restart stops dockerd and starts it again, and with it the containers that
+// run, unless live-restore keeps them.
+type Restart struct {
+	Unit  string
+	Stops []string // names of the containers that end with it
+}
+
 // Confirm waits until dockerd itself says that it runs with these settings.
 type Confirm struct {
 	Runtimes map[string]daemonjson.Runtime
-	Default  string // "": not looked at
+	Without  []string // runtimes that it must not know
+	Default  string   // "": not looked at
+	Remap    Remap
+}
+
+// Remap says what of userns-remap is looked for in dockerd.
+type Remap string
+
+// What may be looked for.
+const (
+	RemapAny Remap = ""
+	RemapOn  Remap = "on"
+	RemapOff Remap = "off"
+)
+
+func remapOf(on bool) Remap {
+	if on {
+		return RemapOn
+	}
+	return RemapOff
 }
 
 // RemoveRelease deletes an old release that nothing runs from.
@@ -91,9 +126,11 @@ type RemoveRelease struct {
 
 func (s InstallRelease) Action() string  { return "install" }
 func (s Prove) Action() string           { return "prove" }
+func (s ProveInDocker) Action() string   { return "prove" }
 func (s Link) Action() string            { return "link" }
 func (s WriteDaemonJSON) Action() string { return "write" }
 func (s Reload) Action() string          { return "reload" }
+func (s Restart) Action() string         { return "restart" }
 func (s Confirm) Action() string         { return "confirm" }
 func (s RemoveRelease) Action() string   { return "remove" }
 
@@ -108,9 +145,24 @@ func (s Prove) Object() string {
 	return fmt.Sprintf("a sandbox of %s starts on this host, outside Docker, with %s", s.Release, strings.Join(s.Args, " "))
 }
 
+func (s ProveInDocker) Object() string {
+	return fmt.Sprintf("a container that dockerd starts with runtime %s is in a sandbox of %s", s.Runtime, s.Release)
+}
+
 func (s Link) Object() string            { return s.Path + " → " + s.Target }
 func (s WriteDaemonJSON) Object() string { return s.File.Path + ": " + s.What }
 func (s Reload) Object() string          { return s.Unit + " (no container is stopped)" }
+
+func (s Restart) Object() string {
+	switch n := len(s.Stops); n {
+	case 0:
+		return s.Unit + " (no container is stopped)"
+	case 1:
+		return s.Unit + " (stops a running container: " + s.Stops[0] + ")"
+	default:
+		return fmt.Sprintf("%s (stops %d running containers: %s)", s.Unit, n, strings.Join(s.Stops, ", "))
+	}
+}
 
 func (s Confirm) Object() string {
 	var parts []string
@@ -120,6 +172,9 @@ func (s Confirm) Object() string {
 	if s.Default != "" {
 		parts = append(parts, "starts containers with "+s.Default+" by default")
 	}
+	if s.Remap != RemapAny {
+		parts = append(parts, "has userns-remap "+string(s.Remap))
+	}
 	return "dockerd " + strings.Join(parts, ", and ")
 }
 
@@ -127,9 +182,11 @@ func (s RemoveRelease) Object() string { return s.Dir + " (nothing runs from it)
 
 func (s InstallRelease) Disruption() Disruption  { return DisruptionNone }
 func (s Prove) Disruption() Disruption           { return DisruptionNone }
+func (s ProveInDocker) Disruption() Disruption   { return DisruptionNone }
 func (s Link) Disruption() Disruption            { return DisruptionNone }
 func (s WriteDaemonJSON) Disruption() Disruption { return DisruptionNone }
 func (s Reload) Disruption() Disruption          { return DisruptionReload }
+func (s Restart) Disruption() Disruption         { return DisruptionRestart }
 func (s Confirm) Disruption() Disruption         { return DisruptionNone }
 func (s RemoveRelease) Disruption() Disruption   { return DisruptionNone }
 
@@ -158,17 +215,29 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 // Diff is what the plan does to daemon.json as a whole, as a unified diff with
 // the values of secrets hidden.
 func (p Plan) Diff() string {
-	var first, last *WriteDaemonJSON
-	for _, s := range p.Steps {
-		if write, ok := s.(WriteDaemonJSON); ok {
-			if first == nil {
-				first = &write
-			}
-			last = &write
-		}
-	}
-	if first == nil {
+	writes := p.writes()
+	if len(writes) == 0 {
 		return ""
 	}
-	return daemonjson.Diff(first.File.Path, first.Old, last.New)
+	return daemonjson.Diff(writes[0].File.Path, writes[0].Old, p.lastText())
+}
+
+func (p Plan) writes() []WriteDaemonJSON {
+	var writes []WriteDaemonJSON
+	for _, s := range p.Steps {
+		if write, ok := s.(WriteDaemonJSON); ok {
+			writes = append(writes, write)
+		}
+	}
+	return writes
+}
+
+// lastText is what daemon.json has when p is carried out; nil when p does not
+// write it.
+func (p Plan) lastText() []byte {
+	writes := p.writes()
+	if len(writes) == 0 {
+		return nil
+	}
+	return writes[len(writes)-1].New
 }

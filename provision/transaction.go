@@ -5,142 +5,192 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"runsc-provisioner/daemonjson"
-	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/failpoint"
 )
 
-// undoWithin bounds the way back, which a signal does not cut short.
-const undoWithin = 2 * time.Minute
+const (
+	// defaultRestartWithin bounds a restart of Docker, which has no limit of its
+	// own (TimeoutStartSec=0).
+	defaultRestartWithin = 2 * time.Minute
+	// undoWithin bounds the way back beside that, which a signal does not cut
+	// short.
+	undoWithin = 2 * time.Minute
+)
 
-// transaction remembers what was done to daemon.json and dockerd, to be able
-// to undo it.
+// transaction is one plan being carried out, with its journal on the disk.
 type transaction struct {
-	host      *Host
-	before    Observed
-	written   []byte // what daemon.json has from us; nil when nothing was written
-	signalled bool   // dockerd was told to read it
+	host  *Host
+	flags engine.Flags
+	j     journal
+	old   []byte // daemon.json before
 }
 
+// write replaces daemon.json.
 func (t *transaction) write(s WriteDaemonJSON) error {
-	if err := replaceDaemonJSON(s.File, s.Old, s.New); err != nil {
+	return t.j.File.replace(s.Old, s.New)
+}
+
+// reload signals dockerd, but only one that has finished starting, and waits
+// for dockerd's word that it has read daemon.json again.
+func (t *transaction) reload(ctx context.Context) error {
+	unit, err := t.host.settled(ctx)
+	if err != nil {
 		return err
 	}
-	t.written = s.New
-	return nil
-}
-
-// reload signals dockerd, but only an active one: SIGHUP kills a dockerd that
-// has not finished starting.
-func (t *transaction) reload(ctx context.Context, s Reload) error {
-	unit, err := t.host.Units.Unit(ctx, s.Unit)
-	if err != nil {
-		return &OutOfReach{Object: "systemd", Err: err}
-	}
 	if !unit.Running() {
-		return &OutOfReach{Object: s.Unit, Err: fmt.Errorf("is %s, and only an active one can be reloaded", unit.ActiveState)}
+		return &OutOfReach{Object: unit.Name, Err: fmt.Errorf("is %s, and only an active one can be reloaded", unit.ActiveState)}
 	}
-	t.signalled = true
-	taken, err := t.host.watchReload(ctx, t.before.Flags)
+	taken, err := t.host.watchReload(ctx, t.flags)
 	if err != nil {
 		return &OutOfReach{Object: "dockerd", Err: err}
 	}
-	if err := t.host.Units.Reload(ctx, s.Unit); err != nil {
-		return fmt.Errorf("reload %s: %w", s.Unit, err)
+	failpoint.Here("reload: before the signal")
+	err = t.host.Units.Reload(ctx, unit.Name)
+	if errors.Is(err, ErrOutcomeUnknown) {
+		// A second SIGHUP does no harm, a missing one would.
+		err = t.host.Units.Reload(ctx, unit.Name)
 	}
-	return taken()
+	failpoint.Here("reload: signalled")
+	if err != nil {
+		return errors.Join(fmt.Errorf("reload %s: %w", unit.Name, err), taken(err))
+	}
+	return taken(nil)
 }
 
-// after puts the old daemon.json back when cause came after it was replaced.
-func (t *transaction) after(ctx context.Context, cause error) error {
-	if t.written == nil {
-		return cause
-	}
-	t.host.report(Event{Kind: RollingBack, Err: cause})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
-	defer cancel()
-	if errors.Is(cause, errReloadRefused) {
-		// dockerd took nothing of it, and the default is always written last.
-		return &RolledBack{Cause: cause, Restore: t.putBack(t.written)}
-	}
-	return &RolledBack{Cause: cause, Restore: t.restore(ctx)}
-}
-
-func (t *transaction) restore(ctx context.Context) error {
-	file := t.before.File
-	if !t.signalled {
-		return t.putBack(t.written)
-	}
-	// Leaving a key out of daemon.json does not make dockerd forget it on a
-	// reload (moby daemon/reload_unix.go): the old default is written out,
-	// confirmed, and then the old text put back.
-	old := t.before.Engine.DefaultRuntime
-	explicit, err := daemonjson.Edit(file.Doc, daemonjson.Want{DefaultRuntime: &old})
+// restart restarts Docker, marked in the journal beforehand: from then on only
+// another restart brings back what was.
+func (t *transaction) restart(ctx context.Context) error {
+	unit, err := t.host.settled(ctx)
 	if err != nil {
 		return err
 	}
-	if err := replaceDaemonJSON(file, t.written, explicit.Bytes()); err != nil {
+	if !unit.Running() {
+		return &OutOfReach{Object: unit.Name, Err: fmt.Errorf("is %s, and is not started by this", unit.ActiveState)}
+	}
+	t.j.Restarting = true
+	if err := t.host.writeJournal(t.j); err != nil {
 		return err
 	}
-	if err := t.reload(ctx, Reload{Unit: t.before.Unit.Name}); err != nil {
-		return errors.Join(err, t.putBack(explicit.Bytes()))
-	}
-	_, err = t.host.confirm(ctx, Confirm{Default: old}, t.before)
-	return errors.Join(err, t.putBack(explicit.Bytes()))
-}
-
-// putBack makes daemon.json what it was, if it still is what we wrote.
-func (t *transaction) putBack(ours []byte) error {
-	file := t.before.File
-	if file.Exists {
-		return replaceDaemonJSON(file, ours, file.Bytes)
-	}
-	if err := unchanged(file.Target, ours); err != nil {
-		return err
-	}
-	if err := os.Remove(file.Target); err != nil {
-		return err
-	}
-	return durable.SyncDir(filepath.Dir(file.Target))
-}
-
-// replaceDaemonJSON writes text over old, keeping owner, mode and attributes.
-// When the file is not old any more, nothing is written and the error is
-// errStale.
-func replaceDaemonJSON(file DaemonFile, old, text []byte) error {
-	attr := durable.Plain(0o644)
-	if _, err := os.Lstat(file.Target); err == nil {
-		attr = durable.Attr{Mode: file.Mode, UID: file.UID, GID: file.GID, Like: file.Target}
-	}
-	if !file.Exists {
-		attr.Mode, attr.UID, attr.GID = 0o644, -1, -1
-		if err := durable.MkdirAll(filepath.Dir(file.Target), 0o755); err != nil {
-			return &Refusal{Object: file.Path, Err: err}
-		}
-	}
-	attr.Before = func() error { return unchanged(file.Target, old) }
-	err := durable.WriteFile(file.Target, text, attr)
-	if err != nil && !errors.Is(err, errStale) {
-		return &Refusal{Object: file.Path, Err: err}
-	}
+	failpoint.Here("restart: before the job")
+	err = t.host.restartUnit(ctx, unit)
+	failpoint.Here("restart: done")
 	return err
 }
 
-// unchanged reports errStale when path does not hold text. A file that is not
-// there holds none.
-func unchanged(path string, text []byte) error {
-	now, err := readLimited(path, daemonjson.MaxBytes)
-	if errors.Is(err, os.ErrNotExist) {
-		now, err = nil, nil
+// restartUnit restarts was and waits until it is up.
+func (h *Host) restartUnit(ctx context.Context, was Unit) error {
+	limited, cancel := context.WithTimeoutCause(ctx, h.restartWithin(), fmt.Errorf("not up after %s", h.restartWithin()))
+	defer cancel()
+	err := h.Units.Restart(limited, was.Name)
+	if limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("restart %s: %w", was.Name, context.Cause(limited))
 	}
+	if errors.Is(err, ErrOutcomeUnknown) {
+		now, settleErr := h.settled(limited)
+		switch {
+		case settleErr != nil:
+			return settleErr
+		case now.Running() && now.InvocationID != was.InvocationID:
+			return nil
+		}
+		err = h.Units.Restart(limited, was.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("restart %s: %w", was.Name, err)
+	}
+	now, err := h.settled(limited)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(now, text) {
-		return errStale
+	if !now.Running() {
+		return fmt.Errorf("restart %s: it is %s (%s)", was.Name, now.ActiveState, now.Result)
 	}
 	return nil
+}
+
+// fail ends the transaction after cause: everything is put back as it was, and
+// the error says both what went wrong and what was done about it.
+func (t *transaction) fail(ctx context.Context, cause error) error {
+	now, err := t.j.File.text()
+	if err == nil && bytes.Equal(now, t.old) && !t.j.Restarting && !t.j.Link.Changes {
+		// Nothing was changed, or somebody else changed it back.
+		if changed, err := t.engineChanged(ctx); err == nil && !changed {
+			return errors.Join(cause, t.host.end())
+		}
+	}
+	said := t.host.said(ctx, t.j.Started)
+	t.host.report(Event{Kind: RollingBack, Err: cause})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+t.host.restartWithin())
+	defer cancel()
+	// Should this run be killed now, the next one goes on with the way back.
+	t.j.Failed = true
+	restoreErr := errors.Join(t.host.writeJournal(t.j), t.back(ctx))
+	if t.j.Engine != nil {
+		if unit, err := t.host.settled(ctx); err != nil || !unit.Running() {
+			// The journal stays: whoever gets Docker up again runs apply, which
+			// finishes this.
+			return &DockerDown{Cause: cause, Restore: restoreErr, Said: said}
+		}
+	}
+	if restoreErr == nil {
+		restoreErr = t.host.end()
+	}
+	return &RolledBack{Cause: cause, Restore: restoreErr, Said: said}
+}
+
+// engineChanged reports whether dockerd runs otherwise than before.
+func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
+	if t.j.Engine == nil {
+		return false, nil
+	}
+	client, err := t.host.dial(t.flags)
+	if err != nil {
+		return false, err
+	}
+	defer client.Close()
+	info, err := client.Info(context.WithoutCancel(ctx))
+	if err != nil {
+		return false, err
+	}
+	return t.asBefore().missing(info) != nil, nil
+}
+
+// asBefore is what dockerd ran with before.
+func (t *transaction) asBefore() Confirm {
+	was := Confirm{Runtimes: t.j.Engine.Runtimes, Default: t.j.Engine.Default, Remap: t.j.Engine.Remap}
+	for _, name := range t.j.Runtimes {
+		if _, knew := t.j.Engine.Runtimes[name]; !knew {
+			was.Without = append(was.Without, name)
+		}
+	}
+	return was
+}
+
+// explicit is a text that makes dockerd, on a reload, what it was before.
+// Leaving a key out does not: it keeps its default runtime, and the runtimes
+// too unless there is an object of them (moby daemon/reload_unix.go).
+func (t *transaction) explicit() ([]byte, error) {
+	doc, err := daemonjson.Parse(t.old)
+	if err != nil {
+		return nil, err
+	}
+	wants := []daemonjson.Want{{DefaultRuntime: &t.j.Engine.Default}}
+	if !doc.Has("runtimes") {
+		// Setting one and removing it leaves the empty object.
+		set, remove := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}, daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
+		for _, name := range t.j.Runtimes {
+			set.Runtimes[name], remove.Runtimes[name] = &daemonjson.Runtime{Path: "/"}, nil
+		}
+		wants = append(wants, set, remove)
+	}
+	for _, want := range wants {
+		if doc, err = daemonjson.Edit(doc, want); err != nil {
+			return nil, err
+		}
+	}
+	return doc.Bytes(), nil
 }

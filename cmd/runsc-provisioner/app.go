@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -32,7 +33,9 @@ type app struct {
 	owner    int // of the store: root, but in tests
 	// systemd connects to the manager; the connection is closed by the caller.
 	systemd func(context.Context) (unitsCloser, error)
-	verbose bool
+	// inDocker stands for the proof through dockerd where dockerd is a fake.
+	inDocker func(context.Context, provision.ProveInDocker) (string, error)
+	verbose  bool
 }
 
 type unitsCloser interface {
@@ -95,7 +98,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.PersistentFlags().StringVar(&a.paths.Config, "config-dir", a.paths.Config, "directory of config.toml and config.d/*.toml")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is looked at, as JSON on standard error")
-	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newConfig(a), newVersion(a))
+	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newConfig(a), newVersion(a))
 	return root
 }
 
@@ -124,6 +127,8 @@ func (a *app) host(ctx context.Context) (*provision.Host, func(), error) {
 		HTTP:   a.http,
 		Limits: a.limits,
 		Log:    a.logger(),
+
+		InDocker: a.inDocker,
 	}, units.Close, nil
 }
 
@@ -148,5 +153,29 @@ func dialSystemd(ctx context.Context) (unitsCloser, error) {
 
 func (u systemdUnits) Unit(ctx context.Context, name string) (provision.Unit, error) {
 	unit, err := u.Conn.Unit(ctx, name)
+	if errors.Is(err, systemd.ErrLost) {
+		// Nothing depends on whether the question was heard: it is put again.
+		unit, err = u.Conn.Unit(ctx, name)
+	}
 	return provision.Unit(unit), err
+}
+
+func (u systemdUnits) Reload(ctx context.Context, name string) error {
+	return unknown(u.Conn.Reload(ctx, name))
+}
+
+func (u systemdUnits) Restart(ctx context.Context, name string) error {
+	return unknown(u.Conn.Restart(ctx, name))
+}
+
+func (u systemdUnits) Start(ctx context.Context, name string) error {
+	return unknown(u.Conn.Start(ctx, name))
+}
+
+// unknown marks the error of a job whose end was not seen.
+func unknown(err error) error {
+	if errors.Is(err, systemd.ErrLost) {
+		return fmt.Errorf("%w: %w", provision.ErrOutcomeUnknown, err)
+	}
+	return err
 }

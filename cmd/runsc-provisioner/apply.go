@@ -12,21 +12,27 @@ import (
 
 func newApply(a *app) *cobra.Command {
 	var (
-		wanted      wantedFlags
-		format      = formatFlag{value: "text", allowed: []string{"text", "json"}}
-		once        bool
-		upgrade     bool
-		noProgress  bool
-		lockTimeout time.Duration
+		wanted     wantedFlags
+		format     = formatFlag{value: "text", allowed: []string{"text", "json"}}
+		opts       optionFlags
+		once       bool
+		noProgress bool
+		limits     timeLimits
 	)
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Make the host as wanted: install gVisor, register it with Docker, confirm",
 		Long: `apply makes the host as its configuration and flags say. It installs the gVisor
 release, proves outside Docker that a sandbox of it starts here, edits
-daemon.json, reloads dockerd (no container is stopped) and confirms in dockerd
-that the change is in effect. When nothing is left to do it changes nothing and
+daemon.json, reloads dockerd (no container is stopped), confirms in dockerd that
+the change is in effect, and proves it with a container that dockerd starts,
+before it becomes the default. When nothing is left to do it changes nothing and
 needs no network.
+
+Whatever fails, daemon.json, the link and dockerd are put back as they were; what
+a run that was killed has left, the next one finishes or reverts. What needs a
+restart that would stop containers is held (exit 4) unless --allow-restart is
+given.
 
 Flags are saved to config.d/50-apply.toml, so that the next apply, and verify,
 want the same; --once does not save them.`,
@@ -40,7 +46,7 @@ want the same; --once does not save them.`,
 				return err
 			}
 			show := newTelling(a, format.value, noProgress)
-			result, err := a.apply(cmd.Context(), layered.Config, provision.Options{Upgrade: upgrade}, lockTimeout, show)
+			result, err := a.apply(cmd.Context(), layered.Config, opts.options(), limits, show)
 			if err != nil {
 				return show.failed(result, err)
 			}
@@ -56,24 +62,25 @@ want the same; --once does not save them.`,
 	flags := cmd.Flags()
 	flags.Var(&format, "format", "how to print it")
 	flags.BoolVar(&once, "once", false, "do not save the flags to config.d/50-apply.toml")
-	flags.BoolVar(&upgrade, "upgrade", false, "ask the channel for a newer release, although an installed one will do")
+	opts.add(cmd)
 	flags.BoolVar(&noProgress, "no-progress", false, "no progress bar")
-	flags.DurationVar(&lockTimeout, "lock-timeout", time.Minute, "how long to wait for another run")
+	limits.add(cmd)
+	flags.DurationVar(&limits.restart, "restart-timeout", 2*time.Minute, "how long Docker may take to restart, before everything is put back")
 	return cmd
 }
 
-func (a *app) apply(ctx context.Context, c provision.Config, opts provision.Options, lockTimeout time.Duration, show *telling) (provision.Result, error) {
+func (a *app) apply(ctx context.Context, c provision.Config, opts provision.Options, limits timeLimits, show *telling) (provision.Result, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return provision.Result{}, err
 	}
 	defer done()
-	unlock, err := host.Lock(ctx, lockTimeout)
+	unlock, err := host.Lock(ctx, limits.lock)
 	if err != nil {
 		return provision.Result{}, err
 	}
 	defer unlock()
-	host.Report = show.event
+	host.Report, host.RestartWithin = show.event, limits.restart
 	return host.Converge(ctx, c, opts)
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"runsc-provisioner/provision"
 )
@@ -164,6 +165,7 @@ type fakeUnits struct {
 	unit      provision.Unit
 	reloadErr error // of the job; dockerd is not told then
 	reloads   int
+	said      []string // what it logged
 	// read are the texts that daemon.json had at each reload.
 	read []string
 }
@@ -190,6 +192,13 @@ func (u *fakeUnits) Reload(context.Context, string) error {
 	u.read = append(u.read, string(text))
 	_ = u.dockerd.load(u.daemonJSON)
 	return nil
+}
+
+func (u *fakeUnits) Restart(context.Context, string) error     { return errors.New("not this fake's") }
+func (u *fakeUnits) Start(context.Context, string) error       { return errors.New("not this fake's") }
+func (u *fakeUnits) ResetFailed(context.Context, string) error { return nil }
+func (u *fakeUnits) Said(context.Context, string, time.Time) ([]string, error) {
+	return u.said, nil
 }
 
 func (u *fakeUnits) Close() {}

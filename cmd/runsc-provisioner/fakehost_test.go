@@ -34,6 +34,9 @@ type fakeHost struct {
 	limits  release.Limits
 	http    *http.Client // nil: the bucket's
 	euid    int
+	// inDockerErr is what a container of dockerd's says instead of starting; nil
+	// lets it start.
+	inDockerErr error
 	// after, when set, runs after each step that was told to be done, before
 	// the next one, with what the step does: prove, write, confirm.
 	after func(action string)
@@ -121,10 +124,16 @@ func (h *fakeHost) run(args ...string) outcome {
 	code := run(h.t.Context(), &app{
 		paths: paths, http: client, limits: h.limits, self: "/proc/self/exe",
 		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, euid: h.euid, owner: os.Geteuid(),
-		systemd: func(context.Context) (unitsCloser, error) { return h.units, nil },
+		inDocker: h.inDocker,
+		systemd:  func(context.Context) (unitsCloser, error) { return h.units, nil },
 	}, args)
 	rerooted := strings.NewReplacer(h.root, "")
 	return outcome{code, rerooted.Replace(stdout.String()), rerooted.Replace(stderr.String())}
+}
+
+// inDocker stands for the proof through dockerd, which here is a fake.
+func (h *fakeHost) inDocker(context.Context, provision.ProveInDocker) (string, error) {
+	return "a fake", h.inDockerErr
 }
 
 // want runs a command that has to end with code.

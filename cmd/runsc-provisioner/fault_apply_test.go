@@ -12,7 +12,7 @@ import (
 func TestFault_E01_AHostWithoutDockerIsOutOfReach(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ load, said string }{
-		{"not-found", "Docker is not installed, or runs as a snap or rootless"},
+		{"not-found", "there is no such unit"},
 		{"masked", "systemd says it is masked"},
 	} {
 		h := freshHost(t, "{}")
@@ -91,6 +91,54 @@ func TestFault_E09_AReleaseThatStartsNoSandboxIsNeverRegistered(t *testing.T) {
 		t.Error("got the flags saved, want them forgotten")
 	}
 	h.want(exitDone, "apply", "--release="+newer)
+}
+
+// A runtime that starts a sandbox outside Docker and no container of dockerd's.
+func TestFault_E09_ARuntimeThatFailsInDockerIsTakenBack(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, daemonJSON string }{
+		{"nothing was there", "{}"},
+		{"another default was there", `{"default-runtime":"nvidia","runtimes":{"nvidia":{"path":"/usr/bin/nvidia"}}}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			needRoot(t)
+			h := freshHost(t, test.daemonJSON)
+			was := h.dockerd.defaultRuntime
+			h.inDockerErr = errors.New("OCI runtime start failed: starting container: no such device")
+			h.units.said = []string{`time="…" level=error msg="Handler for POST /start returned error"`, `level=info msg="token=hunter2"`}
+			got := h.want(exitRolledBack, "apply", "--release="+newer, "--default-runtime")
+			for _, said := range []string{
+				"a container that dockerd was to start with runtime runsc is not in a sandbox of gVisor " + newer + ": OCI runtime start failed",
+				"everything is as it was before", "  docker: time=", "hint: ",
+			} {
+				if !strings.Contains(got.stderr, said) {
+					t.Errorf("got stderr %q, want it to have %q", got.stderr, said)
+				}
+			}
+			if strings.Contains(got.stderr, "hunter2") {
+				t.Errorf("got stderr %q, want no line that is not an error", got.stderr)
+			}
+			if text := h.read("etc/docker/daemon.json"); text != test.daemonJSON {
+				t.Errorf("got daemon.json %s, want the old one", text)
+			}
+			if _, knows := h.dockerd.runtimes["runsc"]; knows || h.dockerd.defaultRuntime != was {
+				t.Errorf("got dockerd with %v and default %s, want it as before", h.dockerd.runtimes, h.dockerd.defaultRuntime)
+			}
+			for _, read := range h.units.read {
+				if strings.Contains(read, `"default-runtime":"runsc"`) {
+					t.Errorf("got dockerd made to read %s, want the default never switched", read)
+				}
+			}
+			for _, path := range []string{h.paths.Link, h.runsc(newer), filepath.Join(h.paths.State, "journal.json")} {
+				if _, err := os.Lstat(path); err == nil {
+					t.Errorf("got %s left, want it gone", path)
+				}
+			}
+			h.inDockerErr = nil
+			h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
+		})
+	}
 }
 
 func TestApply_OnceDoesNotSaveItsFlags(t *testing.T) {

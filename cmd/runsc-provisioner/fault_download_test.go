@@ -1,10 +1,23 @@
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	neturl "net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/test/proxy"
+	"runsc-provisioner/test/releases"
 )
 
 // The tests of FAULTS.md's D: a host that runs the older release is told to
@@ -94,17 +107,78 @@ func TestFault_D08_AServerThatTricklesIsGivenUp(t *testing.T) {
 func TestFault_D09_RedirectsElsewhereAreRefused(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
+	h.http = h.bucket.client(h.limits)
+	// The server answers under every name.
+	h.http.Transport.(*http.Transport).TLSClientConfig.ServerName = strings.TrimPrefix(origin, "https://")
 	faulty(t, h, "redirect-http", exitRefusedData, "which is not https")
 	faulty(t, h, "redirect-loop", exitRefusedData, "more than 5 redirects")
 	faulty(t, h, "redirect-other", exitRefusedData, "another host, other.lab")
+
+	h.write("etc/runsc-provisioner/config.d/20-mirror.toml", "[release]\nredirect_hosts = [\"other.lab\"]\n")
+	faulty(t, h, "redirect-http", exitRefusedData, "which is not https")
+	h.want(exitDone, "apply", "--release="+newer, url("redirect-other"))
+	if text := h.read("etc/docker/daemon.json"); !strings.Contains(text, h.runsc(newer)) {
+		t.Errorf("got daemon.json %s, want runsc of %s from the host that is allowed", text, newer)
+	}
 }
 
 func TestFault_D10_ACertificateNobodyVouchesForIsRefused(t *testing.T) {
 	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*tls.Config)
+		says   string
+	}{
+		"self-signed": {func(c *tls.Config) { c.RootCAs = x509.NewCertPool() }, "certificate signed by unknown authority"},
+		"expired":     {func(c *tls.Config) { c.Time = func() time.Time { return time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC) } }, "certificate has expired"},
+		"wrong host":  {func(c *tls.Config) { c.ServerName = "releases.test" }, "not releases.test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := olderHost(t)
+			h.http = h.bucket.client(h.limits)
+			test.change(h.http.Transport.(*http.Transport).TLSClientConfig)
+			faulty(t, h, "", exitRefusedData, test.says)
+		})
+	}
+	t.Run("TLS below 1.2", func(t *testing.T) {
+		t.Parallel()
+		h := olderHost(t)
+		old := httptest.NewUnstartedServer(releases.Handler(h.bucket.dir))
+		old.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+		old.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes are meant to fail
+		old.StartTLS()
+		defer old.Close()
+		h.bucket.server = old
+		faulty(t, h, "", exitRefusedData, "protocol version")
+	})
+}
+
+func TestFault_D11_CredentialsOfAProxyAreNotTold(t *testing.T) {
+	t.Parallel()
 	h := olderHost(t)
-	h.http = h.bucket.client(h.limits)
-	h.http.Transport.(*http.Transport).TLSClientConfig.RootCAs = nil
-	faulty(t, h, "", exitRefusedData, "certificate signed by unknown authority")
+	p := &proxy.Proxy{User: "agent", Password: secret, Dial: func() (net.Conn, error) { return net.Dial("tcp", h.bucket.server.Listener.Addr().String()) }}
+	server := httptest.NewServer(p)
+	defer server.Close()
+	through := func(password string) {
+		h.http = h.bucket.client(h.limits)
+		transport := h.http.Transport.(*http.Transport)
+		transport.DialContext = nil
+		transport.Proxy = http.ProxyURL(&neturl.URL{Scheme: "http", User: neturl.UserPassword("agent", password), Host: server.Listener.Addr().String()})
+	}
+	through("not " + secret)
+	before := h.snapshot()
+	got := []outcome{h.want(exitTryAgain, "apply", "-v", "--release="+newer)}
+	h.untouched(before)
+	through(secret)
+	got = append(got, h.want(exitDone, "apply", "-v", "--release="+newer))
+	for _, o := range got {
+		if strings.Contains(o.stdout+o.stderr, secret) || strings.Contains(o.stdout+o.stderr, p.Encoded()) {
+			t.Errorf("got %v\nwant it without the password", o)
+		}
+	}
+	if p.Tunnels() == 0 || p.Refused() == 0 {
+		t.Errorf("got %d tunnels and %d refused, want some of each", p.Tunnels(), p.Refused())
+	}
 }
 
 func TestFault_D12_AnotherDigestIsRefused(t *testing.T) {
@@ -129,6 +203,32 @@ func TestFault_D19_PlainHTTPIsRefused(t *testing.T) {
 	h.refuses(exitRefused, []string{"command line: release.url", "not https"}, "plan", "--url=http://example.com/gvisor/releases")
 	h.write("etc/runsc-provisioner/config.d/90-mirror.toml", "[release]\nurl = \"http://example.com\"\n")
 	h.refuses(exitRefused, []string{"/config.d/90-mirror.toml: release.url", "not https"}, "config", "check")
+}
+
+func TestFault_D18_AStoreWithoutRoomOrReadOnlyIsRefused(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	for name, test := range map[string]struct {
+		size string
+		flag uintptr
+		said []string
+	}{
+		"no room":   {"size=1m", 0, []string{"/usr/local/lib/gvisor/", "needed, ", "free", "hint: make room"}},
+		"read-only": {"size=64m", unix.MS_RDONLY, []string{"/usr/local/lib/gvisor/", "read-only file system"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := freshHost(t, "{}")
+			if err := os.MkdirAll(h.paths.Store, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Mount("tmpfs", h.paths.Store, "tmpfs", test.flag, test.size+",mode=0755"); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = unix.Unmount(h.paths.Store, unix.MNT_DETACH) })
+			h.refuses(exitFailed, test.said, "apply", "--default-runtime", "--release="+newer)
+		})
+	}
 }
 
 // The converged host needs no network, whatever the server does.

@@ -17,8 +17,8 @@ func newPlan(a *app) *cobra.Command {
 	var (
 		wanted   wantedFlags
 		format   = formatFlag{value: "text", allowed: []string{"text", "json"}}
+		opts     optionFlags
 		detailed bool
-		upgrade  bool
 	)
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -29,23 +29,26 @@ func newPlan(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			plan, err := a.plan(cmd.Context(), layered.Config, provision.Options{Upgrade: upgrade})
+			plan, err := a.plan(cmd.Context(), layered.Config, opts.options())
 			if err != nil {
 				return err
 			}
 			if err := a.printPlanAs(format.value, plan); err != nil {
 				return err
 			}
-			if detailed && !plan.Empty() {
+			switch {
+			case detailed && !plan.Empty():
 				return exitError(exitChanges)
+			case detailed && len(plan.Held) > 0:
+				return exitError(exitHeld)
 			}
 			return nil
 		},
 	}
 	wanted.add(cmd)
 	cmd.Flags().Var(&format, "format", "how to print it")
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
-	cmd.Flags().BoolVar(&upgrade, "upgrade", false, "as for apply")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do, 4 when all of it is held")
+	opts.add(cmd)
 	return cmd
 }
 
@@ -59,7 +62,11 @@ func (a *app) plan(ctx context.Context, c provision.Config, opts provision.Optio
 	if err != nil {
 		return provision.Plan{}, err
 	}
-	return provision.NewPlan(c, observed, opts)
+	plan, err := provision.NewPlan(c, observed, opts)
+	if err != nil {
+		return provision.Plan{}, err
+	}
+	return plan, host.Check(ctx, plan, observed)
 }
 
 func (a *app) printPlanAs(format string, plan provision.Plan) error {
@@ -87,11 +94,25 @@ func (a *app) printPlan(plan provision.Plan) {
 	if plan.Provisional && len(plan.Steps) > 1 {
 		a.printf("  (the name in braces is known once the release was fetched)\n")
 	}
-	for _, held := range plan.Held {
-		a.printf("%s %s: %s\n", a.style(yellow, "held:"), printable(held.What), held.Why)
-	}
+	a.printHeld(plan.Held)
 	for _, warning := range plan.Warnings {
 		a.printf("%s %s\n", a.style(yellow, "note:"), printable(warning))
+	}
+}
+
+// maxNames is how many containers are named of those that a restart stops.
+const maxNames = 20
+
+func (a *app) printHeld(all []provision.Held) {
+	for _, held := range all {
+		a.printf("%s %s: %s\n", a.style(yellow, "held:"), printable(held.What), printable(held.Why))
+		for i, name := range held.Containers {
+			if i == maxNames {
+				a.printf("      … and %d more\n", len(held.Containers)-maxNames)
+				break
+			}
+			a.printf("      %s\n", printable(name))
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	exitUsage       = 64 // the command line
 	exitRefusedData = 65 // what was fetched or found installed
 	exitOutOfReach  = 69 // Docker or systemd
+	exitDockerDown  = 70 // Docker did not come up again
 	exitTryAgain    = 75 // network, lock
 	exitNotRoot     = 77
 	exitRefused     = 78 // own config or daemon.json
@@ -49,16 +50,33 @@ func (a *app) explain(err error) int {
 			fmt.Fprintf(a.stderr, "  runsc: %s\n", printable(strings.TrimRight(line, "\n")))
 		}
 	}
+	for _, line := range said(err) {
+		fmt.Fprintf(a.stderr, "  docker: %s\n", printable(line))
+	}
 	if hint != "" {
 		fmt.Fprintf(a.stderr, "hint: %s\n", hint)
 	}
 	return code
 }
 
+// said is what Docker logged as a change failed.
+func said(err error) []string {
+	var down *provision.DockerDown
+	var rolledBack *provision.RolledBack
+	switch {
+	case errors.As(err, &down):
+		return down.Said
+	case errors.As(err, &rolledBack):
+		return rolledBack.Said
+	}
+	return nil
+}
+
 // remedy knows the exit code of every error and what a person can do about it.
 func remedy(err error) (code int, hint string) {
 	var (
 		usage      *usageError
+		down       *provision.DockerDown
 		rolledBack *provision.RolledBack
 		config     *provision.ConfigError
 		proof      *provision.ProofFailed
@@ -73,6 +91,10 @@ func remedy(err error) (code int, hint string) {
 		foreign    *release.ForeignError
 	)
 	switch {
+	case errors.As(err, &down):
+		return exitDockerDown, "systemctl status docker.service and journalctl -u docker.service say why; daemon.json is as it was before, and nothing more is tried; once Docker runs, run apply again"
+	case errors.As(err, &rolledBack) && rolledBack.Restore != nil:
+		return exitRolledBack, "compare daemon.json with the copy in /var/lib/runsc-provisioner/backup, and see journalctl -u docker.service; the next apply tries again to put things right"
 	case errors.As(err, &rolledBack):
 		return exitRolledBack, "journalctl -u docker.service shows what dockerd said; nothing needs to be undone"
 	case errors.Is(err, context.Canceled):
@@ -88,7 +110,7 @@ func remedy(err error) (code int, hint string) {
 	case errors.As(err, &config):
 		return exitRefused, "`runsc-provisioner config show` lists every value and where it comes from"
 	case errors.As(err, &proof):
-		return exitFailed, "nothing was registered and Docker was not touched; the lines above are runsc's own"
+		return exitFailed, "nothing was changed in Docker; the lines above are runsc's own"
 	case errors.As(err, &refused):
 		return exitRefusedData, "nothing was installed; if a proxy or portal answers in the server's place, fix that first"
 	case errors.As(err, &gone):

@@ -20,6 +20,8 @@ type telling struct {
 	shown   bool // a plan was printed
 	done    []doneStep
 	savedTo string
+	// recovered says what was done about a run that was killed.
+	recovered string
 }
 
 // doneStep is one step in the JSON report.
@@ -45,7 +47,12 @@ func (t *telling) event(e provision.Event) {
 		t.stepDone(e)
 	case provision.RollingBack:
 		if !t.json {
-			t.app.printf("%s putting the old daemon.json back\n", t.app.style(red, "!"))
+			t.app.printf("%s putting everything back as it was\n", t.app.style(red, "!"))
+		}
+	case provision.Recovered:
+		t.recovered = e.Seen
+		if !t.json {
+			t.app.printf("%s %s\n", t.app.style(yellow, "!"), printable(e.Seen))
 		}
 	case provision.StepStarted:
 	}
@@ -146,9 +153,7 @@ func (t *telling) sum(result provision.Result) {
 		t.app.printPlan(result.Last)
 		return
 	}
-	for _, held := range result.Last.Held {
-		t.app.printf("%s %s: %s\n", t.app.style(yellow, "held:"), printable(held.What), held.Why)
-	}
+	t.app.printHeld(result.Last.Held)
 	t.app.printf("done in %s\n\n", took(time.Since(t.started)))
 	example := "docker run --rm --runtime=" + provision.DefaultRuntimeName + " hello-world"
 	if engine := result.Observed.Engine; engine != nil && engine.DefaultRuntime != "runc" {
@@ -167,8 +172,9 @@ func (t *telling) report(result provision.Result, failure error) error {
 		Changed       bool           `json:"changed"`
 		Steps         []doneStep     `json:"steps"`
 		Left          provision.Plan `json:"left"`
+		Recovered     string         `json:"recovered,omitempty"`
 		SavedTo       string         `json:"saved_to,omitempty"`
 		Seconds       float64        `json:"seconds"`
 		Error         string         `json:"error,omitempty"`
-	}{schemaVersion, result.Changed, t.done, result.Last, t.savedTo, time.Since(t.started).Seconds(), said})
+	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.savedTo, time.Since(t.started).Seconds(), said})
 }

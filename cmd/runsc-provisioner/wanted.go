@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,25 @@ func (w *wantedFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&w.defaultRuntime, "default-runtime", "", "also make it what containers run in by default")
 	flags.Lookup("default-runtime").NoOptDefVal = provision.DefaultRuntimeName
 	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "an argument for runsc, once for each, as in --runtime-arg=--platform=kvm")
+}
+
+// optionFlags are those that hold for one run only.
+type optionFlags struct{ provision.Options }
+
+func (o *optionFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&o.Upgrade, "upgrade", false, "ask the channel for a newer release, although an installed one will do")
+	flags.BoolVar(&o.AllowRestart, "allow-restart", false, "consent to a restart of Docker that stops running containers")
+	flags.BoolVar(&o.NoProof, "no-proof", false, "do not prove that containers start in a sandbox before relying on it")
+}
+
+func (o *optionFlags) options() provision.Options { return o.Options }
+
+// timeLimits are how long a run may wait.
+type timeLimits struct{ lock, restart time.Duration }
+
+func (l *timeLimits) add(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&l.lock, "lock-timeout", time.Minute, "how long to wait for another run")
 }
 
 // overrides are the flags that were given.

@@ -126,26 +126,3 @@ func TestFault_E02_DockerStoppedIsNotStartedByLooking(t *testing.T) {
 	}
 	h.run("docker run --rm " + lab.Image + " uname -r | grep gvisor")
 }
-
-func TestFault_E04_AReloadThatDockerdRefusesIsUndone(t *testing.T) {
-	onEach(t, lab.Options{}, func(t *testing.T, h host) {
-		// Somebody else's mistake, made after dockerd started: it reads no such file.
-		const theirs = `{"no-such-option": true}`
-		h.run("mkdir -p /etc/docker && printf '%s' '" + theirs + "' > " + daemonJSON)
-		result := h.exit(3, "runsc-provisioner apply --default-runtime")
-		if !strings.Contains(result.Stderr, "dockerd did not take the change") {
-			t.Errorf("the message does not name the cause: %s", result.Stderr)
-		}
-		if got := h.read(daemonJSON); got != theirs {
-			t.Errorf("daemon.json: got %s, want %s", got, theirs)
-		}
-		h.run("docker run --rm " + lab.Image + " true")
-
-		// What dockerd still knows from before does not stand for the file.
-		h.run("rm " + daemonJSON + " && runsc-provisioner apply && printf '%s' '" + theirs + "' > " + daemonJSON)
-		h.exit(3, "runsc-provisioner apply")
-		if got := h.read(daemonJSON); got != theirs {
-			t.Errorf("daemon.json, runsc known already: got %s, want %s", got, theirs)
-		}
-	})
-}

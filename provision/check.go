@@ -1,0 +1,189 @@
+package provision
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/durable"
+)
+
+// candidate is where a program that is given one more file finds it.
+const candidate = "/proc/self/fd/3"
+
+// validateWithin is far beyond the 34 ms that dockerd takes to look at a file.
+const validateWithin = 20 * time.Second
+
+// Check refuses a plan whose daemon.json could not be put in place, or that
+// dockerd would not start from. It changes nothing; the errors are *Refusal.
+func (h *Host) Check(ctx context.Context, p Plan, o Observed) error {
+	text := p.lastText()
+	if text == nil {
+		return nil
+	}
+	doc, err := daemonjson.Parse(text)
+	if err != nil {
+		return &Refusal{Object: o.File.Path, Err: err}
+	}
+	if err := known(doc, o); err != nil {
+		return err
+	}
+	if err := h.validate(ctx, doc, o); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 && h.Owner == 0 {
+		return nil
+	}
+	return replaceable(o.File)
+}
+
+// replaceable refuses a daemon.json that could not be replaced.
+func replaceable(f DaemonFile) error {
+	file := journalFile{Path: f.Path, Target: f.Target, Existed: f.Exists, Mode: f.Mode, UID: f.UID, GID: f.GID}
+	if !f.Exists {
+		dir := filepath.Dir(f.Target)
+		for {
+			err := unix.Access(dir, unix.W_OK)
+			if err == nil {
+				return nil
+			}
+			if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+				return &Refusal{Object: f.Path, Err: &fs.PathError{Op: "write in", Path: dir, Err: err}}
+			}
+			dir = filepath.Dir(dir)
+		}
+	}
+	err := durable.CanReplace(f.Target, file.attr())
+	var mount *durable.MountError
+	var fixed *durable.ImmutableError
+	switch {
+	case errors.As(err, &mount):
+		return refuse(f.Path, "is a mount of %s, which cannot be replaced in one step: mount its directory instead, or keep daemon.json elsewhere (dockerd --config-file)", mount.Source)
+	case errors.As(err, &fixed):
+		return refuse(f.Path, "%s is immutable: chattr -i -a %s lets it be changed", fixed.Path, fixed.Path)
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return err
+	case err != nil:
+		return &Refusal{Object: f.Path, Err: err}
+	}
+	return nil
+}
+
+// known refuses a default runtime that nothing defines: dockerd --validate lets
+// it pass, and dockerd then does not start.
+func known(doc daemonjson.Document, o Observed) error {
+	name, set := doc.DefaultRuntime()
+	if !set {
+		return nil
+	}
+	_, defined := doc.Runtimes()[name]
+	// dockerd knows runc, and by their shim others (io.containerd.runsc.v1), by itself.
+	if defined || name == runcRuntime || strings.Contains(name, ".") || strings.Contains(name, "/") {
+		return nil
+	}
+	if slices.ContainsFunc(o.Command, func(arg string) bool { return strings.Contains(arg, name+"=") }) {
+		return nil // --add-runtime
+	}
+	return refuse(o.File.Path, "default-runtime is %q, which is no runtime: dockerd would not start with it", name)
+}
+
+// validate has dockerd itself look at doc, with the flags that it runs with,
+// where it can: from 23.0 on. A userns-remap is left out, because dockerd makes
+// accounts and ranges for it even then.
+func (h *Host) validate(ctx context.Context, doc daemonjson.Document, o Observed) error {
+	argv, ok := h.validator(o)
+	if !ok || os.Geteuid() != 0 {
+		return nil
+	}
+	none := ""
+	doc, err := daemonjson.Edit(doc, daemonjson.Want{UsernsRemap: &none})
+	if err != nil {
+		return &Refusal{Object: o.File.Path, Err: err}
+	}
+	file, err := inMemory("daemon.json", doc.Bytes())
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	ctx, cancel := context.WithTimeout(ctx, validateWithin)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
+	cmd.Dir = "/"
+	cmd.ExtraFiles = []*os.File{file}
+	var output limitedBuffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	err = cmd.Run()
+	said := strings.TrimSpace(output.String())
+	h.log().Debug("dockerd --validate", zap.Error(err))
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(context.Cause(ctx), context.Canceled):
+		return fmt.Errorf("validate %s: %w", o.File.Path, context.Canceled)
+	case !errors.As(err, &exit), ctx.Err() != nil, strings.Contains(said, "unknown flag"):
+		return nil // not there (20.10), or not of use: own checks have to do
+	}
+	return refuse(o.File.Path, "dockerd --validate refuses what it would be: %s", strings.ReplaceAll(lastLine(said), candidate, o.File.Path))
+}
+
+// validator is the command line that has dockerd look at descriptor 3.
+func (h *Host) validator(o Observed) (argv []string, ok bool) {
+	if len(o.Command) == 0 {
+		return nil, false
+	}
+	program := o.Command[0]
+	if !filepath.IsAbs(program) {
+		target, err := os.Readlink(filepath.Join(h.Paths.Proc, fmt.Sprint(o.Unit.MainPID), "exe"))
+		if err != nil {
+			return nil, false
+		}
+		program = target
+	}
+	argv = []string{program}
+	for i := 1; i < len(o.Command); i++ {
+		switch arg := o.Command[i]; {
+		case arg == "--config-file":
+			i++
+		case strings.HasPrefix(arg, "--config-file="):
+		default:
+			argv = append(argv, arg)
+		}
+	}
+	return append(argv, "--validate", "--config-file="+candidate), true
+}
+
+// inMemory is a file with text that is on no disk.
+func inMemory(name string, text []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make a file in memory: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if _, err := f.Write(text); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func lastLine(text string) string {
+	lines := bytes.Split([]byte(text), []byte("\n"))
+	return string(lines[len(lines)-1])
+}

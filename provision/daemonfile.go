@@ -1,0 +1,81 @@
+package provision
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/failpoint"
+)
+
+// attr is what daemon.json has to look like to others: as it does now, or as
+// Docker's own would where there is none.
+func (f journalFile) attr() durable.Attr {
+	if !f.Existed {
+		return durable.Plain(0o644)
+	}
+	return durable.Attr{Mode: f.Mode, UID: f.UID, GID: f.GID, Like: f.Target}
+}
+
+// replace writes text over old, keeping owner, mode and attributes. When the
+// file is not old any more, nothing is written and the error is errStale.
+func (f journalFile) replace(old, text []byte) error {
+	if !f.Existed {
+		if err := durable.MkdirAll(filepath.Dir(f.Target), 0o755); err != nil {
+			return &Refusal{Object: f.Path, Err: err}
+		}
+	}
+	attr := f.attr()
+	if _, err := os.Lstat(f.Target); errors.Is(err, fs.ErrNotExist) {
+		attr.Like = ""
+	}
+	attr.Before = func() error { return unchanged(f.Target, old) }
+	err := durable.WriteFile(f.Target, text, attr)
+	switch {
+	case err == nil, errors.Is(err, errStale), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EIO):
+		return err
+	default:
+		return &Refusal{Object: f.Path, Err: err}
+	}
+}
+
+// remove takes away the file that was not there before, if it still is old.
+func (f journalFile) remove(old []byte) error {
+	if err := unchanged(f.Target, old); err != nil {
+		return err
+	}
+	failpoint.Here("daemon.json: before it is removed")
+	if err := os.Remove(f.Target); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	failpoint.Here("daemon.json: removed, not synced")
+	return durable.SyncDir(filepath.Dir(f.Target))
+}
+
+// text is what daemon.json has now; nil where there is none.
+func (f journalFile) text() ([]byte, error) {
+	now, err := readLimited(f.Target, daemonjson.MaxBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return now, err
+}
+
+// unchanged reports errStale when path does not hold text. A file that is not
+// there holds none.
+func unchanged(path string, text []byte) error {
+	now, err := journalFile{Target: path}.text()
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, text) {
+		return errStale
+	}
+	return nil
+}

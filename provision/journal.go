@@ -1,0 +1,196 @@
+package provision
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/release"
+)
+
+const (
+	journalSchema = 1
+	// keptBackups is how many earlier texts of daemon.json stay.
+	keptBackups = 5
+	// maxJournal is the most bytes a journal may have.
+	maxJournal = 1 << 20
+)
+
+// journal is what one run means to change, and what was there before: enough
+// to finish or to revert it after a kill at any instant.
+type journal struct {
+	SchemaVersion int       `json:"schema_version"`
+	Started       time.Time `json:"started"`
+	PID           int       `json:"pid"`
+
+	File   journalFile `json:"daemon_json"`
+	Link   journalLink `json:"link"`
+	Engine *engineWas  `json:"engine,omitempty"` // nil: Docker did not run
+	// Runtimes are the names of those that are managed.
+	Runtimes []string `json:"runtimes"`
+	// Restarting is set before Docker is restarted.
+	Restarting bool `json:"restarting,omitempty"`
+	// Failed is set before a run that has failed puts things back.
+	Failed bool `json:"failed,omitempty"`
+	// Trial is the name of the container and image of a proof through Docker.
+	Trial string `json:"trial,omitempty"`
+}
+
+// journalFile is daemon.json: what it was, and which texts it may have from us.
+type journalFile struct {
+	Path    string      `json:"path"`
+	Target  string      `json:"target"`
+	Existed bool        `json:"existed"`
+	Mode    fs.FileMode `json:"mode"`
+	UID     int         `json:"uid"`
+	GID     int         `json:"gid"`
+	Backup  string      `json:"backup,omitempty"` // name of the copy; "" when there was no file, or an empty one
+	Was     string      `json:"was"`              // sha256 of the text before
+	Later   []string    `json:"later"`            // sha256 of the texts that the plan writes
+	Back    []string    `json:"back,omitempty"`   // sha256 of the text written on the way back
+}
+
+// journalLink is the link before.
+type journalLink struct {
+	Changes bool   `json:"changes,omitempty"`
+	Release string `json:"release,omitempty"` // "": there was none
+}
+
+// engineWas is what dockerd ran with before.
+type engineWas struct {
+	Default  string                        `json:"default"`
+	Runtimes map[string]daemonjson.Runtime `json:"runtimes"` // the managed ones that it knew
+	Remap    Remap                         `json:"remap"`
+}
+
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// newJournal is the journal of p on a host that looks like o.
+func newJournal(p Plan, o Observed, names []string, trial string) journal {
+	j := journal{
+		SchemaVersion: journalSchema, Started: time.Now().UTC(), PID: os.Getpid(), Runtimes: names, Trial: trial,
+		File: journalFile{
+			Path: o.File.Path, Target: o.File.Target, Existed: o.File.Exists,
+			Mode: o.File.Mode, UID: o.File.UID, GID: o.File.GID, Was: digestOf(o.File.Bytes),
+		},
+	}
+	if o.Link.Kind == release.LinkOurs {
+		j.Link.Release = o.Link.Release
+	}
+	for _, step := range p.Steps {
+		switch s := step.(type) {
+		case WriteDaemonJSON:
+			j.File.Later = append(j.File.Later, digestOf(s.New))
+		case Link:
+			j.Link.Changes = true
+		}
+	}
+	if o.Engine != nil {
+		j.Engine = &engineWas{Default: o.Engine.DefaultRuntime, Runtimes: map[string]daemonjson.Runtime{}, Remap: remapOf(o.Engine.UsernsRemap)}
+		for _, name := range names {
+			if r, known := o.Engine.Runtimes[name]; known {
+				j.Engine.Runtimes[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}
+			}
+		}
+	}
+	return j
+}
+
+func (h *Host) journalPath() string { return filepath.Join(h.Paths.State, "journal.json") }
+func (h *Host) backupDir() string   { return filepath.Join(h.Paths.State, "backup") }
+
+// begin keeps a copy of daemon.json and writes the journal.
+func (h *Host) begin(j *journal, before []byte) error {
+	if len(before) > 0 && len(j.File.Later) > 0 {
+		name := "daemon.json-" + j.Started.Format("20060102T150405.000000000Z")
+		if err := durable.MkdirAll(h.backupDir(), 0o700); err != nil {
+			return fmt.Errorf("keep a copy of %s: %w", j.File.Path, err)
+		}
+		// Root's only, whatever the mode of the original: secrets live there.
+		if err := durable.WriteFile(filepath.Join(h.backupDir(), name), before, durable.Plain(0o600)); err != nil {
+			return fmt.Errorf("keep a copy of %s: %w", j.File.Path, err)
+		}
+		j.File.Backup = name
+	}
+	return h.writeJournal(*j)
+}
+
+func (h *Host) writeJournal(j journal) error {
+	text, err := json.MarshalIndent(j, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the journal: %w", err)
+	}
+	return durable.WriteFile(h.journalPath(), append(text, '\n'), durable.Plain(0o600))
+}
+
+// readJournal is the journal of a run that did not end; found is false where
+// there is none.
+func (h *Host) readJournal() (j journal, found bool, err error) {
+	text, err := readLimited(h.journalPath(), maxJournal)
+	if errors.Is(err, fs.ErrNotExist) {
+		return journal{}, false, nil
+	}
+	if err != nil {
+		return journal{}, false, &Refusal{Object: h.journalPath(), Err: err}
+	}
+	if err := json.Unmarshal(text, &j); err != nil {
+		return journal{}, false, &Refusal{Object: h.journalPath(), Err: err}
+	}
+	if j.SchemaVersion != journalSchema {
+		return journal{}, false, refuse(h.journalPath(), "is of another version of this program (schema %d, not %d), which has to finish what it began", j.SchemaVersion, journalSchema)
+	}
+	return j, true, nil
+}
+
+// before is the text that daemon.json had.
+func (h *Host) before(j journal) ([]byte, error) {
+	if j.File.Backup == "" {
+		return nil, nil
+	}
+	path := filepath.Join(h.backupDir(), filepath.Base(j.File.Backup))
+	text, err := readLimited(path, daemonjson.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	if digestOf(text) != j.File.Was {
+		return nil, fmt.Errorf("%s is not the copy that was made", path)
+	}
+	return text, nil
+}
+
+// end closes the journal: what it stood for is done or undone. Old copies of
+// daemon.json go.
+func (h *Host) end() error {
+	failpoint.Here("journal: before it is closed")
+	if err := os.Remove(h.journalPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	failpoint.Here("journal: closed, not synced")
+	if err := durable.SyncDir(h.Paths.State); err != nil {
+		return err
+	}
+	copies, err := filepath.Glob(filepath.Join(h.backupDir(), "daemon.json-*"))
+	if err != nil {
+		return err
+	}
+	slices.Sort(copies)
+	for _, path := range copies[:max(0, len(copies)-keptBackups)] {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}

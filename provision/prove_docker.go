@@ -1,0 +1,145 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/verify"
+)
+
+const (
+	// trialPrefix begins the name of the container, and of its image.
+	trialPrefix = "runsc-provisioner-proof-"
+	// trialWithin bounds the proof through Docker, which takes 200 ms.
+	trialWithin = time.Minute
+)
+
+// proveInDocker has dockerd start a container of our own under the runtime,
+// looks at it from the host as `verify` does, and asks it which kernel it sees.
+// Container and image are gone afterwards. The error is a *ProofFailed.
+func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transaction) (seen string, err error) {
+	key, err := h.keyOf(ctx, s, t.flags)
+	if err != nil {
+		return "", err
+	}
+	if h.InDocker != nil {
+		seen, err = h.InDocker(ctx, s)
+	} else {
+		seen, err = h.trial(ctx, s, t)
+	}
+	if errors.Is(err, context.Canceled) {
+		return "", fmt.Errorf("prove runtime %s: %w", s.Runtime, context.Canceled)
+	}
+	if err != nil {
+		failed := &ProofFailed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, InDocker: true, Err: err}
+		var trial *engine.TrialError
+		if errors.As(err, &trial) {
+			failed.Output = trial.Output
+		}
+		return "", errors.Join(failed, h.forget(key))
+	}
+	return seen, h.remember(key)
+}
+
+// keyOf is what the proof holds for, as things are at this moment.
+func (h *Host) keyOf(ctx context.Context, s ProveInDocker, flags engine.Flags) (string, error) {
+	installed, err := h.installed(s.Release)
+	if err != nil {
+		return "", err
+	}
+	client, err := h.dial(flags)
+	if err != nil {
+		return "", &OutOfReach{Object: "dockerd", Err: err}
+	}
+	defer client.Close()
+	info, err := client.Info(ctx)
+	if err != nil {
+		return "", &OutOfReach{Object: "dockerd", Err: err}
+	}
+	since, err := h.since()
+	return proofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap), err
+}
+
+func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction) (seen string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, trialWithin)
+	defer cancel()
+	client, err := h.dial(t.flags)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	failpoint.Here("trial: before it is started")
+	trial, err := client.StartTrial(ctx, engine.TrialSpec{Name: t.j.Trial, Runtime: s.Runtime, Init: h.Self, Args: []string{ProofArg}})
+	if err != nil {
+		return "", err
+	}
+	failpoint.Here("trial: started")
+	kernel, err := h.judge(ctx, s, client, trial)
+	failpoint.Here("trial: looked at")
+	err = errors.Join(err, trial.End(context.WithoutCancel(ctx)))
+	failpoint.Here("trial: removed")
+	if err != nil {
+		return "", err
+	}
+	return "kernel inside: " + kernel, nil
+}
+
+// judge wants the container in a sandbox of the release, seen from the host.
+func (h *Host) judge(ctx context.Context, s ProveInDocker, client *engine.Client, trial *engine.Trial) (kernel string, err error) {
+	line, err := trial.Line(ctx)
+	if err != nil {
+		return "", err
+	}
+	if kernel, err = insideKernel(line); err != nil {
+		return "", err
+	}
+	installed, err := h.installed(s.Release)
+	if err != nil {
+		return "", err
+	}
+	known, err := knownReleases([]release.Installed{installed})
+	if err != nil {
+		return "", err
+	}
+	info, err := client.Info(ctx)
+	if err != nil {
+		return "", err
+	}
+	container := verify.Container{ID: trial.ID, Name: trial.ID[:12], Runtime: s.Runtime, PID: trial.PID}
+	survey, err := h.proc().Look(ctx, []verify.Container{container}, known)
+	if err != nil {
+		return "", err
+	}
+	verdict := verify.Judge(container, survey.Evidence[0], runtimesOf(info), known)
+	if verdict.State == verify.Sandboxed && verdict.Release == s.Release {
+		return kernel, nil
+	}
+	return "", fmt.Errorf("its process ran, but seen from the host it is %s: %s", verdict.State, why(verdict))
+}
+
+// why names the checks that did not pass.
+func why(v verify.Verdict) string {
+	var parts []string
+	for _, c := range v.Checks {
+		if c.State != verify.Passed {
+			parts = append(parts, fmt.Sprintf("%s is %s", c.Name, c.Seen))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// insideKernel reads what ProofInit says: the kernel's release, and the first
+// line of its log, which gVisor's begins with its name.
+func insideKernel(line string) (string, error) {
+	kernel, log, _ := strings.Cut(strings.TrimSpace(line), "\t")
+	if !strings.Contains(log, "gVisor") {
+		return "", fmt.Errorf("the kernel inside, %q, is not gVisor's: its log begins with %q", kernel, log)
+	}
+	return kernel, nil
+}

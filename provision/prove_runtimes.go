@@ -1,0 +1,62 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+)
+
+// ProveRuntimes proves the runtimes called names, or all that c manages, as
+// dockerd has them now: outside Docker and through it. It changes nothing but
+// what is remembered of proofs, and finishes first what a killed run left. The
+// caller holds the lock.
+func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) error {
+	did, err := h.Recover(ctx)
+	if err != nil {
+		return err
+	}
+	if did != "" {
+		h.report(Event{Kind: Recovered, Seen: did})
+	}
+	if _, err := h.settled(ctx); err != nil {
+		return err
+	}
+	o, err := h.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	if o.Engine == nil {
+		return &OutOfReach{Object: o.Unit.Name, Err: fmt.Errorf("is %s, and is not started by this", o.Unit.ActiveState)}
+	}
+	if len(names) == 0 {
+		names = c.RuntimeNames()
+	}
+	var plan Plan
+	for _, name := range names {
+		steps, err := proofOf(name, o)
+		if err != nil {
+			return err
+		}
+		plan.Steps = append(plan.Steps, steps...)
+	}
+	return h.apply(ctx, plan, c, o)
+}
+
+// proofOf is what proves the runtime called name.
+func proofOf(name string, o Observed) ([]Step, error) {
+	runtime, known := o.Engine.Runtimes[name]
+	if !known {
+		return nil, refuse("runtime "+name, "dockerd does not know it: run apply first")
+	}
+	for _, r := range o.Releases {
+		if filepath.Clean(runtime.Path) != r.Runsc {
+			continue
+		}
+		return []Step{
+			Prove{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), CgroupDriver: o.Engine.CgroupDriver},
+			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args)},
+		}, nil
+	}
+	return nil, refuse("runtime "+name, "dockerd runs %s for it, which is no installed release: run apply first", runtime.Path)
+}

@@ -1,0 +1,284 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/test/lab"
+)
+
+const trialOwn = engine.TrialPrefix + "e2e"
+
+// trialSettings keep a container from starting, or change how it runs, unless
+// it says otherwise itself: nobody listens to the syslog.
+const trialSettings = `"log-driver": "syslog", "init": true, "default-ipc-mode": "shareable", "no-new-privileges": false`
+
+// Runtimes that do not do their work. dockerd asks for a runtime's features
+// when it reads its configuration.
+var trialRuntimes = map[string]lab.File{
+	"/opt/hangs":  {Mode: 0o755, Content: "#!/bin/sh\ncase \"$*\" in *features*) exit 1;; esac\nsleep 1000\n"},
+	"/opt/panics": {Mode: 0o755, Content: "#!/bin/sh\necho panic: no sentry >&2\nfor i in $(seq 500); do echo goroutine $i >&2; done\nexit 2\n"},
+	"/opt/refuses": {Mode: 0o755, Content: `#!/bin/sh
+while [ $# -gt 0 ]; do [ "$1" = --log ] && log=$2; shift; done
+printf '{"level":"error","msg":"no sentry %s end"}\n' "$(seq -s ' ' 4000)" >$log
+exit 1
+`},
+}
+
+const trialRuntimesJSON = `"runtimes": {"hangs": {"path": "/opt/hangs"}, "panics": {"path": "/opt/panics"}, "refuses": {"path": "/opt/refuses"}, "ends": {"path": "/bin/false"}}`
+
+// trialHost is a lab host with a client of its dockerd and a program to run.
+type trialHost struct {
+	host
+	client *engine.Client
+	init   string
+}
+
+func newTrialHost(t *testing.T, suite, settings string) trialHost {
+	t.Helper()
+	files := map[string]lab.File{daemonJSON: {Content: "{" + settings + "}\n"}}
+	for path, file := range trialRuntimes {
+		files[path] = file
+	}
+	h := trialHost{host: boot(t, lab.Options{Suite: suite, Files: files, Binary: "/tmp/phead/rp"}), init: filepath.Join(t.TempDir(), "init")}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", h.init, "./cmd/trialinit")
+	build.Env = append(build.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build init: %v\n%s", err, out)
+	}
+	h.client = engineOpen(t, h.Host)
+	return h
+}
+
+func (h trialHost) spec(runtime string, args ...string) engine.TrialSpec {
+	return engine.TrialSpec{Name: trialOwn, Runtime: runtime, Init: h.init, Args: args}
+}
+
+// listed is what dockerd knows of, and what runs.
+func (h trialHost) listed() string {
+	h.t.Helper()
+	return h.run(`docker ps -aq --no-trunc; docker images -aq --no-trunc; docker volume ls -q
+		pgrep -af 'containerd-[s]him|runsc-[s]andbox|runsc-[g]ofer|/opt/[h]angs|[s]leep 1000' || true`)
+}
+
+// left is all that a trial could leave behind. The network namespace that
+// leads nowhere is one for all of runsc's containers, and stays.
+func (h trialHost) left() string {
+	h.t.Helper()
+	return h.listed() + h.run(`find /var/lib/docker/containers /var/lib/docker/*.*/containers /run/docker/runtime-*/* \
+		/run/containerd/io.containerd.*/moby -mindepth 1 ! -name null-netns 2>/dev/null || true`)
+}
+
+func (h trialHost) nothingNew(before string) {
+	h.t.Helper()
+	if after := h.left(); after != before {
+		h.t.Errorf("something was left\nbefore: %s\nafter:  %s", before, after)
+	}
+}
+
+func TestTrial(t *testing.T) {
+	hosts := []struct{ situation, suite, settings, uids string }{
+		{"trixie", "trixie", trialSettings, "0 0 4294967295"},
+		{"bookworm", "bookworm", trialSettings, "0 0 4294967295"},
+		{"trixie with remapped users", "trixie", trialSettings + `, "userns-remap": "default"`, "0 100000 65536"},
+	}
+	for _, tt := range hosts {
+		t.Run(tt.situation, func(t *testing.T) {
+			h := newTrialHost(t, tt.suite, tt.settings)
+			h.run("runsc-provisioner apply --release " + newer)
+			for _, runtime := range []string{"runc", "runsc"} {
+				before := h.left()
+				began := time.Now()
+				trial, err := h.client.StartTrial(t.Context(), h.spec(runtime))
+				if err != nil {
+					t.Fatalf("%s: %v", runtime, err)
+				}
+				line, err := trial.Line(t.Context())
+				if err != nil || strings.Contains(line, "gvisor") != (runtime == "runsc") {
+					t.Errorf("%s: got line %q, %v", runtime, line, err)
+				}
+				if trial.Runtime != runtime || trial.Name != trialOwn || trial.Privileged || trial.UsernsMode != "" {
+					t.Errorf("%s: got %+v", runtime, trial.Container)
+				}
+				h.isProcess(trial, runtime, tt.uids)
+				looked := time.Now()
+				if err := trial.End(t.Context()); err != nil {
+					t.Errorf("%s: End: %v", runtime, err)
+				}
+				t.Logf("%s: %v to the end of what was looked at, %v to the end", runtime, looked.Sub(began), time.Since(began))
+				h.nothingNew(before)
+				if err := trial.End(t.Context()); err != nil {
+					t.Errorf("%s: End again: %v", runtime, err)
+				}
+			}
+		})
+	}
+}
+
+// isProcess looks at the trial's process as the host sees it.
+func (h trialHost) isProcess(trial *engine.Trial, runtime, uids string) {
+	h.t.Helper()
+	proc := "/proc/" + strconv.Itoa(trial.PID)
+	if got := h.run("docker inspect -f '{{.State.Pid}}' " + trialOwn); got != strconv.Itoa(trial.PID) {
+		h.t.Errorf("%s: got pid %d, want %s", runtime, trial.PID, got)
+	}
+	argv := h.run("tr '\\0' ' ' <" + proc + "/cmdline")
+	if runtime == "runc" && argv != "/init" || runtime == "runsc" && !strings.HasPrefix(argv, "runsc-sandbox") {
+		h.t.Errorf("%s: process %d is %q", runtime, trial.PID, argv)
+	}
+	if runtime != "runc" {
+		return // a sandbox has a user namespace of its own
+	}
+	if got := strings.Join(strings.Fields(h.run("cat "+proc+"/uid_map")), " "); got != uids {
+		h.t.Errorf("%s: got uids %q, want %q", runtime, got, uids)
+	}
+	if status := h.run("cat " + proc + "/status"); !strings.Contains(status, "NoNewPrivs:\t1") || !strings.Contains(status, "CapBnd:\t0000000000000000") {
+		h.t.Errorf("%s: not without privileges: %s", runtime, status)
+	}
+}
+
+func TestFault_E09_TrialUnderARuntimeThatDoesNotWork(t *testing.T) {
+	faults := []struct {
+		runtime string
+		says    []string
+	}{
+		{"none", []string{"none"}},
+		{"ends", []string{"/bin/false did not terminate successfully: exit status 1"}},
+		{"refuses", []string{"no sentry 1 2 3", "4000 end"}},
+		{"panics", []string{"/opt/panics did not terminate successfully: exit status 2"}},
+		{"hangs", []string{context.DeadlineExceeded.Error()}},
+	}
+	for _, suite := range lab.Suites() {
+		t.Run(suite, func(t *testing.T) {
+			h := newTrialHost(t, suite, trialRuntimesJSON)
+			before := h.left()
+			for _, tt := range faults {
+				ctx, cancel := context.WithCancel(t.Context())
+				if tt.runtime == "hangs" {
+					ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
+				}
+				began := time.Now()
+				_, err := h.client.StartTrial(ctx, h.spec(tt.runtime))
+				cancel()
+				failure, ok := errors.AsType[*engine.TrialError](err)
+				if !ok || failure.Act != "start" && failure.Act != "create" {
+					t.Fatalf("%s: got %v, want a start that failed", tt.runtime, err)
+				}
+				said := err.Error() + "\n" + failure.Output
+				t.Logf("%s, after %v: %.300s", tt.runtime, time.Since(began), said)
+				for _, words := range tt.says {
+					if !strings.Contains(said, words) {
+						t.Errorf("%s: got %s, want it to say %q", tt.runtime, said, words)
+					}
+				}
+				if strings.Contains(said, "remove trial") {
+					t.Errorf("%s: not removed: %s", tt.runtime, said)
+				}
+				h.nothingNew(before)
+			}
+			h.run("docker run --rm " + lab.Image + " true")
+		})
+	}
+}
+
+func TestTrialProcessThatMisbehaves(t *testing.T) {
+	onEachTrial(t, func(t *testing.T, h trialHost) {
+		before := h.left()
+		tests := []struct{ how, want, output string }{
+			{"fails", "its output ended", "no such luck\n"},
+			{"floods", "longer than 4096 bytes", ""},
+			{"stays", "", ""},
+		}
+		for _, tt := range tests {
+			trial, err := h.client.StartTrial(t.Context(), h.spec("runc", tt.how))
+			if err == nil {
+				_, err = trial.Line(t.Context())
+				ended, cancel := context.WithCancel(t.Context())
+				if tt.how == "stays" {
+					cancel() // and not only after the time that a process is given
+				}
+				if err := trial.End(ended); err != nil {
+					t.Errorf("%s: End: %v", tt.how, err)
+				}
+				cancel()
+			}
+			if tt.want == "" && err == nil {
+				h.nothingNew(before)
+				continue
+			}
+			// One that ends at once may have ended before it was looked at.
+			failure, ok := errors.AsType[*engine.TrialError](err)
+			if !ok || failure.Output != tt.output || !strings.Contains(err.Error(), tt.want) && failure.Act != "inspect" {
+				t.Errorf("%s: got %+v, want %q with the output %q", tt.how, err, tt.want, tt.output)
+			}
+			h.nothingNew(before)
+		}
+	})
+}
+
+func onEachTrial(t *testing.T, test func(*testing.T, trialHost)) {
+	for _, suite := range lab.Suites() {
+		t.Run(suite, func(t *testing.T) { test(t, newTrialHost(t, suite, trialSettings)) })
+	}
+}
+
+func TestFault_E07_TrialWhileDockerdIsRestarted(t *testing.T) {
+	for _, settings := range []string{`"live-restore": false`, `"live-restore": true`} {
+		for _, suite := range lab.Suites() {
+			t.Run(settings+" on "+suite, func(t *testing.T) {
+				h := newTrialHost(t, suite, settings)
+				before := h.listed()
+				trial, err := h.client.StartTrial(t.Context(), h.spec("runc"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				h.run("systemctl restart docker.service")
+				if line, err := trial.Line(t.Context()); err != nil || line == "" {
+					t.Errorf("Line: got %q, %v", line, err)
+				}
+				if err := trial.End(t.Context()); err != nil {
+					t.Errorf("End: %v", err)
+				}
+				h.nothingListed(before)
+
+				// And at whatever point it happens to be.
+				for i := range 3 {
+					restarted := make(chan error, 1)
+					go func() {
+						_, err := h.Run(t.Context(), "sh", "-c", "sleep 0."+strconv.Itoa(i+1)+"; systemctl reset-failed docker docker.socket; systemctl restart docker.service")
+						restarted <- err
+					}()
+					trial, err := h.client.StartTrial(t.Context(), h.spec("runc"))
+					if err == nil {
+						_, err = trial.Line(t.Context())
+						err = errors.Join(err, trial.End(t.Context()))
+					}
+					t.Logf("restarted in the middle: %v", err)
+					if err != nil && strings.Contains(err.Error(), "remove trial") {
+						t.Errorf("not removed: %v", err)
+					}
+					if err := <-restarted; err != nil {
+						t.Fatal(err)
+					}
+					h.nothingListed(before)
+				}
+			})
+		}
+	}
+}
+
+// nothingListed leaves out the files: a dockerd that ends in the middle of a
+// removal may leave a directory which no dockerd knows of.
+func (h trialHost) nothingListed(before string) {
+	h.t.Helper()
+	if after := h.listed(); after != before {
+		h.t.Errorf("something was left\nbefore: %s\nafter:  %s", before, after)
+	}
+}

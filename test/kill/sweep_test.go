@@ -1,0 +1,274 @@
+package kill
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/test/lab"
+)
+
+const (
+	// everyEnv takes every Nth point, instead of every ninth.
+	everyEnv = "RUNSC_KILL_EVERY"
+	// onlyEnv takes one point, by its number.
+	onlyEnv = "RUNSC_KILL_POINT"
+
+	daemonJSON = "/etc/docker/daemon.json"
+	older      = "20260907.0"
+	newer      = "20260914.0"
+	pointsLog  = "/run/points"
+)
+
+// scenario is a run that is killed, and the one after it.
+type scenario struct {
+	name  string
+	suite string
+	files map[string]lab.File
+	setup string // once, right after the start
+	reset string // brings the host to where the run begins; any number of times
+	run   string // the command that is killed
+	code  int    // with which it ends when it is not
+	// texts are what daemon.json may be after the kill, as JSON.
+	texts []string
+	next  string // the command after it
+	after int    // its exit code
+	// then is what `state` may print after it.
+	then []string
+	// stops says that containers do not outlive the run.
+	stops bool
+}
+
+// sweeper is one scenario on one host.
+type sweeper struct {
+	scenario
+	*lab.Host
+	t *testing.T
+	// shutdown is the directory whose file system loses what is not on the disk.
+	shutdown string
+	// mended brings the file system back after that.
+	mended string
+}
+
+// built is the product with failpoints.
+func built(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "runsc-provisioner")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "failpoint", "-trimpath", "-buildvcs=false", "-o", path, "runsc-provisioner/cmd/runsc-provisioner")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// numbers are the points to be taken of n.
+func numbers(t *testing.T, n int) []int {
+	t.Helper()
+	number := func(env string, otherwise int) int {
+		text := os.Getenv(env)
+		if text == "" {
+			return otherwise
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			t.Fatalf("%s=%q: want a number from 1 on", env, text)
+		}
+		return n
+	}
+	if only := number(onlyEnv, 0); only > 0 {
+		return []int{only}
+	}
+	var taken []int
+	every := number(everyEnv, 9)
+	for i := 1 + (every-1)/2; i <= n; i += every {
+		taken = append(taken, i)
+	}
+	return taken
+}
+
+// shell runs a script in the host, which has to end with code.
+func (s *sweeper) shell(code int, script string) (string, error) {
+	r, err := s.Run(s.t.Context(), "bash", "-c", "export PATH=/opt/product:$PATH\n"+script)
+	if err != nil {
+		return "", err
+	}
+	if r.Code != code {
+		return "", fmt.Errorf("%s: want exit %d, got %s", script, code, r)
+	}
+	return strings.TrimSpace(r.Stdout), nil
+}
+
+// points lists the instants of a run that is not killed.
+func (s *sweeper) points() ([]string, error) {
+	// What only a first run finds missing, such as directories, later ones do not.
+	if _, err := s.shell(0, s.reset+"\n"+s.run+" >/dev/null 2>&1\n"+s.reset); err != nil {
+		return nil, err
+	}
+	text, err := s.shell(0, "rm -f "+pointsLog+"; RUNSC_FAILPOINT_LOG="+pointsLog+" "+s.run+" >/run/out 2>&1; code=$?; [ $code = "+fmt.Sprint(s.code)+" ] || { cat /run/out; exit $code; }; cat "+pointsLog)
+	return strings.Split(text, "\n"), err
+}
+
+// kill does one round. What it returns is an inconsistency.
+func (s *sweeper) kill(number int) error {
+	if _, err := s.shell(0, s.reset); err != nil {
+		return fmt.Errorf("before the run: %w", err)
+	}
+	ran, err := s.shell(0, running)
+	if err != nil {
+		return fmt.Errorf("before the run: %w", err)
+	}
+	env := fmt.Sprintf("RUNSC_FAILPOINT=%d ", number)
+	if s.shutdown != "" {
+		env += "RUNSC_FAILPOINT_SHUTDOWN=" + s.shutdown + " "
+	}
+	if _, err := s.shell(137, env+s.run); err != nil {
+		return err
+	}
+	if s.mended != "" {
+		if _, err := s.shell(0, s.mended); err != nil {
+			return fmt.Errorf("mount again: %w", err)
+		}
+	}
+	if err := s.consistent(ran); err != nil {
+		return fmt.Errorf("after the kill: %w", err)
+	}
+	if out, err := s.shell(s.after, s.next); err != nil {
+		return fmt.Errorf("the next run: %w\n%s", err, out)
+	}
+	return s.converged(ran)
+}
+
+const (
+	// running lists the containers that run, with when they were started.
+	running = "docker ps -q --no-trunc | sort | xargs -r docker inspect -f '{{.Id}} {{.State.StartedAt}}'"
+	// up waits for a Docker that a job of systemd's is starting.
+	up = "for i in $(seq 300); do [ $(systemctl is-active docker) = active ] && break; sleep 0.1; done; "
+	// state is what dockerd runs with.
+	state = "docker info -f '{{.DefaultRuntime}} {{with index .Runtimes \"runsc\"}}{{.Path}}{{end}} {{range .SecurityOptions}}{{if eq . \"name=userns\"}}remapped{{end}}{{end}}'"
+	// leftovers of a run that should have left none.
+	leftovers = `ls -A /var/lib/runsc-provisioner 2>/dev/null | grep -v '^lock$\|^proofs$\|^backup$'
+ls -A /usr/local/lib/gvisor /etc/docker /usr/local/bin /etc/runsc-provisioner/config.d 2>/dev/null | grep runsc-provisioner-
+docker ps -aq --filter name=runsc-provisioner-proof; docker images -q --filter reference='runsc-provisioner-proof*'
+for p in /proc/[0-9]*; do tr '\0' ' ' < $p/cmdline 2>/dev/null | grep 'runsc-proo[f]'; done
+true`
+)
+
+// consistent is what has to hold right after a kill.
+func (s *sweeper) consistent(ran string) error {
+	text, err := s.shell(0, "cat "+daemonJSON+" 2>/dev/null || echo '{}'")
+	if err != nil {
+		return err
+	}
+	var got any
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		return fmt.Errorf("daemon.json does not parse: %w: %s", err, text)
+	}
+	if !slices.ContainsFunc(s.texts, func(want string) bool { return same(text, want) }) {
+		return fmt.Errorf("daemon.json is none of the texts of the plan: %s", text)
+	}
+	if _, err := s.shell(0, up+state+"; docker run --rm "+lab.Image+" true"); err != nil && !s.stops {
+		return err
+	} else if _, err := s.shell(0, up+state); err != nil {
+		return err
+	}
+	return s.stillRun(ran)
+}
+
+func (s *sweeper) stillRun(ran string) error {
+	now, err := s.shell(0, running)
+	if err != nil {
+		return err
+	}
+	if now != ran && !s.stops {
+		return fmt.Errorf("containers were\n%s\nand are\n%s", ran, now)
+	}
+	return nil
+}
+
+// converged is what has to hold after the next run.
+func (s *sweeper) converged(ran string) error {
+	if s.after == 0 {
+		said, err := s.shell(0, s.next)
+		if err != nil || !strings.Contains(said, "nothing to do") {
+			return errors.Join(err, fmt.Errorf("a second run is not done: %s", said))
+		}
+	}
+	left, err := s.shell(0, leftovers)
+	if err != nil || left != "" {
+		return errors.Join(err, fmt.Errorf("left behind: %s", left))
+	}
+	now, err := s.shell(0, state)
+	if err != nil || !slices.Contains(s.then, strings.Join(strings.Fields(now), " ")) {
+		return errors.Join(err, fmt.Errorf("dockerd runs with %q, none of %q", now, s.then))
+	}
+	return s.stillRun(ran)
+}
+
+// same compares two JSON texts.
+func same(a, b string) bool {
+	var x, y any
+	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
+		return false
+	}
+	left, _ := json.Marshal(x)
+	right, _ := json.Marshal(y)
+	return string(left) == string(right)
+}
+
+// sweep kills the runs of a scenario at the points that take chooses, and
+// reports how many it killed and the names of the points.
+func (s *sweeper) sweep(take func(points []string) []int) (killed, inconsistent int, names []string) {
+	s.t.Helper()
+	if s.setup != "" {
+		if _, err := s.shell(0, s.setup); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	points, err := s.points()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, number := range take(points) {
+		if number > len(points) {
+			s.t.Fatalf("there are %d points", len(points))
+		}
+		name := points[number-1]
+		killed, names = killed+1, append(names, name)
+		if err := s.kill(number); err != nil {
+			inconsistent++
+			s.t.Errorf("killed at point %d, %q (%s=%d takes only this one):\n%v", number, name, onlyEnv, number, err)
+		}
+	}
+	s.t.Logf("%s on %s: %d points, killed at %d of them", s.name, s.suite, len(points), killed)
+	return killed, inconsistent, names
+}
+
+func boot(t *testing.T, s scenario, binary string, binds ...lab.Bind) *sweeper {
+	t.Helper()
+	h := lab.ForTest(t, lab.Options{Suite: s.suite, Name: "kill-" + strings.ReplaceAll(s.name, " ", "-"), Files: s.files, Binary: binary, Binds: binds})
+	return &sweeper{scenario: s, Host: h, t: t}
+}
+
+func TestFault_F01_KilledAtEveryInstant(t *testing.T) {
+	binary := built(t)
+	var killed, inconsistent int
+	distinct := map[string]bool{}
+	for _, s := range scenarios() {
+		t.Run(s.name+" on "+s.suite, func(t *testing.T) {
+			k, i, names := boot(t, s, binary).sweep(func(points []string) []int { return numbers(t, len(points)) })
+			killed, inconsistent = killed+k, inconsistent+i
+			for _, name := range names {
+				distinct[name] = true
+			}
+		})
+	}
+	fmt.Printf("killed %d times at %d distinct points, %d hosts left inconsistent\n", killed, len(distinct), inconsistent)
+}
