@@ -46,14 +46,13 @@ want the same; --once does not save them.`,
 				return err
 			}
 			show := newTelling(a, format.value, noProgress)
-			result, err := a.apply(cmd.Context(), layered.Config, opts.options(), limits, show)
+			var saved provision.Overrides
+			if !once {
+				saved = wanted.overrides(cmd)
+			}
+			result, err := a.apply(cmd.Context(), layered.Config, opts.options(), limits, saved, show)
 			if err != nil {
 				return show.failed(result, err)
-			}
-			if !once {
-				if err := a.save(wanted.overrides(cmd), show); err != nil {
-					return err
-				}
 			}
 			return show.end(result)
 		},
@@ -69,7 +68,9 @@ want the same; --once does not save them.`,
 	return cmd
 }
 
-func (a *app) apply(ctx context.Context, c provision.Config, opts provision.Options, limits timeLimits, show *telling) (provision.Result, error) {
+// apply makes the host as c says and saves the overrides, as the only one that
+// changes the host or its configuration meanwhile.
+func (a *app) apply(ctx context.Context, c provision.Config, opts provision.Options, limits timeLimits, saved provision.Overrides, show *telling) (provision.Result, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return provision.Result{}, err
@@ -81,7 +82,11 @@ func (a *app) apply(ctx context.Context, c provision.Config, opts provision.Opti
 	}
 	defer unlock()
 	host.Report, host.RestartWithin = show.event, limits.restart
-	return host.Converge(ctx, c, opts)
+	result, err := host.Converge(ctx, c, opts)
+	if err != nil {
+		return result, err
+	}
+	return result, a.save(saved, show)
 }
 
 func (a *app) save(o provision.Overrides, show *telling) error {
