@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"runsc-provisioner/test/lab"
+)
+
+// began runs a command beside the test, which gets its end from the channel.
+func (h host) began(command string) <-chan lab.Result {
+	ended := make(chan lab.Result, 1)
+	go func() {
+		r, err := h.Run(h.t.Context(), "sh", "-c", command)
+		if err != nil {
+			h.t.Errorf("%s: %v", command, err)
+		}
+		ended <- r
+	}()
+	return ended
+}
+
+func TestFault_F04_TwoAppliesAtOnce(t *testing.T) {
+	onEach(t, lab.Options{}, func(t *testing.T, h host) {
+		p := h.pausedReleases()
+		apply := "runsc-provisioner apply --default-runtime --release " + newer + " --url " + p.url
+		first := h.began(apply)
+		<-p.arrived
+
+		// What the first one downloads still arrives.
+		look := func() snapshot {
+			s := h.snapshot()
+			s.Store = h.run("ls -A " + store)
+			return s
+		}
+		before := look()
+		r := h.exit(75, "runsc-provisioner apply --release "+older+" --lock-timeout=1s")
+		says(t, r, "another runsc-provisioner is changing this host", "waited 1s", "hint: ")
+		h.exit(75, "runsc-provisioner apply --lock-timeout=0")
+		if after := look(); after != before {
+			t.Errorf("the host was touched beside the one that has the lock\nbefore: %+v\nafter:  %+v", before, after)
+		}
+		h.run("runsc-provisioner plan") // only looks
+
+		second := h.began(apply)
+		h.run("until [ $(pgrep -fc '^[r]unsc-provisioner apply') = 2 ]; do sleep 0.01; done")
+		close(p.goOn)
+		if r := <-first; r.Code != 0 || strings.Contains(r.Stdout, "nothing to do") {
+			t.Errorf("the first: got %v, want exit 0 and the work done", r)
+		}
+		if r := <-second; r.Code != 0 || !strings.Contains(r.Stdout, "nothing to do") {
+			t.Errorf("the second: got %v, want exit 0 and nothing left to do", r)
+		}
+		if got := len(p.asked); got != 1 {
+			t.Errorf("got %d downloads, want 1", got)
+		}
+		h.settled()
+	})
+}
+
+func TestFault_F04_AKilledRunDoesNotKeepTheLock(t *testing.T) {
+	h := boot(t, lab.Options{})
+	p := h.pausedReleases()
+	first := h.began("runsc-provisioner apply --release " + newer + " --url " + p.url)
+	<-p.arrived
+	next := h.began("runsc-provisioner apply --default-runtime --release " + newer)
+	h.run("until [ $(pgrep -fc '^[r]unsc-provisioner apply') = 2 ]; do sleep 0.01; done; kill -9 $(pgrep -fo '^[r]unsc-provisioner apply')")
+	if r := <-first; r.Code != 137 {
+		t.Errorf("the first: got %v, want it killed", r)
+	}
+	if r := <-next; r.Code != 0 {
+		t.Errorf("the next: got %v, want exit 0", r)
+	}
+	h.settled()
+	if left := h.run("ls -A " + store + " | grep staging || true"); left != "" {
+		t.Errorf("got %s left in the store, want it swept", left)
+	}
+}
+
+// Each of many at once wants something else: whoever comes later undoes what
+// the ones before did, and none may see another's work half done.
+func TestFault_F04_ManyAppliesAtOnce(t *testing.T) {
+	h := boot(t, lab.Options{})
+	h.run("runsc-provisioner apply --default-runtime --release " + older + " && runsc-provisioner apply --release " + newer)
+	var all []<-chan lab.Result
+	for i := range 6 {
+		all = append(all, h.began("runsc-provisioner apply --once --lock-timeout=5m --release "+[]string{older, newer}[i%2]))
+	}
+	for i, ended := range all {
+		if r := <-ended; r.Code != 0 {
+			t.Errorf("apply %d: got %v, want exit 0", i, r)
+		}
+	}
+	linked := h.run("readlink " + link)
+	if got := h.run("docker info -f '{{.DefaultRuntime}} {{(index .Runtimes \"runsc\").Path}}'"); got != "runsc "+linked {
+		t.Errorf("got dockerd with %s, want runsc at %s as the link says", got, linked)
+	}
+	if text := h.read(daemonJSON); !strings.Contains(text, linked) {
+		t.Errorf("got daemon.json %s, want %s in it", text, linked)
+	}
+	h.settled()
+}
