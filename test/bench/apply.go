@@ -45,7 +45,7 @@ func applyRows(ctx context.Context, p pace, built programs) (rows []row, err err
 			return nil, err
 		}
 	}
-	result, err := raceInHost(ctx, host, compare(p, "",
+	result, err := raceInHost(ctx, host, []string{timerInHost}, compare(p, "",
 		race.Entrant{Argv: apply, Want: "nothing to do"},
 		race.Entrant{Argv: install, Want: "Not overwriting runtime"},
 	))
@@ -55,14 +55,14 @@ func applyRows(ctx context.Context, p pace, built programs) (rows []row, err err
 	return wallAndMemory("apply with nothing to do", result, aim{ofRatio, 1}, aim{ofRatio, 1})
 }
 
-// raceInHost has the timer run r in the host, so that what it takes to get
-// into the host is not measured.
-func raceInHost(ctx context.Context, host *lab.Host, r race.Race) (race.Result, error) {
+// raceInHost has the timer or the pinger run r in the host, so that what it
+// takes to get into the host is not measured.
+func raceInHost(ctx context.Context, host *lab.Host, measure []string, r race.Race) (race.Result, error) {
 	wanted, err := json.Marshal(r)
 	if err != nil {
 		return race.Result{}, err
 	}
-	said, err := succeed(ctx, host, lab.Command{Argv: []string{timerInHost}, Stdin: bytes.NewReader(wanted)})
+	said, err := succeed(ctx, host, lab.Command{Argv: measure, Stdin: bytes.NewReader(wanted)})
 	if err != nil {
 		return race.Result{}, err
 	}
@@ -72,7 +72,7 @@ func raceInHost(ctx context.Context, host *lab.Host, r race.Race) (race.Result, 
 func parseResult(text string) (race.Result, error) {
 	var result race.Result
 	if err := json.Unmarshal([]byte(text), &result); err != nil {
-		return race.Result{}, fmt.Errorf("read the timer's result: %w", err)
+		return race.Result{}, fmt.Errorf("read the result: %w", err)
 	}
 	return result, nil
 }

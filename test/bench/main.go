@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 )
 
@@ -82,7 +83,7 @@ func bench(ctx context.Context, p pace) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nMedians of %d runs each, taken in turn after %d to warm up (least – most). %s/%s, %d CPUs.\n\n",
+	fmt.Printf("\nMedians of %d runs each or more, taken in turn after %d to warm up (least – most). %s/%s, %d CPUs.\n\n",
 		p.runs, p.warmup, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	return printTable(os.Stdout, append(rows, size))
 }
@@ -93,10 +94,15 @@ func inLab(ctx context.Context, p pace, built programs, dir string) ([]row, erro
 	if err != nil {
 		return nil, fmt.Errorf("measure apply: %w", err)
 	}
+	fmt.Fprintln(os.Stderr, "measuring dockerd's answers during an apply, in another one")
+	answers, err := answerRows(ctx, p, built)
+	if err != nil {
+		return nil, fmt.Errorf("measure dockerd's answers: %w", err)
+	}
 	fmt.Fprintln(os.Stderr, "measuring the installation of a release")
 	more, err := installRows(ctx, p, built, dir)
 	if err != nil {
 		return nil, fmt.Errorf("measure install: %w", err)
 	}
-	return append(rows, more...), nil
+	return slices.Concat(rows, answers, more), nil
 }

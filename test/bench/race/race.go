@@ -4,9 +4,12 @@
 // what slows the machine down meets every entrant alike; that a run which does
 // not do what it should ends the race; and that preparing and clearing away is
 // not measured. It never judges what it measured.
+//
+// What else happens while an entrant runs can be watched.
 package race
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -28,6 +31,15 @@ type Entrant struct {
 	Env  []string // added to PATH, HOME and LANG; nothing else gets in
 	// Want is in the output of every run that did its work.
 	Want string
+	// Before is a program that brings about the state that a run starts from,
+	// each time, and is not measured. None where it is empty.
+	Before []string
+	// Turns are arguments of which a run gets one after the other, added to Argv
+	// and in turn, so that each finds something to do.
+	Turns []string
+	// Rests, where set, is the name of another entrant: in place of running a
+	// program, nothing is done for as long as the last run of that one took.
+	Rests string
 }
 
 // Sample is one run.
@@ -36,7 +48,21 @@ type Sample struct {
 	// Peak is the resident memory, in bytes, of the process or the child of it
 	// that had the most: wait4(2) gives no sum.
 	Peak int64
+	// Seen is what was watched meanwhile; zero where nothing was.
+	Seen Answers
 }
+
+// Answers are those of a server that was asked something, time and again,
+// while an entrant ran.
+type Answers struct {
+	Asked   int
+	Failed  int           // attempts that got no answer, or another one
+	Longest time.Duration // from when something was to be asked to the answer
+	Why     string        // the last attempt failed; for people
+}
+
+// Watch begins to watch something. The function that it returns ends that.
+type Watch func() (end func() Answers)
 
 // Result is a race that was run.
 type Result struct {
@@ -63,6 +89,27 @@ func (r Result) Walls(entrant string) []float64 {
 		walls = append(walls, s.Wall.Seconds())
 	}
 	return walls
+}
+
+// Longest gives the longest answers during the runs of an entrant, in seconds.
+func (r Result) Longest(entrant string) []float64 {
+	var longest []float64
+	for _, s := range r.Samples[entrant] {
+		longest = append(longest, s.Seen.Longest.Seconds())
+	}
+	return longest
+}
+
+// Seen sums up the answers during all runs of an entrant.
+func (r Result) Seen(entrant string) Answers {
+	var all Answers
+	for _, s := range r.Samples[entrant] {
+		all.Asked += s.Seen.Asked
+		all.Failed += s.Seen.Failed
+		all.Longest = max(all.Longest, s.Seen.Longest)
+		all.Why = cmp.Or(s.Seen.Why, all.Why)
+	}
+	return all
 }
 
 // Hidden reports whether the memory of an entrant may be less than what was

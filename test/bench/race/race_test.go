@@ -22,7 +22,7 @@ func TestRunsAreTakenInTurn(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	result, err := Run(t.Context(), Race{Warmup: 1, Runs: 2, Entrants: []Entrant{
 		shell("a", "printf a >> "+log), shell("b", "printf b >> "+log),
-	}})
+	}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestEachRunHasAFreshDirectory(t *testing.T) {
 	scratch := t.TempDir()
 	_, err := Run(t.Context(), Race{Runs: 3, Scratch: scratch, Entrants: []Entrant{
 		shell("a", "test -z \"$(ls)\" && mkdir full && touch full/file"),
-	}})
+	}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestARunThatDoesNotDoItsWorkEndsTheRace(t *testing.T) {
 		{"it is not there", Entrant{Name: "a", Argv: []string{"/nonexistent/program"}}, []string{"run a", "/nonexistent/program"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := Run(t.Context(), Race{Runs: 2, Entrants: []Entrant{test.entrant}})
+			_, err := Run(t.Context(), Race{Runs: 2, Entrants: []Entrant{test.entrant}}, nil)
 			if err == nil {
 				t.Fatalf("got no error, want one with %q", test.want)
 			}
@@ -102,7 +102,7 @@ func TestOutputOfAnEarlierRunIsNotTakenForThatOfALaterOne(t *testing.T) {
 	marker := filepath.Join(t.TempDir(), "ran")
 	once := shell("a", "test -e "+marker+" || echo said; touch "+marker)
 	once.Want = "said"
-	if _, err := Run(t.Context(), Race{Runs: 2, Entrants: []Entrant{once}}); err == nil {
+	if _, err := Run(t.Context(), Race{Runs: 2, Entrants: []Entrant{once}}, nil); err == nil {
 		t.Error("got no error, want the second run to fail: it says nothing")
 	}
 }
@@ -111,7 +111,7 @@ func TestTheEnvironmentIsClean(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:9")
 	entrant := shell("a", `test -z "${HTTPS_PROXY:-}" && echo "$OURS"`)
 	entrant.Env, entrant.Want = []string{"OURS=here"}, "here"
-	if _, err := Run(t.Context(), Race{Runs: 1, Entrants: []Entrant{entrant}}); err != nil {
+	if _, err := Run(t.Context(), Race{Runs: 1, Entrants: []Entrant{entrant}}, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -121,12 +121,89 @@ func TestPeakIsThatOfTheLargestChild(t *testing.T) {
 	result, err := Run(t.Context(), Race{Runs: 1, Entrants: []Entrant{
 		// dd holds one block in memory.
 		shell("a", "dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null; true"),
-	}})
+	}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := result.Samples["a"][0].Peak; got < size || got > 2*size {
 		t.Errorf("peak: got %d bytes, want some more than %d", got, size)
+	}
+}
+
+func TestWhatIsBeforeARunIsNotPartOfIt(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	watched := false
+	entrant := shell("a", "printf a >> "+log)
+	entrant.Before = []string{"sh", "-c", "printf b >> " + log + "; echo said"}
+	watch := func() func() Answers {
+		if text, _ := os.ReadFile(log); !strings.HasSuffix(string(text), "b") {
+			t.Errorf("watched after %q, want that only when all is prepared", text)
+		}
+		watched = true
+		return func() Answers { return Answers{Asked: 1} }
+	}
+	result, err := Run(t.Context(), Race{Runs: 2, Entrants: []Entrant{entrant}}, watch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(log); err != nil || string(text) != "baba" {
+		t.Errorf("order: got %q, %v, want baba", text, err)
+	}
+	if got := result.Seen("a"); !watched || got.Asked != 2 {
+		t.Errorf("seen: got %+v, want one answer in each of two runs", got)
+	}
+	entrant.Want = "said"
+	if _, err := Run(t.Context(), Race{Runs: 1, Entrants: []Entrant{entrant}}, nil); err == nil {
+		t.Error("got no error, want what was said before not taken for the run's output")
+	}
+	entrant.Before = []string{"sh", "-c", "exit 3"}
+	if _, err := Run(t.Context(), Race{Runs: 1, Entrants: []Entrant{entrant}}, nil); err == nil || !strings.Contains(err.Error(), "before it: exit status 3") {
+		t.Errorf("got %v, want the failure before the run", err)
+	}
+}
+
+func TestTurnsComeOneAfterTheOther(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	entrant := Entrant{Name: "a", Argv: []string{"sh", "-c", "printf $0 >> " + log}, Turns: []string{"x", "y"}}
+	if _, err := Run(t.Context(), Race{Warmup: 1, Runs: 4, Entrants: []Entrant{entrant}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(log); err != nil || string(text) != "xyxyx" {
+		t.Errorf("got %q, %v, want xyxyx", text, err)
+	}
+}
+
+func TestOneRestsAsLongAsTheOtherRan(t *testing.T) {
+	var seen []string
+	watch := func() func() Answers {
+		seen = append(seen, "begin")
+		return func() Answers {
+			seen = append(seen, "end")
+			return Answers{}
+		}
+	}
+	result, err := Run(t.Context(), Race{Runs: 2, Entrants: []Entrant{shell("a", "true"), {Name: "b", Rests: "a"}}}, watch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := result.Walls("b"), result.Walls("a"); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := strings.Join(seen, " "), strings.TrimSpace(strings.Repeat("begin end ", 4)); got != want {
+		t.Errorf("watched: got %s, want %s", got, want)
+	}
+}
+
+func TestAnswersOfAllRunsAreSummedUp(t *testing.T) {
+	result := Result{Samples: map[string][]Sample{"a": {
+		{Seen: Answers{Asked: 3, Longest: 2 * time.Second}},
+		{Seen: Answers{Asked: 4, Failed: 2, Longest: time.Second, Why: "reset"}},
+	}}}
+	if got, want := result.Seen("a"), (Answers{Asked: 7, Failed: 2, Longest: 2 * time.Second, Why: "reset"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, want := result.Longest("a"), []float64{2, 1}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -152,7 +229,7 @@ func TestARaceAndItsProcessesEndWithItsContext(t *testing.T) {
 		}
 		ended <- errors.Join(err, f.Close())
 	}()
-	_, err := Run(ctx, Race{Runs: 1, Entrants: []Entrant{shell("a", "sleep 20 >"+started+" & wait")}})
+	_, err := Run(ctx, Race{Runs: 1, Entrants: []Entrant{shell("a", "sleep 20 >"+started+" & wait")}}, nil)
 	if err := <-ended; err != nil {
 		t.Errorf("wait for the entrant's child: %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,8 +21,8 @@ const (
 )
 
 // Run runs the race. It fails with the first run that does, and with the
-// cause of ctx.
-func Run(ctx context.Context, r Race) (Result, error) {
+// cause of ctx. Each run is watched by watch, which may be nil.
+func Run(ctx context.Context, r Race, watch Watch) (Result, error) {
 	output, err := os.CreateTemp("", "race-")
 	if err != nil {
 		return Result{}, err
@@ -30,13 +31,24 @@ func Run(ctx context.Context, r Race) (Result, error) {
 	if err := os.Remove(output.Name()); err != nil {
 		return Result{}, err
 	}
+	if watch == nil {
+		watch = func() func() Answers { return func() Answers { return Answers{} } }
+	}
 	result := Result{Samples: map[string][]Sample{}}
+	last := map[string]time.Duration{}
 	for round := range r.Warmup + r.Runs {
 		for _, entrant := range r.Entrants {
-			sample, err := entrant.run(ctx, r.Scratch, output)
+			track := track{r.Scratch, output, watch}
+			var sample Sample
+			if entrant.Rests != "" {
+				sample, err = track.rest(ctx, last[entrant.Rests])
+			} else {
+				sample, err = track.run(ctx, entrant, round)
+			}
 			if err != nil {
 				return Result{}, fmt.Errorf("run %s: %w", entrant.Name, err)
 			}
+			last[entrant.Name] = sample.Wall
 			if round >= r.Warmup {
 				result.Samples[entrant.Name] = append(result.Samples[entrant.Name], sample)
 			}
@@ -46,49 +58,93 @@ func Run(ctx context.Context, r Race) (Result, error) {
 	return result, err
 }
 
+// track is where entrants run.
+type track struct {
+	scratch string
+	output  *os.File
+	watch   Watch
+}
+
+// rest does nothing for a while.
+func (t track) rest(ctx context.Context, d time.Duration) (Sample, error) {
+	end := t.watch()
+	select {
+	case <-ctx.Done():
+		end()
+		return Sample{}, context.Cause(ctx)
+	case <-time.After(d):
+		return Sample{Wall: d, Seen: end()}, nil
+	}
+}
+
 // run runs the entrant once, in a fresh directory below scratch if that is
 // named.
-func (e Entrant) run(ctx context.Context, scratch string, output *os.File) (s Sample, err error) {
+func (t track) run(ctx context.Context, e Entrant, round int) (s Sample, err error) {
 	dir := "/"
-	if scratch != "" {
-		if dir, err = os.MkdirTemp(scratch, "run-"); err != nil {
+	if t.scratch != "" {
+		if dir, err = os.MkdirTemp(t.scratch, "run-"); err != nil {
 			return Sample{}, err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 		// Who syncs files would else wait for what an earlier run has written.
 		syscall.Sync()
 	}
-	if err := rewind(output); err != nil {
+	if len(e.Before) > 0 {
+		if _, err := t.start(ctx, dir, e.Env, e.Before); err != nil {
+			return Sample{}, fmt.Errorf("before it: %w", err)
+		}
+	}
+	argv := e.Argv
+	if len(e.Turns) > 0 {
+		argv = append(slices.Clone(argv), e.Turns[round%len(e.Turns)])
+	}
+	end := t.watch()
+	s, err = t.start(ctx, dir, e.Env, argv)
+	s.Seen = end()
+	if err != nil {
+		return Sample{}, err
+	}
+	said, err := t.said()
+	if err == nil && !strings.Contains(said, e.Want) {
+		err = fmt.Errorf("its output has no %q: %s", e.Want, said)
+	}
+	return s, err
+}
+
+// start runs one program to its end.
+func (t track) start(ctx context.Context, dir string, env, argv []string) (Sample, error) {
+	if err := rewind(t.output); err != nil {
 		return Sample{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("not done after %s", runTimeout))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, e.Argv[0], e.Argv[1:]...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "LANG=C.UTF-8"}, e.Env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "LANG=C.UTF-8"}, env...)
 	// With its children, should it be killed: they would disturb who is next.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	// A file: a pipe would have to be read while the time runs.
-	cmd.Stdout, cmd.Stderr = output, output
+	cmd.Stdout, cmd.Stderr = t.output, t.output
 
 	start := time.Now()
-	err = cmd.Run()
+	err := cmd.Run()
 	wall := time.Since(start)
-
-	said, readErr := io.ReadAll(io.NewSectionReader(output, 0, outputLimit))
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return Sample{}, context.Cause(ctx)
-	case err != nil:
-		return Sample{}, fmt.Errorf("%w: %s", err, said)
-	case readErr != nil:
-		return Sample{}, readErr
-	case !strings.Contains(string(said), e.Want):
-		return Sample{}, fmt.Errorf("its output has no %q: %s", e.Want, said)
+	}
+	if err != nil {
+		said, readErr := t.said()
+		return Sample{}, errors.Join(fmt.Errorf("%w: %s", err, said), readErr)
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	return Sample{Wall: wall, Peak: usage.Maxrss * kibibyte}, nil
+}
+
+// said is what the last program printed.
+func (t track) said() (string, error) {
+	text, err := io.ReadAll(io.NewSectionReader(t.output, 0, outputLimit))
+	return string(text), err
 }
 
 // kibibyte is what Linux counts memory in (getrusage(2), proc_pid_status(5)).

@@ -28,7 +28,7 @@ func run(ctx context.Context) error {
 	if err := json.NewDecoder(os.Stdin).Decode(&wanted); err != nil {
 		return fmt.Errorf("read race: %w", err)
 	}
-	result, err := race.Run(ctx, wanted)
+	result, err := race.Run(ctx, wanted, nil)
 	if err != nil {
 		return err
 	}

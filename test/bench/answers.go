@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"runsc-provisioner/test/bench/race"
+	"runsc-provisioner/test/lab"
+)
+
+const (
+	pingerInHost = "/usr/local/lib/runsc-provisioner-bench/pinger"
+	// withoutRemap is a copy of a daemon.json that is as wanted but for a key
+	// that needs a restart.
+	withoutRemap = "/root/without-remap.json"
+)
+
+// pinging is how the pinger is run: before all others, so that it waits for
+// dockerd and not for the processor. asOthers takes that back for what it runs.
+func pinging() []string  { return []string{"chrt", "--fifo", "1", pingerInHost} }
+func asOthers() []string { return []string{"chrt", "--other", "0"} }
+
+// answerRows measure the longest answer of dockerd to a ping every 5 ms while
+// an apply changes what it runs with.
+func answerRows(ctx context.Context, p pace, built programs) (rows []row, err error) {
+	host, err := lab.Boot(ctx, lab.Options{
+		Suite:  "trixie",
+		Name:   "bench-answers",
+		Binary: built.product,
+		Binds:  []lab.Bind{{Source: built.pinger, Target: pingerInHost, ReadOnly: true}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+	if _, err := succeed(ctx, host, lab.Command{Argv: []string{"runsc-provisioner", "apply", "--default-runtime"}}); err != nil {
+		return nil, err
+	}
+	reload, err := reloadRow(ctx, p, host)
+	if err != nil {
+		return nil, err
+	}
+	restart, err := restartRow(ctx, p, host)
+	return []row{reload, restart}, err
+}
+
+// reloadRow is of applies that have other arguments to register each time,
+// beside as long a time without one. Not one ping may fail.
+func reloadRow(ctx context.Context, p pace, host *lab.Host) (row, error) {
+	// The longest of a few dozen answers scatters widely, and a run is short.
+	p.runs *= 3
+	result, err := raceInHost(ctx, host, pinging(), compare(p, "",
+		race.Entrant{
+			Argv:  append(asOthers(), "runsc-provisioner", "apply", "--runtime-arg=--ignore-cgroups"),
+			Turns: []string{"--runtime-arg=--debug=false", "--runtime-arg=--log-packets=false"},
+			Want:  "✓ reload",
+		},
+		race.Entrant{Rests: this},
+	))
+	if err != nil {
+		return row{}, err
+	}
+	for _, side := range []string{this, peer} {
+		if seen := result.Seen(side); seen.Failed > 0 {
+			return row{}, fmt.Errorf("a reload lets no ping fail, but %d of %d failed during %s: %s", seen.Failed, seen.Asked, side, seen.Why)
+		}
+	}
+	return answerRow("apply with a reload", result, 1.2), nil
+}
+
+// restartRow is of applies that turn userns-remap on, beside the restart of a
+// dockerd that starts from the same state.
+func restartRow(ctx context.Context, p pace, host *lab.Host) (row, error) {
+	const prepare = `cp /etc/docker/daemon.json ` + withoutRemap + `
+printf '[docker]\nuserns_remap = "default"\n' >/etc/runsc-provisioner/config.d/60-remap.toml`
+	if _, err := succeed(ctx, host, lab.Command{Argv: []string{"sh", "-euc", prepare}}); err != nil {
+		return row{}, err
+	}
+	// Three starts in a minute are the most that docker.service has.
+	before := []string{"sh", "-euc", `cp ` + withoutRemap + ` /etc/docker/daemon.json
+systemctl reset-failed docker.service
+systemctl restart docker.service
+systemctl reset-failed docker.service
+docker info >/dev/null`}
+	result, err := raceInHost(ctx, host, pinging(), compare(p, "",
+		race.Entrant{
+			Before: before,
+			Argv:   append(asOthers(), "runsc-provisioner", "apply", "--allow-restart"),
+			Want:   "✓ restart",
+		},
+		race.Entrant{Before: before, Argv: append(asOthers(), "systemctl", "restart", "docker.service")},
+	))
+	if err != nil {
+		return row{}, err
+	}
+	return answerRow("apply with a restart", result, 1.1), nil
+}
+
+func answerRow(work string, r race.Result, most float64) row {
+	mine, theirs := r.Seen(this), r.Seen(peer)
+	return row{
+		work: fmt.Sprintf("%s: longest answer to a ping (failed: %d of %d, peer %d of %d)", work, mine.Failed, mine.Asked, theirs.Failed, theirs.Asked),
+		unit: milliseconds,
+		this: r.Longest(this),
+		peer: r.Longest(peer),
+		aim:  aim{ofRatio, most},
+	}
+}
