@@ -3,7 +3,7 @@
 # root. Elsewhere it says what is missing; the tests that need it are skipped.
 set -eu
 missing=
-for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus; do
+for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus strace:strace chattr:e2fsprogs; do
 	command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0

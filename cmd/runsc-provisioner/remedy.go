@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision"
@@ -117,6 +118,8 @@ func remedy(err error) (code int, hint string) {
 		return exitTryAgain, "the release server could not be reached as it should; nothing was changed, try again later"
 	case errors.As(err, &room):
 		return exitFailed, "make room on that file system, then run it again"
+	case errors.Is(err, syscall.EROFS):
+		return exitFailed, "that file system is mounted read-only: mount it writable (the kernel's log says why it is not), then run it again"
 	case errors.Is(err, provision.ErrLocked):
 		return exitTryAgain, "wait for the other run, or give it more time with --lock-timeout"
 	case errors.Is(err, provision.ErrBusy):

@@ -47,7 +47,7 @@ func newTrialHost(t *testing.T, suite, settings string) trialHost {
 	for path, file := range trialRuntimes {
 		files[path] = file
 	}
-	h := trialHost{host: boot(t, lab.Options{Suite: suite, Files: files, Binary: "/tmp/phead/rp"}), init: filepath.Join(t.TempDir(), "init")}
+	h := trialHost{host: boot(t, lab.Options{Suite: suite, Files: files}), init: filepath.Join(t.TempDir(), "init")}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", h.init, "./cmd/trialinit")
 	build.Env = append(build.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
