@@ -68,10 +68,11 @@ type converging struct {
 
 // round observes the host once and does what is to be done.
 func (h *Host) round(ctx context.Context, c Config, opts Options, run *converging) (done bool, err error) {
-	if _, err := h.settled(ctx); err != nil {
+	unit, err := h.settled(ctx)
+	if err != nil {
 		return false, err
 	}
-	observed, err := h.Observe(ctx)
+	observed, err := h.observe(ctx, unit)
 	if err != nil {
 		return false, err
 	}

@@ -54,9 +54,18 @@ type DaemonFile struct {
 // Observe looks at the host and changes nothing. Errors are *Refusal for a
 // state that is not understood and *OutOfReach when somebody did not answer.
 func (h *Host) Observe(ctx context.Context) (Observed, error) {
-	o := Observed{Store: h.Paths.Store}
-	var err error
-	if o.Unit, err = h.observeUnit(ctx); err != nil {
+	unit, err := h.unit(ctx)
+	if err != nil {
+		return Observed{}, err
+	}
+	return h.observe(ctx, unit)
+}
+
+// observe is Observe where docker.service was just asked for.
+func (h *Host) observe(ctx context.Context, unit Unit) (Observed, error) {
+	o := Observed{Store: h.Paths.Store, Unit: unit}
+	err := h.loaded(ctx, unit)
+	if err != nil {
 		return Observed{}, err
 	}
 	h.log().Debug("unit", zap.String("state", o.Unit.ActiveState), zap.Int("pid", o.Unit.MainPID))
@@ -112,18 +121,23 @@ func (h *Host) observeFiles(ctx context.Context, o *Observed) (err error) {
 	return err
 }
 
-func (h *Host) observeUnit(ctx context.Context) (Unit, error) {
+func (h *Host) unit(ctx context.Context) (Unit, error) {
 	unit, err := h.Units.Unit(ctx, DockerUnit)
 	if err != nil {
 		return Unit{}, &OutOfReach{Object: "systemd", Err: err}
 	}
+	return unit, nil
+}
+
+// loaded refuses a unit that is not there or was masked.
+func (h *Host) loaded(ctx context.Context, unit Unit) error {
 	switch unit.LoadState {
 	case "loaded":
-		return unit, nil
+		return nil
 	case "not-found":
-		return Unit{}, &OutOfReach{Object: DockerUnit, Err: h.otherDocker(ctx)}
+		return &OutOfReach{Object: DockerUnit, Err: h.otherDocker(ctx)}
 	default:
-		return Unit{}, &OutOfReach{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %s", unit.LoadState)}
+		return &OutOfReach{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %s", unit.LoadState)}
 	}
 }
 

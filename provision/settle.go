@@ -19,9 +19,9 @@ const (
 func (h *Host) settled(ctx context.Context) (Unit, error) {
 	end := time.After(settleWithin)
 	for {
-		unit, err := h.Units.Unit(ctx, DockerUnit)
+		unit, err := h.unit(ctx)
 		if err != nil {
-			return Unit{}, &OutOfReach{Object: "systemd", Err: err}
+			return Unit{}, err
 		}
 		if !unit.changing() {
 			return unit, nil
