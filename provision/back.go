@@ -39,32 +39,18 @@ func (t *transaction) dockerBack(ctx context.Context) error {
 		}
 	}
 	if unit.Running() {
-		changed, err := t.engineChanged(ctx)
-		if err != nil {
-			return errors.Join(err, t.fileBack())
-		}
-		info, err := t.remapNow(ctx)
+		info, err := t.engineNow(ctx)
 		if err != nil {
 			return errors.Join(err, t.fileBack())
 		}
 		switch {
-		case !changed:
+		case t.asBefore().missing(info) == nil:
 			return t.fileBack()
-		case info == t.j.Engine.Remap:
+		case remapOf(info.UsernsRemap) == t.j.Engine.Remap:
 			return t.reloadBack(ctx)
 		}
 	}
 	return t.startBack(ctx, unit)
-}
-
-func (t *transaction) remapNow(ctx context.Context) (Remap, error) {
-	client, err := t.host.dial(t.flags)
-	if err != nil {
-		return RemapAny, err
-	}
-	defer client.Close()
-	info, err := client.Info(ctx)
-	return remapOf(info.UsernsRemap), err
 }
 
 // reloadBack has a running dockerd take back what it has taken.

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -120,15 +119,10 @@ func (h *Host) validate(ctx context.Context, doc daemonjson.Document, o Observed
 	defer file.Close()
 	ctx, cancel := context.WithTimeout(ctx, validateWithin)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
-	cmd.Dir = "/"
+	cmd := command(ctx, argv[0], argv[1:]...)
 	cmd.ExtraFiles = []*os.File{file}
 	var output limitedBuffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
-	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	said := strings.TrimSpace(output.String())
 	h.log().Debug("dockerd --validate", zap.Error(err))

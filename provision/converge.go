@@ -32,13 +32,9 @@ type Result struct {
 // more consent would take further. The caller holds the lock (Host.Lock).
 func (h *Host) Converge(ctx context.Context, c Config, opts Options) (Result, error) {
 	var run converging
-	did, err := h.Recover(ctx)
-	if err != nil {
+	var err error
+	if run.result.Changed, err = h.recover(ctx); err != nil {
 		return run.result, err
-	}
-	if did != "" {
-		run.result.Changed = true
-		h.report(Event{Kind: Recovered, Seen: did})
 	}
 	for range maxRounds {
 		done, err := h.round(ctx, c, opts, &run)
@@ -68,11 +64,7 @@ type converging struct {
 
 // round observes the host once and does what is to be done.
 func (h *Host) round(ctx context.Context, c Config, opts Options, run *converging) (done bool, err error) {
-	unit, err := h.settled(ctx)
-	if err != nil {
-		return false, err
-	}
-	observed, err := h.observe(ctx, unit)
+	observed, err := h.observeSettled(ctx)
 	if err != nil {
 		return false, err
 	}

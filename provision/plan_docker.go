@@ -2,12 +2,9 @@ package provision
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
-	"strings"
 
 	"runsc-provisioner/daemonjson"
-	"runsc-provisioner/provision/release"
 )
 
 // docker brings daemon.json, and dockerd with it, to what is wanted.
@@ -49,6 +46,9 @@ func (b *builder) remap(doc daemonjson.Document) (daemonjson.Document, error) {
 	return b.edit(doc, daemonjson.Want{UsernsRemap: &b.config.Docker.UsernsRemap})
 }
 
+// unproven is why what depends on a proof is held while Docker is stopped.
+const unproven = "Docker is not running, so that nothing proves that its containers start; run apply again once it does"
+
 // final is registered with all that may be written now, and whether dockerd is
 // to be restarted for it. What has to wait is held, and its key not written: it
 // would be a trap that the next unrelated restart springs.
@@ -60,7 +60,7 @@ func (b *builder) final(registered daemonjson.Document) (doc daemonjson.Document
 	}
 	if stopped && differ(registered, chosen) {
 		b.hold(Held{What: "default-runtime " + b.config.Docker.DefaultRuntime,
-			Why: "Docker is not running, so that nothing proves that its containers start; run apply again once it does"})
+			Why: unproven})
 		chosen = registered
 	}
 	remapped, err := b.remap(chosen)
@@ -71,7 +71,7 @@ func (b *builder) final(registered daemonjson.Document) (doc daemonjson.Document
 	case b.config.Docker.UsernsRemap == "":
 		return chosen, false, nil
 	case stopped && differ(chosen, remapped):
-		b.hold(b.remapHeld("Docker is not running, so that nothing proves that its containers start; run apply again once it does"))
+		b.hold(b.remapHeld(unproven))
 		return chosen, false, nil
 	case stopped, !differ(chosen, remapped) && b.observed.Engine.UsernsRemap:
 		return remapped, false, nil
@@ -177,7 +177,7 @@ func (b *builder) stoppedSteps(at, final daemonjson.Document) {
 func (b *builder) tried(registers bool, want Confirm, restart bool) []string {
 	name := want.Default
 	_, managed := b.config.Docker.Runtimes[name]
-	switches := managed && b.observed.Engine.DefaultRuntime != name || managed && defaultOf(b.observed.File.Doc) != name
+	switches := managed && (b.observed.Engine.DefaultRuntime != name || defaultOf(b.observed.File.Doc) != name)
 	if !registers && !restart && !switches {
 		return nil
 	}
@@ -278,104 +278,3 @@ func (b *builder) reload(confirm Confirm) {
 func (b *builder) restart(confirm Confirm) {
 	b.add(Restart{Unit: b.observed.Unit.Name, Stops: b.observed.Running}, confirm)
 }
-
-// says is what a write of final over at changes, in words.
-func (b *builder) says(at, final daemonjson.Document) string {
-	var parts []string
-	if runtimes := b.registers(final); runtimes != "" && differRuntimes(b.config, at, final) {
-		parts = append(parts, runtimes)
-	}
-	if was, now := defaultOf(at), defaultOf(final); was != now {
-		parts = append(parts, b.chooses())
-	}
-	if b.config.Docker.UsernsRemap != "" {
-		was, _ := at.UsernsRemap()
-		now, _ := final.UsernsRemap()
-		if was != now {
-			parts = append(parts, "userns-remap "+now)
-		}
-	}
-	return strings.Join(parts, "; ")
-}
-
-func defaultOf(doc daemonjson.Document) string {
-	name, _ := doc.DefaultRuntime()
-	return name
-}
-
-func differRuntimes(c Config, a, b daemonjson.Document) bool {
-	for _, name := range c.RuntimeNames() {
-		was, now := a.Runtimes()[name], b.Runtimes()[name]
-		if was.Path != now.Path || !slices.Equal(was.Args, now.Args) {
-			return true
-		}
-	}
-	return false
-}
-
-// registers says in words what becomes of the runtimes.
-func (b *builder) registers(after daemonjson.Document) string {
-	var parts []string
-	before := b.observed.File.Doc.Runtimes()
-	for _, name := range b.config.RuntimeNames() {
-		old, existed := before[name]
-		now := after.Runtimes()[name]
-		switch {
-		case !existed:
-			parts = append(parts, "register "+name)
-		case old.Path != now.Path && b.config.Docker.Runtimes[name].Args == nil && len(old.Args) > 0:
-			parts = append(parts, fmt.Sprintf("%s runs %s instead of %s, its arguments are kept", name, now.Path, was(old)))
-		case old.Path != now.Path:
-			parts = append(parts, fmt.Sprintf("%s runs %s instead of %s", name, now.Path, was(old)))
-		case !slices.Equal(old.Args, now.Args):
-			parts = append(parts, "new arguments for "+name)
-		}
-	}
-	return strings.Join(parts, "; ")
-}
-
-func was(r daemonjson.Runtime) string {
-	if r.Path == "" && r.Type != "" {
-		return "runtimeType " + r.Type
-	}
-	return r.Path
-}
-
-func (b *builder) chooses() string {
-	what := "default runtime " + b.config.Docker.DefaultRuntime
-	if old, ok := b.observed.File.Doc.DefaultRuntime(); ok {
-		what += " instead of " + old
-	}
-	return what
-}
-
-// prune removes old releases: those that nothing runs from and no runtime of
-// daemon.json names, but for the newest few.
-func (b *builder) prune() {
-	if b.plan.Provisional {
-		return
-	}
-	var old []release.Installed
-	for _, r := range b.observed.Releases {
-		if r.Name != b.current.Name && !b.observed.InUse[r.Name] && !b.registeredElsewhere(r) {
-			old = append(old, r)
-		}
-	}
-	slices.SortFunc(old, release.Newest)
-	for _, r := range old[min(b.config.Release.Keep, len(old)):] {
-		b.add(RemoveRelease{Name: r.Name, Dir: r.Dir})
-	}
-}
-
-// registeredElsewhere reports whether a runtime that is not managed by us, or
-// dockerd as it runs now, names r.
-func (b *builder) registeredElsewhere(r release.Installed) bool {
-	for name, runtime := range b.observed.File.Doc.Runtimes() {
-		if _, managed := b.config.Docker.Runtimes[name]; !managed && within(r.Dir, runtime.Path) {
-			return true
-		}
-	}
-	return false
-}
-
-func within(dir, path string) bool { return strings.HasPrefix(path, dir+"/") }

@@ -1,8 +1,6 @@
 package provision
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,8 +26,7 @@ func proofKey(manifest string, args []string, dockerVersion, since string, remap
 	if err != nil {
 		panic(err) // strings and a bool always encode
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
+	return digestOf(text)
 }
 
 func (h *Host) proofsPath() string { return filepath.Join(h.Paths.State, "proofs") }
@@ -46,8 +43,7 @@ func (h *Host) proofs() []string {
 // remember adds a proof.
 func (h *Host) remember(key string) error {
 	keys := append(slices.DeleteFunc(h.proofs(), func(k string) bool { return k == key }), key)
-	keys = keys[max(0, len(keys)-maxProofs):]
-	return durable.WriteFile(h.proofsPath(), []byte(strings.Join(keys, "\n")+"\n"), durable.Plain(0o600))
+	return h.writeProofs(keys[max(0, len(keys)-maxProofs):])
 }
 
 // forget drops every proof of a key, after it was seen not to hold.
@@ -56,7 +52,10 @@ func (h *Host) forget(key string) error {
 	if !slices.Contains(keys, key) {
 		return nil
 	}
-	keys = slices.DeleteFunc(keys, func(k string) bool { return k == key })
+	return h.writeProofs(slices.DeleteFunc(keys, func(k string) bool { return k == key }))
+}
+
+func (h *Host) writeProofs(keys []string) error {
 	return durable.WriteFile(h.proofsPath(), []byte(strings.Join(keys, "\n")+"\n"), durable.Plain(0o600))
 }
 

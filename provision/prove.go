@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -166,14 +165,10 @@ func (p *proof) runsc(ctx context.Context, args ...string) *exec.Cmd {
 	if p.step.CgroupDriver == cgroupSystemd {
 		argv = append(argv, "--systemd-cgroup")
 	}
-	cmd := exec.CommandContext(ctx, p.release.Runsc, append(argv, args...)...)
-	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
-	cmd.Dir = "/"
+	cmd := command(ctx, p.release.Runsc, append(argv, args...)...)
 	// What runsc mounts (a network namespace in its root directory) goes with
 	// the mount namespace, also when this process is killed.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Unshareflags: unix.CLONE_NEWNS}
-	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
-	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr.Unshareflags = unix.CLONE_NEWNS
 	return cmd
 }
 

@@ -24,14 +24,24 @@ const (
 // looks at it from the host as `verify` does, and asks it which kernel it sees.
 // Container and image are gone afterwards. The error is a *ProofFailed.
 func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transaction) (seen string, err error) {
-	key, err := h.keyOf(ctx, s, t.flags)
+	installed, err := h.installed(s.Release)
 	if err != nil {
 		return "", err
 	}
+	info, err := t.engineNow(ctx)
+	if err != nil {
+		return "", &OutOfReach{Object: "dockerd", Err: err}
+	}
+	since, err := h.since()
+	if err != nil {
+		return "", err
+	}
+	// What the proof holds for, as things are at this moment.
+	key := proofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap)
 	if h.InDocker != nil {
 		seen, err = h.InDocker(ctx, s)
 	} else {
-		seen, err = h.trial(ctx, s, t)
+		seen, err = h.trial(ctx, s, t, info)
 	}
 	if errors.Is(err, context.Canceled) {
 		return "", fmt.Errorf("prove runtime %s: %w", s.Runtime, context.Canceled)
@@ -47,26 +57,7 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 	return seen, h.remember(key)
 }
 
-// keyOf is what the proof holds for, as things are at this moment.
-func (h *Host) keyOf(ctx context.Context, s ProveInDocker, flags engine.Flags) (string, error) {
-	installed, err := h.installed(s.Release)
-	if err != nil {
-		return "", err
-	}
-	client, err := h.dial(flags)
-	if err != nil {
-		return "", &OutOfReach{Object: "dockerd", Err: err}
-	}
-	defer client.Close()
-	info, err := client.Info(ctx)
-	if err != nil {
-		return "", &OutOfReach{Object: "dockerd", Err: err}
-	}
-	since, err := h.since()
-	return proofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap), err
-}
-
-func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction) (seen string, err error) {
+func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction, info engine.Info) (seen string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, trialWithin)
 	defer cancel()
 	client, err := h.dial(t.flags)
@@ -80,7 +71,7 @@ func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction) (seen
 		return "", err
 	}
 	failpoint.Here("trial: started")
-	kernel, err := h.judge(ctx, s, client, trial)
+	kernel, err := h.judge(ctx, s, info, trial)
 	failpoint.Here("trial: looked at")
 	err = errors.Join(err, trial.End(context.WithoutCancel(ctx)))
 	failpoint.Here("trial: removed")
@@ -91,7 +82,7 @@ func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction) (seen
 }
 
 // judge wants the container in a sandbox of the release, seen from the host.
-func (h *Host) judge(ctx context.Context, s ProveInDocker, client *engine.Client, trial *engine.Trial) (kernel string, err error) {
+func (h *Host) judge(ctx context.Context, s ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
 	line, err := trial.Line(ctx)
 	if err != nil {
 		return "", err
@@ -104,10 +95,6 @@ func (h *Host) judge(ctx context.Context, s ProveInDocker, client *engine.Client
 		return "", err
 	}
 	known, err := knownReleases([]release.Installed{installed})
-	if err != nil {
-		return "", err
-	}
-	info, err := client.Info(ctx)
 	if err != nil {
 		return "", err
 	}

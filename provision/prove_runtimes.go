@@ -12,17 +12,10 @@ import (
 // what is remembered of proofs, and finishes first what a killed run left. The
 // caller holds the lock.
 func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) error {
-	did, err := h.Recover(ctx)
-	if err != nil {
+	if _, err := h.recover(ctx); err != nil {
 		return err
 	}
-	if did != "" {
-		h.report(Event{Kind: Recovered, Seen: did})
-	}
-	if _, err := h.settled(ctx); err != nil {
-		return err
-	}
-	o, err := h.Observe(ctx)
+	o, err := h.observeSettled(ctx)
 	if err != nil {
 		return err
 	}

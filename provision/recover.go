@@ -37,7 +37,7 @@ func (h *Host) Recover(ctx context.Context) (did string, err error) {
 	}
 	t := &transaction{host: h, flags: flags, j: j}
 	if unit.Running() && j.Trial != "" {
-		if err := h.removeTrial(ctx, t); err != nil {
+		if err := t.removeTrial(ctx); err != nil {
 			return "", err
 		}
 	}
@@ -58,6 +58,16 @@ func (h *Host) Recover(ctx context.Context) (did string, err error) {
 	}
 	failpoint.Here("recover: done")
 	return did, h.end()
+}
+
+// recover is Recover, and tells of what it did.
+func (h *Host) recover(ctx context.Context) (changed bool, err error) {
+	did, err := h.Recover(ctx)
+	if err != nil || did == "" {
+		return false, err
+	}
+	h.report(Event{Kind: Recovered, Seen: did})
+	return true, nil
 }
 
 func (t *transaction) settleFile(ctx context.Context, unit Unit, now []byte) (did string, err error) {
@@ -103,10 +113,11 @@ func (t *transaction) finish(ctx context.Context, now []byte) (done bool, err er
 		// Docker was started meanwhile, from this text.
 		return true, nil
 	}
-	if was, _ := t.oldRemap(); docRemap(doc) != was {
+	// An old text that cannot be read counts as one without the key.
+	if old, _ := daemonjson.Parse(t.old); remapIn(doc) != remapIn(old) {
 		want.Remap = RemapOn
 	}
-	if remap, err := t.remapNow(ctx); err != nil || want.Remap == RemapOn && remap != RemapOn {
+	if info, err := t.engineNow(ctx); err != nil || want.Remap == RemapOn && !info.UsernsRemap {
 		return false, err
 	}
 	if err := t.reload(ctx); err != nil {
@@ -126,19 +137,9 @@ func (t *transaction) finish(ctx context.Context, now []byte) (done bool, err er
 	return true, nil
 }
 
-func docRemap(doc daemonjson.Document) string {
-	name, _ := doc.UsernsRemap()
-	return name
-}
-
-func (t *transaction) oldRemap() (string, error) {
-	old, err := daemonjson.Parse(t.old)
-	return docRemap(old), err
-}
-
 // removeTrial removes what is left of a proof through Docker.
-func (h *Host) removeTrial(ctx context.Context, t *transaction) error {
-	client, err := h.dial(t.flags)
+func (t *transaction) removeTrial(ctx context.Context) error {
+	client, err := t.host.dial(t.flags)
 	if err != nil {
 		return &OutOfReach{Object: "dockerd", Err: err}
 	}

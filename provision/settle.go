@@ -14,6 +14,15 @@ const (
 	settleLook = 50 * time.Millisecond
 )
 
+// observeSettled is Observe once docker.service is settled.
+func (h *Host) observeSettled(ctx context.Context) (Observed, error) {
+	unit, err := h.settled(ctx)
+	if err != nil {
+		return Observed{}, err
+	}
+	return h.observe(ctx, unit)
+}
+
 // settled is the unit once it is not on its way from one state to another: a
 // SIGHUP kills a dockerd that has not finished starting.
 func (h *Host) settled(ctx context.Context) (Unit, error) {

@@ -147,16 +147,21 @@ func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
 	if t.j.Engine == nil {
 		return false, nil
 	}
-	client, err := t.host.dial(t.flags)
-	if err != nil {
-		return false, err
-	}
-	defer client.Close()
-	info, err := client.Info(context.WithoutCancel(ctx))
+	info, err := t.engineNow(context.WithoutCancel(ctx))
 	if err != nil {
 		return false, err
 	}
 	return t.asBefore().missing(info) != nil, nil
+}
+
+// engineNow is what dockerd runs with now.
+func (t *transaction) engineNow(ctx context.Context) (engine.Info, error) {
+	client, err := t.host.dial(t.flags)
+	if err != nil {
+		return engine.Info{}, err
+	}
+	defer client.Close()
+	return client.Info(ctx)
 }
 
 // asBefore is what dockerd ran with before.

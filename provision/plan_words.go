@@ -1,0 +1,80 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+)
+
+// says is what a write of final over at changes, in words.
+func (b *builder) says(at, final daemonjson.Document) string {
+	var parts []string
+	if runtimes := b.registers(final); runtimes != "" && differRuntimes(b.config, at, final) {
+		parts = append(parts, runtimes)
+	}
+	if was, now := defaultOf(at), defaultOf(final); was != now {
+		parts = append(parts, b.chooses())
+	}
+	if was, now := remapIn(at), remapIn(final); b.config.Docker.UsernsRemap != "" && was != now {
+		parts = append(parts, "userns-remap "+now)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func defaultOf(doc daemonjson.Document) string {
+	name, _ := doc.DefaultRuntime()
+	return name
+}
+
+func remapIn(doc daemonjson.Document) string {
+	name, _ := doc.UsernsRemap()
+	return name
+}
+
+func differRuntimes(c Config, a, b daemonjson.Document) bool {
+	for _, name := range c.RuntimeNames() {
+		was, now := a.Runtimes()[name], b.Runtimes()[name]
+		if was.Path != now.Path || !slices.Equal(was.Args, now.Args) {
+			return true
+		}
+	}
+	return false
+}
+
+// registers says in words what becomes of the runtimes.
+func (b *builder) registers(after daemonjson.Document) string {
+	var parts []string
+	before := b.observed.File.Doc.Runtimes()
+	for _, name := range b.config.RuntimeNames() {
+		old, existed := before[name]
+		now := after.Runtimes()[name]
+		switch {
+		case !existed:
+			parts = append(parts, "register "+name)
+		case old.Path != now.Path && b.config.Docker.Runtimes[name].Args == nil && len(old.Args) > 0:
+			parts = append(parts, fmt.Sprintf("%s runs %s instead of %s, its arguments are kept", name, now.Path, was(old)))
+		case old.Path != now.Path:
+			parts = append(parts, fmt.Sprintf("%s runs %s instead of %s", name, now.Path, was(old)))
+		case !slices.Equal(old.Args, now.Args):
+			parts = append(parts, "new arguments for "+name)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func was(r daemonjson.Runtime) string {
+	if r.Path == "" && r.Type != "" {
+		return "runtimeType " + r.Type
+	}
+	return r.Path
+}
+
+func (b *builder) chooses() string {
+	what := "default runtime " + b.config.Docker.DefaultRuntime
+	if old, ok := b.observed.File.Doc.DefaultRuntime(); ok {
+		what += " instead of " + old
+	}
+	return what
+}
