@@ -3,12 +3,10 @@ package provision
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
 )
@@ -37,37 +35,37 @@ const (
 	Recovered // Seen says what was done about a run that was killed
 )
 
-// defaultConfirmWithin is how long dockerd may take to show a change: it takes
-// 50 ms, and on a loaded host has been seen to need seconds.
-const defaultConfirmWithin = 15 * time.Second
-
 // apply carries out the steps of p in order. The first that fails ends it, and
 // what was done by then is undone. Of a provisional plan only the first step is
-// carried out, which changes nothing that is in use.
-func (h *Host) apply(ctx context.Context, p Plan, c Config, o Observed) error {
+// carried out, which changes nothing that is in use. What dockerd said in the
+// last step is returned, or nil.
+func (h *Host) apply(ctx context.Context, p Plan, c Config, o Observed) (*confirmed, error) {
 	if p.Provisional {
-		return h.step(ctx, p.Steps[0], nil, o)
+		_, err := h.step(ctx, p.Steps[0], nil, o)
+		return nil, err
 	}
+	var said *confirmed
 	var t *transaction
 	for _, step := range p.Steps {
 		if t == nil && changesDocker(step) {
 			var err error
 			if t, err = h.open(p, c, o); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		if err := h.step(ctx, step, t, o); err != nil {
+		var err error
+		if said, err = h.step(ctx, step, t, o); err != nil {
 			if t == nil {
-				return err
+				return nil, err
 			}
-			return t.fail(ctx, err)
+			return nil, t.fail(ctx, err)
 		}
 		failpoint.Here("done: " + step.Action())
 	}
 	if t == nil {
-		return nil
+		return said, nil
 	}
-	return h.end()
+	return said, h.end()
 }
 
 // open begins a transaction.
@@ -89,12 +87,18 @@ func changesDocker(s Step) bool {
 	}
 }
 
-func (h *Host) step(ctx context.Context, step Step, t *transaction, o Observed) error {
+func (h *Host) step(ctx context.Context, step Step, t *transaction, o Observed) (said *confirmed, err error) {
 	h.report(Event{Kind: StepStarted, Step: step})
 	start := time.Now()
-	seen, err := h.carryOut(ctx, step, t, o)
+	var seen string
+	switch s := step.(type) {
+	case Confirm:
+		said, err = h.confirmed(ctx, s, o)
+	default:
+		seen, err = h.carryOut(ctx, step, t, o)
+	}
 	h.report(Event{Kind: StepDone, Step: step, Seen: seen, Took: time.Since(start), Err: err})
-	return err
+	return said, err
 }
 
 // carryOut does one step and says in a few words what was seen.
@@ -117,8 +121,6 @@ func (h *Host) carryOut(ctx context.Context, step Step, t *transaction, o Observ
 		return "", t.reload(ctx)
 	case Restart:
 		return "", t.restart(ctx)
-	case Confirm:
-		return h.confirm(ctx, s, o.Flags)
 	case RemoveRelease:
 		return "", h.store().Remove(s.Name)
 	default:
@@ -135,37 +137,4 @@ func (h *Host) install(ctx context.Context, s InstallRelease, have []release.Ins
 		return "", specError(err)
 	}
 	return installed.Name + " in " + installed.Dir, nil
-}
-
-// confirm asks dockerd until it shows what s wants, or time is up.
-func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags) (string, error) {
-	within := h.confirmWithin()
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	client, err := h.dial(flags)
-	if err != nil {
-		return "", &OutOfReach{Object: "dockerd", Err: err}
-	}
-	defer client.Close()
-	var last error
-	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
-		info, err := client.Info(ctx)
-		if err == nil {
-			if err = s.missing(info); err == nil {
-				return "", nil
-			}
-		}
-		// The last answer before time was up says more than "deadline exceeded".
-		if last == nil || !errors.Is(err, context.DeadlineExceeded) {
-			last = err
-		}
-		select {
-		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), context.Canceled) {
-				return "", fmt.Errorf("confirm the change in dockerd: %w", context.Canceled)
-			}
-			return "", fmt.Errorf("dockerd did not take the change within %s: %w (journalctl -u %s says why)", within, last, DockerUnit)
-		case <-time.After(wait):
-		}
-	}
 }

@@ -3,6 +3,7 @@ package provision
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,24 +30,30 @@ const validateWithin = 20 * time.Second
 // Check refuses a plan whose daemon.json could not be put in place, or that
 // dockerd would not start from. It changes nothing; the errors are *Refusal.
 func (h *Host) Check(ctx context.Context, p Plan, o Observed) error {
+	_, err := h.check(ctx, p, o)
+	return err
+}
+
+// check is Check, and returns the key of a validation to be remembered, or "".
+func (h *Host) check(ctx context.Context, p Plan, o Observed) (validated string, err error) {
 	text := p.lastText()
 	if text == nil {
-		return nil
+		return "", nil
 	}
 	doc, err := daemonjson.Parse(text)
 	if err != nil {
-		return &Refusal{Object: o.File.Path, Err: err}
+		return "", &Refusal{Object: o.File.Path, Err: err}
 	}
 	if err := known(doc, o); err != nil {
-		return err
+		return "", err
 	}
-	if err := h.validate(ctx, doc, o); err != nil {
-		return err
+	if validated, err = h.validate(ctx, doc, o); err != nil {
+		return "", err
 	}
 	if os.Geteuid() != 0 && h.Owner == 0 {
-		return nil
+		return "", nil
 	}
-	return replaceable(o.File)
+	return validated, replaceable(o.File)
 }
 
 // replaceable refuses a daemon.json that could not be replaced.
@@ -101,20 +108,62 @@ func known(doc daemonjson.Document, o Observed) error {
 
 // validate has dockerd itself look at doc, with the flags that it runs with,
 // where it can: from 23.0 on. A userns-remap is left out, because dockerd makes
-// accounts and ranges for it even then.
-func (h *Host) validate(ctx context.Context, doc daemonjson.Document, o Observed) error {
+// accounts and ranges for it even then. What it once took is not shown to it
+// again: a key is returned where that is new.
+func (h *Host) validate(ctx context.Context, doc daemonjson.Document, o Observed) (key string, err error) {
 	argv, ok := h.validator(o)
 	if !ok || os.Geteuid() != 0 {
-		return nil
+		return "", nil
 	}
 	none := ""
-	doc, err := daemonjson.Edit(doc, daemonjson.Want{UsernsRemap: &none})
-	if err != nil {
-		return &Refusal{Object: o.File.Path, Err: err}
+	if doc, err = daemonjson.Edit(doc, daemonjson.Want{UsernsRemap: &none}); err != nil {
+		return "", &Refusal{Object: o.File.Path, Err: err}
 	}
+	key = validationKey(argv, doc)
+	if key != "" && h.validations().has(key) {
+		return "", nil
+	}
+	if taken, err := h.dockerdTakes(ctx, argv, doc, o.File.Path); !taken || err != nil {
+		return "", err
+	}
+	return key, nil
+}
+
+// validationKey names what a validation holds for: this dockerd with these
+// flags, and all of the text but which file a runtime of a path runs with which
+// arguments. dockerd looks at neither (moby daemon/config/config_linux.go). It
+// is empty for what cannot be named.
+func validationKey(argv []string, doc daemonjson.Document) string {
+	var program unix.Stat_t
+	if err := unix.Stat(argv[0], &program); err != nil {
+		return ""
+	}
+	alike := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
+	for name, runtime := range doc.Runtimes() {
+		// One that also has a type or options, which dockerd may refuse, is not
+		// as it would be written.
+		same := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{name: {Path: runtime.Path}}}
+		if again, err := daemonjson.Edit(doc, same); err == nil && !differ(again, doc) {
+			alike.Runtimes[name] = &daemonjson.Runtime{Path: "/", Args: []string{}}
+		}
+	}
+	doc, err := daemonjson.Edit(doc, alike)
+	if err != nil {
+		return "" // a name that we would not give
+	}
+	text, err := json.Marshal([]any{argv, program.Dev, program.Ino, program.Size, program.Mtim.Nano(), program.Ctim.Nano(), doc.Bytes()})
+	if err != nil {
+		panic(err) // strings and numbers always encode
+	}
+	return digestOf(text)
+}
+
+// dockerdTakes runs dockerd --validate on doc, which path is to have. Where it
+// did not say, taken is false: own checks have to do.
+func (h *Host) dockerdTakes(ctx context.Context, argv []string, doc daemonjson.Document, path string) (taken bool, err error) {
 	file, err := inMemory("daemon.json", doc.Bytes())
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer file.Close()
 	ctx, cancel := context.WithTimeout(ctx, validateWithin)
@@ -129,13 +178,13 @@ func (h *Host) validate(ctx context.Context, doc daemonjson.Document, o Observed
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
-		return nil
+		return true, nil
 	case errors.Is(context.Cause(ctx), context.Canceled):
-		return fmt.Errorf("validate %s: %w", o.File.Path, context.Canceled)
+		return false, fmt.Errorf("validate %s: %w", path, context.Canceled)
 	case !errors.As(err, &exit), ctx.Err() != nil, strings.Contains(said, "unknown flag"):
-		return nil // not there (20.10), or not of use: own checks have to do
+		return false, nil // it has no such flag (20.10), or is of no use
 	}
-	return refuse(o.File.Path, "dockerd --validate refuses what it would be: %s", strings.ReplaceAll(lastLine(said), candidate, o.File.Path))
+	return false, refuse(path, "dockerd --validate refuses what it would be: %s", strings.ReplaceAll(lastLine(said), candidate, path))
 }
 
 // validator is the command line that has dockerd look at descriptor 3.

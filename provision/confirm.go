@@ -1,13 +1,76 @@
 package provision
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"runsc-provisioner/provision/engine"
 )
+
+// defaultConfirmWithin is how long dockerd may take to show a change: it takes
+// 50 ms, and on a loaded host has been seen to need seconds.
+const defaultConfirmWithin = 15 * time.Second
+
+// confirmed is what dockerd said when it had taken a change.
+type confirmed struct {
+	invocation string // the start of docker.service that it belongs to
+	info       engine.Info
+}
+
+// of is what was said if unit is still the one that said it, or else nil.
+func (c *confirmed) of(unit Unit) *engine.Info {
+	if c == nil || !unit.Running() || unit.InvocationID != c.invocation {
+		return nil
+	}
+	return &c.info
+}
+
+// confirmed confirms what a plan for o has changed.
+func (h *Host) confirmed(ctx context.Context, s Confirm, o Observed) (*confirmed, error) {
+	info, err := h.confirm(ctx, s, o.Flags)
+	if err != nil {
+		return nil, err
+	}
+	return &confirmed{o.Unit.InvocationID, info}, nil
+}
+
+// confirm asks dockerd until it shows what s wants, or time is up.
+func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags) (engine.Info, error) {
+	within := h.confirmWithin()
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	client, err := h.dial(flags)
+	if err != nil {
+		return engine.Info{}, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	defer client.Close()
+	var last error
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		info, err := client.Info(ctx)
+		if err == nil {
+			if err = s.missing(info); err == nil {
+				return info, nil
+			}
+		}
+		// The last answer before time was up says more than "deadline exceeded".
+		if last == nil || !errors.Is(err, context.DeadlineExceeded) {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				return engine.Info{}, fmt.Errorf("confirm the change in dockerd: %w", context.Canceled)
+			}
+			return engine.Info{}, fmt.Errorf("dockerd did not take the change within %s: %w (journalctl -u %s says why)", within, last, DockerUnit)
+		case <-time.After(wait):
+		}
+	}
+}
 
 // missing is nil when dockerd runs as s wants, or says what differs.
 func (s Confirm) missing(info engine.Info) error {

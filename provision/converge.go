@@ -59,12 +59,12 @@ type converging struct {
 	result    Result
 	stale     int
 	had       []release.Installed // when it began
-	validated string              // digest of the text that dockerd was last asked about
+	confirmed *confirmed          // by the last step of the round before
 }
 
 // round observes the host once and does what is to be done.
 func (h *Host) round(ctx context.Context, c Config, opts Options, run *converging) (done bool, err error) {
-	observed, err := h.observeSettled(ctx)
+	observed, err := h.observeSettled(ctx, run.confirmed)
 	if err != nil {
 		return false, err
 	}
@@ -81,13 +81,14 @@ func (h *Host) round(ctx context.Context, c Config, opts Options, run *convergin
 		return true, nil
 	}
 	h.report(Event{Kind: PlanMade, Plan: plan})
-	if text := plan.lastText(); text != nil && digestOf(text) != run.validated {
-		if err := h.Check(ctx, plan, observed); err != nil {
-			return false, err
-		}
-		run.validated = digestOf(text)
+	validated, err := h.check(ctx, plan, observed)
+	if err == nil && validated != "" {
+		err = h.validations().add(validated)
 	}
-	if err := h.apply(ctx, plan, c, observed); err != nil {
+	if err != nil {
+		return false, err
+	}
+	if run.confirmed, err = h.apply(ctx, plan, c, observed); err != nil {
 		return false, err
 	}
 	run.result.Changed = true

@@ -58,11 +58,12 @@ func (h *Host) Observe(ctx context.Context) (Observed, error) {
 	if err != nil {
 		return Observed{}, err
 	}
-	return h.observe(ctx, unit)
+	return h.observe(ctx, unit, nil)
 }
 
-// observe is Observe where docker.service was just asked for.
-func (h *Host) observe(ctx context.Context, unit Unit) (Observed, error) {
+// observe is Observe where docker.service was just asked for, and dockerd too
+// unless info is nil.
+func (h *Host) observe(ctx context.Context, unit Unit, info *engine.Info) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: unit}
 	err := h.loaded(ctx, unit)
 	if err != nil {
@@ -77,7 +78,7 @@ func (h *Host) observe(ctx context.Context, unit Unit) (Observed, error) {
 	go func() {
 		var err error
 		if o.Unit.Running() {
-			o.Engine, o.Running, err = h.observeEngine(ctx, o.Flags)
+			o.Engine, o.Running, err = h.observeEngine(ctx, o.Flags, info)
 		}
 		answer <- err
 	}()
@@ -114,7 +115,7 @@ func (h *Host) observeFiles(ctx context.Context, o *Observed) (err error) {
 		return err
 	}
 	o.Proofs = map[string]bool{}
-	for _, key := range h.proofs() {
+	for _, key := range h.proofs().keys() {
 		o.Proofs[key] = true
 	}
 	o.InUse, err = h.observeUse(ctx, o.Releases)
@@ -204,15 +205,18 @@ func (h *Host) runsFrom(ctx context.Context, installed []release.Installed) (see
 	return survey.InUse, survey.Denied, err
 }
 
-func (h *Host) observeEngine(ctx context.Context, flags engine.Flags) (*engine.Info, []string, error) {
+func (h *Host) observeEngine(ctx context.Context, flags engine.Flags, info *engine.Info) (*engine.Info, []string, error) {
 	client, err := h.dial(flags)
 	if err != nil {
 		return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
 	}
 	defer client.Close()
-	info, err := client.Info(ctx)
-	if err != nil {
-		return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
+	if info == nil {
+		said, err := client.Info(ctx)
+		if err != nil {
+			return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
+		}
+		info = &said
 	}
 	if info.Rootless {
 		return nil, nil, &OutOfReach{Object: "dockerd", Err: errors.New("it runs rootless, which is not supported: it has no root to give away, and its files are elsewhere")}
@@ -224,7 +228,7 @@ func (h *Host) observeEngine(ctx context.Context, flags engine.Flags) (*engine.I
 		}
 	}
 	h.log().Debug("dockerd", zap.String("version", info.Version), zap.String("default_runtime", info.DefaultRuntime), zap.Int("runtimes", len(info.Runtimes)))
-	return &info, running, nil
+	return info, running, nil
 }
 
 func (h *Host) daemonJSON(flags engine.Flags) string {

@@ -52,9 +52,9 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 		if errors.As(err, &trial) {
 			failed.Output = trial.Output
 		}
-		return "", errors.Join(failed, h.forget(key))
+		return "", errors.Join(failed, h.proofs().forget(key))
 	}
-	return seen, h.remember(key)
+	return seen, h.proofs().add(key)
 }
 
 func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction, info engine.Info) (seen string, err error) {

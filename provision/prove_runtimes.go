@@ -15,7 +15,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 	if _, err := h.recover(ctx); err != nil {
 		return err
 	}
-	o, err := h.observeSettled(ctx)
+	o, err := h.observeSettled(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,8 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 		}
 		plan.Steps = append(plan.Steps, steps...)
 	}
-	return h.apply(ctx, plan, c, o)
+	_, err = h.apply(ctx, plan, c, o)
+	return err
 }
 
 // proofOf is what proves the runtime called name.

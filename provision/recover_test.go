@@ -105,7 +105,7 @@ func TestFault_J13_CopiesAreRootsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range keptBackups + 3 {
-		if err := h.apply(t.Context(), upgrade(o, newText), DefaultConfig(), o); err != nil {
+		if _, err := h.apply(t.Context(), upgrade(o, newText), DefaultConfig(), o); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(d.file, []byte(oldText), 0o604); err != nil {

@@ -150,7 +150,7 @@ func TestFault_E04_AReloadThatIsNotTakenIsRolledBack(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h, d, o := changing(t, test.old)
 			d.deafTo = test.deafTo
-			err := h.apply(t.Context(), upgrade(o, newText, nowText), DefaultConfig(), o)
+			_, err := h.apply(t.Context(), upgrade(o, newText, nowText), DefaultConfig(), o)
 			var back *RolledBack
 			if !errors.As(err, &back) || back.Restore != nil {
 				t.Fatalf("got error %v, want a clean *RolledBack", err)
@@ -197,7 +197,7 @@ func TestFault_E04_ADefaultThatWasTakenIsTakenBack(t *testing.T) {
 	confirm := plan.Steps[2].(Confirm)
 	confirm.Runtimes = map[string]daemonjson.Runtime{"other": {Path: "/y"}}
 	plan.Steps[2] = confirm
-	err := h.apply(t.Context(), plan, DefaultConfig(), o)
+	_, err := h.apply(t.Context(), plan, DefaultConfig(), o)
 	var back *RolledBack
 	if !errors.As(err, &back) || back.Restore != nil {
 		t.Fatalf("got error %v, want a clean *RolledBack", err)
@@ -226,7 +226,7 @@ func TestFault_F03_ASignalInTheMiddleUndoesWhatWasWritten(t *testing.T) {
 					cancel()
 				}
 			}
-			err := h.apply(ctx, upgrade(o, nowText), DefaultConfig(), o)
+			_, err := h.apply(ctx, upgrade(o, nowText), DefaultConfig(), o)
 			var back *RolledBack
 			if !errors.As(err, &back) || !errors.Is(err, context.Canceled) || back.Restore != nil {
 				t.Errorf("got error %v, want a clean *RolledBack because of %v", err, context.Canceled)
@@ -255,7 +255,7 @@ func TestFault_J14_AChangedFileIsNotWritten(t *testing.T) {
 			if err := errors.Join(os.MkdirAll(filepath.Dir(d.file), 0o755), os.WriteFile(d.file, []byte(test.theirs), 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			if err := h.apply(t.Context(), upgrade(o, newText), DefaultConfig(), o); !errors.Is(err, errStale) {
+			if _, err := h.apply(t.Context(), upgrade(o, newText), DefaultConfig(), o); !errors.Is(err, errStale) {
 				t.Errorf("got error %v, want %v", err, errStale)
 			}
 			if now, err := os.ReadFile(d.file); err != nil || string(now) != test.theirs || len(d.read) != 0 {

@@ -14,13 +14,14 @@ const (
 	settleLook = 50 * time.Millisecond
 )
 
-// observeSettled is Observe once docker.service is settled.
-func (h *Host) observeSettled(ctx context.Context) (Observed, error) {
+// observeSettled is Observe once docker.service is settled. What that very
+// dockerd has just said, if anything, is not asked again.
+func (h *Host) observeSettled(ctx context.Context, said *confirmed) (Observed, error) {
 	unit, err := h.settled(ctx)
 	if err != nil {
 		return Observed{}, err
 	}
-	return h.observe(ctx, unit)
+	return h.observe(ctx, unit, said.of(unit))
 }
 
 // settled is the unit once it is not on its way from one state to another: a

@@ -37,36 +37,45 @@ func answerRows(ctx context.Context, p pace, built programs) (rows []row, err er
 	if _, err := succeed(ctx, host, lab.Command{Argv: []string{"runsc-provisioner", "apply", "--default-runtime"}}); err != nil {
 		return nil, err
 	}
-	reload, err := reloadRow(ctx, p, host)
-	if err != nil {
+	if rows, err = reloadRows(ctx, p, host); err != nil {
 		return nil, err
 	}
 	restart, err := restartRow(ctx, p, host)
-	return []row{reload, restart}, err
+	return append(rows, restart), err
 }
 
-// reloadRow is of applies that have other arguments to register each time,
-// beside as long a time without one. Not one ping may fail.
-func reloadRow(ctx context.Context, p pace, host *lab.Host) (row, error) {
+// reloadRows are of applies that have other arguments to register each time,
+// beside as long a time without one, and beside a mere signal to dockerd. Not
+// one ping may fail.
+func reloadRows(ctx context.Context, p pace, host *lab.Host) ([]row, error) {
+	const signal = "signal"
 	// The longest of a few dozen answers scatters widely, and a run is short.
 	p.runs *= 3
-	result, err := raceInHost(ctx, host, pinging(), compare(p, "",
+	three := compare(p, "",
 		race.Entrant{
 			Argv:  append(asOthers(), "runsc-provisioner", "apply", "--runtime-arg=--ignore-cgroups"),
 			Turns: []string{"--runtime-arg=--debug=false", "--runtime-arg=--log-packets=false"},
 			Want:  "✓ reload",
 		},
 		race.Entrant{Rests: this},
-	))
+	)
+	three.Entrants = append(three.Entrants, race.Entrant{
+		// As long as an apply takes.
+		Name: signal, Argv: append(asOthers(), "sh", "-c", "sleep 0.03; systemctl reload docker.service; sleep 0.03"),
+	})
+	result, err := raceInHost(ctx, host, pinging(), three)
 	if err != nil {
-		return row{}, err
+		return nil, err
 	}
-	for _, side := range []string{this, peer} {
+	for _, side := range []string{this, peer, signal} {
 		if seen := result.Seen(side); seen.Failed > 0 {
-			return row{}, fmt.Errorf("a reload lets no ping fail, but %d of %d failed during %s: %s", seen.Failed, seen.Asked, side, seen.Why)
+			return nil, fmt.Errorf("a reload lets no ping fail, but %d of %d failed during %s: %s", seen.Failed, seen.Asked, side, seen.Why)
 		}
 	}
-	return answerRow("apply with a reload", result, 1.2), nil
+	return []row{
+		answerRow("apply with a reload", result, peer, aim{ofRatio, 1.2}),
+		answerRow("the same, beside systemctl reload alone", result, signal, aim{}),
+	}, nil
 }
 
 // restartRow is of applies that turn userns-remap on, beside the restart of a
@@ -94,16 +103,16 @@ docker info >/dev/null`}
 	if err != nil {
 		return row{}, err
 	}
-	return answerRow("apply with a restart", result, 1.1), nil
+	return answerRow("apply with a restart", result, peer, aim{ofRatio, 1.1}), nil
 }
 
-func answerRow(work string, r race.Result, most float64) row {
-	mine, theirs := r.Seen(this), r.Seen(peer)
+func answerRow(work string, r race.Result, side string, aim aim) row {
+	mine, theirs := r.Seen(this), r.Seen(side)
 	return row{
 		work: fmt.Sprintf("%s: longest answer to a ping (failed: %d of %d, peer %d of %d)", work, mine.Failed, mine.Asked, theirs.Failed, theirs.Asked),
 		unit: milliseconds,
 		this: r.Longest(this),
-		peer: r.Longest(peer),
-		aim:  aim{ofRatio, most},
+		peer: r.Longest(side),
+		aim:  aim,
 	}
 }
