@@ -47,7 +47,7 @@ func scenarios() []scenario {
 		{
 			name: "upgrade", suite: "trixie",
 			setup: nothing + "runsc-provisioner apply --default-runtime --release " + older + "\n" + keepOne + "\ndocker run -d " + lab.Image + " sleep 100000",
-			reset: "runsc-provisioner apply --release " + older + "\nrm -rf /usr/local/lib/gvisor/" + newer + " /usr/local/lib/gvisor/.archive/" + newer + " /var/lib/runsc-provisioner/proofs",
+			reset: "runsc-provisioner apply --release " + older + "\nrm -rf /usr/local/lib/gvisor/" + newer + " /usr/local/lib/gvisor/.archive/" + newer + " /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
 			run:   "runsc-provisioner apply --release " + newer,
 			texts: []string{olderAll, newerAll},
 			next:  "runsc-provisioner apply --release " + newer, then: []string{newerRunsc},
@@ -67,7 +67,7 @@ func scenarios() []scenario {
 			reset: `systemctl reset-failed docker.service docker.socket
 if docker info -f '{{.SecurityOptions}}' | grep -q name=userns; then printf '%s' '` + start + `' > /etc/docker/daemon.json; systemctl restart docker; fi
 systemctl reset-failed docker.service docker.socket
-` + nothing + "runsc-provisioner apply --once --config-dir /root/none --default-runtime --runtime-arg=--ignore-cgroups --url https://releases.lab/gvisor/releases --release " + older + "; rm -f /var/lib/runsc-provisioner/proofs",
+` + nothing + "runsc-provisioner apply --once --config-dir /root/none --default-runtime --runtime-arg=--ignore-cgroups --url https://releases.lab/gvisor/releases --release " + older + "; rm -f /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
 			run:   "runsc-provisioner apply --default-runtime --release " + older,
 			texts: []string{olderAll, remapped},
 			next:  "runsc-provisioner apply --default-runtime --release " + older, then: []string{olderRunsc + " remapped"},
