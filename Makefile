@@ -16,7 +16,7 @@ BUILD := -trimpath -buildvcs=auto -ldflags '-s -w'
 LAB := $(if $(filter 0,$(shell id -u)),RUNSC_LAB=1)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install try test test-kill check bench lab golden fuzz
+.PHONY: help build install try test test-kill matrix check bench lab golden fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ test: ## run all tests; as root also those in the lab
 test-kill: ## kill a run at every instant, and lose its writes at every rename (needs root)
 	@scripts/need-tools.sh
 	RUNSC_KILL_EVERY=$(or $(EVERY),1) $(LAB) $(RUN_GO) test -count=1 -timeout=90m -v -run 'TestFault_F0[12]' ./test/kill
+
+matrix: ## switch userns-remap on and off on each Docker, the newest one too (needs root)
+	@scripts/need-tools.sh 'gcc:gcc libc6-dev'
+	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=60m -v -run 'TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05' ./test/e2e
 
 check: ## gofmt, vet, staticcheck, go.mod tidiness
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

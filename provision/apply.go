@@ -80,7 +80,7 @@ func (h *Host) open(p Plan, c Config, o Observed) (*transaction, error) {
 // other people use.
 func changesDocker(s Step) bool {
 	switch s.(type) {
-	case InstallRelease, Prove, RemoveRelease, Confirm:
+	case InstallRelease, Prove, RemoveRelease, Confirm, AddAccount, RemoveAccount, EditIDs, SaveImages, LoadImages, DropImages:
 		return false
 	default:
 		return true
@@ -120,9 +120,21 @@ func (h *Host) carryOut(ctx context.Context, step Step, t *transaction, o Observ
 	case Reload:
 		return "", t.reload(ctx)
 	case Restart:
-		return "", t.restart(ctx)
+		return "", t.restart(ctx, s)
 	case RemoveRelease:
 		return "", h.store().Remove(s.Name)
+	case AddAccount:
+		return "", h.addAccount(ctx, s)
+	case RemoveAccount:
+		return "", h.removeAccount(ctx, s)
+	case EditIDs:
+		return "", h.editIDs(ctx, s)
+	case SaveImages:
+		return h.saveImages(ctx, s, o.Flags)
+	case LoadImages:
+		return h.loadImages(ctx, s, o.Flags)
+	case DropImages:
+		return "", h.dropSpool()
 	default:
 		return "", fmt.Errorf("step %T is not known", step)
 	}

@@ -46,7 +46,7 @@ func (t *transaction) dockerBack(ctx context.Context) error {
 		switch {
 		case t.asBefore().missing(info) == nil:
 			return t.fileBack()
-		case remapOf(info.UsernsRemap) == t.j.Engine.Remap:
+		case remapOf(info.UsernsRemap) == t.j.Engine.Remap && (t.j.Engine.Root == "" || info.RootDir == t.j.Engine.Root):
 			return t.reloadBack(ctx)
 		}
 	}

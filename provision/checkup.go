@@ -53,11 +53,38 @@ func Checkup(c Config, o Observed) ([]Item, error) {
 		file.Health, file.Remedy = Critical, "remove the flag: dockerd does not start with the option in both places"
 		file.Seen = conflict.Error()
 	}
-	engine := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime}
-	if c.Docker.UsernsRemap != "" {
-		engine.Remap = RemapOn
+	engine := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.remap()}
+	items = append(items, file)
+	if c.Docker.remap() == RemapOn {
+		items = append(items, b.idsItem(&engine))
 	}
-	return append(items, file, b.engineItem(engine)), nil
+	items = append(items, b.engineItem(engine))
+	if o.Spool != nil {
+		items = append(items, Item{Name: "images", Health: Warning, Remedy: applyRemedy,
+			Seen: fmt.Sprintf("%s of a switch of userns-remap are still in %s", imagesOf(o.Spool.Images), o.Spool.Path)})
+	}
+	return items, nil
+}
+
+// idsItem says whose ids containers get, and adds to want where dockerd then has
+// its data.
+func (b *builder) idsItem(want *Confirm) Item {
+	item := Item{Name: "id ranges", Remedy: applyRemedy}
+	ids, err := b.ids()
+	switch {
+	case err != nil:
+		item.Health, item.Seen, item.Remedy = Critical, err.Error(), ""
+	case len(ids.steps) > 0:
+		item.Health, item.Seen = Critical, fmt.Sprintf("%s has not %d ids of its own in %s and %s", ids.account.Name, remapCount, b.observed.IDs.UIDs.Path, b.observed.IDs.GIDs.Path)
+	case ids.clash != "":
+		item.Health, item.Seen, item.Remedy = Warning, ids.clash, "switch userns-remap off and on again, with --purge, to have other ids"
+	default:
+		item.Seen, item.Remedy = fmt.Sprintf("%s: uids %s, gids %s", ids.account.Name, spans(ids.uids), spans(ids.gids)), ""
+	}
+	if err == nil && b.observed.Engine != nil {
+		want.Root = ids.root(dataRoot(*b.observed.Engine))
+	}
+	return item
 }
 
 // whole is daemon.json with all that is wanted, also what has to wait.

@@ -32,7 +32,7 @@ type ReleaseConfig struct {
 // DockerConfig mirrors daemon.json.
 type DockerConfig struct {
 	DefaultRuntime string                   `toml:"default_runtime" json:"default_runtime,omitempty"` // "": not managed
-	UsernsRemap    string                   `toml:"userns_remap" json:"userns_remap,omitempty"`       // "default", user, user:group; "": not managed
+	UsernsRemap    string                   `toml:"userns_remap" json:"userns_remap,omitempty"`       // "default", user, user:group, "off"; "": not managed
 	Runtimes       map[string]RuntimeConfig `toml:"runtimes" json:"runtimes"`
 }
 
@@ -141,7 +141,13 @@ func (d DockerConfig) validate() error {
 		}
 	}
 	if d.UsernsRemap != "" && !remapUser.MatchString(d.UsernsRemap) {
-		return &ConfigError{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q is not default, a user, or user:group", d.UsernsRemap)}
+		return &ConfigError{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q is not default, off, a user, or user:group", d.UsernsRemap)}
+	}
+	if user, _ := remapNames(d.UsernsRemap); user == "root" || user == "0" {
+		return &ConfigError{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q maps nothing: dockerd takes root for no remap at all", d.UsernsRemap)}
+	}
+	if strings.HasPrefix(d.UsernsRemap, remapDefault+":") || strings.HasPrefix(d.UsernsRemap, RemapDisabled+":") {
+		return &ConfigError{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q: a group goes with a user only", d.UsernsRemap)}
 	}
 	if d.DefaultRuntime == "" || d.DefaultRuntime == runcRuntime {
 		return nil

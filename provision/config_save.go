@@ -19,6 +19,7 @@ type Overrides struct {
 	Channel        *string
 	URL            *string
 	DefaultRuntime *string
+	UsernsRemap    *string
 	RuntimeArgs    []string // of the runtime that is there by default
 }
 
@@ -41,6 +42,7 @@ func (o Overrides) table() map[string]any {
 	set("release", "channel", o.Channel)
 	set("release", "url", o.URL)
 	set("docker", "default_runtime", o.DefaultRuntime)
+	set("docker", "userns_remap", o.UsernsRemap)
 	if o.RuntimeArgs != nil {
 		mergeTables(root, map[string]any{"docker": map[string]any{"runtimes": map[string]any{
 			DefaultRuntimeName: map[string]any{"args": o.RuntimeArgs},

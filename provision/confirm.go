@@ -97,5 +97,8 @@ func (s Confirm) missing(info engine.Info) error {
 	if s.Remap != RemapAny && s.Remap != remapOf(info.UsernsRemap) {
 		return fmt.Errorf("its userns-remap is %s, not %s", remapOf(info.UsernsRemap), s.Remap)
 	}
+	if s.Root != "" && info.RootDir != s.Root {
+		return fmt.Errorf("its data is in %s, not in %s", info.RootDir, s.Root)
+	}
 	return nil
 }

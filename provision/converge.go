@@ -64,7 +64,7 @@ type converging struct {
 
 // round observes the host once and does what is to be done.
 func (h *Host) round(ctx context.Context, c Config, opts Options, run *converging) (done bool, err error) {
-	observed, err := h.observeSettled(ctx, run.confirmed)
+	observed, err := h.observeSettled(ctx, c, run.confirmed)
 	if err != nil {
 		return false, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // Evidence looks at every running container from the host. While Docker is
 // not running there is none to look at, and it is not started to find out.
-func (h *Host) Evidence(ctx context.Context, o Observed) (verify.Report, error) {
+func (h *Host) Evidence(ctx context.Context, c Config, o Observed) (verify.Report, error) {
 	known, err := knownReleases(o.Releases)
 	if err != nil {
 		return verify.Report{}, err
@@ -24,7 +24,8 @@ func (h *Host) Evidence(ctx context.Context, o Observed) (verify.Report, error) 
 		return verify.Report{}, &OutOfReach{Object: "dockerd", Err: err}
 	}
 	defer client.Close()
-	before, err := running(ctx, client)
+	uids := uidMap(c, o)
+	before, err := running(ctx, client, uids)
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -32,7 +33,7 @@ func (h *Host) Evidence(ctx context.Context, o Observed) (verify.Report, error) 
 	if err != nil {
 		return verify.Report{}, err
 	}
-	after, err := running(ctx, client)
+	after, err := running(ctx, client, uids)
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -65,7 +66,21 @@ func runtimesOf(info engine.Info) map[string]verify.Runtime {
 	return verify.Resolve(paths)
 }
 
-func running(ctx context.Context, client *engine.Client) ([]verify.Container, error) {
+// uidMap is what containers have to have that are remapped; nil where nobody
+// wants that, or dockerd does not do it.
+func uidMap(c Config, o Observed) []verify.IDRange {
+	if c.Docker.remap() != RemapOn || !o.Engine.UsernsRemap {
+		return nil
+	}
+	b := builder{config: c, observed: o}
+	ids, err := b.ids()
+	if err != nil {
+		return nil
+	}
+	return ids.uidMap()
+}
+
+func running(ctx context.Context, client *engine.Client, uids []verify.IDRange) ([]verify.Container, error) {
 	list, err := client.Containers(ctx)
 	if err != nil {
 		return nil, &OutOfReach{Object: "dockerd", Err: fmt.Errorf("list containers: %w", err)}
@@ -75,6 +90,9 @@ func running(ctx context.Context, client *engine.Client) ([]verify.Container, er
 		containers[i] = verify.Container{
 			ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, PID: c.PID,
 			Privileged: c.Privileged, UsernsMode: c.UsernsMode,
+		}
+		if c.UsernsMode != "host" {
+			containers[i].UIDMap = uids
 		}
 	}
 	return containers, nil

@@ -34,6 +34,7 @@ type Paths struct {
 	Store  string // /usr/local/lib/gvisor
 	Link   string // /usr/local/bin/runsc
 	Proc   string // /proc
+	Etc    string // /etc
 	// DaemonJSON is used where docker.service names no other file.
 	DaemonJSON string // /etc/docker/daemon.json
 	// Socket is used where docker.service names no other one.
@@ -48,6 +49,7 @@ func DefaultPaths() Paths {
 		Store:      "/usr/local/lib/gvisor",
 		Link:       "/usr/local/bin/runsc",
 		Proc:       "/proc",
+		Etc:        "/etc",
 		DaemonJSON: "/etc/docker/daemon.json",
 		Socket:     "/run/docker.sock",
 	}

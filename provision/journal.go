@@ -71,6 +71,7 @@ type engineWas struct {
 	Default  string                        `json:"default"`
 	Runtimes map[string]daemonjson.Runtime `json:"runtimes"` // the managed ones that it knew
 	Remap    Remap                         `json:"remap"`
+	Root     string                        `json:"root,omitempty"`
 }
 
 func digestOf(text []byte) string {
@@ -99,7 +100,7 @@ func newJournal(p Plan, o Observed, names []string, trial string) journal {
 		}
 	}
 	if o.Engine != nil {
-		j.Engine = &engineWas{Default: o.Engine.DefaultRuntime, Runtimes: map[string]daemonjson.Runtime{}, Remap: remapOf(o.Engine.UsernsRemap)}
+		j.Engine = &engineWas{Default: o.Engine.DefaultRuntime, Runtimes: map[string]daemonjson.Runtime{}, Remap: remapOf(o.Engine.UsernsRemap), Root: o.Engine.RootDir}
 		for _, name := range names {
 			if r, known := o.Engine.Runtimes[name]; known {
 				j.Engine.Runtimes[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,6 +48,9 @@ func (m memory) forget(key string) error {
 }
 
 func (m memory) write(keys []string) error {
+	if len(keys) == 0 {
+		return os.Remove(m.path)
+	}
 	return durable.WriteFile(m.path, []byte(strings.Join(keys, "\n")+"\n"), durable.Plain(0o600))
 }
 

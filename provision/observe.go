@@ -28,12 +28,19 @@ type Observed struct {
 	// Engine is what dockerd runs with; nil while docker.service is not active.
 	Engine *engine.Info
 	// Running are the names of the containers that run.
-	Running  []string
-	Since    string          // what has to stay for a proof to hold
-	Proofs   map[string]bool // what was proven through Docker, by proofKey
-	Store    string          // the directory that holds the releases
-	Releases []release.Installed
-	Link     release.LinkState
+	Running []string
+	Since   string          // what has to stay for a proof to hold
+	Proofs  map[string]bool // what was proven through Docker, by proofKey
+	Store   string          // the directory that holds the releases
+	// IDs are looked at where userns-remap is managed, or was.
+	IDs Identities
+	// Data is looked at where userns-remap would be switched; else nil.
+	Data *DataRoot
+	// RemapRoots is how many data roots Docker has had with userns-remap.
+	RemapRoots int
+	Spool      *Spool // images on their way to another data root; or nil
+	Releases   []release.Installed
+	Link       release.LinkState
 	// InUse says whether processes run from a release, by its name. One that
 	// could not be told counts as used.
 	InUse map[string]bool
@@ -51,19 +58,19 @@ type DaemonFile struct {
 	GID    int
 }
 
-// Observe looks at the host and changes nothing. Errors are *Refusal for a
+// Observe looks at the host, as far as c manages it, and changes nothing. Errors are *Refusal for a
 // state that is not understood and *OutOfReach when somebody did not answer.
-func (h *Host) Observe(ctx context.Context) (Observed, error) {
+func (h *Host) Observe(ctx context.Context, c Config) (Observed, error) {
 	unit, err := h.unit(ctx)
 	if err != nil {
 		return Observed{}, err
 	}
-	return h.observe(ctx, unit, nil)
+	return h.observe(ctx, c, unit, nil)
 }
 
 // observe is Observe where docker.service was just asked for, and dockerd too
 // unless info is nil.
-func (h *Host) observe(ctx context.Context, unit Unit, info *engine.Info) (Observed, error) {
+func (h *Host) observe(ctx context.Context, c Config, unit Unit, info *engine.Info) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: unit}
 	err := h.loaded(ctx, unit)
 	if err != nil {
@@ -78,16 +85,19 @@ func (h *Host) observe(ctx context.Context, unit Unit, info *engine.Info) (Obser
 	go func() {
 		var err error
 		if o.Unit.Running() {
-			o.Engine, o.Running, err = h.observeEngine(ctx, o.Flags, info)
+			err = h.observeEngine(ctx, c, &o, info)
 		}
 		answer <- err
 	}()
-	filesErr := h.observeFiles(ctx, &o)
+	filesErr := h.observeFiles(ctx, c, &o)
 	if err := <-answer; filesErr == nil && err != nil {
 		return Observed{}, err
 	}
 	if filesErr != nil {
 		return Observed{}, filesErr
+	}
+	if o.Data, err = h.observeSwitch(ctx, c, o); err != nil {
+		return Observed{}, err
 	}
 	h.log().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),
 		zap.Int("releases", len(o.Releases)), zap.String("link", string(o.Link.Kind)))
@@ -95,7 +105,7 @@ func (h *Host) observe(ctx context.Context, unit Unit, info *engine.Info) (Obser
 }
 
 // observeFiles fills in what is seen without asking anybody.
-func (h *Host) observeFiles(ctx context.Context, o *Observed) (err error) {
+func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err error) {
 	if o.Conflicts, err = h.observeConflicts(o.Unit); err != nil {
 		return err
 	}
@@ -117,6 +127,14 @@ func (h *Host) observeFiles(ctx context.Context, o *Observed) (err error) {
 	o.Proofs = map[string]bool{}
 	for _, key := range h.proofs().keys() {
 		o.Proofs[key] = true
+	}
+	if o.Spool, err = h.spool(); err != nil {
+		return err
+	}
+	if c.Docker.remap() != RemapAny {
+		if o.IDs, err = h.observeIDs(ctx, c); err != nil {
+			return err
+		}
 	}
 	o.InUse, err = h.observeUse(ctx, o.Releases)
 	return err
@@ -205,30 +223,35 @@ func (h *Host) runsFrom(ctx context.Context, installed []release.Installed) (see
 	return survey.InUse, survey.Denied, err
 }
 
-func (h *Host) observeEngine(ctx context.Context, flags engine.Flags, info *engine.Info) (*engine.Info, []string, error) {
-	client, err := h.dial(flags)
+// observeEngine fills in what dockerd says, but for info where that is known.
+func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *engine.Info) error {
+	client, err := h.dial(o.Flags)
 	if err != nil {
-		return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
+		return &OutOfReach{Object: "dockerd", Err: err}
 	}
 	defer client.Close()
 	if info == nil {
 		said, err := client.Info(ctx)
 		if err != nil {
-			return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
+			return &OutOfReach{Object: "dockerd", Err: err}
 		}
 		info = &said
 	}
 	if info.Rootless {
-		return nil, nil, &OutOfReach{Object: "dockerd", Err: errors.New("it runs rootless, which is not supported: it has no root to give away, and its files are elsewhere")}
+		return &OutOfReach{Object: "dockerd", Err: errors.New("it runs rootless, which is not supported: it has no root to give away, and its files are elsewhere")}
 	}
-	var running []string
+	o.Engine = info
 	if info.Running > 0 {
-		if running, err = client.Names(ctx); err != nil {
-			return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
+		if o.Running, err = client.Names(ctx); err != nil {
+			return &OutOfReach{Object: "dockerd", Err: err}
 		}
 	}
 	h.log().Debug("dockerd", zap.String("version", info.Version), zap.String("default_runtime", info.DefaultRuntime), zap.Int("runtimes", len(info.Runtimes)))
-	return info, running, nil
+	if c.Docker.remap() == RemapAny {
+		return nil
+	}
+	o.RemapRoots = remapRoots(*info)
+	return nil
 }
 
 func (h *Host) daemonJSON(flags engine.Flags) string {

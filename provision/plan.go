@@ -12,6 +12,7 @@ import (
 type Plan struct {
 	Steps    []Step   `json:"steps"`
 	Held     []Held   `json:"held,omitempty"`
+	Hidden   []Hidden `json:"hidden,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
 	// Provisional says that the release is not known by name before it was
 	// fetched: paths in the plan have a placeholder, and only the first step
@@ -40,6 +41,14 @@ type Options struct {
 	AllowRestart bool
 	// NoProof leaves out the proofs, and the plan says so.
 	NoProof bool
+	// AllowHiddenData consents to a data root in which what Docker has now is not
+	// seen.
+	AllowHiddenData bool
+	// MigrateImages brings the images along when userns-remap is switched on.
+	MigrateImages bool
+	// Purge also removes the account and the ranges that were made for
+	// userns-remap, once it is off.
+	Purge bool
 }
 
 // NewPlan compares what is wanted with what was observed. It is pure. The
@@ -54,6 +63,8 @@ func NewPlan(c Config, o Observed, opts Options) (Plan, error) {
 		return Plan{}, err
 	}
 	b.prune()
+	b.load()
+	b.purge()
 	return b.plan, nil
 }
 
@@ -77,6 +88,8 @@ type builder struct {
 	observed Observed
 	plan     Plan
 	current  release.Installed // the release that is wanted; only Name and Runsc when provisional
+	idPlan   *idPlan           // where userns-remap is wanted
+	early    []Step            // for userns-remap, before Docker is touched
 }
 
 func (b *builder) add(steps ...Step) { b.plan.Steps = append(b.plan.Steps, steps...) }

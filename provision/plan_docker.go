@@ -40,10 +40,11 @@ func (b *builder) choose(doc daemonjson.Document) (daemonjson.Document, error) {
 
 // remap is doc with userns-remap as wanted.
 func (b *builder) remap(doc daemonjson.Document) (daemonjson.Document, error) {
-	if b.config.Docker.UsernsRemap == "" {
+	if b.config.Docker.remap() == RemapAny {
 		return doc, nil
 	}
-	return b.edit(doc, daemonjson.Want{UsernsRemap: &b.config.Docker.UsernsRemap})
+	value := b.config.Docker.remapValue()
+	return b.edit(doc, daemonjson.Want{UsernsRemap: &value})
 }
 
 // unproven is why what depends on a proof is held while Docker is stopped.
@@ -68,22 +69,57 @@ func (b *builder) final(registered daemonjson.Document) (doc daemonjson.Document
 		return doc, false, err
 	}
 	switch {
-	case b.config.Docker.UsernsRemap == "":
+	case b.config.Docker.remap() == RemapAny:
 		return chosen, false, nil
 	case stopped && differ(chosen, remapped):
 		b.hold(b.remapHeld(unproven))
 		return chosen, false, nil
-	case stopped, !differ(chosen, remapped) && b.observed.Engine.UsernsRemap:
+	case stopped:
 		return remapped, false, nil
 	}
-	if held := b.restartHeld(); held.Why != "" {
-		b.hold(held)
+	if restart, err = b.switches(); err != nil || !restart {
+		return remapped, false, err
+	}
+	if b.config.Docker.remap() == RemapOn {
+		if err := b.inTheWay(); err != nil {
+			return doc, false, err
+		}
+	}
+	b.hides()
+	held := false
+	for _, h := range []Held{b.restartHeld(), b.hiddenHeld()} {
+		if h.Why != "" {
+			b.hold(h)
+			held = true
+		}
+	}
+	if held {
+		b.early = nil
 		return chosen, false, nil
 	}
-	b.warn("userns-remap gives Docker another data root: the images, containers and volumes of now are not seen until it is off again")
-	return remapped, true, nil
+	return remapped, true, b.save()
 }
 
+// switches reports whether dockerd runs with another userns-remap than is
+// wanted, and settles whose ids it is to have.
+func (b *builder) switches() (bool, error) {
+	engine := *b.observed.Engine
+	if b.config.Docker.remap() == RemapOff {
+		return engine.UsernsRemap, nil
+	}
+	ids, err := b.ids()
+	if err != nil {
+		return false, err
+	}
+	b.idPlan = &ids
+	if ids.clash != "" {
+		b.warn(ids.clash + ": containers can reach what belongs to the other; switch userns-remap off and on again, with --purge, to have other ids")
+	}
+	b.early = ids.steps
+	return !engine.UsernsRemap || engine.RootDir != ids.root(dataRoot(engine)), nil
+}
+
+// remapHeld holds back the switch of userns-remap.
 func (b *builder) remapHeld(why string) Held {
 	return Held{What: "userns-remap " + b.config.Docker.UsernsRemap, Why: why}
 }
@@ -132,6 +168,7 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 	remapped := b.observed.Engine.UsernsRemap
 	names := b.tried(differ(at, registered), all, restart)
 	b.prove(names, remapped)
+	b.add(b.early...)
 	b.link()
 	if staged := (differ(registered, final) || restart) && !b.proven(names, remapped); staged {
 		if runtimes := (Confirm{Runtimes: b.managed(registered)}); differ(at, registered) {
@@ -155,7 +192,10 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 	case differ(at, final) || all.missing(*b.observed.Engine) != nil:
 		b.reload(all)
 	}
-	b.proveInDocker(names, final, remapped || restart)
+	if restart {
+		remapped = b.config.Docker.remap() == RemapOn
+	}
+	b.proveInDocker(names, final, remapped)
 }
 
 // stoppedSteps are those that need no dockerd: what is written takes effect
@@ -199,7 +239,10 @@ func (b *builder) wanted(final daemonjson.Document, restart bool) Confirm {
 		want.Default = name
 	}
 	if restart {
-		want.Remap = RemapOn
+		want.Remap, want.Root = b.config.Docker.remap(), dataRoot(*b.observed.Engine)
+		if b.idPlan != nil {
+			want.Root = b.idPlan.root(want.Root)
+		}
 	}
 	return want
 }
@@ -235,7 +278,11 @@ func (b *builder) prove(names []string, remapped bool) {
 func (b *builder) proveInDocker(names []string, doc daemonjson.Document, remapped bool) {
 	for _, name := range names {
 		if !b.proven([]string{name}, remapped) {
-			b.add(ProveInDocker{Release: b.current.Name, Runtime: name, Args: doc.Runtimes()[name].Args})
+			step := ProveInDocker{Release: b.current.Name, Runtime: name, Args: doc.Runtimes()[name].Args}
+			if remapped && b.idPlan != nil {
+				step.UIDMap = b.idPlan.uidMap()
+			}
+			b.add(step)
 		}
 	}
 }

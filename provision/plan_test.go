@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/subid"
 )
 
 // The host of the plan tests: three releases that may be installed, the newest
@@ -68,6 +69,8 @@ func (h host) observed(t *testing.T) Observed {
 		o.Conflicts = []*engine.FlagConflict{h.conflict}
 	}
 	o.Running, o.Proofs = h.running, map[string]bool{}
+	o.IDs = identities(t, "dockremap:x:999:999::/:/bin/false\n", "dockremap:100000:65536\n", "dockremap:100000:65536\n")
+	o.Data = &DataRoot{Namespaces: -1}
 	for _, name := range h.releases {
 		r := intact(name)
 		if name == h.damaged {
@@ -86,13 +89,35 @@ func (h host) observed(t *testing.T) Observed {
 	}
 	if h.engine != nil {
 		o.Unit.ActiveState = "active"
-		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.alive, UsernsRemap: h.remapped}, fileOf(t, *h.engine).Doc)
+		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.alive, UsernsRemap: h.remapped, RootDir: "/var/lib/docker"}, fileOf(t, *h.engine).Doc)
+		if h.remapped {
+			o.Engine.RootDir += "/100000.100000"
+		}
 		for _, name := range h.proven {
 			args := o.File.Doc.Runtimes()[name].Args
 			o.Proofs[proofKey(intact(h.releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.remapped)] = true
 		}
 	}
 	return o
+}
+
+// identities are those of a host with one more account, and a group of its name.
+func identities(t *testing.T, account, subuid, subgid string) Identities {
+	t.Helper()
+	ids := Identities{
+		Dir: "/etc", Sources: "files", Elsewhere: map[string]bool{},
+		Users:  subid.ParseEntries("root:x:0:0::/root:/bin/bash\n" + account),
+		Groups: subid.ParseEntries("root:x:0:\n" + account),
+		UIDs:   IDFile{Path: "/etc/subuid", Text: subuid, Limits: subid.DefaultLimits},
+		GIDs:   IDFile{Path: "/etc/subgid", Text: subgid, Limits: subid.DefaultLimits},
+	}
+	for _, f := range []*IDFile{&ids.UIDs, &ids.GIDs} {
+		var err error
+		if f.Ranges, err = subid.Parse(f.Path, f.Text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ids
 }
 
 func fileOf(t *testing.T, text string) DaemonFile {
@@ -246,8 +271,11 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 	case Reload:
 		o.Engine = reloaded(*o.Engine, o.File.Doc)
 	case Restart:
-		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc"}, o.File.Doc)
-		_, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap()
+		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", RootDir: dataRoot(*o.Engine)}, o.File.Doc)
+		if _, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap(); o.Engine.UsernsRemap {
+			own := subid.Account{Name: "dockremap", UID: 999}
+			o.Engine.RootDir = idPlan{uids: subid.Of(o.IDs.UIDs.Ranges, own), gids: subid.Of(o.IDs.GIDs.Ranges, own)}.root(o.Engine.RootDir)
+		}
 	case ProveInDocker:
 		o.Proofs = maps.Clone(o.Proofs)
 		o.Proofs[proofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap)] = true

@@ -17,8 +17,8 @@ func (b *builder) says(at, final daemonjson.Document) string {
 	if was, now := defaultOf(at), defaultOf(final); was != now {
 		parts = append(parts, b.chooses())
 	}
-	if was, now := remapIn(at), remapIn(final); b.config.Docker.UsernsRemap != "" && was != now {
-		parts = append(parts, "userns-remap "+now)
+	if was, now := remapIn(at), remapIn(final); b.config.Docker.remap() != RemapAny && was != now {
+		parts = append(parts, "userns-remap "+b.config.Docker.UsernsRemap)
 	}
 	return strings.Join(parts, "; ")
 }

@@ -98,7 +98,7 @@ func (h *Host) judge(ctx context.Context, s ProveInDocker, info engine.Info, tri
 	if err != nil {
 		return "", err
 	}
-	container := verify.Container{ID: trial.ID, Name: trial.ID[:12], Runtime: s.Runtime, PID: trial.PID}
+	container := verify.Container{ID: trial.ID, Name: trial.ID[:12], Runtime: s.Runtime, PID: trial.PID, UIDMap: s.UIDMap}
 	survey, err := h.proc().Look(ctx, []verify.Container{container}, known)
 	if err != nil {
 		return "", err

@@ -15,7 +15,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 	if _, err := h.recover(ctx); err != nil {
 		return err
 	}
-	o, err := h.observeSettled(ctx, nil)
+	o, err := h.observeSettled(ctx, c, nil)
 	if err != nil {
 		return err
 	}

@@ -115,9 +115,9 @@ func (t *transaction) finish(ctx context.Context, now []byte) (done bool, err er
 	}
 	// An old text that cannot be read counts as one without the key.
 	if old, _ := daemonjson.Parse(t.old); remapIn(doc) != remapIn(old) {
-		want.Remap = RemapOn
+		want.Remap = remapOf(remapIn(doc) != "")
 	}
-	if info, err := t.engineNow(ctx); err != nil || want.Remap == RemapOn && !info.UsernsRemap {
+	if info, err := t.engineNow(ctx); err != nil || want.Remap != RemapAny && want.Remap != remapOf(info.UsernsRemap) {
 		return false, err
 	}
 	if err := t.reload(ctx); err != nil {

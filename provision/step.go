@@ -7,8 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/verify"
 )
 
 // Disruption is what a step does to those who use Docker at the moment.
@@ -65,6 +69,8 @@ type ProveInDocker struct {
 	Release string
 	Runtime string
 	Args    []string
+	// UIDMap is what its processes have to have; nil is not looked at.
+	UIDMap []verify.IDRange
 }
 
 // Link makes the release's runsc the one in people's PATH.
@@ -99,6 +105,7 @@ type Confirm struct {
 	Without  []string // runtimes that it must not know
 	Default  string   // "": not looked at
 	Remap    Remap
+	Root     string // the data root; "": not looked at
 }
 
 // Remap says what of userns-remap is looked for in dockerd.
@@ -118,6 +125,40 @@ func remapOf(on bool) Remap {
 	return RemapOff
 }
 
+// AddAccount makes the user whose ids containers get.
+type AddAccount struct {
+	Name    string
+	Grouped bool // its group is there already
+}
+
+// RemoveAccount takes back one that was made.
+type RemoveAccount struct{ Name string }
+
+// EditIDs replaces the text of /etc/subuid or /etc/subgid, under the locks of the
+// shadow tools and only where it still is Old.
+type EditIDs struct {
+	Path       string
+	Old, New   string
+	What       string
+	Made, Gone []string // the ranges that are ours from then on, and not any more
+}
+
+// SaveImages writes images down before dockerd gets another data root.
+type SaveImages struct {
+	Images []engine.Image
+	Bytes  int64 // of all layers
+	Path   string
+}
+
+// LoadImages has dockerd read what SaveImages wrote, and removes it.
+type LoadImages struct {
+	Images []engine.Image
+	Path   string
+}
+
+// DropImages removes what SaveImages wrote for a switch that did not happen.
+type DropImages struct{ Path string }
+
 // RemoveRelease deletes an old release that nothing runs from.
 type RemoveRelease struct {
 	Name string
@@ -133,6 +174,12 @@ func (s Reload) Action() string          { return "reload" }
 func (s Restart) Action() string         { return "restart" }
 func (s Confirm) Action() string         { return "confirm" }
 func (s RemoveRelease) Action() string   { return "remove" }
+func (s AddAccount) Action() string      { return "account" }
+func (s RemoveAccount) Action() string   { return "account" }
+func (s EditIDs) Action() string         { return "ids" }
+func (s SaveImages) Action() string      { return "save" }
+func (s LoadImages) Action() string      { return "load" }
+func (s DropImages) Action() string      { return "remove" }
 
 func (s InstallRelease) Object() string {
 	return fmt.Sprintf("gVisor %s, channel %s, checked by checksum: integrity, not origin (%s)", s.Spec.Version, s.Spec.Channel, s.Why)
@@ -175,10 +222,34 @@ func (s Confirm) Object() string {
 	if s.Remap != RemapAny {
 		parts = append(parts, "has userns-remap "+string(s.Remap))
 	}
+	if s.Root != "" {
+		parts = append(parts, "has its data in "+s.Root)
+	}
 	return "dockerd " + strings.Join(parts, ", and ")
 }
 
 func (s RemoveRelease) Object() string { return s.Dir + " (nothing runs from it)" }
+func (s AddAccount) Object() string {
+	return "make the user " + s.Name + ", who can neither log in nor own a file"
+}
+func (s RemoveAccount) Object() string { return "remove the user " + s.Name }
+func (s EditIDs) Object() string       { return s.Path + ": " + s.What }
+func (s DropImages) Object() string    { return s.Path + " (nobody asks for these images any more)" }
+
+func (s SaveImages) Object() string {
+	return fmt.Sprintf("%s into %s (%s)", imagesOf(s.Images), s.Path, humanize.IBytes(uint64(s.Bytes)))
+}
+
+func (s LoadImages) Object() string {
+	return fmt.Sprintf("%s from %s", imagesOf(s.Images), s.Path)
+}
+
+func imagesOf(all []engine.Image) string {
+	if len(all) == 1 {
+		return "1 image"
+	}
+	return fmt.Sprintf("%d images", len(all))
+}
 
 func (s InstallRelease) Disruption() Disruption  { return DisruptionNone }
 func (s Prove) Disruption() Disruption           { return DisruptionNone }
@@ -189,6 +260,12 @@ func (s Reload) Disruption() Disruption          { return DisruptionReload }
 func (s Restart) Disruption() Disruption         { return DisruptionRestart }
 func (s Confirm) Disruption() Disruption         { return DisruptionNone }
 func (s RemoveRelease) Disruption() Disruption   { return DisruptionNone }
+func (s AddAccount) Disruption() Disruption      { return DisruptionNone }
+func (s RemoveAccount) Disruption() Disruption   { return DisruptionNone }
+func (s EditIDs) Disruption() Disruption         { return DisruptionNone }
+func (s SaveImages) Disruption() Disruption      { return DisruptionNone }
+func (s LoadImages) Disruption() Disruption      { return DisruptionNone }
+func (s DropImages) Disruption() Disruption      { return DisruptionNone }
 
 // MarshalJSON gives the plan for machines: steps as action, object and
 // disruption. The bytes of daemon.json are left out: secrets live there.
@@ -206,10 +283,11 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Steps       []step     `json:"steps"`
 		Disruption  Disruption `json:"disruption"`
 		Held        []Held     `json:"held,omitempty"`
+		Hidden      []Hidden   `json:"hidden,omitempty"`
 		Warnings    []string   `json:"warnings,omitempty"`
 		Provisional bool       `json:"provisional,omitempty"`
 		Diff        string     `json:"diff,omitempty"`
-	}{steps, p.Disruption(), p.Held, p.Warnings, p.Provisional, p.Diff()})
+	}{steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Provisional, p.Diff()})
 }
 
 // Diff is what the plan does to daemon.json as a whole, as a unified diff with

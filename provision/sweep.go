@@ -10,6 +10,7 @@ import (
 
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/subid"
 )
 
 // sweep removes what proofs, installations and writes of killed runs left
@@ -26,9 +27,17 @@ func (h *Host) sweep(ctx context.Context) error {
 		}
 		failpoint.Here("sweep: a proof is cleared")
 	}
-	for _, path := range []string{h.journalPath(), h.proofs().path, h.validations().path, h.Paths.Link, h.Paths.DaemonJSON, SavedPath(h.Paths.Config)} {
+	for _, path := range []string{h.journalPath(), h.proofs().path, h.validations().path, h.made().path, h.listPath(), h.Paths.Link, h.Paths.DaemonJSON, SavedPath(h.Paths.Config)} {
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("clear leftovers beside %s: %w", path, err)
+		}
+	}
+	if err := h.sweepSpool(); err != nil {
+		return err
+	}
+	if len(h.made().keys()) > 0 {
+		if err := subid.Sweep(h.Paths.Etc); err != nil {
+			return fmt.Errorf("clear leftovers in %s: %w", h.Paths.Etc, err)
 		}
 	}
 	return h.store().Sweep()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"runsc-provisioner/daemonjson"
@@ -63,13 +64,16 @@ func (t *transaction) reload(ctx context.Context) error {
 
 // restart restarts Docker, marked in the journal beforehand: from then on only
 // another restart brings back what was.
-func (t *transaction) restart(ctx context.Context) error {
+func (t *transaction) restart(ctx context.Context, s Restart) error {
 	unit, err := t.host.settled(ctx)
 	if err != nil {
 		return err
 	}
 	if !unit.Running() {
 		return &OutOfReach{Object: unit.Name, Err: fmt.Errorf("is %s, and is not started by this", unit.ActiveState)}
+	}
+	if err := t.stillRunning(ctx, s); err != nil {
+		return err
 	}
 	t.j.Restarting = true
 	if err := t.host.writeJournal(t.j); err != nil {
@@ -79,6 +83,26 @@ func (t *transaction) restart(ctx context.Context) error {
 	err = t.host.restartUnit(ctx, unit)
 	failpoint.Here("restart: done")
 	return err
+}
+
+// stillRunning refuses a restart that would stop, or with live-restore lose, a
+// container that was not there when the plan was made.
+func (t *transaction) stillRunning(ctx context.Context, s Restart) error {
+	client, err := t.host.dial(t.flags)
+	if err != nil {
+		return &OutOfReach{Object: "dockerd", Err: err}
+	}
+	defer client.Close()
+	names, err := client.Names(ctx)
+	if err != nil {
+		return &OutOfReach{Object: "dockerd", Err: err}
+	}
+	for _, name := range names {
+		if !slices.Contains(s.Stops, name) {
+			return fmt.Errorf("container %s was started meanwhile, and nobody consented to what a restart does to it", name)
+		}
+	}
+	return nil
 }
 
 // restartUnit restarts was and waits until it is up.
@@ -166,7 +190,7 @@ func (t *transaction) engineNow(ctx context.Context) (engine.Info, error) {
 
 // asBefore is what dockerd ran with before.
 func (t *transaction) asBefore() Confirm {
-	was := Confirm{Runtimes: t.j.Engine.Runtimes, Default: t.j.Engine.Default, Remap: t.j.Engine.Remap}
+	was := Confirm{Runtimes: t.j.Engine.Runtimes, Default: t.j.Engine.Default, Remap: t.j.Engine.Remap, Root: t.j.Engine.Root}
 	for _, name := range t.j.Runtimes {
 		if _, knew := t.j.Engine.Runtimes[name]; !knew {
 			was.Without = append(was.Without, name)

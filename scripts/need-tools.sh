@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the programs that the tests compare with, on Debian and Ubuntu and as
-# root. Elsewhere it says what is missing; the tests that need it are skipped.
+# root; PROGRAM:PACKAGES as arguments are installed too. Elsewhere it says what is missing; the tests that need it are skipped.
 set -eu
 missing=
-for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus strace:strace chattr:e2fsprogs; do
+for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus strace:strace chattr:e2fsprogs "$@"; do
 	command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0

@@ -78,7 +78,23 @@ type Verdict struct {
 	Container Container
 	State     State
 	Release   string // that it runs from; only of a Sandboxed container
+	Remap     Remap
 	Checks    []Check
+}
+
+// Remap says whose ids a container's processes have on the host.
+type Remap int
+
+// The ways there are. It is judged of containers outside a sandbox too.
+const (
+	RemapUnknown Remap = iota // its process could not be looked at
+	RemapHost                 // those of the host: its root is the host's
+	Remapped                  // those that it should have
+	RemapOther                // others
+)
+
+func (r Remap) String() string {
+	return [...]string{"unknown", "host", "remapped", "other"}[r]
 }
 
 // sum draws the verdict from its checks.

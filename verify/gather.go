@@ -3,7 +3,9 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // sandboxes sorts out of a scan what runs from a release or claims to.
@@ -111,7 +113,7 @@ func (p *pass) evidence(containers []Container, entries []entry) ([]Evidence, er
 			e.Scope = InCgroup
 		}
 	}
-	p.members(all, entries)
+	p.members(containers, all, entries)
 	return all, nil
 }
 
@@ -131,11 +133,11 @@ func (p *pass) host() (map[string]uint64, error) {
 }
 
 // members gives every container its other processes.
-func (p *pass) members(all []Evidence, entries []entry) {
+func (p *pass) members(containers []Container, all []Evidence, entries []entry) {
 	for i := range entries {
 		e := &entries[i]
 		if e.container >= 0 && all[e.container].Scope == InCgroup {
-			p.join(&all[e.container], e)
+			p.join(&all[e.container], e, containers[e.container])
 		}
 	}
 	owner := owners{} // for the containers without a cgroup
@@ -149,10 +151,38 @@ func (p *pass) members(all []Evidence, entries []entry) {
 	}
 	parents := p.parents(entries)
 	for i := range entries {
-		if place := owner.above(entries[i].pid, parents); place >= 0 {
-			p.join(&all[place], &entries[i])
+		place := owner.above(entries[i].pid, parents)
+		if place < 0 {
+			place = p.goferOf(&entries[i], containers, owner)
+		}
+		if place >= 0 {
+			p.join(&all[place], &entries[i], containers[place])
 		}
 	}
+}
+
+// goferOf finds the container without a cgroup whose gofer an entry is, or -1:
+// it is no child of the sandbox, but names the container in its arguments (the
+// bundle's directory).
+func (p *pass) goferOf(e *entry, containers []Container, owner owners) int {
+	if e.file == (File{}) || e.claims {
+		return -1
+	}
+	dir, err := p.proc.open(strconv.Itoa(e.pid))
+	if err != nil {
+		return -1
+	}
+	defer dir.close()
+	argv, _, err := p.argv(dir)
+	if err != nil || len(argv) == 0 || argv[0] != goferName {
+		return -1
+	}
+	for i, c := range containers {
+		if _, without := owner[c.PID]; without && c.ID != "" && slices.ContainsFunc(argv, func(arg string) bool { return strings.Contains(arg, c.ID) }) {
+			return i
+		}
+	}
+	return -1
 }
 
 // parents reads every process's parent. One that has gone has no children.
@@ -195,7 +225,7 @@ func (o owners) above(pid int, parents map[int]int) int {
 }
 
 // join adds a process to a container.
-func (p *pass) join(to *Evidence, e *entry) {
+func (p *pass) join(to *Evidence, e *entry, of Container) {
 	if e.pid == to.Process.PID {
 		return
 	}
@@ -204,6 +234,15 @@ func (p *pass) join(to *Evidence, e *entry) {
 		return
 	}
 	m := Member{PID: e.pid, Exe: e.exe, Gap: e.gap}
+	if of.UIDMap != nil {
+		text, err := p.proc.read(strconv.Itoa(e.pid)+"/uid_map", p.buf)
+		if gapOf(err) == Gone {
+			return
+		}
+		if err == nil {
+			m.UIDMap, _ = parseIDMap(text) // what makes no sense is as if it were not read
+		}
+	}
 	if e.file == (File{}) && e.gap == Complete {
 		// Only a stranger's path is of interest, so only now is it read.
 		x, err := p.proc.exe(strconv.Itoa(e.pid) + "/")

@@ -136,7 +136,19 @@ func TestJudge(t *testing.T) {
 		{"remapped", func(s *scene) {
 			s.container.UIDMap = []IDRange{{0, 100000, 65536}}
 			s.evidence.Process.UIDMap = []IDRange{{0, 100000, 65536}}
+			s.evidence.Members[0].UIDMap = s.evidence.Process.UIDMap
+			s.evidence.Members[1].UIDMap = []IDRange{{0, 100000, 1}}
 		}, Sandboxed, nil},
+		{"U: remapped, but not its gofer", func(s *scene) {
+			s.container.UIDMap = []IDRange{{0, 100000, 65536}}
+			s.evidence.Process.UIDMap = s.container.UIDMap
+			s.evidence.Members[0].UIDMap = []IDRange{{0, 0, 4294967295}}
+			s.evidence.Members[1].UIDMap = s.container.UIDMap
+		}, NotSandboxed, map[string]CheckState{CheckUIDMap: Failed}},
+		{"U: remapped, and its gofer not to be read", func(s *scene) {
+			s.container.UIDMap = []IDRange{{0, 100000, 65536}}
+			s.evidence.Process.UIDMap = s.container.UIDMap
+		}, Unknown, map[string]CheckState{CheckUIDMap: Unread}},
 		{"should be remapped", func(s *scene) { s.container.UIDMap = []IDRange{{0, 100000, 65536}} }, NotSandboxed, map[string]CheckState{CheckUIDMap: Failed}},
 		{"a stranger in its cgroup", func(s *scene) { s.evidence.Members[1].Exe.ID = FileID{8, 1} }, NotSandboxed, map[string]CheckState{CheckMembers: Failed}},
 		{"two releases in its cgroup", func(s *scene) {

@@ -37,6 +37,9 @@ type Member struct {
 	PID int
 	Exe Exe
 	Gap Gap
+	// UIDMap is looked at where the container is to be remapped; nil where it
+	// could not be read.
+	UIDMap []IDRange
 }
 
 // A Gap says how much of a process could be read. The zero Gap is a process
@@ -62,8 +65,8 @@ const (
 	// InCgroup is every process in or below a cgroup named by the container's
 	// ID, in any hierarchy.
 	InCgroup
-	// Descendants is every descendant of the first process and nobody else:
-	// its cgroup is shared with others, as with runsc's --ignore-cgroups.
+	// Descendants is every descendant of the first process, its gofer and nobody
+	// else: its cgroup is shared with others, as with runsc's --ignore-cgroups.
 	Descendants
 )
 

@@ -11,6 +11,7 @@ import (
 
 const (
 	sandboxName = "runsc-sandbox"
+	goferName   = "runsc-gofer"
 	claim       = sandboxName + "\x00"
 )
 

@@ -50,7 +50,7 @@ func newFakeHost(t testing.TB, root string) *fakeHost {
 	h := &fakeHost{
 		t: t, root: root, bucket: newBucket(t), dockerd: d,
 		paths: provision.Paths{
-			Config: at("etc/runsc-provisioner"), State: at("var/lib/runsc-provisioner"), Store: at("usr/local/lib/gvisor"),
+			Etc: at("etc"), Config: at("etc/runsc-provisioner"), State: at("var/lib/runsc-provisioner"), Store: at("usr/local/lib/gvisor"),
 			Link: at("usr/local/bin/runsc"), Proc: "/proc", DaemonJSON: at("etc/docker/daemon.json"), Socket: d.socket,
 		},
 		limits: release.Limits{

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
@@ -58,7 +60,7 @@ func (a *app) plan(ctx context.Context, c provision.Config, opts provision.Optio
 		return provision.Plan{}, err
 	}
 	defer done()
-	observed, err := host.Observe(ctx)
+	observed, err := host.Observe(ctx, c)
 	if err != nil {
 		return provision.Plan{}, err
 	}
@@ -94,11 +96,37 @@ func (a *app) printPlan(plan provision.Plan) {
 	if plan.Provisional && len(plan.Steps) > 1 {
 		a.printf("  (the name in braces is known once the release was fetched)\n")
 	}
+	a.printHidden(plan.Hidden)
 	a.printHeld(plan.Held)
 	for _, warning := range plan.Warnings {
 		a.printf("%s %s\n", a.style(yellow, "note:"), printable(warning))
 	}
 }
+
+// printHidden lists what a switch of userns-remap hides.
+func (a *app) printHidden(all []provision.Hidden) {
+	if len(all) == 0 {
+		return
+	}
+	a.printf("%s until userns-remap is switched back, and not deleted:\n", a.style(yellow, "not seen"))
+	for i, hidden := range all {
+		if i == maxHidden {
+			a.printf("      … and %d more (--format json lists them)\n", len(all)-maxHidden)
+			break
+		}
+		size := "size not known"
+		if hidden.Bytes >= 0 {
+			size = humanize.IBytes(uint64(hidden.Bytes))
+		}
+		if hidden.Kind == "network" {
+			size = ""
+		}
+		a.printf("      %s\n", strings.TrimRight(fmt.Sprintf("%-9s  %s  %s  %s", hidden.Kind, printable(hidden.Name), size, printable(hidden.Note)), " "))
+	}
+}
+
+// maxHidden is how much is listed of what is hidden.
+const maxHidden = 60
 
 // maxNames is how many containers are named of those that a restart stops.
 const maxNames = 20

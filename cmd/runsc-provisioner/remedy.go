@@ -122,6 +122,8 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "that file system is mounted read-only: mount it writable (the kernel's log says why it is not), then run it again"
 	case errors.Is(err, provision.ErrLocked):
 		return exitTryAgain, "wait for the other run, or give it more time with --lock-timeout"
+	case errors.Is(err, provision.ErrAccountsLocked):
+		return exitTryAgain, "wait until useradd, usermod or vipw has ended; /etc/.pwd.lock, /etc/subuid.lock and /etc/subgid.lock say who it is"
 	case errors.Is(err, provision.ErrBusy):
 		return exitTryAgain, "find out what else writes daemon.json (configuration management?), then run it again"
 	case errors.As(err, &reach):

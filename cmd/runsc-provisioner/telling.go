@@ -42,7 +42,7 @@ func (t *telling) event(e provision.Event) {
 	case provision.PlanMade:
 		t.planMade(e.Plan)
 	case provision.StepProgress:
-		t.progress(e.Fetched)
+		t.progress(e.Step, e.Fetched)
 	case provision.StepDone:
 		t.stepDone(e)
 	case provision.RollingBack:
@@ -91,22 +91,38 @@ func (t *telling) stepDone(e provision.Event) {
 
 // progress draws the bar on standard error, so that output in a pipe stays
 // clean.
-func (t *telling) progress(p release.Progress) {
+func (t *telling) progress(s provision.Step, p release.Progress) {
 	if !t.bars {
 		return
 	}
 	if t.bar == nil {
 		t.bar = progressbar.NewOptions64(p.Total,
 			progressbar.OptionSetWriter(t.app.stderr),
-			progressbar.OptionSetDescription("  fetching"),
+			progressbar.OptionSetDescription("  "+doing(s)),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionClearOnFinish(),
 			progressbar.OptionEnableColorCodes(t.app.color),
 			progressbar.OptionThrottle(100*time.Millisecond),
 		)
 	}
+	// The size of what is saved is an estimate.
+	if p.Total != t.bar.GetMax64() {
+		t.bar.ChangeMax64(p.Total)
+	}
 	// A bar that cannot be drawn is no reason to stop.
 	_ = t.bar.Set64(p.Done)
+}
+
+// doing is what is in progress.
+func doing(s provision.Step) string {
+	switch s.(type) {
+	case provision.SaveImages:
+		return "saving images"
+	case provision.LoadImages:
+		return "loading images"
+	default:
+		return "fetching"
+	}
 }
 
 func (t *telling) endBar() {

@@ -57,6 +57,8 @@ type verification struct {
 	managed map[string]bool // the runtimes that are ours
 	// sandboxes is true where the configuration makes a sandbox the default.
 	sandboxes bool
+	// remapped is true where containers are to have ids of their own.
+	remapped bool
 }
 
 func (a *app) verify(cmd *cobra.Command) (verification, error) {
@@ -73,7 +75,7 @@ func (a *app) look(ctx context.Context, c provision.Config) (verification, error
 		return verification{}, err
 	}
 	defer done()
-	observed, err := host.Observe(ctx)
+	observed, err := host.Observe(ctx, c)
 	if err != nil {
 		return verification{}, err
 	}
@@ -82,10 +84,11 @@ func (a *app) look(ctx context.Context, c provision.Config) (verification, error
 		v.managed[name] = true
 	}
 	v.sandboxes = v.managed[c.Docker.DefaultRuntime]
+	v.remapped = observed.Engine != nil && observed.Engine.UsernsRemap
 	if v.items, err = provision.Checkup(c, observed); err != nil {
 		return verification{}, err
 	}
-	v.report, err = host.Evidence(ctx, observed)
+	v.report, err = host.Evidence(ctx, c, observed)
 	return v, err
 }
 
@@ -111,6 +114,25 @@ func (v verification) health() provision.Health {
 // and is not is critical; one that was created to run outside is a warning
 // where a sandbox is the default, and nobody's business elsewhere.
 func (v verification) containerHealth(verdict verify.Verdict) provision.Health {
+	return max(v.sandboxHealth(verdict), v.remapHealth(verdict))
+}
+
+// remapHealth weighs whose ids a container has: one that opted out is a warning,
+// any other that is not remapped where all are is critical.
+func (v verification) remapHealth(verdict verify.Verdict) provision.Health {
+	switch {
+	case !v.remapped || verdict.Container.UIDMap == nil && verdict.Container.UsernsMode != "host", verdict.Remap == verify.Remapped:
+		return provision.Healthy
+	case verdict.Remap == verify.RemapUnknown:
+		return provision.Unsure
+	case verdict.Container.UsernsMode == "host":
+		return provision.Warning
+	default:
+		return provision.Critical
+	}
+}
+
+func (v verification) sandboxHealth(verdict verify.Verdict) provision.Health {
 	switch verdict.State {
 	case verify.Sandboxed:
 		return provision.Healthy

@@ -34,11 +34,18 @@ func (a *app) printTable(v verification) error {
 	if len(v.report.Verdicts) == 0 {
 		a.printf("no container is running: no evidence of a sandbox, nor against\n")
 	} else {
-		fmt.Fprintln(table, "CONTAINER\tID\tRUNTIME\tSANDBOX\tRELEASE\tWHY")
+		userns := ""
+		if v.remapped {
+			userns = "\tIDS"
+		}
+		fmt.Fprintf(table, "CONTAINER\tID\tRUNTIME\tSANDBOX\tRELEASE%s\tWHY\n", userns)
 		for _, verdict := range v.report.Verdicts {
 			c := verdict.Container
-			fmt.Fprintf(table, "%s\t%.12s\t%s\t%s\t%s\t%s\n", verify.Printable(c.Name), c.ID, verify.Printable(c.Runtime),
-				verdict.State, orDash(verdict.Release), orDash(why(verdict)))
+			if v.remapped {
+				userns = "\t" + verdict.Remap.String()
+			}
+			fmt.Fprintf(table, "%s\t%.12s\t%s\t%s\t%s%s\t%s\n", verify.Printable(c.Name), c.ID, verify.Printable(c.Runtime),
+				verdict.State, orDash(verdict.Release), userns, orDash(why(verdict)))
 		}
 		if err := table.Flush(); err != nil {
 			return err
@@ -82,7 +89,10 @@ func (a *app) printRemedies(v verification) {
 		}
 	}
 	for _, verdict := range v.report.Verdicts {
-		if v.containerHealth(verdict) == provision.Warning {
+		if v.remapHealth(verdict) == provision.Warning {
+			a.printf("  %s: its root is the host's root (--userns=host); create it anew without that to have it remapped\n", verify.Printable(verdict.Container.Name))
+		}
+		if v.sandboxHealth(verdict) == provision.Warning {
 			a.printf("  %s: created with runtime %s; create it anew to have it in a sandbox\n",
 				verify.Printable(verdict.Container.Name), verify.Printable(verdict.Container.Runtime))
 		}
@@ -142,6 +152,7 @@ func (v verification) document() any {
 		PID     int     `json:"pid"`
 		State   string  `json:"state"`
 		Release string  `json:"release,omitempty"`
+		IDs     string  `json:"ids"` // host, remapped, other or unknown
 		Checks  []check `json:"checks"`
 	}
 	type sandbox struct {
@@ -152,7 +163,7 @@ func (v verification) document() any {
 	containers := make([]container, 0, len(v.report.Verdicts))
 	for _, verdict := range v.report.Verdicts {
 		c := verdict.Container
-		out := container{ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, PID: c.PID, State: verdict.State.String(), Release: verdict.Release}
+		out := container{ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, PID: c.PID, State: verdict.State.String(), Release: verdict.Release, IDs: verdict.Remap.String()}
 		for _, made := range verdict.Checks {
 			out.Checks = append(out.Checks, check{made.Name, made.State.String(), made.Expected, made.Seen, made.Source})
 		}

@@ -15,6 +15,7 @@ type wantedFlags struct {
 	channel        string
 	url            string
 	defaultRuntime string
+	usernsRemap    string
 	runtimeArgs    []string
 }
 
@@ -25,6 +26,8 @@ func (w *wantedFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&w.url, "url", "", "base https URL of the releases")
 	flags.StringVar(&w.defaultRuntime, "default-runtime", "", "also make it what containers run in by default")
 	flags.Lookup("default-runtime").NoOptDefVal = provision.DefaultRuntimeName
+	flags.StringVar(&w.usernsRemap, "userns-remap", "", "also take root away: map containers to ids of default, a user, or user:group; off switches it off")
+	flags.Lookup("userns-remap").NoOptDefVal = "default"
 	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "an argument for runsc, once for each, as in --runtime-arg=--platform=kvm")
 }
 
@@ -35,6 +38,9 @@ func (o *optionFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.Upgrade, "upgrade", false, "ask the channel for a newer release, although an installed one will do")
 	flags.BoolVar(&o.AllowRestart, "allow-restart", false, "consent to a restart of Docker that stops running containers")
+	flags.BoolVar(&o.AllowHiddenData, "allow-hidden-data", false, "consent to a data root in which the images, containers and volumes of now are not seen (userns-remap)")
+	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "bring the images along when userns-remap is switched on; nothing is deleted from where they are")
+	flags.BoolVar(&o.Purge, "purge", false, "with --userns-remap=off: also remove the account and the id ranges that were made for it")
 	flags.BoolVar(&o.NoProof, "no-proof", false, "do not prove that containers start in a sandbox before relying on it")
 }
 
@@ -60,6 +66,7 @@ func (w *wantedFlags) overrides(cmd *cobra.Command) provision.Overrides {
 		Channel:        given("channel", &w.channel),
 		URL:            given("url", &w.url),
 		DefaultRuntime: given("default-runtime", &w.defaultRuntime),
+		UsernsRemap:    given("userns-remap", &w.usernsRemap),
 		RuntimeArgs:    w.runtimeArgs,
 	}
 }

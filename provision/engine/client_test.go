@@ -44,7 +44,7 @@ func TestInfo(t *testing.T) {
 					"gv":                    {},
 					"runsc":                 {Path: "/usr/local/lib/gvisor/20260914.0/runsc"},
 				},
-				Rootless: true, RootDir: "/var/lib/docker", StorageDriver: "overlayfs", CgroupDriver: "systemd", Running: 2,
+				Rootless: true, RootDir: "/var/lib/docker", StorageDriver: "overlayfs", CgroupDriver: "systemd", Running: 2, Snapshotter: true,
 			},
 		},
 	}

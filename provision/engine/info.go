@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
 )
 
@@ -25,6 +26,8 @@ type Info struct {
 	StorageDriver string
 	CgroupDriver  string // cgroupfs, systemd or none
 	Running       int    // containers that run or are paused
+	Snapshotter   bool   // images are in containerd's store
+	Swarm         bool   // the host is a node of a swarm
 }
 
 // Runtime is one that containers can ask for by name.
@@ -63,6 +66,16 @@ func (c *Client) info(ctx context.Context) (Info, error) {
 		CgroupDriver:   said.CgroupDriver,
 		// dockerd counts a paused container apart from the running ones.
 		Running: said.ContainersRunning + said.ContainersPaused,
+	}
+	for _, pair := range said.DriverStatus {
+		if pair[0] == "driver-type" && strings.HasPrefix(pair[1], "io.containerd.snapshotter.") {
+			info.Snapshotter = true
+		}
+	}
+	switch said.Swarm.LocalNodeState {
+	case "", swarm.LocalNodeStateInactive:
+	default:
+		info.Swarm = true
 	}
 	for name, runtime := range said.Runtimes {
 		info.Runtimes[name] = Runtime{Path: runtime.Path, Args: runtime.Args}

@@ -20,6 +20,7 @@ type inspection struct {
 	Name  string
 	Image string
 	State *struct {
+		Status    string
 		Running   bool
 		Pid       int
 		StartedAt string

@@ -95,7 +95,7 @@ docker info >/dev/null`}
 	result, err := raceInHost(ctx, host, pinging(), compare(p, "",
 		race.Entrant{
 			Before: before,
-			Argv:   append(asOthers(), "runsc-provisioner", "apply", "--allow-restart"),
+			Argv:   append(asOthers(), "runsc-provisioner", "apply", "--allow-restart", "--allow-hidden-data"),
 			Want:   "✓ restart",
 		},
 		race.Entrant{Before: before, Argv: append(asOthers(), "systemctl", "restart", "docker.service")},

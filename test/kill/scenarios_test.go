@@ -7,13 +7,20 @@ import (
 )
 
 const (
-	start      = `{"debug":false}`
-	runtimes   = `"runtimes":{"runsc":{"path":"/usr/local/lib/gvisor/`
-	arguments  = `/runsc","runtimeArgs":["--ignore-cgroups"]}}`
-	olderSet   = `{"debug":false,` + runtimes + older + arguments + `}`
-	olderAll   = `{"debug":false,` + runtimes + older + arguments + `,"default-runtime":"runsc"}`
-	newerAll   = `{"debug":false,` + runtimes + newer + arguments + `,"default-runtime":"runsc"}`
-	remapped   = `{"debug":false,` + runtimes + older + arguments + `,"default-runtime":"runsc","userns-remap":"default"}`
+	start     = `{"debug":false}`
+	runtimes  = `"runtimes":{"runsc":{"path":"/usr/local/lib/gvisor/`
+	arguments = `/runsc","runtimeArgs":["--ignore-cgroups"]}}`
+	olderSet  = `{"debug":false,` + runtimes + older + arguments + `}`
+	olderAll  = `{"debug":false,` + runtimes + older + arguments + `,"default-runtime":"runsc"}`
+	newerAll  = `{"debug":false,` + runtimes + newer + arguments + `,"default-runtime":"runsc"}`
+	remapped  = `{"debug":false,` + runtimes + older + arguments + `,"default-runtime":"runsc","userns-remap":"default"}`
+	// the same where there was no daemon.json
+	olderAllEmpty = `{` + runtimes + older + arguments + `,"default-runtime":"runsc"}`
+	remappedEmpty = `{` + runtimes + older + arguments + `,"default-runtime":"runsc","userns-remap":"default"}`
+
+	switchOn  = "runsc-provisioner apply --default-runtime --userns-remap --allow-hidden-data --migrate-images --release " + older
+	switchOff = "runsc-provisioner apply --default-runtime --userns-remap=off --allow-hidden-data --purge --release " + older
+
 	explicit   = `{"debug":false,"runtimes":{},"default-runtime":"runc"}`
 	olderRunsc = "runsc /usr/local/lib/gvisor/" + older + "/runsc"
 	newerRunsc = "runsc /usr/local/lib/gvisor/" + newer + "/runsc"
@@ -62,15 +69,22 @@ func scenarios() []scenario {
 			then: []string{"runc", strings.Replace(olderRunsc, "runsc", "runc", 1)},
 		},
 		{
-			name: "restart", suite: "trixie", stops: true,
-			files: map[string]lab.File{"/etc/runsc-provisioner/config.d/60-remap.toml": {Content: "[docker]\nuserns_remap = \"default\"\n"}},
+			name: "remap on", suite: "trixie", stops: true,
 			reset: `systemctl reset-failed docker.service docker.socket
 if docker info -f '{{.SecurityOptions}}' | grep -q name=userns; then printf '%s' '` + start + `' > /etc/docker/daemon.json; systemctl restart docker; fi
 systemctl reset-failed docker.service docker.socket
-` + nothing + "runsc-provisioner apply --once --config-dir /root/none --default-runtime --runtime-arg=--ignore-cgroups --url https://releases.lab/gvisor/releases --release " + older + "; rm -f /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
-			run:   "runsc-provisioner apply --default-runtime --release " + older,
-			texts: []string{olderAll, remapped},
-			next:  "runsc-provisioner apply --default-runtime --release " + older, then: []string{olderRunsc + " remapped"},
+` + nothing + `userdel dockremap 2>/dev/null; rm -rf /etc/subuid* /etc/subgid* /var/lib/docker/[0-9]*.[0-9]*; touch /etc/subuid /etc/subgid
+runsc-provisioner apply --once --config-dir /root/none --default-runtime --runtime-arg=--ignore-cgroups --url https://releases.lab/gvisor/releases --release ` + older + "; rm -f /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
+			run: switchOn, texts: []string{olderAll, remapped},
+			next: switchOn, then: []string{olderRunsc + " remapped"},
+			holds: "docker image inspect " + lab.Image + ` >/dev/null && [ "$(cat /etc/subuid /etc/subgid | sort | uniq -c | tr -s ' ')" = ' 2 dockremap:100000:65536' ] && ! ls -A /etc | grep 'sub.id\.\|runsc-provisioner-'`,
+		},
+		{
+			name: "remap off", suite: "trixie", stops: true,
+			reset: "systemctl reset-failed docker.service docker.socket\nsaid=$(" + switchOn + ") || { echo \"$said\"; exit 1; }\nsystemctl reset-failed docker.service docker.socket\nrm -f /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
+			run:   switchOff, texts: []string{olderAllEmpty, remappedEmpty},
+			next: switchOff, then: []string{olderRunsc},
+			holds: "docker image inspect " + lab.Image + ` >/dev/null && [ -z "$(cat /etc/subuid /etc/subgid)" ] && ! grep dockremap /etc/passwd /etc/group && ! ls -A /etc | grep 'sub.id\.\|runsc-provisioner-'`,
 		},
 		again,
 	}

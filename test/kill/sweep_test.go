@@ -44,6 +44,8 @@ type scenario struct {
 	then []string
 	// stops says that containers do not outlive the run.
 	stops bool
+	// holds is a command that has to succeed in the end.
+	holds string
 }
 
 // sweeper is one scenario on one host.
@@ -154,7 +156,7 @@ const (
 	// state is what dockerd runs with.
 	state = "docker info -f '{{.DefaultRuntime}} {{with index .Runtimes \"runsc\"}}{{.Path}}{{end}} {{range .SecurityOptions}}{{if eq . \"name=userns\"}}remapped{{end}}{{end}}'"
 	// leftovers of a run that should have left none.
-	leftovers = `ls -A /var/lib/runsc-provisioner 2>/dev/null | grep -v '^lock$\|^proofs$\|^validated$\|^backup$'
+	leftovers = `ls -A /var/lib/runsc-provisioner 2>/dev/null | grep -v '^lock$\|^proofs$\|^validated$\|^ids$\|^backup$'
 ls -A /usr/local/lib/gvisor /etc/docker /usr/local/bin /etc/runsc-provisioner/config.d 2>/dev/null | grep runsc-provisioner-
 docker ps -aq --filter name=runsc-provisioner-proof; docker images -q --filter reference='runsc-provisioner-proof*'
 for p in /proc/[0-9]*; do tr '\0' ' ' < $p/cmdline 2>/dev/null | grep 'runsc-proo[f]'; done
@@ -208,6 +210,11 @@ func (s *sweeper) converged(ran string) error {
 	now, err := s.shell(0, state)
 	if err != nil || !slices.Contains(s.then, strings.Join(strings.Fields(now), " ")) {
 		return errors.Join(err, fmt.Errorf("dockerd runs with %q, none of %q", now, s.then))
+	}
+	if s.holds != "" {
+		if out, err := s.shell(0, s.holds); err != nil {
+			return fmt.Errorf("%w\n%s", err, out)
+		}
 	}
 	return s.stillRun(ran)
 }

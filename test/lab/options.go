@@ -47,6 +47,9 @@ type Options struct {
 	// Binary is put at /usr/local/bin/runsc-provisioner: a path on the machine,
 	// NoBinary, or empty for one built from this checkout.
 	Binary string
+	// Newest is a host with the newest dockerd instead of the suite's own, and a
+	// runc that it can use.
+	Newest bool
 	// WithoutConfig leaves out the drop-in LabConfig: the host then knows
 	// nothing of the lab's release server.
 	WithoutConfig bool

@@ -1,0 +1,109 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/subid"
+)
+
+const (
+	// lockIDsWithin is how long the shadow tools themselves wait for each other.
+	lockIDsWithin = 15 * time.Second
+	// accountWithin bounds useradd and userdel, which take 50 ms.
+	accountWithin = time.Minute
+)
+
+// ErrAccountsLocked says that the shadow tools' locks were not to be had.
+var ErrAccountsLocked = errors.New("the files of accounts are in use by another program")
+
+// addAccount makes the user as the distribution makes those of services. That it
+// is ours is written down first: a run that is killed has then made it too.
+func (h *Host) addAccount(ctx context.Context, s AddAccount) error {
+	if err := h.made().add(accountKey(s.Name)); err != nil {
+		return err
+	}
+	failpoint.Here("account: before it is made")
+	args := []string{"--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"}
+	if s.Grouped {
+		args = append(args, "--gid", s.Name)
+	} else {
+		args = append(args, "--user-group")
+	}
+	return shadow(ctx, "useradd", append(args, s.Name)...)
+}
+
+// removeAccount removes the user, and with it the group of its name.
+func (h *Host) removeAccount(ctx context.Context, s RemoveAccount) error {
+	if err := shadow(ctx, "userdel", s.Name); err != nil {
+		return err
+	}
+	failpoint.Here("account: removed")
+	return h.made().forget(accountKey(s.Name))
+}
+
+// Exit codes of useradd(8) and userdel(8).
+const (
+	shadowBusy  = 1  // cannot update password file: it is locked
+	shadowGroup = 10 // cannot update group file
+)
+
+// shadow runs one of the shadow tools.
+func shadow(ctx context.Context, program string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, accountWithin)
+	defer cancel()
+	output, err := command(ctx, program, args...).CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(context.Cause(ctx), context.Canceled):
+		return fmt.Errorf("%s: %w", program, context.Canceled)
+	case errors.Is(err, exec.ErrNotFound):
+		return refuse(program, "is not there to make or remove an account with: install the package passwd (shadow), or name a user that exists")
+	case errors.As(err, &exit) && (exit.ExitCode() == shadowBusy || exit.ExitCode() == shadowGroup) && strings.Contains(string(output), "lock"):
+		return fmt.Errorf("%w: %s", ErrAccountsLocked, strings.TrimSpace(string(output)))
+	}
+	return fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, strings.TrimSpace(string(output)))
+}
+
+// editIDs writes /etc/subuid or /etc/subgid. What becomes ours is written down
+// first, so that a run that is killed is known to have made it.
+func (h *Host) editIDs(ctx context.Context, s EditIDs) error {
+	for _, key := range s.Made {
+		if err := h.made().add(key); err != nil {
+			return err
+		}
+	}
+	gone := s.Gone
+	err := h.lockedWrite(ctx, s)
+	if err != nil {
+		gone = s.Made
+	}
+	for _, key := range gone {
+		err = errors.Join(err, h.made().forget(key))
+	}
+	return err
+}
+
+func (h *Host) lockedWrite(ctx context.Context, s EditIDs) error {
+	limited, cancel := context.WithTimeout(ctx, lockIDsWithin)
+	defer cancel()
+	unlock, err := subid.Lock(limited, h.Paths.Etc)
+	if err != nil {
+		if errors.Is(err, subid.ErrLocked) {
+			return fmt.Errorf("%w: %w", ErrAccountsLocked, err)
+		}
+		return err
+	}
+	defer unlock()
+	if err = subid.Write(s.Path, s.Old, s.New); errors.Is(err, subid.ErrChanged) {
+		return fmt.Errorf("%w: %w", errStale, err)
+	}
+	return err
+}

@@ -1,0 +1,246 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/moby/moby/client"
+)
+
+// Data is what dockerd has below its data root.
+type Data struct {
+	Images     []Image
+	Containers []Stored
+	Volumes    []Volume
+	Networks   []string // but for those that dockerd makes itself
+	// LayersSize are the bytes of all images, what they share counted once.
+	LayersSize int64
+}
+
+// Image is an image, or what is left of one.
+type Image struct {
+	ID    string   // "sha256:…"
+	Tags  []string // none for one that lost its name
+	Bytes int64    // unpacked, with what it shares with others
+}
+
+// Name is what people call the image.
+func (i Image) Name() string {
+	if len(i.Tags) == 0 {
+		return i.ID
+	}
+	return strings.Join(i.Tags, ", ")
+}
+
+// refs are the names by which all of the image is saved.
+func (i Image) refs() []string {
+	if len(i.Tags) == 0 {
+		return []string{i.ID}
+	}
+	return i.Tags
+}
+
+// Stored is a container, whether it runs or not.
+type Stored struct {
+	ID      string
+	Name    string
+	State   string // created, running, paused, exited, …
+	Runtime string
+	Bytes   int64 // written since it was created
+
+	Privileged  bool
+	UsernsMode  string
+	NetworkMode string
+	PidMode     string
+}
+
+// Volume is a volume.
+type Volume struct {
+	Name       string
+	Driver     string
+	Mountpoint string // on the host
+}
+
+// Data lists what dockerd has. A container that is removed meanwhile is left
+// out.
+func (c *Client) Data(ctx context.Context) (Data, error) {
+	data, err := c.data(ctx)
+	return data, c.explain(ctx, "list what is in the data root", err)
+}
+
+func (c *Client) data(ctx context.Context) (data Data, err error) {
+	if err := c.agree(ctx); err != nil {
+		return Data{}, err
+	}
+	if data.Images, err = c.images(ctx); err != nil {
+		return Data{}, err
+	}
+	if data.Containers, err = c.stored(ctx); err != nil {
+		return Data{}, err
+	}
+	volumes, err := c.moby.VolumeList(ctx, client.VolumeListOptions{})
+	if err != nil {
+		return Data{}, err
+	}
+	for _, v := range volumes.Items {
+		data.Volumes = append(data.Volumes, Volume{v.Name, v.Driver, v.Mountpoint})
+	}
+	slices.SortFunc(data.Volumes, func(a, b Volume) int { return strings.Compare(a.Name, b.Name) })
+	networks, err := c.moby.NetworkList(ctx, client.NetworkListOptions{})
+	if err != nil {
+		return Data{}, err
+	}
+	for _, n := range networks.Items {
+		if n.Name != "bridge" && n.Name != "host" && n.Name != "none" {
+			data.Networks = append(data.Networks, n.Name)
+		}
+	}
+	slices.Sort(data.Networks)
+	if len(data.Images) > 0 {
+		data.LayersSize, err = c.layersSize(ctx)
+	}
+	return data, err
+}
+
+// Images lists the images.
+func (c *Client) Images(ctx context.Context) ([]Image, error) {
+	if err := c.agree(ctx); err != nil {
+		return nil, c.explain(ctx, "list images", err)
+	}
+	images, err := c.images(ctx)
+	return images, c.explain(ctx, "list images", err)
+}
+
+func (c *Client) images(ctx context.Context) ([]Image, error) {
+	list, err := c.moby.ImageList(ctx, client.ImageListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	images := make([]Image, 0, len(list.Items))
+	for _, item := range list.Items {
+		image := Image{ID: item.ID, Bytes: item.Size}
+		for _, tag := range item.RepoTags {
+			// 20.10 names what has no name.
+			if !strings.HasPrefix(tag, "<none>") {
+				image.Tags = append(image.Tags, tag)
+			}
+		}
+		images = append(images, image)
+	}
+	slices.SortFunc(images, func(a, b Image) int { return strings.Compare(a.Name(), b.Name()) })
+	return images, nil
+}
+
+func (c *Client) stored(ctx context.Context) ([]Stored, error) {
+	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{All: true, Size: true})
+	if err != nil {
+		return nil, err
+	}
+	if len(list.Items) > maxContainers {
+		return nil, fmt.Errorf("%d containers are more than the %d that are looked at", len(list.Items), maxContainers)
+	}
+	var all []Stored
+	for _, item := range list.Items {
+		if !containerID.MatchString(item.ID) {
+			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
+		}
+		said, err := c.askInspection(ctx, item.ID)
+		if err != nil {
+			return nil, err
+		}
+		if said == nil || said.HostConfig == nil || said.State == nil {
+			continue
+		}
+		all = append(all, Stored{
+			ID: item.ID, Name: strings.TrimPrefix(said.Name, "/"), State: said.State.Status, Bytes: item.SizeRw, Runtime: said.HostConfig.Runtime,
+			Privileged: said.HostConfig.Privileged, UsernsMode: said.HostConfig.UsernsMode,
+			NetworkMode: said.HostConfig.NetworkMode, PidMode: said.HostConfig.PidMode,
+		})
+	}
+	slices.SortFunc(all, func(a, b Stored) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
+}
+
+// layersSize asks for the disk usage. moby's own client wants the answers of one
+// version or of the other.
+func (c *Client) layersSize(ctx context.Context) (int64, error) {
+	url := "http://docker/v" + c.moby.ClientVersion() + "/system/df?type=image"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := limited{c.transport}.RoundTrip(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		message, _ := io.ReadAll(response.Body)
+		return 0, fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(message)))
+	}
+	var said struct {
+		LayersSize int64 // up to API 1.51
+		ImageUsage struct{ TotalSize int64 }
+	}
+	if err := json.NewDecoder(response.Body).Decode(&said); err != nil {
+		return 0, err
+	}
+	return max(said.LayersSize, said.ImageUsage.TotalSize), nil
+}
+
+// SaveImages writes images as one archive, with all that they are called. More
+// than most bytes are an error.
+func (c *Client) SaveImages(ctx context.Context, images []Image, w io.Writer, most int64) error {
+	if err := c.agree(ctx); err != nil {
+		return c.explain(ctx, "save images", err)
+	}
+	var refs []string
+	for _, image := range images {
+		refs = append(refs, image.refs()...)
+	}
+	answer, err := c.moby.ImageSave(ctx, refs)
+	if err != nil {
+		return c.explain(ctx, "save images", err)
+	}
+	defer answer.Close()
+	n, err := io.Copy(w, io.LimitReader(answer, most+1))
+	if err == nil && n > most {
+		err = errTooLarge
+	}
+	return c.explain(ctx, "save images", err)
+}
+
+// LoadImages reads what SaveImages wrote. It is an error if dockerd says so
+// anywhere in its answer.
+func (c *Client) LoadImages(ctx context.Context, r io.Reader) error {
+	if err := c.agree(ctx); err != nil {
+		return c.explain(ctx, "load images", err)
+	}
+	answer, err := c.moby.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
+	if err != nil {
+		return c.explain(ctx, "load images", err)
+	}
+	defer answer.Close()
+	decoder := json.NewDecoder(answer)
+	for {
+		var line struct {
+			Error string `json:"error"`
+		}
+		err := decoder.Decode(&line)
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil && line.Error != "" {
+			err = errors.New(line.Error)
+		}
+		if err != nil {
+			return c.explain(ctx, "load images", err)
+		}
+	}
+}

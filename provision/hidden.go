@@ -1,0 +1,211 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/release"
+)
+
+// Hidden is something that dockerd does not see any more with another data root,
+// until it has the old one again. Nothing of it is deleted.
+type Hidden struct {
+	Kind  string `json:"kind"` // image, container, volume, network
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"` // -1 where that is not known
+	Note  string `json:"note,omitempty"`
+}
+
+// DataRoot is what is below dockerd's data root, and around it.
+type DataRoot struct {
+	engine.Data
+	VolumeBytes map[string]int64 // by name; -1 where it could not be told
+	// Unsearchable is a directory above the data root that others may not
+	// search; "" if there is none.
+	Unsearchable string
+	// Namespaces is how many user namespaces the kernel allows; -1 where it has
+	// no such limit.
+	Namespaces int
+	Room       Room
+}
+
+// Room is what is free for bringing images along, in bytes.
+type Room struct {
+	Spool     int64 // where the archive is kept meanwhile
+	SpoolPath string
+	Root      int64 // below the data root
+	Same      bool  // both are one file system
+}
+
+// inTheWay refuses to switch userns-remap on where dockerd would not start with
+// it, or nothing would work.
+func (b *builder) inTheWay() error {
+	what := "userns-remap " + b.config.Docker.UsernsRemap
+	data := b.observed.Data
+	switch {
+	case b.observed.Engine.Swarm:
+		return refuse(what, "this host is a node of a swarm, which dockerd would not know any more with another data root: docker swarm leave first")
+	case b.snapshotter():
+		return refuse(what, "features.containerd-snapshotter is on, and dockerd does not start with both: images are then kept in containerd's store; take it out of daemon.json and of dockerd's flags first")
+	case data.Unsearchable != "":
+		return refuse(what, "others may not search %s, which is above the data root: remapped containers could not reach their own files; chmod o+x %s", data.Unsearchable, data.Unsearchable)
+	case data.Namespaces == 0:
+		return refuse(what, "the kernel allows no user namespaces: sysctl user.max_user_namespaces=31000 allows them")
+	}
+	if b.observed.Engine.Snapshotter {
+		b.warn("images are in containerd's store, which cannot be used with userns-remap: dockerd goes back to a graph driver, and they are not seen until it is off again")
+	}
+	return nil
+}
+
+// snapshotter reports whether containerd's image store is asked for in so many
+// words: dockerd 29 does not start with it and userns-remap.
+func (b *builder) snapshotter() bool {
+	var doc struct{ Features map[string]any }
+	// A text that is no JSON was refused long before.
+	_ = json.Unmarshal(b.observed.File.Bytes, &doc)
+	return doc.Features["containerd-snapshotter"] == true ||
+		slices.ContainsFunc(b.observed.Command, func(arg string) bool { return strings.HasSuffix(arg, "containerd-snapshotter=true") })
+}
+
+// hides lists what is not seen any more after a switch, and what will not start.
+func (b *builder) hides() {
+	data := b.observed.Data
+	if !b.options.MigrateImages || b.config.Docker.remap() == RemapOff {
+		for _, image := range data.Images {
+			b.hide(Hidden{Kind: "image", Name: image.Name(), Bytes: image.Bytes})
+		}
+	}
+	var refused []string
+	for _, c := range data.Containers {
+		b.hide(Hidden{Kind: "container", Name: c.Name, Bytes: c.Bytes, Note: c.State})
+		if why := unstartable(c); why != "" {
+			refused = append(refused, c.Name+" ("+why+")")
+		}
+	}
+	for _, v := range data.Volumes {
+		b.hide(Hidden{Kind: "volume", Name: v.Name, Bytes: data.VolumeBytes[v.Name], Note: carry(v)})
+	}
+	for _, name := range data.Networks {
+		b.hide(Hidden{Kind: "network", Name: name})
+	}
+	if len(refused) > 0 && b.config.Docker.remap() == RemapOn {
+		b.warn("with userns-remap these would not start as they were made, but with --userns=host, and then not remapped: " + strings.Join(refused, ", "))
+	}
+	if len(data.Volumes) > 0 {
+		b.warn("volumes are not brought along: their files belong to ids that mean others on the other side, two copies go different ways, and what uses them has to be stopped; the command beside each copies it once the switch is done (with an image that has tar)")
+	}
+}
+
+func (b *builder) hide(h Hidden) { b.plan.Hidden = append(b.plan.Hidden, h) }
+
+// unstartable is why dockerd would not start c with userns-remap (moby
+// daemon/daemon_unix.go, verifyPlatformContainerSettings), or "".
+func unstartable(c engine.Stored) string {
+	switch {
+	case c.UsernsMode == "host":
+		return ""
+	case c.Privileged:
+		return "privileged"
+	case c.NetworkMode == "host":
+		return "network of the host"
+	case c.PidMode == "host":
+		return "processes of the host"
+	}
+	return ""
+}
+
+// carry is the command that copies a volume after the switch. Inside a container
+// tar gives the files to the ids that they then have.
+func carry(v engine.Volume) string {
+	if v.Driver != "local" || v.Mountpoint == "" {
+		return "of driver " + v.Driver
+	}
+	return fmt.Sprintf("tar --numeric-owner -C %s -c . | docker run --rm -i -v %s:/to IMAGE tar -C /to -x", v.Mountpoint, v.Name)
+}
+
+// hiddenHeld is held where something would be hidden and nobody consented.
+func (b *builder) hiddenHeld() Held {
+	if len(b.plan.Hidden) == 0 || b.options.AllowHiddenData {
+		return Held{}
+	}
+	why := fmt.Sprintf("it gives Docker another data root, in which %s are not seen until it is switched back; consent to it with --allow-hidden-data", amounts(b.plan.Hidden))
+	if b.config.Docker.remap() == RemapOn && !b.options.MigrateImages && slices.ContainsFunc(b.plan.Hidden, func(h Hidden) bool { return h.Kind == "image" }) {
+		why += ", and bring the images along with --migrate-images"
+	}
+	return b.remapHeld(why)
+}
+
+// amounts says how many of each kind there are.
+func amounts(all []Hidden) string {
+	var parts []string
+	for _, kind := range []string{"image", "container", "volume", "network"} {
+		n := 0
+		for _, h := range all {
+			if h.Kind == kind {
+				n++
+			}
+		}
+		switch n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+kind)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %ss", n, kind))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// spoolSpare is what an archive of images has beside their layers, in bytes: at
+// most a hundredth, and something for small ones.
+func withSpare(layers int64) int64 { return layers + layers/100 + 16<<20 }
+
+// save has the images written down before the switch, where they are to be
+// brought along.
+func (b *builder) save() error {
+	data := b.observed.Data
+	if !b.options.MigrateImages || b.config.Docker.remap() != RemapOn || len(data.Images) == 0 {
+		return nil
+	}
+	if b.observed.Spool != nil && sameImages(b.observed.Spool.Images, data.Images) {
+		return nil // by a run that got no further
+	}
+	need, room := withSpare(data.LayersSize), data.Room
+	spool := need
+	if room.Same {
+		spool += need
+	}
+	switch {
+	case room.Spool < spool:
+		return &release.SpaceError{Path: room.SpoolPath, Need: spool, Have: room.Spool}
+	case room.Root < need:
+		return &release.SpaceError{Path: b.observed.Engine.RootDir, Need: need, Have: room.Root}
+	}
+	b.early = append(b.early, SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: filepath.Join(room.SpoolPath, spoolArchive)})
+	return nil
+}
+
+func sameImages(a, b []engine.Image) bool {
+	return slices.EqualFunc(a, b, func(a, b engine.Image) bool { return a.ID == b.ID && slices.Equal(a.Tags, b.Tags) })
+}
+
+// load has the images read that were written down before, or that archive
+// removed that nobody asks for any more.
+func (b *builder) load() {
+	spool := b.observed.Spool
+	if spool == nil || b.observed.Engine == nil || len(b.plan.Steps) > 0 {
+		return
+	}
+	if b.observed.Engine.UsernsRemap && b.config.Docker.remap() == RemapOn {
+		b.add(LoadImages{Images: spool.Images, Path: spool.Path})
+		return
+	}
+	if !b.observed.Engine.UsernsRemap && len(b.plan.Held) == 0 {
+		b.add(DropImages{Path: spool.Path})
+	}
+}

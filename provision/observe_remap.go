@@ -1,0 +1,245 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/subid"
+)
+
+const (
+	// maxAccounts is the most bytes of passwd, group and the like.
+	maxAccounts = 16 << 20
+	// sizesWithin bounds how long the sizes of volumes are looked for.
+	sizesWithin = 10 * time.Second
+	// getentWithin bounds the question to the name service.
+	getentWithin = 10 * time.Second
+)
+
+// observeIDs reads the accounts and subordinate ids. A line of those that is not
+// understood is a *Refusal.
+func (h *Host) observeIDs(ctx context.Context, c Config) (Identities, error) {
+	ids := Identities{Dir: h.Paths.Etc, Elsewhere: map[string]bool{}, Ours: h.made().keys()}
+	texts := map[string]string{}
+	for _, name := range []string{"passwd", "group", subid.UIDFile, subid.GIDFile, "login.defs", "nsswitch.conf"} {
+		text, err := readLimited(filepath.Join(h.Paths.Etc, name), maxAccounts)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return ids, &Refusal{Object: filepath.Join(h.Paths.Etc, name), Err: err}
+		}
+		texts[name] = string(text)
+	}
+	ids.Users, ids.Groups = subid.ParseEntries(texts["passwd"]), subid.ParseEntries(texts["group"])
+	ids.Sources = subid.Source(texts["nsswitch.conf"])
+	for _, f := range []struct {
+		name, kind string
+		file       *IDFile
+	}{{subid.UIDFile, "UID", &ids.UIDs}, {subid.GIDFile, "GID", &ids.GIDs}} {
+		*f.file = IDFile{Path: filepath.Join(h.Paths.Etc, f.name), Text: texts[f.name], Limits: subid.ParseLimits(texts["login.defs"], f.kind)}
+		var err error
+		if f.file.Ranges, err = subid.Parse(f.file.Path, f.file.Text); err != nil {
+			return ids, &Refusal{Object: f.file.Path, Err: err}
+		}
+	}
+	if c.Docker.remap() != RemapOn {
+		return ids, nil
+	}
+	name, _ := remapNames(c.Docker.UsernsRemap)
+	if _, local := subid.Find(ids.Users, name); !local && name != remapAccount {
+		ids.Elsewhere[name] = h.named(ctx, name)
+	}
+	return ids, nil
+}
+
+// made are the accounts and ranges that this program has made.
+func (h *Host) made() memory { return memory{filepath.Join(h.Paths.State, "ids")} }
+
+// named asks the name service for a user.
+func (h *Host) named(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, getentWithin)
+	defer cancel()
+	return command(ctx, "getent", "passwd", name).Run() == nil
+}
+
+// rootName is the directory of a remapped data root.
+var rootName = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
+
+// dataRoot is the data root without userns-remap.
+func dataRoot(info engine.Info) string {
+	if info.UsernsRemap && rootName.MatchString(filepath.Base(info.RootDir)) {
+		return filepath.Dir(info.RootDir)
+	}
+	return info.RootDir
+}
+
+// remapRoots counts the data roots that dockerd has had with userns-remap.
+func remapRoots(info engine.Info) int {
+	entries, err := os.ReadDir(dataRoot(info))
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, e := range entries {
+		if e.IsDir() && rootName.MatchString(e.Name()) {
+			n++
+		}
+	}
+	return n
+}
+
+// observeSwitch looks at what a switch of userns-remap would concern, where
+// there is one to be made.
+func (h *Host) observeSwitch(ctx context.Context, c Config, o Observed) (*DataRoot, error) {
+	if o.Engine == nil || c.Docker.remap() == RemapAny {
+		return nil, nil
+	}
+	b := builder{config: c, observed: o}
+	// What is wrong is for the plan to say.
+	if switches, err := b.switches(); err != nil || !switches {
+		return nil, nil
+	}
+	client, err := h.dial(o.Flags)
+	if err != nil {
+		return nil, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	defer client.Close()
+	return h.observeData(ctx, client, *o.Engine)
+}
+
+// observeData looks at what is below the data root, and around it.
+func (h *Host) observeData(ctx context.Context, client *engine.Client, info engine.Info) (*DataRoot, error) {
+	data, err := client.Data(ctx)
+	if err != nil {
+		return nil, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	root := &DataRoot{Data: data, VolumeBytes: map[string]int64{}}
+	limited, cancel := context.WithTimeout(ctx, sizesWithin)
+	defer cancel()
+	for _, v := range data.Volumes {
+		root.VolumeBytes[v.Name] = volumeBytes(limited, v)
+	}
+	if root.Unsearchable, err = unsearchable(info.RootDir); err != nil {
+		return nil, err
+	}
+	if root.Namespaces, err = h.namespaces(); err != nil {
+		return nil, err
+	}
+	root.Room, err = h.room(info.RootDir)
+	return root, err
+}
+
+// volumeBytes is what a volume takes on the disk, or -1.
+func volumeBytes(ctx context.Context, v engine.Volume) int64 {
+	if v.Driver != "local" || !filepath.IsAbs(v.Mountpoint) {
+		return -1
+	}
+	var bytes int64
+	err := filepath.WalkDir(v.Mountpoint, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		bytes += info.Sys().(*syscall.Stat_t).Blocks * 512
+		return nil
+	})
+	if err != nil {
+		return -1
+	}
+	return bytes
+}
+
+// unsearchable is the first directory above root that others may not search.
+// dockerd refuses to start below one (moby daemon/daemon_unix.go).
+func unsearchable(root string) (string, error) {
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return "", fmt.Errorf("look at the data root: %w", err)
+	}
+	var above []string
+	for dir := filepath.Dir(real); ; dir = filepath.Dir(dir) {
+		above = append([]string{dir}, above...)
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	for _, dir := range above {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return "", fmt.Errorf("look at the data root: %w", err)
+		}
+		if info.Mode().Perm()&0o001 == 0 {
+			return dir, nil
+		}
+	}
+	return "", nil
+}
+
+func (h *Host) namespaces() (int, error) {
+	path := filepath.Join(h.Paths.Proc, "sys/user/max_user_namespaces")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return -1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return n, nil
+}
+
+func (h *Host) room(root string) (Room, error) {
+	room := Room{SpoolPath: h.Paths.State}
+	spool, err := free(h.Paths.State)
+	if errors.Is(err, fs.ErrNotExist) {
+		spool, err = free(filepath.Dir(h.Paths.State))
+	}
+	if err != nil {
+		return room, err
+	}
+	below, err := free(root)
+	if err != nil {
+		return room, err
+	}
+	room.Spool, room.Root, room.Same = spool.bytes, below.bytes, spool.device == below.device
+	return room, nil
+}
+
+type freeSpace struct {
+	bytes  int64
+	device uint64
+}
+
+func free(path string) (freeSpace, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return freeSpace{}, &os.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return freeSpace{}, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return freeSpace{int64(fs.Bavail) * fs.Bsize, st.Dev}, nil
+}

@@ -1,0 +1,67 @@
+package provision
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/provision/engine"
+)
+
+func TestLacking(t *testing.T) {
+	hex := strings.Repeat("ab", 32)
+	id := "sha256:" + hex
+	there := []engine.Image{{ID: id, Tags: []string{"a:1", "b:2"}}}
+	tests := []struct {
+		situation string
+		want      archived
+		lacks     string
+	}{
+		{"20.10's layout", archived{Config: hex + ".json", RepoTags: []string{"a:1"}}, ""},
+		{"OCI's layout, no tag", archived{Config: "blobs/sha256/" + hex}, ""},
+		{"a tag that is not there", archived{Config: hex + ".json", RepoTags: []string{"a:1", "c:3"}}, "c:3"},
+		{"an image that is not there", archived{Config: strings.Repeat("cd", 32) + ".json", RepoTags: []string{"a:1"}}, "sha256:" + strings.Repeat("cd", 32)},
+	}
+	for _, tt := range tests {
+		if got := lacking([]archived{tt.want}, there); got != tt.lacks {
+			t.Errorf("%s: got %q, want %q", tt.situation, got, tt.lacks)
+		}
+	}
+}
+
+func TestArchivedIn(t *testing.T) {
+	archive := func(manifest string) io.ReadSeeker {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		for name, text := range map[string]string{"layer.tar": "12345", "manifest.json": manifest} {
+			if manifest == "" && name == "manifest.json" {
+				continue
+			}
+			if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(text)), Mode: 0o644}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(w, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return bytes.NewReader(b.Bytes())
+	}
+	f := archive(`[{"Config":"x.json","RepoTags":["a:1"]},{"Config":"y.json","RepoTags":null}]`)
+	got, err := archivedIn(f)
+	if err != nil || len(got) != 2 || got[0].RepoTags[0] != "a:1" || got[1].id() != "sha256:y" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if at, _ := f.Seek(0, io.SeekCurrent); at != 0 {
+		t.Errorf("got the archive at %d, want it to be read from its beginning", at)
+	}
+	for _, bad := range []io.ReadSeeker{archive(""), archive("[{"), strings.NewReader("no archive"), strings.NewReader("")} {
+		if _, err := archivedIn(bad); err == nil {
+			t.Error("got no error of a bad archive")
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package subid
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/failpoint"
+)
+
+// The files, below /etc.
+const (
+	UIDFile = "subuid"
+	GIDFile = "subgid"
+)
+
+// ErrLocked says that somebody else holds the locks of the shadow tools.
+var ErrLocked = errors.New("locked by another program, such as useradd or usermod")
+
+// ErrChanged says that a file is not any more what it was when the change was
+// planned.
+var ErrChanged = errors.New("changed meanwhile")
+
+// lockRetry is how often a lock that is held is tried again: neither kind can
+// be waited for together with a context.
+const lockRetry = 20 * time.Millisecond
+
+// Lock takes the locks that the shadow tools take before they write both files
+// in the directory etc: a record lock on .pwd.lock (lckpwdf(3)), and the files
+// subuid.lock and subgid.lock with the pid of their owner, which is how shadow's
+// commonio.c does it. It tries until ctx ends, and then the error is ErrLocked.
+func Lock(ctx context.Context, etc string) (unlock func(), err error) {
+	var undo []func()
+	unlock = func() {
+		for i := len(undo) - 1; i >= 0; i-- {
+			undo[i]()
+		}
+	}
+	whole, err := os.OpenFile(filepath.Join(etc, ".pwd.lock"), os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { whole.Close() })
+	if err := retry(ctx, whole.Name(), func() error {
+		return unix.FcntlFlock(whole.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+	}); err != nil {
+		unlock()
+		return nil, err
+	}
+	for _, name := range []string{UIDFile, GIDFile} {
+		path := filepath.Join(etc, name)
+		if err := retry(ctx, path+".lock", func() error { return lockFile(path) }); err != nil {
+			unlock()
+			return nil, err
+		}
+		undo = append(undo, func() { os.Remove(path + ".lock") })
+	}
+	return unlock, nil
+}
+
+func retry(ctx context.Context, path string, try func() error) error {
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("lock %s: %w", path, err)
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				return fmt.Errorf("lock %s: %w", path, context.Canceled)
+			}
+			return fmt.Errorf("%s: %w", path, ErrLocked)
+		case <-time.After(lockRetry):
+		}
+	}
+}
+
+// lockFile makes path.lock, a link to a file that holds our pid. One whose
+// owner does not live any more is taken away, as the shadow tools do.
+func lockFile(path string) error {
+	pid := strconv.Itoa(os.Getpid())
+	own, lock := path+"."+pid, path+".lock"
+	if err := os.WriteFile(own, append([]byte(pid), 0), 0o600); err != nil {
+		return err
+	}
+	failpoint.Here("lock " + filepath.Base(path) + ": before the link")
+	defer os.Remove(own)
+	err := os.Link(own, lock)
+	if errors.Is(err, fs.ErrExist) && abandoned(lock) {
+		if err := os.Remove(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		err = os.Link(own, lock)
+	}
+	failpoint.Here("lock " + filepath.Base(path) + ": linked")
+	return err
+}
+
+// abandoned reports whether the process that a lock names does not live.
+func abandoned(path string) bool {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(string(bytes.TrimRight(text, "\x00\n")))
+	return err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+}
+
+// Sweep removes what a process that was killed has left of its locks and writes
+// in etc: files with its pid that name it, and temporary ones. The caller holds
+// a lock that keeps others of this program away.
+func Sweep(etc string) error {
+	for _, name := range []string{UIDFile, GIDFile} {
+		path := filepath.Join(etc, name)
+		own, err := filepath.Glob(path + ".[0-9]*")
+		if err != nil {
+			return err
+		}
+		for _, left := range append(own, path+".lock") {
+			if left != path+".lock" && !namesItself(left) || !abandoned(left) {
+				continue
+			}
+			if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		for _, written := range []string{path, path + "-"} {
+			if err := durable.Sweep(written); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// namesItself reports whether a file NAME.PID holds PID.
+func namesItself(path string) bool {
+	text, err := os.ReadFile(path)
+	return err == nil && "."+string(bytes.TrimRight(text, "\x00")) == filepath.Ext(path)
+}
+
+// Write makes the file at path hold text where it held old, with the mode and
+// owner it has (0644 and root's where it is not there), and keeps old in path-
+// as the shadow tools do. The caller holds the locks. Where the file is not old
+// any more, nothing is written and the error is ErrChanged.
+func Write(path, old, text string) error {
+	attr := durable.Plain(0o644)
+	now, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	default:
+		info, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("write %s: it is %s, not a regular file", path, info.Mode().Type())
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		attr = durable.Attr{Mode: info.Mode().Perm(), UID: int(stat.Uid), GID: int(stat.Gid), Like: path}
+	}
+	if string(now) != old {
+		return fmt.Errorf("%s: %w", path, ErrChanged)
+	}
+	if err := durable.WriteFile(path+"-", now, durable.Attr{Mode: attr.Mode, UID: attr.UID, GID: attr.GID}); err != nil {
+		return err
+	}
+	return durable.WriteFile(path, []byte(text), attr)
+}
