@@ -125,7 +125,7 @@ func carry(v engine.Volume) string {
 	if v.Driver != "local" || v.Mountpoint == "" {
 		return "of driver " + v.Driver
 	}
-	return fmt.Sprintf("tar --numeric-owner -C %s -c . | docker run --rm -i -v %s:/to IMAGE tar -C /to -x", v.Mountpoint, v.Name)
+	return fmt.Sprintf("tar --numeric-owner -C %s -cf - . | docker run --rm -i -v %s:/to IMAGE tar -C /to -xf -", v.Mountpoint, v.Name)
 }
 
 // hiddenHeld is held where something would be hidden and nobody consented.

@@ -61,9 +61,11 @@ func TestUserns_OnAndOffAgain(t *testing.T) {
 		h.run("docker volume create data; docker network create --driver bridge custom; docker run --name old -v data:/data --runtime=runc " + lab.Image + " sh -c 'echo kept > /data/file'")
 		before, text := h.run(dockerNow), h.read(daemonJSON)
 
+		var planned lab.Result
 		// U01: a plan lists, and an apply holds, what would be hidden.
 		for _, command := range []string{"plan --detailed-exitcode --userns-remap", "apply --userns-remap"} {
-			says(t, h.exit(4, "runsc-provisioner "+command), "image      "+lab.Image, "MiB", "container  old", "exited", "volume     data", "network    custom",
+			planned = h.exit(4, "runsc-provisioner "+command)
+			says(t, planned, "image      "+lab.Image, "MiB", "container  old", "exited", "volume     data", "network    custom",
 				"--allow-hidden-data", "--migrate-images", "tar --numeric-owner -C /var/lib/docker/volumes/data/_data")
 		}
 		if got := h.run(dockerNow + "; grep -c dockremap /etc/subuid || true"); got != before+"\n0" || h.read(daemonJSON) != text {
@@ -79,6 +81,13 @@ func TestUserns_OnAndOffAgain(t *testing.T) {
 			if got := strings.TrimSpace(h.uids(name)); got != "0 100000 65536;100000;" {
 				t.Errorf("%s: got %q, want uid 100000 and the map of the range", name, got)
 			}
+		}
+		// The command that the plan shows beside a volume copies it.
+		_, command, _ := strings.Cut(planned.Stdout, "volume     data  ")
+		command, _, _ = strings.Cut(command[strings.Index(command, "tar "):], "\n")
+		h.run(strings.Replace(command, "IMAGE", lab.Image, 1))
+		if got := h.run("docker run --rm -v data:/data " + lab.Image + " cat /data/file; stat -c %u /var/lib/docker/100000.100000/volumes/data/_data/file"); got != "kept\n100000" {
+			t.Errorf("%s: got %q, want the file, of the first uid", command, got)
 		}
 		r, err := h.Run(t.Context(), "runsc-provisioner", "verify")
 		if err != nil {
