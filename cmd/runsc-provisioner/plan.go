@@ -85,9 +85,12 @@ func (a *app) printPlanAs(format string, plan provision.Plan) error {
 
 // printPlan lists the steps, what is held and what is worth knowing.
 func (a *app) printPlan(plan provision.Plan) {
-	if plan.Empty() {
+	switch {
+	case plan.Empty() && len(plan.Held) > 0:
+		a.printf("nothing to do but what is held\n")
+	case plan.Empty():
 		a.printf("nothing to do: the host is as wanted\n")
-	} else {
+	default:
 		a.printf("%s, disruption: %s\n", a.style(bold, count(len(plan.Steps), "step")), plan.Disruption())
 	}
 	for i, step := range plan.Steps {
