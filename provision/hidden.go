@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -122,10 +123,24 @@ func unstartable(c engine.Stored) string {
 // carry is the command that copies a volume after the switch. Inside a container
 // tar gives the files to the ids that they then have.
 func carry(v engine.Volume) string {
-	if v.Driver != "local" || v.Mountpoint == "" {
+	switch {
+	case v.Driver != "local" || v.Mountpoint == "":
 		return "of driver " + v.Driver
+	case v.Mounts:
+		return "mounts what its options say: create it anew with the same ones"
 	}
-	return fmt.Sprintf("tar --numeric-owner -C %s -cf - . | docker run --rm -i -v %s:/to IMAGE tar -C /to -xf -", v.Mountpoint, v.Name)
+	return fmt.Sprintf("tar --numeric-owner -C %s -cf - . | docker run --rm -i -v %s:/to IMAGE tar -C /to -xf -", quoted(v.Mountpoint), quoted(v.Name))
+}
+
+// plain are words that a shell takes as they are.
+var plain = regexp.MustCompile(`^[a-zA-Z0-9_./-]+$`)
+
+// quoted is s as one word for a shell.
+func quoted(s string) string {
+	if plain.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // hiddenHeld is held where something would be hidden and nobody consented.

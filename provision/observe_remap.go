@@ -129,13 +129,13 @@ func (h *Host) observeData(ctx context.Context, client *engine.Client, info engi
 	for _, v := range data.Volumes {
 		root.VolumeBytes[v.Name] = volumeBytes(limited, v)
 	}
-	if root.Unsearchable, err = unsearchable(info.RootDir); err != nil {
+	if root.Unsearchable, err = unsearchable(dataRoot(info)); err != nil {
 		return nil, err
 	}
 	if root.Namespaces, err = h.namespaces(); err != nil {
 		return nil, err
 	}
-	root.Room, err = h.room(info.RootDir)
+	root.Room, err = h.room(dataRoot(info))
 	return root, err
 }
 

@@ -286,6 +286,21 @@ func TestRemapIsRefused(t *testing.T) {
 	}
 }
 
+func TestCarry(t *testing.T) {
+	for _, tt := range []struct {
+		volume engine.Volume
+		want   string
+	}{
+		{engine.Volume{Name: "data", Driver: "local", Mountpoint: "/srv/it's here/data/_data"}, `tar --numeric-owner -C '/srv/it'\''s here/data/_data' -cf - . | docker run --rm -i -v data:/to IMAGE tar -C /to -xf -`},
+		{engine.Volume{Name: "nfs", Driver: "local", Mountpoint: "/x", Mounts: true}, "mounts what its options say: create it anew with the same ones"},
+		{engine.Volume{Name: "far", Driver: "rexray"}, "of driver rexray"},
+	} {
+		if got := carry(tt.volume); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.volume.Name, got, tt.want)
+		}
+	}
+}
+
 func TestSpool(t *testing.T) {
 	spool := &Spool{Path: "/var/lib/x/images.tar", Images: []engine.Image{{ID: "sha256:1", Tags: []string{"a:1"}}}}
 	o := ready(t)

@@ -40,8 +40,8 @@ func (h *Host) listPath() string  { return filepath.Join(h.Paths.State, spoolLis
 // spool is what images wait to be read; nil where there are none.
 func (h *Host) spool() (*Spool, error) {
 	text, err := readLimited(h.listPath(), maxSpoolList)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, nil // whoever is not root may not know
 	}
 	s := Spool{Path: h.spoolPath()}
 	if err == nil {

@@ -45,6 +45,9 @@ want the same; --once does not save them.`,
 			if err != nil {
 				return err
 			}
+			if err := opts.fit(layered.Config); err != nil {
+				return err
+			}
 			show := newTelling(a, format.value, noProgress)
 			var saved provision.Overrides
 			if !once {

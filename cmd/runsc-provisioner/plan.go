@@ -31,6 +31,9 @@ func newPlan(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := opts.fit(layered.Config); err != nil {
+				return err
+			}
 			plan, err := a.plan(cmd.Context(), layered.Config, opts.options())
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,6 +43,17 @@ func (o *optionFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "bring the images along when userns-remap is switched on; nothing is deleted from where they are")
 	flags.BoolVar(&o.Purge, "purge", false, "with --userns-remap=off: also remove the account and the id ranges that were made for it")
 	flags.BoolVar(&o.NoProof, "no-proof", false, "do not prove that containers start in a sandbox before relying on it")
+}
+
+// fit refuses options that mean nothing to c.
+func (o *optionFlags) fit(c provision.Config) error {
+	switch remap := c.Docker.UsernsRemap; {
+	case o.Purge && remap != provision.RemapDisabled:
+		return &usageError{errors.New("--purge takes back what --userns-remap has made, and goes with --userns-remap=off")}
+	case o.MigrateImages && (remap == "" || remap == provision.RemapDisabled):
+		return &usageError{errors.New("--migrate-images goes with --userns-remap, when that is switched on")}
+	}
+	return nil
 }
 
 func (o *optionFlags) options() provision.Options { return o.Options }

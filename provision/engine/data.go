@@ -65,6 +65,7 @@ type Volume struct {
 	Name       string
 	Driver     string
 	Mountpoint string // on the host
+	Mounts     bool   // it is something else, mounted there while it is used
 }
 
 // Data lists what dockerd has. A container that is removed meanwhile is left
@@ -89,7 +90,7 @@ func (c *Client) data(ctx context.Context) (data Data, err error) {
 		return Data{}, err
 	}
 	for _, v := range volumes.Items {
-		data.Volumes = append(data.Volumes, Volume{v.Name, v.Driver, v.Mountpoint})
+		data.Volumes = append(data.Volumes, Volume{v.Name, v.Driver, v.Mountpoint, len(v.Options) > 0})
 	}
 	slices.SortFunc(data.Volumes, func(a, b Volume) int { return strings.Compare(a.Name, b.Name) })
 	networks, err := c.moby.NetworkList(ctx, client.NetworkListOptions{})
@@ -102,10 +103,18 @@ func (c *Client) data(ctx context.Context) (data Data, err error) {
 		}
 	}
 	slices.Sort(data.Networks)
-	if len(data.Images) > 0 {
-		data.LayersSize, err = c.layersSize(ctx)
+	if len(data.Images) == 0 {
+		return data, nil
 	}
-	return data, err
+	if data.LayersSize, err = c.layersSize(ctx); err != nil {
+		return Data{}, err
+	}
+	if data.LayersSize == 0 { // another version may call it otherwise
+		for _, image := range data.Images {
+			data.LayersSize += image.Bytes
+		}
+	}
+	return data, nil
 }
 
 // Images lists the images.

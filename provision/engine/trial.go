@@ -111,6 +111,9 @@ func (t *Trial) start(ctx context.Context, s TrialSpec) error {
 		t.output.await(ctx, lastWords)
 		err = errors.New("its process ended at once")
 	}
+	if err == nil {
+		err = ctx.Err() // the answer may have been quicker than the end of ctx
+	}
 	if err != nil {
 		return t.failed(ctx, "inspect", err)
 	}
