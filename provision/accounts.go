@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/subid"
 )
@@ -105,5 +107,8 @@ func (h *Host) lockedWrite(ctx context.Context, s EditIDs) error {
 	if err = subid.Write(s.Path, s.Old, s.New); errors.Is(err, subid.ErrChanged) {
 		return fmt.Errorf("%w: %w", errStale, err)
 	}
-	return err
+	if err == nil || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EIO) || errors.Is(err, unix.EROFS) {
+		return err
+	}
+	return &Refusal{Object: s.Path, Err: err}
 }

@@ -36,6 +36,12 @@ func (h *Host) Check(ctx context.Context, p Plan, o Observed) error {
 
 // check is Check, and returns the key of a validation to be remembered, or "".
 func (h *Host) check(ctx context.Context, p Plan, o Observed) (validated string, err error) {
+	root := os.Geteuid() == 0 || h.Owner != 0
+	if root {
+		if err := replaceableIDs(p); err != nil {
+			return "", err
+		}
+	}
 	text := p.lastText()
 	if text == nil {
 		return "", nil
@@ -50,7 +56,7 @@ func (h *Host) check(ctx context.Context, p Plan, o Observed) (validated string,
 	if validated, err = h.validate(ctx, doc, o); err != nil {
 		return "", err
 	}
-	if os.Geteuid() != 0 && h.Owner == 0 {
+	if !root {
 		return "", nil
 	}
 	return validated, replaceable(o.File)
@@ -72,18 +78,56 @@ func replaceable(f DaemonFile) error {
 			dir = filepath.Dir(dir)
 		}
 	}
-	err := durable.CanReplace(f.Target, file.attr())
+	return canReplace(f.Path, f.Target, file.attr())
+}
+
+// canReplace refuses what could not be replaced at target, which people know as
+// path.
+func canReplace(path, target string, attr durable.Attr) error {
+	err := durable.CanReplace(target, attr)
 	var mount *durable.MountError
 	var fixed *durable.ImmutableError
 	switch {
 	case errors.As(err, &mount):
-		return refuse(f.Path, "is a mount of %s, which cannot be replaced in one step: mount its directory instead, or keep daemon.json elsewhere (dockerd --config-file)", mount.Source)
+		return refuse(path, "is a mount of %s, which cannot be replaced in one step: mount its directory instead%s", mount.Source, elsewhere(path))
 	case errors.As(err, &fixed):
-		return refuse(f.Path, "%s is immutable: chattr -i -a %s lets it be changed", fixed.Path, fixed.Path)
+		return refuse(path, "%s is immutable: chattr -i -a %s lets it be changed", fixed.Path, fixed.Path)
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return err
 	case err != nil:
-		return &Refusal{Object: f.Path, Err: err}
+		return &Refusal{Object: path, Err: err}
+	}
+	return nil
+}
+
+// elsewhere is what else can be done about a daemon.json that is a mount.
+func elsewhere(path string) string {
+	if strings.HasSuffix(path, ".json") {
+		return ", or keep daemon.json elsewhere (dockerd --config-file)"
+	}
+	return ""
+}
+
+// replaceableIDs refuses a file of subordinate ids that could not be replaced.
+func replaceableIDs(p Plan) error {
+	for _, step := range p.Steps {
+		s, ok := step.(EditIDs)
+		if !ok {
+			continue
+		}
+		info, err := os.Lstat(s.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it is made
+		}
+		if err != nil {
+			return &Refusal{Object: s.Path, Err: err}
+		}
+		if !info.Mode().IsRegular() {
+			return refuse(s.Path, "is %s, not a regular file: dockerd and useradd each make something else of that", info.Mode().Type())
+		}
+		if err := canReplace(s.Path, s.Path, durable.Plain(info.Mode().Perm())); err != nil {
+			return err
+		}
 	}
 	return nil
 }

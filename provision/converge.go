@@ -68,6 +68,9 @@ func (h *Host) round(ctx context.Context, c Config, opts Options, run *convergin
 	if err != nil {
 		return false, err
 	}
+	if observed.Data, err = h.observeSwitch(ctx, c, observed); err != nil {
+		return false, err
+	}
 	plan, err := NewPlan(c, observed, opts)
 	if err != nil {
 		return false, err

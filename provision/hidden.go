@@ -148,7 +148,7 @@ func (b *builder) hiddenHeld() Held {
 	if len(b.plan.Hidden) == 0 || b.options.AllowHiddenData {
 		return Held{}
 	}
-	why := fmt.Sprintf("it gives Docker another data root, in which %s are not seen until it is switched back; consent to it with --allow-hidden-data", amounts(b.plan.Hidden))
+	why := fmt.Sprintf("it gives Docker another data root, in which what it has now (%s) is not seen until it is switched back; consent to it with --allow-hidden-data", amounts(b.plan.Hidden))
 	if b.config.Docker.remap() == RemapOn && !b.options.MigrateImages && slices.ContainsFunc(b.plan.Hidden, func(h Hidden) bool { return h.Kind == "image" }) {
 		why += ", and bring the images along with --migrate-images"
 	}
@@ -216,7 +216,7 @@ func (b *builder) load() {
 	if spool == nil || b.observed.Engine == nil || len(b.plan.Steps) > 0 {
 		return
 	}
-	if b.observed.Engine.UsernsRemap && b.config.Docker.remap() == RemapOn {
+	if b.observed.Engine.UsernsRemap && b.config.Docker.remap() != RemapOff {
 		b.add(LoadImages{Images: spool.Images, Path: spool.Path})
 		return
 	}

@@ -34,7 +34,7 @@ type Observed struct {
 	Store   string          // the directory that holds the releases
 	// IDs are looked at where userns-remap is managed, or was.
 	IDs Identities
-	// Data is looked at where userns-remap would be switched; else nil.
+	// Data is looked at for a plan that may switch userns-remap; else nil.
 	Data *DataRoot
 	// RemapRoots is how many data roots Docker has had with userns-remap.
 	RemapRoots int
@@ -58,7 +58,24 @@ type DaemonFile struct {
 	GID    int
 }
 
-// Observe looks at the host, as far as c manages it, and changes nothing. Errors are *Refusal for a
+// Plan says what would make the host as c wants it, and changes nothing.
+func (h *Host) Plan(ctx context.Context, c Config, opts Options) (Plan, error) {
+	o, err := h.Observe(ctx, c)
+	if err != nil {
+		return Plan{}, err
+	}
+	if o.Data, err = h.observeSwitch(ctx, c, o); err != nil {
+		return Plan{}, err
+	}
+	p, err := NewPlan(c, o, opts)
+	if err != nil {
+		return Plan{}, err
+	}
+	return p, h.Check(ctx, p, o)
+}
+
+// Observe looks at the host, as far as c manages it, and changes nothing. It
+// leaves out Data, which takes long to look at. Errors are *Refusal for a
 // state that is not understood and *OutOfReach when somebody did not answer.
 func (h *Host) Observe(ctx context.Context, c Config) (Observed, error) {
 	unit, err := h.unit(ctx)
@@ -95,9 +112,6 @@ func (h *Host) observe(ctx context.Context, c Config, unit Unit, info *engine.In
 	}
 	if filesErr != nil {
 		return Observed{}, filesErr
-	}
-	if o.Data, err = h.observeSwitch(ctx, c, o); err != nil {
-		return Observed{}, err
 	}
 	h.log().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),
 		zap.Int("releases", len(o.Releases)), zap.String("link", string(o.Link.Kind)))

@@ -316,6 +316,9 @@ func TestSpool(t *testing.T) {
 	if plan, err = NewPlan(wants(remapped), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Action() != "load" {
 		t.Errorf("after the switch: got %v, %v, want the images read", plan.Steps, err)
 	}
+	if plan, err = NewPlan(wants(asDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Action() != "load" {
+		t.Errorf("after the switch, not managed: got %v, %v, want the images read", plan.Steps, err)
+	}
 	o = ready(t)
 	o.Spool = spool
 	if plan, err = NewPlan(wants(asDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Action() != "remove" {

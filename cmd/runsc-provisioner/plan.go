@@ -63,15 +63,7 @@ func (a *app) plan(ctx context.Context, c provision.Config, opts provision.Optio
 		return provision.Plan{}, err
 	}
 	defer done()
-	observed, err := host.Observe(ctx, c)
-	if err != nil {
-		return provision.Plan{}, err
-	}
-	plan, err := provision.NewPlan(c, observed, opts)
-	if err != nil {
-		return provision.Plan{}, err
-	}
-	return plan, host.Check(ctx, plan, observed)
+	return host.Plan(ctx, c, opts)
 }
 
 func (a *app) printPlanAs(format string, plan provision.Plan) error {

@@ -152,6 +152,13 @@ func namesItself(path string) bool {
 	return err == nil && "."+string(bytes.TrimRight(text, "\x00")) == filepath.Ext(path)
 }
 
+func kind(mode fs.FileMode) string {
+	if mode.Type() == fs.ModeSymlink {
+		return "a symlink"
+	}
+	return mode.Type().String()
+}
+
 // Write makes the file at path hold text where it held old, with the mode and
 // owner it has (0644 and root's where it is not there), and keeps old in path-
 // as the shadow tools do. The caller holds the locks. Where the file is not old
@@ -169,7 +176,7 @@ func Write(path, old, text string) error {
 			return err
 		}
 		if !info.Mode().IsRegular() {
-			return fmt.Errorf("write %s: it is %s, not a regular file", path, info.Mode().Type())
+			return fmt.Errorf("it is %s, not a regular file", kind(info.Mode()))
 		}
 		stat := info.Sys().(*syscall.Stat_t)
 		attr = durable.Attr{Mode: info.Mode().Perm(), UID: int(stat.Uid), GID: int(stat.Gid), Like: path}
