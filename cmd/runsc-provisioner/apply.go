@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,10 +85,19 @@ func (a *app) apply(ctx context.Context, c provision.Config, opts provision.Opti
 		return provision.Result{}, err
 	}
 	defer unlock()
-	host.Report, host.RestartWithin = show.event, limits.restart
+	var saveErr error
+	host.RestartWithin = limits.restart
+	host.Report = func(e provision.Event) {
+		// By now userns-remap is switched and proven: a run that gets no further
+		// has to be gone on with, and not to be undone.
+		if _, loads := e.Step.(provision.LoadImages); loads && e.Kind == provision.StepStarted {
+			saveErr = a.save(saved, show)
+		}
+		show.event(e)
+	}
 	result, err := host.Converge(ctx, c, opts)
-	if err != nil {
-		return result, err
+	if err != nil || saveErr != nil {
+		return result, errors.Join(err, saveErr)
 	}
 	return result, a.save(saved, show)
 }

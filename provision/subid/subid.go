@@ -10,6 +10,7 @@
 package subid
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -169,32 +170,25 @@ func (l Limits) within(other Limits) Limits {
 }
 
 // Free finds count ids in a row that are in none of taken and within both
-// limits: the first such ones, or those from hint on if they are free.
+// limits: those from hint on if they are free, or else the first such ones.
 func Free(taken []Range, uids, gids Limits, count, hint uint32) (start uint32, ok bool) {
 	limits := uids.within(gids)
-	fits := func(at uint64) (next uint64, ok bool) {
-		if at < uint64(limits.Min) || at+uint64(count)-1 > uint64(limits.Max) {
-			return 0, false
-		}
-		wanted := Range{Start: uint32(at), Count: count}
-		for _, t := range taken {
-			if wanted.overlaps(t) {
-				return t.end(), false
-			}
-		}
-		return at, true
+	fits := func(at uint64) bool {
+		return at >= uint64(limits.Min) && at+uint64(count)-1 <= uint64(limits.Max)
 	}
-	if hint != 0 {
-		if _, ok := fits(uint64(hint)); ok {
-			return hint, true
+	wanted := Range{Start: hint, Count: count}
+	if hint != 0 && fits(uint64(hint)) && !slices.ContainsFunc(taken, wanted.overlaps) {
+		return hint, true
+	}
+	sorted := slices.SortedFunc(slices.Values(taken), func(a, b Range) int { return cmp.Compare(a.Start, b.Start) })
+	at := uint64(limits.Min)
+	for _, r := range sorted {
+		if at+uint64(count) <= uint64(r.Start) {
+			break // before r there is room
+		}
+		if r.Count > 0 {
+			at = max(at, r.end())
 		}
 	}
-	for at := uint64(limits.Min); at+uint64(count)-1 <= uint64(limits.Max); {
-		next, ok := fits(at)
-		if ok {
-			return uint32(at), true
-		}
-		at = next
-	}
-	return 0, false
+	return uint32(at), fits(at)
 }

@@ -61,6 +61,8 @@ func TestFree(t *testing.T) {
 		{"nothing taken", "", DefaultLimits, 0, 100000},
 		{"the first taken", "alice:100000:65536\n", DefaultLimits, 0, 165536},
 		{"in no order, with a gap that is too small", "b:165537:65536\na:100000:65536\n", DefaultLimits, 0, 231073},
+		{"one within another", "a:100000:200000\nb:110000:10\n", DefaultLimits, 0, 300000},
+		{"an empty one", "a:120000:0\n", DefaultLimits, 0, 100000},
 		{"one id within", "app:120000:1\n", DefaultLimits, 0, 120001},
 		{"a hint that is free", "", DefaultLimits, 300000, 300000},
 		{"a hint that is taken", "alice:365535:1\n", DefaultLimits, 300000, 100000},
@@ -72,7 +74,7 @@ func TestFree(t *testing.T) {
 	}
 	for _, tt := range tests {
 		got, ok := Free(parsed(t, tt.taken), tt.uids, Limits{0, 4294967295}, 65536, tt.hint)
-		if got != tt.want || ok != (tt.want != 0) {
+		if ok && got != tt.want || ok != (tt.want != 0) {
 			t.Errorf("%s: got %d, %t, want %d", tt.situation, got, ok, tt.want)
 		}
 	}

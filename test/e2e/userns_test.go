@@ -313,7 +313,9 @@ func TestUserns_MigratesImages(t *testing.T) {
 			if r, err := h.Run(t.Context(), "runsc-provisioner", "verify"); err != nil || r.Code != 1 || !strings.Contains(r.Stdout, "images.tar") {
 				t.Errorf("got %v, %v, want a warning of images.tar", r, err)
 			}
-			r := h.exit(0, "runsc-provisioner apply --userns-remap")
+			// Its flags were saved once the switch was done.
+			h.run("grep -q 'userns_remap = .default.' /etc/runsc-provisioner/config.d/50-apply.toml")
+			r := h.exit(0, "runsc-provisioner apply")
 			says(t, r, "load     11 images from /var/lib/runsc-provisioner/images.tar")
 			if got := h.run(images); got != before {
 				t.Errorf("got\n%s\nwant\n%s", got, before)
