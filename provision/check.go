@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/daemonjson"
-	"runsc-provisioner/provision/durable"
 )
 
 // candidate is where a program that is given one more file finds it.
@@ -60,76 +58,6 @@ func (h *Host) check(ctx context.Context, p Plan, o Observed) (validated string,
 		return "", nil
 	}
 	return validated, replaceable(o.File)
-}
-
-// replaceable refuses a daemon.json that could not be replaced.
-func replaceable(f DaemonFile) error {
-	file := journalFile{Path: f.Path, Target: f.Target, Existed: f.Exists, Mode: f.Mode, UID: f.UID, GID: f.GID}
-	if !f.Exists {
-		dir := filepath.Dir(f.Target)
-		for {
-			err := unix.Access(dir, unix.W_OK)
-			if err == nil {
-				return nil
-			}
-			if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-				return &Refusal{Object: f.Path, Err: &fs.PathError{Op: "write in", Path: dir, Err: err}}
-			}
-			dir = filepath.Dir(dir)
-		}
-	}
-	return canReplace(f.Path, f.Target, file.attr())
-}
-
-// canReplace refuses what could not be replaced at target, which people know as
-// path.
-func canReplace(path, target string, attr durable.Attr) error {
-	err := durable.CanReplace(target, attr)
-	var mount *durable.MountError
-	var fixed *durable.ImmutableError
-	switch {
-	case errors.As(err, &mount):
-		return refuse(path, "is a mount of %s, which cannot be replaced in one step: mount its directory instead%s", mount.Source, elsewhere(path))
-	case errors.As(err, &fixed):
-		return refuse(path, "%s is immutable: chattr -i -a %s lets it be changed", fixed.Path, fixed.Path)
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return err
-	case err != nil:
-		return &Refusal{Object: path, Err: err}
-	}
-	return nil
-}
-
-// elsewhere is what else can be done about a daemon.json that is a mount.
-func elsewhere(path string) string {
-	if strings.HasSuffix(path, ".json") {
-		return ", or keep daemon.json elsewhere (dockerd --config-file)"
-	}
-	return ""
-}
-
-// replaceableIDs refuses a file of subordinate ids that could not be replaced.
-func replaceableIDs(p Plan) error {
-	for _, step := range p.Steps {
-		s, ok := step.(EditIDs)
-		if !ok {
-			continue
-		}
-		info, err := os.Lstat(s.Path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // it is made
-		}
-		if err != nil {
-			return &Refusal{Object: s.Path, Err: err}
-		}
-		if !info.Mode().IsRegular() {
-			return refuse(s.Path, "is %s, not a regular file: dockerd and useradd each make something else of that", info.Mode().Type())
-		}
-		if err := canReplace(s.Path, s.Path, durable.Plain(info.Mode().Perm())); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // known refuses a default runtime that nothing defines: dockerd --validate lets

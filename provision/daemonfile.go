@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +14,50 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
+
+// DaemonFile is daemon.json as it was read.
+type DaemonFile struct {
+	Path   string
+	Target string // the file itself, when Path is a symlink; else Path
+	Exists bool
+	Bytes  []byte
+	Doc    daemonjson.Document
+	Mode   fs.FileMode
+	UID    int
+	GID    int
+}
+
+// readDaemonFile reads path, which need not exist. A text that dockerd would
+// read differently than we do is a *Refusal with line and column.
+func readDaemonFile(path string) (DaemonFile, error) {
+	file := DaemonFile{Path: path, Target: path, Mode: 0o644}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); err == nil {
+			return DaemonFile{}, refuse(path, "is a symlink to a file that is not there")
+		}
+		file.Doc, err = daemonjson.Parse(nil)
+		return file, err
+	}
+	if err != nil {
+		return DaemonFile{}, &Refusal{Object: path, Err: err}
+	}
+	if !info.Mode().IsRegular() {
+		return DaemonFile{}, refuse(path, "is %s, not a regular file", info.Mode().Type())
+	}
+	if file.Target, err = resolve(path); err != nil {
+		return DaemonFile{}, err
+	}
+	if file.Bytes, err = readLimited(path, daemonjson.MaxBytes); err != nil {
+		return DaemonFile{}, &Refusal{Object: path, Err: err}
+	}
+	if file.Doc, err = daemonjson.Parse(file.Bytes); err != nil {
+		return DaemonFile{}, &Refusal{Object: path, Err: err}
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	file.Exists, file.Mode, file.UID, file.GID = true, info.Mode().Perm(), int(stat.Uid), int(stat.Gid)
+	return file, nil
+}
 
 // attr is what daemon.json has to look like to others: as it does now, or as
 // Docker's own would where there is none.

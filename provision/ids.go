@@ -259,32 +259,3 @@ func spans(ranges []subid.Range) string {
 	}
 	return strings.Join(parts, ", ")
 }
-
-// purge takes back the ranges and the account that were made for userns-remap,
-// once it is off.
-func (b *builder) purge() {
-	e := b.observed.Engine
-	if !b.options.Purge || b.config.Docker.remap() != RemapOff || e == nil || e.UsernsRemap || len(b.plan.Steps) > 0 {
-		return
-	}
-	all := b.observed.IDs
-	for _, f := range []IDFile{all.UIDs, all.GIDs} {
-		text := f.Text
-		var gone []string
-		for _, r := range f.Ranges {
-			if slices.Contains(all.Ours, rangeKey(f.Path, r)) {
-				text = subid.Drop(text, r)
-				gone = append(gone, rangeKey(f.Path, r))
-			}
-		}
-		if gone != nil {
-			b.add(EditIDs{Path: f.Path, Old: f.Text, New: text, What: "take back what userns-remap had", Gone: gone})
-		}
-	}
-	if _, there := subid.Find(all.Users, remapAccount); there && slices.Contains(all.Ours, accountKey(remapAccount)) {
-		b.add(RemoveAccount{Name: remapAccount})
-	}
-	if b.observed.RemapRoots > 0 && len(b.plan.Steps) > 0 {
-		b.warn("what Docker had with userns-remap stays below " + filepath.Join(e.RootDir, "UID.GID") + ", and belongs to ids that nobody has then")
-	}
-}

@@ -38,15 +38,6 @@ func (b *builder) choose(doc daemonjson.Document) (daemonjson.Document, error) {
 	return b.edit(doc, daemonjson.Want{DefaultRuntime: &b.config.Docker.DefaultRuntime})
 }
 
-// remap is doc with userns-remap as wanted.
-func (b *builder) remap(doc daemonjson.Document) (daemonjson.Document, error) {
-	if b.config.Docker.remap() == RemapAny {
-		return doc, nil
-	}
-	value := b.config.Docker.remapValue()
-	return b.edit(doc, daemonjson.Want{UsernsRemap: &value})
-}
-
 // unproven is why what depends on a proof is held while Docker is stopped.
 const unproven = "Docker is not running, so that nothing proves that its containers start; run apply again once it does"
 
@@ -64,84 +55,7 @@ func (b *builder) final(registered daemonjson.Document) (doc daemonjson.Document
 			Why: unproven})
 		chosen = registered
 	}
-	remapped, err := b.remap(chosen)
-	if err != nil {
-		return doc, false, err
-	}
-	switch {
-	case b.config.Docker.remap() == RemapAny:
-		return chosen, false, nil
-	case stopped && differ(chosen, remapped):
-		b.hold(b.remapHeld(unproven))
-		return chosen, false, nil
-	case stopped:
-		return remapped, false, nil
-	}
-	if restart, err = b.switches(); err != nil || !restart {
-		return remapped, false, err
-	}
-	if b.config.Docker.remap() == RemapOn {
-		if err := b.inTheWay(); err != nil {
-			return doc, false, err
-		}
-	}
-	b.hides()
-	held := false
-	for _, h := range []Held{b.restartHeld(), b.hiddenHeld()} {
-		if h.Why != "" {
-			b.hold(h)
-			held = true
-		}
-	}
-	if held {
-		b.early = nil
-		return chosen, false, nil
-	}
-	return remapped, true, b.save()
-}
-
-// switches reports whether dockerd runs with another userns-remap than is
-// wanted, and settles whose ids it is to have.
-func (b *builder) switches() (bool, error) {
-	engine := *b.observed.Engine
-	if b.config.Docker.remap() == RemapOff {
-		return engine.UsernsRemap, nil
-	}
-	ids, err := b.ids()
-	if err != nil {
-		return false, err
-	}
-	b.idPlan = &ids
-	if ids.clash != "" {
-		b.warn(ids.clash + ": containers can reach what belongs to the other; switch userns-remap off and on again, with --purge, to have other ids")
-	}
-	b.early = ids.steps
-	return !engine.UsernsRemap || engine.RootDir != ids.root(dataRoot(engine)), nil
-}
-
-// remapHeld holds back the switch of userns-remap.
-func (b *builder) remapHeld(why string) Held {
-	return Held{What: "userns-remap " + b.config.Docker.UsernsRemap, Why: why}
-}
-
-// restartHeld says why Docker may not be restarted to change userns-remap; its
-// Why is empty when it may be.
-func (b *builder) restartHeld() Held {
-	running := b.observed.Running
-	switch {
-	case len(running) == 0:
-		return Held{}
-	case b.observed.Engine.LiveRestore:
-		// Docker 26.1 loses sight of them: they go on, unmanaged, below the old data root.
-		held := b.remapHeld("live-restore would keep the running containers, where dockerd with another data root does not see them; stop them first")
-		held.Containers = running
-		return held
-	case b.options.AllowRestart:
-		return Held{}
-	}
-	held := b.remapHeld("it needs a restart of Docker, which stops the running containers; consent to it with --allow-restart")
-	held.Containers = running
-	return held
+	return b.remapped(chosen)
 }
 
 func differ(a, b daemonjson.Document) bool { return !bytes.Equal(a.Bytes(), b.Bytes()) }

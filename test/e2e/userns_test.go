@@ -106,6 +106,9 @@ func TestUserns_OnAndOffAgain(t *testing.T) {
 		says(t, h.exit(1, "runsc-provisioner verify"), "hostly", "--userns=host")
 		h.run("docker rm -f hostly")
 
+		// Whoever may ask Docker may plan.
+		says(t, h.exit(0, "useradd -G docker carl; runuser -u carl -- runsc-provisioner plan --userns-remap=off"), "held: userns-remap off", "boxed")
+
 		// Off again, with consent for what runs.
 		says(t, h.exit(4, "runsc-provisioner apply --userns-remap=off"), "boxed", "--allow-restart", "--allow-hidden-data")
 		h.run(switchOff + " --allow-restart")
@@ -121,7 +124,7 @@ func TestUserns_OnAndOffAgain(t *testing.T) {
 		h.run("grep -q dockremap /etc/subuid && grep -q dockremap /etc/passwd")
 		says(t, h.exit(0, "runsc-provisioner apply"), "nothing to do")
 		h.run("runsc-provisioner apply --userns-remap=off --purge")
-		if got := h.run("cat /etc/subuid /etc/subgid; grep dockremap /etc/passwd /etc/group || true"); got != "" {
+		if got := h.run("sed -i /carl/d /etc/subuid /etc/subgid; cat /etc/subuid /etc/subgid; grep dockremap /etc/passwd /etc/group || true"); got != "" {
 			t.Errorf("purged: got %s, want nothing of dockremap", got)
 		}
 		says(t, h.exit(0, "runsc-provisioner apply --purge"), "nothing to do")
@@ -199,6 +202,29 @@ func TestFault_U02_AContainerThatIsStartedMeanwhile(t *testing.T) {
 		t.Errorf("got %s and %s, want the container running and nothing changed", got, h.read(daemonJSON))
 	}
 	h.settled()
+}
+
+// A dockerd that does not come up without userns-remap has it again.
+func TestFault_E05_SwitchingOffThatFails(t *testing.T) {
+	h := boot(t, lab.Options{Files: wrapped(`case "$*" in *--validate*) ;; *) [ ! -e /run/needs ] || grep -qs userns-remap /etc/docker/daemon.json || { echo 'failed to start daemon: of the lab'; exit 1; } ;; esac`)})
+	h.run("useradd bob; runsc-provisioner apply --default-runtime --userns-remap=bob --allow-hidden-data; touch /run/needs")
+	h.loadImage()
+	before, text := h.run(dockerNow), h.read(daemonJSON)
+	says(t, h.exit(3, switchOff), "failed to start daemon: of the lab", "everything is as it was before")
+	if got := h.run(dockerNow); got != before || h.read(daemonJSON) != text {
+		t.Errorf("got %s and %s, want %s and %s", got, h.read(daemonJSON), before, text)
+	}
+	h.settled()
+
+	// From one user's ids to another's, and back where that fails.
+	h.run("rm /run/needs; systemctl reset-failed docker.service docker.socket; runsc-provisioner apply --userns-remap --allow-hidden-data")
+	if got := h.run(dockerNow); got == before || !strings.Contains(got, " remapped") {
+		t.Errorf("of another user: got %s, want another data root", got)
+	}
+	h.run("systemctl reset-failed docker.service docker.socket; runsc-provisioner apply --userns-remap=bob --allow-hidden-data")
+	if got := h.run(dockerNow); got != before {
+		t.Errorf("back: got %s, want %s", got, before)
+	}
 }
 
 func TestFault_U03_Ranges(t *testing.T) {

@@ -1,0 +1,131 @@
+package provision
+
+import (
+	"path/filepath"
+	"slices"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/subid"
+)
+
+// remap is doc with userns-remap as wanted.
+func (b *builder) remap(doc daemonjson.Document) (daemonjson.Document, error) {
+	if b.config.Docker.remap() == RemapAny {
+		return doc, nil
+	}
+	value := b.config.Docker.remapValue()
+	return b.edit(doc, daemonjson.Want{UsernsRemap: &value})
+}
+
+// remapped is chosen with userns-remap as far as it may be written now, and
+// whether dockerd is to be restarted for it.
+func (b *builder) remapped(chosen daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
+	stopped := b.observed.Engine == nil
+	remapped, err := b.remap(chosen)
+	if err != nil {
+		return doc, false, err
+	}
+	switch {
+	case b.config.Docker.remap() == RemapAny:
+		return chosen, false, nil
+	case stopped && differ(chosen, remapped):
+		b.hold(b.remapHeld(unproven))
+		return chosen, false, nil
+	case stopped:
+		return remapped, false, nil
+	}
+	if restart, err = b.switches(); err != nil || !restart {
+		return remapped, false, err
+	}
+	if b.config.Docker.remap() == RemapOn {
+		if err := b.inTheWay(); err != nil {
+			return doc, false, err
+		}
+	}
+	b.hides()
+	held := false
+	for _, h := range []Held{b.restartHeld(), b.hiddenHeld()} {
+		if h.Why != "" {
+			b.hold(h)
+			held = true
+		}
+	}
+	if held {
+		b.early = nil
+		return chosen, false, nil
+	}
+	return remapped, true, b.save()
+}
+
+// switches reports whether dockerd runs with another userns-remap than is
+// wanted, and settles whose ids it is to have.
+func (b *builder) switches() (bool, error) {
+	engine := *b.observed.Engine
+	if b.config.Docker.remap() == RemapOff {
+		return engine.UsernsRemap, nil
+	}
+	ids, err := b.ids()
+	if err != nil {
+		return false, err
+	}
+	b.idPlan = &ids
+	if ids.clash != "" {
+		b.warn(ids.clash + ": containers can reach what belongs to the other; switch userns-remap off and on again, with --purge, to have other ids")
+	}
+	b.early = ids.steps
+	return !engine.UsernsRemap || engine.RootDir != ids.root(dataRoot(engine)), nil
+}
+
+// remapHeld holds back the switch of userns-remap.
+func (b *builder) remapHeld(why string) Held {
+	return Held{What: "userns-remap " + b.config.Docker.UsernsRemap, Why: why}
+}
+
+// restartHeld says why Docker may not be restarted to change userns-remap; its
+// Why is empty when it may be.
+func (b *builder) restartHeld() Held {
+	running := b.observed.Running
+	switch {
+	case len(running) == 0:
+		return Held{}
+	case b.observed.Engine.LiveRestore:
+		// Docker 26.1 loses sight of them: they go on, unmanaged, below the old data root.
+		held := b.remapHeld("live-restore would keep the running containers, where dockerd with another data root does not see them; stop them first")
+		held.Containers = running
+		return held
+	case b.options.AllowRestart:
+		return Held{}
+	}
+	held := b.remapHeld("it needs a restart of Docker, which stops the running containers; consent to it with --allow-restart")
+	held.Containers = running
+	return held
+}
+
+// purge takes back the ranges and the account that were made for userns-remap,
+// once it is off.
+func (b *builder) purge() {
+	e := b.observed.Engine
+	if !b.options.Purge || b.config.Docker.remap() != RemapOff || e == nil || e.UsernsRemap || len(b.plan.Steps) > 0 {
+		return
+	}
+	all := b.observed.IDs
+	for _, f := range []IDFile{all.UIDs, all.GIDs} {
+		text := f.Text
+		var gone []string
+		for _, r := range f.Ranges {
+			if slices.Contains(all.Ours, rangeKey(f.Path, r)) {
+				text = subid.Drop(text, r)
+				gone = append(gone, rangeKey(f.Path, r))
+			}
+		}
+		if gone != nil {
+			b.add(EditIDs{Path: f.Path, Old: f.Text, New: text, What: "take back what userns-remap had", Gone: gone})
+		}
+	}
+	if _, there := subid.Find(all.Users, remapAccount); there && slices.Contains(all.Ours, accountKey(remapAccount)) {
+		b.add(RemoveAccount{Name: remapAccount})
+	}
+	if b.observed.RemapRoots > 0 && len(b.plan.Steps) > 0 {
+		b.warn("what Docker had with userns-remap stays below " + filepath.Join(e.RootDir, "UID.GID") + ", and belongs to ids that nobody has then")
+	}
+}
