@@ -1,16 +1,12 @@
 package provision
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize"
-
 	"runsc-provisioner/daemonjson"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -125,40 +121,6 @@ func remapOf(on bool) Remap {
 	return RemapOff
 }
 
-// AddAccount makes the user whose ids containers get.
-type AddAccount struct {
-	Name    string
-	Grouped bool // its group is there already
-}
-
-// RemoveAccount takes back one that was made.
-type RemoveAccount struct{ Name string }
-
-// EditIDs replaces the text of /etc/subuid or /etc/subgid, under the locks of the
-// shadow tools and only where it still is Old.
-type EditIDs struct {
-	Path       string
-	Old, New   string
-	What       string
-	Made, Gone []string // the ranges that are ours from then on, and not any more
-}
-
-// SaveImages writes images down before dockerd gets another data root.
-type SaveImages struct {
-	Images []engine.Image
-	Bytes  int64 // of all layers
-	Path   string
-}
-
-// LoadImages has dockerd read what SaveImages wrote, and removes it.
-type LoadImages struct {
-	Images []engine.Image
-	Path   string
-}
-
-// DropImages removes what SaveImages wrote for a switch that did not happen.
-type DropImages struct{ Path string }
-
 // RemoveRelease deletes an old release that nothing runs from.
 type RemoveRelease struct {
 	Name string
@@ -174,12 +136,6 @@ func (s Reload) Action() string          { return "reload" }
 func (s Restart) Action() string         { return "restart" }
 func (s Confirm) Action() string         { return "confirm" }
 func (s RemoveRelease) Action() string   { return "remove" }
-func (s AddAccount) Action() string      { return "account" }
-func (s RemoveAccount) Action() string   { return "account" }
-func (s EditIDs) Action() string         { return "ids" }
-func (s SaveImages) Action() string      { return "save" }
-func (s LoadImages) Action() string      { return "load" }
-func (s DropImages) Action() string      { return "remove" }
 
 func (s InstallRelease) Object() string {
 	return fmt.Sprintf("gVisor %s, channel %s, checked by checksum: integrity, not origin (%s)", s.Spec.Version, s.Spec.Channel, s.Why)
@@ -229,27 +185,6 @@ func (s Confirm) Object() string {
 }
 
 func (s RemoveRelease) Object() string { return s.Dir + " (nothing runs from it)" }
-func (s AddAccount) Object() string {
-	return "make the user " + s.Name + ", who can neither log in nor own a file"
-}
-func (s RemoveAccount) Object() string { return "remove the user " + s.Name }
-func (s EditIDs) Object() string       { return s.Path + ": " + s.What }
-func (s DropImages) Object() string    { return s.Path + " (nobody asks for these images any more)" }
-
-func (s SaveImages) Object() string {
-	return fmt.Sprintf("%s into %s (%s)", imagesOf(s.Images), s.Path, humanize.IBytes(uint64(s.Bytes)))
-}
-
-func (s LoadImages) Object() string {
-	return fmt.Sprintf("%s from %s", imagesOf(s.Images), s.Path)
-}
-
-func imagesOf(all []engine.Image) string {
-	if len(all) == 1 {
-		return "1 image"
-	}
-	return fmt.Sprintf("%d images", len(all))
-}
 
 func (s InstallRelease) Disruption() Disruption  { return DisruptionNone }
 func (s Prove) Disruption() Disruption           { return DisruptionNone }
@@ -260,62 +195,3 @@ func (s Reload) Disruption() Disruption          { return DisruptionReload }
 func (s Restart) Disruption() Disruption         { return DisruptionRestart }
 func (s Confirm) Disruption() Disruption         { return DisruptionNone }
 func (s RemoveRelease) Disruption() Disruption   { return DisruptionNone }
-func (s AddAccount) Disruption() Disruption      { return DisruptionNone }
-func (s RemoveAccount) Disruption() Disruption   { return DisruptionNone }
-func (s EditIDs) Disruption() Disruption         { return DisruptionNone }
-func (s SaveImages) Disruption() Disruption      { return DisruptionNone }
-func (s LoadImages) Disruption() Disruption      { return DisruptionNone }
-func (s DropImages) Disruption() Disruption      { return DisruptionNone }
-
-// MarshalJSON gives the plan for machines: steps as action, object and
-// disruption. The bytes of daemon.json are left out: secrets live there.
-func (p Plan) MarshalJSON() ([]byte, error) {
-	type step struct {
-		Action     string     `json:"action"`
-		Object     string     `json:"object"`
-		Disruption Disruption `json:"disruption"`
-	}
-	steps := make([]step, len(p.Steps))
-	for i, s := range p.Steps {
-		steps[i] = step{s.Action(), s.Object(), s.Disruption()}
-	}
-	return json.Marshal(struct {
-		Steps       []step     `json:"steps"`
-		Disruption  Disruption `json:"disruption"`
-		Held        []Held     `json:"held,omitempty"`
-		Hidden      []Hidden   `json:"hidden,omitempty"`
-		Warnings    []string   `json:"warnings,omitempty"`
-		Provisional bool       `json:"provisional,omitempty"`
-		Diff        string     `json:"diff,omitempty"`
-	}{steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Provisional, p.Diff()})
-}
-
-// Diff is what the plan does to daemon.json as a whole, as a unified diff with
-// the values of secrets hidden.
-func (p Plan) Diff() string {
-	writes := p.writes()
-	if len(writes) == 0 {
-		return ""
-	}
-	return daemonjson.Diff(writes[0].File.Path, writes[0].Old, p.lastText())
-}
-
-func (p Plan) writes() []WriteDaemonJSON {
-	var writes []WriteDaemonJSON
-	for _, s := range p.Steps {
-		if write, ok := s.(WriteDaemonJSON); ok {
-			writes = append(writes, write)
-		}
-	}
-	return writes
-}
-
-// lastText is what daemon.json has when p is carried out; nil when p does not
-// write it.
-func (p Plan) lastText() []byte {
-	writes := p.writes()
-	if len(writes) == 0 {
-		return nil
-	}
-	return writes[len(writes)-1].New
-}

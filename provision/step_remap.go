@@ -1,0 +1,80 @@
+package provision
+
+import (
+	"fmt"
+
+	"github.com/dustin/go-humanize"
+
+	"runsc-provisioner/provision/engine"
+)
+
+// AddAccount makes the user whose ids containers get.
+type AddAccount struct {
+	Name    string
+	Grouped bool // its group is there already
+}
+
+// RemoveAccount takes back one that was made.
+type RemoveAccount struct{ Name string }
+
+// EditIDs replaces the text of /etc/subuid or /etc/subgid, under the locks of the
+// shadow tools and only where it still is Old.
+type EditIDs struct {
+	Path       string
+	Old, New   string
+	What       string
+	Made, Gone []string // the ranges that are ours from then on, and not any more
+}
+
+// SaveImages writes images down before dockerd gets another data root.
+type SaveImages struct {
+	Images []engine.Image
+	Bytes  int64 // of all layers
+	Path   string
+}
+
+// LoadImages has dockerd read what SaveImages wrote, and removes it.
+type LoadImages struct {
+	Images []engine.Image
+	Path   string
+}
+
+// DropImages removes what SaveImages wrote for a switch that did not happen.
+type DropImages struct{ Path string }
+
+func (s AddAccount) Action() string    { return "account" }
+func (s RemoveAccount) Action() string { return "account" }
+func (s EditIDs) Action() string       { return "ids" }
+func (s SaveImages) Action() string    { return "save" }
+func (s LoadImages) Action() string    { return "load" }
+func (s DropImages) Action() string    { return "remove" }
+
+func (s AddAccount) Object() string {
+	return "make the user " + s.Name + ", who can neither log in nor own a file"
+}
+
+func (s RemoveAccount) Object() string { return "remove the user " + s.Name }
+func (s EditIDs) Object() string       { return s.Path + ": " + s.What }
+func (s DropImages) Object() string    { return s.Path + " (nobody asks for these images any more)" }
+
+func (s SaveImages) Object() string {
+	return fmt.Sprintf("%s into %s (%s)", imagesOf(s.Images), s.Path, humanize.IBytes(uint64(s.Bytes)))
+}
+
+func (s LoadImages) Object() string {
+	return fmt.Sprintf("%s from %s", imagesOf(s.Images), s.Path)
+}
+
+func imagesOf(all []engine.Image) string {
+	if len(all) == 1 {
+		return "1 image"
+	}
+	return fmt.Sprintf("%d images", len(all))
+}
+
+func (s AddAccount) Disruption() Disruption    { return DisruptionNone }
+func (s RemoveAccount) Disruption() Disruption { return DisruptionNone }
+func (s EditIDs) Disruption() Disruption       { return DisruptionNone }
+func (s SaveImages) Disruption() Disruption    { return DisruptionNone }
+func (s LoadImages) Disruption() Disruption    { return DisruptionNone }
+func (s DropImages) Disruption() Disruption    { return DisruptionNone }
