@@ -16,10 +16,13 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/moby/moby/client"
@@ -95,6 +98,34 @@ func (c *Client) agree(ctx context.Context) error {
 	}
 	c.agreed = true
 	return nil
+}
+
+// get asks at path and reads the answer into into, where moby's own types do
+// not fit the answers of every version. The version has to be agreed on. What
+// dockerd does not know, or not any more, is not found and no error.
+func (c *Client) get(ctx context.Context, path string, into any) (found bool, err error) {
+	// The host is not looked up: the transport knows one socket only.
+	url := "http://docker/v" + c.moby.ClientVersion() + path
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false, err
+	}
+	response, err := limited{c.transport}.RoundTrip(request)
+	if err != nil {
+		return false, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusNotFound {
+		return false, nil
+	}
+	if response.StatusCode != http.StatusOK {
+		message, _ := io.ReadAll(response.Body)
+		return false, fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(message)))
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // explain names the question, and puts back the context's error where moby's

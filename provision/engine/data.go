@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -179,25 +178,16 @@ func (c *Client) stored(ctx context.Context) ([]Stored, error) {
 // layersSize asks for the disk usage. moby's own client wants the answers of one
 // version or of the other.
 func (c *Client) layersSize(ctx context.Context) (int64, error) {
-	url := "http://docker/v" + c.moby.ClientVersion() + "/system/df?type=image"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, err
-	}
-	response, err := limited{c.transport}.RoundTrip(request)
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		message, _ := io.ReadAll(response.Body)
-		return 0, fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(message)))
-	}
 	var said struct {
 		LayersSize int64 // up to API 1.51
 		ImageUsage struct{ TotalSize int64 }
 	}
-	if err := json.NewDecoder(response.Body).Decode(&said); err != nil {
+	const path = "/system/df?type=image"
+	found, err := c.get(ctx, path, &said)
+	if err == nil && !found {
+		err = errors.New("404 Not Found: " + path)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return max(said.LayersSize, said.ImageUsage.TotalSize), nil

@@ -2,11 +2,8 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -68,26 +65,9 @@ func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 
 // askInspection returns nil for a container that is gone.
 func (c *Client) askInspection(ctx context.Context, id string) (*inspection, error) {
-	// The host is not looked up: the transport knows one socket only.
-	url := "http://docker/v" + c.moby.ClientVersion() + "/containers/" + id + "/json"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := limited{c.transport}.RoundTrip(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode == http.StatusNotFound {
-		return nil, nil
-	}
-	if response.StatusCode != http.StatusOK {
-		message, _ := io.ReadAll(response.Body)
-		return nil, fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(message)))
-	}
 	said := new(inspection)
-	if err := json.NewDecoder(response.Body).Decode(said); err != nil {
+	found, err := c.get(ctx, "/containers/"+id+"/json", said)
+	if err != nil || !found {
 		return nil, err
 	}
 	return said, nil
