@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
 )
@@ -71,7 +72,7 @@ func (h *Host) apply(ctx context.Context, p Plan, c Config, o Observed) (*confir
 // open begins a transaction.
 func (h *Host) open(p Plan, c Config, o Observed) (*transaction, error) {
 	t := &transaction{host: h, flags: o.Flags, old: o.File.Bytes}
-	t.j = newJournal(p, o, c.RuntimeNames(), trialPrefix+strings.ToLower(rand.Text()))
+	t.j = newJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
 	return t, h.begin(&t.j, t.old)
 }

@@ -13,12 +13,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-const (
-	// trialPrefix begins the name of the container, and of its image.
-	trialPrefix = "runsc-provisioner-proof-"
-	// trialWithin bounds the proof through Docker, which takes 200 ms.
-	trialWithin = time.Minute
-)
+// trialWithin bounds the proof through Docker, which takes 200 ms.
+const trialWithin = time.Minute
 
 // proveInDocker has dockerd start a container of our own under the runtime,
 // looks at it from the host as `verify` does, and asks it which kernel it sees.
