@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
 )
 
@@ -233,13 +234,13 @@ type freeSpace struct {
 }
 
 func free(path string) (freeSpace, error) {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(path, &fs); err != nil {
-		return freeSpace{}, &os.PathError{Op: "statfs", Path: path, Err: err}
+	bytes, err := release.Free(path)
+	if err != nil {
+		return freeSpace{}, err
 	}
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
 		return freeSpace{}, &os.PathError{Op: "stat", Path: path, Err: err}
 	}
-	return freeSpace{int64(fs.Bavail) * fs.Bsize, st.Dev}, nil
+	return freeSpace{bytes, st.Dev}, nil
 }

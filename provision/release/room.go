@@ -15,7 +15,7 @@ const unpacked = 5
 // checkRoom gives a *SpaceError when the file system of path has fewer than
 // need bytes for us.
 func checkRoom(path string, need int64) error {
-	have, err := free(path)
+	have, err := Free(path)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,9 @@ func checkRoom(path string, need int64) error {
 	return nil
 }
 
-func free(path string) (int64, error) {
+// Free is how many bytes the file system of path has for us: what it keeps
+// back for root is not counted. The path has to be there.
+func Free(path string) (int64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(path, &fs); err != nil {
 		return 0, fmt.Errorf("statfs %s: %w", path, err)
@@ -39,7 +41,7 @@ func noRoom(err error, path string, need int64) error {
 	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
 		return err
 	}
-	have, freeErr := free(filepath.Dir(path))
+	have, freeErr := Free(filepath.Dir(path))
 	if freeErr != nil {
 		return err
 	}
