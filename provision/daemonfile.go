@@ -96,7 +96,7 @@ func (f journalFile) remove(old []byte) error {
 		return err
 	}
 	failpoint.Here("daemon.json: before it is removed")
-	if err := os.Remove(f.Target); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.Remove(f.Target); err != nil {
 		return err
 	}
 	failpoint.Here("daemon.json: removed, not synced")

@@ -176,7 +176,7 @@ func (h *Host) before(j journal) ([]byte, error) {
 // daemon.json go.
 func (h *Host) end() error {
 	failpoint.Here("journal: before it is closed")
-	if err := os.Remove(h.journalPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.Remove(h.journalPath()); err != nil {
 		return err
 	}
 	failpoint.Here("journal: closed, not synced")

@@ -58,15 +58,12 @@ func (h *Host) sweepSpool() error {
 	if _, err := os.Lstat(h.listPath()); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Remove(h.spoolPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return durable.Remove(h.spoolPath())
 }
 
 // dropSpool removes list and archive, in this order.
 func (h *Host) dropSpool() error {
-	if err := os.Remove(h.listPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.Remove(h.listPath()); err != nil {
 		return err
 	}
 	if err := durable.SyncDir(h.Paths.State); err != nil {

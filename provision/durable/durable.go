@@ -156,6 +156,15 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 	return SyncDir(parent)
 }
 
+// Remove removes a file that may be gone already. It syncs nothing: where a
+// power loss may not bring the file back, SyncDir comes after it.
+func Remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // SyncDir makes renames, creations and removals in dir outlive a power loss:
 // rename(2) alone orders nothing on most file systems.
 func SyncDir(dir string) error {

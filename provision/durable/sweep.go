@@ -39,7 +39,7 @@ func Sweep(path string) error {
 		if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
 			continue
 		}
-		if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := Remove(filepath.Join(dir, entry.Name())); err != nil {
 			return fmt.Errorf("sweep: %w", err)
 		}
 	}

@@ -100,7 +100,7 @@ func lockFile(path string) error {
 	defer os.Remove(own)
 	err := os.Link(own, lock)
 	if errors.Is(err, fs.ErrExist) && abandoned(lock) {
-		if err := os.Remove(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := durable.Remove(lock); err != nil {
 			return err
 		}
 		err = os.Link(own, lock)
@@ -133,7 +133,7 @@ func Sweep(etc string) error {
 			if left != path+".lock" && !namesItself(left) || !abandoned(left) {
 				continue
 			}
-			if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := durable.Remove(left); err != nil {
 				return err
 			}
 		}
