@@ -48,6 +48,19 @@ func (h host) loadImage() {
 	}
 }
 
+// refused wants a plan and an apply, each with flags of its own, to end with
+// code and to say why, and daemon.json to stay as it is.
+func (h host) refused(code int, plan, apply string, why ...string) {
+	h.t.Helper()
+	text := h.read(daemonJSON)
+	for _, command := range []string{"plan " + plan, "apply --once " + apply} {
+		says(h.t, h.exit(code, "runsc-provisioner "+command), why...)
+	}
+	if got := h.read(daemonJSON); got != text {
+		h.t.Errorf("got daemon.json %s, want %s", got, text)
+	}
+}
+
 // uids are those that the processes with a name on their command line run as.
 func (h host) uids(pattern string) string {
 	h.t.Helper()
@@ -360,13 +373,7 @@ func TestUserns_MigratesImages(t *testing.T) {
 func TestUserns_ImagesWithoutRoom(t *testing.T) {
 	h := boot(t, lab.Options{Name: "noroom"})
 	h.run("runsc-provisioner apply --default-runtime; mkdir -p /tmp/state; cp -a /var/lib/runsc-provisioner/. /tmp/state; mount -t tmpfs -o size=4m none /var/lib/runsc-provisioner; cp -a /tmp/state/. /var/lib/runsc-provisioner")
-	text := h.read(daemonJSON)
-	for _, command := range []string{"plan --userns-remap --migrate-images", "apply --once --userns-remap --migrate-images"} {
-		says(t, h.exit(1, "runsc-provisioner "+command), "/var/lib/runsc-provisioner: ", "MiB needed")
-	}
-	if got := h.read(daemonJSON); got != text {
-		t.Errorf("got daemon.json %s, want %s", got, text)
-	}
+	h.refused(1, "--userns-remap --migrate-images", "--userns-remap --migrate-images", "/var/lib/runsc-provisioner: ", "MiB needed")
 }
 
 func TestFault_U04_WhatWouldNotStart(t *testing.T) {
@@ -403,25 +410,13 @@ func TestFault_U05_ContainerdsImageStore(t *testing.T) {
 			return // which has no such store
 		}
 		h.run(`printf '{"features": {"containerd-snapshotter": true}}' > ` + daemonJSON + "; systemctl restart docker")
-		text := h.read(daemonJSON)
-		for _, command := range []string{"plan --userns-remap", "apply --once --userns-remap --allow-hidden-data"} {
-			says(t, h.exit(78, "runsc-provisioner "+command), "containerd-snapshotter", "does not start with both")
-		}
-		if got := h.read(daemonJSON); got != text {
-			t.Errorf("got daemon.json %s, want %s", got, text)
-		}
+		h.refused(78, "--userns-remap", "--userns-remap --allow-hidden-data", "containerd-snapshotter", "does not start with both")
 	})
 }
 
 func TestFault_U06_ADirectoryOthersMayNotSearch(t *testing.T) {
 	h := boot(t, lab.Options{Name: "u06"})
 	h.run("runsc-provisioner apply --default-runtime; chmod o-x /var/lib")
-	text := h.read(daemonJSON)
-	for _, command := range []string{"plan --userns-remap", "apply --once --userns-remap --allow-hidden-data"} {
-		says(t, h.exit(78, "runsc-provisioner "+command), "others may not search /var/lib", "chmod o+x /var/lib")
-	}
-	if got := h.read(daemonJSON); got != text {
-		t.Errorf("got daemon.json %s, want %s", got, text)
-	}
+	h.refused(78, "--userns-remap", "--userns-remap --allow-hidden-data", "others may not search /var/lib", "chmod o+x /var/lib")
 	h.run("chmod o+x /var/lib; " + switchOn)
 }
