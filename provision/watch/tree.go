@@ -1,0 +1,71 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a tree may have. A store has a few releases of a few files.
+const (
+	maxDirs    = 1000
+	maxEntries = 20000
+)
+
+var errTooLarge = fmt.Errorf("there are more than %d directories or %d entries in it", maxDirs, maxEntries)
+
+// walk goes through the directory at root and all below it, in an order that
+// depends on their names only: dir for each directory before it is read, entry for
+// each thing in it. What is gone when it comes to be read is passed over; errors
+// of the rest are joined.
+func walk(root string, dir, entry func(path string)) error {
+	var errs []error
+	dirs, left := []string{root}, maxEntries
+	for n := 0; n < len(dirs); n++ {
+		if n == maxDirs {
+			return errors.Join(append(errs, errTooLarge)...)
+		}
+		dir(dirs[n])
+		entries, err := readDir(dirs[n], left)
+		if errors.Is(err, errTooLarge) {
+			return errors.Join(append(errs, err)...)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+			errs = append(errs, err)
+		}
+		left -= len(entries)
+		for _, e := range entries {
+			path := filepath.Join(dirs[n], e.Name())
+			entry(path)
+			if e.IsDir() {
+				dirs = append(dirs, path)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// readDir gives the entries of a directory by name; more than limit are an error.
+func readDir(path string, limit int) ([]fs.DirEntry, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(limit + 1)
+	if len(entries) > limit {
+		return nil, errTooLarge
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, err
+}
