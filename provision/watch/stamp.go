@@ -1,0 +1,110 @@
+package watch
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Stamp stands for the state of targets, as stat(2) tells it. Two are equal if
+// nothing was written, renamed, removed, replaced, or given another mode or owner
+// between them.
+type Stamp string
+
+// A file's times are those of the kernel's last tick, ten milliseconds apart at
+// most, so that a second write in the same tick may change nothing that stat
+// tells (until Linux 6.13, and since on file systems without multigrain
+// timestamps: Documentation/filesystems/multigrain-ts.rst). A stamp is therefore
+// taken in a later tick than that of the last change.
+const (
+	tick      = 20 * time.Millisecond
+	tickPause = time.Millisecond
+)
+
+// StampOf is the stamp of targets: for each what lstat and stat say of it, the
+// text of a symlink, the directory it is in, and for a tree the same of everything
+// below it, hidden entries too. No file is read. It takes longer by a tick for what
+// has just changed. What cannot be told apart (a tree with too much in it, a file
+// that is changed in every tick) has a stamp that no other is equal to.
+func StampOf(targets []Target) Stamp {
+	for end := time.Now().Add(tick); ; time.Sleep(tickPause) {
+		now := coarse()
+		s := stamp{digest: sha256.New()}
+		for _, target := range targets {
+			s.target(target)
+		}
+		recent := s.newest >= now && s.newest < now+tick.Nanoseconds()
+		if recent && time.Now().Before(end) {
+			continue
+		}
+		if recent || s.blurred {
+			fmt.Fprintln(s.digest, rand.Text())
+		}
+		return Stamp(hex.EncodeToString(s.digest.Sum(nil)))
+	}
+}
+
+// stamp is one being taken.
+type stamp struct {
+	digest interface {
+		io.Writer
+		Sum([]byte) []byte
+	}
+	newest  int64 // the latest ctime, in nanoseconds
+	blurred bool  // not everything was looked at
+}
+
+func (s *stamp) target(target Target) {
+	fmt.Fprintf(s.digest, "%q %v\n", target.Path, target.Tree)
+	s.entry(target.Path)
+	var stat unix.Stat_t
+	err := unix.Stat(filepath.Dir(target.Path), &stat)
+	fmt.Fprintln(s.digest, "in", stat.Dev, stat.Ino, err)
+	err = unix.Stat(target.Path, &stat)
+	s.state(stat, err)
+	if err != nil || !target.Tree || stat.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return
+	}
+	err = walk(target.Path, func(string) {}, s.entry)
+	fmt.Fprintln(s.digest, "end", err)
+	s.blurred = s.blurred || errors.Is(err, errTooLarge)
+}
+
+// entry takes in what lstat says of path, and where it leads if it is a symlink.
+func (s *stamp) entry(path string) {
+	var stat unix.Stat_t
+	err := unix.Lstat(path, &stat)
+	fmt.Fprintf(s.digest, "%q ", path)
+	s.state(stat, err)
+	if err != nil || stat.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return
+	}
+	text := make([]byte, unix.PathMax)
+	n, err := unix.Readlink(path, text)
+	fmt.Fprintf(s.digest, "to %q %v\n", text[:max(n, 0)], err)
+}
+
+func (s *stamp) state(stat unix.Stat_t, err error) {
+	if err != nil {
+		fmt.Fprintln(s.digest, err)
+		return
+	}
+	s.newest = max(s.newest, stat.Ctim.Nano())
+	fmt.Fprintln(s.digest, stat.Dev, stat.Ino, stat.Mode, stat.Uid, stat.Gid, stat.Size, stat.Mtim.Nano(), stat.Ctim.Nano())
+}
+
+// coarse is the clock by which the kernel dates changes, in nanoseconds.
+func coarse() int64 {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now); err != nil {
+		return 0
+	}
+	return now.Nano()
+}
