@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,10 +25,10 @@ const (
 
 // Settled returns when nobody has the file at path open for writing, so that a
 // file which is still being written is left alone, and one that is finished is
-// not waited for. A symlink is followed. After two seconds it returns all the
-// same: the caller sees whether the file is whole. What is not there, or is not
+// not waited for. A symlink is followed. It waits for two seconds, and then the
+// error is ErrWriting. What is not there, or is not
 // a regular file, is settled, and so is what cannot be looked at: the caller's
-// look has the error. Its only error is that of ctx.
+// look has the error. The only other error is that of ctx.
 func Settled(ctx context.Context, path string) error { return settled(ctx, path, pause) }
 
 func settled(ctx context.Context, path string, pause func(context.Context, time.Duration) error) error {
@@ -42,8 +43,11 @@ func settled(ctx context.Context, path string, pause func(context.Context, time.
 			return err
 		}
 	}
-	return nil
+	return fmt.Errorf("%s: %w", path, ErrWriting)
 }
+
+// ErrWriting says that somebody keeps a file open for writing.
+var ErrWriting = errors.New("somebody has it open for writing")
 
 // writers is whether somebody has a file open for writing.
 type writers int

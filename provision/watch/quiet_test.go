@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -80,7 +81,9 @@ func TestWhoKeepsAFileOpenIsNotWaitedForForever(t *testing.T) {
 	path := newFile(t, "")
 	openWriter(t, path)
 	s := &script{}
-	must(t, settled(context.Background(), path, s.pause))
+	if err := settled(context.Background(), path, s.pause); !errors.Is(err, ErrWriting) || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v, want ErrWriting with the path", err)
+	}
 	all := time.Duration(0)
 	for _, d := range s.pauses {
 		all += d
