@@ -1,5 +1,5 @@
-// Package systemd asks systemd's manager about units and has it reload, start
-// or restart them.
+// Package systemd asks systemd's manager about units, hears when they change,
+// and has it reload, start or restart them.
 //
 // It guarantees that a job counts as done only when systemd said "done", that
 // every wait ends with its context, and that a connection lost in the middle
@@ -27,6 +27,9 @@ const (
 	// dbus-daemon does not.
 	privateAddress = "unix:path=/run/systemd/private"
 	busAddress     = "unix:path=/run/dbus/system_bus_socket"
+
+	managerName = "org.freedesktop.systemd1"
+	managerPath = dbus.ObjectPath("/org/freedesktop/systemd1")
 )
 
 // ErrLost says that the connection to systemd went away before the answer
@@ -41,6 +44,7 @@ var errClosed = errors.New("connection closed")
 type Conn struct {
 	addresses []string
 	lookEvery time.Duration // how often a job whose end was not signalled is looked for
+	patience  time.Duration // how long Changes tries an address that does not answer
 
 	mu     sync.Mutex
 	live   *link // nil before the first connection
@@ -53,7 +57,7 @@ type Conn struct {
 // "/systemd/private" is spoken to directly, any other as a message bus. ctx
 // bounds the dialling, not the life of the connection.
 func Dial(ctx context.Context, address string) (*Conn, error) {
-	c := &Conn{addresses: []string{address}, lookEvery: 2 * time.Second}
+	c := &Conn{addresses: []string{address}, lookEvery: 2 * time.Second, patience: 10 * time.Second}
 	if address == "" {
 		c.addresses = defaultAddresses(os.Geteuid())
 	}
@@ -90,20 +94,34 @@ func (c *Conn) link(ctx context.Context) (*link, error) {
 	if c.live != nil && !c.live.lost() {
 		return c.live, nil
 	}
+	l, err := reach(ctx, c.addresses, connect)
+	if err != nil {
+		return nil, err
+	}
+	c.live = l
+	return l, nil
+}
+
+// reach returns what the first address that answers is connected to.
+func reach[T any](ctx context.Context, addresses []string, connect func(ctx context.Context, address string) (T, error)) (T, error) {
 	var errs []error
-	for _, address := range c.addresses {
-		l, err := connect(ctx, address)
+	for _, address := range addresses {
+		connected, err := connect(ctx, address)
 		if err == nil {
-			c.live = l
-			return l, nil
+			return connected, nil
 		}
 		errs = append(errs, fmt.Errorf("connect to systemd at %s: %w", address, err))
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return nil, errors.Join(errs...)
+	var none T
+	return none, errors.Join(errs...)
 }
+
+// direct says that behind an address is the manager itself and not a bus, so
+// that nobody has to be greeted and all signals come without being asked for.
+func direct(address string) bool { return strings.HasSuffix(address, "/systemd/private") }
 
 // link is one connection, of two sockets (go-systemd calls on one and listens
 // on the other), which are lost together.
@@ -142,14 +160,16 @@ func connect(ctx context.Context, address string) (*link, error) {
 	return &link{manager: manager, alive: alive, drop: drop}, nil
 }
 
-func authenticate(alive context.Context, address string) (*dbus.Conn, error) {
-	conn, err := dbus.Dial(address, dbus.WithContext(alive))
+func authenticate(alive context.Context, address string, options ...dbus.ConnOption) (*dbus.Conn, error) {
+	conn, err := dbus.Dial(address, append(options, dbus.WithContext(alive))...)
 	if err != nil {
 		return nil, err
 	}
 	// By number: a name would be looked up, perhaps over the network.
 	err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))})
-	if err == nil && !strings.HasSuffix(address, "/systemd/private") {
+	if err == nil && direct(address) {
+		err = wake(conn)
+	} else if err == nil {
 		err = conn.Hello()
 	}
 	if err != nil {
@@ -157,6 +177,15 @@ func authenticate(alive context.Context, address string) (*dbus.Conn, error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// wake sends the manager something long that it does not answer. Its socket is
+// served by sd-bus, which reads at most 256 bytes at a time up to the end of
+// the authentication (bus_socket_read_auth) and does not look at what it has
+// read beyond that end before more arrives: a short first call may wait for
+// ever. Of this one something is left to arrive.
+func wake(conn *dbus.Conn) error {
+	return conn.Object(managerName, managerPath).Go("org.freedesktop.DBus.Peer.Ping", dbus.FlagNoReplyExpected, nil, strings.Repeat(" ", 256)).Err
 }
 
 func (l *link) lost() bool { return l.alive.Err() != nil || !l.manager.Connected() }

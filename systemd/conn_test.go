@@ -66,7 +66,7 @@ func TestDialNeedsNoDeadlineToLiveOn(t *testing.T) {
 
 func TestDialGivesUp(t *testing.T) {
 	silent := newFakeManager(t, "bus")
-	silent.on("Hello", func(*fakeManager, *fakePeer, *dbus.Message) {})
+	silent.on("Hello", unanswered)
 	gone := newFakeManager(t, "bus")
 	gone.hangUp()
 
@@ -160,6 +160,12 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 		}
 	}
 	f.hangUp()
+	awaitGoroutines(t, before)
+}
+
+// awaitGoroutines waits until no more run than did before.
+func awaitGoroutines(t *testing.T, before int) {
+	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {

@@ -51,6 +51,9 @@ func newFakeManager(t *testing.T, name string) *fakeManager {
 	}
 	f.on("Hello", func(f *fakeManager, p *fakePeer, m *dbus.Message) { f.reply(p, m, ":1.7") })
 	f.on("AddMatch", func(f *fakeManager, p *fakePeer, m *dbus.Message) { f.reply(p, m) })
+	f.on("Ping", unanswered)
+	f.on("Subscribe", func(f *fakeManager, p *fakePeer, m *dbus.Message) { f.reply(p, m) })
+	f.on("GetUnit", isNotLoaded)
 	f.listen()
 	t.Cleanup(func() {
 		f.hangUp()
@@ -163,14 +166,20 @@ func (f *fakeManager) fail(peer *fakePeer, to *dbus.Message, name, text string) 
 
 // jobRemoved signals the end of a job to everybody, as systemd does.
 func (f *fakeManager) jobRemoved(id uint32, unit, result string) {
+	f.signal(":1.0", managerPath, "org.freedesktop.systemd1.Manager", "JobRemoved", id, fakeJobPath, unit, result)
+}
+
+// signal sends a signal to everybody.
+func (f *fakeManager) signal(sender string, path dbus.ObjectPath, from, member string, body ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for peer := range f.peers {
 		f.send(peer, dbus.TypeSignal, map[dbus.HeaderField]dbus.Variant{
-			dbus.FieldPath:      dbus.MakeVariant(dbus.ObjectPath("/org/freedesktop/systemd1")),
-			dbus.FieldInterface: dbus.MakeVariant("org.freedesktop.systemd1.Manager"),
-			dbus.FieldMember:    dbus.MakeVariant("JobRemoved"),
-		}, id, fakeJobPath, unit, result)
+			dbus.FieldSender:    dbus.MakeVariant(sender),
+			dbus.FieldPath:      dbus.MakeVariant(path),
+			dbus.FieldInterface: dbus.MakeVariant(from),
+			dbus.FieldMember:    dbus.MakeVariant(member),
+		}, body...)
 	}
 }
 
@@ -204,3 +213,15 @@ func endJob(result string) func(*fakeManager, *fakePeer, *dbus.Message) {
 		f.jobRemoved(fakeJobID, "docker.service", result)
 	}
 }
+
+// isLoaded and isNotLoaded answer the question for a unit's path.
+func isLoaded(f *fakeManager, peer *fakePeer, message *dbus.Message) {
+	f.reply(peer, message, dbus.ObjectPath("/org/freedesktop/systemd1/unit/loaded"))
+}
+
+func isNotLoaded(f *fakeManager, peer *fakePeer, message *dbus.Message) {
+	f.fail(peer, message, "org.freedesktop.systemd1.NoSuchUnit", "Unit not loaded.")
+}
+
+// unanswered is what a manager that hangs does with a call.
+func unanswered(*fakeManager, *fakePeer, *dbus.Message) {}

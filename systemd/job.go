@@ -13,7 +13,7 @@ import (
 // JobError says that systemd took a job and did not finish it.
 type JobError struct {
 	Unit   string
-	Job    string // reload, start, restart
+	Job    string // reload, start, restart, run
 	Result string // canceled, timeout, failed, dependency, skipped, …
 }
 
@@ -47,13 +47,17 @@ func (c *Conn) ResetFailed(ctx context.Context, name string) error {
 	if err == nil {
 		err = l.explain(ctx, l.manager.ResetFailedUnitContext(ctx, name))
 	}
-	if reply, ok := errors.AsType[dbus.Error](err); ok && reply.Name == "org.freedesktop.systemd1.NoSuchUnit" {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !notLoaded(err) {
 		return fmt.Errorf("reset-failed %s: %w", name, err)
 	}
 	return nil
+}
+
+// notLoaded says whether an error is systemd's answer that it has no such unit
+// in memory.
+func notLoaded(err error) bool {
+	reply, ok := errors.AsType[dbus.Error](err)
+	return ok && reply.Name == "org.freedesktop.systemd1.NoSuchUnit"
 }
 
 type enqueue func(c *systemdbus.Conn, ctx context.Context, unit, mode string, result chan<- string) (int, error)

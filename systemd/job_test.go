@@ -74,7 +74,7 @@ func TestJobThatNeverEndsEndsWithItsContext(t *testing.T) {
 	c := dialFake(t, f)
 	c.lookEvery = time.Millisecond
 	f.on("RestartUnit", takeJob)
-	f.on("ListJobs", func(*fakeManager, *fakePeer, *dbus.Message) {}) // no answer either
+	f.on("ListJobs", unanswered) // no answer either
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		await(t, f, "ListJobs") // so the job was taken

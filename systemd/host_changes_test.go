@@ -1,0 +1,138 @@
+//go:build labhost
+
+package systemd_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+
+	"runsc-provisioner/systemd"
+)
+
+// hintsUntil takes hints until, after one of them, a unit is as wanted. It
+// asks only after hints, so a change without one is never seen.
+func hintsUntil(t *testing.T, ctx context.Context, c *systemd.Conn, hints <-chan struct{}, name, what string, wanted func(systemd.Unit) bool) {
+	t.Helper()
+	for {
+		select {
+		case <-hints:
+		case <-ctx.Done():
+			t.Fatalf("no hint came with which %s is %s", name, what)
+		}
+		unit, err := c.Unit(ctx, name)
+		if err == nil && wanted(unit) {
+			return
+		}
+	}
+}
+
+func hintsUntilState(t *testing.T, ctx context.Context, c *systemd.Conn, hints <-chan struct{}, name, state string) {
+	t.Helper()
+	hintsUntil(t, ctx, c, hints, name, state, func(unit systemd.Unit) bool { return unit.ActiveState == state })
+}
+
+// The first call on systemd's own socket is heard, however short it is.
+func TestHostFault_E12_CallRightAfterTheAuthentication(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	c, err := systemd.Dial(ctx, "unix:path=/run/systemd/private")
+	if err != nil {
+		t.Fatalf("Dial: %v", err)
+	}
+	defer c.Close()
+	for range 20 {
+		connected, drop := context.WithCancel(ctx)
+		<-c.Changes(connected, "docker.service")
+		drop()
+	}
+	if ctx.Err() != nil {
+		t.Error("a connection was not heard")
+	}
+}
+
+func TestHostChanges(t *testing.T) {
+	onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
+		hints := c.Changes(ctx, "lab-idle.service", "no-such.service")
+		hintsUntilState(t, ctx, c, hints, "lab-idle.service", "inactive")
+		for range 3 {
+			systemctl(t, "start", "lab-idle.service")
+			hintsUntilState(t, ctx, c, hints, "lab-idle.service", "active")
+			systemctl(t, "kill", "-s", "KILL", "lab-idle.service")
+			hintsUntilState(t, ctx, c, hints, "lab-idle.service", "failed")
+			systemctl(t, "reset-failed", "lab-idle.service")
+			hintsUntilState(t, ctx, c, hints, "lab-idle.service", "inactive")
+		}
+	})
+}
+
+// Who asks after each hint would do nothing else, were his questions hints.
+func TestHostChangesByAskingAreNone(t *testing.T) {
+	onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
+		hints := c.Changes(ctx, "no-such.service", "lab-idle.service")
+		<-hints
+		got := 0
+		for range 100 {
+			for _, name := range []string{"no-such.service", "lab-idle.service"} {
+				unitOf(t, ctx, c, name)
+			}
+			select {
+			case <-hints:
+				got++
+			default:
+			}
+		}
+		if got != 0 {
+			t.Errorf("asked 100 times for units that are not loaded: got %d hints, want none", got)
+		}
+		systemctl(t, "start", "lab-idle.service")
+		hintsUntilState(t, ctx, c, hints, "lab-idle.service", "active")
+		systemctl(t, "stop", "lab-idle.service")
+		hintsUntilState(t, ctx, c, hints, "lab-idle.service", "inactive")
+	})
+}
+
+func TestHostChangesOfUnitFiles(t *testing.T) {
+	onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
+		hints := c.Changes(ctx, "lab-new.service")
+		<-hints
+		state := func(want string) {
+			t.Helper()
+			hintsUntil(t, ctx, c, hints, "lab-new.service", want, func(unit systemd.Unit) bool { return unit.LoadState == want })
+		}
+		const file = "/run/systemd/system/lab-new.service"
+		if err := os.WriteFile(file, []byte("[Service]\nExecStart=/bin/sleep infinity\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		systemctl(t, "daemon-reload")
+		state("loaded")
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		systemctl(t, "daemon-reload")
+		state("not-found")
+	})
+}
+
+func TestHostFault_E07_ChangesGoOn(t *testing.T) {
+	for what, lose := range map[string][]string{
+		"systemd anew": {"daemon-reexec"},
+		"bus killed":   {"kill", "-s", "KILL", "dbus.service"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
+				hints := c.Changes(ctx, "lab-idle.service")
+				<-hints
+				systemctl(t, lose...)
+				for exec.Command("systemctl", "start", "lab-idle.service").Run() != nil && ctx.Err() == nil {
+					// Until systemd is back.
+				}
+				hintsUntilState(t, ctx, c, hints, "lab-idle.service", "active")
+				for exec.Command("systemctl", "stop", "lab-idle.service").Run() != nil && ctx.Err() == nil {
+				}
+				hintsUntilState(t, ctx, c, hints, "lab-idle.service", "inactive")
+			})
+		})
+	}
+}
