@@ -111,6 +111,9 @@ func (h *Host) carryOut(ctx context.Context, step Step, t *transaction, o Observ
 	case InstallRelease:
 		return h.install(ctx, s, o.Releases)
 	case Prove:
+		if h.Outside != nil {
+			return h.Outside(ctx, s)
+		}
 		return h.Prove(ctx, s)
 	case ProveInDocker:
 		return h.proveInDocker(ctx, s, t)

@@ -153,7 +153,7 @@ func (h *Host) dockerdTakes(ctx context.Context, argv []string, doc daemonjson.D
 		return true, nil
 	case errors.Is(context.Cause(ctx), context.Canceled):
 		return false, fmt.Errorf("validate %s: %w", path, context.Canceled)
-	case !errors.As(err, &exit), ctx.Err() != nil, strings.Contains(said, "unknown flag"):
+	case !errors.As(err, &exit), !exit.Exited(), ctx.Err() != nil, strings.Contains(said, "unknown flag"):
 		return false, nil // it has no such flag (20.10), or is of no use
 	}
 	return false, refuse(path, "dockerd --validate refuses what it would be: %s", strings.ReplaceAll(lastLine(said), candidate, path))

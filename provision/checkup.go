@@ -23,6 +23,17 @@ func (s Health) String() string { return [...]string{"ok", "warning", "unknown",
 // MarshalText gives the name of s.
 func (s Health) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads what MarshalText gives.
+func (s *Health) UnmarshalText(text []byte) error {
+	for _, one := range []Health{Healthy, Warning, Unsure, Critical} {
+		if one.String() == string(text) {
+			*s = one
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no status", text)
+}
+
 // Item is one thing that has to be right about a host.
 type Item struct {
 	Name   string `json:"name"`

@@ -16,6 +16,8 @@ import (
 type Config struct {
 	Release ReleaseConfig `toml:"release" json:"release"`
 	Docker  DockerConfig  `toml:"docker" json:"docker"`
+	Enforce EnforceConfig `toml:"enforce" json:"enforce"`
+	Metrics MetricsConfig `toml:"metrics" json:"metrics"`
 }
 
 // ReleaseConfig says which gVisor release is wanted and where it comes from.
@@ -53,7 +55,8 @@ func DefaultConfig() Config {
 			URL:     "https://storage.googleapis.com/gvisor/releases",
 			Keep:    1,
 		},
-		Docker: DockerConfig{Runtimes: map[string]RuntimeConfig{DefaultRuntimeName: {}}},
+		Docker:  DockerConfig{Runtimes: map[string]RuntimeConfig{DefaultRuntimeName: {}}},
+		Enforce: defaultEnforce(),
 	}
 }
 
@@ -125,7 +128,12 @@ func (c Config) Validate() error {
 	if err := c.Spec().Validate(); err != nil {
 		return specError(err)
 	}
-	return c.Docker.validate()
+	for _, err := range []error{c.Docker.validate(), c.Enforce.validate(), c.Metrics.validate()} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d DockerConfig) validate() error {

@@ -21,10 +21,10 @@ const maxConfig = 256 << 10
 
 // Layered is a Config together with where each of its values came from.
 type Layered struct {
-	Config Config
+	Config Config `json:"config"`
 	// Sources maps dotted keys to the file or flag that set them last. A key
 	// that is not there has its built-in value.
-	Sources map[string]string
+	Sources map[string]string `json:"sources"`
 }
 
 // LoadConfig reads dir/config.toml and dir/config.d/*.toml in lexical order,

@@ -31,13 +31,23 @@ type Result struct {
 // and applies until nothing is left to do. A Result with Last.Held is one that
 // more consent would take further. The caller holds the lock (Host.Lock).
 func (h *Host) Converge(ctx context.Context, c Config, opts Options) (Result, error) {
+	return h.ConvergeBy(ctx, c, func(Observed) (Options, error) {
+		now := opts
+		opts.Upgrade = false // has been asked for by then
+		return now, nil
+	})
+}
+
+// ConvergeBy is Converge with options that depend on what is seen: decide is
+// asked after every look at the host.
+func (h *Host) ConvergeBy(ctx context.Context, c Config, decide func(Observed) (Options, error)) (Result, error) {
 	var run converging
 	var err error
 	if run.result.Changed, err = h.recover(ctx); err != nil {
 		return run.result, err
 	}
 	for range maxRounds {
-		done, err := h.round(ctx, c, opts, &run)
+		done, err := h.round(ctx, c, decide, &run)
 		switch {
 		case errors.Is(err, errStale):
 			if run.stale++; run.stale < maxStale {
@@ -49,7 +59,6 @@ func (h *Host) Converge(ctx context.Context, c Config, opts Options) (Result, er
 		case done:
 			return run.result, nil
 		}
-		opts.Upgrade = false
 	}
 	return run.result, fmt.Errorf("%w: still to do: %s", ErrBusy, run.result.Last.Steps[0].Object())
 }
@@ -63,12 +72,23 @@ type converging struct {
 }
 
 // round observes the host once and does what is to be done.
-func (h *Host) round(ctx context.Context, c Config, opts Options, run *converging) (done bool, err error) {
+func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Options, error), run *converging) (done bool, err error) {
+	if h.BeforeLook != nil {
+		h.BeforeLook()
+	}
 	observed, err := h.observeSettled(ctx, c, run.confirmed)
 	if err != nil {
 		return false, err
 	}
-	if observed.Data, err = h.observeSwitch(ctx, c, observed); err != nil {
+	if run.result.Observed.Store == "" {
+		run.had = observed.Releases
+	}
+	run.result.Observed = observed
+	opts, err := decide(observed)
+	if err != nil {
+		return false, err
+	}
+	if observed.Data, err = h.observeSwitch(ctx, c, observed, opts); err != nil {
 		return false, err
 	}
 	plan, err := NewPlan(c, observed, opts)
@@ -76,9 +96,6 @@ func (h *Host) round(ctx context.Context, c Config, opts Options, run *convergin
 		return false, err
 	}
 	h.log().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
-	if run.result.Observed.Store == "" {
-		run.had = observed.Releases
-	}
 	run.result.Last, run.result.Observed = plan, observed
 	if plan.Empty() {
 		return true, nil

@@ -2,7 +2,7 @@ package provision
 
 import (
 	"context"
-	"fmt"
+	"time"
 
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
@@ -11,6 +11,23 @@ import (
 // Evidence looks at every running container from the host. While Docker is
 // not running there is none to look at, and it is not started to find out.
 func (h *Host) Evidence(ctx context.Context, c Config, o Observed) (verify.Report, error) {
+	return h.evidence(ctx, c, o, (*engine.Client).Containers)
+}
+
+// EvidenceOf is Evidence of the containers with these IDs alone. Those that do
+// not run any more are left out, and what the report says of sandboxes without a
+// container means nothing.
+func (h *Host) EvidenceOf(ctx context.Context, c Config, o Observed, ids []string) (verify.Report, error) {
+	return h.evidence(ctx, c, o, func(client *engine.Client, ctx context.Context) ([]engine.Container, error) {
+		return client.Inspect(ctx, ids)
+	})
+}
+
+// evidenceWithin is how long a look at all containers may take, of which a
+// thousand take seconds.
+const evidenceWithin = 2 * time.Minute
+
+func (h *Host) evidence(ctx context.Context, c Config, o Observed, list func(*engine.Client, context.Context) ([]engine.Container, error)) (verify.Report, error) {
 	known, err := knownReleases(o.Releases)
 	if err != nil {
 		return verify.Report{}, err
@@ -24,8 +41,17 @@ func (h *Host) Evidence(ctx context.Context, c Config, o Observed) (verify.Repor
 		return verify.Report{}, &OutOfReach{Object: "dockerd", Err: err}
 	}
 	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, evidenceWithin)
+	defer cancel()
 	uids := uidMap(c, o)
-	before, err := running(ctx, client, uids)
+	running := func() ([]verify.Container, error) {
+		found, err := list(client, ctx)
+		if err != nil {
+			return nil, &OutOfReach{Object: "dockerd", Err: err}
+		}
+		return judged(found, uids), nil
+	}
+	before, err := running()
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -33,7 +59,7 @@ func (h *Host) Evidence(ctx context.Context, c Config, o Observed) (verify.Repor
 	if err != nil {
 		return verify.Report{}, err
 	}
-	after, err := running(ctx, client, uids)
+	after, err := running()
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -80,20 +106,17 @@ func uidMap(c Config, o Observed) []verify.IDRange {
 	return ids.uidMap()
 }
 
-func running(ctx context.Context, client *engine.Client, uids []verify.IDRange) ([]verify.Container, error) {
-	list, err := client.Containers(ctx)
-	if err != nil {
-		return nil, &OutOfReach{Object: "dockerd", Err: fmt.Errorf("list containers: %w", err)}
-	}
+// judged are the containers of dockerd as package verify judges them.
+func judged(list []engine.Container, uids []verify.IDRange) []verify.Container {
 	containers := make([]verify.Container, len(list))
 	for i, c := range list {
 		containers[i] = verify.Container{
-			ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, PID: c.PID,
+			ID: c.ID, Name: c.Name, Image: c.Image, ImageID: c.ImageID, Runtime: c.Runtime, PID: c.PID,
 			Privileged: c.Privileged, UsernsMode: c.UsernsMode,
 		}
 		if c.UsernsMode != "host" {
 			containers[i].UIDMap = uids
 		}
 	}
-	return containers, nil
+	return containers
 }

@@ -31,6 +31,7 @@ import (
 type Paths struct {
 	Config string // /etc/runsc-provisioner
 	State  string // /var/lib/runsc-provisioner
+	Run    string // /run/runsc-provisioner
 	Store  string // /usr/local/lib/gvisor
 	Link   string // /usr/local/bin/runsc
 	Proc   string // /proc
@@ -46,6 +47,7 @@ func DefaultPaths() Paths {
 	return Paths{
 		Config:     "/etc/runsc-provisioner",
 		State:      "/var/lib/runsc-provisioner",
+		Run:        "/run/runsc-provisioner",
 		Store:      "/usr/local/lib/gvisor",
 		Link:       "/usr/local/bin/runsc",
 		Proc:       "/proc",
@@ -138,6 +140,14 @@ type Host struct {
 	// InDocker stands for the proof through dockerd where dockerd is a fake; nil
 	// is the real one.
 	InDocker func(context.Context, ProveInDocker) (seen string, err error)
+	// Outside carries out the proof outside Docker where this process has not
+	// the privileges to start a sandbox; nil is Host.Prove.
+	Outside func(context.Context, Prove) (seen string, err error)
+	// BeforeLook is called before each look that Converge takes; nil is not.
+	BeforeLook func()
+	// Suspect are releases whose files are read, and not only looked at: nil
+	// trusts what stat says.
+	Suspect func(name string) bool
 	// Log gets facts at debug level; nil logs nothing.
 	Log *zap.Logger
 	// Report is told what is being done, as it is done; nil tells nobody.
@@ -145,7 +155,7 @@ type Host struct {
 }
 
 func (h *Host) store() release.Store {
-	return release.Store{Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Limits: h.Limits}
+	return release.Store{Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Limits: h.Limits, Suspect: h.Suspect}
 }
 
 func (h *Host) proc() *verify.FS { return &verify.FS{Proc: h.Paths.Proc} }

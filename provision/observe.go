@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -48,7 +49,7 @@ func (h *Host) Plan(ctx context.Context, c Config, opts Options) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if o.Data, err = h.observeSwitch(ctx, c, o); err != nil {
+	if o.Data, err = h.observeSwitch(ctx, c, o, opts); err != nil {
 		return Plan{}, err
 	}
 	p, err := NewPlan(c, o, opts)
@@ -221,6 +222,10 @@ func (h *Host) runsFrom(ctx context.Context, installed []release.Installed) (see
 	return survey.InUse, survey.Denied, err
 }
 
+// askWithin is how long dockerd may take to say what it runs with, which is a
+// few milliseconds: one that hangs is out of reach.
+const askWithin = 30 * time.Second
+
 // observeEngine fills in what dockerd says, but for info where that is known.
 func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *engine.Info) error {
 	client, err := h.dial(o.Flags)
@@ -228,6 +233,8 @@ func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *e
 		return &OutOfReach{Object: "dockerd", Err: err}
 	}
 	defer client.Close()
+	ctx, cancel := context.WithTimeoutCause(ctx, askWithin, fmt.Errorf("no answer within %s", askWithin))
+	defer cancel()
 	if info == nil {
 		said, err := client.Info(ctx)
 		if err != nil {

@@ -101,11 +101,11 @@ func remapRoots(info engine.Info) int {
 
 // observeSwitch looks at what a switch of userns-remap would concern, where
 // there is one to be made.
-func (h *Host) observeSwitch(ctx context.Context, c Config, o Observed) (*DataRoot, error) {
-	if o.Engine == nil || c.Docker.remap() == RemapAny {
+func (h *Host) observeSwitch(ctx context.Context, c Config, o Observed, opts Options) (*DataRoot, error) {
+	b := builder{config: c, observed: o, options: opts}
+	if o.Engine == nil || c.Docker.remap() == RemapAny || b.beyond(DisruptionRestart) != "" {
 		return nil, nil
 	}
-	b := builder{config: c, observed: o}
 	// What is wrong is for the plan to say.
 	if switches, err := b.switches(); err != nil || !switches {
 		return nil, nil

@@ -49,6 +49,9 @@ type Options struct {
 	// Purge also removes the account and the ranges that were made for
 	// userns-remap, once it is off.
 	Purge bool
+	// Unattended is what the daemon may do by itself; nil is a run that somebody
+	// has asked for.
+	Unattended *Unattended
 }
 
 // NewPlan compares what is wanted with what was observed. It is pure. The
@@ -58,7 +61,9 @@ func NewPlan(c Config, o Observed, opts Options) (Plan, error) {
 		return Plan{}, &Refusal{Object: o.Unit.Name, Err: conflict}
 	}
 	b := builder{config: c, observed: o, options: opts}
-	b.release()
+	if !b.release() {
+		return b.plan, nil
+	}
 	if err := b.docker(); err != nil {
 		return Plan{}, err
 	}
@@ -98,8 +103,9 @@ func (b *builder) hold(h Held) { b.plan.Held = append(b.plan.Held, h) }
 
 func (b *builder) warn(text string) { b.plan.Warnings = append(b.plan.Warnings, text) }
 
-// release settles which release is wanted, and installs it.
-func (b *builder) release() {
+// release settles which release is wanted, and installs it. It reports false
+// where there is none to go on with.
+func (b *builder) release() bool {
 	spec := b.config.Spec()
 	installed, found := satisfying(b.observed.Releases, spec)
 	b.current = installed
@@ -107,14 +113,15 @@ func (b *builder) release() {
 	case !found:
 		b.current = expected(b.observed.Store, spec)
 		b.plan.Provisional = !spec.Exact()
-		b.add(InstallRelease{Spec: spec, Why: "not installed"})
+		return b.install(InstallRelease{Spec: spec, Why: "not installed"})
 	case !installed.State.Intact():
 		spec.Version = installed.Name
-		b.add(InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason})
+		return b.install(InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason, Damaged: true})
 	case b.options.Upgrade && !spec.Exact():
 		b.plan.Provisional = true
 		b.add(InstallRelease{Spec: spec, Why: "if newer than " + installed.Name})
 	}
+	return true
 }
 
 // satisfying is the newest installed release that is what spec asks for.
@@ -150,6 +157,7 @@ func (b *builder) link() {
 	case link.Kind == release.LinkForeign:
 		b.warn("left alone: " + link.Path + " is " + link.Is)
 	case link.Kind == release.LinkOurs && link.Release == b.current.Name:
+	case b.contested(ItemLink):
 	default:
 		b.add(Link{Path: link.Path, Target: b.current.Runsc, Release: b.current.Name})
 	}

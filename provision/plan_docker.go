@@ -23,8 +23,11 @@ func (b *builder) docker() error {
 
 // register is daemon.json with the managed runtimes as wanted.
 func (b *builder) register() (daemonjson.Document, error) {
-	runtimes := map[string]*daemonjson.Runtime{}
 	for _, name := range b.config.RuntimeNames() {
+		b.contested(RuntimeItem(name))
+	}
+	runtimes := map[string]*daemonjson.Runtime{}
+	for _, name := range b.names() {
 		runtimes[name] = &daemonjson.Runtime{Path: b.current.Runsc, Args: b.config.Docker.Runtimes[name].Args}
 	}
 	return b.edit(b.observed.File.Doc, daemonjson.Want{Runtimes: runtimes})
@@ -32,8 +35,15 @@ func (b *builder) register() (daemonjson.Document, error) {
 
 // choose is doc with the default runtime as wanted.
 func (b *builder) choose(doc daemonjson.Document) (daemonjson.Document, error) {
-	if b.config.Docker.DefaultRuntime == "" {
+	name := b.config.Docker.DefaultRuntime
+	if name == "" || defaultOf(doc) != name && b.contested(ItemDefaultRuntime) {
 		return doc, nil
+	}
+	if _, managed := b.config.Docker.Runtimes[name]; managed && !slices.Contains(b.names(), name) {
+		if _, defined := doc.Runtimes()[name]; !defined {
+			b.hold(Held{What: ItemDefaultRuntime + " " + name, Why: "its runtime is contested and not defined: dockerd would not start"})
+			return doc, nil
+		}
 	}
 	return b.edit(doc, daemonjson.Want{DefaultRuntime: &b.config.Docker.DefaultRuntime})
 }
@@ -79,6 +89,10 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 		return
 	}
 	all := b.wanted(final, restart)
+	if b.tooMuch(at, final, all) {
+		b.link()
+		return
+	}
 	remapped := b.observed.Engine.UsernsRemap
 	names := b.tried(differ(at, registered), all, restart)
 	b.prove(names, remapped)
@@ -88,9 +102,9 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 		if runtimes := (Confirm{Runtimes: b.managed(registered)}); differ(at, registered) {
 			b.write(at, registered, b.registers(registered))
 			at = registered
-			b.reload(runtimes)
+			b.reload(runtimes, false)
 		} else if runtimes.missing(*b.observed.Engine) != nil {
-			b.reload(runtimes)
+			b.reload(runtimes, true)
 		}
 		b.proveInDocker(names, registered, remapped)
 		if !restart {
@@ -103,8 +117,10 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 	switch {
 	case restart:
 		b.restart(all)
-	case differ(at, final) || all.missing(*b.observed.Engine) != nil:
-		b.reload(all)
+	case differ(at, final):
+		b.reload(all, false)
+	case all.missing(*b.observed.Engine) != nil:
+		b.reload(all, true)
 	}
 	if restart {
 		remapped = b.config.Docker.remap() == RemapOn
@@ -112,11 +128,30 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 	b.proveInDocker(names, final, remapped)
 }
 
+// tooMuch holds what a reload is needed for, where that is beyond what may be
+// done, or where somebody else changes back what dockerd runs with.
+func (b *builder) tooMuch(at, final daemonjson.Document, all Confirm) bool {
+	missing := all.missing(*b.observed.Engine)
+	if !differ(at, final) && (missing == nil || b.contested(ItemDockerd)) {
+		return missing != nil
+	}
+	why := b.beyond(DisruptionReload)
+	if why == "" {
+		return false
+	}
+	what := b.says(at, final)
+	if what == "" {
+		what = "dockerd: " + missing.Error()
+	}
+	b.hold(Held{What: what, Why: why})
+	return true
+}
+
 // stoppedSteps are those that need no dockerd: what is written takes effect
 // when it starts.
 func (b *builder) stoppedSteps(at, final daemonjson.Document) {
 	if differ(at, final) {
-		b.prove(b.config.RuntimeNames(), false)
+		b.prove(b.names(), false)
 	}
 	b.link()
 	if differ(at, final) {
@@ -140,7 +175,7 @@ func (b *builder) tried(registers bool, want Confirm, restart bool) []string {
 		return nil
 	}
 	if registers || restart {
-		return b.config.RuntimeNames()
+		return b.names()
 	}
 	return []string{name}
 }
@@ -165,7 +200,7 @@ func (b *builder) wanted(final daemonjson.Document, restart bool) Confirm {
 // leaves alone are those of the file.
 func (b *builder) managed(doc daemonjson.Document) map[string]daemonjson.Runtime {
 	runtimes := map[string]daemonjson.Runtime{}
-	for _, name := range b.config.RuntimeNames() {
+	for _, name := range b.names() {
 		runtimes[name] = doc.Runtimes()[name]
 	}
 	return runtimes
@@ -229,11 +264,11 @@ func (b *builder) args(name string) []string {
 }
 
 func (b *builder) write(old, text daemonjson.Document, what string) {
-	b.add(WriteDaemonJSON{File: b.observed.File, Old: old.Bytes(), New: text.Bytes(), What: what})
+	b.add(WriteDaemonJSON{File: b.observed.File, Old: old.Bytes(), New: text.Bytes(), What: what, Items: b.items(old, text)})
 }
 
-func (b *builder) reload(confirm Confirm) {
-	b.add(Reload{Unit: b.observed.Unit.Name}, confirm)
+func (b *builder) reload(confirm Confirm, alone bool) {
+	b.add(Reload{Unit: b.observed.Unit.Name, Alone: alone}, confirm)
 }
 
 func (b *builder) restart(confirm Confirm) {

@@ -29,7 +29,7 @@ func (b *builder) prune() {
 // dockerd as it runs now, names r.
 func (b *builder) registeredElsewhere(r release.Installed) bool {
 	for name, runtime := range b.observed.File.Doc.Runtimes() {
-		if _, managed := b.config.Docker.Runtimes[name]; !managed && within(r.Dir, runtime.Path) {
+		if !slices.Contains(b.names(), name) && within(r.Dir, runtime.Path) {
 			return true
 		}
 	}

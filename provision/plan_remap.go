@@ -28,6 +28,8 @@ func (b *builder) remapped(chosen daemonjson.Document) (doc daemonjson.Document,
 	switch {
 	case b.config.Docker.remap() == RemapAny:
 		return chosen, false, nil
+	case differ(chosen, remapped) && b.contested(ItemUsernsRemap):
+		return chosen, false, nil
 	case stopped && differ(chosen, remapped):
 		b.hold(b.remapHeld(unproven))
 		return chosen, false, nil
@@ -36,6 +38,11 @@ func (b *builder) remapped(chosen daemonjson.Document) (doc daemonjson.Document,
 	}
 	if restart, err = b.switches(); err != nil || !restart {
 		return remapped, false, err
+	}
+	if why := b.beyond(DisruptionRestart); why != "" {
+		b.early = nil
+		b.hold(b.remapHeld(why))
+		return chosen, false, nil
 	}
 	if b.config.Docker.remap() == RemapOn {
 		if err := b.inTheWay(); err != nil {
@@ -93,7 +100,7 @@ func (b *builder) restartHeld() Held {
 		held := b.remapHeld("live-restore would keep the running containers, where dockerd with another data root does not see them; stop them first")
 		held.Containers = running
 		return held
-	case b.options.AllowRestart:
+	case b.options.AllowRestart, b.options.Unattended != nil: // Unattended.Most allows it
 		return Held{}
 	}
 	held := b.remapHeld("it needs a restart of Docker, which stops the running containers; consent to it with --allow-restart")

@@ -45,8 +45,9 @@ type Held struct {
 
 // InstallRelease fetches, authenticates and stores a release.
 type InstallRelease struct {
-	Spec release.Spec
-	Why  string
+	Spec    release.Spec
+	Why     string
+	Damaged bool // it is there, and not as it was installed
 }
 
 // Prove starts a sandbox of the release outside Docker, with the arguments
@@ -83,10 +84,16 @@ type WriteDaemonJSON struct {
 	Old  []byte
 	New  []byte
 	What string
+	// Items are those whose values change, as in Drift.
+	Items []string
 }
 
 // Reload makes dockerd read daemon.json again; no container notices.
-type Reload struct{ Unit string }
+type Reload struct {
+	Unit string
+	// Alone says that dockerd differs from a daemon.json that is right.
+	Alone bool
+}
 
 // Restart stops dockerd and starts it again, and with it the containers that
 // run, unless live-restore keeps them.

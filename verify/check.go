@@ -82,6 +82,19 @@ type Verdict struct {
 	Checks    []Check
 }
 
+// Why is the first of the checks that did not pass, in a few words; "" where all
+// did.
+func (v Verdict) Why() string {
+	for _, bad := range []CheckState{Failed, Unread} {
+		for _, check := range v.Checks {
+			if check.State == bad {
+				return check.Name + ": " + check.Seen
+			}
+		}
+	}
+	return ""
+}
+
 // Remap says whose ids a container's processes have on the host.
 type Remap int
 

@@ -5,7 +5,8 @@ package verify
 type Container struct {
 	ID         string // all 64 hex digits
 	Name       string
-	Image      string
+	Image      string // as it was asked for
+	ImageID    string // its digest, "sha256:…"
 	Runtime    string // the name it was created with; never empty in dockerd's answers
 	PID        int    // State.Pid
 	Privileged bool

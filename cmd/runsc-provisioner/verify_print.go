@@ -45,7 +45,7 @@ func (a *app) printTable(v verification) error {
 				userns = "\t" + verdict.Remap.String()
 			}
 			fmt.Fprintf(table, "%s\t%.12s\t%s\t%s\t%s%s\t%s\n", verify.Printable(c.Name), c.ID, verify.Printable(c.Runtime),
-				verdict.State, orDash(verdict.Release), userns, orDash(why(verdict)))
+				verdict.State, orDash(verdict.Release), userns, orDash(verdict.Why()))
 		}
 		if err := table.Flush(); err != nil {
 			return err
@@ -97,18 +97,6 @@ func (a *app) printRemedies(v verification) {
 				verify.Printable(verdict.Container.Name), verify.Printable(verdict.Container.Runtime))
 		}
 	}
-}
-
-// why is the first check that did not pass, in a few words.
-func why(verdict verify.Verdict) string {
-	for _, bad := range []verify.CheckState{verify.Failed, verify.Unread} {
-		for _, check := range verdict.Checks {
-			if check.State == bad {
-				return check.Name + ": " + check.Seen
-			}
-		}
-	}
-	return ""
 }
 
 func orDash(s string) string {

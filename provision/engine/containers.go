@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
 
@@ -58,33 +57,46 @@ func (c *Client) containers(ctx context.Context) ([]Container, error) {
 	if len(list.Items) > maxContainers {
 		return nil, fmt.Errorf("%d containers are more than the %d that are looked at", len(list.Items), maxContainers)
 	}
-	for _, item := range list.Items {
-		if !containerID.MatchString(item.ID) {
-			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
-		}
+	ids := make([]string, len(list.Items))
+	for i, item := range list.Items {
+		ids[i] = item.ID
 	}
-	return c.inspectAll(ctx, list.Items)
+	return c.inspectAll(ctx, ids)
 }
 
-func (c *Client) inspectAll(ctx context.Context, list []container.Summary) ([]Container, error) {
+// Inspect looks at the containers with these IDs, as Containers does at all.
+func (c *Client) Inspect(ctx context.Context, ids []string) ([]Container, error) {
+	if err := c.agree(ctx); err != nil {
+		return nil, c.explain(ctx, "inspect containers", err)
+	}
+	containers, err := c.inspectAll(ctx, ids)
+	return containers, c.explain(ctx, "inspect containers", err)
+}
+
+func (c *Client) inspectAll(ctx context.Context, ids []string) ([]Container, error) {
+	for _, id := range ids {
+		if !containerID.MatchString(id) {
+			return nil, fmt.Errorf("container ID %q is not 64 hex digits", id)
+		}
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 
-	found := make([]Container, len(list)) // in those that are gone, ID is empty
+	found := make([]Container, len(ids)) // in those that are gone, ID is empty
 	next := make(chan int)
 	var workers sync.WaitGroup
-	for range min(inspectors, len(list)) {
+	for range min(inspectors, len(ids)) {
 		workers.Go(func() {
 			for i := range next {
-				one, err := c.inspect(ctx, list[i].ID)
+				one, err := c.inspect(ctx, ids[i])
 				if err != nil {
-					stop(fmt.Errorf("inspect container %s: %w", list[i].ID, err))
+					stop(fmt.Errorf("inspect container %s: %w", ids[i], err))
 				}
 				found[i] = one
 			}
 		})
 	}
-	for i := range list {
+	for i := range ids {
 		next <- i
 	}
 	close(next)

@@ -1,0 +1,100 @@
+package provision
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAccepted(t *testing.T) {
+	dir := t.TempDir()
+	h := Host{Paths: Paths{State: dir, Config: filepath.Join(dir, "etc")}}
+	if _, found, err := h.Accepted(); found || err != nil {
+		t.Errorf("got %v, %v of a host that never had one", found, err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := `[release]
+version = "20260914.0"
+sha512 = { "gvisor.tar.zstd" = "` + hex128() + `" }
+[docker]
+default_runtime = "kvm"
+userns_remap = "default"
+[docker.runtimes.kvm]
+args = ["--platform=kvm"]
+[docker.runtimes.runsc]
+args = []
+[enforce]
+max_disruption = "restart"
+interval = "90s"
+allow_images = ["sha256:` + hex128()[:64] + `"]
+[metrics]
+listen = "127.0.0.1:9617"
+`
+	if err := os.WriteFile(filepath.Join(dir, "etc", "config.toml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l, err := LoadConfig(h.Paths.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Accept(l); err != nil {
+		t.Fatal(err)
+	}
+	got, found, err := h.Accepted()
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	if diff := cmp.Diff(l, got); diff != "" {
+		t.Errorf("accepted (-want +got):\n%s", diff)
+	}
+	if info, err := os.Stat(h.AcceptedPath()); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("got %v, %v, want it for root only", info.Mode(), err)
+	}
+	// What makes no sense is none, and not an error that stops a daemon.
+	for _, damaged := range []string{"", "{", `{"config":{"release":{"trust":"none"}}}`} {
+		if err := os.WriteFile(h.AcceptedPath(), []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, found, err := h.Accepted(); found || err != nil {
+			t.Errorf("%q: got %v, %v, want none", damaged, found, err)
+		}
+	}
+}
+
+func hex128() string {
+	digits := make([]byte, 128)
+	for i := range digits {
+		digits[i] = "0123456789abcdef"[i%16]
+	}
+	return string(digits)
+}
+
+func TestLost(t *testing.T) {
+	set := func(keys ...string) Layered {
+		l := Layered{Sources: map[string]string{}}
+		for _, key := range keys {
+			l.Sources[key] = "config.toml"
+		}
+		return l
+	}
+	for _, test := range []struct {
+		name          string
+		before, after Layered
+		want          []string
+	}{
+		{"the same", set("docker.default_runtime"), set("docker.default_runtime"), nil},
+		{"more", set("docker.default_runtime"), set("docker.default_runtime", "release.version"), nil},
+		{"less", set("docker.default_runtime", "enforce.unsandboxed", "release.version"), set("release.version"), []string{"docker.default_runtime", "enforce.unsandboxed"}},
+		{"metrics do not count", set("metrics.listen"), set(), nil},
+		{"an empty table that has something now", set("docker.runtimes.runsc"), set("docker.runtimes.runsc.args"), nil},
+		{"a table that is empty now", set("docker.runtimes.runsc.args"), set("docker.runtimes.runsc"), []string{"docker.runtimes.runsc.args"}},
+	} {
+		if diff := cmp.Diff(test.want, test.after.Lost(test.before)); diff != "" {
+			t.Errorf("%s: lost (-want +got):\n%s", test.name, diff)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package provision
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// EnforceConfig says how the daemon keeps a host as configured.
+type EnforceConfig struct {
+	MaxDisruption   Disruption `toml:"max_disruption" json:"max_disruption"`     // none, reload, restart
+	Interval        Duration   `toml:"interval" json:"interval"`                 // between full looks
+	ContestedAfter  int        `toml:"contested_after" json:"contested_after"`   // times that the same thing is changed back
+	ContestedWindow Duration   `toml:"contested_window" json:"contested_window"` // within which they count
+	Unsandboxed     string     `toml:"unsandboxed" json:"unsandboxed"`           // report, stop
+	AllowImages     []string   `toml:"allow_images" json:"allow_images"`         // digests that may run outside a sandbox
+}
+
+// MetricsConfig says where the daemon's metrics go.
+type MetricsConfig struct {
+	Textfile string `toml:"textfile" json:"textfile,omitempty"` // node_exporter's textfile directory; "": none is written
+	Listen   string `toml:"listen" json:"listen,omitempty"`     // a loopback address with a port; "": nothing listens
+}
+
+// What becomes of a container that starts outside a sandbox although one is
+// the default.
+const (
+	UnsandboxedReport = "report"
+	UnsandboxedStop   = "stop"
+)
+
+func defaultEnforce() EnforceConfig {
+	return EnforceConfig{
+		MaxDisruption:   DisruptionReload,
+		Interval:        Duration(10 * time.Minute),
+		ContestedAfter:  5,
+		ContestedWindow: Duration(10 * time.Minute),
+		Unsandboxed:     UnsandboxedReport,
+	}
+}
+
+// Duration is one in the words of time.ParseDuration: "90s", "10m", "1h30m".
+type Duration time.Duration
+
+// UnmarshalText reads it.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration such as 90s, 10m or 1h30m", text)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// MarshalText writes it without the zero parts that time.Duration has.
+func (d Duration) MarshalText() ([]byte, error) {
+	text := time.Duration(d).String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return []byte(text), nil
+}
+
+// UnmarshalText reads what MarshalText gives.
+func (d *Disruption) UnmarshalText(text []byte) error {
+	for _, one := range []Disruption{DisruptionNone, DisruptionReload, DisruptionRestart} {
+		if one.String() == string(text) {
+			*d = one
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not one of: none, reload, restart", text)
+}
+
+// imageDigest is how Docker names an image by its content.
+var imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+func (e EnforceConfig) validate() error {
+	const (
+		shortest = Duration(time.Second)
+		longest  = Duration(24 * time.Hour)
+		most     = 1_000_000
+	)
+	refused := func(key, format string, args ...any) error {
+		return &ConfigError{Key: "enforce." + key, Reason: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case e.Interval < shortest || e.Interval > longest:
+		return refused("interval", "%s is not within 1s and 24h", time.Duration(e.Interval))
+	case e.ContestedWindow < shortest || e.ContestedWindow > longest:
+		return refused("contested_window", "%s is not within 1s and 24h", time.Duration(e.ContestedWindow))
+	case e.ContestedAfter < 1 || e.ContestedAfter > most:
+		return refused("contested_after", "%d is not within 1 and %d", e.ContestedAfter, most)
+	case e.Unsandboxed != UnsandboxedReport && e.Unsandboxed != UnsandboxedStop:
+		return refused("unsandboxed", "%q is not one of: report, stop", e.Unsandboxed)
+	}
+	for i, digest := range e.AllowImages {
+		if !imageDigest.MatchString(digest) {
+			return refused(fmt.Sprintf("allow_images[%d]", i), "%q is not sha256: and 64 hexadecimal digits; a name or tag can be given to any image", digest)
+		}
+	}
+	return nil
+}
+
+func (m MetricsConfig) validate() error {
+	if m.Textfile != "" && !filepath.IsAbs(m.Textfile) {
+		return &ConfigError{Key: "metrics.textfile", Reason: fmt.Sprintf("%q is not the absolute path of a directory", m.Textfile)}
+	}
+	if m.Listen == "" {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(m.Listen)
+	if err != nil {
+		return &ConfigError{Key: "metrics.listen", Reason: fmt.Sprintf("%q is not an address and a port, as in 127.0.0.1:9617", m.Listen)}
+	}
+	if !at.Addr().IsLoopback() || at.Port() == 0 {
+		return &ConfigError{Key: "metrics.listen", Reason: fmt.Sprintf("%q is not on loopback: what runs on a host is nobody else's business; put an exporter or a proxy with a password in front", m.Listen)}
+	}
+	return nil
+}

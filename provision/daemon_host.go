@@ -1,0 +1,105 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/engine"
+)
+
+// Docker asks systemd for docker.service.
+func (h *Host) Docker(ctx context.Context) (Unit, error) { return h.unit(ctx) }
+
+// Changing reports whether the service is on its way from one state to another.
+func (u Unit) Changing() bool { return u.changing() }
+
+// Loaded refuses, as an *OutOfReach, a docker.service that is not there or not
+// of a kind that is understood.
+func (h *Host) Loaded(ctx context.Context, unit Unit) error { return h.loaded(ctx, unit) }
+
+// DaemonJSON is where unit's dockerd reads its configuration.
+func (h *Host) DaemonJSON(unit Unit) string {
+	_, flags, err := h.observeFlags(unit)
+	if err != nil {
+		return h.Paths.DaemonJSON
+	}
+	return h.daemonJSON(flags)
+}
+
+// AcceptedPath is the file behind Accepted.
+func (h *Host) AcceptedPath() string { return h.acceptedPath() }
+
+// ConfigPaths are the file of the configuration, and the directory of its
+// drop-ins.
+func (h *Host) ConfigPaths() (file, dropins string) {
+	return filepath.Join(h.Paths.Config, "config.toml"), filepath.Join(h.Paths.Config, "config.d")
+}
+
+// Events are those of the dockerd of o, until ctx ends or dockerd goes away.
+func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-chan error, error) {
+	client, err := h.dial(o.Flags)
+	if err != nil {
+		return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	events, ended := client.Events(ctx)
+	context.AfterFunc(ctx, func() { client.Close() })
+	return events, ended, nil
+}
+
+// StopContainer ends a container of the dockerd of o.
+func (h *Host) StopContainer(ctx context.Context, o Observed, id string) error {
+	client, err := h.dial(o.Flags)
+	if err != nil {
+		return &OutOfReach{Object: "dockerd", Err: err}
+	}
+	defer client.Close()
+	return client.Stop(ctx, id)
+}
+
+// Allowed reports whether the image with this ID is one of those whose digests
+// are in allow.
+func (h *Host) Allowed(ctx context.Context, o Observed, image string, allow []string) (bool, error) {
+	if len(allow) == 0 {
+		return false, nil
+	}
+	client, err := h.dial(o.Flags)
+	if err != nil {
+		return false, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	defer client.Close()
+	digests, err := client.ImageDigests(ctx, image)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(digests, func(d string) bool { return slices.Contains(allow, d) }), nil
+}
+
+// restartedPath says when the daemon last had Docker restarted.
+func (h *Host) restartedPath() string { return filepath.Join(h.Paths.State, "restarted") }
+
+// Restarted is when the daemon last had Docker restarted; zero is never.
+func (h *Host) Restarted() (time.Time, error) {
+	text, err := readLimited(h.restartedPath(), 64)
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, err := time.Parse(time.RFC3339, string(text))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read %s: %w", h.restartedPath(), err)
+	}
+	return at, nil
+}
+
+// NoteRestart remembers that Docker is about to be restarted.
+func (h *Host) NoteRestart(at time.Time) error {
+	return durable.WriteFile(h.restartedPath(), []byte(at.UTC().Format(time.RFC3339)), durable.Plain(0o600))
+}

@@ -1,0 +1,116 @@
+package provision
+
+import (
+	"fmt"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/release"
+)
+
+// The items that may drift, beside one for each runtime (RuntimeItem).
+const (
+	ItemRelease        = "release"
+	ItemLink           = "link"
+	ItemDefaultRuntime = "default-runtime"
+	ItemUsernsRemap    = "userns-remap"
+	ItemDockerd        = "dockerd"
+)
+
+// RuntimeItem is the item of a runtime in daemon.json.
+func RuntimeItem(name string) string { return "runtimes." + name }
+
+// Drift is one thing that is not as it is wanted.
+type Drift struct {
+	Item string `json:"item"`
+	Want string `json:"want"`
+	Got  string `json:"got"` // from outside: not fit for a terminal as it is
+}
+
+// absent is what stands in a Drift for a key that is not there.
+const absent = "absent"
+
+// Drifts says what of o is not as c wants it. What waits for consent, or for
+// Docker to run, is among it. It is pure. The error is NewPlan's.
+func Drifts(c Config, o Observed) ([]Drift, error) {
+	b := builder{config: c, observed: o}
+	b.release()
+	wanted, err := b.whole()
+	if err != nil {
+		return nil, err
+	}
+	var all []Drift
+	item := func(item string, differs bool, want, got string) {
+		if differs {
+			all = append(all, Drift{Item: item, Want: want, Got: limit(got)})
+		}
+	}
+	state := b.releaseItem()
+	item(ItemRelease, state.Health != Healthy, c.Release.Version, state.Seen)
+	if link := o.Link; link.Kind != release.LinkForeign {
+		got := link.Release
+		if link.Kind == release.LinkAbsent {
+			got = absent
+		}
+		item(ItemLink, got != b.current.Name, b.current.Name, got)
+	}
+	inFile := len(all)
+	at := o.File.Doc
+	for _, name := range c.RuntimeNames() {
+		want, got := showRuntime(wanted, name), showRuntime(at, name)
+		item(RuntimeItem(name), want != got, want, got)
+	}
+	item(ItemDefaultRuntime, defaultOf(at) != defaultOf(wanted), orAbsent(defaultOf(wanted)), orAbsent(defaultOf(at)))
+	item(ItemUsernsRemap, remapIn(at) != remapIn(wanted), orAbsent(remapIn(wanted)), orAbsent(remapIn(at)))
+	if o.Engine == nil || len(all) > inFile {
+		return all, nil
+	}
+	// Of a dockerd whose file is another one it is not known what it was told.
+	want := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.remap()}
+	if err := want.missing(*o.Engine); err != nil {
+		item(ItemDockerd, true, "runs with what daemon.json has", err.Error())
+	}
+	return all, nil
+}
+
+// items are those whose values are not the same in two texts.
+func (b *builder) items(old, text daemonjson.Document) []string {
+	var all []string
+	for _, name := range b.config.RuntimeNames() {
+		if showRuntime(old, name) != showRuntime(text, name) {
+			all = append(all, RuntimeItem(name))
+		}
+	}
+	if defaultOf(old) != defaultOf(text) {
+		all = append(all, ItemDefaultRuntime)
+	}
+	if remapIn(old) != remapIn(text) {
+		all = append(all, ItemUsernsRemap)
+	}
+	return all
+}
+
+// showRuntime is a runtime of doc in a few words.
+func showRuntime(doc daemonjson.Document, name string) string {
+	r, has := doc.Runtimes()[name]
+	if !has {
+		return absent
+	}
+	return strings.Join(append([]string{was(r)}, r.Args...), " ")
+}
+
+func orAbsent(s string) string {
+	if s == "" {
+		return absent
+	}
+	return s
+}
+
+// limit cuts text from outside to what a status line can hold.
+func limit(s string) string {
+	const most = 200 // bytes
+	if len(s) <= most {
+		return s
+	}
+	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(s[:most], ""), len(s))
+}

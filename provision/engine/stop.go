@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+)
+
+// stopSeconds is how long a container is asked to end before it is made to.
+const stopSeconds = 1
+
+// Stop ends a container. Its restart policy does not start it again. One that
+// has gone meanwhile is no error.
+func (c *Client) Stop(ctx context.Context, id string) error {
+	if err := c.agree(ctx); err != nil {
+		return c.explain(ctx, "stop container "+id, err)
+	}
+	seconds := stopSeconds
+	_, err := c.moby.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &seconds})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return c.explain(ctx, "stop container "+id, err)
+}
+
+// ImageDigests are the digests ("sha256:…") that name the image with this ID by
+// its content: its own, and those under which it was pulled. Of an image that is
+// gone there is its own.
+func (c *Client) ImageDigests(ctx context.Context, id string) ([]string, error) {
+	if err := c.agree(ctx); err != nil {
+		return nil, c.explain(ctx, "inspect image", err)
+	}
+	digests := []string{id}
+	image, err := c.moby.ImageInspect(ctx, id)
+	if errdefs.IsNotFound(err) {
+		return digests, nil
+	}
+	if err != nil {
+		return nil, c.explain(ctx, "inspect image", err)
+	}
+	for _, name := range image.RepoDigests {
+		if _, digest, found := strings.Cut(name, "@"); found {
+			digests = append(digests, digest)
+		}
+	}
+	return digests, nil
+}
