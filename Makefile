@@ -16,7 +16,7 @@ BUILD := -trimpath -buildvcs=auto -ldflags '-s -w'
 LAB := $(if $(filter 0,$(shell id -u)),RUNSC_LAB=1)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install try test test-kill matrix check bench lab golden fuzz
+.PHONY: help build install try test test-kill matrix soak check bench lab golden fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,12 @@ build: ## build bin/runsc-provisioner, a static binary
 	@mkdir -p bin
 	$(RUN_GO) build $(BUILD) -o bin/runsc-provisioner ./cmd/runsc-provisioner
 
-install: build ## install the program (PREFIX, DESTDIR) with its completions
+install: build ## install the program (PREFIX, DESTDIR) with its unit and completions
 	install -D -m 0755 bin/runsc-provisioner $(DESTDIR)$(PREFIX)/bin/runsc-provisioner
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
+	install -m 0644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
+	sed 's,@BINDIR@,$(PREFIX)/bin,; s,@DOCDIR@,$(PREFIX)/share/doc/runsc-provisioner,' packaging/runsc-provisioner.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/runsc-provisioner.service
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	bin/runsc-provisioner completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runsc-provisioner
 	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
@@ -47,6 +51,10 @@ test-kill: ## kill a run at every instant, and lose its writes at every rename (
 matrix: ## switch userns-remap on and off on each Docker, the newest one too (needs root)
 	@scripts/need-tools.sh 'gcc:gcc libc6-dev'
 	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=60m -v -run 'TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05' ./test/e2e
+
+soak: ## random drift against the daemon (SOAK=30m, SEED=…; needs root)
+	@scripts/need-tools.sh
+	RUNSC_SOAK=$(or $(SOAK),10m) RUNSC_SEED=$(SEED) $(LAB) $(RUN_GO) test -count=1 -timeout=0 -v -run TestSoak ./test/soak
 
 check: ## gofmt, vet, staticcheck, go.mod tidiness
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

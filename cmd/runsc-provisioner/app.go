@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -40,6 +43,10 @@ type app struct {
 
 type unitsCloser interface {
 	provision.Units
+	// Changes gives hints that units may have changed, until ctx ends.
+	Changes(ctx context.Context, units ...string) <-chan struct{}
+	// RunAside runs a program of root's with all privileges, and waits for it.
+	RunAside(ctx context.Context, argv ...string) error
 	Close()
 }
 
@@ -86,7 +93,9 @@ func newRoot(a *app) *cobra.Command {
   sudo runsc-provisioner apply                install gVisor and register runsc
   sudo runsc-provisioner apply --default-runtime
                                               and run every new container in it
-  sudo runsc-provisioner verify               which containers are in a sandbox`,
+  sudo runsc-provisioner verify               which containers are in a sandbox
+  sudo systemctl enable --now runsc-provisioner
+                                              and keep it so; see "status"`,
 		Args:          usageArgs(cobra.NoArgs),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -98,7 +107,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.PersistentFlags().StringVar(&a.paths.Config, "config-dir", a.paths.Config, "directory of config.toml and config.d/*.toml")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is looked at, as JSON on standard error")
-	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newConfig(a), newVersion(a))
+	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newConfig(a), newVersion(a))
 	return root
 }
 
@@ -170,6 +179,16 @@ func (u systemdUnits) Restart(ctx context.Context, name string) error {
 
 func (u systemdUnits) Start(ctx context.Context, name string) error {
 	return unknown(u.Conn.Start(ctx, name))
+}
+
+// asideWithin is beyond what a proof takes.
+const asideWithin = 2 * time.Minute
+
+func (u systemdUnits) RunAside(ctx context.Context, argv ...string) error {
+	return u.Conn.RunTransient(ctx, systemd.Transient{
+		Name: "runsc-provisioner-" + strings.ToLower(rand.Text()) + ".service", Description: "runsc-provisioner: a proof that a sandbox starts",
+		Argv: argv, Timeout: asideWithin,
+	})
 }
 
 // unknown marks the error of a job whose end was not seen.

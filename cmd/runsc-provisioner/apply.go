@@ -54,7 +54,7 @@ want the same; --once does not save them.`,
 			if !once {
 				saved = wanted.overrides(cmd)
 			}
-			result, err := a.apply(cmd.Context(), layered.Config, opts.options(), limits, saved, show)
+			result, err := a.apply(cmd.Context(), layered, opts.options(), limits, saved, once, show)
 			if err != nil {
 				return show.failed(result, err)
 			}
@@ -74,7 +74,7 @@ want the same; --once does not save them.`,
 
 // apply makes the host as c says and saves the overrides, as the only one that
 // changes the host or its configuration meanwhile.
-func (a *app) apply(ctx context.Context, c provision.Config, opts provision.Options, limits timeLimits, saved provision.Overrides, show *telling) (provision.Result, error) {
+func (a *app) apply(ctx context.Context, l provision.Layered, opts provision.Options, limits timeLimits, saved provision.Overrides, once bool, show *telling) (provision.Result, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return provision.Result{}, err
@@ -95,11 +95,26 @@ func (a *app) apply(ctx context.Context, c provision.Config, opts provision.Opti
 		}
 		show.event(e)
 	}
-	result, err := host.Converge(ctx, c, opts)
+	result, err := host.Converge(ctx, l.Config, opts)
 	if err != nil || saveErr != nil {
 		return result, errors.Join(err, saveErr)
 	}
-	return result, a.save(saved, show)
+	if err := a.save(saved, show); err != nil || once {
+		return result, err
+	}
+	return result, a.accept(host)
+}
+
+// accept has the daemon go on with what the files say now.
+func (a *app) accept(host *provision.Host) error {
+	saved, err := provision.LoadConfig(a.paths.Config)
+	if err == nil {
+		err = host.Accept(saved)
+	}
+	if err != nil {
+		return fmt.Errorf("the host is as wanted, but the daemon was not told: %w", err)
+	}
+	return nil
 }
 
 func (a *app) save(o provision.Overrides, show *telling) error {

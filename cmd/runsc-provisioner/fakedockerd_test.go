@@ -201,4 +201,11 @@ func (u *fakeUnits) Said(context.Context, string, time.Time) ([]string, error) {
 	return u.said, nil
 }
 
+// Changes gives no hints: nothing of the fake changes by itself.
+func (u *fakeUnits) Changes(context.Context, ...string) <-chan struct{} { return nil }
+
+func (u *fakeUnits) RunAside(context.Context, ...string) error {
+	return errors.New("the fake systemd runs nothing")
+}
+
 func (u *fakeUnits) Close() {}

@@ -50,7 +50,7 @@ func newFakeHost(t testing.TB, root string) *fakeHost {
 	h := &fakeHost{
 		t: t, root: root, bucket: newBucket(t), dockerd: d,
 		paths: provision.Paths{
-			Etc: at("etc"), Config: at("etc/runsc-provisioner"), State: at("var/lib/runsc-provisioner"), Store: at("usr/local/lib/gvisor"),
+			Etc: at("etc"), Config: at("etc/runsc-provisioner"), State: at("var/lib/runsc-provisioner"), Run: at("run/runsc-provisioner"), Store: at("usr/local/lib/gvisor"),
 			Link: at("usr/local/bin/runsc"), Proc: "/proc", DaemonJSON: at("etc/docker/daemon.json"), Socket: d.socket,
 		},
 		limits: release.Limits{
@@ -118,7 +118,7 @@ func (h *fakeHost) run(args ...string) outcome {
 		defer client.CloseIdleConnections()
 	}
 	paths := h.paths
-	if args[0] == "verify" {
+	if args[0] == "verify" || args[0] == "status" {
 		paths.Proc = h.proc.root
 	}
 	code := run(h.t.Context(), &app{

@@ -24,18 +24,22 @@ var allowed = map[string][]string{
 	"provision/failpoint": {"golang.org/x/sys"},
 	"provision/subid":     {module + "provision/durable", module + "provision/failpoint", "golang.org/x/sys"},
 	"provision/engine":    {"github.com/moby/moby", "github.com/containerd/errdefs"},
-	"provision/watch":     {"github.com/fsnotify/fsnotify", "golang.org/x/sys"},
 	"provision/release": {
 		module + "provision/durable", module + "provision/failpoint", "golang.org/x/sys", "github.com/hashicorp/go-version",
 		"github.com/klauspost/compress", "github.com/cenkalti/backoff/v5", "github.com/dustin/go-humanize",
 	},
 	"provision": {
 		module + "provision/release", module + "provision/engine", module + "provision/subid", module + "provision/durable", module + "provision/failpoint",
-		module + "provision/watch", module + "daemonjson", module + "verify",
+		module + "daemonjson", module + "verify",
 		"go.uber.org/zap", "golang.org/x/sys", "github.com/gofrs/flock", "github.com/pelletier/go-toml/v2", "github.com/dustin/go-humanize",
 	},
+	"provision/watch": {"github.com/fsnotify/fsnotify", "golang.org/x/sys"},
+	"provision/daemon": {
+		module + "provision", module + "provision/watch", module + "provision/engine", module + "daemonjson", module + "verify", "go.uber.org/zap",
+	},
+	"provision/metrics": {module + "provision/daemon", module + "provision/durable", "github.com/prometheus/client_golang", "github.com/prometheus/common"},
 	"cmd/runsc-provisioner": {
-		module + "provision", module + "provision/watch", module + "verify", module + "systemd", module + "daemonjson",
+		module + "provision", module + "verify", module + "systemd", module + "daemonjson",
 		"go.uber.org/zap", "golang.org/x/term", "github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "github.com/dustin/go-humanize",
 	},
 }

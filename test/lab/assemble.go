@@ -61,6 +61,9 @@ func (h *Host) assemble(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	if err := h.withDebian(ctx, root, o); err != nil {
+		return err
+	}
 	if err := h.withNewest(ctx, root, o); err != nil {
 		return err
 	}

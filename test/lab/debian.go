@@ -5,18 +5,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
-// debianRunsc returns a directory with the runsc of trixie's package, an old
-// release of the loose layout that nobody here built.
-func (c *Cache) debianRunsc(ctx context.Context) (string, error) {
+// debian returns a directory with what is in some of trixie's packages, as
+// dpkg unpacks them, and the packages themselves, as NAME.deb.
+func (c *Cache) debian(ctx context.Context, packages ...string) (string, error) {
 	root, err := c.Root(ctx, "trixie")
 	if err != nil {
 		return "", err
 	}
-	return c.artefact(ctx, "debian-runsc", "1", func(ctx context.Context, dir string) error {
+	name := "debian-" + strings.Join(packages, "-")
+	return c.artefact(ctx, name, "2", func(ctx context.Context, dir string) error {
 		work := filepath.Join(dir, "work")
-		for _, d := range []string{"lists/partial", "cache/archives/partial", "unpacked"} {
+		for _, d := range []string{"lists/partial", "cache/archives/partial"} {
 			if err := os.MkdirAll(filepath.Join(work, d), 0o755); err != nil {
 				return err
 			}
@@ -31,22 +33,56 @@ func (c *Cache) debianRunsc(ctx context.Context) (string, error) {
 			"-o", "Dir::State::status=" + filepath.Join(root, "var/lib/dpkg/status"),
 			"-o", "APT::Sandbox::User=root",
 		}
-		for _, verb := range [][]string{{"update"}, {"download", "runsc"}} {
+		for _, verb := range [][]string{{"update"}, append([]string{"download"}, packages...)} {
 			if _, err := toolRun(ctx, work, nil, append(apt, verb...)...); err != nil {
 				return err
 			}
 		}
-		debs, err := filepath.Glob(filepath.Join(work, "runsc_*.deb"))
-		if err != nil || len(debs) != 1 {
-			return fmt.Errorf("download runsc: got %d packages, %v", len(debs), err)
-		}
-		unpacked := filepath.Join(work, "unpacked")
-		if _, err := toolRun(ctx, work, nil, "dpkg", "-x", debs[0], unpacked); err != nil {
-			return err
-		}
-		if err := os.Rename(filepath.Join(unpacked, "usr/bin/runsc"), filepath.Join(dir, "runsc")); err != nil {
-			return err
+		for _, pkg := range packages {
+			debs, err := filepath.Glob(filepath.Join(work, pkg+"_*.deb"))
+			if err != nil || len(debs) != 1 {
+				return fmt.Errorf("download %s: got %d packages, %v", pkg, len(debs), err)
+			}
+			if _, err := toolRun(ctx, work, nil, "dpkg", "-x", debs[0], dir); err != nil {
+				return err
+			}
+			if err := os.Rename(debs[0], filepath.Join(dir, pkg+".deb")); err != nil {
+				return err
+			}
 		}
 		return os.RemoveAll(work)
 	})
+}
+
+// debianRunsc returns a directory with the runsc of trixie's package, an old
+// release of the loose layout that nobody here built.
+func (c *Cache) debianRunsc(ctx context.Context) (string, error) {
+	dir, err := c.debian(ctx, "runsc")
+	return filepath.Join(dir, "usr/bin"), err
+}
+
+// DockerPackage is where Options.DockerPackage puts the package of Docker.
+const DockerPackage = "/root/docker.io.deb"
+
+// withDebian puts further parts of Debian into a host.
+func (h *Host) withDebian(ctx context.Context, root *os.Root, o Options) error {
+	if o.Prometheus {
+		dir, err := h.cache.debian(ctx, "prometheus", "promtool", "prometheus-node-exporter")
+		if err != nil {
+			return err
+		}
+		for _, name := range []string{"prometheus", "promtool", "prometheus-node-exporter"} {
+			if err := copyInto(root, filepath.Join(dir, "usr/bin", name), "usr/local/bin/"+name); err != nil {
+				return err
+			}
+		}
+	}
+	if o.DockerPackage {
+		dir, err := h.cache.debian(ctx, "docker.io")
+		if err != nil {
+			return err
+		}
+		return copyInto(root, filepath.Join(dir, "docker.io.deb"), DockerPackage[1:])
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 )
 
 // trustBundle is what OpenSSL and Go read in Debian; localCA is what
@@ -45,6 +46,13 @@ func (h *Host) files(ctx context.Context, root *os.Root, o Options) (map[string]
 	ca := files[labDir+"/ca.pem"].Content
 	files[localCA] = File{Content: ca}
 	files[trustBundle] = File{Content: string(bundle) + ca}
+	if o.Binary != NoBinary {
+		unit, err := productUnit(ctx)
+		if err != nil {
+			return nil, err
+		}
+		files[productUnitPath] = File{Content: unit}
+	}
 	if !o.WithoutConfig {
 		files[LabConfigPath] = File{Content: LabConfig}
 	}
@@ -55,6 +63,19 @@ func (h *Host) files(ctx context.Context, root *os.Root, o Options) (map[string]
 		files[path.Clean(name)] = f
 	}
 	return files, nil
+}
+
+// productUnitPath is where `make install` puts the product's unit.
+const productUnitPath = "/usr/local/lib/systemd/system/runsc-provisioner.service"
+
+// productUnit is the product's unit as `make install` writes it.
+func productUnit(ctx context.Context) (string, error) {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(filepath.Join(root, "packaging/runsc-provisioner.service"))
+	return strings.NewReplacer("@BINDIR@", "/usr/local/bin", "@DOCDIR@", "/usr/local/share/doc/runsc-provisioner").Replace(string(text)), err
 }
 
 // machineID is a new one (machine-id(5)): hosts of one root are to differ.

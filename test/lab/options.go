@@ -50,6 +50,12 @@ type Options struct {
 	// Newest is a host with the newest dockerd instead of the suite's own, and a
 	// runc that it can use.
 	Newest bool
+	// Prometheus puts trixie's prometheus, promtool and prometheus-node-exporter
+	// into the host's PATH.
+	Prometheus bool
+	// DockerPackage puts trixie's package of Docker at DockerPackage, to be
+	// installed with dpkg.
+	DockerPackage bool
 	// WithoutConfig leaves out the drop-in LabConfig: the host then knows
 	// nothing of the lab's release server.
 	WithoutConfig bool

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 )
 
@@ -76,7 +77,7 @@ func (c *Cache) Releases(ctx context.Context) (string, error) {
 			return "", err
 		}
 		sources[p.label] = dir
-		recipe += "\n" + filepath.Base(dir)
+		recipe += "\n" + strings.TrimPrefix(dir, c.dir)
 	}
 	return c.artefact(ctx, "releases", recipe, func(ctx context.Context, dir string) error {
 		errs := make([]error, len(bucket()))

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"runsc-provisioner/provision/daemon"
+)
+
+// maxStatus is more than any status has, in bytes.
+const maxStatus = 16 << 20
+
+func newStatus(a *app) *cobra.Command {
+	format := formatFlag{value: "text", allowed: []string{"text", "json"}}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what is wanted, what is, what drifted last, and what is held or contested",
+		Long: `status shows what the daemon knows. Where none runs it takes one look at the host
+itself, and changes nothing.
+
+Exit codes: 0 the host is as wanted; 1 it is not, and could not be made so, or no
+daemon runs that would; 4 something is held or contested, or a configuration that
+was lost is kept; 69 it waits for Docker.`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, kept, err := a.status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if format.value == "json" {
+				err = printJSON(a.stdout, s)
+			} else {
+				err = a.printStatus(s, kept, time.Now())
+			}
+			if code := statusCode(s); err == nil && code != exitDone {
+				return exitError(code)
+			}
+			return err
+		},
+	}
+	cmd.Flags().Var(&format, "format", "how to print it")
+	return cmd
+}
+
+// status is the daemon's, or that of one look where none runs.
+func (a *app) status(ctx context.Context) (s daemon.Status, kept bool, err error) {
+	s, err = readStatus(statusPath(a))
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return s, false, fmt.Errorf("%w: %w", errNotRoot, err)
+	case err == nil && daemon.Runs(s):
+		return s, true, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return s, false, err
+	}
+	host, done, err := a.host(ctx)
+	if err != nil {
+		return s, false, err
+	}
+	defer done()
+	s, err = daemon.Once(ctx, host, time.Now())
+	return s, false, err
+}
+
+func readStatus(path string) (s daemon.Status, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return s, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxStatus))
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("read %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func statusCode(s daemon.Status) int {
+	switch s.State {
+	case daemon.Failing, daemon.Drifting:
+		return exitFailed
+	case daemon.HeldBack, daemon.Fought:
+		return exitHeld
+	case daemon.WaitingOn, daemon.Starting:
+		return exitOutOfReach
+	}
+	if s.ConfigKept != "" {
+		return exitHeld
+	}
+	return exitDone
+}
+
+func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
+	colors := map[daemon.State]string{daemon.Enforced: green, daemon.Failing: red, daemon.Drifting: red}
+	color, known := colors[s.State]
+	if !known {
+		color = yellow
+	}
+	a.printf("%s\n\n", a.style(color, printable(s.Line)))
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(table, "%s\t%s\n", name, printable(fmt.Sprintf(format, args...)))
+	}
+	if kept {
+		row("daemon", "process %d, since %s", s.PID, s.Started.Format(time.DateTime))
+	} else {
+		row("daemon", "none runs: this is what was seen just now (sudo systemctl enable --now runsc-provisioner)")
+	}
+	row("wanted", "%s", wantedInWords(s.Wanted))
+	if s.ConfigKept != "" {
+		row("configuration", "the last good one is kept: %s", s.ConfigKept)
+	}
+	row("docker", "%s", s.Docker)
+	for _, item := range s.Host {
+		row(item.Name, "%s: %s", item.Health, item.Seen)
+	}
+	if s.Containers.Known {
+		row("containers", "%d in a sandbox, %d outside, %d unknown", s.Containers.Sandboxed, s.Containers.Outside, s.Containers.Unknown)
+	}
+	for _, o := range s.Containers.Strays {
+		row("  outside", "%s (%.12s, runtime %s): %s", o.Name, o.ID, o.Runtime, o.Why)
+	}
+	if d := s.LastDrift; d != nil {
+		after := "not repaired"
+		if !d.Repaired.IsZero() {
+			after = "as wanted again at " + d.Repaired.Format(time.DateTime)
+		}
+		row("last drift", "%s was %q, %s; %s", d.Item, d.Got, humanize.RelTime(d.At, now, "ago", "from now"), after)
+	}
+	for _, h := range s.Held {
+		row("held", "%s: %s", h.What, h.Why)
+	}
+	for _, c := range s.Contested {
+		row("contested", "%s, wanted %q and left as %q, since %s", c.Item, c.Want, c.Got, c.Since.Format(time.DateTime))
+		const shown = 5
+		for _, r := range c.Reverts[max(0, len(c.Reverts)-shown):] {
+			row("  changed back", "%s  %q", r.At.Format(time.DateTime), r.Got)
+		}
+	}
+	if s.Error != "" {
+		row("error", "%s", s.Error)
+	}
+	next := ""
+	if !s.NextLook.IsZero() {
+		next = "; the next one at " + s.NextLook.Format(time.TimeOnly) + " at the latest"
+	}
+	row("last look", "%s%s", humanize.RelTime(s.LastLook, now, "ago", "from now"), next)
+	return table.Flush()
+}
+
+func wantedInWords(w daemon.Wanted) string {
+	words := []string{"release " + w.Release, "runtimes " + strings.Join(w.Runtimes, ", ")}
+	if w.DefaultRuntime != "" {
+		words = append(words, "default runtime "+w.DefaultRuntime)
+	}
+	if w.UsernsRemap != "" {
+		words = append(words, "userns-remap "+w.UsernsRemap)
+	}
+	return strings.Join(append(words, "max disruption "+w.MaxDisruption), ", ")
+}

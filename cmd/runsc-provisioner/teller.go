@@ -1,0 +1,83 @@
+package main
+
+import (
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/systemd"
+)
+
+// messageID is that of each kind of notice in the journal
+// (systemd.journal-fields(7)): journalctl MESSAGE_ID=… finds them. They never
+// change, and docs/daemon.md lists them.
+func messageID(kind daemon.Kind) string {
+	return map[daemon.Kind]string{
+		daemon.Started:     "d99c3b7781a7e9cd7db592d02537b4b2",
+		daemon.Stopping:    "2d4d2a8189d809da0aa21e1cae81085b",
+		daemon.Reloaded:    "451d83758cb6358e633c2c7c281864da",
+		daemon.Drifted:     "0e18a2c0a5a939bac969073431babdb2",
+		daemon.Repaired:    "32a9c559d01757c82d0d6bcf048ba023",
+		daemon.Failed:      "7e8d4db2261e08b09abc9663f5831a1c",
+		daemon.Held:        "3f00c2ea589a2c5114938256fea00256",
+		daemon.Contested:   "de1f45f0952daf5db788a66d114c98ab",
+		daemon.Kept:        "7a1a5b6881a50b0fa21788f717ecc5d7",
+		daemon.Waiting:     "1fcdbff3260e558f6ba43d622b036296",
+		daemon.Unsandboxed: "66520a540002df3041bdb8587cba6550",
+		daemon.Stopped:     "9dbc8165ea38fb07eed48ad69c1dbf34",
+		daemon.Watching:    "e765295c89609ea043fc09ed374057c9",
+	}[kind]
+}
+
+// teller tells what the daemon does: to the journal where it writes to that, and
+// else as JSON on standard error.
+type teller struct {
+	app     *app
+	log     *zap.Logger
+	journal bool
+}
+
+func (a *app) newTeller() *teller {
+	encoder := zap.NewProductionEncoderConfig()
+	encoder.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	level := zapcore.InfoLevel
+	if a.verbose {
+		level = zapcore.DebugLevel
+	}
+	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.AddSync(a.stderr), level))
+	return &teller{app: a, log: log, journal: systemd.Journalled()}
+}
+
+// close writes what is held back.
+func (t *teller) close() { _ = t.log.Sync() } // standard error need not know how
+
+// notify tells systemd. That nobody hears it is nothing to stop for.
+func (t *teller) notify(state ...string) {
+	if err := systemd.Notify(state...); err != nil {
+		t.log.Warn("systemd was not notified", zap.Error(err))
+	}
+}
+
+// tell writes one notice. Text in it that comes from outside is made fit to be
+// read by people.
+func (t *teller) tell(n daemon.Notice) {
+	fields := map[string]string{"MESSAGE_ID": messageID(n.Kind), "RUNSC_KIND": string(n.Kind), "SYSLOG_IDENTIFIER": "runsc-provisioner"}
+	for name, value := range n.Fields {
+		fields["RUNSC_"+name] = printable(value)
+	}
+	priority, level := systemd.PriorityInfo, zapcore.InfoLevel
+	switch n.Kind.Severity() {
+	case daemon.Alert:
+		priority, level = systemd.PriorityAlert, zapcore.ErrorLevel
+	case daemon.Warning:
+		priority, level = systemd.PriorityWarning, zapcore.WarnLevel
+	}
+	if t.journal && systemd.Log(printable(n.Text), priority, fields) == nil {
+		return
+	}
+	facts := make([]zap.Field, 0, len(fields))
+	for name, value := range fields {
+		facts = append(facts, zap.String(name, value))
+	}
+	t.log.Log(level, printable(n.Text), facts...)
+}

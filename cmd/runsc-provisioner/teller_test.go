@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/provision/daemon"
+)
+
+// Whoever searches the journal by MESSAGE_ID has it from the docs.
+func TestMessageIDs(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/daemon.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	priorities := map[daemon.Severity]string{daemon.Info: "info", daemon.Warning: "warning", daemon.Alert: "err"}
+	seen := map[string]daemon.Kind{}
+	for _, kind := range daemon.Kinds() {
+		id := messageID(kind)
+		if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(id) {
+			t.Errorf("%s: got %q, want 32 hex digits", kind, id)
+		}
+		if other, taken := seen[id]; taken {
+			t.Errorf("%s has the id of %s", kind, other)
+		}
+		seen[id] = kind
+		if row := fmt.Sprintf("| `%s` | %s | `%s` |", kind, priorities[kind.Severity()], id); !bytes.Contains(docs, []byte(row)) {
+			t.Errorf("docs/daemon.md has no row %s", row)
+		}
+	}
+}
+
+func TestFault_V09_NoticesAreFitForAJournal(t *testing.T) {
+	var stderr bytes.Buffer
+	teller := (&app{stderr: &stderr}).newTeller()
+	teller.journal = false
+	teller.tell(daemon.Notice{Kind: daemon.Unsandboxed, Text: "container \"a\x1b[2J\nb\" runs", Fields: map[string]string{"CONTAINER_NAME": "a\x1b[2J\nb"}})
+	got := stderr.String()
+	if strings.Count(got, "\n") != 1 || strings.Contains(got, "\x1b") || strings.Contains(got, `\u001b`) {
+		t.Errorf("got %q, want one line without control characters", got)
+	}
+	for _, want := range []string{`"MESSAGE_ID":"` + messageID(daemon.Unsandboxed), `"level":"error"`, `RUNSC_CONTAINER_NAME`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %q, want %s in it", got, want)
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/verify"
+)
+
+const (
+	// looksEvery is how far apart looks at containers that start are: what starts
+	// in between is looked at together.
+	looksEvery = 200 * time.Millisecond
+	// maxTries is how often a container is looked at that cannot be judged.
+	maxTries = 4
+	// maxStops is how many containers are stopped at once: each may take a second.
+	maxStops = 16
+	// maxStrays is how many containers a Status names.
+	maxStrays = 50
+)
+
+// containers are those that run, as far as they were looked at.
+type containers struct {
+	daemon  *Daemon
+	known   map[string]finding
+	pending map[string]start
+	all     bool // all of them are to be looked at
+	whole   bool // all of them were
+	busy    bool
+	gone    map[string]bool // during the look under way
+	done    chan *seen
+	timer   *time.Timer
+	ready   bool // the pause between two looks is over
+
+	stopped chan finding  // what came of stopping one
+	turns   chan struct{} // of stopping
+	stops   sync.WaitGroup
+}
+
+// start is a container that was started and not judged yet.
+type start struct {
+	at    time.Time
+	tries int
+}
+
+// finding is what was seen of one container.
+type finding struct {
+	verdict verify.Verdict
+	stray   bool  // it is to be in a sandbox
+	allowed bool  // and is outside by leave
+	stop    bool  // it is to be stopped
+	err     error // of asking whether it is allowed, or of stopping it
+	fresh   bool  // it was started while we watched
+	at      time.Time
+}
+
+// seen is what came of one look.
+type seen struct {
+	all      bool
+	ids      []string // that were asked for, unless all
+	starts   map[string]start
+	findings []finding
+	observed provision.Observed // in the end
+	err      error
+}
+
+func (c *containers) init(d *Daemon) {
+	c.daemon = d
+	c.known, c.pending = map[string]finding{}, map[string]start{}
+	c.done = make(chan *seen, 1)
+	c.timer = time.NewTimer(0)
+	c.stopped, c.turns = make(chan finding), make(chan struct{}, maxStops)
+}
+
+func (c *containers) started(id string, now time.Time) { c.pending[id] = start{at: now} }
+
+func (c *containers) died(id string) {
+	delete(c.known, id)
+	delete(c.pending, id)
+	if c.busy {
+		c.gone[id] = true
+	}
+}
+
+// forget is for when Docker has gone.
+func (c *containers) forget() {
+	clear(c.known)
+	clear(c.pending)
+	c.whole = false
+}
+
+// begin looks at those that have started, or at all.
+func (c *containers) begin(ctx context.Context, last *outcome) {
+	if c.busy || !c.ready || !c.all && len(c.pending) == 0 {
+		return
+	}
+	look := look{host: c.daemon.Host, config: last.config.Config, whole: c.whole,
+		seen: &seen{observed: last.observed, all: c.all, ids: slices.Sorted(maps.Keys(c.pending)), starts: maps.Clone(c.pending)}, known: maps.Clone(c.known)}
+	c.busy, c.all, c.ready, c.gone = true, false, false, map[string]bool{}
+	clear(c.pending)
+	go func() { c.done <- look.run(ctx) }()
+}
+
+// end waits for what is under way, once its context has ended.
+func (c *containers) end() {
+	if c.busy {
+		<-c.done
+	}
+	c.stops.Wait()
+}
+
+// stop has a container stopped, beside everything else.
+func (c *containers) stop(ctx context.Context, o provision.Observed, f finding) {
+	c.stops.Go(func() {
+		select {
+		case c.turns <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		f.err = c.daemon.Host.StopContainer(ctx, o, f.verdict.Container.ID)
+		<-c.turns
+		select {
+		case c.stopped <- f:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// count sums up.
+func (c *containers) count() Containers {
+	n := Containers{Known: c.whole}
+	var strays []Outside
+	for _, f := range c.known {
+		switch f.verdict.State {
+		case verify.Sandboxed:
+			n.Sandboxed++
+		case verify.NotSandboxed:
+			n.Outside++
+		default:
+			n.Unknown++
+		}
+		if f.stray {
+			strays = append(strays, f.outside())
+		}
+	}
+	slices.SortFunc(strays, func(a, b Outside) int { return cmp.Compare(a.ID, b.ID) })
+	n.Strays = strays[:min(len(strays), maxStrays)]
+	return n
+}
+
+func (f finding) outside() Outside {
+	c := f.verdict.Container
+	return Outside{ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, Why: f.verdict.Why(), Allowed: f.allowed}
+}
+
+// look is one look at containers.
+type look struct {
+	host   *provision.Host
+	config provision.Config
+	whole  bool
+	known  map[string]finding
+	*seen
+}
+
+func (l *look) run(ctx context.Context) *seen {
+	report, err := l.evidence(ctx)
+	if err == nil && l.anyOutside(report) {
+		// Before anything is said of it: a release that was installed a moment ago is
+		// not known to what was seen before.
+		if l.observed, err = l.host.Observe(ctx, l.config); err == nil {
+			report, err = l.evidence(ctx)
+		}
+	}
+	if l.err = err; err != nil {
+		return l.seen
+	}
+	for _, verdict := range report.Verdicts {
+		l.findings = append(l.findings, l.find(ctx, verdict))
+	}
+	return l.seen
+}
+
+func (l *look) evidence(ctx context.Context) (verify.Report, error) {
+	if l.all {
+		return l.host.Evidence(ctx, l.config, l.observed)
+	}
+	return l.host.EvidenceOf(ctx, l.config, l.observed, l.ids)
+}
+
+func (l *look) anyOutside(r verify.Report) bool {
+	return slices.ContainsFunc(r.Verdicts, func(v verify.Verdict) bool { return v.State == verify.NotSandboxed })
+}
+
+// find says what a verdict means.
+func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
+	f := finding{verdict: verdict}
+	started, fresh := l.starts[verdict.Container.ID]
+	before, known := l.known[verdict.Container.ID]
+	f.at, f.fresh = started.at, fresh || l.whole && !known
+	_, managed := l.config.Docker.Runtimes[l.config.Docker.DefaultRuntime]
+	if verdict.State != verify.NotSandboxed || !managed {
+		return f
+	}
+	if known && !fresh {
+		return finding{verdict: verdict, stray: before.stray, allowed: before.allowed}
+	}
+	var err error
+	if f.allowed, err = l.host.Allowed(ctx, l.observed, verdict.Container.ImageID, l.config.Enforce.AllowImages); err != nil {
+		f.err = err // and it is not allowed
+	}
+	f.stray = !f.allowed
+	f.stop = f.stray && f.fresh && l.config.Enforce.Unsandboxed == provision.UnsandboxedStop
+	return f
+}
+
+// sawContainers takes in a look and tells of it.
+func (l *loop) sawContainers(ctx context.Context, s *seen) {
+	c := &l.containers
+	c.busy = false
+	c.timer.Reset(looksEvery)
+	l.changed = true
+	if s.err != nil {
+		// Docker has gone, and then all is looked at when it is back, or it has not.
+		c.again(s)
+		return
+	}
+	if s.all {
+		clear(c.known)
+		c.whole = true
+	}
+	for _, f := range s.findings {
+		id := f.verdict.Container.ID
+		if f.stop {
+			c.stop(ctx, s.observed, f)
+		}
+		if c.gone[id] {
+			l.tellFinding(f)
+			continue
+		}
+		c.known[id] = f
+		if f.verdict.State == verify.Unknown && s.starts[id].tries+1 < maxTries {
+			c.pending[id] = start{at: s.starts[id].at, tries: s.starts[id].tries + 1}
+			continue
+		}
+		l.tellFinding(f)
+	}
+}
+
+// again puts back what could not be looked at.
+func (c *containers) again(s *seen) {
+	c.all = c.all || s.all
+	for _, id := range s.ids {
+		if st := s.starts[id]; st.tries+1 < maxTries && !c.gone[id] {
+			c.pending[id] = start{at: st.at, tries: st.tries + 1}
+		}
+	}
+}
+
+// tellFinding tells of a container that has started outside.
+func (l *loop) tellFinding(f finding) {
+	if !f.at.IsZero() {
+		l.Measure(StartTook, l.Now().Sub(f.at))
+	}
+	if !f.stray || !f.fresh {
+		return
+	}
+	l.status.Counts.Unsandboxed++
+	o := f.outside()
+	l.tell(Notice{Kind: Unsandboxed, Text: fmt.Sprintf("container %.12s (%q, image %q) runs outside a sandbox: %s", o.ID, o.Name, o.Image, o.Why), Fields: o.fields()})
+	if f.err != nil {
+		l.tellStopped(f)
+	}
+}
+
+// tellStopped tells what came of stopping a container.
+func (l *loop) tellStopped(f finding) {
+	o := f.outside()
+	n := Notice{Kind: Stopped, Text: fmt.Sprintf("container %.12s (%q) was stopped: it ran outside a sandbox", o.ID, o.Name), Fields: o.fields()}
+	if f.err != nil {
+		n.Kind, n.Text = Failed, fmt.Sprintf("container %.12s (%q) runs outside a sandbox: %v", o.ID, o.Name, f.err)
+	} else {
+		l.status.Counts.Stopped++
+	}
+	l.changed = true
+	l.tell(n)
+}
+
+func (o Outside) fields() map[string]string {
+	return map[string]string{fieldContainer: o.ID, fieldName: o.Name, fieldImage: o.Image, fieldRuntime: o.Runtime, fieldWhy: o.Why}
+}

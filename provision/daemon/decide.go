@@ -1,0 +1,169 @@
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/watch"
+)
+
+// decide says what may be done about what was seen.
+func (r *rounds) decide(o provision.Observed) (provision.Options, error) {
+	r.digested(o)
+	c := r.config.Config
+	drifts, err := provision.Drifts(c, o)
+	if err != nil {
+		return provision.Options{}, err
+	}
+	now := r.now()
+	if config := encoded(c); string(config) != string(r.applied) {
+		// What is new in the configuration is nobody's drift.
+		r.pace.begin(drifts)
+		r.applied = config
+	} else {
+		r.out.fresh = append(r.out.fresh, r.pace.look(now, drifts)...)
+	}
+	for _, d := range drifts {
+		if !slices.ContainsFunc(r.out.found, func(f provision.Drift) bool { return f.Item == d.Item }) {
+			r.out.found = append(r.out.found, d)
+		}
+	}
+	if r.noFetch != "" && !r.fetch.waits(now) {
+		r.noFetch = ""
+	}
+	u := &provision.Unattended{Most: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.noFetch}
+	for _, contest := range r.pace.contests(drifts) {
+		u.Contested[contest.Item] = contest.why(r.pace.window)
+	}
+	if u.Most == provision.DisruptionRestart {
+		last, err := r.host.Restarted()
+		if err != nil {
+			return provision.Options{}, err
+		}
+		if again := last.Add(restartEvery); now.Before(again) && now.After(last) {
+			u.NoRestart = fmt.Sprintf("Docker was restarted at %s, and is not again before %s", last.Format(time.TimeOnly), again.Format(time.TimeOnly))
+		}
+	}
+	return provision.Options{Unattended: u}, nil
+}
+
+// converged takes in what is left once nothing can be done any more.
+func (r *rounds) converged(result provision.Result) error {
+	o, c := result.Observed, r.config.Config
+	left, err := provision.Drifts(c, o)
+	if err != nil {
+		return err
+	}
+	for _, d := range r.out.found {
+		if !slices.ContainsFunc(left, func(l provision.Drift) bool { return l.Item == d.Item }) {
+			r.out.repaired = append(r.out.repaired, d)
+		}
+	}
+	r.out.contests = r.pace.contests(left)
+	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h provision.Held) bool {
+		return slices.ContainsFunc(r.out.contests, func(c Contest) bool { return c.Item == h.What })
+	})
+	if r.out.items, err = provision.Checkup(c, o); err != nil {
+		return err
+	}
+	r.unit, r.out.unit = o.Unit, o.Unit
+	r.retry = retry{}
+	if o.Engine == nil {
+		r.out.waiting = fmt.Sprintf("%s is %s", provision.DockerUnit, o.Unit.ActiveState)
+	}
+	r.targets = r.targetsOf(o.File.Path, c, r.config.why != "")
+	if r.config.why == "" {
+		if err := r.host.Accept(r.config.Layered); err != nil {
+			return err
+		}
+	}
+	r.seen = r.stamps
+	return nil
+}
+
+// beforeLook notes what the files are like before they are looked at.
+func (r *rounds) beforeLook() {
+	r.stamps.host, r.looked = watch.StampOf(r.targets.host), r.now()
+	r.read = map[string]watch.Stamp{}
+}
+
+// suspect has the files of a release read that were touched since they were last
+// read.
+func (r *rounds) suspect(name string) bool {
+	stamp := watch.StampOf([]watch.Target{{Path: filepath.Join(r.host.Paths.Store, name), Tree: true}})
+	if r.digests[name] == stamp {
+		return false
+	}
+	r.read[name] = stamp
+	return true
+}
+
+// digested takes in which releases were found to be as they were installed.
+func (r *rounds) digested(o provision.Observed) {
+	for _, installed := range o.Releases {
+		if stamp, was := r.read[installed.Name]; was && installed.State.Intact() {
+			r.digests[installed.Name] = stamp
+		}
+	}
+}
+
+// report takes in what a round does.
+func (r *rounds) report(e provision.Event) {
+	done := e.Kind == provision.StepDone && e.Err == nil
+	switch s := e.Step.(type) {
+	case provision.Reload:
+		if e.Kind == provision.StepStarted {
+			r.out.reloads++
+		}
+		if done && s.Alone {
+			r.pace.revert(r.now(), provision.ItemDockerd)
+		}
+	case provision.Restart:
+		if e.Kind == provision.StepStarted {
+			r.out.restarts++
+			// Should it not be noted, there is one more restart at most.
+			_ = r.host.NoteRestart(r.now())
+		}
+	case provision.WriteDaemonJSON:
+		for _, item := range s.Items {
+			if done {
+				r.pace.revert(r.now(), item)
+			}
+		}
+	case provision.Link:
+		if done {
+			r.pace.revert(r.now(), provision.ItemLink)
+		}
+	case provision.InstallRelease:
+		if e.Kind == provision.StepDone {
+			r.installed(s, e.Err)
+		}
+	}
+}
+
+// installed takes in what came of an installation.
+func (r *rounds) installed(s provision.InstallRelease, err error) {
+	r.out.install = err
+	if err != nil {
+		return
+	}
+	r.fetch, r.noFetch = retry{}, ""
+	delete(r.digests, s.Spec.Version)
+	if s.Damaged {
+		r.pace.revert(r.now(), provision.ItemRelease)
+	}
+}
+
+func encoded(c provision.Config) []byte {
+	text, err := json.Marshal(c.Release)
+	docker, err2 := json.Marshal(c.Docker)
+	if err != nil || err2 != nil {
+		panic(errors.Join(err, err2)) // strings, numbers and maps of them always encode
+	}
+	return append(text, docker...)
+}

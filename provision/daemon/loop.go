@@ -1,0 +1,275 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/watch"
+)
+
+const (
+	// stuckAfter is how long a round may last before the loop is not alive any
+	// more: a download has a total limit that is far below.
+	stuckAfter = 30 * time.Minute
+	// publishEvery is how far apart statuses are, unless something has happened.
+	publishEvery = 250 * time.Millisecond
+	// lookAgain is how often the files are compared with what they were like when
+	// something failed: chattr(1), for one, gives no hint.
+	lookAgain = 5 * time.Second
+	// firstLook is when the host is looked at again should the first look not say
+	// when: it is begun without the timer.
+	firstLook = time.Minute
+)
+
+// loop hears the hints and tells what came of them. It alone touches its fields;
+// a round, and a look at containers, run beside it, one of each.
+type loop struct {
+	*Daemon
+	watcher    *watch.Watcher
+	rounds     *rounds
+	containers containers
+	status     Status
+	said       repeats
+	told       map[Kind]string // what goes on, as it was last told
+
+	due    cause
+	busy   bool
+	began  time.Time // of the round under way
+	done   chan *outcome
+	timer  *time.Timer
+	again  *time.Timer // while something fails: for what changes without a hint
+	units  chan provision.Unit
+	unit   provision.Unit
+	last   *outcome // that looked at the host
+	why    cause    // of the round under way
+	stream stream
+	// reloaded is when dockerd last read its configuration.
+	reloaded time.Time
+
+	changed   bool // since the status was published
+	published time.Time
+	publish   *time.Timer
+}
+
+func newLoop(d *Daemon, w *watch.Watcher) (*loop, error) {
+	r, err := newRounds(d)
+	if err != nil {
+		return nil, err
+	}
+	l := &loop{
+		Daemon: d, watcher: w, rounds: r,
+		told:    map[Kind]string{},
+		done:    make(chan *outcome, 1),
+		units:   make(chan provision.Unit, 1),
+		timer:   time.NewTimer(firstLook),
+		again:   time.NewTimer(lookAgain),
+		publish: time.NewTimer(publishEvery),
+	}
+	l.containers.init(d)
+	l.status = Status{
+		SchemaVersion: SchemaVersion, State: Starting, Line: string(Starting) + ": the first look",
+		PID: os.Getpid(), PIDStart: startOf(os.Getpid()), Started: d.Now(), Docker: "not looked at yet",
+		Counts: Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}},
+	}
+	return l, nil
+}
+
+// startOf is when a process of this host was started, in clock ticks since boot
+// (proc(5), /proc/pid/stat), or 0.
+func startOf(pid int) uint64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(text[max(strings.LastIndex(string(text), ")"), 0):]), " ")
+	fields := strings.Fields(after)
+	const starttime = 22 - 3 // fields are counted from 1, and three are before
+	if len(fields) <= starttime {
+		return 0
+	}
+	start, _ := strconv.ParseUint(fields[starttime], 10, 64)
+	return start
+}
+
+// Runs reports whether the daemon of s is still there.
+func Runs(s Status) bool { return s.PIDStart != 0 && startOf(s.PID) == s.PIDStart }
+
+// errRemoved says that a directory of our own is gone. In a hardened unit only
+// systemd can make it again, when it starts us.
+var errRemoved = errors.New("it was removed, and is made again when the daemon is started")
+
+// run goes round until ctx ends, or until it has no place to work in.
+func (l *loop) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.tell(Notice{Kind: Started, Text: "keeping the host as configured"})
+	changes := make(<-chan struct{})
+	if l.Changes != nil {
+		changes = l.Changes(ctx)
+	}
+	go l.hearUnits(ctx, changes)
+	l.watch(l.rounds.targets)
+	l.publishNow()
+	l.Ready()
+	var alive <-chan time.Time
+	if l.AliveEvery > 0 {
+		ticker := time.NewTicker(l.AliveEvery)
+		defer ticker.Stop()
+		alive = ticker.C
+	}
+	l.due = becauseTimer
+	for {
+		l.begin(ctx)
+		select {
+		case <-ctx.Done():
+			l.end()
+			return nil
+		case <-l.watcher.Hints():
+			// Which, and whether some were lost, is all the same: what they were seen
+			// like last is compared for all of them.
+			l.due |= becauseFiles
+		case unit := <-l.units:
+			l.heardUnit(unit)
+		case e, open := <-l.stream.events:
+			l.heardEvent(e, open)
+		case <-l.timer.C:
+			l.due |= becauseTimer
+		case <-l.again.C:
+			if l.status.Error != "" {
+				l.due |= becauseFiles
+				l.again.Reset(lookAgain)
+			}
+		case <-l.Reload:
+			l.Reloading()
+			l.due |= becauseAsked
+		case out := <-l.done:
+			l.took(ctx, out)
+			for _, dir := range []string{l.Host.Paths.State, l.Host.Paths.Run} {
+				if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+					cancel()
+					l.end()
+					return fmt.Errorf("%s: %w", dir, errRemoved)
+				}
+			}
+		case seen := <-l.containers.done:
+			l.sawContainers(ctx, seen)
+		case f := <-l.containers.stopped:
+			l.tellStopped(f)
+		case <-l.containers.timer.C:
+			l.containers.ready = true
+		case <-alive:
+			if !l.busy || l.Now().Sub(l.began) < stuckAfter {
+				l.Alive()
+			}
+		case <-l.publish.C:
+		}
+		l.publishChanges()
+	}
+}
+
+// begin starts what is due.
+func (l *loop) begin(ctx context.Context) {
+	if l.due != 0 && !l.busy {
+		l.why, l.due, l.busy, l.began = l.due, 0, true, l.Now()
+		why := l.why
+		go func() { l.done <- l.rounds.run(ctx, why) }()
+	}
+	if l.last != nil && l.last.observed.Engine != nil {
+		l.containers.begin(ctx, l.last)
+	}
+}
+
+// end waits for what is under way: a step in hand is finished or undone.
+func (l *loop) end() {
+	l.stream.close()
+	if l.busy {
+		<-l.done
+	}
+	l.containers.end()
+	l.tell(Notice{Kind: Stopping, Text: "the host is left as it is"})
+}
+
+// hearUnits asks for docker.service after each hint.
+func (l *loop) hearUnits(ctx context.Context, changes <-chan struct{}) {
+	for range changes {
+		unit, err := l.Host.Docker(ctx)
+		if err != nil {
+			unit = provision.Unit{} // the look says what is wrong
+		}
+		select {
+		case <-l.units: // superseded
+		default:
+		}
+		l.units <- unit
+	}
+}
+
+// heardUnit ends the stream of events when Docker stops: dockerd waits for
+// those who listen (26.1: 5 s).
+func (l *loop) heardUnit(unit provision.Unit) {
+	l.unit = unit
+	if l.Host.Log != nil {
+		l.Host.Log.Debug("unit may have changed", zap.String("state", unit.ActiveState), zap.Bool("listening", l.stream.events != nil))
+	}
+	if !unit.Running() || l.stream.invocation != "" && unit.InvocationID != l.stream.invocation {
+		l.stream.close()
+	}
+	l.due |= becauseUnit
+}
+
+// watch sets what is watched.
+func (l *loop) watch(t targets) {
+	if err := l.watcher.Watch(t.all()); err != nil {
+		l.goesOn(Notice{Kind: Watching, Text: "files cannot be watched, so that drift is noticed by the timer only: " + err.Error(), Fields: map[string]string{fieldWhy: err.Error()}})
+	} else {
+		delete(l.told, Watching)
+	}
+}
+
+// took takes in what came of a round.
+func (l *loop) took(ctx context.Context, out *outcome) {
+	l.busy = false
+	now := l.Now()
+	if l.Host.Log != nil {
+		l.Host.Log.Debug("round", zap.Int("why", int(l.why)), zap.Bool("nothing_new", out.nothing), zap.Error(out.err))
+	}
+	if l.why&becauseAsked != 0 {
+		l.Ready()
+		l.tell(Notice{Kind: Reloaded, Text: "the configuration was read again"})
+	}
+	if out.nothing {
+		return
+	}
+	l.watch(out.targets)
+	l.timer.Reset(out.next)
+	if out.config.known {
+		l.Configured(out.config.Config)
+	}
+	l.record(out, now)
+	if ctx.Err() != nil {
+		return
+	}
+	if out.observed.Store != "" {
+		l.last = out
+	}
+	if e := out.observed.Engine; e != nil && out.err == nil && l.stream.events == nil {
+		l.stream.open(ctx, l.Host, out.observed)
+		l.containers.all = true
+	}
+	if out.observed.Engine == nil {
+		l.containers.forget()
+	}
+	if l.why&becauseTimer != 0 {
+		l.containers.all = true
+	}
+	l.heardReload(l.reloaded)
+}

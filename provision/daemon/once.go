@@ -1,0 +1,65 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/verify"
+)
+
+// Once is the status of a host that no daemon keeps, from one look that changes
+// nothing.
+func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, error) {
+	config, err := keep(host)
+	if err != nil {
+		return Status{}, err
+	}
+	c := config.Config
+	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.why, Held: []provision.Held{}, Contested: []Contest{}}
+	o, err := host.Observe(ctx, c)
+	var reach *provision.OutOfReach
+	if errors.As(err, &reach) {
+		s.Docker = "not known"
+		s.sum(err.Error())
+		return s, nil
+	}
+	if err != nil {
+		return Status{}, err
+	}
+	out := outcome{observed: o, unit: o.Unit, config: config}
+	s.Docker, s.Release = dockerInWords(&out), out.installed()
+	if s.Host, err = provision.Checkup(c, o); err != nil {
+		return Status{}, err
+	}
+	report, err := host.Evidence(ctx, c, o)
+	if err != nil {
+		return Status{}, err
+	}
+	waiting := ""
+	if o.Engine != nil {
+		s.Containers = countOf(report, c)
+	} else {
+		waiting = fmt.Sprintf("%s is %s", provision.DockerUnit, o.Unit.ActiveState)
+	}
+	s.sum(waiting)
+	drifts, err := provision.Drifts(c, o)
+	if err != nil || len(drifts) == 0 {
+		return s, err
+	}
+	s.State = Drifting
+	s.Line = string(Drifting) + ": " + joined(drifts, func(d provision.Drift) string { return d.Item }) + "; `sudo runsc-provisioner apply` makes it as wanted"
+	return s, nil
+}
+
+// countOf sums a report up.
+func countOf(report verify.Report, c provision.Config) Containers {
+	all := containers{known: map[string]finding{}, whole: true}
+	_, managed := c.Docker.Runtimes[c.Docker.DefaultRuntime]
+	for _, verdict := range report.Verdicts {
+		all.known[verdict.Container.ID] = finding{verdict: verdict, stray: managed && verdict.State == verify.NotSandboxed}
+	}
+	return all.count()
+}

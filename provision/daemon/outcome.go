@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"errors"
+	"time"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/watch"
+)
+
+// outcome is what came of a round.
+type outcome struct {
+	nothing  bool // nothing has changed since the last look
+	observed provision.Observed
+	unit     provision.Unit
+	config   kept
+	targets  targets
+	found    []provision.Drift // by any of its looks, one for each item
+	fresh    []provision.Drift // what of it was right before
+	repaired []provision.Drift
+	held     []provision.Held
+	contests []Contest
+	items    []provision.Item
+	waiting  string // for what
+	err      error
+	untold   bool // err or waiting may pass by itself
+	early    bool // err is from before: it is too early to try again
+	reloads  uint64
+	restarts uint64
+	began    time.Time
+	looked   time.Time     // when the last look of it began
+	next     time.Duration // until the next look, at the latest
+	install  error         // why no release was installed
+}
+
+// judge says what becomes of an error, and when to look again.
+func (r *rounds) judge(out *outcome) {
+	now := r.now()
+	out.next = time.Duration(r.config.Config.Enforce.Interval)
+	if out.next == 0 {
+		out.next = time.Minute
+	}
+	var reach *provision.OutOfReach
+	var refusal *provision.Refusal
+	var syntax *daemonjson.Error
+	switch {
+	case out.err == nil:
+	case out.early:
+	case errors.Is(out.err, watch.ErrWriting):
+		out.untold, out.next = true, time.Second // that it is closed is told by nobody
+	case errors.Is(out.err, errNoConfig), errors.As(out.err, &syntax):
+		out.untold = true // perhaps half-written
+	case errors.As(out.err, &reach):
+		out.waiting, out.err, out.untold = out.err.Error(), nil, true
+	case errors.Is(out.err, provision.ErrBusy), errors.Is(out.err, provision.ErrLocked):
+		out.untold, out.next = true, firstRetry
+	case errors.As(out.err, &refusal):
+	default:
+		r.failure = out.err
+		r.retry.fail(now)
+	}
+	if out.err == nil && out.waiting == "" {
+		r.trouble = time.Time{}
+	} else if r.trouble.IsZero() {
+		r.trouble = now
+	}
+	if out.untold {
+		out.untold = now.Sub(r.trouble) < grace
+		if out.untold {
+			out.next = min(out.next, grace)
+		}
+	}
+	if syntax != nil && !errors.As(out.err, &syntax) {
+		syntax = nil
+	}
+	if out.err != nil && (refusal != nil || syntax != nil) {
+		r.seen = r.stamps // nothing else comes of another look at the same files
+	}
+	for _, at := range []retry{r.retry, r.fetch} {
+		if at.failed > 0 && at.waits(now) {
+			out.next = min(out.next, at.next.Sub(now))
+		}
+	}
+}

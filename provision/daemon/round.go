@@ -1,0 +1,190 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/watch"
+)
+
+const (
+	// lockWithin is how long a round waits for an apply that is under way.
+	lockWithin = 2 * time.Minute
+	// idleWriter is how long a file that somebody has open for writing is waited
+	// for after it was last written.
+	idleWriter = time.Minute
+	// grace is how long a file may be half-written, or Docker on its way, before
+	// that is told.
+	grace = 2 * time.Second
+)
+
+// cause is why a round is due.
+type cause int
+
+const (
+	becauseFiles cause = 1 << iota
+	becauseUnit
+	becauseDockerd // it has read its configuration again
+	becauseTimer
+	becauseAsked
+)
+
+// rounds looks at the host and repairs it, one round at a time.
+type rounds struct {
+	host *provision.Host // of our own, with hooks
+	now  func() time.Time
+
+	config  kept
+	applied []byte // the configuration that the host was last made to be, as JSON
+	pace    pace
+	retry   retry // of what Docker is disturbed by
+	failure error // that retry is about
+	fetch   retry // of releases
+	noFetch string
+
+	targets targets
+	seen    stamps // of the last look that found nothing to do; zero after any other
+	stamps  stamps // of the look under way
+	unit    provision.Unit
+	looked  time.Time // when the last look began
+	digests map[string]watch.Stamp
+	read    map[string]watch.Stamp // by the look under way
+	writing struct {               // the file that is being written
+		stamp watch.Stamp
+		since time.Time
+	}
+	trouble time.Time // since when the same thing is wrong
+
+	out *outcome // of the round under way
+}
+
+func newRounds(d *Daemon) (*rounds, error) {
+	host := *d.Host
+	r := &rounds{host: &host, now: d.Now, digests: map[string]watch.Stamp{}}
+	host.BeforeLook = r.beforeLook
+	host.Suspect = r.suspect
+	host.Report = r.report
+	accepted, found, err := host.Accepted()
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		r.applied = encoded(accepted.Config)
+	}
+	r.targets = r.targetsOf(host.Paths.DaemonJSON, provision.Config{}, false)
+	return r, nil
+}
+
+// run is one round.
+func (r *rounds) run(ctx context.Context, why cause) *outcome {
+	r.out = &outcome{began: r.now(), config: r.config, targets: r.targets, unit: r.unit}
+	out := r.out
+	if err := r.settle(ctx); err != nil {
+		out.err = err
+		r.judge(out)
+		return out
+	}
+	if why&^(becauseFiles|becauseUnit) == 0 && !r.news(ctx, why) {
+		out.nothing = true
+		return out
+	}
+	if why&becauseAsked != 0 {
+		r.retry, r.fetch, r.noFetch = retry{}, retry{}, ""
+		r.pace.items = nil
+	}
+	r.seen = stamps{}
+	out.err = r.under(ctx)
+	r.judge(out)
+	out.config, out.targets, out.looked = r.config, r.targets, r.looked
+	return out
+}
+
+// settle waits until nobody is writing what is about to be read.
+func (r *rounds) settle(ctx context.Context) error {
+	for _, t := range r.targets.all() {
+		if t.Tree || t.Path == r.host.Paths.Link {
+			continue
+		}
+		err := watch.Settled(ctx, t.Path)
+		if err == nil {
+			continue
+		}
+		// Who keeps a file open and writes nothing does not keep the host from
+		// being as wanted.
+		now, stamp := r.now(), watch.StampOf([]watch.Target{t})
+		if r.writing.stamp != stamp {
+			r.writing.stamp, r.writing.since = stamp, now
+		}
+		if !errors.Is(err, watch.ErrWriting) || now.Sub(r.writing.since) < idleWriter {
+			return err
+		}
+	}
+	return nil
+}
+
+// news reports whether anything is not as the last look saw it.
+func (r *rounds) news(ctx context.Context, why cause) bool {
+	if r.seen == (stamps{}) || r.targets.stamps() != r.seen {
+		return true
+	}
+	if why&becauseUnit == 0 {
+		return false
+	}
+	unit, err := r.host.Docker(ctx)
+	return err != nil || !reflect.DeepEqual(unit, r.unit)
+}
+
+// under makes the host as wanted, as the only one that changes it meanwhile.
+func (r *rounds) under(ctx context.Context) error {
+	unlock, err := r.host.Lock(ctx, lockWithin)
+	if err != nil {
+		return err
+	}
+	err = r.converge(ctx)
+	return errors.Join(err, unlock())
+}
+
+func (r *rounds) converge(ctx context.Context) error {
+	r.stamps = r.targets.stamps() // that of the configuration is from before it is read
+	config, err := keep(r.host)
+	if err != nil {
+		return err
+	}
+	r.config = config
+	r.out.config = config
+	r.pace.after, r.pace.window = config.Config.Enforce.ContestedAfter, time.Duration(config.Config.Enforce.ContestedWindow)
+	unit, err := r.host.Docker(ctx)
+	if err != nil {
+		return err
+	}
+	r.unit, r.out.unit = unit, unit
+	r.targets = r.targetsOf(r.host.DaemonJSON(unit), config.Config, config.why != "")
+	if err := r.host.Loaded(ctx, unit); err != nil {
+		return err
+	}
+	if unit.Changing() {
+		r.out.waiting, r.out.untold = fmt.Sprintf("%s is %s", provision.DockerUnit, unit.ActiveState), true
+		return nil
+	}
+	if r.retry.waits(r.now()) {
+		r.out.early = true
+		return fmt.Errorf("%w (tried again at %s)", r.failure, r.retry.next.Format(time.TimeOnly))
+	}
+	result, err := r.host.ConvergeBy(ctx, config.Config, r.decide)
+	if err != nil && r.out.install != nil && ctx.Err() == nil {
+		// Whatever keeps a release from being had keeps nothing else from being
+		// enforced.
+		r.fetch.fail(r.now())
+		r.noFetch = fmt.Sprintf("it could not be installed: %v; tried again at %s", r.out.install, r.fetch.next.Format(time.TimeOnly))
+		result, err = r.host.ConvergeBy(ctx, config.Config, r.decide)
+	}
+	r.out.observed = result.Observed
+	if err != nil {
+		return err
+	}
+	return r.converged(result)
+}

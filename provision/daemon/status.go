@@ -1,0 +1,191 @@
+package daemon
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision"
+)
+
+// SchemaVersion is that of Status as JSON.
+const SchemaVersion = 1
+
+// State is how the host is, in a word.
+type State string
+
+// The states, from good to bad.
+const (
+	Enforced  State = "enforced"  // the host is as wanted
+	Starting  State = "starting"  // not looked at yet
+	WaitingOn State = "waiting"   // for Docker
+	HeldBack  State = "held"      // all but what needs consent
+	Fought    State = "contested" // all but what somebody else keeps changing
+	Drifting  State = "drifted"   // it is not, and no daemon runs that would make it so
+	Failing   State = "failing"   // it is not, and could not be made so
+)
+
+// States lists them all.
+func States() []State {
+	return []State{Enforced, Starting, WaitingOn, HeldBack, Fought, Drifting, Failing}
+}
+
+// Status is what the daemon knows, for people and machines. Text in it may come
+// from outside, as it came.
+type Status struct {
+	SchemaVersion int       `json:"schema_version"`
+	State         State     `json:"state"`
+	Line          string    `json:"line"` // the state in a sentence
+	PID           int       `json:"pid"`
+	PIDStart      uint64    `json:"pid_start"` // clock ticks since boot
+	Started       time.Time `json:"started"`
+	LastLook      time.Time `json:"last_look,omitzero"`
+	LastSuccess   time.Time `json:"last_success,omitzero"` // all was as wanted, as far as it may be
+	NextLook      time.Time `json:"next_look,omitzero"`    // at the latest
+
+	Wanted     Wanted           `json:"wanted"`
+	ConfigKept string           `json:"config_kept,omitempty"` // why the last good configuration is kept
+	Docker     string           `json:"docker"`                // docker.service's state, and dockerd's version
+	Release    string           `json:"release,omitempty"`     // what is installed of what is wanted
+	Host       []provision.Item `json:"host"`
+	LastDrift  *LastDrift       `json:"last_drift,omitempty"`
+	Held       []provision.Held `json:"held"`
+	Contested  []Contest        `json:"contested"`
+	Error      string           `json:"error,omitempty"`
+	Containers Containers       `json:"containers"`
+	Counts     Counts           `json:"counts"`
+}
+
+// Wanted is the configuration in brief.
+type Wanted struct {
+	Release        string   `json:"release"`
+	Runtimes       []string `json:"runtimes"`
+	DefaultRuntime string   `json:"default_runtime,omitempty"`
+	UsernsRemap    string   `json:"userns_remap,omitempty"`
+	MaxDisruption  string   `json:"max_disruption"`
+}
+
+// LastDrift is what was last found changed.
+type LastDrift struct {
+	provision.Drift
+	At       time.Time `json:"at"`
+	Repaired time.Time `json:"repaired,omitzero"`
+}
+
+// Containers are those that run.
+type Containers struct {
+	Known     bool      `json:"known"` // they were looked at
+	Sandboxed int       `json:"sandboxed"`
+	Outside   int       `json:"unsandboxed"`
+	Unknown   int       `json:"unknown"`
+	Strays    []Outside `json:"outside,omitempty"` // at most maxStrays of those that should not be
+}
+
+// Outside is a container that runs outside a sandbox although one is the default.
+type Outside struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Image   string `json:"image"`
+	Runtime string `json:"runtime"`
+	Why     string `json:"why"`
+	Allowed bool   `json:"allowed"` // by its image's digest
+}
+
+// Counts are since the daemon was started.
+type Counts struct {
+	Looks       uint64            `json:"looks"`
+	Drifts      map[string]uint64 `json:"drifts"`  // by item
+	Repairs     map[string]uint64 `json:"repairs"` // by item
+	Failures    uint64            `json:"failures"`
+	Reloads     uint64            `json:"reloads"`
+	Restarts    uint64            `json:"restarts"`
+	Unsandboxed uint64            `json:"unsandboxed_starts"`
+	Stopped     uint64            `json:"stopped_containers"`
+}
+
+// clone is c with maps of its own.
+func (c Counts) clone() Counts {
+	c.Drifts, c.Repairs = maps.Clone(c.Drifts), maps.Clone(c.Repairs)
+	return c
+}
+
+// sum fills in State and Line from the rest.
+func (s *Status) sum(waiting string) {
+	switch {
+	case s.Error != "":
+		s.State = Failing
+	case waiting != "":
+		s.State = WaitingOn
+	case len(s.Contested) > 0:
+		s.State = Fought
+	case len(s.Held) > 0:
+		s.State = HeldBack
+	default:
+		s.State = Enforced
+	}
+	var parts []string
+	switch s.State {
+	case Failing:
+		parts = append(parts, s.Error)
+	case WaitingOn:
+		parts = append(parts, waiting)
+	case Fought:
+		parts = append(parts, "somebody else keeps changing "+joined(s.Contested, func(c Contest) string { return c.Item }))
+	case HeldBack:
+		parts = append(parts, joined(s.Held, func(h provision.Held) string { return h.What }))
+	default:
+		parts = append(parts, s.wantedInWords())
+	}
+	if s.Containers.Known {
+		parts = append(parts, s.Containers.inWords())
+	}
+	if s.ConfigKept != "" {
+		parts = append(parts, "last good configuration kept")
+	}
+	s.Line = string(s.State) + ": " + strings.Join(parts, "; ")
+}
+
+func (s *Status) wantedInWords() string {
+	words := []string{"gVisor " + s.Release + " as " + strings.Join(s.Wanted.Runtimes, ", ")}
+	if s.Wanted.DefaultRuntime != "" {
+		words = append(words, "default runtime "+s.Wanted.DefaultRuntime)
+	}
+	if s.Wanted.UsernsRemap != "" {
+		words = append(words, "userns-remap "+s.Wanted.UsernsRemap)
+	}
+	return strings.Join(words, ", ")
+}
+
+func (c Containers) inWords() string {
+	words := fmt.Sprintf("%d of %d containers in a sandbox", c.Sandboxed, c.Sandboxed+c.Outside+c.Unknown)
+	switch n := len(c.Strays); n {
+	case 0:
+	case 1:
+		words += ", 1 should be and is not"
+	default:
+		words += fmt.Sprintf(", %d should be and are not", n)
+	}
+	return words
+}
+
+// wantedOf is c in brief.
+func wantedOf(c provision.Config) Wanted {
+	return Wanted{
+		Release:        c.Release.Version,
+		Runtimes:       c.RuntimeNames(),
+		DefaultRuntime: c.Docker.DefaultRuntime,
+		UsernsRemap:    c.Docker.UsernsRemap,
+		MaxDisruption:  c.Enforce.MaxDisruption.String(),
+	}
+}
+
+func joined[T any](all []T, word func(T) string) string {
+	var words []string
+	for _, one := range all {
+		words = append(words, word(one))
+	}
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), ", ")
+}

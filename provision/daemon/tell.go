@@ -1,0 +1,176 @@
+package daemon
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision"
+)
+
+// record puts what came of a round into the status, and tells of it.
+func (l *loop) record(out *outcome, now time.Time) {
+	s := &l.status
+	s.Counts.Looks++
+	s.Counts.Reloads += out.reloads
+	s.Counts.Restarts += out.restarts
+	s.LastLook, s.NextLook = now, now.Add(out.next)
+	took := now.Sub(out.began)
+	for _, d := range out.fresh {
+		s.Counts.Drifts[d.Item]++
+		s.LastDrift = &LastDrift{Drift: d, At: now}
+		l.tell(Notice{Kind: Drifted, Text: fmt.Sprintf("%s is %q, and is to be %q", d.Item, d.Got, d.Want), Fields: map[string]string{fieldItem: d.Item, fieldWant: d.Want, fieldGot: d.Got}})
+	}
+	for _, d := range out.repaired {
+		s.Counts.Repairs[d.Item]++
+		if s.LastDrift != nil && s.LastDrift.Item == d.Item {
+			s.LastDrift.Repaired = now
+		}
+		l.tell(Notice{Kind: Repaired, Text: fmt.Sprintf("%s is as wanted now (%d ms)", d.Item, took.Milliseconds()), Fields: map[string]string{fieldItem: d.Item, fieldTook: strconv.FormatInt(took.Milliseconds(), 10)}})
+	}
+	switch {
+	case len(out.repaired) > 0:
+		l.Measure(RepairTook, took)
+	case out.err == nil && out.waiting == "":
+		l.Measure(LookTook, took)
+	}
+	l.changed = true
+	if out.untold {
+		return
+	}
+	s.Wanted, s.ConfigKept = wantedOf(out.config.Config), out.config.why
+	s.Docker = dockerInWords(out)
+	s.Held, s.Contested, s.Host = out.held, out.contests, out.items
+	for _, item := range out.items {
+		if item.Name == provision.ItemRelease {
+			s.Release = out.installed()
+		}
+	}
+	s.Error = ""
+	if out.err != nil {
+		s.Error = out.err.Error()
+		l.again.Reset(lookAgain)
+	} else if out.waiting == "" {
+		s.LastSuccess = now
+	}
+	s.sum(out.waiting)
+	l.tellStanding(out)
+}
+
+// installed is the release that is wanted, as it is called in the store.
+func (o *outcome) installed() string {
+	for _, r := range o.observed.Releases {
+		if r.Satisfies(o.config.Config.Spec()) {
+			return r.Name
+		}
+	}
+	return ""
+}
+
+func dockerInWords(out *outcome) string {
+	switch {
+	case out.observed.Engine != nil:
+		return out.observed.Engine.Version + ", " + out.unit.ActiveState
+	case out.unit.LoadState == "":
+		return "not known"
+	case out.unit.LoadState != "loaded":
+		return out.unit.LoadState
+	default:
+		return out.unit.ActiveState
+	}
+}
+
+// tellStanding tells of what stays as it is until somebody does something.
+func (l *loop) tellStanding(out *outcome) {
+	standing := map[Kind]Notice{}
+	if out.err != nil {
+		l.status.Counts.Failures++
+		standing[Failed] = Notice{Text: out.err.Error(), Fields: map[string]string{fieldWhy: out.err.Error()}}
+	}
+	if out.waiting != "" {
+		standing[Waiting] = Notice{Text: "waiting: " + out.waiting, Fields: map[string]string{fieldWhy: out.waiting}}
+	}
+	if out.config.why != "" {
+		standing[Kept] = Notice{Text: "the last good configuration is kept: " + out.config.why, Fields: map[string]string{fieldWhy: out.config.why}}
+	}
+	if len(out.held) > 0 {
+		what := joined(out.held, func(h provision.Held) string { return h.What + ": " + h.Why })
+		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h provision.Held) string { return h.What }), fieldWhy: what}}
+	}
+	if len(out.contests) > 0 {
+		var words []string
+		for _, c := range out.contests {
+			words = append(words, fmt.Sprintf("%s (wanted %q) was changed back %d times and is %q again", c.Item, c.Want, len(c.Reverts), c.Got))
+		}
+		standing[Contested] = Notice{
+			Text:   "somebody else keeps changing what is wanted, so it is left as it is: " + strings.Join(words, "; "),
+			Fields: map[string]string{fieldItem: joined(out.contests, func(c Contest) string { return c.Item }), fieldWhy: strings.Join(words, "; ")},
+		}
+	}
+	for _, kind := range []Kind{Failed, Waiting, Kept, Held, Contested} {
+		n, stands := standing[kind]
+		if !stands {
+			delete(l.told, kind)
+			continue
+		}
+		n.Kind = kind
+		l.goesOn(n)
+	}
+}
+
+// goesOn tells of what goes on, once.
+func (l *loop) goesOn(n Notice) {
+	if l.told[n.Kind] != n.Text {
+		l.told[n.Kind] = n.Text
+		l.tell(n)
+	}
+}
+
+// tell tells n, unless the same was said often of late.
+func (l *loop) tell(n Notice) {
+	aloud, unsaid := l.said.say(l.Now(), n.key())
+	if !aloud {
+		return
+	}
+	if unsaid > 0 {
+		n.Text += fmt.Sprintf(" (and %d times since this was last said)", unsaid)
+	}
+	l.Tell(n)
+}
+
+// publishChanges publishes the status if it has changed, at once after a round.
+func (l *loop) publishChanges() {
+	if !l.changed {
+		return
+	}
+	if wait := publishEvery - l.Now().Sub(l.published); wait > 0 {
+		l.publish.Reset(wait)
+		return
+	}
+	l.publishNow()
+}
+
+func (l *loop) publishNow() {
+	l.changed, l.published = false, l.Now()
+	s := l.status
+	s.Containers = l.containers.count()
+	if s.State != Starting {
+		s.sum(l.waiting())
+	}
+	s.Counts = s.Counts.clone()
+	s.Held, s.Contested = orEmpty(s.Held), orEmpty(s.Contested)
+	l.Publish(s)
+}
+
+// waiting is what is waited for, as far as that was told.
+func (l *loop) waiting() string {
+	return strings.TrimPrefix(l.told[Waiting], "waiting: ")
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

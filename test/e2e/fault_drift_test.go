@@ -1,0 +1,417 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/test/lab"
+)
+
+// editors are the ways in which programs save a file. Each has "debug": false in
+// the end, and neither a runtime nor a default; $f is daemon.json and $new has
+// the new text.
+var editors = map[string]string{
+	"in place":                "cat $new > $f",
+	"truncated, then written": ": > $f; cat $new > $f",
+	"nano":                    "exec 3<>$f; cat $new >&3; truncate -s $(stat -c %s $new) $f; exec 3>&-",
+	"vim, a backup by rename": "mv $f $f~; cat $new > $f; chmod 644 $f; rm $f~",
+	"sed -i, a rename over":   "cp $new /etc/docker/sedXYZ; mv /etc/docker/sedXYZ $f",
+	"deleted and made anew":   "rm $f; cp $new $f",
+	"directory replaced":      "mkdir /etc/docker.new; cp $new /etc/docker.new/daemon.json; mv /etc/docker /etc/docker.old; mv /etc/docker.new /etc/docker",
+	"directory made anew":     "rm -rf /etc/docker; mkdir /etc/docker; cp $new $f",
+	"another mode and owner":  "cat $new > $f; chown 33:33 $f; chmod 600 $f",
+}
+
+func TestFault_R01_EveryWayToSaveAFile(t *testing.T) {
+	onEach(t, lab.Options{}, func(t *testing.T, h host) {
+		h = host{h.Host, t}
+		h.keep(asDefault + "[enforce]\ncontested_after = 1000\n")
+		for name, save := range editors {
+			t.Run(name, func(t *testing.T) {
+				h := host{h.Host, t}
+				h.repaired("f="+daemonJSON+"; new=/root/new; printf '{\\n\\t\"debug\": false\\n}\\n' > $new; "+save, "runtimes.runsc", "default-runtime")
+				h.wantsRunsc()
+				if got := h.read(daemonJSON); !strings.HasPrefix(got, "{\n\t\"debug\": false,\n\t\"runtimes\"") {
+					t.Errorf("got %s, want the edit kept in its own style", got)
+				}
+			})
+		}
+		if got := h.run("stat -c '%u:%g %a' " + daemonJSON); got == "" {
+			t.Error("no daemon.json")
+		}
+	})
+}
+
+// keep starts the daemon on a host that is up.
+func (h host) keep(config string) {
+	h.t.Helper()
+	h.run("cat > " + ownConfig + " <<'EOF'\n" + config + "EOF\nsystemctl start runsc-provisioner")
+	h.enforced()
+	h.t.Cleanup(h.neverRefused)
+}
+
+func TestFault_R01_DeletedAndEmptied(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault+"[enforce]\ncontested_after = 1000\n")
+	for change, item := range map[string]string{
+		"rm " + daemonJSON:                "default-runtime",
+		"rm -rf /etc/docker":              "default-runtime",
+		": > " + daemonJSON:               "default-runtime",
+		"mv /etc/docker /etc/docker.away": "default-runtime",
+		"echo '{\"default-runtime\": \"runc\"}' > " + daemonJSON: "default-runtime",
+		"echo '{\"runtimes\": {\"runsc\": {\"path\": \"/bin/true\"}}, \"default-runtime\": \"runsc\"}' > " + daemonJSON + "; systemctl reload docker": "runtimes.runsc",
+	} {
+		h.repaired(change, item)
+		h.wantsRunsc()
+	}
+	if got := h.starts(); got != 1 {
+		t.Errorf("got %d starts of Docker, want 1: none of ours", got)
+	}
+}
+
+func TestFault_R01_DockerdAlone(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	// The file is right again before anybody looks, and dockerd was told the
+	// other one.
+	h.run("systemctl stop runsc-provisioner; cp -p " + daemonJSON + " /root/right; echo '{\"default-runtime\":\"runc\"}' > " + daemonJSON + "; systemctl reload docker; cp -p /root/right " + daemonJSON)
+	h.run("systemctl start runsc-provisioner")
+	h.awaits("dockerd repaired", func(s daemon.Status) bool { return s.Counts.Repairs["dockerd"] == 1 && s.State == daemon.Enforced })
+	h.wantsRunsc()
+}
+
+func TestFault_R01_ImmutableIsSaid(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	h.run("echo '{}' > /root/new; systemctl stop runsc-provisioner; cp /root/new " + daemonJSON + "; chattr +i " + daemonJSON + "; systemctl start runsc-provisioner")
+	h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.Failing && strings.Contains(s.Error, "immutable") })
+	if got := h.read(daemonJSON); got != "{}\n" {
+		t.Errorf("got %q, want it left alone", got)
+	}
+	h.repaired("chattr -i "+daemonJSON, "default-runtime")
+	h.wantsRunsc()
+}
+
+func TestFault_R02_AHalfWrittenFileIsLeftAlone(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	inode := func() string { return h.run("stat -c %i " + daemonJSON) }
+
+	// Closed, and cut short.
+	h.run(`printf '{"debug": fal' > ` + daemonJSON)
+	before := inode()
+	s := h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.Failing })
+	if !strings.Contains(s.Error, daemonJSON) {
+		t.Errorf("got the error %q, want it to name the file", s.Error)
+	}
+	if got := h.read(daemonJSON); got != `{"debug": fal` || inode() != before {
+		t.Errorf("got %q, want it left alone", got)
+	}
+	h.repaired(`printf 'se}' >> `+daemonJSON, "default-runtime")
+	h.wantsRunsc()
+
+	// Held open by its writer: what is in it so far may even be a whole text.
+	fifo := h.began(`exec 3> ` + daemonJSON + `; printf '{}' >&3; mkfifo /root/go /root/on; read x < /root/go; printf '\n' >&3; echo >/root/on; exec 3>&-`)
+	h.awaits("told of a writer", func(s daemon.Status) bool { return strings.Contains(s.Error, "open for writing") })
+	if got := h.read(daemonJSON); got != "{}" {
+		t.Errorf("got %q, want it left alone while its writer has it open", got)
+	}
+	h.run("echo > /root/go; read x < /root/on")
+	<-fifo
+	h.enforced()
+	h.wantsRunsc()
+}
+
+func TestFault_R03_TheReleaseIsRestored(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault+"[enforce]\ncontested_after = 1000\n")
+	h.run("docker run -d --name box " + lab.Image + " sleep 600")
+	if err := h.StopReleases(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	dir := store + "/" + newer
+	sums := "cd " + dir + " && sha256sum $(find . -type f -not -name manifest.json | sort)"
+	want := h.run(sums)
+	sentry := dir + "/gvisor-bin/gvisor_sentry"
+	for name, change := range map[string]string{
+		// Files that run cannot be written to, but replaced by a copy that differs.
+		"one byte of the sentry":               "cp -p " + sentry + " /root/s; printf X | dd of=/root/s bs=1 seek=5000 conv=notrunc; mv /root/s " + sentry,
+		"one byte, size and time as they were": "cp -p " + sentry + " /root/s; printf X | dd of=/root/s bs=1 seek=5000 conv=notrunc; touch -r " + sentry + " /root/s; mv /root/s " + sentry,
+		"in place, size and time as they were": "cp -p " + dir + "/containerd-shim-runsc-v1 /root/r; printf X | dd of=" + dir + "/containerd-shim-runsc-v1 bs=1 seek=5000 conv=notrunc; touch -r /root/r " + dir + "/containerd-shim-runsc-v1",
+		"runsc deleted":                        "rm " + dir + "/runsc",
+		"runsc unreadable":                     "chmod 000 " + dir + "/runsc",
+		"a file too many":                      "touch " + dir + "/gvisor-bin/other",
+		"manifest gone":                        "rm " + dir + "/manifest.json",
+		"the whole release":                    "rm -rf " + dir,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := host{h.Host, t}
+			h.repaired(change, "release")
+			if got := h.run(sums); got != want {
+				t.Errorf("got %s\nwant %s", got, want)
+			}
+			h.wantsRunsc()
+			h.run("docker exec box uname -r | grep gvisor && docker run --rm " + lab.Image + " uname -r | grep gvisor")
+		})
+	}
+	h.repaired("rm "+link, "link")
+	h.repaired("ln -sfn "+store+"/20200101.0/runsc "+link, "link")
+	if got := h.run("readlink " + link); got != dir+"/runsc" {
+		t.Errorf("link: got %s", got)
+	}
+}
+
+// An Ansible-like loop puts its own text back whenever it is not there.
+const revertLoop = `echo '{"debug":true}' > /root/theirs; for i in $(seq 300); do cmp -s /root/theirs ` + daemonJSON + ` || { cp /root/theirs ` + daemonJSON + `; echo x >> /root/reverts; }; sleep 0.05; done`
+
+func TestFault_R04_ContestedIsLeftAlone(t *testing.T) {
+	onEach(t, lab.Options{}, func(t *testing.T, h host) {
+		h.keep(asDefault + "[enforce]\ncontested_after = 4\ncontested_window = \"1h\"\n")
+		loop := h.began(revertLoop)
+		s := h.awaits("contested", func(s daemon.Status) bool { return s.State == daemon.Fought })
+		// What is contested stays theirs, however long the loop goes on.
+		h.looked()
+		if got := h.read(daemonJSON); got != "{\"debug\":true}\n" {
+			t.Errorf("got %s, want theirs", got)
+		}
+		items := map[string]int{}
+		for _, c := range s.Contested {
+			items[c.Item] = len(c.Reverts)
+			if c.Reverts[0].Got != "absent" {
+				t.Errorf("%s: got the foreign value %q, want absent", c.Item, c.Reverts[0].Got)
+			}
+		}
+		if items["default-runtime"] != 4 || items["runtimes.runsc"] != 4 {
+			t.Errorf("got %v contested, want both after 4 times", items)
+		}
+		says(t, h.exit(4, "runsc-provisioner status"), "contested", "default-runtime", "absent")
+		if got := h.run("journalctl -u runsc-provisioner RUNSC_KIND=contested -o cat --no-pager"); !strings.Contains(got, "default-runtime") {
+			t.Errorf("journal: got %q", got)
+		}
+		h.run("pkill -f '[r]oot/theirs' || true")
+		<-loop
+		// A person settles it.
+		h.run("runsc-provisioner apply")
+		h.enforced()
+		h.wantsRunsc()
+	})
+}
+
+func TestFault_R05_TheQueueOverflows(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	h.run(`systemctl kill -s STOP runsc-provisioner
+i=0; while [ $i -lt 9000 ]; do : > /etc/docker/a; rm /etc/docker/a; i=$((i+1)); done
+echo '{"debug":true}' > ` + daemonJSON)
+	h.repaired("systemctl kill -s CONT runsc-provisioner", "default-runtime")
+	h.wantsRunsc()
+	// And everything is watched as before.
+	h.repaired("rm -rf /etc/docker", "default-runtime")
+}
+
+func TestFault_R06_TheNetworkIsDown(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	if err := h.StopReleases(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// Another release is wanted, which cannot be had.
+	h.run("sed -i '1i [release]\\nversion = \"" + older + "\"' " + ownConfig)
+	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.HeldBack })
+	if len(s.Held) != 1 || !strings.Contains(s.Held[0].What, older) {
+		t.Errorf("got %+v held, want the release", s.Held)
+	}
+	before := s.Counts.Repairs["default-runtime"]
+	h.run("rm " + daemonJSON)
+	h.awaits("enforced without network", func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
+	h.wantsRunsc()
+
+	// Damaged, and its archive is gone too: said, and all else is enforced.
+	h.run("sed -i 's/^version.*/version = \"" + newer + "\"/' " + ownConfig + "; rm -rf " + store + "/.archive; rm " + store + "/" + newer + "/runsc")
+	h.awaits("held, for the damage", func(s daemon.Status) bool {
+		return s.State == daemon.HeldBack && strings.Contains(fmt.Sprint(s.Held), "damaged")
+	})
+	if got := h.run("systemctl is-active runsc-provisioner"); got != "active" {
+		t.Errorf("got %s, want it to go on", got)
+	}
+}
+
+func TestFault_R07_DockerGoesAndComesBack(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"restart\"\n")
+	waits := func(s daemon.Status) bool { return s.State == daemon.WaitingOn }
+	started := h.starts()
+
+	h.run("systemctl restart docker")
+	h.enforced()
+	h.run("kill -9 $(systemctl show -p MainPID --value docker)")
+	h.awaits("back", func(s daemon.Status) bool {
+		return s.State == daemon.Enforced && h.run("systemctl is-active docker || true") == "active"
+	})
+
+	// In a loop of crashes, with drift meanwhile.
+	h.run("mkdir -p /etc/systemd/system/docker.service.d; printf '[Service]\\nExecStartPre=/bin/false\\n' > /etc/systemd/system/docker.service.d/99-crash.conf; systemctl daemon-reload; systemctl restart docker || true")
+	h.run("until [ $(systemctl is-active docker) = failed ]; do sleep 0.05; done")
+	h.awaits("waiting", waits)
+	n := h.starts()
+	h.run("rm " + daemonJSON)
+	h.looked()
+	if got := h.starts(); got != n {
+		t.Errorf("got %d starts of Docker, want %d: none of ours", got, n)
+	}
+	h.run("rm /etc/systemd/system/docker.service.d/99-crash.conf; systemctl daemon-reload; systemctl reset-failed docker docker.socket; systemctl start docker.socket docker")
+	h.enforced()
+	h.wantsRunsc()
+	if got := h.starts(); got < started {
+		t.Errorf("got %d starts", got)
+	}
+	h.repaired("rm "+daemonJSON, "default-runtime")
+}
+
+func TestFault_R08_OwnWritesMakeNoSecondRound(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	before := h.status()
+	after := h.repaired("rm "+daemonJSON, "default-runtime")
+	if got := after.Counts.Looks - before.Counts.Looks; got != 1 {
+		t.Errorf("got %d rounds for one drift, want 1", got)
+	}
+	// A container is looked at after all events of the repair were heard.
+	h.run("docker run -d --name box " + lab.Image + " sleep 600")
+	s := h.awaits("aware of a container", func(s daemon.Status) bool { return s.Containers.Sandboxed == 1 })
+	if got := s.Counts.Looks - before.Counts.Looks; got != 1 {
+		t.Errorf("got %d rounds in the end, want 1", got)
+	}
+	if s.Counts.Reloads-before.Counts.Reloads != 1 {
+		t.Errorf("got %d reloads, want 1", s.Counts.Reloads-before.Counts.Reloads)
+	}
+}
+
+func TestFault_R09_OurOwnConfigIsLost(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	right := h.read(ownConfig)
+	for name, change := range map[string]string{
+		"deleted":            "rm " + ownConfig,
+		"directory deleted":  "rm -rf /etc/runsc-provisioner",
+		"half-written":       "printf '[docker]\\ndefault_runt' > " + ownConfig,
+		"unknown key":        "printf '[docker]\\ndefault_runtime = \"runsc\"\\nno = 1\\n' > " + ownConfig,
+		"asks for less":      "printf '[docker]\\n' > " + ownConfig,
+		"emptied":            ": > " + ownConfig,
+		"refused, not valid": "printf '[docker]\\ndefault_runtime = \"other\"\\n' > " + ownConfig,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := host{h.Host, t}
+			h.run("cp -rp /etc/runsc-provisioner /root/saved")
+			h.run(change)
+			h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
+			before := h.status().Counts.Repairs["default-runtime"]
+			h.run("rm " + daemonJSON)
+			h.awaits("enforced all the same", func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
+			h.wantsRunsc()
+			// Also after it was started anew.
+			h.run("systemctl restart runsc-provisioner")
+			h.awaits("keeping it still", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.ConfigKept != "" })
+			says(t, h.exit(4, "runsc-provisioner status"), "last good")
+			h.run("rm -rf /etc/runsc-provisioner; mv /root/saved /etc/runsc-provisioner")
+			h.awaits("as the files say", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.ConfigKept == "" })
+		})
+	}
+	if got := h.read(ownConfig); got != right {
+		t.Errorf("got %q, want our own files never written by the daemon", got)
+	}
+	// A person un-manages, after plan has shown it.
+	h.run("rm " + ownConfig)
+	h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
+	h.run("runsc-provisioner apply")
+	h.awaits("what the files say", func(s daemon.Status) bool { return s.ConfigKept == "" && s.Wanted.DefaultRuntime == "" })
+}
+
+func TestFault_R10_AProofThatHoldsIsNotRepeated(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	since := h.run("date +%s.%N")
+	h.repaired("echo '{\"debug\":true}' > "+daemonJSON, "runtimes.runsc", "default-runtime")
+	events := h.run("docker events --since " + since + " --until $(date +%s.%N) --format '{{.Type}} {{.Action}}'")
+	if got := strings.Count(events, "daemon reload"); got != 1 || strings.Contains(events, "container") {
+		t.Errorf("got the events %q, want one reload and no container", events)
+	}
+}
+
+func TestWhatIsBeyondMaxDisruptionIsHeld(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"reload\"\n")
+	h.run("sed -i 's/^default_runtime.*/&\\nuserns_remap = \"default\"/' " + ownConfig)
+	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.HeldBack })
+	if len(s.Held) != 1 || !strings.Contains(s.Held[0].What, "userns-remap") || !strings.Contains(s.Held[0].Why, "max_disruption") {
+		t.Errorf("got %+v held", s.Held)
+	}
+	if strings.Contains(h.read(daemonJSON), "userns-remap") {
+		t.Error("what is held was written")
+	}
+	// none: not even a reload.
+	h.run("sed -i 's/^userns_remap.*//; s/^max_disruption.*/max_disruption = \"none\"/' " + ownConfig + "; runsc-provisioner apply")
+	h.enforced()
+	h.run("echo '{}' > " + daemonJSON)
+	h.awaits("held, even a reload", func(s daemon.Status) bool {
+		return s.State == daemon.HeldBack && strings.Contains(fmt.Sprint(s.Held), "reload")
+	})
+	if got := h.read(daemonJSON); got != "{}\n" {
+		t.Errorf("got %q, want it left", got)
+	}
+}
+
+func TestARestartOfOursIsMadeOnce(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"restart\"\n")
+	h.run("docker rmi " + lab.Image) // nothing is there that would be hidden
+	h.run("sed -i 's/^default_runtime.*/&\\nuserns_remap = \"default\"/' " + ownConfig)
+	s := h.awaits("remapped", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.Wanted.UsernsRemap != "" })
+	if s.Counts.Restarts != 1 || h.starts() != 2 {
+		t.Errorf("got %d restarts of %d starts, want 1 of 2", s.Counts.Restarts, h.starts())
+	}
+	// The next one has to wait.
+	h.run("sed -i 's/^userns_remap.*/userns_remap = \"off\"/' " + ownConfig)
+	s = h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.HeldBack })
+	if !strings.Contains(s.Held[0].Why, "restarted at") {
+		t.Errorf("got %+v", s.Held)
+	}
+}
+
+func TestContainersThatStartOutside(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	h.run("docker run -d --name in " + lab.Image + " sleep 600; docker run -d --name out --runtime=runc " + lab.Image + " sleep 600")
+	s := h.awaits("aware of both", func(s daemon.Status) bool {
+		return s.Containers.Sandboxed == 1 && len(s.Containers.Strays) == 1 && s.Counts.Unsandboxed == 1
+	})
+	if got := s.Containers.Strays[0]; got.Name != "out" || got.Allowed {
+		t.Errorf("got %+v, want out", got)
+	}
+	entry := h.run("journalctl -u runsc-provisioner RUNSC_KIND=unsandboxed -o json --no-pager")
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(entry), &fields); err != nil {
+		t.Fatal(err)
+	}
+	if fields["RUNSC_CONTAINER_NAME"] != "out" || fields["MESSAGE_ID"] == nil || fields["PRIORITY"] != "3" {
+		t.Errorf("got the entry %v", fields)
+	}
+	// By digest, it may.
+	digest := h.run("docker inspect -f '{{.Image}}' out")
+	h.run("docker rm -f out; printf '[enforce]\\nunsandboxed = \"stop\"\\nallow_images = [\"" + digest + "\"]\\n' >> " + ownConfig)
+	h.awaits("reconfigured", func(s daemon.Status) bool { return len(s.Containers.Strays) == 0 })
+	h.looked()
+	h.run("docker run -d --name allowed --runtime=runc " + lab.Image + " sleep 600")
+	h.awaits("aware of it", func(s daemon.Status) bool { return s.Containers.Outside == 1 && s.Counts.Unsandboxed == 1 })
+
+	// Another image is stopped, also where it was given the same name.
+	h.run("docker commit in other >/dev/null; docker rm -f allowed; docker run -d --name stray --runtime=runc --restart=always other sleep 600")
+	s = h.awaits("one stopped", func(s daemon.Status) bool { return s.Counts.Stopped == 1 })
+	if got := h.run("docker inspect -f '{{.State.Running}}' stray; docker inspect -f '{{.State.Running}}' in"); got != "false\ntrue" {
+		t.Errorf("got %q running, want stray stopped and in running", got)
+	}
+	if s.Counts.Unsandboxed != 2 {
+		t.Errorf("got %d unsandboxed starts, want 2", s.Counts.Unsandboxed)
+	}
+}
+
+func TestTheDaemonAndApplyTakeTurns(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	for _, name := range []string{older, newer, older} {
+		h.run("runsc-provisioner apply --release " + name)
+		s := h.awaits("what apply said", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.Release == name })
+		if n := s.Counts.Drifts[provision.ItemRelease] + s.Counts.Drifts["default-runtime"]; n != 0 {
+			t.Errorf("got %v for drift, want what apply does not taken for it", s.Counts.Drifts)
+		}
+	}
+}
