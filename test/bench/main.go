@@ -15,8 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"slices"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -39,6 +39,8 @@ func run(ctx context.Context, args []string) error {
 	var p pace
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&p.runs, "runs", 11, "measured runs of each side")
+	flags.DurationVar(&p.idle, "idle", 5*time.Minute, "for how long the daemon is looked at while nothing happens")
+	flags.StringVar(&p.only, "only", "", "measure only this: apply, answers, install, drift or footprint")
 	flags.IntVar(&p.warmup, "warmup", 2, "runs of each side before those")
 	err := flags.Parse(args)
 	switch {
@@ -54,8 +56,12 @@ func run(ctx context.Context, args []string) error {
 	return bench(ctx, p)
 }
 
-// pace is how often each side runs.
-type pace struct{ runs, warmup int }
+// pace is how often each side runs, for how long, and of what.
+type pace struct {
+	runs, warmup int
+	idle         time.Duration
+	only         string
+}
 
 func bench(ctx context.Context, p pace) (err error) {
 	// Below /var/tmp, which unlike /tmp is on a disk: files are synced there.
@@ -89,20 +95,26 @@ func bench(ctx context.Context, p pace) (err error) {
 }
 
 func inLab(ctx context.Context, p pace, built programs, dir string) ([]row, error) {
-	fmt.Fprintln(os.Stderr, "measuring apply with nothing to do, in a throwaway host")
-	rows, err := applyRows(ctx, p, built)
-	if err != nil {
-		return nil, fmt.Errorf("measure apply: %w", err)
+	var rows []row
+	for _, one := range []struct {
+		name, doing string
+		measure     func() ([]row, error)
+	}{
+		{"apply", "apply with nothing to do", func() ([]row, error) { return applyRows(ctx, p, built) }},
+		{"answers", "dockerd's answers during an apply", func() ([]row, error) { return answerRows(ctx, p, built) }},
+		{"install", "the installation of a release", func() ([]row, error) { return installRows(ctx, p, built, dir) }},
+		{"drift", "how long drift lasts", func() ([]row, error) { return driftRows(ctx, built) }},
+		{"footprint", "what the daemon takes, for " + p.idle.String(), func() ([]row, error) { return footprintRows(ctx, built, p.idle) }},
+	} {
+		if p.only != "" && p.only != one.name {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "measuring %s, in a throwaway host\n", one.doing)
+		more, err := one.measure()
+		if err != nil {
+			return nil, fmt.Errorf("measure %s: %w", one.doing, err)
+		}
+		rows = append(rows, more...)
 	}
-	fmt.Fprintln(os.Stderr, "measuring dockerd's answers during an apply, in another one")
-	answers, err := answerRows(ctx, p, built)
-	if err != nil {
-		return nil, fmt.Errorf("measure dockerd's answers: %w", err)
-	}
-	fmt.Fprintln(os.Stderr, "measuring the installation of a release")
-	more, err := installRows(ctx, p, built, dir)
-	if err != nil {
-		return nil, fmt.Errorf("measure install: %w", err)
-	}
-	return slices.Concat(rows, answers, more), nil
+	return rows, nil
 }

@@ -22,6 +22,7 @@ type unit int
 const (
 	milliseconds unit = iota
 	megabytes         // of 10^6 bytes
+	times             // how often
 )
 
 // aim is the most that a row may show.
@@ -76,8 +77,11 @@ func (r row) verdict() string {
 }
 
 func (u unit) value(v float64) string {
-	if u == megabytes {
+	switch u {
+	case megabytes:
 		return fmt.Sprintf("%.1f MB", v/1e6)
+	case times:
+		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.1f ms", v*1e3)
 }
@@ -103,4 +107,10 @@ func median(values []float64) float64 {
 		return sorted[middle]
 	}
 	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// percentile is the least of values that p hundredths of them are not above.
+func percentile(values []float64, p int) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[max((len(sorted)*p+99)/100-1, 0)]
 }

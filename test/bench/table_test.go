@@ -32,6 +32,21 @@ func TestMedianLeavesTheOrderOfTheRuns(t *testing.T) {
 	}
 }
 
+func TestPercentile(t *testing.T) {
+	var values []float64
+	for i := range 200 {
+		values = append(values, float64(200-i)) // 200 … 1
+	}
+	for p, want := range map[int]float64{0: 1, 1: 2, 50: 100, 99: 198, 100: 200} {
+		if got := percentile(values, p); got != want {
+			t.Errorf("percentile %d: got %v, want %v", p, got, want)
+		}
+	}
+	if got := percentile([]float64{7}, 99); got != 7 {
+		t.Errorf("of one value: got %v, want it", got)
+	}
+}
+
 func TestTable(t *testing.T) {
 	for _, test := range []struct {
 		name string

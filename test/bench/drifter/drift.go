@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	daemonJSON = "/etc/docker/daemon.json"
+	status     = "/run/runsc-provisioner/status.json"
+	socket     = "/run/docker.sock"
+	wanted     = "runsc"
+	foreign    = `{"debug": false, "default-runtime": "runc"}` + "\n"
+	// within bounds one round.
+	within = 30 * time.Second
+)
+
+// save writes the foreign text, in one way and the other, and returns when it
+// was there.
+func save(round int) (time.Time, error) {
+	if round%2 == 0 {
+		err := os.WriteFile(daemonJSON, []byte(foreign), 0o644)
+		return time.Now(), err
+	}
+	beside := filepath.Join(filepath.Dir(daemonJSON), "theirs")
+	if err := os.WriteFile(beside, []byte(foreign), 0o644); err != nil {
+		return time.Time{}, err
+	}
+	err := os.Rename(beside, daemonJSON)
+	return time.Now(), err
+}
+
+// ours reports whether daemon.json has what is wanted.
+func ours() bool {
+	text, err := os.ReadFile(daemonJSON)
+	if err != nil {
+		return false
+	}
+	var doc struct {
+		Default  string                     `json:"default-runtime"`
+		Runtimes map[string]json.RawMessage `json:"runtimes"`
+	}
+	return json.Unmarshal(text, &doc) == nil && doc.Default == wanted && doc.Runtimes[wanted] != nil
+}
+
+// quiet waits until the daemon has nothing left to do, having repaired more than
+// before, and returns how often it has repaired by then.
+func quiet(before float64) (float64, error) {
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(status)
+		if err != nil {
+			continue
+		}
+		var s struct {
+			State  string
+			Counts struct{ Repairs map[string]float64 }
+		}
+		if json.Unmarshal(text, &s) == nil && s.State == "enforced" && s.Counts.Repairs["default-runtime"] > before && ours() {
+			return s.Counts.Repairs["default-runtime"], nil
+		}
+	}
+	return 0, errors.New("the daemon does not get to be done")
+}
+
+// untilBytes measures to the bytes in the file, in seconds.
+func untilBytes(rounds int) (seconds []float64, err error) {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	defer watcher.Close()
+	if err := watcher.Add(filepath.Dir(daemonJSON)); err != nil {
+		return nil, err
+	}
+	repairs, err := quiet(0)
+	if err != nil {
+		return nil, err
+	}
+	for round := range rounds {
+		begun, err := save(round)
+		if err != nil {
+			return nil, err
+		}
+		end := time.After(within)
+		for !ours() {
+			select {
+			case <-watcher.Events:
+			case err := <-watcher.Errors:
+				return nil, err
+			case <-end:
+				return nil, fmt.Errorf("round %d: not restored within %s", round, within)
+			}
+		}
+		seconds = append(seconds, time.Since(begun).Seconds())
+		if repairs, err = quiet(repairs); err != nil {
+			return nil, err
+		}
+		for len(watcher.Events) > 0 {
+			<-watcher.Events
+		}
+	}
+	return seconds, nil
+}
+
+// untilEffect measures from the moment at which dockerd says that it runs with
+// the foreign text to the one at which it says that it runs with ours.
+func untilEffect(rounds int) (seconds []float64, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	reloads, err := listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	repairs, err := quiet(0)
+	if err != nil {
+		return nil, err
+	}
+	for len(seconds) < rounds {
+		pid, err := dockerd()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := save(len(seconds)); err != nil {
+			return nil, err
+		}
+		if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+			return nil, err
+		}
+		var drifted time.Time
+		for end := time.After(within); ; {
+			var runtime string
+			select {
+			case runtime = <-reloads:
+			case <-end:
+				return nil, fmt.Errorf("round %d: dockerd does not run with ours within %s", len(seconds), within)
+			}
+			if runtime != wanted {
+				drifted = time.Now()
+				continue
+			}
+			// Where ours was quicker than the signal there was no effect to undo.
+			if !drifted.IsZero() {
+				seconds = append(seconds, time.Since(drifted).Seconds())
+			}
+			break
+		}
+		if repairs, err = quiet(repairs); err != nil {
+			return nil, err
+		}
+		for len(reloads) > 0 {
+			<-reloads
+		}
+	}
+	return seconds, nil
+}
+
+// listen gives the default runtime of each reload that dockerd tells of.
+func listen(ctx context.Context) (<-chan string, error) {
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker/events", nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	reloads := make(chan string, 1000)
+	go func() {
+		defer response.Body.Close()
+		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+			var event struct {
+				Action string
+				Actor  struct{ Attributes map[string]string }
+			}
+			if json.Unmarshal(lines.Bytes(), &event) == nil && event.Action == "reload" {
+				reloads <- event.Actor.Attributes["default-runtime"]
+			}
+		}
+	}()
+	return reloads, nil
+}
+
+func dockerd() (int, error) {
+	text, err := os.ReadFile("/run/docker.pid")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}

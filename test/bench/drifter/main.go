@@ -1,0 +1,51 @@
+// Command drifter measures a daemon that keeps a host, from inside of it, as
+// somebody else would see it, and prints seconds as JSON.
+//
+//	drifter bytes N             from the close of a foreign write of daemon.json to our bytes in it
+//	drifter effect N            from a foreign reload of dockerd to dockerd running with ours again
+//	drifter footprint FOR PID…  what processes take while nothing happens to them
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "drifter: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) < 2 {
+		return errors.New("usage: drifter bytes N | effect N | footprint FOR PID…")
+	}
+	var result any
+	var err error
+	switch args[0] {
+	case "bytes", "effect":
+		var rounds int
+		if rounds, err = strconv.Atoi(args[1]); err != nil {
+			return err
+		}
+		result, err = map[string]func(int) ([]float64, error){"bytes": untilBytes, "effect": untilEffect}[args[0]](rounds)
+	case "footprint":
+		var window time.Duration
+		if window, err = time.ParseDuration(args[1]); err != nil {
+			return err
+		}
+		result, err = footprints(window, args[2:])
+	default:
+		err = fmt.Errorf("%q is nothing to measure", args[0])
+	}
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(result)
+}
