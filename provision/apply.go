@@ -94,7 +94,7 @@ func (h *Host) step(ctx context.Context, step Step, t *transaction, o Observed) 
 	var seen string
 	switch s := step.(type) {
 	case Confirm:
-		said, err = h.confirmed(ctx, s, o)
+		said, err = h.confirmed(ctx, s, o, t)
 	default:
 		seen, err = h.carryOut(ctx, step, t, o)
 	}

@@ -70,13 +70,13 @@ func (t *transaction) reloadBack(ctx context.Context) error {
 	if err := t.host.writeJournal(t.j); err != nil {
 		return errors.Join(err, t.fileBack())
 	}
-	if err := t.j.File.replace(now, explicit); err != nil {
+	if err := t.replace(now, explicit); err != nil {
 		return err
 	}
 	if err := t.reload(ctx); err != nil {
 		return errors.Join(err, t.fileBack())
 	}
-	_, err = t.host.confirm(ctx, t.asBefore(), t.flags)
+	_, err = t.host.confirm(ctx, t.asBefore(), t.flags, t.stale)
 	return errors.Join(err, t.fileBack())
 }
 
@@ -96,7 +96,7 @@ func (t *transaction) startBack(ctx context.Context, unit Unit) error {
 	if err := t.host.restartUnit(ctx, unit); err != nil {
 		return err
 	}
-	_, err := t.host.confirm(ctx, t.asBefore(), t.flags)
+	_, err := t.host.confirm(ctx, t.asBefore(), t.flags, func() error { return nil }) // whatever the file is
 	return err
 }
 
@@ -112,7 +112,7 @@ func (t *transaction) fileBack() error {
 	case !t.ours(now):
 		return fmt.Errorf("%s: %w", t.j.File.Path, errForeign)
 	case t.j.File.Existed:
-		return t.j.File.replace(now, t.old)
+		return t.replace(now, t.old)
 	default:
 		return t.j.File.remove(now)
 	}

@@ -31,16 +31,17 @@ func (c *confirmed) of(unit Unit) *engine.Info {
 }
 
 // confirmed confirms what a plan for o has changed.
-func (h *Host) confirmed(ctx context.Context, s Confirm, o Observed) (*confirmed, error) {
-	info, err := h.confirm(ctx, s, o.Flags)
+func (h *Host) confirmed(ctx context.Context, s Confirm, o Observed, t *transaction) (*confirmed, error) {
+	info, err := h.confirm(ctx, s, o.Flags, t.stale)
 	if err != nil {
 		return nil, err
 	}
 	return &confirmed{o.Unit.InvocationID, info}, nil
 }
 
-// confirm asks dockerd until it shows what s wants, or time is up.
-func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags) (engine.Info, error) {
+// confirm asks dockerd until it shows what s wants, or time is up, or it cannot
+// because daemon.json is stale.
+func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags, stale func() error) (engine.Info, error) {
 	within := h.confirmWithin()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -55,6 +56,9 @@ func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags) (engi
 		if err == nil {
 			if err = s.missing(info); err == nil {
 				return info, nil
+			}
+			if err := stale(); err != nil {
+				return engine.Info{}, err
 			}
 		}
 		// The last answer before time was up says more than "deadline exceeded".

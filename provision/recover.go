@@ -120,6 +120,7 @@ func (t *transaction) finish(ctx context.Context, now []byte) (done bool, err er
 	if info, err := t.engineNow(ctx); err != nil || want.Remap != RemapAny && want.Remap != remapOf(info.UsernsRemap) {
 		return false, err
 	}
+	t.wrote = now
 	if err := t.reload(ctx); err != nil {
 		if errors.Is(err, context.Canceled) {
 			return false, err
@@ -127,7 +128,7 @@ func (t *transaction) finish(ctx context.Context, now []byte) (done bool, err er
 		t.host.log().Debug("a reload did not finish it", zap.Error(err))
 		return false, nil
 	}
-	if _, err := t.host.confirm(ctx, want, t.flags); err != nil {
+	if _, err := t.host.confirm(ctx, want, t.flags, t.stale); err != nil {
 		if errors.Is(err, context.Canceled) {
 			return false, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -15,11 +16,16 @@ import (
 // earlier time: the file is what its next start will fail on.
 var errReloadRefused = errors.New("dockerd did not take the change: it refused to read daemon.json")
 
+// staleEvery is how often it is looked meanwhile whether daemon.json is still
+// what dockerd was to read.
+const staleEvery = 100 * time.Millisecond
+
 // watchReload subscribes to dockerd's events. The function it returns waits for
 // the one that dockerd sends after it has taken its configuration, and only
 // then (moby daemon/reload.go): systemd says "reloaded" either way. With an
-// error it does not wait, and returns nil.
-func (h *Host) watchReload(ctx context.Context, flags engine.Flags) (taken func(error) error, err error) {
+// error it does not wait, and returns nil; nor does it wait once daemon.json is
+// stale, which may be what dockerd refuses.
+func (h *Host) watchReload(ctx context.Context, flags engine.Flags, stale func() error) (taken func(error) error, err error) {
 	client, err := h.dial(flags)
 	if err != nil {
 		return nil, err
@@ -32,9 +38,19 @@ func (h *Host) watchReload(ctx context.Context, flags engine.Flags) (taken func(
 		if stop != nil {
 			return nil
 		}
-		for event := range events {
-			if event.Type == "daemon" && event.Action == "reload" {
-				return nil
+		look := time.NewTicker(staleEvery)
+		defer look.Stop()
+		for open := true; open; {
+			var event engine.Event
+			select {
+			case event, open = <-events:
+				if event.Type == "daemon" && event.Action == "reload" {
+					return nil
+				}
+			case <-look.C:
+				if err := stale(); err != nil {
+					return err
+				}
 			}
 		}
 		if errors.Is(context.Cause(ctx), context.Canceled) {

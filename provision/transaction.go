@@ -28,11 +28,31 @@ type transaction struct {
 	flags engine.Flags
 	j     journal
 	old   []byte // daemon.json before
+	wrote []byte // what it was given since; nil while it is as before
 }
 
 // write replaces daemon.json.
-func (t *transaction) write(s WriteDaemonJSON) error {
-	return t.j.File.replace(s.Old, s.New)
+func (t *transaction) write(s WriteDaemonJSON) error { return t.replace(s.Old, s.New) }
+
+func (t *transaction) replace(old, text []byte) error {
+	if err := t.j.File.replace(old, text); err != nil {
+		return err
+	}
+	t.wrote = text
+	return nil
+}
+
+// stale is errStale once somebody else has written daemon.json: what is waited
+// for does not come then.
+func (t *transaction) stale() error {
+	switch {
+	case t == nil:
+		return nil
+	case t.wrote == nil:
+		return unchanged(t.j.File.Target, t.old)
+	default:
+		return unchanged(t.j.File.Target, t.wrote)
+	}
 }
 
 // reload signals dockerd, but only one that has finished starting, and waits
@@ -45,7 +65,7 @@ func (t *transaction) reload(ctx context.Context) error {
 	if !unit.Running() {
 		return &OutOfReach{Object: unit.Name, Err: fmt.Errorf("is %s, and only an active one can be reloaded", unit.ActiveState)}
 	}
-	taken, err := t.host.watchReload(ctx, t.flags)
+	taken, err := t.host.watchReload(ctx, t.flags, t.stale)
 	if err != nil {
 		return &OutOfReach{Object: "dockerd", Err: err}
 	}
@@ -140,6 +160,11 @@ func (h *Host) restartUnit(ctx context.Context, was Unit) error {
 // the error says both what went wrong and what was done about it.
 func (t *transaction) fail(ctx context.Context, cause error) error {
 	now, err := t.j.File.text()
+	if err == nil && errors.Is(cause, errStale) && !t.ours(now) && !t.j.Restarting {
+		// What is there is somebody else's, and stays. What is to be done about it
+		// is seen by the next look.
+		return errors.Join(cause, t.host.end())
+	}
 	if err == nil && bytes.Equal(now, t.old) && !t.j.Restarting && !t.j.Link.Changes {
 		// Nothing was changed, or somebody else changed it back.
 		if changed, err := t.engineChanged(ctx); err == nil && !changed {

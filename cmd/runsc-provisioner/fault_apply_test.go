@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -265,5 +266,30 @@ func TestFault_J14_AnEditBetweenRegisteringAndChoosingIsNotLost(t *testing.T) {
 	}
 	if got := h.dockerd.defaultRuntime; got != "runsc" {
 		t.Errorf("got default runtime %s, want runsc", got)
+	}
+}
+
+// dockerd reads somebody else's text, and never shows ours: that is no failure
+// to wait for and to undo, but one more thing to look at.
+func TestFault_J14_AnEditBetweenWritingAndReloadingIsNotLost(t *testing.T) {
+	t.Parallel()
+	h := olderHost(t)
+	edited := false
+	h.after = func(action string) {
+		if action == "write" && !edited {
+			edited = true
+			h.write("etc/docker/daemon.json", `{"debug":true,"runtimes":{"runsc":{"path":"/bin/true"}}}`)
+		}
+	}
+	got := h.want(exitDone, "apply", "--release="+newer)
+	if strings.Contains(got.stdout, "putting everything back") {
+		t.Errorf("got %s, want nothing undone", got.stdout)
+	}
+	want := `{"debug":true,"runtimes":{"runsc":{"path":"` + h.runsc(newer) + `"}},"default-runtime":"runsc"}`
+	if got := strings.Join(strings.Fields(h.read("etc/docker/daemon.json")), ""); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if _, err := os.Stat(filepath.Join(h.paths.State, "journal.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("journal: got %v, want none left", err)
 	}
 }
