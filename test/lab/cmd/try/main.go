@@ -1,5 +1,6 @@
 // Command try shows the whole main job on a throwaway host: gVisor installed,
-// registered, made the default, proven, and a second run with nothing to do.
+// registered, made the default, proven, a second run with nothing to do, and a
+// daemon that keeps it so.
 package main
 
 import (
@@ -74,6 +75,8 @@ func (s session) show() error {
 		{"Its process on the host:", "ps -eo pid,user,args | grep '[r]unsc-sandbox' | cut -c -150", "runsc-sandbox"},
 		{"Which containers are in a sandbox, seen from the host:", "runsc-provisioner verify", "sandboxed"},
 		{"A second apply changes nothing:", "runsc-provisioner apply --default-runtime", "nothing to do"},
+		{"Keep it so. Somebody empties daemon.json, and a moment later it is as wanted again:",
+			"systemctl start runsc-provisioner; echo '{}' >/etc/docker/daemon.json; until runsc-provisioner status >status && grep -q 'last drift' status; do sleep 0.1; done; cat status", "enforced"},
 	}
 	for _, step := range steps {
 		fmt.Fprintf(s.out, "\n# %s\n$ %s\n", step.say, step.command)
