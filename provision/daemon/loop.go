@@ -265,7 +265,7 @@ func (l *loop) took(ctx context.Context, out *outcome) {
 		l.stream.open(ctx, l.Host, out.observed)
 		l.containers.all = true
 	}
-	if out.observed.Engine == nil {
+	if out.unit.LoadState != "" && !out.unit.Running() {
 		l.containers.forget()
 	}
 	if l.why&becauseTimer != 0 {
