@@ -124,7 +124,6 @@ func TestFault_R02_AHalfWrittenFileIsLeftAlone(t *testing.T) {
 
 func TestFault_R03_TheReleaseIsRestored(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\ncontested_after = 1000\n")
-	h.run("docker run -d --name box " + lab.Image + " sleep 600")
 	if err := h.StopReleases(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +131,12 @@ func TestFault_R03_TheReleaseIsRestored(t *testing.T) {
 	sums := "cd " + dir + " && sha256sum $(find . -type f -not -name manifest.json | sort)"
 	want := h.run(sums)
 	sentry := dir + "/gvisor-bin/gvisor_sentry"
+	// In place, while nothing runs from it: the kernel refuses it later.
+	h.repaired("printf X | dd of="+sentry+" bs=1 seek=5000 conv=notrunc", "release")
+	if got := h.run(sums); got != want {
+		t.Errorf("one byte of the sentry in place: got %s\nwant %s", got, want)
+	}
+	h.run("docker run -d --name box " + lab.Image + " sleep 600")
 	for name, change := range map[string]string{
 		// Files that run cannot be written to, but replaced by a copy that differs.
 		"one byte of the sentry":               "cp -p " + sentry + " /root/s; printf X | dd of=/root/s bs=1 seek=5000 conv=notrunc; mv /root/s " + sentry,
