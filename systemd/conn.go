@@ -1,11 +1,14 @@
 // Package systemd asks systemd's manager about units, hears when they change,
-// and has it reload, start or restart them.
+// has it reload, start or restart them or run a process, and tells it how the
+// calling service fares.
 //
 // It guarantees that a job counts as done only when systemd said "done", that
 // every wait ends with its context, and that a connection lost in the middle
 // is reported as ErrLost and never taken for success. The next call connects
-// again. It never repeats a job by itself, never cancels a job that somebody
-// else queued, and never enables, masks or edits a unit.
+// again. Only RunTransient waits on when its context has ended, for some
+// seconds, to leave nothing behind. The package never repeats a job by itself,
+// never cancels a job that somebody else queued, and never enables, masks or
+// edits a unit.
 package systemd
 
 import (

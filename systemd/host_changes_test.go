@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"runsc-provisioner/systemd"
@@ -135,4 +136,28 @@ func TestHostFault_E07_ChangesGoOn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A mount that somebody makes is a unit that is active from the first, of which
+// systemd says that it is new and nothing else.
+func TestHostChangesOfAUnitThatIsActiveWhenItIsLoaded(t *testing.T) {
+	onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
+		dir := t.TempDir()
+		out, err := exec.Command("systemd-escape", "--path", "--suffix=mount", dir).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSpace(string(out))
+		hints := c.Changes(ctx, name)
+		<-hints
+		if out, err := exec.Command("mount", "-t", "tmpfs", "tmpfs", dir).CombinedOutput(); err != nil {
+			t.Fatalf("mount: %v: %s", err, out)
+		}
+		defer exec.Command("umount", dir).Run()
+		hintsUntilState(t, ctx, c, hints, name, "active")
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Fatalf("umount: %v: %s", err, out)
+		}
+		hintsUntilState(t, ctx, c, hints, name, "inactive")
+	})
 }

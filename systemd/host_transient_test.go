@@ -25,7 +25,8 @@ func TestHostRunTransient(t *testing.T) {
 		}
 		for range 2 { // the second finds nothing left of the first
 			want := systemd.JobError{Unit: "lab-run.service", Job: "run", Result: "failed"}
-			if err, ok := errors.AsType[*systemd.JobError](run("/bin/false")); !ok || *err != want {
+			err := run("/bin/false")
+			if job, ok := errors.AsType[*systemd.JobError](err); !ok || *job != want {
 				t.Errorf("false: got %v, want %v", err, &want)
 			}
 		}
