@@ -224,7 +224,7 @@ func (h *Host) runsFrom(ctx context.Context, installed []release.Installed) (see
 
 // askWithin is how long dockerd may take to say what it runs with, which is a
 // few milliseconds: one that hangs is out of reach.
-const askWithin = 30 * time.Second
+const askWithin = 15 * time.Second
 
 // observeEngine fills in what dockerd says, but for info where that is known.
 func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *engine.Info) error {

@@ -141,17 +141,18 @@ func (r *rounds) report(e provision.Event) {
 		}
 	case provision.InstallRelease:
 		if e.Kind == provision.StepDone {
-			r.installed(s, e.Err)
+			r.tookIn(s, e.Err)
 		}
 	}
 }
 
-// installed takes in what came of an installation.
-func (r *rounds) installed(s provision.InstallRelease, err error) {
+// tookIn takes in what came of an installation.
+func (r *rounds) tookIn(s provision.InstallRelease, err error) {
 	r.out.install = err
 	if err != nil {
 		return
 	}
+	r.out.unpacked = true
 	r.fetch, r.noFetch = retry{}, ""
 	delete(r.digests, s.Spec.Version)
 	if s.Damaged {

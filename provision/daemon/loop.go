@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -248,6 +249,10 @@ func (l *loop) took(ctx context.Context, out *outcome) {
 	}
 	if out.nothing {
 		return
+	}
+	if out.unpacked {
+		// That took more than the rest of the year will.
+		go debug.FreeOSMemory()
 	}
 	l.watch(out.targets)
 	l.timer.Reset(out.next)

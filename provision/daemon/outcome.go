@@ -32,6 +32,7 @@ type outcome struct {
 	looked   time.Time     // when the last look of it began
 	next     time.Duration // until the next look, at the latest
 	install  error         // why no release was installed
+	unpacked bool          // one was
 }
 
 // judge says what becomes of an error, and when to look again.
@@ -53,6 +54,9 @@ func (r *rounds) judge(out *outcome) {
 		out.untold = true // perhaps half-written
 	case errors.As(out.err, &reach):
 		out.waiting, out.err, out.untold = out.err.Error(), nil, true
+		if out.unit.Running() {
+			out.next = firstRetry // nobody tells when it answers again
+		}
 	case errors.Is(out.err, provision.ErrBusy), errors.Is(out.err, provision.ErrLocked):
 		out.untold, out.next = true, firstRetry
 	case errors.As(out.err, &refusal):
@@ -63,7 +67,7 @@ func (r *rounds) judge(out *outcome) {
 	if out.err == nil && out.waiting == "" {
 		r.trouble = time.Time{}
 	} else if r.trouble.IsZero() {
-		r.trouble = now
+		r.trouble = out.began
 	}
 	if out.untold {
 		out.untold = now.Sub(r.trouble) < grace
