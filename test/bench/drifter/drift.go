@@ -23,20 +23,31 @@ const (
 	status     = "/run/runsc-provisioner/status.json"
 	socket     = "/run/docker.sock"
 	wanted     = "runsc"
-	foreign    = `{"debug": false, "default-runtime": "runc"}` + "\n"
 	// within bounds one round.
 	within = 30 * time.Second
 )
 
-// save writes the foreign text, in one way and the other, and returns when it
-// was there.
-func save(round int) (time.Time, error) {
+// texts gives the foreign text of a round.
+type texts func(round int) string
+
+// same is what a program writes that has one text.
+func same(int) string { return "{\"debug\": false, \"default-runtime\": \"runc\"}\n" }
+
+// fresh was never there before, as when people edit: dockerd has not validated
+// it yet.
+func fresh(round int) string {
+	return fmt.Sprintf("{\"labels\": [\"round=%d\"], \"default-runtime\": \"runc\"}\n", round)
+}
+
+// save writes a foreign text, in one way and the other, and returns when it was
+// there.
+func save(round int, text string) (time.Time, error) {
 	if round%2 == 0 {
-		err := os.WriteFile(daemonJSON, []byte(foreign), 0o644)
+		err := os.WriteFile(daemonJSON, []byte(text), 0o644)
 		return time.Now(), err
 	}
 	beside := filepath.Join(filepath.Dir(daemonJSON), "theirs")
-	if err := os.WriteFile(beside, []byte(foreign), 0o644); err != nil {
+	if err := os.WriteFile(beside, []byte(text), 0o644); err != nil {
 		return time.Time{}, err
 	}
 	err := os.Rename(beside, daemonJSON)
@@ -76,7 +87,7 @@ func quiet(before float64) (float64, error) {
 }
 
 // untilBytes measures to the bytes in the file, in seconds.
-func untilBytes(rounds int) (seconds []float64, err error) {
+func untilBytes(rounds int, text texts) (seconds []float64, err error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, err
@@ -90,7 +101,7 @@ func untilBytes(rounds int) (seconds []float64, err error) {
 		return nil, err
 	}
 	for round := range rounds {
-		begun, err := save(round)
+		begun, err := save(round, text(round))
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +144,7 @@ func untilEffect(rounds int) (seconds []float64, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := save(len(seconds)); err != nil {
+		if _, err := save(len(seconds), same(0)); err != nil {
 			return nil, err
 		}
 		if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {

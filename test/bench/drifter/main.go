@@ -2,6 +2,7 @@
 // somebody else would see it, and prints seconds as JSON.
 //
 //	drifter bytes N             from the close of a foreign write of daemon.json to our bytes in it
+//	drifter fresh N             the same, with a text each time that was never there
 //	drifter effect N            from a foreign reload of dockerd to dockerd running with ours again
 //	drifter footprint FOR PID…  what processes take while nothing happens to them
 package main
@@ -24,17 +25,24 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 2 {
-		return errors.New("usage: drifter bytes N | effect N | footprint FOR PID…")
+		return errors.New("usage: drifter bytes N | fresh N | effect N | footprint FOR PID…")
 	}
 	var result any
 	var err error
 	switch args[0] {
-	case "bytes", "effect":
+	case "bytes", "fresh", "effect":
 		var rounds int
 		if rounds, err = strconv.Atoi(args[1]); err != nil {
 			return err
 		}
-		result, err = map[string]func(int) ([]float64, error){"bytes": untilBytes, "effect": untilEffect}[args[0]](rounds)
+		switch args[0] {
+		case "bytes":
+			result, err = untilBytes(rounds, same)
+		case "fresh":
+			result, err = untilBytes(rounds, fresh)
+		default:
+			result, err = untilEffect(rounds)
+		}
 	case "footprint":
 		var window time.Duration
 		if window, err = time.ParseDuration(args[1]); err != nil {
