@@ -25,6 +25,14 @@ const candidate = "/proc/self/fd/3"
 // validateWithin is far beyond the 34 ms that dockerd takes to look at a file.
 const validateWithin = 20 * time.Second
 
+// dockerd is a Go program, and ends before it has anything to gain from a garbage
+// collector: without one it takes the same 70 MB and a quarter less time (26.1),
+// for which somebody else's text stands. Beyond a limit there is one all the same.
+const (
+	collectNothing = "GOGC=off"
+	collectFrom    = "GOMEMLIMIT=128MiB"
+)
+
 // Check refuses a plan whose daemon.json could not be put in place, or that
 // dockerd would not start from. It changes nothing; the errors are *Refusal.
 func (h *Host) Check(ctx context.Context, p Plan, o Observed) error {
@@ -141,6 +149,7 @@ func (h *Host) dockerdTakes(ctx context.Context, argv []string, doc daemonjson.D
 	ctx, cancel := context.WithTimeout(ctx, validateWithin)
 	defer cancel()
 	cmd := command(ctx, argv[0], argv[1:]...)
+	cmd.Env = append(cmd.Env, collectNothing, collectFrom)
 	cmd.ExtraFiles = []*os.File{file}
 	var output limitedBuffer
 	cmd.Stdout, cmd.Stderr = &output, &output
