@@ -256,6 +256,11 @@ func (l *loop) took(ctx context.Context, out *outcome) {
 	}
 	l.watch(out.targets)
 	l.timer.Reset(out.next)
+	if l.why&becauseDockerd != 0 && len(out.found) == 0 && out.err == nil {
+		// dockerd gives those who ask at once one answer, which may be from before
+		// the reload that it has told of (26.1).
+		l.timer.Reset(listenAgain)
+	}
 	if out.config.known {
 		l.Configured(out.config.Config)
 	}
