@@ -69,6 +69,17 @@ func label(name string) string {
 	return name
 }
 
+// Redacted is the document's text without its secrets, as Diff shows it. It is
+// for people: masked, it need not be JSON any more.
+func (d Document) Redacted() string {
+	s := newSide(d.text)
+	var b strings.Builder
+	for line := 1; line < len(s.starts); line++ {
+		b.WriteString(s.masked(line))
+	}
+	return b.String()
+}
+
 // side is one of the two texts, by lines.
 type side struct {
 	text   string

@@ -11,7 +11,7 @@ import (
 // Evidence looks at every running container from the host. While Docker is
 // not running there is none to look at, and it is not started to find out.
 func (h *Host) Evidence(ctx context.Context, c Config, o Observed) (verify.Report, error) {
-	return h.evidence(ctx, c, o, (*engine.Client).Containers)
+	return h.evidence(ctx, c, o, (*engine.Client).Containers, h.surveyor().Look)
 }
 
 // EvidenceOf is Evidence of the containers with these IDs alone. Those that do
@@ -20,20 +20,32 @@ func (h *Host) Evidence(ctx context.Context, c Config, o Observed) (verify.Repor
 func (h *Host) EvidenceOf(ctx context.Context, c Config, o Observed, ids []string) (verify.Report, error) {
 	return h.evidence(ctx, c, o, func(client *engine.Client, ctx context.Context) ([]engine.Container, error) {
 		return client.Inspect(ctx, ids)
-	})
+	}, h.proc().LookAt)
 }
 
 // evidenceWithin is how long a look at all containers may take, of which a
 // thousand take seconds.
 const evidenceWithin = 2 * time.Minute
 
-func (h *Host) evidence(ctx context.Context, c Config, o Observed, list func(*engine.Client, context.Context) ([]engine.Container, error)) (verify.Report, error) {
+// surveyor looks at the whole host, also for containers that are not dockerd's.
+func (h *Host) surveyor() *verify.FS {
+	proc := h.proc()
+	proc.Others = true
+	return proc
+}
+
+type (
+	lister func(*engine.Client, context.Context) ([]engine.Container, error)
+	looker func(context.Context, []verify.Container, []verify.Release) (verify.Survey, error)
+)
+
+func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, look looker) (verify.Report, error) {
 	known, err := knownReleases(o.Releases)
 	if err != nil {
 		return verify.Report{}, err
 	}
 	if o.Engine == nil {
-		survey, err := h.proc().Look(ctx, nil, known)
+		survey, err := h.surveyor().Look(ctx, nil, known)
 		return verify.NewReport(nil, survey, nil), err
 	}
 	client, err := h.dial(o.Flags)
@@ -55,7 +67,7 @@ func (h *Host) evidence(ctx context.Context, c Config, o Observed, list func(*en
 	if err != nil {
 		return verify.Report{}, err
 	}
-	survey, err := h.proc().Look(ctx, before, known)
+	survey, err := look(ctx, before, known)
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -77,7 +89,10 @@ func report(before, after []verify.Container, survey verify.Survey, info engine.
 	var verdicts []verify.Verdict
 	for i, c := range before {
 		if stayed[c.ID] == c.PID {
-			verdicts = append(verdicts, verify.Judge(c, survey.Evidence[i], runtimes, known))
+			verdict := verify.Judge(c, survey.Evidence[i], runtimes, known)
+			verdict.Weaknesses = verify.Weaknesses(c, survey.Evidence[i], runtimes[c.Runtime].Args, known)
+			verdict.Ways = verify.WaysAround(c)
+			verdicts = append(verdicts, verdict)
 		}
 	}
 	return verify.NewReport(verdicts, survey, append(before, after...))
@@ -89,7 +104,12 @@ func runtimesOf(info engine.Info) map[string]verify.Runtime {
 	for name, runtime := range info.Runtimes {
 		paths[name] = runtime.Path
 	}
-	return verify.Resolve(paths)
+	resolved := verify.Resolve(paths)
+	for name, runtime := range resolved {
+		runtime.Args = info.Runtimes[name].Args
+		resolved[name] = runtime
+	}
+	return resolved
 }
 
 // uidMap is what containers have to have that are remapped; nil where nobody
@@ -112,7 +132,11 @@ func judged(list []engine.Container, uids []verify.IDRange) []verify.Container {
 	for i, c := range list {
 		containers[i] = verify.Container{
 			ID: c.ID, Name: c.Name, Image: c.Image, ImageID: c.ImageID, Runtime: c.Runtime, PID: c.PID,
-			Privileged: c.Privileged, UsernsMode: c.UsernsMode,
+			Privileged: c.Privileged, UsernsMode: c.UsernsMode, Created: c.Created, HostNamespaces: c.HostNamespaces,
+			CapAdd: c.CapAdd, SecurityOpt: c.SecurityOpt, Devices: c.Devices, Labels: c.Labels, Annotations: c.Annotations,
+		}
+		for _, mount := range c.Mounts {
+			containers[i].Mounts = append(containers[i].Mounts, verify.HostMount(mount))
 		}
 		if c.UsernsMode != "host" {
 			containers[i].UIDMap = uids

@@ -17,8 +17,14 @@ import (
 // which a sandbox is known whose file was deleted.
 func knownReleases(installed []release.Installed) ([]verify.Release, error) {
 	known := make([]verify.Release, 0, len(installed))
+	var dev uint64
 	for _, r := range installed {
-		k := verify.Release{Name: r.Name, Dir: r.Dir, Files: map[verify.FileID]string{}, Digests: map[string]string{}}
+		if dev == 0 {
+			if store, err := fileID(filepath.Dir(r.Dir)); err == nil {
+				dev = store.Dev
+			}
+		}
+		k := verify.Release{Dev: dev, Name: r.Name, Dir: r.Dir, Files: map[verify.FileID]string{}, Digests: map[string]string{}}
 		for _, file := range r.Manifest.Files {
 			k.Digests[file.SHA256] = file.Path
 			if !r.State.Intact() {

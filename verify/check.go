@@ -69,8 +69,10 @@ const (
 	CheckRoot       = "root file system"
 	CheckSeccomp    = "seccomp"
 	CheckPrivileges = "no new privileges"
+	CheckCaps       = "capabilities"
 	CheckUIDMap     = "uid map"
 	CheckMembers    = "other processes"
+	CheckGofer      = "gofer"
 )
 
 // A Verdict is what is said of one container, and why.
@@ -80,6 +82,10 @@ type Verdict struct {
 	Release   string // that it runs from; only of a Sandboxed container
 	Remap     Remap
 	Checks    []Check
+	// Weaknesses and Ways are listed beside the verdict and change nothing of
+	// it: see Weaknesses and WaysAround. Judge leaves them empty.
+	Weaknesses []Weakness
+	Ways       []Way
 }
 
 // Why is the first of the checks that did not pass, in a few words; "" where all

@@ -15,8 +15,9 @@ import (
 // texts, exe links to real files, which give it real inodes, and where wanted
 // a link to a real process. So no test depends on what else runs here.
 type fakeProc struct {
-	tb   testing.TB
-	root string
+	tb    testing.TB
+	root  string
+	added []fakeProcess
 }
 
 // fakeProcess is a process in a fakeProc. An empty field is left out as a
@@ -67,6 +68,7 @@ func (p *fakeProc) path(pid int, name string) string {
 
 func (p *fakeProc) add(f fakeProcess) {
 	p.tb.Helper()
+	p.added = append(p.added, f)
 	if err := os.Mkdir(p.path(f.pid, ""), 0o755); err != nil {
 		p.tb.Fatal(err)
 	}

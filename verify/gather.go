@@ -165,7 +165,7 @@ func (p *pass) members(containers []Container, all []Evidence, entries []entry) 
 // it is no child of the sandbox, but names the container in its arguments (the
 // bundle's directory).
 func (p *pass) goferOf(e *entry, containers []Container, owner owners) int {
-	if e.file == (File{}) || e.claims {
+	if e.file == (File{}) || !e.gofer {
 		return -1
 	}
 	dir, err := p.proc.open(strconv.Itoa(e.pid))
@@ -174,7 +174,7 @@ func (p *pass) goferOf(e *entry, containers []Container, owner owners) int {
 	}
 	defer dir.close()
 	argv, _, err := p.argv(dir)
-	if err != nil || len(argv) == 0 || argv[0] != goferName {
+	if err != nil {
 		return -1
 	}
 	for i, c := range containers {
@@ -256,6 +256,13 @@ func (p *pass) join(to *Evidence, e *entry, of Container) {
 		}
 	}
 	to.Members = append(to.Members, m)
+	const most = 8
+	if e.gofer && e.file != (File{}) && len(to.Gofers) < most {
+		seen, gap, _ := p.process(e.pid)
+		if gap != Gone {
+			to.Gofers = append(to.Gofers, Gofer{Process: seen, Gap: gap})
+		}
+	}
 }
 
 func (p Process) inCgroupOf(id string) bool {

@@ -39,6 +39,9 @@ func newScene() *scene {
 		own[kind] -= 9000
 	}
 	id := containerID(1)
+	confined := maps.Clone(own)
+	delete(confined, "user") // older releases' share the host's
+	gofer := Process{PID: 306, Argv: []string{"runsc-gofer", "gofer", id}, Exe: Exe{ID: runsc}, Namespaces: confined, Seccomp: 2, NoNewPrivs: true, CapEff: 0x4001f}
 	return &scene{
 		container: Container{ID: id, Name: "web", Runtime: "runsc", PID: 307},
 		evidence: Evidence{
@@ -49,7 +52,7 @@ func newScene() *scene {
 				Namespaces: own, Cgroups: []Cgroup{{Path: "/docker/" + id}},
 				Root: Mount{"/", "tmpfs", "runsc-root"}, Seccomp: 2, NoNewPrivs: true,
 			},
-			Gap: Complete, Host: hostNamespaces, Scope: InCgroup,
+			Gap: Complete, Host: hostNamespaces, Scope: InCgroup, Gofers: []Gofer{{gofer, Complete}},
 			Members: []Member{{PID: 306, Exe: Exe{ID: runsc}, Gap: Complete}, {PID: 325, Exe: Exe{ID: sentry}, Gap: Complete}},
 		},
 		runtimes: map[string]Runtime{
@@ -68,6 +71,18 @@ func TestJudge(t *testing.T) {
 		checks map[string]CheckState // those that are not Passed
 	}{
 		{"a sandbox", func(*scene) {}, Sandboxed, nil},
+		{"no gofer", func(s *scene) { s.evidence.Gofers = nil }, Sandboxed, map[string]CheckState{CheckGofer: Limited}},
+		{"a gofer that may not be read", func(s *scene) { s.evidence.Gofers[0].Gap = Denied }, Unknown, map[string]CheckState{CheckGofer: Unread}},
+		{"a gofer without a filter", func(s *scene) { s.evidence.Gofers[0].Process.Seccomp = 0 }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},
+		{"a gofer that may gain privileges", func(s *scene) { s.evidence.Gofers[0].Process.NoNewPrivs = false }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},
+		{"a gofer with the host's files", func(s *scene) { s.evidence.Gofers[0].Process.Namespaces["mnt"] = hostNamespaces["mnt"] }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},
+		{"a gofer as root of the host", func(s *scene) { s.evidence.Gofers[0].Process.CapEff = 0x1ffffffffff }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},
+		{"capabilities of root of the host", func(s *scene) { s.evidence.Process.CapEff = 1 << 21 }, NotSandboxed, map[string]CheckState{CheckCaps: Failed}},
+		{"V01: a deleted copy at the store's path in a container's own root", func(s *scene) {
+			s.releases[0].Dev = 65024
+			s.evidence.Process.Exe = Exe{ID: FileID{78, 77}, Path: "/usr/local/lib/gvisor/20260907.0/" + sentryPath, Deleted: true, Digest: digest}
+			s.evidence.Members = nil
+		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
 		{"runsc itself boots, an older layout", func(s *scene) { s.evidence.Process.Exe.ID.Ino = 10 }, Sandboxed, nil},
 		{"V01: runtime runc", func(s *scene) { s.container.Runtime = "runc" }, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
 		{"V01: a copy of runsc elsewhere as the runtime", func(s *scene) {
@@ -157,7 +172,7 @@ func TestJudge(t *testing.T) {
 		}, NotSandboxed, map[string]CheckState{CheckMembers: Failed}},
 		{"a member that may not be read", func(s *scene) { s.evidence.Members[1].Gap = Denied }, Unknown, map[string]CheckState{CheckMembers: Unread}},
 		{"more members than were kept", func(s *scene) { s.evidence.MembersCut = true }, Unknown, map[string]CheckState{CheckMembers: Unread}},
-		{"members not looked for", func(s *scene) { s.evidence.Scope = Nowhere }, Unknown, map[string]CheckState{CheckMembers: Unread}},
+		{"members not looked for", func(s *scene) { s.evidence.Scope = Nowhere }, Unknown, map[string]CheckState{CheckGofer: Unread, CheckMembers: Unread}},
 		{"a shared cgroup", func(s *scene) {
 			s.evidence.Scope, s.evidence.Process.Cgroups = Descendants, []Cgroup{{Path: "/system.slice/containerd.service"}}
 		}, Sandboxed, map[string]CheckState{CheckMembers: Limited}},

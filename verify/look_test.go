@@ -59,6 +59,11 @@ func TestLookAtOneSandbox(t *testing.T) {
 			{PID: 1001, Exe: Exe{ID: fileID(t, stub.exe)}, Gap: Complete},
 		},
 	}
+	want.Gofers = []Gofer{{Process: Process{
+		PID: 999, Parent: 1, StartTime: 9990, Argv: gofer.argv, Exe: Exe{ID: fileID(t, gofer.exe), Path: gofer.exe},
+		UIDMap: want.Process.UIDMap, Namespaces: gofer.namespaces, Cgroups: want.Process.Cgroups, Root: want.Process.Root,
+		Seccomp: 2, NoNewPrivs: true, CapEff: 0x8001f,
+	}, Gap: Complete}}
 	byPID := cmpopts.SortSlices(func(a, b Member) bool { return a.PID < b.PID })
 	if diff := cmp.Diff(want, survey.Evidence[0], byPID); diff != "" {
 		t.Errorf("evidence -want +got:\n%s", diff)

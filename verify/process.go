@@ -42,6 +42,12 @@ type Member struct {
 	UIDMap []IDRange
 }
 
+// A Gofer is the process of a sandbox that opens the container's files for it.
+type Gofer struct {
+	Process Process
+	Gap     Gap
+}
+
 // A Gap says how much of a process could be read. The zero Gap is a process
 // that nobody looked at.
 type Gap int
@@ -72,11 +78,14 @@ const (
 
 // Evidence is what was seen of one container.
 type Evidence struct {
-	Process    Process
-	Gap        Gap
-	Why        error // more on a Gap that is not Complete
-	Host       map[string]uint64
-	Members    []Member // without Process itself, kernel threads and the dead
+	Process Process
+	Gap     Gap
+	Why     error // more on a Gap that is not Complete
+	Host    map[string]uint64
+	Members []Member // without Process itself, kernel threads and the dead
+	// Gofers are those of Members that open files for the sandbox and run from
+	// a release, looked at as Process is. At most 8 are.
+	Gofers     []Gofer
 	Scope      Scope
 	MembersCut bool // there were more than could be kept
 }

@@ -15,6 +15,9 @@ type FileID struct {
 type Release struct {
 	Name string // "20260914.0"
 	Dir  string // absolute; the store is the directory above
+	// Dev is the device of the store; 0 is not known. A deleted file of another
+	// one was never in it, whatever its path: a container has a root of its own.
+	Dev uint64
 	// Files are the release's files that exist now, with paths relative to
 	// Dir: "runsc", "gvisor-bin/gvisor_sentry".
 	Files map[FileID]string
@@ -60,7 +63,7 @@ func identify(x Exe, releases []Release) File {
 		return File{}
 	}
 	for _, r := range releases {
-		if path, ok := r.Digests[x.Digest]; ok && inStore(x.Path, r) {
+		if path, ok := r.Digests[x.Digest]; ok && inStore(x.Path, r) && (r.Dev == 0 || r.Dev == x.ID.Dev) {
 			return File{Release: r.Name, Path: path}
 		}
 	}

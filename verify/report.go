@@ -12,7 +12,8 @@ type Report struct {
 	// containers' own included.
 	Claims     []Sandbox
 	ClaimCount int
-	Denied     int // processes whose executable may not be known
+	Others     []Other // not of a container in running
+	Denied     int     // processes whose executable may not be known
 }
 
 // NewReport puts verdicts beside what the whole host showed. running are the
@@ -45,6 +46,15 @@ func NewReport(verdicts []Verdict, s Survey, running []Container) Report {
 	for _, box := range s.Sandboxes {
 		if !owners[owner{box.ContainerID, box.PID}] {
 			report.Orphans = append(report.Orphans, box)
+		}
+	}
+	ids := make(map[string]bool, len(running))
+	for _, c := range running {
+		ids[c.ID] = true
+	}
+	for _, other := range s.Others {
+		if !ids[other.ID] {
+			report.Others = append(report.Others, other)
 		}
 	}
 	for _, box := range s.Claims {

@@ -13,6 +13,7 @@ const (
 	sandboxName = "runsc-sandbox"
 	goferName   = "runsc-gofer"
 	claim       = sandboxName + "\x00"
+	goferClaim  = goferName + "\x00"
 )
 
 // An entry is one process in a scan, kernel threads and the dead left out.
@@ -22,7 +23,9 @@ type entry struct {
 	gap       Gap // of exe
 	file      File
 	claims    bool // by argv[0], to be a sandbox
-	container int  // whose cgroup it is in, by its place; -1 is nobody's
+	gofer     bool // by argv[0]
+	other     otherID
+	container int // whose cgroup it is in, by its place; -1 is nobody's
 }
 
 // A scanner reads its share of the processes. A few system calls for each of
@@ -89,7 +92,8 @@ func (s *scanner) one(pid int) {
 	}
 	n, err := s.pass.proc.peek(s.path(pid, "cmdline"), s.argv0[:])
 	e.claims = err == nil && bytes.Equal(s.argv0[:n], []byte(claim))
-	if len(s.wanted) > 0 && !s.place(&e) {
+	e.gofer = err == nil && bytes.HasPrefix(s.argv0[:n], []byte(goferClaim))
+	if (len(s.wanted) > 0 || s.pass.others) && !s.place(&e) {
 		return
 	}
 	s.entries = append(s.entries, e)
@@ -116,6 +120,9 @@ func (s *scanner) place(e *entry) bool {
 			if i, ok := s.wanted[id]; ok {
 				e.container = i
 				return true
+			}
+			if s.pass.others && !s.pass.around[id] {
+				e.other = otherID{id, group.Path}
 			}
 		}
 	}

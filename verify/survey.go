@@ -24,6 +24,12 @@ const (
 type FS struct {
 	Proc string // the mount to read; "" is /proc
 
+	// Cgroup is where the cgroup hierarchies are mounted; "" is /sys/fs/cgroup
+	// with the host's own /proc, and not used with another one.
+	Cgroup string
+	// Others has Look also tell of containers that it is not asked about.
+	Others bool
+
 	digests digests
 	between func(pid int) // for tests: runs inside every look at a process
 }
@@ -42,6 +48,9 @@ type Survey struct {
 	// gofers and sandboxes alike, by release. While Denied is not 0, or Look
 	// gave an error, a release missing here may be in use all the same.
 	InUse map[string]int
+	// Others are the containers by cgroup that were not asked about, by ID, if
+	// FS.Others is set: at most 1024.
+	Others []Other
 	// Denied counts the processes whose executable may not be known.
 	Denied    int
 	Processes int // looked at, without kernel threads
@@ -61,6 +70,8 @@ type pass struct {
 	fs       *FS
 	proc     procDir
 	releases []Release
+	others   bool
+	around   map[string]bool // IDs in the cgroup of the first process: this host is one of those
 	buf      []byte
 	digested uint64 // bytes
 }
@@ -83,7 +94,9 @@ func (fs *FS) Look(ctx context.Context, containers []Container, releases []Relea
 	if err != nil {
 		return Survey{}, err
 	}
-	p := &pass{ctx: ctx, fs: fs, proc: proc, releases: releases, buf: make([]byte, maxText)}
+	p := newPass(ctx, fs, proc, releases)
+	p.others = fs.Others
+	p.around = p.outer()
 	wanted := make(map[string]int, len(containers))
 	for i, c := range containers {
 		wanted[c.ID] = i
@@ -96,8 +109,13 @@ func (fs *FS) Look(ctx context.Context, containers []Container, releases []Relea
 	if err := p.sandboxes(entries, &survey); err != nil {
 		return Survey{}, err
 	}
+	survey.Others = p.otherContainers(entries)
 	survey.Evidence, err = p.evidence(containers, entries)
 	return survey, err
+}
+
+func newPass(ctx context.Context, fs *FS, proc procDir, releases []Release) *pass {
+	return &pass{ctx: ctx, fs: fs, proc: proc, releases: releases, buf: make([]byte, maxText)}
 }
 
 // pidsIn lists the processes in a /proc.

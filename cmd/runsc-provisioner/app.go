@@ -128,6 +128,11 @@ func (a *app) host(ctx context.Context) (*provision.Host, func(), error) {
 	if err != nil {
 		return nil, nil, &provision.OutOfReach{Object: "systemd", Err: err}
 	}
+	return a.hostWith(units), units.Close, nil
+}
+
+// hostWith is the Host over a systemd.
+func (a *app) hostWith(units provision.Units) *provision.Host {
 	return &provision.Host{
 		Paths:  a.paths,
 		Units:  units,
@@ -138,7 +143,7 @@ func (a *app) host(ctx context.Context) (*provision.Host, func(), error) {
 		Log:    a.logger(),
 
 		InDocker: a.inDocker,
-	}, units.Close, nil
+	}
 }
 
 func (a *app) logger() *zap.Logger {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/metrics"
 	"runsc-provisioner/verify"
 )
 
@@ -16,8 +20,21 @@ var pluginCodes = map[provision.Health]int{
 	provision.Healthy: 0, provision.Warning: 1, provision.Critical: 2, provision.Unsure: 3,
 }
 
+// verifyFlags are verify's.
+type verifyFlags struct {
+	format  formatFlag
+	explain string
+	expect  []string
+	require []string
+	failOn  []string
+	least   string
+	maxAge  string
+	deep    bool
+	schema  bool
+}
+
 func newVerify(a *app) *cobra.Command {
-	format := formatFlag{value: "table", allowed: []string{"table", "json", "plugin"}}
+	f := verifyFlags{format: formatFlag{value: "table", allowed: []string{"table", "json", "plugin", "prometheus"}}}
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Say whether the host is as wanted, and which containers are in a sandbox",
@@ -27,159 +44,225 @@ never ok.
 
 Exit codes are those of monitoring plugins: 0 ok, 1 warning, 2 critical,
 3 unknown.`,
+		Example: `  sudo runsc-provisioner verify
+  sudo runsc-provisioner verify --explain web
+  sudo runsc-provisioner verify --expect all --fail-on weakening --max-age 90d --format plugin
+  sudo runsc-provisioner verify --expect web,db --require-sandbox label=untrusted`,
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			v, err := a.verify(cmd)
-			var usage *usageError
-			if errors.As(err, &usage) {
-				return err
-			}
-			if err != nil {
-				return a.unknown(format.value, err)
-			}
-			if err := a.printVerification(format.value, v); err != nil {
-				return err
-			}
-			if code := pluginCodes[v.health()]; code != 0 {
-				return exitError(code)
-			}
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runVerify(cmd.Context(), f) },
 	}
-	cmd.Flags().Var(&format, "format", "how to print it")
+	flags := cmd.Flags()
+	flags.Var(&f.format, "format", "how to print it")
+	flags.StringVar(&f.explain, "explain", "", "look at one container, by name or ID, and say what was read where")
+	flags.StringSliceVar(&f.expect, "expect", []string{"default"}, "what is expected of containers: default (as configured), all in a sandbox, some (at least one), or these, by name or ID")
+	flags.StringArrayVar(&f.require, "require-sandbox", nil, "label=KEY or label=KEY=VALUE: containers with it are to be in a sandbox")
+	flags.StringSliceVar(&f.failOn, "fail-on", nil, "what is critical too: weakening, ways-around")
+	flags.StringVar(&f.least, "min-release", "", "the oldest release that containers may run from")
+	flags.StringVar(&f.maxAge, "max-age", "", "how old that release may be, in days: 90d")
+	flags.BoolVar(&f.deep, "deep", false, "read every file of every release, and the kept archive")
+	flags.StringVar(&a.paths.Proc, "proc", a.paths.Proc, "the host's /proc, where it is mounted in a container")
+	flags.BoolVar(&f.schema, "json-schema", false, "print the JSON Schema of --format json, and look at nothing")
 	return cmd
 }
 
-// verification is what verify found.
-type verification struct {
-	items   []provision.Item
-	report  verify.Report
-	managed map[string]bool // the runtimes that are ours
-	// sandboxes is true where the configuration makes a sandbox the default.
-	sandboxes bool
-	// remapped is true where containers are to have ids of their own.
-	remapped bool
+func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
+	if f.schema {
+		a.printf("%s", verifySchema)
+		return nil
+	}
+	expect, err := f.expectation()
+	if err != nil {
+		return &usageError{err}
+	}
+	v, err := a.verify(ctx, expect, f.explain)
+	if err != nil {
+		return a.unknown(f.format.value, err)
+	}
+	if f.explain != "" && f.format.value == "table" {
+		a.printExplanation(v)
+	} else if err := a.printVerification(f.format.value, v); err != nil {
+		return err
+	}
+	if code := pluginCodes[v.Health()]; code != 0 {
+		return exitError(code)
+	}
+	return nil
 }
 
-func (a *app) verify(cmd *cobra.Command) (verification, error) {
+// expectation reads the flags that say what is expected.
+func (f verifyFlags) expectation() (provision.Expect, error) {
+	e := provision.Expect{MinRelease: f.least, Deep: f.deep}
+	for _, word := range f.expect {
+		switch word {
+		case "default":
+		case "all":
+			e.All = true
+		case "some":
+			e.Some = true
+		case "":
+			return e, errors.New("--expect: a name is empty")
+		default:
+			e.Containers = append(e.Containers, word)
+		}
+	}
+	for _, text := range f.require {
+		label, ok := strings.CutPrefix(text, "label=")
+		if !ok {
+			return e, fmt.Errorf("--require-sandbox: %q does not begin with label=", text)
+		}
+		e.Labels = append(e.Labels, label)
+	}
+	for _, word := range f.failOn {
+		switch word {
+		case "weakening":
+			e.Weakening = true
+		case "ways-around":
+			e.WaysAround = true
+		default:
+			return e, fmt.Errorf("--fail-on: %q is not one of: weakening, ways-around", word)
+		}
+	}
+	var err error
+	if e.MaxAge, err = parseAge(f.maxAge); err != nil {
+		return e, fmt.Errorf("--max-age: %w", err)
+	}
+	if err := e.Validate(); err != nil {
+		return e, err
+	}
+	return e, nil
+}
+
+// parseAge reads days ("90d"), or what time.ParseDuration takes.
+func parseAge(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	const day, most = 24 * time.Hour, 36500
+	var n int
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		if _, err := fmt.Sscanf(number+"\n", "%d\n", &n); err != nil || n < 1 || n > most || fmt.Sprint(n) != number {
+			return 0, fmt.Errorf("%q is not a number of days such as 90d", text)
+		}
+		return time.Duration(n) * day, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is no age such as 90d or 36h", text)
+	}
+	return d, nil
+}
+
+// verify looks at the host, or at the one container called one.
+func (a *app) verify(ctx context.Context, expect provision.Expect, one string) (provision.Verification, error) {
 	layered, err := provision.LoadConfig(a.paths.Config)
 	if err != nil {
-		return verification{}, err
+		return provision.Verification{}, err
 	}
-	return a.look(cmd.Context(), layered.Config)
-}
-
-func (a *app) look(ctx context.Context, c provision.Config) (verification, error) {
 	host, done, err := a.host(ctx)
+	var reach *provision.OutOfReach
+	if errors.As(err, &reach) {
+		host, done, err = a.hostWith(noUnits{reach.Err}), func() {}, nil
+	}
 	if err != nil {
-		return verification{}, err
+		return provision.Verification{}, err
 	}
 	defer done()
-	observed, err := host.Observe(ctx, c)
-	if err != nil {
-		return verification{}, err
+	if one != "" {
+		return host.VerifyOne(ctx, layered.Config, expect, one)
 	}
-	v := verification{managed: map[string]bool{}}
-	for _, name := range c.RuntimeNames() {
-		v.managed[name] = true
-	}
-	v.sandboxes = v.managed[c.Docker.DefaultRuntime]
-	v.remapped = observed.Engine != nil && observed.Engine.UsernsRemap
-	if v.items, err = provision.Checkup(c, observed); err != nil {
-		return verification{}, err
-	}
-	v.report, err = host.Evidence(ctx, c, observed)
-	return v, err
+	return host.Verify(ctx, layered.Config, expect)
 }
 
-// health is the worst of everything that was seen.
-func (v verification) health() provision.Health {
-	worst := provision.Healthy
-	for _, item := range v.items {
-		worst = max(worst, item.Health)
-	}
-	for _, verdict := range v.report.Verdicts {
-		worst = max(worst, v.containerHealth(verdict))
-	}
-	if v.report.Denied > 0 {
-		worst = max(worst, provision.Unsure)
-	}
-	if len(v.report.Orphans) > 0 || len(v.report.Claims) > 0 {
-		worst = max(worst, provision.Warning)
-	}
-	return worst
-}
+// noUnits is a systemd that cannot be asked, as in a container.
+type noUnits struct{ why error }
 
-// containerHealth weighs one verdict: a container that should be in a sandbox
-// and is not is critical; one that was created to run outside is a warning
-// where a sandbox is the default, and nobody's business elsewhere.
-func (v verification) containerHealth(verdict verify.Verdict) provision.Health {
-	return max(v.sandboxHealth(verdict), v.remapHealth(verdict))
+func (u noUnits) Unit(context.Context, string) (provision.Unit, error) {
+	return provision.Unit{}, u.why
 }
-
-// remapHealth weighs whose ids a container has: one that opted out is a warning,
-// any other that is not remapped where all are is critical.
-func (v verification) remapHealth(verdict verify.Verdict) provision.Health {
-	switch {
-	case !v.remapped || verdict.Container.UIDMap == nil && verdict.Container.UsernsMode != "host", verdict.Remap == verify.Remapped:
-		return provision.Healthy
-	case verdict.Remap == verify.RemapUnknown:
-		return provision.Unsure
-	case verdict.Container.UsernsMode == "host":
-		return provision.Warning
-	default:
-		return provision.Critical
-	}
-}
-
-func (v verification) sandboxHealth(verdict verify.Verdict) provision.Health {
-	switch verdict.State {
-	case verify.Sandboxed:
-		return provision.Healthy
-	case verify.NotSandboxed:
-		if v.managed[verdict.Container.Runtime] {
-			return provision.Critical
-		}
-		if v.sandboxes {
-			return provision.Warning
-		}
-		return provision.Healthy
-	default:
-		return provision.Unsure
-	}
-}
-
-// counts gives the containers that are in a sandbox, outside, and unknown.
-func (v verification) counts() (sandboxed, outside, unknown int) {
-	for _, verdict := range v.report.Verdicts {
-		switch verdict.State {
-		case verify.Sandboxed:
-			sandboxed++
-		case verify.NotSandboxed:
-			outside++
-		default:
-			unknown++
-		}
-	}
-	return sandboxed, outside, unknown
+func (u noUnits) Reload(context.Context, string) error      { return u.why }
+func (u noUnits) Restart(context.Context, string) error     { return u.why }
+func (u noUnits) Start(context.Context, string) error       { return u.why }
+func (u noUnits) ResetFailed(context.Context, string) error { return u.why }
+func (u noUnits) Said(context.Context, string, time.Time) ([]string, error) {
+	return nil, u.why
 }
 
 // unknown says that nothing can be said, in the words of format.
 func (a *app) unknown(format string, err error) error {
 	code := pluginCodes[provision.Unsure]
+	_, hint := remedy(err)
 	switch format {
 	case "json":
 		if perr := printJSON(a.stdout, struct {
 			SchemaVersion int    `json:"schema_version"`
 			Status        string `json:"status"`
 			Error         string `json:"error"`
-		}{schemaVersion, provision.Unsure.String(), err.Error()}); perr != nil {
+			Remedy        string `json:"remedy,omitempty"`
+		}{schemaVersion, provision.Unsure.String(), err.Error(), hint}); perr != nil {
 			return perr
 		}
 	case "plugin":
-		fmt.Fprintf(a.stdout, "RUNSC UNKNOWN - %s\n", perfText(err.Error()))
+		text := err.Error()
+		if hint != "" {
+			text += ": " + hint
+		}
+		fmt.Fprintf(a.stdout, "RUNSC UNKNOWN - %s\n", perfText(text))
+	case "prometheus":
+		a.explain(err)
+		if perr := metrics.WriteUnknown(a.stdout); perr != nil {
+			return perr
+		}
 	default:
 		a.explain(err)
 	}
 	return exitError(code)
+}
+
+// printExplanation says of one container what was read, where, and what that
+// means.
+func (a *app) printExplanation(v provision.Verification) {
+	colors := map[verify.CheckState]string{verify.Passed: green, verify.Limited: yellow, verify.Unread: yellow, verify.Failed: red}
+	for _, verdict := range v.Report.Verdicts {
+		c := verdict.Container
+		a.printf("Container %s (%.12s) is %s", verify.Printable(c.Name), c.ID, verdict.State)
+		if verdict.Release != "" {
+			a.printf(", in release %s", verdict.Release)
+		}
+		a.printf(".\n")
+		if why := v.Outside[c.ID]; why != "" {
+			a.printf("It is outside because it was %s.\n", strings.TrimPrefix(why, "was "))
+		}
+		for _, check := range verdict.Checks {
+			a.printf("\n%s: %s\n", a.style(bold, check.Name), a.style(colors[check.State], check.State.String()))
+			a.printf("  It asks %s.\n", verify.About(check.Name))
+			a.printf("  Expected was: %s.\n", check.Expected)
+			a.printf("  Seen was: %s.\n", check.Seen)
+			a.printf("  It was read from %s.\n", check.Source)
+		}
+		for _, w := range verdict.Weaknesses {
+			a.printf("\n%s %s\n  It gives away %s.\n  It was read from %s; gVisor says so in %s.\n", a.style(yellow, "weakened by"), w.Setting, w.Gives, w.Where, w.Source)
+		}
+		for _, w := range verdict.Ways {
+			a.printf("\n%s %s\n  It gives %s.\n", a.style(yellow, "way around:"), w.What, w.Gives)
+		}
+	}
+	a.printf("\n")
+	a.printFindings(v, func(f provision.Finding) bool { return strings.HasPrefix(f.Object, "container ") })
+}
+
+// printFindings ends with the overall status, and what to do about each thing.
+func (a *app) printFindings(v provision.Verification, shown func(provision.Finding) bool) {
+	colors := map[provision.Health]string{
+		provision.Healthy: green, provision.Warning: yellow, provision.Unsure: yellow, provision.Critical: red,
+	}
+	a.printf("%s\n", a.style(colors[v.Health()], v.Health().String()))
+	const most = 50
+	findings := slices.DeleteFunc(slices.Clone(v.Findings), func(f provision.Finding) bool { return !shown(f) })
+	for i, f := range findings {
+		if i == most {
+			a.printf("  … and %d more (--format json lists all)\n", len(findings)-most)
+			break
+		}
+		a.printf("  %s: %s: %s\n    → %s\n", f.Health, printable(f.Object), printable(f.Seen), printable(f.Remedy))
+	}
 }

@@ -1,63 +1,106 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/metrics"
 	"runsc-provisioner/verify"
 )
 
-func (a *app) printVerification(format string, v verification) error {
+// verifySchema is the JSON Schema of what --format json prints.
+//
+//go:embed verify.schema.json
+var verifySchema string
+
+func (a *app) printVerification(format string, v provision.Verification) error {
 	switch format {
 	case "json":
-		return printJSON(a.stdout, v.document())
+		return printJSON(a.stdout, documentOf(v))
 	case "plugin":
-		a.printf("%s\n", v.pluginLine())
+		a.printf("%s\n", pluginLine(v))
 		return nil
+	case "prometheus":
+		return metrics.WriteVerification(a.stdout, v)
 	default:
 		return a.printTable(v)
 	}
 }
 
-func (a *app) printTable(v verification) error {
+func (a *app) printTable(v provision.Verification) error {
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "HOST\tSTATUS\tSEEN")
-	for _, item := range v.items {
+	for _, item := range v.Items {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", item.Name, item.Health, printable(item.Seen))
+	}
+	for _, look := range v.Deep {
+		seen, health := "every file read and as installed", provision.Healthy
+		switch {
+		case !look.State.Intact():
+			seen, health = look.State.Reason, provision.Critical
+		case look.Archive != "":
+			seen, health = look.Archive, provision.Critical
+		case look.Unarchived:
+			seen += "; its archive is not kept"
+		default:
+			seen += ", and as in the archive"
+		}
+		fmt.Fprintf(table, "content %s\t%s\t%s\n", look.Name, health, printable(seen))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	a.printf("\n")
-	if len(v.report.Verdicts) == 0 {
-		a.printf("no container is running: no evidence of a sandbox, nor against\n")
-	} else {
-		userns := ""
-		if v.remapped {
-			userns = "\tIDS"
-		}
-		fmt.Fprintf(table, "CONTAINER\tID\tRUNTIME\tSANDBOX\tRELEASE%s\tWHY\n", userns)
-		for _, verdict := range v.report.Verdicts {
-			c := verdict.Container
-			if v.remapped {
-				userns = "\t" + verdict.Remap.String()
-			}
-			fmt.Fprintf(table, "%s\t%.12s\t%s\t%s\t%s%s\t%s\n", verify.Printable(c.Name), c.ID, verify.Printable(c.Runtime),
-				verdict.State, orDash(verdict.Release), userns, orDash(verdict.Why()))
-		}
-		if err := table.Flush(); err != nil {
-			return err
-		}
+	if err := a.printContainers(table, v); err != nil {
+		return err
 	}
-	a.printStrays(v.report)
-	a.printRemedies(v)
+	a.printStrays(v.Report)
+	for _, note := range v.Notes {
+		a.printf("note: %s\n", printable(note))
+	}
+	a.printf("\n")
+	a.printFindings(v, func(provision.Finding) bool { return true })
 	return nil
 }
 
-// printStrays lists sandboxes that no container owns, and what only calls
-// itself one.
+func (a *app) printContainers(table *tabwriter.Writer, v provision.Verification) error {
+	if len(v.Report.Verdicts) == 0 {
+		a.printf("no container is running: no evidence of a sandbox, nor against\n")
+		return nil
+	}
+	userns := ""
+	if v.Remapped {
+		userns = "\tIDS"
+	}
+	fmt.Fprintf(table, "CONTAINER\tID\tRUNTIME\tSANDBOX\tRELEASE%s\tWHY\n", userns)
+	for _, verdict := range v.Report.Verdicts {
+		c := verdict.Container
+		if v.Remapped {
+			userns = "\t" + verdict.Remap.String()
+		}
+		fmt.Fprintf(table, "%s\t%.12s\t%s\t%s\t%s%s\t%s\n", verify.Printable(c.Name), c.ID, verify.Printable(c.Runtime),
+			verdict.State, orDash(verdict.Release), userns, orDash(verdict.Why()))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, verdict := range v.Report.Verdicts {
+		name := verify.Printable(verdict.Container.Name)
+		for _, w := range verdict.Weaknesses {
+			a.printf("weakened: %s: %s gives away %s\n", name, w.Setting, w.Gives)
+		}
+		for _, w := range verdict.Ways {
+			a.printf("way around: %s: %s gives %s\n", name, w.What, w.Gives)
+		}
+	}
+	return nil
+}
+
+// printStrays lists sandboxes that no container owns, what only calls itself
+// one, and containers of others.
 func (a *app) printStrays(report verify.Report) {
 	for _, orphan := range report.Orphans {
 		a.printf("orphan: process %d is a sandbox of release %s for container %.12s, which does not run\n",
@@ -71,32 +114,23 @@ func (a *app) printStrays(report verify.Report) {
 		}
 		a.printf("claim: process %d calls itself a sandbox and runs from no known release\n", claim.PID)
 	}
+	for i, other := range report.Others {
+		if i == most {
+			a.printf("… and %d more\n", len(report.Others)-most)
+			break
+		}
+		a.printf("other: container %.12s of %s, %s, is not this dockerd's\n", other.ID, verify.Printable(orUnknown(other.Engine)), count(other.Processes, "process"))
+	}
 	if report.Denied > 0 {
 		a.printf("unknown: %s may not be looked at; run it as root\n", count(report.Denied, "process"))
 	}
 }
 
-// printRemedies ends the table with the overall status and what to do.
-func (a *app) printRemedies(v verification) {
-	health := v.health()
-	colors := map[provision.Health]string{
-		provision.Healthy: green, provision.Warning: yellow, provision.Unsure: yellow, provision.Critical: red,
+func orUnknown(s string) string {
+	if s == "" {
+		return "an unknown engine"
 	}
-	a.printf("\n%s\n", a.style(colors[health], health.String()))
-	for _, item := range v.items {
-		if item.Remedy != "" && item.Health != provision.Healthy {
-			a.printf("  %s: %s\n", item.Name, item.Remedy)
-		}
-	}
-	for _, verdict := range v.report.Verdicts {
-		if v.remapHealth(verdict) == provision.Warning {
-			a.printf("  %s: its root is the host's root (--userns=host); create it anew without that to have it remapped\n", verify.Printable(verdict.Container.Name))
-		}
-		if v.sandboxHealth(verdict) == provision.Warning {
-			a.printf("  %s: created with runtime %s; create it anew to have it in a sandbox\n",
-				verify.Printable(verdict.Container.Name), verify.Printable(verdict.Container.Runtime))
-		}
-	}
+	return s
 }
 
 func orDash(s string) string {
@@ -106,71 +140,153 @@ func orDash(s string) string {
 	return s
 }
 
-// pluginLine is the one line of a monitoring plugin, with performance data
-// (Monitoring Plugins Development Guidelines, "Plugin Output").
-func (v verification) pluginLine() string {
-	sandboxed, outside, unknown := v.counts()
-	text := fmt.Sprintf("%d of %s in a sandbox", sandboxed, count(sandboxed+outside+unknown, "container"))
-	for _, item := range v.items {
-		if item.Health != provision.Healthy {
-			text += ", " + item.Name + ": " + item.Seen
+// counts gives the containers that are in a sandbox, outside, and unknown.
+func counts(report verify.Report) (sandboxed, outside, unknown int) {
+	for _, verdict := range report.Verdicts {
+		switch verdict.State {
+		case verify.Sandboxed:
+			sandboxed++
+		case verify.NotSandboxed:
+			outside++
+		default:
+			unknown++
 		}
 	}
-	return fmt.Sprintf("RUNSC %s - %s | sandboxed=%d;;;0 unsandboxed=%d;;;0 unknown=%d;;;0",
-		strings.ToUpper(v.health().String()), perfText(text), sandboxed, outside, unknown)
+	return sandboxed, outside, unknown
+}
+
+// pluginLine is the one line of a monitoring plugin, with performance data
+// (Monitoring Plugins Development Guidelines, "Plugin Output").
+func pluginLine(v provision.Verification) string {
+	sandboxed, outside, unknown := counts(v.Report)
+	text := fmt.Sprintf("%d of %s in a sandbox", sandboxed, count(sandboxed+outside+unknown, "container"))
+	const most = 3
+	for i, f := range v.Findings {
+		if i == most {
+			text += fmt.Sprintf("; and %d more", len(v.Findings)-most)
+			break
+		}
+		text += fmt.Sprintf("; %s: %s (%s)", f.Object, f.Seen, f.Remedy)
+	}
+	return fmt.Sprintf("RUNSC %s - %s | sandboxed=%d;;;0 unsandboxed=%d;;;0 unknown=%d;;;0 orphans=%d;;;0 claims=%d;;;0",
+		strings.ToUpper(v.Health().String()), perfText(text), sandboxed, outside, unknown, len(v.Report.Orphans), v.Report.ClaimCount)
 }
 
 // perfText keeps text on its side of the bar that starts performance data.
 func perfText(text string) string { return strings.ReplaceAll(printable(text), "|", "/") }
 
-// document is v for machines.
-func (v verification) document() any {
-	type check struct {
+// The parts of what --format json prints: see verify.schema.json.
+type (
+	documentCheck struct {
 		Name     string `json:"name"`
 		State    string `json:"state"`
 		Expected string `json:"expected"`
 		Seen     string `json:"seen"`
 		Source   string `json:"source,omitempty"`
 	}
-	type container struct {
-		ID      string  `json:"id"`
-		Name    string  `json:"name"`
-		Image   string  `json:"image"`
-		Runtime string  `json:"runtime"`
-		PID     int     `json:"pid"`
-		State   string  `json:"state"`
-		Release string  `json:"release,omitempty"`
-		IDs     string  `json:"ids"` // host, remapped, other or unknown
-		Checks  []check `json:"checks"`
+	documentWeakness struct {
+		Setting string `json:"setting"`
+		Gives   string `json:"gives"`
+		Where   string `json:"where"`
+		Source  string `json:"source"`
 	}
-	type sandbox struct {
+	documentWay struct {
+		What  string `json:"what"`
+		Gives string `json:"gives"`
+		Grave bool   `json:"grave"`
+	}
+	documentContainer struct {
+		ID         string             `json:"id"`
+		Name       string             `json:"name"`
+		Image      string             `json:"image"`
+		Runtime    string             `json:"runtime"`
+		PID        int                `json:"pid"`
+		State      string             `json:"state"`
+		Release    string             `json:"release,omitempty"`
+		IDs        string             `json:"ids"` // host, remapped, other or unknown
+		Outside    string             `json:"outside,omitempty"`
+		Checks     []documentCheck    `json:"checks"`
+		Weaknesses []documentWeakness `json:"weaknesses"`
+		Ways       []documentWay      `json:"ways_around"`
+	}
+	documentSandbox struct {
 		PID       int    `json:"pid"`
 		Container string `json:"container"`
 		Release   string `json:"release,omitempty"`
 	}
-	containers := make([]container, 0, len(v.report.Verdicts))
-	for _, verdict := range v.report.Verdicts {
-		c := verdict.Container
-		out := container{ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, PID: c.PID, State: verdict.State.String(), Release: verdict.Release, IDs: verdict.Remap.String()}
-		for _, made := range verdict.Checks {
-			out.Checks = append(out.Checks, check{made.Name, made.State.String(), made.Expected, made.Seen, made.Source})
-		}
-		containers = append(containers, out)
+	documentOther struct {
+		ID        string `json:"id"`
+		Engine    string `json:"engine,omitempty"`
+		Cgroup    string `json:"cgroup"`
+		PID       int    `json:"pid"`
+		Processes int    `json:"processes"`
+		Sandboxed int    `json:"of_a_release"`
 	}
-	sandboxes := func(found []verify.Sandbox) []sandbox {
-		list := make([]sandbox, 0, len(found))
-		for _, s := range found {
-			list = append(list, sandbox{s.PID, s.ContainerID, s.File.Release})
-		}
-		return list
+	documentDeep struct {
+		Release  string `json:"release"`
+		Files    string `json:"files,omitempty"`   // what is wrong with them
+		Archive  string `json:"archive,omitempty"` // what is wrong with it
+		Archived bool   `json:"archived"`
 	}
-	return struct {
-		SchemaVersion int              `json:"schema_version"`
-		Status        provision.Health `json:"status"`
-		Host          []provision.Item `json:"host"`
-		Evidence      string           `json:"evidence"`
-		Containers    []container      `json:"containers"`
-		Orphans       []sandbox        `json:"orphans"`
-		Claims        []sandbox        `json:"claims"`
-	}{schemaVersion, v.health(), v.items, v.report.State.String(), containers, sandboxes(v.report.Orphans), sandboxes(v.report.Claims)}
+	document struct {
+		SchemaVersion int                 `json:"schema_version"`
+		Status        provision.Health    `json:"status"`
+		Host          []provision.Item    `json:"host"`
+		Evidence      string              `json:"evidence"`
+		Findings      []provision.Finding `json:"findings"`
+		Notes         []string            `json:"notes"`
+		Containers    []documentContainer `json:"containers"`
+		Orphans       []documentSandbox   `json:"orphans"`
+		Claims        []documentSandbox   `json:"claims"`
+		ClaimCount    int                 `json:"claim_count"`
+		Others        []documentOther     `json:"others"`
+		Denied        int                 `json:"processes_unread"`
+		Deep          []documentDeep      `json:"deep,omitempty"`
+	}
+)
+
+// documentOf is v for machines.
+func documentOf(v provision.Verification) document {
+	d := document{
+		SchemaVersion: schemaVersion, Status: v.Health(), Host: v.Items, Evidence: v.Report.State.String(),
+		Findings: append([]provision.Finding{}, v.Findings...), Notes: append([]string{}, v.Notes...),
+		Containers: []documentContainer{}, Orphans: sandboxesOf(v.Report.Orphans), Claims: sandboxesOf(v.Report.Claims), ClaimCount: v.Report.ClaimCount,
+		Others: []documentOther{}, Denied: v.Report.Denied,
+	}
+	for _, verdict := range v.Report.Verdicts {
+		d.Containers = append(d.Containers, containerOf(v, verdict))
+	}
+	for _, o := range v.Report.Others {
+		d.Others = append(d.Others, documentOther{o.ID, o.Engine, o.Cgroup, o.PID, o.Processes, o.Sandboxed})
+	}
+	for _, look := range v.Deep {
+		d.Deep = append(d.Deep, documentDeep{look.Name, look.State.Reason, look.Archive, !look.Unarchived})
+	}
+	return d
+}
+
+func containerOf(v provision.Verification, verdict verify.Verdict) documentContainer {
+	c := verdict.Container
+	out := documentContainer{
+		ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, PID: c.PID, State: verdict.State.String(), Release: verdict.Release,
+		IDs: verdict.Remap.String(), Outside: v.Outside[c.ID], Checks: []documentCheck{}, Weaknesses: []documentWeakness{}, Ways: []documentWay{},
+	}
+	for _, made := range verdict.Checks {
+		out.Checks = append(out.Checks, documentCheck{made.Name, made.State.String(), made.Expected, made.Seen, made.Source})
+	}
+	for _, w := range verdict.Weaknesses {
+		out.Weaknesses = append(out.Weaknesses, documentWeakness(w))
+	}
+	for _, w := range verdict.Ways {
+		out.Ways = append(out.Ways, documentWay(w))
+	}
+	return out
+}
+
+func sandboxesOf(found []verify.Sandbox) []documentSandbox {
+	list := make([]documentSandbox, 0, len(found))
+	for _, s := range found {
+		list = append(list, documentSandbox{s.PID, s.ContainerID, s.File.Release})
+	}
+	return list
 }

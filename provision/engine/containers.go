@@ -36,6 +36,21 @@ type Container struct {
 	UsernsMode  string // "host" where it opted out of userns-remap
 	NetworkMode string
 	PidMode     string
+
+	Created        time.Time // zero where it makes no sense
+	HostNamespaces []string  // those of network, pid, ipc, uts, cgroupns that are the host's
+	CapAdd         []string
+	SecurityOpt    []string
+	Devices        []string // paths on the host
+	Mounts         []Mount
+	Labels         map[string]string
+	Annotations    map[string]string
+}
+
+// Mount is a path of the host inside a container.
+type Mount struct {
+	Source, Destination string
+	Writable            bool
 }
 
 // Containers lists the containers that run or are paused, by ID. One that

@@ -19,7 +19,9 @@ func TestContainers(t *testing.T) {
 		ID: idA, Name: "web", Image: "busybox", ImageID: "sha256:1111", Runtime: "runsc", PID: 4711,
 		StartedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC),
 	}
+	web.Created = time.Date(2026, 1, 2, 3, 4, 5, 1, time.UTC)
 	bridged, open := web, web
+	open.HostNamespaces, open.SecurityOpt, open.Labels = []string{"network", "pid"}, []string{"label=disable"}, map[string]string{"a": "b"}
 	bridged.NetworkMode = "bridge"
 	open.Privileged, open.NetworkMode, open.PidMode, open.UsernsMode = true, "host", "host", "host"
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -13,23 +14,38 @@ import (
 // parse, and dockerd (20.10 and 26.1) runs containers whose port bindings name
 // "localhost" or 010.0.0.1. One such container would hide all others.
 type inspection struct {
-	ID    string `json:"Id"`
-	Name  string
-	Image string
-	State *struct {
+	ID      string `json:"Id"`
+	Name    string
+	Image   string
+	Created string
+	State   *struct {
 		Status    string
 		Running   bool
 		Pid       int
 		StartedAt string
 	}
 	HostConfig *struct {
-		Runtime     string
-		Privileged  bool
-		UsernsMode  string
-		NetworkMode string
-		PidMode     string
+		Runtime      string
+		Privileged   bool
+		UsernsMode   string
+		NetworkMode  string
+		PidMode      string
+		IpcMode      string
+		UTSMode      string
+		CgroupnsMode string
+		CapAdd       []string
+		SecurityOpt  []string
+		Devices      []struct{ PathOnHost string }
+		Annotations  map[string]string
 	}
-	Config *struct{ Image string }
+	Mounts []struct {
+		Type, Source, Destination string
+		RW                        bool
+	}
+	Config *struct {
+		Image  string
+		Labels map[string]string
+	}
 }
 
 // inspect returns the zero Container for one that has no process any more.
@@ -48,7 +64,9 @@ func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 	if err != nil {
 		return Container{}, fmt.Errorf("start time: %w", err)
 	}
-	return Container{
+	// What cannot be read as a time is before all others.
+	created, _ := time.Parse(time.RFC3339Nano, said.Created)
+	one := Container{
 		ID:          id,
 		Name:        strings.TrimPrefix(said.Name, "/"),
 		Image:       said.Config.Image,
@@ -60,7 +78,29 @@ func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 		UsernsMode:  said.HostConfig.UsernsMode,
 		NetworkMode: said.HostConfig.NetworkMode,
 		PidMode:     said.HostConfig.PidMode,
-	}, nil
+		Created:     created,
+		CapAdd:      said.HostConfig.CapAdd,
+		SecurityOpt: said.HostConfig.SecurityOpt,
+		Annotations: said.HostConfig.Annotations,
+		Labels:      said.Config.Labels,
+	}
+	for _, mode := range []struct{ name, is string }{
+		{"network", said.HostConfig.NetworkMode}, {"pid", said.HostConfig.PidMode}, {"ipc", said.HostConfig.IpcMode},
+		{"uts", said.HostConfig.UTSMode}, {"cgroupns", said.HostConfig.CgroupnsMode},
+	} {
+		if mode.is == "host" {
+			one.HostNamespaces = append(one.HostNamespaces, mode.name)
+		}
+	}
+	for _, device := range said.HostConfig.Devices {
+		one.Devices = append(one.Devices, device.PathOnHost)
+	}
+	for _, mount := range said.Mounts {
+		if mount.Type == "bind" {
+			one.Mounts = append(one.Mounts, Mount{Source: mount.Source, Destination: mount.Destination, Writable: mount.RW})
+		}
+	}
+	return one, nil
 }
 
 // askInspection returns nil for a container that is gone.
@@ -71,4 +111,18 @@ func (c *Client) askInspection(ctx context.Context, id string) (*inspection, err
 		return nil, err
 	}
 	return said, nil
+}
+
+// Lookup finds the ID of the container with a name, or with an ID that begins
+// so, whatever its state.
+func (c *Client) Lookup(ctx context.Context, name string) (id string, found bool, err error) {
+	if err := c.agree(ctx); err != nil {
+		return "", false, c.explain(ctx, "look up a container", err)
+	}
+	said := new(inspection)
+	found, err = c.get(ctx, "/containers/"+url.PathEscape(name)+"/json", said)
+	if err == nil && found && !containerID.MatchString(said.ID) {
+		err = errors.New("the answer names no container")
+	}
+	return said.ID, found, c.explain(ctx, "look up a container", err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/hashicorp/go-version"
 )
@@ -46,6 +47,13 @@ func (l Label) String() string {
 		s += fmt.Sprintf("-%d-g%s", l.commits, l.commit)
 	}
 	return s
+}
+
+// Date is the day that the label names, at midnight UTC; the zero time where
+// there is no such day.
+func (l Label) Date() time.Time {
+	day, _ := time.Parse("20060102", l.date)
+	return day
 }
 
 // Compare is -1 when l is older than m, 1 when it is newer. Labels that are

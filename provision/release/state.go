@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // State says whether an installed release is as it was installed. The zero
@@ -71,6 +73,9 @@ func look(dir string, m Manifest, owner int) State {
 		default:
 			state = compare(file, info, owner)
 		}
+		if state.Intact() && mountedOver(path) {
+			state = damaged(name, "has something mounted over it")
+		}
 		delete(want, name)
 		if !state.Intact() {
 			return fs.SkipAll
@@ -88,6 +93,16 @@ func look(dir string, m Manifest, owner int) State {
 		}
 	}
 	return state
+}
+
+// mountedOver reports whether path is where something else was mounted, which
+// may have any size and time. A kernel before 5.8 does not say.
+func mountedOver(path string) bool {
+	var st unix.Statx_t
+	if unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, unix.STATX_TYPE, &st) != nil {
+		return false
+	}
+	return st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0 && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
 func compareDir(name string, info fs.FileInfo, owner int) State {

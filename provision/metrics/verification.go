@@ -1,0 +1,92 @@
+package metrics
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/verify"
+)
+
+// WriteVerification prints what was found of a host as Prometheus text. Like
+// the daemon's, its labels have no value that a container could choose.
+func WriteVerification(w io.Writer, v provision.Verification) error {
+	r := newReport(v.Health())
+	states := map[verify.State]int{}
+	var weak, grave int
+	for _, verdict := range v.Report.Verdicts {
+		states[verdict.State]++
+		weak += len(verdict.Weaknesses)
+		for _, way := range verdict.Ways {
+			if way.Grave {
+				grave++
+			}
+		}
+	}
+	sandboxes := r.labelled("verify_containers", "How many containers run, by what was seen of them from the host.", "sandbox")
+	sandboxes.WithLabelValues("sandboxed").Set(float64(states[verify.Sandboxed]))
+	sandboxes.WithLabelValues("unsandboxed").Set(float64(states[verify.NotSandboxed]))
+	sandboxes.WithLabelValues("unknown").Set(float64(states[verify.Unknown] + states[verify.NoEvidence]))
+	items := r.labelled("verify_item_status", "How each thing of the host is: 0 ok, 1 warning, 2 critical, 3 unknown.", "item")
+	for _, item := range v.Items {
+		items.WithLabelValues(item.Name).Set(pluginCode(item.Health))
+	}
+	findings := r.labelled("verify_findings", "How many things are not as they should be, by what they are.", "code")
+	for _, f := range v.Findings {
+		findings.WithLabelValues(f.Code).Inc()
+	}
+	r.gauge("verify_orphans", "How many sandboxes no container owns.", len(v.Report.Orphans))
+	r.gauge("verify_claims", "How many processes call themselves a sandbox and run from no known release.", v.Report.ClaimCount)
+	r.gauge("verify_other_containers", "How many containers are not dockerd's.", len(v.Report.Others))
+	r.gauge("verify_weaknesses", "How many settings give away isolation, of all sandboxes.", weak)
+	r.gauge("verify_ways_around", "How many grave ways around a sandbox containers were given.", grave)
+	r.gauge("verify_processes_unread", "How many processes may not be looked at.", v.Report.Denied)
+	return r.write(w)
+}
+
+// WriteUnknown prints that nothing could be said.
+func WriteUnknown(w io.Writer) error { return newReport(provision.Unsure).write(w) }
+
+// report is one verification as metrics.
+type report struct{ registry *prometheus.Registry }
+
+func newReport(health provision.Health) report {
+	r := report{prometheus.NewRegistry()}
+	status := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "verify_status", Help: "What verify says: 0 ok, 1 warning, 2 critical, 3 unknown."})
+	status.Set(pluginCode(health))
+	r.registry.MustRegister(status)
+	return r
+}
+
+func (r report) labelled(name, help, label string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
+	r.registry.MustRegister(g)
+	return g
+}
+
+func (r report) gauge(name, help string, value int) {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+	g.Set(float64(value))
+	r.registry.MustRegister(g)
+}
+
+func (r report) write(w io.Writer) error {
+	families, err := r.registry.Gather()
+	if err != nil {
+		return fmt.Errorf("gather metrics: %w", err)
+	}
+	for _, family := range families {
+		if _, err := expfmt.MetricFamilyToText(w, family); err != nil {
+			return fmt.Errorf("encode metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// pluginCode is a health in the numbers of monitoring plugins.
+func pluginCode(h provision.Health) float64 {
+	return map[provision.Health]float64{provision.Healthy: 0, provision.Warning: 1, provision.Critical: 2, provision.Unsure: 3}[h]
+}

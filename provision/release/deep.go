@@ -1,0 +1,159 @@
+package release
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// A DeepLook is what came of reading all of one release.
+type DeepLook struct {
+	Name    string
+	State   State  // of its files, each compared with the manifest
+	Archive string // why the manifest is not what the archive holds; "" where it is
+	// Unarchived is true of a release whose archive is not kept: only that of
+	// the newest is.
+	Unarchived bool
+}
+
+// Deep reads every file of the release called name and compares it with the
+// manifest, and the manifest with the kept archive: its digest, and the
+// content of what is in it. It writes nothing.
+func (s Store) Deep(ctx context.Context, name string) (DeepLook, error) {
+	look := DeepLook{Name: name}
+	r, err := s.Verify(ctx, name)
+	if err != nil {
+		return look, err
+	}
+	look.State = r.State
+	kept := s.archived(name)
+	m, text, err := readManifest(kept, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		look.Unarchived = true
+		return look, nil
+	}
+	if err != nil {
+		look.Archive = fmt.Sprintf("the manifest beside the archive: %v", err)
+		return look, nil
+	}
+	if manifestDigest(text) != r.ManifestDigest {
+		look.Archive = "the manifest differs from the one beside the archive"
+		return look, nil
+	}
+	var files []File
+	for _, a := range m.Archives {
+		more, err := contents(ctx, filepath.Join(kept, a.Name), a, s.Limits.withDefaults())
+		var refused *RefusedError
+		switch {
+		case errors.As(err, &refused) || errors.Is(err, fs.ErrNotExist):
+			look.Archive = err.Error()
+			return look, nil
+		case err != nil:
+			return look, fmt.Errorf("read archive: %w", err)
+		}
+		files = append(files, more...)
+	}
+	if !sameFiles(files, m.Files) {
+		look.Archive = "the archive has other files than the manifest lists"
+	}
+	return look, nil
+}
+
+// contents lists what is in an archive, and makes sure of its digest.
+func contents(ctx context.Context, kept string, a Archive, limits Limits) ([]File, error) {
+	want, err := ParseDigest(a.SHA512)
+	if err != nil {
+		return nil, &RefusedError{"read", kept, err}
+	}
+	f, err := os.Open(kept)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	sum := sha512.New()
+	r := &reading{ctx: ctx, from: io.TeeReader(f, sum)}
+	var files []File
+	if isBundle(a.Name) {
+		files, err = contentsOfTar(r, a.Name, limits)
+	} else {
+		files, err = contentsOfProgram(r, a.Name)
+	}
+	var refused *RefusedError
+	if err != nil && !errors.As(err, &refused) {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return nil, err
+	}
+	if got := Digest(sum.Sum(nil)); got != want {
+		return nil, &RefusedError{"read", kept, differs(got, want)}
+	}
+	return files, err
+}
+
+func contentsOfProgram(r io.Reader, name string) ([]File, error) {
+	file := File{Path: name, Mode: modeText(programMode)}
+	err := file.sum(r)
+	return []File{file}, err
+}
+
+func contentsOfTar(r io.Reader, name string, limits Limits) ([]File, error) {
+	plain, err := decompress(r, name)
+	if err != nil {
+		return nil, &RefusedError{"read", name, err}
+	}
+	defer plain.Close()
+	accepted := entries{limits: limits, seen: map[string]bool{}}
+	archive := tar.NewReader(plain)
+	var files []File
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return files, nil
+		}
+		if err != nil {
+			return nil, &RefusedError{"read", name, err}
+		}
+		entry, err := accepted.check(header)
+		if err != nil {
+			return nil, &RefusedError{"read", name, fmt.Errorf("entry %.300q %w", header.Name, err)}
+		}
+		if entry.dir {
+			continue
+		}
+		file := File{Path: entry.name, Mode: modeText(entry.mode)}
+		if err := file.sum(archive); err != nil {
+			return nil, &RefusedError{"read", name, fmt.Errorf("entry %.300q: %w", header.Name, err)}
+		}
+		files = append(files, file)
+	}
+}
+
+// sum fills in size and digest.
+func (f *File) sum(r io.Reader) error {
+	sum := sha256.New()
+	n, err := io.Copy(sum, r)
+	f.Size, f.SHA256 = n, hex.EncodeToString(sum.Sum(nil))
+	return err
+}
+
+// reading ends with its context.
+type reading struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+func (r *reading) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.from.Read(p)
+}

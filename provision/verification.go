@@ -1,0 +1,224 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/verify"
+)
+
+// Expect is what somebody who verifies a host expects of it, beyond what its
+// configuration wants. The zero Expect adds nothing.
+type Expect struct {
+	All        bool          // every running container is in a sandbox
+	Some       bool          // at least one is
+	Containers []string      // these run, by name or ID, and are in a sandbox
+	Labels     []string      // so are those with the label: KEY, or KEY=VALUE
+	MinRelease string        // no container runs from an older release, nor is one wanted
+	MaxAge     time.Duration // nor from one whose date is further back; 0 is any
+	Weakening  bool          // no sandbox is weakened
+	WaysAround bool          // no container has a grave way around it
+	Deep       bool          // every file of every release is read
+}
+
+// Validate refuses what cannot be expected.
+func (e Expect) Validate() error {
+	if e.MinRelease != "" {
+		if _, err := release.ParseLabel(e.MinRelease); err != nil {
+			return err
+		}
+	}
+	if e.MaxAge < 0 {
+		return fmt.Errorf("an age of %s", e.MaxAge)
+	}
+	for _, label := range e.Labels {
+		if key, _, _ := strings.Cut(label, "="); key == "" {
+			return fmt.Errorf("%q is no label", label)
+		}
+	}
+	return nil
+}
+
+// Verification is what was found of a host, and what is to be made of it.
+type Verification struct {
+	Items    []Item
+	Report   verify.Report
+	Findings []Finding // that are not ok, the worst first
+	// Notes are worth knowing once and change no health.
+	Notes []string
+	// Managed are the runtimes that are ours; Sandboxes is true where one of
+	// them is to be the default; Remapped where containers get ids of their own.
+	Managed   map[string]bool
+	Sandboxes bool
+	Remapped  bool
+	Outside   map[string]string // why a container is outside, by its ID
+	Wanted    string            // the release that is installed and wanted; or ""
+	Deep      []release.DeepLook
+	// Written is when daemon.json was last written: zero is not known.
+	Written time.Time
+	At      time.Time
+}
+
+// Finding is one thing that is not as it should be, and what to do.
+type Finding struct {
+	Health Health `json:"status"`
+	Code   string `json:"code"`   // for programs: "container-outside"
+	Object string `json:"object"` // "daemon.json", "container web"
+	Seen   string `json:"seen"`
+	Remedy string `json:"remedy"`
+}
+
+// Health is the worst of everything that was found.
+func (v Verification) Health() Health {
+	worst := Healthy
+	for _, f := range v.Findings {
+		worst = max(worst, f.Health)
+	}
+	return worst
+}
+
+// Verify looks at the host and all its containers, and changes nothing. Where
+// systemd is out of reach, as in a container, it goes by /proc and dockerd's
+// socket. Errors are Observe's.
+func (h *Host) Verify(ctx context.Context, c Config, e Expect) (Verification, error) {
+	return h.verification(ctx, c, e, func(o Observed) (verify.Report, error) { return h.Evidence(ctx, c, o) })
+}
+
+// VerifyOne is Verify of one container, by its name or the beginning of its ID:
+// it looks at no others. The error is a *Refusal where none runs of that name.
+func (h *Host) VerifyOne(ctx context.Context, c Config, e Expect, name string) (Verification, error) {
+	e.Containers, e.Some = nil, false
+	return h.verification(ctx, c, e, func(o Observed) (verify.Report, error) {
+		if o.Engine == nil {
+			return verify.Report{}, &OutOfReach{Object: "dockerd", Err: errors.New("it does not run, and so no container does that it knows of")}
+		}
+		client, err := h.dial(o.Flags)
+		if err != nil {
+			return verify.Report{}, &OutOfReach{Object: "dockerd", Err: err}
+		}
+		defer client.Close()
+		id, found, err := client.Lookup(ctx, name)
+		if err != nil {
+			return verify.Report{}, &OutOfReach{Object: "dockerd", Err: err}
+		}
+		if found {
+			report, err := h.EvidenceOf(ctx, c, o, []string{id})
+			if err != nil || len(report.Verdicts) == 1 {
+				return report, err
+			}
+		}
+		return verify.Report{}, refuse("container "+verify.Printable(name), "does not run; docker ps lists those that do")
+	})
+}
+
+func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(Observed) (verify.Report, error)) (Verification, error) {
+	o, err := h.Observe(ctx, c)
+	var reach *OutOfReach
+	alone := errors.As(err, &reach) && reach.Object == "systemd"
+	if alone {
+		o, err = h.observeAlone(ctx, c, err)
+	}
+	if err != nil {
+		return Verification{}, err
+	}
+	v := Verification{Managed: map[string]bool{}, Outside: map[string]string{}, At: time.Now()}
+	for _, name := range c.RuntimeNames() {
+		v.Managed[name] = true
+	}
+	v.Sandboxes = v.Managed[c.Docker.DefaultRuntime]
+	v.Remapped = o.Engine != nil && o.Engine.UsernsRemap
+	if info, err := os.Stat(o.File.Path); err == nil {
+		v.Written = info.ModTime()
+	}
+	if alone {
+		v.Items = aloneItems(c, o, reach)
+	} else if v.Items, err = Checkup(c, o); err != nil {
+		return Verification{}, err
+	}
+	if installed, found := satisfying(o.Releases, c.Spec()); found {
+		v.Wanted = installed.Name
+	}
+	if e.Deep {
+		for _, r := range o.Releases {
+			deep, err := h.store().Deep(ctx, r.Name)
+			if err != nil {
+				return Verification{}, err
+			}
+			v.Deep = append(v.Deep, deep)
+		}
+	}
+	if v.Report, err = look(o); err != nil {
+		return Verification{}, err
+	}
+	v.Notes = notes(v, o)
+	v.assess(e, c)
+	return v, nil
+}
+
+// observeAlone looks at a host whose systemd cannot be asked. dockerd is spoken
+// to only when a process of it is seen to run: a request to its socket would
+// start it.
+func (h *Host) observeAlone(ctx context.Context, c Config, why error) (Observed, error) {
+	o := Observed{Store: h.Paths.Store, Unit: Unit{Name: DockerUnit}}
+	var err error
+	if o.Releases, err = h.store().List(); err != nil {
+		return o, err
+	}
+	if o.Link, err = h.store().LinkState(); err != nil {
+		return o, err
+	}
+	pid, _, found := h.findDockerd()
+	if !found {
+		return o, why
+	}
+	o.Unit.MainPID, o.Unit.ActiveState = pid, "active"
+	if o.Command, o.Flags, err = h.observeFlags(o.Unit); err != nil {
+		return o, err
+	}
+	o.File.Path = h.daemonJSON(o.Flags)
+	return o, h.observeEngine(ctx, c, &o, nil)
+}
+
+func aloneItems(c Config, o Observed, why error) []Item {
+	b := builder{config: c, observed: o}
+	b.release()
+	const remedy = "run it on the host for the rest: sudo runsc-provisioner verify"
+	return []Item{
+		b.releaseItem(),
+		b.engineItem(Confirm{Default: c.Docker.DefaultRuntime, Remap: c.Docker.remap()}),
+		{Name: "systemd", Health: Unsure, Seen: why.Error(), Remedy: remedy},
+	}
+}
+
+// buildkitCommand is the variable of dockerd's that names what `docker build`
+// runs its steps with.
+const buildkitCommand = "DOCKER_BUILDKIT_RUNC_COMMAND"
+
+// notes are the things that are told once.
+func notes(v Verification, o Observed) []string {
+	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, buildkitCommand+"=") })
+	if !v.Sandboxes || set || o.Engine == nil {
+		return nil
+	}
+	return []string{"`docker build` runs its steps with runc, outside any sandbox, whatever the default runtime is: to change that, set " +
+		buildkitCommand + " in dockerd's environment to a program that calls runsc (docs/verification.md), or build inside a container"}
+}
+
+// runtimeWeaknesses lists what the arguments of our runtimes would weaken in
+// the next sandbox, by runtime.
+func runtimeWeaknesses(c Config) map[string][]verify.Weakness {
+	found := map[string][]verify.Weakness{}
+	for _, name := range slices.Sorted(maps.Keys(c.Docker.Runtimes)) {
+		if weak := verify.RuntimeWeaknesses(c.Docker.Runtimes[name].Args); len(weak) > 0 {
+			found[name] = weak
+		}
+	}
+	return found
+}

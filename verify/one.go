@@ -1,0 +1,278 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+const (
+	defaultCgroup = "/sys/fs/cgroup"
+	maxGroups     = 4096 // cgroups below one container's
+	maxProcsText  = 1 << 20
+)
+
+// LookAt gathers the evidence for containers without a pass over all
+// processes: the kernel lists those of a cgroup, or the children of a process.
+// It costs the same however many others run. Survey tells of nothing else than
+// Evidence. Where the kernel's lists are not to be had, it is Look.
+func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Release) (Survey, error) {
+	cgroup, err := fs.cgroup()
+	if err != nil {
+		return fs.Look(ctx, containers, releases)
+	}
+	root := fs.Proc
+	if root == "" {
+		root = defaultProc
+	}
+	proc, err := openProc(root)
+	if err != nil {
+		return Survey{}, err
+	}
+	defer proc.close()
+	p := newPass(ctx, fs, proc, releases)
+	wanted := make(map[string]int, len(containers))
+	seen := map[int]bool{}
+	var pids []int
+	for i, c := range containers {
+		wanted[c.ID] = i
+		family, err := p.family(c, cgroup)
+		if err != nil {
+			return fs.Look(ctx, containers, releases)
+		}
+		for _, pid := range family {
+			if !seen[pid] {
+				seen[pid] = true
+				pids = append(pids, pid)
+			}
+		}
+	}
+	entries, denied, err := p.scan(pids, wanted)
+	if err != nil {
+		return Survey{}, err
+	}
+	for i := range entries {
+		if entries[i].exe.Deleted {
+			if err := p.deleted(&entries[i], &Survey{}); err != nil {
+				return Survey{}, err
+			}
+		}
+	}
+	survey := Survey{Denied: denied, Processes: len(entries)}
+	survey.Evidence, err = p.evidence(containers, entries)
+	return survey, err
+}
+
+// cgroup is where the hierarchies are whose cgroup.procs have the same pids as
+// fs.Proc.
+func (fs *FS) cgroup() (string, error) {
+	switch {
+	case fs.Cgroup != "":
+		return fs.Cgroup, nil
+	case fs.Proc == "" || fs.Proc == defaultProc:
+		return defaultCgroup, nil
+	default:
+		return "", errors.New("another host's /proc")
+	}
+}
+
+// family lists the pids that may be a container's, by its first process.
+func (p *pass) family(c Container, cgroup string) ([]int, error) {
+	if c.PID <= 0 {
+		return nil, nil
+	}
+	dir, err := p.proc.open(strconv.Itoa(c.PID))
+	if gapOf(err) == Gone {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer dir.close()
+	text, err := dir.read("cgroup", p.buf)
+	if gapOf(err) == Gone {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	groups, err := parseCgroups(text)
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	own := false
+	for _, group := range groups {
+		at := strings.Index(group.Path, c.ID)
+		if c.ID == "" || at < 0 {
+			continue
+		}
+		own = true
+		end := at + len(c.ID)
+		if slash := strings.IndexByte(group.Path[end:], '/'); slash >= 0 {
+			end += slash
+		} else {
+			end = len(group.Path)
+		}
+		more, err := procsBelow(filepath.Join(hierarchy(cgroup, group), filepath.Clean(group.Path[:end])))
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, more...)
+	}
+	if own {
+		return pids, nil
+	}
+	// The cgroup is shared: its descendants, and the gofer among the children
+	// of its parent.
+	pids, err = p.descendants(c.PID)
+	if err != nil {
+		return nil, err
+	}
+	st, err := p.stat(dir)
+	if gapOf(err) == Gone {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if st.parent > 1 {
+		siblings, err := p.children(st.parent)
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, siblings...)
+	}
+	return append(pids, c.PID), nil
+}
+
+// hierarchy is where the one of a line in /proc/PID/cgroup is mounted.
+func hierarchy(root string, group Cgroup) string {
+	if group.Hierarchy != 0 {
+		return filepath.Join(root, strings.TrimPrefix(group.Controllers, "name="))
+	}
+	unified := filepath.Join(root, "unified") // of a mixed host
+	if _, err := os.Stat(filepath.Join(unified, "cgroup.procs")); err == nil {
+		return unified
+	}
+	return root
+}
+
+// procsBelow reads the processes of a cgroup and of all below it.
+func procsBelow(dir string) ([]int, error) {
+	var pids []int
+	groups := []string{dir}
+	for n := 0; len(groups) > 0; n++ {
+		if n == maxGroups {
+			return nil, fmt.Errorf("more than %d cgroups below %s", maxGroups, dir)
+		}
+		group := groups[0]
+		groups = groups[1:]
+		more, err := pidsOf(filepath.Join(group, "cgroup.procs"))
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, more...)
+		entries, err := os.ReadDir(group)
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range entries {
+			if entry.IsDir() {
+				groups = append(groups, filepath.Join(group, entry.Name()))
+			}
+		}
+	}
+	return pids, nil
+}
+
+// pidsOf reads a file that is a list of pids. A process of another pid
+// namespace is 0 there, and cannot be told.
+func pidsOf(path string) ([]int, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxProcsText {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, maxProcsText)
+	}
+	return parsePIDs(text)
+}
+
+func parsePIDs(text []byte) ([]int, error) {
+	var pids []int
+	for field := range strings.FieldsSeq(string(text)) {
+		pid, err := strconv.ParseUint(field, 10, 31)
+		if err != nil {
+			return nil, fmt.Errorf("parse pids: %w", err)
+		}
+		if pid == 0 {
+			return nil, errors.New("parse pids: a process of another pid namespace")
+		}
+		pids = append(pids, int(pid))
+	}
+	return pids, nil
+}
+
+// descendants lists the children of a process, theirs, and so on.
+func (p *pass) descendants(pid int) ([]int, error) {
+	var all []int
+	next := []int{pid}
+	for len(next) > 0 {
+		if len(all) > maxMembers {
+			return all, nil // join cuts it, and says so
+		}
+		children, err := p.children(next[0])
+		if err != nil {
+			return nil, err
+		}
+		next = append(next[1:], children...)
+		all = append(all, children...)
+	}
+	return all, nil
+}
+
+// children lists the children of a process: each of its threads has a list of
+// those that it started (proc_pid_task(5), CONFIG_PROC_CHILDREN).
+func (p *pass) children(pid int) ([]int, error) {
+	root := p.fs.Proc
+	if root == "" {
+		root = defaultProc
+	}
+	tasks := filepath.Join(root, strconv.Itoa(pid), "task")
+	threads, err := os.ReadDir(tasks)
+	if gapOf(err) == Gone {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, thread := range threads {
+		path := filepath.Join(tasks, thread.Name(), "children")
+		text, err := os.ReadFile(path)
+		switch {
+		case err == nil:
+		case gapOf(err) == Gone:
+			if _, err := os.Stat(filepath.Join(tasks, thread.Name())); err == nil {
+				return nil, fmt.Errorf("%s: this kernel has no such list", path)
+			}
+			continue
+		default:
+			return nil, err
+		}
+		if len(text) > maxProcsText {
+			return nil, fmt.Errorf("%s has more than %d bytes", path, maxProcsText)
+		}
+		more, err := parsePIDs(text)
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, more...)
+	}
+	return pids, nil
+}

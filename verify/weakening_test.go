@@ -1,0 +1,116 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func settingsOf(found []Weakness) []string {
+	var list []string
+	for _, w := range found {
+		list = append(list, w.Setting)
+	}
+	return list
+}
+
+func TestWeaknesses(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*scene)
+		args   []string
+		want   []string
+	}{
+		{"none", func(*scene) {}, nil, nil},
+		{"defaults, said aloud", func(*scene) {}, []string{"--network=sandbox", "--host-uds=none", "--debug=false", "--platform=systrap", "--directfs", "--oci-seccomp"}, nil},
+		{"one dash, two dashes, a value of its own", func(*scene) {}, []string{"-network", "host", "--host-uds", "all", "--ignore-cgroups"},
+			[]string{"--network=host", "--host-uds=all", "--ignore-cgroups"}},
+		{"after an option with a value", func(*scene) {}, []string{"--root", "/run/x", "--debug"}, []string{"--debug"}},
+		{"ways to write a boolean", func(*scene) {}, []string{"--debug=1", "--strace=T", "--profile=0"}, []string{"--debug", "--strace"}},
+		{"prefixes", func(*scene) {}, []string{"--TESTONLY-unsafe-nonroot", "--EXPERIMENTAL-xdp=ns", "--EXPERIMENTAL-other=false"}, []string{"--TESTONLY-unsafe-nonroot", "--EXPERIMENTAL-xdp=ns"}},
+		{"the sandbox's own arguments, and not those of its command", func(s *scene) {
+			s.evidence.Process.Argv = []string{"runsc-sandbox", "--platform=ptrace", "boot", "--debug=true", s.container.ID}
+		}, nil, []string{"--platform=ptrace"}},
+		{"the gofer's", func(s *scene) {
+			s.evidence.Gofers[0].Process.Argv = []string{"runsc-gofer", "--host-uds=open", "gofer", s.container.ID}
+		}, nil, []string{"--host-uds=open"}},
+		{"arguments of a process that is no release's", func(s *scene) {
+			s.evidence.Process.Exe = Exe{ID: FileID{8, 1}, Path: "/bin/sleep"}
+			s.evidence.Process.Argv = []string{"runsc-sandbox", "--debug=true", "boot", s.container.ID}
+		}, nil, nil},
+		{"an annotation that is not heeded", func(s *scene) {
+			s.container.Annotations = map[string]string{"dev.gvisor.flag.network": "host"}
+		}, nil, nil},
+		{"an annotation that is", func(s *scene) {
+			s.container.Annotations = map[string]string{"dev.gvisor.flag.network": "host", "dev.gvisor.flag.debug": "true", "other": "x"}
+		}, []string{"--allow-flag-override"}, []string{"--allow-flag-override", "--debug", "--network=host"}},
+		{"V09: a value from outside", func(*scene) {}, []string{"--host-uds=\x1b[31m|\n"}, []string{`"--host-uds=\x1b[31m|\n"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene()
+			tt.change(s)
+			got := Weaknesses(s.container, s.evidence, tt.args, s.releases)
+			if diff := cmp.Diff(tt.want, settingsOf(got)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			for _, w := range got {
+				if w.Gives == "" || w.Source == "" || w.Where == "" {
+					t.Errorf("%+v: a part is missing", w)
+				}
+			}
+		})
+	}
+}
+
+func TestWeaknessIsListedOnceWithAllPlaces(t *testing.T) {
+	s := newScene()
+	s.evidence.Process.Argv = []string{"runsc-sandbox", "--ignore-cgroups=true", "boot", s.container.ID}
+	got := Weaknesses(s.container, s.evidence, []string{"--ignore-cgroups"}, s.releases)
+	if len(got) != 1 || got[0].Where != "/proc/307/cmdline, /info" {
+		t.Errorf("got %+v, want one, of /proc/307/cmdline and /info", got)
+	}
+}
+
+func TestWeakeningsAreSortedAndWhole(t *testing.T) {
+	table := Weakenings()
+	if !slices.IsSortedFunc(table, func(a, b Weakening) int { return strings.Compare(a.Flag, b.Flag) }) {
+		t.Error("the table is not sorted by flag")
+	}
+	for _, w := range table {
+		if w.Flag == "" || w.Is == "" || w.Gives == "" || w.Source == "" {
+			t.Errorf("%+v: a part is missing", w)
+		}
+	}
+}
+
+func TestWaysAround(t *testing.T) {
+	c := Container{
+		Privileged: true, UsernsMode: "host", HostNamespaces: []string{"pid", "uts"}, CapAdd: []string{"CAP_SYS_ADMIN", "net_bind_service"},
+		SecurityOpt: []string{"seccomp=unconfined", "no-new-privileges", "apparmor:unconfined"}, Devices: []string{"/dev/sda", "/dev/null"},
+		Mounts: []HostMount{
+			{"/var/run/docker.sock", "/s", false}, {"/srv/x/../y/docker.sock", "/s2", true}, {"/", "/host", false}, {"/etc/nginx", "/etc/nginx", false}, {"/etc/nginx", "/n", true},
+			{"/etc", "/e", false}, {"/srv/data", "/data", true}, {"/proc/sys", "/p", false}, {"/etc/localtime", "/l", true}, {"/var", "/v", false}, {"/runner", "/r", true},
+		},
+	}
+	want := map[string]bool{
+		"--privileged": true, "--userns=host": true, "--pid=host": true, "--uts=host": false, "--cap-add=SYS_ADMIN": true, "--cap-add=NET_BIND_SERVICE": false,
+		"--security-opt seccomp=unconfined": true, "--security-opt apparmor:unconfined": true, "--device=/dev/sda": true, "--device=/dev/null": false,
+		"-v /var/run/docker.sock:/s:ro": true, "-v /srv/x/../y/docker.sock:/s2": true, "-v /:/host:ro": true, "-v /etc/nginx:/etc/nginx:ro": false, "-v /etc/nginx:/n": true,
+		"-v /etc:/e:ro": true, "-v /srv/data:/data": false, "-v /proc/sys:/p:ro": true, "-v /etc/localtime:/l": false, "-v /var:/v:ro": true, "-v /runner:/r": false,
+	}
+	got := map[string]bool{}
+	for _, way := range WaysAround(c) {
+		got[way.What] = way.Grave
+		if way.Gives == "" {
+			t.Errorf("%s gives nothing", way.What)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("grave -want +got:\n%s", diff)
+	}
+	if ways := WaysAround(Container{Runtime: "runsc"}); len(ways) != 0 {
+		t.Errorf("a plain container: got %+v, want none", ways)
+	}
+}
