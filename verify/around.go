@@ -89,6 +89,9 @@ func WaysAround(c Container) []Way {
 	}
 	for _, option := range c.SecurityOpt {
 		key, value, _ := strings.Cut(strings.Replace(option, ":", "=", 1), "=")
+		if c.Privileged && key == "label" {
+			continue // dockerd adds it by itself
+		}
 		if key == "systempaths" || value == "unconfined" || value == "disable" {
 			add(true, "what "+Printable(key)+" keeps from others", "--security-opt %s", Printable(option))
 		}

@@ -92,6 +92,9 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 // expectation reads the flags that say what is expected.
 func (f verifyFlags) expectation() (provision.Expect, error) {
 	e := provision.Expect{MinRelease: f.least, Deep: f.deep}
+	if len(f.expect) == 0 {
+		return e, errors.New("--expect: nothing is expected; default, all, some or names are")
+	}
 	for _, word := range f.expect {
 		switch word {
 		case "default":

@@ -73,7 +73,7 @@ func look(dir string, m Manifest, owner int) State {
 		default:
 			state = compare(file, info, owner)
 		}
-		if state.Intact() && mountedOver(path) {
+		if mountedOver(path) {
 			state = damaged(name, "has something mounted over it")
 		}
 		delete(want, name)

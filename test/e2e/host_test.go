@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"runsc-provisioner/test/lab"
 )
 
@@ -106,12 +108,44 @@ type verification struct {
 
 func (h host) verify(code int) verification {
 	h.t.Helper()
-	result := h.exit(code, "runsc-provisioner verify --format json")
+	return parse(h.t, h.exit(code, "runsc-provisioner verify --format json").Stdout)
+}
+
+// parse reads what `verify --format json` printed, after it was held against
+// its schema.
+func parse(t *testing.T, text string) verification {
+	t.Helper()
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err == nil {
+		err = verifySchema(t).Validate(value)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
 	var v verification
-	if err := json.Unmarshal([]byte(result.Stdout), &v); err != nil {
-		h.t.Fatalf("%v: %v", err, result)
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
 	}
 	return v
+}
+
+func (v verification) runs(name string) bool {
+	for _, c := range v.Containers {
+		if c.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// verifySchema is what is shipped.
+func verifySchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile("../../cmd/runsc-provisioner/verify.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
 }
 
 // container gives what verify says of the container called name.
