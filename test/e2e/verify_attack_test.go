@@ -28,14 +28,16 @@ func attacks() []attack {
 	dir := store + "/" + newer
 	sentry := dir + "/gvisor-bin/gvisor_sentry"
 	in := func(flags, script string) string {
-		return "docker run -d --name evil --runtime=runc " + flags + " " + lab.Image + " sh -c '" + script + "'"
+		return "docker run -d --name evil --runtime=runc " + flags + " " + lab.Image + " /bin/sh -c '" + script + "'"
 	}
 	run := fmt.Sprintf(genuine, dir)
+	// The host's own programs: busybox goes by what it is called.
+	const programs = "-v /usr:/usr%s -v /usr/lib:/lib:ro -v /usr/lib64:/lib64:ro "
 	return []attack{
 		{"a process called runsc-sandbox", `perl -e 'exec {"/bin/sleep"} "runsc-sandbox", "900"' >/dev/null 2>&1 &`, "claim: process"},
 		{"a process that calls itself gvisor_sentry by prctl", `perl -e '$0 = "gvisor_sentry"; system "sleep 900"' >/dev/null 2>&1 &`, ""},
 		{"a thousand processes called runsc-sandbox", `for i in $(seq 1000); do perl -e 'exec {"/bin/sleep"} "runsc-sandbox", "90"' >/dev/null 2>&1 & done`, "and 990 more"},
-		{"a container of sleepers with that name", in("", "exec -a runsc-sandbox sleep 900"), ""},
+		{"a container of sleepers with that name", in(fmt.Sprintf(programs, ":ro"), "exec -a runsc-sandbox /usr/bin/sleep 900"), ""},
 		{"a container whose name and image say so", in("--hostname runsc-sandbox --label gvisor=runsc -e RUNTIME=runsc", "sleep 900"), ""},
 		{"a copy of the sentry", "cp " + sentry + " /root/gvisor_sentry && " + in("-v /root:"+dir+"/gvisor-bin", run), ""},
 		{"a copy of the sentry, deleted under the store's path", in("--tmpfs "+store+":exec -v "+sentry+":/s:ro",
@@ -47,13 +49,13 @@ func attacks() []attack {
 		{"the same in namespaces and a root of its own", in("--privileged -v "+store+":"+store+":ro",
 			"mkdir -p /n && mount -t tmpfs runsc-root /n && mkdir -p /n/old /n/proc /n/tmp /n"+store+" && mount --bind "+store+" /n"+store+" && mount --rbind /proc /n/proc; "+
 				"mkfifo /n/tmp/pipe; exec 3<>/n/tmp/pipe; id=$(grep -o \"containers/[0-9a-f]*/hostname\" /proc/self/mountinfo | head -n1 | cut -d/ -f2); "+
-				"cp /bin/busybox /n/b 2>/dev/null; cd /n && pivot_root . old && exec /b unshare -Umui /b sh -c \"exec -a runsc-sandbox "+sentry+" boot --spec-fd=3 --controller-fd=3 --start-sync-fd=3 --sync-userns-fd=3 --bundle=/ $id\""), ""},
+				"cp /bin/busybox /n/busybox; cd /n && pivot_root . old && exec /busybox unshare -Umui /busybox sh -c \"exec -a runsc-sandbox "+sentry+" boot --spec-fd=3 --controller-fd=3 --start-sync-fd=3 --sync-userns-fd=3 --bundle=/ $id\""), ""},
 		{"the arguments of a neighbour that is a sandbox", in("-v "+store+":"+store+":ro",
 			strings.ReplaceAll(run, "$id", "'$(docker inspect -f '{{.Id}}' good)'")), ""},
 		{"a file mounted over the store's", "cp /bin/sleep /root/fake && touch -r " + sentry + " /root/fake && mount --bind /root/fake " + sentry + " && " +
-			in("-v "+store+":"+store+":ro", "exec -a runsc-sandbox "+sentry+" 900"), "has something mounted over it"},
-		{"files mounted over the store by the container", in("--privileged -v "+store+":"+store+":rshared",
-			"mount --bind /bin/busybox "+sentry+"; exec -a runsc-sandbox "+sentry+" sleep 900") + "; sleep 1", "has something mounted over it"},
+			in(fmt.Sprintf(programs, ":ro"), "exec -a runsc-sandbox "+sentry+" 900"), "has something mounted over it"},
+		{"files mounted over the store by the container", in("--privileged "+fmt.Sprintf(programs, ":rshared"),
+			"mount --bind /usr/bin/sleep "+sentry+"; exec -a runsc-sandbox "+sentry+" 900") + "; sleep 1", "has something mounted over it"},
 		{"a stranger in a sandbox's own cgroup or below its processes", `P=$(docker inspect -f '{{.State.Pid}}' good); docker run -d --name evil --runtime=runc --pid=container:good ` + lab.Image + ` sleep 900 || docker run -d --name evil --runtime=runc ` + lab.Image + ` sleep 900`, ""},
 		{"escapes and bars in names", `perl -e 'exec {"/bin/sleep"} "runsc-sandbox", "\x1b]0;evil\x07|x=1\n"' >/dev/null 2>&1 & ` + in(`--label "$(printf 'a\033[31m|=\n')=1"`, "sleep 900"), "container outside"},
 	}

@@ -1,0 +1,26 @@
+package verify
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestEveryCheckIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/verification.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for check := range about {
+		if !strings.Contains(string(text), "`"+check+"`") {
+			t.Errorf("docs/verification.md says nothing of the check %q", check)
+		}
+	}
+	s := newScene()
+	s.container.UIDMap = s.evidence.Process.UIDMap
+	for _, check := range Judge(s.container, s.evidence, s.runtimes, s.releases).Checks {
+		if About(check.Name) == "" {
+			t.Errorf("nothing says what the check %q asks", check.Name)
+		}
+	}
+}
