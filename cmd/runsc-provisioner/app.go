@@ -107,7 +107,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.PersistentFlags().StringVar(&a.paths.Config, "config-dir", a.paths.Config, "directory of config.toml and config.d/*.toml")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is looked at, as JSON on standard error")
-	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newConfig(a), newVersion(a))
+	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newDoctor(a), newDebugBundle(a), newConfig(a), newVersion(a))
 	return root
 }
 
