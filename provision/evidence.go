@@ -27,10 +27,10 @@ func (h *Host) EvidenceOf(ctx context.Context, c Config, o Observed, ids []strin
 // thousand take seconds.
 const evidenceWithin = 2 * time.Minute
 
-// surveyor looks at the whole host, also for containers that are not dockerd's.
+// surveyor looks at the whole host, also for what is not dockerd's.
 func (h *Host) surveyor() *verify.FS {
 	proc := h.proc()
-	proc.Others = true
+	proc.Whole = true
 	return proc
 }
 

@@ -60,7 +60,7 @@ func newFakeProc(tb testing.TB) *fakeProc {
 	return p
 }
 
-func (p *fakeProc) fs() *FS { return &FS{Proc: p.root} }
+func (p *fakeProc) fs() *FS { return &FS{Proc: p.root, Whole: true} }
 
 func (p *fakeProc) path(pid int, name string) string {
 	return filepath.Join(p.root, strconv.Itoa(pid), name)

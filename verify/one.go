@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,7 +52,12 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 			}
 		}
 	}
-	entries, denied, err := p.scan(pids, wanted)
+	entries, denied, err := p.scan(func(batches chan<- []int) error {
+		for part := range slices.Chunk(pids, batch) {
+			batches <- part
+		}
+		return nil
+	}, wanted)
 	if err != nil {
 		return Survey{}, err
 	}

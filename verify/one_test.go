@@ -127,7 +127,6 @@ func TestOthersAreToldByTheirCgroup(t *testing.T) {
 		proc.add(p)
 	}
 	fs := proc.fs()
-	fs.Others = true
 	got, err := fs.Look(t.Context(), []Container{container(1, 1000, "runsc")}, []Release{r})
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +145,6 @@ func TestOthersAreToldByTheirCgroup(t *testing.T) {
 	}
 	nested.add(runcProcess(50, containerID(7)))
 	fs = nested.fs()
-	fs.Others = true
 	if got, err := fs.Look(t.Context(), nil, nil); err != nil || len(got.Others) != 0 {
 		t.Errorf("in a container: got %+v, %v, want none", got.Others, err)
 	}

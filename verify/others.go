@@ -30,7 +30,7 @@ type otherID struct{ id, cgroup string }
 // itself a container, all processes have them.
 func (p *pass) outer() map[string]bool {
 	ids := map[string]bool{}
-	if !p.others {
+	if !p.whole {
 		return ids
 	}
 	text, err := p.proc.read("1/cgroup", p.buf)
@@ -51,7 +51,7 @@ func (p *pass) outer() map[string]bool {
 
 // otherContainers sorts the containers of others out of a scan.
 func (p *pass) otherContainers(entries []entry) []Other {
-	if !p.others {
+	if !p.whole {
 		return nil
 	}
 	found := map[string]*Other{}

@@ -43,22 +43,28 @@ type scanner struct {
 	err     error
 }
 
-func newScanner(p *pass, wanted map[string]int) scanner {
+func newScanner(p *pass, files map[FileID]File, wanted map[string]int) scanner {
+	return scanner{pass: p, files: files, wanted: wanted, cgroup: make([]byte, maxText)}
+}
+
+// filesOf finds releases by their files.
+func filesOf(releases []Release) map[FileID]File {
 	files := map[FileID]File{}
-	for _, r := range p.releases {
+	for _, r := range releases {
 		for id, path := range r.Files {
 			files[id] = File{Release: r.Name, Path: path}
 		}
 	}
-	return scanner{pass: p, files: files, wanted: wanted, cgroup: make([]byte, maxText)}
+	return files
 }
 
 func (s *scanner) all(pids []int) {
-	for i, pid := range pids {
-		if i%256 == 0 {
-			if s.err = s.pass.ctx.Err(); s.err != nil {
-				return
-			}
+	if s.err == nil {
+		s.err = s.pass.ctx.Err()
+	}
+	for _, pid := range pids {
+		if s.err != nil {
+			return
 		}
 		s.one(pid)
 	}
@@ -90,10 +96,14 @@ func (s *scanner) one(pid int) {
 			e.exe.Path = strings.TrimSuffix(path, " (deleted)")
 		}
 	}
-	n, err := s.pass.proc.peek(s.path(pid, "cmdline"), s.argv0[:])
-	e.claims = err == nil && bytes.Equal(s.argv0[:n], []byte(claim))
-	e.gofer = err == nil && bytes.HasPrefix(s.argv0[:n], []byte(goferClaim))
-	if (len(s.wanted) > 0 || s.pass.others) && !s.place(&e) {
+	// Reading arguments takes the kernel longer than all else: those of a
+	// process that runs from no release are no evidence.
+	if s.pass.whole || e.file != (File{}) || e.exe.Deleted {
+		n, err := s.pass.proc.peek(s.path(pid, "cmdline"), s.argv0[:])
+		e.claims = err == nil && bytes.Equal(s.argv0[:n], []byte(claim))
+		e.gofer = err == nil && bytes.HasPrefix(s.argv0[:n], []byte(goferClaim))
+	}
+	if (len(s.wanted) > 0 || s.pass.whole) && !s.place(&e) {
 		return
 	}
 	s.entries = append(s.entries, e)
@@ -121,7 +131,7 @@ func (s *scanner) place(e *entry) bool {
 				e.container = i
 				return true
 			}
-			if s.pass.others && !s.pass.around[id] {
+			if s.pass.whole && !s.pass.around[id] {
 				e.other = otherID{id, group.Path}
 			}
 		}

@@ -1,12 +1,14 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -16,7 +18,7 @@ const (
 	maxProcesses = 1 << 22 // PID_MAX_LIMIT of a 64-bit kernel (linux/threads.h)
 	maxClaims    = 1024    // sandboxes in name only that are kept; all are counted
 	maxMembers   = 16384   // of one container
-	share        = 512     // processes that are worth a goroutine
+	batch        = 256     // processes that are worth being handed to a goroutine
 )
 
 // FS reads a /proc. The zero FS reads the host's own. It remembers digests of
@@ -27,8 +29,9 @@ type FS struct {
 	// Cgroup is where the cgroup hierarchies are mounted; "" is /sys/fs/cgroup
 	// with the host's own /proc, and not used with another one.
 	Cgroup string
-	// Others has Look also tell of containers that it is not asked about.
-	Others bool
+	// Whole has Look also tell of what concerns nobody that it was asked about:
+	// Claims and Others. It then reads more of every process.
+	Whole bool
 
 	digests digests
 	between func(pid int) // for tests: runs inside every look at a process
@@ -41,7 +44,8 @@ type Survey struct {
 	// Sandboxes run from a release's files and say whose they are.
 	Sandboxes []Sandbox
 	// Claims call themselves sandboxes and run from no known file: forged,
-	// or some other gVisor's. At most 1024 are kept; ClaimCount is of all.
+	// or some other gVisor's. At most 1024 are kept; ClaimCount is of all. They
+	// are looked for if FS.Whole is set.
 	Claims     []Sandbox
 	ClaimCount int
 	// InUse counts the processes that execute a file of a release, shims,
@@ -49,7 +53,7 @@ type Survey struct {
 	// gave an error, a release missing here may be in use all the same.
 	InUse map[string]int
 	// Others are the containers by cgroup that were not asked about, by ID, if
-	// FS.Others is set: at most 1024.
+	// FS.Whole is set: at most 1024.
 	Others []Other
 	// Denied counts the processes whose executable may not be known.
 	Denied    int
@@ -70,7 +74,7 @@ type pass struct {
 	fs       *FS
 	proc     procDir
 	releases []Release
-	others   bool
+	whole    bool
 	around   map[string]bool // IDs in the cgroup of the first process: this host is one of those
 	buf      []byte
 	digested uint64 // bytes
@@ -90,18 +94,14 @@ func (fs *FS) Look(ctx context.Context, containers []Container, releases []Relea
 		return Survey{}, err
 	}
 	defer proc.close()
-	pids, err := pidsIn(root)
-	if err != nil {
-		return Survey{}, err
-	}
 	p := newPass(ctx, fs, proc, releases)
-	p.others = fs.Others
+	p.whole = fs.Whole
 	p.around = p.outer()
 	wanted := make(map[string]int, len(containers))
 	for i, c := range containers {
 		wanted[c.ID] = i
 	}
-	entries, denied, err := p.scan(pids, wanted)
+	entries, denied, err := p.scan(func(batches chan<- []int) error { return pidsIn(ctx, root, batches) }, wanted)
 	if err != nil {
 		return Survey{}, err
 	}
@@ -109,6 +109,9 @@ func (fs *FS) Look(ctx context.Context, containers []Container, releases []Relea
 	if err := p.sandboxes(entries, &survey); err != nil {
 		return Survey{}, err
 	}
+	byPID := func(a, b Sandbox) int { return cmp.Compare(a.PID, b.PID) }
+	slices.SortFunc(survey.Sandboxes, byPID)
+	slices.SortFunc(survey.Claims, byPID)
 	survey.Others = p.otherContainers(entries)
 	survey.Evidence, err = p.evidence(containers, entries)
 	return survey, err
@@ -118,45 +121,61 @@ func newPass(ctx context.Context, fs *FS, proc procDir, releases []Release) *pas
 	return &pass{ctx: ctx, fs: fs, proc: proc, releases: releases, buf: make([]byte, maxText)}
 }
 
-// pidsIn lists the processes in a /proc.
-func pidsIn(root string) ([]int, error) {
+// pidsIn lists the processes in a /proc, a few hundred at a time: the kernel
+// takes as long to list them as to say what they execute, so both is done at
+// once.
+func pidsIn(ctx context.Context, root string, batches chan<- []int) error {
 	dir, err := os.Open(root)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer dir.Close()
-	var pids []int
-	for {
-		names, err := dir.Readdirnames(1 << 13)
+	for count := 0; count <= maxProcesses; {
+		names, err := dir.Readdirnames(batch)
+		pids := make([]int, 0, len(names))
 		for _, name := range names {
 			if pid, err := strconv.ParseUint(name, 10, 31); err == nil && pid > 0 {
 				pids = append(pids, int(pid))
 			}
 		}
+		select {
+		case batches <- pids:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		count += len(pids)
 		if errors.Is(err, io.EOF) {
-			return pids, nil
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", root, err)
-		}
-		if len(pids) > maxProcesses {
-			return nil, fmt.Errorf("list %s: more than %d processes", root, maxProcesses)
+			return fmt.Errorf("list %s: %w", root, err)
 		}
 	}
+	return fmt.Errorf("list %s: more than %d processes", root, maxProcesses)
 }
 
-// scan reads the little that is needed of every process. It waits for the
-// kernel far more than it computes, so it is spread over the processors.
-func (p *pass) scan(pids []int, wanted map[string]int) ([]entry, int, error) {
-	workers := min(runtime.GOMAXPROCS(0), 1+len(pids)/share)
-	scans := make([]scanner, workers)
+// scan reads the little that is needed of every process that list names. It
+// waits for the kernel far more than it computes, so it is spread over the
+// processors.
+func (p *pass) scan(list func(chan<- []int) error, wanted map[string]int) ([]entry, int, error) {
+	batches := make(chan []int, 4*runtime.GOMAXPROCS(0))
+	scans := make([]scanner, runtime.GOMAXPROCS(0))
+	files := filesOf(p.releases)
 	var wg sync.WaitGroup
 	for i := range scans {
-		part := pids[i*len(pids)/workers : (i+1)*len(pids)/workers]
-		scans[i] = newScanner(p, wanted)
-		wg.Go(func() { scans[i].all(part) })
+		scans[i] = newScanner(p, files, wanted)
+		wg.Go(func() {
+			for pids := range batches {
+				scans[i].all(pids)
+			}
+		})
 	}
+	err := list(batches)
+	close(batches)
 	wg.Wait()
+	if err != nil {
+		return nil, 0, err
+	}
 	var entries []entry
 	var denied int
 	for i := range scans {

@@ -14,17 +14,22 @@ type programs struct {
 	timer   string
 	pinger  string
 	drifter string
+	crowd   string
+	scan    string
 }
 
-// build builds the product as `make build` does, and the three that measure,
+// build builds the product as `make build` does, and the others,
 // statically: all run in a host with another libc.
 func build(ctx context.Context, dir string) (programs, error) {
-	built := programs{filepath.Join(dir, "runsc-provisioner"), filepath.Join(dir, "timer"), filepath.Join(dir, "pinger"), filepath.Join(dir, "drifter")}
+	built := programs{filepath.Join(dir, "runsc-provisioner"), filepath.Join(dir, "timer"), filepath.Join(dir, "pinger"), filepath.Join(dir, "drifter"),
+		filepath.Join(dir, "crowd"), filepath.Join(dir, "scan")}
 	for path, pkg := range map[string]string{
 		built.product: "runsc-provisioner/cmd/runsc-provisioner",
 		built.timer:   "runsc-provisioner/test/bench/timer",
 		built.pinger:  "runsc-provisioner/test/bench/pinger",
 		built.drifter: "runsc-provisioner/test/bench/drifter",
+		built.crowd:   "runsc-provisioner/test/bench/crowd",
+		built.scan:    "runsc-provisioner/test/bench/scan",
 	} {
 		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w", "-o", path, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

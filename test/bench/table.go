@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -64,7 +66,7 @@ func (r row) verdict() string {
 	var got float64
 	switch r.aim.of {
 	case ofRatio:
-		text, got = fmt.Sprintf("≤ %.1f", r.aim.most), r.ratio()
+		text, got = "≤ "+ratioText(r.aim.most), r.ratio()
 	case ofValue:
 		text, got = "≤ "+r.unit.value(r.aim.most), median(r.this)
 	default:
@@ -72,6 +74,15 @@ func (r row) verdict() string {
 	}
 	if got > r.aim.most {
 		return text + ", missed"
+	}
+	return text
+}
+
+// ratioText has one digit after the point, or as many as there are.
+func ratioText(ratio float64) string {
+	text := strconv.FormatFloat(ratio, 'g', -1, 64)
+	if !strings.Contains(text, ".") {
+		text += ".0"
 	}
 	return text
 }

@@ -48,7 +48,7 @@ func run() error {
 		}
 		q.Releases[i].Files = files
 	}
-	var proc verify.FS
+	proc := verify.FS{Whole: true}
 	survey, err := proc.Look(context.Background(), q.Containers, q.Releases)
 	if err != nil {
 		return err
