@@ -52,7 +52,7 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 			}
 		}
 	}
-	entries, denied, err := p.scan(func(batches chan<- []int) error {
+	entries, looked, denied, err := p.scan(func(batches chan<- []int) error {
 		for part := range slices.Chunk(pids, batch) {
 			batches <- part
 		}
@@ -68,7 +68,7 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 			}
 		}
 	}
-	survey := Survey{Denied: denied, Processes: len(entries)}
+	survey := Survey{Denied: denied, Processes: looked}
 	survey.Evidence, err = p.evidence(containers, entries)
 	return survey, err
 }

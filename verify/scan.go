@@ -39,6 +39,7 @@ type scanner struct {
 	argv0   [len(claim)]byte
 	cgroup  []byte
 	entries []entry
+	others  int // processes that nothing more is to be said of
 	denied  int
 	err     error
 }
@@ -102,6 +103,10 @@ func (s *scanner) one(pid int) {
 		n, err := s.pass.proc.peek(s.path(pid, "cmdline"), s.argv0[:])
 		e.claims = err == nil && bytes.Equal(s.argv0[:n], []byte(claim))
 		e.gofer = err == nil && bytes.HasPrefix(s.argv0[:n], []byte(goferClaim))
+	}
+	if len(s.wanted) == 0 && !s.pass.whole && e.file == (File{}) && !e.exe.Deleted {
+		s.others++
+		return
 	}
 	if (len(s.wanted) > 0 || s.pass.whole) && !s.place(&e) {
 		return

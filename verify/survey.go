@@ -101,11 +101,11 @@ func (fs *FS) Look(ctx context.Context, containers []Container, releases []Relea
 	for i, c := range containers {
 		wanted[c.ID] = i
 	}
-	entries, denied, err := p.scan(func(batches chan<- []int) error { return pidsIn(ctx, root, batches) }, wanted)
+	entries, seen, denied, err := p.scan(func(batches chan<- []int) error { return pidsIn(ctx, root, batches) }, wanted)
 	if err != nil {
 		return Survey{}, err
 	}
-	survey := Survey{InUse: map[string]int{}, Denied: denied, Processes: len(entries)}
+	survey := Survey{InUse: map[string]int{}, Denied: denied, Processes: seen}
 	if err := p.sandboxes(entries, &survey); err != nil {
 		return Survey{}, err
 	}
@@ -156,8 +156,9 @@ func pidsIn(ctx context.Context, root string, batches chan<- []int) error {
 
 // scan reads the little that is needed of every process that list names. It
 // waits for the kernel far more than it computes, so it is spread over the
-// processors.
-func (p *pass) scan(list func(chan<- []int) error, wanted map[string]int) ([]entry, int, error) {
+// processors. It gives those of which there is more to say, how many were seen,
+// and how many executables may not be known.
+func (p *pass) scan(list func(chan<- []int) error, wanted map[string]int) (entries []entry, seen, denied int, err error) {
 	batches := make(chan []int, 4*runtime.GOMAXPROCS(0))
 	scans := make([]scanner, runtime.GOMAXPROCS(0))
 	files := filesOf(p.releases)
@@ -170,20 +171,19 @@ func (p *pass) scan(list func(chan<- []int) error, wanted map[string]int) ([]ent
 			}
 		})
 	}
-	err := list(batches)
+	err = list(batches)
 	close(batches)
 	wg.Wait()
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
-	var entries []entry
-	var denied int
 	for i := range scans {
 		if scans[i].err != nil {
-			return nil, 0, scans[i].err
+			return nil, 0, 0, scans[i].err
 		}
 		entries = append(entries, scans[i].entries...)
 		denied += scans[i].denied
+		seen += scans[i].others
 	}
-	return entries, denied, nil
+	return entries, seen + len(entries), denied, nil
 }

@@ -22,7 +22,7 @@ func TestContainers(t *testing.T) {
 	web.Created = time.Date(2026, 1, 2, 3, 4, 5, 1, time.UTC)
 	bridged, open := web, web
 	open.HostNamespaces, open.SecurityOpt, open.Labels = []string{"network", "pid"}, []string{"label=disable"}, map[string]string{"a": "b"}
-	bridged.NetworkMode = "bridge"
+	bridged.NetworkMode, bridged.Labels = "bridge", map[string]string{}
 	open.Privileged, open.NetworkMode, open.PidMode, open.UsernsMode = true, "host", "host", "host"
 
 	tests := []struct {
