@@ -30,6 +30,7 @@ install: build ## install the program (PREFIX, DESTDIR) with its unit and comple
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -d $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
 	install -m 0644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
+	install -m 0644 cmd/runsc-provisioner/verify.schema.json $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
 	sed 's,@BINDIR@,$(PREFIX)/bin,; s,@DOCDIR@,$(PREFIX)/share/doc/runsc-provisioner,' packaging/runsc-provisioner.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/runsc-provisioner.service
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	bin/runsc-provisioner completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runsc-provisioner

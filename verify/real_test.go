@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -235,5 +237,51 @@ func TestFault_V06_NobodyMayNotSay(t *testing.T) {
 				t.Errorf("got %+v, want processes that were denied", got)
 			}
 		})
+	}
+}
+
+// A real process executes another file in the middle of the look.
+func TestFault_V02_RealExecutableReplacedDuringTheLook(t *testing.T) {
+	r, cat := catRelease(t)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer write.Close()
+	shell := exec.Command("/bin/sh", "-c", "read go; exec "+cat+" -")
+	shell.Stdin = read
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	read.Close()
+	t.Cleanup(func() { _ = shell.Process.Kill(); _ = shell.Wait() })
+	proc := newFakeProc(t)
+	proc.adopt(shell.Process.Pid)
+	fs := proc.fs()
+	before := ""
+	fs.between = func(pid int) {
+		if before != "" {
+			return
+		}
+		path := fmt.Sprintf("/proc/%d/exe", pid)
+		before, _ = os.Readlink(path)
+		if _, err := io.WriteString(write, "go\n"); err != nil {
+			t.Error(err)
+		}
+		for now := before; now == before; now, err = os.Readlink(path) {
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			runtime.Gosched()
+		}
+	}
+	survey, err := fs.Look(t.Context(), []Container{{ID: containerID(1), PID: shell.Process.Pid}}, []Release{r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := survey.Evidence[0]
+	if before == "" || e.Gap != Complete || e.Process.Exe.Path != cat {
+		t.Errorf("began as %q: got gap %d, %s, want complete, %s: what it executed at the last of two looks that agree", before, e.Gap, e.Process.Exe.Path, cat)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -85,10 +86,42 @@ func TestVerifyOnHost(t *testing.T) {
 					}
 				}
 			}
+			h.reused(t)
 			h.orphans(t)
 			h.deleted(t)
 		})
 	}
+}
+
+// reused ends a sandbox and has a forger take exactly its pid, while whoever asks
+// still believes what dockerd said of it before (V02).
+func (h *verifyHost) reused(t *testing.T) {
+	h.start("gone", "--runtime=runsc")
+	var said []string
+	h.json("docker inspect gone -f '[{{json .Id}},{{json .State.Pid}}]' | sed 's/,/,\"/;s/]$/\"]/'", &said)
+	id := said[0]
+	pid, err := strconv.Atoi(said[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.sh("docker rm -f gone >/dev/null && test ! -e /proc/" + said[1])
+	// clone3(2) takes the pid that the new process is to have.
+	h.sh(`perl -e '
+		my $tid = pack("i", ` + said[1] + `);
+		my $how = pack("Q11", 0, 0, 0, 0, 17, 0, 0, 0, unpack("Q", pack("P", $tid)), 1, 0);
+		my $pid = syscall(435, $how, 88);
+		die "clone3: $!" if $pid < 0;
+		exec {"/usr/bin/tail"} "runsc-sandbox", "-f", "/dev/null", "` + id + `" if $pid == 0;' >/dev/null 2>&1 </dev/null
+for i in $(seq 100); do
+	tr '\0' ' ' </proc/` + said[1] + `/cmdline | grep -q "runsc-sandbox -f /dev/null ` + id + `" && exit 0
+	sleep 0.1
+done
+exit 1`)
+	got := h.ask([]verify.Container{{ID: id, Name: "gone", Runtime: "runsc", PID: pid}})
+	if v := verifyFind(t, got, "gone"); v.State == verify.Sandboxed {
+		t.Errorf("V02: a forger with the pid of a sandbox that ended is counted\n%s", verifyShow(v))
+	}
+	h.sh("kill -9 " + said[1])
 }
 
 // orphans makes a sandbox that dockerd does not know of (V08).
@@ -203,6 +236,28 @@ func (h *verifyHost) forge(name, runtime string) {
 // judge asks package verify, in the host, about every running container.
 func (h *verifyHost) judge(uidMap ...verify.IDRange) verifyAnswer {
 	h.t.Helper()
+	var inspected []struct {
+		ID, Name   string `json:",omitempty"`
+		State      struct{ Pid int }
+		HostConfig struct {
+			Runtime, UsernsMode string
+			Privileged          bool
+		}
+	}
+	h.json("docker inspect $(docker ps -q)", &inspected)
+	var containers []verify.Container
+	for _, c := range inspected {
+		containers = append(containers, verify.Container{
+			ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Runtime: c.HostConfig.Runtime, PID: c.State.Pid,
+			Privileged: c.HostConfig.Privileged, UsernsMode: c.HostConfig.UsernsMode, UIDMap: uidMap,
+		})
+	}
+	return h.ask(containers)
+}
+
+// ask asks package verify, in the host, about these.
+func (h *verifyHost) ask(containers []verify.Container) verifyAnswer {
+	h.t.Helper()
 	type release struct {
 		Name, Dir string
 		Digests   map[string]string
@@ -221,21 +276,7 @@ func (h *verifyHost) judge(uidMap ...verify.IDRange) verifyAnswer {
 	for name, runtime := range info.Runtimes {
 		q.Runtimes[name] = runtime.Path
 	}
-	var inspected []struct {
-		ID, Name   string `json:",omitempty"`
-		State      struct{ Pid int }
-		HostConfig struct {
-			Runtime, UsernsMode string
-			Privileged          bool
-		}
-	}
-	h.json("docker inspect $(docker ps -q)", &inspected)
-	for _, c := range inspected {
-		q.Containers = append(q.Containers, verify.Container{
-			ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Runtime: c.HostConfig.Runtime, PID: c.State.Pid,
-			Privileged: c.HostConfig.Privileged, UsernsMode: c.HostConfig.UsernsMode, UIDMap: uidMap,
-		})
-	}
+	q.Containers = containers
 	question, err := json.Marshal(q)
 	if err != nil {
 		h.t.Fatal(err)

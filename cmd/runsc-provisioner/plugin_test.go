@@ -1,0 +1,41 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/verify"
+)
+
+// The grammar of the Monitoring Plugins Development Guidelines: one line, text
+// without a bar, and then performance data.
+var (
+	pluginGrammar = regexp.MustCompile(`^RUNSC (OK|WARNING|CRITICAL|UNKNOWN) - [^|\n]+( \|( [^\n]*))?$`)
+	perfGrammar   = regexp.MustCompile(`^('[^'=]+'|[^'= ]+)=-?[0-9.]+(s|us|ms|%|B|KB|MB|TB|c)?(;[0-9.:@~-]*){0,4}$`)
+)
+
+func TestFault_V09_PluginLineKeepsToItsGrammar(t *testing.T) {
+	evil := "a|b=1;2 \x1b[31m\n'x'\u202e\xff"
+	v := provision.Verification{
+		Report:   verify.Report{Verdicts: []verify.Verdict{{Container: verify.Container{Name: evil}, State: verify.NotSandboxed}}, ClaimCount: 7},
+		Findings: []provision.Finding{{Health: provision.Critical, Object: "container " + evil, Seen: evil, Remedy: evil}, {}, {}, {}, {}},
+	}
+	for _, line := range []string{pluginLine(v), pluginLine(provision.Verification{})} {
+		if !pluginGrammar.MatchString(line) {
+			t.Errorf("%q is not of the grammar", line)
+		}
+		_, perf, _ := strings.Cut(line, " | ")
+		for _, one := range strings.Fields(perf) {
+			if !perfGrammar.MatchString(one) {
+				t.Errorf("%q is no performance data", one)
+			}
+		}
+		for _, r := range line {
+			if unsafeRune(r) {
+				t.Errorf("%q holds %q", line, r)
+			}
+		}
+	}
+}
