@@ -72,10 +72,43 @@ func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, 
 		return verify.Report{}, err
 	}
 	after, err := running()
+	// dockerd may name a process for a moment that has just ended.
+	for range askAgain {
+		if err != nil || !lost(before, after, survey) {
+			break
+		}
+		select {
+		case <-time.After(askAgainAfter):
+		case <-ctx.Done():
+		}
+		after, err = running()
+	}
 	if err != nil {
 		return verify.Report{}, err
 	}
 	return report(before, after, survey, *o.Engine, known), nil
+}
+
+// How often, and how far apart, dockerd is asked again for containers whose
+// process has gone.
+const (
+	askAgain      = 5
+	askAgainAfter = 100 * time.Millisecond
+)
+
+// lost reports whether dockerd still names the process of a container that was
+// not there.
+func lost(before, after []verify.Container, survey verify.Survey) bool {
+	named := make(map[string]int, len(after))
+	for _, c := range after {
+		named[c.ID] = c.PID
+	}
+	for i, c := range before {
+		if survey.Evidence[i].Gap == verify.Gone && named[c.ID] == c.PID {
+			return true
+		}
+	}
+	return false
 }
 
 // report judges the containers that ran from before the survey until after
