@@ -37,15 +37,11 @@ func (v *Verification) assess(e Expect, c Config) {
 		}
 	}
 	v.assessDeep()
-	sandboxed := 0
 	for _, verdict := range v.Report.Verdicts {
-		if verdict.State == verify.Sandboxed {
-			sandboxed++
-		}
 		v.assessContainer(e, verdict)
 	}
 	v.assessAbsent(e)
-	if e.Some && sandboxed == 0 {
+	if sandboxed, _, _ := v.Report.Count(); e.Some && sandboxed == 0 {
 		v.find(Warning, foundNoEvidence, "containers", "none runs in a sandbox, so nothing was shown", "start one, or do not --expect some")
 	}
 	if e.Weakening {

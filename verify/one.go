@@ -26,21 +26,14 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 	if err != nil {
 		return fs.Look(ctx, containers, releases)
 	}
-	root := fs.Proc
-	if root == "" {
-		root = defaultProc
-	}
-	proc, err := openProc(root)
+	p, err := fs.begin(ctx, releases)
 	if err != nil {
 		return Survey{}, err
 	}
-	defer proc.close()
-	p := newPass(ctx, fs, proc, releases)
-	wanted := make(map[string]int, len(containers))
+	defer p.proc.close()
 	seen := map[int]bool{}
 	var pids []int
-	for i, c := range containers {
-		wanted[c.ID] = i
+	for _, c := range containers {
 		family, err := p.family(c, cgroup)
 		if err != nil {
 			return fs.Look(ctx, containers, releases)
@@ -57,7 +50,7 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 			batches <- part
 		}
 		return nil
-	}, wanted)
+	}, places(containers))
 	if err != nil {
 		return Survey{}, err
 	}
@@ -245,11 +238,7 @@ func (p *pass) descendants(pid int) ([]int, error) {
 // children lists the children of a process: each of its threads has a list of
 // those that it started (proc_pid_task(5), CONFIG_PROC_CHILDREN).
 func (p *pass) children(pid int) ([]int, error) {
-	root := p.fs.Proc
-	if root == "" {
-		root = defaultProc
-	}
-	tasks := filepath.Join(root, strconv.Itoa(pid), "task")
+	tasks := filepath.Join(p.root, strconv.Itoa(pid), "task")
 	threads, err := os.ReadDir(tasks)
 	if gapOf(err) == Gone {
 		return nil, nil

@@ -16,6 +16,21 @@ type Report struct {
 	Denied     int     // processes whose executable may not be known
 }
 
+// Count gives how many containers are in a sandbox, outside, and unknown.
+func (r Report) Count() (sandboxed, outside, unknown int) {
+	for _, verdict := range r.Verdicts {
+		switch verdict.State {
+		case Sandboxed:
+			sandboxed++
+		case NotSandboxed:
+			outside++
+		default:
+			unknown++
+		}
+	}
+	return sandboxed, outside, unknown
+}
+
 // NewReport puts verdicts beside what the whole host showed. running are the
 // containers dockerd names, listed both before and after the survey, so that
 // one which came or went meanwhile is not taken for lost. It is pure.

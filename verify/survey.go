@@ -72,6 +72,7 @@ type Sandbox struct {
 type pass struct {
 	ctx      context.Context
 	fs       *FS
+	root     string
 	proc     procDir
 	releases []Release
 	whole    bool
@@ -85,23 +86,14 @@ type pass struct {
 // or counted in Denied; an error means that /proc itself could not be read, or
 // the end of ctx.
 func (fs *FS) Look(ctx context.Context, containers []Container, releases []Release) (Survey, error) {
-	root := fs.Proc
-	if root == "" {
-		root = defaultProc
-	}
-	proc, err := openProc(root)
+	p, err := fs.begin(ctx, releases)
 	if err != nil {
 		return Survey{}, err
 	}
-	defer proc.close()
-	p := newPass(ctx, fs, proc, releases)
+	defer p.proc.close()
 	p.whole = fs.Whole
 	p.around = p.outer()
-	wanted := make(map[string]int, len(containers))
-	for i, c := range containers {
-		wanted[c.ID] = i
-	}
-	entries, seen, denied, err := p.scan(func(batches chan<- []int) error { return pidsIn(ctx, root, batches) }, wanted)
+	entries, seen, denied, err := p.scan(func(batches chan<- []int) error { return pidsIn(ctx, p.root, batches) }, places(containers))
 	if err != nil {
 		return Survey{}, err
 	}
@@ -117,8 +109,23 @@ func (fs *FS) Look(ctx context.Context, containers []Container, releases []Relea
 	return survey, err
 }
 
-func newPass(ctx context.Context, fs *FS, proc procDir, releases []Release) *pass {
-	return &pass{ctx: ctx, fs: fs, proc: proc, releases: releases, buf: make([]byte, maxText)}
+// begin opens /proc for one Look.
+func (fs *FS) begin(ctx context.Context, releases []Release) (*pass, error) {
+	root := cmp.Or(fs.Proc, defaultProc)
+	proc, err := openProc(root)
+	if err != nil {
+		return nil, err
+	}
+	return &pass{ctx: ctx, fs: fs, root: root, proc: proc, releases: releases, buf: make([]byte, maxText)}, nil
+}
+
+// places finds containers by their IDs.
+func places(containers []Container) map[string]int {
+	wanted := make(map[string]int, len(containers))
+	for i, c := range containers {
+		wanted[c.ID] = i
+	}
+	return wanted
 }
 
 // pidsIn lists the processes in a /proc, a few hundred at a time: the kernel

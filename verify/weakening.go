@@ -60,7 +60,6 @@ var weakenings = []Weakening{
 	{"net-raw", "true", "raw sockets: packets of any content into the network", saidByFlags, isOn},
 	{"network", "host", "the host's own network stack, reached by system calls of the host's kernel", saidByNetwork, is("host")},
 	{"nvproxy", "true", "the ioctls of NVIDIA's driver in the host's kernel", saidByFlags, isOn},
-	{"oci-seccomp", "", "", "", nil}, // only ever adds a filter
 	{"pcap-log", "set", "the container's network traffic in a file of the host", saidByFlags, isSet},
 	{"platform", "ptrace", "the oldest platform, slow and no longer supported: systrap replaces it", saidByPlatform, is("ptrace")},
 	{"profile", "true", "a looser filter of system calls for the sandbox: not for production", saidByFlags, isOn},
@@ -73,10 +72,6 @@ var weakenings = []Weakening{
 	{"tpuproxy", "true", "the ioctls of TPU devices in the host's kernel", saidByFlags, isOn},
 	{"trace", "set", "a trace of the sandbox in a file of the host", saidByFlags, isSet},
 	{"vfio", "true", "devices of the host's VFIO", saidByGuide, isOn},
-}
-
-func init() {
-	weakenings = slices.DeleteFunc(weakenings, func(w Weakening) bool { return w.weak == nil })
 }
 
 func isOn(value string) bool {

@@ -52,12 +52,18 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 
 // doctor gives the items, and ends the connection.
 func (a *app) doctor(ctx context.Context) ([]provision.Item, func()) {
-	layered, confErr := provision.LoadConfig(a.paths.Config)
-	if confErr != nil {
-		layered.Config = provision.DefaultConfig()
-	}
+	config, confErr := a.configOrDefault()
 	host, done := a.anyHost(ctx)
-	return host.Doctor(ctx, layered.Config, confErr, os.Getenv), done
+	return host.Doctor(ctx, config, confErr, os.Getenv), done
+}
+
+// configOrDefault is the configuration, or the default one and why.
+func (a *app) configOrDefault() (provision.Config, error) {
+	layered, err := provision.LoadConfig(a.paths.Config)
+	if err != nil {
+		return provision.DefaultConfig(), err
+	}
+	return layered.Config, nil
 }
 
 // anyHost is host, also where systemd cannot be asked.
@@ -143,11 +149,8 @@ images are in it: look before you send it. FILE may be - for standard output.`,
 func (a *app) bundle(ctx context.Context, now time.Time) ([]byte, error) {
 	host, done := a.anyHost(ctx)
 	defer done()
-	layered, confErr := provision.LoadConfig(a.paths.Config)
-	if confErr != nil {
-		layered.Config = provision.DefaultConfig()
-	}
-	files := host.Facts(ctx, layered.Config)
+	config, _ := a.configOrDefault() // config.txt says what is wrong with it
+	files := host.Facts(ctx, config)
 	files["version.txt"] = fmt.Sprintf("runsc-provisioner %s %s/%s %s\nmade %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version(), now.UTC().Format(time.RFC3339))
 	// Each is what the command prints, under a name of its own.
 	for name, args := range map[string][]string{

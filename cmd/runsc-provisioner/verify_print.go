@@ -140,25 +140,10 @@ func orDash(s string) string {
 	return s
 }
 
-// counts gives the containers that are in a sandbox, outside, and unknown.
-func counts(report verify.Report) (sandboxed, outside, unknown int) {
-	for _, verdict := range report.Verdicts {
-		switch verdict.State {
-		case verify.Sandboxed:
-			sandboxed++
-		case verify.NotSandboxed:
-			outside++
-		default:
-			unknown++
-		}
-	}
-	return sandboxed, outside, unknown
-}
-
 // pluginLine is the one line of a monitoring plugin, with performance data
 // (Monitoring Plugins Development Guidelines, "Plugin Output").
 func pluginLine(v provision.Verification) string {
-	sandboxed, outside, unknown := counts(v.Report)
+	sandboxed, outside, unknown := v.Report.Count()
 	text := fmt.Sprintf("%d of %s in a sandbox", sandboxed, count(sandboxed+outside+unknown, "container"))
 	const most = 3
 	for i, f := range v.Findings {

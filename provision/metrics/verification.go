@@ -8,17 +8,14 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"runsc-provisioner/provision"
-	"runsc-provisioner/verify"
 )
 
 // WriteVerification prints what was found of a host as Prometheus text. Like
 // the daemon's, its labels have no value that a container could choose.
 func WriteVerification(w io.Writer, v provision.Verification) error {
 	r := newReport(v.Health())
-	states := map[verify.State]int{}
 	var weak, grave int
 	for _, verdict := range v.Report.Verdicts {
-		states[verdict.State]++
 		weak += len(verdict.Weaknesses)
 		for _, way := range verdict.Ways {
 			if way.Grave {
@@ -26,10 +23,11 @@ func WriteVerification(w io.Writer, v provision.Verification) error {
 			}
 		}
 	}
+	in, out, unknown := v.Report.Count()
 	sandboxes := r.labelled("verify_containers", "How many containers run, by what was seen of them from the host.", "sandbox")
-	sandboxes.WithLabelValues("sandboxed").Set(float64(states[verify.Sandboxed]))
-	sandboxes.WithLabelValues("unsandboxed").Set(float64(states[verify.NotSandboxed]))
-	sandboxes.WithLabelValues("unknown").Set(float64(states[verify.Unknown] + states[verify.NoEvidence]))
+	sandboxes.WithLabelValues("sandboxed").Set(float64(in))
+	sandboxes.WithLabelValues("unsandboxed").Set(float64(out))
+	sandboxes.WithLabelValues("unknown").Set(float64(unknown))
 	items := r.labelled("verify_item_status", "How each thing of the host is: 0 ok, 1 warning, 2 critical, 3 unknown.", "item")
 	for _, item := range v.Items {
 		items.WithLabelValues(item.Name).Set(pluginCode(item.Health))

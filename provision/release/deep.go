@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"context"
 	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -73,30 +72,13 @@ func contents(ctx context.Context, kept string, a Archive, limits Limits) ([]Fil
 	if err != nil {
 		return nil, &RefusedError{"read", kept, err}
 	}
-	f, err := os.Open(kept)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	sum := sha512.New()
-	r := &reading{ctx: ctx, from: io.TeeReader(f, sum)}
-	var files []File
-	if isBundle(a.Name) {
-		files, err = contentsOfTar(r, a.Name, limits)
-	} else {
-		files, err = contentsOfProgram(r, a.Name)
-	}
-	var refused *RefusedError
-	if err != nil && !errors.As(err, &refused) {
-		return nil, err
-	}
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return nil, err
-	}
-	if got := Digest(sum.Sum(nil)); got != want {
-		return nil, &RefusedError{"read", kept, differs(got, want)}
-	}
-	return files, err
+	return through("read", kept, want, func(_ *os.File, from io.Reader) ([]File, error) {
+		r := &reading{ctx: ctx, from: from}
+		if isBundle(a.Name) {
+			return contentsOfTar(r, a.Name, limits)
+		}
+		return contentsOfProgram(r, a.Name)
+	})
 }
 
 func contentsOfProgram(r io.Reader, name string) ([]File, error) {
@@ -111,30 +93,22 @@ func contentsOfTar(r io.Reader, name string, limits Limits) ([]File, error) {
 		return nil, &RefusedError{"read", name, err}
 	}
 	defer plain.Close()
-	accepted := entries{limits: limits, seen: map[string]bool{}}
-	archive := tar.NewReader(plain)
 	var files []File
-	for {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return files, nil
+	err = eachEntry(tar.NewReader(plain), "read", name, limits, func(e entry, r io.Reader) error {
+		if e.dir {
+			return nil
 		}
-		if err != nil {
-			return nil, &RefusedError{"read", name, err}
-		}
-		entry, err := accepted.check(header)
-		if err != nil {
-			return nil, &RefusedError{"read", name, fmt.Errorf("entry %.300q %w", header.Name, err)}
-		}
-		if entry.dir {
-			continue
-		}
-		file := File{Path: entry.name, Mode: modeText(entry.mode)}
-		if err := file.sum(archive); err != nil {
-			return nil, &RefusedError{"read", name, fmt.Errorf("entry %.300q: %w", header.Name, err)}
+		file := File{Path: e.name, Mode: modeText(e.mode)}
+		if err := file.sum(r); err != nil {
+			return &readError{err}
 		}
 		files = append(files, file)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return files, nil
 }
 
 // sum fills in size and digest.

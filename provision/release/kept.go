@@ -53,6 +53,17 @@ func (k *keptFile) finish() error {
 // place puts what the archive in the file kept holds into dir, and makes sure
 // of its digest on the way.
 func place(kept, name string, want Digest, dir string, limits Limits) ([]File, error) {
+	return through("unpack", kept, want, func(f *os.File, r io.Reader) ([]File, error) {
+		if isBundle(name) {
+			return unpack(r, name, dir, limits)
+		}
+		return placeProgram(f, r, name, dir)
+	})
+}
+
+// through has read take in an archive, which is f by way of r, and makes sure of
+// its digest. act is for the error.
+func through(act, kept string, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
 	f, err := os.Open(kept)
 	if err != nil {
 		return nil, err
@@ -60,12 +71,7 @@ func place(kept, name string, want Digest, dir string, limits Limits) ([]File, e
 	defer f.Close()
 	sum := sha512.New()
 	r := io.TeeReader(f, sum)
-	var files []File
-	if isBundle(name) {
-		files, err = unpack(r, name, dir, limits)
-	} else {
-		files, err = placeProgram(f, r, name, dir)
-	}
+	files, err := read(f, r)
 	var refused *RefusedError
 	if err != nil && !errors.As(err, &refused) {
 		return nil, err
@@ -75,7 +81,7 @@ func place(kept, name string, want Digest, dir string, limits Limits) ([]File, e
 		return nil, err
 	}
 	if got := Digest(sum.Sum(nil)); got != want {
-		return nil, &RefusedError{"unpack", kept, differs(got, want)}
+		return nil, &RefusedError{act, kept, differs(got, want)}
 	}
 	return files, err
 }

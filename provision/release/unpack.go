@@ -52,37 +52,51 @@ func decompress(r io.Reader, name string) (io.ReadCloser, error) {
 }
 
 func unpackTar(r *tar.Reader, archive string, w *writer, limits Limits) ([]File, error) {
-	accepted := entries{limits: limits, seen: map[string]bool{}}
 	var files []File
+	err := eachEntry(r, "unpack", archive, limits, func(e entry, r io.Reader) error {
+		if e.dir {
+			return w.mkdir(e.name)
+		}
+		if err := w.mkdir(path.Dir(e.name)); err != nil {
+			return err
+		}
+		file, err := w.write(e, r)
+		if err != nil {
+			return err
+		}
+		files = append(files, file)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return files, nil
+}
+
+// eachEntry hands on the entries of an archive that are accepted. What it should
+// not hold, and what of it cannot be read (a *readError), is a *RefusedError; act
+// is for that.
+func eachEntry(r *tar.Reader, act, archive string, limits Limits, take func(entry, io.Reader) error) error {
+	accepted := entries{limits: limits, seen: map[string]bool{}}
 	for {
 		header, err := r.Next()
 		if err == io.EOF {
-			return files, nil
+			return nil
 		}
 		if err != nil {
-			return nil, &RefusedError{"unpack", archive, err}
+			return &RefusedError{act, archive, err}
 		}
-		entry, err := accepted.check(header)
+		e, err := accepted.check(header)
 		if err != nil {
-			return nil, &RefusedError{"unpack", archive, fmt.Errorf("entry %.300q %w", header.Name, err)}
+			return &RefusedError{act, archive, fmt.Errorf("entry %.300q %w", header.Name, err)}
 		}
-		if entry.dir {
-			if err := w.mkdir(entry.name); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if err := w.mkdir(path.Dir(entry.name)); err != nil {
-			return nil, err
-		}
-		file, err := w.write(entry, r)
+		err = take(e, r)
 		var broken *readError
 		if errors.As(err, &broken) {
-			return nil, &RefusedError{"unpack", archive, fmt.Errorf("entry %.300q: %w", header.Name, broken.error)}
+			return &RefusedError{act, archive, fmt.Errorf("entry %.300q: %w", header.Name, broken.error)}
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		files = append(files, file)
 	}
 }

@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"provision/daemon": {
 		module + "provision", module + "provision/watch", module + "provision/engine", module + "daemonjson", module + "verify", "go.uber.org/zap",
 	},
-	"provision/metrics": {module + "provision", module + "provision/daemon", module + "provision/durable", module + "verify", "github.com/prometheus/client_golang", "github.com/prometheus/common"},
+	"provision/metrics": {module + "provision", module + "provision/daemon", module + "provision/durable", "github.com/prometheus/client_golang", "github.com/prometheus/common"},
 	"cmd/runsc-provisioner": {
 		module + "provision", module + "verify", module + "systemd", module + "daemonjson",
 		"go.uber.org/zap", "golang.org/x/term", "github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "github.com/dustin/go-humanize",

@@ -8,12 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
+	"runsc-provisioner/test/installed"
 	"runsc-provisioner/verify"
 )
 
@@ -28,10 +27,11 @@ func run(args []string) error {
 	if len(args) < 1 || len(args) > 3 {
 		return errors.New("want RELEASE [whole | CONTAINER PID]")
 	}
-	release, err := releaseIn(args[0])
+	files, err := installed.Files(args[0])
 	if err != nil {
 		return err
 	}
+	release := verify.Release{Name: filepath.Base(args[0]), Dir: args[0], Files: files}
 	proc := verify.FS{Whole: len(args) == 2}
 	if len(args) < 3 {
 		survey, err := proc.Look(context.Background(), nil, []verify.Release{release})
@@ -55,24 +55,4 @@ func run(args []string) error {
 	}
 	fmt.Println("complete")
 	return nil
-}
-
-// releaseIn takes every file below dir for one of a release.
-func releaseIn(dir string) (verify.Release, error) {
-	r := verify.Release{Name: filepath.Base(dir), Dir: dir, Files: map[verify.FileID]string{}}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(dir, path)
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			r.Files[verify.FileID{Dev: uint64(st.Dev), Ino: st.Ino}] = relative
-		}
-		return err
-	})
-	return r, err
 }

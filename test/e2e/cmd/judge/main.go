@@ -7,11 +7,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
 
+	"runsc-provisioner/test/installed"
 	"runsc-provisioner/verify"
 )
 
@@ -42,7 +40,7 @@ func run() error {
 		return fmt.Errorf("read the question: %w", err)
 	}
 	for i := range q.Releases {
-		files, err := filesIn(q.Releases[i].Dir)
+		files, err := installed.Files(q.Releases[i].Dir)
 		if err != nil {
 			return err
 		}
@@ -61,26 +59,4 @@ func run() error {
 	}
 	report := verify.NewReport(verdicts, survey, q.Containers)
 	return json.NewEncoder(os.Stdout).Encode(Answer{Report: report, InUse: survey.InUse, Evidence: survey.Evidence})
-}
-
-func filesIn(dir string) (map[verify.FileID]string, error) {
-	files := map[verify.FileID]string{}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(dir, path)
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			files[verify.FileID{Dev: uint64(st.Dev), Ino: st.Ino}] = relative
-		}
-		return err
-	})
-	if os.IsNotExist(err) {
-		return nil, nil
-	}
-	return files, err
 }

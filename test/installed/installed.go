@@ -1,0 +1,36 @@
+// Package installed shows a directory of gVisor's files to package verify, for
+// programs of the tests that have no store.
+package installed
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"runsc-provisioner/verify"
+)
+
+// Files lists the regular files below dir, of which there are none where it is
+// not there.
+func Files(dir string) (map[verify.FileID]string, error) {
+	files := map[verify.FileID]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(dir, path)
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			files[verify.FileID{Dev: uint64(st.Dev), Ino: st.Ino}] = relative
+		}
+		return err
+	})
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	return files, err
+}
