@@ -18,7 +18,10 @@ import (
 	"time"
 )
 
-const ownName = TrialPrefix + "abc123"
+const (
+	ownName    = TrialPrefix + "abc123"
+	namelessID = "sha256:44"
+)
 
 // fakeTrialDockerd is a fakeDockerd that has room for one image and one
 // container, which is removed when its process ends.
@@ -34,6 +37,7 @@ type fakeTrialDockerd struct {
 	mu        sync.Mutex
 	asked     []string
 	image     bool
+	nameless  bool // an image without a name
 	container bool
 	running   bool
 	entry     tar.Header // of the image
@@ -54,6 +58,8 @@ func newFakeTrialDockerd(t *testing.T) *fakeTrialDockerd {
 	f.on("GET", "/containers/json", nil)
 	f.on("DELETE", "/containers/ID", f.removeContainer)
 	f.on("DELETE", "/images/"+ownName, f.removeImage)
+	f.on("GET", "/images/json", nil)
+	f.on("DELETE", "/images/"+namelessID, f.removeNameless)
 	return f
 }
 
@@ -89,6 +95,8 @@ func (f *fakeTrialDockerd) has(question string) bool {
 	switch question {
 	case "DELETE /images/" + ownName:
 		return f.image
+	case "DELETE /images/" + namelessID, "GET /images/json":
+		return f.nameless
 	case "DELETE /containers/ID", "GET /containers/ID/json", "GET /containers/json":
 		return f.container
 	}
@@ -96,7 +104,7 @@ func (f *fakeTrialDockerd) has(question string) bool {
 }
 
 func (f *fakeTrialDockerd) answer(question string, w http.ResponseWriter, found bool) {
-	if !found && question != "GET /containers/json" {
+	if !found && !strings.HasSuffix(question, "s/json") {
 		refuse(w, http.StatusNotFound, "no such thing")
 		return
 	}
@@ -119,7 +127,14 @@ func (f *fakeTrialDockerd) answer(question string, w http.ResponseWriter, found 
 			list += fmt.Sprintf(`,{"Id":%q,"Names":["/%s"],"State":"running"}`, idA, ownName)
 		}
 		io.WriteString(w, "["+list+"]")
-	case "DELETE /images/" + ownName:
+	case "GET /images/json":
+		// Here too.
+		list := fmt.Sprintf(`{"Id":"sha256:22","RepoTags":["mine:1"],"Labels":{%q:%q}},{"Id":"sha256:33","RepoTags":["<none>:<none>"]}`, trialLabel, ownName)
+		if found {
+			list += fmt.Sprintf(`,{"Id":%q,"RepoTags":[],"Labels":{%q:%q}}`, namelessID, trialLabel, ownName)
+		}
+		io.WriteString(w, "["+list+"]")
+	case "DELETE /images/" + ownName, "DELETE /images/" + namelessID:
 		io.WriteString(w, `[]`)
 	default:
 		w.WriteHeader(http.StatusNoContent)
@@ -143,7 +158,7 @@ func (f *fakeTrialDockerd) importImage(r *http.Request) {
 	if want := 512 + (len(content)+511)/512*512 + 2*512; body.n != want {
 		f.t.Errorf("archive: got %d bytes, want %d with two empty blocks at the end", body.n, want)
 	}
-	if q := r.URL.Query(); q.Get("fromSrc") != "-" || q.Get("repo") != ownName {
+	if q := r.URL.Query(); q.Get("fromSrc") != "-" || q.Get("repo") != ownName || q.Get("changes") != "LABEL "+trialLabel+"="+ownName {
 		f.t.Errorf("import: got %s", r.URL)
 	}
 	f.mu.Lock()
@@ -217,13 +232,19 @@ func (f *fakeTrialDockerd) removeImage(*http.Request) {
 	f.image = false
 }
 
+func (f *fakeTrialDockerd) removeNameless(*http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nameless = false
+}
+
 func (f *fakeTrialDockerd) nothingLeft() {
 	f.t.Helper()
 	f.busy.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.image || f.container || f.running {
-		f.t.Errorf("left: image %t, container %t, running %t, after %q", f.image, f.container, f.running, f.asked)
+	if f.image || f.nameless || f.container || f.running {
+		f.t.Errorf("left: image %t, one without a name %t, container %t, running %t, after %q", f.image, f.nameless, f.container, f.running, f.asked)
 	}
 }
 

@@ -11,9 +11,12 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// TrialPrefix begins the name of every trial. What has no such name is never
-// removed.
+// TrialPrefix begins the name of every trial. What has no such name, or has no
+// name and no label with one, is never removed.
 const TrialPrefix = "runsc-provisioner-proof-"
+
+// trialLabel is on the image of a trial and has the trial's name.
+const trialLabel = "runsc-provisioner.proof"
 
 var trialName = regexp.MustCompile(`^` + TrialPrefix + `[a-z0-9]{1,64}$`)
 

@@ -102,6 +102,24 @@ func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
 	}
 }
 
+// A dockerd that ends between an image and its name was seen to leave it (20.10).
+func TestFault_E07_ImageThatGotNoName(t *testing.T) {
+	f := newFakeTrialDockerd(t)
+	f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+		if asked != "POST /images/create" {
+			return false
+		}
+		f.mu.Lock()
+		f.nameless = true
+		f.mu.Unlock()
+		panic(http.ErrAbortHandler)
+	}
+	if _, err := f.open().StartTrial(t.Context(), ownSpec(t)); err == nil {
+		t.Error("got no error")
+	}
+	f.nothingLeft()
+}
+
 func TestFault_F03_TrialThatIsBrokenOffLeavesNothing(t *testing.T) {
 	const (
 		done    = "done"

@@ -31,7 +31,8 @@ func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
 
 	late, cancel := outlast(ctx)
 	defer cancel()
-	answer, err := moby.ImageImport(late, client.ImageImportSource{Source: archive, SourceName: "-"}, s.Name, client.ImageImportOptions{})
+	answer, err := moby.ImageImport(late, client.ImageImportSource{Source: archive, SourceName: "-"}, s.Name,
+		client.ImageImportOptions{Changes: []string{"LABEL " + trialLabel + "=" + s.Name}})
 	if err != nil {
 		return err
 	}

@@ -74,8 +74,8 @@ func (c *Client) clear(ctx context.Context, name string) error {
 	}
 }
 
-// clearOnce removes what is there: the container, or else the image. done says
-// that there was neither.
+// clearOnce removes what is there: the container, or else the image, or else
+// what an import left that got no name. done says that there was none of them.
 func (c *Client) clearOnce(ctx context.Context, name string) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, removeWithin)
 	defer cancel()
@@ -89,8 +89,40 @@ func (c *Client) clearOnce(ctx context.Context, name string) (done bool, err err
 	if found != nil {
 		return false, c.removeContainer(ctx, found)
 	}
-	_, err = c.moby.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
-	return errdefs.IsNotFound(err), err
+	if err := c.removeImage(ctx, name); !errdefs.IsNotFound(err) {
+		return false, err
+	}
+	nameless, err := c.nameless(ctx, name)
+	for _, id := range nameless {
+		if err := c.removeImage(ctx, id); err != nil && !errdefs.IsNotFound(err) {
+			return false, err
+		}
+	}
+	return err == nil && len(nameless) == 0, err
+}
+
+func (c *Client) removeImage(ctx context.Context, ref string) error {
+	_, err := c.moby.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+	return err
+}
+
+// nameless lists the images of a trial that have no name: dockerd stores an
+// image first and names it then, and may be ended between the two.
+func (c *Client) nameless(ctx context.Context, name string) ([]string, error) {
+	list, err := c.moby.ImageList(ctx, client.ImageListOptions{
+		Filters: make(client.Filters).Add("dangling", "true").Add("label", trialLabel+"="+name),
+	})
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, one := range list.Items {
+		named := slices.ContainsFunc(one.RepoTags, func(tag string) bool { return tag != "<none>:<none>" })
+		if !named && one.Labels[trialLabel] == name {
+			ids = append(ids, one.ID)
+		}
+	}
+	return ids, nil
 }
 
 // removeContainer asks for the removal. That it is gone, or being removed
