@@ -1,0 +1,110 @@
+package provision
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func (h *Host) kernelItem() Item {
+	item := Item{Name: "kernel", Remedy: "boot a kernel of 5.6 or later: gVisor needs it"}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		item.Health, item.Seen = Unsure, err.Error()
+		return item
+	}
+	text := unix.ByteSliceToString(name.Release[:])
+	item.Seen = "Linux " + text
+	var major, minor int
+	if _, err := fmt.Sscanf(text, "%d.%d", &major, &minor); err != nil {
+		item.Health = Unsure
+		return item
+	}
+	if major < 5 || major == 5 && minor < 6 {
+		item.Health = Critical
+		return item
+	}
+	item.Remedy = ""
+	return item
+}
+
+func archItem() Item {
+	item := Item{Name: "architecture", Seen: runtime.GOARCH}
+	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		item.Health, item.Remedy = Critical, "gVisor is built for x86_64 and aarch64 only"
+	}
+	return item
+}
+
+func (h *Host) cgroupItem() Item {
+	item := Item{Name: "cgroups"}
+	var st unix.Statfs_t
+	err := unix.Statfs("/sys/fs/cgroup", &st)
+	switch {
+	case err != nil:
+		item.Health, item.Seen, item.Remedy = Critical, "/sys/fs/cgroup: "+err.Error(), "mount the cgroup hierarchy: Docker needs it"
+	case st.Type == unix.CGROUP2_SUPER_MAGIC:
+		item.Seen = "v2"
+	default:
+		item.Seen = "v1, or mixed"
+		if _, err := os.Stat("/sys/fs/cgroup/unified"); err != nil {
+			item.Seen = "v1"
+		}
+	}
+	return item
+}
+
+func (h *Host) namespaceItem() Item {
+	item := Item{Name: "user namespaces", Remedy: "sysctl user.max_user_namespaces=15000: a sandbox has one of its own"}
+	n, err := h.namespaces()
+	switch {
+	case err != nil:
+		item.Health, item.Seen = Unsure, err.Error()
+	case n < 0:
+		item.Health, item.Seen, item.Remedy = Critical, "this kernel has none", "boot a kernel with CONFIG_USER_NS"
+	case n == 0:
+		item.Health, item.Seen = Critical, "switched off: user.max_user_namespaces is 0"
+	default:
+		item.Seen, item.Remedy = fmt.Sprintf("at most %d", n), ""
+	}
+	return item
+}
+
+func (h *Host) seccompItem() Item {
+	item := Item{Name: "seccomp", Seen: "filters"}
+	if text, err := h.sysctl("kernel/seccomp/actions_avail"); err != nil || !strings.Contains(text, "trap") {
+		item.Health, item.Seen, item.Remedy = Critical, "this kernel has no filters of system calls", "boot a kernel with CONFIG_SECCOMP_FILTER"
+	}
+	return item
+}
+
+// ptraceItem is of Yama's scope 3, with which nobody may trace: systrap, gVisor's
+// default platform, does.
+func (h *Host) ptraceItem() Item {
+	text, err := h.sysctl("kernel/yama/ptrace_scope")
+	if err != nil {
+		return Item{Name: "ptrace", Seen: "not restricted by Yama"}
+	}
+	item := Item{Name: "ptrace", Seen: "kernel.yama.ptrace_scope is " + text}
+	if text == "3" {
+		item.Health, item.Remedy = Critical, "set it to 2 or less and boot again, or use --runtime-arg=--platform=kvm: gVisor's default platform traces its own processes"
+	}
+	return item
+}
+
+func (h *Host) sysctl(name string) (string, error) {
+	text, err := readLimited(filepath.Join(h.Paths.Proc, "sys", name), 4096)
+	return strings.TrimSpace(string(text)), err
+}
+
+func kvmItem() Item {
+	item := Item{Name: "kvm", Seen: "no /dev/kvm: the platform systrap is used, which needs none"}
+	if _, err := os.Stat("/dev/kvm"); err == nil {
+		item.Seen = "/dev/kvm is there: --runtime-arg=--platform=kvm could be used"
+	}
+	return item
+}
