@@ -49,7 +49,7 @@ func (p *pass) deleted(e *entry, survey *Survey) error {
 		return err
 	}
 	var err error
-	e.exe.Digest, err = p.digest(p.proc, strconv.Itoa(e.pid)+"/exe", e.exe)
+	e.exe.Digest, err = p.digest(p.proc, e.dir()+"/exe", e.exe)
 	switch gap := gapOf(err); gap {
 	case Complete:
 		e.file = identify(e.exe, p.releases)
@@ -65,7 +65,7 @@ func (p *pass) deleted(e *entry, survey *Survey) error {
 // read any further is still one.
 func (p *pass) sandbox(e *entry) (Sandbox, error) {
 	box := Sandbox{PID: e.pid, File: e.file}
-	dir, err := p.proc.open(strconv.Itoa(e.pid))
+	dir, err := p.proc.open(e.dir())
 	if err != nil {
 		return box, err
 	}
@@ -168,7 +168,7 @@ func (p *pass) goferOf(e *entry, containers []Container, owner owners) int {
 	if e.file == (File{}) || !e.gofer {
 		return -1
 	}
-	dir, err := p.proc.open(strconv.Itoa(e.pid))
+	dir, err := p.proc.open(e.dir())
 	if err != nil {
 		return -1
 	}
@@ -245,7 +245,7 @@ func (p *pass) join(to *Evidence, e *entry, of Container) {
 	}
 	if e.file == (File{}) && e.gap == Complete {
 		// Only a stranger's path is of interest, so only now is it read.
-		x, err := p.proc.exe(strconv.Itoa(e.pid) + "/")
+		x, err := p.proc.exe(e.dir() + "/")
 		switch {
 		case gapOf(err) == Gone:
 			return

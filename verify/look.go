@@ -52,18 +52,23 @@ func (p *pass) attempt(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
+	alive, err := dir.alive()
+	if err != nil {
+		return Process{}, err
+	}
+	defer alive.close()
 	seen := Process{PID: pid, Parent: st.parent, StartTime: st.startTime}
-	if seen.Exe, err = dir.exe(""); err != nil {
+	if seen.Exe, err = alive.exe(""); err != nil {
 		return Process{}, err
 	}
-	if seen.Argv, seen.ArgvCut, err = p.argv(dir); err != nil {
+	if seen.Argv, seen.ArgvCut, err = p.argv(alive); err != nil {
 		return Process{}, err
 	}
-	if err := p.confinement(dir, &seen); err != nil {
+	if err := p.confinement(alive, &seen); err != nil {
 		return Process{}, err
 	}
 	if seen.Exe.Deleted {
-		seen.Exe.Digest, err = p.digest(dir, "exe", seen.Exe)
+		seen.Exe.Digest, err = p.digest(alive, "exe", seen.Exe)
 	}
 	return seen, err
 }
@@ -109,11 +114,16 @@ func (p *pass) still(seen Process) (bool, error) {
 		return false, err
 	}
 	defer dir.close()
-	exe, err := dir.exe("")
+	alive, err := dir.alive()
 	if err != nil {
 		return false, err
 	}
-	argv, _, err := p.argv(dir)
+	defer alive.close()
+	exe, err := alive.exe("")
+	if err != nil {
+		return false, err
+	}
+	argv, _, err := p.argv(alive)
 	if err != nil {
 		return false, err
 	}

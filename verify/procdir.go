@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +42,45 @@ func (d procDir) open(name string) (procDir, error) {
 		return 0, fmt.Errorf("open %s: %w", name, err)
 	}
 	return procDir(fd), nil
+}
+
+// oneThread is how many links the directory of a process's threads has that has
+// one: its own two, and one for each.
+const oneThread = 3
+
+// survivor is a thread of a process whose first thread has ended, or 0. Such a
+// process goes on, and shows its executable, arguments and namespaces no more but
+// in the directories of its other threads (pthread_exit(3) in main).
+func (d procDir) survivor() int {
+	fd, err := unix.Openat(int(d), "task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	tasks := os.NewFile(uintptr(fd), "task")
+	defer tasks.Close()
+	for {
+		names, err := tasks.Readdirnames(batch)
+		for _, name := range names {
+			thread, nerr := strconv.Atoi(name)
+			if _, err := d.stat("task/" + name + "/exe"); err == nil && nerr == nil {
+				return thread
+			}
+		}
+		if err != nil {
+			return 0
+		}
+	}
+}
+
+// alive opens the directory that shows what the process of d executes: its own,
+// or that of a survivor.
+func (d procDir) alive() (procDir, error) {
+	if _, err := d.stat("exe"); gapOf(err) == Gone {
+		if thread := d.survivor(); thread != 0 {
+			return d.open("task/" + strconv.Itoa(thread))
+		}
+	}
+	return d.open(".")
 }
 
 func (d procDir) close() { _ = unix.Close(int(d)) }

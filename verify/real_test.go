@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // asked, in the environment, makes the test binary a program that looks at
@@ -27,7 +29,15 @@ type answer struct {
 	Denied int
 }
 
+// survivor, in the environment, makes the test binary a program whose first
+// thread has ended: it writes one byte then, and ends with its input.
+const survivor = "VERIFY_TEST_SURVIVOR"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(survivor) != "" {
+		go endWithInput()
+		endFirstThread()
+	}
 	if question := os.Getenv(asked); question != "" {
 		if err := answerTo(question); err != nil {
 			panic(err)
@@ -35,6 +45,32 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(m.Run())
+}
+
+func endWithInput() {
+	for unix.Access("/proc/self/exe", unix.F_OK) == nil {
+		runtime.Gosched()
+	}
+	_, _ = os.Stdout.Write([]byte("x"))
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(0)
+}
+
+// endFirstThread does not return.
+func endFirstThread() {
+	for range 100 {
+		another := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			if unix.Gettid() == unix.Getpid() {
+				_, _, _ = unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
+			}
+			close(another)
+			select {} // keeps this thread from being tried again
+		}()
+		<-another
+	}
+	panic("the first thread does not come")
 }
 
 func answerTo(question string) error {
@@ -84,6 +120,47 @@ func sleeper(t *testing.T, file string, argv ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	return cmd
+}
+
+// A process whose first thread has ended looks like a dead one, and runs on.
+func TestFault_V01_FirstThreadHasEnded(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Args = []string{"runsc-sandbox", containerID(1)}
+	cmd.Env = append(os.Environ(), survivor+"=1")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = cmd.Wait()
+	})
+	if _, err := io.ReadFull(stdout, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	proc := newFakeProc(t)
+	proc.adopt(cmd.Process.Pid)
+	r := fakeRelease(t, t.TempDir(), "20260914.0")
+	c := container(1, cmd.Process.Pid, "runsc")
+	report, survey := judgeAll(t, proc.fs(), []Container{c}, runtimesOf(r), []Release{r})
+	e := survey.Evidence[0]
+	if e.Gap != Complete || e.Process.Exe.Path != self || report.Verdicts[0].State != NotSandboxed {
+		t.Errorf("got gap %d (%v), %s, %v, want complete, %s, not sandboxed", e.Gap, e.Why, e.Process.Exe.Path, report.Verdicts[0].State, self)
+	}
+	if survey.ClaimCount != 1 {
+		t.Errorf("got %d claims, want 1", survey.ClaimCount)
+	}
 }
 
 // copyFile copies an executable: a release's file, or a copy of one.

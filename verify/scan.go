@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,7 @@ const (
 // An entry is one process in a scan, kernel threads and the dead left out.
 type entry struct {
 	pid       int
+	thread    int // that lives on in place of the first; or 0
 	exe       Exe // Path only of a deleted file
 	gap       Gap // of exe
 	file      File
@@ -26,6 +28,14 @@ type entry struct {
 	gofer     bool // by argv[0]
 	other     otherID
 	container int // whose cgroup it is in, by its place; -1 is nobody's
+}
+
+// dir is where what it executes is to be seen, relative to /proc.
+func (e *entry) dir() string {
+	if e.thread == 0 {
+		return strconv.Itoa(e.pid)
+	}
+	return fmt.Sprintf("%d/task/%d", e.pid, e.thread)
 }
 
 // A scanner reads its share of the processes. A few system calls for each of
@@ -72,15 +82,21 @@ func (s *scanner) all(pids []int) {
 }
 
 // path names a file of a process, relative to /proc.
-func (s *scanner) path(pid int, file string) string {
-	s.name = strconv.AppendInt(s.name[:0], int64(pid), 10)
+func (s *scanner) path(e *entry, file string) string {
+	s.name = strconv.AppendInt(s.name[:0], int64(e.pid), 10)
+	if e.thread != 0 {
+		s.name = strconv.AppendInt(append(s.name, "/task/"...), int64(e.thread), 10)
+	}
 	s.name = append(append(s.name, '/'), file...)
 	return string(s.name)
 }
 
 func (s *scanner) one(pid int) {
 	e := entry{pid: pid, gap: Complete, container: -1}
-	st, err := s.pass.proc.stat(s.path(pid, "exe"))
+	st, err := s.pass.proc.stat(s.path(&e, "exe"))
+	if gapOf(err) == Gone && s.survives(&e) {
+		st, err = s.pass.proc.stat(s.path(&e, "exe"))
+	}
 	switch gap := gapOf(err); gap {
 	case Complete:
 		e.exe.ID = st.id
@@ -93,14 +109,14 @@ func (s *scanner) one(pid int) {
 	}
 	if err == nil && st.links == 0 && e.file == (File{}) {
 		e.exe.Deleted = true
-		if path, err := s.pass.proc.link(s.path(pid, "exe")); err == nil {
+		if path, err := s.pass.proc.link(s.path(&e, "exe")); err == nil {
 			e.exe.Path = strings.TrimSuffix(path, " (deleted)")
 		}
 	}
 	// Reading arguments takes the kernel longer than all else: those of a
 	// process that runs from no release are no evidence.
 	if s.pass.whole || e.file != (File{}) || e.exe.Deleted {
-		n, err := s.pass.proc.peek(s.path(pid, "cmdline"), s.argv0[:])
+		n, err := s.pass.proc.peek(s.path(&e, "cmdline"), s.argv0[:])
 		e.claims = err == nil && bytes.Equal(s.argv0[:n], []byte(claim))
 		e.gofer = err == nil && bytes.HasPrefix(s.argv0[:n], []byte(goferClaim))
 	}
@@ -114,11 +130,27 @@ func (s *scanner) one(pid int) {
 	s.entries = append(s.entries, e)
 }
 
+// survives finds the thread of a process whose first one has ended. It costs
+// the one system call for kernel threads and the dead.
+func (s *scanner) survives(e *entry) bool {
+	st, err := s.pass.proc.stat(s.path(e, "task"))
+	if err != nil || st.links <= oneThread {
+		return false
+	}
+	dir, err := s.pass.proc.open(strconv.Itoa(e.pid))
+	if err != nil {
+		return false
+	}
+	defer dir.close()
+	e.thread = dir.survivor()
+	return e.thread != 0
+}
+
 // place finds whose cgroup a process is in. It reports false for a process
 // that has gone: one that cannot be placed for another reason is nobody's,
 // and Denied for everybody.
 func (s *scanner) place(e *entry) bool {
-	n, err := s.pass.proc.peek(s.path(e.pid, "cgroup"), s.cgroup)
+	n, err := s.pass.proc.peek(s.path(e, "cgroup"), s.cgroup)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
 		return false
 	}
