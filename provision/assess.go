@@ -47,7 +47,7 @@ func (v *Verification) assess(e Expect, c Config) {
 	if e.Weakening {
 		for name, weak := range runtimeWeaknesses(c) {
 			for _, w := range weak {
-				v.find(Critical, foundWeak, "runtime "+name, w.Setting+" gives away "+w.Gives, weakRemedy(w, name))
+				v.find(Critical, foundWeak, "runtime "+name, w.Setting+": "+w.Gives, weakRemedy(w, name))
 			}
 		}
 	}
@@ -127,7 +127,7 @@ func (v *Verification) assessContainer(e Expect, verdict verify.Verdict) {
 	}
 	if e.Weakening {
 		for _, w := range verdict.Weaknesses {
-			v.find(Critical, foundWeak, object, w.Setting+" gives away "+w.Gives, weakRemedy(w, c.Runtime))
+			v.find(Critical, foundWeak, object, w.Setting+": "+w.Gives, weakRemedy(w, c.Runtime))
 		}
 	}
 	if verdict.State == verify.Sandboxed {

@@ -11,7 +11,7 @@ import (
 // leaves it a sandbox. Its strings are safe to show.
 type Weakness struct {
 	Setting string // "--network=host"
-	Gives   string // what it gives away
+	Gives   string // what it gives away, as a sentence or its object
 	Where   string // what it was read from: "/proc/PID/cmdline", "/info", "annotation"
 	Source  string // where gVisor says so
 }

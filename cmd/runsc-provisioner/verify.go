@@ -236,7 +236,7 @@ func (a *app) printExplanation(v provision.Verification) {
 			a.printf("  It was read from %s.\n", check.Source)
 		}
 		for _, w := range verdict.Weaknesses {
-			a.printf("\n%s %s\n  It gives away %s.\n  It was read from %s; gVisor says so in %s.\n", a.style(yellow, "weakened by"), w.Setting, w.Gives, w.Where, w.Source)
+			a.printf("\n%s %s\n  It means: %s.\n  It was read from %s; gVisor says so in %s.\n", a.style(yellow, "weakened by"), w.Setting, w.Gives, w.Where, w.Source)
 		}
 		for _, w := range verdict.Ways {
 			a.printf("\n%s %s\n  It gives %s.\n", a.style(yellow, "way around:"), w.What, w.Gives)

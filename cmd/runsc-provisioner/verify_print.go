@@ -90,7 +90,7 @@ func (a *app) printContainers(table *tabwriter.Writer, v provision.Verification)
 	for _, verdict := range v.Report.Verdicts {
 		name := verify.Printable(verdict.Container.Name)
 		for _, w := range verdict.Weaknesses {
-			a.printf("weakened: %s: %s gives away %s\n", name, w.Setting, w.Gives)
+			a.printf("weakened: %s: %s: %s\n", name, w.Setting, w.Gives)
 		}
 		for _, w := range verdict.Ways {
 			a.printf("way around: %s: %s gives %s\n", name, w.What, w.Gives)
