@@ -206,6 +206,10 @@ func (v *Verification) remapHealth(verdict verify.Verdict) Health {
 
 func (v *Verification) assessAbsent(e Expect) {
 	for _, name := range e.Containers {
+		if v.Report.Unasked {
+			v.find(Unsure, foundUnknown, "container "+verify.Printable(name), "whether it runs is not known: dockerd was not asked", "look again when Docker runs: systemctl status "+DockerUnit)
+			continue
+		}
 		if !slices.ContainsFunc(v.Report.Verdicts, func(one verify.Verdict) bool { return matches(name, one.Container) }) {
 			v.find(Critical, foundAbsent, "container "+verify.Printable(name), "does not run, or was started or stopped during the look", "docker ps -a shows what became of it")
 		}
@@ -234,6 +238,7 @@ func (v *Verification) assessStrays(e Expect) {
 	if n := v.Report.Denied; n > 0 {
 		v.find(Unsure, foundDenied, "processes", fmt.Sprintf("%d may not be looked at", n), "run it as root on the host")
 	}
+	v.assessUnasked()
 	for _, box := range v.Report.Orphans {
 		v.find(Warning, foundOrphan, fmt.Sprintf("process %d", box.PID),
 			fmt.Sprintf("a sandbox of release %s for container %.12s, which dockerd does not run", box.File.Release, verify.Printable(box.ContainerID)),
@@ -244,7 +249,7 @@ func (v *Verification) assessStrays(e Expect) {
 			fmt.Sprintf("sudo ls -l /proc/%d/exe says what it is: another gVisor, or something that hides", v.Report.Claims[0].PID))
 	}
 	for _, other := range v.Report.Others {
-		if other.Sandboxed > 0 || !v.Sandboxes && !e.All {
+		if other.Sandboxed > 0 || !v.Sandboxes && !e.All || v.Report.Unasked && other.Engine == dockerEngine {
 			continue
 		}
 		health := Warning
@@ -254,5 +259,25 @@ func (v *Verification) assessStrays(e Expect) {
 		v.find(health, foundOther, fmt.Sprintf("container %.12s", other.ID),
 			fmt.Sprintf("not this dockerd's (%s), and not in a sandbox", cmp.Or(other.Engine, verify.Printable(other.Cgroup))),
 			"that engine has a runtime of its own to be set")
+	}
+}
+
+// dockerEngine is what package verify calls dockerd's containers, of which there
+// may be some that dockerd, when it was asked, did not name.
+const dockerEngine = "docker"
+
+// assessUnasked is of what runs while dockerd does not say what does. With
+// live-restore that is every container.
+func (v *Verification) assessUnasked() {
+	outside := 0
+	for _, other := range v.Report.Others {
+		if other.Engine == dockerEngine && other.Sandboxed == 0 {
+			outside++
+		}
+	}
+	if in := len(v.Report.Unowned); v.Report.Unasked && in+outside > 0 {
+		v.find(Unsure, foundUnknown, "containers",
+			fmt.Sprintf("%d run in a sandbox and %d outside, by what processes show, and whose they are dockerd was not asked", in, outside),
+			"they may be healthy: look again when Docker runs; systemctl status "+DockerUnit)
 	}
 }

@@ -55,6 +55,9 @@ func TestAssess(t *testing.T) {
 		{name: "another engine's", change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x"}} }, want: "warning other-container"},
 		{name: "another engine's, in a sandbox", change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Sandboxed: 2}} }, want: "ok"},
 		{name: "another engine's, all expected", plain: true, expect: Expect{All: true}, change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x"}} }, want: "critical other-container"},
+		{name: "E02: sandboxes while dockerd is down", expect: Expect{Containers: []string{"web"}}, change: func(v *Verification) {
+			v.Report = verify.NewUnaskedReport(verify.Survey{Sandboxes: []verify.Sandbox{{PID: 7}}, Others: []verify.Other{{ID: "x", Engine: "docker"}}})
+		}, want: "unknown container-unknown container-unknown"},
 		{name: "weakened", verdicts: []verify.Verdict{weak}, want: "ok"},
 		{name: "weakened, which fails", verdicts: []verify.Verdict{weak}, expect: Expect{Weakening: true}, want: "critical weakening"},
 		{name: "V04: a way around", verdicts: []verify.Verdict{open}, want: "warning container-outside way-around"},

@@ -141,7 +141,12 @@ func (b *builder) linkItem() Item {
 func (b *builder) engineItem(want Confirm) Item {
 	info := b.observed.Engine
 	if info == nil {
-		return Item{Name: "dockerd", Health: Unsure, Seen: b.observed.Unit.Name + " is " + b.observed.Unit.ActiveState, Remedy: "systemctl start " + b.observed.Unit.Name}
+		unit := b.observed.Unit
+		item := Item{Name: "dockerd", Health: Unsure, Seen: unit.Name + " is " + unit.ActiveState, Remedy: "systemctl start " + unit.Name}
+		if unit.changing() {
+			item.Remedy = "look again in a moment; journalctl -u " + unit.Name + " says what takes so long"
+		}
+		return item
 	}
 	if err := want.missing(*info); err != nil {
 		return Item{Name: "dockerd", Health: Critical, Seen: err.Error(), Remedy: applyRemedy}

@@ -46,7 +46,7 @@ func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, 
 	}
 	if o.Engine == nil {
 		survey, err := h.surveyor().Look(ctx, nil, known)
-		return verify.NewReport(nil, survey, nil), err
+		return verify.NewUnaskedReport(survey), err
 	}
 	client, err := h.dial(o.Flags)
 	if err != nil {

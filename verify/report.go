@@ -6,7 +6,12 @@ type Report struct {
 	// of the host could not be read: an orphan may hide there.
 	State    State
 	Verdicts []Verdict
-	Orphans  []Sandbox // from a release, not of a container in running
+	// Unasked says that dockerd named no containers because nobody could ask
+	// it: some may run all the same, as with live-restore. Unowned are the
+	// sandboxes then, which are no orphans for that.
+	Unasked bool
+	Unowned []Sandbox
+	Orphans []Sandbox // from a release, not of a container in running
 	// Claims are named like sandboxes, run from no known file, and are no
 	// container's first process. At most 1024 are kept; ClaimCount is of all,
 	// containers' own included.
@@ -29,6 +34,18 @@ func (r Report) Count() (sandboxed, outside, unknown int) {
 		}
 	}
 	return sandboxed, outside, unknown
+}
+
+// NewUnaskedReport is of a host whose dockerd does not say what it runs. It is
+// pure.
+func NewUnaskedReport(s Survey) Report {
+	report := NewReport(nil, s, nil)
+	report.Unasked = true
+	report.Unowned, report.Orphans = report.Orphans, nil
+	if len(report.Unowned) > 0 || len(report.Others) > 0 {
+		report.State = max(report.State, Unknown)
+	}
+	return report
 }
 
 // NewReport puts verdicts beside what the whole host showed. running are the

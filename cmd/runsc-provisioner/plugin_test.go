@@ -13,7 +13,7 @@ import (
 // without a bar, and then performance data.
 var (
 	pluginGrammar = regexp.MustCompile(`^RUNSC (OK|WARNING|CRITICAL|UNKNOWN) - [^|\n]+( \|( [^\n]*))?$`)
-	perfGrammar   = regexp.MustCompile(`^('[^'=]+'|[^'= ]+)=-?[0-9.]+(s|us|ms|%|B|KB|MB|TB|c)?(;[0-9.:@~-]*){0,4}$`)
+	perfGrammar   = regexp.MustCompile(`^('[^'=]+'|[^'= ]+)=(U|-?[0-9.]+)(s|us|ms|%|B|KB|MB|TB|c)?(;[0-9.:@~-]*){0,4}$`)
 )
 
 func TestFault_V09_PluginLineKeepsToItsGrammar(t *testing.T) {
@@ -22,7 +22,8 @@ func TestFault_V09_PluginLineKeepsToItsGrammar(t *testing.T) {
 		Report:   verify.Report{Verdicts: []verify.Verdict{{Container: verify.Container{Name: evil}, State: verify.NotSandboxed}}, ClaimCount: 7},
 		Findings: []provision.Finding{{Health: provision.Critical, Object: "container " + evil, Seen: evil, Remedy: evil}, {}, {}, {}, {}},
 	}
-	for _, line := range []string{pluginLine(v), pluginLine(provision.Verification{})} {
+	unasked := provision.Verification{Report: verify.NewUnaskedReport(verify.Survey{})}
+	for _, line := range []string{pluginLine(v), pluginLine(provision.Verification{}), pluginLine(unasked)} {
 		if !pluginGrammar.MatchString(line) {
 			t.Errorf("%q is not of the grammar", line)
 		}

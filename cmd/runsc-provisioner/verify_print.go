@@ -67,6 +67,10 @@ func (a *app) printTable(v provision.Verification) error {
 }
 
 func (a *app) printContainers(table *tabwriter.Writer, v provision.Verification) error {
+	if v.Report.Unasked {
+		a.printf("dockerd was not asked: which containers run is not known\n")
+		return nil
+	}
 	if len(v.Report.Verdicts) == 0 {
 		a.printf("no container is running: no evidence of a sandbox, nor against\n")
 		return nil
@@ -102,6 +106,10 @@ func (a *app) printContainers(table *tabwriter.Writer, v provision.Verification)
 // printStrays lists sandboxes that no container owns, what only calls itself
 // one, and containers of others.
 func (a *app) printStrays(report verify.Report) {
+	for _, box := range report.Unowned {
+		a.printf("sandbox: process %d is one of release %s for container %.12s; whether dockerd runs it is not known\n",
+			box.PID, box.File.Release, printable(box.ContainerID))
+	}
 	for _, orphan := range report.Orphans {
 		a.printf("orphan: process %d is a sandbox of release %s for container %.12s, which does not run\n",
 			orphan.PID, orphan.File.Release, printable(orphan.ContainerID))
@@ -145,6 +153,9 @@ func orDash(s string) string {
 func pluginLine(v provision.Verification) string {
 	sandboxed, outside, unknown := v.Report.Count()
 	text := fmt.Sprintf("%d of %s in a sandbox", sandboxed, count(sandboxed+outside+unknown, "container"))
+	if v.Report.Unasked {
+		text = "which containers run is not known"
+	}
 	const most = 3
 	for i, f := range v.Findings {
 		if i == most {
@@ -153,8 +164,11 @@ func pluginLine(v provision.Verification) string {
 		}
 		text += fmt.Sprintf("; %s: %s (%s)", f.Object, f.Seen, f.Remedy)
 	}
-	return fmt.Sprintf("RUNSC %s - %s | sandboxed=%d;;;0 unsandboxed=%d;;;0 unknown=%d;;;0 orphans=%d;;;0 claims=%d;;;0",
-		strings.ToUpper(v.Health().String()), perfText(text), sandboxed, outside, unknown, len(v.Report.Orphans), v.Report.ClaimCount)
+	perf := fmt.Sprintf("sandboxed=%d;;;0 unsandboxed=%d;;;0 unknown=%d;;;0 orphans=%d;;;0", sandboxed, outside, unknown, len(v.Report.Orphans))
+	if v.Report.Unasked {
+		perf = "sandboxed=U;;;0 unsandboxed=U;;;0 unknown=U;;;0 orphans=U;;;0"
+	}
+	return fmt.Sprintf("RUNSC %s - %s | %s claims=%d;;;0", strings.ToUpper(v.Health().String()), perfText(text), perf, v.Report.ClaimCount)
 }
 
 // perfText keeps text on its side of the bar that starts performance data.
@@ -222,6 +236,7 @@ type (
 		Notes         []string            `json:"notes"`
 		Containers    []documentContainer `json:"containers"`
 		Orphans       []documentSandbox   `json:"orphans"`
+		Unowned       []documentSandbox   `json:"unowned,omitempty"`
 		Claims        []documentSandbox   `json:"claims"`
 		ClaimCount    int                 `json:"claim_count"`
 		Others        []documentOther     `json:"others"`
@@ -235,7 +250,7 @@ func documentOf(v provision.Verification) document {
 	d := document{
 		SchemaVersion: schemaVersion, Status: v.Health(), Host: v.Items, Evidence: v.Report.State.String(),
 		Findings: append([]provision.Finding{}, v.Findings...), Notes: append([]string{}, v.Notes...),
-		Containers: []documentContainer{}, Orphans: sandboxesOf(v.Report.Orphans), Claims: sandboxesOf(v.Report.Claims), ClaimCount: v.Report.ClaimCount,
+		Containers: []documentContainer{}, Orphans: sandboxesOf(v.Report.Orphans), Unowned: sandboxesOf(v.Report.Unowned), Claims: sandboxesOf(v.Report.Claims), ClaimCount: v.Report.ClaimCount,
 		Others: []documentOther{}, Denied: v.Report.Denied,
 	}
 	for _, verdict := range v.Report.Verdicts {

@@ -135,7 +135,7 @@ func (c *Client) explain(ctx context.Context, act string, err error) error {
 		return nil
 	}
 	if ctx.Err() != nil {
-		err = ctx.Err()
+		err = context.Cause(ctx)
 	}
 	return fmt.Errorf("%s, dockerd at %s: %w", act, c.socket, err)
 }

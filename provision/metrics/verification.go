@@ -25,9 +25,11 @@ func WriteVerification(w io.Writer, v provision.Verification) error {
 	}
 	in, out, unknown := v.Report.Count()
 	sandboxes := r.labelled("verify_containers", "How many containers run, by what was seen of them from the host.", "sandbox")
-	sandboxes.WithLabelValues("sandboxed").Set(float64(in))
-	sandboxes.WithLabelValues("unsandboxed").Set(float64(out))
-	sandboxes.WithLabelValues("unknown").Set(float64(unknown))
+	if !v.Report.Unasked { // else what is not known has no number
+		sandboxes.WithLabelValues("sandboxed").Set(float64(in))
+		sandboxes.WithLabelValues("unsandboxed").Set(float64(out))
+		sandboxes.WithLabelValues("unknown").Set(float64(unknown))
+	}
 	items := r.labelled("verify_item_status", "How each thing of the host is: 0 ok, 1 warning, 2 critical, 3 unknown.", "item")
 	for _, item := range v.Items {
 		items.WithLabelValues(item.Name).Set(pluginCode(item.Health))
