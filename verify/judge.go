@@ -140,17 +140,31 @@ func checkArguments(c Container, p Process, source string) Check {
 		Expected: sandboxName + " … " + Printable(c.ID),
 		Source:   source,
 	}
-	n := len(p.Argv)
 	switch {
-	case n == 0:
+	case len(p.Argv) == 0:
 		check.State, check.Seen = Failed, "none"
 	case p.ArgvCut:
 		check.Seen = Printable(p.Argv[0]) + " and more than 64 KiB"
 	default:
 		check.State = passed(p.Argv[0] == sandboxName && p.bears(c.ID))
-		check.Seen = Printable(p.Argv[0]) + " … " + Printable(p.Argv[n-1])
+		check.Seen = showArgv(p.Argv)
 	}
 	return check
+}
+
+// showArgv shows what a process is called, and a container's ID. Any other
+// argument may be a password.
+func showArgv(argv []string) string {
+	name, more := Printable(argv[0]), len(argv)-1
+	switch {
+	case more > 0 && slices.Equal(containerIDs(argv[more]), argv[more:]):
+		return name + " … " + argv[more]
+	case more == 1:
+		return name + " and 1 argument"
+	case more > 1:
+		return fmt.Sprintf("%s and %d arguments", name, more)
+	}
+	return name
 }
 
 // ownNamespaces are those every gVisor sandbox has of its own, whatever the

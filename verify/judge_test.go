@@ -307,3 +307,27 @@ func TestResolve(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// An argument may be a password, and what is seen goes into logs.
+func TestArgumentsAreNotShown(t *testing.T) {
+	id := containerID(1)
+	for _, tt := range []struct {
+		argv []string
+		want string
+	}{
+		{[]string{"sh"}, "sh"},
+		{[]string{"redis", "hunter2"}, "redis and 1 argument"},
+		{[]string{"redis", "--requirepass", "hunter2"}, "redis and 2 arguments"},
+		{[]string{"sh", id + "hunter2"}, "sh and 1 argument"},
+		{[]string{"sh", "/" + id}, "sh and 1 argument"},
+		{[]string{"runsc-sandbox", "boot", id}, "runsc-sandbox … " + id},
+	} {
+		s := newScene()
+		s.evidence.Process.Argv = tt.argv
+		for _, check := range Judge(s.container, s.evidence, s.runtimes, s.releases).Checks {
+			if check.Name == CheckArguments && check.Seen != tt.want {
+				t.Errorf("%q: got %q, want %q", tt.argv, check.Seen, tt.want)
+			}
+		}
+	}
+}
