@@ -154,6 +154,8 @@ func (h *Host) loaded(ctx context.Context, unit Unit) error {
 		return nil
 	case "not-found":
 		return &OutOfReach{Object: DockerUnit, Err: h.otherDocker(ctx)}
+	case "masked":
+		return &OutOfReach{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %w", ErrMasked)}
 	default:
 		return &OutOfReach{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %s", unit.LoadState)}
 	}

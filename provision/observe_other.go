@@ -3,10 +3,10 @@ package provision
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"syscall"
 )
 
@@ -16,32 +16,62 @@ func (h *Host) otherDocker(ctx context.Context) error {
 	if unit, err := h.Units.Unit(ctx, snap); err == nil && unit.LoadState == "loaded" {
 		return fmt.Errorf("there is no such unit: Docker is installed as a snap (%s), which is not supported: it runs no runtime from outside", snap)
 	}
-	if pid, uid, found := h.findDockerd(); found && uid != 0 {
-		return fmt.Errorf("there is no such unit: a rootless dockerd runs (process %d of uid %d), which is not supported", pid, uid)
-	} else if found {
-		return fmt.Errorf("there is no such unit: a dockerd runs (process %d) that no docker.service has started, which is not supported", pid)
+	for _, one := range h.dockerds() {
+		if one.uid != 0 {
+			return fmt.Errorf("there is no such unit: a rootless dockerd runs (process %d of uid %d), which is not supported", one.pid, one.uid)
+		}
+		return fmt.Errorf("there is no such unit: a dockerd runs (process %d) that no docker.service has started, which is not supported", one.pid)
 	}
-	return errors.New("there is no such unit: Docker is not installed")
+	return fmt.Errorf("there is no such unit: %w", ErrNotInstalled)
 }
 
-// findDockerd looks for a process called dockerd.
-func (h *Host) findDockerd() (pid, uid int, found bool) {
+// A daemonProcess is called dockerd, which anybody may call himself.
+type daemonProcess struct {
+	pid, uid int
+	nested   bool // in a pid namespace of its own, as in a container
+}
+
+// dockerds looks for processes called dockerd.
+func (h *Host) dockerds() []daemonProcess {
 	comms, err := filepath.Glob(filepath.Join(h.Paths.Proc, "[0-9]*", "comm"))
 	if err != nil {
-		return 0, 0, false
+		return nil
 	}
+	var found []daemonProcess
 	for _, path := range comms {
 		name, err := os.ReadFile(path)
 		if err != nil || string(bytes.TrimSpace(name)) != "dockerd" {
 			continue
 		}
-		info, err := os.Stat(filepath.Dir(path))
+		dir := filepath.Dir(path)
+		info, err := os.Stat(dir)
 		if err != nil {
 			continue
 		}
-		if _, err := fmt.Sscan(filepath.Base(filepath.Dir(path)), &pid); err == nil {
-			return pid, int(info.Sys().(*syscall.Stat_t).Uid), true
+		status, err := os.ReadFile(filepath.Join(dir, "status"))
+		if err != nil {
+			continue
+		}
+		one := daemonProcess{uid: int(info.Sys().(*syscall.Stat_t).Uid), nested: nested.Match(status)}
+		if _, err := fmt.Sscan(filepath.Base(dir), &one.pid); err == nil {
+			found = append(found, one)
 		}
 	}
-	return 0, 0, false
+	return found
+}
+
+// nested is of a process that has another number in a namespace further in.
+var nested = regexp.MustCompile(`(?m)^NSpid:\s+\d+\s+\d`)
+
+// hostDockerd is the one dockerd that is root's and in no container; of several
+// none is believed.
+func (h *Host) hostDockerd() (pid int, found bool) {
+	n := 0
+	for _, one := range h.dockerds() {
+		if one.uid == 0 && !one.nested {
+			pid = one.pid
+			n++
+		}
+	}
+	return pid, n == 1
 }

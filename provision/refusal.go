@@ -31,6 +31,12 @@ type OutOfReach struct {
 func (o *OutOfReach) Error() string { return o.Object + ": " + o.Err.Error() }
 func (o *OutOfReach) Unwrap() error { return o.Err }
 
+// Why Docker may be out of reach, where it is worth a word of advice.
+var (
+	ErrNotInstalled = errors.New("Docker is not installed")
+	ErrMasked       = errors.New("masked")
+)
+
 // ProofFailed says that a release starts no sandbox on this host. Output is
 // what runsc itself said; it comes from outside and is not fit for a terminal
 // as it is.

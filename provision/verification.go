@@ -174,7 +174,7 @@ func (h *Host) observeAlone(ctx context.Context, c Config, why error) (Observed,
 	if o.Link, err = h.store().LinkState(); err != nil {
 		return o, err
 	}
-	pid, _, found := h.findDockerd()
+	pid, found := h.hostDockerd()
 	if !found {
 		return o, why
 	}

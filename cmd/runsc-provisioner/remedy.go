@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"syscall"
 
@@ -43,6 +44,12 @@ var errNotRoot = errors.New("this changes the host and needs root")
 // explain prints err with what to do about it, and gives the exit code.
 func (a *app) explain(err error) int {
 	code, hint := remedy(err)
+	a.tell(err, hint)
+	return code
+}
+
+// tell prints err with what others said of it, and a hint.
+func (a *app) tell(err error, hint string) {
 	// errors.Join puts each of its errors on a line of its own.
 	fmt.Fprintf(a.stderr, "error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
 	var proof *provision.ProofFailed
@@ -57,7 +64,6 @@ func (a *app) explain(err error) int {
 	if hint != "" {
 		fmt.Fprintf(a.stderr, "hint: %s\n", hint)
 	}
-	return code
 }
 
 // said is what Docker logged as a change failed.
@@ -108,6 +114,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "only root may be able to write there: whoever else can, decides what root runs"
 	case errors.As(err, &foreign):
 		return exitRefused, "move it away, or leave things as they are"
+	case errors.As(err, &config) && errors.Is(err, fs.ErrPermission):
+		return exitRefused, "run it with sudo"
 	case errors.As(err, &config):
 		return exitRefused, "`runsc-provisioner config show` lists every value and where it comes from"
 	case errors.As(err, &proof):
@@ -127,7 +135,7 @@ func remedy(err error) (code int, hint string) {
 	case errors.Is(err, provision.ErrBusy):
 		return exitTryAgain, "find out what else writes daemon.json (configuration management?), then run it again"
 	case errors.As(err, &reach):
-		return exitOutOfReach, "systemctl status docker.service shows its state"
+		return exitOutOfReach, reachHint(reach)
 	case errors.As(err, &flag):
 		return exitRefused, "dockerd does not start with an option in both places: remove the flag, then run this again"
 	case errors.As(err, &syntax):
@@ -137,4 +145,33 @@ func remedy(err error) (code int, hint string) {
 	default:
 		return exitFailed, ""
 	}
+}
+
+// reachHint is what to do about somebody who cannot be asked.
+func reachHint(reach *provision.OutOfReach) string {
+	switch {
+	case errors.Is(reach, fs.ErrPermission):
+		return "run it with sudo"
+	case errors.Is(reach, provision.ErrMasked):
+		return "if Docker is to run here: systemctl unmask docker.service"
+	case errors.Is(reach, provision.ErrNotInstalled):
+		return "install Docker, from your distribution or from docker.com, then run this again"
+	case reach.Object == "systemd":
+		return "run it on the host itself: where systemd does not answer, nothing can be said of docker.service"
+	default:
+		return "systemctl status docker.service shows its state"
+	}
+}
+
+// lookHint is what to do about an error of a command that only looks.
+func lookHint(err error) string {
+	var slow errSlow
+	switch {
+	case errors.As(err, &slow):
+		return "systemctl status docker.service, and the load of the machine, may say why; --timeout gives it longer"
+	case errors.Is(err, context.Canceled):
+		return "it was interrupted: run it again"
+	}
+	_, hint := remedy(err)
+	return hint
 }

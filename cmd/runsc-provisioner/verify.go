@@ -31,7 +31,15 @@ type verifyFlags struct {
 	maxAge  string
 	deep    bool
 	schema  bool
+	timeout time.Duration // 0 is patience or deepPatience
 }
+
+// patience is less than the 10 s after which NRPE ends a plugin, whose output is
+// lost then. Every file is read in less than deepPatience.
+const (
+	patience     = 9 * time.Second
+	deepPatience = 2 * time.Minute
+)
 
 func newVerify(a *app) *cobra.Command {
 	f := verifyFlags{format: formatFlag{value: "table", allowed: []string{"table", "json", "plugin", "prometheus"}}}
@@ -60,6 +68,7 @@ Exit codes are those of monitoring plugins: 0 ok, 1 warning, 2 critical,
 	flags.StringVar(&f.least, "min-release", "", "the oldest release that containers may run from")
 	flags.StringVar(&f.maxAge, "max-age", "", "how old that release may be, in days: 90d")
 	flags.BoolVar(&f.deep, "deep", false, "read every file of every release, and the kept archive")
+	flags.DurationVar(&f.timeout, "timeout", 0, "how long it may take before all is unknown (default 9s, with --deep 2m)")
 	flags.StringVar(&a.paths.Proc, "proc", a.paths.Proc, "the host's /proc, where it is mounted in a container")
 	flags.BoolVar(&f.schema, "json-schema", false, "print the JSON Schema of --format json, and look at nothing")
 	return cmd
@@ -74,7 +83,7 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	v, err := a.verify(ctx, expect, f.explain)
+	v, err := a.verifyWithin(ctx, f.patience(), expect, f.explain)
 	if err != nil {
 		return a.unknown(f.format.value, err)
 	}
@@ -87,6 +96,51 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 		return exitError(code)
 	}
 	return nil
+}
+
+func (f verifyFlags) patience() time.Duration {
+	switch {
+	case f.timeout > 0:
+		return f.timeout
+	case f.deep:
+		return deepPatience
+	default:
+		return patience
+	}
+}
+
+// errSlow ends a verification that takes too long.
+type errSlow struct{ within time.Duration }
+
+func (e errSlow) Error() string { return "no answer within " + e.within.String() }
+
+// verifyWithin is verify that ends in time, also where the kernel does not let
+// go of a system call.
+func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect provision.Expect, one string) (provision.Verification, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, within, errSlow{within})
+	defer cancel()
+	type answer struct {
+		v   provision.Verification
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		v, err := a.verify(ctx, expect, one)
+		answers <- answer{v, err}
+	}()
+	select {
+	case got := <-answers:
+		return got.v, got.err
+	case <-ctx.Done():
+	}
+	// Who was asked last says more than that time is over.
+	const grace = 500 * time.Millisecond
+	select {
+	case got := <-answers:
+		return got.v, got.err
+	case <-time.After(grace):
+		return provision.Verification{}, fmt.Errorf("look at the host: %w", context.Cause(ctx))
+	}
 }
 
 // expectation reads the flags that say what is expected.
@@ -186,7 +240,9 @@ func (u noUnits) Said(context.Context, string, time.Time) ([]string, error) {
 // unknown says that nothing can be said, in the words of format.
 func (a *app) unknown(format string, err error) error {
 	code := pluginCodes[provision.Unsure]
-	_, hint := remedy(err)
+	hint := lookHint(err)
+	// errors.Join puts each of its errors on a line of its own.
+	said := strings.ReplaceAll(err.Error(), "\n", ": ")
 	switch format {
 	case "json":
 		if perr := printJSON(a.stdout, struct {
@@ -194,22 +250,22 @@ func (a *app) unknown(format string, err error) error {
 			Status        string `json:"status"`
 			Error         string `json:"error"`
 			Remedy        string `json:"remedy,omitempty"`
-		}{schemaVersion, provision.Unsure.String(), err.Error(), hint}); perr != nil {
+		}{schemaVersion, provision.Unsure.String(), said, hint}); perr != nil {
 			return perr
 		}
 	case "plugin":
-		text := err.Error()
+		text := said
 		if hint != "" {
 			text += ": " + hint
 		}
 		fmt.Fprintf(a.stdout, "RUNSC UNKNOWN - %s\n", perfText(text))
 	case "prometheus":
-		a.explain(err)
+		a.tell(err, hint)
 		if perr := metrics.WriteUnknown(a.stdout); perr != nil {
 			return perr
 		}
 	default:
-		a.explain(err)
+		a.tell(err, hint)
 	}
 	return exitError(code)
 }
