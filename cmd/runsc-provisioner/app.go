@@ -72,15 +72,37 @@ func hostApp() *app {
 func run(ctx context.Context, a *app, args []string) int {
 	root := newRoot(a)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
+	}
+	var usage *usageError
+	if errors.As(err, &usage) && looks(cmd) {
+		err = a.unknown(formatIn(args), err)
 	}
 	var code exitError
 	if errors.As(err, &code) {
 		return int(code)
 	}
 	return a.explain(err)
+}
+
+// looks is true of the commands whose exit codes are those of monitoring plugins,
+// where a command line that makes no sense is unknown, too (Monitoring Plugins
+// Development Guidelines, "Plugin Return Codes").
+func looks(cmd *cobra.Command) bool { return cmd.Name() == "verify" || cmd.Name() == "doctor" }
+
+// formatIn finds the format in a command line that could not be read whole.
+func formatIn(args []string) string {
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--format="); ok {
+			return value
+		}
+		if arg == "--format" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return ""
 }
 
 func newRoot(a *app) *cobra.Command {

@@ -14,7 +14,7 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// Exit codes of every command but verify, after sysexits.h where it has one.
+// Exit codes of every command but verify and doctor, after sysexits.h where it has one.
 const (
 	exitDone        = 0  // done, or nothing to do
 	exitFailed      = 1  // failed, nothing left changed
@@ -165,8 +165,13 @@ func reachHint(reach *provision.OutOfReach) string {
 
 // lookHint is what to do about an error of a command that only looks.
 func lookHint(err error) string {
-	var slow errSlow
+	var (
+		slow  errSlow
+		usage *usageError
+	)
 	switch {
+	case errors.As(err, &usage):
+		return "runsc-provisioner verify --help and doctor --help list their flags"
 	case errors.As(err, &slow):
 		return "systemctl status docker.service, and the load of the machine, may say why; --timeout gives it longer"
 	case errors.Is(err, context.Canceled):
