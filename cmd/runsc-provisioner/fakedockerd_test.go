@@ -145,7 +145,7 @@ func (d *fakeDockerd) list(*http.Request) any {
 
 func (d *fakeDockerd) inspect(r *http.Request) any {
 	for _, c := range d.containers {
-		if c.id == r.PathValue("id") {
+		if id := r.PathValue("id"); c.id == id || c.name == id {
 			return object{
 				"Id": c.id, "Name": "/" + c.name, "Image": "sha256:0",
 				"State":      object{"Running": true, "Pid": c.pid, "StartedAt": "2026-09-14T12:00:00Z"},

@@ -122,6 +122,7 @@ func TestVerifyFormatsAreReadByTheirConsumers(t *testing.T) {
 		2: {"--expect all", "--expect bad", "--expect absent", "--require-sandbox label=untrusted", "--require-sandbox label=untrusted=1", "--fail-on ways-around",
 			"--fail-on weakening", "--min-release 29991231", "--max-age 1d"},
 		3: {"--explain absent", "--expect ''", "--require-sandbox untrusted", "--fail-on x", "--min-release x", "--max-age 5", "--max-age 1d2", "--timeout 1ns",
+			"--explain good --expect bad", "--format plugin >/dev/full", "--format json >/dev/full",
 			"--format plugin --bogus | grep -q '^RUNSC UNKNOWN - .*bogus'; exit 3"},
 	} {
 		for _, flag := range flags {

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision"
+)
+
+// verifyFlags are verify's.
+type verifyFlags struct {
+	format  formatFlag
+	explain string
+	expect  []string
+	require []string
+	failOn  []string
+	least   string
+	maxAge  string
+	deep    bool
+	schema  bool
+	timeout time.Duration // 0 is patience or deepPatience
+}
+
+// patience is less than the 10 s after which NRPE ends a plugin, whose output is
+// lost then. Every file is read in less than deepPatience.
+const (
+	patience     = 9 * time.Second
+	deepPatience = 2 * time.Minute
+)
+
+func (f verifyFlags) patience() time.Duration {
+	switch {
+	case f.timeout > 0:
+		return f.timeout
+	case f.deep:
+		return deepPatience
+	default:
+		return patience
+	}
+}
+
+// expectation reads the flags that say what is expected.
+func (f verifyFlags) expectation() (provision.Expect, error) {
+	e := provision.Expect{MinRelease: f.least, Deep: f.deep}
+	if len(f.expect) == 0 {
+		return e, errors.New("--expect: nothing is expected; default, all, some or names are")
+	}
+	for _, word := range f.expect {
+		switch word {
+		case "default":
+		case "all":
+			e.All = true
+		case "some":
+			e.Some = true
+		case "":
+			return e, errors.New("--expect: a name is empty")
+		default:
+			e.Containers = append(e.Containers, word)
+		}
+	}
+	for _, text := range f.require {
+		label, ok := strings.CutPrefix(text, "label=")
+		if !ok {
+			return e, fmt.Errorf("--require-sandbox: %q does not begin with label=", text)
+		}
+		e.Labels = append(e.Labels, label)
+	}
+	for _, word := range f.failOn {
+		switch word {
+		case "weakening":
+			e.Weakening = true
+		case "ways-around":
+			e.WaysAround = true
+		default:
+			return e, fmt.Errorf("--fail-on: %q is not one of: weakening, ways-around", word)
+		}
+	}
+	var err error
+	if e.MaxAge, err = parseAge(f.maxAge); err != nil {
+		return e, fmt.Errorf("--max-age: %w", err)
+	}
+	if f.explain != "" && (e.Some || len(e.Containers) > 0) {
+		return e, errors.New("--expect: with --explain, which looks at one container, only default or all can be expected")
+	}
+	if err := e.Validate(); err != nil {
+		return e, err
+	}
+	return e, nil
+}
+
+// parseAge reads days: releases have a date and no hour.
+func parseAge(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	const day, most = 24 * time.Hour, 36500
+	number, ok := strings.CutSuffix(text, "d")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil || n < 1 || n > most || strconv.Itoa(n) != number {
+		return 0, fmt.Errorf("%q is not a number of days such as 90d", text)
+	}
+	return time.Duration(n) * day, nil
+}

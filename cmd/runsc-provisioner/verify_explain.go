@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strings"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/verify"
+)
+
+// printExplanation says of one container what was read, where, and what that
+// means.
+func (a *app) printExplanation(v provision.Verification) {
+	colors := map[verify.CheckState]string{verify.Passed: green, verify.Limited: yellow, verify.Unread: yellow, verify.Failed: red}
+	for _, verdict := range v.Report.Verdicts {
+		c := verdict.Container
+		a.printf("Container %s (%.12s) is %s", verify.Printable(c.Name), c.ID, verdict.State)
+		if verdict.Release != "" {
+			a.printf(", in release %s", verdict.Release)
+		}
+		a.printf(".\n")
+		if why := v.Outside[c.ID]; why != "" {
+			a.printf("It is outside because it was %s.\n", strings.TrimPrefix(why, "was "))
+		}
+		for _, check := range verdict.Checks {
+			a.printf("\n%s: %s\n", a.style(bold, check.Name), a.style(colors[check.State], check.State.String()))
+			a.printf("  It asks %s.\n", verify.About(check.Name))
+			a.printf("  Expected was: %s.\n", check.Expected)
+			a.printf("  Seen was: %s.\n", check.Seen)
+			a.printf("  It was read from %s.\n", check.Source)
+		}
+		for _, w := range verdict.Weaknesses {
+			a.printf("\n%s %s\n  It means: %s.\n  It was read from %s; gVisor says so in %s.\n", a.style(yellow, "weakened by"), w.Setting, w.Gives, w.Where, w.Source)
+		}
+		for _, w := range verdict.Ways {
+			a.printf("\n%s %s\n  It gives %s.\n", a.style(yellow, "way around:"), w.What, w.Gives)
+		}
+	}
+	a.printf("\n")
+	a.printFindings(v)
+}
+
+// printFindings ends with the overall status, and what to do about each thing.
+func (a *app) printFindings(v provision.Verification) {
+	colors := map[provision.Health]string{
+		provision.Healthy: green, provision.Warning: yellow, provision.Unsure: yellow, provision.Critical: red,
+	}
+	a.printf("%s\n", a.style(colors[v.Health()], v.Health().String()))
+	const most = 50
+	for i, f := range v.Findings {
+		if i == most {
+			a.printf("  … and %d more (--format json lists all)\n", len(v.Findings)-most)
+			break
+		}
+		a.printf("  %s: %s: %s\n    → %s\n", f.Health, printable(f.Object), printable(f.Seen), printable(f.Remedy))
+	}
+}
