@@ -66,7 +66,11 @@ func (v *Verification) assessDeep() {
 	for _, look := range v.Deep {
 		object := "release " + look.Name
 		if !look.State.Intact() {
-			v.find(Critical, foundDeep, object, look.State.Reason, applyRemedy+", which puts it back; containers that run from it are to be started anew")
+			remedy := applyRemedy + ", which puts it back; containers that run from it are to be started anew"
+			if look.Name != v.Wanted {
+				remedy = "start the containers that run from it anew, if there are any, then " + applyRemedy + ", which removes it"
+			}
+			v.find(Critical, foundDeep, object, look.State.Reason, remedy)
 		}
 		if look.Archive != "" {
 			v.find(Critical, foundDeep, object, look.Archive, "sudo runsc-provisioner apply --release="+look.Name+" fetches it anew once its directory and archive are removed")

@@ -40,7 +40,7 @@ type (
 )
 
 func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, look looker) (verify.Report, error) {
-	known, err := knownReleases(o.Releases)
+	known, err := knownReleases(h.store(), o.Releases)
 	if err != nil {
 		return verify.Report{}, err
 	}

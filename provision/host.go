@@ -154,6 +154,10 @@ type Host struct {
 	Report func(Event)
 }
 
+// Touched reports whether a release was changed in some way since it was
+// installed, which is what to have for Suspect where nothing is remembered.
+func (h *Host) Touched(name string) bool { return h.store().Touched(name) }
+
 func (h *Host) store() release.Store {
 	return release.Store{Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Limits: h.Limits, Suspect: h.Suspect}
 }

@@ -6,28 +6,34 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
 
-// knownReleases is what package verify may believe: of intact releases the
-// files by device and inode, and of all the digests in their manifests, by
-// which a sandbox is known whose file was deleted.
-func knownReleases(installed []release.Installed) ([]verify.Release, error) {
+// knownReleases is what package verify may believe: the files that are as they
+// were installed, by device and inode, and of all the digests in the manifests,
+// by which a sandbox is known whose file was deleted.
+func knownReleases(store release.Store, installed []release.Installed) ([]verify.Release, error) {
 	known := make([]verify.Release, 0, len(installed))
-	var dev uint64
+	dir, err := fileID(store.Dir)
+	if err != nil && len(installed) > 0 && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look at %s: %w", store.Dir, err)
+	}
+	within := onMount(store.Dir)
 	for _, r := range installed {
-		if dev == 0 {
-			if store, err := fileID(filepath.Dir(r.Dir)); err == nil {
-				dev = store.Dev
-			}
+		k := verify.Release{
+			Dev: dir.Dev, Within: within, Name: r.Name, Dir: r.Dir,
+			Files: map[verify.FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{},
 		}
-		k := verify.Release{Dev: dev, Name: r.Name, Dir: r.Dir, Files: map[verify.FileID]string{}, Digests: map[string]string{}}
+		sound := store.Sound(r)
 		for _, file := range r.Manifest.Files {
-			k.Digests[file.SHA256] = file.Path
-			if !r.State.Intact() {
+			k.Digests[file.SHA256], k.Sizes[file.Size] = file.Path, true
+			if !sound[file.Path] {
 				continue
 			}
 			id, err := fileID(filepath.Join(r.Dir, file.Path))
@@ -51,4 +57,30 @@ func fileID(path string) (verify.FileID, error) {
 	}
 	stat := info.Sys().(*syscall.Stat_t)
 	return verify.FileID{Dev: uint64(stat.Dev), Ino: stat.Ino}, nil
+}
+
+// onMount is the path of dir on the mount that it is on, or "" where the kernel
+// does not say (before 5.8).
+func onMount(dir string) string {
+	id, known := mountID(dir)
+	if !known {
+		return ""
+	}
+	top := dir
+	for top != "/" {
+		above := filepath.Dir(top)
+		if other, known := mountID(above); !known || other != id {
+			break
+		}
+		top = above
+	}
+	return filepath.Join("/", strings.TrimPrefix(dir, top))
+}
+
+func mountID(path string) (id uint64, known bool) {
+	var st unix.Statx_t
+	if unix.Statx(unix.AT_FDCWD, path, unix.AT_NO_AUTOMOUNT, unix.STATX_MNT_ID, &st) != nil {
+		return 0, false
+	}
+	return st.Mnt_id, st.Mask&unix.STATX_MNT_ID != 0
 }

@@ -216,7 +216,7 @@ func (h *Host) runsFrom(ctx context.Context, installed []release.Installed) (see
 	if len(installed) == 0 {
 		return nil, 0, nil
 	}
-	known, err := knownReleases(installed)
+	known, err := knownReleases(h.store(), installed)
 	if err != nil {
 		return nil, 0, err
 	}

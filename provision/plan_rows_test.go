@@ -218,6 +218,14 @@ func TestNewPlan(t *testing.T) {
 			want: planned{Steps: []string{"remove " + oldest, "remove 20260824.0"}},
 		},
 		{
+			name: "the previous one is damaged: the one before it is kept",
+			host: host{
+				releases: []string{newer, older, oldest}, damaged: older, link: newer,
+				file: registered(newer), engine: dockerd(registered(newer)),
+			},
+			want: planned{Steps: []string{"remove " + older}},
+		},
+		{
 			name:   "old releases pruned, one that another runtime names kept",
 			config: func(c *Config) { c.Release.Keep = 0 },
 			host: host{

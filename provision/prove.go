@@ -64,7 +64,7 @@ func (h *Host) Prove(ctx context.Context, s Prove) (seen string, err error) {
 	if err != nil {
 		return "", err
 	}
-	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), proc: h.proc()}
+	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), store: h.store(), proc: h.proc()}
 	p.dir = filepath.Join(h.Paths.State, p.id)
 	defer func() { err = errors.Join(err, p.clear(context.WithoutCancel(ctx))) }()
 	failpoint.Here("proof: before the bundle")
@@ -99,6 +99,7 @@ func (h *Host) installed(name string) (release.Installed, error) {
 type proof struct {
 	step    Prove
 	release release.Installed
+	store   release.Store
 	id      string
 	dir     string // holds the bundle and runsc's own state
 	proc    *verify.FS
@@ -141,7 +142,7 @@ func (p *proof) look(ctx context.Context, stdout io.Reader) (kernel string, err 
 	if err != nil {
 		return "", errors.New("it ended before a process ran inside")
 	}
-	known, err := knownReleases([]release.Installed{p.release})
+	known, err := knownReleases(p.store, []release.Installed{p.release})
 	if err != nil {
 		return "", err
 	}

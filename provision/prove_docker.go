@@ -90,7 +90,7 @@ func (h *Host) judge(ctx context.Context, s ProveInDocker, info engine.Info, tri
 	if err != nil {
 		return "", err
 	}
-	known, err := knownReleases([]release.Installed{installed})
+	known, err := knownReleases(h.store(), []release.Installed{installed})
 	if err != nil {
 		return "", err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -47,14 +48,12 @@ func (c *digests) put(key fileStat, sum string) {
 }
 
 // digest is the sha256 of the deleted file that name in dir links to, or ""
-// for one that was deleted elsewhere than from a release's store and so
-// cannot be a release's.
+// for one that cannot be a release's: it was deleted elsewhere than from a
+// store, or has another size than any of a release. The path alone would have
+// a container choose what is read, since it has a root of its own.
 func (p *pass) digest(dir procDir, name string, x Exe) (string, error) {
-	var stored bool
-	for _, r := range p.releases {
-		stored = stored || inStore(x.Path, r)
-	}
-	if !stored {
+	held := slices.DeleteFunc(slices.Clone(p.releases), func(r Release) bool { return !r.held(x) })
+	if len(held) == 0 {
 		return "", nil
 	}
 	key, err := dir.stat(name)
@@ -64,11 +63,19 @@ func (p *pass) digest(dir procDir, name string, x Exe) (string, error) {
 	if sum, ok := p.fs.digests.get(key); ok {
 		return sum, nil
 	}
+	if !slices.ContainsFunc(held, func(r Release) bool { return r.Sizes[int64(key.size)] }) {
+		return "", nil
+	}
 	if key.mode&unix.S_IFMT != unix.S_IFREG || key.size > maxDigested || p.digested+key.size > maxBudget {
 		return "", fmt.Errorf("digest %s: %w", name, errOverBudget)
 	}
 	p.digested += key.size
-	fd, err := unix.Openat(int(dir), name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	// Whose file it is need not know that it was looked at.
+	const how = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK
+	fd, err := unix.Openat(int(dir), name, how|unix.O_NOATIME, 0)
+	if errors.Is(err, unix.EPERM) {
+		fd, err = unix.Openat(int(dir), name, how, 0)
+	}
 	if err != nil {
 		return "", fmt.Errorf("open %s: %w", name, err)
 	}

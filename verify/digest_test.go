@@ -11,23 +11,37 @@ import (
 func TestDigestHasLimits(t *testing.T) {
 	proc := newFakeProc(t)
 	r := fakeRelease(t, t.TempDir(), "20260914.0")
-	huge := filepath.Join(r.Dir, "huge")
+	r.Dev = fileID(t, r.Dir).Dev
+	r.Within = "/lib/gvisor" // as where the store is on a mount of its own
+	huge, odd := filepath.Join(r.Dir, "huge"), filepath.Join(r.Dir, "odd")
 	proc.write(huge, "")
+	proc.write(odd, "of another size than any file of a release")
 	if err := os.Truncate(huge, maxDigested+1); err != nil {
 		t.Fatal(err)
+	}
+	for _, path := range []string{r.Dir, r.Dir + "/runsc", huge} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Sizes[info.Size()] = true
 	}
 	for _, tt := range []struct {
 		name, file string
 		path       string // as /proc would name it
+		dev        uint64 // where it is on another device
 		digested   uint64
 		want       error
 		sum        bool
 	}{
-		{"a file from the store", r.Dir + "/runsc", r.Dir + "/runsc", 0, nil, true},
-		{"a file from elsewhere", r.Dir + "/runsc", "/tmp/runsc", 0, nil, false},
-		{"a huge file", huge, r.Dir + "/runsc", 0, errOverBudget, false},
-		{"one too many", r.Dir + "/runsc", r.Dir + "/runsc", maxBudget, errOverBudget, false},
-		{"a directory", r.Dir, r.Dir + "/runsc", 0, errOverBudget, false},
+		{"a file from the store", r.Dir + "/runsc", r.Dir + "/runsc", 0, 0, nil, true},
+		{"a file from the store, by its mount", r.Dir + "/runsc", "/lib/gvisor/20260914.0/runsc", 0, 0, nil, true},
+		{"a path of the store on another device", r.Dir + "/runsc", r.Dir + "/runsc", 7, 0, nil, false},
+		{"another size", odd, r.Dir + "/runsc", 0, 0, nil, false},
+		{"a file from elsewhere", r.Dir + "/runsc", "/tmp/runsc", 0, 0, nil, false},
+		{"a huge file", huge, r.Dir + "/runsc", 0, 0, errOverBudget, false},
+		{"one too many", r.Dir + "/runsc", r.Dir + "/runsc", 0, maxBudget, errOverBudget, false},
+		{"a directory", r.Dir, r.Dir + "/runsc", 0, 0, errOverBudget, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir, err := openProc(filepath.Dir(tt.file))
@@ -36,7 +50,7 @@ func TestDigestHasLimits(t *testing.T) {
 			}
 			defer dir.close()
 			p := &pass{ctx: t.Context(), fs: &FS{}, releases: []Release{r}, digested: tt.digested}
-			sum, err := p.digest(dir, filepath.Base(tt.file), Exe{Path: tt.path, Deleted: true})
+			sum, err := p.digest(dir, filepath.Base(tt.file), Exe{ID: FileID{Dev: r.Dev + tt.dev}, Path: tt.path, Deleted: true})
 			if !errors.Is(err, tt.want) || (sum != "") != tt.sum {
 				t.Errorf("got %q, %v, want a digest: %v, %v", sum, err, tt.sum, tt.want)
 			}

@@ -189,6 +189,11 @@ func catRelease(t *testing.T) (Release, string) {
 		t.Fatal(err)
 	}
 	r.Digests[copyFile(t, "/bin/cat", sentry)] = sentryPath
+	info, err := os.Stat(sentry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Sizes[info.Size()] = true
 	r.Files[fileID(t, sentry)] = sentryPath
 	return r, sentry
 }

@@ -18,12 +18,19 @@ type Release struct {
 	// Dev is the device of the store; 0 is not known. A deleted file of another
 	// one was never in it, whatever its path: a container has a root of its own.
 	Dev uint64
+	// Within is the store's path on the mount that it is on, "/lib/gvisor" where
+	// /usr/local is one, "/" where the store is; "" is not known. A sandbox has left
+	// the host's root, and what it executes is named from the root of that mount.
+	Within string
 	// Files are the release's files that exist now, with paths relative to
 	// Dir: "runsc", "gvisor-bin/gvisor_sentry".
 	Files map[FileID]string
 	// Digests are sha256 in lower-case hex with the same relative paths, of
 	// the files as they were installed. A running sandbox outlives its file.
 	Digests map[string]string
+	// Sizes are those of these files, in bytes. A deleted file of another size
+	// is not read.
+	Sizes map[int64]bool
 }
 
 // A File is one file of one release. The zero File is of none.
@@ -63,16 +70,30 @@ func identify(x Exe, releases []Release) File {
 		return File{}
 	}
 	for _, r := range releases {
-		if path, ok := r.Digests[x.Digest]; ok && inStore(x.Path, r) && (r.Dev == 0 || r.Dev == x.ID.Dev) {
+		if path, ok := r.Digests[x.Digest]; ok && r.held(x) {
 			return File{Release: r.Name, Path: path}
 		}
 	}
 	return File{}
 }
 
-// inStore reports whether path lies in the store that holds r: not only in
-// r.Dir, which may have been renamed before it was removed.
-func inStore(path string, r Release) bool {
+// held reports whether a deleted file may have been in the store that holds r:
+// not only in r.Dir, which may have been renamed before it was removed.
+func (r Release) held(x Exe) bool {
+	if r.Dev != 0 && r.Dev != x.ID.Dev && !r.hasDev(x.ID.Dev) {
+		return false
+	}
 	store := filepath.Dir(r.Dir)
-	return store != "/" && strings.HasPrefix(path, store+"/")
+	return store != "/" && below(x.Path, store) || r.Within != "" && below(x.Path, strings.TrimSuffix(r.Within, "/"))
+}
+
+// hasDev is true where files have another device than their directories, as on
+// overlayfs.
+func (r Release) hasDev(dev uint64) bool {
+	for id := range r.Files {
+		if id.Dev == dev {
+			return true
+		}
+	}
+	return false
 }

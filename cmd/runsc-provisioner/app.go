@@ -155,7 +155,7 @@ func (a *app) host(ctx context.Context) (*provision.Host, func(), error) {
 
 // hostWith is the Host over a systemd.
 func (a *app) hostWith(units provision.Units) *provision.Host {
-	return &provision.Host{
+	host := &provision.Host{
 		Paths:  a.paths,
 		Units:  units,
 		Self:   a.self,
@@ -166,6 +166,8 @@ func (a *app) hostWith(units provision.Units) *provision.Host {
 
 		InDocker: a.inDocker,
 	}
+	host.Suspect = host.Touched
+	return host
 }
 
 func (a *app) logger() *zap.Logger {

@@ -26,6 +26,7 @@ type verifyHost struct {
 	*lab.Host
 	t       *testing.T
 	digests map[string]string
+	sizes   map[int64]bool
 }
 
 type verifyAnswer struct {
@@ -174,7 +175,7 @@ func TestVerifyOnHostWithRemappedUsers(t *testing.T) {
 func newVerifyHost(t *testing.T, suite string) *verifyHost {
 	t.Helper()
 	host := lab.ForTest(t, lab.Options{Suite: suite, Binary: lab.NoBinary})
-	h := &verifyHost{Host: host, t: t, digests: map[string]string{}}
+	h := &verifyHost{Host: host, t: t, digests: map[string]string{}, sizes: map[int64]bool{}}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(t.TempDir(), "judge"), "./cmd/judge")
 	build.Env = append(build.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -189,6 +190,13 @@ func newVerifyHost(t *testing.T, suite string) *verifyHost {
 	for line := range strings.Lines(h.sh("cd " + verifyDir + " && find -type f -exec sha256sum {} +")) {
 		fields := strings.Fields(line)
 		h.digests[fields[0]] = strings.TrimPrefix(fields[1], "./")
+	}
+	for size := range strings.FieldsSeq(h.sh("cd " + verifyDir + " && find -type f -exec stat -c %s {} +")) {
+		n, err := strconv.ParseInt(size, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.sizes[n] = true
 	}
 	return h
 }
@@ -261,13 +269,14 @@ func (h *verifyHost) ask(containers []verify.Container) verifyAnswer {
 	type release struct {
 		Name, Dir string
 		Digests   map[string]string
+		Sizes     map[int64]bool
 	}
 	var q struct {
 		Containers []verify.Container
 		Runtimes   map[string]string
 		Releases   []release
 	}
-	q.Releases = []release{{verifyName, verifyDir, h.digests}}
+	q.Releases = []release{{verifyName, verifyDir, h.digests, h.sizes}}
 	var info struct {
 		Runtimes map[string]struct{ Path string }
 	}

@@ -1,0 +1,92 @@
+package release_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// unseen changes one byte of a file and gives it back its time, which stat does
+// not tell but for ctime.
+func unseen(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)-1] ^= 1
+	if err := os.WriteFile(path, text, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFault_R03_WhatWasTouchedIsRead(t *testing.T) {
+	r := newRig(t)
+	r.store.Suspect = r.store.Touched
+	if r.store.Touched(before) {
+		t.Error("a release is touched by being installed")
+	}
+	sentry := filepath.Join(r.store.Dir, before, "gvisor-bin", "gvisor_sentry")
+	unseen(t, sentry)
+	list, err := r.store.List()
+	if err != nil || len(list) != 1 || list[0].State.File != "gvisor-bin/gvisor_sentry" {
+		t.Fatalf("got %+v, %v, want the sentry damaged", list, err)
+	}
+	for path, sound := range r.store.Sound(list[0]) {
+		if sound != (path != "gvisor-bin/gvisor_sentry") {
+			t.Errorf("%s: got sound %t", path, sound)
+		}
+	}
+}
+
+func TestSoundFilesOfADamagedRelease(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		damage func(dir string) error
+		lost   []string
+		all    bool
+	}{
+		{"a stray file", func(dir string) error { return os.WriteFile(filepath.Join(dir, "gvisor-bin", "x"), nil, 0o644) }, nil, false},
+		{"a directory that others may write to", func(dir string) error { return os.Chmod(filepath.Join(dir, "gvisor-bin"), 0o777) }, []string{"gvisor-bin/gvisor_sentry"}, false},
+		{"its own directory, too", func(dir string) error { return os.Chmod(dir, 0o777) }, nil, true},
+		{"a file is missing", func(dir string) error { return os.Remove(filepath.Join(dir, "runsc")) }, []string{"runsc"}, false},
+		{"a symlink in its place", func(dir string) error {
+			path := filepath.Join(dir, "runsc")
+			if err := os.Rename(path, filepath.Join(dir, "y")); err != nil {
+				return err
+			}
+			return os.Symlink("y", path)
+		}, []string{"runsc"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t)
+			if err := tt.damage(filepath.Join(r.store.Dir, before)); err != nil {
+				t.Fatal(err)
+			}
+			list, err := r.store.List()
+			if err != nil || len(list) != 1 || list[0].State.Intact() {
+				t.Fatalf("got %+v, %v, want one that is damaged", list, err)
+			}
+			lost := map[string]bool{}
+			for _, path := range tt.lost {
+				lost[path] = true
+			}
+			sound := r.store.Sound(list[0])
+			if len(sound) == 0 {
+				t.Error("nothing is said")
+			}
+			for path, ok := range sound {
+				if ok == (lost[path] || tt.all) {
+					t.Errorf("%s: got sound %t", path, ok)
+				}
+			}
+		})
+	}
+}
