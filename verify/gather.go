@@ -87,7 +87,7 @@ func (p *pass) sandbox(e *entry) (Sandbox, error) {
 }
 
 // evidence looks at each container's first process and finds the others.
-func (p *pass) evidence(containers []Container, entries []entry) ([]Evidence, error) {
+func (p *pass) evidence(containers []Container, homes homes, entries []entry) ([]Evidence, error) {
 	if len(containers) == 0 {
 		return nil, nil
 	}
@@ -109,7 +109,7 @@ func (p *pass) evidence(containers []Container, entries []entry) ([]Evidence, er
 		if herr != nil {
 			e.Gap, e.Why = Denied, herr // there is always a first process
 		}
-		if e.Scope = Descendants; e.Process.inCgroupOf(c.ID) {
+		if e.Scope = Descendants; len(homes.groups[i]) > 0 {
 			e.Scope = InCgroup
 		}
 	}
@@ -153,7 +153,7 @@ func (p *pass) members(containers []Container, all []Evidence, entries []entry) 
 	for i := range entries {
 		place := owner.above(entries[i].pid, parents)
 		if place < 0 {
-			place = p.goferOf(&entries[i], containers, owner)
+			place = p.goferOf(&entries[i], containers, all, owner, parents)
 		}
 		if place >= 0 {
 			p.join(&all[place], &entries[i], containers[place])
@@ -162,10 +162,11 @@ func (p *pass) members(containers []Container, all []Evidence, entries []entry) 
 }
 
 // goferOf finds the container without a cgroup whose gofer an entry is, or -1:
-// it is no child of the sandbox, but names the container in its arguments (the
-// bundle's directory).
-func (p *pass) goferOf(e *entry, containers []Container, owner owners) int {
-	if e.file == (File{}) || !e.gofer {
+// it is no child of the sandbox, but of its parent, the shim, and names the
+// container in its arguments (the bundle's directory). Anybody may run the
+// genuine file with such arguments, but nobody below somebody else's shim.
+func (p *pass) goferOf(e *entry, containers []Container, all []Evidence, owner owners, parents map[int]int) int {
+	if e.file == (File{}) || !e.gofer || parents[e.pid] <= 1 {
 		return -1
 	}
 	dir, err := p.proc.open(e.dir())
@@ -178,7 +179,8 @@ func (p *pass) goferOf(e *entry, containers []Container, owner owners) int {
 		return -1
 	}
 	for i, c := range containers {
-		if _, without := owner[c.PID]; without && c.ID != "" && slices.ContainsFunc(argv, func(arg string) bool { return strings.Contains(arg, c.ID) }) {
+		_, without := owner[c.PID]
+		if without && all[i].Process.Parent == parents[e.pid] && c.ID != "" && slices.ContainsFunc(argv, func(arg string) bool { return strings.Contains(arg, c.ID) }) {
 			return i
 		}
 	}

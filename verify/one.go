@@ -33,8 +33,9 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 	defer p.proc.close()
 	seen := map[int]bool{}
 	var pids []int
-	for _, c := range containers {
-		family, err := p.family(c, cgroup)
+	homes := p.homesOf(containers)
+	for i, c := range containers {
+		family, err := p.family(c, homes.groups[i], cgroup)
 		if err != nil {
 			return fs.Look(ctx, containers, releases)
 		}
@@ -50,7 +51,7 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 			batches <- part
 		}
 		return nil
-	}, places(containers))
+	}, homes)
 	if err != nil {
 		return Survey{}, err
 	}
@@ -62,7 +63,7 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 		}
 	}
 	survey := Survey{Denied: denied, Processes: looked}
-	survey.Evidence, err = p.evidence(containers, entries)
+	survey.Evidence, err = p.evidence(containers, homes, entries)
 	return survey, err
 }
 
@@ -79,10 +80,22 @@ func (fs *FS) cgroup() (string, error) {
 	}
 }
 
-// family lists the pids that may be a container's, by its first process.
-func (p *pass) family(c Container, cgroup string) ([]int, error) {
+// family lists the pids that may be a container's, by its first process and the
+// cgroups of its own.
+func (p *pass) family(c Container, groups []Cgroup, cgroup string) ([]int, error) {
 	if c.PID <= 0 {
 		return nil, nil
+	}
+	var pids []int
+	for _, group := range groups {
+		more, err := procsBelow(filepath.Join(hierarchy(cgroup, group), filepath.Clean(group.Path)))
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, more...)
+	}
+	if len(groups) > 0 {
+		return pids, nil
 	}
 	dir, err := p.proc.open(strconv.Itoa(c.PID))
 	if gapOf(err) == Gone {
@@ -92,40 +105,6 @@ func (p *pass) family(c Container, cgroup string) ([]int, error) {
 		return nil, err
 	}
 	defer dir.close()
-	text, err := dir.read("cgroup", p.buf)
-	if gapOf(err) == Gone {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	groups, err := parseCgroups(text)
-	if err != nil {
-		return nil, err
-	}
-	var pids []int
-	own := false
-	for _, group := range groups {
-		at := strings.Index(group.Path, c.ID)
-		if c.ID == "" || at < 0 {
-			continue
-		}
-		own = true
-		end := at + len(c.ID)
-		if slash := strings.IndexByte(group.Path[end:], '/'); slash >= 0 {
-			end += slash
-		} else {
-			end = len(group.Path)
-		}
-		more, err := procsBelow(filepath.Join(hierarchy(cgroup, group), filepath.Clean(group.Path[:end])))
-		if err != nil {
-			return nil, err
-		}
-		pids = append(pids, more...)
-	}
-	if own {
-		return pids, nil
-	}
 	// The cgroup is shared: its descendants, and the gofer among the children
 	// of its parent.
 	pids, err = p.descendants(c.PID)

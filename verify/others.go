@@ -11,20 +11,26 @@ import (
 const maxOthers = 1024
 
 // An Other is a container that was not asked about: processes in a cgroup that
-// bears a container's ID.
+// bears a container's ID, the innermost where there are several.
 type Other struct {
 	ID        string
 	Cgroup    string // of one of its processes
 	Engine    string // who makes cgroups of that name: "podman", "containerd", "cri-o", "docker"; "" is not known
 	PID       int    // the lowest of its processes
 	Processes int
+	// Borrowed is true where it bears the ID of a container that was asked about,
+	// and is not in that one's cgroup.
+	Borrowed bool
 	// Sandboxed counts those that execute a file of a release. It is no
 	// verdict: nobody vouches for the runtime.
 	Sandboxed int
 }
 
 // otherID is whose cgroup a process is in, if nobody asked about it.
-type otherID struct{ id, cgroup string }
+type otherID struct {
+	id, cgroup string
+	borrowed   bool // of a container that was asked about
+}
 
 // outer finds the IDs in the cgroup of the first process: where this host is
 // itself a container, all processes have them.
@@ -69,6 +75,7 @@ func (p *pass) otherContainers(entries []entry) []Other {
 			found[o.ID] = o
 		}
 		o.PID = min(o.PID, e.pid)
+		o.Borrowed = o.Borrowed || e.other.borrowed
 		o.Processes++
 		if e.file != (File{}) {
 			o.Sandboxed++

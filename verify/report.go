@@ -85,7 +85,7 @@ func NewReport(verdicts []Verdict, s Survey, running []Container) Report {
 		ids[c.ID] = true
 	}
 	for _, other := range s.Others {
-		if !ids[other.ID] {
+		if other.Borrowed || !ids[other.ID] {
 			report.Others = append(report.Others, other)
 		}
 	}

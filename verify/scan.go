@@ -44,7 +44,7 @@ func (e *entry) dir() string {
 type scanner struct {
 	pass    *pass
 	files   map[FileID]File
-	wanted  map[string]int // container ID → place
+	homes   homes
 	name    []byte
 	argv0   [len(claim)]byte
 	cgroup  []byte
@@ -54,8 +54,8 @@ type scanner struct {
 	err     error
 }
 
-func newScanner(p *pass, files map[FileID]File, wanted map[string]int) scanner {
-	return scanner{pass: p, files: files, wanted: wanted, cgroup: make([]byte, maxText)}
+func newScanner(p *pass, files map[FileID]File, homes homes) scanner {
+	return scanner{pass: p, files: files, homes: homes, cgroup: make([]byte, maxText)}
 }
 
 // filesOf finds releases by their files.
@@ -120,11 +120,12 @@ func (s *scanner) one(pid int) {
 		e.claims = err == nil && bytes.Equal(s.argv0[:n], []byte(claim))
 		e.gofer = err == nil && bytes.HasPrefix(s.argv0[:n], []byte(goferClaim))
 	}
-	if len(s.wanted) == 0 && !s.pass.whole && e.file == (File{}) && !e.exe.Deleted {
+	placed := len(s.homes.places) > 0 || s.pass.whole
+	if !placed && e.file == (File{}) && !e.exe.Deleted {
 		s.others++
 		return
 	}
-	if (len(s.wanted) > 0 || s.pass.whole) && !s.place(&e) {
+	if placed && !s.place(&e) {
 		return
 	}
 	s.entries = append(s.entries, e)
@@ -162,16 +163,9 @@ func (s *scanner) place(e *entry) bool {
 		}
 		return true
 	}
-	for _, group := range groups {
-		for _, id := range containerIDs(group.Path) {
-			if i, ok := s.wanted[id]; ok {
-				e.container = i
-				return true
-			}
-			if s.pass.whole && !s.pass.around[id] {
-				e.other = otherID{id, group.Path}
-			}
-		}
+	var other otherID
+	if e.container, other = s.homes.sort(groups); s.pass.whole && !s.pass.around[other.id] {
+		e.other = other
 	}
 	return true
 }

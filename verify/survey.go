@@ -93,7 +93,8 @@ func (fs *FS) Look(ctx context.Context, containers []Container, releases []Relea
 	defer p.proc.close()
 	p.whole = fs.Whole
 	p.around = p.outer()
-	entries, seen, denied, err := p.scan(func(batches chan<- []int) error { return pidsIn(ctx, p.root, batches) }, places(containers))
+	homes := p.homesOf(containers)
+	entries, seen, denied, err := p.scan(func(batches chan<- []int) error { return pidsIn(ctx, p.root, batches) }, homes)
 	if err != nil {
 		return Survey{}, err
 	}
@@ -105,7 +106,7 @@ func (fs *FS) Look(ctx context.Context, containers []Container, releases []Relea
 	slices.SortFunc(survey.Sandboxes, byPID)
 	slices.SortFunc(survey.Claims, byPID)
 	survey.Others = p.otherContainers(entries)
-	survey.Evidence, err = p.evidence(containers, entries)
+	survey.Evidence, err = p.evidence(containers, homes, entries)
 	return survey, err
 }
 
@@ -117,15 +118,6 @@ func (fs *FS) begin(ctx context.Context, releases []Release) (*pass, error) {
 		return nil, err
 	}
 	return &pass{ctx: ctx, fs: fs, root: root, proc: proc, releases: releases, buf: make([]byte, maxText)}, nil
-}
-
-// places finds containers by their IDs.
-func places(containers []Container) map[string]int {
-	wanted := make(map[string]int, len(containers))
-	for i, c := range containers {
-		wanted[c.ID] = i
-	}
-	return wanted
 }
 
 // pidsIn lists the processes in a /proc, a few hundred at a time: the kernel
@@ -165,13 +157,13 @@ func pidsIn(ctx context.Context, root string, batches chan<- []int) error {
 // waits for the kernel far more than it computes, so it is spread over the
 // processors. It gives those of which there is more to say, how many were seen,
 // and how many executables may not be known.
-func (p *pass) scan(list func(chan<- []int) error, wanted map[string]int) (entries []entry, seen, denied int, err error) {
+func (p *pass) scan(list func(chan<- []int) error, homes homes) (entries []entry, seen, denied int, err error) {
 	batches := make(chan []int, 4*runtime.GOMAXPROCS(0))
 	scans := make([]scanner, runtime.GOMAXPROCS(0))
 	files := filesOf(p.releases)
 	var wg sync.WaitGroup
 	for i := range scans {
-		scans[i] = newScanner(p, files, wanted)
+		scans[i] = newScanner(p, files, homes)
 		wg.Go(func() {
 			for pids := range batches {
 				scans[i].all(pids)
