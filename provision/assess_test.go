@@ -50,13 +50,17 @@ func TestAssess(t *testing.T) {
 		{name: "V06: unknown", verdicts: []verify.Verdict{dim, in}, want: "unknown container-unknown"},
 		{name: "critical is worse than unknown", verdicts: []verify.Verdict{dim, fake}, want: "critical container-outside container-unknown"},
 		{name: "V06: processes not read", change: func(v *Verification) { v.Report.Denied = 3 }, want: "unknown processes-unread"},
-		{name: "V08: an orphan", change: func(v *Verification) { v.Report.Orphans = []verify.Sandbox{{PID: 7}} }, want: "warning orphan"},
+		{name: "V08: an orphan", change: func(v *Verification) { v.Report.Orphans, v.Report.OrphanCount = []verify.Sandbox{{PID: 7}}, 1 }, want: "warning orphan"},
 		{name: "V01: claims", change: func(v *Verification) { v.Report.Claims = []verify.Sandbox{{PID: 7}} }, want: "warning claim"},
-		{name: "another engine's", change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x"}} }, want: "warning other-container"},
-		{name: "another engine's, in a sandbox", change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Sandboxed: 2}} }, want: "ok"},
-		{name: "another engine's, all expected", plain: true, expect: Expect{All: true}, change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x"}} }, want: "critical other-container"},
+		{name: "another engine's", change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Processes: 1}} }, want: "warning other-container"},
+		{name: "another engine's, in a sandbox", change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Processes: 2, Sandboxed: 2}} }, want: "ok"},
+		{name: "V01: another engine's, with one process of a release", expect: Expect{All: true}, change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Processes: 3, Sandboxed: 2}} }, want: "critical other-container"},
+		{name: "V01: thousands of orphans", change: func(v *Verification) {
+			v.Report.Orphans, v.Report.OrphanCount = make([]verify.Sandbox, 1024), 5000
+		}, want: "warning" + strings.Repeat(" orphan", 11)},
+		{name: "another engine's, all expected", plain: true, expect: Expect{All: true}, change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Processes: 1}} }, want: "critical other-container"},
 		{name: "E02: sandboxes while dockerd is down", expect: Expect{Containers: []string{"web"}}, change: func(v *Verification) {
-			v.Report = verify.NewUnaskedReport(verify.Survey{Sandboxes: []verify.Sandbox{{PID: 7}}, Others: []verify.Other{{ID: "x", Engine: "docker"}}})
+			v.Report = verify.NewUnaskedReport(verify.Survey{Sandboxes: []verify.Sandbox{{PID: 7}}, Others: []verify.Other{{ID: "x", Engine: "docker", Processes: 1}}})
 		}, want: "unknown container-unknown container-unknown"},
 		{name: "weakened", verdicts: []verify.Verdict{weak}, want: "ok"},
 		{name: "weakened, which fails", verdicts: []verify.Verdict{weak}, expect: Expect{Weakening: true}, want: "critical weakening"},

@@ -139,7 +139,7 @@ func runtimesOf(info engine.Info) map[string]verify.Runtime {
 	}
 	resolved := verify.Resolve(paths)
 	for name, runtime := range resolved {
-		runtime.Args = info.Runtimes[name].Args
+		runtime.Type, runtime.Args = info.Runtimes[name].Type, info.Runtimes[name].Args
 		resolved[name] = runtime
 	}
 	return resolved

@@ -22,7 +22,7 @@ func Judge(c Container, e Evidence, runtimes map[string]Runtime, releases []Rele
 		checks = append(checks,
 			checkExecutable(p, file, source("exe")),
 			checkArguments(c, p, source("cmdline")),
-			checkNamespaces(p, e.Host, source("ns")),
+			checkNamespaces(p, e.Host, file, source("ns")),
 			checkRoot(p, source("mountinfo")),
 			checkSeccomp(p, source("status")),
 			checkPrivileges(p, source("status")),
@@ -65,6 +65,9 @@ func checkRuntime(c Container, runtimes map[string]Runtime, releases []Release) 
 	}
 	check.State = Failed
 	switch {
+	case rt.Path == "" && strings.Contains(rt.Type, "runsc"):
+		check.State = Unread
+		check.Seen = fmt.Sprintf("%s, by its shim %s: which release that runs is not known; register it by its path", name, Printable(rt.Type))
 	case rt.Path == "":
 		check.Seen = name + ", which has no path"
 	case rt.Err != nil && gapOf(rt.Err) != Gone:
@@ -172,7 +175,7 @@ func showArgv(argv []string) string {
 // network namespace is the container's.
 var ownNamespaces = [...]string{"user", "mnt", "ipc", "uts"}
 
-func checkNamespaces(p Process, host map[string]uint64, source string) Check {
+func checkNamespaces(p Process, host map[string]uint64, file File, source string) Check {
 	check := Check{
 		Name:     CheckNamespaces,
 		State:    Passed,
@@ -194,7 +197,23 @@ func checkNamespaces(p Process, host map[string]uint64, source string) Check {
 	if len(shared) > 0 {
 		check.State, check.Seen = Failed, "the host's "+strings.Join(shared, ", ")
 	}
+	if slices.Equal(shared, []string{"user"}) && file.boots() && p.hasHostNetwork() {
+		check.State = Limited
+		check.Seen += ", which it keeps for --network=host (runsc sandbox.createSandboxProcess)"
+	}
 	return check
+}
+
+// hasHostNetwork reports whether a sandbox was started to use the host's own
+// network stack. The last of several settings counts.
+func (p Process) hasHostNetwork() bool {
+	host := false
+	for _, s := range settings(untilCommand(p.Argv[min(1, len(p.Argv)):])) {
+		if s.name == "network" {
+			host = s.value == "host"
+		}
+	}
+	return host
 }
 
 // checkRoot tells a sandbox from a container that runs the genuine file: a

@@ -127,6 +127,24 @@ func TestJudge(t *testing.T) {
 			s.evidence.Members = nil
 		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
 		{"another of the release's files", func(s *scene) { s.evidence.Process.Exe.ID.Ino = 12 }, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
+		{"runsc's --network=host", func(s *scene) {
+			s.evidence.Process.Namespaces["user"] = hostNamespaces["user"]
+			s.evidence.Process.Argv = []string{"runsc-sandbox", "--network=host", "boot", s.container.ID}
+		}, Sandboxed, map[string]CheckState{CheckNamespaces: Limited}},
+		{"the host's user namespace, and --network=host not last", func(s *scene) {
+			s.evidence.Process.Namespaces["user"] = hostNamespaces["user"]
+			s.evidence.Process.Argv = []string{"runsc-sandbox", "--network=host", "--network=sandbox", "boot", s.container.ID}
+		}, NotSandboxed, map[string]CheckState{CheckNamespaces: Failed}},
+		{"the host's user namespace, and --network=host for the application", func(s *scene) {
+			s.evidence.Process.Namespaces["user"] = hostNamespaces["user"]
+			s.evidence.Process.Argv = []string{"runsc-sandbox", "boot", "--network=host", s.container.ID}
+		}, NotSandboxed, map[string]CheckState{CheckNamespaces: Failed}},
+		{"more of the host's namespaces, with --network=host", func(s *scene) {
+			s.evidence.Process.Namespaces["user"], s.evidence.Process.Namespaces["mnt"] = hostNamespaces["user"], hostNamespaces["mnt"]
+			s.evidence.Process.Argv = []string{"runsc-sandbox", "--network=host", "boot", s.container.ID}
+		}, NotSandboxed, map[string]CheckState{CheckNamespaces: Failed}},
+		{"a runtime by its shim", func(s *scene) { s.runtimes["runsc"] = Runtime{Type: "io.containerd.runsc.v1"} }, Unknown, map[string]CheckState{CheckRuntime: Unread}},
+		{"another runtime by its shim", func(s *scene) { s.runtimes["runsc"] = Runtime{Type: "io.containerd.runc.v2"} }, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
 		{"argv[0] is not a sandbox's", func(s *scene) { s.evidence.Process.Argv[0] = "runsc-gofer" }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
 		{"short ID as the last argument", func(s *scene) { s.evidence.Process.Argv[2] = s.container.ID[:12] }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
 		{"another container's ID", func(s *scene) { s.evidence.Process.Argv[2] = containerID(2) }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},

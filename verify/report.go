@@ -1,5 +1,9 @@
 package verify
 
+// maxOrphans is how many are kept: anybody may run a release's files, as often as
+// he likes.
+const maxOrphans = 1024
+
 // A Report is what is to be said of a host.
 type Report struct {
 	// State is the worst of Verdicts, and at best Unknown while some process
@@ -11,7 +15,10 @@ type Report struct {
 	// sandboxes then, which are no orphans for that.
 	Unasked bool
 	Unowned []Sandbox
-	Orphans []Sandbox // from a release, not of a container in running
+	// Orphans run from a release and are not of a container in running. At most
+	// 1024 are kept; OrphanCount is of all.
+	Orphans     []Sandbox
+	OrphanCount int
 	// Claims are named like sandboxes, run from no known file, and are no
 	// container's first process. At most 1024 are kept; ClaimCount is of all,
 	// containers' own included.
@@ -41,7 +48,7 @@ func (r Report) Count() (sandboxed, outside, unknown int) {
 func NewUnaskedReport(s Survey) Report {
 	report := NewReport(nil, s, nil)
 	report.Unasked = true
-	report.Unowned, report.Orphans = report.Orphans, nil
+	report.Unowned, report.Orphans, report.OrphanCount = report.Orphans, nil, 0
 	if len(report.Unowned) > 0 || len(report.Others) > 0 {
 		report.State = max(report.State, Unknown)
 	}
@@ -76,7 +83,10 @@ func NewReport(verdicts []Verdict, s Survey, running []Container) Report {
 		pids[c.PID] = true
 	}
 	for _, box := range s.Sandboxes {
-		if !owners[owner{box.ContainerID, box.PID}] {
+		if owners[owner{box.ContainerID, box.PID}] {
+			continue
+		}
+		if report.OrphanCount++; report.OrphanCount <= maxOrphans {
 			report.Orphans = append(report.Orphans, box)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 // A Runtime is what a runtime's name means to dockerd now.
 type Runtime struct {
 	Path string // as dockerd's /info gives it; empty for a runtime known by shim type
+	Type string // that, where dockerd tells it
 	Args []string
 	// Target is Path with every symbolic link followed, Path itself where
 	// that file is missing, and File that file.

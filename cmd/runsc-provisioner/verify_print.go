@@ -100,15 +100,23 @@ func (a *app) printContainers(table *tabwriter.Writer, v provision.Verification)
 // printStrays lists sandboxes that no container owns, what only calls itself
 // one, and containers of others.
 func (a *app) printStrays(report verify.Report) {
-	for _, box := range report.Unowned {
+	const most = 10
+	for i, box := range report.Unowned {
+		if i == most {
+			a.printf("… and %d more\n", len(report.Unowned)-most)
+			break
+		}
 		a.printf("sandbox: process %d is one of release %s for container %.12s; whether dockerd runs it is not known\n",
 			box.PID, box.File.Release, printable(box.ContainerID))
 	}
-	for _, orphan := range report.Orphans {
+	for i, orphan := range report.Orphans {
+		if i == most {
+			a.printf("… and %d more\n", report.OrphanCount-most)
+			break
+		}
 		a.printf("orphan: process %d is a sandbox of release %s for container %.12s, which does not run\n",
 			orphan.PID, orphan.File.Release, printable(orphan.ContainerID))
 	}
-	const most = 10
 	for i, claim := range report.Claims {
 		if i == most {
 			a.printf("… and %d more\n", len(report.Claims)-most)
@@ -158,7 +166,7 @@ func pluginLine(v provision.Verification) string {
 		}
 		text += fmt.Sprintf("; %s: %s (%s)", f.Object, f.Seen, f.Remedy)
 	}
-	perf := fmt.Sprintf("sandboxed=%d;;;0 unsandboxed=%d;;;0 unknown=%d;;;0 orphans=%d;;;0", sandboxed, outside, unknown, len(v.Report.Orphans))
+	perf := fmt.Sprintf("sandboxed=%d;;;0 unsandboxed=%d;;;0 unknown=%d;;;0 orphans=%d;;;0", sandboxed, outside, unknown, v.Report.OrphanCount)
 	if v.Report.Unasked {
 		perf = "sandboxed=U;;;0 unsandboxed=U;;;0 unknown=U;;;0 orphans=U;;;0"
 	}

@@ -33,6 +33,7 @@ type Info struct {
 // Runtime is one that containers can ask for by name.
 type Runtime struct {
 	Path string // empty for a runtime that is given by the type of its shim
+	Type string // that, where dockerd tells it (from 23.0 on)
 	Args []string
 }
 
@@ -78,7 +79,7 @@ func (c *Client) info(ctx context.Context) (Info, error) {
 		info.Swarm = true
 	}
 	for name, runtime := range said.Runtimes {
-		info.Runtimes[name] = Runtime{Path: runtime.Path, Args: runtime.Args}
+		info.Runtimes[name] = Runtime{Path: runtime.Path, Type: runtime.Type, Args: runtime.Args}
 	}
 	for _, option := range said.SecurityOptions {
 		switch name, _, _ := strings.Cut(option, ","); name {

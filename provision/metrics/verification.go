@@ -38,7 +38,7 @@ func WriteVerification(w io.Writer, v provision.Verification) error {
 	for _, f := range v.Findings {
 		findings.WithLabelValues(f.Code).Inc()
 	}
-	r.gauge("verify_orphans", "How many sandboxes no container owns.", len(v.Report.Orphans))
+	r.gauge("verify_orphans", "How many sandboxes no container owns.", v.Report.OrphanCount)
 	r.gauge("verify_claims", "How many processes call themselves a sandbox and run from no known release.", v.Report.ClaimCount)
 	r.gauge("verify_other_containers", "How many containers are not dockerd's.", len(v.Report.Others))
 	r.gauge("verify_weaknesses", "How many settings give away isolation, of all sandboxes.", weak)
