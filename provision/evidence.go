@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"runsc-provisioner/provision/engine"
@@ -71,64 +72,84 @@ func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, 
 	if err != nil {
 		return verify.Report{}, err
 	}
-	after, err := running()
-	// dockerd may name a process for a moment that has just ended.
-	for range askAgain {
-		if err != nil || !lost(before, after, survey) {
+	seen := sightings{}
+	seen.put(before, survey.Evidence)
+	now, named := before, before
+	for try := 0; ; try++ {
+		if now, err = running(); err != nil {
+			return verify.Report{}, err
+		}
+		named = append(named, now...)
+		open := seen.open(now)
+		if len(open) == 0 || try == lookAgain {
 			break
 		}
-		select {
-		case <-time.After(askAgainAfter):
-		case <-ctx.Done():
+		if try > 0 {
+			select {
+			case <-time.After(lookAgainAfter):
+			case <-ctx.Done():
+			}
 		}
-		after, err = running()
+		again, err := h.proc().LookAt(ctx, open, known)
+		if err != nil {
+			return verify.Report{}, err
+		}
+		seen.put(open, again.Evidence)
 	}
-	if err != nil {
-		return verify.Report{}, err
-	}
-	return report(before, after, survey, *o.Engine, known), nil
+	return verify.NewReport(seen.judge(now, *o.Engine, known), survey, named), nil
 }
 
-// How often, and how far apart, dockerd is asked again for containers whose
-// process has gone.
+// How often, and how far apart, containers are looked at again of which dockerd
+// names another process than was seen.
 const (
-	askAgain      = 5
-	askAgainAfter = 100 * time.Millisecond
+	lookAgain      = 5
+	lookAgainAfter = 100 * time.Millisecond
 )
 
-// lost reports whether dockerd still names the process of a container that was
-// not there.
-func lost(before, after []verify.Container, survey verify.Survey) bool {
-	named := make(map[string]int, len(after))
-	for _, c := range after {
-		named[c.ID] = c.PID
-	}
-	for i, c := range before {
-		if survey.Evidence[i].Gap == verify.Gone && named[c.ID] == c.PID {
-			return true
-		}
-	}
-	return false
+// sightings are what was seen of containers, by ID.
+type sightings map[string]sighting
+
+type sighting struct {
+	pid      int
+	evidence verify.Evidence
 }
 
-// report judges the containers that ran from before the survey until after
-// it. One that came or went meanwhile is neither judged nor taken for lost.
-func report(before, after []verify.Container, survey verify.Survey, info engine.Info, known []verify.Release) verify.Report {
-	runtimes := runtimesOf(info)
-	stayed := make(map[string]int, len(after))
-	for _, c := range after {
-		stayed[c.ID] = c.PID
+func (s sightings) put(containers []verify.Container, evidence []verify.Evidence) {
+	for i, c := range containers {
+		s[c.ID] = sighting{c.PID, evidence[i]}
 	}
-	var verdicts []verify.Verdict
-	for i, c := range before {
-		if stayed[c.ID] == c.PID {
-			verdict := verify.Judge(c, survey.Evidence[i], runtimes, known)
-			verdict.Weaknesses = verify.Weaknesses(c, survey.Evidence[i], runtimes[c.Runtime].Args, known)
-			verdict.Ways = verify.WaysAround(c)
-			verdicts = append(verdicts, verdict)
+}
+
+// open are the containers of which what was seen does not tell: they have
+// started since, in another process perhaps, or dockerd still names a process
+// that has just ended. None may be left out for that, or one that starts again
+// and again is never judged.
+func (s sightings) open(containers []verify.Container) []verify.Container {
+	var open []verify.Container
+	for _, c := range containers {
+		if seen, ok := s[c.ID]; !ok || seen.pid != c.PID || seen.evidence.Gap == verify.Gone {
+			open = append(open, c)
 		}
 	}
-	return verify.NewReport(verdicts, survey, append(before, after...))
+	return open
+}
+
+// judge judges each of the containers that dockerd named at last. One that has
+// ended by then is not there any more, whatever it was.
+func (s sightings) judge(containers []verify.Container, info engine.Info, known []verify.Release) []verify.Verdict {
+	runtimes := runtimesOf(info)
+	verdicts := make([]verify.Verdict, 0, len(containers))
+	for _, c := range containers {
+		seen, ok := s[c.ID]
+		if !ok || seen.pid != c.PID {
+			seen.evidence = verify.Evidence{Gap: verify.Unsteady, Why: errors.New("dockerd named another one at each of several looks")}
+		}
+		verdict := verify.Judge(c, seen.evidence, runtimes, known)
+		verdict.Weaknesses = verify.Weaknesses(c, seen.evidence, runtimes[c.Runtime].Args, known)
+		verdict.Ways = verify.WaysAround(c)
+		verdicts = append(verdicts, verdict)
+	}
+	return verdicts
 }
 
 // runtimesOf follows the runtimes that dockerd knows to their files.

@@ -41,7 +41,7 @@ func TestInfo(t *testing.T) {
 				Runtimes: map[string]Runtime{
 					"io.containerd.runc.v2": {Path: "runc"},
 					"runc":                  {Path: "runc"},
-					"gv":                    {},
+					"gv":                    {Type: "io.containerd.runsc.v1"},
 					"runsc":                 {Path: "/usr/local/lib/gvisor/20260914.0/runsc"},
 				},
 				Rootless: true, RootDir: "/var/lib/docker", StorageDriver: "overlayfs", CgroupDriver: "systemd", Running: 2, Snapshotter: true,
