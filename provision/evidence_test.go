@@ -11,7 +11,9 @@ import (
 // one with --restart=always takes another whenever it likes.
 func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 	const id = "0a"
-	at := func(pid int) verify.Container { return verify.Container{ID: id, Name: "evil", Runtime: "runc", PID: pid} }
+	at := func(pid int) verify.Container {
+		return verify.Container{ID: id, Name: "evil", Runtime: "runc", PID: pid}
+	}
 	info := engine.Info{Runtimes: map[string]engine.Runtime{"runc": {Path: "runc"}, "runsc": {Path: "/x/runsc"}}}
 	for _, tt := range []struct {
 		name string

@@ -120,10 +120,9 @@ func (h *Host) VerifyOne(ctx context.Context, c Config, e Expect, name string) (
 
 func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(Observed) (verify.Report, error)) (Verification, error) {
 	o, err := h.Observe(ctx, c)
-	var reach *OutOfReach
-	alone := errors.As(err, &reach) && reach.Object == "systemd"
-	if alone {
-		o, err = h.observeAlone(ctx, c, err)
+	without := err
+	if err != nil {
+		o, err = h.observeWithout(ctx, c, err)
 	}
 	if err != nil {
 		return Verification{}, err
@@ -137,8 +136,8 @@ func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(O
 	if info, err := os.Stat(o.File.Path); err == nil {
 		v.Written = info.ModTime()
 	}
-	if alone {
-		v.Items = aloneItems(c, o, reach)
+	if without != nil {
+		v.Items = itemsWithout(c, o, without)
 	} else if v.Items, err = Checkup(c, o); err != nil {
 		return Verification{}, err
 	}
@@ -160,41 +159,6 @@ func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(O
 	v.Notes = notes(v, o)
 	v.assess(e, c)
 	return v, nil
-}
-
-// observeAlone looks at a host whose systemd cannot be asked. dockerd is spoken
-// to only when a process of it is seen to run: a request to its socket would
-// start it.
-func (h *Host) observeAlone(ctx context.Context, c Config, why error) (Observed, error) {
-	o := Observed{Store: h.Paths.Store, Unit: Unit{Name: DockerUnit}}
-	var err error
-	if o.Releases, err = h.store().List(); err != nil {
-		return o, err
-	}
-	if o.Link, err = h.store().LinkState(); err != nil {
-		return o, err
-	}
-	pid, found := h.hostDockerd()
-	if !found {
-		return o, why
-	}
-	o.Unit.MainPID, o.Unit.ActiveState = pid, "active"
-	if o.Command, o.Flags, err = h.observeFlags(o.Unit); err != nil {
-		return o, err
-	}
-	o.File.Path = h.daemonJSON(o.Flags)
-	return o, h.observeEngine(ctx, c, &o, nil)
-}
-
-func aloneItems(c Config, o Observed, why error) []Item {
-	b := builder{config: c, observed: o}
-	b.release()
-	const remedy = "run it on the host for the rest: sudo runsc-provisioner verify"
-	return []Item{
-		b.releaseItem(),
-		b.engineItem(Confirm{Default: c.Docker.DefaultRuntime, Remap: c.Docker.remap()}),
-		{Name: "systemd", Health: Unsure, Seen: why.Error(), Remedy: remedy},
-	}
 }
 
 // buildkitCommand is the variable of dockerd's that names what `docker build`

@@ -1,0 +1,66 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+)
+
+// observeWithout looks at what can be seen of a host of which something could
+// not be: which containers run outside a sandbox is worth knowing all the same.
+// why is Observe's error, and given back where that is not of such a kind. Where
+// systemd cannot be asked, dockerd is spoken to only when a process of it is
+// seen to run: a request to its socket would start it.
+func (h *Host) observeWithout(ctx context.Context, c Config, why error) (Observed, error) {
+	o := Observed{Store: h.Paths.Store, Unit: Unit{Name: DockerUnit}}
+	var (
+		reach   *OutOfReach
+		refusal *Refusal
+		err     error
+	)
+	switch {
+	case errors.As(why, &reach) && reach.Object == "systemd":
+		pid, found := h.hostDockerd()
+		if !found {
+			return o, why
+		}
+		o.Unit.MainPID, o.Unit.ActiveState = pid, "active"
+	case errors.As(why, &refusal):
+		if o.Unit, err = h.unit(ctx); err != nil {
+			return o, err
+		}
+	default:
+		return o, why
+	}
+	if o.Releases, err = h.store().List(); err != nil {
+		return o, err
+	}
+	if o.Link, err = h.store().LinkState(); err != nil {
+		return o, err
+	}
+	if o.Command, o.Flags, err = h.observeFlags(o.Unit); err != nil {
+		return o, err
+	}
+	o.File.Path = h.daemonJSON(o.Flags)
+	if !o.Unit.Running() {
+		return o, nil
+	}
+	return o, h.observeEngine(ctx, c, &o, nil)
+}
+
+func itemsWithout(c Config, o Observed, why error) []Item {
+	b := builder{config: c, observed: o}
+	b.release()
+	item := Item{Name: "systemd", Health: Unsure, Seen: why.Error(), Remedy: "run it on the host for the rest: sudo runsc-provisioner verify"}
+	var refusal *Refusal
+	if errors.As(why, &refusal) {
+		item = Item{Name: refusal.Object, Health: Critical, Seen: why.Error(), Remedy: "mend that first: nothing else can be done here before"}
+		if refusal.Object == o.File.Path {
+			item.Name, item.Remedy = "daemon.json", "mend the file: dockerd would not read it either, or read it in another way"
+		}
+		if errors.Is(why, fs.ErrPermission) {
+			item.Health, item.Remedy = Unsure, "run it as root"
+		}
+	}
+	return []Item{b.releaseItem(), item, b.engineItem(Confirm{Default: c.Docker.DefaultRuntime, Remap: c.Docker.remap()})}
+}
