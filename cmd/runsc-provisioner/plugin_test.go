@@ -22,8 +22,12 @@ func TestFault_V09_PluginLineKeepsToItsGrammar(t *testing.T) {
 		Report:   verify.Report{Verdicts: []verify.Verdict{{Container: verify.Container{Name: evil}, State: verify.NotSandboxed}}, ClaimCount: 7},
 		Findings: []provision.Finding{{Health: provision.Critical, Object: "container " + evil, Seen: evil, Remedy: evil}, {}, {}, {}, {}},
 	}
+	long := provision.Verification{Findings: []provision.Finding{{Object: strings.Repeat("ü|\n", 500)}}}
 	unasked := provision.Verification{Report: verify.NewUnaskedReport(verify.Survey{})}
-	for _, line := range []string{pluginLine(v), pluginLine(provision.Verification{}), pluginLine(unasked)} {
+	for _, line := range []string{pluginLine(v), pluginLine(provision.Verification{}), pluginLine(unasked), pluginLine(long)} {
+		if len(line) > 1024 {
+			t.Errorf("%d bytes are more than NRPE hands on", len(line))
+		}
 		if !pluginGrammar.MatchString(line) {
 			t.Errorf("%q is not of the grammar", line)
 		}

@@ -173,5 +173,13 @@ func pluginLine(v provision.Verification) string {
 	return fmt.Sprintf("RUNSC %s - %s | %s claims=%d;;;0", strings.ToUpper(v.Health().String()), perfText(text), perf, v.Report.ClaimCount)
 }
 
-// perfText keeps text on its side of the bar that starts performance data.
-func perfText(text string) string { return strings.ReplaceAll(printable(text), "|", "/") }
+// perfText keeps text on its side of the bar that starts performance data, and
+// leaves room for those in the 1024 bytes that NRPE hands on.
+func perfText(text string) string {
+	const most = 700
+	text = strings.ReplaceAll(printable(text), "|", "/")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + " …"
+	}
+	return text
+}
