@@ -28,8 +28,9 @@ build: ## build bin/runsc-provisioner, a static binary
 install: build ## install the program (PREFIX, DESTDIR) with its unit and completions
 	install -D -m 0755 bin/runsc-provisioner $(DESTDIR)$(PREFIX)/bin/runsc-provisioner
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	install -d $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
-	install -m 0644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
+	install -d $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner/docs
+	install -m 0644 README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
+	install -m 0644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner/docs
 	install -m 0644 cmd/runsc-provisioner/verify.schema.json $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
 	sed 's,@BINDIR@,$(PREFIX)/bin,; s,@DOCDIR@,$(PREFIX)/share/doc/runsc-provisioner,' packaging/runsc-provisioner.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/runsc-provisioner.service
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
