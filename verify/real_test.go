@@ -97,6 +97,14 @@ func answerTo(question string) error {
 func sleeper(t *testing.T, file string, argv ...string) *exec.Cmd {
 	t.Helper()
 	cmd := &exec.Cmd{Path: file, Args: argv}
+	answering(t, cmd)
+	return cmd
+}
+
+// answering starts cat, by whatever name, and ends it with the test. It answers
+// once it has been executed: from then on it is what it is.
+func answering(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -112,14 +120,12 @@ func sleeper(t *testing.T, file string, argv ...string) *exec.Cmd {
 		_ = stdin.Close()
 		_ = cmd.Wait()
 	})
-	// cat answers once it has been executed: from then on it is what it is.
 	if _, err := stdin.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadFull(stdout, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	return cmd
 }
 
 // A process whose first thread has ended looks like a dead one, and runs on.
@@ -131,24 +137,7 @@ func TestFault_V01_FirstThreadHasEnded(t *testing.T) {
 	cmd := exec.Command(self)
 	cmd.Args = []string{"runsc-sandbox", containerID(1)}
 	cmd.Env = append(os.Environ(), survivor+"=1")
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_ = cmd.Wait()
-	})
-	if _, err := io.ReadFull(stdout, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
+	answering(t, cmd)
 	proc := newFakeProc(t)
 	proc.adopt(cmd.Process.Pid)
 	r := fakeRelease(t, t.TempDir(), "20260914.0")
