@@ -104,6 +104,10 @@ type verification struct {
 	Status     string
 	Host       []struct{ Name, Status, Seen string }
 	Containers []struct{ Name, Runtime, State, Release string }
+	Findings   []struct{ Code, Object, Seen string }
+	Others     []struct{ ID string }
+	Orphans    []struct{ PID int }
+	Unowned    []struct{ PID int }
 }
 
 func (h host) verify(code int) verification {
