@@ -231,9 +231,14 @@ func (p *pass) join(to *Evidence, e *entry, of Container) {
 	if e.pid == to.Process.PID {
 		return
 	}
-	if len(to.Members) >= maxMembers {
-		to.MembersCut = true
-		return
+	// Of its own kind a sandbox has as many as what runs in it likes: one for each
+	// address space (systrap). Those are no reason to know less of it.
+	if e.file == (File{}) {
+		if p.strangers[to] == maxStrangers {
+			to.MembersCut = true
+			return
+		}
+		p.strangers[to]++
 	}
 	m := Member{PID: e.pid, Exe: e.exe, Gap: e.gap}
 	if of.UIDMap != nil {

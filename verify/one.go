@@ -201,8 +201,8 @@ func (p *pass) descendants(pid int) ([]int, error) {
 	var all []int
 	next := []int{pid}
 	for len(next) > 0 {
-		if len(all) > maxMembers {
-			return all, nil // join cuts it, and says so
+		if len(all) > maxProcesses {
+			return nil, fmt.Errorf("process %d has more than %d descendants", pid, maxProcesses)
 		}
 		children, err := p.children(next[0])
 		if err != nil {

@@ -17,7 +17,7 @@ const (
 	defaultProc  = "/proc"
 	maxProcesses = 1 << 22 // PID_MAX_LIMIT of a 64-bit kernel (linux/threads.h)
 	maxClaims    = 1024    // sandboxes in name only that are kept; all are counted
-	maxMembers   = 16384   // of one container
+	maxStrangers = 16384   // processes of one container that run from no release
 	batch        = 256     // processes that are worth being handed to a goroutine
 )
 
@@ -79,6 +79,8 @@ type pass struct {
 	around   map[string]bool // IDs in the cgroup of the first process: this host is one of those
 	buf      []byte
 	digested uint64 // bytes
+	// strangers counts those of a container that run from no release.
+	strangers map[*Evidence]int
 }
 
 // Look passes over all processes once and gathers the evidence for each of
@@ -117,7 +119,7 @@ func (fs *FS) begin(ctx context.Context, releases []Release) (*pass, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pass{ctx: ctx, fs: fs, root: root, proc: proc, releases: releases, buf: make([]byte, maxText)}, nil
+	return &pass{ctx: ctx, fs: fs, root: root, proc: proc, releases: releases, buf: make([]byte, maxText), strangers: map[*Evidence]int{}}, nil
 }
 
 // pidsIn lists the processes in a /proc, a few hundred at a time: the kernel
