@@ -84,3 +84,25 @@ func TestFault_V06_OddTextIsUnknown(t *testing.T) {
 		}
 	})
 }
+
+func TestMembersOfAReleaseAreAllKept(t *testing.T) {
+	proc := newFakeProc(t)
+	p, err := proc.fs().begin(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.proc.close()
+	var e Evidence
+	for pid := range maxStrangers + 100 {
+		p.join(&e, &entry{pid: pid + 10, file: File{"20260914.0", sentryPath}, gap: Complete}, Container{})
+	}
+	if len(e.Members) != maxStrangers+100 || e.MembersCut {
+		t.Errorf("got %d members, cut %t, want all", len(e.Members), e.MembersCut)
+	}
+	for pid := range maxStrangers + 1 {
+		p.join(&e, &entry{pid: pid + 10, gap: Denied}, Container{})
+	}
+	if len(e.Members) != 2*maxStrangers+100 || !e.MembersCut {
+		t.Errorf("got %d members, cut %t, want as many strangers as are kept", len(e.Members), e.MembersCut)
+	}
+}
