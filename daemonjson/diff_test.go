@@ -182,3 +182,43 @@ func TestDiffLabelCannotForgeLines(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestShows(t *testing.T) {
+	for _, tt := range []struct {
+		option, value string
+		want          bool
+	}{
+		{"host", "fd://", true},
+		{"hosts", "fd://", true},
+		{"host", "tcp://bob:x@h", false},
+		{"data-root", "/srv", true},
+		{"graph", "/srv", true},
+		{"insecure-registry", "reg:5000", true},
+		{"registry-mirror", "https://m/token", false},
+		{"exec-opt", "native.cgroupdriver=systemd", true},
+		{"exec-opt", "x=/y", false},
+		{"add-runtime", "runsc=/usr/bin/runsc", true},
+		{"label", "/x", false},
+		{"log-opt", "5", false},
+		{"log-opt", "true", true},
+		{"storage-opts", "/x", false},
+		{"http-proxy", "http://p", false},
+		{"unheard-of", "/x", false},
+		{"", "/x", false},
+	} {
+		if got := Shows(tt.option, tt.value); got != tt.want {
+			t.Errorf("%s %s: got %t, want %t", tt.option, tt.value, got, tt.want)
+		}
+	}
+}
+
+func TestSecretName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"DB_PASS1": true, "requirepass": true, "TOKEN_V1": true, "PIN": true, "sig": true, "X-Amz-Signature": true, "PGKEY": true, "pwd": true, "cookie": true, "SessionId": true,
+		"design": false, "spinning": false, "compassion": false, "keep": false, "path": false, "": false,
+	} {
+		if got := SecretName(name); got != want {
+			t.Errorf("%s: got %t, want %t", name, got, want)
+		}
+	}
+}

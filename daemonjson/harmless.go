@@ -68,7 +68,7 @@ func isSecretText(s string) bool {
 	if strings.ContainsAny(s, "@?") || strings.Contains(lower, "bearer ") || strings.Contains(lower, "basic ") {
 		return true
 	}
-	if name, _, ok := strings.Cut(s, "="); ok && isSecretName(name) {
+	if name, _, ok := strings.Cut(s, "="); ok && SecretName(name) {
 		return true
 	}
 	for _, run := range longRun.FindAllString(s, -1) {
@@ -79,10 +79,36 @@ func isSecretText(s string) bool {
 	return false
 }
 
-func isSecretName(name string) bool {
+// SecretName says whether a setting that is called so may well hold a secret, in any case and with digits or other
+// characters between its words. It rather says so of one too many.
+func SecretName(name string) bool {
 	name = strings.ToLower(name)
-	for _, word := range []string{"token", "secret", "passw", "passphrase", "pwd", "cred", "auth", "key", "env"} {
+	for _, word := range []string{"token", "secret", "passw", "passphrase", "passcode", "pwd", "cred", "auth", "key", "cookie", "session", "signature", "env"} {
 		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	// These are in the middle of other words: compassion, design, spinning.
+	for _, part := range strings.FieldsFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) {
+		if strings.HasSuffix(part, "pass") || part == "pw" || part == "sig" || part == "pin" {
+			return true
+		}
+	}
+	return false
+}
+
+// Shows says whether Diff shows a string as the value of one of dockerd's options. The option may also be called as
+// its flag is, most of which are in the singular: --host for hosts (moby cmd/dockerd/config.go).
+func Shows(option, value string) bool {
+	if value == "true" || value == "false" {
+		return true
+	}
+	switch option {
+	case "config-file", "add-runtime", "graph": // paths; the last is what data-root was called once
+		return ruleShow.shows(value)
+	}
+	for _, key := range []string{option, option + "s", strings.TrimSuffix(option, "y") + "ies"} {
+		if ruleOf(key).shows(value) {
 			return true
 		}
 	}

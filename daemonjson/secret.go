@@ -47,7 +47,7 @@ func (d Document) appendArgSecrets(found []span, args node) []span {
 		if follows || isSecretText(arg) {
 			found = append(found, span{n.start, n.end})
 		}
-		follows = strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=") && isSecretName(arg)
+		follows = strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=") && SecretName(arg)
 	}
 	return found
 }
