@@ -3,8 +3,6 @@ package provision
 import (
 	"context"
 	"fmt"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -21,12 +19,12 @@ func (h *Host) Facts(ctx context.Context, c Config) map[string]string {
 	}
 	u, err := h.unit(ctx)
 	note("docker.service.txt", fmt.Sprintf("load %s\nactive %s (%s)\nresult %s\nfragment %s\ndrop-ins %q\nneeds daemon-reload %t\narguments %s\nvariables %s\n",
-		u.LoadState, u.ActiveState, u.SubState, u.Result, u.FragmentPath, u.DropIns, u.NeedDaemonReload, namesOnly(u.ExecStart), namesOnly(u.Environment)), err)
+		u.LoadState, u.ActiveState, u.SubState, u.Result, u.FragmentPath, u.DropIns, u.NeedDaemonReload, argumentsShown(u.ExecStart), variablesShown(u.Environment)), err)
 	if err == nil {
 		o, err := h.observe(ctx, c, u, nil)
 		if err == nil {
 			note("daemon.json.txt", "masked, and so not JSON any more\n\n"+o.File.Doc.Redacted(), nil)
-			text := fmt.Sprintf("flags %s\n", namesOnly(o.Command))
+			text := fmt.Sprintf("flags %s\n", argumentsShown(o.Command))
 			if o.Engine != nil {
 				text += fmt.Sprintf("version %s\ndefault runtime %s\nuserns-remap %t\nlive-restore %t\nroot %s\nstorage %s\ncgroups %s\nsnapshotter %t\nswarm %t\nrunning %d\n",
 					o.Engine.Version, o.Engine.DefaultRuntime, o.Engine.UsernsRemap, o.Engine.LiveRestore, o.Engine.RootDir, o.Engine.StorageDriver,
@@ -53,34 +51,4 @@ func (h *Host) Facts(ctx context.Context, c Config) map[string]string {
 	said, err := h.Units.Said(ctx, OwnUnit, time.Now().Add(-back))
 	note("journal.txt", strings.Join(said, "\n")+"\n", err)
 	return facts
-}
-
-// namesOnly shows of arguments and variables what they are called, and the
-// value only where it is a number, a boolean or a path.
-func namesOnly(list []string) string {
-	var shown []string
-	for i, one := range list {
-		name, value, has := strings.Cut(one, "=")
-		switch {
-		case has && harmless(value):
-			shown = append(shown, one)
-		case has:
-			shown = append(shown, name+"=…")
-		case i == 0 || strings.HasPrefix(one, "-") || harmless(one):
-			shown = append(shown, one)
-		default:
-			shown = append(shown, "…")
-		}
-	}
-	return strings.Join(shown, " ")
-}
-
-func harmless(value string) bool {
-	if _, err := strconv.ParseBool(value); err == nil {
-		return true
-	}
-	if _, err := strconv.Atoi(value); err == nil {
-		return true
-	}
-	return filepath.IsAbs(value)
 }

@@ -30,7 +30,7 @@ type Flags struct {
 func ParseFlags(argv []string) (Flags, error) {
 	flags := Flags{ConfigFile: "/etc/docker/daemon.json", AddRuntimes: map[string]string{}, Set: map[string]string{}}
 	if len(argv) == 0 || filepath.Base(argv[0]) != "dockerd" {
-		return Flags{}, fmt.Errorf("%w: %.200q", ErrNotDockerd, argv)
+		return Flags{}, fmt.Errorf("%w: %.200q", ErrNotDockerd, argv[:min(len(argv), 1)]) // its arguments may be secret
 	}
 	for words := argv[1:]; len(words) > 0; {
 		word := words[0]
@@ -97,7 +97,7 @@ func takesValue(name string) bool {
 // "DHfd://", "H=fd://", "H" and the next word.
 func (f *Flags) short(group string, words []string) ([]string, error) {
 	for group != "" {
-		name, boolean := longName(group[0])
+		name, boolean := LongName(group[0])
 		group = group[1:]
 		if !boolean && group != "" {
 			return words, f.set(name, strings.TrimPrefix(group, "="))
@@ -119,8 +119,8 @@ func (f *Flags) short(group string, words []string) ([]string, error) {
 	return words, nil
 }
 
-// longName knows the one-letter flags of dockerd 20.10 to 29 (dockerd --help).
-func longName(letter byte) (name string, boolean bool) {
+// LongName knows the one-letter flags of dockerd 20.10 to 29 (dockerd --help).
+func LongName(letter byte) (name string, boolean bool) {
 	switch letter {
 	case 'b':
 		return "bridge", false
