@@ -1,7 +1,6 @@
 package systemd
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
@@ -18,7 +17,7 @@ const (
 )
 
 // Said is what a unit logged since a moment, the oldest line first, of the last
-// 200 lines. Lines are as the unit wrote them, not fit for a terminal as they
+// 200 lines, and of these the newest that have 256 KiB. Lines are as the unit wrote them, not fit for a terminal as they
 // are. A host without journald is an error.
 func (c *Conn) Said(ctx context.Context, name string, since time.Time) ([]string, error) {
 	cmd := exec.CommandContext(ctx, "/usr/bin/journalctl", "--no-pager", "--quiet", "--output=cat",
@@ -26,7 +25,7 @@ func (c *Conn) Said(ctx context.Context, name string, since time.Time) ([]string
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"}
 	cmd.Dir = "/"
 	cmd.WaitDelay = time.Second
-	var out limited
+	var out newest
 	cmd.Stdout = &out
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
@@ -34,24 +33,39 @@ func (c *Conn) Said(ctx context.Context, name string, since time.Time) ([]string
 		}
 		return nil, fmt.Errorf("read what %s logged: %w", name, err)
 	}
-	if out.over {
-		return nil, fmt.Errorf("read what %s logged: more than %d bytes", name, journalBytes)
-	}
-	return strings.Split(strings.TrimRight(out.String(), "\n"), "\n"), nil
+	return out.lines(), nil
 }
 
-// limited keeps the first journalBytes bytes.
-type limited struct {
-	bytes.Buffer
-	over bool
+// newest keeps the last journalBytes bytes, and forgets the first.
+type newest struct {
+	text []byte
+	cut  bool // something was forgotten
 }
 
-func (l *limited) Write(p []byte) (int, error) {
-	if room := journalBytes - l.Len(); len(p) > room {
-		l.over = true
-		l.Buffer.Write(p[:room])
-	} else {
-		l.Buffer.Write(p)
+func (n *newest) Write(p []byte) (int, error) {
+	n.text = append(n.text, p...)
+	// Not at each write: moving what is kept costs more than some room.
+	if len(n.text) > 2*journalBytes {
+		n.trim()
 	}
 	return len(p), nil
+}
+
+func (n *newest) trim() {
+	if over := len(n.text) - journalBytes; over > 0 {
+		n.text, n.cut = append([]byte(nil), n.text[over:]...), true
+	}
+}
+
+// lines are the lines that are kept whole. Of a single one that is too long it
+// is the end.
+func (n *newest) lines() []string {
+	n.trim()
+	text := strings.TrimRight(string(n.text), "\n")
+	if n.cut {
+		if _, whole, found := strings.Cut(text, "\n"); found {
+			text = whole
+		}
+	}
+	return strings.Split(text, "\n")
 }
