@@ -92,7 +92,10 @@ type ConfigError struct {
 	Source string
 	Key    string // dotted, as in config.toml; "" when the text does not parse
 	Reason string
+	Err    error // why a file could not be read; else nil
 }
+
+func (e *ConfigError) Unwrap() error { return e.Err }
 
 func (e *ConfigError) Error() string {
 	parts := make([]string, 0, 3)

@@ -42,7 +42,7 @@ func LoadConfig(dir string) (Layered, error) {
 			continue
 		}
 		if err != nil {
-			return Layered{}, &ConfigError{Source: path, Reason: err.Error()}
+			return Layered{}, &ConfigError{Source: path, Reason: err.Error(), Err: err}
 		}
 		if err := layered.add(path, text); err != nil {
 			return Layered{}, err

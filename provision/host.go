@@ -17,10 +17,12 @@ package provision
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
@@ -77,6 +79,7 @@ type Unit struct {
 	ExecStart        []string // argv of the main command
 	Environment      []string
 	EnvironmentFiles []string
+	UnitFileState    string // enabled, disabled, static, …
 	NeedDaemonReload bool
 	InvocationID     string // another one after each start
 }
@@ -137,6 +140,8 @@ type Host struct {
 	// RestartWithin bounds a restart of Docker; zero is 2 min. docker.service
 	// has no limit of its own.
 	RestartWithin time.Duration
+	// AnswerWithin bounds each question of Doctor and Facts; zero is 5 s.
+	AnswerWithin time.Duration
 	// InDocker stands for the proof through dockerd where dockerd is a fake; nil
 	// is the real one.
 	InDocker func(context.Context, ProveInDocker) (seen string, err error)
@@ -192,5 +197,10 @@ func (h *Host) restartWithin() time.Duration {
 }
 
 func (h *Host) dial(flags engine.Flags) (*engine.Client, error) {
-	return engine.Open(h.socket(flags))
+	socket := h.socket(flags)
+	// moby's client does not say in its error that it was one of permission.
+	if err := unix.Faccessat(unix.AT_FDCWD, socket, unix.W_OK, unix.AT_EACCESS); errors.Is(err, fs.ErrPermission) {
+		return nil, &fs.PathError{Op: "open", Path: socket, Err: err}
+	}
+	return engine.Open(socket)
 }

@@ -24,6 +24,7 @@ type Unit struct {
 	Environment      []string // NAME=VALUE
 	EnvironmentFiles []string // a leading "-" says that it may be missing
 
+	UnitFileState    string // enabled, disabled, static, …
 	NeedDaemonReload bool
 	InvocationID     string // in hex; another one after each start
 }
@@ -67,6 +68,7 @@ func parseUnit(properties map[string]any) Unit {
 		FragmentPath:     property[string](properties, "FragmentPath"),
 		DropIns:          property[[]string](properties, "DropInPaths"),
 		Environment:      property[[]string](properties, "Environment"),
+		UnitFileState:    property[string](properties, "UnitFileState"),
 		NeedDaemonReload: property[bool](properties, "NeedDaemonReload"),
 		InvocationID:     hex.EncodeToString(property[[]byte](properties, "InvocationID")),
 	}

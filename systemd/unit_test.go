@@ -58,6 +58,7 @@ func TestUnit(t *testing.T) {
 				"ExecStart":        dbus.MakeVariant([]command{{Path: "/usr/sbin/dockerd", Argv: []string{"/usr/sbin/dockerd", "-H", "fd://"}}}),
 				"Environment":      dbus.MakeVariant([]string{"A=1"}),
 				"EnvironmentFiles": dbus.MakeVariant([]environmentFile{{"/etc/default/docker", true}, {"/etc/needed", false}}),
+				"UnitFileState":    dbus.MakeVariant("enabled"),
 				"NeedDaemonReload": dbus.MakeVariant(true),
 				"InvocationID":     dbus.MakeVariant([]byte{0xca, 0xfe}),
 			},
@@ -67,7 +68,7 @@ func TestUnit(t *testing.T) {
 				DropIns:     []string{"/etc/systemd/system/docker.service.d/a.conf"},
 				ExecStart:   []string{"/usr/sbin/dockerd", "-H", "fd://"},
 				Environment: []string{"A=1"}, EnvironmentFiles: []string{"-/etc/default/docker", "/etc/needed"},
-				NeedDaemonReload: true, InvocationID: "cafe",
+				UnitFileState: "enabled", NeedDaemonReload: true, InvocationID: "cafe",
 			},
 		},
 		{

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -66,9 +67,14 @@ func (a *app) configOrDefault() (provision.Config, error) {
 	return layered.Config, nil
 }
 
-// anyHost is host, also where systemd cannot be asked.
+// anyHost is host, also where systemd cannot be asked, or does not answer.
 func (a *app) anyHost(ctx context.Context) (*provision.Host, func()) {
-	host, done, err := a.host(ctx)
+	var host *provision.Host
+	var done func()
+	err := provision.Ask(ctx, provision.AnswerWithin, func(ctx context.Context) (err error) {
+		host, done, err = a.host(ctx)
+		return err
+	})
 	if err == nil {
 		return host, done
 	}
@@ -90,7 +96,8 @@ func (a *app) printDoctor(w io.Writer, format string, worst provision.Health, it
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "WHAT\tSTATUS\tSEEN")
 	for _, item := range items {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", printable(item.Name), item.Health, printable(item.Seen))
+		// errors.Join puts each of its errors on a line of its own.
+		fmt.Fprintf(table, "%s\t%s\t%s\n", printable(item.Name), item.Health, printable(strings.ReplaceAll(item.Seen, "\n", ": ")))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -1,0 +1,90 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// items are Docker's unit, its settings and its API.
+func (l dockerLook) items(c Config) []Item {
+	if l.loadErr != nil {
+		return []Item{l.unitItem()}
+	}
+	return []Item{l.unitItem(), l.fileItem(c), l.apiItem()}
+}
+
+// unasked is of what only systemd can say.
+func (i *Item) unasked(err error) {
+	i.Health, i.Seen, i.Remedy = Unsure, err.Error(), "run this as root, on a host with systemd"
+	var silent *NoAnswer
+	if errors.As(err, &silent) {
+		i.Health, i.Seen = Critical, "systemd: "+err.Error()
+		i.Remedy = "systemctl status shows whether systemd answers again; dmesg and journalctl -k say what holds it up"
+	}
+}
+
+func (l dockerLook) unitItem() Item {
+	item := Item{Name: DockerUnit}
+	u := l.observed.Unit
+	switch {
+	case l.unitErr != nil:
+		item.unasked(l.unitErr)
+		return item
+	case u.LoadState == "masked":
+		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "systemctl unmask "+DockerUnit
+		return item
+	case u.LoadState == "not-found":
+		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "install Docker from your distribution or docker.com, or run this on the host itself"
+		return item
+	case l.loadErr != nil:
+		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "systemctl status "+DockerUnit+" says what is wrong with its file"
+		return item
+	}
+	item.Seen = u.ActiveState + " (" + u.SubState + ")"
+	switch {
+	case l.flagsErr != nil:
+		item.broken(fmt.Errorf("%s; %w", item.Seen, l.flagsErr), "systemctl cat "+DockerUnit+" shows what it runs: that has to be dockerd itself")
+	case !u.Running():
+		item.Health, item.Remedy = Warning, "systemctl start docker.service; systemctl status docker.service says why it does not run"
+	case u.NeedDaemonReload:
+		item.Health, item.Seen, item.Remedy = Warning, item.Seen+", its file has changed since", "systemctl daemon-reload"
+	}
+	return item
+}
+
+func (l dockerLook) fileItem(c Config) Item {
+	item := Item{Name: "daemon.json"}
+	file := l.observed.File
+	if l.fileErr != nil {
+		item.broken(l.fileErr, "mend it; dockerd would read it in another way, or not at all")
+		return item
+	}
+	if !file.Exists {
+		item.Seen = "there is no " + file.Path + ": dockerd has what its flags say, and its defaults"
+		return item
+	}
+	item.Seen = file.Path + " parses"
+	if conflict := conflictOf(c, l.observed); conflict != nil {
+		item.Health, item.Seen, item.Remedy = Critical, conflict.Error(), "remove the flag: dockerd does not start with an option in both places"
+	}
+	return item
+}
+
+func (l dockerLook) apiItem() Item {
+	item := Item{Name: "docker API"}
+	var silent *NoAnswer
+	switch {
+	case errors.Is(l.engineErr, errNotAsked):
+		item.Health, item.Seen, item.Remedy = Unsure, l.engineErr.Error(), l.unitItem().Remedy
+	case errors.Is(l.engineErr, fs.ErrPermission), errors.As(l.engineErr, &silent):
+		item.broken(l.engineErr, "journalctl -u docker.service says what it is at; systemctl restart docker.service, which stops containers unless live-restore is on")
+	case l.engineErr != nil:
+		item.Health, item.Seen, item.Remedy = Critical, l.engineErr.Error(), "systemctl status docker.service"
+	default:
+		e := l.observed.Engine
+		item.Seen = fmt.Sprintf("%s, default runtime %s, data in %s (%s), %d containers run, live-restore %t",
+			e.Version, e.DefaultRuntime, e.RootDir, e.StorageDriver, e.Running, e.LiveRestore)
+	}
+	return item
+}

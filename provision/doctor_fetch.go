@@ -1,0 +1,101 @@
+package provision
+
+import (
+	"errors"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/release"
+)
+
+// needed is the room that a release with its archive takes while it is
+// installed, in bytes.
+const needed = 1 << 30
+
+func (h *Host) diskItems() []Item {
+	var items []Item
+	for _, path := range []string{h.Paths.Store, h.Paths.State} {
+		item := Item{Name: "room in " + path}
+		at := path
+		bytes, err := release.Free(at)
+		for errors.Is(err, fs.ErrNotExist) && at != "/" {
+			at = filepath.Dir(at)
+			bytes, err = release.Free(at)
+		}
+		switch {
+		case err != nil:
+			item.Health, item.Seen, item.Remedy = Unsure, err.Error(), asRoot
+		case bytes < needed:
+			item.Health, item.Seen, item.Remedy = Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "make room: a release with its archive takes up to "+humanize.IBytes(needed)
+		default:
+			item.Seen = humanize.IBytes(uint64(bytes)) + " free"
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// proxyItem names the proxies of this process, without what they ask for.
+func proxyItem(getenv func(string) string) Item {
+	item := Item{Name: "proxy", Seen: "none"}
+	var seen []string
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"} {
+		value := getenv(name)
+		if value == "" {
+			continue
+		}
+		if strings.EqualFold(name, "HTTPS_PROXY") {
+			u, err := url.Parse(value)
+			if err != nil || u.Host == "" {
+				item.Health, item.Remedy = Critical, "set it to a URL such as http://proxy.example.com:3128"
+				seen = append(seen, name+" is no URL")
+				continue
+			}
+			value = u.Redacted()
+		}
+		if entry := name + "=" + value; !slices.Contains(seen, entry) {
+			seen = append(seen, entry)
+		}
+	}
+	if len(seen) > 0 {
+		item.Seen = strings.Join(seen, ", ")
+	}
+	return item
+}
+
+// clockItem compares the clock with what cannot be later than now: certificates
+// and release ages go by it.
+func (h *Host) clockItem(now time.Time) Item {
+	item := Item{Name: "clock", Remedy: "set it, and let systemd-timesyncd or chrony keep it"}
+	item.Seen = now.UTC().Format(time.RFC3339)
+	releases, err := h.store().List()
+	if err == nil {
+		for _, r := range releases {
+			if label, err := release.ParseLabel(r.Name); err == nil && now.Before(label.Date()) {
+				item.Health, item.Seen = Critical, item.Seen+", before the date of the installed release "+r.Name
+				return item
+			}
+		}
+	}
+	var state unix.Timex
+	status, err := unix.Adjtimex(&state)
+	const unsynchronised = 5 // TIME_ERROR
+	switch {
+	case err != nil:
+		item.Seen += ", whether it is kept right is not known: " + err.Error()
+	case status == unsynchronised:
+		item.Health, item.Seen = Warning, item.Seen+", and nothing keeps it right"
+		return item
+	default:
+		item.Seen += ", off by at most " + (time.Duration(state.Maxerror) * time.Microsecond).String()
+	}
+	item.Remedy = ""
+	return item
+}

@@ -1,0 +1,148 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// saidUnits is a systemd that knows of some units, and of no others; nil does
+// not answer.
+type saidUnits map[string]Unit
+
+func (s saidUnits) Unit(ctx context.Context, name string) (Unit, error) {
+	if s == nil {
+		<-ctx.Done()
+		return Unit{}, ctx.Err()
+	}
+	if u, ok := s[name]; ok {
+		return u, nil
+	}
+	return Unit{Name: name, LoadState: "not-found"}, nil
+}
+func (s saidUnits) Reload(context.Context, string) error      { return errors.ErrUnsupported }
+func (s saidUnits) Restart(context.Context, string) error     { return errors.ErrUnsupported }
+func (s saidUnits) Start(context.Context, string) error       { return errors.ErrUnsupported }
+func (s saidUnits) ResetFailed(context.Context, string) error { return errors.ErrUnsupported }
+func (s saidUnits) Said(ctx context.Context, _ string, _ time.Time) ([]string, error) {
+	if s == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return []string{"said"}, nil
+}
+
+// dockerOf is a host with a docker.service of these states, a dockerd that
+// accepts connections and never answers, and a daemon.json.
+func dockerOf(t *testing.T, units saidUnits, daemonJSON string) *Host {
+	t.Helper()
+	// Not t.TempDir: the path of a socket has at most 107 bytes (unix(7)).
+	dir, err := os.MkdirTemp("", "doctor-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	at := func(name string) string { return filepath.Join(dir, name) }
+	listener, err := net.Listen("unix", at("sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	if daemonJSON != "" {
+		if err := os.WriteFile(at("daemon.json"), []byte(daemonJSON), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &Host{Units: units, AnswerWithin: 20 * time.Millisecond, Owner: os.Geteuid(), Paths: Paths{
+		Etc: at("etc"), Config: at("config"), State: at("state"), Run: at("run"), Store: at("store"), Link: at("link"), Proc: at("proc"), DaemonJSON: at("daemon.json"), Socket: at("sock"),
+	}}
+}
+
+func running(argv ...string) Unit {
+	return Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success", ExecStart: argv}
+}
+
+func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
+	dockerd := running("/usr/bin/dockerd", "-H", "fd://")
+	stopped := dockerd
+	stopped.ActiveState, stopped.SubState = "inactive", "dead"
+	silent := "journalctl -u docker.service says what it is at; systemctl restart docker.service, which stops containers unless live-restore is on"
+	start := "systemctl start docker.service; systemctl status docker.service says why it does not run"
+	frozen := "systemctl status shows whether systemd answers again; dmesg and journalctl -k say what holds it up"
+	for _, tt := range []struct {
+		situation  string
+		units      saidUnits
+		daemonJSON string
+		want       []Item
+	}{
+		{"systemd hangs", nil, "{}", []Item{
+			{DockerUnit, Critical, "systemd: no answer within 20ms", frozen},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses"},
+			{"docker API", Unsure, "not asked: systemd does not say whether it runs", frozen},
+		}},
+		{"dockerd hangs", saidUnits{DockerUnit: dockerd}, "{}", []Item{
+			{Name: DockerUnit, Seen: "active (running)"},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses"},
+			{"docker API", Critical, "no answer within 20ms", silent},
+		}},
+		{"dockerd hangs, and daemon.json is broken", saidUnits{DockerUnit: dockerd}, `{"x":`, []Item{
+			{Name: DockerUnit, Seen: "active (running)"},
+			{"daemon.json", Critical, "DIR/daemon.json: line 1, column 6: cut short: the file ends inside the object that starts on line 1", "mend it; dockerd would read it in another way, or not at all"},
+			{"docker API", Critical, "no answer within 20ms", silent},
+		}},
+		{"stopped, without daemon.json", saidUnits{DockerUnit: stopped}, "", []Item{
+			{DockerUnit, Warning, "inactive (dead)", start},
+			{Name: "daemon.json", Seen: "there is no DIR/daemon.json: dockerd has what its flags say, and its defaults"},
+			{"docker API", Unsure, "not asked: Docker does not run", start},
+		}},
+		{"masked", saidUnits{DockerUnit: {LoadState: "masked", ActiveState: "inactive"}}, "{}", []Item{
+			{DockerUnit, Critical, "docker.service: systemd says it is masked", "systemctl unmask docker.service"},
+		}},
+		{"not installed", saidUnits{}, "", []Item{
+			{DockerUnit, Critical, "docker.service: there is no such unit: Docker is not installed", "install Docker from your distribution or docker.com, or run this on the host itself"},
+		}},
+		{"a file that systemd does not understand", saidUnits{DockerUnit: {LoadState: "bad-setting"}}, "", []Item{
+			{DockerUnit, Critical, "docker.service: systemd says it is bad-setting", "systemctl status docker.service says what is wrong with its file"},
+		}},
+		{"a wrapper", saidUnits{DockerUnit: running("/usr/bin/wrapper", "--token", "hunter2")}, "{}", []Item{
+			{DockerUnit, Critical, `active (running); docker.service: not a dockerd command line: ["/usr/bin/wrapper"]`, "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses"},
+			{"docker API", Unsure, "not asked: where it listens is not known", "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
+		}},
+	} {
+		t.Run(tt.situation, func(t *testing.T) {
+			h := dockerOf(t, tt.units, tt.daemonJSON)
+			got := h.lookAtDocker(t.Context(), DefaultConfig()).items(DefaultConfig())
+			for i := range got {
+				got[i].Seen = strings.ReplaceAll(got[i].Seen, filepath.Dir(h.Paths.Socket), "DIR")
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDoctor_WhatMayNotBeReadIsUnsure(t *testing.T) {
+	denied := &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}
+	look := dockerLook{observed: Observed{Unit: running()}, fileErr: &Refusal{Object: "/x", Err: denied}, engineErr: &OutOfReach{Object: "dockerd", Err: denied}}
+	h := &Host{}
+	got := append(look.items(Config{}), h.configItem(&ConfigError{Source: "/x", Reason: denied.Error(), Err: denied}))
+	want := []Item{
+		{Name: DockerUnit, Seen: "active (running)"},
+		{"daemon.json", Unsure, "/x: open /x: permission denied", "run this as root"},
+		{"docker API", Unsure, "dockerd: open /x: permission denied", "run this as root"},
+		{"configuration", Unsure, "/x: open /x: permission denied", "run this as root"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
