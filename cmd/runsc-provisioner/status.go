@@ -58,7 +58,7 @@ func (a *app) status(ctx context.Context) (s daemon.Status, kept bool, err error
 	s, err = readStatus(statusPath(a))
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return s, false, fmt.Errorf("%w: %w", errNotRoot, err)
+		return s, false, deniedError{err}
 	case err == nil && daemon.Runs(s):
 		return s, true, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -70,8 +70,18 @@ func (a *app) status(ctx context.Context) (s daemon.Status, kept bool, err error
 	}
 	defer done()
 	s, err = daemon.Once(ctx, host, time.Now())
+	if errors.Is(err, fs.ErrPermission) {
+		err = deniedError{err}
+	}
 	return s, false, err
 }
+
+// deniedError is what only root may read. It is an errNotRoot without its words,
+// which are of changes.
+type deniedError struct{ error }
+
+func (e deniedError) Unwrap() error        { return e.error }
+func (e deniedError) Is(target error) bool { return target == errNotRoot }
 
 func readStatus(path string) (s daemon.Status, err error) {
 	f, err := os.Open(path)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"runsc-provisioner/provision"
@@ -21,7 +22,7 @@ func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, err
 	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.why, Held: []provision.Held{}, Contested: []Contest{}}
 	o, err := host.Observe(ctx, c)
 	var reach *provision.OutOfReach
-	if errors.As(err, &reach) {
+	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {
 		s.Docker = "not known"
 		s.sum(err.Error())
 		return s, nil
