@@ -91,22 +91,29 @@ func known(doc daemonjson.Document, o Observed) error {
 // accounts and ranges for it even then. What it once took is not shown to it
 // again: a key is returned where that is new.
 func (h *Host) validate(ctx context.Context, doc daemonjson.Document, o Observed) (key string, err error) {
+	_, key, err = h.validated(ctx, doc, o)
+	return key, err
+}
+
+// validated is validate, and says whether dockerd takes doc or once did, and not
+// only that it could not be asked.
+func (h *Host) validated(ctx context.Context, doc daemonjson.Document, o Observed) (taken bool, key string, err error) {
 	argv, ok := h.validator(o)
 	if !ok || os.Geteuid() != 0 {
-		return "", nil
+		return false, "", nil
 	}
 	none := ""
 	if doc, err = daemonjson.Edit(doc, daemonjson.Want{UsernsRemap: &none}); err != nil {
-		return "", &Refusal{Object: o.File.Path, Err: err}
+		return false, "", &Refusal{Object: o.File.Path, Err: err}
 	}
 	key = validationKey(argv, doc)
 	if key != "" && h.validations().has(key) {
-		return "", nil
+		return true, "", nil
 	}
-	if taken, err := h.dockerdTakes(ctx, argv, doc, o.File.Path); !taken || err != nil {
-		return "", err
+	if taken, err = h.dockerdTakes(ctx, argv, doc, o.File.Path); !taken || err != nil {
+		return false, "", err
 	}
-	return key, nil
+	return true, key, nil
 }
 
 // validationKey names what a validation holds for: this dockerd with these
@@ -165,7 +172,7 @@ func (h *Host) dockerdTakes(ctx context.Context, argv []string, doc daemonjson.D
 	case !errors.As(err, &exit), !exit.Exited(), ctx.Err() != nil, strings.Contains(said, "unknown flag"):
 		return false, nil // it has no such flag (20.10), or is of no use
 	}
-	return false, refuse(path, "dockerd --validate refuses what it would be: %s", strings.ReplaceAll(lastLine(said), candidate, path))
+	return false, refuse(path, "dockerd --validate refuses this text: %s", strings.ReplaceAll(lastLine(said), candidate, path))
 }
 
 // validator is the command line that has dockerd look at descriptor 3.

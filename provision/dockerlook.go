@@ -18,6 +18,10 @@ type dockerLook struct {
 	flagsErr  error // its command line is not understood
 	fileErr   error
 	engineErr error
+	// taken says that dockerd itself takes the file, takenErr that it would not
+	// start from it. With neither it could not be asked.
+	taken    bool
+	takenErr error
 }
 
 // errNotAsked says why dockerd was not asked: a request would start it.

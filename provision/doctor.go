@@ -18,6 +18,7 @@ const OwnUnit = "runsc-provisioner.service"
 // configuration could not be read, or nil. What it cannot see is Unsure.
 func (h *Host) Doctor(ctx context.Context, c Config, confErr error, getenv func(string) string) []Item {
 	docker := h.lookAtDocker(ctx, c)
+	h.try(ctx, &docker)
 	items := []Item{h.kernelItem(), archItem(), h.cgroupItem(), h.namespaceItem(), h.seccompItem(), h.ptraceItem(), kvmItem(), h.configItem(confErr)}
 	items = append(items, docker.items(c)...)
 	items = append(items, h.ownUnitItem(ctx), h.subidItem(ctx, c), h.storeItem())

@@ -1,10 +1,26 @@
 package provision
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 )
+
+// try has dockerd look at daemon.json as it is: one that parses may still have
+// a key or a value that dockerd does not start with.
+func (h *Host) try(ctx context.Context, l *dockerLook) {
+	if l.flagsErr != nil || l.fileErr != nil || !l.observed.File.Exists {
+		return
+	}
+	if l.takenErr = known(l.observed.File.Doc, l.observed); l.takenErr != nil {
+		return
+	}
+	l.takenErr = h.ask(ctx, func(ctx context.Context) (err error) {
+		l.taken, _, err = h.validated(ctx, l.observed.File.Doc, l.observed)
+		return err
+	})
+}
 
 // items are Docker's unit, its settings and its API.
 func (l dockerLook) items(c Config) []Item {
@@ -64,7 +80,13 @@ func (l dockerLook) fileItem(c Config) Item {
 		item.Seen = "there is no " + file.Path + ": dockerd has what its flags say, and its defaults"
 		return item
 	}
-	item.Seen = file.Path + " parses"
+	item.Seen = file.Path + " parses; whether dockerd takes it was not to be tried"
+	if l.taken {
+		item.Seen = file.Path + " is one that dockerd --validate takes"
+	}
+	if l.takenErr != nil {
+		item.Health, item.Seen, item.Remedy = Critical, l.takenErr.Error(), "mend it: dockerd would not start with it"
+	}
 	if conflict := conflictOf(c, l.observed); conflict != nil {
 		item.Health, item.Seen, item.Remedy = Critical, conflict.Error(), "remove the flag: dockerd does not start with an option in both places"
 	}

@@ -85,12 +85,12 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 	}{
 		{"systemd hangs", nil, "{}", []Item{
 			{DockerUnit, Critical, "systemd: no answer within 20ms", frozen},
-			{Name: "daemon.json", Seen: "DIR/daemon.json parses"},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
 			{"docker API", Unsure, "not asked: systemd does not say whether it runs", frozen},
 		}},
 		{"dockerd hangs", saidUnits{DockerUnit: dockerd}, "{}", []Item{
 			{Name: DockerUnit, Seen: "active (running)"},
-			{Name: "daemon.json", Seen: "DIR/daemon.json parses"},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
 			{"docker API", Critical, "no answer within 20ms", silent},
 		}},
 		{"dockerd hangs, and daemon.json is broken", saidUnits{DockerUnit: dockerd}, `{"x":`, []Item{
@@ -114,7 +114,7 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 		}},
 		{"a wrapper", saidUnits{DockerUnit: running("/usr/bin/wrapper", "--token", "hunter2")}, "{}", []Item{
 			{DockerUnit, Critical, `active (running); docker.service: not a dockerd command line: ["/usr/bin/wrapper"]`, "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
-			{Name: "daemon.json", Seen: "DIR/daemon.json parses"},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
 			{"docker API", Unsure, "not asked: where it listens is not known", "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
 		}},
 	} {
@@ -144,5 +144,46 @@ func TestDoctor_WhatMayNotBeReadIsUnsure(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: dockerd is not run by others")
+	}
+	mend := "mend it: dockerd would not start with it"
+	for _, tt := range []struct {
+		situation, script, daemonJSON string
+		want                          Item
+	}{
+		{"it takes it", "exit 0", "{}", Item{Name: "daemon.json", Seen: "DIR/daemon.json is one that dockerd --validate takes"}},
+		{"it refuses it", "echo no such key: x; exit 1", `{"x": 1}`,
+			Item{"daemon.json", Critical, "DIR/daemon.json: dockerd --validate refuses this text: no such key: x", mend}},
+		{"it cannot look", "echo unknown flag: --validate; exit 125", "{}",
+			Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"}},
+		{"it hangs", "exec sleep 60", "{}",
+			Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"}},
+		{"a default that is no runtime, which it does not look at", "exit 0", `{"default-runtime": "x"}`,
+			Item{"daemon.json", Critical, `DIR/daemon.json: default-runtime is "x", which is no runtime: dockerd would not start with it`, mend}},
+	} {
+		units := saidUnits{}
+		h := dockerOf(t, units, tt.daemonJSON)
+		if h.AnswerWithin = time.Minute; tt.situation == "it hangs" {
+			h.AnswerWithin = 20 * time.Millisecond
+		}
+		dir := filepath.Dir(h.Paths.Socket)
+		if err := os.WriteFile(filepath.Join(dir, "dockerd"), []byte("#!/bin/sh\n"+tt.script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		unit := running(filepath.Join(dir, "dockerd"))
+		unit.ActiveState = "inactive"
+		units[DockerUnit] = unit
+		look := h.lookAtDocker(t.Context(), DefaultConfig())
+		h.try(t.Context(), &look)
+		got := look.fileItem(DefaultConfig())
+		got.Seen = strings.ReplaceAll(got.Seen, dir, "DIR")
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.situation, diff)
+		}
 	}
 }
