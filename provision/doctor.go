@@ -45,17 +45,32 @@ func (i *Item) broken(err error, remedy string) {
 const asRoot = "run this as root"
 
 func (h *Host) ownUnitItem(ctx context.Context) Item {
-	item := Item{Name: OwnUnit}
 	u, err := h.askUnit(ctx, OwnUnit)
-	switch {
-	case err != nil:
+	if err != nil {
+		item := Item{Name: OwnUnit}
 		item.unasked(err)
+		return item
+	}
+	return ownUnitItem(u)
+}
+
+// ownUnitItem is pure. A service with Restart=always is hardly ever "failed": one
+// that ends as soon as it starts is seen while it waits for the next start.
+func ownUnitItem(u Unit) Item {
+	item := Item{Name: OwnUnit, Seen: u.ActiveState + " (" + u.SubState + ")"}
+	ended := u.Result != "" && u.Result != "success"
+	switch {
 	case u.LoadState == "not-found":
 		item.Seen = "not installed: nothing keeps the host as it is wanted"
-	case u.ActiveState == "failed":
-		item.Health, item.Seen, item.Remedy = Critical, "failed: "+u.Result, "journalctl -u "+OwnUnit+" says why"
-	default:
-		item.Seen = u.ActiveState
+	case u.LoadState == "masked":
+		item.Health, item.Seen, item.Remedy = Warning, "masked: nothing keeps the host as it is wanted", "systemctl unmask "+OwnUnit
+	case u.ActiveState == "failed", strings.HasPrefix(u.SubState, "auto-restart"), u.ActiveState == "activating" && ended:
+		item.Health, item.Remedy = Critical, "journalctl -u "+OwnUnit+" says why it ends"
+		if ended {
+			item.Seen += ": " + u.Result
+		}
+	case u.ActiveState == "inactive" && u.UnitFileState == "enabled":
+		item.Health, item.Seen, item.Remedy = Warning, item.Seen+", though it is enabled: nothing keeps the host as it is wanted", "systemctl start "+OwnUnit
 	}
 	return item
 }

@@ -187,3 +187,27 @@ func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
 		}
 	}
 }
+
+func TestDoctor_OwnUnit(t *testing.T) {
+	why := "journalctl -u runsc-provisioner.service says why it ends"
+	for _, tt := range []struct {
+		unit Unit
+		want Item
+	}{
+		{Unit{LoadState: "not-found"}, Item{OwnUnit, Healthy, "not installed: nothing keeps the host as it is wanted", ""}},
+		{Unit{LoadState: "masked", ActiveState: "inactive"}, Item{OwnUnit, Warning, "masked: nothing keeps the host as it is wanted", "systemctl unmask runsc-provisioner.service"}},
+		{Unit{LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success"}, Item{OwnUnit, Healthy, "active (running)", ""}},
+		{Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "success"}, Item{OwnUnit, Healthy, "activating (start)", ""}},
+		{Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "success"}, Item{OwnUnit, Critical, "activating (auto-restart)", why}},
+		{Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "exit-code"}, Item{OwnUnit, Critical, "activating (auto-restart): exit-code", why}},
+		{Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "signal"}, Item{OwnUnit, Critical, "activating (start): signal", why}},
+		{Unit{LoadState: "loaded", ActiveState: "failed", SubState: "failed", Result: "exit-code"}, Item{OwnUnit, Critical, "failed (failed): exit-code", why}},
+		{Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "enabled"},
+			Item{OwnUnit, Warning, "inactive (dead), though it is enabled: nothing keeps the host as it is wanted", "systemctl start runsc-provisioner.service"}},
+		{Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "disabled"}, Item{OwnUnit, Healthy, "inactive (dead)", ""}},
+	} {
+		if got := ownUnitItem(tt.unit); got != tt.want {
+			t.Errorf("%+v: got %+v, want %+v", tt.unit, got, tt.want)
+		}
+	}
+}
