@@ -19,7 +19,8 @@ const OwnUnit = "runsc-provisioner.service"
 func (h *Host) Doctor(ctx context.Context, c Config, confErr error, getenv func(string) string) []Item {
 	docker := h.lookAtDocker(ctx, c)
 	h.try(ctx, &docker)
-	items := []Item{h.kernelItem(), archItem(), h.cgroupItem(), h.namespaceItem(), h.seccompItem(), h.ptraceItem(), kvmItem(), h.configItem(confErr)}
+	p := platformsOf(c, docker.observed.File.Doc)
+	items := []Item{h.kernelItem(), archItem(), h.cgroupItem(), h.namespaceItem(), h.seccompItem(), h.ptraceItem(p), kvmItem(p), h.configItem(confErr)}
 	items = append(items, docker.items(c)...)
 	items = append(items, h.ownUnitItem(ctx), h.subidItem(ctx, c), h.storeItem())
 	items = append(items, h.diskItems()...)

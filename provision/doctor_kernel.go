@@ -82,29 +82,7 @@ func (h *Host) seccompItem() Item {
 	return item
 }
 
-// ptraceItem is of Yama's scope 3, with which nobody may trace: systrap, gVisor's
-// default platform, does.
-func (h *Host) ptraceItem() Item {
-	text, err := h.sysctl("kernel/yama/ptrace_scope")
-	if err != nil {
-		return Item{Name: "ptrace", Seen: "not restricted by Yama"}
-	}
-	item := Item{Name: "ptrace", Seen: "kernel.yama.ptrace_scope is " + text}
-	if text == "3" {
-		item.Health, item.Remedy = Critical, "set it to 2 or less and boot again, or use --runtime-arg=--platform=kvm: gVisor's default platform traces its own processes"
-	}
-	return item
-}
-
 func (h *Host) sysctl(name string) (string, error) {
 	text, err := readLimited(filepath.Join(h.Paths.Proc, "sys", name), 4096)
 	return strings.TrimSpace(string(text)), err
-}
-
-func kvmItem() Item {
-	item := Item{Name: "kvm", Seen: "no /dev/kvm: the platform systrap is used, which needs none"}
-	if _, err := os.Stat("/dev/kvm"); err == nil {
-		item.Seen = "/dev/kvm is there: --runtime-arg=--platform=kvm could be used"
-	}
-	return item
 }

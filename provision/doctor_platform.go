@@ -1,0 +1,97 @@
+package provision
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+)
+
+// gVisor's platforms, which are how a sandbox catches system calls. systrap is
+// the one without a flag (gvisor.dev/docs/user_guide/platforms).
+const (
+	platformSystrap = "systrap"
+	platformPtrace  = "ptrace"
+	platformKVM     = "kvm"
+)
+
+// platforms are the managed runtimes, sorted, by the platform that they use.
+type platforms map[string][]string
+
+// platformsOf reads the arguments of c, or those that daemon.json has where c
+// leaves them as they are.
+func platformsOf(c Config, doc daemonjson.Document) platforms {
+	p := platforms{}
+	there := doc.Runtimes()
+	for _, name := range c.RuntimeNames() {
+		args := c.Docker.Runtimes[name].Args
+		if args == nil {
+			args = there[name].Args
+		}
+		platform := platformOf(args)
+		p[platform] = append(p[platform], name)
+	}
+	return p
+}
+
+// platformOf reads --platform as Go's package flag does: the last one counts.
+func platformOf(args []string) string {
+	platform := platformSystrap
+	for i, arg := range args {
+		name, dashed := strings.CutPrefix(arg, "-")
+		name, value, has := strings.Cut(strings.TrimPrefix(name, "-"), "=")
+		switch {
+		case !dashed || name != "platform":
+		case has:
+			platform = value
+		case i+1 < len(args):
+			platform = args[i+1]
+		}
+	}
+	return platform
+}
+
+// ptraceItem is of Yama's scope 3, with which nobody may trace.
+func (h *Host) ptraceItem(p platforms) Item {
+	scope, err := h.sysctl("kernel/yama/ptrace_scope")
+	if err != nil {
+		return Item{Name: "ptrace", Seen: "not restricted by Yama"}
+	}
+	item := Item{Name: "ptrace", Seen: "kernel.yama.ptrace_scope is " + scope}
+	if scope != "3" {
+		return item
+	}
+	tracing := slices.Sorted(slices.Values(append(slices.Clone(p[platformSystrap]), p[platformPtrace]...)))
+	if len(tracing) == 0 {
+		item.Seen += ", and no runtime traces"
+		return item
+	}
+	item.Health = Critical
+	item.Seen += ": nobody may trace, and the platform of runtime " + strings.Join(tracing, ", ") + " does"
+	item.Remedy = "set it to 2 or less and boot again, or use --runtime-arg=--platform=kvm"
+	return item
+}
+
+func kvmItem(p platforms) Item {
+	_, err := os.Stat("/dev/kvm")
+	return p.kvmItem(err == nil)
+}
+
+// kvmItem is pure.
+func (p platforms) kvmItem(there bool) Item {
+	item := Item{Name: "kvm"}
+	used := strings.Join(p[platformKVM], ", ")
+	switch {
+	case there && used != "":
+		item.Seen = "/dev/kvm is there, for runtime " + used
+	case there:
+		item.Seen = "/dev/kvm is there: --runtime-arg=--platform=kvm could be used"
+	case used != "":
+		item.Health, item.Seen = Critical, "no /dev/kvm, and runtime "+used+" is to use it: no sandbox of it starts"
+		item.Remedy = "modprobe kvm_intel or kvm_amd (virtualisation has to be on in the firmware, or passed on by the hypervisor), or take --platform=kvm out of its arguments"
+	default:
+		item.Seen = "no /dev/kvm, which no runtime here uses"
+	}
+	return item
+}
