@@ -52,15 +52,14 @@ func proxyItem(getenv func(string) string) Item {
 			continue
 		}
 		if strings.EqualFold(name, "HTTPS_PROXY") {
-			u, err := url.Parse(value)
-			if err != nil || u.Host == "" {
+			var ok bool
+			if value, ok = proxyShown(value); !ok {
 				item.Health, item.Remedy = Critical, "set it to a URL such as http://proxy.example.com:3128"
-				seen = append(seen, name+" is no URL")
+				seen = append(seen, name+" is no URL of a proxy")
 				continue
 			}
-			value = u.Redacted()
 		}
-		if entry := name + "=" + value; !slices.Contains(seen, entry) {
+		if entry := name + "=" + Redact(value); !slices.Contains(seen, entry) {
 			seen = append(seen, entry)
 		}
 	}
@@ -68,6 +67,24 @@ func proxyItem(getenv func(string) string) Item {
 		item.Seen = strings.Join(seen, ", ")
 	}
 	return item
+}
+
+// proxyShown is a proxy's URL without user and path, where net/http takes it
+// (golang.org/x/net/http/httpproxy: http:// may be left out; net/http.Transport:
+// which schemes there are).
+func proxyShown(value string) (shown string, ok bool) {
+	u, err := url.Parse(value)
+	if (err != nil || u.Scheme == "" || u.Host == "") && !strings.Contains(value, "://") {
+		u, err = url.Parse("http://" + value)
+	}
+	if err != nil || u.Hostname() == "" {
+		return "", false
+	}
+	switch u.Scheme {
+	case "http", "https", "socks5", "socks5h":
+		return u.Scheme + "://" + u.Host, true
+	}
+	return "", false
 }
 
 // clockItem compares the clock with what cannot be later than now: certificates
