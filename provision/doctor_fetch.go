@@ -88,31 +88,33 @@ func proxyShown(value string) (shown string, ok bool) {
 }
 
 // clockItem compares the clock with what cannot be later than now: certificates
-// and release ages go by it.
+// and release ages go by it. What the kernel knows of who keeps it right is only
+// remarked: not every hypervisor or daemon that does tells the kernel.
 func (h *Host) clockItem(now time.Time) Item {
-	item := Item{Name: "clock", Remedy: "set it, and let systemd-timesyncd or chrony keep it"}
-	item.Seen = now.UTC().Format(time.RFC3339)
-	releases, err := h.store().List()
-	if err == nil {
+	item := Item{Name: "clock", Seen: now.UTC().Format(time.RFC3339)}
+	if releases, err := h.store().List(); err == nil {
 		for _, r := range releases {
 			if label, err := release.ParseLabel(r.Name); err == nil && now.Before(label.Date()) {
 				item.Health, item.Seen = Critical, item.Seen+", before the date of the installed release "+r.Name
+				item.Remedy = "set it, and let systemd-timesyncd or chrony keep it"
 				return item
 			}
 		}
 	}
 	var state unix.Timex
 	status, err := unix.Adjtimex(&state)
+	item.Seen += ", " + keptRight(status, state, err)
+	return item
+}
+
+// keptRight is what adjtimex(2) says, in words.
+func keptRight(status int, state unix.Timex, err error) string {
 	const unsynchronised = 5 // TIME_ERROR
 	switch {
 	case err != nil:
-		item.Seen += ", whether it is kept right is not known: " + err.Error()
+		return "whether it is kept right is not known: " + err.Error()
 	case status == unsynchronised:
-		item.Health, item.Seen = Warning, item.Seen+", and nothing keeps it right"
-		return item
-	default:
-		item.Seen += ", off by at most " + (time.Duration(state.Maxerror) * time.Microsecond).String()
+		return "the kernel knows of nothing that keeps it right"
 	}
-	item.Remedy = ""
-	return item
+	return "off by at most " + (time.Duration(state.Maxerror) * time.Microsecond).String()
 }

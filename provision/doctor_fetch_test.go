@@ -1,6 +1,11 @@
 package provision
 
-import "testing"
+import (
+	"errors"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
 
 func TestDoctor_ProxyIsTakenAsNetHTTPTakesIt(t *testing.T) {
 	url := "set it to a URL such as http://proxy.example.com:3128"
@@ -24,6 +29,23 @@ func TestDoctor_ProxyIsTakenAsNetHTTPTakesIt(t *testing.T) {
 	} {
 		if got := proxyItem(func(name string) string { return tt.environment[name] }); got != tt.want {
 			t.Errorf("%v: got %+v, want %+v", tt.environment, got, tt.want)
+		}
+	}
+}
+
+func TestDoctor_AClockThatTheKernelWasNotToldOfIsNoFault(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		state  unix.Timex
+		err    error
+		want   string
+	}{
+		{0, unix.Timex{Maxerror: 1500}, nil, "off by at most 1.5ms"},
+		{5, unix.Timex{}, nil, "the kernel knows of nothing that keeps it right"},
+		{-1, unix.Timex{}, errors.New("no"), "whether it is kept right is not known: no"},
+	} {
+		if got := keptRight(tt.status, tt.state, tt.err); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
 }
