@@ -1,43 +1,77 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 	"time"
+
+	"runsc-provisioner/daemonjson"
 )
 
 // Facts are what a maintainer needs of a host, beside what else is asked: text
-// by name. Nothing secret is in them.
+// by name, each of them there even if it only says why there is no more. The
+// values of settings are in them as far as they are known to be harmless; what
+// others said, such as the journal, is as it was found, for Redact.
 func (h *Host) Facts(ctx context.Context, c Config) map[string]string {
-	facts := map[string]string{}
-	note := func(name, text string, err error) {
-		if err != nil {
-			text += "not read: " + err.Error() + "\n"
-		}
-		facts[name] = Redact(text)
+	look := h.lookAtDocker(ctx, c)
+	return map[string]string{
+		"docker.service.txt": look.unitText(),
+		"dockerd.txt":        look.dockerdText(c),
+		"daemon.json.txt":    look.fileText(),
+		"releases.txt":       h.releasesText(),
+		"journal.txt":        h.journalText(ctx),
 	}
-	u, err := h.unit(ctx)
-	note("docker.service.txt", fmt.Sprintf("load %s\nactive %s (%s)\nresult %s\nfragment %s\ndrop-ins %q\nneeds daemon-reload %t\narguments %s\nvariables %s\n",
-		u.LoadState, u.ActiveState, u.SubState, u.Result, u.FragmentPath, u.DropIns, u.NeedDaemonReload, argumentsShown(u.ExecStart), variablesShown(u.Environment)), err)
-	if err == nil {
-		o, err := h.observe(ctx, c, u, nil)
-		if err == nil {
-			note("daemon.json.txt", "masked, and so not JSON any more\n\n"+o.File.Doc.Redacted(), nil)
-			text := fmt.Sprintf("flags %s\n", argumentsShown(o.Command))
-			if o.Engine != nil {
-				text += fmt.Sprintf("version %s\ndefault runtime %s\nuserns-remap %t\nlive-restore %t\nroot %s\nstorage %s\ncgroups %s\nsnapshotter %t\nswarm %t\nrunning %d\n",
-					o.Engine.Version, o.Engine.DefaultRuntime, o.Engine.UsernsRemap, o.Engine.LiveRestore, o.Engine.RootDir, o.Engine.StorageDriver,
-					o.Engine.CgroupDriver, o.Engine.Snapshotter, o.Engine.Swarm, o.Engine.Running)
-				for _, name := range c.RuntimeNames() {
-					text += fmt.Sprintf("runtime %s %s %q\n", name, o.Engine.Runtimes[name].Path, o.Engine.Runtimes[name].Args)
-				}
-			}
-			note("dockerd.txt", text, nil)
-		} else {
-			note("dockerd.txt", "", err)
-		}
+}
+
+func notRead(err error) string { return "not read: " + err.Error() + "\n" }
+
+func (l dockerLook) unitText() string {
+	if l.unitErr != nil {
+		return notRead(l.unitErr)
 	}
+	u := l.observed.Unit
+	return fmt.Sprintf("load %s\nactive %s (%s)\nresult %s\nfragment %s\ndrop-ins %q\nneeds daemon-reload %t\narguments %s\nvariables %s\n",
+		u.LoadState, u.ActiveState, u.SubState, u.Result, u.FragmentPath, u.DropIns, u.NeedDaemonReload, argumentsShown(u.ExecStart), variablesShown(u.Environment))
+}
+
+// dockerdText is the command line of dockerd, and what it says of itself.
+func (l dockerLook) dockerdText(c Config) string {
+	text := "flags " + argumentsShown(l.observed.Command) + "\n"
+	if l.flagsErr != nil {
+		text += "flags " + notRead(l.flagsErr)
+	}
+	if l.engineErr != nil {
+		return text + "the rest is " + notRead(l.engineErr)
+	}
+	e := l.observed.Engine
+	text += fmt.Sprintf("version %s\ndefault runtime %s\nuserns-remap %t\nlive-restore %t\nroot %s\nstorage %s\ncgroups %s\nsnapshotter %t\nswarm %t\nrunning %d\n",
+		e.Version, e.DefaultRuntime, e.UsernsRemap, e.LiveRestore, e.RootDir, e.StorageDriver, e.CgroupDriver, e.Snapshotter, e.Swarm, e.Running)
+	for _, name := range c.RuntimeNames() {
+		text += fmt.Sprintf("runtime %s %s %q\n", name, e.Runtimes[name].Path, e.Runtimes[name].Args)
+	}
+	return text
+}
+
+// fileText is daemon.json, masked. Of one that does not parse it is the outline:
+// what is wrong with it is often what the question is about.
+func (l dockerLook) fileText() string {
+	file := l.observed.File
+	switch {
+	case l.fileErr == nil && !file.Exists:
+		return "there is no " + file.Path + "\n"
+	case l.fileErr == nil:
+		return fmt.Sprintf("%s, mode %o of %d:%d, masked, and so not JSON any more\n\n%s", file.Path, file.Mode, file.UID, file.GID, file.Doc.Redacted())
+	}
+	text := "not understood: " + l.fileErr.Error() + "\n"
+	if bytes, err := readLimited(file.Path, daemonjson.MaxBytes); err == nil {
+		text += "\nits outline:\n\n" + daemonjson.Outline(bytes)
+	}
+	return text
+}
+
+func (h *Host) releasesText() string {
 	var list strings.Builder
 	releases, err := h.store().List()
 	for _, r := range releases {
@@ -46,9 +80,22 @@ func (h *Host) Facts(ctx context.Context, c Config) map[string]string {
 			fmt.Fprintf(&list, "  %s %s %d %s\n", f.SHA256, f.Mode, f.Size, f.Path)
 		}
 	}
-	note("releases.txt", list.String(), err)
+	if err != nil {
+		list.WriteString(notRead(err))
+	}
+	return cmp.Or(list.String(), "none\n")
+}
+
+// journalText is what this program's daemon said in the last week.
+func (h *Host) journalText(ctx context.Context) string {
 	const back = 7 * 24 * time.Hour
-	said, err := h.Units.Said(ctx, OwnUnit, time.Now().Add(-back))
-	note("journal.txt", strings.Join(said, "\n")+"\n", err)
-	return facts
+	var said []string
+	err := h.ask(ctx, func(ctx context.Context) (err error) {
+		said, err = h.Units.Said(ctx, OwnUnit, time.Now().Add(-back))
+		return err
+	})
+	if err != nil {
+		return notRead(err)
+	}
+	return strings.Join(said, "\n") + "\n"
 }

@@ -118,7 +118,7 @@ func (h *fakeHost) run(args ...string) outcome {
 		defer client.CloseIdleConnections()
 	}
 	paths := h.paths
-	if args[0] == "verify" || args[0] == "status" {
+	if args[0] == "verify" || args[0] == "status" || args[0] == "debug-bundle" {
 		paths.Proc = h.proc.root
 	}
 	code := run(h.t.Context(), &app{

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision"
+)
+
+const (
+	// partWithin is how long each part of a bundle may take: a look at a thousand
+	// containers takes seconds.
+	partWithin = 15 * time.Second
+	// partPatience is after how long it is said what is waited for.
+	partPatience = 3 * time.Second
+	// partGrace is what a part has left to say that it was ended.
+	partGrace = 2 * time.Second
+)
+
+// part is something to be collected: files by name.
+type part struct {
+	name string
+	get  func(context.Context) map[string]string
+}
+
+// collector collects parts side by side, since one that hangs takes all of its
+// time.
+type collector struct {
+	app      *app
+	within   time.Duration
+	patience time.Duration
+	grace    time.Duration
+}
+
+// collect gives the files of all parts, fit to be shown and without secrets. A
+// part that does not end is left behind.
+func (c collector) collect(ctx context.Context, parts []part) map[string]string {
+	type result struct {
+		part  int
+		files map[string]string
+	}
+	results := make(chan result, len(parts))
+	for i, p := range parts {
+		go func() {
+			ctx, cancel := context.WithTimeoutCause(ctx, c.within, &provision.NoAnswer{Within: c.within})
+			defer cancel()
+			results <- result{i, p.get(ctx)}
+		}()
+	}
+	pending := map[int]bool{}
+	for i := range parts {
+		pending[i] = true
+	}
+	if c.app.terminal {
+		c.say("collecting", parts, pending)
+	}
+	late := time.After(c.patience)
+	end := time.After(c.within + c.grace)
+	files := map[string]string{}
+	for len(pending) > 0 {
+		select {
+		case r := <-results:
+			delete(pending, r.part)
+			for name, text := range r.files {
+				files[name] = fit(name, text)
+			}
+		case <-late:
+			c.say("waiting for", parts, pending)
+		case <-end:
+			for i := range pending {
+				files["not-collected-"+parts[i].name+".txt"] = "it did not end\n"
+			}
+			return files
+		}
+	}
+	return files
+}
+
+func (c collector) say(what string, parts []part, pending map[int]bool) {
+	var names []string
+	for i, p := range parts {
+		if pending[i] {
+			names = append(names, p.name)
+		}
+	}
+	fmt.Fprintf(c.app.stderr, "%s: %s (%s at most)\n", what, strings.Join(names, ", "), c.within)
+}
+
+// fit makes a text of the bundle printable, line by line, and takes secrets out
+// of it. JSON stays JSON.
+func fit(name, text string) string {
+	if strings.HasSuffix(name, ".json") {
+		redacted, err := provision.RedactJSON([]byte(text))
+		if err != nil {
+			return fmt.Sprintf("{\"error\": %q}\n", "not collected: "+err.Error())
+		}
+		return string(redacted)
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		words := strings.Split(strings.TrimSuffix(line, "\r"), "\t")
+		for j, word := range words {
+			words[j] = printable(word)
+		}
+		lines[i] = strings.Join(words, "\t")
+	}
+	return provision.Redact(strings.Join(lines, "\n"))
+}
+
+// parts are what a bundle is made of: the facts, and what the commands print,
+// each under a name of its own.
+func (a *app) parts(now time.Time) []part {
+	parts := []part{{"facts", func(ctx context.Context) map[string]string {
+		host, done := a.anyHost(ctx)
+		defer done()
+		config, _ := a.configOrDefault() // config.txt says what is wrong with it
+		files := host.Facts(ctx, config)
+		files["version.txt"] = fmt.Sprintf("runsc-provisioner %s %s/%s %s\nmade %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version(), now.UTC().Format(time.RFC3339))
+		return files
+	}}}
+	for _, args := range [][]string{{"verify"}, {"status"}, {"plan"}, {"config", "show"}, {"doctor"}} {
+		parts = append(parts, part{args[0], func(ctx context.Context) map[string]string {
+			code, stdout, stderr := a.within(ctx, args)
+			text := fmt.Sprintf("%s%s\nexit %d\n", stdout, stderr, code)
+			if ctx.Err() != nil {
+				text += context.Cause(ctx).Error() + "\n"
+			}
+			return map[string]string{args[0] + ".txt": text}
+		}})
+	}
+	return append(parts, part{"verify.json", func(ctx context.Context) map[string]string {
+		_, stdout, _ := a.within(ctx, []string{"verify", "--format=json"})
+		return map[string]string{"verify.json": stdout}
+	}})
+}
+
+// within carries out a command of this program's inside of another.
+func (a *app) within(ctx context.Context, args []string) (code int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	quiet := *a
+	quiet.stdout, quiet.stderr, quiet.color, quiet.terminal, quiet.verbose = &out, &err, false, false, false
+	code = run(ctx, &quiet, append(args, "--config-dir="+a.paths.Config))
+	return code, out.String(), err.String()
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newDebugBundle(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "debug-bundle [FILE]",
+		Short: "Write what a maintainer needs to help into a .tar.gz, and nothing secret",
+		Long: `debug-bundle writes what doctor and verify say, the status, configuration, plan,
+releases and the last lines of this program's journal. daemon.json is masked as in
+a diff, dockerd's flags and variables are shown without values that could be secret,
+and what looks like a secret is taken out of everything. Names of containers and
+images are in it: look before you send it. FILE may be - for standard output.
+
+What does not answer is not waited for: it takes some seconds, also where Docker or
+systemd hangs.`,
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			now := time.Now()
+			path := "runsc-provisioner-debug-" + now.UTC().Format("20060102T150405Z") + ".tar.gz"
+			if len(args) == 1 {
+				path = args[0]
+			}
+			return a.writeBundle(cmd.Context(), path, now)
+		},
+	}
+}
+
+// writeBundle makes the file before anything is collected: what cannot be
+// written is not waited for.
+func (a *app) writeBundle(ctx context.Context, path string, now time.Time) error {
+	if path == "-" {
+		return a.bundleTo(ctx, a.stdout, now)
+	}
+	// Whose file it is already is not ours to overwrite.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := a.bundleTo(ctx, f, now); err != nil {
+		return errors.Join(err, f.Close(), os.Remove(path))
+	}
+	if err := f.Close(); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	a.printf("%s\n", printable(path))
+	return nil
+}
+
+// bundleTo writes the archive. What cannot be had is said in its place.
+func (a *app) bundleTo(ctx context.Context, w io.Writer, now time.Time) error {
+	files := collector{app: a, within: partWithin, patience: partPatience, grace: partGrace}.collect(ctx, a.parts(now))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	bundle, err := archive(files, now)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(bundle)
+	return err
+}
+
+func archive(files map[string]string, now time.Time) ([]byte, error) {
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	tarball := tar.NewWriter(zip)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		header := &tar.Header{Name: "runsc-provisioner-debug/" + name, Mode: 0o600, Size: int64(len(files[name])), ModTime: now, Format: tar.FormatPAX}
+		if err := tarball.WriteHeader(header); err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(tarball, files[name]); err != nil {
+			return nil, err
+		}
+	}
+	if err := tarball.Close(); err != nil {
+		return nil, err
+	}
+	if err := zip.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}

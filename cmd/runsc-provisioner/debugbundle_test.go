@@ -1,0 +1,137 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// unpacked are the files of a bundle.
+func unpacked(t *testing.T, bundle string) map[string]string {
+	t.Helper()
+	zip, err := gzip.NewReader(strings.NewReader(bundle))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for tarball := tar.NewReader(zip); ; {
+		header, err := tarball.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		text, readErr := io.ReadAll(tarball)
+		if err := errors.Join(err, readErr); err != nil {
+			t.Fatal(err)
+		}
+		files[strings.TrimPrefix(header.Name, "runsc-provisioner-debug/")] = string(text)
+	}
+}
+
+var bundled = []string{"config.txt", "daemon.json.txt", "docker.service.txt", "dockerd.txt", "doctor.txt", "journal.txt", "plan.txt",
+	"releases.txt", "status.txt", "verify.json", "verify.txt", "version.txt"}
+
+func TestDebugBundle_IsWholeAndPrintableWhateverIsBroken(t *testing.T) {
+	for situation, daemonJSON := range map[string]string{
+		"all is well":           `{"labels": ["hunter2"]}`,
+		"daemon.json is broken": `{"labels": ["hunter2"],}`,
+	} {
+		t.Run(situation, func(t *testing.T) {
+			h := freshHost(t, daemonJSON)
+			h.container([]string{"--token=hunter2\x1b", "runc"})
+			h.units.said = []string{"a \x1b[31mline\u202e\u009b", "password=hunter2"}
+			h.units.unit.Environment = []string{"PGKEY=/hunter2"}
+			h.units.unit.ExecStart = append(h.units.unit.ExecStart, "--label", "/hunter2")
+			files := unpacked(t, h.want(exitDone, "debug-bundle", "-").stdout)
+			if diff := cmp.Diff(bundled, slices.Sorted(maps.Keys(files))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for name, text := range files {
+				if strings.Contains(text, "hunter2") {
+					t.Errorf("%s: a secret is in it:\n%s", name, text)
+				}
+				if strings.HasSuffix(name, ".json") && !json.Valid([]byte(text)) {
+					t.Errorf("%s: got\n%s\nwant JSON", name, text)
+				}
+				for _, r := range text {
+					if r != '\n' && r != '\t' && unsafeRune(r) {
+						t.Errorf("%s: got %q in it, want only what is printable", name, r)
+					}
+				}
+			}
+			if want := "a \\x1b[31mline\\u202e\\u009b\npassword=…\n"; files["journal.txt"] != want {
+				t.Errorf("journal.txt: got %q, want %q", files["journal.txt"], want)
+			}
+			if want := "{\"labels\": [\"***\"]"; !strings.Contains(files["daemon.json.txt"], want) {
+				t.Errorf("daemon.json.txt: got %q, want %q in it", files["daemon.json.txt"], want)
+			}
+			if want := "flags /usr/bin/dockerd -H fd:// --label …\nversion 26.1.5\n"; !strings.HasPrefix(files["dockerd.txt"], want) {
+				t.Errorf("dockerd.txt: got %q, want it to begin with %q", files["dockerd.txt"], want)
+			}
+		})
+	}
+}
+
+func TestDebugBundle_AFileThatIsThereIsLeftBeforeAnythingIsAsked(t *testing.T) {
+	h := freshHost(t, "{}")
+	h.write("b.tar.gz", "somebody's")
+	before := h.dockerd.asked()
+	h.want(exitFailed, "debug-bundle", filepath.Join(h.root, "b.tar.gz"))
+	if got := h.read("b.tar.gz"); got != "somebody's" || h.dockerd.asked() != before {
+		t.Errorf("got %q after %d questions, want the file as it was after none", got, h.dockerd.asked()-before)
+	}
+}
+
+func TestDebugBundle_NoFileIsLeftOfOneThatWasInterrupted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "b.tar.gz")
+	ctx, cancel := context.WithCancel(t.Context())
+	a := &app{stdout: io.Discard, stderr: io.Discard, systemd: func(ctx context.Context) (unitsCloser, error) {
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("got %v, want the file made before anything is asked", err)
+		}
+		cancel()
+		return nil, ctx.Err()
+	}}
+	if err := a.writeBundle(ctx, path, time.Now()); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Errorf("got %s left behind", path)
+	}
+}
+
+func TestCollect_WhatHangsIsNotWaitedFor(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	quick := part{"quick", func(context.Context) map[string]string { return map[string]string{"quick.txt": "here\n"} }}
+	slow := part{"slow", func(ctx context.Context) map[string]string {
+		<-ctx.Done()
+		return map[string]string{"slow.txt": context.Cause(ctx).Error() + "\n"}
+	}}
+	deaf := part{"deaf", func(context.Context) map[string]string {
+		<-release
+		return nil
+	}}
+	var stderr bytes.Buffer
+	c := collector{app: &app{stderr: &stderr, terminal: true}, within: 600 * time.Millisecond, patience: 300 * time.Millisecond, grace: 300 * time.Millisecond}
+	got := c.collect(t.Context(), []part{quick, slow, deaf})
+	want := map[string]string{"quick.txt": "here\n", "slow.txt": "no answer within 600ms\n", "not-collected-deaf.txt": "it did not end\n"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if want := "collecting: quick, slow, deaf (600ms at most)\nwaiting for: slow, deaf (600ms at most)\n"; stderr.String() != want {
+		t.Errorf("got %q, want %q", stderr.String(), want)
+	}
+}
