@@ -19,8 +19,9 @@ func newDoctor(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what keeps gVisor, Docker or this program from working here",
-		Long: `doctor looks at kernel, cgroups, KVM, subordinate ids, units, Docker's API, room,
-proxy and clock, each by itself, and changes nothing.
+		Long: `doctor looks at kernel, cgroups, KVM, subordinate ids, units, daemon.json, Docker's
+API, room, proxy and clock, each by itself, and changes nothing. What does not
+answer within 5 seconds is not waited for.
 
 Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 		Args: usageArgs(cobra.NoArgs),
