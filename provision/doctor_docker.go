@@ -76,13 +76,13 @@ func (l dockerLook) fileItem(c Config) Item {
 		item.broken(l.fileErr, "mend it; dockerd would read it in another way, or not at all")
 		return item
 	}
-	if !file.Exists {
+	switch {
+	case !file.Exists:
 		item.Seen = "there is no " + file.Path + ": dockerd has what its flags say, and its defaults"
-		return item
-	}
-	item.Seen = file.Path + " parses; whether dockerd takes it was not to be tried"
-	if l.taken {
+	case l.taken:
 		item.Seen = file.Path + " is one that dockerd --validate takes"
+	default:
+		item.Seen = file.Path + " parses; whether dockerd takes it was not to be tried"
 	}
 	if l.takenErr != nil {
 		item.Health, item.Seen, item.Remedy = Critical, l.takenErr.Error(), "mend it: dockerd would not start with it"

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/provision/engine"
 )
 
 // saidUnits is a systemd that knows of some units, and of no others; nil does
@@ -209,5 +211,17 @@ func TestDoctor_OwnUnit(t *testing.T) {
 		if got := ownUnitItem(tt.unit); got != tt.want {
 			t.Errorf("%+v: got %+v, want %+v", tt.unit, got, tt.want)
 		}
+	}
+}
+
+func TestDoctor_AFlagIsInTheWayAlsoOfAFileThatIsNotThere(t *testing.T) {
+	look := dockerLook{observed: Observed{
+		File:      DaemonFile{Path: "/etc/docker/daemon.json"},
+		Conflicts: []*engine.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
+	}}
+	want := Item{"daemon.json", Critical, "default-runtime is set by the flag --default-runtime=runc in ExecStart: an option in daemon.json must not be a flag too",
+		"remove the flag: dockerd does not start with an option in both places"}
+	if got := look.fileItem(Config{Docker: DockerConfig{DefaultRuntime: "runsc"}}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
