@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"syscall"
 )
 
@@ -16,11 +17,12 @@ func (h *Host) otherDocker(ctx context.Context) error {
 	if unit, err := h.Units.Unit(ctx, snap); err == nil && unit.LoadState == "loaded" {
 		return fmt.Errorf("there is no such unit: Docker is installed as a snap (%s), which is not supported: it runs no runtime from outside", snap)
 	}
-	for _, one := range h.dockerds() {
-		if one.uid != 0 {
-			return fmt.Errorf("there is no such unit: a rootless dockerd runs (process %d of uid %d), which is not supported", one.pid, one.uid)
-		}
-		return fmt.Errorf("there is no such unit: a dockerd runs (process %d) that no docker.service has started, which is not supported", one.pid)
+	found := h.dockerds()
+	if i := slices.IndexFunc(found, func(one daemonProcess) bool { return one.uid != 0 }); i >= 0 {
+		return fmt.Errorf("there is no such unit: a rootless dockerd runs (process %d of uid %d), which is not supported", found[i].pid, found[i].uid)
+	}
+	if len(found) > 0 {
+		return fmt.Errorf("there is no such unit: a dockerd runs (process %d) that no docker.service has started, which is not supported", found[0].pid)
 	}
 	return fmt.Errorf("there is no such unit: %w", ErrNotInstalled)
 }

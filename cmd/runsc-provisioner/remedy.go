@@ -166,7 +166,7 @@ func reachHint(reach *provision.OutOfReach) string {
 // lookHint is what to do about an error of a command that only looks.
 func lookHint(err error) string {
 	var (
-		slow  errSlow
+		slow  *provision.NoAnswer
 		usage *usageError
 	)
 	switch {

@@ -92,15 +92,10 @@ func (a *app) printWhole(print func(to *app) error) error {
 	return err
 }
 
-// errSlow ends a verification that takes too long.
-type errSlow struct{ within time.Duration }
-
-func (e errSlow) Error() string { return "no answer within " + e.within.String() }
-
 // verifyWithin is verify that ends in time, also where the kernel does not let
 // go of a system call.
 func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect provision.Expect, one string) (provision.Verification, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, within, errSlow{within})
+	ctx, cancel := context.WithTimeoutCause(ctx, within, &provision.NoAnswer{Within: within})
 	defer cancel()
 	type answer struct {
 		v   provision.Verification
