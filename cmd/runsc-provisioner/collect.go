@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"time"
 
@@ -119,7 +118,7 @@ func (a *app) parts(now time.Time) []part {
 		defer done()
 		config, _ := a.configOrDefault() // config.txt says what is wrong with it
 		files := host.Facts(ctx, config)
-		files["version.txt"] = fmt.Sprintf("runsc-provisioner %s %s/%s %s\nmade %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version(), now.UTC().Format(time.RFC3339))
+		files["version.txt"] = versionText() + "made " + now.UTC().Format(time.RFC3339) + "\n"
 		return files
 	}}}
 	for _, args := range [][]string{{"verify"}, {"status"}, {"plan"}, {"config", "show"}, {"doctor"}} {

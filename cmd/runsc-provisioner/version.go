@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -13,10 +14,14 @@ func newVersion(a *app) *cobra.Command {
 		Short: "Show the version of this program",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			a.printf("runsc-provisioner %s %s/%s %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+			a.printf("%s", versionText())
 			return nil
 		},
 	}
+}
+
+func versionText() string {
+	return fmt.Sprintf("runsc-provisioner %s %s/%s %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
 // version is that of the module, or the commit that the binary was built from.
