@@ -140,8 +140,13 @@ func (v *Verification) assessContainer(e Expect, verdict verify.Verdict) {
 }
 
 func weakRemedy(w verify.Weakness, runtime string) string {
-	if w.Where == "annotation" {
-		return "create the container anew without that annotation, and take --allow-flag-override out of the runtime's arguments"
+	switch {
+	case w.Where == verify.InAnnotation && strings.HasPrefix(w.Setting, "--"):
+		return "create the container anew without that annotation, and take --allow-flag-override out of the runtime's arguments if it is there"
+	case w.Where == verify.InAnnotation || w.Where == verify.InDevices:
+		return "create the container anew without that"
+	case strings.HasPrefix(w.Setting, "--nvidia-driver-version"):
+		return "create the container anew without GPUs, and take --nvproxy out of the runtime's arguments if it is there"
 	}
 	return fmt.Sprintf("take %s out of docker.runtimes.%s.args (or daemon.json's runtimeArgs), sudo runsc-provisioner apply, and start the container anew", w.Setting, verify.Printable(runtime))
 }

@@ -187,7 +187,10 @@ func judged(list []engine.Container, uids []verify.IDRange) []verify.Container {
 		containers[i] = verify.Container{
 			ID: c.ID, Name: c.Name, Image: c.Image, ImageID: c.ImageID, Runtime: c.Runtime, PID: c.PID,
 			Privileged: c.Privileged, UsernsMode: c.UsernsMode, Created: c.Created, HostNamespaces: c.HostNamespaces,
-			CapAdd: c.CapAdd, SecurityOpt: c.SecurityOpt, Devices: c.Devices, Labels: c.Labels, Annotations: c.Annotations,
+			CapAdd: c.CapAdd, SecurityOpt: c.SecurityOpt, Labels: c.Labels, Annotations: c.Annotations,
+		}
+		for _, device := range c.Devices {
+			containers[i].Devices = append(containers[i].Devices, verify.HostDevice(device))
 		}
 		for _, mount := range c.Mounts {
 			containers[i].Mounts = append(containers[i].Mounts, verify.HostMount(mount))

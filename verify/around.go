@@ -97,7 +97,7 @@ func WaysAround(c Container) []Way {
 		}
 	}
 	for _, device := range c.Devices {
-		add(!slices.Contains(quietPaths, path.Clean(device)), "a device of the host", "--device=%s", Printable(device))
+		add(!slices.Contains(quietPaths, path.Clean(device.Source)), "a device of the host", "--device=%s", Printable(device.Source))
 	}
 	for _, mount := range c.Mounts {
 		gives, grave := worth(mount.Source, mount.Writable)

@@ -19,7 +19,7 @@ type Container struct {
 	HostNamespaces []string
 	CapAdd         []string // "SYS_ADMIN", "CAP_SYS_ADMIN", "ALL"
 	SecurityOpt    []string // "seccomp=unconfined"
-	Devices        []string // paths on the host
+	Devices        []HostDevice
 	Mounts         []HostMount
 	Labels         map[string]string
 	Annotations    map[string]string
@@ -34,6 +34,12 @@ type HostMount struct {
 	Source      string
 	Destination string
 	Writable    bool
+}
+
+// A HostDevice is a device of the host inside a container.
+type HostDevice struct {
+	Source      string // its path on the host
+	Destination string // what it is called inside
 }
 
 // An IDRange is one line of a uid_map, see user_namespaces(7).

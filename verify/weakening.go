@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +11,7 @@ import (
 type Weakness struct {
 	Setting string // "--network=host"
 	Gives   string // what it gives away, as a sentence or its object
-	Where   string // what it was read from: "/proc/PID/cmdline", "/info", "annotation"
+	Where   string // what it was read from: "/proc/PID/cmdline", InInfo, InAnnotation, InDevices
 	Source  string // where gVisor says so
 }
 
@@ -28,11 +27,18 @@ type Weakening struct {
 
 const (
 	saidByFlags    = "runsc flags, release 20260914.0"
-	saidByGuide    = "gvisor.dev/docs/architecture_guide"
 	saidByNetwork  = "gvisor.dev/docs/user_guide/networking"
 	saidByDebug    = "gvisor.dev/docs/user_guide/debugging"
 	saidByPlatform = "gvisor.dev/docs/user_guide/platforms"
 	saidByFiles    = "gvisor.dev/docs/user_guide/filesystem"
+
+	saidByMonitoring = "gvisor.dev/docs/user_guide/runtime_monitoring"
+	saidByDevices    = "gVisor's runsc/specutils/nvidia.go and specutils.go, release 20260914.0"
+)
+
+const (
+	nvproxyGives  = "the ioctls of NVIDIA's driver in the host's kernel"
+	tpuproxyGives = "the ioctls of TPU and VFIO devices in the host's kernel"
 )
 
 // Weakenings is the table of what runsc's flags can give away, by name.
@@ -47,39 +53,49 @@ var weakenings = []Weakening{
 	{"allow-rootfs-tar-annotation", "true", "whoever creates a container names a file of the host to be unpacked by an annotation", saidByFlags, isOn},
 	{"allow-suid", "true", "programs with the setuid bit change ids inside the sandbox", saidByFlags, isOn},
 	{"character-device-policy", "anything but emulated-only", "character devices of the host that are in the container's files", saidByFlags, isNot("emulated-only")},
+	{"coverage-report", "set", "a report of the sentry in a file of the host", saidByFlags, isSet},
 	{"debug", "true", "logs with the container's data in the host's files", saidByDebug, isOn},
 	{"debug-log", "set", "logs with the container's data in the host's files", saidByDebug, isSet},
+	{"debug-to-user-log", "true", "what the sentry says of itself, for whoever reads the container's own log", saidByFlags, isOn},
 	{"file-access", "shared", "files that the host may change under the sandbox", saidByFiles, is("shared")},
+	{"final-metrics-log", "set", "counts of what the container did in a file of the host", saidByFlags, isSet},
 	{"fsgofer-host-uds", "true", "every unix socket of the host that is in the container's files", saidByFlags, isOn},
 	{"gofer-network-namespace", "host, or one that exists", "the gofer is in a network that is not empty", saidByFlags, isNot("null", "new")},
 	{"host-fifo", "anything but none", "the named pipes of the host that are in the container's files", saidByFlags, isNot("none")},
+	{"host-settings", "adjust, enforce", "the host's kernel settings are changed when a sandbox starts", saidByFlags, is("adjust", "enforce")},
 	{"host-uds", "anything but none", "unix sockets of the host that are in the container's files, docker.sock among them", saidByFlags, isNot("none")},
 	{"ignore-cgroups", "true", "limits of memory, processors and processes do not hold, and the sandbox has no cgroup of its own to be seen in", saidByFlags, isOn},
 	{"iouring", "true", "an experiment with io_uring", saidByFlags, isOn},
 	{"log-packets", "true", "logs of the container's network traffic in the host's files", saidByFlags, isOn},
+	{"metric-server", "set", "counts of what the container did on an address or a socket of the host", saidByFlags, isSet},
 	{"net-raw", "true", "raw sockets: packets of any content into the network", saidByFlags, isOn},
 	{"network", "host", "the host's own network stack, reached by system calls of the host's kernel", saidByNetwork, is("host")},
-	{"nvproxy", "true", "the ioctls of NVIDIA's driver in the host's kernel", saidByFlags, isOn},
+	{"nvproxy", "true", nvproxyGives, saidByFlags, isOn},
+	{"nvproxy-allow-unsupported-driver", "true", "ioctls of an NVIDIA driver that gVisor does not know", saidByFlags, isOn},
+	{"nvproxy-allowed-driver-capabilities", "anything beyond utility and compute", "more of the ioctls of NVIDIA's driver in the host's kernel", saidByFlags, isBeyond("utility", "compute")},
+	{"nvproxy-docker", "true", "NVIDIA's hook, which runs on the host and gives a container that asks for them the host's GPUs", saidByFlags, isOn},
+	{"overlay2", "in a directory", "what the container writes in a directory of the host", saidByFlags, isInDirectory},
+	{"panic-log", "set", "what the sentry says when it dies in a file of the host", saidByFlags, isSet},
 	{"pcap-log", "set", "the container's network traffic in a file of the host", saidByFlags, isSet},
 	{"platform", "ptrace", "the oldest platform, slow and no longer supported: systrap replaces it", saidByPlatform, is("ptrace")},
+	{"pod-init-config", "set", "a trace of what the container does, with its data, to a socket of the host", saidByMonitoring, isSet},
 	{"profile", "true", "a looser filter of system calls for the sandbox: not for production", saidByFlags, isOn},
+	{"profiling-metrics-log", "set", "counts of what the container did in a file of the host: not for production", saidByFlags, isSet},
 	{"rdmaproxy", "true", "the ioctls of RDMA devices in the host's kernel", saidByFlags, isOn},
 	{"reproduce-nat", "true", "a copy of the host's NAT table inside the sandbox", saidByFlags, isOn},
 	{"reproduce-nftables", "true", "a copy of the host's packet filter inside the sandbox", saidByFlags, isOn},
 	{"rootless", "true", "sandbox and gofer may keep all privileges of the user that started them", saidByFlags, isOn},
 	{"sidecar-release-enforcement-policy", "NEVER", "a sentry of another release than runsc", saidByFlags, is("NEVER")},
 	{"strace", "true", "logs of every system call, with its data, in the host's files", saidByDebug, isOn},
-	{"tpuproxy", "true", "the ioctls of TPU devices in the host's kernel", saidByFlags, isOn},
+	{"strace-event", "true", "every system call, with its data, for whoever traces the sandbox", saidByFlags, isOn},
+	{"tpuproxy", "true", tpuproxyGives, saidByFlags, isOn},
 	{"trace", "set", "a trace of the sandbox in a file of the host", saidByFlags, isSet},
-	{"vfio", "true", "devices of the host's VFIO", saidByGuide, isOn},
 }
 
 func isOn(value string) bool {
 	on, err := strconv.ParseBool(value)
 	return err != nil || on // what is no boolean was not refused by runsc either
 }
-
-func isSet(value string) bool { return value != "" }
 
 func is(values ...string) func(string) bool {
 	return func(value string) bool {
@@ -92,123 +108,16 @@ func isNot(values ...string) func(string) bool {
 	return func(value string) bool { return !weak(value) }
 }
 
-// annotationPrefix is before a flag's name in an annotation that sets it.
-const annotationPrefix = "dev.gvisor.flag."
-
-// Weaknesses lists the settings of a container's sandbox that give isolation
-// away: those its processes were started with, where they run from a release,
-// what the runtime's arguments say for the next one, and annotations where
-// those are heeded. One that is read in several places is listed once. It is
-// pure.
-func Weaknesses(c Container, e Evidence, args []string, releases []Release) []Weakness {
-	var found []Weakness
-	add := func(flags []setting, where string) {
-		for _, flag := range flags {
-			w, ok := flag.weakens()
-			if !ok {
-				continue
-			}
-			w.Where = where
-			i := slices.IndexFunc(found, func(f Weakness) bool { return f.Setting == w.Setting })
-			if i < 0 {
-				found = append(found, w)
-			} else if !strings.Contains(found[i].Where, where) {
-				found[i].Where += ", " + where
-			}
-		}
+// isBeyond reports whether a list holds anything but these.
+func isBeyond(values ...string) func(string) bool {
+	known := is(values...)
+	return func(list string) bool {
+		return slices.ContainsFunc(strings.Split(list, ","), func(one string) bool { return one != "" && !known(one) })
 	}
-	if identify(e.Process.Exe, releases).boots() && len(e.Process.Argv) > 1 {
-		add(settings(untilCommand(e.Process.Argv[1:])), fmt.Sprintf("/proc/%d/cmdline", e.Process.PID))
-	}
-	for _, gofer := range e.Gofers {
-		if identify(gofer.Process.Exe, releases) != (File{}) && len(gofer.Process.Argv) > 1 {
-			add(settings(untilCommand(gofer.Process.Argv[1:])), fmt.Sprintf("/proc/%d/cmdline", gofer.Process.PID))
-		}
-	}
-	add(settings(args), "/info")
-	heeded := slices.ContainsFunc(found, func(w Weakness) bool { return strings.HasPrefix(w.Setting, "--allow-flag-override") })
-	if heeded {
-		var flags []setting
-		for key, value := range c.Annotations {
-			if name, ok := strings.CutPrefix(key, annotationPrefix); ok {
-				flags = append(flags, setting{name, value})
-			}
-		}
-		slices.SortFunc(flags, func(a, b setting) int { return strings.Compare(a.name, b.name) })
-		add(flags, "annotation")
-	}
-	return found
 }
 
-// RuntimeWeaknesses lists what a runtime's arguments would give away.
-func RuntimeWeaknesses(args []string) []Weakness {
-	return Weaknesses(Container{}, Evidence{}, args, nil)
-}
+// isInDirectory reports whether an overlay's upper layer is a file of the
+// host's: "all:dir=/x,size=1g".
+func isInDirectory(value string) bool { return strings.Contains(value, ":dir=") }
 
-// setting is one flag as runsc would read it.
-type setting struct{ name, value string }
-
-// weakens finds the setting in the table. An exact name goes before the
-// beginning of one.
-func (s setting) weakens() (Weakness, bool) {
-	var found *Weakening
-	for i := range weakenings {
-		w := &weakenings[i]
-		prefix := strings.HasSuffix(w.Flag, "-") && strings.HasPrefix(s.name, w.Flag)
-		if s.name == w.Flag || prefix && found == nil {
-			found = w
-		}
-	}
-	if found == nil || !found.weak(s.value) {
-		return Weakness{}, false
-	}
-	shown := "--" + s.name
-	if value, err := strconv.ParseBool(s.value); err != nil || !value {
-		shown += "=" + s.value
-	}
-	return Weakness{Setting: Printable(shown), Gives: found.Gives, Source: found.Source}, true
-}
-
-// untilCommand drops runsc's command ("boot", "gofer") and what follows: runsc
-// hands its flags on as --name=value, so the first word without a dash is that.
-func untilCommand(argv []string) []string {
-	for i, arg := range argv {
-		if !strings.HasPrefix(arg, "-") {
-			return argv[:i]
-		}
-	}
-	return argv
-}
-
-// settings reads arguments as Go's package flag does, and on after a word that
-// is no flag: rather one too many is seen than one too few. A flag without a
-// value has the next word for one, or is true.
-func settings(args []string) []setting {
-	var list []setting
-	for i, arg := range args {
-		name, dashed := strings.CutPrefix(arg, "-")
-		if !dashed {
-			continue
-		}
-		name = strings.TrimPrefix(name, "-")
-		name, value, has := strings.Cut(name, "=")
-		if !has {
-			value = "true"
-			if i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") && !boolean(name) {
-				value = args[i+1]
-			}
-		}
-		list = append(list, setting{name, value})
-	}
-	return list
-}
-
-// boolean reports whether a flag of the table takes no value of its own.
-func boolean(name string) bool {
-	for _, w := range weakenings {
-		if w.Flag == name {
-			return w.Is == "true"
-		}
-	}
-	return false
-}
+func isSet(value string) bool { return value != "" }

@@ -46,6 +46,37 @@ func TestWeaknesses(t *testing.T) {
 		{"an annotation that is", func(s *scene) {
 			s.container.Annotations = map[string]string{"dev.gvisor.flag.network": "host", "dev.gvisor.flag.debug": "true", "other": "x"}
 		}, []string{"--allow-flag-override"}, []string{"--allow-flag-override", "--debug", "--network=host"}},
+		{"an annotation that needs no leave", func(s *scene) {
+			s.container.Annotations = map[string]string{"dev.gvisor.flag.host-uds": "all", "dev.gvisor.flag.strace": "true"}
+		}, nil, []string{"--host-uds=all", "--strace"}},
+		{"annotations and devices that switch a proxy on", func(s *scene) {
+			s.container.Annotations = map[string]string{"dev.gvisor.internal.nvproxy": "1", "dev.gvisor.internal.tpuproxy": "true"}
+			s.container.Devices = []HostDevice{{"/dev/zero", "/dev/nvidiactl"}, {"/dev/accel0", "/dev/accel0"}, {"/dev/vfio/vfio", "/dev/vfio/vfio"}, {"/dev/vfio/7", "/dev/vfio/7"}}
+		}, nil, []string{"dev.gvisor.internal.nvproxy=true", "--device=/dev/zero:/dev/nvidiactl", "dev.gvisor.internal.tpuproxy=true", "--device=/dev/accel0:/dev/accel0", "--device=/dev/vfio/7:/dev/vfio/7"}},
+		{"the same, switched off or of no boolean", func(s *scene) {
+			s.container.Annotations = map[string]string{"dev.gvisor.internal.nvproxy": "false", "dev.gvisor.internal.tpuproxy": "yes", "": "true"}
+		}, nil, nil},
+		{"the same of a container that another runtime started", func(s *scene) {
+			s.evidence.Process.Exe = Exe{ID: FileID{8, 1}, Path: "/bin/sleep"}
+			s.evidence.Gofers = nil
+			s.container.Annotations = map[string]string{"dev.gvisor.internal.nvproxy": "true", "dev.gvisor.flag.debug": "true"}
+		}, nil, nil},
+		{"a proxy that is on, for whatever reason", func(s *scene) {
+			s.evidence.Process.Argv = []string{"runsc-sandbox", "--root=/x", "boot", "--nvidia-driver-version=550.54.15", s.container.ID}
+		}, nil, []string{"--nvidia-driver-version=550.54.15"}},
+		{"logs and traces for the host", func(*scene) {}, []string{
+			"--pod-init-config=/x", "--metric-server=:1", "--final-metrics-log=/x", "--profiling-metrics-log=/x", "--panic-log=/x", "--coverage-report=/x", "--debug-to-user-log", "--strace-event",
+		}, []string{"--pod-init-config=/x", "--metric-server=:1", "--final-metrics-log=/x", "--profiling-metrics-log=/x", "--panic-log=/x", "--coverage-report=/x", "--debug-to-user-log", "--strace-event"}},
+		{"where an overlay is", func(*scene) {}, []string{"--overlay2=all:dir=/x,size=1g"}, []string{"--overlay2=all:dir=/x,size=1g"}},
+		{"an overlay in memory", func(*scene) {}, []string{"--overlay2=all:memory"}, nil},
+		{"GPUs", func(*scene) {}, []string{"--nvproxy-docker", "--nvproxy-allow-unsupported-driver=true", "--nvproxy-allowed-driver-capabilities=utility,all"},
+			[]string{"--nvproxy-docker", "--nvproxy-allow-unsupported-driver", "--nvproxy-allowed-driver-capabilities=utility,all"}},
+		{"GPUs as by default", func(*scene) {}, []string{"--nvproxy-allowed-driver-capabilities=compute,utility", "--nvproxy-driver-version=latest"}, nil},
+		{"the host's settings, changed", func(*scene) {}, []string{"--host-settings=enforce"}, []string{"--host-settings=enforce"}},
+		{"the host's settings, looked at", func(*scene) {}, []string{"--host-settings=ignore", "--override-procs=kallsyms"}, nil},
+		{"the last value of a flag", func(*scene) {}, []string{"--network=host", "--debug=false", "--network=sandbox", "--debug"}, []string{"--debug"}},
+		{"a last value that may be another flag's", func(*scene) {}, []string{"--network=host", "--log", "--network=sandbox"}, []string{"--network=host"}},
+		{"a last value after the command", func(*scene) {}, []string{"--network=host", "boot", "--network=sandbox"}, []string{"--network=host"}},
 		{"V09: a value from outside", func(*scene) {}, []string{"--host-uds=\x1b[31m|\n"}, []string{`"--host-uds=\x1b[31m|\n"`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,7 +119,7 @@ func TestWeakeningsAreSortedAndWhole(t *testing.T) {
 func TestWaysAround(t *testing.T) {
 	c := Container{
 		Privileged: true, UsernsMode: "host", HostNamespaces: []string{"pid", "uts"}, CapAdd: []string{"CAP_SYS_ADMIN", "net_bind_service"},
-		SecurityOpt: []string{"seccomp=unconfined", "no-new-privileges", "apparmor:unconfined"}, Devices: []string{"/dev/sda", "/dev/null"},
+		SecurityOpt: []string{"seccomp=unconfined", "no-new-privileges", "apparmor:unconfined"}, Devices: []HostDevice{{"/dev/sda", "/dev/x"}, {"/dev/null", "/dev/null"}},
 		Mounts: []HostMount{
 			{"/var/run/docker.sock", "/s", false}, {"/srv/x/../y/docker.sock", "/s2", true}, {"/", "/host", false}, {"/etc/nginx", "/etc/nginx", false}, {"/etc/nginx", "/n", true},
 			{"/etc", "/e", false}, {"/srv/data", "/data", true}, {"/proc/sys", "/p", false}, {"/etc/localtime", "/l", true}, {"/var", "/v", false}, {"/runner", "/r", true},

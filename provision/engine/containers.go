@@ -41,11 +41,14 @@ type Container struct {
 	HostNamespaces []string  // those of network, pid, ipc, uts, cgroupns that are the host's
 	CapAdd         []string
 	SecurityOpt    []string
-	Devices        []string // paths on the host
+	Devices        []Device
 	Mounts         []Mount
 	Labels         map[string]string
 	Annotations    map[string]string
 }
+
+// Device is a device of the host inside a container.
+type Device struct{ Source, Destination string }
 
 // Mount is a path of the host inside a container.
 type Mount struct {

@@ -35,7 +35,7 @@ type inspection struct {
 		CgroupnsMode string
 		CapAdd       []string
 		SecurityOpt  []string
-		Devices      []struct{ PathOnHost string }
+		Devices      []struct{ PathOnHost, PathInContainer string }
 		Annotations  map[string]string
 	}
 	Mounts []struct {
@@ -93,7 +93,7 @@ func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 		}
 	}
 	for _, device := range said.HostConfig.Devices {
-		one.Devices = append(one.Devices, device.PathOnHost)
+		one.Devices = append(one.Devices, Device{Source: device.PathOnHost, Destination: device.PathInContainer})
 	}
 	for _, mount := range said.Mounts {
 		if mount.Type == "bind" {
