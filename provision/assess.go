@@ -30,7 +30,7 @@ const (
 )
 
 // assess draws the findings from what was seen. It is pure.
-func (v *Verification) assess(e Expect, c Config) {
+func (v *Verification) assess(e Expect) {
 	for _, item := range v.Items {
 		if item.Health != Healthy {
 			v.find(item.Health, foundItem, item.Name, item.Seen, cmp.Or(item.Remedy, "sudo runsc-provisioner plan, which says what is in the way"))
@@ -45,11 +45,7 @@ func (v *Verification) assess(e Expect, c Config) {
 		v.find(Warning, foundNoEvidence, "containers", "none runs in a sandbox, so nothing was shown", "start one, or do not --expect some")
 	}
 	if e.Weakening {
-		for name, weak := range runtimeWeaknesses(c) {
-			for _, w := range weak {
-				v.find(Critical, foundWeak, "runtime "+name, w.Setting+": "+w.Gives, weakRemedy(w, name))
-			}
-		}
+		v.assessRuntimes()
 	}
 	if v.Wanted != "" {
 		v.assessRelease(e, v.Wanted, "release", "sudo runsc-provisioner apply --release=latest --upgrade")

@@ -67,6 +67,8 @@ func TestAssess(t *testing.T) {
 		{name: "V04: a way around", verdicts: []verify.Verdict{open}, want: "warning container-outside way-around"},
 		{name: "V04: a way around where no sandbox is wanted", verdicts: []verify.Verdict{open}, plain: true, want: "ok"},
 		{name: "V04: a way around, which fails", verdicts: []verify.Verdict{open}, plain: true, expect: Expect{WaysAround: true}, want: "critical way-around"},
+		{name: "a runtime that would weaken, which fails", expect: Expect{Weakening: true}, change: func(v *Verification) { v.Weak = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "critical weakening"},
+		{name: "a runtime that would weaken", change: func(v *Verification) { v.Weak = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "ok"},
 		{name: "new enough", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260914.0", MaxAge: 100 * 24 * time.Hour}, want: "ok"},
 		{name: "too old", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260921"}, want: "critical release-too-old"},
 		{name: "too old in days", verdicts: []verify.Verdict{in}, expect: Expect{MaxAge: 30 * 24 * time.Hour}, want: "critical release-too-old"},
@@ -79,7 +81,7 @@ func TestAssess(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&v)
 			}
-			v.assess(tt.expect, DefaultConfig())
+			v.assess(tt.expect)
 			got := v.Health().String()
 			for _, f := range v.Findings {
 				got += " " + f.Code

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -61,6 +60,8 @@ type Verification struct {
 	Outside   map[string]string // why a container is outside, by its ID
 	Wanted    string            // the release that is installed and wanted; or ""
 	Deep      []release.DeepLook
+	// Weak is what would be weakened in the next sandbox of a runtime, by its name.
+	Weak map[string][]verify.Weakness
 	// Written is when daemon.json was last written: zero is not known.
 	Written time.Time
 	At      time.Time
@@ -156,8 +157,11 @@ func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(O
 	if v.Report, err = look(o); err != nil {
 		return Verification{}, err
 	}
+	if v.Weak, err = h.runtimeWeaknesses(c, o); err != nil {
+		return Verification{}, err
+	}
 	v.Notes = notes(v, o)
-	v.assess(e, c)
+	v.assess(e)
 	return v, nil
 }
 
@@ -173,16 +177,4 @@ func notes(v Verification, o Observed) []string {
 	}
 	return []string{"`docker build` runs its steps with runc, outside any sandbox, whatever the default runtime is: to change that, set " +
 		buildkitCommand + " in dockerd's environment to a program that calls runsc (docs/verification.md), or build inside a container"}
-}
-
-// runtimeWeaknesses lists what the arguments of our runtimes would weaken in
-// the next sandbox, by runtime.
-func runtimeWeaknesses(c Config) map[string][]verify.Weakness {
-	found := map[string][]verify.Weakness{}
-	for _, name := range slices.Sorted(maps.Keys(c.Docker.Runtimes)) {
-		if weak := verify.RuntimeWeaknesses(c.Docker.Runtimes[name].Args); len(weak) > 0 {
-			found[name] = weak
-		}
-	}
-	return found
 }

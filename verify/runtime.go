@@ -53,6 +53,12 @@ func resolve(path string) Runtime {
 	return rt
 }
 
+// Leads reports whether the runtime is some release's runsc.
+func (rt Runtime) Leads(releases []Release) bool {
+	_, ok := rt.release(releases)
+	return ok
+}
+
 // release finds the release whose runsc the runtime is. A missing file still
 // counts by its place: the store is root's, and what dockerd was told is the
 // release's own path.
