@@ -23,6 +23,8 @@ func TestAssess(t *testing.T) {
 	fake, dim := containerVerdict("fake", "runsc", verify.NotSandboxed), containerVerdict("dim", "runsc", verify.Unknown)
 	weak, open := in, out
 	weak.Weaknesses = []verify.Weakness{{Setting: "--network=host", Gives: "x", Where: "/info", Source: "y"}}
+	ids := in
+	ids.Container.UsernsMode, ids.Remap, ids.Ways = "host", verify.RemapHost, []verify.Way{{What: "--userns=host", Gives: "ids", Grave: true}}
 	open.Ways = []verify.Way{{What: "--privileged", Gives: "all", Grave: true}, {What: "-v /srv:/srv", Gives: "little"}}
 	for _, tt := range []struct {
 		name     string
@@ -67,6 +69,9 @@ func TestAssess(t *testing.T) {
 		{name: "V04: a way around", verdicts: []verify.Verdict{open}, want: "warning container-outside way-around"},
 		{name: "V04: a way around where no sandbox is wanted", verdicts: []verify.Verdict{open}, plain: true, want: "ok"},
 		{name: "V04: a way around, which fails", verdicts: []verify.Verdict{open}, plain: true, expect: Expect{WaysAround: true}, want: "critical way-around"},
+		{name: "the host's ids where nobody is remapped", verdicts: []verify.Verdict{ids}, expect: Expect{WaysAround: true}, want: "ok"},
+		{name: "the host's ids", verdicts: []verify.Verdict{ids}, change: func(v *Verification) { v.Remapped = true }, want: "warning container-ids"},
+		{name: "the host's ids, which fails", verdicts: []verify.Verdict{ids}, expect: Expect{WaysAround: true}, change: func(v *Verification) { v.Remapped = true }, want: "critical way-around container-ids"},
 		{name: "a runtime that would weaken, which fails", expect: Expect{Weakening: true}, change: func(v *Verification) { v.Weak = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "critical weakening"},
 		{name: "a runtime that would weaken", change: func(v *Verification) { v.Weak = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "ok"},
 		{name: "new enough", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260914.0", MaxAge: 100 * 24 * time.Hour}, want: "ok"},
