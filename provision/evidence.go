@@ -146,7 +146,7 @@ func (s sightings) judge(containers []verify.Container, info engine.Info, known 
 		}
 		verdict := verify.Judge(c, seen.evidence, runtimes, known)
 		verdict.Weaknesses = verify.Weaknesses(c, seen.evidence, runtimes[c.Runtime].Args, known)
-		verdict.Ways = verify.WaysAround(c)
+		verdict.Ways = verify.WaysAround(c, nil)
 		verdicts = append(verdicts, verdict)
 	}
 	return verdicts
@@ -193,7 +193,7 @@ func judged(list []engine.Container, uids []verify.IDRange) []verify.Container {
 			containers[i].Devices = append(containers[i].Devices, verify.HostDevice(device))
 		}
 		for _, mount := range c.Mounts {
-			containers[i].Mounts = append(containers[i].Mounts, verify.HostMount(mount))
+			containers[i].Mounts = append(containers[i].Mounts, verify.HostMount{Source: mount.Source, Destination: mount.Destination, Writable: mount.Writable})
 		}
 		if c.UsernsMode != "host" {
 			containers[i].UIDMap = uids

@@ -17,10 +17,16 @@ type Container struct {
 	// HostNamespaces are those that it was asked to share with the host, in the
 	// words of docker run: "network", "pid", "ipc", "uts", "cgroupns".
 	HostNamespaces []string
+	Joins          []Join
 	CapAdd         []string // "SYS_ADMIN", "CAP_SYS_ADMIN", "ALL"
 	SecurityOpt    []string // "seccomp=unconfined"
 	Devices        []HostDevice
+	DeviceRules    []string // "c 1:3 rwm"
+	DeviceRequests []string // as the docker command has them: "--gpus all"
+	MaskedPaths    []string // nil where dockerd names none
+	ReadonlyPaths  []string
 	Mounts         []HostMount
+	Volumes        []Volume // of the driver "local"
 	Labels         map[string]string
 	Annotations    map[string]string
 	// UIDMap is the map dockerd's userns-remap gives this container, as
@@ -34,7 +40,27 @@ type HostMount struct {
 	Source      string
 	Destination string
 	Writable    bool
+	// Resolved is Source with every symlink followed, where that is another path.
+	// Only who looks at the host can say.
+	Resolved string
 }
+
+// A Join is a namespace of another container's that a container is in.
+type Join struct {
+	Kind      string // as in HostNamespaces
+	Container string // whose it is: an ID or a name
+	Leads     Leads
+}
+
+// Leads says whose a namespace is in the end.
+type Leads int
+
+// The ways there are.
+const (
+	ToOwn     Leads = iota // to a namespace of some container's own
+	ToHost                 // to the host's
+	ToNothing              // to a container that is gone, or not to be read
+)
 
 // A HostDevice is a device of the host inside a container.
 type HostDevice struct {

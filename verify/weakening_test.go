@@ -115,33 +115,3 @@ func TestWeakeningsAreSortedAndWhole(t *testing.T) {
 		}
 	}
 }
-
-func TestWaysAround(t *testing.T) {
-	c := Container{
-		Privileged: true, UsernsMode: "host", HostNamespaces: []string{"pid", "uts"}, CapAdd: []string{"CAP_SYS_ADMIN", "net_bind_service"},
-		SecurityOpt: []string{"seccomp=unconfined", "no-new-privileges", "apparmor:unconfined"}, Devices: []HostDevice{{"/dev/sda", "/dev/x"}, {"/dev/null", "/dev/null"}},
-		Mounts: []HostMount{
-			{"/var/run/docker.sock", "/s", false}, {"/srv/x/../y/docker.sock", "/s2", true}, {"/", "/host", false}, {"/etc/nginx", "/etc/nginx", false}, {"/etc/nginx", "/n", true},
-			{"/etc", "/e", false}, {"/srv/data", "/data", true}, {"/proc/sys", "/p", false}, {"/etc/localtime", "/l", true}, {"/var", "/v", false}, {"/runner", "/r", true},
-		},
-	}
-	want := map[string]bool{
-		"--privileged": true, "--userns=host": true, "--pid=host": true, "--uts=host": false, "--cap-add=SYS_ADMIN": true, "--cap-add=NET_BIND_SERVICE": false,
-		"--security-opt seccomp=unconfined": true, "--security-opt apparmor:unconfined": true, "--device=/dev/sda": true, "--device=/dev/null": false,
-		"-v /var/run/docker.sock:/s:ro": true, "-v /srv/x/../y/docker.sock:/s2": true, "-v /:/host:ro": true, "-v /etc/nginx:/etc/nginx:ro": false, "-v /etc/nginx:/n": true,
-		"-v /etc:/e:ro": true, "-v /srv/data:/data": false, "-v /proc/sys:/p:ro": true, "-v /etc/localtime:/l": false, "-v /var:/v:ro": true, "-v /runner:/r": false,
-	}
-	got := map[string]bool{}
-	for _, way := range WaysAround(c) {
-		got[way.What] = way.Grave
-		if way.Gives == "" {
-			t.Errorf("%s gives nothing", way.What)
-		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("grave -want +got:\n%s", diff)
-	}
-	if ways := WaysAround(Container{Runtime: "runsc"}); len(ways) != 0 {
-		t.Errorf("a plain container: got %+v, want none", ways)
-	}
-}

@@ -1,0 +1,59 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Volume is one of dockerd's own driver "local". Without options it is a
+// directory below dockerd's data root; with them it is whatever mount(2) makes
+// of them (docs.docker.com, docker volume create).
+type Volume struct {
+	Name        string
+	Destination string
+	Writable    bool
+	Options     map[string]string // "type", "o" and "device"
+	// Resolved is the device's path with every symlink followed, where that is
+	// another one.
+	Resolved string
+	Unread   error // why Options are not known
+}
+
+// remoteTypes have their files on another host, and tmpfs has none.
+var remoteTypes = []string{"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "tmpfs"}
+
+func (w *ways) volume(v Volume, more []HostPath) {
+	what := "-v " + Printable(v.Name) + ":" + Printable(v.Destination) + readOnly(v.Writable)
+	device, kind := v.Options["device"], v.Options["type"]
+	options := strings.Split(v.Options["o"], ",")
+	writable := v.Writable && !slices.Contains(options, "ro")
+	path := func(p, resolved string, writable bool) {
+		if !strings.HasPrefix(p, "/") {
+			return
+		}
+		gives, grave := HostMount{Source: p, Writable: writable, Resolved: resolved}.worth(more)
+		w.add(grave, gives, "%s, which is %s", what, Printable(p))
+	}
+	switch {
+	case v.Unread != nil:
+		w.add(true, "whatever it is: its options cannot be read: "+Printable(v.Unread.Error()), "%s", what)
+	case len(v.Options) == 0:
+	case slices.Contains(options, "bind") || slices.Contains(options, "rbind"):
+		path(device, v.Resolved, writable)
+	case slices.Contains(remoteTypes, kind):
+	case kind == "overlay":
+		for _, option := range options {
+			key, value, _ := strings.Cut(option, "=")
+			switch key {
+			case "lowerdir", "lowerdir+", "datadir+":
+				for _, dir := range strings.Split(value, ":") {
+					path(dir, "", false)
+				}
+			case "upperdir", "workdir":
+				path(value, "", writable)
+			}
+		}
+	case kind != "" || device != "":
+		w.add(true, "a file system that the host's kernel reads", "%s, which is %s of type %s", what, Printable(device), Printable(kind))
+	}
+}

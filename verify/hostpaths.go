@@ -1,0 +1,109 @@
+package verify
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// A HostPath is a part of a host that is worth more than its bytes.
+type HostPath struct {
+	// Path may have the patterns of path.Match in its parts.
+	Path  string
+	Gives string // what whoever gets at it has
+	// Secret says that reading is enough, or that it has sockets or devices, which
+	// are used all the same where they are mounted read-only.
+	Secret bool
+	// Whole leaves out what is below it: that is worth no more than its bytes.
+	Whole bool
+}
+
+const apiGives = "dockerd's API: it starts any container, also one that is root on the host"
+
+// hostPaths are those of any host, the narrower ones first.
+var hostPaths = []HostPath{
+	{"/run/docker.sock", apiGives, true, false},
+	{"/var/run/docker.sock", apiGives, true, false},
+	{"/run/containerd", "containerd's API: it starts any process as root on the host", true, false},
+	{"/run/dbus", "the system bus: systemd starts any service for root", true, false},
+	{"/run/systemd", "systemd's private socket", true, false},
+	{"/run", "the sockets of the host's services", true, false},
+	{"/var/run", "the sockets of the host's services", true, false},
+	{"/var/lib/docker", "every container's files", true, false},
+	{"/var/lib/containerd", "every container's files", true, false},
+	{"/var/snap/docker", "every container's files", true, false},
+	{"/var/lib/kubelet", "the secrets of the host's pods, and what may ask Kubernetes for more", true, false},
+	{"/etc/shadow*", "the host's passwords", true, false},
+	{"/etc/gshadow*", "the host's passwords", true, false},
+	{"/etc/ssh", "the keys by which the host is known", true, false},
+	{"/etc/ssl/private", "the host's private keys", true, false},
+	{"/etc/docker", "dockerd's configuration and keys", true, false},
+	{"/etc/kubernetes", "the keys to Kubernetes", true, false},
+	{"/etc", "the host's configuration", false, false},
+	{"/root", "the files of the host's root", true, false},
+	{"/home/*/.*", "what a user of the host runs at login, and keys", true, false},
+	{"/home/*", "all files of users of the host, keys among them", true, true},
+	{"/boot", "the host's kernel", false, false},
+	{"/dev", "the host's devices", true, false},
+	{"/proc", "the host's processes and kernel settings", true, false},
+	{"/sys", "the host's kernel settings", true, false},
+	{"/usr", "the host's programs, gVisor's among them", false, false},
+	{"/bin", "the host's programs", false, false},
+	{"/sbin", "the host's programs", false, false},
+	{"/lib", "the host's libraries", false, false},
+	{"/lib64", "the host's libraries", false, false},
+	{"/opt", "the host's programs", false, true},
+	{"/snap", "the host's programs", false, true},
+	{"/var/spool/cron", "commands that the host runs as root", false, false},
+}
+
+// quietPaths are below a path of hostPaths and harmless.
+var quietPaths = []string{"/etc/localtime", "/etc/timezone", "/etc/hosts", "/etc/resolv.conf", "/etc/hostname", "/etc/ssl/certs", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}
+
+// worth says what a path of the host gives: the worst of all that it is, that it
+// is in, and that is in it. more are paths of this host, besides those of any.
+func worth(source string, writable bool, more []HostPath) (gives string, grave bool) {
+	source = path.Clean(source)
+	if source == "/" {
+		return "all of the host's files, dockerd's socket among them", true
+	}
+	if strings.HasSuffix(source, "/docker.sock") {
+		return apiGives, true
+	}
+	for _, quiet := range quietPaths {
+		if below(source, quiet) {
+			return "a file of the host", false
+		}
+	}
+	gives = "files of the host"
+	for _, one := range slices.Concat(more, hostPaths) {
+		within := holds(one.Path, source) && (!one.Whole || strings.Count(source, "/") == strings.Count(one.Path, "/"))
+		switch {
+		case !within && !holds(source, one.Path):
+		case writable || one.Secret:
+			return one.Gives, true
+		case gives == "files of the host":
+			gives = one.Gives
+		}
+	}
+	return gives, false
+}
+
+// below reports whether p is dir or in it.
+func below(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
+
+// holds reports whether p is dir or in it, where one of the two is a pattern.
+func holds(dir, p string) bool {
+	parts, all := strings.Split(dir, "/"), strings.Split(p, "/")
+	if len(parts) > len(all) {
+		return false
+	}
+	for i, part := range parts {
+		one, _ := path.Match(part, all[i])
+		other, _ := path.Match(all[i], part)
+		if part != all[i] && !one && !other {
+			return false
+		}
+	}
+	return true
+}
