@@ -146,7 +146,6 @@ func (s sightings) judge(containers []verify.Container, info engine.Info, known 
 		}
 		verdict := verify.Judge(c, seen.evidence, runtimes, known)
 		verdict.Weaknesses = verify.Weaknesses(c, seen.evidence, runtimes[c.Runtime].Args, known)
-		verdict.Ways = verify.WaysAround(c, nil)
 		verdicts = append(verdicts, verdict)
 	}
 	return verdicts
@@ -178,26 +177,4 @@ func uidMap(c Config, o Observed) []verify.IDRange {
 		return nil
 	}
 	return ids.uidMap()
-}
-
-// judged are the containers of dockerd as package verify judges them.
-func judged(list []engine.Container, uids []verify.IDRange) []verify.Container {
-	containers := make([]verify.Container, len(list))
-	for i, c := range list {
-		containers[i] = verify.Container{
-			ID: c.ID, Name: c.Name, Image: c.Image, ImageID: c.ImageID, Runtime: c.Runtime, PID: c.PID,
-			Privileged: c.Privileged, UsernsMode: c.UsernsMode, Created: c.Created, HostNamespaces: c.HostNamespaces,
-			CapAdd: c.CapAdd, SecurityOpt: c.SecurityOpt, Labels: c.Labels, Annotations: c.Annotations,
-		}
-		for _, device := range c.Devices {
-			containers[i].Devices = append(containers[i].Devices, verify.HostDevice(device))
-		}
-		for _, mount := range c.Mounts {
-			containers[i].Mounts = append(containers[i].Mounts, verify.HostMount{Source: mount.Source, Destination: mount.Destination, Writable: mount.Writable})
-		}
-		if c.UsernsMode != "host" {
-			containers[i].UIDMap = uids
-		}
-	}
-	return containers
 }

@@ -157,6 +157,9 @@ func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(O
 	if v.Report, err = look(o); err != nil {
 		return Verification{}, err
 	}
+	if err := h.ways(ctx, o, &v.Report); err != nil {
+		return Verification{}, err
+	}
 	if v.Weak, err = h.runtimeWeaknesses(c, o); err != nil {
 		return Verification{}, err
 	}

@@ -120,13 +120,24 @@ func (c *Client) get(ctx context.Context, path string, into any) (found bool, er
 	}
 	if response.StatusCode != http.StatusOK {
 		message, _ := io.ReadAll(response.Body)
-		return false, fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(message)))
+		return false, &Unreadable{fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(message)))}
 	}
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return false, err
+		var cut *net.OpError
+		if ctx.Err() != nil || errors.As(err, &cut) {
+			return false, err
+		}
+		return false, &Unreadable{err}
 	}
 	return true, nil
 }
+
+// Unreadable is an answer of dockerd's that came and cannot be used: it is too
+// large, makes no sense, or is a refusal. Other questions may do better.
+type Unreadable struct{ Err error }
+
+func (u *Unreadable) Error() string { return u.Err.Error() }
+func (u *Unreadable) Unwrap() error { return u.Err }
 
 // explain names the question, and puts back the context's error where moby's
 // client has dropped it.

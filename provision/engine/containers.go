@@ -39,12 +39,28 @@ type Container struct {
 
 	Created        time.Time // zero where it makes no sense
 	HostNamespaces []string  // those of network, pid, ipc, uts, cgroupns that are the host's
+	Joins          []Join    // and those that are another container's
 	CapAdd         []string
 	SecurityOpt    []string
+	MaskedPaths    []string // nil where dockerd names none
+	ReadonlyPaths  []string
 	Devices        []Device
+	DeviceRules    []string // "c 1:3 rwm"
+	DeviceRequests []string // "--gpus all"
 	Mounts         []Mount
+	Volumes        []MountedVolume
 	Labels         map[string]string
 	Annotations    map[string]string
+}
+
+// Join is a namespace that is another container's, by its ID or name.
+type Join struct{ Kind, Container string }
+
+// MountedVolume is a volume of the driver "local" in a container.
+type MountedVolume struct {
+	Name, Destination string
+	Writable          bool
+	Options           map[string]string // that it was to be made with; VolumeOptions has what it is
 }
 
 // Device is a device of the host inside a container.

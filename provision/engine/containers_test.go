@@ -22,6 +22,7 @@ func TestContainers(t *testing.T) {
 	web.Created = time.Date(2026, 1, 2, 3, 4, 5, 1, time.UTC)
 	bridged, open := web, web
 	open.HostNamespaces, open.SecurityOpt, open.Labels = []string{"network", "pid"}, []string{"label=disable"}, map[string]string{"a": "b"}
+	bridged.MaskedPaths, bridged.ReadonlyPaths = []string{"/proc/kcore"}, []string{"/proc/bus"}
 	bridged.NetworkMode, bridged.Labels = "bridge", map[string]string{}
 	open.Privileged, open.NetworkMode, open.PidMode, open.UsernsMode = true, "host", "host", "host"
 

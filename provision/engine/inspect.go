@@ -5,48 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 )
-
-// inspection is the part of GET /containers/ID/json that is needed. moby's own
-// type is not used: it refuses the whole answer for one address that it cannot
-// parse, and dockerd (20.10 and 26.1) runs containers whose port bindings name
-// "localhost" or 010.0.0.1. One such container would hide all others.
-type inspection struct {
-	ID      string `json:"Id"`
-	Name    string
-	Image   string
-	Created string
-	State   *struct {
-		Status    string
-		Running   bool
-		Pid       int
-		StartedAt string
-	}
-	HostConfig *struct {
-		Runtime      string
-		Privileged   bool
-		UsernsMode   string
-		NetworkMode  string
-		PidMode      string
-		IpcMode      string
-		UTSMode      string
-		CgroupnsMode string
-		CapAdd       []string
-		SecurityOpt  []string
-		Devices      []struct{ PathOnHost, PathInContainer string }
-		Annotations  map[string]string
-	}
-	Mounts []struct {
-		Type, Source, Destination string
-		RW                        bool
-	}
-	Config *struct {
-		Image  string
-		Labels map[string]string
-	}
-}
 
 // inspect returns the zero Container for one that has no process any more.
 func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
@@ -64,43 +24,26 @@ func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 	if err != nil {
 		return Container{}, fmt.Errorf("start time: %w", err)
 	}
-	// What cannot be read as a time is before all others.
-	created, _ := time.Parse(time.RFC3339Nano, said.Created)
-	one := Container{
-		ID:          id,
-		Name:        strings.TrimPrefix(said.Name, "/"),
-		Image:       said.Config.Image,
-		ImageID:     said.Image,
-		Runtime:     said.HostConfig.Runtime,
-		PID:         said.State.Pid,
-		StartedAt:   started,
-		Privileged:  said.HostConfig.Privileged,
-		UsernsMode:  said.HostConfig.UsernsMode,
-		NetworkMode: said.HostConfig.NetworkMode,
-		PidMode:     said.HostConfig.PidMode,
-		Created:     created,
-		CapAdd:      said.HostConfig.CapAdd,
-		SecurityOpt: said.HostConfig.SecurityOpt,
-		Annotations: said.HostConfig.Annotations,
-		Labels:      said.Config.Labels,
-	}
-	for _, mode := range []struct{ name, is string }{
-		{"network", said.HostConfig.NetworkMode}, {"pid", said.HostConfig.PidMode}, {"ipc", said.HostConfig.IpcMode},
-		{"uts", said.HostConfig.UTSMode}, {"cgroupns", said.HostConfig.CgroupnsMode},
-	} {
-		if mode.is == "host" {
-			one.HostNamespaces = append(one.HostNamespaces, mode.name)
-		}
-	}
-	for _, device := range said.HostConfig.Devices {
-		one.Devices = append(one.Devices, Device{Source: device.PathOnHost, Destination: device.PathInContainer})
-	}
-	for _, mount := range said.Mounts {
-		if mount.Type == "bind" {
-			one.Mounts = append(one.Mounts, Mount{Source: mount.Source, Destination: mount.Destination, Writable: mount.RW})
-		}
-	}
+	one := said.container()
+	one.PID, one.StartedAt = said.State.Pid, started
 	return one, nil
+}
+
+// Asked is what the container with an ID or a name was created with, whatever
+// its state: it has no PID and no start.
+func (c *Client) Asked(ctx context.Context, name string) (one Container, found bool, err error) {
+	if err := c.agree(ctx); err != nil {
+		return Container{}, false, c.explain(ctx, "look up a container", err)
+	}
+	said := new(inspection)
+	found, err = c.get(ctx, "/containers/"+url.PathEscape(name)+"/json", said)
+	if err != nil || !found {
+		return Container{}, false, c.explain(ctx, "look up a container", err)
+	}
+	if said.HostConfig == nil || said.Config == nil {
+		return Container{}, false, c.explain(ctx, "look up a container", errors.New("the answer is not about a container"))
+	}
+	return said.container(), true, nil
 }
 
 // askInspection returns nil for a container that is gone.
