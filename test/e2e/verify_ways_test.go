@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/test/lab"
+)
+
+// longID is of a container, or of a volume without a name.
+var longID = regexp.MustCompile(`(-v |:)[0-9a-f]{64}`)
+
+// What docker was asked for leads around a sandbox in whatever way dockerd keeps
+// it. Which runtime the container has is all the same.
+func TestFault_V04_WaysAroundOnARealHost(t *testing.T) {
+	h := boot(t, lab.Options{})
+	h.run("runsc-provisioner apply --default-runtime")
+	h.run("docker volume create -d local -o type=none -o o=bind -o device=/ hostroot; docker volume create -o type=overlay -o device=overlay -o o=lowerdir=/etc:/usr layers; docker volume create plain")
+	h.run(`ln -s /run/docker.sock /srv/s; ln -s / /srv/all; mkdir -p /srv/data /home/bob/.ssh /home/bob/site /opt/app; printf '{"defaultAction":"SCMP_ACT_ALLOW"}' > /root/allow.json`)
+	for _, kind := range []string{"network", "pid", "ipc"} {
+		h.run(fmt.Sprintf("docker run -d --name of-%s --runtime=runc --%s=host %s sleep 9000", kind, kind, lab.Image))
+	}
+	h.run("docker run -d --name own --runtime=runc --ipc=shareable " + lab.Image + " sleep 9000")
+	h.run("docker run -d --name leaver --runtime=runc --network=host " + lab.Image + " sleep 9000")
+	dataRoot := strings.TrimSpace(h.run("docker info -f '{{.DockerRootDir}}'"))
+	for i, tt := range []struct {
+		flags string
+		want  []string // "!" is before a grave one
+	}{
+		{"", nil},
+		{"-v hostroot:/h", []string{"!-v hostroot:/h, which is /"}},
+		{"--mount type=volume,dst=/h,volume-driver=local,volume-opt=type=none,volume-opt=o=bind,volume-opt=device=/root", []string{"!-v NAME:/h, which is /root"}},
+		{"-v layers:/l:ro", []string{"!-v layers:/l:ro, which is /etc", "-v layers:/l:ro, which is /usr"}},
+		{"-v plain:/p --tmpfs /t", nil},
+		{"--security-opt systempaths=unconfined", []string{"!--security-opt systempaths=unconfined"}},
+		{"--device-cgroup-rule 'a *:* rwm'", []string{"!--device-cgroup-rule=a *:* rwm"}},
+		{"--network=container:of-network", []string{"!--network=container:ID"}},
+		{"--pid=container:of-pid", []string{"!--pid=container:ID"}},
+		{"--ipc=container:of-ipc", []string{"!--ipc=container:ID"}},
+		{"--network=container:own --pid=container:own --ipc=container:own", nil},
+		{"--network=container:leaver", []string{"!--network=container:ID"}}, // which is removed then
+		{"--security-opt seccomp=/root/allow.json", []string{"!--security-opt seccomp=PROFILE"}},
+		{"--security-opt label=type:spc_t", []string{"!--security-opt label=type:spc_t"}},
+		{"-v /srv/s:/s", []string{"!-v /srv/s:/s"}},
+		{"-v /srv/all:/h:ro", []string{"!-v /srv/all:/h:ro"}},
+		{"-v /srv/data:/d", []string{"-v /srv/data:/d"}},
+		{"-v /home:/home:ro -v /home/bob/.ssh:/k:ro -v /home/bob/site:/w", []string{"!-v /home:/home:ro", "!-v /home/bob/.ssh:/k:ro", "-v /home/bob/site:/w"}},
+		{"-v /opt:/o -v /opt/app:/a", []string{"!-v /opt:/o", "-v /opt/app:/a"}},
+		{"-v /var/lib/runsc-provisioner:/s:ro -v " + dataRoot + "/volumes:/v:ro", []string{"!-v /var/lib/runsc-provisioner:/s:ro", "!-v " + dataRoot + "/volumes:/v:ro"}},
+		{"-v /usr:/u:ro -v /boot:/b:ro -v /etc/docker:/c:ro", []string{"-v /usr:/u:ro", "-v /boot:/b:ro", "!-v /etc/docker:/c:ro"}},
+		{"-v /usr:/u -v /etc:/e:ro", []string{"!-v /usr:/u", "!-v /etc:/e:ro"}},
+		{"--cap-add=SYS_ADMIN --device=/dev/null", []string{"!--cap-add=SYS_ADMIN", "--device=/dev/null"}},
+	} {
+		t.Run(tt.flags, func(t *testing.T) {
+			h := host{h.Host, t}
+			name := fmt.Sprintf("way%d", i)
+			h.run("docker run -d --name " + name + " --runtime=runc " + tt.flags + " " + lab.Image + " sleep 9000")
+			defer h.run("docker rm -f " + name)
+			if strings.Contains(tt.flags, "leaver") {
+				h.run("docker rm -f leaver")
+			}
+			code := 1 // it is outside
+			if slices.ContainsFunc(tt.want, func(w string) bool { return w[0] == '!' }) {
+				code = 2
+			}
+			h.exit(code, "runsc-provisioner verify --explain "+name+" --fail-on ways-around")
+			var of []struct {
+				Name string
+				Ways []struct {
+					What  string
+					Grave bool
+				} `json:"ways_around"`
+			}
+			text := h.exit(1, "runsc-provisioner verify --format json").Stdout
+			if err := json.Unmarshal([]byte(text), &struct{ Containers any }{&of}); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, c := range of {
+				for _, way := range c.Ways {
+					if c.Name == name {
+						got = append(got, map[bool]string{true: "!"}[way.Grave]+longID.ReplaceAllString(way.What, "$1"))
+					}
+				}
+			}
+			want := tt.want
+			for i := range want {
+				want[i] = strings.NewReplacer("NAME:", ":", ":ID", ":").Replace(want[i])
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
