@@ -66,6 +66,8 @@ func (l *loop) heardEvent(e engine.Event, open bool) {
 		l.timer.Reset(listenAgain)
 	case e.Type == "daemon" && e.Action == "reload":
 		l.heardReload(e.Time)
+	case e.Type == engine.EventLost:
+		l.containers.all = true
 	case e.Type == "container" && e.Action == "start":
 		l.containers.started(e.ID, l.Now())
 	case e.Type == "container" && e.Action == "die":

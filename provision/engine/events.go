@@ -8,9 +8,12 @@ import (
 	"github.com/moby/moby/client"
 )
 
+// EventLost is the type of what stands for an event that was too long.
+const EventLost = "lost"
+
 // Event is something that dockerd did: read its configuration again
 // ("daemon", "reload", with the settings as attributes), or saw a container
-// start or end ("container", "start" or "die").
+// start or end ("container", "start" or "die"). Of an EventLost nothing is known.
 type Event struct {
 	Type       string
 	Action     string

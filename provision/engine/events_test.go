@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -95,7 +96,6 @@ func TestEventsAsksForWhatHappensFromNowOn(t *testing.T) {
 }
 
 func TestFault_E07_EventsEndWithDockerd(t *testing.T) {
-	long := `{"Type":"container","Actor":{"Attributes":{"label":"` + strings.Repeat("x", maxEvent) + `"}}}`
 	tests := []struct {
 		situation string
 		lines     []string
@@ -104,7 +104,6 @@ func TestFault_E07_EventsEndWithDockerd(t *testing.T) {
 		{"dockerd ends", []string{reloadLine}, "EOF"},
 		{"line cut short", []string{reloadLine, reloadLine[:20]}, "invalid character '\\n'"},
 		{"no JSON", []string{reloadLine, "<html>"}, "invalid character"},
-		{"endless line", []string{reloadLine, long}, errTooLarge.Error()},
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
@@ -116,6 +115,37 @@ func TestFault_E07_EventsEndWithDockerd(t *testing.T) {
 			}
 			if err := <-ended; err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// Whoever labels an image chooses how long an event is: it is as if it were
+// another one, and the stream goes on.
+func TestFault_V09_OverlongEventIsLostAndTheNextIsNot(t *testing.T) {
+	label := func(n int) string {
+		return `{"Type":"container","Actor":{"Attributes":{"label":"` + strings.Repeat("x", n) + `"}}}`
+	}
+	fits := maxEvent - len(label(0)) - len("\n")
+	for _, tt := range []struct {
+		situation string
+		lines     []string
+		want      string
+	}{
+		{"too long by a byte", []string{label(fits + 1), reloadLine}, "lost reload"},
+		{"as long as may be", []string{label(fits), reloadLine}, "container reload"},
+		{"much too long, and twice", []string{reloadLine, label(5 * maxEvent), label(3 * maxEvent), reloadLine}, "reload lost lost reload"},
+	} {
+		t.Run(tt.situation, func(t *testing.T) {
+			f := newFakeDockerd(t, 44, 52)
+			streamEvents(f, true, tt.lines...)
+			happened, ended := f.open().Events(t.Context())
+			var got []string
+			for e := range happened {
+				got = append(got, cmp.Or(e.Action, e.Type))
+			}
+			if err := <-ended; strings.Join(got, " ") != tt.want || !errors.Is(err, io.EOF) {
+				t.Errorf("got %q and %v, want %q and EOF", got, err, tt.want)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -14,7 +15,7 @@ import (
 const (
 	maxAnswer  = 8 << 20
 	maxList    = 64 << 20
-	maxEvent   = 1 << 20
+	maxEvent   = 1 << 20 // with its newline
 	maxRefusal = 4 << 10 // the message of a refusal, which ends up in an error
 
 	// The refusal to start a container has all that the runtime wrote, up to a
@@ -40,7 +41,8 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	case response.StatusCode >= http.StatusBadRequest:
 		return shorten(response, maxRefusal)
 	case path.Base(where) == "events":
-		bound.max, bound.perLine = maxEvent, true
+		response.Body = &lines{ReadCloser: response.Body, from: bufio.NewReaderSize(response.Body, maxEvent)}
+		return response, nil
 	case strings.HasSuffix(where, "/images/get"):
 		return response, nil // the caller of SaveImages says how much it takes
 	case strings.HasSuffix(where, "/containers/json"), strings.HasSuffix(where, "/images/json"), strings.HasSuffix(where, "/system/df"), strings.HasSuffix(where, "/volumes"):
@@ -69,34 +71,17 @@ func shorten(response *http.Response, max int) (*http.Response, error) {
 	return response, nil
 }
 
-// boundedBody counts all bytes, or those since the last newline in a stream
-// without an end, in which dockerd writes one event a line.
+// boundedBody counts all bytes.
 type boundedBody struct {
 	io.ReadCloser
-	max     int
-	perLine bool
-	seen    int
+	max  int
+	seen int
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
-	// Never more than max+1 at once, so that no line in p is beyond the limit
-	// except the one that is carried on.
-	p = p[:min(len(p), b.max+1)]
-	n, err := b.ReadCloser.Read(p)
-	first, last := n, n // bytes of p that belong to the line carried on, and to the last one
-	if b.perLine {
-		if i := bytes.IndexByte(p[:n], '\n'); i >= 0 {
-			first = i
-			last = n - 1 - bytes.LastIndexByte(p[:n], '\n')
-		}
-	}
-	if b.seen+first > b.max {
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.max+1)])
+	if b.seen += n; b.seen > b.max {
 		return 0, errTooLarge
-	}
-	if first < n {
-		b.seen = last
-	} else {
-		b.seen += n
 	}
 	return n, err
 }
