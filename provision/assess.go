@@ -87,7 +87,8 @@ func (e Expect) expected(c verify.Container) string {
 	}
 	for _, label := range e.Labels {
 		key, value, has := strings.Cut(label, "=")
-		if got, ok := c.Labels[key]; ok && (!has || got == value) {
+		// A label only ever demands, so one that could not be read is there.
+		if got, ok := c.Labels[key]; ok && (!has || got == value) || c.LabelsCut {
 			return "--require-sandbox label=" + label
 		}
 	}
@@ -167,6 +168,10 @@ func (v *Verification) assessSandbox(e Expect, verdict verify.Verdict, object st
 			v.find(Warning, foundOutside, object, "not in a sandbox: "+why, "create it anew to have it in a sandbox")
 		}
 	default:
+		if c.Unread != nil {
+			v.find(Unsure, foundUnknown, object, "not known: "+verdict.Why(), "sudo docker inspect "+verify.Printable(c.Name)+" shows what dockerd says of it: create it anew with less")
+			return
+		}
 		v.find(Unsure, foundUnknown, object, "not known: "+verdict.Why(), "run it as root on the host; "+explain+" says what was not read")
 	}
 }
@@ -200,7 +205,7 @@ func (v *Verification) whyOutside(verdict verify.Verdict) string {
 // any other that is not remapped where all are is critical.
 func (v *Verification) remapHealth(verdict verify.Verdict) Health {
 	switch {
-	case !v.Remapped || verdict.Container.UIDMap == nil && verdict.Container.UsernsMode != "host", verdict.Remap == verify.Remapped:
+	case verdict.Container.Unread != nil, !v.Remapped || verdict.Container.UIDMap == nil && verdict.Container.UsernsMode != "host", verdict.Remap == verify.Remapped:
 		return Healthy
 	case verdict.Remap == verify.RemapUnknown:
 		return Unsure

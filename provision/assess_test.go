@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,9 @@ func containerVerdict(name, runtime string, state verify.State) verify.Verdict {
 func TestAssess(t *testing.T) {
 	in, out := containerVerdict("web", "runsc", verify.Sandboxed), containerVerdict("old", "runc", verify.NotSandboxed)
 	fake, dim := containerVerdict("fake", "runsc", verify.NotSandboxed), containerVerdict("dim", "runsc", verify.Unknown)
+	dark, cut := containerVerdict("dark", "", verify.Unknown), out
+	dark.Container.Unread, dark.Container.UIDMap = errors.New("answer too large"), []verify.IDRange{{Inside: 0, Outside: 1, Length: 1}}
+	cut.Container.Labels, cut.Container.LabelsCut = nil, true
 	weak, open := in, out
 	weak.Weaknesses = []verify.Weakness{{Setting: "--network=host", Gives: "x", Where: "/info", Source: "y"}}
 	ids := in
@@ -50,6 +54,9 @@ func TestAssess(t *testing.T) {
 		{name: "absent", verdicts: []verify.Verdict{in}, expect: Expect{Containers: []string{"db"}}, want: "critical container-absent"},
 		{name: "ours by name, and not in a sandbox", verdicts: []verify.Verdict{fake}, plain: true, want: "critical container-outside"},
 		{name: "V06: unknown", verdicts: []verify.Verdict{dim, in}, want: "unknown container-unknown"},
+		{name: "V09: not to be read", verdicts: []verify.Verdict{dark, in}, change: func(v *Verification) { v.Remapped = true }, want: "unknown container-unknown"},
+		{name: "V09: labels that are not read, outside", verdicts: []verify.Verdict{cut}, plain: true, expect: Expect{Labels: []string{"untrusted"}}, want: "critical container-outside"},
+		{name: "labels that are not read, and nobody asks for one", verdicts: []verify.Verdict{cut}, plain: true, want: "ok"},
 		{name: "critical is worse than unknown", verdicts: []verify.Verdict{dim, fake}, want: "critical container-outside container-unknown"},
 		{name: "V06: processes not read", change: func(v *Verification) { v.Report.Denied = 3 }, want: "unknown processes-unread"},
 		{name: "V08: an orphan", change: func(v *Verification) { v.Report.Orphans, v.Report.OrphanCount = []verify.Sandbox{{PID: 7}}, 1 }, want: "warning orphan"},

@@ -127,6 +127,9 @@ func (s sightings) put(containers []verify.Container, evidence []verify.Evidence
 func (s sightings) open(containers []verify.Container) []verify.Container {
 	var open []verify.Container
 	for _, c := range containers {
+		if c.Unread != nil {
+			continue
+		}
 		if seen, ok := s[c.ID]; !ok || seen.pid != c.PID || seen.evidence.Gap == verify.Gone {
 			open = append(open, c)
 		}

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"errors"
 	"testing"
 
 	"runsc-provisioner/provision/engine"
@@ -28,6 +29,7 @@ func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 		{"looked at again", []verify.Container{at(7), at(8)}, verify.Complete, at(8), false, verify.NotSandboxed},
 		{"started since", nil, verify.Complete, at(8), true, verify.NotSandboxed},
 		{"its process has ended", []verify.Container{at(7)}, verify.Gone, at(7), true, verify.NotSandboxed},
+		{"V09: not to be read", nil, verify.Complete, verify.Container{ID: id, Unread: errors.New("answer too large")}, false, verify.Unknown},
 		{"a sandbox in another process", []verify.Container{{ID: id, Runtime: "gone", PID: 7}}, verify.Complete, verify.Container{ID: id, Runtime: "gone", PID: 8}, true, verify.Unknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import "time"
 type Container struct {
 	ID         string // all 64 hex digits
 	Name       string
+	Unread     error  // why dockerd's answer is of no use: nothing but ID and Name is known then
 	Image      string // as it was asked for
 	ImageID    string // its digest, "sha256:…"
 	Created    time.Time
@@ -28,6 +29,7 @@ type Container struct {
 	Mounts         []HostMount
 	Volumes        []Volume // of the driver "local"
 	Labels         map[string]string
+	LabelsCut      bool // it has more labels than are read, and Labels has none
 	Annotations    map[string]string
 	// UIDMap is the map dockerd's userns-remap gives this container, as
 	// /proc/PID/uid_map shows it on the host; nil where it is not remapped,

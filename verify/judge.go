@@ -10,6 +10,10 @@ import (
 // runtimes are dockerd's, by name. It is pure, and a container is Sandboxed
 // only if every one of its checks was made and none failed.
 func Judge(c Container, e Evidence, runtimes map[string]Runtime, releases []Release) Verdict {
+	if c.Unread != nil {
+		check := Check{Name: CheckRuntime, Expected: expectedRuntime, Seen: "not to be read: " + Printable(c.Unread.Error()), Source: "/containers/" + Printable(c.ID) + "/json"}
+		return Verdict{Container: c, State: Unknown, Checks: []Check{check}}
+	}
 	whose := checkProcess(c, e)
 	checks := []Check{checkRuntime(c, runtimes, releases), whose}
 	verdict := Verdict{Container: c}
@@ -49,10 +53,12 @@ func passed(ok bool) CheckState {
 	return Failed
 }
 
+const expectedRuntime = "runsc of a known release"
+
 // checkRuntime follows the runtime's name. That is the one thing a container
 // cannot imitate by what it runs, and the only one that dockerd vouches for.
 func checkRuntime(c Container, runtimes map[string]Runtime, releases []Release) Check {
-	check := Check{Name: CheckRuntime, Expected: "runsc of a known release", Source: "/info"}
+	check := Check{Name: CheckRuntime, Expected: expectedRuntime, Source: "/info"}
 	rt, ok := runtimes[c.Runtime]
 	name := Printable(c.Runtime)
 	if !ok {

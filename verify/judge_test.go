@@ -349,3 +349,20 @@ func TestArgumentsAreNotShown(t *testing.T) {
 		}
 	}
 }
+
+// Nothing that is seen of a process stands for what dockerd does not say.
+func TestFault_V09_ContainerOfWhichDockerdSaysNothingIsUnknown(t *testing.T) {
+	s := newScene()
+	s.container = Container{ID: s.container.ID, Name: "web", Unread: errors.New("answer \x1b too large")}
+	got := Judge(s.container, s.evidence, s.runtimes, s.releases)
+	want := []Check{{Name: CheckRuntime, Expected: "runsc of a known release", Seen: `not to be read: "answer \x1b too large"`, Source: "/containers/" + s.container.ID + "/json"}}
+	if diff := cmp.Diff(want, got.Checks); diff != "" || got.State != Unknown || got.Release != "" || got.Remap != RemapUnknown {
+		t.Errorf("got %s of %q, %s, checks -want +got:\n%s", got.State, got.Release, got.Remap, diff)
+	}
+	// Its sandbox is no orphan for that, and its cgroup nobody else's.
+	survey := Survey{Sandboxes: []Sandbox{{PID: 307, ContainerID: s.container.ID}}, Others: []Other{{ID: s.container.ID}}}
+	report := NewReport([]Verdict{got}, survey, []Container{s.container})
+	if report.State != Unknown || len(report.Orphans) != 0 || len(report.Others) != 0 {
+		t.Errorf("got %s, orphans %v, others %v, want unknown and none", report.State, report.Orphans, report.Others)
+	}
+}

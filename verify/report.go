@@ -78,12 +78,17 @@ func NewReport(verdicts []Verdict, s Survey, running []Container) Report {
 	}
 	owners := make(map[owner]bool, len(running))
 	pids := make(map[int]bool, len(running))
+	unread := map[string]bool{} // any process may be theirs
 	for _, c := range running {
+		if c.Unread != nil {
+			unread[c.ID] = true
+			continue
+		}
 		owners[owner{c.ID, c.PID}] = true
 		pids[c.PID] = true
 	}
 	for _, box := range s.Sandboxes {
-		if owners[owner{box.ContainerID, box.PID}] {
+		if owners[owner{box.ContainerID, box.PID}] || unread[box.ContainerID] {
 			continue
 		}
 		if report.OrphanCount++; report.OrphanCount <= maxOrphans {

@@ -104,6 +104,11 @@ func (c *Client) agree(ctx context.Context) error {
 // not fit the answers of every version. The version has to be agreed on. What
 // dockerd does not know, or not any more, is not found and no error.
 func (c *Client) get(ctx context.Context, path string, into any) (found bool, err error) {
+	return c.ask(ctx, path, func(answer *json.Decoder) error { return answer.Decode(into) })
+}
+
+// ask is get, with an answer that read reads.
+func (c *Client) ask(ctx context.Context, path string, read func(*json.Decoder) error) (found bool, err error) {
 	// The host is not looked up: the transport knows one socket only.
 	url := "http://docker/v" + c.moby.ClientVersion() + path
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -122,7 +127,7 @@ func (c *Client) get(ctx context.Context, path string, into any) (found bool, er
 		message, _ := io.ReadAll(response.Body)
 		return false, &Unreadable{fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(message)))}
 	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+	if err := read(json.NewDecoder(response.Body)); err != nil {
 		var cut *net.OpError
 		if ctx.Err() != nil || errors.As(err, &cut) {
 			return false, err

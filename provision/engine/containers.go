@@ -2,14 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/moby/moby/client"
 )
 
 const (
@@ -24,6 +23,7 @@ var containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // Container is a container with a process.
 type Container struct {
 	ID      string // 64 hex digits
+	Unread  error  // why nothing but ID and Name is known
 	Name    string // without the leading slash
 	Image   string // as it was asked for
 	ImageID string // "sha256:…"
@@ -50,6 +50,7 @@ type Container struct {
 	Mounts         []Mount
 	Volumes        []MountedVolume
 	Labels         map[string]string
+	LabelsCut      bool // there are more labels than are read, and Labels has none
 	Annotations    map[string]string
 }
 
@@ -73,8 +74,9 @@ type Mount struct {
 }
 
 // Containers lists the containers that run or are paused, by ID. One that
-// ends while it is looked at is left out; anything else that keeps one from
-// being seen is an error, so that no container is missed silently.
+// ends while it is looked at is left out; one of which dockerd gives no answer
+// that can be used has its ID, its Name and Unread. Anything else that keeps one
+// from being seen is an error, so that no container is missed silently.
 func (c *Client) Containers(ctx context.Context) ([]Container, error) {
 	containers, err := c.containers(ctx)
 	return containers, c.explain(ctx, "list containers", err)
@@ -84,18 +86,11 @@ func (c *Client) containers(ctx context.Context) ([]Container, error) {
 	if err := c.agree(ctx); err != nil {
 		return nil, err
 	}
-	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{})
+	list, err := c.running(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(list.Items) > maxContainers {
-		return nil, fmt.Errorf("%d containers are more than the %d that are looked at", len(list.Items), maxContainers)
-	}
-	ids := make([]string, len(list.Items))
-	for i, item := range list.Items {
-		ids[i] = item.ID
-	}
-	return c.inspectAll(ctx, ids)
+	return c.inspectAll(ctx, list)
 }
 
 // Inspect looks at the containers with these IDs, as Containers does at all.
@@ -103,34 +98,70 @@ func (c *Client) Inspect(ctx context.Context, ids []string) ([]Container, error)
 	if err := c.agree(ctx); err != nil {
 		return nil, c.explain(ctx, "inspect containers", err)
 	}
-	containers, err := c.inspectAll(ctx, ids)
+	list := make([]listed, len(ids))
+	for i, id := range ids {
+		list[i].ID = id
+	}
+	containers, err := c.inspectAll(ctx, list)
+	if err == nil && slices.ContainsFunc(containers, func(one Container) bool { return one.Unread != nil }) {
+		containers, err = c.nameUnread(ctx, containers)
+	}
 	return containers, c.explain(ctx, "inspect containers", err)
 }
 
-func (c *Client) inspectAll(ctx context.Context, ids []string) ([]Container, error) {
-	for _, id := range ids {
-		if !containerID.MatchString(id) {
-			return nil, fmt.Errorf("container ID %q is not 64 hex digits", id)
+// nameUnread has the list name those that could not be inspected, and leaves out
+// those that it does not have any more.
+func (c *Client) nameUnread(ctx context.Context, containers []Container) ([]Container, error) {
+	list, err := c.running(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]string, len(list))
+	for _, item := range list {
+		names[item.ID] = item.name()
+	}
+	kept := containers[:0]
+	for _, one := range containers {
+		name, runs := names[one.ID]
+		if one.Unread != nil && !runs {
+			continue
+		}
+		if one.Unread != nil {
+			one.Name = name
+		}
+		kept = append(kept, one)
+	}
+	return kept, nil
+}
+
+func (c *Client) inspectAll(ctx context.Context, list []listed) ([]Container, error) {
+	for _, item := range list {
+		if !containerID.MatchString(item.ID) {
+			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
 		}
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 
-	found := make([]Container, len(ids)) // in those that are gone, ID is empty
+	found := make([]Container, len(list)) // in those that are gone, ID is empty
 	next := make(chan int)
 	var workers sync.WaitGroup
-	for range min(inspectors, len(ids)) {
+	for range min(inspectors, len(list)) {
 		workers.Go(func() {
 			for i := range next {
-				one, err := c.inspect(ctx, ids[i])
-				if err != nil {
-					stop(fmt.Errorf("inspect container %s: %w", ids[i], err))
+				one, err := c.inspect(ctx, list[i].ID)
+				var unread *Unreadable
+				switch {
+				case errors.As(err, &unread):
+					one = Container{ID: list[i].ID, Name: list[i].name(), Unread: err}
+				case err != nil:
+					stop(fmt.Errorf("inspect container %s: %w", list[i].ID, err))
 				}
 				found[i] = one
 			}
 		})
 	}
-	for i := range ids {
+	for i := range list {
 		next <- i
 	}
 	close(next)
@@ -141,25 +172,4 @@ func (c *Client) inspectAll(ctx context.Context, ids []string) ([]Container, err
 	found = slices.DeleteFunc(found, func(one Container) bool { return one.ID == "" })
 	slices.SortFunc(found, func(a, b Container) int { return strings.Compare(a.ID, b.ID) })
 	return found, nil
-}
-
-// Names lists the names of the containers that run or are paused, sorted.
-func (c *Client) Names(ctx context.Context) ([]string, error) {
-	if err := c.agree(ctx); err != nil {
-		return nil, c.explain(ctx, "list containers", err)
-	}
-	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{})
-	if err != nil {
-		return nil, c.explain(ctx, "list containers", err)
-	}
-	names := make([]string, 0, len(list.Items))
-	for _, item := range list.Items {
-		name := item.ID
-		if len(item.Names) > 0 {
-			name = strings.TrimPrefix(item.Names[0], "/")
-		}
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names, nil
 }

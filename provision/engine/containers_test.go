@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,6 +26,9 @@ func TestContainers(t *testing.T) {
 	open.HostNamespaces, open.SecurityOpt, open.Labels = []string{"network", "pid"}, []string{"label=disable"}, map[string]string{"a": "b"}
 	bridged.MaskedPaths, bridged.ReadonlyPaths = []string{"/proc/kcore"}, []string{"/proc/bus"}
 	bridged.NetworkMode, bridged.Labels = "bridge", map[string]string{}
+	unlabelled, cut := bridged, bridged
+	unlabelled.Labels, unlabelled.LabelsCut = nil, true
+	cut.Labels, cut.LabelsCut, cut.Image = nil, true, ""
 	open.Privileged, open.NetworkMode, open.PidMode, open.UsernsMode = true, "host", "host", "host"
 
 	tests := []struct {
@@ -32,7 +37,7 @@ func TestContainers(t *testing.T) {
 		min, max  int
 		replace   []string // in the inspection
 		want      []Container
-		wantErr   string
+		unread    string
 	}{
 		{situation: "20.10", dir: "api-1.41", min: 12, max: 41, want: []Container{open}},
 		{situation: "29", dir: "api-1.52", min: 44, max: 52, want: []Container{bridged}},
@@ -47,9 +52,15 @@ func TestContainers(t *testing.T) {
 		{situation: "paused", dir: "api-1.52", min: 44, max: 52,
 			replace: []string{`"Status":"running"`, `"Status":"paused"`, `"Paused":false`, `"Paused":true`}, want: []Container{bridged}},
 		{situation: "answer about another container", dir: "api-1.52", min: 44, max: 52,
-			replace: []string{idA, strings.Repeat("b", 64)}, wantErr: "not about this container"},
+			replace: []string{`"Id":"` + idA, `"Id":"` + strings.Repeat("b", 64)}, unread: "not about this container"},
 		{situation: "no start time", dir: "api-1.52", min: 44, max: 52,
-			replace: []string{"2026-01-02T03:04:05.678901234Z", ""}, wantErr: "start time"},
+			replace: []string{"2026-01-02T03:04:05.678901234Z", ""}, unread: "start time"},
+		{situation: "no JSON", dir: "api-1.52", min: 44, max: 52, replace: []string{`"State":`, `"State"`}, unread: "colon after object key"},
+		{situation: "no object", dir: "api-1.52", min: 44, max: 52, replace: []string{`{"Id":`, `[{"Id":`}, unread: "no object"},
+		{situation: "of another type", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Pid":4711`, `"Pid":"x"`}, unread: "cannot unmarshal"},
+		{situation: "more labels than are read", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Labels":{}`, `"Labels":{"a":"` + strings.Repeat("x", maxLabels) + `"}`}, want: []Container{unlabelled}},
+		{situation: "longer than an answer may be, by labels", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Labels":{}`, `"Labels":{"a":"` + strings.Repeat("x", maxAnswer) + `"}`}, want: []Container{cut}},
+		{situation: "longer than an answer may be, before it says how it runs", dir: "api-1.52", min: 44, max: 52, replace: []string{`"State":`, `"X":"` + strings.Repeat("x", maxAnswer) + `","State":`}, unread: errTooLarge.Error()},
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
@@ -57,11 +68,11 @@ func TestContainers(t *testing.T) {
 			f.recorded("/containers/json", tt.dir+"/containers.json")
 			f.recorded("/containers/"+idA+"/json", tt.dir+"/inspect.json", tt.replace...)
 			got, err := f.open().Containers(t.Context())
-			if tt.wantErr != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
-					t.Errorf("got error %v, want one with %q", err, tt.wantErr)
+			if tt.unread != "" {
+				if err != nil || len(got) != 1 || got[0].Unread == nil || !strings.Contains(got[0].Unread.Error(), tt.unread) {
+					t.Fatalf("got %+v, %v, want one that is unread for %q", got, err, tt.unread)
 				}
-				return
+				got[0].Unread, tt.want = nil, []Container{{ID: idA, Name: "web"}}
 			}
 			if err != nil || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got  %+v, %v\nwant %+v", got, err, tt.want)
@@ -74,7 +85,7 @@ func TestContainers(t *testing.T) {
 func manyContainers(f *fakeDockerd, n int, answer func(w http.ResponseWriter, id string)) {
 	var list strings.Builder
 	for i := range n {
-		fmt.Fprintf(&list, `,{"Id":"%064x"}`, n-i)
+		fmt.Fprintf(&list, `,{"Id":"%064x","Names":["/n%x"]}`, n-i, n-i)
 	}
 	f.says("/containers/json", "["+strings.TrimPrefix(list.String(), ",")+"]")
 	f.HandleFunc("/containers/{id}/json", func(w http.ResponseWriter, r *http.Request) { answer(w, r.PathValue("id")) })
@@ -138,18 +149,55 @@ func TestContainerThatDisappearsIsNoError(t *testing.T) {
 	}
 }
 
-func TestContainerThatCannotBeSeenIsAnError(t *testing.T) {
+// One that dockerd gives no answer for must not hide the others.
+func TestFault_V09_ContainerThatCannotBeReadHidesNoOther(t *testing.T) {
 	f := newFakeDockerd(t, 44, 52)
 	manyContainers(f, 50, func(w http.ResponseWriter, id string) {
-		if strings.HasSuffix(id, "7") {
+		switch {
+		case strings.HasSuffix(id, "7"):
 			refuse(w, http.StatusInternalServerError, "layer is broken")
-			return
+		case strings.HasSuffix(id, "8"):
+			io.WriteString(w, `{"Name":"`+strings.Repeat("x", maxAnswer)+`"}`)
+		default:
+			writeInspection(w, id)
 		}
-		writeInspection(w, id)
 	})
 	got, err := f.open().Containers(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "layer is broken") || got != nil {
-		t.Errorf("got %d containers, %v, want none and the error", len(got), err)
+	unread := map[string]int{}
+	for _, one := range got {
+		if one.Unread != nil {
+			unread[one.Unread.Error()]++
+		}
+	}
+	want := map[string]int{`500 Internal Server Error: {"message":"layer is broken"}`: 3, errTooLarge.Error(): 3} // of 50 IDs in hex
+	if err != nil || len(got) != 50 || !reflect.DeepEqual(unread, want) {
+		t.Errorf("got %d containers, %v, unread %v, want 50 and %v", len(got), err, unread, want)
+	}
+	id := fmt.Sprintf("%064x", 7)
+	if some, err := f.open().Inspect(t.Context(), []string{id}); err != nil || len(some) != 1 || some[0].Unread == nil || some[0].Name != "n7" {
+		t.Errorf("by its ID: got %+v, %v, want one called n7 that is unread", some, err)
+	}
+	if some, err := f.open().Inspect(t.Context(), []string{fmt.Sprintf("%064x", 0x77)}); err != nil || len(some) != 0 {
+		t.Errorf("by the ID of one that does not run: got %+v, %v, want none", some, err)
+	}
+}
+
+// A dockerd that goes away is no container that cannot be read.
+func TestFault_E02_DockerdThatGoesAwayIsAnError(t *testing.T) {
+	f := newFakeDockerd(t, 44, 52)
+	ctx, cancel := context.WithCancel(t.Context())
+	manyContainers(f, 3, func(w http.ResponseWriter, id string) {
+		cancel()
+		<-ctx.Done()
+		writeInspection(w, id)
+	})
+	if got, err := f.open().Containers(ctx); !errors.Is(err, context.Canceled) || got != nil {
+		t.Errorf("in the end of the context: got %+v, %v, want %v", got, err, context.Canceled)
+	}
+	hung := newFakeDockerd(t, 44, 52)
+	manyContainers(hung, 3, func(w http.ResponseWriter, id string) { panic(http.ErrAbortHandler) })
+	if got, err := hung.open().Containers(t.Context()); err == nil || got != nil {
+		t.Errorf("without an answer: got %+v, %v, want an error", got, err)
 	}
 }
 
@@ -160,7 +208,8 @@ func TestListsThatAreRefused(t *testing.T) {
 		{"an ID that is a path", `[{"Id":"../../etc"}]`, "not 64 hex digits"},
 		{"no ID", `[{}]`, "not 64 hex digits"},
 		{"more than are looked at", "[" + strings.Repeat(`{},`, maxContainers) + "{}]", "more than"},
-		{"no list", `{"message":"?"}`, "cannot unmarshal"},
+		{"no list", `{"message":"?"}`, "no list"},
+		{"an entry that is none", `[7]`, "cannot unmarshal"},
 		{"nothing", "", "EOF"},
 	}
 	for _, tt := range tests {
@@ -179,15 +228,5 @@ func TestNoContainers(t *testing.T) {
 	f.says("/containers/json", `[]`)
 	if got, err := f.open().Containers(t.Context()); err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v, want none", got, err)
-	}
-}
-
-func TestFault_V09_OversizedInspectionIsRefused(t *testing.T) {
-	f := newFakeDockerd(t, 44, 52)
-	manyContainers(f, 1, func(w http.ResponseWriter, id string) {
-		io.WriteString(w, `{"Name":"`+strings.Repeat("x", maxAnswer)+`"}`)
-	})
-	if _, err := f.open().Containers(t.Context()); err == nil || !strings.Contains(err.Error(), errTooLarge.Error()) {
-		t.Errorf("got %v, want %v", err, errTooLarge)
 	}
 }

@@ -2,27 +2,29 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"time"
 )
 
-// inspect returns the zero Container for one that has no process any more.
+// inspect returns the zero Container for one that has no process any more. An
+// answer that cannot be used is an *Unreadable.
 func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 	said, err := c.askInspection(ctx, id)
 	if err != nil || said == nil {
 		return Container{}, err
 	}
-	if said.ID != id || said.State == nil || said.HostConfig == nil || said.Config == nil {
-		return Container{}, errors.New("the answer is not about this container")
+	if said.ID != id || said.State == nil || !said.whole() {
+		return Container{}, &Unreadable{errors.New("the answer is not about this container")}
 	}
 	if !said.State.Running || said.State.Pid == 0 {
 		return Container{}, nil
 	}
 	started, err := time.Parse(time.RFC3339Nano, said.State.StartedAt)
 	if err != nil {
-		return Container{}, fmt.Errorf("start time: %w", err)
+		return Container{}, &Unreadable{fmt.Errorf("start time: %w", err)}
 	}
 	one := said.container()
 	one.PID, one.StartedAt = said.State.Pid, started
@@ -35,26 +37,31 @@ func (c *Client) Asked(ctx context.Context, name string) (one Container, found b
 	if err := c.agree(ctx); err != nil {
 		return Container{}, false, c.explain(ctx, "look up a container", err)
 	}
-	said := new(inspection)
-	found, err = c.get(ctx, "/containers/"+url.PathEscape(name)+"/json", said)
-	if err != nil || !found {
+	said, err := c.askInspection(ctx, name)
+	if err != nil || said == nil {
 		return Container{}, false, c.explain(ctx, "look up a container", err)
 	}
-	if said.HostConfig == nil || said.Config == nil {
+	if !said.whole() {
 		return Container{}, false, c.explain(ctx, "look up a container", errors.New("the answer is not about a container"))
 	}
 	return said.container(), true, nil
 }
 
+// whole reports whether all is there that a Container is made of.
+func (i *inspection) whole() bool { return i.HostConfig != nil && (i.Config != nil || i.cut) }
+
 // askInspection returns nil for a container that is gone.
-func (c *Client) askInspection(ctx context.Context, id string) (*inspection, error) {
+func (c *Client) askInspection(ctx context.Context, name string) (*inspection, error) {
 	said := new(inspection)
-	found, err := c.get(ctx, "/containers/"+id+"/json", said)
+	found, err := c.ask(ctx, "/containers/"+url.PathEscape(name)+"/json", said.read)
 	if err != nil || !found {
 		return nil, err
 	}
 	return said, nil
 }
+
+// errEnough ends the reading of an answer.
+var errEnough = errors.New("enough was read")
 
 // Lookup finds the ID of the container with a name, or with an ID that begins
 // so, whatever its state.
@@ -62,10 +69,23 @@ func (c *Client) Lookup(ctx context.Context, name string) (id string, found bool
 	if err := c.agree(ctx); err != nil {
 		return "", false, c.explain(ctx, "look up a container", err)
 	}
-	said := new(inspection)
-	found, err = c.get(ctx, "/containers/"+url.PathEscape(name)+"/json", said)
-	if err == nil && found && !containerID.MatchString(said.ID) {
+	// Whatever else there is to it, the ID is enough.
+	found, err = c.ask(ctx, "/containers/"+url.PathEscape(name)+"/json", func(answer *json.Decoder) error {
+		return eachPart(answer, func(part string) error {
+			if part != "Id" {
+				return answer.Decode(&unneeded{})
+			}
+			if err := answer.Decode(&id); err != nil {
+				return err
+			}
+			return errEnough
+		})
+	})
+	if errors.Is(err, errEnough) {
+		found, err = true, nil
+	}
+	if err == nil && found && !containerID.MatchString(id) {
 		err = errors.New("the answer names no container")
 	}
-	return said.ID, found, c.explain(ctx, "look up a container", err)
+	return id, found, c.explain(ctx, "look up a container", err)
 }

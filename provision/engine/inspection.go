@@ -1,9 +1,9 @@
 package engine
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
-	"time"
 )
 
 // inspection is the part of GET /containers/ID/json that is needed. moby's own
@@ -28,8 +28,78 @@ type inspection struct {
 	}
 	Config *struct {
 		Image  string
-		Labels map[string]string
+		Labels labels
 	}
+	// cut says that the answer was too long, and what is missing is not about how
+	// the container runs or what it was given.
+	cut bool
+}
+
+// labels are as many as an image has, which may be any number.
+type labels struct {
+	all map[string]string
+	cut bool
+}
+
+func (l *labels) UnmarshalJSON(text []byte) error {
+	if l.cut = len(text) > maxLabels; l.cut {
+		return nil
+	}
+	return json.Unmarshal(text, &l.all)
+}
+
+// unneeded is read over.
+type unneeded struct{}
+
+func (*unneeded) UnmarshalJSON([]byte) error { return nil }
+
+// read takes an answer part by part. dockerd writes how the container runs and
+// what it was given (State, HostConfig, Mounts) before what its image says
+// (Config), which anybody may have made too long: up to there it is of use.
+func (i *inspection) read(answer *json.Decoder) error {
+	parts := map[string]any{
+		"Id": &i.ID, "Name": &i.Name, "Image": &i.Image, "Created": &i.Created,
+		"State": &i.State, "HostConfig": &i.HostConfig, "Mounts": &i.Mounts, "Config": &i.Config,
+	}
+	seen := map[string]bool{}
+	err := eachPart(answer, func(name string) error {
+		into, known := parts[name]
+		if !known {
+			into = &unneeded{}
+		}
+		if err := answer.Decode(into); err != nil {
+			return err
+		}
+		seen[name] = true
+		return nil
+	})
+	if errors.Is(err, errTooLarge) && seen["Id"] && seen["Name"] && seen["State"] && seen["HostConfig"] && seen["Mounts"] {
+		i.cut = true
+		return nil
+	}
+	return err
+}
+
+// eachPart calls part before each value of an object, for it to be decoded.
+func eachPart(answer *json.Decoder, part func(name string) error) error {
+	token, err := answer.Token()
+	if err != nil {
+		return err
+	}
+	if token != json.Delim('{') {
+		return fmt.Errorf("the answer is no object but begins with %v", token)
+	}
+	for answer.More() {
+		name, err := answer.Token()
+		if err != nil {
+			return err
+		}
+		if err := part(fmt.Sprint(name)); err != nil {
+			return err
+		}
+	}
+	_, err = answer.Token()
+	return err
 }
 
 // hostConfig is what a container was asked to be given of the host.
@@ -62,85 +132,4 @@ type deviceRequest struct {
 	Driver    string
 	Count     int // -1 is all
 	DeviceIDs []string
-}
-
-// container is what was asked for, and nothing of how it runs.
-func (i *inspection) container() Container {
-	host := i.HostConfig
-	one := Container{
-		ID:             i.ID,
-		Name:           strings.TrimPrefix(i.Name, "/"),
-		Image:          i.Config.Image,
-		ImageID:        i.Image,
-		Runtime:        host.Runtime,
-		Privileged:     host.Privileged,
-		UsernsMode:     host.UsernsMode,
-		NetworkMode:    host.NetworkMode,
-		PidMode:        host.PidMode,
-		CapAdd:         host.CapAdd,
-		SecurityOpt:    host.SecurityOpt,
-		MaskedPaths:    host.MaskedPaths,
-		ReadonlyPaths:  host.ReadonlyPaths,
-		DeviceRules:    host.DeviceCgroupRules,
-		DeviceRequests: host.requests(),
-		Annotations:    host.Annotations,
-		Labels:         i.Config.Labels,
-	}
-	// What cannot be read as a time is before all others.
-	one.Created, _ = time.Parse(time.RFC3339Nano, i.Created)
-	for _, mode := range []struct{ name, is string }{
-		{"network", host.NetworkMode}, {"pid", host.PidMode}, {"ipc", host.IpcMode}, {"uts", host.UTSMode}, {"cgroupns", host.CgroupnsMode},
-	} {
-		if of, joins := strings.CutPrefix(mode.is, "container:"); joins {
-			one.Joins = append(one.Joins, Join{Kind: mode.name, Container: of})
-		}
-		if mode.is == "host" {
-			one.HostNamespaces = append(one.HostNamespaces, mode.name)
-		}
-	}
-	for _, device := range host.Devices {
-		one.Devices = append(one.Devices, Device{Source: device.PathOnHost, Destination: device.PathInContainer})
-	}
-	for _, mount := range i.Mounts {
-		switch {
-		case mount.Type == "bind":
-			one.Mounts = append(one.Mounts, Mount{Source: mount.Source, Destination: mount.Destination, Writable: mount.RW})
-		case mount.Type == "volume" && mount.Driver == localDriver:
-			one.Volumes = append(one.Volumes, MountedVolume{
-				Name: mount.Name, Destination: mount.Destination, Writable: mount.RW, Options: host.volumeOptions(mount.Destination),
-			})
-		}
-	}
-	return one
-}
-
-// volumeOptions are those that came with --mount: dockerd heeds them if the
-// volume was not there before.
-func (h *hostConfig) volumeOptions(target string) map[string]string {
-	for _, mount := range h.Mounts {
-		if mount.Target == target && mount.VolumeOptions != nil && mount.VolumeOptions.DriverConfig != nil {
-			return mount.VolumeOptions.DriverConfig.Options
-		}
-	}
-	return nil
-}
-
-// requests are the devices asked for by way of a driver, as the docker command
-// has them.
-func (h *hostConfig) requests() []string {
-	var list []string
-	for _, request := range h.DeviceRequests {
-		which := strings.Join(request.DeviceIDs, ",")
-		switch {
-		case request.Driver == "cdi":
-			list = append(list, "--device="+which)
-		case which != "":
-			list = append(list, "--gpus device="+which)
-		case request.Count < 0:
-			list = append(list, "--gpus all")
-		default:
-			list = append(list, fmt.Sprintf("--gpus %d", request.Count))
-		}
-	}
-	return list
 }

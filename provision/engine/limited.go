@@ -10,13 +10,18 @@ import (
 	"strings"
 )
 
+// maxRunning is of the list of containers that run, which is read entry by entry:
+// one whose labels are huge must not hide the others.
+const maxRunning = 512 << 20
+
 // What is accepted in one answer, in bytes. A container's entry in the list
 // is 1–3 KiB, an inspection 5–10 KiB, so these are for forged labels.
 const (
 	maxAnswer  = 8 << 20
 	maxList    = 64 << 20
-	maxEvent   = 1 << 20 // with its newline
-	maxRefusal = 4 << 10 // the message of a refusal, which ends up in an error
+	maxEvent   = 1 << 20   // with its newline
+	maxLabels  = 256 << 10 // of one container, as JSON
+	maxRefusal = 4 << 10   // the message of a refusal, which ends up in an error
 
 	// The refusal to start a container has all that the runtime wrote, up to a
 	// whole panic.
@@ -45,7 +50,9 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 		return response, nil
 	case strings.HasSuffix(where, "/images/get"):
 		return response, nil // the caller of SaveImages says how much it takes
-	case strings.HasSuffix(where, "/containers/json"), strings.HasSuffix(where, "/images/json"), strings.HasSuffix(where, "/system/df"), strings.HasSuffix(where, "/volumes"):
+	case strings.HasSuffix(where, "/containers/json"):
+		bound.max = maxRunning
+	case strings.HasSuffix(where, "/images/json"), strings.HasSuffix(where, "/system/df"), strings.HasSuffix(where, "/volumes"):
 		bound.max = maxList
 	}
 	response.Body = bound

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// container is what was asked for, and nothing of how it runs.
+func (i *inspection) container() Container {
+	host := i.HostConfig
+	one := Container{
+		ID:             i.ID,
+		Name:           strings.TrimPrefix(i.Name, "/"),
+		ImageID:        i.Image,
+		Runtime:        host.Runtime,
+		Privileged:     host.Privileged,
+		UsernsMode:     host.UsernsMode,
+		NetworkMode:    host.NetworkMode,
+		PidMode:        host.PidMode,
+		CapAdd:         host.CapAdd,
+		SecurityOpt:    host.SecurityOpt,
+		MaskedPaths:    host.MaskedPaths,
+		ReadonlyPaths:  host.ReadonlyPaths,
+		DeviceRules:    host.DeviceCgroupRules,
+		DeviceRequests: host.requests(),
+		Annotations:    host.Annotations,
+		LabelsCut:      i.cut,
+	}
+	if i.Config != nil {
+		one.Image, one.Labels, one.LabelsCut = i.Config.Image, i.Config.Labels.all, i.cut || i.Config.Labels.cut
+	}
+	// What cannot be read as a time is before all others.
+	one.Created, _ = time.Parse(time.RFC3339Nano, i.Created)
+	for _, mode := range []struct{ name, is string }{
+		{"network", host.NetworkMode}, {"pid", host.PidMode}, {"ipc", host.IpcMode}, {"uts", host.UTSMode}, {"cgroupns", host.CgroupnsMode},
+	} {
+		if of, joins := strings.CutPrefix(mode.is, "container:"); joins {
+			one.Joins = append(one.Joins, Join{Kind: mode.name, Container: of})
+		}
+		if mode.is == "host" {
+			one.HostNamespaces = append(one.HostNamespaces, mode.name)
+		}
+	}
+	for _, device := range host.Devices {
+		one.Devices = append(one.Devices, Device{Source: device.PathOnHost, Destination: device.PathInContainer})
+	}
+	for _, mount := range i.Mounts {
+		switch {
+		case mount.Type == "bind":
+			one.Mounts = append(one.Mounts, Mount{Source: mount.Source, Destination: mount.Destination, Writable: mount.RW})
+		case mount.Type == "volume" && mount.Driver == localDriver:
+			one.Volumes = append(one.Volumes, MountedVolume{
+				Name: mount.Name, Destination: mount.Destination, Writable: mount.RW, Options: host.volumeOptions(mount.Destination),
+			})
+		}
+	}
+	return one
+}
+
+// volumeOptions are those that came with --mount: dockerd heeds them if the
+// volume was not there before.
+func (h *hostConfig) volumeOptions(target string) map[string]string {
+	for _, mount := range h.Mounts {
+		if mount.Target == target && mount.VolumeOptions != nil && mount.VolumeOptions.DriverConfig != nil {
+			return mount.VolumeOptions.DriverConfig.Options
+		}
+	}
+	return nil
+}
+
+// requests are the devices asked for by way of a driver, as the docker command
+// has them.
+func (h *hostConfig) requests() []string {
+	var list []string
+	for _, request := range h.DeviceRequests {
+		which := strings.Join(request.DeviceIDs, ",")
+		switch {
+		case request.Driver == "cdi":
+			list = append(list, "--device="+which)
+		case which != "":
+			list = append(list, "--gpus device="+which)
+		case request.Count < 0:
+			list = append(list, "--gpus all")
+		default:
+			list = append(list, fmt.Sprintf("--gpus %d", request.Count))
+		}
+	}
+	return list
+}

@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// listed is what is needed of an entry in the list of containers. moby's own type
+// keeps the labels of all.
+type listed struct {
+	ID    string `json:"Id"`
+	Names []string
+}
+
+func (l listed) name() string {
+	return strings.TrimPrefix(slices.Concat(l.Names, []string{""})[0], "/")
+}
+
+// running lists the containers that run or are paused. The API version has to be
+// agreed on.
+func (c *Client) running(ctx context.Context) ([]listed, error) {
+	var list []listed
+	const path = "/containers/json"
+	found, err := c.ask(ctx, path, func(answer *json.Decoder) error {
+		if token, err := answer.Token(); err != nil || token != json.Delim('[') {
+			return cmp.Or(err, errors.New("the answer is no list"))
+		}
+		for answer.More() {
+			var item listed
+			if err := answer.Decode(&item); err != nil {
+				return err
+			}
+			if len(list) == maxContainers {
+				return fmt.Errorf("more than the %d containers that are looked at", maxContainers)
+			}
+			list = append(list, item)
+		}
+		_, err := answer.Token()
+		return err
+	})
+	if err == nil && !found {
+		err = errors.New("404 Not Found: " + path)
+	}
+	return list, err
+}
+
+// Names lists the names of the containers that run or are paused, sorted.
+func (c *Client) Names(ctx context.Context) ([]string, error) {
+	if err := c.agree(ctx); err != nil {
+		return nil, c.explain(ctx, "list containers", err)
+	}
+	list, err := c.running(ctx)
+	if err != nil {
+		return nil, c.explain(ctx, "list containers", err)
+	}
+	names := make([]string, 0, len(list))
+	for _, item := range list {
+		names = append(names, cmp.Or(item.name(), item.ID))
+	}
+	slices.Sort(names)
+	return names, nil
+}
