@@ -33,6 +33,7 @@ type containers struct {
 	all     bool // all of them are to be looked at
 	whole   bool // all of them were
 	busy    bool
+	failed  int             // looks in a row
 	gone    map[string]bool // during the look under way
 	done    chan *seen
 	timer   *time.Timer
@@ -47,17 +48,6 @@ type containers struct {
 type start struct {
 	at    time.Time
 	tries int
-}
-
-// finding is what was seen of one container.
-type finding struct {
-	verdict verify.Verdict
-	stray   bool  // it is to be in a sandbox
-	allowed bool  // and is outside by leave
-	stop    bool  // it is to be stopped
-	err     error // of asking whether it is allowed, or of stopping it
-	fresh   bool  // it was started while we watched
-	at      time.Time
 }
 
 // seen is what came of one look.
@@ -92,7 +82,7 @@ func (c *containers) died(id string) {
 func (c *containers) forget() {
 	clear(c.known)
 	clear(c.pending)
-	c.whole = false
+	c.whole, c.failed = false, 0
 }
 
 // begin looks at those that have started, or at all.
@@ -154,71 +144,6 @@ func (c *containers) count() Containers {
 	return n
 }
 
-func (f finding) outside() Outside {
-	c := f.verdict.Container
-	return Outside{ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, Why: f.verdict.Why(), Allowed: f.allowed}
-}
-
-// look is one look at containers.
-type look struct {
-	host   *provision.Host
-	config provision.Config
-	whole  bool
-	known  map[string]finding
-	*seen
-}
-
-func (l *look) run(ctx context.Context) *seen {
-	report, err := l.evidence(ctx)
-	if err == nil && l.anyOutside(report) {
-		// Before anything is said of it: a release that was installed a moment ago is
-		// not known to what was seen before.
-		if l.observed, err = l.host.Observe(ctx, l.config); err == nil {
-			report, err = l.evidence(ctx)
-		}
-	}
-	if l.err = err; err != nil {
-		return l.seen
-	}
-	for _, verdict := range report.Verdicts {
-		l.findings = append(l.findings, l.find(ctx, verdict))
-	}
-	return l.seen
-}
-
-func (l *look) evidence(ctx context.Context) (verify.Report, error) {
-	if l.all {
-		return l.host.Evidence(ctx, l.config, l.observed)
-	}
-	return l.host.EvidenceOf(ctx, l.config, l.observed, l.ids)
-}
-
-func (l *look) anyOutside(r verify.Report) bool {
-	return slices.ContainsFunc(r.Verdicts, func(v verify.Verdict) bool { return v.State == verify.NotSandboxed })
-}
-
-// find says what a verdict means.
-func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
-	f := finding{verdict: verdict}
-	started, fresh := l.starts[verdict.Container.ID]
-	before, known := l.known[verdict.Container.ID]
-	f.at, f.fresh = started.at, fresh || l.whole && !known
-	_, managed := l.config.Docker.Runtimes[l.config.Docker.DefaultRuntime]
-	if verdict.State != verify.NotSandboxed || !managed {
-		return f
-	}
-	if known && !fresh {
-		return finding{verdict: verdict, stray: before.stray, allowed: before.allowed}
-	}
-	var err error
-	if f.allowed, err = l.host.Allowed(ctx, l.observed, verdict.Container.ImageID, l.config.Enforce.AllowImages); err != nil {
-		f.err = err // and it is not allowed
-	}
-	f.stray = !f.allowed
-	f.stop = f.stray && f.fresh && l.config.Enforce.Unsandboxed == provision.UnsandboxedStop
-	return f
-}
-
 // sawContainers takes in a look and tells of it.
 func (l *loop) sawContainers(ctx context.Context, s *seen) {
 	c := &l.containers
@@ -228,8 +153,12 @@ func (l *loop) sawContainers(ctx context.Context, s *seen) {
 	if s.err != nil {
 		// Docker has gone, and then all is looked at when it is back, or it has not.
 		c.again(s)
+		if c.failed++; c.failed == maxTries {
+			l.tell(Notice{Kind: Unjudged, Text: "containers cannot be looked at: " + s.err.Error(), Fields: map[string]string{fieldWhy: s.err.Error()}})
+		}
 		return
 	}
+	c.failed = 0
 	if s.all {
 		clear(c.known)
 		c.whole = true
@@ -248,8 +177,21 @@ func (l *loop) sawContainers(ctx context.Context, s *seen) {
 			c.pending[id] = start{at: s.starts[id].at, tries: s.starts[id].tries + 1}
 			continue
 		}
+		if f.verdict.Container.Unread != nil && !f.told {
+			f.told = true
+			c.known[id] = f
+			l.tellUnjudged(f)
+		}
 		l.tellFinding(f)
 	}
+}
+
+// tellUnjudged tells of a container that dockerd says nothing of. Nothing else
+// says which runtime it has (the list of containers does not), so that it is
+// reported, and not stopped: to stop whatever cannot be read would stop sandboxes.
+func (l *loop) tellUnjudged(f finding) {
+	o := f.outside()
+	l.tell(Notice{Kind: Unjudged, Text: fmt.Sprintf("whether container %.12s (%q) runs in a sandbox cannot be known: %s", o.ID, o.Name, o.Why), Fields: o.fields()})
 }
 
 // again puts back what could not be looked at.

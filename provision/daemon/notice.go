@@ -23,6 +23,7 @@ const (
 	Waiting     Kind = "waiting"     // Docker is not there, or not running
 	Unsandboxed Kind = "unsandboxed" // a container runs outside a sandbox although one is the default
 	Stopped     Kind = "stopped"     // it was stopped for that
+	Unjudged    Kind = "unjudged"    // whether a container runs in a sandbox cannot be known
 	Watching    Kind = "watching"    // files or units cannot be watched: only the timer is left
 )
 
@@ -39,7 +40,7 @@ const (
 // Severity of a kind.
 func (k Kind) Severity() Severity {
 	switch k {
-	case Unsandboxed, Stopped, Contested, Failed:
+	case Unsandboxed, Stopped, Unjudged, Contested, Failed:
 		return Alert
 	case Drifted, Held, Kept, Watching:
 		return Warning
@@ -50,7 +51,7 @@ func (k Kind) Severity() Severity {
 
 // Kinds lists them all.
 func Kinds() []Kind {
-	return []Kind{Started, Stopping, Reloaded, Drifted, Repaired, Failed, Held, Contested, Kept, Waiting, Unsandboxed, Stopped, Watching}
+	return []Kind{Started, Stopping, Reloaded, Drifted, Repaired, Failed, Held, Contested, Kept, Waiting, Unsandboxed, Stopped, Unjudged, Watching}
 }
 
 // Notice is one thing to be told: a sentence, and facts in fields with names in

@@ -167,6 +167,9 @@ func (c Containers) inWords() string {
 	default:
 		words += fmt.Sprintf(", %d should be and are not", n)
 	}
+	if c.Unknown > 0 {
+		words += fmt.Sprintf(", %d cannot be judged", c.Unknown)
+	}
 	return words
 }
 

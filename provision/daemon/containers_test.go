@@ -1,0 +1,125 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/verify"
+)
+
+// watched is a loop on a host where a sandbox is the default and what runs outside
+// is stopped. It tells nobody but the test, by kind and container.
+func watched(t *testing.T) (l *loop, told *[]string) {
+	t.Helper()
+	told = new([]string)
+	d := &Daemon{
+		Host:    &provision.Host{},
+		Tell:    func(n Notice) { *told = append(*told, strings.TrimSpace(string(n.Kind)+" "+n.Fields[fieldName])) },
+		Measure: func(Measure, time.Duration) {},
+		Now:     func() time.Time { return at(0) },
+	}
+	l = &loop{Daemon: d, told: map[Kind]string{}}
+	l.containers.init(d)
+	return l, told
+}
+
+// sees takes in one look as it would have been made now. stopped are those that
+// it would stop.
+func (l *loop) sees(all bool, verdicts ...verify.Verdict) (stopped []string) {
+	c := &l.containers
+	config := provision.DefaultConfig()
+	config.Docker.DefaultRuntime, config.Enforce.Unsandboxed = provision.DefaultRuntimeName, provision.UnsandboxedStop
+	look := look{host: l.Host, config: config, whole: c.whole, known: c.known, seen: &seen{all: all, starts: c.pending}}
+	c.pending, c.gone = map[string]start{}, map[string]bool{}
+	for _, v := range verdicts {
+		f := look.find(context.Background(), v)
+		if f.stop {
+			stopped = append(stopped, v.Container.Name)
+		}
+		f.stop = false // there is no dockerd
+		look.findings = append(look.findings, f)
+	}
+	l.sawContainers(context.Background(), look.seen)
+	return stopped
+}
+
+func verdictOf(name string, state verify.State) verify.Verdict {
+	v := verify.Verdict{Container: verify.Container{ID: strings.Repeat(name[:1], 64), Name: name}, State: state}
+	if state == verify.Unknown {
+		v.Container.Unread = errors.New("answer too large")
+	}
+	return v
+}
+
+func TestFault_V09_ContainerThatCannotBeInspectedIsToldOfOnceAndLeft(t *testing.T) {
+	l, told := watched(t)
+	l.sees(true, verdictOf("web", verify.Sandboxed))
+	fat, out := verdictOf("fat", verify.Unknown), verdictOf("out", verify.NotSandboxed)
+	l.containers.started(fat.Container.ID, at(0))
+	l.containers.started(out.Container.ID, at(0))
+	if got := l.sees(false, fat, out); len(got) != 1 || got[0] != "out" {
+		t.Errorf("got %v stopped, want the other one alone", got)
+	}
+	for range 2 * maxTries { // while it is tried, and at the looks at all
+		if got := l.sees(len(l.containers.pending) == 0, fat, verdictOf("web", verify.Sandboxed)); got != nil {
+			t.Errorf("got %v stopped, want none", got)
+		}
+	}
+	if diff := cmp.Diff([]string{"unsandboxed out", "unjudged fat"}, *told); diff != "" {
+		t.Errorf("told -want +got:\n%s", diff)
+	}
+	want := Containers{Known: true, Sandboxed: 1, Unknown: 1}
+	if diff := cmp.Diff(want, l.containers.count()); diff != "" {
+		t.Errorf("status -want +got:\n%s", diff)
+	}
+	if got := want.inWords(); got != "1 of 2 containers in a sandbox, 1 cannot be judged" {
+		t.Errorf("got %q", got)
+	}
+	// Once it can be inspected, it has not run from before.
+	if got := l.sees(true, verdictOf("fat", verify.NotSandboxed)); len(got) != 1 {
+		t.Errorf("got %v stopped, want fat", got)
+	}
+}
+
+func TestContainerThatRanBeforeIsNeverStopped(t *testing.T) {
+	l, told := watched(t)
+	for _, state := range []verify.State{verify.Unknown, verify.NotSandboxed, verify.NotSandboxed} {
+		if got := l.sees(true, verdictOf("old", state)); got != nil {
+			t.Errorf("%s: got %v stopped, want none", state, got)
+		}
+	}
+	if len(*told) != 0 || len(l.containers.count().Strays) != 1 {
+		t.Errorf("told %v, %+v, want nothing told and one stray", *told, l.containers.count())
+	}
+}
+
+func TestLooksThatFailAreToldOf(t *testing.T) {
+	l, told := watched(t)
+	for range 3 * maxTries {
+		l.sawContainers(t.Context(), &seen{all: true, err: errors.New("no answer")})
+	}
+	if diff := cmp.Diff([]string{"unjudged"}, *told); diff != "" {
+		t.Errorf("told -want +got:\n%s", diff)
+	}
+	l.sees(true)
+	l.sawContainers(t.Context(), &seen{all: true, err: errors.New("no answer")})
+	if len(*told) != 1 || !l.containers.all {
+		t.Errorf("told %v, want a single failure not told of, and another look at all", *told)
+	}
+}
+
+// An event that was too long may have been any container's.
+func TestFault_V09_LostEventHasAllLookedAt(t *testing.T) {
+	l, _ := watched(t)
+	l.heardEvent(engine.Event{Type: engine.EventLost}, true)
+	if !l.containers.all {
+		t.Error("nothing is looked at for it")
+	}
+}

@@ -1,0 +1,93 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/verify"
+)
+
+// finding is what was seen of one container.
+type finding struct {
+	verdict verify.Verdict
+	stray   bool  // it is to be in a sandbox
+	allowed bool  // and is outside by leave
+	stop    bool  // it is to be stopped
+	err     error // of asking whether it is allowed, or of stopping it
+	fresh   bool  // it was started while we watched
+	told    bool  // that it cannot be inspected
+	at      time.Time
+}
+
+func (f finding) outside() Outside {
+	c := f.verdict.Container
+	return Outside{ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, Why: f.verdict.Why(), Allowed: f.allowed}
+}
+
+// look is one look at containers.
+type look struct {
+	host   *provision.Host
+	config provision.Config
+	whole  bool
+	known  map[string]finding
+	*seen
+}
+
+func (l *look) run(ctx context.Context) *seen {
+	report, err := l.evidence(ctx)
+	if err == nil && l.anyOutside(report) {
+		// Before anything is said of it: a release that was installed a moment ago is
+		// not known to what was seen before.
+		if l.observed, err = l.host.Observe(ctx, l.config); err == nil {
+			report, err = l.evidence(ctx)
+		}
+	}
+	if l.err = err; err != nil {
+		return l.seen
+	}
+	for _, verdict := range report.Verdicts {
+		l.findings = append(l.findings, l.find(ctx, verdict))
+	}
+	return l.seen
+}
+
+func (l *look) evidence(ctx context.Context) (verify.Report, error) {
+	if l.all {
+		return l.host.Evidence(ctx, l.config, l.observed)
+	}
+	return l.host.EvidenceOf(ctx, l.config, l.observed, l.ids)
+}
+
+func (l *look) anyOutside(r verify.Report) bool {
+	return slices.ContainsFunc(r.Verdicts, func(v verify.Verdict) bool { return v.State == verify.NotSandboxed })
+}
+
+// find says what a verdict means.
+func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
+	f := finding{verdict: verdict}
+	started := l.starts[verdict.Container.ID]
+	fresh := !started.at.IsZero() // else it is looked at again that was there before
+	before, known := l.known[verdict.Container.ID]
+	f.told = before.told
+	f.at, f.fresh = started.at, fresh || l.whole && !known
+	if before.verdict.State == verify.Unknown {
+		// It is judged now for the first time.
+		f.fresh, known = f.fresh || before.fresh, false
+	}
+	_, managed := l.config.Docker.Runtimes[l.config.Docker.DefaultRuntime]
+	if verdict.State != verify.NotSandboxed || !managed {
+		return f
+	}
+	if known && !fresh {
+		return finding{verdict: verdict, stray: before.stray, allowed: before.allowed}
+	}
+	var err error
+	if f.allowed, err = l.host.Allowed(ctx, l.observed, verdict.Container.ImageID, l.config.Enforce.AllowImages); err != nil {
+		f.err = err // and it is not allowed
+	}
+	f.stray = !f.allowed
+	f.stop = f.stray && f.fresh && l.config.Enforce.Unsandboxed == provision.UnsandboxedStop
+	return f
+}
