@@ -1,3 +1,3 @@
-// Package soak keeps the daemon busy with random drift on a real host, for as
-// long as one likes, and looks at what is left of both in the end.
+// Package soak keeps the daemon busy with random drift, and verify with containers
+// that come and go at random, on real hosts and for as long as one likes.
 package soak

@@ -1,0 +1,72 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// checkUIDMap asks that the first process has the map, and that no other one,
+// such as the gofer, has an id beyond it.
+func checkUIDMap(c Container, e Evidence, source string) Check {
+	p := e.Process
+	check := Check{
+		Name:     CheckUIDMap,
+		State:    passed(slices.Equal(c.UIDMap, p.UIDMap)),
+		Expected: showMap(c.UIDMap),
+		Seen:     showMap(p.UIDMap),
+		Source:   source,
+	}
+	for _, m := range e.Members {
+		switch {
+		case check.State != Passed:
+			return check
+		case m.UIDMap == nil:
+			check.State, check.Seen = Unread, fmt.Sprintf("that of process %d may not be read", m.PID)
+		case !within(m.UIDMap, c.UIDMap):
+			check.State, check.Seen = Failed, fmt.Sprintf("%s of process %d", showMap(m.UIDMap), m.PID)
+		}
+	}
+	return check
+}
+
+// within reports whether all ids outside that inner maps to are ones that outer
+// does.
+func within(inner, outer []IDRange) bool {
+	for _, r := range inner {
+		if !slices.ContainsFunc(outer, func(o IDRange) bool {
+			return r.Outside >= o.Outside && uint64(r.Outside)+uint64(r.Length) <= uint64(o.Outside)+uint64(o.Length)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// remapOf says whose ids a container's processes have.
+func remapOf(c Container, e Evidence, whose Check) Remap {
+	whole := []IDRange{{0, 0, 1<<32 - 1}} // what processes have that are in no user namespace of their own
+	switch seen := e.Process.UIDMap; {
+	case whose.State != Passed:
+		return RemapUnknown
+	case slices.Equal(seen, whole):
+		return RemapHost
+	case c.UIDMap != nil && slices.Equal(seen, c.UIDMap):
+		return Remapped
+	default:
+		return RemapOther
+	}
+}
+
+func showMap(ranges []IDRange) string {
+	const shown = 4
+	var lines []string
+	for i, r := range ranges {
+		if i == shown {
+			lines = append(lines, "…")
+			break
+		}
+		lines = append(lines, fmt.Sprintf("%d %d %d", r.Inside, r.Outside, r.Length))
+	}
+	return strings.Join(lines, ", ")
+}
