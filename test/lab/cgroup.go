@@ -91,22 +91,43 @@ func (g *cgroup) waitEmpty(ctx context.Context) error {
 
 // removeCgroups removes a cgroup and those below it, deepest first.
 func removeCgroups(path string) error {
-	var dirs []string
-	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil && d.IsDir() {
-			dirs = append(dirs, p)
-		}
-		return err
-	})
-	if err != nil {
+	root, err := os.OpenRoot(path)
+	if err == nil {
+		err = errors.Join(removeBelow(root), root.Close())
+	}
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove cgroup: %w", err)
 	}
-	for i := len(dirs) - 1; i >= 0; i-- {
-		if err := os.Remove(dirs[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove cgroup: %w", err)
+	return nil
+}
+
+// removeBelow goes from directory to directory: whoever is handed a cgroup may
+// make the path of one below it longer than any path may be.
+func removeBelow(root *os.Root) error {
+	dir, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	entries, err := dir.ReadDir(-1)
+	if err = errors.Join(err, dir.Close()); err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue // it goes with its directory
+		}
+		below, err := root.OpenRoot(entry.Name())
+		if err == nil {
+			err = errors.Join(removeBelow(below), below.Close())
+		}
+		if err == nil {
+			err = root.Remove(entry.Name())
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil
