@@ -27,7 +27,12 @@ func (v *Verification) assessStrays(e Expect) {
 			fmt.Sprintf("sudo ls -l /proc/%d/exe says what it is: another gVisor, or something that hides", v.Report.Claims[0].PID))
 	}
 	for _, other := range v.Report.Others {
-		// One process of a release clears no others.
+		// One process of a release clears no others, and of many nobody says that
+		// they were started as a sandbox.
+		if other.Sandboxed == other.Processes && e.All && !(v.Report.Unasked && other.Engine == dockerEngine) {
+			v.find(Unsure, foundOther, fmt.Sprintf("container %.12s", other.ID), "runs from a release, but not by this dockerd, which says of its own what they were started as",
+				"ask the engine that runs it: cat /proc/"+fmt.Sprint(other.PID)+"/cgroup")
+		}
 		if other.Sandboxed == other.Processes || !v.Sandboxes && !e.All || v.Report.Unasked && other.Engine == dockerEngine {
 			continue
 		}

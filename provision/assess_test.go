@@ -63,6 +63,7 @@ func TestAssess(t *testing.T) {
 		{name: "V01: claims", change: func(v *Verification) { v.Report.Claims = []verify.Sandbox{{PID: 7}} }, want: "warning claim"},
 		{name: "another engine's", change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Processes: 1}} }, want: "warning other-container"},
 		{name: "another engine's, in a sandbox", change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Processes: 2, Sandboxed: 2}} }, want: "ok"},
+		{name: "V01: another engine's, all of a release's files, all expected", expect: Expect{All: true}, change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Processes: 2, Sandboxed: 2}} }, want: "unknown other-container"},
 		{name: "V01: another engine's, with one process of a release", expect: Expect{All: true}, change: func(v *Verification) { v.Report.Others = []verify.Other{{ID: "x", Processes: 3, Sandboxed: 2}} }, want: "critical other-container"},
 		{name: "V01: thousands of orphans", change: func(v *Verification) {
 			v.Report.Orphans, v.Report.OrphanCount = make([]verify.Sandbox, 1024), 5000

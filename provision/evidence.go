@@ -127,7 +127,7 @@ func (s sightings) put(containers []verify.Container, evidence []verify.Evidence
 func (s sightings) open(containers []verify.Container) []verify.Container {
 	var open []verify.Container
 	for _, c := range containers {
-		if c.Unread != nil {
+		if c.Unread != nil || c.Restarting {
 			continue
 		}
 		if seen, ok := s[c.ID]; !ok || seen.pid != c.PID || seen.evidence.Gap == verify.Gone {
@@ -138,7 +138,9 @@ func (s sightings) open(containers []verify.Container) []verify.Container {
 }
 
 // judge judges each of the containers that dockerd named at last. One that has
-// ended by then is not there any more, whatever it was.
+// ended by then is not there any more, whatever it was; but one that is about to
+// be started again is, if what it is started with is no sandbox: it may have
+// ended because it noticed the look.
 func (s sightings) judge(containers []verify.Container, info engine.Info, known []verify.Release) []verify.Verdict {
 	runtimes := runtimesOf(info)
 	verdicts := make([]verify.Verdict, 0, len(containers))
@@ -147,7 +149,13 @@ func (s sightings) judge(containers []verify.Container, info engine.Info, known 
 		if !ok || seen.pid != c.PID {
 			seen.evidence = verify.Evidence{Gap: verify.Unsteady, Why: errors.New("dockerd named another one at each of several looks")}
 		}
+		if c.Restarting {
+			seen.evidence = verify.Evidence{Gap: verify.Gone, Why: errors.New("dockerd is about to start it again")}
+		}
 		verdict := verify.Judge(c, seen.evidence, runtimes, known)
+		if c.Restarting && verdict.State != verify.NotSandboxed {
+			continue // nothing of it runs, and when it does it is in a sandbox or judged
+		}
 		verdict.Weaknesses = verify.Weaknesses(c, seen.evidence, runtimes[c.Runtime].Args, known)
 		verdicts = append(verdicts, verdict)
 	}

@@ -30,6 +30,7 @@ func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 		{"started since", nil, verify.Complete, at(8), true, verify.NotSandboxed},
 		{"its process has ended", []verify.Container{at(7)}, verify.Gone, at(7), true, verify.NotSandboxed},
 		{"V09: not to be read", nil, verify.Complete, verify.Container{ID: id, Unread: errors.New("answer too large")}, false, verify.Unknown},
+		{"about to be started again", []verify.Container{at(7)}, verify.Complete, verify.Container{ID: id, Runtime: "runc", Restarting: true}, false, verify.NotSandboxed},
 		{"a sandbox in another process", []verify.Container{{ID: id, Runtime: "gone", PID: 7}}, verify.Complete, verify.Container{ID: id, Runtime: "gone", PID: 8}, true, verify.Unknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -46,5 +47,15 @@ func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 				t.Fatalf("got %+v, want one that is %v", verdicts, tt.want)
 			}
 		})
+	}
+}
+
+// A sandbox that dockerd is about to start again is not judged: nothing runs.
+func TestSandboxBetweenTwoStarts(t *testing.T) {
+	known := []verify.Release{{Name: "20260914.0", Dir: "/nowhere"}}
+	info := engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: "/nowhere/runsc"}}}
+	now := []verify.Container{{ID: "0a", Runtime: "runsc", Restarting: true}}
+	if seen := (sightings{}); len(seen.open(now)) != 0 || len(seen.judge(now, info, known)) != 0 {
+		t.Errorf("got %d open and %d verdicts, want none", len(seen.open(now)), len(seen.judge(now, info, known)))
 	}
 }

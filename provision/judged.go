@@ -19,7 +19,7 @@ func judged(list []engine.Container, uids []verify.IDRange) []verify.Container {
 
 func asked(c engine.Container) verify.Container {
 	one := verify.Container{
-		ID: c.ID, Name: c.Name, Unread: c.Unread, Image: c.Image, ImageID: c.ImageID, Runtime: c.Runtime, PID: c.PID,
+		ID: c.ID, Name: c.Name, Unread: c.Unread, Image: c.Image, ImageID: c.ImageID, Runtime: c.Runtime, PID: c.PID, Restarting: c.Restarting,
 		Privileged: c.Privileged, UsernsMode: c.UsernsMode, Created: c.Created, HostNamespaces: c.HostNamespaces,
 		CapAdd: c.CapAdd, SecurityOpt: c.SecurityOpt, MaskedPaths: c.MaskedPaths, ReadonlyPaths: c.ReadonlyPaths,
 		DeviceRules: c.DeviceRules, DeviceRequests: c.DeviceRequests, Labels: c.Labels, LabelsCut: c.LabelsCut, Annotations: c.Annotations,

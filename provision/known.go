@@ -27,7 +27,7 @@ func knownReleases(store release.Store, installed []release.Installed) ([]verify
 	within := onMount(store.Dir)
 	for _, r := range installed {
 		k := verify.Release{
-			Dev: dir.Dev, Within: within, Name: r.Name, Dir: r.Dir,
+			Dev: dir.Dev, Within: within, Owner: store.Owner, Name: r.Name, Dir: r.Dir,
 			Files: map[verify.FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{},
 		}
 		sound := store.Sound(r)

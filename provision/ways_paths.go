@@ -25,7 +25,7 @@ func fillPaths(containers []*verify.Container) {
 			paths = append(paths, m.Source)
 		}
 		for _, v := range c.Volumes {
-			paths = append(paths, v.Options["device"])
+			paths = append(paths, verify.AbsoluteDevice(v.Options["device"]))
 		}
 	}
 	resolved := resolveAll(paths, filepath.EvalSymlinks, time.After(resolveWithin))
@@ -34,7 +34,7 @@ func fillPaths(containers []*verify.Container) {
 			c.Mounts[i].Resolved = resolved[c.Mounts[i].Source]
 		}
 		for i := range c.Volumes {
-			c.Volumes[i].Resolved = resolved[c.Volumes[i].Options["device"]]
+			c.Volumes[i].Resolved = resolved[verify.AbsoluteDevice(c.Volumes[i].Options["device"])]
 		}
 	}
 }

@@ -28,7 +28,7 @@ var namespaceGives = map[string]string{
 }
 
 // adminCaps are capabilities that amount to being root on the host.
-var adminCaps = []string{"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "SYS_BOOT", "DAC_READ_SEARCH", "NET_ADMIN", "BPF", "PERFMON", "SYSLOG", "MAC_ADMIN"}
+var adminCaps = []string{"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "SYS_BOOT", "DAC_READ_SEARCH", "NET_ADMIN", "BPF", "PERFMON", "SYSLOG", "MAC_ADMIN", "MAC_OVERRIDE", "SYS_TIME", "CHECKPOINT_RESTORE"}
 
 // ways are collected in the order in which they are found.
 type ways []Way

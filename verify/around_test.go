@@ -72,7 +72,7 @@ func TestPathsOfTheHost(t *testing.T) {
 		"/home": read, "/home/bob": read, "/home/bob/": read, "/home/bob/.ssh": read, "/home/bob/.ssh/id_rsa": read, "/home/bob/site": no, "/home/bob/site/.git": no,
 		"/srv/docker": read, "/srv/docker/0.0/volumes": read, "/srv/docker/1": no, "/srv": read, "/var/lib/runsc-provisioner/backup": read, "/srv/etc/a": write,
 		"/usr": write, "/usr/local/lib/gvisor": write, "/boot": write, "/bin": write, "/sbin": write, "/lib": write, "/lib/modules": write, "/lib64": write, "/etc/nginx": write, "/var/spool/cron": write,
-		"/opt": write, "/opt/app": no, "/snap": write, "/data": no, "/runner": no, "/etcetera": no, "/etc/localtime": no, "/etc/ssl/certs": no, "/dev/null": no, "/mnt": no,
+		"/opt": write, "/opt/app": no, "/snap": write, "/data": no, "/runner": no, "/etcetera": no, "/etc/localtime": no, "/etc/ssl/certs": write, "/etc/resolv.conf": write, "/var/lib/dpkg/info": write, "/var/lib/etcd": read, "/dev/shm/x": no, "/dev/log": no, "/dev/sda": read, "/dev/null": no, "/mnt": no,
 	} {
 		got := []string{}
 		if gives, grave := worth(source, true, here); grave {
@@ -111,6 +111,9 @@ func TestVolumesThatAreSomethingOfTheHost(t *testing.T) {
 		{"to write", volume("o", "bind", "device", "/usr"), []string{"!-v v:/d, which is /usr"}},
 		{"a symlink", linked, []string{"!-v v:/d, which is /srv/x"}},
 		{"data", volume("o", "bind", "device", "/srv/data"), []string{"-v v:/d, which is /srv/data"}},
+		{"the directory of dockerd", volume("type", "none", "o", "bind", "device", "."), []string{"!-v v:/d, which is /"}},
+		{"below that", volume("o", "bind", "device", "./etc/../root"), []string{"!-v v:/d, which is /root"}},
+		{"no device", volume("o", "bind"), nil},
 		{"a disk", volume("type", "ext4", "device", "/dev/sda1"), []string{"!-v v:/d, which is /dev/sda1 of type ext4"}},
 		{"the kernel's own", volume("type", "debugfs", "device", "debugfs"), []string{"!-v v:/d, which is debugfs of type debugfs"}},
 		{"memory", volume("type", "tmpfs", "device", "tmpfs", "o", "size=1m"), nil},

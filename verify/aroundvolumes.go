@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,15 @@ type Volume struct {
 	Unread   error // why Options are not known
 }
 
+// AbsoluteDevice is a volume's device as a path of the host: one that is not
+// absolute is looked for where dockerd was started, which systemd does in /.
+func AbsoluteDevice(device string) string {
+	if strings.HasPrefix(device, "/") {
+		return device
+	}
+	return path.Join("/", device)
+}
+
 // remoteTypes have their files on another host, and tmpfs has none.
 var remoteTypes = []string{"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "tmpfs"}
 
@@ -27,10 +37,11 @@ func (w *ways) volume(v Volume, more []HostPath) {
 	device, kind := v.Options["device"], v.Options["type"]
 	options := strings.Split(v.Options["o"], ",")
 	writable := v.Writable && !slices.Contains(options, "ro")
-	path := func(p, resolved string, writable bool) {
-		if !strings.HasPrefix(p, "/") {
-			return
+	give := func(p, resolved string, writable bool) {
+		if p == "" {
+			return // mount(2) refuses that
 		}
+		p = AbsoluteDevice(p)
 		gives, grave := HostMount{Source: p, Writable: writable, Resolved: resolved}.worth(more)
 		w.add(grave, gives, "%s, which is %s", what, Printable(p))
 	}
@@ -39,7 +50,7 @@ func (w *ways) volume(v Volume, more []HostPath) {
 		w.add(true, "whatever it is: its options cannot be read: "+Printable(v.Unread.Error()), "%s", what)
 	case len(v.Options) == 0:
 	case slices.Contains(options, "bind") || slices.Contains(options, "rbind"):
-		path(device, v.Resolved, writable)
+		give(device, v.Resolved, writable)
 	case slices.Contains(remoteTypes, kind):
 	case kind == "overlay":
 		for _, option := range options {
@@ -47,10 +58,10 @@ func (w *ways) volume(v Volume, more []HostPath) {
 			switch key {
 			case "lowerdir", "lowerdir+", "datadir+":
 				for _, dir := range strings.Split(value, ":") {
-					path(dir, "", false)
+					give(dir, "", false)
 				}
 			case "upperdir", "workdir":
-				path(value, "", writable)
+				give(value, "", writable)
 			}
 		}
 	case kind != "" || device != "":

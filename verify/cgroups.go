@@ -70,15 +70,17 @@ func upToID(path, id string) (string, bool) {
 }
 
 // sort finds whose home a process is in, or else whose ID its cgroup bears.
-// Of several IDs in a path the innermost is a container's in the others.
+// Of several in a path the innermost is a container's in the others.
 func (h homes) sort(groups []Cgroup) (place int, other otherID) {
+	inside := -1
 	for _, group := range groups {
 		for _, id := range containerIDs(group.Path) {
 			place, asked := h.places[id]
 			if asked {
 				path, _ := upToID(group.Path, id)
 				if at, ok := h.of[home{group.Hierarchy, path}]; ok && at == place {
-					return place, otherID{}
+					inside = place
+					continue
 				}
 			}
 			// Of a container whose process has gone, nothing is known.
@@ -86,6 +88,9 @@ func (h homes) sort(groups []Cgroup) (place int, other otherID) {
 				other = otherID{id: id, cgroup: group.Path, borrowed: asked}
 			}
 		}
+	}
+	if inside >= 0 {
+		return inside, otherID{}
 	}
 	return -1, other
 }

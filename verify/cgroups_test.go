@@ -22,6 +22,7 @@ func TestFault_V01_CgroupsOfOthersWithAContainersID(t *testing.T) {
 		{"in a user's, of a sandbox without one", "0::/user.slice/docker-" + id + ".scope", true, []string{id}, Sandboxed},
 		{"another container below it", "0::/user.slice/docker-" + id + ".scope/libpod-" + podman + ".scope", true, []string{podman}, Sandboxed},
 		{"the container's below another", "0::/user.slice/libpod-" + podman + ".scope/docker-" + id + ".scope", false, []string{id}, Sandboxed},
+		{"another container in its own below it", "0::/system.slice/docker-" + id + ".scope/docker-" + podman + ".scope", false, nil, NotSandboxed},
 		{"another hierarchy", "5:pids:/system.slice/docker-" + id + ".scope", false, []string{id}, Sandboxed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

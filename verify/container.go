@@ -13,6 +13,7 @@ type Container struct {
 	Created    time.Time
 	Runtime    string // the name it was created with; never empty in dockerd's answers
 	PID        int    // State.Pid
+	Restarting bool   // it has none, PID 0, between two starts that dockerd makes by itself
 	Privileged bool
 	UsernsMode string // "host" opts out of userns-remap
 	// HostNamespaces are those that it was asked to share with the host, in the

@@ -16,7 +16,7 @@ import (
 
 const (
 	maxDigested = 512 << 20 // bytes of one file, the cap on a release's download
-	maxBudget   = 4 << 30   // bytes in one Look, whatever processes claim
+	maxBudget   = 512 << 20 // bytes in one Look, whatever processes claim, and as many of first processes
 	maxCached   = 256       // files
 )
 
@@ -63,7 +63,13 @@ func (p *pass) digest(dir procDir, name string, x Exe) (string, error) {
 	if sum, ok := p.fs.digests.get(key); ok {
 		return sum, nil
 	}
-	if !slices.ContainsFunc(held, func(r Release) bool { return r.Sizes[int64(key.size)] }) {
+	if !slices.ContainsFunc(held, func(r Release) bool { return r.Sizes[int64(key.size)] && r.Owner == int(key.owner) }) {
+		return "", nil
+	}
+	// One that is hardly on the disk was made large by naming a size. File systems
+	// that compress count fewer blocks than there are bytes, too, but not so few.
+	const block, least = 512, 8
+	if key.blocks*block < key.size/least {
 		return "", nil
 	}
 	if key.mode&unix.S_IFMT != unix.S_IFREG || key.size > maxDigested || p.digested+key.size > maxBudget {
@@ -97,7 +103,7 @@ type reader struct {
 }
 
 func (r reader) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
+	if err := context.Cause(r.ctx); err != nil {
 		return 0, err
 	}
 	return r.r.Read(b)

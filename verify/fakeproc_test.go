@@ -124,7 +124,7 @@ func (p *fakeProc) link(target, path string) {
 // fakeRelease puts files of a release, by the name alone, into a store.
 func fakeRelease(tb testing.TB, store, name string) Release {
 	tb.Helper()
-	r := Release{Name: name, Dir: filepath.Join(store, name), Files: map[FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{}}
+	r := Release{Name: name, Dir: filepath.Join(store, name), Files: map[FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{}, Owner: os.Getuid()}
 	for _, path := range []string{"runsc", "containerd-shim-runsc-v1", "gvisor-bin/gvisor_sentry"} {
 		file := filepath.Join(r.Dir, path)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,12 +41,12 @@ func (p *pass) sandboxes(entries []entry, survey *Survey) error {
 			survey.Claims = append(survey.Claims, box)
 		}
 	}
-	return p.ctx.Err()
+	return context.Cause(p.ctx)
 }
 
 // deleted finds the release of an entry whose executable has lost its name.
 func (p *pass) deleted(e *entry, survey *Survey) error {
-	if err := p.ctx.Err(); err != nil {
+	if err := context.Cause(p.ctx); err != nil {
 		return err
 	}
 	var err error
@@ -54,9 +55,11 @@ func (p *pass) deleted(e *entry, survey *Survey) error {
 	case Complete:
 		e.file = identify(e.exe, p.releases)
 	case Gone:
-	default:
+	case Denied:
 		e.gap = gap
 		survey.Denied++
+	default: // more than is read of what nobody is known to have installed
+		e.gap = gap
 	}
 	return nil
 }
@@ -91,10 +94,11 @@ func (p *pass) evidence(containers []Container, homes homes, entries []entry) ([
 	if len(containers) == 0 {
 		return nil, nil
 	}
+	p.digested = 0 // what others run may not use up what these need
 	host, herr := p.host()
 	all := make([]Evidence, len(containers))
 	for i, c := range containers {
-		if err := p.ctx.Err(); err != nil {
+		if err := context.Cause(p.ctx); err != nil {
 			return nil, err
 		}
 		e := &all[i]

@@ -33,10 +33,23 @@ var hostPaths = []HostPath{
 	{"/var/lib/containerd", "every container's files", true, false},
 	{"/var/snap/docker", "every container's files", true, false},
 	{"/var/lib/kubelet", "the secrets of the host's pods, and what may ask Kubernetes for more", true, false},
+	{"/var/lib/containers", "every container's files", true, false},
+	{"/var/lib/rancher", "the keys to Kubernetes", true, false},
+	{"/var/lib/etcd", "all that Kubernetes keeps", true, false},
+	{"/var/lib/libvirt", "the disks of the host's virtual machines", true, false},
+	{"/var/lib/lxc", "every container's files", true, false},
+	{"/var/lib/snapd", "the host's programs", false, false},
+	{"/var/lib/dpkg", "scripts that the host runs as root", false, false},
+	{"/var/lib/cloud", "scripts that the host runs as root", false, false},
 	{"/etc/shadow*", "the host's passwords", true, false},
 	{"/etc/gshadow*", "the host's passwords", true, false},
 	{"/etc/ssh", "the keys by which the host is known", true, false},
 	{"/etc/ssl/private", "the host's private keys", true, false},
+	{"/etc/letsencrypt", "the host's private keys", true, false},
+	{"/etc/wireguard", "the host's private keys", true, false},
+	{"/etc/NetworkManager/system-connections", "the passwords of networks", true, false},
+	{"/etc/krb5.keytab", "the keys by which the host is known", true, false},
+	{"/etc/rancher", "the keys to Kubernetes", true, false},
 	{"/etc/docker", "dockerd's configuration and keys", true, false},
 	{"/etc/kubernetes", "the keys to Kubernetes", true, false},
 	{"/etc", "the host's configuration", false, false},
@@ -54,11 +67,17 @@ var hostPaths = []HostPath{
 	{"/lib64", "the host's libraries", false, false},
 	{"/opt", "the host's programs", false, true},
 	{"/snap", "the host's programs", false, true},
+	{"/lib32", "the host's libraries", false, false},
+	{"/var/spool/at", "commands that the host runs as root", false, false},
 	{"/var/spool/cron", "commands that the host runs as root", false, false},
 }
 
-// quietPaths are below a path of hostPaths and harmless.
-var quietPaths = []string{"/etc/localtime", "/etc/timezone", "/etc/hosts", "/etc/resolv.conf", "/etc/hostname", "/etc/ssl/certs", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}
+// quietPaths are below a path of hostPaths and harmless, and readPaths are so to
+// read: what the host trusts, and how it calls others.
+var (
+	quietPaths = []string{"/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/log", "/dev/shm"}
+	readPaths  = []string{"/etc/hosts", "/etc/resolv.conf", "/etc/hostname", "/etc/ssl/certs", "/run/systemd/resolve"}
+)
 
 // worth says what a path of the host gives: the worst of all that it is, that it
 // is in, and that is in it. more are paths of this host, besides those of any.
@@ -70,10 +89,9 @@ func worth(source string, writable bool, more []HostPath) (gives string, grave b
 	if strings.HasSuffix(source, "/docker.sock") {
 		return apiGives, true
 	}
-	for _, quiet := range quietPaths {
-		if below(source, quiet) {
-			return "a file of the host", false
-		}
+	quiet := func(q string) bool { return below(source, q) }
+	if slices.ContainsFunc(quietPaths, quiet) || !writable && slices.ContainsFunc(readPaths, quiet) {
+		return "a file of the host", false
 	}
 	gives = "files of the host"
 	for _, one := range slices.Concat(more, hostPaths) {

@@ -48,6 +48,9 @@ func (d procDir) open(name string) (procDir, error) {
 // one: its own two, and one for each.
 const oneThread = 3
 
+// survivorTries is how often a thread is looked for that does not end meanwhile.
+const survivorTries = 16
+
 // survivor is a thread of a process whose first thread has ended, or 0. Such a
 // process goes on, and shows its executable, arguments and namespaces no more but
 // in the directories of its other threads (pthread_exit(3) in main).
@@ -75,9 +78,19 @@ func (d procDir) survivor() int {
 // alive opens the directory that shows what the process of d executes: its own,
 // or that of a survivor.
 func (d procDir) alive() (procDir, error) {
-	if _, err := d.stat("exe"); gapOf(err) == Gone {
-		if thread := d.survivor(); thread != 0 {
-			return d.open("task/" + strconv.Itoa(thread))
+	for range survivorTries {
+		if _, err := d.stat("exe"); gapOf(err) != Gone {
+			break
+		}
+		if st, err := d.stat("task"); err != nil || st.links <= oneThread {
+			break
+		}
+		thread := d.survivor()
+		if thread == 0 {
+			continue
+		}
+		if alive, err := d.open("task/" + strconv.Itoa(thread)); err == nil {
+			return alive, nil
 		}
 	}
 	return d.open(".")
@@ -142,6 +155,8 @@ type fileStat struct {
 	mode    uint32
 	links   uint32
 	size    uint64
+	owner   uint32
+	blocks  uint64
 	changed unix.StatxTimestamp
 }
 
@@ -151,7 +166,7 @@ type fileStat struct {
 // whoever asks for nothing (Linux fs/fuse/dir.c, fuse_update_get_attr).
 func (d procDir) stat(name string) (fileStat, error) {
 	var st unix.Statx_t
-	const mask = unix.STATX_INO | unix.STATX_NLINK | unix.STATX_TYPE | unix.STATX_SIZE | unix.STATX_CTIME
+	const mask = unix.STATX_INO | unix.STATX_NLINK | unix.STATX_TYPE | unix.STATX_SIZE | unix.STATX_CTIME | unix.STATX_UID | unix.STATX_BLOCKS
 	err := unix.Statx(int(d), name, unix.AT_STATX_DONT_SYNC, mask, &st)
 	if errors.Is(err, unix.EACCES) {
 		if unix.Statx(int(d), name, unix.AT_STATX_DONT_SYNC, 0, &st) == nil && st.Mask&unix.STATX_INO == 0 {
@@ -166,6 +181,8 @@ func (d procDir) stat(name string) (fileStat, error) {
 		mode:    uint32(st.Mode),
 		links:   st.Nlink,
 		size:    st.Size,
+		owner:   st.Uid,
+		blocks:  st.Blocks,
 		changed: st.Ctime,
 	}, nil
 }

@@ -28,9 +28,10 @@ type Release struct {
 	// Digests are sha256 in lower-case hex with the same relative paths, of
 	// the files as they were installed. A running sandbox outlives its file.
 	Digests map[string]string
-	// Sizes are those of these files, in bytes. A deleted file of another size
-	// is not read.
+	// Sizes are those of these files, in bytes, and Owner is whose they are. A
+	// deleted file of another size or of somebody else's is not read.
 	Sizes map[int64]bool
+	Owner int
 }
 
 // A File is one file of one release. The zero File is of none.

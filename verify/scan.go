@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -71,7 +72,7 @@ func filesOf(releases []Release) map[FileID]File {
 
 func (s *scanner) all(pids []int) {
 	if s.err == nil {
-		s.err = s.pass.ctx.Err()
+		s.err = context.Cause(s.pass.ctx)
 	}
 	for _, pid := range pids {
 		if s.err != nil {
@@ -94,8 +95,8 @@ func (s *scanner) path(e *entry, file string) string {
 func (s *scanner) one(pid int) {
 	e := entry{pid: pid, gap: Complete, container: -1}
 	st, err := s.pass.proc.stat(s.path(&e, "exe"))
-	if gapOf(err) == Gone && s.survives(&e) {
-		st, err = s.pass.proc.stat(s.path(&e, "exe"))
+	if gapOf(err) == Gone {
+		st, err = s.survivor(&e)
 	}
 	switch gap := gapOf(err); gap {
 	case Complete:
@@ -103,9 +104,13 @@ func (s *scanner) one(pid int) {
 		e.file = s.files[st.id]
 	case Gone:
 		return // a kernel thread, a zombie, or gone since: it executes nothing
-	default:
+	case Denied:
 		e.gap = gap
 		s.denied++
+	default:
+		// Whoever has a file system of his own decides what is said of its files
+		// (FUSE: EIO). It is a stranger to whom it belongs, and no more than that.
+		e.gap = gap
 	}
 	if err == nil && st.links == 0 && e.file == (File{}) {
 		e.exe.Deleted = true
@@ -131,20 +136,31 @@ func (s *scanner) one(pid int) {
 	s.entries = append(s.entries, e)
 }
 
-// survives finds the thread of a process whose first one has ended. It costs
-// the one system call for kernel threads and the dead.
-func (s *scanner) survives(e *entry) bool {
-	st, err := s.pass.proc.stat(s.path(e, "task"))
-	if err != nil || st.links <= oneThread {
-		return false
+// errChurn says that of a process whose first thread has ended no other one
+// stood still.
+var errChurn = errors.New("its threads end as fast as they are looked at")
+
+// survivor finds what a process executes whose first thread has ended. It costs
+// the one system call for kernel threads and the dead, which are gone.
+func (s *scanner) survivor(e *entry) (fileStat, error) {
+	for range survivorTries {
+		if st, err := s.pass.proc.stat(s.path(e, "task")); err != nil || st.links <= oneThread {
+			return fileStat{}, unix.ESRCH
+		}
+		dir, err := s.pass.proc.open(strconv.Itoa(e.pid))
+		if err != nil {
+			return fileStat{}, err
+		}
+		e.thread = dir.survivor()
+		dir.close()
+		if e.thread != 0 {
+			if st, err := s.pass.proc.stat(s.path(e, "exe")); err == nil {
+				return st, nil
+			}
+			e.thread = 0
+		}
 	}
-	dir, err := s.pass.proc.open(strconv.Itoa(e.pid))
-	if err != nil {
-		return false
-	}
-	defer dir.close()
-	e.thread = dir.survivor()
-	return e.thread != 0
+	return fileStat{}, errChurn
 }
 
 // place finds whose cgroup a process is in. It reports false for a process
@@ -154,6 +170,10 @@ func (s *scanner) place(e *entry) bool {
 	n, err := s.pass.proc.peek(s.path(e, "cgroup"), s.cgroup)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
 		return false
+	}
+	if errors.Is(err, unix.ENAMETOOLONG) {
+		// Longer than a path may be, which takes somebody who was handed a cgroup.
+		return true
 	}
 	groups, perr := parseCgroups(s.cgroup[:n])
 	if err != nil || perr != nil {

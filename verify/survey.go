@@ -142,7 +142,7 @@ func pidsIn(ctx context.Context, root string, batches chan<- []int) error {
 		select {
 		case batches <- pids:
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 		count += len(pids)
 		if errors.Is(err, io.EOF) {

@@ -20,7 +20,7 @@ const (
 
 var containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// Container is a container with a process.
+// Container is a container with a process, or one that is about to have another.
 type Container struct {
 	ID      string // 64 hex digits
 	Unread  error  // why nothing but ID and Name is known
@@ -28,9 +28,12 @@ type Container struct {
 	Image   string // as it was asked for
 	ImageID string // "sha256:…"
 
-	Runtime   string // the name it was created with
-	PID       int    // of its first process, in dockerd's pid namespace
-	StartedAt time.Time
+	Runtime string // the name it was created with
+	PID     int    // of its first process, in dockerd's pid namespace
+	// Restarting is true of one that has no process, PID 0, between two starts that
+	// dockerd makes by itself.
+	Restarting bool
+	StartedAt  time.Time
 
 	Privileged  bool
 	UsernsMode  string // "host" where it opted out of userns-remap
@@ -73,7 +76,7 @@ type Mount struct {
 	Writable            bool
 }
 
-// Containers lists the containers that run or are paused, by ID. One that
+// Containers lists the containers that run, are paused or Restarting, by ID. One that
 // ends while it is looked at is left out; one of which dockerd gives no answer
 // that can be used has its ID, its Name and Unread. Anything else that keeps one
 // from being seen is an error, so that no container is missed silently.

@@ -26,7 +26,8 @@ func TestContainers(t *testing.T) {
 	open.HostNamespaces, open.SecurityOpt, open.Labels = []string{"network", "pid"}, []string{"label=disable"}, map[string]string{"a": "b"}
 	bridged.MaskedPaths, bridged.ReadonlyPaths = []string{"/proc/kcore"}, []string{"/proc/bus"}
 	bridged.NetworkMode, bridged.Labels = "bridge", map[string]string{}
-	unlabelled, cut := bridged, bridged
+	unlabelled, cut, again := bridged, bridged, bridged
+	again.PID, again.Restarting = 0, true
 	unlabelled.Labels, unlabelled.LabelsCut = nil, true
 	cut.Labels, cut.LabelsCut, cut.Image = nil, true, ""
 	open.Privileged, open.NetworkMode, open.PidMode, open.UsernsMode = true, "host", "host", "host"
@@ -47,8 +48,10 @@ func TestContainers(t *testing.T) {
 			replace: []string{`"Running":true`, `"Running":false`, `"Pid":4711`, `"Pid":0`}, want: []Container{}},
 		{situation: "not running, process not forgotten yet", dir: "api-1.52", min: 44, max: 52,
 			replace: []string{`"Running":true`, `"Running":false`}, want: []Container{}},
-		{situation: "restarting, no process", dir: "api-1.52", min: 44, max: 52,
+		{situation: "no process", dir: "api-1.52", min: 44, max: 52,
 			replace: []string{`"Pid":4711`, `"Pid":0`}, want: []Container{}},
+		{situation: "restarting, no process", dir: "api-1.52", min: 44, max: 52,
+			replace: []string{`"Restarting":false`, `"Restarting":true`, `"Pid":4711`, `"Pid":0`}, want: []Container{again}},
 		{situation: "paused", dir: "api-1.52", min: 44, max: 52,
 			replace: []string{`"Status":"running"`, `"Status":"paused"`, `"Paused":false`, `"Paused":true`}, want: []Container{bridged}},
 		{situation: "answer about another container", dir: "api-1.52", min: 44, max: 52,

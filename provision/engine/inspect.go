@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// inspect returns the zero Container for one that has no process any more. An
-// answer that cannot be used is an *Unreadable.
+// inspect returns the zero Container for one that has no process any more, unless
+// dockerd is about to start it again. An answer that cannot be used is an
+// *Unreadable.
 func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 	said, err := c.askInspection(ctx, id)
 	if err != nil || said == nil {
@@ -19,7 +20,7 @@ func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 	if said.ID != id || said.State == nil || !said.whole() {
 		return Container{}, &Unreadable{errors.New("the answer is not about this container")}
 	}
-	if !said.State.Running || said.State.Pid == 0 {
+	if !said.State.Restarting && (!said.State.Running || said.State.Pid == 0) {
 		return Container{}, nil
 	}
 	started, err := time.Parse(time.RFC3339Nano, said.State.StartedAt)
@@ -27,7 +28,7 @@ func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 		return Container{}, &Unreadable{fmt.Errorf("start time: %w", err)}
 	}
 	one := said.container()
-	one.PID, one.StartedAt = said.State.Pid, started
+	one.PID, one.StartedAt, one.Restarting = said.State.Pid, started, said.State.Pid == 0
 	return one, nil
 }
 

@@ -16,10 +16,12 @@ type inspection struct {
 	Image   string
 	Created string
 	State   *struct {
-		Status    string
-		Running   bool
-		Pid       int
-		StartedAt string
+		Status  string
+		Running bool
+		// Restarting is between two starts that dockerd makes by itself.
+		Restarting bool
+		Pid        int
+		StartedAt  string
 	}
 	HostConfig *hostConfig
 	Mounts     []struct {

@@ -17,7 +17,7 @@ const maxRunning = 512 << 20
 // What is accepted in one answer, in bytes. A container's entry in the list
 // is 1–3 KiB, an inspection 5–10 KiB, so these are for forged labels.
 const (
-	maxAnswer  = 8 << 20
+	maxAnswer  = 64 << 20
 	maxList    = 64 << 20
 	maxEvent   = 1 << 20   // with its newline
 	maxLabels  = 256 << 10 // of one container, as JSON

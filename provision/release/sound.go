@@ -40,7 +40,8 @@ func (s Store) sound(dir string, f File) bool {
 
 // Touched reports whether the release called name was changed in some way after
 // it was sealed: a file's ctime, which nobody can set back, is later than that
-// of the manifest, which was written last, or the manifest's than the time in it.
+// of the manifest, which was written last, or the manifest's than the time in it
+// or than now, the clock having been set back.
 // What was touched may have another content with the size and time that it had.
 func (s Store) Touched(name string) bool {
 	dir := filepath.Join(s.Dir, name)
@@ -49,7 +50,7 @@ func (s Store) Touched(name string) bool {
 		return true
 	}
 	sealed, err := changed(filepath.Join(dir, manifestName))
-	if err != nil || sealed.After(m.InstalledAt.Add(sealedWithin)) {
+	if err != nil || sealed.After(m.InstalledAt.Add(sealedWithin)) || sealed.After(time.Now()) {
 		return true
 	}
 	for _, f := range m.Files {

@@ -81,6 +81,24 @@ for i in $(seq 100); do docker logs big | grep -q ready && exit 0; sleep 0.1; do
 	}
 	h.run("docker rm -f big")
 	h.exit(0, "runsc-provisioner verify --expect all")
+
+	// One that ends and is started again, and again, is never left out.
+	h.run("docker run -d --name flapping --runtime=runc --restart=always " + lab.Image + " sh -c 'exit 0'")
+	for range 10 {
+		v = h.seenOf(2, "--expect all")
+		good(v, "one that flaps")
+		if state, _ := v.container(t, "flapping"); state != "not sandboxed" {
+			t.Errorf("one that flaps is %s: %+v", state, v.Findings)
+		}
+	}
+	h.run("docker rm -f flapping")
+
+	// A cgroup whose path is longer than a path may be.
+	h.run(`systemd-run -q --uid=bob -p Delegate=yes --unit=deep perl -MPOSIX -e '
+chdir "/sys/fs/cgroup/system.slice/deep.service" or die; for (1..18) { mkdir "a" x 250 or die; chdir "a" x 250 or die }
+open F, ">cgroup.procs" or die; print F getpid(); close F or die; sleep 900'
+for i in $(seq 100); do P=/proc/$(systemctl show deep -p MainPID --value); test -d $P && { ! cat $P/cgroup >/dev/null 2>&1 || test $(wc -c <$P/cgroup) -gt 4000; } && exit 0; sleep 0.1; done; exit 1`)
+	good(h.seenOf(0, "--expect all"), "a cgroup too deep to be named")
 }
 
 // With live-restore containers run on without dockerd, and are nobody's orphans.
