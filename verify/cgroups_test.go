@@ -85,3 +85,22 @@ func TestFault_V01_ForgedGoferIsNobodys(t *testing.T) {
 		}
 	}
 }
+
+// With the driver cgroupfs a container may be put below another one's cgroup, and
+// is its own all the same.
+func TestContainerBelowAnothersCgroup(t *testing.T) {
+	proc := newFakeProc(t)
+	r := fakeRelease(t, t.TempDir(), "20260914.0")
+	victim := sandboxProcess(1000, r, containerID(1))
+	victim.cgroup = "0::/docker/" + containerID(1) + "\n"
+	proc.add(victim)
+	evil := runcProcess(1100, containerID(2))
+	evil.cgroup = "0::/docker/" + containerID(1) + "/" + containerID(2) + "\n"
+	proc.add(evil)
+	report, _ := judgeAll(t, proc.fs(), []Container{container(1, 1000, "runsc"), container(2, 1100, "runc")}, runtimesOf(r), []Release{r})
+	for i, want := range []State{Sandboxed, NotSandboxed} {
+		if got := report.Verdicts[i]; got.State != want {
+			t.Errorf("container %d: got %v (%s), want %v", i+1, got.State, got.Why(), want)
+		}
+	}
+}
