@@ -101,7 +101,9 @@ func TestFault_F08_AStoreThatOthersMayWriteIsRefused(t *testing.T) {
 	h.run("runsc-provisioner apply && chmod 777 " + store)
 	before := h.snapshot()
 	h.exit(78, "runsc-provisioner apply")
-	h.exit(3, "runsc-provisioner verify")
+	if seen := h.exit(2, "runsc-provisioner verify").Stdout; !strings.Contains(seen, "critical: "+store+": ") || !strings.Contains(seen, "lets others write") {
+		t.Errorf("got\n%s\nwant the store to be critical", seen)
+	}
 	h.untouched(before)
 }
 
