@@ -323,7 +323,7 @@ func TestFault_E09_RuntimesThatStartNothing(t *testing.T) {
 			if got := h.run("cat " + daemonJSON + " 2>&1 || true"); got != text {
 				t.Errorf("got daemon.json %s, want %s", got, text)
 			}
-			if got := h.run("docker info -f '{{.DefaultRuntime}}'; docker inspect -f '{{.State.Running}}' " + id + "; docker run --rm " + lab.Image + " echo fine"); got != "runc\ntrue\nfine" {
+			if got := h.run("docker info -f '{{.DefaultRuntime}}'; docker inspect -f '{{.State.Running}}' " + id + "; docker run --rm " + lab.Image + " true && echo fine"); got != "runc\ntrue\nfine" {
 				t.Errorf("got %q, want runc, and containers as before", got)
 			}
 			if strings.Contains(h.run("journalctl -u docker -o cat"), "default-runtime\":\"runsc") {
