@@ -121,10 +121,17 @@ func newRoot(a *app) *cobra.Command {
 		Args:          usageArgs(cobra.NoArgs),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.Version = version() // gives it --version, too
-	root.SetVersionTemplate(versionText())
+	// cobra's own --version takes text/template, for which the linker keeps every
+	// method that there is: 3 MB.
+	showVersion := root.Flags().Bool("version", false, "version for runsc-provisioner")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *showVersion {
+			a.printf("%s", versionText())
+			return nil
+		}
+		return cmd.Help()
+	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
