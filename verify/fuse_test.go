@@ -135,7 +135,9 @@ func TestFault_V06_ProgramOnAUsersFUSEMount(t *testing.T) {
 	server := &fuseServer{t: t, fd: fd, program: program}
 	go server.serve()
 
-	cmd := &exec.Cmd{Path: dir + "/x", Args: []string{"x"}, SysProcAttr: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}}
+	// Not executed by this process, which waits for that with a processor in hand
+	// (CLONE_VFORK) while its server is to answer.
+	cmd := &exec.Cmd{Path: "/bin/sh", Args: []string{"sh", "-c", "exec " + dir + "/x"}, SysProcAttr: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}}
 	answering(t, cmd)
 	proc := newFakeProc(t)
 	proc.adopt(cmd.Process.Pid)
