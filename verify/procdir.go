@@ -51,26 +51,45 @@ const oneThread = 3
 // survivorTries is how often a thread is looked for that does not end meanwhile.
 const survivorTries = 16
 
-// survivor is a thread of a process whose first thread has ended, or 0. Such a
-// process goes on, and shows its executable, arguments and namespaces no more but
-// in the directories of its other threads (pthread_exit(3) in main).
-func (d procDir) survivor() int {
-	fd, err := unix.Openat(int(d), "task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return 0
+// errChurn says that of a process whose first thread has ended no other one
+// stood still.
+var errChurn = errors.New("its threads end as fast as they are looked at")
+
+// survivor finds a thread of the process at prefix, whose first thread has ended,
+// and what it executes. Such a process goes on, and shows its executable, arguments
+// and namespaces no more but in the directories of its other threads
+// (pthread_exit(3) in main). One that has no other is gone.
+func (d procDir) survivor(prefix string) (thread int, exe fileStat, err error) {
+	for range survivorTries {
+		if st, err := d.stat(prefix + "task"); err != nil || st.links <= oneThread {
+			return 0, fileStat{}, unix.ESRCH
+		}
+		if thread, exe := d.running(prefix + "task"); thread != 0 {
+			return thread, exe, nil
+		}
 	}
-	tasks := os.NewFile(uintptr(fd), "task")
-	defer tasks.Close()
+	return 0, fileStat{}, errChurn
+}
+
+// running is the first of the threads in a directory that executes something, or
+// 0.
+func (d procDir) running(tasks string) (thread int, exe fileStat) {
+	fd, err := unix.Openat(int(d), tasks, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fileStat{}
+	}
+	dir := os.NewFile(uintptr(fd), tasks)
+	defer dir.Close()
 	for {
-		names, err := tasks.Readdirnames(batch)
+		names, err := dir.Readdirnames(batch)
 		for _, name := range names {
 			thread, nerr := strconv.Atoi(name)
-			if _, err := d.stat("task/" + name + "/exe"); err == nil && nerr == nil {
-				return thread
+			if exe, err := d.stat(tasks + "/" + name + "/exe"); err == nil && nerr == nil {
+				return thread, exe
 			}
 		}
 		if err != nil {
-			return 0
+			return 0, fileStat{}
 		}
 	}
 }
@@ -78,16 +97,13 @@ func (d procDir) survivor() int {
 // alive opens the directory that shows what the process of d executes: its own,
 // or that of a survivor.
 func (d procDir) alive() (procDir, error) {
-	for range survivorTries {
+	for range survivorTries { // a survivor may end before it is opened
 		if _, err := d.stat("exe"); gapOf(err) != Gone {
 			break
 		}
-		if st, err := d.stat("task"); err != nil || st.links <= oneThread {
+		thread, _, err := d.survivor("")
+		if err != nil {
 			break
-		}
-		thread := d.survivor()
-		if thread == 0 {
-			continue
 		}
 		if alive, err := d.open("task/" + strconv.Itoa(thread)); err == nil {
 			return alive, nil

@@ -96,7 +96,8 @@ func (s *scanner) one(pid int) {
 	e := entry{pid: pid, gap: Complete, container: -1}
 	st, err := s.pass.proc.stat(s.path(&e, "exe"))
 	if gapOf(err) == Gone {
-		st, err = s.survivor(&e)
+		// It costs one system call for kernel threads and the dead, which are gone.
+		e.thread, st, err = s.pass.proc.survivor(strconv.Itoa(pid) + "/")
 	}
 	switch gap := gapOf(err); gap {
 	case Complete:
@@ -134,33 +135,6 @@ func (s *scanner) one(pid int) {
 		return
 	}
 	s.entries = append(s.entries, e)
-}
-
-// errChurn says that of a process whose first thread has ended no other one
-// stood still.
-var errChurn = errors.New("its threads end as fast as they are looked at")
-
-// survivor finds what a process executes whose first thread has ended. It costs
-// the one system call for kernel threads and the dead, which are gone.
-func (s *scanner) survivor(e *entry) (fileStat, error) {
-	for range survivorTries {
-		if st, err := s.pass.proc.stat(s.path(e, "task")); err != nil || st.links <= oneThread {
-			return fileStat{}, unix.ESRCH
-		}
-		dir, err := s.pass.proc.open(strconv.Itoa(e.pid))
-		if err != nil {
-			return fileStat{}, err
-		}
-		e.thread = dir.survivor()
-		dir.close()
-		if e.thread != 0 {
-			if st, err := s.pass.proc.stat(s.path(e, "exe")); err == nil {
-				return st, nil
-			}
-			e.thread = 0
-		}
-	}
-	return fileStat{}, errChurn
 }
 
 // place finds whose cgroup a process is in. It reports false for a process
