@@ -87,8 +87,8 @@ func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 	if err != nil {
 		return wrap(err)
 	}
-	defer os.RemoveAll(staging)
-	dir := filepath.Join(staging, releaseDir)
+	defer staging.discard()
+	dir := filepath.Join(staging.dir, releaseDir)
 	if err := s.replay(ctx, m, kept, dir); err != nil {
 		return wrap(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,64 +21,41 @@ import (
 // *RefusedError, *SpaceError, *UnsafeError, *ForeignError, the cause of ctx, or
 // of the file system.
 func (s Store) Install(ctx context.Context, src Source, spec Spec) (Installed, error) {
-	if err := s.prepare(); err != nil {
-		return Installed{}, err
+	restored, restoreErr := s.Mend(ctx, spec)
+	if restoreErr == nil {
+		return restored, nil
 	}
-	var restoreErr error
-	if s.has(spec.Version) && !s.open(spec.Version).State.Intact() {
-		restored, err := s.Restore(ctx, spec.Version)
-		if err == nil && restored.Satisfies(spec) {
-			return restored, nil
-		}
-		restoreErr = err
+	staged, err := s.Fetch(ctx, src, spec)
+	if err != nil {
+		return Installed{}, also(err, restoreErr)
 	}
-	installed, err := s.fetch(ctx, src, spec)
-	if err != nil && restoreErr != nil {
-		return Installed{}, fmt.Errorf("%w (and before that: %w)", err, restoreErr)
-	}
-	return installed, err
+	defer staged.Discard()
+	installed, err := s.Commit(ctx, staged)
+	return installed, also(err, restoreErr)
 }
 
-func (s Store) fetch(ctx context.Context, src Source, spec Spec) (Installed, error) {
-	if err := spec.Validate(); err != nil {
-		return Installed{}, err
+// ErrNotDamaged says that there is no damaged release to be mended.
+var ErrNotDamaged = errors.New("not there, or not damaged")
+
+// Mend restores the release that spec asks for by name from its archive. The
+// error is ErrNotDamaged where there is nothing to restore.
+func (s Store) Mend(ctx context.Context, spec Spec) (Installed, error) {
+	if !s.has(spec.Version) || s.open(spec.Version).State.Intact() {
+		return Installed{}, ErrNotDamaged
 	}
-	staging, err := s.stage()
-	if err != nil {
-		return Installed{}, err
+	restored, err := s.Restore(ctx, spec.Version)
+	if err == nil && !restored.Satisfies(spec) {
+		err = fmt.Errorf("restore %s: it is not what is asked for", restored.Dir)
 	}
-	defer os.RemoveAll(staging)
-	failpoint.Here("install: staging made")
-	fetched, err := src.Fetch(ctx, spec, staging)
-	var present *PresentError
-	if errors.As(err, &present) {
-		return s.open(present.Release), nil
+	return restored, err
+}
+
+// also is err with what was tried before it.
+func also(err, before error) error {
+	if err == nil || errors.Is(before, ErrNotDamaged) {
+		return err
 	}
-	if err != nil {
-		return Installed{}, err
-	}
-	failpoint.Here("install: fetched and unpacked")
-	label, err := smoke(ctx, filepath.Join(staging, releaseDir), fetched.URL, spec, s.Limits)
-	if err != nil {
-		return Installed{}, err
-	}
-	failpoint.Here("install: smoke-tested")
-	text, err := Manifest{
-		SchemaVersion: schemaVersion,
-		Release:       label.String(),
-		Channel:       spec.Channel,
-		Version:       spec.Version,
-		Arch:          spec.Arch,
-		URL:           fetched.URL,
-		Trust:         fetched.Trust,
-		Archives:      fetched.Archives,
-		InstalledAt:   time.Now().UTC().Truncate(time.Second),
-		Files:         fetched.Files,
-	}.encode()
-	if err != nil {
-		return Installed{}, err
-	}
-	return s.commit(ctx, staging, label.String(), text)
+	return fmt.Errorf("%w (and before that: %w)", err, before)
 }
 
 // prepare makes the store's directory, where nobody else may write.
@@ -92,22 +68,6 @@ func (s Store) prepare() error {
 	}
 	// What was missing a moment ago is looked at now that it is there.
 	return checkAbove(s.Dir, s.Owner)
-}
-
-// stage makes a hidden directory with the two of a Source in it.
-func (s Store) stage() (string, error) {
-	staging := s.hidden("staging")
-	// Nobody else sees what is not authenticated yet.
-	if err := os.Mkdir(staging, 0o700); err != nil {
-		return "", err
-	}
-	for _, dir := range []string{releaseDir, archiveDir} {
-		path := filepath.Join(staging, dir)
-		if err := errors.Join(os.Mkdir(path, dirMode), os.Chmod(path, dirMode)); err != nil {
-			return "", errors.Join(err, os.RemoveAll(staging))
-		}
-	}
-	return staging, nil
 }
 
 // commit gives the complete release in staging its name, with the manifest

@@ -12,13 +12,15 @@ import (
 	"regexp"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
 
 // Store is a directory of releases, each in a directory named by its label,
 // and one link to the runsc of one of them. It does not lock: one process at a
-// time may change it.
+// time may change it. Fetch alone may run beside anything.
 type Store struct {
 	Dir    string // /usr/local/lib/gvisor
 	Link   string // /usr/local/bin/runsc
@@ -186,14 +188,18 @@ func (s Store) discard(path string) error {
 
 // hidden is a new name in the store for what is not there for others.
 func (s Store) hidden(what string) string {
-	return filepath.Join(s.Dir, ".runsc-provisioner-"+what+"-"+rand.Text())
+	return filepath.Join(s.Dir, HiddenPrefix+what+"-"+rand.Text())
 }
+
+// HiddenPrefix is how the names begin of what is in the store and not there for
+// others: what is being fetched, and what is being removed.
+const HiddenPrefix = ".runsc-provisioner-"
 
 // hiddenPattern is of the names of hidden; rand.Text has 26 characters.
 var hiddenPattern = regexp.MustCompile(`^\.runsc-provisioner-(staging|removed)-[A-Z2-7]{26}$`)
 
 // Sweep deletes what killed runs left in the store: hidden directories of
-// ours.
+// ours that are not in use.
 func (s Store) Sweep() error {
 	found, err := os.ReadDir(s.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -210,9 +216,21 @@ func (s Store) Sweep() error {
 		if err != nil || ownerOf(info) != s.Owner {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(s.Dir, entry.Name())); err != nil {
+		if err := sweepOne(filepath.Join(s.Dir, entry.Name())); err != nil {
 			return fmt.Errorf("sweep: %w", err)
 		}
 	}
 	return nil
+}
+
+// sweepOne deletes one directory, unless it is in use or gone by now.
+func sweepOne(dir string) error {
+	held, err := hold(dir, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.RemoveAll(dir), held.Close())
 }

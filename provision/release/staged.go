@@ -1,0 +1,113 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"runsc-provisioner/provision/failpoint"
+)
+
+// Staged is a release that was fetched, authenticated, unpacked and tried, and
+// that nobody sees yet. It is to be discarded, committed or not.
+type Staged struct {
+	name     string // the label
+	manifest []byte // nil: name is installed already
+	staging  *staging
+}
+
+// Fetch brings the release that spec asks for into a hidden directory of the
+// store. It changes nothing that is in use, and needs no lock: several may be
+// under way at once, in one process or in several, and Sweep leaves them alone.
+// Errors are those of Install.
+func (s Store) Fetch(ctx context.Context, src Source, spec Spec) (*Staged, error) {
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	staging, err := s.stage()
+	if err != nil {
+		return nil, err
+	}
+	staged, err := s.fill(ctx, staging, src, spec)
+	if err != nil {
+		return nil, errors.Join(err, staging.discard())
+	}
+	return staged, nil
+}
+
+func (s Store) fill(ctx context.Context, to *staging, src Source, spec Spec) (*Staged, error) {
+	failpoint.Here("install: staging made")
+	fetched, err := src.Fetch(ctx, spec, to.dir)
+	var present *PresentError
+	if errors.As(err, &present) {
+		return &Staged{name: present.Release, staging: to}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	failpoint.Here("install: fetched and unpacked")
+	label, err := smoke(ctx, filepath.Join(to.dir, releaseDir), fetched.URL, spec, s.Limits)
+	if err != nil {
+		return nil, err
+	}
+	failpoint.Here("install: smoke-tested")
+	text, err := Manifest{
+		SchemaVersion: schemaVersion,
+		Release:       label.String(),
+		Channel:       spec.Channel,
+		Version:       spec.Version,
+		Arch:          spec.Arch,
+		URL:           fetched.URL,
+		Trust:         fetched.Trust,
+		Archives:      fetched.Archives,
+		InstalledAt:   time.Now().UTC().Truncate(time.Second),
+		Files:         fetched.Files,
+	}.encode()
+	return &Staged{name: label.String(), manifest: text, staging: to}, err
+}
+
+// Commit gives what was staged its name in the store. It is done once, by the
+// one process that may change the store. Errors are those of Install.
+func (s Store) Commit(ctx context.Context, staged *Staged) (Installed, error) {
+	if err := s.prepare(); err != nil {
+		return Installed{}, err
+	}
+	if staged.manifest == nil {
+		return s.open(staged.name), nil
+	}
+	return s.commit(ctx, staged.staging.dir, staged.name, staged.manifest)
+}
+
+// Discard removes what is left of it in the hidden directory.
+func (staged *Staged) Discard() error { return staged.staging.discard() }
+
+// staging is a hidden directory in use.
+type staging struct {
+	dir  string
+	held *os.File // locked for as long as it is in use
+}
+
+// stage makes a hidden directory with the two of a Source in it, which Sweep
+// takes for in use until it is discarded or this process ends.
+func (s Store) stage() (*staging, error) {
+	// Nobody else sees what is not authenticated yet.
+	dir, held, err := makeHeld(func() string { return s.hidden("staging") }, 0o700)
+	if err != nil {
+		return nil, err
+	}
+	made := &staging{dir: dir, held: held}
+	for _, name := range []string{releaseDir, archiveDir} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.Mkdir(path, dirMode), os.Chmod(path, dirMode)); err != nil {
+			return nil, errors.Join(err, made.discard())
+		}
+	}
+	return made, nil
+}
+
+func (g *staging) discard() error { return errors.Join(os.RemoveAll(g.dir), g.held.Close()) }
