@@ -55,7 +55,7 @@ func (r *rig) set(targets ...Target) {
 	r.Helper()
 	r.targets = nil
 	for _, target := range targets {
-		r.targets = append(r.targets, Target{Path: r.path(target.Path), Tree: target.Tree})
+		r.targets = append(r.targets, Target{Path: r.path(target.Path), Tree: target.Tree, Except: target.Except})
 	}
 	for _, barrier := range r.barriers {
 		r.targets = append(r.targets, Target{Path: barrier})

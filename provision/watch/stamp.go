@@ -72,7 +72,7 @@ func (s *stamp) target(target Target) {
 	if err != nil || !target.Tree || stat.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return
 	}
-	err = walk(target.Path, func(string) {}, s.entry)
+	err = walk(target, target.Path, func(string) {}, s.entry)
 	fmt.Fprintln(s.digest, "end", err)
 	s.blurred = s.blurred || errors.Is(err, errTooLarge)
 }

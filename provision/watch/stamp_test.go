@@ -176,3 +176,18 @@ func TestTheStampOfWhatIsTooLargeIsLikeNoOther(t *testing.T) {
 		t.Errorf("got %s twice", a)
 	}
 }
+
+func TestWhatATreeExceptsIsNoPartOfTheStamp(t *testing.T) {
+	s := newStamped(t, t.TempDir())
+	s.mkdir("tree/.hidden-1/sub")
+	s.targets = []Target{{Path: s.path("tree"), Tree: true, Except: ".hidden-"}}
+	was := StampOf(s.targets)
+	s.write("tree/.hidden-1/sub/file", "text")
+	if got := StampOf(s.targets); got != was {
+		t.Error("got another stamp for what is left out")
+	}
+	s.mkdir("tree/release/.hidden-2")
+	if got := StampOf(s.targets); got == was {
+		t.Error("got the same stamp, want only the tree's own directory to have exceptions")
+	}
+}

@@ -95,15 +95,15 @@ func (s *survey) follow(target Target) {
 		}
 	}
 	if target.Tree {
-		s.spread(dir, target.Path)
+		s.spread(dir, target)
 	}
 }
 
 // spread watches a directory and all below it.
-func (s *survey) spread(root, target string) {
-	err := walk(root, func(dir string) { note(s.trees, s.enter(dir, target), target) }, func(string) {})
+func (s *survey) spread(root string, target Target) {
+	err := walk(target, root, func(dir string) { note(s.trees, s.enter(dir, target.Path), target.Path) }, func(string) {})
 	if err != nil {
-		s.fail(root, target, err)
+		s.fail(root, target.Path, err)
 	}
 }
 

@@ -21,11 +21,11 @@ const (
 
 var errTooLarge = fmt.Errorf("there are more than %d directories or %d entries in it", maxDirs, maxEntries)
 
-// walk goes through the directory at root and all below it, in an order that
-// depends on their names only: dir for each directory before it is read, entry for
+// walk goes through the directory at root, which is target, and all below it but
+// what target excepts, in an order that depends on their names only: dir for each directory before it is read, entry for
 // each thing in it. What is gone when it comes to be read is passed over; errors
 // of the rest are joined.
-func walk(root string, dir, entry func(path string)) error {
+func walk(target Target, root string, dir, entry func(path string)) error {
 	var errs []error
 	dirs, left := []string{root}, maxEntries
 	for n := 0; n < len(dirs); n++ {
@@ -42,6 +42,9 @@ func walk(root string, dir, entry func(path string)) error {
 		}
 		left -= len(entries)
 		for _, e := range entries {
+			if n == 0 && target.Except != "" && strings.HasPrefix(e.Name(), target.Except) {
+				continue
+			}
 			path := filepath.Join(dirs[n], e.Name())
 			entry(path)
 			if e.IsDir() {

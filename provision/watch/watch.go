@@ -39,6 +39,9 @@ type Target struct {
 	// 20000 entries; symlinks in it are not followed. Else it is a file or a
 	// symlink, which is followed to what it leads to, up to 40 links.
 	Tree bool
+	// Except is how the names begin of entries of a tree's own directory that are
+	// left out, with all below them; "" is none. That they come and go is noticed.
+	Except string
 }
 
 // Watcher watches the directories in which targets are, those above them up to
