@@ -143,14 +143,3 @@ func (h *Host) carryOut(ctx context.Context, step Step, t *transaction, o Observ
 		return "", fmt.Errorf("step %T is not known", step)
 	}
 }
-
-func (h *Host) install(ctx context.Context, s InstallRelease, have []release.Installed) (string, error) {
-	source := &release.Checksum{HTTP: h.HTTP, Limits: h.Limits, Have: have, Progress: func(p release.Progress) {
-		h.report(Event{Kind: StepProgress, Step: s, Fetched: p})
-	}}
-	installed, err := h.store().Install(ctx, source, s.Spec)
-	if err != nil {
-		return "", specError(err)
-	}
-	return installed.Name + " in " + installed.Dir, nil
-}

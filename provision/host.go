@@ -148,6 +148,9 @@ type Host struct {
 	// Outside carries out the proof outside Docker where this process has not
 	// the privileges to start a sandbox; nil is Host.Prove.
 	Outside func(context.Context, Prove) (seen string, err error)
+	// Fetched gives what Converge installs, from an earlier Fetch; its error holds
+	// that back. nil has it fetched while everything else waits.
+	Fetched func(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error)
 	// BeforeLook is called before each look that Converge takes; nil is not.
 	BeforeLook func()
 	// Suspect are releases whose files are read, and not only looked at: nil

@@ -30,8 +30,8 @@ func newStatus(a *app) *cobra.Command {
 itself, and changes nothing.
 
 Exit codes: 0 the host is as wanted; 1 it is not, and could not be made so, or no
-daemon runs that would; 4 something is held or contested, or a configuration that
-was lost is kept; 69 it waits for Docker.`,
+daemon runs that would; 4 something is held or contested, a release is being fetched, or
+a configuration that was lost is kept; 69 it waits for Docker.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, kept, err := a.status(cmd.Context())
@@ -103,7 +103,7 @@ func statusCode(s daemon.Status) int {
 	switch s.State {
 	case daemon.Failing, daemon.Drifting:
 		return exitFailed
-	case daemon.HeldBack, daemon.Fought:
+	case daemon.HeldBack, daemon.Fought, daemon.Coming:
 		return exitHeld
 	case daemon.WaitingOn, daemon.Starting:
 		return exitOutOfReach
@@ -160,6 +160,9 @@ func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
 		for _, r := range c.Reverts[max(0, len(c.Reverts)-shown):] {
 			row("  changed back", "%s  %q", r.At.Format(time.DateTime), r.Got)
 		}
+	}
+	if f := s.Fetching; f != nil {
+		row("fetching", "gVisor %s, since %s; meanwhile what is installed is enforced", f.Release, f.Since.Format(time.DateTime))
 	}
 	if s.Error != "" {
 		row("error", "%s", s.Error)

@@ -33,10 +33,7 @@ func (r *rounds) decide(o provision.Observed) (provision.Options, error) {
 			r.out.found = append(r.out.found, d)
 		}
 	}
-	if r.noFetch != "" && !r.fetch.waits(now) {
-		r.noFetch = ""
-	}
-	u := &provision.Unattended{Most: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.noFetch}
+	u := &provision.Unattended{Most: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.holdsBack(now, o)}
 	for _, contest := range r.pace.contests(drifts) {
 		u.Contested[contest.Item] = contest.why(r.pace.window)
 	}
@@ -65,8 +62,9 @@ func (r *rounds) converged(result provision.Result) error {
 		}
 	}
 	r.out.contests = r.pace.contests(left)
+	under, fetching := r.fetches.underWay(r.lacks)
 	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h provision.Held) bool {
-		return slices.ContainsFunc(r.out.contests, func(c Contest) bool { return c.Item == h.What })
+		return fetching && h.Why == under.inWords() || slices.ContainsFunc(r.out.contests, func(c Contest) bool { return c.Item == h.What })
 	})
 	if r.out.items, err = provision.Checkup(c, o); err != nil {
 		return err
@@ -143,20 +141,6 @@ func (r *rounds) report(e provision.Event) {
 		if e.Kind == provision.StepDone {
 			r.tookIn(s, e.Err)
 		}
-	}
-}
-
-// tookIn takes in what came of an installation.
-func (r *rounds) tookIn(s provision.InstallRelease, err error) {
-	r.out.install = err
-	if err != nil {
-		return
-	}
-	r.out.unpacked = true
-	r.fetch, r.noFetch = retry{}, ""
-	delete(r.digests, s.Spec.Version)
-	if s.Damaged {
-		r.pace.revert(r.now(), provision.ItemRelease)
 	}
 }
 

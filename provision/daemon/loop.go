@@ -19,7 +19,7 @@ import (
 
 const (
 	// stuckAfter is how long a round may last before the loop is not alive any
-	// more: a download has a total limit that is far below.
+	// more: the limits of all that it waits for are far below.
 	stuckAfter = 30 * time.Minute
 	// publishEvery is how far apart statuses are, unless something has happened.
 	publishEvery = 250 * time.Millisecond
@@ -144,6 +144,8 @@ func (l *loop) run(ctx context.Context) error {
 			l.heardEvent(e, open)
 		case <-l.timer.C:
 			l.due |= becauseTimer
+		case <-l.rounds.fetches.ended:
+			l.due |= becauseFetched
 		case <-l.again.C:
 			if l.status.Error != "" {
 				l.due |= becauseFiles
@@ -195,6 +197,7 @@ func (l *loop) end() {
 	if l.busy {
 		<-l.done
 	}
+	l.rounds.fetches.close()
 	l.containers.end()
 	l.tell(Notice{Kind: Stopping, Text: "the host is left as it is"})
 }

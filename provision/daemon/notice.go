@@ -24,6 +24,7 @@ const (
 	Unsandboxed Kind = "unsandboxed" // a container runs outside a sandbox although one is the default
 	Stopped     Kind = "stopped"     // it was stopped for that
 	Unjudged    Kind = "unjudged"    // whether a container runs in a sandbox cannot be known
+	Fetches     Kind = "fetching"    // a release is being fetched, beside all else
 	Watching    Kind = "watching"    // files or units cannot be watched: only the timer is left
 )
 
@@ -51,7 +52,7 @@ func (k Kind) Severity() Severity {
 
 // Kinds lists them all.
 func Kinds() []Kind {
-	return []Kind{Started, Stopping, Reloaded, Drifted, Repaired, Failed, Held, Contested, Kept, Waiting, Unsandboxed, Stopped, Unjudged, Watching}
+	return []Kind{Started, Stopping, Reloaded, Drifted, Repaired, Failed, Held, Contested, Kept, Waiting, Unsandboxed, Stopped, Unjudged, Fetches, Watching}
 }
 
 // Notice is one thing to be told: a sentence, and facts in fields with names in

@@ -33,6 +33,8 @@ type outcome struct {
 	next     time.Duration // until the next look, at the latest
 	install  error         // why no release was installed
 	unpacked bool          // one was
+	lacks    bool          // one that is wanted is not there, or damaged
+	fetching *Fetching     // it is on its way
 }
 
 // judge says what becomes of an error, and when to look again.

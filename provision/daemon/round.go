@@ -31,6 +31,7 @@ const (
 	becauseDockerd // it has read its configuration again
 	becauseTimer
 	becauseAsked
+	becauseFetched // a release has arrived, or could not be had
 )
 
 // rounds looks at the host and repairs it, one round at a time.
@@ -43,8 +44,10 @@ type rounds struct {
 	pace    pace
 	retry   retry // of what Docker is disturbed by
 	failure error // that retry is about
-	fetch   retry // of releases
-	noFetch string
+	fetches *fetches
+	fetch   retry                    // of releases
+	noFetch string                   // why there is none
+	without provision.InstallRelease // that noFetch is about
 
 	targets targets
 	seen    stamps // of the last look that found nothing to do; zero after any other
@@ -57,7 +60,8 @@ type rounds struct {
 		stamp watch.Stamp
 		since time.Time
 	}
-	trouble time.Time // since when the same thing is wrong
+	trouble time.Time                // since when the same thing is wrong
+	lacks   provision.InstallRelease // by the last look; zero where nothing is lacking
 
 	out *outcome // of the round under way
 }
@@ -68,6 +72,8 @@ func newRounds(d *Daemon) (*rounds, error) {
 	host.BeforeLook = r.beforeLook
 	host.Suspect = r.suspect
 	host.Report = r.report
+	r.fetches = newFetches(r.host, d.Now)
+	host.Fetched = r.fetches.fetched
 	accepted, found, err := host.Accepted()
 	if err != nil {
 		return nil, err
@@ -99,6 +105,9 @@ func (r *rounds) run(ctx context.Context, why cause) *outcome {
 	r.seen = stamps{}
 	out.err = r.under(ctx)
 	r.judge(out)
+	if under, is := r.fetches.underWay(r.lacks); is {
+		out.fetching = &under
+	}
 	out.config, out.targets, out.looked = r.config, r.targets, r.looked
 	return out
 }
@@ -175,11 +184,11 @@ func (r *rounds) converge(ctx context.Context) error {
 		return fmt.Errorf("%w (tried again at %s)", r.failure, r.retry.next.Format(time.TimeOnly))
 	}
 	result, err := r.host.ConvergeBy(ctx, config.Config, r.decide)
-	if err != nil && r.out.install != nil && ctx.Err() == nil {
-		// Whatever keeps a release from being had keeps nothing else from being
-		// enforced.
-		r.fetch.fail(r.now())
-		r.noFetch = fmt.Sprintf("it could not be installed: %v; tried again at %s", r.out.install, r.fetch.next.Format(time.TimeOnly))
+	// Whatever keeps a release from being had keeps nothing else from being
+	// enforced: it is on its way, or may have failed by the time this is said.
+	for tries := 0; err != nil && r.out.install != nil && ctx.Err() == nil && tries < 2; tries++ {
+		r.notInstalled(r.out.install)
+		r.out.install = nil
 		result, err = r.host.ConvergeBy(ctx, config.Config, r.decide)
 	}
 	r.out.observed = result.Observed

@@ -24,12 +24,13 @@ const (
 	HeldBack  State = "held"      // all but what needs consent
 	Fought    State = "contested" // all but what somebody else keeps changing
 	Drifting  State = "drifted"   // it is not, and no daemon runs that would make it so
+	Coming    State = "fetching"  // all but a release that is on its way
 	Failing   State = "failing"   // it is not, and could not be made so
 )
 
 // States lists them all.
 func States() []State {
-	return []State{Enforced, Starting, WaitingOn, HeldBack, Fought, Drifting, Failing}
+	return []State{Enforced, Starting, WaitingOn, HeldBack, Fought, Coming, Drifting, Failing}
 }
 
 // Status is what the daemon knows, for people and machines. Text in it may come
@@ -42,7 +43,7 @@ type Status struct {
 	PIDStart      uint64    `json:"pid_start"` // clock ticks since boot
 	Started       time.Time `json:"started"`
 	LastLook      time.Time `json:"last_look,omitzero"`
-	LastSuccess   time.Time `json:"last_success,omitzero"` // all was as wanted, as far as it may be
+	LastSuccess   time.Time `json:"last_success,omitzero"` // all was as wanted, as far as it may be, and no release was lacking
 	NextLook      time.Time `json:"next_look,omitzero"`    // at the latest
 
 	Wanted     Wanted           `json:"wanted"`
@@ -53,6 +54,7 @@ type Status struct {
 	LastDrift  *LastDrift       `json:"last_drift,omitempty"`
 	Held       []provision.Held `json:"held"`
 	Contested  []Contest        `json:"contested"`
+	Fetching   *Fetching        `json:"fetching,omitempty"` // the release that is wanted
 	Error      string           `json:"error,omitempty"`
 	Containers Containers       `json:"containers"`
 	Counts     Counts           `json:"counts"`
@@ -122,6 +124,8 @@ func (s *Status) sum(waiting string) {
 		s.State = Fought
 	case len(s.Held) > 0:
 		s.State = HeldBack
+	case s.Fetching != nil:
+		s.State = Coming
 	default:
 		s.State = Enforced
 	}
@@ -135,6 +139,8 @@ func (s *Status) sum(waiting string) {
 		parts = append(parts, "somebody else keeps changing "+joined(s.Contested, func(c Contest) string { return c.Item }))
 	case HeldBack:
 		parts = append(parts, joined(s.Held, func(h provision.Held) string { return h.What }))
+	case Coming:
+		parts = append(parts, "gVisor "+s.Fetching.Release+" since "+s.Fetching.Since.Format(time.TimeOnly))
 	default:
 		parts = append(parts, s.wantedInWords())
 	}

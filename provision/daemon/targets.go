@@ -27,7 +27,7 @@ func (r *rounds) targetsOf(daemonJSON string, c provision.Config, keptConfig boo
 	file, dropins := r.host.ConfigPaths()
 	t := targets{
 		config: []watch.Target{{Path: file}, {Path: dropins, Tree: true}},
-		host:   []watch.Target{{Path: daemonJSON}, {Path: paths.Link}, {Path: paths.Store, Tree: true}},
+		host:   []watch.Target{{Path: daemonJSON}, {Path: paths.Link}, {Path: paths.Store, Tree: true, Except: provision.StoreHidden}},
 	}
 	if keptConfig {
 		// An apply may take the configuration as it is.

@@ -41,7 +41,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 	}
 	s.Wanted, s.ConfigKept = wantedOf(out.config.Config), out.config.why
 	s.Docker = dockerInWords(out)
-	s.Held, s.Contested, s.Host = out.held, out.contests, out.items
+	s.Held, s.Contested, s.Host, s.Fetching = out.held, out.contests, out.items, out.fetching
 	for _, item := range out.items {
 		if item.Name == provision.ItemRelease {
 			s.Release = out.installed()
@@ -51,7 +51,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 	if out.err != nil {
 		s.Error = out.err.Error()
 		l.again.Reset(lookAgain)
-	} else if out.waiting == "" {
+	} else if out.waiting == "" && !out.lacks {
 		s.LastSuccess = now
 	}
 	s.sum(out.waiting)
@@ -98,6 +98,9 @@ func (l *loop) tellStanding(out *outcome) {
 		what := joined(out.held, func(h provision.Held) string { return h.What + ": " + h.Why })
 		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h provision.Held) string { return h.What }), fieldWhy: what}}
 	}
+	if f := out.fetching; f != nil && len(out.held) == 0 {
+		standing[Fetches] = Notice{Text: "gVisor " + f.Release + " is being fetched; meanwhile what is installed is enforced", Fields: map[string]string{fieldItem: provision.ItemRelease, fieldWant: f.Release}}
+	}
 	if len(out.contests) > 0 {
 		var words []string
 		for _, c := range out.contests {
@@ -108,7 +111,7 @@ func (l *loop) tellStanding(out *outcome) {
 			Fields: map[string]string{fieldItem: joined(out.contests, func(c Contest) string { return c.Item }), fieldWhy: strings.Join(words, "; ")},
 		}
 	}
-	for _, kind := range []Kind{Failed, Waiting, Kept, Held, Contested} {
+	for _, kind := range []Kind{Failed, Waiting, Kept, Held, Contested, Fetches} {
 		n, stands := standing[kind]
 		if !stands {
 			delete(l.told, kind)

@@ -34,6 +34,7 @@ func Faults() []Fault {
 		{"long", "artifacts: no length announced, zeros after the end up to 600 MiB", false, artifacts(long)},
 		{"huge", "artifacts: 600 MiB announced and sent", false, artifacts(huge)},
 		{"slow", "artifacts: one byte a second", false, artifacts(slow)},
+		{"trickle", "artifacts: 5000 bytes a second", false, artifacts(trickle)},
 		{"redirect-http", "302 to the same path over http", true, redirect("http", "")},
 		{"redirect-loop", "302 to itself", true, redirect("https", "")},
 		{"redirect-other", "302 to the same path, served well, on " + OtherHost, true, redirect("https", OtherHost)},

@@ -148,13 +148,22 @@ func huge(w http.ResponseWriter, r *http.Request, f file) {
 	}
 }
 
-func slow(w http.ResponseWriter, r *http.Request, f file) {
+func slow(w http.ResponseWriter, r *http.Request, f file) { paced(w, r, f, 1, time.Second) }
+
+// trickle is above the least rate that the product accepts (4 KiB a second), and
+// needs hours for a release.
+func trickle(w http.ResponseWriter, r *http.Request, f file) {
+	paced(w, r, f, 500, 100*time.Millisecond)
+}
+
+// paced sends so many bytes in each period.
+func paced(w http.ResponseWriter, r *http.Request, f file, bytes int64, period time.Duration) {
 	header(w, f)
 	w.Header().Set("Content-Length", fmt.Sprint(f.size))
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(period)
 	defer tick.Stop()
 	for {
-		if _, err := io.CopyN(w, f.content, 1); err != nil {
+		if _, err := io.CopyN(w, f.content, bytes); err != nil {
 			return
 		}
 		if err := http.NewResponseController(w).Flush(); err != nil {

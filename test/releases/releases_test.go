@@ -164,6 +164,7 @@ func TestHandler_FaultsOfTheBody(t *testing.T) {
 		{"long", "", 200, -1, content + "\x00\x00\x00\x00", nil},
 		{"huge", "", 200, capExceeded, content + "\x00\x00\x00\x00", nil},
 		{"slow", "", 200, int64(len(content)), "0", nil},
+		{"trickle", "", 200, int64(len(content)), content[:100], nil},
 	} {
 		t.Run(strings.TrimSpace(test.fault+" "+test.byteRange), func(t *testing.T) {
 			limit := int64(len(content))

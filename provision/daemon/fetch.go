@@ -1,0 +1,134 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/release"
+)
+
+// Fetching is a release that is on its way, beside all else.
+type Fetching struct {
+	Release string    `json:"release"` // as it was asked for
+	Since   time.Time `json:"since"`
+}
+
+func (f Fetching) inWords() string {
+	return fmt.Sprintf("it is being fetched since %s", f.Since.Format(time.TimeOnly))
+}
+
+// errFetching says that a release is on its way.
+var errFetching = errors.New("it is being fetched")
+
+// fetches brings releases into the store beside the rounds, one at a time: however
+// slow a server is, what is installed is enforced, and the lock is free.
+type fetches struct {
+	host  *provision.Host
+	now   func() time.Time
+	ended chan struct{} // has one when a fetch has ended that is wanted still
+
+	running sync.WaitGroup
+	mu      sync.Mutex
+	wanted  *fetch // the one under way, or that has ended; nil while none is wanted
+}
+
+// fetch is one of them.
+type fetch struct {
+	step   provision.InstallRelease
+	since  time.Time
+	cancel context.CancelFunc
+	over   bool
+	got    *provision.Fetched
+	err    error
+}
+
+func newFetches(host *provision.Host, now func() time.Time) *fetches {
+	return &fetches{host: host, now: now, ended: make(chan struct{}, 1)}
+}
+
+// same is true of two steps that install the same from the same place.
+func same(a, b provision.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
+
+// fetched is Host.Fetched: what has arrived, or errFetching while it is on its way,
+// from now on at the latest. ctx is the daemon's.
+func (f *fetches) fetched(ctx context.Context, s provision.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch w := f.wanted; {
+	case w != nil && same(w.step, s) && w.over:
+		f.wanted = nil
+		return w.got, w.err
+	case w != nil && same(w.step, s):
+		return nil, errFetching
+	}
+	f.drop()
+	ctx, cancel := context.WithCancel(ctx)
+	w := &fetch{step: s, since: f.now(), cancel: cancel}
+	f.wanted = w
+	f.running.Go(func() {
+		defer cancel()
+		got, err := f.host.Fetch(ctx, s, have)
+		f.end(w, got, err)
+	})
+	return nil, errFetching
+}
+
+// end takes in what came of w. What is not wanted any more is removed.
+func (f *fetches) end(w *fetch, got *provision.Fetched, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.over, w.got, w.err = true, got, err
+	if f.wanted != w {
+		w.discard()
+		return
+	}
+	select {
+	case f.ended <- struct{}{}:
+	default:
+	}
+}
+
+func (w *fetch) discard() {
+	if w.got != nil {
+		_ = w.got.Discard() // or else the next run sweeps it
+	}
+}
+
+// underWay is the fetch of what s installs, if it has not ended.
+func (f *fetches) underWay(s provision.InstallRelease) (Fetching, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if w := f.wanted; w != nil && !w.over && same(w.step, s) {
+		return Fetching{Release: w.step.Spec.Version, Since: w.since}, true
+	}
+	return Fetching{}, false
+}
+
+// unwanted ends the fetch of what is not lacking any more.
+func (f *fetches) unwanted() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.drop()
+}
+
+func (f *fetches) drop() {
+	w := f.wanted
+	if f.wanted = nil; w == nil {
+		return
+	}
+	w.cancel()
+	if w.over {
+		w.discard()
+	}
+}
+
+// close ends what is under way, and returns when nothing is left of it.
+func (f *fetches) close() {
+	f.unwanted()
+	f.running.Wait()
+}

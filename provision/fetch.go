@@ -1,0 +1,81 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"runsc-provisioner/provision/release"
+)
+
+// StoreHidden is how the names begin of what is in the store and not to be looked
+// at: what is being fetched, or removed.
+const StoreHidden = release.HiddenPrefix
+
+// Fetched is a release that is in the store, complete and tried, and not seen by
+// anybody yet. It has to be discarded in the end.
+type Fetched struct{ staged *release.Staged }
+
+// Discard removes what is left of it once it was installed, or is not wanted.
+func (f *Fetched) Discard() error { return f.staged.Discard() }
+
+// Fetch brings what s installs into the store, where Converge takes it from
+// (Host.Fetched). It changes nothing that is in use, needs no lock, and may run
+// beside anything. have are the releases that are installed.
+func (h *Host) Fetch(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error) {
+	staged, err := h.store().Fetch(ctx, h.source(s, have), s.Spec)
+	if err != nil {
+		return nil, specError(err)
+	}
+	return &Fetched{staged}, nil
+}
+
+// Lacking is what has to be installed for o to be as c wants it, and whether
+// anything has. It is pure.
+func Lacking(c Config, o Observed) (s InstallRelease, lacking bool) {
+	b := builder{config: c, observed: o}
+	b.release()
+	for _, step := range b.plan.Steps {
+		if s, lacking = step.(InstallRelease); lacking {
+			return s, true
+		}
+	}
+	return s, false
+}
+
+// source is where releases come from.
+func (h *Host) source(s InstallRelease, have []release.Installed) release.Source {
+	return &release.Checksum{HTTP: h.HTTP, Limits: h.Limits, Have: have, Progress: func(p release.Progress) {
+		h.report(Event{Kind: StepProgress, Step: s, Fetched: p})
+	}}
+}
+
+func (h *Host) install(ctx context.Context, s InstallRelease, have []release.Installed) (string, error) {
+	installed, err := h.bring(ctx, s, have)
+	if err != nil {
+		return "", specError(err)
+	}
+	return installed.Name + " in " + installed.Dir, nil
+}
+
+// bring restores the release from its archive, takes what was fetched before, or
+// fetches it now.
+func (h *Host) bring(ctx context.Context, s InstallRelease, have []release.Installed) (release.Installed, error) {
+	if h.Fetched == nil {
+		return h.store().Install(ctx, h.source(s, have), s.Spec)
+	}
+	mended, mendErr := h.store().Mend(ctx, s.Spec)
+	if mendErr == nil {
+		return mended, nil
+	}
+	fetched, err := h.Fetched(ctx, s, have)
+	if err != nil && !errors.Is(mendErr, release.ErrNotDamaged) {
+		err = fmt.Errorf("%w (and before that: %w)", err, mendErr)
+	}
+	if err != nil {
+		return release.Installed{}, err
+	}
+	// What stays behind is swept by the next run.
+	defer fetched.Discard()
+	return h.store().Commit(ctx, fetched.staged)
+}

@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/test/lab"
+)
+
+// trickle is a release server that needs hours for a release, and is not below
+// the least rate that is accepted.
+const trickle = "https://releases.lab/fault-trickle/gvisor/releases"
+
+// wants has the daemon's configuration ask for a release from url.
+func (h host) wants(release, url string) {
+	h.t.Helper()
+	h.run("printf '[release]\\nversion = \"" + release + "\"\\nurl = \"" + url + "\"\\n" + strings.ReplaceAll(asDefault, "\n", "\\n") + "' >" + ownConfig)
+}
+
+func (h host) fetching(release string) daemon.Status {
+	h.t.Helper()
+	return h.awaits("fetching "+release, func(s daemon.Status) bool { return s.Fetching != nil && s.Fetching.Release == release })
+}
+
+// hidden is what of a fetch is in the store.
+func (h host) hidden() string {
+	h.t.Helper()
+	return h.run("ls -A " + store + " | grep runsc-provisioner- || true")
+}
+
+// truthful watches the daemon's status until the function it gives is called: it
+// may never say "enforced" of another release.
+func (h host) truthful(release string) (end func()) {
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for {
+			if s := h.status(); s.State == daemon.Enforced && s.Wanted.Release == release && s.Release != release {
+				h.t.Errorf("got %q while %s is not there", s.Line, release)
+				return
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	return func() { close(stop); watching.Wait() }
+}
+
+func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	success := h.status().LastSuccess
+	end := h.truthful(older)
+	h.wants(older, trickle)
+	s := h.fetching(older)
+	if s.State != daemon.Coming || len(s.Held) != 0 {
+		t.Errorf("got %s, held %v, want it to be fetching", s.State, s.Held)
+	}
+	says(t, h.exit(4, "runsc-provisioner status"), "fetching", older)
+
+	// Drift is repaired, with the release that is there.
+	for _, change := range []string{"rm " + daemonJSON, "echo '{}' >" + daemonJSON + "; systemctl reload docker"} {
+		before := h.status().Counts.Repairs["default-runtime"]
+		h.run(change)
+		s = h.awaits("repaired after "+change, func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
+		h.wantsRunsc()
+	}
+	if s.State != daemon.Coming || !s.LastSuccess.Before(s.Fetching.Since) || s.LastSuccess.Before(success) {
+		t.Errorf("got %s, last success at %s, want it to be fetching since %s, and without success since", s.State, s.LastSuccess, s.Fetching.Since)
+	}
+	if h.hidden() == "" {
+		t.Error("got nothing of the fetch in the store")
+	}
+
+	// An apply goes on at its own pace, and what it installs ends the fetch.
+	h.run("runsc-provisioner apply --once --lock-timeout=10s --url https://releases.lab/gvisor/releases --release " + older)
+	s = h.awaits("enforced with what apply has installed", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.Release == older })
+	if s.Fetching != nil {
+		t.Errorf("got %+v, want the fetch ended", s.Fetching)
+	}
+	h.run("until [ -z \"$(ls -A " + store + " | grep runsc-provisioner-)\" ]; do sleep 0.05; done")
+	end()
+}
+
+func TestFault_X15_ASlowDownloadEndsWithTheDaemonAndWithItsReason(t *testing.T) {
+	h := kept(t, lab.Options{}, asDefault)
+	h.wants(older, trickle)
+	h.fetching(older)
+	h.run("systemctl stop runsc-provisioner")
+	if got := h.run("systemctl show -p Result --value runsc-provisioner"); got != "success" || h.hidden() != "" {
+		t.Errorf("got %s and %q left, want it ended, and nothing left of the fetch", got, h.hidden())
+	}
+	// Killed, it leaves something for the next run.
+	h.run("systemctl start runsc-provisioner")
+	h.fetching(older)
+	h.run("systemctl mask --runtime --now --no-block runsc-provisioner; systemctl kill -s KILL runsc-provisioner; until [ $(systemctl is-active runsc-provisioner) != active ]; do sleep 0.05; done")
+	if h.hidden() == "" {
+		t.Error("got nothing left, want something to be swept")
+	}
+	h.run("runsc-provisioner apply --once --release " + newer + " && systemctl unmask --runtime runsc-provisioner && systemctl start runsc-provisioner")
+	h.fetching(older)
+	if got := strings.Fields(h.hidden()); len(got) != 1 {
+		t.Errorf("got %q in the store, want that of the fetch under way", got)
+	}
+	// Another release is asked for meanwhile, then the one that is there.
+	h.wants("20991231.0", trickle)
+	h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.HeldBack && s.Fetching == nil })
+	h.wants(newer, trickle)
+	h.enforced()
+	if got := h.hidden(); got != "" {
+		t.Errorf("got %q left in the store", got)
+	}
+}
+
+// A host without gVisor, and a slow server: it is said what is waited for, and the
+// rest follows when it is there.
+func TestFault_X15_AFreshHostAndASlowDownload(t *testing.T) {
+	h := boot(t, lab.Options{})
+	p := h.pausedReleases()
+	h.wants(newer, p.url)
+	h.run("systemctl start runsc-provisioner")
+	<-p.arrived
+	if s := h.fetching(newer); s.State != daemon.Coming || s.Release != "" {
+		t.Errorf("got %s, release %q, want it to be fetching", s.State, s.Release)
+	}
+	close(p.goOn)
+	h.enforced()
+	h.wantsRunsc()
+	h.neverRefused()
+}
