@@ -55,17 +55,16 @@ const (
 	shadowGroup = 10 // cannot update group file
 )
 
-// shadow runs one of the shadow tools.
+// shadow runs one of the shadow tools, to its end also where this process is asked
+// to end: one that is killed leaves its locks, and perhaps half an account.
 func shadow(ctx context.Context, program string, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, accountWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), accountWithin)
 	defer cancel()
 	output, err := command(ctx, program, args...).CombinedOutput()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(context.Cause(ctx), context.Canceled):
-		return fmt.Errorf("%s: %w", program, context.Canceled)
 	case errors.Is(err, exec.ErrNotFound):
 		return refuse(program, "is not there to make or remove an account with: install the package passwd (shadow), or name a user that exists")
 	case errors.As(err, &exit) && (exit.ExitCode() == shadowBusy || exit.ExitCode() == shadowGroup) && strings.Contains(string(output), "lock"):
