@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -24,6 +25,8 @@ func (c *Conn) Said(ctx context.Context, name string, since time.Time) ([]string
 		"--lines="+strconv.Itoa(journalLines), "--since=@"+strconv.FormatInt(since.Unix(), 10), "--unit="+name)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"}
 	cmd.Dir = "/"
+	// A terminal's Ctrl-C is for us alone.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second
 	var out newest
 	cmd.Stdout = &out
