@@ -43,8 +43,9 @@ func (h *Host) Converge(ctx context.Context, c Config, opts Options) (Result, er
 func (h *Host) ConvergeBy(ctx context.Context, c Config, decide func(Observed) (Options, error)) (Result, error) {
 	var run converging
 	var err error
+	h = h.noting(&run.done)
 	if run.result.Changed, err = h.recover(ctx); err != nil {
-		return run.result, err
+		return run.result, run.interrupted(ctx, err)
 	}
 	for range maxRounds {
 		done, err := h.round(ctx, c, decide, &run)
@@ -55,7 +56,7 @@ func (h *Host) ConvergeBy(ctx context.Context, c Config, decide func(Observed) (
 			}
 			return run.result, fmt.Errorf("%s: %w", run.result.Observed.File.Path, ErrBusy)
 		case err != nil:
-			return run.result, errors.Join(err, h.uninstall(ctx, err, run.had))
+			return run.result, run.interrupted(ctx, errors.Join(err, h.uninstall(ctx, err, run.had)))
 		case done:
 			return run.result, nil
 		}
@@ -69,6 +70,9 @@ type converging struct {
 	stale     int
 	had       []release.Installed // when it began
 	confirmed *confirmed          // by the last step of the round before
+	done      []Step              // of the plan under way
+	stays     []Step              // what earlier ones have done
+	whole     bool                // the last plan was carried out to its end
 }
 
 // round observes the host once and does what is to be done.
@@ -76,7 +80,9 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 	if h.BeforeLook != nil {
 		h.BeforeLook()
 	}
-	observed, err := h.observeSettled(ctx, c, run.confirmed)
+	look, cancel := run.look(ctx)
+	defer cancel()
+	observed, err := h.observeSettled(look, c, run.confirmed)
 	if err != nil {
 		return false, err
 	}
@@ -88,7 +94,7 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 	if err != nil {
 		return false, err
 	}
-	if observed.Data, err = h.observeSwitch(ctx, c, observed, opts); err != nil {
+	if observed.Data, err = h.observeSwitch(look, c, observed, opts); err != nil {
 		return false, err
 	}
 	plan, err := NewPlan(c, observed, opts)
@@ -100,7 +106,11 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 	if plan.Empty() {
 		return true, nil
 	}
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
 	h.report(Event{Kind: PlanMade, Plan: plan})
+	run.done, run.whole = nil, false
 	validated, err := h.check(ctx, plan, observed)
 	if err == nil && validated != "" {
 		err = h.validations().add(validated)
@@ -112,6 +122,7 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 		return false, err
 	}
 	run.result.Changed = true
+	run.stays, run.done, run.whole = append(run.stays, lasting(run.done, true)...), nil, !plan.Provisional
 	return false, nil
 }
 

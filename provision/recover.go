@@ -62,6 +62,10 @@ func (h *Host) Recover(ctx context.Context) (did string, err error) {
 
 // recover is Recover, and tells of what it did.
 func (h *Host) recover(ctx context.Context) (changed bool, err error) {
+	// What was begun before is finished or reverted whole, or has the next run do
+	// it all over again. It is bounded as the way back of a run is.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+h.restartWithin())
+	defer cancel()
 	did, err := h.Recover(ctx)
 	if err != nil || did == "" {
 		return false, err
@@ -80,7 +84,7 @@ func (t *transaction) settleFile(ctx context.Context, unit Unit, now []byte) (di
 	case bytes.Equal(now, t.old) && unit.Running() == (t.j.Engine != nil):
 		changed, err := t.engineChanged(ctx)
 		if err != nil || !changed {
-			return "a run was killed before it changed anything", err
+			return "a run was killed before it changed anything in Docker", err
 		}
 		return reverted, t.back(ctx)
 	case slices.Contains(t.j.File.Later, digestOf(now)) && unit.Running():

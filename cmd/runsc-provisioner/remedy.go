@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -96,16 +97,21 @@ func remedy(err error) (code int, hint string) {
 		refusal    *provision.Refusal
 		unsafe     *release.UnsafeError
 		foreign    *release.ForeignError
+		ended      *provision.Interrupted
 	)
 	switch {
 	case errors.As(err, &down):
 		return exitDockerDown, "systemctl status docker.service and journalctl -u docker.service say why; daemon.json is as it was before, and nothing more is tried; once Docker runs, run apply again"
 	case errors.As(err, &rolledBack) && rolledBack.Restore != nil:
 		return exitRolledBack, "compare daemon.json with the copy in /var/lib/runsc-provisioner/backup, and see journalctl -u docker.service; the next apply tries again to put things right"
+	case errors.As(err, &rolledBack) && errors.As(err, &ended):
+		return exitRolledBack, stays(ended)
 	case errors.As(err, &rolledBack):
 		return exitRolledBack, "journalctl -u docker.service shows what dockerd said; nothing needs to be undone"
+	case errors.As(err, &ended):
+		return exitFailed, stays(ended)
 	case errors.Is(err, context.Canceled):
-		return exitFailed, "interrupted: Docker was left as it was, and the next run goes on from here"
+		return exitFailed, "it was interrupted before it changed anything"
 	case errors.As(err, &usage):
 		return exitUsage, "runsc-provisioner --help lists the commands"
 	case errors.Is(err, errNotRoot):
@@ -144,6 +150,27 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, ""
 	default:
 		return exitFailed, ""
+	}
+}
+
+// stays is what an interrupted run has left.
+func stays(ended *provision.Interrupted) string {
+	var actions []string
+	for _, step := range ended.Stays {
+		if !slices.Contains(actions, step.Action()) {
+			actions = append(actions, step.Action())
+		}
+	}
+	done := strings.Join(actions, ", ")
+	switch {
+	case ended.Docker():
+		return "what was done before that is in effect (" + done + "), and the next run goes on from there"
+	case len(actions) > 0:
+		return "Docker was left as it was; what was done before that stays (" + done + "), and the next run goes on from there"
+	case ended.Changed:
+		return "nothing else was changed: run it again"
+	default:
+		return "nothing was changed: run it again"
 	}
 }
 
