@@ -39,6 +39,8 @@ type app struct {
 	// inDocker stands for the proof through dockerd where dockerd is a fake.
 	inDocker func(context.Context, provision.ProveInDocker) (string, error)
 	verbose  bool
+	// untilHangup is a context until the terminal goes away; nil is all along.
+	untilHangup func(context.Context) context.Context
 }
 
 type unitsCloser interface {
@@ -65,14 +67,23 @@ func hostApp() *app {
 		color:    term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
 		euid:     os.Geteuid(),
 		systemd:  dialSystemd,
+
+		untilHangup: untilHangup,
 	}
 }
 
 // run carries out one command line and gives its exit code.
 func run(ctx context.Context, a *app, args []string) int {
+	out := &output{w: a.stdout}
+	a.stdout = out
 	root := newRoot(a)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	return a.heard(cmd, a.code(cmd, err, args), out.lost)
+}
+
+// code is the exit code of a command that ended with err.
+func (a *app) code(cmd *cobra.Command, err error, args []string) int {
 	if err == nil {
 		return exitDone
 	}
@@ -131,6 +142,12 @@ func newRoot(a *app) *cobra.Command {
 			return nil
 		}
 		return cmd.Help()
+	}
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		// The daemon is told by SIGHUP to read its configuration again.
+		if a.untilHangup != nil && cmd.Name() != "daemon" {
+			cmd.SetContext(a.untilHangup(cmd.Context()))
+		}
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

@@ -40,6 +40,10 @@ type fakeHost struct {
 	// after, when set, runs after each step that was told to be done, before
 	// the next one, with what the step does: prove, write, confirm.
 	after func(action string)
+	// ctx ends the commands; nil is the test's.
+	ctx context.Context
+	// lost is what a write to standard output fails with.
+	lost error
 }
 
 // newFakeHost is a host with Docker, without gVisor, below root.
@@ -111,7 +115,11 @@ func (o outcome) String() string {
 // run carries out one command line in process.
 func (h *fakeHost) run(args ...string) outcome {
 	h.t.Helper()
-	stdout, stderr := watched{after: h.after}, bytes.Buffer{}
+	stdout, stderr := watched{after: h.after, lost: h.lost}, bytes.Buffer{}
+	ctx := h.ctx
+	if ctx == nil {
+		ctx = h.t.Context()
+	}
 	client := h.http
 	if client == nil {
 		client = h.bucket.client(h.limits)
@@ -121,7 +129,7 @@ func (h *fakeHost) run(args ...string) outcome {
 	if args[0] == "verify" || args[0] == "status" || args[0] == "debug-bundle" {
 		paths.Proc = h.proc.root
 	}
-	code := run(h.t.Context(), &app{
+	code := run(ctx, &app{
 		paths: paths, http: client, limits: h.limits, self: "/proc/self/exe",
 		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, euid: h.euid, owner: os.Geteuid(),
 		inDocker: h.inDocker,
@@ -151,11 +159,15 @@ func (h *fakeHost) want(code int, args ...string) outcome {
 type watched struct {
 	bytes.Buffer
 	after func(action string)
+	lost  error
 }
 
 func (w *watched) Write(p []byte) (int, error) {
 	if done, ok := strings.CutPrefix(string(p), "✓ "); ok && w.after != nil {
 		w.after(strings.Fields(done)[0])
+	}
+	if w.lost != nil {
+		return 0, w.lost
 	}
 	return w.Buffer.Write(p)
 }

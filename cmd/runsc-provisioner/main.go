@@ -23,6 +23,7 @@ func main() {
 	// What others need to read is given its mode file by file; a hostile umask
 	// must not take it away in between.
 	syscall.Umask(0o022)
+	surviveLostOutput()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) == 3 && os.Args[1] == provision.OutsideArg {

@@ -71,7 +71,6 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 		}
 		return to.printVerification(f.format.value, v)
 	}); err != nil {
-		// Nobody has heard what was found, which may have been bad.
 		return a.unknown("", fmt.Errorf("print what was found: %w", err))
 	}
 	if code := pluginCodes[v.Health()]; code != 0 {
