@@ -46,9 +46,9 @@ test: ## run all tests; as root also those in the lab
 	@scripts/need-tools.sh
 	$(LAB) $(RUN_GO) test -count=1 -timeout=60m $(if $(RUN),-run '$(RUN)') ./...
 
-test-kill: ## kill a run at every instant, and lose its writes at every rename (needs root)
+test-kill: ## kill a run, or signal it, at every instant, and lose its writes at every rename (needs root)
 	@scripts/need-tools.sh
-	RUNSC_KILL_EVERY=$(or $(EVERY),1) $(LAB) $(RUN_GO) test -count=1 -timeout=90m -v -run 'TestFault_F0[12]' ./test/kill
+	RUNSC_KILL_EVERY=$(or $(EVERY),1) $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestFault_(F0[12]|X14)' ./test/kill
 
 matrix: ## switch userns-remap on and off on each Docker, the newest one too (needs root)
 	@scripts/need-tools.sh 'gcc:gcc libc6-dev'

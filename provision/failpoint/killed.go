@@ -5,6 +5,8 @@
 //
 //   - RUNSC_FAILPOINT_LOG=PATH appends the name of each to a file;
 //   - RUNSC_FAILPOINT=N sends SIGKILL to this process at the Nth, counted from 1;
+//   - RUNSC_FAILPOINT_DO=SCRIPT, beside it, has the shell run SCRIPT there instead,
+//     as a child of this process, and goes on when that has ended;
 //   - RUNSC_FAILPOINT_SHUTDOWN=DIR, beside it, first shuts down the ext4 that
 //     DIR is on without flushing its log, as a power loss would.
 //
@@ -14,6 +16,7 @@ package failpoint
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"sync"
@@ -39,6 +42,10 @@ func Here(name string) {
 		note(path, name)
 	}
 	if n, err := strconv.Atoi(os.Getenv("RUNSC_FAILPOINT")); err != nil || n != count {
+		return
+	}
+	if script := os.Getenv("RUNSC_FAILPOINT_DO"); script != "" {
+		_ = exec.Command("/bin/sh", "-c", script).Run() // which may be about itself, too
 		return
 	}
 	if dir := os.Getenv("RUNSC_FAILPOINT_SHUTDOWN"); dir != "" {

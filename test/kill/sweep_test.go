@@ -71,6 +71,9 @@ func built(t *testing.T) string {
 	return path
 }
 
+// everything is true where every point is taken, or a certain one.
+func everything() bool { return os.Getenv(everyEnv) != "" || os.Getenv(onlyEnv) != "" }
+
 // numbers are the points to be taken of n.
 func numbers(t *testing.T, n int) []int {
 	t.Helper()
