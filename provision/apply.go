@@ -37,11 +37,11 @@ const (
 )
 
 // apply carries out the steps of p in order. The first that fails ends it, and
-// what was done by then is undone. Of a provisional plan only the first step is
-// carried out, which changes nothing that is in use. What dockerd said in the
+// what was done by then is undone. Where only the first step can be carried out, it
+// changes nothing that is in use. What dockerd said in the
 // last step is returned, or nil.
 func (h *Host) apply(ctx context.Context, p Plan, c Config, o Observed) (*confirmed, error) {
-	if p.Provisional {
+	if h.firstOnly(p) {
 		_, err := h.step(ctx, p.Steps[0], nil, o)
 		return nil, err
 	}
@@ -67,6 +67,14 @@ func (h *Host) apply(ctx context.Context, p Plan, c Config, o Observed) (*confir
 		return said, nil
 	}
 	return said, h.end()
+}
+
+// firstOnly reports whether only the first step of p can be carried out before
+// the host is observed again: what it brings has another name, or others may have
+// changed the host while it was fetched.
+func (h *Host) firstOnly(p Plan) bool {
+	_, installs := p.Steps[0].(InstallRelease)
+	return p.Provisional || installs && h.Fetched != nil
 }
 
 // open begins a transaction.

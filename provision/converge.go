@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.uber.org/zap"
-
-	"runsc-provisioner/provision/release"
 )
 
 const (
@@ -43,7 +40,7 @@ func (h *Host) Converge(ctx context.Context, c Config, opts Options) (Result, er
 func (h *Host) ConvergeBy(ctx context.Context, c Config, decide func(Observed) (Options, error)) (Result, error) {
 	var run converging
 	var err error
-	h = h.noting(&run.done)
+	h = h.noting(&run)
 	if run.result.Changed, err = h.recover(ctx); err != nil {
 		return run.result, run.interrupted(ctx, err)
 	}
@@ -56,7 +53,7 @@ func (h *Host) ConvergeBy(ctx context.Context, c Config, decide func(Observed) (
 			}
 			return run.result, fmt.Errorf("%s: %w", run.result.Observed.File.Path, ErrBusy)
 		case err != nil:
-			return run.result, run.interrupted(ctx, errors.Join(err, h.uninstall(ctx, err, run.had)))
+			return run.result, run.interrupted(ctx, errors.Join(err, h.uninstall(ctx, err, run.brought)))
 		case done:
 			return run.result, nil
 		}
@@ -68,11 +65,12 @@ func (h *Host) ConvergeBy(ctx context.Context, c Config, decide func(Observed) (
 type converging struct {
 	result    Result
 	stale     int
-	had       []release.Installed // when it began
-	confirmed *confirmed          // by the last step of the round before
-	done      []Step              // of the plan under way
-	stays     []Step              // what earlier ones have done
-	whole     bool                // the last plan was carried out to its end
+	brought   []string   // the names of releases that were not in the store before
+	confirmed *confirmed // by the last step of the round before
+	done      []Step     // of the plan under way
+	stays     []Step     // what earlier ones have done
+	whole     bool       // the last plan was carried out to its end
+	yielded   bool       // others may have changed the host since it was recovered
 }
 
 // round observes the host once and does what is to be done.
@@ -80,14 +78,18 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 	if h.BeforeLook != nil {
 		h.BeforeLook()
 	}
+	if run.yielded {
+		changed, err := h.recover(ctx)
+		if run.result.Changed = run.result.Changed || changed; err != nil {
+			return false, err
+		}
+		run.yielded = false
+	}
 	look, cancel := run.look(ctx)
 	defer cancel()
 	observed, err := h.observeSettled(look, c, run.confirmed)
 	if err != nil {
 		return false, err
-	}
-	if run.result.Observed.Store == "" {
-		run.had = observed.Releases
 	}
 	run.result.Observed = observed
 	opts, err := decide(observed)
@@ -110,7 +112,7 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 		return false, context.Cause(ctx)
 	}
 	h.report(Event{Kind: PlanMade, Plan: plan})
-	run.done, run.whole = nil, false
+	run.done, run.whole, run.yielded = nil, false, h.firstOnly(plan)
 	validated, err := h.check(ctx, plan, observed)
 	if err == nil && validated != "" {
 		err = h.validations().add(validated)
@@ -122,29 +124,14 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 		return false, err
 	}
 	run.result.Changed = true
-	run.stays, run.done, run.whole = append(run.stays, lasting(run.done, true)...), nil, !plan.Provisional
+	run.stays, run.done, run.whole = append(run.stays, lasting(run.done, true)...), nil, !h.firstOnly(plan)
 	return false, nil
-}
-
-// newReleases are the names of those that are in the store and not among had.
-func (h *Host) newReleases(had []release.Installed) []string {
-	var names []string
-	now, err := h.store().List()
-	if err != nil {
-		return nil
-	}
-	for _, r := range now {
-		if !slices.ContainsFunc(had, func(o release.Installed) bool { return o.Name == r.Name }) {
-			names = append(names, r.Name)
-		}
-	}
-	return names
 }
 
 // uninstall removes the releases that this run has installed and that were
 // then seen not to work here. After any other error they stay: the next run
 // goes on from them.
-func (h *Host) uninstall(ctx context.Context, cause error, had []release.Installed) error {
+func (h *Host) uninstall(ctx context.Context, cause error, brought []string) error {
 	var proof *ProofFailed
 	var back *RolledBack
 	if !errors.As(cause, &proof) && !errors.As(cause, &back) || errors.Is(cause, context.Canceled) {
@@ -158,7 +145,7 @@ func (h *Host) uninstall(ctx context.Context, cause error, had []release.Install
 	if err != nil {
 		return err
 	}
-	for _, name := range h.newReleases(had) {
+	for _, name := range brought {
 		if seen[name] == 0 {
 			err = errors.Join(err, h.store().Remove(name))
 		}

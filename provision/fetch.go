@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"runsc-provisioner/provision/release"
 )
@@ -61,14 +62,16 @@ func (h *Host) install(ctx context.Context, s InstallRelease, have []release.Ins
 // bring restores the release from its archive, takes what was fetched before, or
 // fetches it now.
 func (h *Host) bring(ctx context.Context, s InstallRelease, have []release.Installed) (release.Installed, error) {
-	if h.Fetched == nil {
-		return h.store().Install(ctx, h.source(s, have), s.Spec)
-	}
-	mended, mendErr := h.store().Mend(ctx, s.Spec)
+	store := h.store()
+	mended, mendErr := store.Mend(ctx, s.Spec)
 	if mendErr == nil {
 		return mended, nil
 	}
-	fetched, err := h.Fetched(ctx, s, have)
+	fetch := h.Fetched
+	if fetch == nil {
+		fetch = h.Fetch
+	}
+	fetched, err := fetch(ctx, s, have)
 	if err != nil && !errors.Is(mendErr, release.ErrNotDamaged) {
 		err = fmt.Errorf("%w (and before that: %w)", err, mendErr)
 	}
@@ -77,5 +80,13 @@ func (h *Host) bring(ctx context.Context, s InstallRelease, have []release.Insta
 	}
 	// What stays behind is swept by the next run.
 	defer fetched.Discard()
-	return h.store().Commit(ctx, fetched.staged)
+	before, err := store.List()
+	if err != nil {
+		return release.Installed{}, err
+	}
+	installed, err := store.Commit(ctx, fetched.staged)
+	if err == nil && h.brought != nil && !slices.ContainsFunc(before, func(r release.Installed) bool { return r.Name == installed.Name }) {
+		h.brought(installed.Name)
+	}
+	return installed, err
 }

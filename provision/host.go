@@ -148,14 +148,17 @@ type Host struct {
 	// Outside carries out the proof outside Docker where this process has not
 	// the privileges to start a sandbox; nil is Host.Prove.
 	Outside func(context.Context, Prove) (seen string, err error)
-	// Fetched gives what Converge installs, from an earlier Fetch; its error holds
-	// that back. nil has it fetched while everything else waits.
+	// Fetched gives what Converge installs, by way of Fetch; its error holds that
+	// back. It may let others have the lock meanwhile. nil has it fetched while they
+	// wait.
 	Fetched func(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error)
 	// BeforeLook is called before each look that Converge takes; nil is not.
 	BeforeLook func()
 	// Suspect are releases whose files are read, and not only looked at: nil
 	// trusts what stat says.
 	Suspect func(name string) bool
+	// brought is told of each release that was not in the store before; nil is not.
+	brought func(name string)
 	// Log gets facts at debug level; nil logs nothing.
 	Log *zap.Logger
 	// Report is told what is being done, as it is done; nil tells nobody.

@@ -44,12 +44,13 @@ func lasting(done []Step, whole bool) (stay []Step) {
 	return stay
 }
 
-// noting is h that also notes the steps that are done.
-func (h *Host) noting(done *[]Step) *Host {
+// noting is h that also notes which steps are done, and what they bring.
+func (h *Host) noting(run *converging) *Host {
 	noting := *h
+	noting.brought = func(name string) { run.brought = append(run.brought, name) }
 	noting.Report = func(e Event) {
 		if e.Kind == StepDone && e.Err == nil {
-			*done = append(*done, e.Step)
+			run.done = append(run.done, e.Step)
 		}
 		h.report(e)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/release"
 )
 
 func newApply(a *app) *cobra.Command {
@@ -84,7 +85,22 @@ func (a *app) apply(ctx context.Context, l provision.Layered, opts provision.Opt
 	if err != nil {
 		return provision.Result{}, err
 	}
-	defer unlock()
+	defer func() { _ = unlock() }()
+	// A server may be slow: the daemon, and other runs, go on meanwhile.
+	host.Fetched = func(ctx context.Context, s provision.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
+		if err := unlock(); err != nil {
+			return nil, err
+		}
+		fetched, err := host.Fetch(ctx, s, have)
+		if err != nil {
+			return nil, err
+		}
+		if unlock, err = host.Lock(ctx, limits.lock); err != nil {
+			unlock = func() error { return nil }
+			return nil, errors.Join(err, fetched.Discard())
+		}
+		return fetched, nil
+	}
 	var saveErr error
 	host.RestartWithin = limits.restart
 	host.Report = func(e provision.Event) {
