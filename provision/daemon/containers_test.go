@@ -88,6 +88,30 @@ func TestFault_V09_ContainerThatCannotBeInspectedIsToldOfOnceAndLeft(t *testing.
 	}
 }
 
+// On a busy machine a look at all containers may find one before its start is
+// heard of.
+func TestStartHeardOfLateIsToldOnce(t *testing.T) {
+	l, told := watched(t)
+	l.sees(true)
+	out := verdictOf("out", verify.NotSandboxed)
+	out.Container.PID = 7
+	if got := l.sees(true, out); len(got) != 1 {
+		t.Errorf("got %v stopped, want out", got)
+	}
+	l.containers.started(out.Container.ID, at(1))
+	if got := l.sees(false, out); got != nil {
+		t.Errorf("start heard of late: got %v stopped, want none", got)
+	}
+	l.containers.started(out.Container.ID, at(2))
+	out.Container.PID = 8
+	if got := l.sees(false, out); len(got) != 1 {
+		t.Errorf("started again: got %v stopped, want out", got)
+	}
+	if diff := cmp.Diff([]string{"unsandboxed out", "unsandboxed out"}, *told); diff != "" {
+		t.Errorf("told -want +got:\n%s", diff)
+	}
+}
+
 func TestContainerThatRanBeforeIsNeverStopped(t *testing.T) {
 	l, told := watched(t)
 	for _, state := range []verify.State{verify.Unknown, verify.NotSandboxed, verify.NotSandboxed} {

@@ -80,7 +80,9 @@ func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
 	if verdict.State != verify.NotSandboxed || !managed {
 		return f
 	}
-	if known && !fresh {
+	// Its start may be heard of after a look at all containers has found it.
+	same := known && before.fresh && before.stray && before.verdict.Container.PID == verdict.Container.PID
+	if known && (!fresh || same) {
 		return finding{verdict: verdict, stray: before.stray, allowed: before.allowed}
 	}
 	var err error
