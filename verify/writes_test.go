@@ -1,6 +1,9 @@
 package verify
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestWritesOf(t *testing.T) {
 	for _, row := range []struct {
@@ -13,11 +16,76 @@ func TestWritesOf(t *testing.T) {
 		{"one dash", []string{"-overlay2=none"}, WritesKept},
 		{"value in the next word", []string{"--overlay2", "none", "--debug"}, WritesKept},
 		{"last value counts", []string{"--overlay2=none", "--overlay2=root:memory"}, WritesLost},
+		{"the flag before it, which no overlay2 switches off", []string{"--overlay", "--overlay2=none"}, WritesLost},
+		{"the flag before it, switched off", []string{"--overlay=false", "--overlay2=none"}, WritesKept},
 		{"everything in memory", []string{"--overlay2=all:memory"}, WritesLost},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if got := WritesOf(row.args); got != row.want {
 				t.Errorf("got %s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
+// The releases are those at which gVisor's source changed.
+func TestWritesUnder(t *testing.T) {
+	for _, row := range []struct {
+		release string
+		args    []string
+		known   bool
+		want    Writes
+	}{
+		{"20221128.0", nil, false, WritesKept},
+		{"20221128.0", []string{"--overlay"}, false, WritesLost},
+		{"20221205.0", nil, true, WritesKept},
+		{"20221219.0", nil, true, WritesKept}, // Debian 12's
+		{"20230306.0", []string{"--overlay2=root:self"}, true, WritesLost},
+		{"20230313.0", nil, true, WritesLost},
+		{"20240729.0", nil, true, WritesLost}, // Debian 13's
+		{"20260914.0", nil, true, WritesLost},
+		{"20260914.0", []string{"--overlay2=none"}, true, WritesKept},
+		{"20221128.0-13-gabcdef0", nil, false, WritesKept},
+		{"{2022-11-01}", nil, false, WritesKept},
+		{"{latest}", nil, true, WritesLost},
+	} {
+		if got := WritesUnder(row.release, row.args); got != row.want {
+			t.Errorf("%s %q: got writes %s, want %s", row.release, row.args, got, row.want)
+		}
+		if got := KnowsOverlay(row.release); got != row.known {
+			t.Errorf("%s: got the flag known %v, want %v", row.release, got, row.known)
+		}
+	}
+}
+
+func TestKeep(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		release string
+		args    []string
+		want    Writes
+		result  []string
+	}{
+		{"added", "20260914.0", []string{"--debug"}, WritesKept, []string{"--debug", "--overlay2=none"}},
+		{"added to nothing", "20260914.0", nil, WritesKept, []string{"--overlay2=none"}},
+		{"there already", "20260914.0", []string{"-overlay2=none", "--debug"}, WritesKept, []string{"-overlay2=none", "--debug"}},
+		{"the last of two says so", "20260914.0", []string{"--overlay2=root:self", "--overlay2=none"}, WritesKept, []string{"--overlay2=root:self", "--overlay2=none"}},
+		{"the last of two says otherwise", "20260914.0", []string{"--overlay2=none", "--overlay2=root:self"}, WritesKept, []string{"--overlay2=none"}},
+		{"in place of a value in the next word", "20260914.0", []string{"--platform", "kvm", "-overlay2", "root:self", "--debug"}, WritesKept,
+			[]string{"--platform", "kvm", "--debug", "--overlay2=none"}},
+		{"in place of the flag before it", "20260914.0", []string{"--overlay", "--overlay2=none"}, WritesKept, []string{"--overlay2=none"}},
+		{"not to a release that does not know it", "20221128.0", []string{"--debug"}, WritesKept, []string{"--debug"}},
+		{"taken from a release that does not know it", "20221128.0", []string{"--debug", "--overlay2=none"}, WritesKept, []string{"--debug"}},
+		{"removed", "20260914.0", []string{"--overlay2", "none", "--debug"}, WritesLost, []string{"--debug"}},
+		{"nothing to remove", "20260914.0", []string{"--overlay2=all:memory"}, WritesLost, []string{"--overlay2=all:memory"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := Keep(row.release, row.args, row.want)
+			if !slices.Equal(got, row.result) {
+				t.Errorf("got %q, want %q", got, row.result)
+			}
+			if again := Keep(row.release, got, row.want); !slices.Equal(again, got) {
+				t.Errorf("the second time: got %q, want %q", again, got)
 			}
 		})
 	}
