@@ -71,6 +71,15 @@ func (d Document) Keys() []string {
 	return keys
 }
 
+// Raw returns the text of the value that the keys lead to from the top, as it is written, and whether it is there.
+func (d Document) Raw(keys ...string) (string, bool) {
+	n, ok := d.at(keys...)
+	if !ok || len(keys) == 0 {
+		return "", false
+	}
+	return d.text[n.start:n.end], true
+}
+
 // Has says whether the document sets the top-level key.
 func (d Document) Has(key string) bool {
 	_, ok := d.root.kid(key)
