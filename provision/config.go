@@ -41,7 +41,8 @@ type DockerConfig struct {
 // RuntimeConfig is one runtime that runs the release. Nil Args leave those
 // that daemon.json has; empty ones remove them.
 type RuntimeConfig struct {
-	Args []string `toml:"args" json:"args"`
+	Args   []string `toml:"args" json:"args"`
+	Rootfs string   `toml:"rootfs" json:"rootfs,omitempty"` // docker, sandbox; "": see RootfsDocker
 }
 
 // DefaultConfig is what `apply` wants of a host with no config file at all:
@@ -149,6 +150,9 @@ func (d DockerConfig) validate() error {
 			if err := daemonjson.CheckArg(arg); err != nil {
 				return &ConfigError{Key: fmt.Sprintf("%s.args[%d]", key, i), Reason: err.Error()}
 			}
+		}
+		if err := d.Runtimes[name].validateRootfs(key); err != nil {
+			return err
 		}
 	}
 	if d.UsernsRemap != "" && !remapUser.MatchString(d.UsernsRemap) {

@@ -21,6 +21,7 @@ type Overrides struct {
 	DefaultRuntime *string
 	UsernsRemap    *string
 	RuntimeArgs    []string // of the runtime that is there by default
+	Rootfs         *string  // of the same
 }
 
 // FlagSource is the source that Layered gives for values of a command line.
@@ -43,10 +44,15 @@ func (o Overrides) table() map[string]any {
 	set("release", "url", o.URL)
 	set("docker", "default_runtime", o.DefaultRuntime)
 	set("docker", "userns_remap", o.UsernsRemap)
+	runtime := map[string]any{}
 	if o.RuntimeArgs != nil {
-		mergeTables(root, map[string]any{"docker": map[string]any{"runtimes": map[string]any{
-			DefaultRuntimeName: map[string]any{"args": o.RuntimeArgs},
-		}}})
+		runtime["args"] = o.RuntimeArgs
+	}
+	if o.Rootfs != nil {
+		runtime["rootfs"] = *o.Rootfs
+	}
+	if len(runtime) > 0 {
+		mergeTables(root, map[string]any{"docker": map[string]any{"runtimes": map[string]any{DefaultRuntimeName: runtime}}})
 	}
 	return root
 }
@@ -72,6 +78,9 @@ func (l Layered) Override(o Overrides) (Layered, error) {
 // SavedPath is the drop-in that holds what `apply` was last told by flags.
 func SavedPath(dir string) string { return filepath.Join(dir, "config.d", "50-apply.toml") }
 
+// savedHeading is what the drop-in begins with.
+const savedHeading = "# Written by `runsc-provisioner apply` from its flags. Delete it to forget them.\n"
+
 // Save lays o over what SavedPath holds, so that a second `apply`, the service
 // and `verify` want the same. It reports whether the file changed.
 func (o Overrides) Save(dir string) (changed bool, err error) {
@@ -93,7 +102,7 @@ func (o Overrides) Save(dir string) (changed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("encode %s: %w", path, err)
 	}
-	text := append([]byte("# Written by `runsc-provisioner apply` from its flags. Delete it to forget them.\n"), body...)
+	text := append([]byte(savedHeading), body...)
 	if string(text) == string(old) {
 		return false, nil
 	}

@@ -105,6 +105,9 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 	}
 	h.log().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
 	run.result.Last, run.result.Observed = plan, observed
+	if err := h.remember(c, observed, plan, opts); err != nil {
+		return false, err
+	}
 	if plan.Empty() {
 		return true, nil
 	}

@@ -19,7 +19,7 @@ const OwnUnit = "runsc-provisioner.service"
 func (h *Host) Doctor(ctx context.Context, c Config, confErr error, getenv func(string) string) []Item {
 	docker := h.lookAtDocker(ctx, c)
 	h.try(ctx, &docker)
-	p := platformsOf(c, docker.observed.File.Doc)
+	p := platformsOf(c, docker.observed)
 	items := []Item{h.kernelItem(), archItem(), h.cgroupItem(), h.namespaceItem(), h.seccompItem(), h.ptraceItem(p), kvmItem(p), h.configItem(confErr)}
 	items = append(items, docker.items(c)...)
 	items = append(items, h.ownUnitItem(ctx), h.subidItem(ctx, c), h.storeItem())

@@ -4,8 +4,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"runsc-provisioner/daemonjson"
 )
 
 // gVisor's platforms, which are how a sandbox catches system calls. systrap is
@@ -19,17 +17,12 @@ const (
 // platforms are the managed runtimes, sorted, by the platform that they use.
 type platforms map[string][]string
 
-// platformsOf reads the arguments of c, or those that daemon.json has where c
-// leaves them as they are.
-func platformsOf(c Config, doc daemonjson.Document) platforms {
+// platformsOf reads the arguments that the runtimes of c are to have.
+func platformsOf(c Config, o Observed) platforms {
 	p := platforms{}
-	there := doc.Runtimes()
+	wanted, _ := satisfying(o.Releases, c.Spec())
 	for _, name := range c.RuntimeNames() {
-		args := c.Docker.Runtimes[name].Args
-		if args == nil {
-			args = there[name].Args
-		}
-		platform := platformOf(args)
+		platform := platformOf(argumentsOf(c, o, wanted.Name, name).List)
 		p[platform] = append(p[platform], name)
 	}
 	return p

@@ -17,8 +17,10 @@ const (
 	ItemDockerd        = "dockerd"
 )
 
+const runtimePrefix = "runtimes."
+
 // RuntimeItem is the item of a runtime in daemon.json.
-func RuntimeItem(name string) string { return "runtimes." + name }
+func RuntimeItem(name string) string { return runtimePrefix + name }
 
 // Drift is one thing that is not as it is wanted.
 type Drift struct {

@@ -42,6 +42,9 @@ type Paths struct {
 	DaemonJSON string // /etc/docker/daemon.json
 	// Socket is used where docker.service names no other one.
 	Socket string // /run/docker.sock
+	// CLIPlugins are where Docker's command line looks for plugins, beside the
+	// home directory of its user. Nil is not looked at.
+	CLIPlugins []string
 }
 
 // DefaultPaths are those of a Debian or Ubuntu host.
@@ -56,6 +59,10 @@ func DefaultPaths() Paths {
 		Etc:        "/etc",
 		DaemonJSON: "/etc/docker/daemon.json",
 		Socket:     "/run/docker.sock",
+		CLIPlugins: []string{
+			"/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins",
+			"/usr/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins",
+		},
 	}
 }
 

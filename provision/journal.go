@@ -172,9 +172,18 @@ func (h *Host) before(j journal) ([]byte, error) {
 	return text, nil
 }
 
-// end closes the journal: what it stood for is done or undone. Old copies of
-// daemon.json go.
+// end closes the journal, and settles first what the record of before has of
+// daemon.json.
 func (h *Host) end() error {
+	if err := h.settleBefore(); err != nil {
+		return err
+	}
+	return h.closeJournal()
+}
+
+// closeJournal removes the journal: what it stood for is done or undone. Old
+// copies of daemon.json go.
+func (h *Host) closeJournal() error {
 	failpoint.Here("journal: before it is closed")
 	if err := durable.Remove(h.journalPath()); err != nil {
 		return err

@@ -41,6 +41,13 @@ type Observed struct {
 	// InUse says whether processes run from a release, by its name. One that
 	// could not be told counts as used.
 	InUse map[string]bool
+	// Before is what was there before this program came; nil where nothing is
+	// recorded. Unread says that this user may not read it.
+	Before *Before
+	Unread bool
+	// ClassicBuild says why `docker build` is the classic builder here, which
+	// follows the default runtime; "" where nothing shows that it is.
+	ClassicBuild string
 }
 
 // Plan says what would make the host as c wants it, and changes nothing.
@@ -98,6 +105,9 @@ func (h *Host) observe(ctx context.Context, c Config, unit Unit, info *engine.In
 	if filesErr != nil {
 		return Observed{}, filesErr
 	}
+	if o.Engine != nil {
+		o.ClassicBuild = h.classicBuild(o.Engine.Version, o.File.Doc)
+	}
 	h.log().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),
 		zap.Int("releases", len(o.Releases)), zap.String("link", string(o.Link.Kind)))
 	return o, nil
@@ -121,6 +131,9 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 		return err
 	}
 	if o.Since, err = h.since(); err != nil {
+		return err
+	}
+	if o.Before, o.Unread, err = h.readBefore(); err != nil {
 		return err
 	}
 	o.Proofs = map[string]bool{}

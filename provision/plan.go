@@ -67,6 +67,7 @@ func NewPlan(c Config, o Observed, opts Options) (Plan, error) {
 	if err := b.docker(); err != nil {
 		return Plan{}, err
 	}
+	b.writes()
 	b.prune()
 	b.load()
 	b.purge()

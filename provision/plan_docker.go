@@ -28,7 +28,11 @@ func (b *builder) register() (daemonjson.Document, error) {
 	}
 	runtimes := map[string]*daemonjson.Runtime{}
 	for _, name := range b.names() {
-		runtimes[name] = &daemonjson.Runtime{Path: b.current.Runsc, Args: b.config.Docker.Runtimes[name].Args}
+		args := b.args(name)
+		if slices.Equal(args, b.observed.File.Doc.Runtimes()[name].Args) {
+			args = nil // they stay as they are written
+		}
+		runtimes[name] = &daemonjson.Runtime{Path: b.current.Runsc, Args: args}
 	}
 	return b.edit(b.observed.File.Doc, daemonjson.Want{Runtimes: runtimes})
 }
@@ -253,14 +257,6 @@ func (b *builder) cgroupDriver() string {
 		return ""
 	}
 	return b.observed.Engine.CgroupDriver
-}
-
-// args are those that the runtime will have.
-func (b *builder) args(name string) []string {
-	if args := b.config.Docker.Runtimes[name].Args; args != nil {
-		return args
-	}
-	return b.observed.File.Doc.Runtimes()[name].Args
 }
 
 func (b *builder) write(old, text daemonjson.Document, what string) {

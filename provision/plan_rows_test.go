@@ -38,9 +38,9 @@ func TestNewPlan(t *testing.T) {
 			host: host{engine: dockerd("")},
 			want: planned{
 				Steps: []string{
-					"install latest (not installed)", "prove {latest} as runsc", "link {latest}",
-					"write register runsc", "reload docker.service", "confirm runsc=" + runscOf("{latest}"),
-					"prove {latest} through Docker as runsc",
+					"install latest (not installed)", "prove {latest} as runsc --overlay2=none", "link {latest}",
+					"write register runsc", "reload docker.service", "confirm runsc=" + keptOf("{latest}"),
+					"prove {latest} through Docker as runsc --overlay2=none",
 				},
 				File: registered("{latest}"), Provisional: true,
 			},
@@ -51,10 +51,10 @@ func TestNewPlan(t *testing.T) {
 			host:   host{file: `{"debug":true}`, engine: dockerd("")},
 			want: planned{
 				Steps: []string{
-					"install " + older + " (not installed)", "prove " + older + " as runsc", "link " + older,
-					"write register runsc", "reload docker.service", "confirm runsc=" + runscOf(older),
-					"prove " + older + " through Docker as runsc",
-					"write default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(older) + ", default=runsc",
+					"install " + older + " (not installed)", "prove " + older + " as runsc --overlay2=none", "link " + older,
+					"write register runsc", "reload docker.service", "confirm runsc=" + keptOf(older),
+					"prove " + older + " through Docker as runsc --overlay2=none",
+					"write default runtime runsc", "reload docker.service", "confirm runsc=" + keptOf(older) + ", default=runsc",
 				},
 				File: `{"debug":true,` + registered(older, `"default-runtime":"runsc"`)[1:],
 			},
@@ -62,7 +62,7 @@ func TestNewPlan(t *testing.T) {
 		{
 			name: "file right, engine stale",
 			host: host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd(registered(older))},
-			want: planned{Steps: []string{"reload docker.service", "confirm runsc=" + runscOf(newer)}},
+			want: planned{Steps: []string{"reload docker.service", "confirm runsc=" + keptOf(newer)}},
 		},
 		{
 			name: "file right, engine has other arguments",
@@ -70,13 +70,13 @@ func TestNewPlan(t *testing.T) {
 				releases: []string{newer}, link: newer, file: registered(newer),
 				engine: dockerd(`{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}}}`),
 			},
-			want: planned{Steps: []string{"reload docker.service", "confirm runsc=" + runscOf(newer)}},
+			want: planned{Steps: []string{"reload docker.service", "confirm runsc=" + keptOf(newer)}},
 		},
 		{
 			name: "engine right, file lost its key",
 			host: host{releases: []string{newer}, link: newer, file: `{}`, engine: dockerd(registered(newer))},
 			want: planned{
-				Steps: []string{"prove " + newer + " as runsc", "write register runsc", "reload docker.service", "confirm runsc=" + runscOf(newer), "prove " + newer + " through Docker as runsc"},
+				Steps: []string{"prove " + newer + " as runsc --overlay2=none", "write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none"},
 				File:  registered(newer),
 			},
 		},
@@ -85,7 +85,7 @@ func TestNewPlan(t *testing.T) {
 			config: asDefault,
 			host:   converged,
 			want: planned{
-				Steps: []string{"prove " + newer + " as runsc", "prove " + newer + " through Docker as runsc", "write default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
+				Steps: []string{"prove " + newer + " as runsc --overlay2=none", "prove " + newer + " through Docker as runsc --overlay2=none", "write default runtime runsc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
 				File:  registered(newer, `"default-runtime":"runsc"`),
 			},
 		},
@@ -97,8 +97,8 @@ func TestNewPlan(t *testing.T) {
 				engine: dockerd(registered(newer)),
 			},
 			want: planned{Steps: []string{
-				"prove " + newer + " as runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc",
-				"prove " + newer + " through Docker as runsc",
+				"prove " + newer + " as runsc --overlay2=none", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc",
+				"prove " + newer + " through Docker as runsc --overlay2=none",
 			}},
 		},
 		{
@@ -109,7 +109,7 @@ func TestNewPlan(t *testing.T) {
 				engine: dockerd(registered(newer, `"default-runtime":"runsc"`)),
 			},
 			want: planned{
-				Steps: []string{"write default runtime runc instead of runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runc"},
+				Steps: []string{"write default runtime runc instead of runsc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runc"},
 				File:  registered(newer, `"default-runtime":"runc"`),
 			},
 		},
@@ -118,7 +118,7 @@ func TestNewPlan(t *testing.T) {
 			config: asDefault,
 			host:   host{releases: []string{newer}, link: newer},
 			want: planned{
-				Steps:    []string{"prove " + newer + " as runsc", "write register runsc"},
+				Steps:    []string{"prove " + newer + " as runsc --overlay2=none", "write register runsc"},
 				File:     registered(newer),
 				Held:     []string{"default-runtime runsc"},
 				Warnings: []string{"the runtimes take effect when Docker starts"},
@@ -142,6 +142,7 @@ func TestNewPlan(t *testing.T) {
 			name: "J08: runtime of gVisor's own installer adopted, arguments kept",
 			host: host{
 				releases: []string{newer}, link: newer,
+				before: `{"runtimes":{"runsc":{"path":"/usr/bin/runsc","runtimeArgs":["--platform=kvm"]}}}`,
 				file:   `{"runtimes":{"runsc":{"path":"/usr/bin/runsc","runtimeArgs":["--platform=kvm"]}}}`,
 				engine: dockerd(`{"runtimes":{"runsc":{"path":"/usr/bin/runsc","runtimeArgs":["--platform=kvm"]}}}`),
 			},
@@ -152,7 +153,8 @@ func TestNewPlan(t *testing.T) {
 					"reload docker.service", "confirm runsc=" + runscOf(newer) + " --platform=kvm",
 					"prove " + newer + " through Docker as runsc --platform=kvm",
 				},
-				File: `{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--platform=kvm"]}}}`,
+				File:     `{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--platform=kvm"]}}}`,
+				Warnings: []string{lossOf(DefaultConfig(), "runsc", arguments{Origin: Adopted})},
 			},
 		},
 		{
@@ -164,19 +166,19 @@ func TestNewPlan(t *testing.T) {
 				engine: dockerd(`{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}}}`),
 			},
 			want: planned{
-				Steps: []string{"prove " + newer + " as runsc", "write new arguments for runsc", "reload docker.service", "confirm runsc=" + runscOf(newer), "prove " + newer + " through Docker as runsc"},
+				Steps: []string{"prove " + newer + " as runsc --overlay2=none", "write new arguments for runsc, which keeps what containers write (--overlay2=none)", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none"},
 				File:  registered(newer),
 			},
 		},
 		{
 			name: "a runtime by the type of its shim",
 			host: host{
-				releases: []string{newer}, link: newer, file: `{"runtimes":{"runsc":{"runtimeType":"io.containerd.runsc.v1"}}}`, engine: dockerd(`{"runtimes":{"runsc":{"path":"/x"}}}`),
+				releases: []string{newer}, link: newer, file: `{"runtimes":{"runsc":{"runtimeType":"io.containerd.runsc.v1"}}}`, before: "{}", engine: dockerd(`{"runtimes":{"runsc":{"path":"/x"}}}`),
 			},
 			want: planned{
 				Steps: []string{
-					"prove " + newer + " as runsc", "write runsc runs " + runscOf(newer) + " instead of runtimeType io.containerd.runsc.v1",
-					"reload docker.service", "confirm runsc=" + runscOf(newer), "prove " + newer + " through Docker as runsc",
+					"prove " + newer + " as runsc --overlay2=none", "write runsc runs " + runscOf(newer) + " instead of runtimeType io.containerd.runsc.v1, and keeps what containers write (--overlay2=none)",
+					"reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none",
 				},
 				File: registered(newer),
 			},
@@ -203,8 +205,8 @@ func TestNewPlan(t *testing.T) {
 			host: host{releases: []string{newer, older}, inUse: []string{older}, link: older, file: registered(older), engine: dockerd(registered(older))},
 			want: planned{
 				Steps: []string{
-					"prove " + newer + " as runsc", "link " + newer, "write runsc runs " + runscOf(newer) + " instead of " + runscOf(older),
-					"reload docker.service", "confirm runsc=" + runscOf(newer), "prove " + newer + " through Docker as runsc",
+					"prove " + newer + " as runsc --overlay2=none", "link " + newer, "write runsc runs " + runscOf(newer) + " instead of " + runscOf(older),
+					"reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none",
 				},
 				File: registered(newer),
 			},
@@ -245,17 +247,17 @@ func TestNewPlan(t *testing.T) {
 			host: host{releases: []string{newer}, link: newer, engine: dockerd("")},
 			want: planned{
 				Steps: []string{
-					"prove " + newer + " as debug --debug", "prove " + newer + " as gv",
+					"prove " + newer + " as debug --debug --overlay2=none", "prove " + newer + " as gv --overlay2=none",
 					"write register debug; register gv; register runsc",
 					"reload docker.service",
-					"confirm debug=" + runscOf(newer) + " --debug, gv=" + runscOf(newer) + ", runsc=" + runscOf(newer),
-					"prove " + newer + " through Docker as debug --debug", "prove " + newer + " through Docker as gv", "prove " + newer + " through Docker as runsc",
+					"confirm debug=" + runscOf(newer) + " --debug --overlay2=none, gv=" + keptOf(newer) + ", runsc=" + keptOf(newer),
+					"prove " + newer + " through Docker as debug --debug --overlay2=none", "prove " + newer + " through Docker as gv --overlay2=none", "prove " + newer + " through Docker as runsc --overlay2=none",
 					"write default runtime runsc",
 					"reload docker.service",
-					"confirm debug=" + runscOf(newer) + " --debug, gv=" + runscOf(newer) + ", runsc=" + runscOf(newer) + ", default=runsc",
+					"confirm debug=" + runscOf(newer) + " --debug --overlay2=none, gv=" + keptOf(newer) + ", runsc=" + keptOf(newer) + ", default=runsc",
 				},
-				File: `{"runtimes":{"debug":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]},"gv":{"path":"` + runscOf(newer) +
-					`"},"runsc":{"path":"` + runscOf(newer) + `"}},"default-runtime":"runsc"}`,
+				File: `{"runtimes":{"debug":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug","--overlay2=none"]},"gv":{"path":"` + runscOf(newer) +
+					`","runtimeArgs":["--overlay2=none"]},"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none"]}},"default-runtime":"runsc"}`,
 			},
 		},
 		{
@@ -266,7 +268,7 @@ func TestNewPlan(t *testing.T) {
 				engine: dockerd(registered(newer, `"default-runtime":"runsc"`)),
 			},
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
+				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
 				File:  `{"debug":true,` + registered(newer, `"default-runtime":"runsc"`)[1:],
 			},
 		},
@@ -276,7 +278,7 @@ func TestNewPlan(t *testing.T) {
 			host:   host{releases: []string{newer}, link: newer, engine: dockerd("")},
 			opts:   Options{NoProof: true},
 			want: planned{
-				Steps:    []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
+				Steps:    []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
 				File:     registered(newer, `"default-runtime":"runsc"`),
 				Warnings: []string{"no proof: --no-proof was given, and nothing shows that containers start in a sandbox"},
 			},
@@ -287,11 +289,11 @@ func TestNewPlan(t *testing.T) {
 			host:   host{releases: []string{newer}, link: newer, engine: dockerd("")},
 			want: planned{
 				Steps: []string{
-					"prove " + newer + " as runsc", "write register runsc", "reload docker.service", "confirm runsc=" + runscOf(newer),
-					"prove " + newer + " through Docker as runsc",
+					"prove " + newer + " as runsc --overlay2=none", "write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer),
+					"prove " + newer + " through Docker as runsc --overlay2=none",
 					"write default runtime runsc; userns-remap default", "restart docker.service",
-					"confirm runsc=" + runscOf(newer) + ", default=runsc, remap=on",
-					"prove " + newer + " through Docker as runsc",
+					"confirm runsc=" + keptOf(newer) + ", default=runsc, remap=on",
+					"prove " + newer + " through Docker as runsc --overlay2=none",
 				},
 				File: registered(newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
 			},
@@ -301,7 +303,7 @@ func TestNewPlan(t *testing.T) {
 			config: remapped,
 			host:   host{releases: []string{newer}, link: newer, proven: []string{"runsc"}, running: []string{"a", "b"}, engine: dockerd("")},
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
+				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
 				File:  registered(newer, `"default-runtime":"runsc"`),
 				Held:  []string{"userns-remap default"},
 			},
@@ -316,8 +318,8 @@ func TestNewPlan(t *testing.T) {
 			opts: Options{AllowRestart: true},
 			want: planned{
 				Steps: []string{
-					"write userns-remap default", "restart docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc, remap=on",
-					"prove " + newer + " through Docker as runsc",
+					"write userns-remap default", "restart docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc, remap=on",
+					"prove " + newer + " through Docker as runsc --overlay2=none",
 				},
 				File: registered(newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
 			},
@@ -356,7 +358,7 @@ func TestNewPlan(t *testing.T) {
 			config: remapped,
 			host:   host{releases: []string{newer}, link: newer},
 			want: planned{
-				Steps:    []string{"prove " + newer + " as runsc", "write register runsc"},
+				Steps:    []string{"prove " + newer + " as runsc --overlay2=none", "write register runsc"},
 				File:     registered(newer),
 				Held:     []string{"default-runtime runsc", "userns-remap default"},
 				Warnings: []string{"the runtimes take effect when Docker starts"},

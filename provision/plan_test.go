@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,6 +14,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
+	"runsc-provisioner/verify"
 )
 
 // The host of the plan tests: three releases that may be installed, the newest
@@ -26,9 +28,18 @@ const (
 
 func runscOf(name string) string { return store + "/" + name + "/runsc" }
 
-// registered is a daemon.json that has runsc of a release, and more keys.
+// keptOf is runsc of a release with the argument that keeps writes.
+func keptOf(name string) string { return runscOf(name) + " --overlay2=none" }
+
+// registered is a daemon.json that has runsc of a release, as it is registered,
+// and more keys.
 func registered(name string, more ...string) string {
-	return `{"runtimes":{"runsc":{"path":"` + runscOf(name) + `"}}` + strings.Join(append([]string{""}, more...), ",") + `}`
+	return `{"runtimes":{"runsc":{"path":"` + runscOf(name) + `","runtimeArgs":["--overlay2=none"]}}` + strings.Join(append([]string{""}, more...), ",") + `}`
+}
+
+// bare is registered as a version did that kept no record, without arguments.
+func bare(name string, more ...string) string {
+	return strings.Replace(registered(name, more...), `,"runtimeArgs":["--overlay2=none"]`, "", 1)
 }
 
 func intact(name string) release.Installed {
@@ -53,6 +64,11 @@ type host struct {
 	alive    bool     // live-restore
 	remapped bool     // dockerd has userns-remap
 	proven   []string // runtimes of which a proof is remembered, with the arguments that the file has
+	// before is the daemon.json that was there before this program came, as it is
+	// recorded; unrecorded is a host without a record.
+	before     string
+	unrecorded bool
+	classic    string // why docker build is the classic builder
 }
 
 // dockerd is one that has read text.
@@ -84,6 +100,9 @@ func (h host) observed(t *testing.T) Observed {
 	if h.link != "" {
 		o.Link.Kind, o.Link.Release = release.LinkOurs, h.link
 	}
+	if o.ClassicBuild = h.classic; !h.unrecorded {
+		o.Before = before(t, h.before)
+	}
 	if h.foreign != "" {
 		o.Link.Kind, o.Link.Is = release.LinkForeign, h.foreign
 	}
@@ -95,10 +114,28 @@ func (h host) observed(t *testing.T) Observed {
 		}
 		for _, name := range h.proven {
 			args := o.File.Doc.Runtimes()[name].Args
+			if args == nil {
+				args = []string{verify.KeepWrites}
+			}
 			o.Proofs[proofKey(intact(h.releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.remapped)] = true
 		}
 	}
 	return o
+}
+
+// before is the record of a host that had text as its daemon.json, and whose keys
+// are all managed since.
+func before(t *testing.T, text string) *Before {
+	t.Helper()
+	b := (*Before)(nil).clone()
+	file := BeforeFile{Recorded: time.Unix(1, 0).UTC(), Managed: true, Exists: text != "", Text: text, Target: "/etc/docker/daemon.json", Keys: map[string]BeforeKey{}}
+	doc := fileOf(t, text).Doc
+	for _, item := range []string{RuntimeItem("runsc"), ItemDefaultRuntime, ItemUsernsRemap} {
+		value, present := rawItem(doc, item)
+		file.Keys[item] = BeforeKey{Recorded: file.Recorded, Managed: true, Present: present, Value: value}
+	}
+	b.Files["/etc/docker/daemon.json"] = file
+	return b
 }
 
 // identities are those of a host with one more account, and a group of its name.
@@ -243,6 +280,7 @@ func settles(t *testing.T, c Config, o Observed, opts Options) {
 		if round == 2 {
 			t.Fatalf("got this left to do after two rounds: %q\nwant nothing", summary(t, o, plan).Steps)
 		}
+		o.Before = recorded(c, o, plan, opts, time.Unix(2, 0).UTC())
 		for _, step := range plan.Steps {
 			o = carriedOut(t, o, step)
 			if plan.Provisional {
@@ -268,6 +306,7 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		o.Link.Kind, o.Link.Release = release.LinkOurs, s.Release
 	case WriteDaemonJSON:
 		o.File = fileOf(t, string(s.New))
+		o.Before = o.Before.marked(o.File.Path, o.File.Doc)
 	case Reload:
 		o.Engine = reloaded(*o.Engine, o.File.Doc)
 	case Restart:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/verify"
 )
 
 // says is what a write of final over at changes, in words.
@@ -53,15 +54,35 @@ func (b *builder) registers(after daemonjson.Document) string {
 		switch {
 		case !existed:
 			parts = append(parts, "register "+name)
-		case old.Path != now.Path && b.config.Docker.Runtimes[name].Args == nil && len(old.Args) > 0:
-			parts = append(parts, fmt.Sprintf("%s runs %s instead of %s, its arguments are kept", name, now.Path, was(old)))
 		case old.Path != now.Path:
-			parts = append(parts, fmt.Sprintf("%s runs %s instead of %s", name, now.Path, was(old)))
+			what := fmt.Sprintf("%s runs %s instead of %s", name, now.Path, was(old))
+			if kept := verify.WithoutOverlay(old.Args); len(kept) > 0 && b.config.Docker.Runtimes[name].Args == nil {
+				what += ", its arguments are kept"
+			}
+			parts = append(parts, what+overlayWords(", and ", old.Args, now.Args))
+		case slices.Equal(verify.WithoutOverlay(old.Args), verify.WithoutOverlay(now.Args)) && !slices.Equal(old.Args, now.Args):
+			parts = append(parts, name+overlayWords(" ", old.Args, now.Args))
 		case !slices.Equal(old.Args, now.Args):
-			parts = append(parts, "new arguments for "+name)
+			parts = append(parts, "new arguments for "+name+overlayWords(", which ", old.Args, now.Args))
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// overlayWords says, after a join, what other arguments change about what
+// containers write; "" where that stays.
+func overlayWords(join string, old, now []string) string {
+	before, after := verify.OverlayArgs(old), verify.OverlayArgs(now)
+	switch {
+	case slices.Equal(before, after):
+		return ""
+	case verify.WritesOf(now) == verify.WritesKept:
+		return join + "keeps what containers write (" + strings.Join(after, " ") + ")"
+	case len(after) == 0:
+		return join + "has gVisor's own overlay (without " + strings.Join(before, " ") + ")"
+	default:
+		return join + "has another overlay (" + strings.Join(after, " ") + ")"
+	}
 }
 
 func was(r daemonjson.Runtime) string {

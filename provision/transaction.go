@@ -32,7 +32,12 @@ type transaction struct {
 }
 
 // write replaces daemon.json.
-func (t *transaction) write(s WriteDaemonJSON) error { return t.replace(s.Old, s.New) }
+func (t *transaction) write(s WriteDaemonJSON) error {
+	if err := t.replace(s.Old, s.New); err != nil {
+		return err
+	}
+	return t.host.markBefore(t.j.File.Path, s.New)
+}
 
 func (t *transaction) replace(old, text []byte) error {
 	if err := t.j.File.replace(old, text); err != nil {
@@ -163,6 +168,9 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	if err == nil && errors.Is(cause, errStale) && !t.ours(now) && !t.j.Restarting {
 		// What is there is somebody else's, and stays. What is to be done about it
 		// is seen by the next look.
+		if t.wrote == nil {
+			return errors.Join(cause, t.host.closeJournal())
+		}
 		return errors.Join(cause, t.host.end())
 	}
 	if err == nil && bytes.Equal(now, t.old) && !t.j.Restarting && !t.j.Link.Changes {

@@ -33,8 +33,8 @@ func TestNewPlan_Unattended(t *testing.T) {
 			name:   "R10: a proof that holds: all keys in one write, no other proof",
 			config: asDefault, host: drifted, opts: unattended(DisruptionReload),
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
-				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `"}}}`,
+				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
+				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none"]}}}`,
 			},
 		},
 		{
@@ -75,8 +75,8 @@ func TestNewPlan_Unattended(t *testing.T) {
 			host:   host{releases: []string{newer}, link: newer, file: `{"default-runtime":"runc"}`, engine: dockerd(`{"default-runtime":"runc"}`), proven: []string{"runsc"}},
 			opts:   unattended(DisruptionReload, ItemDefaultRuntime),
 			want: planned{
-				Steps: []string{"write register runsc", "reload docker.service", "confirm runsc=" + runscOf(newer)},
-				File:  `{"default-runtime":"runc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `"}}}`,
+				Steps: []string{"write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer)},
+				File:  `{"default-runtime":"runc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none"]}}}`,
 				Held:  []string{ItemDefaultRuntime},
 			},
 		},
@@ -114,8 +114,8 @@ func TestNewPlan_Unattended(t *testing.T) {
 			},
 			host: drifted, opts: noFetch,
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + runscOf(newer) + ", default=runsc"},
-				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `"}}}`,
+				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
+				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none"]}}}`,
 				Held:  []string{"release " + oldest + " (not installed)"},
 			},
 		},
@@ -152,7 +152,7 @@ func TestDrifts(t *testing.T) {
 			want: []Drift{
 				{ItemRelease, "latest", store + "/" + newer + " is damaged: runsc is missing"},
 				{ItemLink, newer, "absent"},
-				{"runtimes.runsc", runscOf(newer), "absent"},
+				{"runtimes.runsc", keptOf(newer), "absent"},
 				{ItemDefaultRuntime, "runsc", "runc"},
 			},
 		},

@@ -13,8 +13,9 @@ import (
 // are in daemon.json, and somebody else may have registered a release's runsc.
 func (h *Host) runtimeWeaknesses(c Config, o Observed) (map[string][]verify.Weakness, error) {
 	args := map[string][][]string{}
-	for name, runtime := range c.Docker.Runtimes {
-		args[name] = [][]string{runtime.Args}
+	wanted, _ := satisfying(o.Releases, c.Spec())
+	for name := range c.Docker.Runtimes {
+		args[name] = [][]string{argumentsOf(c, o, wanted.Name, name).List}
 	}
 	if o.Engine != nil {
 		known, err := knownReleases(h.store(), o.Releases)

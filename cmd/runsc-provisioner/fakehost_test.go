@@ -205,7 +205,7 @@ func (h *fakeHost) snapshot() map[string]string {
 		if err != nil {
 			return err
 		}
-		if path == filepath.Join(h.paths.State, "lock") || strings.HasPrefix(h.paths.State, path) {
+		if path == filepath.Join(h.paths.State, "lock") || path == filepath.Join(h.paths.State, "before.json") || strings.HasPrefix(h.paths.State, path) {
 			return nil
 		}
 		info, err := d.Info()

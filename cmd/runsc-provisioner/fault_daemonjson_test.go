@@ -44,7 +44,10 @@ func become(t *testing.T, text string, args ...string) string {
 const registered = `{
     "runtimes": {
         "runsc": {
-            "path": "RUNSC"
+            "path": "RUNSC",
+            "runtimeArgs": [
+                "--overlay2=none"
+            ]
         }
     }
 }
@@ -166,17 +169,17 @@ func TestFault_J07_EverythingElseStaysByteForByte(t *testing.T) {
 			"tabs, CRLF, numbers beyond 2^53 and a double, unknown keys, no final newline",
 			"{\r\n\t\"z\":  9007199254740993,\r\n\t\"a\" : 1e400,\r\n\t\"u\": \"<&>\\u00e9\\/\"\r\n}",
 			"{\r\n\t\"z\":  9007199254740993,\r\n\t\"a\" : 1e400,\r\n\t\"u\": \"<&>\\u00e9\\/\",\r\n" +
-				"\t\"runtimes\":  {\r\n\t\t\"runsc\":  {\r\n\t\t\t\"path\":  \"RUNSC\"\r\n\t\t}\r\n\t},\r\n\t\"default-runtime\":  \"runsc\"\r\n}",
+				"\t\"runtimes\":  {\r\n\t\t\"runsc\":  {\r\n\t\t\t\"path\":  \"RUNSC\",\r\n\t\t\t\"runtimeArgs\":  [\r\n\t\t\t\t\"--overlay2=none\"\r\n\t\t\t]\r\n\t\t}\r\n\t},\r\n\t\"default-runtime\":  \"runsc\"\r\n}",
 		},
 		{
 			"one line",
 			`{"debug":false,"runtimes":{"gv":{"path":"/opt/gv"}}}`,
-			`{"debug":false,"runtimes":{"gv":{"path":"/opt/gv"},"runsc":{"path":"RUNSC"}},"default-runtime":"runsc"}`,
+			`{"debug":false,"runtimes":{"gv":{"path":"/opt/gv"},"runsc":{"path":"RUNSC","runtimeArgs":["--overlay2=none"]}},"default-runtime":"runsc"}`,
 		},
 		{
 			"another default",
 			"{\n  \"default-runtime\": \"nvidia\",\n  \"runtimes\": { \"nvidia\": { \"path\": \"/n\", \"runtimeArgs\": [ ] } }\n}\n",
-			"{\n  \"default-runtime\": \"runsc\",\n  \"runtimes\": { \"nvidia\": { \"path\": \"/n\", \"runtimeArgs\": [ ] }, \"runsc\": { \"path\": \"RUNSC\" } }\n}\n",
+			"{\n  \"default-runtime\": \"runsc\",\n  \"runtimes\": { \"nvidia\": { \"path\": \"/n\", \"runtimeArgs\": [ ] }, \"runsc\": { \"path\": \"RUNSC\", \"runtimeArgs\": [\"--overlay2=none\"] } }\n}\n",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -189,7 +192,7 @@ func TestFault_J07_EverythingElseStaysByteForByte(t *testing.T) {
 		return `{"x":` + strings.Repeat("[", levels-1) + strings.Repeat("]", levels-1) + "}"
 	}
 	t.Run("64 levels", func(t *testing.T) {
-		want := strings.TrimSuffix(deep(64), "}") + `,"runtimes":{"runsc":{"path":"RUNSC"}}}`
+		want := strings.TrimSuffix(deep(64), "}") + `,"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--overlay2=none"]}}}`
 		if got := become(t, deep(64)); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

@@ -19,6 +19,7 @@ type wantedFlags struct {
 	defaultRuntime string
 	usernsRemap    string
 	runtimeArgs    []string
+	rootfs         string
 }
 
 func (w *wantedFlags) add(cmd *cobra.Command) {
@@ -31,6 +32,7 @@ func (w *wantedFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&w.usernsRemap, "userns-remap", "", "also take root away: map containers to ids of default, a user, or user:group; off switches it off")
 	flags.Lookup("userns-remap").NoOptDefVal = "default"
 	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "an argument for runsc, once for each, as in --runtime-arg=--platform=kvm")
+	flags.StringVar(&w.rootfs, "rootfs", "", "docker keeps what containers write, as runc does; sandbox is gVisor's own default, in which it ends with the sandbox")
 }
 
 // optionFlags are those that hold for one run only.
@@ -81,6 +83,7 @@ func (w *wantedFlags) overrides(cmd *cobra.Command) provision.Overrides {
 		DefaultRuntime: given("default-runtime", &w.defaultRuntime),
 		UsernsRemap:    given("userns-remap", &w.usernsRemap),
 		RuntimeArgs:    w.runtimeArgs,
+		Rootfs:         given("rootfs", &w.rootfs),
 	}
 }
 

@@ -1,0 +1,93 @@
+package provision
+
+import (
+	"slices"
+
+	"runsc-provisioner/verify"
+)
+
+// Origin says who registered a runtime.
+type Origin int
+
+// Who may have.
+const (
+	// Created: this program, which sets what becomes of a container's writes.
+	Created Origin = iota
+	// Adopted: it was there before, and keeps its arguments.
+	Adopted
+)
+
+// arguments are those that a runtime is to have, and how they came about.
+type arguments struct {
+	List   []string
+	Origin Origin
+	// Assumed says that no record tells the origin, but what daemon.json has.
+	Assumed bool
+	Writes  verify.Writes
+	// Explicit are arguments of the configuration that go before the default of
+	// an unset rootfs.
+	Explicit []string
+}
+
+// argumentsOf settles the arguments of the runtime called name, under a release.
+// They are those of the configuration, or else those that daemon.json has, or else,
+// of an adopted runtime that was removed there, those that it had before. What
+// becomes of a container's writes is then set by rootfs. It is pure, and the one
+// place where arguments are settled.
+func argumentsOf(c Config, o Observed, release, name string) arguments {
+	want := c.Docker.Runtimes[name]
+	there, registered := o.File.Doc.Runtimes()[name]
+	a := arguments{List: want.Args}
+	a.Origin, a.Assumed = originOf(o, name)
+	switch {
+	case want.Args != nil:
+	case registered:
+		a.List = there.Args
+	case a.Origin == Adopted:
+		a.List = o.Before.argsOf(o.File.Path, name)
+	}
+	switch set := verify.OverlayArgs(want.Args); {
+	case want.Rootfs != "" && len(set) > 0: // they say the same: Config.Validate
+	case want.Rootfs != "":
+		a.List = verify.Keep(release, a.List, want.writes())
+	case a.Origin == Created && len(set) > 0:
+		a.Explicit = set
+	case a.Origin == Created:
+		a.List = verify.Keep(release, a.List, verify.WritesKept)
+	}
+	a.Writes = verify.WritesUnder(release, a.List)
+	return a
+}
+
+// originOf says who registered the runtime called name: by the record, or, where
+// it has nothing of it, by what daemon.json has. A version that kept no record
+// registered a release's own path, without arguments unless it was told some.
+func originOf(o Observed, name string) (origin Origin, assumed bool) {
+	if key, ok := o.Before.key(o.File, RuntimeItem(name)); ok {
+		if key.Present {
+			return Adopted, key.Assumed
+		}
+		return Created, key.Assumed
+	}
+	there, registered := o.File.Doc.Runtimes()[name]
+	if !registered {
+		return Created, false
+	}
+	bare := len(there.Args) == 0 || slices.Equal(there.Args, []string{verify.KeepWrites})
+	if bare && within(o.Store, there.Path) {
+		return Created, true
+	}
+	return Adopted, true
+}
+
+// arguments are those of a runtime under the current release.
+func (b *builder) arguments(name string) arguments {
+	return argumentsOf(b.config, b.observed, b.current.Name, name)
+}
+
+// args are those that the runtime will have.
+func (b *builder) args(name string) []string { return b.arguments(name).List }
+
+// writesPromised is what the configuration promises of a container's writes under
+// the runtime called name.
+func (b *builder) writesPromised(name string) verify.Writes { return b.arguments(name).Writes }

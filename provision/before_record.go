@@ -1,0 +1,168 @@
+package provision
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/release"
+)
+
+// recorded is o.Before with what plan brings under management added to it: the
+// text of daemon.json, and each key that plan writes or that is as wanted
+// already. A key that is held is recorded once it is written. It is pure.
+func recorded(c Config, o Observed, p Plan, opts Options, now time.Time) *Before {
+	next := o.Before.clone()
+	if o.Before == nil {
+		next.Recorded = now
+	}
+	b := builder{config: c, observed: o, options: opts}
+	b.release()
+	whole, err := b.whole()
+	if err != nil {
+		return next // there is no plan then either
+	}
+	r := recording{o: o, now: now, differs: b.items(o.File.Doc, whole), earlier: o.earlier()}
+	for _, step := range p.Steps {
+		if write, ok := step.(WriteDaemonJSON); ok {
+			r.writes = append(r.writes, write.Items...)
+		}
+	}
+	next.Files[o.File.Path] = r.file(next.Files[o.File.Path], c)
+	return next
+}
+
+// earlier reports whether a version that kept no record was here.
+func (o Observed) earlier() bool {
+	return o.Before == nil && (len(o.Releases) > 0 || o.Link.Kind == release.LinkOurs)
+}
+
+// recording is one addition to a record.
+type recording struct {
+	o       Observed
+	now     time.Time
+	differs []string // items that are not as wanted
+	writes  []string // items that the plan writes
+	earlier bool
+}
+
+func (r recording) file(was BeforeFile, c Config) BeforeFile {
+	at, file := r.o.File, was
+	if was.Recorded.IsZero() || !was.Managed && (was.Text != string(at.Bytes) || was.Exists != at.Exists) {
+		file = BeforeFile{
+			Recorded: r.now, Assumed: r.earlier, Target: at.Target, Exists: at.Exists,
+			Text: string(at.Bytes), UID: at.UID, GID: at.GID, Keys: was.Keys,
+		}
+		if at.Exists {
+			file.Mode = at.Mode
+		}
+	}
+	if file.Keys == nil {
+		file.Keys = map[string]BeforeKey{}
+	}
+	for _, item := range managedItems(c) {
+		if key, ok := r.key(file.Keys[item], item); ok {
+			file.Keys[item] = key
+		}
+	}
+	file.Managed = file.Managed || file.Assumed || len(r.differs) == 0
+	return file
+}
+
+// key is the record of one key; false where it is not under management yet.
+func (r recording) key(was BeforeKey, item string) (BeforeKey, bool) {
+	differs := slices.Contains(r.differs, item)
+	if was.Managed || differs && !slices.Contains(r.writes, item) {
+		return was, !was.Recorded.IsZero()
+	}
+	if was.Recorded.IsZero() || !was.is(r.o.File.Doc, item) {
+		was = BeforeKey{Recorded: r.now, Assumed: r.earlier}
+		was.Value, was.Present = rawItem(r.o.File.Doc, item)
+		if r.ours(item) {
+			was = BeforeKey{Recorded: r.now, Assumed: true, Managed: true}
+		}
+	}
+	was.Managed = was.Managed || !differs
+	return was, true
+}
+
+// ours reports whether a version that kept no record has set item: a runtime with
+// a release's path and no arguments, the default that names such a one, and
+// userns-remap where ids were made for it.
+func (r recording) ours(item string) bool {
+	doc := r.o.File.Doc
+	created := func(name string) bool {
+		_, there := doc.Runtimes()[name]
+		origin, assumed := originOf(r.o, name)
+		return there && origin == Created && assumed
+	}
+	if name, runtime := strings.CutPrefix(item, runtimePrefix); runtime {
+		return created(name)
+	}
+	switch item {
+	case ItemDefaultRuntime:
+		return r.earlier && created(defaultOf(doc))
+	case ItemUsernsRemap:
+		return r.earlier && remapIn(doc) != "" && len(r.o.IDs.Ours) > 0
+	}
+	return false
+}
+
+// managedItems are the keys of daemon.json that c manages.
+func managedItems(c Config) []string {
+	var items []string
+	for _, name := range c.RuntimeNames() {
+		items = append(items, RuntimeItem(name))
+	}
+	if c.Docker.DefaultRuntime != "" {
+		items = append(items, ItemDefaultRuntime)
+	}
+	if c.Docker.remap() != RemapAny {
+		items = append(items, ItemUsernsRemap)
+	}
+	return items
+}
+
+// rawItem is the value of an item as doc has it.
+func rawItem(doc daemonjson.Document, item string) (value string, present bool) {
+	if name, runtime := strings.CutPrefix(item, runtimePrefix); runtime {
+		return doc.Raw("runtimes", name)
+	}
+	return doc.Raw(item)
+}
+
+// marked is b once text was written to path: keys that have another value than
+// the recorded one are managed from then on.
+func (b *Before) marked(path string, text daemonjson.Document) *Before {
+	next := b.clone()
+	file, ok := next.Files[path]
+	if !ok {
+		return next
+	}
+	file.Managed = file.Managed || file.Text != string(text.Bytes())
+	for item, key := range file.Keys {
+		key.Managed = key.Managed || !key.is(text, item)
+		file.Keys[item] = key
+	}
+	next.Files[path] = file
+	return next
+}
+
+// unmarked is b where path has again the text that it had at first, and nothing
+// of ours: another program may change it before this one comes back.
+func (b *Before) unmarked(path string, text daemonjson.Document) *Before {
+	next := b.clone()
+	file, ok := next.Files[path]
+	if !ok || file.Assumed || file.Text != string(text.Bytes()) {
+		return next
+	}
+	file.Managed = false
+	for item, key := range maps.Clone(file.Keys) {
+		key.Managed = key.Managed && (key.Assumed || !key.is(text, item))
+		file.Keys[item] = key
+	}
+	next.Files[path] = file
+	return next
+}

@@ -1,0 +1,308 @@
+package provision
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/provision/release"
+)
+
+// history is a host and its record over several runs.
+type history struct {
+	t      *testing.T
+	config Config
+	o      Observed
+	now    time.Time
+}
+
+func historyOf(t *testing.T, change func(*Config), h host) *history {
+	h.unrecorded = true
+	return &history{t: t, config: wants(change), o: h.observed(t), now: time.Unix(1, 0).UTC()}
+}
+
+// remembers plans and records, as a run does before its first step.
+func (h *history) remembers() Plan {
+	h.t.Helper()
+	plan, err := NewPlan(h.config, h.o, Options{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.now = h.now.Add(time.Second)
+	h.o.Before = recorded(h.config, h.o, plan, Options{}, h.now)
+	return plan
+}
+
+// applies carries out the plan, and looks again.
+func (h *history) applies() {
+	h.t.Helper()
+	for range maxRounds {
+		plan := h.remembers()
+		if plan.Empty() {
+			return
+		}
+		for _, step := range plan.Steps {
+			h.o = carriedOut(h.t, h.o, step)
+			if plan.Provisional {
+				break
+			}
+		}
+	}
+	h.t.Fatal("got something left to do, want none")
+}
+
+// edits is another program.
+func (h *history) edits(text string) { h.o.File = fileOf(h.t, text) }
+
+// has checks keys: "absent", or the recorded text, with marks.
+func (h *history) has(text string, keys map[string]string) {
+	h.t.Helper()
+	file := h.o.Before.Files[h.o.File.Path]
+	got := map[string]string{}
+	for item, key := range file.Keys {
+		words := []string{"absent"}
+		if key.Present {
+			words[0] = key.Value
+		}
+		if key.Assumed {
+			words = append(words, "assumed")
+		}
+		if !key.Managed {
+			words = append(words, "not managed")
+		}
+		got[item] = strings.Join(words, ", ")
+	}
+	if diff := cmp.Diff(keys, got); diff != "" {
+		h.t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	if file.Text != text || file.Exists != (text != "") {
+		h.t.Errorf("got the text %q recorded (exists: %v), want %q", file.Text, file.Exists, text)
+	}
+}
+
+const runscItem = "runtimes.runsc"
+
+func TestRecord_FirstRun(t *testing.T) {
+	h := historyOf(t, asDefault, host{file: `{"default-runtime": "nvidia"}`, engine: dockerd(`{"default-runtime":"nvidia"}`)})
+	h.remembers()
+	h.has(`{"default-runtime": "nvidia"}`, map[string]string{runscItem: "absent, not managed", ItemDefaultRuntime: `"nvidia", not managed`})
+	h.applies()
+	want := map[string]string{runscItem: "absent", ItemDefaultRuntime: `"nvidia"`}
+	h.has(`{"default-runtime": "nvidia"}`, want)
+	first := h.o.Before
+	h.edits(bare(newer, `"default-runtime":"runc"`))
+	h.applies()
+	if diff := cmp.Diff(first, h.o.Before); diff != "" {
+		t.Errorf("after drift: the record changed (-first +later):\n%s", diff)
+	}
+}
+
+func TestRecord_MissingFile(t *testing.T) {
+	h := historyOf(t, nil, host{engine: dockerd("")})
+	h.applies()
+	h.has("", map[string]string{runscItem: "absent"})
+}
+
+func TestRecord_Adopted(t *testing.T) {
+	text := withArgs("/usr/bin/runsc", `"--debug"`)
+	h := historyOf(t, nil, host{file: text, engine: dockerd(text)})
+	h.applies()
+	h.has(text, map[string]string{runscItem: `{"path":"/usr/bin/runsc","runtimeArgs":["--debug"]}`})
+	// The path is ours and the arguments are gone: it is still adopted.
+	h.edits(bare(newer))
+	if got := argumentsOf(h.config, h.o, newer, "runsc"); got.Origin != Adopted || got.Assumed {
+		t.Errorf("got %+v, want it adopted by the record", got)
+	}
+}
+
+// A run ended after the record and before the first write, and what it would have
+// written was never there.
+func TestRecord_AnotherProgramWritesBeforeTheFirstWrite(t *testing.T) {
+	h := historyOf(t, nil, host{file: "{}", engine: dockerd("")})
+	h.remembers()
+	text := withArgs("/usr/bin/runsc", `"--debug"`)
+	h.edits(text)
+	if got := argumentsOf(h.config, h.o, newer, "runsc").Origin; got != Adopted {
+		t.Error("got the runtime of another program for ours, want it adopted")
+	}
+	h.o.Engine = reloaded(*h.o.Engine, h.o.File.Doc)
+	h.applies()
+	h.has(text, map[string]string{runscItem: `{"path":"/usr/bin/runsc","runtimeArgs":["--debug"]}`})
+}
+
+// A run ended after its first write: settleBefore has marked the record.
+func TestRecord_OurTextIsNeverWhatWasThereBefore(t *testing.T) {
+	h := historyOf(t, nil, host{releases: []string{newer}, link: newer, file: "{}", engine: dockerd("")})
+	h.o.Releases = nil // the first run has none yet
+	h.o.Link.Kind = release.LinkAbsent
+	h.remembers()
+	h.o.Releases = []release.Installed{intact(newer)}
+	ours := fileOf(t, registered(newer)).Doc
+	h.o.Before = h.o.Before.marked(h.o.File.Path, ours)
+	h.edits(registered(newer, `"debug":true`))
+	h.applies()
+	h.has("{}", map[string]string{runscItem: "absent"})
+}
+
+// A run was rolled back, and then the user registers a runtime of his own.
+func TestRecord_RolledBack(t *testing.T) {
+	h := historyOf(t, nil, host{file: "{}", engine: dockerd("")})
+	h.remembers()
+	path := h.o.File.Path
+	h.o.Before = h.o.Before.marked(path, fileOf(t, registered(newer)).Doc).unmarked(path, fileOf(t, "{}").Doc)
+	text := `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`
+	h.edits(text)
+	h.o.Engine = reloaded(*h.o.Engine, h.o.File.Doc)
+	h.applies()
+	h.has(text, map[string]string{runscItem: `{"path":"/usr/bin/runsc"}`})
+}
+
+func TestRecord_KeysAreAddedLater(t *testing.T) {
+	h := historyOf(t, nil, host{file: "{}", engine: dockerd("")})
+	h.applies()
+	first := h.o.Before.Files[h.o.File.Path].Keys[runscItem]
+	h.edits(strings.Replace(string(h.o.File.Bytes), "{", `{"default-runtime":"crun",`, 1))
+	h.o.Engine = reloaded(*h.o.Engine, h.o.File.Doc)
+	h.config.Docker.DefaultRuntime = "runsc"
+	h.config.Docker.Runtimes["gv"] = RuntimeConfig{}
+	h.applies()
+	h.has("{}", map[string]string{runscItem: "absent", "runtimes.gv": "absent", ItemDefaultRuntime: `"crun"`})
+	if got := h.o.Before.Files[h.o.File.Path].Keys[runscItem]; got != first {
+		t.Errorf("got %+v, want what was recorded first: %+v", got, first)
+	}
+}
+
+// What is held was not written, and another program may change it until it is.
+func TestRecord_HeldKeysAreRecordedWhenTheyAreWritten(t *testing.T) {
+	h := historyOf(t, asDefault, host{file: `{"default-runtime":"crun"}`})
+	h.applies()
+	h.has(`{"default-runtime":"crun"}`, map[string]string{runscItem: "absent"})
+}
+
+func TestRecord_OfAnEarlierVersion(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		config func(*Config)
+		file   string
+		want   map[string]string
+	}{
+		{"ours", asDefault, bare(newer, `"default-runtime":"runsc"`), map[string]string{runscItem: "absent, assumed", ItemDefaultRuntime: "absent, assumed"}},
+		{"with arguments", nil, withArgs(runscOf(newer), `"--debug"`), map[string]string{
+			runscItem: `{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}, assumed`,
+		}},
+		{"of another path", nil, `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`, map[string]string{runscItem: `{"path":"/usr/bin/runsc"}, assumed`}},
+		{"another default", asDefault, bare(newer, `"default-runtime":"crun"`), map[string]string{runscItem: "absent, assumed", ItemDefaultRuntime: `"crun", assumed`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := historyOf(t, test.config, host{releases: []string{newer}, link: newer, file: test.file, engine: dockerd(test.file)})
+			h.applies()
+			h.has(test.file, test.want)
+			if !h.o.Before.Files[h.o.File.Path].Assumed {
+				t.Error("got the text for what was there before, want it marked as assumed")
+			}
+		})
+	}
+}
+
+func TestRecord_AnotherFile(t *testing.T) {
+	h := historyOf(t, nil, host{file: "{}", engine: dockerd("")})
+	h.applies()
+	first := h.o.Before.Files[h.o.File.Path]
+	path := h.o.File.Path
+	h.edits(`{"debug":true}`)
+	h.o.File.Path = "/srv/daemon.json"
+	h.remembers()
+	h.has(`{"debug":true}`, map[string]string{runscItem: "absent, not managed"})
+	if diff := cmp.Diff(first, h.o.Before.Files[path]); diff != "" {
+		t.Errorf("the other file's record changed (-first +later):\n%s", diff)
+	}
+}
+
+func recordHost(t *testing.T) *Host {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	return &Host{Paths: Paths{State: at("state"), Config: at("etc"), Store: at("store"), Link: at("runsc")}}
+}
+
+func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {
+	h := recordHost(t)
+	if err := os.MkdirAll(h.Paths.State, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := host{file: "{\"a\": \"<&>\\u00e9\"}\n", unrecorded: true, engine: dockerd("")}.observed(t)
+	plan, err := NewPlan(DefaultConfig(), o, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for range 2 {
+		if err := h.remember(DefaultConfig(), o, plan, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if o.Before, _, err = h.readBefore(); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(h.beforePath())
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	if texts[0] != texts[1] {
+		t.Errorf("got another record the second time: %s\nwant %s", texts[1], texts[0])
+	}
+	if got := o.Before.Files[o.File.Path].Text; got != string(o.File.Bytes) {
+		t.Errorf("got text %q, want %q byte for byte", got, o.File.Bytes)
+	}
+	info, err := os.Stat(h.beforePath())
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("got mode %v (%v), want 0600", info.Mode(), err)
+	}
+	for _, object := range []string{"link:" + h.Paths.Link, "directory:" + h.Paths.Store, "file:" + SavedPath(h.Paths.Config)} {
+		if got, ok := o.Before.Objects[object]; !ok || got.Present {
+			t.Errorf("%s: got %+v, want it recorded as absent", object, got)
+		}
+	}
+}
+
+func TestBefore_DamagedOrNewerIsRefusedAndStays(t *testing.T) {
+	h := recordHost(t)
+	if err := os.MkdirAll(h.Paths.State, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	whole := `{"schema_version":1,"recorded":"2026-01-01T00:00:00Z","daemon_json":{},"objects":{}}`
+	for name, text := range map[string]string{
+		"empty":               "",
+		"cut off":             whole[:len(whole)/2],
+		"another type":        `[]`,
+		"no version":          `{}`,
+		"a part missing":      `{"schema_version":1}`,
+		"newer":               `{"schema_version":2,"daemon_json":[]}`,
+		"a text of no use":    strings.Replace(whole, `"daemon_json":{}`, `"daemon_json":{"/d":{"text":"{"}}`, 1),
+		"a value of no use":   strings.Replace(whole, `"daemon_json":{}`, `"daemon_json":{"/d":{"keys":{"default-runtime":{"present":true,"value":"\"a"}}}}`, 1),
+		"absent with a value": strings.Replace(whole, `"daemon_json":{}`, `"daemon_json":{"/d":{"keys":{"default-runtime":{"value":"1"}}}}`, 1),
+	} {
+		if err := os.WriteFile(h.beforePath(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := h.readBefore()
+		var refusal *Refusal
+		if !errors.As(err, &refusal) || refusal.Object != h.beforePath() {
+			t.Errorf("%s: got %v, want %s refused", name, err, h.beforePath())
+		}
+		if now, _ := os.ReadFile(h.beforePath()); string(now) != text {
+			t.Errorf("%s: got it replaced by %s", name, now)
+		}
+	}
+	if err := os.WriteFile(h.beforePath(), []byte(whole), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.readBefore(); err != nil {
+		t.Errorf("a whole one: got %v, want it read", err)
+	}
+}

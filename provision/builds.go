@@ -1,0 +1,46 @@
+package provision
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+)
+
+// buildxPlugin is what Docker's command line builds with since 23.0. Without it,
+// it falls back to the classic builder (docker/cli cmd/docker/builder.go).
+const buildxPlugin = "docker-buildx"
+
+// classicBuild says why `docker build` is the classic builder on this host, or "".
+// A dockerd before 23.0 asks for it unless features.buildkit is true (moby
+// builder/build, /_ping's Builder-Version); a later one asks for BuildKit, which
+// the command line does by a plugin. What a user has in his home directory or
+// environment, and what other clients ask for, is not looked at: docker-py always
+// uses the classic builder.
+func (h *Host) classicBuild(version string, doc daemonjson.Document) string {
+	major, _, _ := strings.Cut(version, ".")
+	number, err := strconv.Atoi(major)
+	switch {
+	case h.Paths.CLIPlugins == nil || err != nil:
+		return ""
+	case number < 23:
+		if on, _ := doc.Raw("features", "buildkit"); on == "true" {
+			return ""
+		}
+		return "Docker " + version + " builds with the classic builder"
+	case h.hasPlugin(buildxPlugin):
+		return ""
+	}
+	return "without the plugin buildx Docker's command line builds with the classic builder"
+}
+
+func (h *Host) hasPlugin(name string) bool {
+	for _, dir := range h.Paths.CLIPlugins {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,66 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/verify"
+)
+
+// lost is what does not work where a container's writes end with its sandbox.
+const lost = "what its containers write to their root file system is lost: docker cp, commit, diff and export do not see it, nor does the container when it starts again"
+
+// writes warns of what becomes of a container's writes where nobody has chosen
+// that, and says of each runtime that no record tells of whether it counts as
+// ours.
+func (b *builder) writes() {
+	for _, name := range b.names() {
+		a := b.arguments(name)
+		_, registered := b.observed.File.Doc.Runtimes()[name]
+		if registered && a.Assumed && b.observed.earlier() && len(b.plan.Steps) > 0 {
+			b.warn(assumed(name, a.Origin))
+		}
+		if text := lossOf(b.config, name, a); text != "" {
+			b.warn(text)
+		}
+	}
+	if text := b.classicBuild(); text != "" {
+		b.warn(text)
+	}
+}
+
+// assumed says which a runtime of a version that kept no record counts as.
+func assumed(name string, origin Origin) string {
+	if origin == Created {
+		return fmt.Sprintf("nothing recorded who registered runtime %s: with a release's path and no arguments it counts as registered by this program", name)
+	}
+	return fmt.Sprintf("nothing recorded who registered runtime %s: with its path and arguments it counts as there before this program, and keeps its arguments", name)
+}
+
+// lossOf says that writes are lost under a runtime where the configuration does
+// not ask for it in so many words, and the one setting that changes it.
+func lossOf(c Config, name string, a arguments) string {
+	runtime := c.Docker.Runtimes[name]
+	key := "docker.runtimes." + name
+	switch {
+	case a.Writes == verify.WritesKept || runtime.Rootfs != "":
+		return ""
+	case len(a.Explicit) > 0:
+		return fmt.Sprintf("runtime %s: %s in %s.args goes before the default of %s.rootfs, and %s; %s.rootfs = %q says that this is meant",
+			name, strings.Join(a.Explicit, " "), key, key, lost, key, RootfsSandbox)
+	default:
+		return fmt.Sprintf("runtime %s was there before and keeps its arguments, and %s; %s.rootfs = %q changes that", name, lost, key, RootfsDocker)
+	}
+}
+
+// classicBuild warns of a default runtime under which the classic builder makes
+// images that lack what RUN wrote, at exit code 0. BuildKit calls runc instead.
+func (b *builder) classicBuild() string {
+	name := b.config.Docker.DefaultRuntime
+	if b.observed.ClassicBuild == "" || !slices.Contains(b.names(), name) || b.writesPromised(name) == verify.WritesKept {
+		return ""
+	}
+	return fmt.Sprintf("docker build makes images that lack what RUN wrote, and says that it succeeded: %s, which follows the default runtime %s; docker.runtimes.%s.rootfs = %q changes that",
+		b.observed.ClassicBuild, name, name, RootfsDocker)
+}

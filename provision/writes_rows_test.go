@@ -1,0 +1,258 @@
+package provision
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/verify"
+)
+
+func rootfs(value string, args ...string) func(*Config) {
+	return func(c *Config) { c.Docker.Runtimes["runsc"] = RuntimeConfig{Rootfs: value, Args: args} }
+}
+
+func withArgs(path, args string) string {
+	return `{"runtimes":{"runsc":{"path":"` + path + `","runtimeArgs":[` + args + `]}}}`
+}
+
+// steps are those of a plan that changes runsc's arguments only.
+func argumentSteps(what, args string) []string {
+	if args != "" {
+		args = " " + args
+	}
+	return []string{
+		"prove " + newer + " as runsc" + args, "write " + what, "reload docker.service",
+		"confirm runsc=" + runscOf(newer) + args, "prove " + newer + " through Docker as runsc" + args,
+	}
+}
+
+const keeps = "runsc keeps what containers write (--overlay2=none)"
+
+func TestNewPlan_Writes(t *testing.T) {
+	adopted := lossOf(DefaultConfig(), "runsc", arguments{Origin: Adopted})
+	at := func(text string) host {
+		return host{releases: []string{newer}, link: newer, file: text, engine: dockerd(text)}
+	}
+	with := func(h host, change func(*host)) host { change(&h); return h }
+	unrecorded := func(h *host) { h.unrecorded = true }
+	for _, test := range []struct {
+		name   string
+		config func(*Config)
+		host   host
+		want   planned
+	}{
+		{
+			name:   "sandbox: no flag is added",
+			config: rootfs(RootfsSandbox),
+			host:   host{releases: []string{newer}, link: newer, engine: dockerd("")},
+			want:   planned{Steps: argumentSteps("register runsc", ""), File: bare(newer)},
+		},
+		{
+			name:   "sandbox, registered with the flag: it is removed",
+			config: rootfs(RootfsSandbox),
+			host:   at(registered(newer)),
+			want:   planned{Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none)", ""), File: bare(newer)},
+		},
+		{
+			name: "the flag was taken out by another program: drift",
+			host: at(bare(newer)),
+			want: planned{Steps: argumentSteps(keeps, "--overlay2=none"), File: registered(newer)},
+		},
+		{
+			name: "another value was written by another program: drift, other arguments stay",
+			host: at(withArgs(runscOf(newer), `"-overlay2","root:self","--debug"`)),
+			want: planned{Steps: argumentSteps(keeps, "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
+		},
+		{
+			name:   "configured arguments: the flag is added to them",
+			config: rootfs("", "--debug"),
+			host:   at(registered(newer)),
+			want:   planned{Steps: argumentSteps("new arguments for runsc", "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
+		},
+		{
+			name:   "an explicit argument goes before an unset rootfs, and it is said",
+			config: rootfs("", "--overlay2=root:memory"),
+			host:   at(withArgs(runscOf(newer), `"--overlay2=root:memory"`)),
+			want:   planned{Warnings: []string{lossOf(DefaultConfig(), "runsc", arguments{Explicit: []string{"--overlay2=root:memory"}})}},
+		},
+		{
+			name:   "the same, where it is meant",
+			config: rootfs(RootfsSandbox, "--overlay2=root:memory"),
+			host:   at(withArgs(runscOf(newer), `"--overlay2=root:memory"`)),
+		},
+		{
+			name: "an earlier version without a record registered it: brought along, and said",
+			host: with(at(bare(newer)), unrecorded),
+			want: planned{
+				Steps: argumentSteps(keeps, "--overlay2=none"), File: registered(newer), Warnings: []string{assumed("runsc", Created)},
+			},
+		},
+		{
+			name: "an earlier version without a record, an older release: brought along with the upgrade",
+			host: host{releases: []string{newer, older}, inUse: []string{older}, link: newer, file: bare(older), engine: dockerd(bare(older)), unrecorded: true},
+			want: planned{
+				Steps: argumentSteps("runsc runs "+runscOf(newer)+" instead of "+runscOf(older)+", and keeps what containers write (--overlay2=none)", "--overlay2=none"),
+				File:  registered(newer), Warnings: []string{assumed("runsc", Created)},
+			},
+		},
+		{
+			name: "no record, a release's path with arguments: adopted, and what it loses is said",
+			host: with(at(withArgs(runscOf(newer), `"--debug"`)), unrecorded),
+			want: planned{Warnings: []string{adopted}},
+		},
+		{
+			name: "no record, another path without arguments: adopted, and it is said which",
+			host: with(at(`{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`), unrecorded),
+			want: planned{
+				Steps: argumentSteps("runsc runs "+runscOf(newer)+" instead of /usr/bin/runsc", ""), File: bare(newer),
+				Warnings: []string{assumed("runsc", Adopted), adopted},
+			},
+		},
+		{
+			name: "adopted with the flag: kept, and nothing to say",
+			host: with(at(withArgs(runscOf(newer), `"--debug","--overlay2=none"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug","--overlay2=none"`) }),
+		},
+		{
+			name:   "adopted, docker: the flag is set in its kept arguments",
+			config: rootfs(RootfsDocker),
+			host:   with(at(withArgs(runscOf(newer), `"--debug"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
+			want:   planned{Steps: argumentSteps(keeps, "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
+		},
+		{
+			name:   "adopted, sandbox: the flag is taken out of its kept arguments",
+			config: rootfs(RootfsSandbox),
+			host:   with(at(withArgs(runscOf(newer), `"--overlay2","none","--debug"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
+			want: planned{
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2 none)", "--debug"), File: withArgs(runscOf(newer), `"--debug"`),
+			},
+		},
+		{
+			name: "adopted, and removed by another program: registered with the arguments that it had",
+			host: with(at(`{"runtimes":{}}`), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
+			want: planned{
+				Steps: argumentSteps("register runsc", "--debug"), File: withArgs(runscOf(newer), `"--debug"`), Warnings: []string{adopted},
+			},
+		},
+		{
+			name:   "the classic builder, and writes are kept: nothing to say",
+			config: asDefault,
+			host:   with(at(registered(newer, `"default-runtime":"runsc"`)), func(h *host) { h.classic = "this Docker builds with it" }),
+		},
+		{
+			name:   "the classic builder meets a sandboxed default that loses writes",
+			config: func(c *Config) { asDefault(c); rootfs(RootfsSandbox)(c) },
+			host:   with(at(bare(newer, `"default-runtime":"runsc"`)), func(h *host) { h.classic = "this Docker builds with it" }),
+			want: planned{Warnings: []string{`docker build makes images that lack what RUN wrote, and says that it succeeded: this Docker builds with it, ` +
+				`which follows the default runtime runsc; docker.runtimes.runsc.rootfs = "docker" changes that`}},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) { checkPlan(t, wants(test.config), test.host, Options{}, test.want) })
+	}
+}
+
+// What plan, drift, checkup, proofs and the trial go by is one list.
+func TestArguments_AreTheSameEverywhere(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		config func(*Config)
+		host   host
+		want   []string
+		writes verify.Writes
+	}{
+		{"created", nil, host{file: bare(newer)}, []string{"--overlay2=none"}, verify.WritesKept},
+		{"created, sandbox", rootfs(RootfsSandbox), host{file: bare(newer)}, nil, verify.WritesLost},
+		{"created, with arguments of the file", nil, host{file: withArgs(runscOf(newer), `"--debug"`)}, []string{"--debug", "--overlay2=none"}, verify.WritesKept},
+		{"adopted", nil, host{file: withArgs("/x", `"--debug"`), before: withArgs("/x", `"--debug"`)}, []string{"--debug"}, verify.WritesLost},
+		{"configured", rootfs(RootfsDocker, "--debug"), host{file: bare(newer)}, []string{"--debug", "--overlay2=none"}, verify.WritesKept},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := wants(test.config)
+			test.host.releases, test.host.link, test.host.engine = []string{newer}, newer, dockerd(test.host.file)
+			o := test.host.observed(t)
+			plan, err := NewPlan(c, o, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, step := range plan.Steps {
+				got := test.want
+				switch s := step.(type) {
+				case Prove:
+					got = s.Args
+				case ProveInDocker:
+					got = s.Args
+				case Confirm:
+					got = s.Runtimes["runsc"].Args
+				case WriteDaemonJSON:
+					got = fileOf(t, string(s.New)).Doc.Runtimes()["runsc"].Args
+				}
+				if !slices.Equal(got, test.want) {
+					t.Errorf("%T: got arguments %q, want %q", step, got, test.want)
+				}
+			}
+			b := builder{config: c, observed: o}
+			b.release()
+			if got := b.writesPromised("runsc"); got != test.writes {
+				t.Errorf("got writes %s promised, want %s", got, test.writes)
+			}
+			drifts, err := Drifts(c, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range drifts {
+				if want := strings.Join(append([]string{runscOf(newer)}, test.want...), " "); d.Item == RuntimeItem("runsc") && d.Want != want {
+					t.Errorf("drift: got %q wanted, want %q", d.Want, want)
+				}
+			}
+			if _, differs := o.File.Doc.Raw("runtimes"); differs && (len(drifts) > 0) != (len(plan.Steps) > 0) {
+				t.Errorf("got %d drifts and %d steps, want both or none", len(drifts), len(plan.Steps))
+			}
+		})
+	}
+}
+
+// runsc ends at a flag that it does not know.
+func TestArguments_OfAReleaseBeforeTheFlag(t *testing.T) {
+	o := host{releases: []string{newer}, file: registered("20221128.0")}.observed(t)
+	for _, value := range []string{"", RootfsDocker, RootfsSandbox} {
+		got := argumentsOf(wants(rootfs(value)), o, "20221128.0", "runsc")
+		if len(got.List) > 0 || got.Writes != verify.WritesKept {
+			t.Errorf("rootfs %q: got arguments %q and writes %s, want none, and kept", value, got.List, got.Writes)
+		}
+	}
+}
+
+func TestConfig_RootfsContradictions(t *testing.T) {
+	for _, test := range []struct {
+		rootfs string
+		args   []string
+		fits   bool
+	}{
+		{"", nil, true},
+		{"", []string{"--overlay2=root:self"}, true},
+		{RootfsDocker, nil, true},
+		{RootfsDocker, []string{"--debug"}, true},
+		{RootfsDocker, []string{"--overlay2=none"}, true},
+		{RootfsDocker, []string{"-overlay2", "none"}, true},
+		{RootfsDocker, []string{"--overlay2=root:self"}, false},
+		{RootfsDocker, []string{"--overlay2=none", "--overlay2=root:self"}, false},
+		{RootfsDocker, []string{"--overlay2=root:self", "--overlay2=none"}, true},
+		{RootfsDocker, []string{"--overlay"}, false},
+		{RootfsDocker, []string{"--overlay2", "all:memory"}, false},
+		{RootfsSandbox, nil, true},
+		{RootfsSandbox, []string{"--overlay2=all:memory"}, true},
+		{RootfsSandbox, []string{"--overlay2=none"}, false},
+		{RootfsSandbox, []string{"-overlay2", "none"}, false},
+		{"host", nil, false},
+	} {
+		err := wants(rootfs(test.rootfs, test.args...)).Validate()
+		var refused *ConfigError
+		switch is := errors.As(err, &refused); {
+		case test.fits && err != nil:
+			t.Errorf("rootfs %q with %q: got %v, want it taken", test.rootfs, test.args, err)
+		case !test.fits && (!is || refused.Key != "docker.runtimes.runsc.rootfs"):
+			t.Errorf("rootfs %q with %q: got %v, want docker.runtimes.runsc.rootfs refused", test.rootfs, test.args, err)
+		}
+	}
+}
