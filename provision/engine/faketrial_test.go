@@ -3,6 +3,7 @@ package engine
 import (
 	"archive/tar"
 	"bufio"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,8 +42,10 @@ type fakeTrialDockerd struct {
 	nameless  bool // an image without a name
 	container bool
 	running   bool
-	entry     tar.Header // of the image
-	content   []byte
+	entries   []tar.Header // of the image
+	contents  [][]byte
+	files     map[string]string // what docker cp sees, by path
+	changes   string            // what docker diff answers
 	created   map[string]any
 	attached  net.Conn
 	input     io.Reader
@@ -56,6 +60,9 @@ func newFakeTrialDockerd(t *testing.T) *fakeTrialDockerd {
 	f.on("POST", "/containers/ID/start", f.start)
 	f.on("GET", "/containers/ID/json", nil)
 	f.on("GET", "/containers/json", nil)
+	f.on("GET", "/containers/ID/changes", nil)
+	f.on("GET", "/containers/ID/archive", nil)
+	f.on("HEAD", "/containers/ID/archive", nil)
 	f.on("DELETE", "/containers/ID", f.removeContainer)
 	f.on("DELETE", "/images/"+ownName, f.removeImage)
 	f.on("GET", "/images/json", nil)
@@ -84,6 +91,10 @@ func (f *fakeTrialDockerd) on(method, path string, act func(*http.Request)) {
 		}
 		found := f.has(question)
 		do()
+		if strings.HasSuffix(question, "/archive") {
+			f.copyOut(w, r)
+			return
+		}
 		f.answer(question, w, found)
 	})
 }
@@ -120,6 +131,8 @@ func (f *fakeTrialDockerd) answer(question string, w http.ResponseWriter, found 
 	case "GET /containers/ID/json":
 		fmt.Fprintf(w, `{"Id":%q,"Name":"/%s","Image":"sha256:11","State":{"Running":true,"Pid":4711,"StartedAt":"2026-01-02T03:04:05Z"},
 			"HostConfig":{"Runtime":"runsc"},"Config":{"Image":%q}}`, idA, ownName, ownName)
+	case "GET /containers/ID/changes":
+		io.WriteString(w, f.changes)
 	case "GET /containers/json":
 		// Another dockerd may take the filter for something else.
 		list := fmt.Sprintf(`{"Id":%q,"Names":["/my-%s"],"State":"running"}`, strings.Repeat("b", 64), ownName)
@@ -141,21 +154,56 @@ func (f *fakeTrialDockerd) answer(question string, w http.ResponseWriter, found 
 	}
 }
 
+// copyOut answers as `docker cp` asks: of a directory all that is below it.
+func (f *fakeTrialDockerd) copyOut(w http.ResponseWriter, r *http.Request) {
+	asked := r.URL.Query().Get("path")
+	below := map[string]string{}
+	for name, content := range f.files {
+		if rest, ok := strings.CutPrefix(name, asked); ok && (rest == "" || rest[0] == '/') {
+			below[path.Base(asked)+rest] = content
+		}
+	}
+	if len(below) == 0 {
+		refuse(w, http.StatusNotFound, "Could not find the file "+asked)
+		return
+	}
+	w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString([]byte(`{"name":"`+path.Base(asked)+`"}`)))
+	if r.Method == http.MethodHead {
+		return
+	}
+	archive := tar.NewWriter(w)
+	archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: path.Base(asked) + "/", Mode: 0o755})
+	for name, content := range below {
+		archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(content))})
+		io.WriteString(archive, content)
+	}
+	archive.Close()
+}
+
 func (f *fakeTrialDockerd) importImage(r *http.Request) {
 	body := &counted{Reader: r.Body}
 	archive := tar.NewReader(body)
-	header, err := archive.Next()
-	if err != nil {
-		return
+	want := 2 * 512
+	var (
+		entries  []tar.Header
+		contents [][]byte
+	)
+	for {
+		header, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return // of half an archive nothing is made
+		}
+		content, err := io.ReadAll(archive)
+		if err != nil {
+			return
+		}
+		entries, contents = append(entries, *header), append(contents, content)
+		want += 512 + (len(content)+511)/512*512
 	}
-	content, err := io.ReadAll(archive)
-	if err != nil {
-		return // of half an archive nothing is made
-	}
-	if _, err := archive.Next(); err != io.EOF {
-		f.t.Errorf("archive: got more than one entry, or %v", err)
-	}
-	if want := 512 + (len(content)+511)/512*512 + 2*512; body.n != want {
+	if body.n != want {
 		f.t.Errorf("archive: got %d bytes, want %d with two empty blocks at the end", body.n, want)
 	}
 	if q := r.URL.Query(); q.Get("fromSrc") != "-" || q.Get("repo") != ownName || q.Get("changes") != "LABEL "+trialLabel+"="+ownName {
@@ -163,7 +211,15 @@ func (f *fakeTrialDockerd) importImage(r *http.Request) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.image, f.entry, f.content = true, *header, content
+	f.image, f.entries, f.contents = true, entries, contents
+}
+
+// archived are the image's entries, in order.
+func (f *fakeTrialDockerd) archived() (list []string) {
+	for i, e := range f.entries {
+		list = append(list, fmt.Sprintf("%d:%d %o %s %s", e.Uid, e.Gid, e.Mode, e.Name, f.contents[i]))
+	}
+	return list
 }
 
 type counted struct {

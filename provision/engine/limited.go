@@ -21,6 +21,7 @@ const (
 	maxList    = 64 << 20
 	maxEvent   = 1 << 20   // with its newline
 	maxLabels  = 256 << 10 // of one container, as JSON
+	maxTrial   = 1 << 20   // of a trial's files and changes, which are few
 	maxRefusal = 4 << 10   // the message of a refusal, which ends up in an error
 
 	// The refusal to start a container has all that the runtime wrote, up to a
@@ -52,6 +53,8 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 		return response, nil // the caller of SaveImages says how much it takes
 	case strings.HasSuffix(where, "/containers/json"):
 		bound.max = maxRunning
+	case path.Base(where) == "archive", path.Base(where) == "changes":
+		bound.max = maxTrial
 	case strings.HasSuffix(where, "/images/json"), strings.HasSuffix(where, "/system/df"), strings.HasSuffix(where, "/volumes"):
 		bound.max = maxList
 	}

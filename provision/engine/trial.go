@@ -39,6 +39,13 @@ type TrialSpec struct {
 	Runtime string   // a name that dockerd knows
 	Init    string   // a static program on this machine
 	Args    []string // its arguments, without the program's own name
+	Files   []TrialFile
+}
+
+// TrialFile is a file that the image has beside Init. Root owns it.
+type TrialFile struct {
+	Name    string // from the root, with one directory at most: "proof/made"
+	Content []byte
 }
 
 // Trial is a container of our own that runs one process, until End or until
@@ -59,7 +66,7 @@ type Trial struct {
 
 // TrialError says what went wrong with a trial.
 type TrialError struct {
-	Act    string // import, create, attach, start, inspect, read or remove
+	Act    string // import, create, attach, start, inspect, read, diff, copy or remove
 	Err    error  // dockerd's own message, whole up to 64 KiB, or the context's error
 	Output string // what the process wrote to stderr, at most 16 KiB
 }
@@ -69,10 +76,10 @@ func (e *TrialError) Error() string { return e.Act + " trial container: " + e.Er
 // Unwrap gives the cause.
 func (e *TrialError) Unwrap() error { return e.Err }
 
-// StartTrial makes an image of the one file Init, and runs it in a container
-// with no network, no capabilities and a read-only root. It takes no registry,
-// and whatever dockerd has for defaults (remapped users apart) does not
-// matter. Whoever gets a Trial must End it. Where there is an error, a
+// StartTrial makes an image of Init and Files, and runs Init in a container with
+// no network and no capabilities. Its root can be written to, which takes no
+// capability where root owns what is there. It takes no registry, and whatever
+// dockerd has for defaults (remapped users apart) does not matter. Whoever gets a Trial must End it. Where there is an error, a
 // *TrialError, or the end of ctx, container and image are removed again; only
 // where that does not succeed within 20 s, a second *TrialError with the act
 // "remove" is joined to the first, and RemoveTrial is to be called later.

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"time"
 
 	"github.com/moby/moby/client"
 )
 
-// importInit makes an image called as the trial from its one file. The archive
-// is made while dockerd reads it.
+// importInit makes an image called as the trial from its files. The archive is
+// made while dockerd reads it.
 func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
 	file, err := openRegular(s.Init)
 	if err != nil {
@@ -24,7 +26,7 @@ func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		into.CloseWithError(writeArchive(ctx, into, file))
+		into.CloseWithError(writeArchive(ctx, into, file, s.Files))
 	}()
 	// The writer must have ended before the file is closed.
 	defer func() { archive.Close(); <-written }()
@@ -54,15 +56,18 @@ func openRegular(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// writeArchive writes a tar of the file as /init. It breaks off with ctx only
-// while the file is not all written: of such an archive dockerd makes nothing,
-// but one without its last bytes is good enough for it.
-func writeArchive(ctx context.Context, into io.Writer, file *os.File) error {
+// writeArchive writes a tar of the files, and last of file as /init. It breaks
+// off with ctx only while that is not all written: of such an archive dockerd
+// makes nothing, but one without its last bytes is good enough for it.
+func writeArchive(ctx context.Context, into io.Writer, file *os.File, others []TrialFile) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
 	archive := tar.NewWriter(into)
+	if err := writeFiles(archive, others, info.ModTime()); err != nil {
+		return err
+	}
 	header := &tar.Header{Typeflag: tar.TypeReg, Name: "init", Mode: 0o755, Size: info.Size(), ModTime: info.ModTime()}
 	if err := archive.WriteHeader(header); err != nil {
 		return err
@@ -71,6 +76,27 @@ func writeArchive(ctx context.Context, into io.Writer, file *os.File) error {
 		return fmt.Errorf("read %s: %w", file.Name(), err)
 	}
 	return archive.Close()
+}
+
+// writeFiles writes each directory before what is in it.
+func writeFiles(archive *tar.Writer, files []TrialFile, modified time.Time) error {
+	made := map[string]bool{".": true}
+	for _, file := range files {
+		if dir := path.Dir(file.Name); !made[dir] {
+			made[dir] = true
+			if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: modified}); err != nil {
+				return err
+			}
+		}
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: file.Name, Mode: 0o644, Size: int64(len(file.Content)), ModTime: modified}
+		if err := archive.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := archive.Write(file.Content); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // while reads until its context ends.

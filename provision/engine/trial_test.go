@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -21,8 +20,8 @@ func TestTrialFromStartToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprintf("%d:%d %o %s %s", f.entry.Uid, f.entry.Gid, f.entry.Mode, f.entry.Name, f.content); got != "0:0 755 init \x7fELF and so on" {
-		t.Errorf("image: got %q", got)
+	if diff := cmp.Diff([]string{"0:0 755 init \x7fELF and so on"}, f.archived()); diff != "" {
+		t.Errorf("image (-want +got):\n%s", diff)
 	}
 	if trial.ID != idA || trial.PID != 4711 || trial.Runtime != "runsc" || trial.Name != ownName || trial.ImageID != "sha256:11" {
 		t.Errorf("got %+v", trial.Container)
@@ -58,7 +57,7 @@ func TestTrialHasNoPrivilegesAndNoDefaultsOfDockerd(t *testing.T) {
 		"AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "OpenStdin": true, "StdinOnce": true, "Tty": false,
 	}
 	wantHost := object{
-		"Runtime": "runsc", "AutoRemove": true, "ReadonlyRootfs": true, "Privileged": false, "Init": false,
+		"Runtime": "runsc", "AutoRemove": true, "ReadonlyRootfs": false, "Privileged": false, "Init": false,
 		"CapAdd": nil, "CapDrop": []any{"ALL"}, "SecurityOpt": []any{"no-new-privileges"}, "Binds": nil, "Mounts": nil,
 		"NetworkMode": "none", "IpcMode": "private", "PidMode": "", "UsernsMode": "",
 		"LogConfig": object{"Type": "none", "Config": nil}, "RestartPolicy": object{"Name": "no", "MaximumRetryCount": 0.0},

@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// startFake starts a trial with files in its image.
+func startFake(t *testing.T, f *fakeTrialDockerd, files ...TrialFile) *Trial {
+	t.Helper()
+	spec := ownSpec(t)
+	spec.Files = files
+	trial, err := f.open().StartTrial(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := trial.End(context.Background()); err != nil {
+			t.Errorf("End: %v", err)
+		}
+		f.nothingLeft()
+	})
+	return trial
+}
+
+// The archive may be cut only before the end of init, which comes last.
+func TestTrialImageWithFiles(t *testing.T) {
+	f := newFakeTrialDockerd(t)
+	startFake(t, f, TrialFile{"proof/a", []byte("1")}, TrialFile{"top", nil}, TrialFile{"proof/b", []byte("22")})
+	want := []string{"0:0 755 proof/ ", "0:0 644 proof/a 1", "0:0 644 top ", "0:0 644 proof/b 22", "0:0 755 init \x7fELF and so on"}
+	if diff := cmp.Diff(want, f.archived()); diff != "" {
+		t.Errorf("image (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatDockerSeesOfATrial(t *testing.T) {
+	f := newFakeTrialDockerd(t)
+	f.changes = `[{"Path":"/proof","Kind":0},{"Path":"/proof/made","Kind":1},{"Path":"/proof/gone","Kind":2}]`
+	f.files = map[string]string{"/proof/made/file": "new", "/proof/kept": "", "/proofs": "another"}
+	trial := startFake(t, f)
+	changes, told, err := trial.Changes(t.Context())
+	if diff := cmp.Diff([]Change{{'C', "/proof"}, {'A', "/proof/made"}, {'D', "/proof/gone"}}, changes); diff != "" || !told || err != nil {
+		t.Errorf("Changes: told %t, %v, -want +got:\n%s", told, err, diff)
+	}
+	files, err := trial.Files(t.Context(), "/proof")
+	if diff := cmp.Diff(map[string][]byte{"/proof/made/file": []byte("new"), "/proof/kept": {}}, files); diff != "" || err != nil {
+		t.Errorf("Files: %v, -want +got:\n%s", err, diff)
+	}
+	for path, want := range map[string]bool{"/proof/kept": true, "/proof": true, "/proof/gone": false} {
+		if got, err := trial.Has(t.Context(), path); err != nil || got != want {
+			t.Errorf("Has %s: got %t, %v, want %t", path, got, err, want)
+		}
+	}
+}
+
+func TestTrialWithoutChanges(t *testing.T) {
+	f := newFakeTrialDockerd(t)
+	f.changes = "null"
+	if changes, told, err := startFake(t, f).Changes(t.Context()); len(changes) > 0 || !told || err != nil {
+		t.Errorf("got %v, told %t, %v, want none, told", changes, told, err)
+	}
+}
+
+func TestWhatDockerDoesNotSayOfATrial(t *testing.T) {
+	const diff, cp, stat = "GET /containers/ID/changes", "GET /containers/ID/archive", "HEAD /containers/ID/archive"
+	tests := []struct {
+		situation string
+		question  string
+		status    int
+		answer    string
+		want      string // the act; "" is no error
+	}{
+		{"a store that tells no changes", diff, http.StatusNotImplemented, "not implemented", ""},
+		{"changes that fail", diff, http.StatusInternalServerError, "no such layer", "diff"},
+		{"a change of another kind", diff, 0, `[{"Path":"/x","Kind":7}]`, "diff"},
+		{"changes that are cut short", diff, 0, `[{"Path":"/x"`, "diff"},
+		{"too many changes", diff, 0, `[{"Path":"/` + strings.Repeat("x", maxTrial) + `","Kind":1}]`, "diff"},
+		{"no such directory", cp, http.StatusNotFound, "Could not find the file", "copy"},
+		{"no archive", cp, 0, strings.Repeat("x", 1024), "copy"},
+		{"too large an archive", cp, 0, large(), "copy"},
+		{"a look that fails", stat, http.StatusInternalServerError, "", "copy"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.situation, func(t *testing.T) {
+			f := newFakeTrialDockerd(t)
+			f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+				switch {
+				case asked != tt.question:
+					return false
+				case tt.status != 0:
+					refuse(w, tt.status, tt.answer)
+				default:
+					w.Header().Set("X-Docker-Container-Path-Stat", "e30=")
+					w.Write([]byte(tt.answer))
+				}
+				return true
+			}
+			trial := startFake(t, f)
+			var err error
+			switch tt.question {
+			case diff:
+				_, told, failed := trial.Changes(t.Context())
+				if err = failed; told {
+					t.Error("got an answer, want none")
+				}
+			case cp:
+				_, err = trial.Files(t.Context(), "/proof")
+			case stat:
+				_, err = trial.Has(t.Context(), "/proof")
+			}
+			failure, ok := errors.AsType[*TrialError](err)
+			if tt.want == "" && err != nil || tt.want != "" && (!ok || failure.Act != tt.want) {
+				t.Errorf("got %v, want a TrialError of %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// large is an archive with more than is taken.
+func large() string {
+	var text bytes.Buffer
+	archive := tar.NewWriter(&text)
+	archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "proof/x", Size: maxTrial})
+	archive.Write(make([]byte, maxTrial))
+	archive.Close()
+	return text.String()
+}
