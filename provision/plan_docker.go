@@ -231,7 +231,8 @@ func (b *builder) prove(names []string, remapped bool) {
 func (b *builder) proveInDocker(names []string, doc daemonjson.Document, remapped bool) {
 	for _, name := range names {
 		if !b.proven([]string{name}, remapped) {
-			step := ProveInDocker{Release: b.current.Name, Runtime: name, Args: doc.Runtimes()[name].Args}
+			args := doc.Runtimes()[name].Args
+			step := ProveInDocker{Release: b.current.Name, Runtime: name, Args: args, Writes: promisedWrites(b.config, name, args)}
 			if remapped && b.idPlan != nil {
 				step.UIDMap = b.idPlan.uidMap()
 			}
@@ -246,7 +247,9 @@ func (b *builder) proven(names []string, remapped bool) bool {
 		return len(names) == 0
 	}
 	return !slices.ContainsFunc(names, func(name string) bool {
-		return !b.observed.Proofs[proofKey(b.current.ManifestDigest, b.args(name), b.observed.Engine.Version, b.observed.Since, remapped)]
+		args := b.args(name)
+		writes := promisedWrites(b.config, name, args)
+		return !b.observed.Proofs[proofKey(b.current.ManifestDigest, args, b.observed.Engine.Version, b.observed.Since, remapped, writes)]
 	})
 }
 

@@ -117,7 +117,7 @@ func (h host) observed(t *testing.T) Observed {
 			if args == nil {
 				args = []string{verify.KeepWrites}
 			}
-			o.Proofs[proofKey(intact(h.releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.remapped)] = true
+			o.Proofs[proofKey(intact(h.releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.remapped, verify.WritesOf(args))] = true
 		}
 	}
 	return o
@@ -317,7 +317,7 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		}
 	case ProveInDocker:
 		o.Proofs = maps.Clone(o.Proofs)
-		o.Proofs[proofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap)] = true
+		o.Proofs[proofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, s.Writes)] = true
 	case Confirm:
 		if err := s.missing(*o.Engine); err != nil {
 			t.Fatalf("%s: %v", brief(step), err)

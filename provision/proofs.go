@@ -10,13 +10,18 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/verify"
 )
 
 // proofKey names what a proof through Docker holds for: these files of a
 // release, with these arguments, under this dockerd, since this boot of the
-// kernel and on a store that is mounted as it is, with or without userns-remap.
-func proofKey(manifest string, args []string, dockerVersion, since string, remapped bool) string {
-	text, err := json.Marshal([]any{manifest, append([]string{}, args...), dockerVersion, since, remapped})
+// kernel and on a store that is mounted as it is, with or without userns-remap,
+// and what was promised of a container's writes. Earlier versions remembered
+// proofs without that last part, which said nothing of writes: their keys are
+// others.
+func proofKey(manifest string, args []string, dockerVersion, since string, remapped bool, writes verify.Writes) string {
+	text, err := json.Marshal([]any{manifest, append([]string{}, args...), dockerVersion, since, remapped, writes})
 	if err != nil {
 		panic(err) // strings and a bool always encode
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// ProofArg, as the only argument, makes this program the init process of
+	// ProofArg, as the first argument, makes this program the init process of
 	// the proof's sandbox (ProofInit).
 	ProofArg = "proof-init"
 	// proofWithin is far beyond the 80 ms that a sandbox takes to start.
@@ -32,10 +32,16 @@ const (
 	proofPrefix    = "runsc-proof-"
 )
 
-// ProofInit is what runs inside the sandbox: it says which kernel it sees, and
-// with which line that kernel's log begins, and then waits for its input to
-// end, so that it can be looked at from outside.
-func ProofInit(stdin io.Reader, stdout io.Writer) error {
+// ProofInit is what runs inside the sandbox. With an argument it first makes the
+// changes to its root file system that follow from it (proofWrites). It says
+// which kernel it sees, and with which line that kernel's log begins, and then
+// waits for its input to end, so that it can be looked at from outside.
+func ProofInit(args []string, stdin io.Reader, stdout io.Writer) error {
+	if len(args) > 0 {
+		if err := (proofWrites{args[0]}).carryOut("/"); err != nil {
+			return fmt.Errorf("change the root file system: %w", err)
+		}
+	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return err

@@ -17,8 +17,9 @@ import (
 const trialWithin = time.Minute
 
 // proveInDocker has dockerd start a container of our own under the runtime,
-// looks at it from the host as `verify` does, and asks it which kernel it sees.
-// Container and image are gone afterwards. The error is a *ProofFailed.
+// looks at it from the host as `verify` does, asks it which kernel it sees, and
+// has Docker look at what it writes. Container and image are gone afterwards.
+// The error is a *ProofFailed.
 func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transaction) (seen string, err error) {
 	installed, err := h.installed(s.Release)
 	if err != nil {
@@ -33,7 +34,7 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 		return "", err
 	}
 	// What the proof holds for, as things are at this moment.
-	key := proofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap)
+	key := proofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap, s.Writes)
 	if h.InDocker != nil {
 		seen, err = h.InDocker(ctx, s)
 	} else {
@@ -62,19 +63,27 @@ func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction, info 
 	}
 	defer client.Close()
 	failpoint.Here("trial: before it is started")
-	trial, err := client.StartTrial(ctx, engine.TrialSpec{Name: t.j.Trial, Runtime: s.Runtime, Init: h.Self, Args: []string{ProofArg}})
+	writes := newProofWrites()
+	trial, err := client.StartTrial(ctx, engine.TrialSpec{
+		Name: t.j.Trial, Runtime: s.Runtime, Init: h.Self, Args: []string{ProofArg, writes.nonce}, Files: writes.image(),
+	})
 	if err != nil {
 		return "", err
 	}
 	failpoint.Here("trial: started")
 	kernel, err := h.judge(ctx, s, info, trial)
+	var docker string
+	if err == nil {
+		// Its line came after its last write.
+		docker, err = writes.compare(ctx, trial, s.Writes)
+	}
 	failpoint.Here("trial: looked at")
 	err = errors.Join(err, trial.End(context.WithoutCancel(ctx)))
 	failpoint.Here("trial: removed")
 	if err != nil {
 		return "", err
 	}
-	return "kernel inside: " + kernel, nil
+	return "kernel inside: " + kernel + "; " + docker, nil
 }
 
 // judge wants the container in a sandbox of the release, seen from the host.

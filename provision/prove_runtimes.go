@@ -27,7 +27,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 	}
 	var plan Plan
 	for _, name := range names {
-		steps, err := proofOf(name, o)
+		steps, err := proofOf(c, name, o)
 		if err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 }
 
 // proofOf is what proves the runtime called name.
-func proofOf(name string, o Observed) ([]Step, error) {
+func proofOf(c Config, name string, o Observed) ([]Step, error) {
 	runtime, known := o.Engine.Runtimes[name]
 	if !known {
 		return nil, refuse("runtime "+name, "dockerd does not know it: run apply first")
@@ -49,7 +49,7 @@ func proofOf(name string, o Observed) ([]Step, error) {
 		}
 		return []Step{
 			Prove{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), CgroupDriver: o.Engine.CgroupDriver},
-			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args)},
+			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: promisedWrites(c, name, runtime.Args)},
 		}, nil
 	}
 	return nil, refuse("runtime "+name, "dockerd runs %s for it, which is no installed release: run apply first", runtime.Path)

@@ -68,6 +68,9 @@ type ProveInDocker struct {
 	Args    []string
 	// UIDMap is what its processes have to have; nil is not looked at.
 	UIDMap []verify.IDRange
+	// Writes is what is promised of the changes that a container makes to its
+	// root file system. Unless they may be lost, Docker has to see each of them.
+	Writes verify.Writes
 }
 
 // Link makes the release's runsc the one in people's PATH.
@@ -156,7 +159,11 @@ func (s Prove) Object() string {
 }
 
 func (s ProveInDocker) Object() string {
-	return fmt.Sprintf("a container that dockerd starts with runtime %s is in a sandbox of %s", s.Runtime, s.Release)
+	object := fmt.Sprintf("a container that dockerd starts with runtime %s is in a sandbox of %s", s.Runtime, s.Release)
+	if s.Writes == verify.WritesKept {
+		object += ", and Docker sees what it writes"
+	}
+	return object
 }
 
 func (s Link) Object() string            { return s.Path + " → " + s.Target }

@@ -13,8 +13,8 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == provision.ProofArg {
-		if err := provision.ProofInit(os.Stdin, os.Stdout); err != nil {
+	if len(os.Args) >= 2 && os.Args[1] == provision.ProofArg {
+		if err := provision.ProofInit(os.Args[2:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -88,6 +88,7 @@ func remedy(err error) (code int, hint string) {
 		rolledBack *provision.RolledBack
 		config     *provision.ConfigError
 		proof      *provision.ProofFailed
+		unseen     *provision.UnseenWrites
 		refused    *release.RefusedError
 		gone       *release.UnavailableError
 		room       *release.SpaceError
@@ -106,6 +107,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRolledBack, "compare daemon.json with the copy in /var/lib/runsc-provisioner/backup, and see journalctl -u docker.service; the next apply tries again to put things right"
 	case errors.As(err, &rolledBack) && errors.As(err, &ended):
 		return exitRolledBack, stays(ended)
+	case errors.As(err, &rolledBack) && errors.As(err, &unseen):
+		return exitRolledBack, unseenHint
 	case errors.As(err, &rolledBack):
 		return exitRolledBack, "journalctl -u docker.service shows what dockerd said; nothing needs to be undone"
 	case errors.As(err, &ended):
@@ -124,6 +127,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "run it with sudo"
 	case errors.As(err, &config):
 		return exitRefused, "`runsc-provisioner config show` lists every value and where it comes from"
+	case errors.As(err, &unseen):
+		return exitFailed, unseenHint
 	case errors.As(err, &proof):
 		return exitFailed, "nothing was changed in Docker; the lines above are runsc's own"
 	case errors.As(err, &refused):
@@ -173,6 +178,9 @@ func stays(ended *provision.Interrupted) string {
 		return "nothing was changed: run it again"
 	}
 }
+
+// unseenHint is what to do where Docker does not see a container's writes.
+const unseenHint = `give the runtime the argument --overlay2=none and no other --overlay2, or set rootfs = "sandbox" in [docker.runtimes.NAME] to do without docker cp, commit and diff`
 
 // reachHint is what to do about somebody who cannot be asked.
 func reachHint(reach *provision.OutOfReach) string {
