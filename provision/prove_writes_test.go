@@ -91,11 +91,12 @@ func TestWhatAProofWrites(t *testing.T) {
 func TestProofWritesNothingWhereItsImageIsNot(t *testing.T) {
 	other := newProofWrites()
 	root := other.unpack(t)
+	before := below(t, root)
 	if err := newProofWrites().carryOut(root); err == nil {
 		t.Error("in the image of another proof: got no error")
 	}
-	if diff := cmp.Diff(len(other.image()), len(below(t, root))); diff != "" {
-		t.Errorf("it wrote: %s", diff)
+	if diff := cmp.Diff(before, below(t, root)); diff != "" {
+		t.Errorf("it wrote, -want +got:\n%s", diff)
 	}
 	empty := t.TempDir()
 	if err := newProofWrites().carryOut(empty); !errors.Is(err, fs.ErrNotExist) {
