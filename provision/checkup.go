@@ -45,7 +45,7 @@ type Item struct {
 const applyRemedy = "sudo runsc-provisioner apply"
 
 // Checkup says how a host is that should be as c: its release, the files of
-// it, the link, daemon.json and what dockerd runs with. It is pure. The error
+// it, the link, daemon.json, what dockerd runs with, and its runtimes. It is pure. The error
 // is NewPlan's.
 func Checkup(c Config, o Observed) ([]Item, error) {
 	b := builder{config: c, observed: o}
@@ -70,6 +70,7 @@ func Checkup(c Config, o Observed) ([]Item, error) {
 		items = append(items, b.idsItem(&engine))
 	}
 	items = append(items, b.engineItem(engine))
+	items = append(items, runtimeItems(c, o)...)
 	if o.Spool != nil {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: applyRemedy,
 			Seen: fmt.Sprintf("%s of a switch of userns-remap are still in %s", imagesOf(o.Spool.Images), o.Spool.Path)})

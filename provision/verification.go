@@ -62,6 +62,9 @@ type Verification struct {
 	Deep      []release.DeepLook
 	// Weak is what would be weakened in the next sandbox of a runtime, by its name.
 	Weak map[string][]verify.Weakness
+	// Writes says of each runtime that is ours what becomes of the changes that
+	// containers make to their root file system, where dockerd was asked.
+	Writes []RuntimeWrites
 	// Written is when daemon.json was last written: zero is not known.
 	Written time.Time
 	At      time.Time
@@ -141,6 +144,9 @@ func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(O
 		v.Items = itemsWithout(c, o, without)
 	} else if v.Items, err = Checkup(c, o); err != nil {
 		return Verification{}, err
+	}
+	if without == nil { // else no proof was looked for
+		v.Writes = writesInEffect(c, o)
 	}
 	if installed, found := satisfying(o.Releases, c.Spec()); found {
 		v.Wanted = installed.Name

@@ -59,6 +59,12 @@ type (
 		Processes int    `json:"processes"`
 		Sandboxed int    `json:"of_a_release"`
 	}
+	documentRuntime struct {
+		Runtime  string        `json:"name"`
+		Writes   verify.Writes `json:"writes"`
+		Promised verify.Writes `json:"writes_promised"`
+		Proven   bool          `json:"writes_proven"`
+	}
 	documentDeep struct {
 		Release  string `json:"release"`
 		Files    string `json:"files,omitempty"`   // what is wrong with them
@@ -69,6 +75,7 @@ type (
 		SchemaVersion int                 `json:"schema_version"`
 		Status        provision.Health    `json:"status"`
 		Host          []provision.Item    `json:"host"`
+		Runtimes      []documentRuntime   `json:"runtimes,omitempty"`
 		Evidence      string              `json:"evidence"`
 		Findings      []provision.Finding `json:"findings"`
 		Notes         []string            `json:"notes"`
@@ -90,6 +97,9 @@ func documentOf(v provision.Verification) document {
 		Findings: append([]provision.Finding{}, v.Findings...), Notes: append([]string{}, v.Notes...),
 		Containers: []documentContainer{}, Orphans: sandboxesOf(v.Report.Orphans), Unowned: sandboxesOf(v.Report.Unowned), Claims: sandboxesOf(v.Report.Claims), ClaimCount: v.Report.ClaimCount,
 		Others: []documentOther{}, Denied: v.Report.Denied,
+	}
+	for _, w := range v.Writes {
+		d.Runtimes = append(d.Runtimes, documentRuntime(w))
 	}
 	for _, verdict := range v.Report.Verdicts {
 		d.Containers = append(d.Containers, containerOf(v, verdict))

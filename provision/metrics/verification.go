@@ -34,6 +34,12 @@ func WriteVerification(w io.Writer, v provision.Verification) error {
 	for _, item := range v.Items {
 		items.WithLabelValues(item.Name).Set(pluginCode(item.Health))
 	}
+	kept := r.labelled("verify_writes_kept", "Whether Docker sees what containers write, by the arguments of their runtime.", "runtime")
+	proven := r.labelled("verify_writes_proven", "Whether a container of ours was seen of which Docker sees the writes.", "runtime")
+	for _, w := range v.Writes {
+		kept.WithLabelValues(w.Runtime).Set(truth(w.Kept()))
+		proven.WithLabelValues(w.Runtime).Set(truth(w.Proven))
+	}
 	findings := r.labelled("verify_findings", "How many things are not as they should be, by what they are.", "code")
 	for _, f := range v.Findings {
 		findings.WithLabelValues(f.Code).Inc()
