@@ -70,7 +70,9 @@ func TestWritesInEffect(t *testing.T) {
 
 // Arguments in the configuration promise more than those that dockerd has.
 func TestWritesAreAsConfigured(t *testing.T) {
-	c := wants(func(c *Config) { c.Docker.Runtimes = map[string]RuntimeConfig{"runsc": {Args: []string{"--overlay2=none"}}} })
+	c := wants(func(c *Config) {
+		c.Docker.Runtimes = map[string]RuntimeConfig{"runsc": {Args: []string{"--overlay2=none"}}}
+	})
 	o := host{file: "{}", releases: []string{newer}}.observed(t)
 	o.Engine = &engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: store + "/" + newer + "/runsc"}}}
 	if diff := cmp.Diff([]RuntimeWrites{{"runsc", verify.WritesLost, verify.WritesKept, false}}, writesInEffect(c, o)); diff != "" {

@@ -101,8 +101,14 @@ func (h host) untouched(before snapshot) {
 
 // verification is what `verify --format json` says.
 type verification struct {
-	Status     string
-	Host       []struct{ Name, Status, Seen string }
+	Status   string
+	Host     []struct{ Name, Status, Seen string }
+	Runtimes []struct {
+		Name     string
+		Writes   string
+		Promised string `json:"writes_promised"`
+		Proven   bool   `json:"writes_proven"`
+	}
 	Containers []struct{ Name, Runtime, State, Release string }
 	Findings   []struct{ Code, Object, Seen string }
 	Others     []struct{ ID string }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,12 @@ func main() {
 		}
 		return
 	}
+	if how == "writes" {
+		if err := write(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	var name syscall.Utsname
 	if err := syscall.Uname(&name); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -43,4 +50,15 @@ func main() {
 		time.Sleep(time.Hour)
 	}
 	io.Copy(io.Discard, os.Stdin)
+}
+
+// write changes what the image has in /data.
+func write() error {
+	return errors.Join(
+		os.Mkdir("/data/made", 0o755),
+		os.WriteFile("/data/made/file", []byte("new"), 0o644),
+		os.WriteFile("/data/replaced", []byte("replaced"), 0o644),
+		os.Remove("/data/deleted"),
+		os.Rename("/data/before", "/data/after"),
+	)
 }

@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/test/lab"
+)
+
+// writers are two runtimes of a release that is not there yet when dockerd starts.
+const writers = `"runtimes": {
+	"keeps": {"path": "` + store + "/" + newer + `/runsc", "runtimeArgs": ["--ignore-cgroups", "--overlay2=none"]},
+	"loses": {"path": "` + store + "/" + newer + `/runsc", "runtimeArgs": ["--ignore-cgroups", "--overlay2=root:self"]}}`
+
+var writersHosts = []struct{ situation, suite, settings string }{
+	{"trixie", "trixie", ""},
+	{"bookworm", "bookworm", ""},
+	{"trixie with remapped users", "trixie", `, "userns-remap": "default"`},
+	{"bookworm with remapped users", "bookworm", `, "userns-remap": "default"`},
+	{"trixie with containerd's image store", "trixie", `, "features": {"containerd-snapshotter": true}`},
+}
+
+// What a container writes, deletes and renames is seen by Docker as under runc
+// where runsc has no overlay, and not at all where it has its own default.
+func TestDockerSeesWhatATrialWrites(t *testing.T) {
+	image := map[string]string{"/data/replaced": "in the image", "/data/deleted": "deleted", "/data/before": "renamed"}
+	written := map[string]string{"/data/replaced": "replaced", "/data/made/file": "new", "/data/after": "renamed"}
+	changes := []string{"A /data/after", "A /data/made", "A /data/made/file", "C /data", "C /data/replaced", "D /data/before", "D /data/deleted"}
+	for _, tt := range writersHosts {
+		t.Run(tt.situation, func(t *testing.T) {
+			h := newTrialHost(t, tt.suite, writers+tt.settings)
+			h.run("runsc-provisioner apply --release " + newer)
+			before := h.left()
+			for _, runtime := range []string{"runc", "keeps", "loses"} {
+				files, want, gone := written, changes, []string{"/data/before", "/data/deleted"}
+				if runtime == "keeps" {
+					want = append(slices.Clone(changes), "A /tmp") // the image has none
+				}
+				spec := h.spec(runtime, "writes")
+				for _, name := range []string{"replaced", "deleted", "before"} {
+					spec.Files = append(spec.Files, engine.TrialFile{Name: "data/" + name, Content: []byte(image["/data/"+name])})
+				}
+				trial, err := h.client.StartTrial(t.Context(), spec)
+				if err != nil {
+					t.Fatalf("%s: %v", runtime, err)
+				}
+				if runtime == "loses" {
+					files, want, gone = image, []string{"A /.gvisor.filestore." + trial.ID}, []string{"/data/after", "/data/made"}
+				}
+				if _, err := trial.Line(t.Context()); err != nil {
+					t.Errorf("%s: %v", runtime, err)
+				}
+				h.sees(trial, runtime, files, want, gone)
+				if err := trial.End(t.Context()); err != nil {
+					t.Errorf("%s: End: %v", runtime, err)
+				}
+				if tt.settings == "" { // else it is in another place
+					h.nothingNew(before)
+				}
+			}
+		})
+	}
+}
+
+func (h trialHost) sees(trial *engine.Trial, runtime string, files map[string]string, changes, gone []string) {
+	h.t.Helper()
+	got, err := trial.Files(h.t.Context(), "/data")
+	text := map[string]string{}
+	for path, content := range got {
+		text[path] = string(content)
+	}
+	if diff := cmp.Diff(files, text); diff != "" || err != nil {
+		h.t.Errorf("%s: docker cp: %v, -want +got:\n%s", runtime, err, diff)
+	}
+	for _, path := range gone {
+		if found, err := trial.Has(h.t.Context(), path); found || err != nil {
+			h.t.Errorf("%s: %s: found %t, %v, want it not there", runtime, path, found, err)
+		}
+	}
+	all, told, err := trial.Changes(h.t.Context())
+	var listed []string
+	for _, change := range all {
+		listed = append(listed, change.String())
+	}
+	slices.Sort(listed)
+	slices.Sort(changes)
+	if diff := cmp.Diff(changes, listed); diff != "" || !told || err != nil {
+		h.t.Errorf("%s: docker diff: told %t, %v, -want +got:\n%s", runtime, told, err, diff)
+	}
+}
+
+// What dockerd has is held against what the configuration promises.
+func TestProofOfWrites(t *testing.T) {
+	for _, tt := range writersHosts[:4] {
+		t.Run(tt.situation, func(t *testing.T) {
+			h := boot(t, lab.Options{Suite: tt.suite, Files: map[string]lab.File{daemonJSON: {Content: `{"debug": false` + tt.settings + "}\n"}}})
+			h.run("runsc-provisioner apply --default-runtime --runtime-arg=--ignore-cgroups --runtime-arg=--overlay2=none --release " + newer)
+			h.writes(0, "kept", true)
+
+			// Of the version before, or of another promise.
+			h.run("sed -i 's/./0/g' /var/lib/runsc-provisioner/proofs")
+			h.writes(0, "kept", false)
+			h.run("runsc-provisioner prove")
+			h.writes(0, "kept", true)
+			if tt.settings != "" {
+				return
+			}
+			h.run(`sed -i -z 's/,[[:space:]]*"--overlay2=none"//' ` + daemonJSON + ` && systemctl reload docker
+				for i in $(seq 100); do docker info -f '{{json .Runtimes}}' | grep -q overlay2=none || exit 0; sleep 0.1; done; exit 1`)
+			h.writes(2, "lost", false)
+			r := h.exit(1, "runsc-provisioner prove")
+			for _, path := range []string{"/proof/after", "/proof/made/file", "/proof/replaced", "/proof/before"} {
+				if !strings.Contains(r.Stderr, path) {
+					t.Errorf("got %v, want it to name %s", r, path)
+				}
+			}
+			if left := h.run("docker ps -aq; docker images -q runsc-provisioner-proof-*"); left != "" {
+				t.Errorf("left: %s", left)
+			}
+			h.run("runsc-provisioner apply")
+			h.writes(0, "kept", true)
+		})
+	}
+}
+
+// writes wants verify to say this of the runtime runsc, of which the
+// configuration promises that its writes are kept.
+func (h host) writes(code int, writes string, proven bool) {
+	h.t.Helper()
+	v := h.verify(code)
+	type runtime = struct {
+		Name     string
+		Writes   string
+		Promised string `json:"writes_promised"`
+		Proven   bool   `json:"writes_proven"`
+	}
+	if diff := cmp.Diff([]runtime{{"runsc", writes, "kept", proven}}, v.Runtimes); diff != "" {
+		h.t.Errorf("-want +got:\n%s", diff)
+	}
+	want := "ok"
+	if writes == "lost" {
+		want = "warning"
+	}
+	for _, item := range v.Host {
+		if item.Name == "runtime runsc" && item.Status == want {
+			return
+		}
+	}
+	h.t.Errorf("got %+v, want the item of runsc to be %s", v.Host, want)
+}
