@@ -19,9 +19,11 @@ func newProve(a *app) *cobra.Command {
 		Short: "Start a container of its own under each runtime, and look at it from the host",
 		Long: `prove starts, for each managed runtime or those named, a sandbox outside Docker and
 then a container through Docker, from an image made on the spot (no registry, no
-network, read-only, no capabilities). It looks at both from the host: they must
-be in a sandbox of the release that the runtime is registered with. Container and
-image are gone afterwards, and nothing else is changed.
+network, no capabilities). It looks at both from the host: they must be in a
+sandbox of the release that the runtime is registered with. The container writes,
+deletes and renames files in its root file system; where that is to be kept,
+docker cp and diff must show it. Container and image are gone afterwards, and
+nothing else is changed.
 
 It exits with 0 when every one is, and with 1 when one is not.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
