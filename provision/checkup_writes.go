@@ -12,6 +12,9 @@ type RuntimeWrites struct {
 	Runtime  string
 	Writes   verify.Writes // by its arguments
 	Promised verify.Writes // by the configuration
+	// Loss says what is lost, and the one setting that changes it, where the
+	// configuration does not ask for that; "" elsewhere.
+	Loss string
 	// Proven is true where Docker was seen to see such changes, with this release
 	// and these arguments, under this dockerd, since the host was booted.
 	Proven bool
@@ -25,19 +28,23 @@ func writesInEffect(c Config, o Observed) []RuntimeWrites {
 	if o.Engine == nil {
 		return nil
 	}
-	b := builder{config: c, observed: o}
 	var all []RuntimeWrites
 	for _, name := range c.RuntimeNames() {
 		runtime, known := o.Engine.Runtimes[name]
 		if !known {
 			continue
 		}
-		w := RuntimeWrites{Runtime: name, Writes: verify.WritesOf(runtime.Args), Promised: promisedWrites(c, name, b.args(name))}
+		w := RuntimeWrites{Runtime: name, Writes: verify.WritesOf(runtime.Args)}
+		var current string
 		for _, r := range o.Releases {
-			if w.Kept() && filepath.Clean(runtime.Path) == r.Runsc {
-				w.Proven = o.Proofs[proofKey(r.ManifestDigest, runtime.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, verify.WritesKept)]
+			if filepath.Clean(runtime.Path) != r.Runsc {
+				continue
 			}
+			current, w.Writes = r.Name, verify.WritesUnder(r.Name, runtime.Args)
+			w.Proven = w.Kept() && o.Proofs[proofKey(r.ManifestDigest, runtime.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, verify.WritesKept)]
 		}
+		wanted := argumentsOf(c, o, current, name)
+		w.Promised, w.Loss = wanted.Writes, lossOf(c, name, wanted)
 		all = append(all, w)
 	}
 	return all
@@ -52,6 +59,8 @@ func (w RuntimeWrites) addTo(item *Item) {
 		seen = "Docker sees what containers write, as was proven"
 	case w.Kept():
 		seen = "by its arguments Docker sees what containers write; no proof of it is remembered"
+	case w.Promised == verify.WritesLost && w.Loss != "":
+		seen = w.Loss
 	case w.Promised == verify.WritesLost:
 		seen = "by its arguments what containers write stays in the sandbox: docker cp, commit and diff do not see it"
 	default:

@@ -9,6 +9,10 @@ import (
 	"runsc-provisioner/verify"
 )
 
+func runscWrites(writes, promised verify.Writes, proven bool) []RuntimeWrites {
+	return []RuntimeWrites{{Runtime: "runsc", Writes: writes, Promised: promised, Proven: proven}}
+}
+
 // What dockerd has counts, and what was proven of just that.
 func TestWritesInEffect(t *testing.T) {
 	const none = `{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc","runtimeArgs":["--overlay2=none"]}}}`
@@ -26,25 +30,23 @@ func TestWritesInEffect(t *testing.T) {
 		{"Docker is stopped", host{file: none, releases: []string{newer}}, nil, nil, Healthy},
 		{"dockerd does not know it", host{file: none, engine: dockerd("{}"), releases: []string{newer}}, nil, nil, Healthy},
 		{"kept, proven", host{file: none, engine: dockerd(none), releases: []string{newer}, proven: []string{"runsc"}}, nil,
-			[]RuntimeWrites{{"runsc", kept, kept, true}}, Healthy},
+			runscWrites(kept, kept, true), Healthy},
 		{"kept, not proven", host{file: none, engine: dockerd(none), releases: []string{newer}}, nil,
-			[]RuntimeWrites{{"runsc", kept, kept, false}}, Healthy},
+			runscWrites(kept, kept, false), Healthy},
 		{"kept, proven of another release", host{file: dated, engine: dockerd(dated), releases: []string{newer, older}, proven: []string{"runsc"}}, nil,
-			[]RuntimeWrites{{"runsc", kept, kept, false}}, Healthy},
+			runscWrites(kept, kept, false), Healthy},
 		{"kept, proven before the boot", host{file: none, engine: dockerd(none), releases: []string{newer}, proven: []string{"runsc"}},
-			func(o *Observed) { o.Since = "another" }, []RuntimeWrites{{"runsc", kept, kept, false}}, Healthy},
+			func(o *Observed) { o.Since = "another" }, runscWrites(kept, kept, false), Healthy},
 		{"kept, proven under another dockerd", host{file: none, engine: dockerd(none), releases: []string{newer}, proven: []string{"runsc"}},
-			func(o *Observed) { o.Engine.Version = "99" }, []RuntimeWrites{{"runsc", kept, kept, false}}, Healthy},
+			func(o *Observed) { o.Engine.Version = "99" }, runscWrites(kept, kept, false), Healthy},
 		{"kept, proven without userns-remap", host{file: none, engine: dockerd(none), releases: []string{newer}, proven: []string{"runsc"}},
-			func(o *Observed) { o.Engine.UsernsRemap = true }, []RuntimeWrites{{"runsc", kept, kept, false}}, Healthy},
+			func(o *Observed) { o.Engine.UsernsRemap = true }, runscWrites(kept, kept, false), Healthy},
 		{"kept, by what is no release", host{file: elsewhere, engine: dockerd(elsewhere), releases: []string{newer}, proven: []string{"runsc"}}, nil,
-			[]RuntimeWrites{{"runsc", kept, kept, false}}, Healthy},
-		{"lost, as configured", host{file: self, engine: dockerd(self), releases: []string{newer}, proven: []string{"runsc"}}, nil,
-			[]RuntimeWrites{{"runsc", lost, lost, false}}, Healthy},
+			runscWrites(kept, kept, false), Healthy},
+		{"lost by a version before, to be brought along", host{file: self, engine: dockerd(self), releases: []string{newer}, unrecorded: true}, nil,
+			runscWrites(lost, kept, false), Warning},
 		{"lost although promised: not loaded", host{file: none, engine: dockerd(self), releases: []string{newer}, proven: []string{"runsc"}}, nil,
-			[]RuntimeWrites{{"runsc", lost, kept, false}}, Warning},
-		{"kept although not promised: not loaded", host{file: self, engine: dockerd(none), releases: []string{newer}}, nil,
-			[]RuntimeWrites{{"runsc", kept, lost, false}}, Healthy},
+			runscWrites(lost, kept, false), Warning},
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
@@ -68,6 +70,30 @@ func TestWritesInEffect(t *testing.T) {
 	}
 }
 
+// What the configuration asks for is fine, and what it has adopted is said.
+func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
+	const adopted = `{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc","runtimeArgs":["--debug"]}}}`
+	for _, row := range []struct {
+		situation, rootfs string
+		loss              bool
+	}{
+		{"sandbox", RootfsSandbox, false},
+		{"there before", "", true},
+	} {
+		t.Run(row.situation, func(t *testing.T) {
+			c := wants(func(c *Config) { c.Docker.Runtimes = map[string]RuntimeConfig{"runsc": {Rootfs: row.rootfs}} })
+			o := host{file: adopted, engine: dockerd(adopted), releases: []string{newer}, unrecorded: true}.observed(t)
+			got := writesInEffect(c, o)
+			if len(got) != 1 || got[0].Promised != verify.WritesLost || (got[0].Loss != "") != row.loss {
+				t.Errorf("got %+v", got)
+			}
+			if item := runtimeItems(c, o)[0]; item.Health != Healthy || row.loss && item.Seen != got[0].Loss {
+				t.Errorf("got %+v", item)
+			}
+		})
+	}
+}
+
 // Arguments in the configuration promise more than those that dockerd has.
 func TestWritesAreAsConfigured(t *testing.T) {
 	c := wants(func(c *Config) {
@@ -75,14 +101,14 @@ func TestWritesAreAsConfigured(t *testing.T) {
 	})
 	o := host{file: "{}", releases: []string{newer}}.observed(t)
 	o.Engine = &engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: store + "/" + newer + "/runsc"}}}
-	if diff := cmp.Diff([]RuntimeWrites{{"runsc", verify.WritesLost, verify.WritesKept, false}}, writesInEffect(c, o)); diff != "" {
+	if diff := cmp.Diff(runscWrites(verify.WritesLost, verify.WritesKept, false), writesInEffect(c, o)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
 func TestItemOfARuntimeKeepsWhatIsWorse(t *testing.T) {
 	item := Item{Name: "runtime runsc", Health: Critical, Seen: "it is broken", Remedy: "mend it"}
-	RuntimeWrites{"runsc", verify.WritesLost, verify.WritesKept, false}.addTo(&item)
+	runscWrites(verify.WritesLost, verify.WritesKept, false)[0].addTo(&item)
 	if item.Health != Critical || item.Remedy != "mend it" || len(item.Seen) <= len("it is broken; ") {
 		t.Errorf("got %+v", item)
 	}

@@ -231,8 +231,7 @@ func (b *builder) prove(names []string, remapped bool) {
 func (b *builder) proveInDocker(names []string, doc daemonjson.Document, remapped bool) {
 	for _, name := range names {
 		if !b.proven([]string{name}, remapped) {
-			args := doc.Runtimes()[name].Args
-			step := ProveInDocker{Release: b.current.Name, Runtime: name, Args: args, Writes: promisedWrites(b.config, name, args)}
+			step := ProveInDocker{Release: b.current.Name, Runtime: name, Args: doc.Runtimes()[name].Args, Writes: b.writesPromised(name)}
 			if remapped && b.idPlan != nil {
 				step.UIDMap = b.idPlan.uidMap()
 			}
@@ -247,9 +246,8 @@ func (b *builder) proven(names []string, remapped bool) bool {
 		return len(names) == 0
 	}
 	return !slices.ContainsFunc(names, func(name string) bool {
-		args := b.args(name)
-		writes := promisedWrites(b.config, name, args)
-		return !b.observed.Proofs[proofKey(b.current.ManifestDigest, args, b.observed.Engine.Version, b.observed.Since, remapped, writes)]
+		a := b.arguments(name)
+		return !b.observed.Proofs[proofKey(b.current.ManifestDigest, a.List, b.observed.Engine.Version, b.observed.Since, remapped, a.Writes)]
 	})
 }
 

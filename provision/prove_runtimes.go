@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+
+	"runsc-provisioner/verify"
 )
 
 // ProveRuntimes proves the runtimes called names, or all that c manages, as
@@ -27,7 +29,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 	}
 	var plan Plan
 	for _, name := range names {
-		steps, err := proofOf(c, name, o)
+		steps, err := proofOf(name, o)
 		if err != nil {
 			return err
 		}
@@ -38,7 +40,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 }
 
 // proofOf is what proves the runtime called name.
-func proofOf(c Config, name string, o Observed) ([]Step, error) {
+func proofOf(name string, o Observed) ([]Step, error) {
 	runtime, known := o.Engine.Runtimes[name]
 	if !known {
 		return nil, refuse("runtime "+name, "dockerd does not know it: run apply first")
@@ -49,7 +51,7 @@ func proofOf(c Config, name string, o Observed) ([]Step, error) {
 		}
 		return []Step{
 			Prove{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), CgroupDriver: o.Engine.CgroupDriver},
-			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: promisedWrites(c, name, runtime.Args)},
+			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: verify.WritesUnder(r.Name, runtime.Args)},
 		}, nil
 	}
 	return nil, refuse("runtime "+name, "dockerd runs %s for it, which is no installed release: run apply first", runtime.Path)

@@ -99,7 +99,7 @@ func documentOf(v provision.Verification) document {
 		Others: []documentOther{}, Denied: v.Report.Denied,
 	}
 	for _, w := range v.Writes {
-		d.Runtimes = append(d.Runtimes, documentRuntime(w))
+		d.Runtimes = append(d.Runtimes, documentRuntime{w.Runtime, w.Writes, w.Promised, w.Proven})
 	}
 	for _, verdict := range v.Report.Verdicts {
 		d.Containers = append(d.Containers, containerOf(v, verdict))
