@@ -180,7 +180,7 @@ func stays(ended *provision.Interrupted) string {
 }
 
 // unseenHint is what to do where Docker does not see a container's writes.
-const unseenHint = `give the runtime the argument --overlay2=none and no other --overlay2, or set rootfs = "sandbox" in [docker.runtimes.NAME] to do without docker cp, commit and diff`
+const unseenHint = `give the runtime the argument --overlay2=none and no other flag of an overlay, or set rootfs = "sandbox" in [docker.runtimes.NAME] to do without docker cp, commit and diff`
 
 // reachHint is what to do about somebody who cannot be asked.
 func reachHint(reach *provision.OutOfReach) string {

@@ -32,11 +32,19 @@ func TestTrialChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trial, err := c.StartTrial(t.Context(), engine.TrialSpec{Name: trialOwn, Runtime: "runc", Init: program})
+	trial, err := c.StartTrial(t.Context(), engine.TrialSpec{
+		Name: trialOwn, Runtime: "runc", Init: program, Files: []engine.TrialFile{{Name: "data/file", Content: []byte("x")}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := trial.Line(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if files, err := trial.Files(t.Context(), "/data"); err != nil || len(files) != 1 {
+		t.Errorf("Files: got %v, %v, want one", files, err)
+	}
+	if _, _, err := trial.Changes(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := trial.End(t.Context()); err != nil {
