@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,8 +12,8 @@ import (
 func TestAccepted(t *testing.T) {
 	dir := t.TempDir()
 	h := Host{Paths: Paths{State: dir, Config: filepath.Join(dir, "etc")}}
-	if _, found, err := h.Accepted(); found || err != nil {
-		t.Errorf("got %v, %v of a host that never had one", found, err)
+	if got := h.Accepted(); got.Found || got.Damage != nil {
+		t.Errorf("got %v, %v of a host that never had one", got.Found, got.Damage)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "etc"), 0o755); err != nil {
 		t.Fatal(err)
@@ -44,24 +45,26 @@ listen = "127.0.0.1:9617"
 	if err := h.Accept(l); err != nil {
 		t.Fatal(err)
 	}
-	got, found, err := h.Accepted()
-	if err != nil || !found {
-		t.Fatal(found, err)
+	got := h.Accepted()
+	if got.Damage != nil || !got.Found {
+		t.Fatal(got.Found, got.Damage)
 	}
-	if diff := cmp.Diff(l, got); diff != "" {
+	if diff := cmp.Diff(l, got.Layered); diff != "" {
 		t.Errorf("accepted (-want +got):\n%s", diff)
 	}
 	if info, err := os.Stat(h.AcceptedPath()); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want it for root only", info.Mode(), err)
 	}
-	// What makes no sense is none, and not an error that stops a daemon.
-	for _, damaged := range []string{"", "{", `{"config":{"release":{"trust":"none"}}}`} {
-		if err := os.WriteFile(h.AcceptedPath(), []byte(damaged), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, found, err := h.Accepted(); found || err != nil {
-			t.Errorf("%q: got %v, %v, want none", damaged, found, err)
-		}
+	// A record of before there were versions is read as it is.
+	old, err := json.Marshal(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(h.AcceptedPath(), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Accepted(); !got.Found || got.Damage != nil || !cmp.Equal(l, got.Layered) {
+		t.Errorf("without a version: got %v, %v", got.Found, got.Damage)
 	}
 }
 

@@ -27,14 +27,6 @@ func (h *Host) Doctor(ctx context.Context, c Config, confErr error, getenv func(
 	return append(items, proxyItem(getenv), h.clockItem(time.Now()))
 }
 
-func (h *Host) configItem(err error) Item {
-	item := Item{Name: "configuration", Seen: h.Paths.Config + " is understood"}
-	if err != nil {
-		item.broken(err, "mend it: runsc-provisioner config check")
-	}
-	return item
-}
-
 // broken makes i critical, or unsure where it was only not to be read.
 func (i *Item) broken(err error, remedy string) {
 	i.Health, i.Seen, i.Remedy = Critical, err.Error(), remedy

@@ -2,39 +2,55 @@ package daemon
 
 import (
 	"errors"
-	"strings"
 
 	"runsc-provisioner/provision"
 )
 
 // errNoConfig says that there is nothing to keep the host at.
-var errNoConfig = errors.New("the configuration is not understood, and there is none from before")
+var errNoConfig = errors.New("there is no configuration to keep the host at")
 
 // kept is the configuration that the host is kept at.
 type kept struct {
 	provision.Layered
 	// why the files are not taken as they are; "" when they are.
-	why   string
-	known bool // it was read
+	why string
+	// record is what is wrong with the record of what was accepted; "" for nothing.
+	record string
+	// acceptable reports that the record may be written from the files.
+	acceptable bool
+	// trusted reports that nothing can have been lost before it was read.
+	trusted bool
+	known   bool // it was read
 }
 
 // keep reads the files of the configuration. What they have lost since the host
 // was last made to be as they said is not given up: then the last good one is
-// kept, whole, until somebody runs apply.
-func keep(host *provision.Host) (kept, error) {
-	accepted, found, err := host.Accepted()
+// kept, whole, until the files are put back or a person runs apply --give-up.
+// last is what a daemon has kept the host at so far, and stands in for a record
+// that cannot be read.
+func keep(host *provision.Host, last kept) (kept, error) {
+	record := host.Accepted()
+	trusted := record.Found || record.Damage == nil || last.trusted
+	if !record.Found && last.known {
+		record.Layered, record.Found = last.Layered, true
+	}
+	in, err := host.InEffect(record, provision.Overrides{}, false)
 	if err != nil {
-		return kept{}, err
-	}
-	files, err := provision.LoadConfig(host.Paths.Config)
-	switch {
-	case err != nil && !found:
 		return kept{}, errors.Join(errNoConfig, err)
-	case err != nil:
-		return kept{accepted, err.Error(), true}, nil
 	}
-	if lost := files.Lost(accepted); found && len(lost) > 0 {
-		return kept{accepted, "it does not set " + strings.Join(lost, ", ") + " any more; `runsc-provisioner apply` takes that as it is", true}, nil
+	k := kept{Layered: in.Layered, acceptable: in.Acceptable(), trusted: trusted, known: true}
+	if in.Unread != nil || in.Lost != nil {
+		k.why = in.Err().Error()
 	}
-	return kept{files, "", true}, nil
+	if in.Lost != nil {
+		k.why += "; put the files back, or give the settings up: `runsc-provisioner apply --give-up`"
+	}
+	var damage *provision.RecordError
+	if errors.As(in.Record, &damage) {
+		k.record = damage.Error()
+		// What a newer program has written is not for this one to write over; any
+		// other record is written again from what this daemon knows.
+		k.acceptable = k.acceptable || k.why == "" && trusted && !damage.Newer
+	}
+	return k, nil
 }

@@ -71,9 +71,5 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watch files: %w", err)
 	}
-	l, err := newLoop(d, watcher)
-	if err != nil {
-		return errors.Join(err, watcher.Close())
-	}
-	return errors.Join(l.run(ctx), watcher.Close())
+	return errors.Join(newLoop(d, watcher).run(ctx), watcher.Close())
 }

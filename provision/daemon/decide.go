@@ -75,10 +75,11 @@ func (r *rounds) converged(result provision.Result) error {
 		r.out.waiting = fmt.Sprintf("%s is %s", provision.DockerUnit, o.Unit.ActiveState)
 	}
 	r.targets = r.targetsOf(o.File.Path, c, r.config.why != "")
-	if r.config.why == "" {
+	if r.config.acceptable {
 		if err := r.host.Accept(r.config.Layered); err != nil {
 			return err
 		}
+		r.out.rewritten = r.config.record != "" && r.host.Accepted().Damage == nil
 	}
 	r.seen = r.stamps
 	return nil

@@ -61,13 +61,9 @@ type loop struct {
 	publish   *time.Timer
 }
 
-func newLoop(d *Daemon, w *watch.Watcher) (*loop, error) {
-	r, err := newRounds(d)
-	if err != nil {
-		return nil, err
-	}
+func newLoop(d *Daemon, w *watch.Watcher) *loop {
 	l := &loop{
-		Daemon: d, watcher: w, rounds: r,
+		Daemon: d, watcher: w, rounds: newRounds(d),
 		told:    map[Kind]string{},
 		done:    make(chan *outcome, 1),
 		units:   make(chan provision.Unit, 1),
@@ -81,7 +77,7 @@ func newLoop(d *Daemon, w *watch.Watcher) (*loop, error) {
 		PID: os.Getpid(), PIDStart: startOf(os.Getpid()), Started: d.Now(), Docker: "not looked at yet",
 		Counts: Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}},
 	}
-	return l, nil
+	return l
 }
 
 // startOf is when a process of this host was started, in clock ticks since boot

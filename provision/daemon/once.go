@@ -14,12 +14,15 @@ import (
 // Once is the status of a host that no daemon keeps, from one look that changes
 // nothing.
 func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, error) {
-	config, err := keep(host)
+	if damage := host.Accepted().Damage; errors.Is(damage, fs.ErrPermission) {
+		return Status{}, damage // who may not read the record would be told what is not so
+	}
+	config, err := keep(host, kept{})
 	if err != nil {
 		return Status{}, err
 	}
 	c := config.Config
-	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.why, Held: []provision.Held{}, Contested: []Contest{}}
+	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.why, AcceptedUnread: config.record, Held: []provision.Held{}, Contested: []Contest{}}
 	o, err := host.Observe(ctx, c)
 	var reach *provision.OutOfReach
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {

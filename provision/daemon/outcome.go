@@ -35,6 +35,8 @@ type outcome struct {
 	unpacked bool          // one was
 	lacks    bool          // one that is wanted is not there, or damaged
 	fetching *Fetching     // it is on its way
+	// rewritten says that a record which was damaged is whole again.
+	rewritten bool
 }
 
 // judge says what becomes of an error, and when to look again.

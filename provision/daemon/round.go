@@ -66,7 +66,7 @@ type rounds struct {
 	out *outcome // of the round under way
 }
 
-func newRounds(d *Daemon) (*rounds, error) {
+func newRounds(d *Daemon) *rounds {
 	host := *d.Host
 	r := &rounds{host: &host, now: d.Now, digests: map[string]watch.Stamp{}}
 	host.BeforeLook = r.beforeLook
@@ -74,15 +74,11 @@ func newRounds(d *Daemon) (*rounds, error) {
 	host.Report = r.report
 	r.fetches = newFetches(r.host, d.Now)
 	host.Fetched = r.fetches.fetched
-	accepted, found, err := host.Accepted()
-	if err != nil {
-		return nil, err
-	}
-	if found {
-		r.applied = encoded(accepted.Config)
+	if record := host.Accepted(); record.Found {
+		r.applied = encoded(record.Config)
 	}
 	r.targets = r.targetsOf(host.Paths.DaemonJSON, provision.Config{}, false)
-	return r, nil
+	return r
 }
 
 // run is one round.
@@ -159,7 +155,7 @@ func (r *rounds) under(ctx context.Context) error {
 
 func (r *rounds) converge(ctx context.Context) error {
 	r.stamps = r.targets.stamps() // that of the configuration is from before it is read
-	config, err := keep(r.host)
+	config, err := keep(r.host, r.config)
 	if err != nil {
 		return err
 	}

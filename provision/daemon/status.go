@@ -46,10 +46,13 @@ type Status struct {
 	LastSuccess   time.Time `json:"last_success,omitzero"` // all was as wanted, as far as it may be, and no release was lacking
 	NextLook      time.Time `json:"next_look,omitzero"`    // at the latest
 
-	Wanted     Wanted           `json:"wanted"`
-	ConfigKept string           `json:"config_kept,omitempty"` // why the last good configuration is kept
-	Docker     string           `json:"docker"`                // docker.service's state, and dockerd's version
-	Release    string           `json:"release,omitempty"`     // what is installed of what is wanted
+	Wanted     Wanted `json:"wanted"`
+	ConfigKept string `json:"config_kept,omitempty"` // why the last good configuration is kept
+	// AcceptedUnread is why the record of what was last accepted cannot be used.
+	AcceptedUnread string `json:"accepted_unread,omitempty"`
+
+	Docker     string           `json:"docker"`            // docker.service's state, and dockerd's version
+	Release    string           `json:"release,omitempty"` // what is installed of what is wanted
 	Host       []provision.Item `json:"host"`
 	LastDrift  *LastDrift       `json:"last_drift,omitempty"`
 	Held       []provision.Held `json:"held"`
@@ -149,6 +152,9 @@ func (s *Status) sum(waiting string) {
 	}
 	if s.ConfigKept != "" {
 		parts = append(parts, "last good configuration kept")
+	}
+	if s.AcceptedUnread != "" {
+		parts = append(parts, "the record of what was last accepted is damaged")
 	}
 	s.Line = string(s.State) + ": " + strings.Join(parts, "; ")
 }

@@ -39,7 +39,10 @@ func (l *loop) record(out *outcome, now time.Time) {
 	if out.untold {
 		return
 	}
-	s.Wanted, s.ConfigKept = wantedOf(out.config.Config), out.config.why
+	s.Wanted, s.ConfigKept, s.AcceptedUnread = wantedOf(out.config.Config), out.config.why, out.config.record
+	if out.rewritten {
+		s.AcceptedUnread = ""
+	}
 	s.Docker = dockerInWords(out)
 	s.Held, s.Contested, s.Host, s.Fetching = out.held, out.contests, out.items, out.fetching
 	for _, item := range out.items {
@@ -93,6 +96,13 @@ func (l *loop) tellStanding(out *outcome) {
 	}
 	if out.config.why != "" {
 		standing[Kept] = Notice{Text: "the last good configuration is kept: " + out.config.why, Fields: map[string]string{fieldWhy: out.config.why}}
+	}
+	if out.config.record != "" && out.config.why == "" {
+		text := "the record of what was last accepted is damaged: " + out.config.record
+		if out.rewritten {
+			text += "; it is written again"
+		}
+		standing[Kept] = Notice{Text: text, Fields: map[string]string{fieldWhy: out.config.record}}
 	}
 	if len(out.held) > 0 {
 		what := joined(out.held, func(h provision.Held) string { return h.What + ": " + h.Why })

@@ -1,0 +1,236 @@
+package provision
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const wholeRecord = `{"version":1,"config":{"docker":{"default_runtime":"runsc"}},"sources":{"docker.default_runtime":"/etc/a.toml"}}`
+
+// put makes path a file with text, or what the words between < and > say.
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	var err error
+	switch text {
+	case "<none>":
+	case "<directory>":
+		err = os.Mkdir(path, 0o755)
+	case "<fifo>":
+		err = unix.Mkfifo(path, 0o600)
+	case "<huge>":
+		err = os.WriteFile(path, []byte(strings.Repeat(" ", maxConfig+1)+wholeRecord), 0o600)
+	default:
+		err = os.WriteFile(path, []byte(text), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFault_X22_ADamagedRecordIsNeverTakenForNone(t *testing.T) {
+	older := strings.Replace(wholeRecord, "/etc/a.toml", "/etc/copy.toml", 1)
+	for _, test := range []struct {
+		name, record, copied    string
+		found, damaged, rewrite bool // rewrite: Accept makes it whole again
+	}{
+		{"none", "<none>", "<none>", false, false, true},
+		{"whole, without a copy", wholeRecord, "<none>", true, false, true},
+		{"whole, the copy damaged", wholeRecord, "{", true, false, true},
+		{"missing, with a copy", "<none>", older, true, true, true},
+		{"empty", "", older, true, true, true},
+		{"cut short", wholeRecord[:40], older, true, true, true},
+		{"another kind of JSON", "[1]", older, true, true, true},
+		{"an empty object", "{}", older, true, true, true},
+		{"without sources", `{"config":{}}`, older, true, true, true},
+		{"not valid", `{"version":1,"config":{"release":{"trust":"none"}},"sources":{}}`, older, true, true, true},
+		{"a key that is not known", `{"version":1,"config":{"docker":{"colour":"red"}},"sources":{}}`, older, true, true, true},
+		{"huge", "<huge>", older, true, true, true},
+		{"a FIFO", "<fifo>", older, true, true, true},
+		{"a directory", "<directory>", older, true, true, false},
+		{"damaged, without a copy", "{", "<none>", false, true, true},
+		{"damaged, and the copy too", "{", "}", false, true, true},
+		{"missing, the copy damaged", "<none>", "{", false, true, true},
+		// What a newer program accepted last is not in a copy of an older one.
+		{"of a newer version", strings.Replace(wholeRecord, `"version":1`, `"version":2`, 1), older, false, true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := Host{Paths: Paths{State: t.TempDir()}}
+			put(t, h.acceptedPath(), test.record)
+			put(t, h.acceptedCopy(), test.copied)
+			got := h.Accepted()
+			if got.Found != test.found || (got.Damage != nil) != test.damaged {
+				t.Fatalf("got found %v, damage %v, want %v, %v", got.Found, got.Damage, test.found, test.damaged)
+			}
+			var damage *RecordError
+			if got.Damage != nil && (!errors.As(got.Damage, &damage) || damage.Found != test.found) {
+				t.Errorf("got %#v", got.Damage)
+			}
+			if test.found && got.Config.Docker.DefaultRuntime != "runsc" {
+				t.Errorf("got %+v, want it read", got.Config.Docker)
+			}
+			next := Layered{Config: DefaultConfig(), Sources: map[string]string{"docker.default_runtime": "/etc/b.toml"}}
+			if err := h.Accept(next); err != nil {
+				t.Fatalf("accept: %v", err)
+			}
+			got = h.Accepted()
+			if (got.Damage == nil) != test.rewrite || !got.Found || got.Sources["docker.default_runtime"] != "/etc/b.toml" {
+				t.Errorf("after it was accepted: got %v, %v, %v", got.Found, got.Damage, got.Sources)
+			}
+			// One text that could not be read is kept for a look.
+			if strings.HasPrefix(test.record, "{") && test.damaged {
+				if kept, err := os.ReadFile(h.acceptedPath() + ".unread"); string(kept) != test.record {
+					t.Errorf("kept %q, %v, want %q", kept, err, test.record)
+				}
+			}
+		})
+	}
+}
+
+func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
+	const both = "[release]\nversion = \"20260914.0\"\n[docker]\ndefault_runtime = \"runsc\"\n"
+	runc, release := "runc", "20260907.0"
+	for _, test := range []struct {
+		name        string
+		accepted    string // what was in config.toml then; "-" for no record
+		now         string // what is in another file now; "-" for no file
+		flags       Overrides
+		giveUp      bool
+		lost        string
+		defaultRun  string
+		version     string
+		acceptable  bool
+		afterwards  string // keys that the next look finds lost, after the host was accepted
+		held, given bool
+	}{
+		{name: "the same, in another file", accepted: both, now: both, defaultRun: "runsc", version: "20260914.0", acceptable: true},
+		{name: "no record", accepted: "-", now: both, defaultRun: "runsc", version: "20260914.0", acceptable: true},
+		{name: "no record and no file", accepted: "-", now: "-", version: "latest", acceptable: true},
+		{name: "another value", accepted: both, now: "[release]\nversion = \"20260914.0\"\n[docker]\ndefault_runtime = \"runc\"\n", defaultRun: "runc", version: "20260914.0", acceptable: true},
+		{name: "a value that manages nothing, in words", accepted: both, now: "[release]\nversion = \"20260914.0\"\n[docker]\ndefault_runtime = \"\"\n", version: "20260914.0", acceptable: true},
+		{name: "only metrics gone", accepted: both + "[metrics]\nlisten = \"127.0.0.1:9617\"\n", now: both, defaultRun: "runsc", version: "20260914.0", acceptable: true},
+		{name: "no file", accepted: both, now: "-", lost: "docker.default_runtime release.version", defaultRun: "runsc", version: "20260914.0", held: true, afterwards: "docker.default_runtime release.version"},
+		{name: "emptied", accepted: both, now: "", lost: "docker.default_runtime release.version", defaultRun: "runsc", version: "20260914.0", held: true, afterwards: "docker.default_runtime release.version"},
+		{name: "one line gone, another changed", accepted: both, now: "[release]\nversion = \"20260907.0\"\n", lost: "docker.default_runtime", defaultRun: "runsc", version: "20260914.0", held: true, afterwards: "docker.default_runtime"},
+		{name: "one line gone, a flag beside", accepted: both, now: "-", flags: Overrides{Version: &release}, lost: "docker.default_runtime", defaultRun: "runsc", version: "20260907.0", held: true, afterwards: "docker.default_runtime"},
+		{name: "all of it as flags", accepted: both, now: "-", flags: Overrides{Version: &release, DefaultRuntime: &runc}, defaultRun: "runc", version: "20260907.0", acceptable: true},
+		{name: "given up", accepted: both, now: "-", giveUp: true, version: "latest", acceptable: true, given: true},
+		{name: "nothing to give up", accepted: both, now: both, giveUp: true, defaultRun: "runsc", version: "20260914.0", acceptable: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			h := Host{Paths: Paths{State: dir, Config: filepath.Join(dir, "etc")}}
+			file, other := filepath.Join(h.Paths.Config, "config.toml"), filepath.Join(h.Paths.Config, "config.d", "99-other.toml")
+			if err := os.MkdirAll(filepath.Dir(other), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if test.accepted != "-" {
+				put(t, file, test.accepted)
+				in, err := h.InEffect(h.Accepted(), Overrides{}, false)
+				if err == nil {
+					err = h.AcceptInEffect(in)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Remove(file); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.now != "-" {
+				put(t, other, test.now)
+			}
+			in, err := h.InEffect(h.Accepted(), test.flags, test.giveUp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost := ""
+			if in.Lost != nil {
+				lost = strings.Join(in.Lost.Keys, " ")
+			}
+			if lost != test.lost || in.Config.Docker.DefaultRuntime != test.defaultRun || in.Config.Release.Version != test.version || in.Acceptable() != test.acceptable {
+				t.Errorf("got lost %q, default %q, version %q, acceptable %v\nwant %q, %q, %q, %v", lost, in.Config.Docker.DefaultRuntime, in.Config.Release.Version, in.Acceptable(),
+					test.lost, test.defaultRun, test.version, test.acceptable)
+			}
+			if (len(in.Held()) > 0) != test.held || (in.GivenUp != nil) != test.given {
+				t.Errorf("got held %v, given up %v", in.Held(), in.GivenUp)
+			}
+			// The host was made so, and the flags were saved: what comes next is the same.
+			if _, err := test.flags.Save(h.Paths.Config); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.AcceptInEffect(in); err != nil {
+				t.Fatal(err)
+			}
+			next, err := h.InEffect(h.Accepted(), Overrides{}, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again := ""
+			if next.Lost != nil {
+				again = strings.Join(next.Lost.Keys, " ")
+			}
+			if again != test.afterwards || next.Config.Docker.DefaultRuntime != test.defaultRun || next.Config.Release.Version != test.version {
+				t.Errorf("afterwards: got lost %q, default %q, version %q", again, next.Config.Docker.DefaultRuntime, next.Config.Release.Version)
+			}
+		})
+	}
+}
+
+func TestFault_X21_WhatIsLostDuringAnApplyIsNotGivenUp(t *testing.T) {
+	dir := t.TempDir()
+	h := Host{Paths: Paths{State: dir, Config: dir}}
+	put(t, filepath.Join(dir, "config.toml"), "[docker]\ndefault_runtime = \"runsc\"\n")
+	in, err := h.InEffect(h.Accepted(), Overrides{}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "config.toml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.AcceptInEffect(in); err != nil {
+		t.Fatal(err)
+	}
+	if in, err = h.InEffect(h.Accepted(), Overrides{}, false); err != nil || in.Lost == nil {
+		t.Errorf("got lost %v, %v, want docker.default_runtime", in.Lost, err)
+	}
+}
+
+func TestFault_X22_FilesAndRecordLostTogether(t *testing.T) {
+	dir := t.TempDir()
+	h := Host{Paths: Paths{State: dir, Config: dir}}
+	put(t, h.acceptedPath(), "{")
+	var damage *RecordError
+	if _, err := h.InEffect(h.Accepted(), Overrides{}, false); !errors.As(err, &damage) {
+		t.Errorf("got %v, want the record's damage, not the built-in values", err)
+	}
+	// Files that say something are followed, and never accepted by themselves.
+	file := filepath.Join(dir, "config.toml")
+	put(t, file, "[docker]\ndefault_runtime = \"runsc\"\n")
+	in, err := h.InEffect(h.Accepted(), Overrides{}, false)
+	if err != nil || in.Config.Docker.DefaultRuntime != "runsc" || in.Acceptable() || len(in.Held()) != 1 {
+		t.Errorf("got %+v, %v", in, err)
+	}
+	if err := h.AcceptInEffect(in); err != nil || h.Accepted().Found {
+		t.Errorf("got %v, found %v, want the record left", err, h.Accepted().Found)
+	}
+	// Files that are not understood leave nothing to go by.
+	put(t, file, "[dock")
+	var refused *ConfigError
+	if _, err := h.InEffect(h.Accepted(), Overrides{}, false); !errors.As(err, &refused) || !errors.As(err, &damage) {
+		t.Errorf("got %v, want both reasons", err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if in, err = h.InEffect(h.Accepted(), Overrides{}, true); err != nil || !in.Acceptable() {
+		t.Errorf("given up: got %+v, %v", in, err)
+	}
+	if err := h.AcceptInEffect(in); err != nil || !h.Accepted().Found {
+		t.Errorf("given up: got %v, found %v", err, h.Accepted().Found)
+	}
+}

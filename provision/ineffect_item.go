@@ -1,0 +1,69 @@
+package provision
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"slices"
+)
+
+// What findings about the configuration are called for programs.
+const (
+	foundLost     = "configuration-lost"
+	foundUnread   = "configuration-unread"
+	foundRecord   = "accepted-unread"
+	itemConfig    = "configuration"
+	recordRewrite = "sudo runsc-provisioner apply writes it again"
+)
+
+// configItem says how the configuration is; err is InEffect.Err.
+func (h *Host) configItem(err error) Item {
+	item, _ := h.configItemAndCode(err)
+	return item
+}
+
+func (h *Host) configItemAndCode(err error) (item Item, code string) {
+	item = Item{Name: itemConfig, Seen: h.Paths.Config + " is understood"}
+	var (
+		lost   *LostError
+		record *RecordError
+	)
+	switch {
+	case err == nil:
+		return item, ""
+	case errors.As(err, &lost):
+		item.Health, item.Seen, item.Remedy = Critical, lost.Error(), giveUpRemedy
+		return item, foundLost
+	case errors.As(err, &record):
+		item.recordDamaged(record)
+		return item, foundRecord
+	}
+	item.broken(err, "mend it: runsc-provisioner config check")
+	return item, foundUnread
+}
+
+func (i *Item) recordDamaged(e *RecordError) {
+	i.Health, i.Seen = Critical, "what was last accepted cannot be read, so that lost settings are not noticed: "+e.Error()
+	i.Remedy = "look at `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"
+	switch {
+	case errors.Is(e, fs.ErrPermission):
+		i.Health, i.Remedy = Unsure, asRoot
+	case e.Found && e.Err != nil && !errors.Is(e, fs.ErrNotExist):
+		i.Health, i.Seen, i.Remedy = Warning, "its copy is used instead of "+e.Error(), "move it away: "+recordRewrite
+	case e.Found:
+		i.Health, i.Seen, i.Remedy = Warning, "its copy is used instead of "+e.Error(), recordRewrite
+	}
+}
+
+// Configured adds what is wrong with the configuration that the host was judged
+// by; err is InEffect.Err, or InEffect's own.
+func (v *Verification) Configured(h *Host, err error) {
+	item, code := h.configItemAndCode(err)
+	if item.Health == Healthy {
+		return
+	}
+	v.Items = append([]Item{item}, v.Items...)
+	found := Finding{Health: item.Health, Code: code, Object: item.Name, Seen: item.Seen, Remedy: item.Remedy}
+	v.Findings = append([]Finding{found}, v.Findings...)
+	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(b.Health, a.Health) })
+}
