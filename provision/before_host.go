@@ -153,7 +153,7 @@ func dropinBefore(path string) func() (BeforeObject, error) {
 			return BeforeObject{}, nil
 		case err != nil:
 			return BeforeObject{}, err
-		case strings.HasPrefix(string(text), savedHeading):
+		case strings.HasPrefix(string(text), savedBy):
 			return BeforeObject{Assumed: true}, nil
 		}
 		return BeforeObject{Present: true, Text: string(text)}, nil

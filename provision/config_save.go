@@ -78,8 +78,11 @@ func (l Layered) Override(o Overrides) (Layered, error) {
 // SavedPath is the drop-in that holds what `apply` was last told by flags.
 func SavedPath(dir string) string { return filepath.Join(dir, "config.d", "50-apply.toml") }
 
-// savedHeading is what the drop-in begins with.
-const savedHeading = "# Written by `runsc-provisioner apply` from its flags. Delete it to forget them.\n"
+// savedBy begins the drop-in, also of versions whose advice after it was another.
+const savedBy = "# Written by `runsc-provisioner apply` from its flags. "
+
+// savedHeading is the drop-in's first line.
+const savedHeading = savedBy + "To forget them: delete this, then `apply --give-up`.\n"
 
 // Save lays o over what SavedPath holds, so that a second `apply`, the service
 // and `verify` want the same. It reports whether the file changed.

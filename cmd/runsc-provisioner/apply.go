@@ -34,7 +34,8 @@ needs no network.
 Whatever fails, daemon.json, the link and dockerd are put back as they were; what
 a run that was killed has left, the next one finishes or reverts. What needs a
 restart that would stop containers is held (exit 4) unless --allow-restart is
-given.
+given. So are settings in effect that are missing from the configuration: the
+host is kept at them until the files are put back or --give-up is given.
 
 Flags are saved to config.d/50-apply.toml, so that the next apply, and verify,
 want the same; --once does not save them.`,
@@ -43,11 +44,11 @@ want the same; --once does not save them.`,
 			if a.euid != 0 {
 				return errNotRoot
 			}
-			layered, err := a.config(cmd, wanted)
+			in, err := a.config(cmd, wanted, opts.giveUp)
 			if err != nil {
 				return err
 			}
-			if err := opts.fit(layered.Config); err != nil {
+			if err := opts.fit(in.Config); err != nil {
 				return err
 			}
 			show := newTelling(a, format.value, noProgress)
@@ -55,7 +56,7 @@ want the same; --once does not save them.`,
 			if !once {
 				saved = wanted.overrides(cmd)
 			}
-			result, err := a.apply(cmd.Context(), layered, opts.options(), limits, saved, once, show)
+			result, err := a.apply(cmd.Context(), in, opts.options(), limits, saved, once, show)
 			if err != nil {
 				return show.failed(result, err)
 			}
@@ -73,9 +74,9 @@ want the same; --once does not save them.`,
 	return cmd
 }
 
-// apply makes the host as c says and saves the overrides, as the only one that
+// apply makes the host as in says and saves the overrides, as the only one that
 // changes the host or its configuration meanwhile.
-func (a *app) apply(ctx context.Context, l provision.Layered, opts provision.Options, limits timeLimits, saved provision.Overrides, once bool, show *telling) (provision.Result, error) {
+func (a *app) apply(ctx context.Context, in provision.InEffect, opts provision.Options, limits timeLimits, saved provision.Overrides, once bool, show *telling) (provision.Result, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return provision.Result{}, err
@@ -111,26 +112,19 @@ func (a *app) apply(ctx context.Context, l provision.Layered, opts provision.Opt
 		}
 		show.event(e)
 	}
-	result, err := host.Converge(ctx, l.Config, opts)
+	result, err := host.Converge(ctx, in.Config, opts)
+	result.Last.Held = append(in.Held(), result.Last.Held...)
+	result.Last.Warnings = append(in.Warnings(), result.Last.Warnings...)
 	if err != nil || saveErr != nil {
 		return result, errors.Join(err, saveErr)
 	}
 	if err := a.save(saved, show); err != nil || once {
 		return result, err
 	}
-	return result, a.accept(host)
-}
-
-// accept has the daemon go on with what the files say now.
-func (a *app) accept(host *provision.Host) error {
-	saved, err := provision.LoadConfig(a.paths.Config)
-	if err == nil {
-		err = host.Accept(saved)
+	if err := host.AcceptInEffect(in); err != nil {
+		return result, fmt.Errorf("the host is as wanted, but the daemon was not told: %w", err)
 	}
-	if err != nil {
-		return fmt.Errorf("the host is as wanted, but the daemon was not told: %w", err)
-	}
-	return nil
+	return result, nil
 }
 
 func (a *app) save(o provision.Overrides, show *telling) error {

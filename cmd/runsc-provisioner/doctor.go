@@ -52,13 +52,11 @@ func (a *app) doctor(ctx context.Context) ([]provision.Item, func()) {
 	return host.Doctor(ctx, config, confErr, os.Getenv), done
 }
 
-// configOrDefault is the configuration, or the default one and why.
+// configOrDefault is the configuration in effect, or the default one, and what
+// is wrong with it.
 func (a *app) configOrDefault() (provision.Config, error) {
-	layered, err := provision.LoadConfig(a.paths.Config)
-	if err != nil {
-		return provision.DefaultConfig(), err
-	}
-	return layered.Config, nil
+	in, err, _ := a.inEffect()
+	return in.Config, err
 }
 
 // anyHost is host, also where systemd cannot be asked, or does not answer.

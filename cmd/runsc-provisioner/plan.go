@@ -27,17 +27,19 @@ func newPlan(a *app) *cobra.Command {
 		Short: "Show what apply would change, step by step, with a diff of daemon.json",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			layered, err := a.config(cmd, wanted)
+			in, err := a.config(cmd, wanted, opts.giveUp)
 			if err != nil {
 				return err
 			}
-			if err := opts.fit(layered.Config); err != nil {
+			if err := opts.fit(in.Config); err != nil {
 				return err
 			}
-			plan, err := a.plan(cmd.Context(), layered.Config, opts.options())
+			plan, err := a.plan(cmd.Context(), in.Config, opts.options())
 			if err != nil {
 				return err
 			}
+			plan.Held = append(in.Held(), plan.Held...)
+			plan.Warnings = append(in.Warnings(), plan.Warnings...)
 			if err := a.printPlanAs(format.value, plan); err != nil {
 				return err
 			}

@@ -30,17 +30,17 @@ It exits with 0 when every one is, and with 1 when one is not.`,
 			if a.euid != 0 {
 				return errNotRoot
 			}
-			layered, err := provision.LoadConfig(a.paths.Config)
+			in, err := a.config(cmd, wantedFlags{}, false)
 			if err != nil {
 				return err
 			}
 			for _, name := range names {
-				if _, managed := layered.Config.Docker.Runtimes[name]; !managed {
+				if _, managed := in.Config.Docker.Runtimes[name]; !managed {
 					return &usageError{errors.New("runtime " + name + " is not one of those in docker.runtimes")}
 				}
 			}
 			show := newTelling(a, format.value, true)
-			err = a.prove(cmd.Context(), layered.Config, names, limits, show)
+			err = a.prove(cmd.Context(), in.Config, names, limits, show)
 			if format.value == "json" {
 				return errors.Join(err, show.report(provision.Result{}, err))
 			}

@@ -99,6 +99,7 @@ func remedy(err error) (code int, hint string) {
 		unsafe     *release.UnsafeError
 		foreign    *release.ForeignError
 		ended      *provision.Interrupted
+		record     *provision.RecordError
 	)
 	switch {
 	case errors.As(err, &down):
@@ -151,6 +152,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "dockerd does not start with an option in both places: remove the flag, then run this again"
 	case errors.As(err, &syntax):
 		return exitRefused, "dockerd would not read it either, or read it in another way: mend the file, then run this again"
+	case errors.As(err, &record):
+		return exitHeld, "no file says how the host is to be, and what was last accepted cannot be read: put the configuration back, or start again without it: sudo runsc-provisioner apply --give-up"
 	case errors.As(err, &refusal):
 		return exitRefused, ""
 	default:

@@ -108,7 +108,7 @@ func statusCode(s daemon.Status) int {
 	case daemon.WaitingOn, daemon.Starting:
 		return exitOutOfReach
 	}
-	if s.ConfigKept != "" {
+	if s.ConfigKept != "" || s.AcceptedUnread != "" {
 		return exitHeld
 	}
 	return exitDone
@@ -133,6 +133,9 @@ func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
 	row("wanted", "%s", wantedInWords(s.Wanted))
 	if s.ConfigKept != "" {
 		row("configuration", "the last good one is kept: %s", s.ConfigKept)
+	}
+	if s.AcceptedUnread != "" {
+		row("accepted", "the record of what was last accepted is damaged: %s", s.AcceptedUnread)
 	}
 	row("docker", "%s", s.Docker)
 	for _, item := range s.Host {

@@ -122,16 +122,23 @@ func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect pro
 
 // verify looks at the host, or at the one container called one.
 func (a *app) verify(ctx context.Context, expect provision.Expect, one string) (provision.Verification, error) {
-	layered, err := provision.LoadConfig(a.paths.Config)
+	in, wrong, err := a.inEffect()
 	if err != nil {
 		return provision.Verification{}, err
 	}
 	host, done := a.anyHost(ctx)
 	defer done()
+	var v provision.Verification
 	if one != "" {
-		return host.VerifyOne(ctx, layered.Config, expect, one)
+		v, err = host.VerifyOne(ctx, in.Config, expect, one)
+	} else {
+		v, err = host.Verify(ctx, in.Config, expect)
 	}
-	return host.Verify(ctx, layered.Config, expect)
+	if err != nil {
+		return v, err
+	}
+	v.Configured(host, wrong)
+	return v, nil
 }
 
 // unknown says that nothing can be said, in the words of format.

@@ -36,7 +36,10 @@ func (w *wantedFlags) add(cmd *cobra.Command) {
 }
 
 // optionFlags are those that hold for one run only.
-type optionFlags struct{ provision.Options }
+type optionFlags struct {
+	provision.Options
+	giveUp bool
+}
 
 func (o *optionFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -45,6 +48,7 @@ func (o *optionFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&o.AllowHiddenData, "allow-hidden-data", false, "consent to a data root in which the images, containers and volumes of now are not seen (userns-remap)")
 	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "bring the images along when userns-remap is switched on; nothing is deleted from where they are")
 	flags.BoolVar(&o.Purge, "purge", false, "with --userns-remap=off: also remove the account and the id ranges that were made for it")
+	flags.BoolVar(&o.giveUp, "give-up", false, "give up settings in effect that are missing from the configuration")
 	flags.BoolVar(&o.NoProof, "no-proof", false, "do not prove that containers start in a sandbox before relying on it")
 }
 
@@ -87,14 +91,35 @@ func (w *wantedFlags) overrides(cmd *cobra.Command) provision.Overrides {
 	}
 }
 
-// config is the configuration of the host with the flags of cmd laid over it.
-func (a *app) config(cmd *cobra.Command, wanted wantedFlags) (provision.Layered, error) {
-	layered, err := provision.LoadConfig(a.paths.Config)
-	if err != nil {
-		return provision.Layered{}, err
+// config is the configuration in effect, with the flags of cmd laid over it.
+// Files that are not understood are refused.
+func (a *app) config(cmd *cobra.Command, wanted wantedFlags, giveUp bool) (provision.InEffect, error) {
+	host := a.recordHost()
+	in, err := host.InEffect(host.Accepted(), wanted.overrides(cmd), giveUp)
+	if err == nil {
+		err = in.Unread
 	}
-	return layered.Override(wanted.overrides(cmd))
+	return in, err
 }
+
+// inEffect is config for commands that only look: with in, err is what is wrong
+// with it, and fatal that there is none.
+func (a *app) inEffect() (in provision.InEffect, err, fatal error) {
+	host := a.recordHost()
+	in, err = host.InEffect(host.Accepted(), provision.Overrides{}, false)
+	var record *provision.RecordError
+	switch {
+	case err == nil:
+		return in, in.Err(), nil
+	case errors.As(err, &record) && in.Sources != nil:
+		return in, record, nil
+	}
+	return provision.InEffect{Layered: provision.Layered{Config: provision.DefaultConfig()}}, err, err
+}
+
+// recordHost is a host that knows where configuration and record are, before
+// systemd was asked for anything.
+func (a *app) recordHost() *provision.Host { return &provision.Host{Paths: a.paths} }
 
 func count(n int, noun string) string {
 	if n == 1 {
