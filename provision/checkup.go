@@ -64,6 +64,9 @@ func Checkup(c Config, o Observed) ([]Item, error) {
 		file.Health, file.Remedy = Critical, "remove the flag: dockerd does not start with the option in both places"
 		file.Seen = conflict.Error()
 	}
+	if len(o.File.Misplaced) > 0 && file.Health == Healthy {
+		file.Health, file.Seen, file.Remedy = misplacedItem(o.File)
+	}
 	engine := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.remap()}
 	items = append(items, file)
 	if c.Docker.remap() == RemapOn {

@@ -71,6 +71,7 @@ type converging struct {
 	stays     []Step     // what earlier ones have done
 	whole     bool       // the last plan was carried out to its end
 	yielded   bool       // others may have changed the host since it was recovered
+	awaited   bool       // the directory of daemon.json, in vain
 }
 
 // round observes the host once and does what is to be done.
@@ -92,6 +93,14 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 		return false, err
 	}
 	run.result.Observed = observed
+	if observed.File.NoDir && !run.awaited {
+		back, err := h.awaitDir(ctx, observed.File.Path)
+		if err == nil && back {
+			err = errStale
+		}
+		run.awaited = !back
+		return false, err // what was seen is from before the wait
+	}
 	opts, err := decide(observed)
 	if err != nil {
 		return false, err

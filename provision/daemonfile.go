@@ -20,11 +20,15 @@ type DaemonFile struct {
 	Path   string
 	Target string // the file itself, when Path is a symlink; else Path
 	Exists bool
-	Bytes  []byte
-	Doc    daemonjson.Document
-	Mode   fs.FileMode
-	UID    int
-	GID    int
+	NoDir  bool // nor is its directory there
+	// Misplaced are files of its name in directories that were moved into its
+	// own instead of in its place.
+	Misplaced []string
+	Bytes     []byte
+	Doc       daemonjson.Document
+	Mode      fs.FileMode
+	UID       int
+	GID       int
 }
 
 // readDaemonFile reads path, which need not exist. A text that dockerd would
@@ -36,6 +40,7 @@ func readDaemonFile(path string) (DaemonFile, error) {
 		if _, err := os.Lstat(path); err == nil {
 			return DaemonFile{}, refuse(path, "is a symlink to a file that is not there")
 		}
+		file.NoDir = dirGone(path)
 		file.Doc, err = daemonjson.Parse(nil)
 		return file, err
 	}
@@ -71,7 +76,7 @@ func (f journalFile) attr() durable.Attr {
 // replace writes text over old, keeping owner, mode and attributes. When the
 // file is not old any more, nothing is written and the error is errStale.
 func (f journalFile) replace(old, text []byte) error {
-	if !f.Existed {
+	if !f.Existed && !f.inDir {
 		if err := durable.MkdirAll(filepath.Dir(f.Target), 0o755); err != nil {
 			return &Refusal{Object: f.Path, Err: err}
 		}
@@ -83,6 +88,8 @@ func (f journalFile) replace(old, text []byte) error {
 	attr.Before = func() error { return unchanged(f.Target, old) }
 	err := durable.WriteFile(f.Target, text, attr)
 	switch {
+	case f.inDir && errors.Is(err, fs.ErrNotExist):
+		return errStale // the directory was moved away
 	case err == nil, errors.Is(err, errStale), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EIO):
 		return err
 	default:

@@ -58,6 +58,10 @@ type journalFile struct {
 	Was     string      `json:"was"`              // sha256 of the text before
 	Later   []string    `json:"later"`            // sha256 of the texts that the plan writes
 	Back    []string    `json:"back,omitempty"`   // sha256 of the text written on the way back
+
+	// inDir says that the directory was there when the plan was made: one that is
+	// gone since is being replaced, and is not made.
+	inDir bool
 }
 
 // journalLink is the link before.
@@ -86,6 +90,7 @@ func newJournal(p Plan, o Observed, names []string, trial string) journal {
 		File: journalFile{
 			Path: o.File.Path, Target: o.File.Target, Existed: o.File.Exists,
 			Mode: o.File.Mode, UID: o.File.UID, GID: o.File.GID, Was: digestOf(o.File.Bytes),
+			inDir: !o.File.NoDir,
 		},
 	}
 	if o.Link.Kind == release.LinkOurs {

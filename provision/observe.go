@@ -121,6 +121,7 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 	if o.File, err = readDaemonFile(h.daemonJSON(o.Flags)); err != nil {
 		return err
 	}
+	o.File.Misplaced = h.misplaced(o.File.Path)
 	if err := h.store().Safe(); err != nil {
 		return &Refusal{Object: h.Paths.Store, Err: err}
 	}

@@ -86,6 +86,7 @@ func changing(t *testing.T, text string) (*Host, *fakeDockerd, Observed) {
 			t.Fatal(err)
 		}
 	}
+	file.NoDir = !file.Exists
 	d := &fakeDockerd{t: t, file: file.Path, info: *reloaded(engine.Info{DefaultRuntime: "runc"}, file.Doc)}
 	socket := serve(t, d)
 	o := Observed{Unit: Unit{Name: DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}

@@ -33,8 +33,15 @@ type transaction struct {
 
 // write replaces daemon.json.
 func (t *transaction) write(s WriteDaemonJSON) error {
+	makes := !t.j.File.inDir && dirGone(t.j.File.Target)
 	if err := t.replace(s.Old, s.New); err != nil {
 		return err
+	}
+	t.j.File.inDir = true
+	if makes {
+		if err := t.host.noteDir(t.j.File.Target); err != nil {
+			return err
+		}
 	}
 	return t.host.markBefore(t.j.File.Path, s.New)
 }
@@ -184,7 +191,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+t.host.restartWithin())
 	defer cancel()
 	// Should this run be killed now, the next one goes on with the way back.
-	t.j.Failed = true
+	t.j.Failed, t.j.File.inDir = true, false
 	restoreErr := errors.Join(t.host.writeJournal(t.j), t.back(ctx))
 	if t.j.Engine != nil {
 		if unit, err := t.host.settled(ctx); err != nil || !unit.Running() {

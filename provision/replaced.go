@@ -1,0 +1,178 @@
+package provision
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/durable"
+)
+
+// A directory is replaced by two renames, and in between there is none. To make
+// it then would have the second rename, which mv(1) gives a directory, end inside
+// of ours: the edit that was to come with it would be lost. So a directory that
+// is gone is waited for. Whoever takes longer than this finds ours, and that is
+// told: see misplaced.
+const replacedWithin = 2 * time.Second
+
+// dirGone reports whether the directory of a file is not there. One that is not
+// to be seen is not gone.
+func dirGone(path string) bool {
+	_, err := os.Stat(filepath.Dir(path))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// awaitDir waits for the directory of daemon.json to come back, and reports
+// whether it did. On a host that was never made to be anything it may never have
+// been there, and is not waited for.
+func (h *Host) awaitDir(ctx context.Context, path string) (back bool, err error) {
+	if !h.Accepted().Found {
+		return false, nil
+	}
+	h.log().Debug("waiting for a directory that is gone")
+	return appears(ctx, filepath.Dir(path), replacedWithin)
+}
+
+// appears reports whether dir is there, at the latest after within. The kernel
+// tells when it comes; where it cannot, it is looked for now and then. The only
+// error is that of ctx.
+func appears(ctx context.Context, dir string, within time.Duration) (bool, error) {
+	there := func() bool { return !dirGone(filepath.Join(dir, "x")) }
+	end := time.Now().Add(within)
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil { // fs.inotify.max_user_instances are in use
+		return appearsLooking(ctx, there, end)
+	}
+	events := os.NewFile(uintptr(fd), "inotify")
+	defer events.Close()
+	if err := events.SetReadDeadline(end); err != nil {
+		return appearsLooking(ctx, there, end)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = events.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	for buffer := make([]byte, 64*(unix.SizeofInotifyEvent+unix.NAME_MAX+1)); ; {
+		// Watched before it is looked for: what comes in between makes an event.
+		if err := watchAbove(fd, dir); err != nil {
+			return appearsLooking(ctx, there, end)
+		}
+		if there() {
+			return true, nil
+		}
+		if _, err := events.Read(buffer); err != nil {
+			if ctx.Err() != nil {
+				return false, context.Cause(ctx)
+			}
+			return there(), nil
+		}
+	}
+}
+
+// watchAbove watches the closest directory above dir that is there.
+func watchAbove(fd int, dir string) error {
+	for above := filepath.Dir(dir); ; above = filepath.Dir(above) {
+		_, err := unix.InotifyAddWatch(fd, above, unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_DELETE_SELF|unix.IN_MOVE_SELF|unix.IN_ONLYDIR)
+		if err == nil || !errors.Is(err, unix.ENOENT) || above == filepath.Dir(above) {
+			return err
+		}
+	}
+}
+
+// appearsLooking is appears without the kernel's help.
+func appearsLooking(ctx context.Context, there func() bool, end time.Time) (bool, error) {
+	const every = 50 * time.Millisecond
+	for {
+		if there() || time.Now().After(end) {
+			return there(), nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-time.After(every):
+		}
+	}
+}
+
+// madeDir is a directory of daemon.json's that this program has made: the one
+// into which a directory may be moved that was to replace it.
+type madeDir struct {
+	Path  string `json:"path"`
+	Major uint32 `json:"major"`
+	Minor uint32 `json:"minor"`
+	Inode uint64 `json:"inode"`
+	Born  int64  `json:"born"` // in nanoseconds; inodes are used again
+}
+
+func (h *Host) madePath() string { return filepath.Join(h.Paths.State, "made-directory.json") }
+
+func madeDirOf(path string) (madeDir, error) {
+	var stat unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO|unix.STATX_BTIME, &stat); err != nil {
+		return madeDir{}, fmt.Errorf("look at %s: %w", path, err)
+	}
+	return madeDir{path, stat.Dev_major, stat.Dev_minor, stat.Ino, stat.Btime.Sec*1e9 + int64(stat.Btime.Nsec)}, nil
+}
+
+// noteDir remembers that the directory of file was made.
+func (h *Host) noteDir(file string) error {
+	made, err := madeDirOf(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(made)
+	if err != nil {
+		return fmt.Errorf("encode a directory: %w", err)
+	}
+	return durable.WriteFile(h.madePath(), append(text, '\n'), durable.Plain(0o600))
+}
+
+// misplaced finds files of the name of daemon.json one directory too deep, in a
+// directory that this program has made: what was to replace that was moved into
+// it.
+func (h *Host) misplaced(file string) []string {
+	text, err := readLimited(h.madePath(), maxConfig)
+	if err != nil {
+		return nil
+	}
+	var made madeDir
+	if err := json.Unmarshal(text, &made); err != nil {
+		return nil
+	}
+	dir := filepath.Dir(file)
+	if now, err := madeDirOf(dir); err != nil || now != made {
+		return nil
+	}
+	found, err := filepath.Glob(filepath.Join(globQuoted(dir), "*", filepath.Base(file)))
+	if err != nil {
+		return nil
+	}
+	const most = 10
+	return slices.Clip(found[:min(len(found), most)])
+}
+
+// globQuoted is path as a pattern that matches nothing else.
+func globQuoted(path string) string {
+	var quoted []byte
+	for _, b := range []byte(path) {
+		if slices.Contains([]byte(`\*?[`), b) {
+			quoted = append(quoted, '\\')
+		}
+		quoted = append(quoted, b)
+	}
+	return string(quoted)
+}
+
+// misplacedItem says what became of a directory that came too late.
+func misplacedItem(file DaemonFile) (health Health, seen, remedy string) {
+	dir := filepath.Dir(file.Path)
+	late := file.Misplaced[0]
+	return Warning, fmt.Sprintf("%s was moved into %s, which was missing for so long that it was made again: its settings are not in effect", filepath.Dir(late), dir),
+		fmt.Sprintf("compare it with %s, then move it into place: mv -T %s %s; or remove %s", file.Path, late, file.Path, filepath.Dir(late))
+}
