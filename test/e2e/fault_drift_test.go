@@ -319,10 +319,14 @@ func TestFault_R09_OurOwnConfigIsLost(t *testing.T) {
 	if got := h.read(ownConfig); got != right {
 		t.Errorf("got %q, want our own files never written by the daemon", got)
 	}
-	// A person un-manages, after plan has shown it.
+	// A person un-manages, in so many words.
 	h.run("rm " + ownConfig)
 	h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
-	h.run("runsc-provisioner apply")
+	h.exit(4, "runsc-provisioner apply")
+	if s := h.looked(); s.ConfigKept == "" || s.Wanted.DefaultRuntime != "runsc" {
+		t.Errorf("after apply alone: got %+v wanted, kept %q", s.Wanted, s.ConfigKept)
+	}
+	h.run("runsc-provisioner apply --give-up")
 	h.awaits("what the files say", func(s daemon.Status) bool { return s.ConfigKept == "" && s.Wanted.DefaultRuntime == "" })
 }
 
@@ -347,7 +351,7 @@ func TestWhatIsBeyondMaxDisruptionIsHeld(t *testing.T) {
 		t.Error("what is held was written")
 	}
 	// none: not even a reload.
-	h.run("sed -i 's/^userns_remap.*//; s/^max_disruption.*/max_disruption = \"none\"/' " + ownConfig + "; runsc-provisioner apply")
+	h.run("sed -i 's/^userns_remap.*//; s/^max_disruption.*/max_disruption = \"none\"/' " + ownConfig + "; runsc-provisioner apply --give-up")
 	h.enforced()
 	h.run("echo '{}' > " + daemonJSON)
 	h.awaits("held, even a reload", func(s daemon.Status) bool {
