@@ -36,7 +36,7 @@ func (e *LostError) list() string {
 }
 
 // giveUpRemedy is the one step that settles a loss.
-const giveUpRemedy = "put the files back, or give the settings up: sudo runsc-provisioner apply --give-up"
+const giveUpRemedy = "put the files back (config show lists the values), or give the settings up: sudo runsc-provisioner apply --give-up"
 
 // InEffect compares the files, with the flags o over them, with the record.
 // giveUp is a person's word that what was lost is not wanted any more. The
@@ -121,7 +121,7 @@ func (in InEffect) Held() []Held {
 		return []Held{{What: what, Why: in.Lost.Error() + "; the host is kept at them; " + giveUpRemedy}}
 	case !in.Acceptable() && in.Unread == nil && !errors.Is(in.Record, fs.ErrPermission):
 		return []Held{{What: what, Why: "the record of what was last accepted cannot be used, so that lost settings would not be noticed: " + in.Record.Error() +
-			"; look at `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"}}
+			"; check `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"}}
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -45,24 +47,54 @@ func newConfigShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			missing, err := a.missingValues()
+			if err != nil {
+				return err
+			}
 			if format.value == "json" {
 				return printJSON(a.stdout, struct {
 					SchemaVersion int               `json:"schema_version"`
 					Config        provision.Config  `json:"config"`
 					Sources       map[string]string `json:"sources"`
-				}{schemaVersion, layered.Config, layered.Sources})
+					// Missing are values in effect, in TOML, that the files have lost.
+					Missing map[string]string `json:"missing,omitempty"`
+				}{schemaVersion, layered.Config, layered.Sources, byKey(missing)})
 			}
-			return a.printConfig(layered)
+			return a.printConfig(layered, missing)
 		},
 	}
 	cmd.Flags().Var(&format, "format", "how to print it")
 	return cmd
 }
 
-func (a *app) printConfig(layered provision.Layered) error {
+// missingValues are the settings in effect that the files have lost: what has to
+// be written to put them back.
+func (a *app) missingValues() ([][3]string, error) {
+	in, _, fatal := a.inEffect()
+	if fatal != nil || in.Lost == nil {
+		return nil, nil // where nothing can be compared, nothing is known to be missing
+	}
+	all, err := in.Values()
+	return slices.DeleteFunc(all, func(v [3]string) bool {
+		return !slices.ContainsFunc(in.Lost.Keys, func(key string) bool { return v[0] == key || strings.HasPrefix(v[0], key+".") })
+	}), err
+}
+
+func byKey(values [][3]string) map[string]string {
+	text := map[string]string{}
+	for _, v := range values {
+		text[v[0]] = v[1]
+	}
+	return text
+}
+
+func (a *app) printConfig(layered provision.Layered, missing [][3]string) error {
 	values, err := layered.Values()
 	if err != nil {
 		return err
+	}
+	for _, v := range missing {
+		values = append(values, [3]string{v[0], v[1], "missing, and in effect: was in " + v[2]})
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, v := range values {
