@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/durable"
@@ -120,17 +121,19 @@ func madeDirOf(path string) (madeDir, error) {
 	return madeDir{path, stat.Dev_major, stat.Dev_minor, stat.Ino, stat.Btime.Sec*1e9 + int64(stat.Btime.Nsec)}, nil
 }
 
-// noteDir remembers that the directory of file was made.
-func (h *Host) noteDir(file string) error {
+// noteDir remembers that the directory of file was made. A note that cannot be
+// written is not worth the change that was made.
+func (h *Host) noteDir(file string) {
 	made, err := madeDirOf(filepath.Dir(file))
-	if err != nil {
-		return err
+	if err == nil {
+		var text []byte
+		if text, err = json.Marshal(made); err == nil {
+			err = durable.WriteFile(h.madePath(), append(text, '\n'), durable.Plain(0o600))
+		}
 	}
-	text, err := json.Marshal(made)
 	if err != nil {
-		return fmt.Errorf("encode a directory: %w", err)
+		h.log().Debug("not noted that a directory was made", zap.Error(err))
 	}
-	return durable.WriteFile(h.madePath(), append(text, '\n'), durable.Plain(0o600))
 }
 
 // misplaced finds files of the name of daemon.json one directory too deep, in a

@@ -39,9 +39,7 @@ func (t *transaction) write(s WriteDaemonJSON) error {
 	}
 	t.j.File.inDir = true
 	if makes {
-		if err := t.host.noteDir(t.j.File.Target); err != nil {
-			return err
-		}
+		t.host.noteDir(t.j.File.Target)
 	}
 	return t.host.markBefore(t.j.File.Path, s.New)
 }
