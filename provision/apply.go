@@ -34,6 +34,7 @@ const (
 	StepDone
 	RollingBack
 	Recovered // Seen says what was done about a run that was killed
+	Abandoned // Seen says which recovery failed, and where it was set aside
 )
 
 // apply carries out the steps of p in order. The first that fails ends it, and
@@ -79,7 +80,7 @@ func (h *Host) firstOnly(p Plan) bool {
 
 // open begins a transaction.
 func (h *Host) open(p Plan, c Config, o Observed) (*transaction, error) {
-	t := &transaction{host: h, flags: o.Flags, old: o.File.Bytes}
+	t := &transaction{host: h, flags: o.Flags, command: o.Command, old: o.File.Bytes}
 	t.j = newJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
 	return t, h.begin(&t.j, t.old)

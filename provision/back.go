@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"time"
 
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
@@ -16,45 +16,52 @@ var errForeign = errors.New("somebody else has changed it meanwhile: it is left 
 
 // back brings daemon.json, dockerd and the link to what the journal says they
 // were. It looks at the host instead of assuming how far the run had come, so
-// that it can be repeated.
+// that it can be repeated, and does so where Docker was started or stopped, or
+// daemon.json written, while it was at it.
 func (t *transaction) back(ctx context.Context) error {
 	failpoint.Here("back: begun")
-	err := t.dockerBack(ctx)
+	var err error
+	for range maxStale {
+		var s scene
+		if s, err = t.look(ctx); err != nil {
+			err = errors.Join(err, t.fileBack())
+			break
+		}
+		if err = t.take(ctx, t.j.wayBack(s), s); err == nil || !t.moved(ctx, s, err) {
+			break
+		}
+	}
 	failpoint.Here("back: docker is as before")
 	return errors.Join(err, t.linkBack())
 }
 
-func (t *transaction) dockerBack(ctx context.Context) error {
-	if t.j.Engine == nil {
+// errNoConsent says that recovery would have to disturb Docker more than it may.
+var errNoConsent = errors.New("only a restart of Docker would undo it, and this run may not restart Docker")
+
+// take goes one of the ways back.
+func (t *transaction) take(ctx context.Context, w way, s scene) error {
+	switch w {
+	case wayLeave:
+		if s.text == textForeign && t.later == nil {
+			return fmt.Errorf("%s: %w", t.j.File.Path, errForeign)
+		}
+		return nil
+	case wayReload:
+		return t.reloadBack(ctx, s)
+	case wayStart:
+		// It does nothing to a Docker that another program has started meanwhile.
+		return t.startBack(ctx, s.unit, s.unit.changing())
+	case wayRestart:
+		return t.startBack(ctx, s.unit, true)
+	case wayAside:
+		return errNoConsent
+	default:
 		return t.fileBack()
 	}
-	unit, err := t.host.Units.Unit(ctx, DockerUnit)
-	if err != nil {
-		return errors.Join(t.fileBack(), &OutOfReach{Object: "systemd", Err: err})
-	}
-	if !unit.Running() && !t.j.Restarting {
-		// A crash, perhaps of our SIGHUP, that systemd starts it again after.
-		if unit, err = t.host.settled(ctx); err != nil {
-			return errors.Join(err, t.fileBack())
-		}
-	}
-	if unit.Running() {
-		info, err := t.engineNow(ctx)
-		if err != nil {
-			return errors.Join(err, t.fileBack())
-		}
-		switch {
-		case t.asBefore().missing(info) == nil:
-			return t.fileBack()
-		case remapOf(info.UsernsRemap) == t.j.Engine.Remap && (t.j.Engine.Root == "" || info.RootDir == t.j.Engine.Root):
-			return t.reloadBack(ctx)
-		}
-	}
-	return t.startBack(ctx, unit)
 }
 
 // reloadBack has a running dockerd take back what it has taken.
-func (t *transaction) reloadBack(ctx context.Context) error {
+func (t *transaction) reloadBack(ctx context.Context, s scene) error {
 	now, err := t.j.File.text()
 	if err != nil {
 		return err
@@ -62,41 +69,71 @@ func (t *transaction) reloadBack(ctx context.Context) error {
 	if !t.ours(now) {
 		return fmt.Errorf("%s: %w", t.j.File.Path, errForeign)
 	}
-	explicit, err := t.explicit()
+	want, _ := t.target(s.unit)
+	text, err := explicit(t.old, want, t.flags)
+	if err == nil {
+		_, _, err = t.host.validated(ctx, text, Observed{Unit: s.unit, Command: t.command, File: DaemonFile{Path: t.j.File.Path}})
+	}
 	if err != nil {
 		return errors.Join(err, t.fileBack())
 	}
-	t.j.File.Back = append(t.j.File.Back, digestOf(explicit))
+	t.j.File.Back = append(t.j.File.Back, digestOf(text.Bytes()))
 	if err := t.host.writeJournal(t.j); err != nil {
 		return errors.Join(err, t.fileBack())
 	}
-	if err := t.replace(now, explicit); err != nil {
+	if err := t.replace(now, text.Bytes()); err != nil {
 		return err
 	}
 	if err := t.reload(ctx); err != nil {
 		return errors.Join(err, t.fileBack())
 	}
-	_, err = t.host.confirm(ctx, t.asBefore(), t.flags, t.stale)
+	_, err = t.host.confirm(ctx, want, t.flags, t.stale)
 	return errors.Join(err, t.fileBack())
 }
 
-// startBack restarts a dockerd that came up in another way than before, or not
-// at all, from the old daemon.json. Start limits are lifted first: three quick
-// starts leave docker.service failed, and docker.socket with it.
-func (t *transaction) startBack(ctx context.Context, unit Unit) error {
-	if err := t.fileBack(); err != nil && !errors.Is(err, errForeign) {
+// startBack starts, or restarts, a dockerd that came up in another way
+// than before, or not at all, from the old daemon.json. Start limits are lifted
+// first: three quick starts leave docker.service failed, and docker.socket with
+// it.
+func (t *transaction) startBack(ctx context.Context, unit Unit, restart bool) error {
+	foreign := t.fileBack()
+	if foreign != nil && !errors.Is(foreign, errForeign) {
+		return foreign
+	}
+	t.started = true
+	t.j.Restarting, t.j.Starting, t.j.Restarted = true, true, ""
+	if err := t.host.writeJournal(t.j); err != nil {
 		return err
 	}
-	failpoint.Here("back: before docker is started")
+	job := t.host.Units.Start
+	if restart {
+		job = t.host.Units.Restart
+		failpoint.Here("back: before docker is restarted")
+	} else {
+		failpoint.Here("back: before docker is started")
+	}
 	for _, name := range []string{DockerUnit, dockerSocket} {
 		if err := t.host.Units.ResetFailed(ctx, name); err != nil {
 			return err
 		}
 	}
-	if err := t.host.restartUnit(ctx, unit); err != nil {
+	step, begun := Restart{Unit: unit.Name}, time.Now()
+	t.host.report(Event{Kind: StepStarted, Step: step})
+	up, err := t.host.bringUp(ctx, unit, job)
+	t.host.report(Event{Kind: StepDone, Step: step, Took: time.Since(begun), Err: err})
+	if err != nil {
 		return err
 	}
-	_, err := t.host.confirm(ctx, t.asBefore(), t.flags, func() error { return nil }) // whatever the file is
+	failpoint.Here("back: docker is started")
+	t.j.Restarted = up.InvocationID
+	if err := t.host.writeJournal(t.j); err != nil || foreign != nil {
+		return err // whatever the file of another program gives
+	}
+	want, known := t.target(up)
+	if !known {
+		return nil
+	}
+	_, err = t.host.confirm(ctx, want, t.flags, func() error { return nil })
 	return err
 }
 
@@ -120,10 +157,7 @@ func (t *transaction) fileBack() error {
 
 // ours reports whether text is one that this transaction has written, or the
 // one that was there before.
-func (t *transaction) ours(text []byte) bool {
-	digest := digestOf(text)
-	return digest == t.j.File.Was || slices.Contains(t.j.File.Later, digest) || slices.Contains(t.j.File.Back, digest)
-}
+func (t *transaction) ours(text []byte) bool { return t.textIs(text) != textForeign }
 
 // linkBack points the link at what it led to.
 func (t *transaction) linkBack() error {

@@ -78,6 +78,9 @@ func Checkup(c Config, o Observed) ([]Item, error) {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: applyRemedy,
 			Seen: fmt.Sprintf("%s of a switch of userns-remap are still in %s", imagesOf(o.Spool.Images), o.Spool.Path)})
 	}
+	if item, some := asideItem(o.SetAside); some {
+		items = append(items, item)
+	}
 	return items, nil
 }
 

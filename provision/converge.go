@@ -28,26 +28,39 @@ type Result struct {
 // and applies until nothing is left to do. A Result with Last.Held is one that
 // more consent would take further. The caller holds the lock (Host.Lock).
 func (h *Host) Converge(ctx context.Context, c Config, opts Options) (Result, error) {
-	return h.ConvergeBy(ctx, c, func(Observed) (Options, error) {
+	return h.convergeBy(ctx, c, func(Observed) (Options, error) {
 		now := opts
 		opts.Upgrade = false // has been asked for by then
 		return now, nil
-	})
+	}, opts)
 }
 
 // ConvergeBy is Converge with options that depend on what is seen: decide is
 // asked after every look at the host.
 func (h *Host) ConvergeBy(ctx context.Context, c Config, decide func(Observed) (Options, error)) (Result, error) {
+	recovery := noRestart()
+	if h.Consent != nil {
+		var err error
+		if recovery, err = h.Consent(); err != nil {
+			return Result{}, err
+		}
+	}
+	return h.convergeBy(ctx, c, decide, recovery)
+}
+
+// convergeBy is ConvergeBy, with what a recovery may do.
+func (h *Host) convergeBy(ctx context.Context, c Config, decide func(Observed) (Options, error), recovery Options) (Result, error) {
 	var run converging
 	var err error
+	run.recovery = recovery
 	h = h.noting(&run)
-	if run.result.Changed, err = h.recover(ctx); err != nil {
+	if run.result.Changed, err = h.recover(ctx, recovery); err != nil {
 		return run.result, run.interrupted(ctx, err)
 	}
 	for range maxRounds {
 		done, err := h.round(ctx, c, decide, &run)
 		switch {
-		case errors.Is(err, errStale):
+		case errors.Is(err, errStale) && !leftOpen(err):
 			if run.stale++; run.stale < maxStale {
 				continue
 			}
@@ -72,6 +85,7 @@ type converging struct {
 	whole     bool       // the last plan was carried out to its end
 	yielded   bool       // others may have changed the host since it was recovered
 	awaited   bool       // the directory of daemon.json, in vain
+	recovery  Options    // what a recovery may do
 }
 
 // round observes the host once and does what is to be done.
@@ -80,7 +94,7 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 		h.BeforeLook()
 	}
 	if run.yielded {
-		changed, err := h.recover(ctx)
+		changed, err := h.recover(ctx, run.recovery)
 		if run.result.Changed = run.result.Changed || changed; err != nil {
 			return false, err
 		}
@@ -138,6 +152,14 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 	run.result.Changed = true
 	run.stays, run.done, run.whole = append(run.stays, lasting(run.done, true)...), nil, !h.firstOnly(plan)
 	return false, nil
+}
+
+// leftOpen reports whether a way back failed and has left its journal, which the
+// next one would overwrite.
+func leftOpen(err error) bool {
+	var back *RolledBack
+	var down *DockerDown
+	return errors.As(err, &down) || errors.As(err, &back) && back.Restore != nil
 }
 
 // uninstall removes the releases that this run has installed and that were

@@ -23,6 +23,9 @@ func (h *Host) Doctor(ctx context.Context, c Config, confErr error, getenv func(
 	items := []Item{h.kernelItem(), archItem(), h.cgroupItem(), h.namespaceItem(), h.seccompItem(), h.ptraceItem(p), kvmItem(p), h.configItem(confErr)}
 	items = append(items, docker.items(c)...)
 	items = append(items, h.ownUnitItem(ctx), h.subidItem(ctx, c), h.storeItem())
+	if item, some := asideItem(h.SetAside()); some {
+		items = append(items, item)
+	}
 	items = append(items, h.diskItems()...)
 	return append(items, proxyItem(getenv), h.clockItem(time.Now()))
 }

@@ -9,8 +9,8 @@
 // daemon.json that was there, also after a kill at any instant: what a run
 // means to do is in a journal, and the next one finishes or reverts it. It
 // restarts Docker only for what a reload cannot do and, where containers would
-// be stopped, only with consent. It never starts a Docker that it did not find
-// running, and never opens dockerd's socket while docker.service is not
+// be stopped, only with consent. It never starts a Docker but one that is down
+// because of a change of its own, and never opens dockerd's socket while docker.service is not
 // active, because a request there would start it.
 package provision
 
@@ -161,6 +161,9 @@ type Host struct {
 	Fetched func(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error)
 	// BeforeLook is called before each look that Converge takes; nil is not.
 	BeforeLook func()
+	// Consent says what ConvergeBy may do to Docker to settle what a killed run has
+	// left: no more than a plan may. nil consents to a reload.
+	Consent func() (Options, error)
 	// Suspect are releases whose files are read, and not only looked at: nil
 	// trusts what stat says.
 	Suspect func(name string) bool

@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
 )
@@ -38,12 +40,22 @@ type journal struct {
 	Engine *engineWas  `json:"engine,omitempty"` // nil: Docker did not run
 	// Runtimes are the names of those that are managed.
 	Runtimes []string `json:"runtimes"`
-	// Restarting is set before Docker is restarted.
+	// Invocation is docker.service's InvocationID as this was begun; "" where it
+	// did not run, or the journal is of a version that did not say.
+	Invocation string `json:"docker_invocation,omitempty"`
+	// Restarting is set before Docker is restarted, or started again.
 	Restarting bool `json:"restarting,omitempty"`
+	// Starting is set beside it on the way back, before the unit's failure is
+	// reset: from then on it is not told from one that was stopped.
+	Starting bool `json:"starting,omitempty"`
+	// Restarted is docker.service's InvocationID once it was seen up after that.
+	Restarted string `json:"restarted,omitempty"`
 	// Failed is set before a run that has failed puts things back.
 	Failed bool `json:"failed,omitempty"`
 	// Trial is the name of the container and image of a proof through Docker.
 	Trial string `json:"trial,omitempty"`
+
+	trialGone bool // it was looked for, and is not there
 }
 
 // journalFile is daemon.json: what it was, and which texts it may have from us.
@@ -74,8 +86,10 @@ type journalLink struct {
 type engineWas struct {
 	Default  string                        `json:"default"`
 	Runtimes map[string]daemonjson.Runtime `json:"runtimes"` // the managed ones that it knew
-	Remap    Remap                         `json:"remap"`
-	Root     string                        `json:"root,omitempty"`
+	// Others are the ones that are not managed, of a path.
+	Others map[string]daemonjson.Runtime `json:"others,omitempty"`
+	Remap  Remap                         `json:"remap"`
+	Root   string                        `json:"root,omitempty"`
 }
 
 func digestOf(text []byte) string {
@@ -105,18 +119,33 @@ func newJournal(p Plan, o Observed, names []string, trial string) journal {
 		}
 	}
 	if o.Engine != nil {
+		j.Invocation = o.Unit.InvocationID
 		j.Engine = &engineWas{Default: o.Engine.DefaultRuntime, Runtimes: map[string]daemonjson.Runtime{}, Remap: remapOf(o.Engine.UsernsRemap), Root: o.Engine.RootDir}
 		for _, name := range names {
 			if r, known := o.Engine.Runtimes[name]; known {
 				j.Engine.Runtimes[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}
 			}
 		}
+		j.Engine.Others = others(*o.Engine, names)
 	}
 	return j
 }
 
 func (h *Host) journalPath() string { return filepath.Join(h.Paths.State, "journal.json") }
 func (h *Host) backupDir() string   { return filepath.Join(h.Paths.State, "backup") }
+
+// others are the runtimes of info that are not managed and have a path, but for
+// dockerd's own.
+func others(info engine.Info, names []string) map[string]daemonjson.Runtime {
+	found := map[string]daemonjson.Runtime{}
+	for name, r := range info.Runtimes {
+		own := name == runcRuntime || strings.Contains(name, ".")
+		if !own && r.Path != "" && !slices.Contains(names, name) && daemonjson.CheckName(name) == nil {
+			found[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}
+		}
+	}
+	return found
+}
 
 // begin keeps a copy of daemon.json and writes the journal.
 func (h *Host) begin(j *journal, before []byte) error {
@@ -142,21 +171,29 @@ func (h *Host) writeJournal(j journal) error {
 	return durable.WriteFile(h.journalPath(), append(text, '\n'), durable.Plain(0o600))
 }
 
+// errUnreadable says that there is a journal from which nothing can be learned.
+var errUnreadable = errors.New("the journal of a run that did not end cannot be read")
+
 // readJournal is the journal of a run that did not end; found is false where
-// there is none.
+// there is none. The error is an errUnreadable for one that is damaged, and a
+// *Refusal for one of a newer version: that knows what it began, and this one
+// does not.
 func (h *Host) readJournal() (j journal, found bool, err error) {
 	text, err := readLimited(h.journalPath(), maxJournal)
 	if errors.Is(err, fs.ErrNotExist) {
 		return journal{}, false, nil
 	}
 	if err != nil {
-		return journal{}, false, &Refusal{Object: h.journalPath(), Err: err}
+		return journal{}, true, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
-	if err := json.Unmarshal(text, &j); err != nil {
-		return journal{}, false, &Refusal{Object: h.journalPath(), Err: err}
-	}
-	if j.SchemaVersion != journalSchema {
-		return journal{}, false, refuse(h.journalPath(), "is of another version of this program (schema %d, not %d), which has to finish what it began", j.SchemaVersion, journalSchema)
+	err = json.Unmarshal(text, &j)
+	switch {
+	case j.SchemaVersion > journalSchema:
+		return journal{}, true, refuse(h.journalPath(), "is of a newer version of this program (schema %d, and this one knows %d): run apply with that version, or look at the file and move it away", j.SchemaVersion, journalSchema)
+	case err != nil:
+		return journal{}, true, fmt.Errorf("%w: %w", errUnreadable, err)
+	case j.SchemaVersion != journalSchema:
+		return journal{}, true, fmt.Errorf("%w: it has schema %d, not %d", errUnreadable, j.SchemaVersion, journalSchema)
 	}
 	return j, true, nil
 }

@@ -35,7 +35,8 @@ type Observed struct {
 	Data *DataRoot
 	// RemapRoots is how many data roots Docker has had with userns-remap.
 	RemapRoots int
-	Spool      *Spool // images on their way to another data root; or nil
+	Spool      *Spool     // images on their way to another data root; or nil
+	SetAside   []SetAside // recoveries that failed
 	Releases   []release.Installed
 	Link       release.LinkState
 	// InUse says whether processes run from a release, by its name. One that
@@ -141,6 +142,7 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 	for _, key := range h.proofs().keys() {
 		o.Proofs[key] = true
 	}
+	o.SetAside = h.SetAside()
 	if o.Spool, err = h.spool(); err != nil {
 		return err
 	}

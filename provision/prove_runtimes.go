@@ -14,7 +14,7 @@ import (
 // what is remembered of proofs, and finishes first what a killed run left. The
 // caller holds the lock.
 func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) error {
-	if _, err := h.recover(ctx); err != nil {
+	if _, err := h.recover(ctx, noRestart()); err != nil {
 		return err
 	}
 	o, err := h.observeSettled(ctx, c, nil)

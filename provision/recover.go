@@ -1,12 +1,11 @@
 package provision
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
+	"syscall"
 
 	"go.uber.org/zap"
 
@@ -14,94 +13,171 @@ import (
 	"runsc-provisioner/provision/failpoint"
 )
 
-// Recover finishes or reverts what a run that was killed has left, and returns
-// in a few words what it did; nothing where there was nothing to do. The caller
-// holds the lock.
+// Recovery is what came of a run that did not end. It is zero where there was
+// none.
+type Recovery struct {
+	Did   string    // in a few words; "" where it was set aside
+	Aside *SetAside // it failed
+}
+
+// Recover finishes or reverts what a run that was killed has left, and says what
+// it did. The caller holds the lock. opts say what it may do to Docker: no more
+// than a plan of the same run.
 //
 // A text of ours that a reload brings into effect is finished: dockerd has been
 // validated against it, and what depends on a proof was written after the
-// proof. Whatever would need one more restart is reverted.
-func (h *Host) Recover(ctx context.Context) (did string, err error) {
+// proof. Whatever would need one more restart is reverted. What can be neither
+// is set aside after one try, and the host as it is then is what the next plan
+// begins from.
+func (h *Host) Recover(ctx context.Context, opts Options) (Recovery, error) {
 	j, found, err := h.readJournal()
-	if err != nil || !found {
-		return "", err
+	switch {
+	case errors.Is(err, errUnreadable):
+		return h.abandon(j, err)
+	case err != nil:
+		return Recovery{}, err
+	case !found:
+		return Recovery{}, h.clearTrials(ctx)
 	}
 	h.log().Debug("journal of a run that did not end", zap.Time("started", j.Started), zap.Int("pid", j.PID))
 	unit, err := h.settled(ctx)
+	if err != nil && unit.Name == "" {
+		return Recovery{}, err
+	}
+	hangs := err != nil
+	if hangs {
+		unit.MainPID = 0 // it may be anything that stands in dockerd's way
+	}
+	command, flags, err := h.observeFlags(unit)
+	if err != nil {
+		return Recovery{}, err
+	}
+	t := &transaction{host: h, flags: flags, command: command, j: j, later: &opts, hangs: hangs}
+	did, err := t.recover(ctx)
+	switch {
+	case err == nil:
+		failpoint.Here("recover: done")
+		return Recovery{Did: did}, t.close()
+	case keepsJournal(err):
+		return Recovery{}, err
+	}
+	aside, asideErr := h.abandon(t.j, err)
+	if asideErr != nil {
+		return aside, asideErr
+	}
+	if t.down(ctx) {
+		return aside, &DockerDown{Cause: fmt.Errorf("what a run that did not end has left could not be undone: %w (set aside in %s)", err, aside.Aside.Path), Said: h.said(ctx, j.Started)}
+	}
+	return aside, nil
+}
+
+// keepsJournal reports whether a recovery that ended with err is tried again as
+// it is: it was interrupted, or nobody could be asked, or there was no room.
+func keepsJournal(err error) bool {
+	var reach *OutOfReach
+	var errno syscall.Errno
+	if errors.As(err, &errno) && slices.Contains([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO}, errno) {
+		return true
+	}
+	return errors.Is(err, context.Canceled) || errors.As(err, &reach) || errors.Is(err, ErrBusy)
+}
+
+// abandon sets a recovery aside that failed with cause.
+func (h *Host) abandon(j journal, cause error) (Recovery, error) {
+	aside, err := h.setAside(j, cause)
+	if err != nil {
+		return Recovery{}, errors.Join(cause, err)
+	}
+	return Recovery{Aside: &aside}, nil
+}
+
+// recover settles what the run that did not end has left, as the host is now.
+func (t *transaction) recover(ctx context.Context) (did string, err error) {
+	if path := t.host.daemonJSON(t.flags); !t.j.File.at(path) {
+		return "", fmt.Errorf("it is about %s (%s), and dockerd reads %s", t.j.File.Path, t.j.File.Target, path)
+	}
+	now, err := t.j.File.text()
 	if err != nil {
 		return "", err
 	}
-	_, flags, err := h.observeFlags(unit)
-	if err != nil {
-		return "", err
+	if t.old, err = t.host.before(t.j); err != nil {
+		if digestOf(now) != t.j.File.Was {
+			return "", fmt.Errorf("the copy of %s that a killed run made is lost: %w", t.j.File.Path, err)
+		}
+		t.old = now
 	}
-	t := &transaction{host: h, flags: flags, j: j}
-	if unit.Running() && j.Trial != "" {
-		if err := t.removeTrial(ctx); err != nil {
+	for range maxStale {
+		s, err := t.look(ctx)
+		if err != nil {
+			return "", err
+		}
+		if did, err = t.settle(ctx, s); err == nil {
+			return did, nil
+		}
+		if !t.moved(ctx, s, err) {
 			return "", err
 		}
 	}
-	now, err := j.File.text()
+	return "", fmt.Errorf("%s: %w", t.j.File.Path, ErrBusy)
+}
+
+// at reports whether f is the daemon.json at path.
+func (f journalFile) at(path string) bool {
+	target, err := resolve(path)
 	if err != nil {
-		return "", err
+		target = path // it is not there
 	}
-	if t.old, err = h.before(j); err != nil {
-		if digestOf(now) == j.File.Was {
-			t.old = now
-		} else {
-			return "", fmt.Errorf("the copy of %s that a killed run made is lost: look at the file, then remove %s: %w", j.File.Path, h.journalPath(), err)
+	return f.Path == path && f.Target == target
+}
+
+// settle removes what is left of a proof, and goes the way that s leads to.
+func (t *transaction) settle(ctx context.Context, s scene) (did string, err error) {
+	if s.unit.Running() && t.j.Trial != "" && !t.j.trialGone {
+		if err := t.removeTrial(ctx, t.j.Trial); err != nil {
+			return "", err
 		}
+		t.j.trialGone = true
 	}
-	did, err = t.settleFile(ctx, unit, now)
-	if err != nil {
-		return "", err
-	}
-	failpoint.Here("recover: done")
-	return did, h.end()
+	return t.settleFile(ctx, s)
 }
 
-// recover is Recover, and tells of what it did.
-func (h *Host) recover(ctx context.Context) (changed bool, err error) {
-	// What was begun before is finished or reverted whole, or has the next run do
-	// it all over again. It is bounded as the way back of a run is.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+h.restartWithin())
-	defer cancel()
-	did, err := h.Recover(ctx)
-	if err != nil || did == "" {
-		return false, err
-	}
-	h.report(Event{Kind: Recovered, Seen: did})
-	return true, nil
-}
-
-func (t *transaction) settleFile(ctx context.Context, unit Unit, now []byte) (did string, err error) {
+func (t *transaction) settleFile(ctx context.Context, s scene) (did string, err error) {
 	const reverted = "a run that was killed is undone"
-	switch {
-	case !t.ours(now):
+	switch w := t.j.wayBack(s); {
+	case w == wayLeave && s.text == textForeign:
 		return fmt.Sprintf("a run was killed, and somebody else has changed %s since: it is left as it is", t.j.File.Path), nil
-	case t.j.Failed:
-		return reverted, t.back(ctx)
-	case bytes.Equal(now, t.old) && unit.Running() == (t.j.Engine != nil):
-		changed, err := t.engineChanged(ctx)
-		if err != nil || !changed {
-			return "a run was killed before it changed anything in Docker", err
-		}
-		return reverted, t.back(ctx)
-	case slices.Contains(t.j.File.Later, digestOf(now)) && unit.Running():
-		if done, err := t.finish(ctx, now); err != nil || done {
+	case w == wayLeave:
+		return "a run was killed after it had done its work", nil
+	case w == wayFile && s.text == textOld && s.engine == engineBefore && !t.j.Failed:
+		return "a run was killed before it changed anything in Docker", nil
+	case w == wayFinish:
+		if done, err := t.finish(ctx); err != nil || done {
 			return "a run that was killed is finished", err
 		}
-		return reverted, t.back(ctx)
-	case slices.Contains(t.j.File.Later, digestOf(now)) && t.j.Engine == nil:
-		return "a run was killed after it had done its work", nil
-	default:
-		return reverted, t.back(ctx)
+		if s, err = t.look(ctx); err != nil {
+			return "", err
+		}
+		s.refused = true
 	}
+	failpoint.Here("recover: the way back")
+	if err := t.take(ctx, t.j.wayBack(s), s); err != nil {
+		return "", err
+	}
+	failpoint.Here("back: docker is as before")
+	return reverted, t.linkBack()
 }
 
 // finish has dockerd run with the text that daemon.json has, and reports false
 // where a reload is not enough for that.
-func (t *transaction) finish(ctx context.Context, now []byte) (done bool, err error) {
+func (t *transaction) finish(ctx context.Context) (done bool, err error) {
+	now, err := t.j.File.text()
+	if err != nil || t.textIs(now) != textLater {
+		return false, errors.Join(err, errStale)
+	}
+	if t.j.Engine == nil {
+		// Docker was started meanwhile, from this text.
+		return true, nil
+	}
 	doc, err := daemonjson.Parse(now)
 	if err != nil {
 		return false, err
@@ -113,27 +189,27 @@ func (t *transaction) finish(ctx context.Context, now []byte) (done bool, err er
 		}
 	}
 	want.Default, _ = doc.DefaultRuntime()
-	if t.j.Engine == nil {
-		// Docker was started meanwhile, from this text.
-		return true, nil
-	}
 	// An old text that cannot be read counts as one without the key.
 	if old, _ := daemonjson.Parse(t.old); remapIn(doc) != remapIn(old) {
 		want.Remap = remapOf(remapIn(doc) != "")
 	}
-	if info, err := t.engineNow(ctx); err != nil || want.Remap != RemapAny && want.Remap != remapOf(info.UsernsRemap) {
-		return false, err
+	info, err := t.engineNow(ctx)
+	if err != nil {
+		return false, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	if want.Remap != RemapAny && want.Remap != remapOf(info.UsernsRemap) {
+		return false, nil
 	}
 	t.wrote = now
 	if err := t.reload(ctx); err != nil {
-		if errors.Is(err, context.Canceled) {
+		if errors.Is(err, context.Canceled) || errors.Is(err, errStale) {
 			return false, err
 		}
 		t.host.log().Debug("a reload did not finish it", zap.Error(err))
 		return false, nil
 	}
 	if _, err := t.host.confirm(ctx, want, t.flags, t.stale); err != nil {
-		if errors.Is(err, context.Canceled) {
+		if errors.Is(err, context.Canceled) || errors.Is(err, errStale) {
 			return false, err
 		}
 		t.host.log().Debug("dockerd does not show it", zap.Error(err))
@@ -142,17 +218,24 @@ func (t *transaction) finish(ctx context.Context, now []byte) (done bool, err er
 	return true, nil
 }
 
-// removeTrial removes what is left of a proof through Docker.
-func (t *transaction) removeTrial(ctx context.Context) error {
-	client, err := t.host.dial(t.flags)
-	if err != nil {
-		return &OutOfReach{Object: "dockerd", Err: err}
+// recover is Recover, and tells of what it did.
+func (h *Host) recover(ctx context.Context, opts Options) (changed bool, err error) {
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
 	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	// What was begun before is finished or reverted whole, or has the next run do
+	// it all over again. It is bounded as the way back of a run is.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+h.restartWithin())
 	defer cancel()
-	if err := client.RemoveTrial(ctx, t.j.Trial); err != nil {
-		return &OutOfReach{Object: "dockerd", Err: err}
+	done, err := h.Recover(ctx, opts)
+	if done.Aside != nil {
+		h.report(Event{Kind: Abandoned, Seen: "what a run that did not end has left could not be undone, and was set aside in " + done.Aside.Path + ": " + done.Aside.Why})
 	}
-	return nil
+	if err != nil || done == (Recovery{}) {
+		return false, err
+	}
+	if done.Did != "" {
+		h.report(Event{Kind: Recovered, Seen: done.Did})
+	}
+	return true, nil
 }

@@ -40,7 +40,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 			}
 			d.info = *reloaded(d.info, fileOf(t, test.read).Doc)
 			d.deafTo = test.deafTo
-			did, err := h.recoverWith(t, d)
+			did, err := h.recoverWith(t, noRestart())
 			if err != nil || did == "" {
 				t.Fatalf("got %q, %v, want something done", did, err)
 			}
@@ -50,7 +50,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 			if err := asText(t, test.engine).missing(d.info); err != nil {
 				t.Errorf("dockerd: %v, want it as %s", err, test.engine)
 			}
-			if again, err := h.recoverWith(t, d); again != "" || err != nil {
+			if again, err := h.recoverWith(t, noRestart()); again != "" || err != nil {
 				t.Errorf("a second time: got %q, %v, want nothing to do", again, err)
 			}
 		})
@@ -77,25 +77,15 @@ func asText(t *testing.T, text string) Confirm {
 
 // recoverWith is Recover without the proof's container, which is a fake
 // dockerd's not to have, and without a process to read flags of.
-func (h *Host) recoverWith(t *testing.T, d *fakeDockerd) (string, error) {
+func (h *Host) recoverWith(t *testing.T, opts Options) (string, error) {
 	t.Helper()
 	j, found, err := h.readJournal()
 	if err != nil || !found {
 		return "", err
 	}
-	tx := &transaction{host: h, flags: engine.Flags{}, j: j}
-	if tx.old, err = h.before(j); err != nil {
-		return "", err
-	}
-	unit, err := d.Unit(t.Context(), DockerUnit)
-	if err != nil {
-		return "", err
-	}
-	now, err := j.File.text()
-	if err != nil {
-		return "", err
-	}
-	did, err := tx.settleFile(t.Context(), unit, now)
+	j.Trial = ""
+	tx := &transaction{host: h, flags: engine.Flags{}, j: j, later: &opts}
+	did, err := tx.recover(t.Context())
 	return did, errors.Join(err, h.end())
 }
 

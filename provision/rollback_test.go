@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -34,6 +35,9 @@ type fakeDockerd struct {
 
 func (d *fakeDockerd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Api-Version", "1.45")
+	if strings.HasSuffix(r.URL.Path, "/containers/json") {
+		io.WriteString(w, "[]") //nolint:errcheck // the client sees it
+	}
 	if !strings.HasSuffix(r.URL.Path, "/info") {
 		return
 	}
@@ -44,6 +48,9 @@ func (d *fakeDockerd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		runtimes[name] = map[string]any{"path": runtime.Path, "runtimeArgs": runtime.Args}
 	}
 	answer := map[string]any{"ServerVersion": "26.1.5", "DefaultRuntime": d.info.DefaultRuntime, "Runtimes": runtimes}
+	if d.info.UsernsRemap {
+		answer["SecurityOptions"] = []string{"name=userns"}
+	}
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		d.t.Error(err)
 	}
@@ -51,7 +58,7 @@ func (d *fakeDockerd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Unit makes fakeDockerd the systemd that runs it, too.
 func (d *fakeDockerd) Unit(_ context.Context, name string) (Unit, error) {
-	return Unit{Name: name, LoadState: "loaded", ActiveState: "active"}, nil
+	return Unit{Name: name, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}}, nil
 }
 
 // Reload says "done" whether or not dockerd took the file.
@@ -91,7 +98,7 @@ func changing(t *testing.T, text string) (*Host, *fakeDockerd, Observed) {
 	socket := serve(t, d)
 	o := Observed{Unit: Unit{Name: DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}
 	*o.Engine = d.info
-	return &Host{Paths: Paths{Socket: socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}, Units: d, ConfirmWithin: 200 * time.Millisecond}, d, o
+	return &Host{Paths: Paths{DaemonJSON: file.Path, Socket: socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}, Units: d, ConfirmWithin: 200 * time.Millisecond}, d, o
 }
 
 func serve(t *testing.T, handler http.Handler) (socket string) {

@@ -27,10 +27,13 @@ func (h *Host) sweep(ctx context.Context) error {
 		}
 		failpoint.Here("sweep: a proof is cleared")
 	}
-	for _, path := range []string{h.journalPath(), h.proofs().path, h.validations().path, h.made().path, h.listPath(), h.acceptedPath(), h.acceptedCopy(), h.madePath(), h.restartedPath(), h.Paths.Link, h.Paths.DaemonJSON, SavedPath(h.Paths.Config)} {
+	for _, path := range []string{h.journalPath(), h.proofs().path, h.validations().path, h.made().path, h.listPath(), h.acceptedPath(), h.acceptedCopy(), h.madePath(), h.restartedPath(), h.trials().path, h.Paths.Link, h.Paths.DaemonJSON, SavedPath(h.Paths.Config)} {
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("clear leftovers beside %s: %w", path, err)
 		}
+	}
+	if err := h.sweepAside(); err != nil {
+		return err
 	}
 	if err := h.sweepSpool(); err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -29,6 +28,15 @@ type transaction struct {
 	j     journal
 	old   []byte // daemon.json before
 	wrote []byte // what it was given since; nil while it is as before
+	// command is dockerd's command line, which texts are validated with.
+	command []string
+	// later is set in a run after the one that wrote the journal, with what that
+	// run may do; nil is that run itself.
+	later *Options
+	// hangs says that docker.service was waited for, and is still on its way.
+	hangs bool
+	// started says that the way back has started Docker: it does so once.
+	started bool
 }
 
 // write replaces daemon.json.
@@ -110,9 +118,13 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 		return err
 	}
 	failpoint.Here("restart: before the job")
-	err = t.host.restartUnit(ctx, unit)
+	up, err := t.host.bringUp(ctx, unit, t.host.Units.Restart)
 	failpoint.Here("restart: done")
-	return err
+	if err != nil {
+		return err
+	}
+	t.j.Restarted = up.InvocationID
+	return t.host.writeJournal(t.j)
 }
 
 // stillRunning refuses a restart that would stop, or with live-restore lose, a
@@ -135,35 +147,37 @@ func (t *transaction) stillRunning(ctx context.Context, s Restart) error {
 	return nil
 }
 
-// restartUnit restarts was and waits until it is up.
-func (h *Host) restartUnit(ctx context.Context, was Unit) error {
+// bringUp restarts or starts was, and waits until it is up.
+func (h *Host) bringUp(ctx context.Context, was Unit, job func(context.Context, string) error) (Unit, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, h.restartWithin(), fmt.Errorf("not up after %s", h.restartWithin()))
 	defer cancel()
-	err := h.Units.Restart(limited, was.Name)
+	err := job(limited, was.Name)
 	if limited.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("restart %s: %w", was.Name, context.Cause(limited))
+		return Unit{}, fmt.Errorf("restart %s: %w", was.Name, context.Cause(limited))
 	}
 	if errors.Is(err, ErrOutcomeUnknown) {
 		now, settleErr := h.settled(limited)
 		switch {
 		case settleErr != nil:
-			return settleErr
-		case now.Running() && now.InvocationID != was.InvocationID:
-			return nil
+			return Unit{}, settleErr
+		case now.Running() && (now.InvocationID != was.InvocationID || !was.Running()):
+			return now, nil
+		case now.ActiveState == "failed" && was.ActiveState != "failed":
+			return Unit{}, fmt.Errorf("restart %s: it is %s (%s)", was.Name, now.ActiveState, now.Result)
 		}
-		err = h.Units.Restart(limited, was.Name)
+		err = job(limited, was.Name)
 	}
 	if err != nil {
-		return fmt.Errorf("restart %s: %w", was.Name, err)
+		return Unit{}, fmt.Errorf("restart %s: %w", was.Name, err)
 	}
 	now, err := h.settled(limited)
 	if err != nil {
-		return err
+		return Unit{}, err
 	}
 	if !now.Running() {
-		return fmt.Errorf("restart %s: it is %s (%s)", was.Name, now.ActiveState, now.Result)
+		return Unit{}, fmt.Errorf("restart %s: it is %s (%s)", was.Name, now.ActiveState, now.Result)
 	}
-	return nil
+	return now, nil
 }
 
 // fail ends the transaction after cause: everything is put back as it was, and
@@ -191,29 +205,35 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	// Should this run be killed now, the next one goes on with the way back.
 	t.j.Failed, t.j.File.inDir = true, false
 	restoreErr := errors.Join(t.host.writeJournal(t.j), t.back(ctx))
-	if t.j.Engine != nil {
-		if unit, err := t.host.settled(ctx); err != nil || !unit.Running() {
-			// The journal stays: whoever gets Docker up again runs apply, which
-			// finishes this.
-			return &DockerDown{Cause: cause, Restore: restoreErr, Said: said}
-		}
+	if t.down(ctx) {
+		// The journal stays: the next run tries once more, and then sets it aside.
+		return &DockerDown{Cause: cause, Restore: restoreErr, Said: said}
 	}
 	if restoreErr == nil {
-		restoreErr = t.host.end()
+		restoreErr = t.close()
 	}
 	return &RolledBack{Cause: cause, Restore: restoreErr, Said: said}
 }
 
-// engineChanged reports whether dockerd runs otherwise than before.
-func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
-	if t.j.Engine == nil {
-		return false, nil
+// close ends the transaction. What is left of a proof while Docker is down is
+// noted for a later run.
+func (t *transaction) close() error {
+	if unit, err := t.host.Units.Unit(context.Background(), DockerUnit); err != nil || !unit.Running() {
+		if err := t.host.keepTrial(t.j); err != nil {
+			return err
+		}
 	}
-	info, err := t.engineNow(context.WithoutCancel(ctx))
-	if err != nil {
-		return false, err
+	return t.host.end()
+}
+
+// down reports whether Docker is down because of us.
+func (t *transaction) down(ctx context.Context) bool {
+	unit, err := t.host.settled(ctx)
+	if err != nil && unit.Name == "" {
+		return false
 	}
-	return t.asBefore().missing(info) != nil, nil
+	now, err := t.j.File.text()
+	return err == nil && t.j.leftDown(scene{text: t.textIs(now), unit: unit, sameRun: t.later == nil})
 }
 
 // engineNow is what dockerd runs with now.
@@ -226,38 +246,12 @@ func (t *transaction) engineNow(ctx context.Context) (engine.Info, error) {
 	return client.Info(ctx)
 }
 
-// asBefore is what dockerd ran with before.
-func (t *transaction) asBefore() Confirm {
-	was := Confirm{Runtimes: t.j.Engine.Runtimes, Default: t.j.Engine.Default, Remap: t.j.Engine.Remap, Root: t.j.Engine.Root}
-	for _, name := range t.j.Runtimes {
-		if _, knew := t.j.Engine.Runtimes[name]; !knew {
-			was.Without = append(was.Without, name)
-		}
+// engineChanged reports whether dockerd runs otherwise than before.
+func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
+	unit, err := t.host.unit(ctx)
+	if err != nil || !unit.Running() {
+		return false, err
 	}
-	return was
-}
-
-// explicit is a text that makes dockerd, on a reload, what it was before.
-// Leaving a key out does not: it keeps its default runtime, and the runtimes
-// too unless there is an object of them (moby daemon/reload_unix.go).
-func (t *transaction) explicit() ([]byte, error) {
-	doc, err := daemonjson.Parse(t.old)
-	if err != nil {
-		return nil, err
-	}
-	wants := []daemonjson.Want{{DefaultRuntime: &t.j.Engine.Default}}
-	if !doc.Has("runtimes") {
-		// Setting one and removing it leaves the empty object.
-		set, remove := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}, daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
-		for _, name := range t.j.Runtimes {
-			set.Runtimes[name], remove.Runtimes[name] = &daemonjson.Runtime{Path: "/"}, nil
-		}
-		wants = append(wants, set, remove)
-	}
-	for _, want := range wants {
-		if doc, err = daemonjson.Edit(doc, want); err != nil {
-			return nil, err
-		}
-	}
-	return doc.Bytes(), nil
+	is, _, err := t.engineIs(context.WithoutCancel(ctx), unit)
+	return is == engineReload || is == engineRestart, err
 }

@@ -1,0 +1,30 @@
+package provision
+
+import (
+	"context"
+
+	"runsc-provisioner/provision/engine"
+)
+
+// consents reports whether a recovery by a later run with opts may restart
+// Docker: as far as a plan of that run might. A restart that would stop
+// containers needs the consent of a person, or max_disruption, and one that
+// live-restore would keep containers over is never consented to.
+func (h *Host) consents(ctx context.Context, opts Options, info engine.Info, flags engine.Flags) (bool, error) {
+	b := builder{options: opts, observed: Observed{Engine: &info}}
+	if b.beyond(DisruptionRestart) != "" {
+		return false, nil
+	}
+	client, err := h.dial(flags)
+	if err != nil {
+		return false, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	defer client.Close()
+	if b.observed.Running, err = client.Names(ctx); err != nil {
+		return false, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	return b.restartHeld().Why == "", nil
+}
+
+// noRestart are the options of a run that consents to none.
+func noRestart() Options { return Options{Unattended: &Unattended{Most: DisruptionReload}} }

@@ -1,0 +1,115 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"runsc-provisioner/provision/engine"
+)
+
+// look sees what the way back depends on.
+func (t *transaction) look(ctx context.Context) (scene, error) {
+	now, err := t.j.File.text()
+	if err != nil {
+		return scene{}, err
+	}
+	s := scene{text: t.textIs(now), most: DisruptionReload, sameRun: t.later == nil}
+	if s.unit, err = t.host.Units.Unit(ctx, DockerUnit); err != nil {
+		return scene{}, &OutOfReach{Object: "systemd", Err: err}
+	}
+	if !s.unit.Running() && !(s.sameRun && t.j.Restarting) && !(t.hangs && s.unit.changing()) {
+		// A crash, perhaps of our SIGHUP, that systemd starts it again after. One that
+		// is at it for ever is looked at as it is.
+		if s.unit, err = t.host.settled(ctx); err != nil && s.unit.Name == "" {
+			return scene{}, err
+		}
+	}
+	if !s.unit.Running() {
+		return s, nil
+	}
+	var live engine.Info
+	if s.engine, live, err = t.engineIs(ctx, s.unit); err != nil {
+		return scene{}, &OutOfReach{Object: "dockerd", Err: err}
+	}
+	if t.later == nil {
+		if t.j.Restarting && !t.started {
+			s.most = DisruptionRestart
+		}
+		return s, nil
+	}
+	if u := t.later.Unattended; u != nil {
+		s.most = min(s.most, u.Most)
+	}
+	if s.engine != engineRestart || t.started {
+		return s, nil
+	}
+	ok, err := t.host.consents(ctx, *t.later, live, t.flags)
+	if ok {
+		s.most = DisruptionRestart
+	}
+	return s, err
+}
+
+// engineIs compares a dockerd that runs with what the way back leads to.
+func (t *transaction) engineIs(ctx context.Context, unit Unit) (engineIs, engine.Info, error) {
+	info, err := t.engineNow(ctx)
+	if err != nil {
+		return engineUnseen, info, err
+	}
+	want, known := t.target(unit)
+	switch {
+	case !known:
+		return engineUnseen, info, nil
+	case want.missing(info) == nil:
+		return engineBefore, info, nil
+	case want.Remap != remapOf(info.UsernsRemap), want.Root != "" && want.Root != info.RootDir:
+		return engineRestart, info, nil
+	default:
+		return engineReload, info, nil
+	}
+}
+
+// target is what dockerd is to run with: what it did before, or, once it was
+// started since, what the old daemon.json gives. No file brings back what only
+// its memory had. It reports false where dockerd does not start from that.
+func (t *transaction) target(unit Unit) (Confirm, bool) {
+	if !t.j.since(unit) {
+		return t.j.before(), true
+	}
+	return t.j.gives(t.old, t.flags)
+}
+
+// moved reports whether the host changed under a way back that ended with err,
+// so that another look is worth taking.
+func (t *transaction) moved(ctx context.Context, s scene, err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, errNoConsent) {
+		return false
+	}
+	if errors.Is(err, errStale) || errors.Is(err, errForeign) && s.text != textForeign {
+		return true
+	}
+	unit, unitErr := t.host.unit(ctx)
+	if unitErr != nil || t.j.Restarting && t.j.Restarted == "" {
+		return false // our own start has failed
+	}
+	if t.started && unit.InvocationID == t.j.Restarted {
+		return false // by nobody but us
+	}
+	return unit.InvocationID != s.unit.InvocationID || unit.Running() != s.unit.Running()
+}
+
+// textIs says whose a text is that daemon.json has.
+func (t *transaction) textIs(text []byte) textIs {
+	digest := digestOf(text)
+	switch {
+	case digest == t.j.File.Was:
+		return textOld
+	case slices.Contains(t.j.File.Later, digest):
+		return textLater
+	case slices.Contains(t.j.File.Back, digest):
+		return textBack
+	default:
+		return textForeign
+	}
+}

@@ -1,0 +1,220 @@
+package provision
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/engine"
+)
+
+// way is what is done about a change that did not end.
+type way int
+
+const (
+	wayLeave   way = iota // nothing: daemon.json is another program's, or all is done
+	wayFile               // daemon.json and the link are put back, and dockerd needs nothing
+	wayFinish             // dockerd is made to run with the text that daemon.json has from us
+	wayReload             // a reload has dockerd take back what it has taken
+	wayStart              // Docker, which is down because of us, is started from the old text
+	wayRestart            // Docker is restarted from the old text
+	wayAside              // whatever would be enough may not be done
+)
+
+func (w way) String() string {
+	return [...]string{"leave", "file", "finish", "reload", "start", "restart", "aside"}[w]
+}
+
+// textIs is whose text daemon.json has.
+type textIs int
+
+const (
+	textForeign textIs = iota // another program's
+	textOld                   // the one before the change
+	textLater                 // one that the plan writes
+	textBack                  // one written on the way back
+)
+
+// engineIs is what a running dockerd is, beside what the way back leads to.
+type engineIs int
+
+const (
+	engineUnseen  engineIs = iota // it was not asked, or cannot be compared
+	engineBefore                  // it is that already
+	engineReload                  // a reload makes it that
+	engineRestart                 // only a restart does
+)
+
+// scene is what was seen of a host with an open journal.
+type scene struct {
+	text   textIs
+	unit   Unit
+	engine engineIs
+	// most is what Docker may be disturbed by.
+	most Disruption
+	// sameRun says that the run that wrote the journal is on its way back.
+	sameRun bool
+	// refused says that dockerd did not take the later text.
+	refused bool
+}
+
+// wayBack decides what is done about j. It is pure.
+//
+// No Docker is started but one that is down because of us, and none restarted
+// without consent: in the run that restarted it once, that consent is for the
+// way back too.
+func (j journal) wayBack(s scene) way {
+	switch {
+	case j.leftDown(s):
+		return wayStart
+	case s.text == textForeign:
+		return wayLeave
+	case !s.unit.Running() && j.Engine == nil && s.text == textLater && !j.Failed:
+		return wayLeave // nothing else was to be done
+	case !s.unit.Running():
+		return wayFile
+	case s.text == textLater && !j.Failed && !s.refused && s.most >= DisruptionReload:
+		return wayFinish
+	}
+	switch s.engine {
+	case engineRestart:
+		if s.most < DisruptionRestart {
+			return wayAside
+		}
+		return wayRestart
+	case engineReload:
+		if s.most < DisruptionReload {
+			return wayFile
+		}
+		return wayReload
+	default:
+		return wayFile
+	}
+}
+
+// leftDown reports whether Docker is down because of us: the journal was begun
+// while it ran, and either it was not seen up again since this program asked for
+// a restart or a start, or dockerd ends by itself from a text of ours. A Docker that a
+// person or another program has stopped is not, nor one that was started too
+// often by others or was killed.
+func (j journal) leftDown(s scene) bool {
+	if j.Engine == nil || s.unit.Running() {
+		return false
+	}
+	asked := j.Restarting && j.Restarted == ""
+	if asked && s.sameRun {
+		return true
+	}
+	switch s.unit.ActiveState {
+	case "activating":
+		return asked || s.text == textLater || s.text == textBack
+	case "failed":
+		return asked || (s.text == textLater || s.text == textBack) && !stoppedByOthers(s.unit.Result)
+	}
+	return asked && j.Starting // else by a stop
+}
+
+// stoppedByOthers knows the results of systemd.service(5) that come of what is
+// done to dockerd, and not of what it reads.
+func stoppedByOthers(result string) bool {
+	return result == "start-limit-hit" || result == "signal" || result == "oom-kill"
+}
+
+// since reports whether Docker was started after j was begun. Where the journal
+// does not say which start of it there was, it counts as that: what the file
+// gives is right after any.
+func (j journal) since(unit Unit) bool {
+	return j.Engine == nil || j.Invocation == "" || unit.InvocationID != j.Invocation
+}
+
+// before is what dockerd ran with when j was begun.
+func (j journal) before() Confirm {
+	want := Confirm{Runtimes: maps.Clone(j.Engine.Runtimes), Default: j.Engine.Default, Remap: j.Engine.Remap, Root: j.Engine.Root}
+	for _, name := range j.Runtimes {
+		if _, knew := j.Engine.Runtimes[name]; !knew {
+			want.Without = append(want.Without, name)
+		}
+	}
+	maps.Copy(want.Runtimes, j.Engine.Others)
+	return want
+}
+
+// gives is what a dockerd with these flags runs with once it is started from
+// text, as far as j is about it. It reports false for a text that it does not
+// start from.
+func (j journal) gives(text []byte, flags engine.Flags) (Confirm, bool) {
+	doc, err := daemonjson.Parse(text)
+	if err != nil {
+		return Confirm{}, false
+	}
+	want := Confirm{Runtimes: map[string]daemonjson.Runtime{}, Default: flags.DefaultRuntime, Remap: remapOf(flags.UsernsRemap != "" || remapIn(doc) != "")}
+	if name, has := doc.DefaultRuntime(); has {
+		want.Default = name
+	}
+	if want.Default == "" {
+		want.Default = runcRuntime
+	}
+	for _, name := range j.Runtimes {
+		_, flag := flags.AddRuntimes[name]
+		if r, has := doc.Runtimes()[name]; has {
+			want.Runtimes[name] = r
+		} else if !flag {
+			want.Without = append(want.Without, name)
+		}
+	}
+	// Of a text with the same userns-remap the data root is the same, too. Where
+	// another program has changed it, that is what was before.
+	if j.Restarting && j.Engine != nil && j.Engine.Remap == RemapOn && want.Remap == RemapOn {
+		want.Root = j.Engine.Root
+	}
+	return want, defines(doc, flags, want.Default)
+}
+
+// defines reports whether dockerd knows the runtime called name with doc.
+func defines(doc daemonjson.Document, flags engine.Flags, name string) bool {
+	_, defined := doc.Runtimes()[name]
+	_, flag := flags.AddRuntimes[name]
+	return defined || flag || name == runcRuntime || strings.ContainsAny(name, "./")
+}
+
+// explicit is old with all that makes dockerd, on a reload, what to says.
+// Leaving a key out does not: it keeps its default runtime, and the runtimes too
+// unless there is an object of them (moby daemon/reload_unix.go). A default that
+// nothing defines is not in it: dockerd would refuse the text.
+func explicit(old []byte, to Confirm, flags engine.Flags) (daemonjson.Document, error) {
+	doc, err := daemonjson.Parse(old)
+	if err != nil {
+		return doc, err
+	}
+	set := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
+	for name, r := range to.Runtimes {
+		is, there := doc.Runtimes()[name]
+		if same := there && is.Path == r.Path && slices.Equal(is.Args, r.Args); !same && r.Path != "" {
+			set.Runtimes[name] = &daemonjson.Runtime{Path: r.Path, Args: append([]string{}, r.Args...)}
+		}
+	}
+	wants := []daemonjson.Want{{DefaultRuntime: &to.Default}, set}
+	remove := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
+	for _, name := range to.Without {
+		remove.Runtimes[name] = nil
+	}
+	if !doc.Has("runtimes") && len(set.Runtimes) == 0 {
+		// Setting one and removing it leaves the empty object.
+		stand := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
+		for _, name := range to.Without {
+			stand.Runtimes[name] = &daemonjson.Runtime{Path: "/"}
+		}
+		wants = append(wants, stand)
+	}
+	for _, want := range append(wants, remove) {
+		if doc, err = daemonjson.Edit(doc, want); err != nil {
+			return doc, err
+		}
+	}
+	if name, set := doc.DefaultRuntime(); set && !defines(doc, flags, name) {
+		none := ""
+		return daemonjson.Edit(doc, daemonjson.Want{DefaultRuntime: &none})
+	}
+	return doc, nil
+}

@@ -1,0 +1,197 @@
+package provision
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/engine"
+)
+
+func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
+	var (
+		running  = journal{Engine: &engineWas{}}
+		stopped  = journal{}
+		failing  = journal{Engine: &engineWas{}, Failed: true}
+		asked    = journal{Engine: &engineWas{}, Restarting: true}
+		wasUp    = journal{Engine: &engineWas{}, Restarting: true, Restarted: "2"}
+		undoing  = journal{Engine: &engineWas{}, Restarting: true, Starting: true, Failed: true}
+		undone   = journal{Engine: &engineWas{}, Restarting: true, Restarted: "2", Failed: true}
+		up       = Unit{ActiveState: "active"}
+		inactive = Unit{ActiveState: "inactive", Result: "success"}
+		hanging  = Unit{ActiveState: "activating"}
+		exited   = Unit{ActiveState: "failed", Result: "exit-code"}
+		limited  = Unit{ActiveState: "failed", Result: "start-limit-hit"}
+		shot     = Unit{ActiveState: "failed", Result: "signal"}
+	)
+	const none, reload, restart = DisruptionNone, DisruptionReload, DisruptionRestart
+	for _, test := range []struct {
+		name string
+		j    journal
+		s    scene
+		want way
+	}{
+		{"killed before the first write", running, scene{text: textOld, unit: up, engine: engineBefore, most: reload}, wayFile},
+		{"old text, dockerd has what was taken", running, scene{text: textOld, unit: up, engine: engineReload, most: reload}, wayReload},
+		{"old text, and not even a reload is consented to", running, scene{text: textOld, unit: up, engine: engineReload, most: none}, wayFile},
+		{"old text that dockerd does not start from", running, scene{text: textOld, unit: up, engine: engineUnseen, most: reload}, wayFile},
+		{"written: finished", running, scene{text: textLater, unit: up, engine: engineBefore, most: reload}, wayFinish},
+		{"written, and no reload is consented to", running, scene{text: textLater, unit: up, engine: engineBefore, most: none}, wayFile},
+		{"written, and dockerd does not take it", running, scene{text: textLater, unit: up, engine: engineBefore, most: reload, refused: true}, wayFile},
+		{"half taken, and refused", running, scene{text: textLater, unit: up, engine: engineReload, most: reload, refused: true}, wayReload},
+		{"a failed run's text is not finished", failing, scene{text: textLater, unit: up, engine: engineReload, most: reload}, wayReload},
+		{"killed on the way back", running, scene{text: textBack, unit: up, engine: engineReload, most: reload}, wayReload},
+		{"killed on the way back, which dockerd has taken", running, scene{text: textBack, unit: up, engine: engineBefore, most: reload}, wayFile},
+		{"another program's text", failing, scene{text: textForeign, unit: up, engine: engineReload, most: restart}, wayLeave},
+
+		{"remapped, no consent", undone, scene{text: textLater, unit: up, engine: engineRestart, most: reload}, wayAside},
+		{"remapped, with consent", undone, scene{text: textLater, unit: up, engine: engineRestart, most: restart}, wayRestart},
+		{"remapped, in the same run", undone, scene{text: textLater, unit: up, engine: engineRestart, most: restart, sameRun: true}, wayRestart},
+		{"restarted, and then killed", wasUp, scene{text: textLater, unit: up, engine: engineRestart, most: reload}, wayFinish},
+		{"the restart was not begun", asked, scene{text: textLater, unit: up, engine: engineBefore, most: none}, wayFile},
+
+		{"a stop by a person", running, scene{text: textLater, unit: inactive, most: restart}, wayFile},
+		{"a stop by a person, in the same run", running, scene{text: textLater, unit: inactive, most: reload, sameRun: true}, wayFile},
+		{"a stop by a person, old text", running, scene{text: textOld, unit: inactive, most: restart}, wayFile},
+		{"a stop after our restart came up", wasUp, scene{text: textLater, unit: inactive, most: restart}, wayFile},
+		{"a stop after our restart was asked for", asked, scene{text: textLater, unit: inactive, most: restart}, wayFile},
+		{"our job is canceled, in the same run", asked, scene{text: textLater, unit: inactive, most: restart, sameRun: true}, wayStart},
+		{"our restart fails, in the same run", asked, scene{text: textLater, unit: exited, most: restart, sameRun: true}, wayStart},
+		{"our restart meets the start limit, in the same run", asked, scene{text: textLater, unit: limited, most: restart, sameRun: true}, wayStart},
+		{"our restart failed, and the run was killed", asked, scene{text: textLater, unit: exited, most: none}, wayStart},
+		{"our restart met the start limit, and the run was killed", asked, scene{text: textOld, unit: limited, most: none}, wayStart},
+		{"our start back failed", undoing, scene{text: textOld, unit: exited, most: reload}, wayStart},
+		{"our start back was not begun, and the failure was reset", undoing, scene{text: textOld, unit: inactive, most: reload}, wayStart},
+		{"our restart failed, and another program wrote since", asked, scene{text: textForeign, unit: exited, most: none}, wayStart},
+		{"our restart hangs", asked, scene{text: textLater, unit: hanging, most: reload}, wayStart},
+		{"dockerd ends from our text", running, scene{text: textLater, unit: exited, most: reload}, wayStart},
+		{"dockerd ends from our way back", failing, scene{text: textBack, unit: exited, most: reload}, wayStart},
+		{"dockerd hangs from our text", running, scene{text: textLater, unit: hanging, most: reload}, wayStart},
+		{"dockerd ends from the old text, which we did not load", running, scene{text: textOld, unit: exited, most: restart}, wayFile},
+		{"dockerd hangs from the old text", running, scene{text: textOld, unit: hanging, most: restart}, wayFile},
+		{"another program's start limit, with our text", running, scene{text: textLater, unit: limited, most: restart}, wayFile},
+		{"another program's start limit, in the same run", running, scene{text: textLater, unit: limited, most: reload, sameRun: true}, wayFile},
+		{"another program's start limit, after our restart came up", wasUp, scene{text: textLater, unit: limited, most: restart}, wayFile},
+		{"dockerd killed by another", running, scene{text: textLater, unit: shot, most: restart}, wayFile},
+		{"down, another program's text", running, scene{text: textForeign, unit: exited, most: restart}, wayLeave},
+
+		{"Docker was stopped, and written", stopped, scene{text: textLater, unit: inactive, most: reload}, wayLeave},
+		{"Docker was stopped, and not written", stopped, scene{text: textOld, unit: inactive, most: reload}, wayFile},
+		{"Docker was stopped, and fails since", stopped, scene{text: textLater, unit: exited, most: restart}, wayLeave},
+		{"Docker was stopped, written, and started since", stopped, scene{text: textLater, unit: up, engine: engineReload, most: reload}, wayFinish},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.j.wayBack(test.s); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// No journal and no host has Docker restarted without consent, nor one started
+// that was running when it was stopped.
+func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
+	flip := []bool{false, true}
+	for _, engine := range []*engineWas{nil, {}} {
+		for _, restarting := range flip {
+			for _, restarted := range []string{"", "2"} {
+				for i, failed := range slices.Concat(flip, flip) {
+					starting := i > 1
+					j := journal{Engine: engine, Restarting: restarting, Restarted: restarted, Failed: failed, Starting: starting}
+					for _, state := range []string{"active", "inactive", "failed", "activating"} {
+						for _, text := range []textIs{textForeign, textOld, textLater, textBack} {
+							for _, is := range []engineIs{engineUnseen, engineBefore, engineReload, engineRestart} {
+								for _, most := range []Disruption{DisruptionNone, DisruptionReload, DisruptionRestart} {
+									s := scene{text: text, unit: Unit{ActiveState: state}, engine: is, most: most}
+									w := j.wayBack(s)
+									bad := w == wayRestart && (most < DisruptionRestart || !s.unit.Running()) ||
+										(w == wayReload || w == wayFinish) && (most < DisruptionReload || !s.unit.Running()) ||
+										w == wayStart && (s.unit.Running() || engine == nil || state == "inactive" && !starting) ||
+										text == textForeign && w != wayLeave && w != wayStart
+									if bad {
+										t.Errorf("got %s for %+v of %+v", w, s, j)
+									}
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
+	runsc := map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}}
+	memory := &engineWas{Default: "runsc", Runtimes: runsc, Remap: RemapOff, Root: "/var/lib/docker", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/n"}}}
+	here, other := Unit{ActiveState: "active", InvocationID: "1"}, Unit{ActiveState: "active", InvocationID: "2"}
+	for _, test := range []struct {
+		name  string
+		j     journal
+		unit  Unit
+		old   string
+		flags engine.Flags
+		want  Confirm
+		known bool
+		text  string // explicit
+	}{
+		{
+			name: "the same dockerd: what it had in memory, with the definition of its default",
+			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"debug": false}`, known: true,
+			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: RemapOff, Root: "/var/lib/docker"},
+			text: `{"debug": false, "default-runtime": "runsc", "runtimes": {"nvidia": {"path": "/n"}, "runsc": {"path": "/x/runsc"}}}`,
+		},
+		{
+			name: "the same dockerd, which knew less than the file has",
+			j:    journal{Invocation: "1", Engine: &engineWas{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: RemapOff}, Runtimes: []string{"runsc"}},
+			unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}}`, known: true,
+			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: RemapOff},
+			text: `{"runtimes": {}, "default-runtime": "runc"}`,
+		},
+		{
+			name: "another start: what the file gives",
+			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"debug": false}`, known: true,
+			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: RemapOff},
+			text: `{"debug": false, "default-runtime": "runc", "runtimes": {}}`,
+		},
+		{
+			name: "a journal that does not say which start: what the file gives",
+			j:    journal{Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`, known: true,
+			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: RemapOff},
+			text: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`,
+		},
+		{
+			name: "another start: the file and the flags",
+			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: ``, known: true,
+			flags: engine.Flags{DefaultRuntime: "runsc", AddRuntimes: map[string]string{"runsc": "/f"}, UsernsRemap: "default"},
+			want:  Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: RemapOn},
+			text:  "{\n    \"default-runtime\": \"runsc\"\n}\n",
+		},
+		{
+			name: "another start, and a default that the file does not define",
+			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"default-runtime": "runsc"}`,
+			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: RemapOff},
+			text: `{"runtimes": {}}`,
+		},
+		{
+			name: "the data root of the same userns-remap",
+			j:    journal{Invocation: "1", Restarting: true, Engine: &engineWas{Default: "runc", Remap: RemapOn, Root: "/r/1.1"}}, unit: other, old: `{"userns-remap": "default"}`, known: true,
+			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: RemapOn, Root: "/r/1.1"},
+			text: `{"userns-remap": "default", "default-runtime": "runc"}`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tx := transaction{j: test.j, old: []byte(test.old), flags: test.flags}
+			got, known := tx.target(test.unit)
+			if diff := cmp.Diff(test.want, got); diff != "" || known != test.known {
+				t.Errorf("known %t, want %t (-want +got):\n%s", known, test.known, diff)
+			}
+			text, err := explicit(tx.old, got, tx.flags)
+			if err != nil || string(text.Bytes()) != test.text {
+				t.Errorf("explicit: got %s, %v\nwant %s", text.Bytes(), err, test.text)
+			}
+		})
+	}
+}
