@@ -27,6 +27,8 @@ func messageID(kind daemon.Kind) string {
 		daemon.Stopped:     "9dbc8165ea38fb07eed48ad69c1dbf34",
 		daemon.Unjudged:    "5de6fb9c51a1431e8a878a5683c17fd8",
 		daemon.Fetches:     "e35b5dab890c0313789953511f309c13",
+		daemon.Recovered:   "7e76e8da9c7840f3928e32276947d31f",
+		daemon.SetAside:    "507f3d54f9d1481199562651844224ff",
 		daemon.Watching:    "e765295c89609ea043fc09ed374057c9",
 	}[kind]
 }

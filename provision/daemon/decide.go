@@ -37,16 +37,32 @@ func (r *rounds) decide(o provision.Observed) (provision.Options, error) {
 	for _, contest := range r.pace.contests(drifts) {
 		u.Contested[contest.Item] = contest.why(r.pace.window)
 	}
-	if u.Most == provision.DisruptionRestart {
-		last, err := r.host.Restarted()
-		if err != nil {
-			return provision.Options{}, err
-		}
-		if again := last.Add(restartEvery); now.Before(again) && now.After(last) {
-			u.NoRestart = fmt.Sprintf("Docker was restarted at %s, and is not again before %s", last.Format(time.TimeOnly), again.Format(time.TimeOnly))
-		}
+	if u.NoRestart, err = r.noRestart(now); err != nil {
+		return provision.Options{}, err
 	}
 	return provision.Options{Unattended: u}, nil
+}
+
+// noRestart says why Docker is not restarted now although it may be; "" where
+// nothing is in the way.
+func (r *rounds) noRestart(now time.Time) (why string, err error) {
+	if r.config.Config.Enforce.MaxDisruption != provision.DisruptionRestart {
+		return "", nil
+	}
+	last, err := r.host.Restarted()
+	if err != nil {
+		return "", err
+	}
+	if again := last.Add(restartEvery); now.Before(again) && now.After(last) {
+		why = fmt.Sprintf("Docker was restarted at %s, and is not again before %s", last.Format(time.TimeOnly), again.Format(time.TimeOnly))
+	}
+	return why, nil
+}
+
+// consent is what a recovery may do to Docker: no more than any repair.
+func (r *rounds) consent() (provision.Options, error) {
+	why, err := r.noRestart(r.now())
+	return provision.Options{Unattended: &provision.Unattended{Most: r.config.Config.Enforce.MaxDisruption, NoRestart: why}}, err
 }
 
 // converged takes in what is left once nothing can be done any more.
@@ -113,6 +129,12 @@ func (r *rounds) digested(o provision.Observed) {
 
 // report takes in what a round does.
 func (r *rounds) report(e provision.Event) {
+	switch e.Kind {
+	case provision.Recovered:
+		r.out.recovered = append(r.out.recovered, e.Seen)
+	case provision.Abandoned:
+		r.out.abandoned = append(r.out.abandoned, e.Seen)
+	}
 	done := e.Kind == provision.StepDone && e.Err == nil
 	switch s := e.Step.(type) {
 	case provision.Reload:

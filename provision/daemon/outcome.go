@@ -37,6 +37,9 @@ type outcome struct {
 	fetching *Fetching     // it is on its way
 	// rewritten says that a record which was damaged is whole again.
 	rewritten bool
+	// recovered says what was done about runs that did not end, and abandoned
+	// which of that failed and was set aside.
+	recovered, abandoned []string
 }
 
 // judge says what becomes of an error, and when to look again.

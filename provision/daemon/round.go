@@ -74,6 +74,7 @@ func newRounds(d *Daemon) *rounds {
 	host.Report = r.report
 	r.fetches = newFetches(r.host, d.Now)
 	host.Fetched = r.fetches.fetched
+	host.Consent = r.consent
 	if record := host.Accepted(); record.Found {
 		r.applied = encoded(record.Config)
 	}

@@ -105,7 +105,9 @@ type Counts struct {
 	Repairs     map[string]uint64 `json:"repairs"` // by item
 	Failures    uint64            `json:"failures"`
 	Reloads     uint64            `json:"reloads"`
-	Restarts    uint64            `json:"restarts"`
+	Restarts    uint64            `json:"restarts"`   // and starts of a Docker that was left down
+	Recoveries  uint64            `json:"recoveries"` // of runs that did not end
+	SetAside    uint64            `json:"set_aside"`  // recoveries that failed
 	Unsandboxed uint64            `json:"unsandboxed_starts"`
 	Stopped     uint64            `json:"stopped_containers"`
 }

@@ -15,6 +15,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 	s.Counts.Looks++
 	s.Counts.Reloads += out.reloads
 	s.Counts.Restarts += out.restarts
+	l.recovered(out)
 	s.LastLook, s.NextLook = now, now.Add(out.next)
 	took := now.Sub(out.began)
 	for _, d := range out.fresh {
@@ -59,6 +60,18 @@ func (l *loop) record(out *outcome, now time.Time) {
 	}
 	s.sum(out.waiting)
 	l.tellStanding(out)
+}
+
+// recovered counts and tells of what became of runs that did not end.
+func (l *loop) recovered(out *outcome) {
+	l.status.Counts.Recoveries += uint64(len(out.recovered))
+	l.status.Counts.SetAside += uint64(len(out.abandoned))
+	for _, text := range out.recovered {
+		l.tell(Notice{Kind: Recovered, Text: text, Fields: map[string]string{fieldWhy: text}})
+	}
+	for _, text := range out.abandoned {
+		l.tell(Notice{Kind: SetAside, Text: text, Fields: map[string]string{fieldWhy: text}})
+	}
 }
 
 // installed is the release that is wanted, as it is called in the store.

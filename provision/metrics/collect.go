@@ -33,6 +33,8 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	c.counter("looks_total", "How often the whole host was looked at.", s.Counts.Looks)
 	c.counter("docker_reloads_total", "How often Docker was reloaded.", s.Counts.Reloads)
 	c.counter("docker_restarts_total", "How often Docker was restarted.", s.Counts.Restarts)
+	c.counter("recoveries_total", "How often a change that did not end was finished or undone.", s.Counts.Recoveries)
+	c.counter("recoveries_set_aside_total", "How often it could not be, and was set aside for a look.", s.Counts.SetAside)
 	c.gauge("held", "How many changes wait for consent.", float64(len(s.Held)))
 	for _, contest := range s.Contested {
 		c.gauge("contested", "1 for each thing that somebody else keeps changing, and that is left as it is.", 1, "item", contest.Item)
