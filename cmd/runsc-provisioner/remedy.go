@@ -103,9 +103,9 @@ func remedy(err error) (code int, hint string) {
 	)
 	switch {
 	case errors.As(err, &down):
-		return exitDockerDown, "systemctl status docker.service and journalctl -u docker.service say why; daemon.json is as it was before, and nothing more is tried; once Docker runs, run apply again"
+		return exitDockerDown, "systemctl status docker.service and journalctl -u docker.service say why; daemon.json is as it was before, and the next apply tries once more to start Docker"
 	case errors.As(err, &rolledBack) && rolledBack.Restore != nil:
-		return exitRolledBack, "compare daemon.json with the copy in /var/lib/runsc-provisioner/backup, and see journalctl -u docker.service; the next apply tries again to put things right"
+		return exitRolledBack, "compare daemon.json with the copy in /var/lib/runsc-provisioner/backup, and see journalctl -u docker.service; the next apply tries once more, and sets aside what cannot be undone"
 	case errors.As(err, &rolledBack) && errors.As(err, &ended):
 		return exitRolledBack, stays(ended)
 	case errors.As(err, &rolledBack) && errors.As(err, &unseen):

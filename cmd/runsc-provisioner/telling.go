@@ -22,6 +22,8 @@ type telling struct {
 	savedTo string
 	// recovered says what was done about a run that was killed.
 	recovered string
+	// setAside says which recovery failed, and where its journal is.
+	setAside string
 }
 
 // doneStep is one step in the JSON report.
@@ -51,6 +53,11 @@ func (t *telling) event(e provision.Event) {
 		}
 	case provision.Recovered:
 		t.recovered = e.Seen
+		if !t.json {
+			t.app.printf("%s %s\n", t.app.style(yellow, "!"), printable(e.Seen))
+		}
+	case provision.Abandoned:
+		t.setAside = e.Seen
 		if !t.json {
 			t.app.printf("%s %s\n", t.app.style(yellow, "!"), printable(e.Seen))
 		}
@@ -189,8 +196,9 @@ func (t *telling) report(result provision.Result, failure error) error {
 		Steps         []doneStep     `json:"steps"`
 		Left          provision.Plan `json:"left"`
 		Recovered     string         `json:"recovered,omitempty"`
+		SetAside      string         `json:"set_aside,omitempty"`
 		SavedTo       string         `json:"saved_to,omitempty"`
 		Seconds       float64        `json:"seconds"`
 		Error         string         `json:"error,omitempty"`
-	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.savedTo, time.Since(t.started).Seconds(), said})
+	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.savedTo, time.Since(t.started).Seconds(), said})
 }
