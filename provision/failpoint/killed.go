@@ -4,7 +4,8 @@
 // build tag failpoint, which this is, they are counted:
 //
 //   - RUNSC_FAILPOINT_LOG=PATH appends the name of each to a file;
-//   - RUNSC_FAILPOINT=N sends SIGKILL to this process at the Nth, counted from 1;
+//   - RUNSC_FAILPOINT=N sends SIGKILL to this process at the Nth, counted from 1,
+//     and RUNSC_FAILPOINT=NAME at the first of that name;
 //   - RUNSC_FAILPOINT_DO=SCRIPT, beside it, has the shell run SCRIPT there instead,
 //     as a child of this process, and goes on when that has ended;
 //   - RUNSC_FAILPOINT_SHUTDOWN=DIR, beside it, first shuts down the ext4 that
@@ -41,7 +42,8 @@ func Here(name string) {
 	if path := os.Getenv("RUNSC_FAILPOINT_LOG"); path != "" {
 		note(path, name)
 	}
-	if n, err := strconv.Atoi(os.Getenv("RUNSC_FAILPOINT")); err != nil || n != count {
+	at := os.Getenv("RUNSC_FAILPOINT")
+	if n, err := strconv.Atoi(at); (err != nil || n != count) && at != timestamp.ReplaceAllString(name, "TIME") {
 		return
 	}
 	if script := os.Getenv("RUNSC_FAILPOINT_DO"); script != "" {
