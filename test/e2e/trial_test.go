@@ -248,6 +248,10 @@ func TestFault_E07_TrialWhileDockerdIsRestarted(t *testing.T) {
 				if line, err := trial.Line(t.Context()); err != nil || line == "" {
 					t.Errorf("Line: got %q, %v", line, err)
 				}
+				// It may have ended with its input.
+				if _, told, err := trial.Changes(t.Context()); told != (err == nil) {
+					t.Errorf("Changes: told %t, %v, want an answer or an error", told, err)
+				}
 				if err := trial.End(t.Context()); err != nil {
 					t.Errorf("End: %v", err)
 				}
