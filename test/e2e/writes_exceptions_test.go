@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// exceptionImages are those that make a difference, by what they have at /tmp.
+var exceptionImages = map[string][]entry{
+	"tmp-empty":  {{name: "tmp/", mode: 0o1777}},
+	"tmp-absent": {},
+	"tmp-full":   {{name: "tmp/", mode: 0o1777}, {name: "tmp/.keep", mode: 0o644}},
+	"tmp-link":   {{name: "var/", mode: 0o755}, {name: "var/tmp/", mode: 0o1777}, {name: "tmp", symlink: "var/tmp"}},
+	"tmp-adrift": {{name: "tmp", symlink: "nowhere"}},
+	"hard-links": {{name: "hard/", mode: 0o755}, {name: "hard/a", mode: 0o644, body: "a\n"}, {name: "hard/b", hardlink: "hard/a"}, {name: "tmp/", mode: 0o1777}, {name: "tmp/.keep", mode: 0o644}},
+}
+
+// An exception is what a container does that is not kept, or would not be
+// without the way around it, and how it then differs from runc. The names are
+// of diff (with a slash before them) and of export.
+type exception struct {
+	name, image string
+	argv        []string
+	volume      string // a directory with a volume of this container's
+	put         string // a directory that a file is put into before the start
+	get         string // what is got from the container, beside diff and export
+	runtime     string // other than runsc
+	want        []string
+}
+
+var exceptions = []exception{
+	{name: "tmp, empty", image: "tmp-empty", argv: []string{"put", "/tmp/file", "/other"}, want: []string{"-/tmp", "-/tmp/file", "~tmp/", "-tmp/file"}},
+	{name: "tmp, absent", image: "tmp-absent", argv: []string{"put", "/tmp/file", "/other"}, want: []string{"-/tmp/file", "-tmp/file"}},
+	{name: "tmp, absent and not used", image: "tmp-absent", argv: []string{"put", "/other"}, want: []string{"+/tmp", "+tmp/"}},
+	{name: "tmp, a symlink to an empty directory", image: "tmp-link", argv: []string{"put", "/tmp/file"}, want: []string{"-/var", "-/var/tmp", "-/var/tmp/file", "~var/tmp/", "-var/tmp/file"}},
+	// The ways around it.
+	{name: "tmp with a file of the image", image: "tmp-full", argv: []string{"put", "/tmp/file"}},
+	{name: "tmp with a file put there", image: "tmp-empty", put: "/tmp", argv: []string{"put", "/tmp/file"}},
+	{name: "a volume at tmp", image: "tmp-empty", volume: "/tmp", get: "/tmp", argv: []string{"put", "/tmp/file"}},
+	{name: "a volume below tmp", image: "tmp-empty", volume: "/tmp/volume", argv: []string{"put", "/tmp/file"}},
+
+	{name: "pipe, device and socket", image: "tmp-full", argv: []string{"nodes", "/tmp"}, want: []string{"-/tmp", "-/tmp/device", "-/tmp/pipe", "-/tmp/socket", "~tmp/", "-tmp/device", "-tmp/pipe"}},
+	{name: "hard links of the image", image: "hard-links", argv: []string{"own", "/hard"}, want: []string{"-/hard/b", "~hard/b"}},
+	{name: "hard links of the image, uncached", runtime: uncached, image: "hard-links", argv: []string{"own", "/hard"}},
+}
+
+// exceptions wants the differences from runc that remain, and no others, and
+// that the ways around them lead where they should.
+func (h host) exceptions() {
+	h.t.Helper()
+	d := h.dockerd()
+	for name := range exceptionImages {
+		h.run(fmt.Sprintf("docker import %s/%s.tar %s", contextsInHost, name, name))
+	}
+	ctx, cancel := context.WithTimeout(h.t.Context(), 3*time.Minute)
+	defer cancel()
+	for _, e := range exceptions {
+		h.t.Run(e.name, func(t *testing.T) {
+			if e.runtime == "" {
+				e.runtime = "runsc"
+			}
+			runc, err := d.except(ctx, t, "runc", e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := d.except(ctx, t, e.runtime, e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			differ(t, runc, other, e.want...)
+		})
+	}
+	h.t.Run("tmp, a symlink to nothing", func(t *testing.T) {
+		e := exception{image: "tmp-adrift", argv: []string{"list", "/bin"}}
+		if _, err := d.except(ctx, t, "runc", e); err != nil {
+			t.Error(err)
+		}
+		if _, err := d.except(ctx, t, "runsc", e); err == nil || !strings.Contains(err.Error(), "/tmp") {
+			t.Errorf("got %v, want no start because of /tmp", err)
+		}
+	})
+	h.t.Run("a file put into a running container", func(t *testing.T) {
+		for runtime, want := range map[string]string{"runc": "of then", "runsc": "old", uncached: "of then"} {
+			if got, err := d.putWhileItRuns(ctx, t, runtime); err != nil || got != want {
+				t.Errorf("%s: got %q, %v, want %q", runtime, got, err, want)
+			}
+		}
+	})
+}
+
+// except runs the container of an exception and looks at it.
+func (d dockerd) except(ctx context.Context, t *testing.T, runtime string, e exception) (fileTree, error) {
+	var volumes []string
+	if e.volume != "" {
+		volumes = []string{"writes-" + runtime + strings.ReplaceAll(e.volume, "/", "-") + ":" + e.volume}
+	}
+	id, err := d.create(ctx, runtime, e.image, volumes, append([]string{"/bin/writer"}, e.argv...)...)
+	if err != nil {
+		return nil, err
+	}
+	if e.put != "" {
+		if err := d.put(ctx, id, e.put, archive(t, entry{name: "input", mode: 0o644, body: "input\n"})); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := d.run(ctx, id, nil); err != nil {
+		return nil, err
+	}
+	seen, err := d.diff(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	exported, err := d.export(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for name, text := range exported {
+		seen[name] = text
+	}
+	if e.get == "" {
+		return seen, nil
+	}
+	got, err := d.get(ctx, id, e.get)
+	for name, text := range got {
+		seen[e.get+": "+name] = text
+	}
+	return seen, err
+}
+
+// putWhileItRuns replaces a file of a container that has read it, and returns
+// what the container then reads.
+func (d dockerd) putWhileItRuns(ctx context.Context, t *testing.T, runtime string) (string, error) {
+	id, err := d.create(ctx, runtime, writesImage, nil, "writer", "wait", "/")
+	if err != nil {
+		return "", err
+	}
+	if err := d.start(ctx, id); err != nil {
+		return "", err
+	}
+	if _, err := d.exec(ctx, id, "sh", "-c", "printf old >/file; cat /file"); err != nil {
+		return "", err
+	}
+	if err := d.put(ctx, id, "/", archive(t, entry{name: "file", mode: 0o644, body: "of then"})); err != nil {
+		return "", err
+	}
+	got, err := d.exec(ctx, id, "cat", "/file")
+	if err != nil {
+		return "", err
+	}
+	return got, d.remove(ctx, id)
+}
