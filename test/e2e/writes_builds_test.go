@@ -44,6 +44,9 @@ HEALTHCHECK --interval=30s CMD test -e /copied/greeting
 ENTRYPOINT ["/copied/inner/script"]
 CMD ["argument"]
 `,
+	"without-tmp": `FROM tmp-absent
+RUN ["/bin/writer", "put", "/made/file"]
+`,
 	// The default of gVisor: an empty /tmp is one in memory, in each step anew.
 	"tmp": `FROM ` + writesImage + `
 RUN echo one >/tmp/one && cat /tmp/one >/first
@@ -58,9 +61,10 @@ RUN cat /tmp/one >/second; echo two >/tmp/two; rm /tmp/one; true
 }
 
 // allowed are the only differences from runc: in what a build has in an empty
-// /tmp.
+// /tmp, and that there is one.
 var allowed = map[string][]string{
-	"build tmp": {"~second", "~tmp/", "-tmp/one", "-tmp/two"},
+	"build without-tmp": {"+tmp/"},
+	"build tmp":         {"~second", "~tmp/", "-tmp/one", "-tmp/two"},
 }
 
 // builds looks at the images that the classic builder makes, which follows the

@@ -25,6 +25,7 @@ type exception struct {
 	name, image string
 	argv        []string
 	volume      string // a directory with a volume of this container's
+	mount       string // a file of the host's, and where it is seen
 	put         string // a directory that a file is put into before the start
 	get         string // what is got from the container, beside diff and export
 	runtime     string // other than runsc
@@ -43,6 +44,7 @@ var exceptions = []exception{
 	{name: "a volume below tmp", image: "tmp-empty", volume: "/tmp/volume", argv: []string{"put", "/tmp/file"}},
 
 	{name: "pipe, device and socket", image: "tmp-full", argv: []string{"nodes", "/tmp"}, want: []string{"-/tmp", "-/tmp/device", "-/tmp/pipe", "-/tmp/socket", "~tmp/", "-tmp/device", "-tmp/pipe"}},
+	{name: "the mount point of a file", image: "tmp-full", mount: "/etc/hostname:/mounted", argv: []string{"put", "/other"}, want: []string{"~mounted"}},
 	{name: "hard links of the image", image: "hard-links", argv: []string{"own", "/hard"}, want: []string{"-/hard/b", "~hard/b"}},
 	{name: "hard links of the image, uncached", runtime: uncached, image: "hard-links", argv: []string{"own", "/hard"}},
 }
@@ -96,6 +98,9 @@ func (d dockerd) except(ctx context.Context, t *testing.T, runtime string, e exc
 	var volumes []string
 	if e.volume != "" {
 		volumes = []string{"writes-" + runtime + strings.ReplaceAll(e.volume, "/", "-") + ":" + e.volume}
+	}
+	if e.mount != "" {
+		volumes = append(volumes, e.mount)
 	}
 	id, err := d.create(ctx, runtime, e.image, volumes, append([]string{"/bin/writer"}, e.argv...)...)
 	if err != nil {
