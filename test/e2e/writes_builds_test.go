@@ -60,16 +60,16 @@ RUN cat /tmp/one >/second; echo two >/tmp/two; rm /tmp/one; true
 `,
 }
 
-// allowed are the only differences from runc: in what a build has in an empty
+// buildDifferences are the only ones from runc: in what a build has in an empty
 // /tmp, and that there is one.
-var allowed = map[string][]string{
+var buildDifferences = map[string][]string{
 	"build without-tmp": {"+tmp/"},
 	"build tmp":         {"~second", "~tmp/", "-tmp/one", "-tmp/two"},
 }
 
 // builds looks at the images that the classic builder makes, which follows the
 // default runtime.
-func (o *observer) builds(ctx context.Context) {
+func (o *writesObserver) builds(ctx context.Context) {
 	var all sync.WaitGroup
 	for name := range dockerfiles {
 		all.Go(func() {

@@ -13,22 +13,22 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// dockerd is a host's, asked through its API as programs do which know nothing
-// of the docker command, CinCan's among them.
-type dockerd struct{ *client.Client }
+// dockerAPI asks the dockerd of a host as programs do that know nothing of the
+// docker command, CinCan's among them.
+type dockerAPI struct{ *client.Client }
 
-func (h host) dockerd() dockerd {
+func (h host) dockerAPI() dockerAPI {
 	h.t.Helper()
 	moby, err := client.New(client.WithHost("unix://" + h.Path("/run/docker.sock")))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { moby.Close() })
-	return dockerd{moby}
+	return dockerAPI{moby}
 }
 
 // create creates a container of an image under a runtime.
-func (d dockerd) create(ctx context.Context, runtime, image string, mounts []string, argv ...string) (string, error) {
+func (d dockerAPI) create(ctx context.Context, runtime, image string, mounts []string, argv ...string) (string, error) {
 	made, err := d.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Config:     &container.Config{Image: image, Cmd: argv, OpenStdin: true, StdinOnce: true},
 		HostConfig: &container.HostConfig{Runtime: runtime, Binds: mounts},
@@ -36,14 +36,14 @@ func (d dockerd) create(ctx context.Context, runtime, image string, mounts []str
 	return made.ID, err
 }
 
-func (d dockerd) start(ctx context.Context, id string) error {
+func (d dockerAPI) start(ctx context.Context, id string) error {
 	_, err := d.ContainerStart(ctx, id, client.ContainerStartOptions{})
 	return err
 }
 
 // run starts a container that was created, gives it input, and returns what it
 // printed when it has ended well.
-func (d dockerd) run(ctx context.Context, id string, input []byte) (string, error) {
+func (d dockerAPI) run(ctx context.Context, id string, input []byte) (string, error) {
 	stream, err := d.ContainerAttach(ctx, id, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return "", err
@@ -76,7 +76,7 @@ func (d dockerd) run(ctx context.Context, id string, input []byte) (string, erro
 
 // exec runs a program in a container to its end, or until a line of it is
 // "ready".
-func (d dockerd) exec(ctx context.Context, id string, argv ...string) (string, error) {
+func (d dockerAPI) exec(ctx context.Context, id string, argv ...string) (string, error) {
 	made, err := d.ExecCreate(ctx, id, client.ExecCreateOptions{Cmd: argv, AttachStdout: true, AttachStderr: true})
 	if err != nil {
 		return "", err
@@ -117,12 +117,12 @@ func (u *untilReady) Write(p []byte) (int, error) {
 }
 
 // put puts an archive into a container, and get reads one out of it.
-func (d dockerd) put(ctx context.Context, id, dir string, archive []byte) error {
+func (d dockerAPI) put(ctx context.Context, id, dir string, archive []byte) error {
 	_, err := d.CopyToContainer(ctx, id, client.CopyToContainerOptions{DestinationPath: dir, Content: bytes.NewReader(archive)})
 	return err
 }
 
-func (d dockerd) get(ctx context.Context, id, name string) (fileTree, error) {
+func (d dockerAPI) get(ctx context.Context, id, name string) (fileTree, error) {
 	got, err := d.CopyFromContainer(ctx, id, client.CopyFromContainerOptions{SourcePath: name})
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (d dockerd) get(ctx context.Context, id, name string) (fileTree, error) {
 }
 
 // diff is what `docker diff` shows.
-func (d dockerd) diff(ctx context.Context, id string) (fileTree, error) {
+func (d dockerAPI) diff(ctx context.Context, id string) (fileTree, error) {
 	got, err := d.ContainerDiff(ctx, id, client.ContainerDiffOptions{})
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (d dockerd) diff(ctx context.Context, id string) (fileTree, error) {
 	return seen, nil
 }
 
-func (d dockerd) export(ctx context.Context, id string) (fileTree, error) {
+func (d dockerAPI) export(ctx context.Context, id string) (fileTree, error) {
 	got, err := d.ContainerExport(ctx, id, client.ContainerExportOptions{})
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (d dockerd) export(ctx context.Context, id string) (fileTree, error) {
 
 // image is the file system of an image, as a container of it starts with, and
 // what a container of it runs.
-func (d dockerd) image(ctx context.Context, image string) (fileTree, error) {
+func (d dockerAPI) image(ctx context.Context, image string) (fileTree, error) {
 	info, err := d.ImageInspect(ctx, image)
 	if err != nil {
 		return nil, err
@@ -181,25 +181,25 @@ func (d dockerd) image(ctx context.Context, image string) (fileTree, error) {
 }
 
 // commit makes an image of a container.
-func (d dockerd) commit(ctx context.Context, id string) (string, error) {
+func (d dockerAPI) commit(ctx context.Context, id string) (string, error) {
 	made, err := d.ContainerCommit(ctx, id, client.ContainerCommitOptions{})
 	return made.ID, err
 }
 
-func (d dockerd) stop(ctx context.Context, id string) error {
+func (d dockerAPI) stop(ctx context.Context, id string) error {
 	seconds := 20
 	_, err := d.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &seconds})
 	return err
 }
 
-func (d dockerd) restart(ctx context.Context, id string) error {
+func (d dockerAPI) restart(ctx context.Context, id string) error {
 	seconds := 20
 	_, err := d.ContainerRestart(ctx, id, client.ContainerRestartOptions{Timeout: &seconds})
 	return err
 }
 
 // kill ends a container at once, and waits until it has ended.
-func (d dockerd) kill(ctx context.Context, id string) error {
+func (d dockerAPI) kill(ctx context.Context, id string) error {
 	ended := d.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	if _, err := d.ContainerKill(ctx, id, client.ContainerKillOptions{Signal: "KILL"}); err != nil {
 		return err
@@ -213,7 +213,7 @@ func (d dockerd) kill(ctx context.Context, id string) error {
 }
 
 // remove removes containers and what belongs to them.
-func (d dockerd) remove(ctx context.Context, ids ...string) error {
+func (d dockerAPI) remove(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
 		if _, err := d.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
 			return err

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// exceptionImages are those that make a difference, by what they have at /tmp.
-var exceptionImages = map[string][]entry{
+// writesExceptionImages are those that make a difference, most by what they
+// have at /tmp.
+var writesExceptionImages = map[string][]tarEntry{
 	"tmp-empty":  {{name: "tmp/", mode: 0o1777}},
 	"tmp-absent": {},
 	"tmp-full":   {{name: "tmp/", mode: 0o1777}, {name: "tmp/.keep", mode: 0o644}},
@@ -18,10 +19,10 @@ var exceptionImages = map[string][]entry{
 	"hard-links": {{name: "hard/", mode: 0o755}, {name: "hard/a", mode: 0o644, body: "a\n"}, {name: "hard/b", hardlink: "hard/a"}, {name: "tmp/", mode: 0o1777}, {name: "tmp/.keep", mode: 0o644}},
 }
 
-// An exception is what a container does that is not kept, or would not be
+// A writesException is what a container does that is not kept, or would not be
 // without the way around it, and how it then differs from runc. The names are
 // of diff (with a slash before them) and of export.
-type exception struct {
+type writesException struct {
 	name, image string
 	argv        []string
 	volume      string // a directory with a volume of this container's
@@ -32,7 +33,7 @@ type exception struct {
 	want        []string
 }
 
-var exceptions = []exception{
+var writesExceptions = []writesException{
 	{name: "tmp, empty", image: "tmp-empty", argv: []string{"put", "/tmp/file", "/other"}, want: []string{"-/tmp", "-/tmp/file", "~tmp/", "-tmp/file"}},
 	{name: "tmp, absent", image: "tmp-absent", argv: []string{"put", "/tmp/file", "/other"}, want: []string{"-/tmp/file", "-tmp/file"}},
 	{name: "tmp, absent and not used", image: "tmp-absent", argv: []string{"put", "/other"}, want: []string{"+/tmp", "+tmp/"}},
@@ -46,20 +47,20 @@ var exceptions = []exception{
 	{name: "pipe, device and socket", image: "tmp-full", argv: []string{"nodes", "/tmp"}, want: []string{"-/tmp", "-/tmp/device", "-/tmp/pipe", "-/tmp/socket", "~tmp/", "-tmp/device", "-tmp/pipe"}},
 	{name: "the mount point of a file", image: "tmp-full", mount: "/etc/hostname:/mounted", argv: []string{"put", "/other"}, want: []string{"~mounted"}},
 	{name: "hard links of the image", image: "hard-links", argv: []string{"own", "/hard"}, want: []string{"-/hard/b", "~hard/b"}},
-	{name: "hard links of the image, uncached", runtime: uncached, image: "hard-links", argv: []string{"own", "/hard"}},
+	{name: "hard links of the image, uncached", runtime: uncachedRuntime, image: "hard-links", argv: []string{"own", "/hard"}},
 }
 
 // exceptions wants the differences from runc that remain, and no others, and
 // that the ways around them lead where they should.
 func (h host) exceptions() {
 	h.t.Helper()
-	d := h.dockerd()
-	for name := range exceptionImages {
+	d := h.dockerAPI()
+	for name := range writesExceptionImages {
 		h.run(fmt.Sprintf("docker import %s/%s.tar %s", contextsInHost, name, name))
 	}
-	ctx, cancel := context.WithTimeout(h.t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 10*time.Minute)
 	defer cancel()
-	for _, e := range exceptions {
+	for _, e := range writesExceptions {
 		h.t.Run(e.name, func(t *testing.T) {
 			if e.runtime == "" {
 				e.runtime = "runsc"
@@ -76,7 +77,7 @@ func (h host) exceptions() {
 		})
 	}
 	h.t.Run("tmp, a symlink to nothing", func(t *testing.T) {
-		e := exception{image: "tmp-adrift", argv: []string{"list", "/bin"}}
+		e := writesException{image: "tmp-adrift", argv: []string{"list", "/bin"}}
 		if _, err := d.except(ctx, t, "runc", e); err != nil {
 			t.Error(err)
 		}
@@ -84,8 +85,13 @@ func (h host) exceptions() {
 			t.Errorf("got %v, want no start because of /tmp", err)
 		}
 	})
+	h.t.Run("tmp of a read-only container", func(t *testing.T) {
+		for runtime, code := range map[string]int{"runc": 1, "runsc": 0} {
+			host{h.Host, t}.exit(code, "docker run --rm --read-only --runtime="+runtime+" tmp-empty /bin/writer put /tmp/file")
+		}
+	})
 	h.t.Run("a file put into a running container", func(t *testing.T) {
-		for runtime, want := range map[string]string{"runc": "of then", "runsc": "old", uncached: "of then"} {
+		for runtime, want := range map[string]string{"runc": "of then", "runsc": "old", uncachedRuntime: "of then"} {
 			if got, err := d.putWhileItRuns(ctx, t, runtime); err != nil || got != want {
 				t.Errorf("%s: got %q, %v, want %q", runtime, got, err, want)
 			}
@@ -94,7 +100,7 @@ func (h host) exceptions() {
 }
 
 // except runs the container of an exception and looks at it.
-func (d dockerd) except(ctx context.Context, t *testing.T, runtime string, e exception) (fileTree, error) {
+func (d dockerAPI) except(ctx context.Context, t *testing.T, runtime string, e writesException) (fileTree, error) {
 	var volumes []string
 	if e.volume != "" {
 		volumes = []string{"writes-" + runtime + strings.ReplaceAll(e.volume, "/", "-") + ":" + e.volume}
@@ -107,7 +113,7 @@ func (d dockerd) except(ctx context.Context, t *testing.T, runtime string, e exc
 		return nil, err
 	}
 	if e.put != "" {
-		if err := d.put(ctx, id, e.put, archive(t, entry{name: "input", mode: 0o644, body: "input\n"})); err != nil {
+		if err := d.put(ctx, id, e.put, tarOf(t, tarEntry{name: "input", mode: 0o644, body: "input\n"})); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +143,7 @@ func (d dockerd) except(ctx context.Context, t *testing.T, runtime string, e exc
 
 // putWhileItRuns replaces a file of a container that has read it, and returns
 // what the container then reads.
-func (d dockerd) putWhileItRuns(ctx context.Context, t *testing.T, runtime string) (string, error) {
+func (d dockerAPI) putWhileItRuns(ctx context.Context, t *testing.T, runtime string) (string, error) {
 	id, err := d.create(ctx, runtime, writesImage, nil, "writer", "wait", "/")
 	if err != nil {
 		return "", err
@@ -148,7 +154,7 @@ func (d dockerd) putWhileItRuns(ctx context.Context, t *testing.T, runtime strin
 	if _, err := d.exec(ctx, id, "sh", "-c", "printf old >/file; cat /file"); err != nil {
 		return "", err
 	}
-	if err := d.put(ctx, id, "/", archive(t, entry{name: "file", mode: 0o644, body: "of then"})); err != nil {
+	if err := d.put(ctx, id, "/", tarOf(t, tarEntry{name: "file", mode: 0o644, body: "of then"})); err != nil {
 		return "", err
 	}
 	got, err := d.exec(ctx, id, "cat", "/file")

@@ -28,8 +28,8 @@ const withDefault = "runsc-provisioner apply --default-runtime" +
 
 // Runtimes of this suite's own, which nothing of the product made.
 const (
-	sandboxed = "sandboxed" // as gVisor is by default: it keeps writes from Docker
-	uncached  = "uncached"  // keeps them, and forgets a file once it is closed
+	sandboxedRuntime = "sandboxed" // as gVisor is by default: it keeps writes from Docker
+	uncachedRuntime  = "uncached"  // keeps them, and forgets a file once it is closed
 )
 
 // What a container wrote is where it is with runc, whichever of Docker's ways
@@ -49,8 +49,8 @@ func TestWrites(t *testing.T) {
 
 			// Each of these on one host only: they take as long as the above.
 			if suite == "bookworm" {
-				h.registerOthers(sandboxed)
-				lost := h.observe(sandboxed, false)
+				h.registerOthers(sandboxedRuntime)
+				lost := h.observe(sandboxedRuntime, false)
 				t.Run("lost with root:self", func(t *testing.T) { loses(t, runc, lost) })
 			} else {
 				h.registerOthers("runsc")
@@ -76,7 +76,7 @@ func keeps(t *testing.T, runc, other sights) {
 		t.Errorf("got %d sights of runc and %d of the other, want all of them", len(runc), len(other))
 	}
 	for _, name := range slices.Sorted(maps.Keys(runc)) {
-		t.Run(name, func(t *testing.T) { differ(t, runc[name], other[name], allowed[name]...) })
+		t.Run(name, func(t *testing.T) { differ(t, runc[name], other[name], buildDifferences[name]...) })
 	}
 }
 
@@ -141,21 +141,21 @@ func writesContexts(t *testing.T) string {
 	}
 	put("base/Dockerfile", []byte("FROM "+lab.Image+"\nADD base.tar /\n"), 0o644)
 	put("base/base.tar", baseTar(t, program), 0o644)
-	for name, entries := range exceptionImages {
-		put(name+".tar", archive(t, append(entries, entry{name: "bin/", mode: 0o755}, entry{name: "bin/writer", mode: 0o755, body: string(program)})...), 0o644)
+	for name, entries := range writesExceptionImages {
+		put(name+".tar", tarOf(t, append(entries, tarEntry{name: "bin/", mode: 0o755}, tarEntry{name: "bin/writer", mode: 0o755, body: string(program)})...), 0o644)
 	}
 	for name, dockerfile := range dockerfiles {
 		put(name+"/Dockerfile", []byte(dockerfile), 0o644)
 		put(name+"/file", []byte("of the context\n"), 0o640)
 		put(name+"/dir/inner/script", []byte("#!/bin/sh\necho script\n"), 0o755)
-		put(name+"/added.tar", archive(t, entry{name: "added/", mode: 0o750, uid: 12}, entry{name: "added/file", mode: 0o4755, uid: 12, gid: 13, body: "added\n"}), 0o644)
+		put(name+"/added.tar", tarOf(t, tarEntry{name: "added/", mode: 0o750, uid: 12}, tarEntry{name: "added/file", mode: 0o4755, uid: 12, gid: 13, body: "added\n"}), 0o644)
 	}
 	return dir
 }
 
-// entry is a file for an archive: a directory where the name ends in a slash,
+// tarEntry is a file for an archive: a directory where the name ends in a slash,
 // a link where it leads somewhere.
-type entry struct {
+type tarEntry struct {
 	name     string
 	mode     int64
 	uid, gid int
@@ -164,7 +164,7 @@ type entry struct {
 	hardlink string
 }
 
-func archive(t *testing.T, entries ...entry) []byte {
+func tarOf(t *testing.T, entries ...tarEntry) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
@@ -194,15 +194,15 @@ func archive(t *testing.T, entries ...entry) []byte {
 // baseTar is what the writer changes: a lower layer, below /work/image.
 func baseTar(t *testing.T, writer []byte) []byte {
 	t.Helper()
-	file := func(name string) entry {
-		return entry{name: "work/image/" + name, mode: 0o644, body: "of the image: " + name + "\n"}
+	file := func(name string) tarEntry {
+		return tarEntry{name: "work/image/" + name, mode: 0o644, body: "of the image: " + name + "\n"}
 	}
-	dir := func(name string) entry { return entry{name: "work/image/" + name + "/", mode: 0o755} }
-	return archive(t,
-		entry{name: "bin/writer", mode: 0o755, body: string(writer)},
-		entry{name: "work/", mode: 0o755}, entry{name: "work/image/", mode: 0o755},
+	dir := func(name string) tarEntry { return tarEntry{name: "work/image/" + name + "/", mode: 0o755} }
+	return tarOf(t,
+		tarEntry{name: "bin/writer", mode: 0o755, body: string(writer)},
+		tarEntry{name: "work/", mode: 0o755}, tarEntry{name: "work/image/", mode: 0o755},
 		file("append"), file("chmod"), file("chown"), file("delete"), file("link-to"), file("over"), file("rename"), file("target"), file("to-dir"), file("truncate"),
-		entry{name: "work/image/link", symlink: "append"},
+		tarEntry{name: "work/image/link", symlink: "append"},
 		dir("gone"), dir("gone/inner"), file("gone/file"), file("gone/inner/file"),
 		dir("mode"), dir("moved"), dir("moved/inner"), file("moved/file"), file("moved/inner/file"),
 		dir("opaque"), file("opaque/old"), dir("opaque/inner"), file("opaque/inner/old"),
@@ -222,7 +222,7 @@ func (h host) loadWrites() {
 func (h host) registerOthers(byDefault string) {
 	h.t.Helper()
 	h.editDaemonJSON(func(doc map[string]any) {
-		for name, args := range map[string][]string{sandboxed: {"--overlay2=root:self"}, uncached: {"--overlay2=none", "--dcache=0"}} {
+		for name, args := range map[string][]string{sandboxedRuntime: {"--overlay2=root:self"}, uncachedRuntime: {"--overlay2=none", "--dcache=0"}} {
 			doc["runtimes"].(map[string]any)[name] = map[string]any{
 				"path": store + "/" + newer + "/runsc", "runtimeArgs": append([]string{"--ignore-cgroups"}, args...),
 			}
@@ -230,7 +230,7 @@ func (h host) registerOthers(byDefault string) {
 		doc["default-runtime"] = byDefault
 	})
 	const known = `docker info -f '{{.DefaultRuntime}} {{range $name, $_ := .Runtimes}}{{$name}} {{end}}'`
-	h.run("systemctl reload docker; for i in $(seq 100); do case $(" + known + ") in '" + byDefault + " '*" + uncached + "*) exit 0 ;; esac; sleep 0.1; done; exit 1")
+	h.run("systemctl reload docker; for i in $(seq 100); do case $(" + known + ") in '" + byDefault + " '*" + uncachedRuntime + "*) exit 0 ;; esac; sleep 0.1; done; exit 1")
 }
 
 func (h host) editDaemonJSON(edit func(map[string]any)) {
@@ -252,10 +252,10 @@ func (h host) editDaemonJSON(edit func(map[string]any)) {
 // sights are trees by the way that they were seen in.
 type sights map[string]fileTree
 
-// observer collects sights from several goroutines.
-type observer struct {
+// writesObserver collects sights from several goroutines.
+type writesObserver struct {
 	host host
-	dockerd
+	dockerAPI
 	runtime string
 	strict  bool // what cannot be seen fails the test
 
@@ -267,8 +267,8 @@ type observer struct {
 // the default, too: the classic builder knows no other.
 func (h host) observe(runtime string, strict bool) sights {
 	h.t.Helper()
-	o := &observer{host: h, dockerd: h.dockerd(), runtime: runtime, strict: strict, seen: sights{}}
-	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Minute)
+	o := &writesObserver{host: h, dockerAPI: h.dockerAPI(), runtime: runtime, strict: strict, seen: sights{}}
+	ctx, cancel := context.WithTimeout(h.t.Context(), 10*time.Minute)
 	defer cancel()
 	var all sync.WaitGroup
 	all.Go(func() { o.changed(ctx) })
@@ -279,7 +279,7 @@ func (h host) observe(runtime string, strict bool) sights {
 }
 
 // see keeps what look gives, or that it could not look.
-func (o *observer) see(name string, look func() (fileTree, error)) {
+func (o *writesObserver) see(name string, look func() (fileTree, error)) {
 	seen, err := look()
 	if err != nil {
 		if o.strict {
@@ -292,8 +292,8 @@ func (o *observer) see(name string, look func() (fileTree, error)) {
 	o.seen[name] = seen
 }
 
-// after does something that a following sight depends on.
-func after(err error, look func() (fileTree, error)) (fileTree, error) {
+// afterwards does something that a following sight depends on.
+func afterwards(err error, look func() (fileTree, error)) (fileTree, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -302,7 +302,7 @@ func after(err error, look func() (fileTree, error)) (fileTree, error) {
 
 // changed looks at one container that changed its file system: while it runs,
 // stopped, and started again.
-func (o *observer) changed(ctx context.Context) {
+func (o *writesObserver) changed(ctx context.Context) {
 	const dir = "/work"
 	id, err := o.create(ctx, o.runtime, writesImage, nil, "writer", "wait", dir)
 	if err == nil {
@@ -316,7 +316,7 @@ func (o *observer) changed(ctx context.Context) {
 		if err == nil {
 			_, err = o.exec(ctx, id, "writer", "change", dir)
 		}
-		return after(err, inside)
+		return afterwards(err, inside)
 	})
 	fromOutside := func(when string) {
 		o.see("cp "+when, func() (fileTree, error) { return o.get(ctx, id, dir) })
@@ -326,7 +326,7 @@ func (o *observer) changed(ctx context.Context) {
 	fromOutside("while it runs")
 	o.see("cp of a file that is open", func() (fileTree, error) {
 		_, err := o.exec(ctx, id, "writer", "hold", dir)
-		return after(err, func() (fileTree, error) { return o.get(ctx, id, dir+"/held") })
+		return afterwards(err, func() (fileTree, error) { return o.get(ctx, id, dir+"/held") })
 	})
 	o.see("inside, stopped and started", func() (fileTree, error) {
 		err := o.stop(ctx, id)
@@ -335,16 +335,16 @@ func (o *observer) changed(ctx context.Context) {
 		if err == nil {
 			err = o.start(ctx, id)
 		}
-		return after(err, inside)
+		return afterwards(err, inside)
 	})
 	o.see("inside, killed and started", func() (fileTree, error) {
 		err := o.kill(ctx, id)
 		if err == nil {
 			err = o.start(ctx, id)
 		}
-		return after(err, inside)
+		return afterwards(err, inside)
 	})
-	o.see("inside, restarted", func() (fileTree, error) { return after(o.restart(ctx, id), inside) })
+	o.see("inside, restarted", func() (fileTree, error) { return afterwards(o.restart(ctx, id), inside) })
 	if err := o.remove(ctx, id); err != nil {
 		o.host.t.Error(err)
 	}
@@ -352,9 +352,11 @@ func (o *observer) changed(ctx context.Context) {
 
 // committed looks at an image made of a container: at its files, and at what
 // its containers see of them.
-func (o *observer) committed(ctx context.Context, id string) {
+func (o *writesObserver) committed(ctx context.Context, id string) {
 	image, err := o.commit(ctx, id)
-	o.see("commit", func() (fileTree, error) { return after(err, func() (fileTree, error) { return o.image(ctx, image) }) })
+	o.see("commit", func() (fileTree, error) {
+		return afterwards(err, func() (fileTree, error) { return o.image(ctx, image) })
+	})
 	for name, runtime := range map[string]string{"commit, run by runc": "runc", "commit, run by the same": o.runtime} {
 		o.see(name, func() (fileTree, error) {
 			id, err := o.create(ctx, runtime, image, nil, "writer", "list", "/work")
@@ -370,7 +372,7 @@ func (o *observer) committed(ctx context.Context, id string) {
 // clientsOutput does what CinCan's tool does: it puts an input file into a
 // container that it created, attaches, starts it, waits for it, and gets every
 // file that diff names.
-func (o *observer) clientsOutput(ctx context.Context) (fileTree, error) {
+func (o *writesObserver) clientsOutput(ctx context.Context) (fileTree, error) {
 	random := rand.NewChaCha8([32]byte{7})
 	input := make([]byte, 3<<20+777)
 	random.Read(input)
@@ -379,7 +381,7 @@ func (o *observer) clientsOutput(ctx context.Context) (fileTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.put(ctx, id, "/", archive(o.host.t, entry{name: "in/", mode: 0o755}, entry{name: "in/sample", mode: 0o644, body: string(input)})); err != nil {
+	if err := o.put(ctx, id, "/", tarOf(o.host.t, tarEntry{name: "in/", mode: 0o755}, tarEntry{name: "in/sample", mode: 0o644, body: string(input)})); err != nil {
 		return nil, err
 	}
 	said, err := o.run(ctx, id, []byte("through the stream\n"))

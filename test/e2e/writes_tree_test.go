@@ -83,8 +83,9 @@ func differ(t *testing.T, runc, other fileTree, want ...string) {
 	if slices.Equal(got, want) {
 		return
 	}
-	t.Errorf("differences from runc: got %q, want %q", got, want)
-	for _, name := range got[:min(len(got), 12)] {
+	shown := got[:min(len(got), 12)]
+	t.Errorf("differences from runc: got %d, of them %q, want %q", len(got), shown, want)
+	for _, name := range shown {
 		t.Logf("%s\n  runc:  %s\n  other: %s", name, runc[name[1:]], other[name[1:]])
 	}
 }

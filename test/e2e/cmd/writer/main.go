@@ -28,7 +28,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 2 {
-		return errors.New("usage: writer change|list|wait|hold|nodes|own DIR, or writer put FILE...")
+		return errors.New("usage: writer change|list|wait|hold|nodes|own DIR, or writer put FILES")
 	}
 	dir := args[1]
 	switch args[0] {
