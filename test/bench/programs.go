@@ -16,13 +16,14 @@ type programs struct {
 	drifter string
 	crowd   string
 	scan    string
+	pages   string
 }
 
 // build builds the product as `make build` does, and the others,
 // statically: all run in a host with another libc.
 func build(ctx context.Context, dir string) (programs, error) {
 	built := programs{filepath.Join(dir, "runsc-provisioner"), filepath.Join(dir, "timer"), filepath.Join(dir, "pinger"), filepath.Join(dir, "drifter"),
-		filepath.Join(dir, "crowd"), filepath.Join(dir, "scan")}
+		filepath.Join(dir, "crowd"), filepath.Join(dir, "scan"), filepath.Join(dir, "pages")}
 	for path, pkg := range map[string]string{
 		built.product: "runsc-provisioner/cmd/runsc-provisioner",
 		built.timer:   "runsc-provisioner/test/bench/timer",
@@ -30,6 +31,7 @@ func build(ctx context.Context, dir string) (programs, error) {
 		built.drifter: "runsc-provisioner/test/bench/drifter",
 		built.crowd:   "runsc-provisioner/test/bench/crowd",
 		built.scan:    "runsc-provisioner/test/bench/scan",
+		built.pages:   "runsc-provisioner/test/bench/pages",
 	} {
 		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w", "-o", path, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
