@@ -306,3 +306,44 @@ func TestBefore_DamagedOrNewerIsRefusedAndStays(t *testing.T) {
 		t.Errorf("a whole one: got %v, want it read", err)
 	}
 }
+
+// A run was killed, or failed: what daemon.json has at the end of its transaction
+// says whether a text of ours may be in it.
+func TestBefore_IsSettledAtTheEndOfATransaction(t *testing.T) {
+	ours := registered(newer)
+	for _, test := range []struct {
+		name    string
+		now     string
+		later   []string
+		managed bool
+	}{
+		{"killed before the first write", "{}", []string{digestOf([]byte(ours))}, false},
+		{"killed after it", ours, []string{digestOf([]byte(ours))}, true},
+		{"killed, and another program has written since", registered(newer, `"debug":true`), []string{digestOf([]byte(ours))}, true},
+		{"nothing was to be written", registered(newer, `"debug":true`), nil, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := recordHost(t)
+			path := filepath.Join(t.TempDir(), "daemon.json")
+			if err := errors.Join(os.MkdirAll(h.Paths.State, 0o700), os.WriteFile(path, []byte(test.now), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			b := (*Before)(nil).clone()
+			b.Files[path] = BeforeFile{Exists: true, Text: "{}", Keys: map[string]BeforeKey{runscItem: {}}}
+			j := journal{SchemaVersion: journalSchema, File: journalFile{Path: path, Target: path, Was: digestOf([]byte("{}")), Later: test.later}}
+			if err := errors.Join(h.writeBefore(b), h.writeJournal(j), h.end()); err != nil {
+				t.Fatal(err)
+			}
+			b, _, err := h.readBefore()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if file := b.Files[path]; file.Managed != test.managed || file.Keys[runscItem].Managed != test.managed || file.Text != "{}" {
+				t.Errorf("got %+v, want managed %v, and the same text", file, test.managed)
+			}
+			if _, found, err := h.readJournal(); err != nil || found {
+				t.Errorf("got a journal %v (%v), want it closed", found, err)
+			}
+		})
+	}
+}

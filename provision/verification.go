@@ -169,7 +169,7 @@ func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(O
 	if v.Weak, err = h.runtimeWeaknesses(c, o); err != nil {
 		return Verification{}, err
 	}
-	v.Notes = notes(v, o)
+	v.Notes = notes(c, v, o)
 	v.assess(e)
 	return v, nil
 }
@@ -179,11 +179,22 @@ func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(O
 const buildkitCommand = "DOCKER_BUILDKIT_RUNC_COMMAND"
 
 // notes are the things that are told once.
-func notes(v Verification, o Observed) []string {
+func notes(c Config, v Verification, o Observed) []string {
+	b := builder{config: c, observed: o}
+	b.release()
+	var all []string
+	for _, name := range c.RuntimeNames() {
+		if text := lossOf(c, name, b.arguments(name)); text != "" && !o.Unread {
+			all = append(all, text)
+		}
+	}
+	if text := b.classicBuild(); text != "" {
+		all = append(all, text)
+	}
 	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, buildkitCommand+"=") })
 	if !v.Sandboxes || set || o.Engine == nil {
-		return nil
+		return all
 	}
-	return []string{"`docker build` runs its steps with runc, outside any sandbox, whatever the default runtime is: to change that, set " +
-		buildkitCommand + " in dockerd's environment to a program that calls runsc (docs/verification.md), or build inside a container"}
+	return append(all, "`docker build` by BuildKit runs its steps with runc, outside any sandbox, whatever the default runtime is; "+
+		"the classic builder follows the default runtime (docs/verification.md, Builds)")
 }

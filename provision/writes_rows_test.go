@@ -115,6 +115,12 @@ func TestNewPlan_Writes(t *testing.T) {
 			host: with(at(withArgs(runscOf(newer), `"--debug","--overlay2=none"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug","--overlay2=none"`) }),
 		},
 		{
+			name:   "arguments that are as wanted stay as they are written",
+			config: func(c *Config) { c.Docker.Runtimes["runsc"] = RuntimeConfig{Args: []string{}} },
+			host:   with(at(withArgs(runscOf(newer), "")), func(h *host) { h.before = withArgs("/usr/bin/runsc", "") }),
+			want:   planned{Warnings: []string{adopted}},
+		},
+		{
 			name:   "adopted, docker: the flag is set in its kept arguments",
 			config: rootfs(RootfsDocker),
 			host:   with(at(withArgs(runscOf(newer), `"--debug"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
