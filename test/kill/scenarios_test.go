@@ -9,7 +9,7 @@ import (
 const (
 	start     = `{"debug":false}`
 	runtimes  = `"runtimes":{"runsc":{"path":"/usr/local/lib/gvisor/`
-	arguments = `/runsc","runtimeArgs":["--ignore-cgroups"]}}`
+	arguments = `/runsc","runtimeArgs":["--ignore-cgroups","--overlay2=none"]}}`
 	olderSet  = `{"debug":false,` + runtimes + older + arguments + `}`
 	olderAll  = `{"debug":false,` + runtimes + older + arguments + `,"default-runtime":"runsc"}`
 	newerAll  = `{"debug":false,` + runtimes + newer + arguments + `,"default-runtime":"runsc"}`
@@ -33,7 +33,9 @@ systemctl reload docker
 until docker info -f '{{.DefaultRuntime}} {{.Runtimes}}' | grep '^runc ' | grep -qv runsc; do :; done
 printf '%s' '` + start + `' > /etc/docker/daemon.json
 `
-	keepOne = "docker run -d --runtime=runc " + lab.Image + " sleep 100000"
+	// recorded holds where before.json has what was there before, and nothing of ours.
+	recorded = `grep -qF '"text": "{\"debug\":false}"' /var/lib/runsc-provisioner/before.json && ! grep -q 'gvisor/2026' /var/lib/runsc-provisioner/before.json`
+	keepOne  = "docker run -d --runtime=runc " + lab.Image + " sleep 100000"
 )
 
 // fails makes every container under runsc fail, and no proof outside Docker:
@@ -46,6 +48,7 @@ func scenarios() []scenario {
 		run:   "runsc-provisioner apply --default-runtime --release " + older,
 		texts: []string{start, olderSet, olderAll},
 		next:  "runsc-provisioner apply --default-runtime --release " + older, then: []string{olderRunsc},
+		holds: recorded,
 	}
 	again := first
 	again.suite = "bookworm"
