@@ -68,6 +68,7 @@ type host struct {
 	// recorded; unrecorded is a host without a record.
 	before     string
 	unrecorded bool
+	unread     bool   // there is one, for root only
 	classic    string // why docker build is the classic builder
 }
 
@@ -100,7 +101,7 @@ func (h host) observed(t *testing.T) Observed {
 	if h.link != "" {
 		o.Link.Kind, o.Link.Release = release.LinkOurs, h.link
 	}
-	if o.ClassicBuild = h.classic; !h.unrecorded {
+	if o.ClassicBuild, o.Unread = h.classic, h.unread; !h.unrecorded && !h.unread {
 		o.Before = before(t, h.before)
 	}
 	if h.foreign != "" {

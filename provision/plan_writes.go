@@ -17,6 +17,12 @@ const lost = "what its containers write to their root file system is lost: docke
 func (b *builder) writes() {
 	for _, name := range b.names() {
 		a := b.arguments(name)
+		if a.Assumed && b.observed.Unread {
+			if a.Writes == verify.WritesLost {
+				b.warn("runtime " + name + ": only root may read what is recorded of who registered it, and so this plan may lack a change of its arguments")
+			}
+			continue
+		}
 		_, registered := b.observed.File.Doc.Runtimes()[name]
 		if registered && a.Assumed && b.observed.earlier() && len(b.plan.Steps) > 0 {
 			b.warn(assumed(name, a.Origin))

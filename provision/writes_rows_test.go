@@ -103,6 +103,11 @@ func TestNewPlan_Writes(t *testing.T) {
 			want: planned{Warnings: []string{adopted}},
 		},
 		{
+			name: "a record that this user may not read: it is not said who registered what",
+			host: with(at(withArgs(runscOf(newer), `"--debug"`)), func(h *host) { h.unread = true }),
+			want: planned{Warnings: []string{"runtime runsc: only root may read what is recorded of who registered it, and so this plan may lack a change of its arguments"}},
+		},
+		{
 			name: "no record, another path without arguments: adopted, and it is said which",
 			host: with(at(`{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`), unrecorded),
 			want: planned{
