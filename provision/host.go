@@ -89,6 +89,11 @@ type Unit struct {
 	UnitFileState    string // enabled, disabled, static, …
 	NeedDaemonReload bool
 	InvocationID     string // another one after each start
+	// Started is when the main process was last started, by the clock of that
+	// moment. Zero is not known.
+	Started time.Time
+	// StartedAfterBoot is the same by CLOCK_MONOTONIC, which no one sets.
+	StartedAfterBoot time.Duration
 }
 
 // changing reports whether the service is on its way from one state to another.

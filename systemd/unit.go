@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Unit is what systemd says of a unit at one moment. The fields of a service
@@ -27,6 +28,12 @@ type Unit struct {
 	UnitFileState    string // enabled, disabled, static, …
 	NeedDaemonReload bool
 	InvocationID     string // in hex; another one after each start
+
+	// Started is when the main process was last started, by the clock of that
+	// moment. Zero is never.
+	Started time.Time
+	// StartedAfterBoot is the same by CLOCK_MONOTONIC, which no one sets.
+	StartedAfterBoot time.Duration
 }
 
 // Unit asks for a unit by its full name. One that does not exist has LoadState
@@ -71,6 +78,10 @@ func parseUnit(properties map[string]any) Unit {
 		UnitFileState:    property[string](properties, "UnitFileState"),
 		NeedDaemonReload: property[bool](properties, "NeedDaemonReload"),
 		InvocationID:     hex.EncodeToString(property[[]byte](properties, "InvocationID")),
+		StartedAfterBoot: time.Duration(property[uint64](properties, "ExecMainStartTimestampMonotonic")) * time.Microsecond,
+	}
+	if at := property[uint64](properties, "ExecMainStartTimestamp"); at != 0 {
+		unit.Started = time.UnixMicro(int64(at))
 	}
 	// a(sasbttttuii): path, argv, whether failure is ignored, times, pid, status
 	for _, command := range property[[][]any](properties, "ExecStart") {
