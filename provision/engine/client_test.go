@@ -30,7 +30,7 @@ func TestInfo(t *testing.T) {
 					"runc":                           {Path: "runc"},
 					"runsc":                          {Path: "/usr/local/lib/gvisor/20260914.0/runsc", Args: []string{"--ignore-cgroups"}},
 				},
-				UsernsRemap: true, LiveRestore: true, RootDir: "/var/lib/docker/100000.100000", StorageDriver: "overlay2", CgroupDriver: "systemd", Running: 2,
+				UsernsRemap: true, LiveRestore: true, RootDir: "/var/lib/docker/100000.100000", StorageDriver: "overlay2", CgroupDriver: "systemd", LoggingDriver: "json-file", Labels: []string{}, Running: 2,
 			},
 		},
 		{
@@ -44,7 +44,7 @@ func TestInfo(t *testing.T) {
 					"gv":                    {Type: "io.containerd.runsc.v1"},
 					"runsc":                 {Path: "/usr/local/lib/gvisor/20260914.0/runsc"},
 				},
-				Rootless: true, RootDir: "/var/lib/docker", StorageDriver: "overlayfs", CgroupDriver: "systemd", Running: 2, Snapshotter: true,
+				Rootless: true, RootDir: "/var/lib/docker", StorageDriver: "overlayfs", CgroupDriver: "systemd", LoggingDriver: "json-file", Labels: []string{}, Running: 2, Snapshotter: true,
 			},
 		},
 	}

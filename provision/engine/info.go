@@ -25,9 +25,12 @@ type Info struct {
 	RootDir       string // with userns-remap: of the remapped user
 	StorageDriver string
 	CgroupDriver  string // cgroupfs, systemd or none
-	Running       int    // containers that run or are paused
-	Snapshotter   bool   // images are in containerd's store
-	Swarm         bool   // the host is a node of a swarm
+	LoggingDriver string
+	Debug         bool
+	Labels        []string
+	Running       int  // containers that run or are paused
+	Snapshotter   bool // images are in containerd's store
+	Swarm         bool // the host is a node of a swarm
 }
 
 // Runtime is one that containers can ask for by name.
@@ -65,6 +68,9 @@ func (c *Client) info(ctx context.Context) (Info, error) {
 		RootDir:        said.DockerRootDir,
 		StorageDriver:  said.Driver,
 		CgroupDriver:   said.CgroupDriver,
+		LoggingDriver:  said.LoggingDriver,
+		Debug:          said.Debug,
+		Labels:         said.Labels,
 		// dockerd counts a paused container apart from the running ones.
 		Running: said.ContainersRunning + said.ContainersPaused,
 	}
