@@ -106,6 +106,9 @@ func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Optio
 	if err != nil {
 		return false, err
 	}
+	if observed.Engine != nil {
+		h.rememberLoaded(observed.Loaded)
+	}
 	run.result.Observed = observed
 	if observed.File.NoDir && !run.awaited {
 		back, err := h.awaitDir(ctx, observed.File.Path)

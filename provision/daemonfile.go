@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,9 @@ type DaemonFile struct {
 	Mode      fs.FileMode
 	UID       int
 	GID       int
+	// Changed is when the file was last changed in any way (ctime), or the
+	// symlink that leads to it; zero where there is none.
+	Changed time.Time
 }
 
 // readDaemonFile reads path, which need not exist. A text that dockerd would
@@ -61,7 +65,24 @@ func readDaemonFile(path string) (DaemonFile, error) {
 	}
 	stat := info.Sys().(*syscall.Stat_t)
 	file.Exists, file.Mode, file.UID, file.GID = true, info.Mode().Perm(), int(stat.Uid), int(stat.Gid)
+	file.Changed = lastChange(path, file.Target)
 	return file, nil
+}
+
+// lastChange is the latest ctime of paths, asked for after they were read: what
+// was read is not younger. One that cannot be told is now.
+func lastChange(paths ...string) time.Time {
+	var last time.Time
+	for _, path := range paths {
+		var stat unix.Stat_t
+		if err := unix.Lstat(path, &stat); err != nil {
+			return time.Now()
+		}
+		if at := time.Unix(stat.Ctim.Unix()); at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 // attr is what daemon.json has to look like to others: as it does now, or as

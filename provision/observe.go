@@ -22,6 +22,8 @@ type Observed struct {
 	// Conflicts are the options of ours that are also flags of dockerd.
 	Conflicts []*engine.FlagConflict
 	File      DaemonFile
+	// Loaded is what dockerd is known to have read of daemon.json.
+	Loaded loaded
 	// Engine is what dockerd runs with; nil while docker.service is not active.
 	Engine *engine.Info
 	// Running are the names of the containers that run.
@@ -123,6 +125,7 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 		return err
 	}
 	o.File.Misplaced = h.misplaced(o.File.Path)
+	o.Loaded = h.observeLoaded(o.Unit, o.File)
 	if err := h.store().Safe(); err != nil {
 		return &Refusal{Object: h.Paths.Store, Err: err}
 	}

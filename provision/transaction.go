@@ -63,14 +63,10 @@ func (t *transaction) replace(old, text []byte) error {
 // stale is errStale once somebody else has written daemon.json: what is waited
 // for does not come then.
 func (t *transaction) stale() error {
-	switch {
-	case t == nil:
+	if t == nil {
 		return nil
-	case t.wrote == nil:
-		return unchanged(t.j.File.Target, t.old)
-	default:
-		return unchanged(t.j.File.Target, t.wrote)
 	}
+	return unchanged(t.j.File.Target, t.text())
 }
 
 // reload signals dockerd, but only one that has finished starting, and waits
@@ -82,6 +78,9 @@ func (t *transaction) reload(ctx context.Context) error {
 	}
 	if !unit.Running() {
 		return &OutOfReach{Object: unit.Name, Err: fmt.Errorf("is %s, and only an active one can be reloaded", unit.ActiveState)}
+	}
+	if err := t.stale(); err != nil {
+		return err // what would be loaded is not what the plan has looked at
 	}
 	taken, err := t.host.watchReload(ctx, t.flags, t.stale)
 	if err != nil {
@@ -97,7 +96,19 @@ func (t *transaction) reload(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("reload %s: %w", unit.Name, err), taken(err))
 	}
-	return taken(nil)
+	if err := taken(nil); err != nil {
+		return err
+	}
+	t.host.rememberReload(unit.InvocationID, t.text())
+	return nil
+}
+
+// text is what daemon.json has from this transaction.
+func (t *transaction) text() []byte {
+	if t.wrote == nil {
+		return t.old
+	}
+	return t.wrote
 }
 
 // restart restarts Docker, marked in the journal beforehand: from then on only
@@ -111,6 +122,9 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 		return &OutOfReach{Object: unit.Name, Err: fmt.Errorf("is %s, and is not started by this", unit.ActiveState)}
 	}
 	if err := t.stillRunning(ctx, s); err != nil {
+		return err
+	}
+	if err := t.stale(); err != nil {
 		return err
 	}
 	t.j.Restarting = true
