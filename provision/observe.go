@@ -24,13 +24,16 @@ type Observed struct {
 	File      DaemonFile
 	// Loaded is what dockerd is known to have read of daemon.json.
 	Loaded loaded
+	// NextRoot is where a restarted dockerd would have its data, but for what
+	// userns-remap adds; "" is not known.
+	NextRoot string
 	// Engine is what dockerd runs with; nil while docker.service is not active.
 	Engine *engine.Info
 	// Running are the names of the containers that run.
 	Running []string
-	Since   string          // what has to stay for a proof to hold
+	Since   string // what has to stay for a proof to hold
 	Proofs  map[string]bool // what was proven through Docker, by proofKey
-	Store   string          // the directory that holds the releases
+	Store  string          // the directory that holds the releases
 	// IDs are looked at where userns-remap is managed, or was.
 	IDs Identities
 	// Data is looked at for a plan that may switch userns-remap; else nil.
@@ -125,7 +128,7 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 		return err
 	}
 	o.File.Misplaced = h.misplaced(o.File.Path)
-	o.Loaded = h.observeLoaded(o.Unit, o.File)
+	o.Loaded, o.NextRoot = h.observeLoaded(o.Unit, o.File), nextRoot(o.File.Doc, o.Flags)
 	if err := h.store().Safe(); err != nil {
 		return &Refusal{Object: h.Paths.Store, Err: err}
 	}

@@ -14,6 +14,9 @@ type Plan struct {
 	Held     []Held   `json:"held,omitempty"`
 	Hidden   []Hidden `json:"hidden,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	// Activates names what daemon.json has besides, not loaded yet, that the
+	// plan's reloads or restarts bring into effect.
+	Activates []string `json:"activates,omitempty"`
 	// Provisional says that the release is not known by name before it was
 	// fetched: paths in the plan have a placeholder, and only the first step
 	// can be carried out before the host is observed again.

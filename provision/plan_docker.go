@@ -130,6 +130,7 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 		remapped = b.config.Docker.remap() == RemapOn
 	}
 	b.proveInDocker(names, final, remapped)
+	b.saysActivated(final)
 }
 
 // tooMuch holds what a reload is needed for, where that is beyond what may be

@@ -51,7 +51,7 @@ func (b *builder) remapped(chosen daemonjson.Document) (doc daemonjson.Document,
 	}
 	b.hides()
 	held := false
-	for _, h := range []Held{b.restartHeld(), b.hiddenHeld()} {
+	for _, h := range []Held{b.activatesHeld(), b.restartHeld(), b.hiddenHeld()} {
 		if h.Why != "" {
 			b.hold(h)
 			held = true

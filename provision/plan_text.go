@@ -24,9 +24,10 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Held        []Held     `json:"held,omitempty"`
 		Hidden      []Hidden   `json:"hidden,omitempty"`
 		Warnings    []string   `json:"warnings,omitempty"`
+		Activates   []string   `json:"activates,omitempty"`
 		Provisional bool       `json:"provisional,omitempty"`
 		Diff        string     `json:"diff,omitempty"`
-	}{steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Provisional, p.Diff()})
+	}{steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Diff()})
 }
 
 // Diff is what the plan does to daemon.json as a whole, as a unified diff with

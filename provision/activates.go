@@ -1,0 +1,212 @@
+package provision
+
+import (
+	"encoding/json"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/engine"
+)
+
+// defaultDataRoot is dockerd's own.
+const defaultDataRoot = "/var/lib/docker"
+
+// nextRoot is where dockerd would have its data after a restart, but for what
+// userns-remap adds: of daemon.json, of the flags, or the built-in one. dockerd
+// goes by the directory that a symlink leads to. "" is not known.
+func nextRoot(doc daemonjson.Document, flags engine.Flags) string {
+	root := defaultDataRoot
+	all := values(doc)
+	if flags.DataRoot != "" {
+		root = flags.DataRoot
+	}
+	for _, option := range []string{optionGraph, optionDataRoot} {
+		if set := stringIn(all[option]); set != "" {
+			root = set
+		}
+	}
+	if !filepath.IsAbs(root) {
+		return ""
+	}
+	root = filepath.Clean(root)
+	if resolved, err := filepath.EvalSymlinks(root); err == nil {
+		root = resolved
+	}
+	return root
+}
+
+// stringIn is the string that a JSON value is; "" where it is none.
+func stringIn(value string) string {
+	var s string
+	if json.Unmarshal([]byte(value), &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// restartActivates names the options of daemon.json that a restart of Docker, and
+// nothing less, would bring into effect: those that dockerd is not known to run
+// with. userns-remap, which is ours, is not among them.
+func restartActivates(o Observed) []string {
+	now, digests := values(o.File.Doc), digests(o.Loaded.Invocation, o.File.Doc)
+	options := map[string]bool{optionDataRoot: true}
+	for _, known := range []map[string]string{digests, o.Loaded.Started} {
+		for option := range known {
+			options[option] = true
+		}
+	}
+	var all []string
+	for _, option := range slices.Sorted(maps.Keys(options)) {
+		if isHot(option) || option == optionUsernsRemap || option == optionGraph && o.NextRoot != "" {
+			continue
+		}
+		same := o.Loaded.Started != nil && digests[option] == o.Loaded.Started[option]
+		value, set := now[option]
+		if told, says := runsWith(o, option, value, set); says {
+			same = told
+		} else if o.Loaded.Started == nil {
+			same = !set
+		}
+		if !same {
+			all = append(all, option)
+		}
+	}
+	return all
+}
+
+// runsWith asks what dockerd says of itself: whether it runs with an option as
+// daemon.json has it, where it tells.
+func runsWith(o Observed, option, value string, set bool) (same, says bool) {
+	info := *o.Engine
+	switch option {
+	case optionDataRoot:
+		return o.NextRoot == dataRoot(info), o.NextRoot != "" && info.RootDir != ""
+	case optionStorageDriver:
+		return stringIn(value) == info.StorageDriver, set && info.StorageDriver != ""
+	case optionLogDriver:
+		return stringIn(value) == info.LoggingDriver, set && info.LoggingDriver != ""
+	case optionFeatures:
+		var features map[string]bool
+		if set && json.Unmarshal([]byte(value), &features) != nil {
+			return false, false
+		}
+		if on, named := features[featureSnapshotter]; named {
+			return on == info.Snapshotter, true
+		}
+		// dockerd decides by its version; before 29 it is off unless it is named.
+		major, err := strconv.Atoi(strings.SplitN(info.Version, ".", 2)[0])
+		return true, err == nil && major < 29 && !info.Snapshotter
+	}
+	return false, false
+}
+
+// reloadActivates names the other options of daemon.json that a reload of doc
+// brings into effect: those that dockerd is not known to run with. Our own
+// runtimes, and a default that c names, are not among them.
+func reloadActivates(c Config, o Observed, doc daemonjson.Document) []string {
+	info, hot := *o.Engine, o.Loaded.hot()
+	now, digests := values(doc), digests(o.Loaded.Invocation, doc)
+	var all []string
+	for _, option := range slices.Sorted(maps.Keys(now)) {
+		if !isHot(option) && option != optionFeatures {
+			continue
+		}
+		same := hot[option] == digests[option]
+		switch option {
+		case "runtimes":
+			all = append(all, runtimesActivated(c, info, doc)...)
+			continue
+		case optionDefaultRuntime:
+			same = c.Docker.DefaultRuntime != "" || defaultOf(doc) == info.DefaultRuntime
+		case "debug":
+			same = now[option] == jsonOf(info.Debug)
+		case optionLiveRestore:
+			same = now[option] == jsonOf(info.LiveRestore)
+		case "labels":
+			same = now[option] == jsonOf(append([]string{}, info.Labels...))
+		}
+		if !same {
+			all = append(all, option)
+		}
+	}
+	for option := range hot {
+		if _, set := now[option]; !set && (resetsOnReload(option) || option == optionFeatures) {
+			all = append(all, option)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func jsonOf(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // a bool and strings always encode
+	}
+	return spelled(text)
+}
+
+// runtimesActivated are the runtimes, not ours, that doc has otherwise than
+// dockerd, and those that dockerd forgets because doc has them no more.
+func runtimesActivated(c Config, info engine.Info, doc daemonjson.Document) []string {
+	var all []string
+	defined := doc.Runtimes()
+	for name, want := range defined {
+		_, ours := c.Docker.Runtimes[name]
+		got, known := info.Runtimes[name]
+		if !ours && !(known && sameRuntime(got, want)) {
+			all = append(all, RuntimeItem(name))
+		}
+	}
+	for name := range info.Runtimes {
+		_, ours := c.Docker.Runtimes[name]
+		if _, has := defined[name]; !has && !ours && !builtIn(name) {
+			all = append(all, RuntimeItem(name))
+		}
+	}
+	return all
+}
+
+// builtIn reports whether dockerd knows a runtime by itself. 20.10 forgets those
+// with a dot on each reload of a file with runtimes [20.10.24].
+func builtIn(name string) bool { return name == runcRuntime || strings.Contains(name, ".") }
+
+// sameRuntime reports whether dockerd has a runtime as daemon.json defines it.
+// Which shim it has is told from 23.0 on.
+func sameRuntime(got engine.Runtime, want daemonjson.Runtime) bool {
+	if want.Path == "" {
+		return got.Path == "" && (got.Type == "" || got.Type == want.Type)
+	}
+	return got.Path == want.Path && slices.Equal(got.Args, want.Args)
+}
+
+// activatesHeld holds a restart that would bring into effect more than what it is
+// for. There is no consent to it: who wrote those options knows what they do.
+func (b *builder) activatesHeld() Held {
+	options := restartActivates(b.observed)
+	if len(options) == 0 {
+		return Held{}
+	}
+	return b.remapHeld("the restart of Docker that it needs would also bring into effect what " + b.observed.File.Path +
+		" has and dockerd does not run with: " + strings.Join(options, ", ") +
+		"; restart Docker yourself (systemctl restart " + b.observed.Unit.Name + ") if they are right, or take them back, then run apply again")
+}
+
+// saysActivated names in the plan what its reloads and restarts bring into effect
+// besides.
+func (b *builder) saysActivated(final daemonjson.Document) {
+	if b.plan.Disruption() == DisruptionNone {
+		return
+	}
+	options := reloadActivates(b.config, b.observed, final)
+	if len(options) == 0 {
+		return
+	}
+	b.plan.Activates = options
+	b.warn("the " + b.plan.Disruption().String() + " also brings into effect what " + b.observed.File.Path +
+		" has and dockerd is not known to have loaded: " + strings.Join(options, ", "))
+}
