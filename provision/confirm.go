@@ -95,6 +95,9 @@ func (s Confirm) missing(info engine.Info) error {
 			return fmt.Errorf("it still knows the runtime %s", name)
 		}
 	}
+	if err := lost(s.Keeps, info); err != nil {
+		return err
+	}
 	if s.Default != "" && info.DefaultRuntime != s.Default {
 		return fmt.Errorf("its default runtime is %s, not %s", info.DefaultRuntime, s.Default)
 	}

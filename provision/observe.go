@@ -31,9 +31,9 @@ type Observed struct {
 	Engine *engine.Info
 	// Running are the names of the containers that run.
 	Running []string
-	Since   string // what has to stay for a proof to hold
+	Since   string          // what has to stay for a proof to hold
 	Proofs  map[string]bool // what was proven through Docker, by proofKey
-	Store  string          // the directory that holds the releases
+	Store   string          // the directory that holds the releases
 	// IDs are looked at where userns-remap is managed, or was.
 	IDs Identities
 	// Data is looked at for a plan that may switch userns-remap; else nil.

@@ -93,7 +93,7 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 		return
 	}
 	all := b.wanted(final, restart)
-	if b.tooMuch(at, final, all) {
+	if b.tooMuch(at, final, all) || b.unsafe(at, registered, final, all, restart) {
 		b.link()
 		return
 	}
@@ -106,9 +106,9 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 		if runtimes := (Confirm{Runtimes: b.managed(registered)}); differ(at, registered) {
 			b.write(at, registered, b.registers(registered))
 			at = registered
-			b.reload(runtimes, false)
+			b.reload(at, runtimes, false)
 		} else if runtimes.missing(*b.observed.Engine) != nil {
-			b.reload(runtimes, true)
+			b.reload(at, runtimes, true)
 		}
 		b.proveInDocker(names, registered, remapped)
 		if !restart {
@@ -122,15 +122,31 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 	case restart:
 		b.restart(all)
 	case differ(at, final):
-		b.reload(all, false)
+		b.reload(final, all, false)
 	case all.missing(*b.observed.Engine) != nil:
-		b.reload(all, true)
+		b.reload(final, all, true)
 	}
 	if restart {
 		remapped = b.config.Docker.remap() == RemapOn
 	}
 	b.proveInDocker(names, final, remapped)
 	b.saysActivated(final)
+}
+
+// unsafe holds what a reload is needed for, where one would take away or break
+// what dockerd has.
+func (b *builder) unsafe(at, registered, final daemonjson.Document, all Confirm, restart bool) bool {
+	if !differ(at, final) && all.missing(*b.observed.Engine) == nil {
+		return false
+	}
+	if restart && !differ(at, registered) && b.proven(b.names(), b.observed.Engine.UsernsRemap) {
+		return false // a restart reads the flags again, and no reload comes before it
+	}
+	if b.forgetsHeld(at, final, all) || b.authorizationHeld(at, final, all) {
+		b.early = nil
+		return true
+	}
+	return false
 }
 
 // tooMuch holds what a reload is needed for, where that is beyond what may be
@@ -265,7 +281,8 @@ func (b *builder) write(old, text daemonjson.Document, what string) {
 	b.add(WriteDaemonJSON{File: b.observed.File, Old: old.Bytes(), New: text.Bytes(), What: what, Items: b.items(old, text)})
 }
 
-func (b *builder) reload(confirm Confirm, alone bool) {
+func (b *builder) reload(text daemonjson.Document, confirm Confirm, alone bool) {
+	confirm.Keeps = keeps(b.config, b.observed, text)
 	b.add(Reload{Unit: b.observed.Unit.Name, Alone: alone}, confirm)
 }
 

@@ -8,8 +8,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// lost is what does not work where a container's writes end with its sandbox.
-const lost = "what its containers write to their root file system is lost: docker cp, commit, diff and export do not see it, nor does the container when it starts again"
+// writesLost is what does not work where a container's writes end with its sandbox.
+const writesLost = "what its containers write to their root file system is lost: docker cp, commit, diff and export do not see it, nor does the container when it starts again"
 
 // writes warns of what becomes of a container's writes where nobody has chosen
 // that, and says of each runtime that no record tells of whether it counts as
@@ -54,9 +54,9 @@ func lossOf(c Config, name string, a arguments) string {
 		return ""
 	case len(a.Explicit) > 0:
 		return fmt.Sprintf("runtime %s: %s in %s.args goes before the default of %s.rootfs, and %s; %s.rootfs = %q says that this is meant",
-			name, strings.Join(a.Explicit, " "), key, key, lost, key, RootfsSandbox)
+			name, strings.Join(a.Explicit, " "), key, key, writesLost, key, RootfsSandbox)
 	default:
-		return fmt.Sprintf("runtime %s was there before and keeps its arguments, and %s; %s.rootfs = %q changes that", name, lost, key, RootfsDocker)
+		return fmt.Sprintf("runtime %s was there before and keeps its arguments, and %s; %s.rootfs = %q changes that", name, writesLost, key, RootfsDocker)
 	}
 }
 

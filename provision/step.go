@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -109,9 +110,11 @@ type Restart struct {
 type Confirm struct {
 	Runtimes map[string]daemonjson.Runtime
 	Without  []string // runtimes that it must not know
-	Default  string   // "": not looked at
-	Remap    Remap
-	Root     string // the data root; "": not looked at
+	// Keeps are runtimes, not ours, that it must know as it did before.
+	Keeps   map[string]engine.Runtime
+	Default string // "": not looked at
+	Remap   Remap
+	Root    string // the data root; "": not looked at
 }
 
 // Remap says what of userns-remap is looked for in dockerd.

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -181,7 +182,8 @@ func defines(doc daemonjson.Document, flags engine.Flags, name string) bool {
 // explicit is old with all that makes dockerd, on a reload, what to says.
 // Leaving a key out does not: it keeps its default runtime, and the runtimes too
 // unless there is an object of them (moby daemon/reload_unix.go). A default that
-// nothing defines is not in it: dockerd would refuse the text.
+// nothing defines is not in it, nor one beside the flag: dockerd would refuse the
+// text.
 func explicit(old []byte, to Confirm, flags engine.Flags) (daemonjson.Document, error) {
 	doc, err := daemonjson.Parse(old)
 	if err != nil {
@@ -194,7 +196,11 @@ func explicit(old []byte, to Confirm, flags engine.Flags) (daemonjson.Document, 
 			set.Runtimes[name] = &daemonjson.Runtime{Path: r.Path, Args: append([]string{}, r.Args...)}
 		}
 	}
-	wants := []daemonjson.Want{{DefaultRuntime: &to.Default}, set}
+	wants := []daemonjson.Want{set}
+	_, flag := flags.Set[optionDefaultRuntime]
+	if !flag {
+		wants = append(wants, daemonjson.Want{DefaultRuntime: &to.Default})
+	}
 	remove := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
 	for _, name := range to.Without {
 		remove.Runtimes[name] = nil
@@ -211,6 +217,10 @@ func explicit(old []byte, to Confirm, flags engine.Flags) (daemonjson.Document, 
 		if doc, err = daemonjson.Edit(doc, want); err != nil {
 			return doc, err
 		}
+	}
+	if flag && doc.Has("runtimes") && len(doc.Runtimes()) == 0 {
+		// 20.10 crashes on an empty object without a default runtime beside it.
+		return doc, errors.New("dockerd keeps the runtimes until its next start: its default runtime is a flag")
 	}
 	if name, set := doc.DefaultRuntime(); set && !defines(doc, flags, name) {
 		none := ""
