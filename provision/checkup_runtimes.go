@@ -1,16 +1,86 @@
 package provision
 
+import (
+	"slices"
+	"strings"
+
+	"runsc-provisioner/provision/release"
+)
+
+// runtimeItems say of each runtime of ours whether what dockerd starts containers
+// with is what daemon.json has, and whether a container was ever seen to start
+// with it. It is pure, and says nothing where that may not be known.
+func runtimeItems(c Config, o Observed) []Item {
+	if o.Engine == nil || o.Proofs == nil {
+		return nil
+	}
+	b := builder{config: c, observed: o}
+	b.release()
+	var items []Item
+	for _, name := range c.RuntimeNames() {
+		if item, known := b.runtimeItem(name); known {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
 // RuntimeItemName is the item of a runtime that dockerd has.
 func RuntimeItemName(name string) string { return "runtime " + name }
 
-// runtimeItems say how the runtimes of ours are that dockerd knows. One that it
-// does not know is part of the item dockerd. It is pure.
-func runtimeItems(c Config, o Observed) []Item {
-	var items []Item
-	for _, w := range writesInEffect(c, o) {
-		item := Item{Name: RuntimeItemName(w.Runtime)}
-		w.addTo(&item)
-		items = append(items, item)
+// runtimeItem is that of one. A runtime that dockerd does not know is part of the
+// item dockerd.
+func (b *builder) runtimeItem(name string) (item Item, known bool) {
+	item = Item{Name: RuntimeItemName(name)}
+	got, known := b.observed.Engine.Runtimes[name]
+	if !known {
+		return item, false
 	}
-	return items
+	with := "no arguments"
+	if len(got.Args) > 0 {
+		with = strings.Join(got.Args, " ")
+	}
+	want, defined := b.observed.File.Doc.Runtimes()[name]
+	ours := slices.IndexFunc(b.observed.Releases, func(r release.Installed) bool { return r.Runsc == got.Path })
+	if ours >= 0 {
+		b.current = b.observed.Releases[ours]
+	}
+	switch {
+	case ours < 0:
+		item.Health, item.Seen, item.Remedy = Critical, "dockerd runs "+got.Path+" for it, which is no installed release", applyRemedy
+	case b.failed(got.Args):
+		item.Health, item.Seen = Critical, "a container that was started with "+with+" failed"
+		item.Remedy = "correct its arguments in " + b.observed.File.Path + ", then " + applyRemedy
+	case defined && !sameOfOurs(got, want):
+		item.Health, item.Seen = Warning, "dockerd has not loaded what "+b.observed.File.Path+" has for it: "+showRuntime(b.observed.File.Doc, name)
+		item.Remedy = applyRemedy + ": it tries that before dockerd loads it"
+	case !b.everProven(got.Args):
+		item.Health, item.Seen = Warning, "no container was seen to start in a sandbox with "+with
+		item.Remedy = "sudo runsc-provisioner prove " + name
+	default:
+		item.Seen = "containers were seen to start in a sandbox with " + with
+	}
+	for _, w := range writesInEffect(b.config, b.observed) {
+		if w.Runtime == name {
+			w.addTo(&item)
+		}
+	}
+	return item, true
+}
+
+// runtimeItems are the same of a look part by part.
+func (h *Host) runtimeItems(c Config, l dockerLook) []Item {
+	if l.engineErr != nil || l.fileErr != nil {
+		return nil
+	}
+	o := l.observed
+	var err error
+	if o.Releases, err = h.store().List(); err != nil {
+		return nil // storeItem says why
+	}
+	if o.Since, err = h.since(); err != nil {
+		return nil
+	}
+	o.Proofs, o.Failed = h.remembered()
+	return runtimeItems(c, o)
 }

@@ -22,6 +22,7 @@ func (h *Host) Doctor(ctx context.Context, c Config, confErr error, getenv func(
 	p := platformsOf(c, docker.observed)
 	items := []Item{h.kernelItem(), archItem(), h.cgroupItem(), h.namespaceItem(), h.seccompItem(), h.ptraceItem(p), kvmItem(p), h.configItem(confErr)}
 	items = append(items, docker.items(c)...)
+	items = append(items, h.runtimeItems(c, docker)...)
 	items = append(items, h.ownUnitItem(ctx), h.subidItem(ctx, c), h.storeItem())
 	if item, some := asideItem(h.SetAside()); some {
 		items = append(items, item)

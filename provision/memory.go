@@ -1,10 +1,14 @@
 package provision
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/durable"
 )
@@ -19,8 +23,27 @@ type memory struct{ path string }
 // proofs are those through Docker.
 func (h *Host) proofs() memory { return memory{filepath.Join(h.Paths.State, "proofs")} }
 
+// failures are the proofs through Docker that failed when they were last tried.
+func (h *Host) failures() memory { return memory{filepath.Join(h.Paths.State, "failed-proofs")} }
+
 // validations are the texts that dockerd --validate took.
 func (h *Host) validations() memory { return memory{filepath.Join(h.Paths.State, "validated")} }
+
+// remembered are the proofs and the failures by their keys. Both are nil where this
+// process may not read them.
+func (h *Host) remembered() (proofs, failures map[string]bool) {
+	if errors.Is(unix.Access(h.Paths.State, unix.X_OK), fs.ErrPermission) {
+		return nil, nil
+	}
+	proofs, failures = map[string]bool{}, map[string]bool{}
+	for _, key := range h.proofs().keys() {
+		proofs[key] = true
+	}
+	for _, key := range h.failures().keys() {
+		failures[key] = true
+	}
+	return proofs, failures
+}
 
 // keys are all of them. What cannot be read was not seen.
 func (m memory) keys() []string {

@@ -31,9 +31,12 @@ type Observed struct {
 	Engine *engine.Info
 	// Running are the names of the containers that run.
 	Running []string
-	Since   string          // what has to stay for a proof to hold
-	Proofs  map[string]bool // what was proven through Docker, by proofKey
-	Store   string          // the directory that holds the releases
+	Since   string // what has to stay for a proof to hold
+	// Proofs are what was proven through Docker, by proofKey and everKey; nil where
+	// that may not be read.
+	Proofs map[string]bool
+	Failed map[string]bool // what then did not start, by proofKey
+	Store  string          // the directory that holds the releases
 	// IDs are looked at where userns-remap is managed, or was.
 	IDs Identities
 	// Data is looked at for a plan that may switch userns-remap; else nil.
@@ -144,10 +147,7 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 	if o.Before, o.Unread, err = h.readBefore(); err != nil {
 		return err
 	}
-	o.Proofs = map[string]bool{}
-	for _, key := range h.proofs().keys() {
-		o.Proofs[key] = true
-	}
+	o.Proofs, o.Failed = h.remembered()
 	o.SetAside = h.SetAside()
 	if o.Spool, err = h.spool(); err != nil {
 		return err

@@ -142,7 +142,7 @@ func (b *builder) unsafe(at, registered, final daemonjson.Document, all Confirm,
 	if restart && !differ(at, registered) && b.proven(b.names(), b.observed.Engine.UsernsRemap) {
 		return false // a restart reads the flags again, and no reload comes before it
 	}
-	if b.forgetsHeld(at, final, all) || b.authorizationHeld(at, final, all) {
+	if b.forgetsHeld(at, final, all) || b.authorizationHeld(at, final, all) || !differ(at, registered) && b.failedHeld(all) {
 		b.early = nil
 		return true
 	}
@@ -183,12 +183,17 @@ func (b *builder) stoppedSteps(at, final daemonjson.Document) {
 
 // tried are the runtimes of which a proof is wanted before the plan relies on
 // them: all of them where they change or Docker is restarted, else the default
-// if that changes in dockerd.
+// if that changes in dockerd, and those that a reload changes in dockerd or that
+// it has loaded without a proof.
 func (b *builder) tried(registers bool, want Confirm, restart bool) []string {
 	name := want.Default
 	_, managed := b.config.Docker.Runtimes[name]
-	switches := managed && (b.observed.Engine.DefaultRuntime != name || defaultOf(b.observed.File.Doc) != name)
-	if !registers && !restart && !switches {
+	var names []string
+	if managed && (b.observed.Engine.DefaultRuntime != name || defaultOf(b.observed.File.Doc) != name) {
+		names = append(names, name)
+	}
+	names = b.unseen(names, want)
+	if !registers && !restart && len(names) == 0 {
 		return nil
 	}
 	if b.options.NoProof {
@@ -198,7 +203,7 @@ func (b *builder) tried(registers bool, want Confirm, restart bool) []string {
 	if registers || restart {
 		return b.names()
 	}
-	return []string{name}
+	return names
 }
 
 // wanted is what dockerd has to run with in the end. What is held is not

@@ -28,6 +28,17 @@ func proofKey(manifest string, args []string, dockerVersion, since string, remap
 	return digestOf(text)
 }
 
+// everKey names that a proof was once seen of these files of a release with these
+// arguments: what dockerd has of them is no one's typo, also after a reboot or
+// under a newer dockerd.
+func everKey(manifest string, args []string) string {
+	text, err := json.Marshal([]any{"ever", manifest, append([]string{}, args...)})
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return digestOf(text)
+}
+
 // since is what has to stay for a proof to hold: the kernel, which has another
 // boot id after each boot (random(4)), and how the store is mounted (noexec).
 func (h *Host) since() (string, error) {

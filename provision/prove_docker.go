@@ -49,9 +49,9 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 		if errors.As(err, &trial) {
 			failed.Output = trial.Output
 		}
-		return "", errors.Join(failed, h.proofs().forget(key))
+		return "", errors.Join(failed, h.proofs().forget(key), h.failures().add(key))
 	}
-	return seen, h.proofs().add(key)
+	return seen, errors.Join(h.proofs().add(key), h.proofs().add(everKey(installed.ManifestDigest, s.Args)), h.failures().forget(key))
 }
 
 func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction, info engine.Info) (seen string, err error) {

@@ -28,7 +28,7 @@ func argumentSteps(what, args string) []string {
 	}
 }
 
-const keeps = "runsc keeps what containers write (--overlay2=none)"
+const keepsWrites = "runsc keeps what containers write (--overlay2=none)"
 
 func TestNewPlan_Writes(t *testing.T) {
 	adopted := lossOf(DefaultConfig(), "runsc", arguments{Origin: Adopted})
@@ -58,12 +58,12 @@ func TestNewPlan_Writes(t *testing.T) {
 		{
 			name: "the flag was taken out by another program: drift",
 			host: at(bare(newer)),
-			want: planned{Steps: argumentSteps(keeps, "--overlay2=none"), File: registered(newer)},
+			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none"), File: registered(newer)},
 		},
 		{
 			name: "another value was written by another program: drift, other arguments stay",
 			host: at(withArgs(runscOf(newer), `"-overlay2","root:self","--debug"`)),
-			want: planned{Steps: argumentSteps(keeps, "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
+			want: planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
 		},
 		{
 			name:   "configured arguments: the flag is added to them",
@@ -86,7 +86,7 @@ func TestNewPlan_Writes(t *testing.T) {
 			name: "an earlier version without a record registered it: brought along, and said",
 			host: with(at(bare(newer)), unrecorded),
 			want: planned{
-				Steps: argumentSteps(keeps, "--overlay2=none"), File: registered(newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps(keepsWrites, "--overlay2=none"), File: registered(newer), Warnings: []string{assumed("runsc", Created)},
 			},
 		},
 		{
@@ -129,7 +129,7 @@ func TestNewPlan_Writes(t *testing.T) {
 			name:   "adopted, docker: the flag is set in its kept arguments",
 			config: rootfs(RootfsDocker),
 			host:   with(at(withArgs(runscOf(newer), `"--debug"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
-			want:   planned{Steps: argumentSteps(keeps, "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
+			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
 		},
 		{
 			name:   "adopted, sandbox: the flag is taken out of its kept arguments",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"runsc-provisioner/provision"
@@ -50,12 +51,31 @@ func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, err
 	}
 	s.sum(waiting)
 	drifts, err := provision.Drifts(c, o)
-	if err != nil || len(drifts) == 0 {
+	if err != nil {
 		return s, err
+	}
+	if len(drifts) == 0 {
+		s.unproven()
+		return s, nil
 	}
 	s.State = Drifting
 	s.Line = string(Drifting) + ": " + joined(drifts, func(d provision.Drift) string { return d.Item }) + "; `sudo runsc-provisioner apply` makes it as wanted"
 	return s, nil
+}
+
+// unproven says so where dockerd has a runtime of ours otherwise than was seen to
+// work: that is not enforced.
+func (s *Status) unproven() {
+	var parts []string
+	for _, item := range s.Host {
+		if strings.HasPrefix(item.Name, provision.RuntimeItemName("")) && item.Health != provision.Healthy {
+			parts = append(parts, item.Name+": "+item.Seen)
+		}
+	}
+	if len(parts) > 0 && s.State == Enforced {
+		s.State = Drifting
+		s.Line = string(Drifting) + ": " + strings.Join(parts, ", ") + "; `sudo runsc-provisioner apply` tries it"
+	}
 }
 
 // countOf sums a report up.
