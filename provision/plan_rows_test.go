@@ -48,7 +48,7 @@ func TestNewPlan(t *testing.T) {
 		{
 			name:   "exact release",
 			config: func(c *Config) { c.Release.Version = older; asDefault(c) },
-			host:   host{file: `{"debug":true}`, engine: dockerd("")},
+			host:   host{file: `{"debug":true}`, engine: dockerd(`{"debug":true}`)},
 			want: planned{
 				Steps: []string{
 					"install " + older + " (not installed)", "prove " + older + " as runsc --overlay2=none", "link " + older,
@@ -62,15 +62,15 @@ func TestNewPlan(t *testing.T) {
 		{
 			name: "file right, engine stale",
 			host: host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd(registered(older))},
-			want: planned{Steps: []string{"reload docker.service", "confirm runsc=" + keptOf(newer)}},
+			want: planned{Steps: []string{"prove " + newer + " as runsc --overlay2=none", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none"}},
 		},
 		{
-			name: "file right, engine has other arguments",
+			name: "X05: file right, engine has other arguments",
 			host: host{
 				releases: []string{newer}, link: newer, file: registered(newer),
 				engine: dockerd(`{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}}}`),
 			},
-			want: planned{Steps: []string{"reload docker.service", "confirm runsc=" + keptOf(newer)}},
+			want: planned{Steps: []string{"prove " + newer + " as runsc --overlay2=none", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none"}},
 		},
 		{
 			name: "engine right, file lost its key",
@@ -265,7 +265,7 @@ func TestNewPlan(t *testing.T) {
 			config: asDefault,
 			host: host{
 				releases: []string{newer}, link: newer, file: `{"debug":true}`, proven: []string{"runsc"},
-				engine: dockerd(registered(newer, `"default-runtime":"runsc"`)),
+				engine: dockerd(registered(newer, `"default-runtime":"runsc"`, `"debug":true`)),
 			},
 			want: planned{
 				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},

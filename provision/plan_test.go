@@ -68,8 +68,12 @@ type host struct {
 	// recorded; unrecorded is a host without a record.
 	before     string
 	unrecorded bool
-	unread     bool   // there is one, for root only
-	classic    string // why docker build is the classic builder
+	unread     bool     // there is one, for root only
+	classic    string   // why docker build is the classic builder
+	untried    bool     // no proof was ever seen of what dockerd has
+	flags      []string // of dockerd
+	unknown    bool     // what dockerd has loaded is not known
+	nextRoot   string
 }
 
 // dockerd is one that has read text.
@@ -86,6 +90,13 @@ func (h host) observed(t *testing.T) Observed {
 		o.Conflicts = []*engine.FlagConflict{h.conflict}
 	}
 	o.Running, o.Proofs = h.running, map[string]bool{}
+	o.NextRoot = h.nextRoot
+	if h.flags != nil {
+		var err error
+		if o.Flags, err = engine.ParseFlags(append([]string{"/usr/sbin/dockerd"}, h.flags...)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	o.IDs = identities(t, "dockremap:x:999:999::/:/bin/false\n", "dockremap:100000:65536\n", "dockremap:100000:65536\n")
 	o.Data = &DataRoot{Namespaces: -1}
 	for _, name := range h.releases {
@@ -112,6 +123,20 @@ func (h host) observed(t *testing.T) Observed {
 		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.alive, UsernsRemap: h.remapped, RootDir: "/var/lib/docker"}, fileOf(t, *h.engine).Doc)
 		if h.remapped {
 			o.Engine.RootDir += "/100000.100000"
+		}
+		doc := fileOf(t, *h.engine).Doc
+		for _, runtime := range doc.Runtimes() {
+			for _, r := range o.Releases {
+				o.Proofs[everKey(r.ManifestDigest, runtime.Args)] = !h.untried
+			}
+		}
+		if !h.unknown {
+			o.Loaded.Started = digests("", doc)
+		}
+		for name, path := range o.Flags.AddRuntimes {
+			if _, has := o.Engine.Runtimes[name]; !has && !doc.Has("runtimes") {
+				o.Engine.Runtimes[name] = engine.Runtime{Path: path}
+			}
 		}
 		for _, name := range h.proven {
 			args := o.File.Doc.Runtimes()[name].Args
@@ -178,6 +203,9 @@ func reloaded(info engine.Info, doc daemonjson.Document) *engine.Info {
 	}
 	if name, ok := doc.DefaultRuntime(); ok {
 		info.DefaultRuntime = name
+	}
+	if value, ok := values(doc)["debug"]; ok {
+		info.Debug = value == "true"
 	}
 	return &info
 }
@@ -310,7 +338,9 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		o.Before = o.Before.marked(o.File.Path, o.File.Doc)
 	case Reload:
 		o.Engine = reloaded(*o.Engine, o.File.Doc)
+		o.Loaded.Reloaded = digests("", o.File.Doc)
 	case Restart:
+		o.Loaded = loaded{Started: digests("", o.File.Doc)}
 		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", RootDir: dataRoot(*o.Engine)}, o.File.Doc)
 		if _, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap(); o.Engine.UsernsRemap {
 			own := subid.Account{Name: "dockremap", UID: 999}
@@ -318,6 +348,7 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		}
 	case ProveInDocker:
 		o.Proofs = maps.Clone(o.Proofs)
+		o.Proofs[everKey("digest of "+s.Release, s.Args)] = true
 		o.Proofs[proofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, s.Writes)] = true
 	case Confirm:
 		if err := s.missing(*o.Engine); err != nil {

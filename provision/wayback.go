@@ -131,7 +131,8 @@ func (j journal) since(unit Unit) bool {
 
 // before is what dockerd ran with when j was begun.
 func (j journal) before() Confirm {
-	want := Confirm{Runtimes: maps.Clone(j.Engine.Runtimes), Default: j.Engine.Default, Remap: j.Engine.Remap, Root: j.Engine.Root}
+	want := Confirm{Runtimes: map[string]daemonjson.Runtime{}, Default: j.Engine.Default, Remap: j.Engine.Remap, Root: j.Engine.Root}
+	maps.Copy(want.Runtimes, j.Engine.Runtimes)
 	for _, name := range j.Runtimes {
 		if _, knew := j.Engine.Runtimes[name]; !knew {
 			want.Without = append(want.Without, name)
@@ -196,10 +197,10 @@ func explicit(old []byte, to Confirm, flags engine.Flags) (daemonjson.Document, 
 			set.Runtimes[name] = &daemonjson.Runtime{Path: r.Path, Args: append([]string{}, r.Args...)}
 		}
 	}
-	wants := []daemonjson.Want{set}
+	wants := []daemonjson.Want{{DefaultRuntime: &to.Default}, set}
 	_, flag := flags.Set[optionDefaultRuntime]
-	if !flag {
-		wants = append(wants, daemonjson.Want{DefaultRuntime: &to.Default})
+	if flag {
+		wants = wants[1:]
 	}
 	remove := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
 	for _, name := range to.Without {

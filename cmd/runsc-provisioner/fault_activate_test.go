@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// edited changes daemon.json by hand; dockerd is not told.
+func (h *fakeHost) edited(old, text string) string {
+	h.t.Helper()
+	before := h.read("etc/docker/daemon.json")
+	after := strings.Replace(before, old, text, 1)
+	if after == before {
+		h.t.Fatalf("%s has no %s", before, old)
+	}
+	h.write("etc/docker/daemon.json", after)
+	return after
+}
+
+func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
+	needRoot(t)
+	h := freshHost(t, "{\"debug\": true}\n")
+	h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
+	had := maps.Clone(h.dockerd.runtimes)
+	path := `"path": "` + h.runsc(newer) + `"`
+	text := h.edited(path, path+`, "runtimeArgs": ["--debug"]`)
+
+	h.inDockerErr = errors.New("OCI runtime create failed")
+	for range 2 { // who asks for it tries again
+		h.want(exitRolledBack, "apply")
+		if diff := cmp.Diff(had, h.dockerd.runtimes, cmp.Comparer(func(a, b fakeRuntime) bool {
+			return a.Path == b.Path && strings.Join(a.Args, " ") == strings.Join(b.Args, " ")
+		})); diff != "" || h.dockerd.defaultRuntime != "runsc" {
+			t.Errorf("dockerd (-want +got):\n%s", diff)
+		}
+		if got := h.read("etc/docker/daemon.json"); got != text {
+			t.Errorf("got %s, want the edit left alone: %s", got, text)
+		}
+	}
+	h.inDockerErr = nil
+	h.want(exitDone, "apply")
+	if got := h.dockerd.runtimes["runsc"].Args; len(got) != 1 || got[0] != "--debug" {
+		t.Errorf("got the arguments %q, want those of the edit", got)
+	}
+	reloads := h.units.reloads
+	h.want(exitDone, "apply")
+	if h.units.reloads != reloads {
+		t.Errorf("got %d reloads, want none", h.units.reloads-reloads)
+	}
+}
+
+func TestFault_X05_WhatAnotherProgramHasLoadedIsTried(t *testing.T) {
+	needRoot(t)
+	h := freshHost(t, "{}\n")
+	h.want(exitDone, "apply", "--release="+newer)
+	path := `"path": "` + h.runsc(newer) + `"`
+	h.edited(path, path+`, "runtimeArgs": ["--debug"]`)
+	if err := h.dockerd.load(h.paths.DaemonJSON); err != nil {
+		t.Fatal(err)
+	}
+	reloads := h.units.reloads
+	h.inDockerErr = errors.New("OCI runtime create failed")
+	if r := h.run("apply"); r.code == exitDone || h.units.reloads != reloads {
+		t.Errorf("got %v after %d reloads, want it to fail without one", r, h.units.reloads-reloads)
+	}
+	if r := h.run("verify"); r.code == exitDone {
+		t.Errorf("got %v, want it said", r)
+	}
+	h.inDockerErr = nil
+	h.want(exitDone, "apply")
+}
+
+func TestFault_X04_ARuntimeOfAFlagIsKept(t *testing.T) {
+	needRoot(t)
+	h := freshHost(t, "{}\n")
+	h.units.unit.ExecStart = append(h.units.unit.ExecStart, "--add-runtime=nvidia=/bin/nvidia")
+	h.dockerd.runtimes["nvidia"] = fakeRuntime{Path: "/bin/nvidia"}
+	h.want(exitHeld, "apply", "--release="+newer, "--default-runtime")
+	if got := h.read("etc/docker/daemon.json"); got != "{}\n" || h.units.reloads != 0 {
+		t.Errorf("got %s after %d reloads, want nothing done", got, h.units.reloads)
+	}
+	h.write("etc/docker/daemon.json", `{"runtimes": {"nvidia":{"path":"/bin/nvidia"}}}`)
+	h.want(exitDone, "apply")
+	if h.dockerd.runtimes["nvidia"].Path != "/bin/nvidia" || h.dockerd.defaultRuntime != "runsc" {
+		t.Errorf("got %+v, default %s", h.dockerd.runtimes, h.dockerd.defaultRuntime)
+	}
+}
