@@ -13,8 +13,8 @@ import (
 // at: what is being fetched, or removed.
 const StoreHidden = release.HiddenPrefix
 
-// Fetched is a release that is in the store, complete and tried, and not seen by
-// anybody yet. It has to be discarded in the end.
+// Fetched is a release that is in the store, complete and tried, and still hidden.
+// The caller discards it in the end, installed or not.
 type Fetched struct{ staged *release.Staged }
 
 // Discard removes what is left of it once it was installed, or is not wanted.

@@ -26,8 +26,8 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 // works is true of the commands that do something: the code says how that
-// ended, also where nobody reads what they print. All others are there for what
-// they print.
+// ended, also where what they print is lost. All others are there for what they
+// print.
 func works(cmd *cobra.Command) bool {
 	switch cmd.Name() {
 	case "apply", "prove", "daemon":
@@ -47,12 +47,12 @@ func (a *app) heard(cmd *cobra.Command, code int, lost error) int {
 	case works(cmd):
 		word = "note"
 	case looks(cmd):
-		// Nobody has heard what was found, which may have been bad.
+		// What was found was not heard, and may have been bad.
 		after = pluginCodes[provision.Unsure]
 	default:
 		after = exitFailed
 	}
-	// Who closes a pipe has read enough.
+	// The reader of a pipe closes it when it has read enough.
 	if !errors.Is(lost, syscall.EPIPE) {
 		fmt.Fprintf(a.stderr, "%s: the output could not be written: %s\n", word, printable(lost.Error()))
 	}

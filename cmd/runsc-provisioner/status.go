@@ -103,7 +103,7 @@ func statusCode(s daemon.Status) int {
 	switch s.State {
 	case daemon.Failing, daemon.Drifting:
 		return exitFailed
-	case daemon.HeldBack, daemon.Fought, daemon.Coming:
+	case daemon.HeldBack, daemon.Fought, daemon.Fetching:
 		return exitHeld
 	case daemon.WaitingOn, daemon.Starting:
 		return exitOutOfReach
@@ -165,7 +165,7 @@ func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
 		}
 	}
 	if f := s.Fetching; f != nil {
-		row("fetching", "gVisor %s, since %s; meanwhile what is installed is enforced", f.Release, f.Since.Format(time.DateTime))
+		row("fetching", "gVisor %s, since %s; meanwhile the installed release is enforced", f.Release, f.Since.Format(time.DateTime))
 	}
 	if s.Error != "" {
 		row("error", "%s", s.Error)

@@ -12,18 +12,18 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// Fetching is a release that is on its way, beside all else.
-type Fetching struct {
+// Download is a release that is on its way, beside all else.
+type Download struct {
 	Release string    `json:"release"` // as it was asked for
 	Since   time.Time `json:"since"`
 }
 
-func (f Fetching) inWords() string {
-	return fmt.Sprintf("it is being fetched since %s", f.Since.Format(time.TimeOnly))
+func (f Download) inWords() string {
+	return fmt.Sprintf("its download is under way since %s", f.Since.Format(time.TimeOnly))
 }
 
 // errFetching says that a release is on its way.
-var errFetching = errors.New("it is being fetched")
+var errFetching = errors.New("its download is under way")
 
 // fetches brings releases into the store beside the rounds, one at a time: however
 // slow a server is, what is installed is enforced, and the lock is free.
@@ -100,13 +100,13 @@ func (w *fetch) discard() {
 }
 
 // underWay is the fetch of what s installs, if it has not ended.
-func (f *fetches) underWay(s provision.InstallRelease) (Fetching, bool) {
+func (f *fetches) underWay(s provision.InstallRelease) (Download, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if w := f.wanted; w != nil && !w.over && same(w.step, s) {
-		return Fetching{Release: w.step.Spec.Version, Since: w.since}, true
+		return Download{Release: w.step.Spec.Version, Since: w.since}, true
 	}
-	return Fetching{}, false
+	return Download{}, false
 }
 
 // unwanted ends the fetch of what is not lacking any more.

@@ -24,7 +24,7 @@ const (
 	Unsandboxed Kind = "unsandboxed" // a container runs outside a sandbox although one is the default
 	Stopped     Kind = "stopped"     // it was stopped for that
 	Unjudged    Kind = "unjudged"    // whether a container runs in a sandbox cannot be known
-	Fetches     Kind = "fetching"    // a release is being fetched, beside all else
+	Downloading Kind = "fetching"    // a release is being fetched, beside all else
 	Recovered   Kind = "recovered"   // a change that did not end was finished or undone
 	SetAside    Kind = "set-aside"   // it could not be, and its journal was moved away for a look
 	Watching    Kind = "watching"    // files or units cannot be watched: only the timer is left
@@ -54,7 +54,7 @@ func (k Kind) Severity() Severity {
 
 // Kinds lists them all.
 func Kinds() []Kind {
-	return []Kind{Started, Stopping, Reloaded, Drifted, Repaired, Failed, Held, Contested, Kept, Waiting, Unsandboxed, Stopped, Unjudged, Fetches, Recovered, SetAside, Watching}
+	return []Kind{Started, Stopping, Reloaded, Drifted, Repaired, Failed, Held, Contested, Kept, Waiting, Unsandboxed, Stopped, Unjudged, Downloading, Recovered, SetAside, Watching}
 }
 
 // Notice is one thing to be told: a sentence, and facts in fields with names in

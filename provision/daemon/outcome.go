@@ -34,7 +34,7 @@ type outcome struct {
 	install  error         // why no release was installed
 	unpacked bool          // one was
 	lacks    bool          // one that is wanted is not there, or damaged
-	fetching *Fetching     // it is on its way
+	fetching *Download     // it is on its way
 	// rewritten says that a record which was damaged is whole again.
 	rewritten bool
 	// recovered says what was done about runs that did not end, and abandoned
@@ -64,7 +64,10 @@ func (r *rounds) judge(out *outcome) {
 		if out.unit.Running() {
 			out.next = firstRetry // nobody tells when it answers again
 		}
-	case errors.Is(out.err, provision.ErrBusy), errors.Is(out.err, provision.ErrLocked):
+	case errors.Is(out.err, provision.ErrLocked):
+		// What it will be like afterwards is not known: not "enforced", for one.
+		out.waiting, out.err, out.next = out.err.Error(), nil, time.Second
+	case errors.Is(out.err, provision.ErrBusy):
 		out.untold, out.next = true, firstRetry
 	case errors.As(out.err, &refusal):
 	default:

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// lockWithin is how long a round waits for an apply that is under way.
-	lockWithin = 2 * time.Minute
+	// lockWithin is how long a round waits for an apply that is under way before the
+	// status says that it does: until then it is what it was before.
+	lockWithin = 10 * time.Second
 	// idleWriter is how long a file that somebody has open for writing is waited
 	// for after it was last written.
 	idleWriter = time.Minute

@@ -20,17 +20,17 @@ type State string
 const (
 	Enforced  State = "enforced"  // the host is as wanted
 	Starting  State = "starting"  // not looked at yet
-	WaitingOn State = "waiting"   // for Docker
+	WaitingOn State = "waiting"   // for Docker, or another run
 	HeldBack  State = "held"      // all but what needs consent
 	Fought    State = "contested" // all but what somebody else keeps changing
 	Drifting  State = "drifted"   // it is not, and no daemon runs that would make it so
-	Coming    State = "fetching"  // all but a release that is on its way
+	Fetching  State = "fetching"  // all but a release that is on its way
 	Failing   State = "failing"   // it is not, and could not be made so
 )
 
 // States lists them all.
 func States() []State {
-	return []State{Enforced, Starting, WaitingOn, HeldBack, Fought, Coming, Drifting, Failing}
+	return []State{Enforced, Starting, WaitingOn, HeldBack, Fought, Fetching, Drifting, Failing}
 }
 
 // Status is what the daemon knows, for people and machines. Text in it may come
@@ -57,7 +57,7 @@ type Status struct {
 	LastDrift  *LastDrift       `json:"last_drift,omitempty"`
 	Held       []provision.Held `json:"held"`
 	Contested  []Contest        `json:"contested"`
-	Fetching   *Fetching        `json:"fetching,omitempty"` // the release that is wanted
+	Fetching   *Download        `json:"fetching,omitempty"` // the release that is wanted
 	Error      string           `json:"error,omitempty"`
 	Containers Containers       `json:"containers"`
 	Counts     Counts           `json:"counts"`
@@ -130,7 +130,7 @@ func (s *Status) sum(waiting string) {
 	case len(s.Held) > 0:
 		s.State = HeldBack
 	case s.Fetching != nil:
-		s.State = Coming
+		s.State = Fetching
 	default:
 		s.State = Enforced
 	}
@@ -144,7 +144,7 @@ func (s *Status) sum(waiting string) {
 		parts = append(parts, "somebody else keeps changing "+joined(s.Contested, func(c Contest) string { return c.Item }))
 	case HeldBack:
 		parts = append(parts, joined(s.Held, func(h provision.Held) string { return h.What }))
-	case Coming:
+	case Fetching:
 		parts = append(parts, "gVisor "+s.Fetching.Release+" since "+s.Fetching.Since.Format(time.TimeOnly))
 	default:
 		parts = append(parts, s.wantedInWords())

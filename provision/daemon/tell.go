@@ -122,7 +122,7 @@ func (l *loop) tellStanding(out *outcome) {
 		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h provision.Held) string { return h.What }), fieldWhy: what}}
 	}
 	if f := out.fetching; f != nil && len(out.held) == 0 {
-		standing[Fetches] = Notice{Text: "gVisor " + f.Release + " is being fetched; meanwhile what is installed is enforced", Fields: map[string]string{fieldItem: provision.ItemRelease, fieldWant: f.Release}}
+		standing[Downloading] = Notice{Text: "gVisor " + f.Release + " is being downloaded; meanwhile the installed release is enforced", Fields: map[string]string{fieldItem: provision.ItemRelease, fieldWant: f.Release}}
 	}
 	if len(out.contests) > 0 {
 		var words []string
@@ -134,7 +134,7 @@ func (l *loop) tellStanding(out *outcome) {
 			Fields: map[string]string{fieldItem: joined(out.contests, func(c Contest) string { return c.Item }), fieldWhy: strings.Join(words, "; ")},
 		}
 	}
-	for _, kind := range []Kind{Failed, Waiting, Kept, Held, Contested, Fetches} {
+	for _, kind := range []Kind{Failed, Waiting, Kept, Held, Contested, Downloading} {
 		n, stands := standing[kind]
 		if !stands {
 			delete(l.told, kind)

@@ -10,8 +10,8 @@ import (
 	"runsc-provisioner/provision/failpoint"
 )
 
-// Staged is a release that was fetched, authenticated, unpacked and tried, and
-// that nobody sees yet. It is to be discarded, committed or not.
+// Staged is a release that was fetched, authenticated, unpacked and tried, and is
+// still hidden. The caller discards it in the end, committed or not.
 type Staged struct {
 	name     string // the label
 	manifest []byte // nil: name is installed already
@@ -95,7 +95,7 @@ type staging struct {
 // stage makes a hidden directory with the two of a Source in it, which Sweep
 // takes for in use until it is discarded or this process ends.
 func (s Store) stage() (*staging, error) {
-	// Nobody else sees what is not authenticated yet.
+	// What is not authenticated yet is for its owner only.
 	dir, held, err := makeHeld(func() string { return s.hidden("staging") }, 0o700)
 	if err != nil {
 		return nil, err

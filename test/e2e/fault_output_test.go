@@ -7,7 +7,7 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// Nobody reads what apply says, or there is no room for it: it does its work, and
+// What apply prints is not read, or there is no room for it: it does its work, and
 // its code is that of the work.
 func TestFault_X14_AnOutputThatIsLost(t *testing.T) {
 	h := boot(t, lab.Options{})
@@ -33,7 +33,7 @@ func TestFault_X14_AnOutputThatIsLost(t *testing.T) {
 	if got := h.run("stat -c %s /var/lib/runsc-provisioner/lock"); got != "0" {
 		t.Errorf("got %s bytes in the lock", got)
 	}
-	// Both are read by nobody, and a bar that is drawn as well.
+	// Both streams are closed at the other end.
 	h.run("{ " + apply + newer + " 2>&1; echo $? >/root/code; } | true; [ $(cat /root/code) = 0 ]")
 	took(newer)
 	for _, command := range []string{"plan", "status", "config show"} {

@@ -58,7 +58,7 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	end := h.truthful(older)
 	h.wants(older, trickle)
 	s := h.fetching(older)
-	if s.State != daemon.Coming || len(s.Held) != 0 {
+	if s.State != daemon.Fetching || len(s.Held) != 0 {
 		t.Errorf("got %s, held %v, want it to be fetching", s.State, s.Held)
 	}
 	says(t, h.exit(4, "runsc-provisioner status"), "fetching", older)
@@ -70,7 +70,7 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 		s = h.awaits("repaired after "+change, func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
 		h.wantsRunsc()
 	}
-	if s.State != daemon.Coming || !s.LastSuccess.Before(s.Fetching.Since) || s.LastSuccess.Before(success) {
+	if s.State != daemon.Fetching || !s.LastSuccess.Before(s.Fetching.Since) || s.LastSuccess.Before(success) {
 		t.Errorf("got %s, last success at %s, want it to be fetching since %s, and without success since", s.State, s.LastSuccess, s.Fetching.Since)
 	}
 	if h.hidden() == "" {
@@ -85,6 +85,15 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	}
 	h.run("until [ -z \"$(ls -A " + store + " | grep runsc-provisioner-)\" ]; do sleep 0.05; done")
 	end()
+
+	// A long change by another run: what becomes of the host is not known meanwhile.
+	letGo := h.holdsLock()
+	h.run("rm " + daemonJSON)
+	h.awaits("waiting for the other run", func(s daemon.Status) bool { return s.State == daemon.WaitingOn })
+	letGo()
+	h.awaits("enforced again", func(s daemon.Status) bool {
+		return s.State == daemon.Enforced && s.Counts.Repairs["default-runtime"] >= 3
+	})
 }
 
 func TestFault_X15_ASlowDownloadEndsWithTheDaemonAndWithItsReason(t *testing.T) {
@@ -125,7 +134,7 @@ func TestFault_X15_AFreshHostAndASlowDownload(t *testing.T) {
 	h.wants(newer, p.url)
 	h.run("systemctl start runsc-provisioner")
 	<-p.arrived
-	if s := h.fetching(newer); s.State != daemon.Coming || s.Release != "" {
+	if s := h.fetching(newer); s.State != daemon.Fetching || s.Release != "" {
 		t.Errorf("got %s, release %q, want it to be fetching", s.State, s.Release)
 	}
 	close(p.goOn)

@@ -1,0 +1,105 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/release"
+)
+
+// hanging is a release server that answers when its client has given up, or with
+// 404 once it is told to.
+func hanging(t *testing.T) (f *fetches, spec release.Spec, arrived chan struct{}, answer func()) {
+	t.Helper()
+	arrived, goOn := make(chan struct{}, 10), make(chan struct{})
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		select {
+		case <-goOn:
+		case <-r.Context().Done():
+		}
+		http.NotFound(w, r)
+	}))
+	t.Cleanup(server.Close)
+	host := &provision.Host{
+		Paths: provision.Paths{Store: filepath.Join(t.TempDir(), "store")}, Owner: os.Geteuid(), HTTP: server.Client(),
+		Limits: release.Limits{Tries: 1},
+	}
+	f = newFetches(host, time.Now)
+	t.Cleanup(f.close)
+	return f, release.Spec{URL: server.URL, Channel: "release", Version: "20260914.0", Arch: release.Arch()}, arrived, func() { close(goOn) }
+}
+
+func (f *fetches) leftovers(t *testing.T) int {
+	t.Helper()
+	left, err := os.ReadDir(f.host.Paths.Store)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return len(left)
+}
+
+func TestFault_X15_AFetchThatFailsIsTakenOnce(t *testing.T) {
+	f, spec, arrived, answer := hanging(t)
+	step := provision.InstallRelease{Spec: spec, Why: "not installed"}
+	if _, err := f.fetched(t.Context(), step, nil); !errors.Is(err, errFetching) {
+		t.Fatalf("got %v, want %v", err, errFetching)
+	}
+	<-arrived
+	if _, err := f.fetched(t.Context(), step, nil); !errors.Is(err, errFetching) || len(arrived) != 0 {
+		t.Errorf("a second time: got %v, want the one under way", err)
+	}
+	if under, is := f.underWay(step); !is || under.Release != spec.Version || under.Since.IsZero() {
+		t.Errorf("got %+v, %t under way", under, is)
+	}
+	answer()
+	<-f.ended
+	if _, is := f.underWay(step); is {
+		t.Error("got it under way after its end")
+	}
+	var refused *release.RefusedError
+	if _, err := f.fetched(t.Context(), step, nil); !errors.As(err, &refused) {
+		t.Errorf("got %v, want why it could not be had", err)
+	}
+	if _, err := f.fetched(t.Context(), step, nil); !errors.Is(err, errFetching) {
+		t.Errorf("got %v, want another try", err)
+	}
+	f.close()
+	if n := f.leftovers(t); n != 0 {
+		t.Errorf("got %d entries left in the store", n)
+	}
+}
+
+func TestFault_X15_AFetchEndsWithItsReasonOrTheDaemon(t *testing.T) {
+	for name, end := range map[string]func(f *fetches, cancel context.CancelFunc, other provision.InstallRelease){
+		"not lacking any more": func(f *fetches, _ context.CancelFunc, _ provision.InstallRelease) { f.unwanted() },
+		"the daemon ends":      func(f *fetches, cancel context.CancelFunc, _ provision.InstallRelease) { cancel() },
+		"another one is wanted": func(f *fetches, cancel context.CancelFunc, other provision.InstallRelease) {
+			_, _ = f.fetched(context.Background(), other, nil)
+			f.unwanted()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, spec, arrived, _ := hanging(t)
+			step := provision.InstallRelease{Spec: spec}
+			other := step
+			other.Spec.Version = "20260907.0"
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			_, _ = f.fetched(ctx, step, nil)
+			<-arrived
+			end(f, cancel, other)
+			f.running.Wait()
+			if n := f.leftovers(t); n != 0 {
+				t.Errorf("got %d entries left in the store", n)
+			}
+		})
+	}
+}
