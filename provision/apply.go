@@ -113,8 +113,8 @@ func (h *Host) step(ctx context.Context, step Step, t *transaction, o Observed) 
 
 // carryOut does one step and says in a few words what was seen.
 func (h *Host) carryOut(ctx context.Context, step Step, t *transaction, o Observed) (seen string, err error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx) // which names the signal
 	}
 	switch s := step.(type) {
 	case InstallRelease:
