@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,13 +153,11 @@ func TestFault_X14_SignalledAtEveryInstant(t *testing.T) {
 	fmt.Printf("signalled %d times, %d hosts left inconsistent\n", sent, inconsistent)
 }
 
-// pointOf is the number of the last point that is called name.
+// pointOf is the number of the first point that is called name.
 func pointOf(t *testing.T, points []string, name string) int {
 	t.Helper()
-	for i := len(points); i > 0; i-- {
-		if points[i-1] == name {
-			return i
-		}
+	if i := slices.Index(points, name); i >= 0 {
+		return i + 1
 	}
 	t.Fatalf("no point %q among %q", name, points)
 	return 0
@@ -175,6 +174,8 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The point is over when SIGHUP has come: it ends the script of the point, too.
+	const lost = "kill -9 $(pgrep -x script); sleep 60"
 	last := len(points)
 	for _, test := range []struct {
 		name, do string
@@ -182,10 +183,10 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 		nohup    bool
 		codes    string
 	}{
-		{"lost in the middle", "kill -9 $(pgrep -x script)", pointOf(t, points, "reload: signalled"), false, "3"},
-		{"lost after the last step", "kill -9 $(pgrep -x script)", last, false, "0"},
-		{"lost, with nohup", "kill -9 $(pgrep -x script)", pointOf(t, points, "reload: signalled"), true, "0"},
-		{"Ctrl-C in the middle", "/bin/kill -INT -- -$(echo $(ps -o pgid= -p $PPID))", pointOf(t, points, "proof: started"), false, "1"},
+		{"lost in the middle", lost, pointOf(t, points, "reload: signalled"), false, "3"},
+		{"lost after the last step", lost, last, false, "0"},
+		{"lost, with nohup", "kill -9 $(pgrep -x script); sleep 0.2", pointOf(t, points, "reload: signalled"), true, "0"},
+		{"Ctrl-C in the middle", "/bin/kill -INT -- -$(echo $(ps -o pgid= -p $PPID)); sleep 0.2", pointOf(t, points, "proof: started"), false, "1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &sweeper{scenario: s.scenario, Host: s.Host, t: t}
@@ -197,7 +198,7 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 				run = "nohup " + run
 			}
 			// The shell goes on after a signal, to note the code. The pty is script's.
-			script := "trap : HUP INT; RUNSC_FAILPOINT=" + fmt.Sprint(test.point) + " RUNSC_FAILPOINT_DO='" + test.do + "; sleep 0.2' " + run + "; echo $? >/run/code.new; mv /run/code.new /run/code"
+			script := "trap : HUP INT; RUNSC_FAILPOINT=" + fmt.Sprint(test.point) + " RUNSC_FAILPOINT_DO='" + test.do + "' " + run + "; echo $? >/run/code.new; mv /run/code.new /run/code"
 			if _, err := s.shell(0, "rm -f /run/code; cat >/run/it <<'END'\n"+script+"\nEND\n(script -qec 'bash /run/it' /dev/null </dev/null >/run/out 2>&1 &) ; for i in $(seq 600); do [ -e /run/code ] && break; sleep 0.1; done"); err != nil {
 				t.Fatal(err)
 			}
