@@ -62,7 +62,7 @@ func (h *Host) setAside(j journal, why error) (SetAside, error) {
 	return aside, h.pruneAside()
 }
 
-// SetAside lists the recoveries that failed and that nobody has removed yet, the
+// SetAside lists the recoveries that failed and were not removed yet, the
 // newest last. What may not be read is not listed.
 func (h *Host) SetAside() []SetAside {
 	var all []SetAside

@@ -72,7 +72,7 @@ func (h *Host) Recover(ctx context.Context, opts Options) (Recovery, error) {
 }
 
 // keepsJournal reports whether a recovery that ended with err is tried again as
-// it is: it was interrupted, or nobody could be asked, or there was no room.
+// it is: it was interrupted, or Docker or systemd did not answer, or there was no room.
 func keepsJournal(err error) bool {
 	var reach *OutOfReach
 	var errno syscall.Errno

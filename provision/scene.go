@@ -94,7 +94,7 @@ func (t *transaction) moved(ctx context.Context, s scene, err error) bool {
 		return false // our own start has failed
 	}
 	if t.started && unit.InvocationID == t.j.Restarted {
-		return false // by nobody but us
+		return false // only by us
 	}
 	return unit.InvocationID != s.unit.InvocationID || unit.Running() != s.unit.Running()
 }

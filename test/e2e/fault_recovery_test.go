@@ -39,7 +39,7 @@ func (h host) write(text string) {
 }
 
 // recovered fails the test unless the next apply succeeds, from the one after
-// which there is nothing left to do, and Docker was started by nobody but others.
+// which there is nothing left to do, and only others have started Docker.
 func (h host) recovered(starts int) {
 	h.t.Helper()
 	h.run("runsc-provisioner apply --default-runtime --release " + newer)
@@ -180,7 +180,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 }
 
 // What only a restart undoes is left as it is where the restart would stop a
-// container and nobody has consented, and undone by a run that may.
+// container without consent, and undone by a run that may.
 func TestFault_X01_NoRestartToRecoverWithoutConsent(t *testing.T) {
 	t.Parallel()
 	h := boot(t, lab.Options{})

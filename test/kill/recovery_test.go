@@ -22,7 +22,7 @@ printf '%s' '` + start + `' > /etc/docker/daemon.json
 	// failed is in the journal of a run that was on its way back.
 	failed = `sed -i 's/"pid"/"failed": true, "pid"/' ` + journal + "\n"
 	// leftDown is a Docker that did not come up from a restart of ours, and that
-	// nobody starts by asking it something.
+	// no question to its socket starts.
 	leftDown = `sed -i 's/"pid"/"restarting": true, "pid"/' ` + journal + `
 touch /run/broken; systemctl restart docker; systemctl stop docker.socket; rm /run/broken; systemctl is-failed -q docker || exit 1
 `

@@ -209,7 +209,7 @@ func (s *storm) judge(before int, seed uint64, length time.Duration) {
 		seed, length, s.live, s.calms, s.stuck, s.byName, s.runs, recoveries, aside, s.outlived)
 	s.t.Logf("seed %d: %d starts of Docker: asked for by others %d, scheduled by systemd %d, by us %d, and %d restarts by us", seed, starts, asked, scheduled, begun, restarts)
 	if restarts != 0 {
-		s.t.Errorf("got %d restarts by us, want none: nobody consented to one", restarts)
+		s.t.Errorf("got %d restarts by us, want none: there was no consent", restarts)
 	}
 	if starts > asked+scheduled+begun {
 		s.t.Errorf("got %d starts of Docker, %d more than accounted for", starts, starts-asked-scheduled-begun)
