@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"runsc-provisioner/provision/failpoint"
 )
 
@@ -31,6 +33,10 @@ type Attr struct {
 	// them POSIX ACLs and security labels) the new file gets too. One that
 	// cannot be set is an error: nothing is dropped silently.
 	Like string
+	// New has the file put only where there is none: one that another program has
+	// made meanwhile stays, and the error is fs.ErrExist. On a file system that
+	// cannot do that it is looked for right before.
+	New bool
 	// Before, when set, runs after everything was written and synced and
 	// right before the rename. Its error stops the rename.
 	Before func() error
@@ -63,7 +69,7 @@ func WriteFile(path string, data []byte, attr Attr) error {
 		}
 	}
 	failpoint.Here("write " + name + ": before the rename")
-	if err := os.Rename(temp, path); err != nil {
+	if err := rename(temp, path, attr.New); err != nil {
 		return discard(temp, fmt.Errorf("write %s: %w", path, err))
 	}
 	failpoint.Here("write " + name + ": after the rename, not synced")
@@ -72,6 +78,20 @@ func WriteFile(path string, data []byte, attr Attr) error {
 	}
 	failpoint.Here("write " + name + ": after the rename, synced")
 	return nil
+}
+
+func rename(from, to string, fresh bool) error {
+	if !fresh {
+		return os.Rename(from, to)
+	}
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
+		return err
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return unix.EEXIST
+	}
+	return os.Rename(from, to)
 }
 
 // fill writes all of a temporary file that is to be called name.

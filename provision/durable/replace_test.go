@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,5 +156,28 @@ func TestFault_F05_SweepTakesOnlyItsOwn(t *testing.T) {
 	}
 	if err := Sweep(filepath.Join(dir, "missing", "file")); err != nil {
 		t.Errorf("no directory: got %v, want nil", err)
+	}
+}
+
+func TestANewFileReplacesNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	attr := Plain(0o644)
+	attr.New = true
+	if err := WriteFile(path, []byte("ours"), attr); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	// Another program makes it at the last moment.
+	attr.Before = func() error { return os.WriteFile(path, []byte("theirs"), 0o644) }
+	if err := WriteFile(path, []byte("ours"), attr); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got %v, want fs.ErrExist", err)
+	}
+	if got, err := os.ReadFile(path); string(got) != "theirs" {
+		t.Errorf("got %q, %v, want theirs", got, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) != 0 {
+		t.Errorf("got %q left", left)
 	}
 }
