@@ -61,10 +61,15 @@ func (h *Host) convergeBy(ctx context.Context, c Config, decide func(Observed) (
 		done, err := h.round(ctx, c, decide, &run)
 		switch {
 		case errors.Is(err, errStale) && !leftOpen(err):
-			if run.stale++; run.stale < maxStale {
-				continue
+			path := run.result.Observed.File.Path
+			if run.stale++; run.stale >= maxStale {
+				return run.result, fmt.Errorf("%s: %w", path, ErrBusy)
 			}
-			return run.result, fmt.Errorf("%s: %w", run.result.Observed.File.Path, ErrBusy)
+			if h.Settle != nil {
+				if err := h.Settle(ctx, path); err != nil {
+					return run.result, err
+				}
+			}
 		case err != nil:
 			return run.result, run.interrupted(ctx, errors.Join(err, h.uninstall(ctx, err, run.brought)))
 		case done:

@@ -105,12 +105,15 @@ func (f journalFile) replace(old, text []byte) error {
 	attr := f.attr()
 	if _, err := os.Lstat(f.Target); errors.Is(err, fs.ErrNotExist) {
 		attr.Like = ""
+		attr.New = true // what another program makes between Before and the rename is its edit
 	}
 	attr.Before = func() error { return unchanged(f.Target, old) }
 	err := durable.WriteFile(f.Target, text, attr)
 	switch {
 	case f.inDir && errors.Is(err, fs.ErrNotExist):
 		return errStale // the directory was moved away
+	case attr.New && errors.Is(err, fs.ErrExist):
+		return errStale
 	case err == nil, errors.Is(err, errStale), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EIO):
 		return err
 	default:

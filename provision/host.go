@@ -164,6 +164,9 @@ type Host struct {
 	// back. It may let others have the lock meanwhile. nil has it fetched while they
 	// wait.
 	Fetched func(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error)
+	// Settle waits until no program is writing daemon.json, before it is looked at
+	// again because another program has changed it; nil does not wait.
+	Settle func(ctx context.Context, path string) error
 	// BeforeLook is called before each look that Converge takes; nil is not.
 	BeforeLook func()
 	// Consent says what ConvergeBy may do to Docker to settle what a killed run has

@@ -31,22 +31,25 @@ func dirGone(path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// awaitDir waits for the directory of daemon.json to come back, and reports
-// whether it did. On a host that was never made to be anything it may never have
+// awaitDir waits for daemon.json to come back with its directory, and reports
+// whether it did: after mkdir(1) comes the file. On a host that was never made to be anything it may never have
 // been there, and is not waited for.
 func (h *Host) awaitDir(ctx context.Context, path string) (back bool, err error) {
 	if !h.Accepted().Found {
 		return false, nil
 	}
 	h.log().Debug("waiting for a directory that is gone")
-	return appears(ctx, filepath.Dir(path), replacedWithin)
+	return appears(ctx, path, replacedWithin)
 }
 
-// appears reports whether dir is there, at the latest after within. The kernel
+// appears reports whether path is there, at the latest after within. The kernel
 // tells when it comes; where it cannot, it is looked for now and then. The only
 // error is that of ctx.
-func appears(ctx context.Context, dir string, within time.Duration) (bool, error) {
-	there := func() bool { return !dirGone(filepath.Join(dir, "x")) }
+func appears(ctx context.Context, path string, within time.Duration) (bool, error) {
+	there := func() bool {
+		_, err := os.Lstat(path)
+		return !errors.Is(err, fs.ErrNotExist)
+	}
 	end := time.Now().Add(within)
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil { // fs.inotify.max_user_instances are in use
@@ -61,7 +64,7 @@ func appears(ctx context.Context, dir string, within time.Duration) (bool, error
 	defer stop()
 	for buffer := make([]byte, 64*(unix.SizeofInotifyEvent+unix.NAME_MAX+1)); ; {
 		// Watched before it is looked for: what comes in between makes an event.
-		if err := watchAbove(fd, dir); err != nil {
+		if err := watchAbove(fd, path); err != nil {
 			return appearsLooking(ctx, there, end)
 		}
 		if there() {
@@ -76,9 +79,9 @@ func appears(ctx context.Context, dir string, within time.Duration) (bool, error
 	}
 }
 
-// watchAbove watches the closest directory above dir that is there.
-func watchAbove(fd int, dir string) error {
-	for above := filepath.Dir(dir); ; above = filepath.Dir(above) {
+// watchAbove watches the closest directory above path that is there.
+func watchAbove(fd int, path string) error {
+	for above := filepath.Dir(path); ; above = filepath.Dir(above) {
 		_, err := unix.InotifyAddWatch(fd, above, unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_DELETE_SELF|unix.IN_MOVE_SELF|unix.IN_ONLYDIR)
 		if err == nil || !errors.Is(err, unix.ENOENT) || above == filepath.Dir(above) {
 			return err

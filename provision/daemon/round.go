@@ -70,6 +70,7 @@ type rounds struct {
 func newRounds(d *Daemon) *rounds {
 	host := *d.Host
 	r := &rounds{host: &host, now: d.Now, digests: map[string]watch.Stamp{}}
+	host.Settle = watch.Settled
 	host.BeforeLook = r.beforeLook
 	host.Suspect = r.suspect
 	host.Report = r.report
