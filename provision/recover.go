@@ -84,6 +84,9 @@ func keepsJournal(err error) bool {
 
 // abandon sets a recovery aside that failed with cause.
 func (h *Host) abandon(j journal, cause error) (Recovery, error) {
+	if err := h.settleBefore(); err != nil {
+		return Recovery{}, errors.Join(cause, err)
+	}
 	aside, err := h.setAside(j, cause)
 	if err != nil {
 		return Recovery{}, errors.Join(cause, err)

@@ -23,7 +23,6 @@ import (
 
 // withDefault makes sandboxes the default, with nothing else said.
 const withDefault = "runsc-provisioner apply --default-runtime" +
-	" --runtime-arg=--ignore-cgroups --runtime-arg=--overlay2=none" + // until rootfs = "docker" is the default
 	""
 
 // Runtimes of this suite's own, which nothing of the product made.
