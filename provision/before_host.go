@@ -50,7 +50,7 @@ func (h *Host) settleBefore() error {
 	}
 	text, err := j.File.text()
 	if err != nil {
-		return err
+		return nil // so is a daemon.json that cannot be read
 	}
 	return h.changeBefore(text, func(b *Before, doc daemonjson.Document) *Before {
 		if b.Files[j.File.Path].Text == string(text) {

@@ -173,7 +173,7 @@ type fakeUnits struct {
 func newFakeUnits(d *fakeDockerd, daemonJSON string) *fakeUnits {
 	return &fakeUnits{dockerd: d, daemonJSON: daemonJSON, unit: provision.Unit{
 		Name: provision.DockerUnit, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success",
-		ExecStart: []string{"/usr/bin/dockerd", "-H", "fd://"},
+		ExecStart: []string{"/usr/bin/dockerd", "-H", "fd://"}, InvocationID: "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
 	}}
 }
 
