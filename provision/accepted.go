@@ -21,7 +21,7 @@ const acceptedVersion = 1
 func (h *Host) acceptedPath() string { return filepath.Join(h.Paths.State, "accepted.json") }
 
 // acceptedCopy holds the same once more. Where configuration and record are
-// damaged together, nothing else says what the host is to be kept at.
+// damaged together, no other record has the accepted configuration.
 func (h *Host) acceptedCopy() string { return filepath.Join(h.Paths.State, "accepted.copy.json") }
 
 // Record is the configuration that the host was last made to be, by apply or by

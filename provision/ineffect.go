@@ -41,7 +41,7 @@ const giveUpRemedy = "put the files back (config show lists the values), or give
 // InEffect compares the files, with the flags o over them, with the record.
 // giveUp is a person's word that what was lost is not wanted any more. The
 // error is one of the files where there is no record, or a *RecordError where
-// nothing says what the host is to be kept at; the built-in values are returned
+// no record has the accepted configuration; the built-in values are returned
 // beside that, for those who only look.
 func (h *Host) InEffect(record Record, o Overrides, giveUp bool) (InEffect, error) {
 	in := InEffect{Record: record.Damage, giveUp: giveUp}

@@ -20,7 +20,7 @@ import (
 // A directory is replaced by two renames, and in between there is none. To make
 // it then would have the second rename, which mv(1) gives a directory, end inside
 // of ours: the edit that was to come with it would be lost. So a directory that
-// is gone is waited for. Whoever takes longer than this finds ours, and that is
+// is gone is waited for. A program that takes longer finds ours, and that is
 // told: see misplaced.
 const replacedWithin = 2 * time.Second
 

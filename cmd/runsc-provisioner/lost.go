@@ -11,7 +11,7 @@ import (
 	"runsc-provisioner/provision"
 )
 
-// output is standard output, of which what could not be written is lost, and
+// output is standard output, which drops what could not be written, and
 // stops nothing.
 type output struct {
 	w    io.Writer

@@ -21,7 +21,7 @@ func newProve(a *app) *cobra.Command {
 then a container through Docker, from an image made on the spot (no registry, no
 network, no capabilities). It looks at both from the host: they must be in a
 sandbox of the release that the runtime is registered with. The container writes,
-deletes and renames files in its root file system; where that is to be kept,
+deletes and renames files in its root file system; where that must be kept,
 docker cp and diff must show it. Container and image are gone afterwards, and
 nothing else is changed.
 

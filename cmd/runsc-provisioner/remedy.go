@@ -153,7 +153,7 @@ func remedy(err error) (code int, hint string) {
 	case errors.As(err, &syntax):
 		return exitRefused, "dockerd would not read it either, or read it in another way: mend the file, then run this again"
 	case errors.As(err, &record):
-		return exitHeld, "no file says how the host is to be, and what was last accepted cannot be read: put the configuration back, or start again without it: sudo runsc-provisioner apply --give-up"
+		return exitHeld, "there is no configuration file, and the configuration that was last accepted cannot be read: put the configuration back, or start again without it: sudo runsc-provisioner apply --give-up"
 	case errors.As(err, &refusal):
 		return exitRefused, ""
 	default:

@@ -41,7 +41,7 @@ func TestFault_F04_TwoAppliesAtOnce(t *testing.T) {
 		first := h.began(apply)
 		<-p.arrived
 
-		// A download holds nobody up, and arrives beside what others do.
+		// A download holds no other run up, and arrives beside what they do.
 		if r := h.exit(0, "runsc-provisioner apply --lock-timeout=0"); !strings.Contains(r.Stdout, "nothing to do") {
 			t.Errorf("beside a download: got %v, want nothing to do", r)
 		}
