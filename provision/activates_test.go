@@ -221,11 +221,11 @@ func TestFault_X05_TheWayBackHasTheOldArguments(t *testing.T) {
 }
 
 func TestFault_X05_ArgumentsAreProven(t *testing.T) {
-	const typo = `"runtimeArgs":["--overlay2=none","--typo"]`
+	const typo = `"runtimeArgs":["--overlay2=none","--dcache=0","--typo"]`
 	with := func(args string) string {
 		return `{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `",` + args + `}}}`
 	}
-	proves := []string{"prove " + newer + " as runsc --overlay2=none --typo", "reload docker.service", "confirm runsc=" + runscOf(newer) + " --overlay2=none --typo", "prove " + newer + " through Docker as runsc --overlay2=none --typo"}
+	proves := []string{"prove " + newer + " as runsc --overlay2=none --dcache=0 --typo", "reload docker.service", "confirm runsc=" + runscOf(newer) + " --overlay2=none --dcache=0 --typo", "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0 --typo"}
 	h := host{releases: []string{newer}, link: newer, file: with(typo), engine: dockerd(registered(newer))}
 	checkPlan(t, DefaultConfig(), h, Options{}, planned{Steps: proves})
 	checkPlan(t, DefaultConfig(), h, Options{Unattended: &Unattended{Most: DisruptionReload}}, planned{Steps: proves})
@@ -242,7 +242,7 @@ func TestFault_X05_ArgumentsAreProven(t *testing.T) {
 	// Once tried and failed, the daemon does not load it again.
 	h.engine, h.untried = dockerd(registered(newer)), false
 	o := h.observed(t)
-	o.Failed = map[string]bool{proofKey(intact(newer).ManifestDigest, []string{"--overlay2=none", "--typo"}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
+	o.Failed = map[string]bool{proofKey(intact(newer).ManifestDigest, []string{"--overlay2=none", "--dcache=0", "--typo"}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
 	if plan, err := NewPlan(DefaultConfig(), o, Options{Unattended: &Unattended{Most: DisruptionReload}}); err != nil || !plan.Empty() || len(plan.Held) != 1 {
 		t.Errorf("got %+v, %v, want it held", plan, err)
 	}
@@ -271,7 +271,7 @@ func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 			test.host.releases = []string{newer}
 			o := test.host.observed(t)
 			if test.failed {
-				o.Failed = map[string]bool{proofKey(intact(newer).ManifestDigest, []string{verify.KeepWrites}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
+				o.Failed = map[string]bool{proofKey(intact(newer).ManifestDigest, []string{verify.KeepWrites, verify.ForgetFiles}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
 			}
 			items := runtimeItems(DefaultConfig(), o)
 			if len(items) != 1 || items[0].Name != "runtime runsc" || items[0].Health != test.want {

@@ -1,10 +1,6 @@
 package provision
 
-import (
-	"slices"
-
-	"runsc-provisioner/verify"
-)
+import "runsc-provisioner/verify"
 
 // Origin says who registered a runtime.
 type Origin int
@@ -24,8 +20,8 @@ type arguments struct {
 	// Assumed says that no record tells the origin, but what daemon.json has.
 	Assumed bool
 	Writes  verify.Writes
-	// Explicit are arguments of the configuration that go before the default of
-	// an unset rootfs.
+	// Explicit are arguments of the configuration that lose writes, and go before
+	// the default of an unset rootfs.
 	Explicit []string
 }
 
@@ -47,10 +43,10 @@ func argumentsOf(c Config, o Observed, release, name string) arguments {
 		a.List = o.Before.argsOf(o.File.Path, name)
 	}
 	switch set := verify.OverlayArgs(want.Args); {
-	case want.Rootfs != "" && len(set) > 0: // they say the same: Config.Validate
+	case want.Rootfs == RootfsSandbox && len(set) > 0: // they say the same: Config.Validate
 	case want.Rootfs != "":
 		a.List = verify.Keep(release, a.List, want.writes())
-	case a.Origin == Created && len(set) > 0:
+	case a.Origin == Created && len(set) > 0 && verify.WritesOf(want.Args) == verify.WritesLost:
 		a.Explicit = set
 	case a.Origin == Created:
 		a.List = verify.Keep(release, a.List, verify.WritesKept)
@@ -61,7 +57,8 @@ func argumentsOf(c Config, o Observed, release, name string) arguments {
 
 // originOf says who registered the runtime called name: by the record, or, where
 // it has nothing of it, by what daemon.json has. A version that kept no record
-// registered a release's own path, without arguments unless it was told some.
+// registered a release's own path, with no arguments but those of verify.Keep
+// unless it was told some.
 func originOf(o Observed, name string) (origin Origin, assumed bool) {
 	if key, ok := o.Before.key(o.File, RuntimeItem(name)); ok {
 		if key.Present {
@@ -73,8 +70,7 @@ func originOf(o Observed, name string) (origin Origin, assumed bool) {
 	if !registered {
 		return Created, false
 	}
-	bare := len(there.Args) == 0 || slices.Equal(there.Args, []string{verify.KeepWrites})
-	if bare && within(o.Store, there.Path) {
+	if verify.OnlyKept(there.Args) && within(o.Store, there.Path) {
 		return Created, true
 	}
 	return Adopted, true

@@ -16,10 +16,10 @@ func runscWrites(writes, promised verify.Writes, proven bool) []RuntimeWrites {
 
 // What dockerd has counts, and what was proven of just that.
 func TestWritesInEffect(t *testing.T) {
-	const none = `{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc","runtimeArgs":["--overlay2=none"]}}}`
+	const none = `{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
 	const self = `{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc"}}}`
-	const dated = `{"runtimes":{"runsc":{"path":"` + store + "/" + older + `/runsc","runtimeArgs":["--overlay2=none"]}}}`
-	const elsewhere = `{"runtimes":{"runsc":{"path":"/opt/runsc","runtimeArgs":["--overlay2=none"]}}}`
+	const dated = `{"runtimes":{"runsc":{"path":"` + store + "/" + older + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
+	const elsewhere = `{"runtimes":{"runsc":{"path":"/opt/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
 	kept, lost := verify.WritesKept, verify.WritesLost
 	tests := []struct {
 		situation string

@@ -38,9 +38,9 @@ func TestNewPlan(t *testing.T) {
 			host: host{engine: dockerd("")},
 			want: planned{
 				Steps: []string{
-					"install latest (not installed)", "prove {latest} as runsc --overlay2=none", "link {latest}",
+					"install latest (not installed)", "prove {latest} as runsc --overlay2=none --dcache=0", "link {latest}",
 					"write register runsc", "reload docker.service", "confirm runsc=" + keptOf("{latest}"),
-					"prove {latest} through Docker as runsc --overlay2=none",
+					"prove {latest} through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: registered("{latest}"), Provisional: true,
 			},
@@ -51,9 +51,9 @@ func TestNewPlan(t *testing.T) {
 			host:   host{file: `{"debug":true}`, engine: dockerd(`{"debug":true}`)},
 			want: planned{
 				Steps: []string{
-					"install " + older + " (not installed)", "prove " + older + " as runsc --overlay2=none", "link " + older,
+					"install " + older + " (not installed)", "prove " + older + " as runsc --overlay2=none --dcache=0", "link " + older,
 					"write register runsc", "reload docker.service", "confirm runsc=" + keptOf(older),
-					"prove " + older + " through Docker as runsc --overlay2=none",
+					"prove " + older + " through Docker as runsc --overlay2=none --dcache=0",
 					"write default runtime runsc", "reload docker.service", "confirm runsc=" + keptOf(older) + ", default=runsc",
 				},
 				File: `{"debug":true,` + registered(older, `"default-runtime":"runsc"`)[1:],
@@ -62,7 +62,7 @@ func TestNewPlan(t *testing.T) {
 		{
 			name: "file right, engine stale",
 			host: host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd(registered(older))},
-			want: planned{Steps: []string{"prove " + newer + " as runsc --overlay2=none", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none"}},
+			want: planned{Steps: []string{"prove " + newer + " as runsc --overlay2=none --dcache=0", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0"}},
 		},
 		{
 			name: "X05: file right, engine has other arguments",
@@ -70,13 +70,13 @@ func TestNewPlan(t *testing.T) {
 				releases: []string{newer}, link: newer, file: registered(newer),
 				engine: dockerd(`{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}}}`),
 			},
-			want: planned{Steps: []string{"prove " + newer + " as runsc --overlay2=none", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none"}},
+			want: planned{Steps: []string{"prove " + newer + " as runsc --overlay2=none --dcache=0", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0"}},
 		},
 		{
 			name: "engine right, file lost its key",
 			host: host{releases: []string{newer}, link: newer, file: `{}`, engine: dockerd(registered(newer))},
 			want: planned{
-				Steps: []string{"prove " + newer + " as runsc --overlay2=none", "write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none"},
+				Steps: []string{"prove " + newer + " as runsc --overlay2=none --dcache=0", "write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0"},
 				File:  registered(newer),
 			},
 		},
@@ -85,7 +85,7 @@ func TestNewPlan(t *testing.T) {
 			config: asDefault,
 			host:   converged,
 			want: planned{
-				Steps: []string{"prove " + newer + " as runsc --overlay2=none", "prove " + newer + " through Docker as runsc --overlay2=none", "write default runtime runsc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
+				Steps: []string{"prove " + newer + " as runsc --overlay2=none --dcache=0", "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0", "write default runtime runsc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
 				File:  registered(newer, `"default-runtime":"runsc"`),
 			},
 		},
@@ -97,8 +97,8 @@ func TestNewPlan(t *testing.T) {
 				engine: dockerd(registered(newer)),
 			},
 			want: planned{Steps: []string{
-				"prove " + newer + " as runsc --overlay2=none", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc",
-				"prove " + newer + " through Docker as runsc --overlay2=none",
+				"prove " + newer + " as runsc --overlay2=none --dcache=0", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc",
+				"prove " + newer + " through Docker as runsc --overlay2=none --dcache=0",
 			}},
 		},
 		{
@@ -118,7 +118,7 @@ func TestNewPlan(t *testing.T) {
 			config: asDefault,
 			host:   host{releases: []string{newer}, link: newer},
 			want: planned{
-				Steps:    []string{"prove " + newer + " as runsc --overlay2=none", "write register runsc"},
+				Steps:    []string{"prove " + newer + " as runsc --overlay2=none --dcache=0", "write register runsc"},
 				File:     registered(newer),
 				Held:     []string{"default-runtime runsc"},
 				Warnings: []string{"the runtimes take effect when Docker starts"},
@@ -166,7 +166,7 @@ func TestNewPlan(t *testing.T) {
 				engine: dockerd(`{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}}}`),
 			},
 			want: planned{
-				Steps: []string{"prove " + newer + " as runsc --overlay2=none", "write new arguments for runsc, which keeps what containers write (--overlay2=none)", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none"},
+				Steps: []string{"prove " + newer + " as runsc --overlay2=none --dcache=0", "write new arguments for runsc, which keeps what containers write (--overlay2=none --dcache=0)", "reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0"},
 				File:  registered(newer),
 			},
 		},
@@ -177,8 +177,8 @@ func TestNewPlan(t *testing.T) {
 			},
 			want: planned{
 				Steps: []string{
-					"prove " + newer + " as runsc --overlay2=none", "write runsc runs " + runscOf(newer) + " instead of runtimeType io.containerd.runsc.v1, and keeps what containers write (--overlay2=none)",
-					"reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none",
+					"prove " + newer + " as runsc --overlay2=none --dcache=0", "write runsc runs " + runscOf(newer) + " instead of runtimeType io.containerd.runsc.v1, and keeps what containers write (--overlay2=none --dcache=0)",
+					"reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: registered(newer),
 			},
@@ -205,8 +205,8 @@ func TestNewPlan(t *testing.T) {
 			host: host{releases: []string{newer, older}, inUse: []string{older}, link: older, file: registered(older), engine: dockerd(registered(older))},
 			want: planned{
 				Steps: []string{
-					"prove " + newer + " as runsc --overlay2=none", "link " + newer, "write runsc runs " + runscOf(newer) + " instead of " + runscOf(older),
-					"reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none",
+					"prove " + newer + " as runsc --overlay2=none --dcache=0", "link " + newer, "write runsc runs " + runscOf(newer) + " instead of " + runscOf(older),
+					"reload docker.service", "confirm runsc=" + keptOf(newer), "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: registered(newer),
 			},
@@ -247,17 +247,17 @@ func TestNewPlan(t *testing.T) {
 			host: host{releases: []string{newer}, link: newer, engine: dockerd("")},
 			want: planned{
 				Steps: []string{
-					"prove " + newer + " as debug --debug --overlay2=none", "prove " + newer + " as gv --overlay2=none",
+					"prove " + newer + " as debug --debug --overlay2=none --dcache=0", "prove " + newer + " as gv --overlay2=none --dcache=0",
 					"write register debug; register gv; register runsc",
 					"reload docker.service",
-					"confirm debug=" + runscOf(newer) + " --debug --overlay2=none, gv=" + keptOf(newer) + ", runsc=" + keptOf(newer),
-					"prove " + newer + " through Docker as debug --debug --overlay2=none", "prove " + newer + " through Docker as gv --overlay2=none", "prove " + newer + " through Docker as runsc --overlay2=none",
+					"confirm debug=" + runscOf(newer) + " --debug --overlay2=none --dcache=0, gv=" + keptOf(newer) + ", runsc=" + keptOf(newer),
+					"prove " + newer + " through Docker as debug --debug --overlay2=none --dcache=0", "prove " + newer + " through Docker as gv --overlay2=none --dcache=0", "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0",
 					"write default runtime runsc",
 					"reload docker.service",
-					"confirm debug=" + runscOf(newer) + " --debug --overlay2=none, gv=" + keptOf(newer) + ", runsc=" + keptOf(newer) + ", default=runsc",
+					"confirm debug=" + runscOf(newer) + " --debug --overlay2=none --dcache=0, gv=" + keptOf(newer) + ", runsc=" + keptOf(newer) + ", default=runsc",
 				},
-				File: `{"runtimes":{"debug":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug","--overlay2=none"]},"gv":{"path":"` + runscOf(newer) +
-					`","runtimeArgs":["--overlay2=none"]},"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none"]}},"default-runtime":"runsc"}`,
+				File: `{"runtimes":{"debug":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug","--overlay2=none","--dcache=0"]},"gv":{"path":"` + runscOf(newer) +
+					`","runtimeArgs":["--overlay2=none","--dcache=0"]},"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}},"default-runtime":"runsc"}`,
 			},
 		},
 		{
@@ -289,11 +289,11 @@ func TestNewPlan(t *testing.T) {
 			host:   host{releases: []string{newer}, link: newer, engine: dockerd("")},
 			want: planned{
 				Steps: []string{
-					"prove " + newer + " as runsc --overlay2=none", "write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer),
-					"prove " + newer + " through Docker as runsc --overlay2=none",
+					"prove " + newer + " as runsc --overlay2=none --dcache=0", "write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer),
+					"prove " + newer + " through Docker as runsc --overlay2=none --dcache=0",
 					"write default runtime runsc; userns-remap default", "restart docker.service",
 					"confirm runsc=" + keptOf(newer) + ", default=runsc, remap=on",
-					"prove " + newer + " through Docker as runsc --overlay2=none",
+					"prove " + newer + " through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: registered(newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
 			},
@@ -319,7 +319,7 @@ func TestNewPlan(t *testing.T) {
 			want: planned{
 				Steps: []string{
 					"write userns-remap default", "restart docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc, remap=on",
-					"prove " + newer + " through Docker as runsc --overlay2=none",
+					"prove " + newer + " through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: registered(newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
 			},
@@ -358,7 +358,7 @@ func TestNewPlan(t *testing.T) {
 			config: remapped,
 			host:   host{releases: []string{newer}, link: newer},
 			want: planned{
-				Steps:    []string{"prove " + newer + " as runsc --overlay2=none", "write register runsc"},
+				Steps:    []string{"prove " + newer + " as runsc --overlay2=none --dcache=0", "write register runsc"},
 				File:     registered(newer),
 				Held:     []string{"default-runtime runsc", "userns-remap default"},
 				Warnings: []string{"the runtimes take effect when Docker starts"},

@@ -56,32 +56,34 @@ func (b *builder) registers(after daemonjson.Document) string {
 			parts = append(parts, "register "+name)
 		case old.Path != now.Path:
 			what := fmt.Sprintf("%s runs %s instead of %s", name, now.Path, was(old))
-			if kept := verify.WithoutOverlay(old.Args); len(kept) > 0 && b.config.Docker.Runtimes[name].Args == nil {
+			if kept := verify.WithoutRootfs(old.Args); len(kept) > 0 && b.config.Docker.Runtimes[name].Args == nil {
 				what += ", its arguments are kept"
 			}
-			parts = append(parts, what+overlayWords(", and ", old.Args, now.Args))
-		case slices.Equal(verify.WithoutOverlay(old.Args), verify.WithoutOverlay(now.Args)) && !slices.Equal(old.Args, now.Args):
-			parts = append(parts, name+overlayWords(" ", old.Args, now.Args))
+			parts = append(parts, what+rootfsWords(", and ", old.Args, now.Args))
+		case slices.Equal(verify.WithoutRootfs(old.Args), verify.WithoutRootfs(now.Args)) && rootfsWords("", old.Args, now.Args) != "":
+			parts = append(parts, name+rootfsWords(" ", old.Args, now.Args))
 		case !slices.Equal(old.Args, now.Args):
-			parts = append(parts, "new arguments for "+name+overlayWords(", which ", old.Args, now.Args))
+			parts = append(parts, "new arguments for "+name+rootfsWords(", which ", old.Args, now.Args))
 		}
 	}
 	return strings.Join(parts, "; ")
 }
 
-// overlayWords says, after a join, what other arguments change about what
+// rootfsWords says, after a join, what other arguments change about what
 // containers write; "" where that stays.
-func overlayWords(join string, old, now []string) string {
-	before, after := verify.OverlayArgs(old), verify.OverlayArgs(now)
-	switch {
-	case slices.Equal(before, after):
+func rootfsWords(join string, old, now []string) string {
+	before, after := verify.RootfsArgs(old), verify.RootfsArgs(now)
+	kept := verify.WritesOf(now) == verify.WritesKept
+	switch overlay := verify.OverlayArgs(now); {
+	case slices.Equal(before, after), !kept && slices.Equal(verify.OverlayArgs(old), overlay):
 		return ""
-	case verify.WritesOf(now) == verify.WritesKept:
+	case kept:
 		return join + "keeps what containers write (" + strings.Join(after, " ") + ")"
-	case len(after) == 0:
-		return join + "has gVisor's own overlay (without " + strings.Join(before, " ") + ")"
+	case len(overlay) == 0:
+		gone := slices.DeleteFunc(before, func(arg string) bool { return slices.Contains(after, arg) })
+		return join + "has gVisor's own overlay (without " + strings.Join(gone, " ") + ")"
 	default:
-		return join + "has another overlay (" + strings.Join(after, " ") + ")"
+		return join + "has another overlay (" + strings.Join(overlay, " ") + ")"
 	}
 }
 

@@ -39,7 +39,7 @@ func (b *builder) writes() {
 // assumed says which a runtime of a version that kept no record counts as.
 func assumed(name string, origin Origin) string {
 	if origin == Created {
-		return fmt.Sprintf("nothing recorded who registered runtime %s: with a release's path and no arguments it counts as registered by this program", name)
+		return fmt.Sprintf("nothing recorded who registered runtime %s: with a release's path and no arguments of its own it counts as registered by this program", name)
 	}
 	return fmt.Sprintf("nothing recorded who registered runtime %s: with its path and arguments it counts as there before this program, and keeps its arguments", name)
 }

@@ -34,7 +34,7 @@ func TestNewPlan_Unattended(t *testing.T) {
 			config: asDefault, host: drifted, opts: unattended(DisruptionReload),
 			want: planned{
 				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
-				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none"]}}}`,
+				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
 			},
 		},
 		{
@@ -76,7 +76,7 @@ func TestNewPlan_Unattended(t *testing.T) {
 			opts:   unattended(DisruptionReload, ItemDefaultRuntime),
 			want: planned{
 				Steps: []string{"write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer)},
-				File:  `{"default-runtime":"runc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none"]}}}`,
+				File:  `{"default-runtime":"runc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
 				Held:  []string{ItemDefaultRuntime},
 			},
 		},
@@ -115,7 +115,7 @@ func TestNewPlan_Unattended(t *testing.T) {
 			host: drifted, opts: noFetch,
 			want: planned{
 				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
-				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none"]}}}`,
+				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
 				Held:  []string{"release " + oldest + " (not installed)"},
 			},
 		},

@@ -28,7 +28,7 @@ func argumentSteps(what, args string) []string {
 	}
 }
 
-const keepsWrites = "runsc keeps what containers write (--overlay2=none)"
+const keepsWrites = "runsc keeps what containers write (--overlay2=none --dcache=0)"
 
 func TestNewPlan_Writes(t *testing.T) {
 	adopted := lossOf(DefaultConfig(), "runsc", arguments{Origin: Adopted})
@@ -53,23 +53,86 @@ func TestNewPlan_Writes(t *testing.T) {
 			name:   "sandbox, registered with the flag: it is removed",
 			config: rootfs(RootfsSandbox),
 			host:   at(registered(newer)),
-			want:   planned{Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none)", ""), File: bare(newer)},
+			want:   planned{Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: bare(newer)},
 		},
 		{
 			name: "the flag was taken out by another program: drift",
 			host: at(bare(newer)),
-			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none"), File: registered(newer)},
+			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer)},
 		},
 		{
 			name: "another value was written by another program: drift, other arguments stay",
 			host: at(withArgs(runscOf(newer), `"-overlay2","root:self","--debug"`)),
-			want: planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
+			want: planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)},
+		},
+		{
+			name: "an earlier version registered it without --dcache=0: brought along",
+			host: at(withArgs(runscOf(newer), `"--overlay2=none"`)),
+			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer)},
+		},
+		{
+			name: "the same without a record: brought along, and said",
+			host: with(at(withArgs(runscOf(newer), `"--overlay2=none"`)), unrecorded),
+			want: planned{
+				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer), Warnings: []string{assumed("runsc", Created)},
+			},
+		},
+		{
+			name:   "the record was lost: still ours, also where it is to be changed",
+			config: rootfs(RootfsSandbox),
+			host:   with(at(registered(newer)), unrecorded),
+			want: planned{
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: bare(newer), Warnings: []string{assumed("runsc", Created)},
+			},
+		},
+		{
+			name: "the record was lost, nothing to change",
+			host: with(at(registered(newer)), unrecorded),
+		},
+		{
+			name: "a --dcache of the user's in daemon.json stays",
+			host: at(withArgs(runscOf(newer), `"--dcache=-1","--overlay2=none"`)),
+		},
+		{
+			name:   "a --dcache of the user's in the configuration stays",
+			config: rootfs(RootfsDocker, "--dcache", "100"),
+			host:   at(registered(newer)),
+			want: planned{
+				Steps: argumentSteps("runsc keeps what containers write (--dcache 100 --overlay2=none)", "--dcache 100 --overlay2=none"),
+				File:  withArgs(runscOf(newer), `"--dcache","100","--overlay2=none"`),
+			},
+		},
+		{
+			name:   "sandbox leaves a --dcache of the user's",
+			config: rootfs(RootfsSandbox),
+			host:   at(withArgs(runscOf(newer), `"--dcache=0","--overlay2=none"`)),
+			want: planned{
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none)", "--dcache=0"), File: withArgs(runscOf(newer), `"--dcache=0"`),
+			},
+		},
+		{
+			name:   "another --dcache under sandbox is nothing of the overlay's",
+			config: rootfs(RootfsSandbox, "--dcache=9"),
+			host:   at(bare(newer)),
+			want:   planned{Steps: argumentSteps("new arguments for runsc", "--dcache=9"), File: withArgs(runscOf(newer), `"--dcache=9"`)},
+		},
+		{
+			name:   "configured arguments that keep writes: --dcache=0 is added to them",
+			config: rootfs("", "--overlay2=none"),
+			host:   at(withArgs(runscOf(newer), `"--overlay2=none"`)),
+			want:   planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer)},
+		},
+		{
+			name:   "the same with an explicit rootfs",
+			config: rootfs(RootfsDocker, "--overlay2=none"),
+			host:   at(withArgs(runscOf(newer), `"--overlay2=none"`)),
+			want:   planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer)},
 		},
 		{
 			name:   "configured arguments: the flag is added to them",
 			config: rootfs("", "--debug"),
 			host:   at(registered(newer)),
-			want:   planned{Steps: argumentSteps("new arguments for runsc", "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
+			want:   planned{Steps: argumentSteps("new arguments for runsc", "--debug --overlay2=none --dcache=0"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name:   "an explicit argument goes before an unset rootfs, and it is said",
@@ -86,14 +149,14 @@ func TestNewPlan_Writes(t *testing.T) {
 			name: "an earlier version without a record registered it: brought along, and said",
 			host: with(at(bare(newer)), unrecorded),
 			want: planned{
-				Steps: argumentSteps(keepsWrites, "--overlay2=none"), File: registered(newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer), Warnings: []string{assumed("runsc", Created)},
 			},
 		},
 		{
 			name: "an earlier version without a record, an older release: brought along with the upgrade",
 			host: host{releases: []string{newer, older}, inUse: []string{older}, link: newer, file: bare(older), engine: dockerd(bare(older)), unrecorded: true},
 			want: planned{
-				Steps: argumentSteps("runsc runs "+runscOf(newer)+" instead of "+runscOf(older)+", and keeps what containers write (--overlay2=none)", "--overlay2=none"),
+				Steps: argumentSteps("runsc runs "+runscOf(newer)+" instead of "+runscOf(older)+", and keeps what containers write (--overlay2=none --dcache=0)", "--overlay2=none --dcache=0"),
 				File:  registered(newer), Warnings: []string{assumed("runsc", Created)},
 			},
 		},
@@ -129,7 +192,7 @@ func TestNewPlan_Writes(t *testing.T) {
 			name:   "adopted, docker: the flag is set in its kept arguments",
 			config: rootfs(RootfsDocker),
 			host:   with(at(withArgs(runscOf(newer), `"--debug"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
-			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none"`)},
+			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name:   "adopted, sandbox: the flag is taken out of its kept arguments",
@@ -172,11 +235,11 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 		want   []string
 		writes verify.Writes
 	}{
-		{"created", nil, host{file: bare(newer)}, []string{"--overlay2=none"}, verify.WritesKept},
+		{"created", nil, host{file: bare(newer)}, []string{"--overlay2=none", "--dcache=0"}, verify.WritesKept},
 		{"created, sandbox", rootfs(RootfsSandbox), host{file: bare(newer)}, nil, verify.WritesLost},
-		{"created, with arguments of the file", nil, host{file: withArgs(runscOf(newer), `"--debug"`)}, []string{"--debug", "--overlay2=none"}, verify.WritesKept},
+		{"created, with arguments of the file", nil, host{file: withArgs(runscOf(newer), `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 		{"adopted", nil, host{file: withArgs("/x", `"--debug"`), before: withArgs("/x", `"--debug"`)}, []string{"--debug"}, verify.WritesLost},
-		{"configured", rootfs(RootfsDocker, "--debug"), host{file: bare(newer)}, []string{"--debug", "--overlay2=none"}, verify.WritesKept},
+		{"configured", rootfs(RootfsDocker, "--debug"), host{file: bare(newer)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := wants(test.config)

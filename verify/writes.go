@@ -21,8 +21,16 @@ const (
 	WritesLost Writes = "lost"
 )
 
-// KeepWrites is the argument of runsc that switches its overlay off.
-const KeepWrites = "--overlay2=none"
+// The arguments of runsc under which Docker and a container see the same files.
+const (
+	// KeepWrites switches runsc's overlay off.
+	KeepWrites = "--overlay2=none"
+	// ForgetFiles has runsc forget a file that nothing holds open, and look at
+	// the host again. Otherwise runsc goes on with the first file it saw: a
+	// change through a second hard link of the image is made to the first alone
+	// in Docker's layer, and a file that docker cp replaced is not seen.
+	ForgetFiles = "--dcache=0"
+)
 
 const (
 	overlayNone = "none"
@@ -72,7 +80,8 @@ func writesOf(args []string, overlay string) Writes {
 
 // KnowsOverlay reports whether runsc of a release, by its name, takes
 // --overlay2: one that does not ends with an error at a flag that it does not
-// know. One whose name has no date is new.
+// know. One whose name has no date is new. All that know it know --dcache=0,
+// which is of 2022-09-13 (gVisor's commit 658ee7f7c).
 func KnowsOverlay(release string) bool { return !before(release, overlayFlagSince) }
 
 var releaseDate = regexp.MustCompile(`\d{8}`)
@@ -84,48 +93,82 @@ func before(release, day string) bool {
 
 // OverlayArgs are those of args that set an overlay, as they are written.
 func OverlayArgs(args []string) []string {
-	_, overlay := splitOverlay(args)
+	_, overlay := split(args, "overlay", "overlay2")
 	return overlay
 }
 
-// WithoutOverlay is args without those that set an overlay. It is not nil.
-func WithoutOverlay(args []string) []string {
-	others, _ := splitOverlay(args)
+// RootfsArgs are those of args that set an overlay, or how long runsc remembers
+// files, as they are written.
+func RootfsArgs(args []string) []string {
+	_, rootfs := split(args, "overlay", "overlay2", "dcache")
+	return rootfs
+}
+
+// WithoutRootfs is args without those of RootfsArgs. It is not nil.
+func WithoutRootfs(args []string) []string {
+	others, _ := split(args, "overlay", "overlay2", "dcache")
 	return others
 }
 
-// splitOverlay tells the flags of an overlay from the others. --overlay2 may
-// have its value in the next word; --overlay is a boolean, and has not.
-func splitOverlay(args []string) (others, overlay []string) {
+// split tells flags of these names from the others. A value may be in the next
+// word; --overlay is a boolean, and has none.
+func split(args []string, names ...string) (others, found []string) {
 	others = []string{}
 	for i := 0; i < len(args); i++ {
 		name, dashed := strings.CutPrefix(args[i], "-")
 		name, _, has := strings.Cut(strings.TrimPrefix(name, "-"), "=")
 		switch {
-		case !dashed || name != "overlay" && name != "overlay2":
+		case !dashed || !slices.Contains(names, name):
 			others = append(others, args[i])
-		case name == "overlay2" && !has && i+1 < len(args):
-			overlay = append(overlay, args[i]+" "+args[i+1])
+		case name != "overlay" && !has && i+1 < len(args):
+			found = append(found, args[i]+" "+args[i+1])
 			i++
 		default:
-			overlay = append(overlay, args[i])
+			found = append(found, args[i])
 		}
 	}
-	return others, overlay
+	return others, found
 }
 
-// Keep is args with the writes as wanted under a release: as they are where they
-// say so already, and else without any flag of an overlay, and with KeepWrites if
-// the writes are to be kept. A release that does not know that flag is not given
-// it: it keeps them without.
+// Keep is args with the writes as wanted under a release. Flags of an overlay
+// stay where they say so already; else they are removed.
+//
+// WritesKept adds KeepWrites if no flag says so, and ForgetFiles if no --dcache
+// is there: one that is there is the user's. A release before these flags is
+// given neither, and keeps writes without. WritesLost removes both again:
+// ForgetFiles only as the last argument, where WritesKept put it.
 func Keep(release string, args []string, want Writes) []string {
-	known := KnowsOverlay(release)
-	if known && WritesOf(args) == want {
+	kept := WritesOf(args) == WritesKept
+	switch {
+	case !KnowsOverlay(release), want == WritesLost && kept:
+		return withoutKept(args)
+	case want == WritesLost:
 		return slices.Clone(args)
+	case kept:
+		args = slices.Clone(args)
+	default:
+		others, _ := split(args, "overlay", "overlay2")
+		args = append(others, KeepWrites)
 	}
-	args = WithoutOverlay(args)
-	if known && want == WritesKept {
-		args = append(args, KeepWrites)
+	if _, set := split(args, "dcache"); len(set) == 0 {
+		args = append(args, ForgetFiles)
 	}
 	return args
+}
+
+// withoutKept is args without flags of an overlay, and without the ForgetFiles
+// that Keep adds behind one.
+func withoutKept(args []string) []string {
+	others, overlay := split(args, "overlay", "overlay2")
+	last := len(others) - 1
+	if len(overlay) > 0 && last >= 0 && others[last] == ForgetFiles && args[len(args)-1] == ForgetFiles {
+		return others[:last]
+	}
+	return others
+}
+
+// OnlyKept reports whether args are nothing but what Keep sets.
+func OnlyKept(args []string) bool {
+	return len(args) == 0 || slices.Contains(args, KeepWrites) &&
+		!slices.ContainsFunc(args, func(arg string) bool { return arg != KeepWrites && arg != ForgetFiles })
 }

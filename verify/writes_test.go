@@ -66,18 +66,28 @@ func TestKeep(t *testing.T) {
 		want    Writes
 		result  []string
 	}{
-		{"added", "20260914.0", []string{"--debug"}, WritesKept, []string{"--debug", "--overlay2=none"}},
-		{"added to nothing", "20260914.0", nil, WritesKept, []string{"--overlay2=none"}},
-		{"there already", "20260914.0", []string{"-overlay2=none", "--debug"}, WritesKept, []string{"-overlay2=none", "--debug"}},
-		{"the last of two says so", "20260914.0", []string{"--overlay2=root:self", "--overlay2=none"}, WritesKept, []string{"--overlay2=root:self", "--overlay2=none"}},
-		{"the last of two says otherwise", "20260914.0", []string{"--overlay2=none", "--overlay2=root:self"}, WritesKept, []string{"--overlay2=none"}},
+		{"added", "20260914.0", []string{"--debug"}, WritesKept, []string{"--debug", "--overlay2=none", "--dcache=0"}},
+		{"added to nothing", "20260914.0", nil, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
+		{"the overlay off already", "20260914.0", []string{"-overlay2=none", "--debug"}, WritesKept, []string{"-overlay2=none", "--debug", "--dcache=0"}},
+		{"there already", "20260914.0", []string{"--overlay2=none", "--dcache=0"}, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
+		{"the last of two says so", "20260914.0", []string{"--overlay2=root:self", "--overlay2=none"}, WritesKept, []string{"--overlay2=root:self", "--overlay2=none", "--dcache=0"}},
+		{"the last of two says otherwise", "20260914.0", []string{"--overlay2=none", "--overlay2=root:self"}, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
 		{"in place of a value in the next word", "20260914.0", []string{"--platform", "kvm", "-overlay2", "root:self", "--debug"}, WritesKept,
-			[]string{"--platform", "kvm", "--debug", "--overlay2=none"}},
-		{"in place of the flag before it", "20260914.0", []string{"--overlay", "--overlay2=none"}, WritesKept, []string{"--overlay2=none"}},
+			[]string{"--platform", "kvm", "--debug", "--overlay2=none", "--dcache=0"}},
+		{"in place of the flag before it", "20260914.0", []string{"--overlay", "--overlay2=none"}, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
+		{"a cache of the user's", "20260914.0", []string{"--dcache=-1"}, WritesKept, []string{"--dcache=-1", "--overlay2=none"}},
+		{"a cache of the user's, in the next word", "20260914.0", []string{"-dcache", "100", "--overlay2=none"}, WritesKept, []string{"-dcache", "100", "--overlay2=none"}},
+		{"to the first release that knows it", "20221205.0", nil, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
 		{"not to a release that does not know it", "20221128.0", []string{"--debug"}, WritesKept, []string{"--debug"}},
-		{"taken from a release that does not know it", "20221128.0", []string{"--debug", "--overlay2=none"}, WritesKept, []string{"--debug"}},
+		{"taken from a release that does not know it", "20221128.0", []string{"--debug", "--overlay2=none", "--dcache=0"}, WritesKept, []string{"--debug"}},
 		{"removed", "20260914.0", []string{"--overlay2", "none", "--debug"}, WritesLost, []string{"--debug"}},
+		{"both removed", "20260914.0", []string{"--debug", "--overlay2=none", "--dcache=0"}, WritesLost, []string{"--debug"}},
+		{"both removed, one added later", "20260914.0", []string{"--overlay2=none", "--debug", "--dcache=0"}, WritesLost, []string{"--debug"}},
+		{"removed, a cache of the user's", "20260914.0", []string{"--dcache=0", "--overlay2=none"}, WritesLost, []string{"--dcache=0"}},
+		{"removed, another cache of the user's", "20260914.0", []string{"--overlay2=none", "--dcache=9"}, WritesLost, []string{"--dcache=9"}},
 		{"nothing to remove", "20260914.0", []string{"--overlay2=all:memory"}, WritesLost, []string{"--overlay2=all:memory"}},
+		{"nothing to remove, a cache of the user's", "20260914.0", []string{"--overlay2=all:memory", "--dcache=0"}, WritesLost, []string{"--overlay2=all:memory", "--dcache=0"}},
+		{"a flag as a value", "20260914.0", []string{"--overlay=0", "--overlay2", "--dcache=0"}, WritesLost, []string{"--overlay=0", "--overlay2", "--dcache=0"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got := Keep(row.release, row.args, row.want)
@@ -88,5 +98,24 @@ func TestKeep(t *testing.T) {
 				t.Errorf("the second time: got %q, want %q", again, got)
 			}
 		})
+	}
+}
+
+func TestOnlyKept(t *testing.T) {
+	for _, row := range []struct {
+		args []string
+		want bool
+	}{
+		{nil, true},
+		{[]string{"--overlay2=none"}, true},
+		{[]string{"--overlay2=none", "--dcache=0"}, true},
+		{[]string{"--dcache=0", "--overlay2=none"}, true},
+		{[]string{"--dcache=0"}, false},
+		{[]string{"--overlay2=none", "--dcache=9"}, false},
+		{[]string{"--debug", "--overlay2=none", "--dcache=0"}, false},
+	} {
+		if got := OnlyKept(row.args); got != row.want {
+			t.Errorf("%q: got %v, want %v", row.args, got, row.want)
+		}
 	}
 }

@@ -26,7 +26,7 @@ func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
 	h := freshHost(t, "{\"debug\": true}\n")
 	h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
 	had := maps.Clone(h.dockerd.runtimes)
-	text := h.edited(`"--overlay2=none"`, `"--overlay2=none", "--debug"`)
+	text := h.edited(`"--dcache=0"`, `"--dcache=0", "--debug"`)
 
 	h.inDockerErr = errors.New("OCI runtime create failed")
 	for range 2 { // who asks for it tries again
@@ -42,7 +42,7 @@ func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
 	}
 	h.inDockerErr = nil
 	h.want(exitDone, "apply")
-	if got := h.dockerd.runtimes["runsc"].Args; len(got) != 2 || got[1] != "--debug" {
+	if got := h.dockerd.runtimes["runsc"].Args; len(got) != 3 || got[2] != "--debug" {
 		t.Errorf("got the arguments %q, want those of the edit", got)
 	}
 	reloads := h.units.reloads
@@ -56,7 +56,7 @@ func TestFault_X05_WhatAnotherProgramHasLoadedIsTried(t *testing.T) {
 	needRoot(t)
 	h := freshHost(t, "{}\n")
 	h.want(exitDone, "apply", "--release="+newer)
-	h.edited(`"--overlay2=none"`, `"--overlay2=none", "--debug"`)
+	h.edited(`"--dcache=0"`, `"--dcache=0", "--debug"`)
 	if err := h.dockerd.load(h.paths.DaemonJSON); err != nil {
 		t.Fatal(err)
 	}

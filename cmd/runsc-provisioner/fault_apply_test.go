@@ -36,7 +36,7 @@ func TestFault_E02_StoppedDockerIsRegisteredAndNotStarted(t *testing.T) {
 	if !strings.Contains(got.stdout, "held: default-runtime runsc: Docker is not running") {
 		t.Errorf("got %v, want the default held", got)
 	}
-	if got, want := h.read("etc/docker/daemon.json"), `{"runtimes":{"runsc":{"path":"`+h.runsc(newer)+`","runtimeArgs":["--overlay2=none"]}}}`; strings.Join(strings.Fields(got), "") != want {
+	if got, want := h.read("etc/docker/daemon.json"), `{"runtimes":{"runsc":{"path":"`+h.runsc(newer)+`","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`; strings.Join(strings.Fields(got), "") != want {
 		t.Errorf("got daemon.json %s, want the runtime registered and no default: %s", got, want)
 	}
 	if got := h.dockerd.asked(); got != 0 || h.units.reloads != 0 {
@@ -260,7 +260,7 @@ func TestFault_J14_AnEditBetweenRegisteringAndChoosingIsNotLost(t *testing.T) {
 		}
 	}
 	h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
-	want := `{"debug":true,"runtimes":{"runsc":{"path":"` + h.runsc(newer) + `","runtimeArgs":["--overlay2=none"]}},"default-runtime":"runsc"}`
+	want := `{"debug":true,"runtimes":{"runsc":{"path":"` + h.runsc(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}},"default-runtime":"runsc"}`
 	if got := strings.Join(strings.Fields(h.read("etc/docker/daemon.json")), ""); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -285,7 +285,7 @@ func TestFault_J14_AnEditBetweenWritingAndReloadingIsNotLost(t *testing.T) {
 	if strings.Contains(got.stdout, "putting everything back") {
 		t.Errorf("got %s, want nothing undone", got.stdout)
 	}
-	want := `{"debug":true,"runtimes":{"runsc":{"path":"` + h.runsc(newer) + `","runtimeArgs":["--overlay2=none"]}},"default-runtime":"runsc"}`
+	want := `{"debug":true,"runtimes":{"runsc":{"path":"` + h.runsc(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}},"default-runtime":"runsc"}`
 	if got := strings.Join(strings.Fields(h.read("etc/docker/daemon.json")), ""); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

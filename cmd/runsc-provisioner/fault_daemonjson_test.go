@@ -46,7 +46,8 @@ const registered = `{
         "runsc": {
             "path": "RUNSC",
             "runtimeArgs": [
-                "--overlay2=none"
+                "--overlay2=none",
+                "--dcache=0"
             ]
         }
     }
@@ -169,17 +170,17 @@ func TestFault_J07_EverythingElseStaysByteForByte(t *testing.T) {
 			"tabs, CRLF, numbers beyond 2^53 and a double, unknown keys, no final newline",
 			"{\r\n\t\"z\":  9007199254740993,\r\n\t\"a\" : 1e400,\r\n\t\"u\": \"<&>\\u00e9\\/\"\r\n}",
 			"{\r\n\t\"z\":  9007199254740993,\r\n\t\"a\" : 1e400,\r\n\t\"u\": \"<&>\\u00e9\\/\",\r\n" +
-				"\t\"runtimes\":  {\r\n\t\t\"runsc\":  {\r\n\t\t\t\"path\":  \"RUNSC\",\r\n\t\t\t\"runtimeArgs\":  [\r\n\t\t\t\t\"--overlay2=none\"\r\n\t\t\t]\r\n\t\t}\r\n\t},\r\n\t\"default-runtime\":  \"runsc\"\r\n}",
+				"\t\"runtimes\":  {\r\n\t\t\"runsc\":  {\r\n\t\t\t\"path\":  \"RUNSC\",\r\n\t\t\t\"runtimeArgs\":  [\r\n\t\t\t\t\"--overlay2=none\",\r\n\t\t\t\t\"--dcache=0\"\r\n\t\t\t]\r\n\t\t}\r\n\t},\r\n\t\"default-runtime\":  \"runsc\"\r\n}",
 		},
 		{
 			"one line",
 			`{"debug":false,"runtimes":{"gv":{"path":"/opt/gv"}}}`,
-			`{"debug":false,"runtimes":{"gv":{"path":"/opt/gv"},"runsc":{"path":"RUNSC","runtimeArgs":["--overlay2=none"]}},"default-runtime":"runsc"}`,
+			`{"debug":false,"runtimes":{"gv":{"path":"/opt/gv"},"runsc":{"path":"RUNSC","runtimeArgs":["--overlay2=none","--dcache=0"]}},"default-runtime":"runsc"}`,
 		},
 		{
 			"another default",
 			"{\n  \"default-runtime\": \"nvidia\",\n  \"runtimes\": { \"nvidia\": { \"path\": \"/n\", \"runtimeArgs\": [ ] } }\n}\n",
-			"{\n  \"default-runtime\": \"runsc\",\n  \"runtimes\": { \"nvidia\": { \"path\": \"/n\", \"runtimeArgs\": [ ] }, \"runsc\": { \"path\": \"RUNSC\", \"runtimeArgs\": [\"--overlay2=none\"] } }\n}\n",
+			"{\n  \"default-runtime\": \"runsc\",\n  \"runtimes\": { \"nvidia\": { \"path\": \"/n\", \"runtimeArgs\": [ ] }, \"runsc\": { \"path\": \"RUNSC\", \"runtimeArgs\": [\"--overlay2=none\", \"--dcache=0\"] } }\n}\n",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -192,7 +193,7 @@ func TestFault_J07_EverythingElseStaysByteForByte(t *testing.T) {
 		return `{"x":` + strings.Repeat("[", levels-1) + strings.Repeat("]", levels-1) + "}"
 	}
 	t.Run("64 levels", func(t *testing.T) {
-		want := strings.TrimSuffix(deep(64), "}") + `,"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--overlay2=none"]}}}`
+		want := strings.TrimSuffix(deep(64), "}") + `,"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
 		if got := become(t, deep(64)); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

@@ -66,7 +66,7 @@ func TestWritesAreKeptAndWhatWasThereIsRecorded(t *testing.T) {
 		if !strings.Contains(said, `docker.runtimes.gv.rootfs = "docker"`) {
 			t.Errorf("got %s\nwant what gv loses, and the setting that changes it", said)
 		}
-		for name, want := range map[string][]string{"runsc": {"--ignore-cgroups", "--overlay2=none"}, "gv": {"--ignore-cgroups"}} {
+		for name, want := range map[string][]string{"runsc": {"--ignore-cgroups", "--overlay2=none", "--dcache=0"}, "gv": {"--ignore-cgroups"}} {
 			if got := h.runtimeArgs(name); !slices.Equal(got, want) {
 				t.Errorf("%s: got the arguments %q, want %q", name, got, want)
 			}
@@ -126,7 +126,7 @@ func TestWritesAreKeptAndWhatWasThereIsRecorded(t *testing.T) {
 			t.Errorf("got %s\nwant the plan to say that it is brought along", said)
 		}
 		h.run("runsc-provisioner apply")
-		if got, want := h.runtimeArgs("runsc"), []string{"--ignore-cgroups", "--overlay2=none"}; !slices.Equal(got, want) || !h.keeps("runsc") {
+		if got, want := h.runtimeArgs("runsc"), []string{"--ignore-cgroups", "--overlay2=none", "--dcache=0"}; !slices.Equal(got, want) || !h.keeps("runsc") {
 			t.Errorf("brought along: got the arguments %q, want %q, and writes kept", got, want)
 		}
 		r, _ = h.record()

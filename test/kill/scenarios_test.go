@@ -9,7 +9,7 @@ import (
 const (
 	start     = `{"debug":false}`
 	runtimes  = `"runtimes":{"runsc":{"path":"/usr/local/lib/gvisor/`
-	arguments = `/runsc","runtimeArgs":["--ignore-cgroups","--overlay2=none"]}}`
+	arguments = `/runsc","runtimeArgs":["--ignore-cgroups","--overlay2=none","--dcache=0"]}}`
 	olderSet  = `{"debug":false,` + runtimes + older + arguments + `}`
 	olderAll  = `{"debug":false,` + runtimes + older + arguments + `,"default-runtime":"runsc"}`
 	newerAll  = `{"debug":false,` + runtimes + newer + arguments + `,"default-runtime":"runsc"}`
