@@ -28,7 +28,7 @@ const withDefault = "runsc-provisioner apply --default-runtime" +
 // Runtimes of this suite's own, which nothing of the product made.
 const (
 	sandboxedRuntime = "sandboxed" // as gVisor is by default: it keeps writes from Docker
-	uncachedRuntime  = "uncached"  // keeps them, and forgets a file once it is closed
+	cachedRuntime    = "cached"    // keeps them, and goes on with the first name of a file
 )
 
 // What a container wrote is where it is with runc, whichever of Docker's ways
@@ -45,6 +45,7 @@ func TestWrites(t *testing.T) {
 			h.run(withDefault)
 			kept := h.observe("runsc", true)
 			t.Run("kept", func(t *testing.T) { keeps(t, runc, kept) })
+			t.Run("same files", func(t *testing.T) { host{h.Host, t}.sameFiles() })
 
 			// Each of these on one host only: they take as long as the above.
 			if suite == "bookworm" {
@@ -64,6 +65,7 @@ func TestWrites(t *testing.T) {
 			h.run("runsc-provisioner apply")
 			kept = h.observe("runsc", true)
 			t.Run("kept, remapped", func(t *testing.T) { keeps(t, runc, kept) })
+			t.Run("same files, remapped", func(t *testing.T) { host{h.Host, t}.sameFiles() })
 		})
 	}
 }
@@ -221,7 +223,7 @@ func (h host) loadWrites() {
 func (h host) registerOthers(byDefault string) {
 	h.t.Helper()
 	h.editDaemonJSON(func(doc map[string]any) {
-		for name, args := range map[string][]string{sandboxedRuntime: {"--overlay2=root:self"}, uncachedRuntime: {"--overlay2=none", "--dcache=0"}} {
+		for name, args := range map[string][]string{sandboxedRuntime: {"--overlay2=root:self"}, cachedRuntime: {"--overlay2=none"}} {
 			doc["runtimes"].(map[string]any)[name] = map[string]any{
 				"path": store + "/" + newer + "/runsc", "runtimeArgs": append([]string{"--ignore-cgroups"}, args...),
 			}
@@ -229,7 +231,7 @@ func (h host) registerOthers(byDefault string) {
 		doc["default-runtime"] = byDefault
 	})
 	const known = `docker info -f '{{.DefaultRuntime}} {{range $name, $_ := .Runtimes}}{{$name}} {{end}}'`
-	h.run("systemctl reload docker; for i in $(seq 100); do case $(" + known + ") in '" + byDefault + " '*" + uncachedRuntime + "*) exit 0 ;; esac; sleep 0.1; done; exit 1")
+	h.run("systemctl reload docker; for i in $(seq 100); do case $(" + known + ") in '" + byDefault + " '*" + cachedRuntime + "*) exit 0 ;; esac; sleep 0.1; done; exit 1")
 }
 
 func (h host) editDaemonJSON(edit func(map[string]any)) {
