@@ -29,7 +29,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 	}
 	var plan Plan
 	for _, name := range names {
-		steps, err := proofOf(name, o)
+		steps, err := proofOf(c, name, o)
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 }
 
 // proofOf is what proves the runtime called name.
-func proofOf(name string, o Observed) ([]Step, error) {
+func proofOf(c Config, name string, o Observed) ([]Step, error) {
 	runtime, known := o.Engine.Runtimes[name]
 	if !known {
 		return nil, refuse("runtime "+name, "dockerd does not know it: run apply first")
@@ -51,8 +51,17 @@ func proofOf(name string, o Observed) ([]Step, error) {
 		}
 		return []Step{
 			Prove{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), CgroupDriver: o.Engine.CgroupDriver},
-			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: verify.WritesUnder(r.Name, runtime.Args)},
+			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: promised(c, o, r.Name, name)},
 		}, nil
 	}
 	return nil, refuse("runtime "+name, "dockerd runs %s for it, which is no installed release: run apply first", runtime.Path)
+}
+
+// promised is what a proof by hand is held against: what the configuration promises
+// of a runtime that it manages, or else what the arguments of dockerd's say.
+func promised(c Config, o Observed, release, name string) verify.Writes {
+	if _, managed := c.Docker.Runtimes[name]; managed {
+		return argumentsOf(c, o, release, name).Writes
+	}
+	return verify.WritesUnder(release, o.Engine.Runtimes[name].Args)
 }

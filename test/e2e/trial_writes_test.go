@@ -112,9 +112,11 @@ func TestProofOfWrites(t *testing.T) {
 			h.run(`sed -i -z 's/,[[:space:]]*"--overlay2=none"//' ` + daemonJSON + ` && systemctl reload docker
 				for i in $(seq 100); do docker info -f '{{json .Runtimes}}' | grep -q overlay2=none || exit 0; sleep 0.1; done; exit 1`)
 			h.writes(2, "lost", false)
-			// By hand it is held against the arguments that dockerd has.
-			if r := h.exit(0, "runsc-provisioner prove"); !strings.Contains(r.Stdout, "Docker does not see its writes") {
-				t.Errorf("got %v, want it to say that Docker does not see the writes", r)
+			r := h.exit(1, "runsc-provisioner prove")
+			for _, path := range []string{"/proof/after", "/proof/made/file", "/proof/replaced", "/proof/before"} {
+				if !strings.Contains(r.Stderr, path) {
+					t.Errorf("got %v, want it to name %s", r, path)
+				}
 			}
 			if left := h.run("docker ps -aq; docker images -q runsc-provisioner-proof-*"); left != "" {
 				t.Errorf("left: %s", left)
