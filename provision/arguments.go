@@ -1,6 +1,10 @@
 package provision
 
-import "runsc-provisioner/verify"
+import (
+	"slices"
+
+	"runsc-provisioner/verify"
+)
 
 // Origin says who registered a runtime.
 type Origin int
@@ -34,7 +38,7 @@ func argumentsOf(c Config, o Observed, release, name string) arguments {
 	want := c.Docker.Runtimes[name]
 	there, registered := o.File.Doc.Runtimes()[name]
 	a := arguments{List: want.Args}
-	a.Origin, a.Assumed = originOf(o, name)
+	a.Origin, a.Assumed = originOf(c, o, name)
 	switch {
 	case want.Args != nil:
 	case registered:
@@ -56,10 +60,10 @@ func argumentsOf(c Config, o Observed, release, name string) arguments {
 }
 
 // originOf says who registered the runtime called name: by the record, or, where
-// it has nothing of it, by what daemon.json has. A version that kept no record
-// registered a release's own path, with no arguments but those of verify.Keep
-// unless it was told some.
-func originOf(o Observed, name string) (origin Origin, assumed bool) {
+// it has nothing of it, by what daemon.json has. Without a record, a release's own
+// path counts as registered by this program if it has no arguments but those of
+// verify.Keep and those that the configuration names.
+func originOf(c Config, o Observed, name string) (origin Origin, assumed bool) {
 	if key, ok := o.Before.key(o.File, RuntimeItem(name)); ok {
 		if key.Present {
 			return Adopted, key.Assumed
@@ -70,7 +74,8 @@ func originOf(o Observed, name string) (origin Origin, assumed bool) {
 	if !registered {
 		return Created, false
 	}
-	if verify.OnlyKept(there.Args) && within(o.Store, there.Path) {
+	own := verify.OnlyKept(there.Args) || slices.Equal(verify.WithoutRootfs(there.Args), verify.WithoutRootfs(c.Docker.Runtimes[name].Args))
+	if own && within(o.Store, there.Path) {
 		return Created, true
 	}
 	return Adopted, true

@@ -24,7 +24,7 @@ func recorded(c Config, o Observed, p Plan, opts Options, now time.Time) *Before
 	if err != nil {
 		return next // there is no plan then either
 	}
-	r := recording{o: o, now: now, differs: b.items(o.File.Doc, whole), earlier: o.earlier()}
+	r := recording{config: c, o: o, now: now, differs: b.items(o.File.Doc, whole), earlier: o.earlier()}
 	for _, step := range p.Steps {
 		if write, ok := step.(WriteDaemonJSON); ok {
 			r.writes = append(r.writes, write.Items...)
@@ -41,6 +41,7 @@ func (o Observed) earlier() bool {
 
 // recording is one addition to a record.
 type recording struct {
+	config  Config
 	o       Observed
 	now     time.Time
 	differs []string // items that are not as wanted
@@ -95,7 +96,7 @@ func (r recording) ours(item string) bool {
 	doc := r.o.File.Doc
 	created := func(name string) bool {
 		_, there := doc.Runtimes()[name]
-		origin, assumed := originOf(r.o, name)
+		origin, assumed := originOf(r.config, r.o, name)
 		return there && origin == Created && assumed
 	}
 	if name, runtime := strings.CutPrefix(item, runtimePrefix); runtime {

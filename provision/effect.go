@@ -42,7 +42,7 @@ func (b *builder) everProven(args []string) bool {
 		return true
 	}
 	manifest := b.current.ManifestDigest
-	if b.observed.Proofs[everKey(manifest, args)] {
+	if b.observed.Proofs[everKey(manifest, args, b.observed.Since)] {
 		return true
 	}
 	return b.observed.Proofs[b.proofKeyOf(args)]

@@ -132,7 +132,7 @@ func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
 				put(t, file, test.accepted)
 				in, err := h.InEffect(h.Accepted(), Overrides{}, false)
 				if err == nil {
-					err = h.AcceptInEffect(in)
+					err = h.AcceptInEffect(in, asWanted(t))
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -163,7 +163,7 @@ func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
 			if _, err := test.flags.Save(h.Paths.Config); err != nil {
 				t.Fatal(err)
 			}
-			if err := h.AcceptInEffect(in); err != nil {
+			if err := h.AcceptInEffect(in, asWanted(t)); err != nil {
 				t.Fatal(err)
 			}
 			next, err := h.InEffect(h.Accepted(), Overrides{}, false)
@@ -192,7 +192,7 @@ func TestFault_X21_WhatIsLostDuringAnApplyIsNotGivenUp(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "config.toml")); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.AcceptInEffect(in); err != nil {
+	if err := h.AcceptInEffect(in, asWanted(t)); err != nil {
 		t.Fatal(err)
 	}
 	if in, err = h.InEffect(h.Accepted(), Overrides{}, false); err != nil || in.Lost == nil {
@@ -215,7 +215,7 @@ func TestFault_X22_FilesAndRecordLostTogether(t *testing.T) {
 	if err != nil || in.Config.Docker.DefaultRuntime != "runsc" || in.Acceptable() || len(in.Held()) != 1 {
 		t.Errorf("got %+v, %v", in, err)
 	}
-	if err := h.AcceptInEffect(in); err != nil || h.Accepted().Found {
+	if err := h.AcceptInEffect(in, asWanted(t)); err != nil || h.Accepted().Found {
 		t.Errorf("got %v, found %v, want the record left", err, h.Accepted().Found)
 	}
 	// Files that are not understood leave nothing to go by.
@@ -230,7 +230,33 @@ func TestFault_X22_FilesAndRecordLostTogether(t *testing.T) {
 	if in, err = h.InEffect(h.Accepted(), Overrides{}, true); err != nil || !in.Acceptable() {
 		t.Errorf("given up: got %+v, %v", in, err)
 	}
-	if err := h.AcceptInEffect(in); err != nil || !h.Accepted().Found {
+	if err := h.AcceptInEffect(in, asWanted(t)); err != nil || !h.Accepted().Found {
 		t.Errorf("given up: got %v, found %v", err, h.Accepted().Found)
+	}
+}
+
+// asWanted is a host whose default runtime is runsc.
+func asWanted(t *testing.T) Observed {
+	t.Helper()
+	return Observed{File: fileOf(t, registered(newer, `"default-runtime":"runsc"`))}
+}
+
+// What is held was never in effect: a person may take it out of the configuration
+// again, and nothing is lost.
+func TestFault_X21_WhatWasHeldIsNotLost(t *testing.T) {
+	h := &Host{Paths: Paths{State: t.TempDir()}}
+	config := DefaultConfig()
+	config.Docker.DefaultRuntime, config.Docker.UsernsRemap = "runsc", "default"
+	l := Layered{Config: config, Sources: map[string]string{"docker.default_runtime": "a", "docker.userns_remap": "a", "release.version": "a"}}
+	if err := h.Accept(h.WithoutHeld(l, asWanted(t))); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Accepted(); got.sets("docker.userns_remap") || !got.sets("docker.default_runtime") || !got.sets("release.version") {
+		t.Errorf("got %v, want all but the key that is held", got.Sources)
+	}
+	// One that was in effect stays, also while another value of it is held.
+	was := h.WithoutHeld(l, Observed{File: fileOf(t, "{}")})
+	if !was.sets("docker.default_runtime") {
+		t.Errorf("got %v, want the key that was accepted before", was.Sources)
 	}
 }

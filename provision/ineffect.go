@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -140,8 +141,9 @@ func (in InEffect) Warnings() []string {
 }
 
 // AcceptInEffect remembers in, once the host was made to be so and the flags
-// were saved. What the files have lost meanwhile is not given up either.
-func (h *Host) AcceptInEffect(in InEffect) error {
+// were saved. What the files have lost meanwhile is not given up either. o is how
+// the host was in the end.
+func (h *Host) AcceptInEffect(in InEffect, o Observed) error {
 	if in.Lost == nil && !in.Acceptable() {
 		return nil
 	}
@@ -150,7 +152,7 @@ func (h *Host) AcceptInEffect(in InEffect) error {
 		return err
 	}
 	if files.lost(in.Layered) == nil {
-		return h.Accept(files)
+		return h.Accept(h.WithoutHeld(files, o))
 	}
 	kept := Layered{Config: in.Config, Sources: map[string]string{}}
 	for key, source := range in.Sources {
@@ -159,5 +161,20 @@ func (h *Host) AcceptInEffect(in InEffect) error {
 		}
 		kept.Sources[key] = source
 	}
-	return h.Accept(kept)
+	return h.Accept(h.WithoutHeld(kept, o))
+}
+
+// WithoutHeld is l without the keys whose step is held: what was never in effect
+// cannot be lost. A key that was accepted before stays.
+func (h *Host) WithoutHeld(l Layered, o Observed) Layered {
+	d, doc := l.Config.Docker, o.File.Doc
+	held := map[string]bool{
+		"docker.default_runtime": d.DefaultRuntime != "" && defaultOf(doc) != d.DefaultRuntime,
+		"docker.userns_remap":    d.remap() != RemapAny && remapOf(remapIn(doc) != "") != d.remap(),
+	}
+	was := h.Accepted()
+	sources := maps.Clone(l.Sources)
+	maps.DeleteFunc(sources, func(key, _ string) bool { return held[key] && !was.sets(key) })
+	l.Sources = sources
+	return l
 }

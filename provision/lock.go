@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -27,6 +28,10 @@ func (h *Host) Lock(ctx context.Context, timeout time.Duration) (unlock func() e
 		return nil, fmt.Errorf("make %s: %w", h.Paths.State, err)
 	}
 	path := filepath.Join(h.Paths.State, "lock")
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		// To open a FIFO would wait for its other end, for ever.
+		return nil, refuse(path, "is %s, not a regular file: remove it", info.Mode().Type())
+	}
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	waiting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -127,7 +127,7 @@ func (h host) observed(t *testing.T) Observed {
 		doc := fileOf(t, *h.engine).Doc
 		for _, runtime := range doc.Runtimes() {
 			for _, r := range o.Releases {
-				o.Proofs[everKey(r.ManifestDigest, runtime.Args)] = !h.untried
+				o.Proofs[everKey(r.ManifestDigest, runtime.Args, o.Since)] = !h.untried
 			}
 		}
 		if !h.unknown {
@@ -348,7 +348,7 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		}
 	case ProveInDocker:
 		o.Proofs = maps.Clone(o.Proofs)
-		o.Proofs[everKey("digest of "+s.Release, s.Args)] = true
+		o.Proofs[everKey("digest of "+s.Release, s.Args, o.Since)] = true
 		o.Proofs[proofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, s.Writes)] = true
 	case Confirm:
 		if err := s.missing(*o.Engine); err != nil {

@@ -29,10 +29,12 @@ func proofKey(manifest string, args []string, dockerVersion, since string, remap
 }
 
 // everKey names that a proof was once seen of these files of a release with these
-// arguments: what dockerd has of them is no one's typo, also after a reboot or
-// under a newer dockerd.
-func everKey(manifest string, args []string) string {
-	text, err := json.Marshal([]any{"ever", manifest, append([]string{}, args...)})
+// arguments, on a store that is mounted as it is: what dockerd has of them is not a
+// typo, also after a reboot or under a newer dockerd. A store that was remounted
+// (noexec) may start nothing.
+func everKey(manifest string, args []string, since string) string {
+	_, mount, _ := strings.Cut(since, " ")
+	text, err := json.Marshal([]any{"ever", manifest, append([]string{}, args...), mount})
 	if err != nil {
 		panic(err) // strings always encode
 	}

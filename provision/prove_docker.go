@@ -51,7 +51,7 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 		}
 		return "", errors.Join(failed, h.proofs().forget(key), h.failures().add(key))
 	}
-	return seen, errors.Join(h.proofs().add(key), h.proofs().add(everKey(installed.ManifestDigest, s.Args)), h.failures().forget(key))
+	return seen, errors.Join(h.proofs().add(key), h.proofs().add(everKey(installed.ManifestDigest, s.Args, since)), h.failures().forget(key))
 }
 
 func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction, info engine.Info) (seen string, err error) {

@@ -257,6 +257,9 @@ func (t *transaction) engineNow(ctx context.Context) (engine.Info, error) {
 		return engine.Info{}, err
 	}
 	defer client.Close()
+	// One that hangs must not hold up the way back, which no signal cuts short.
+	ctx, cancel := context.WithTimeoutCause(ctx, askWithin, fmt.Errorf("no answer within %s", askWithin))
+	defer cancel()
 	return client.Info(ctx)
 }
 

@@ -166,6 +166,11 @@ func TestNewPlan_Writes(t *testing.T) {
 			want: planned{Warnings: []string{adopted}},
 		},
 		{
+			name:   "a lost record, arguments that the configuration names: ours, and they keep the flags",
+			config: func(c *Config) { c.Docker.Runtimes["runsc"] = RuntimeConfig{Args: []string{"--debug"}} },
+			host:   with(at(withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)), unrecorded),
+		},
+		{
 			name: "a record that this user may not read: it is not said who registered what",
 			host: with(at(withArgs(runscOf(newer), `"--debug"`)), func(h *host) { h.unread = true }),
 			want: planned{Warnings: []string{"runtime runsc: only root may read what is recorded of who registered it, and so this plan may lack a change of its arguments"}},

@@ -121,7 +121,7 @@ func (a *app) apply(ctx context.Context, in provision.InEffect, opts provision.O
 	if err := a.save(saved, show); err != nil || once {
 		return result, err
 	}
-	if err := host.AcceptInEffect(in); err != nil {
+	if err := host.AcceptInEffect(in, result.Observed); err != nil {
 		return result, fmt.Errorf("the host is as wanted, but the daemon was not told: %w", err)
 	}
 	return result, nil

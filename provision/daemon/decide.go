@@ -92,7 +92,7 @@ func (r *rounds) converged(result provision.Result) error {
 	}
 	r.targets = r.targetsOf(o.File.Path, c, r.config.why != "")
 	if r.config.acceptable {
-		if err := r.host.Accept(r.config.Layered); err != nil {
+		if err := r.host.Accept(r.host.WithoutHeld(r.config.Layered, o)); err != nil {
 			return err
 		}
 		r.out.rewritten = r.config.record != "" && r.host.Accepted().Damage == nil

@@ -169,8 +169,9 @@ func (s *soak) judge(early, late footprint) {
 	if got := s.run("systemctl show -p NRestarts --value runsc-provisioner"); got != "0" {
 		s.t.Errorf("the daemon itself was started again %s times", got)
 	}
-	if late.fds != early.fds || late.watches != early.watches {
-		s.t.Errorf("descriptors and watches: got %+v, want them as early on, %+v", late, early)
+	// A descriptor that was open early on, for a moment, is no leak.
+	if late.fds > early.fds || late.watches != early.watches {
+		s.t.Errorf("descriptors and watches: got %+v, want no more, and the same watches, than early on, %+v", late, early)
 	}
 	if late.resident > early.resident+mostGrowth {
 		s.t.Errorf("memory: got %d KiB, want at most %d more than early on, %d", late.resident, mostGrowth, early.resident)
