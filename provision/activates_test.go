@@ -259,8 +259,11 @@ func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 		name   string
 		host   host
 		failed bool
+		since  string
 		want   Health
 	}{
+		{name: "proven, and the store was mounted in another way since", host: host{file: registered(newer), engine: dockerd(registered(newer))}, since: "boot 8", want: Warning},
+		{name: "proven before a reboot", host: host{file: registered(newer), engine: dockerd(registered(newer))}, since: "another"},
 		{name: "proven", host: host{file: registered(newer), engine: dockerd(registered(newer))}},
 		{name: "never proven", host: host{file: registered(newer), engine: dockerd(registered(newer)), untried: true}, want: Warning},
 		{name: "failed", host: host{file: registered(newer), engine: dockerd(registered(newer))}, failed: true, want: Critical},
@@ -272,6 +275,9 @@ func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 			o := test.host.observed(t)
 			if test.failed {
 				o.Failed = map[string]bool{proofKey(intact(newer).ManifestDigest, []string{verify.KeepWrites, verify.ForgetFiles}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
+			}
+			if test.since != "" {
+				o.Since = test.since
 			}
 			items := runtimeItems(DefaultConfig(), o)
 			if len(items) != 1 || items[0].Name != "runtime runsc" || items[0].Health != test.want {

@@ -1,0 +1,23 @@
+package provision
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// To open a FIFO waits for its other end: every run would hang.
+func TestFault_X11_ALockThatIsAFIFO(t *testing.T) {
+	h := &Host{Paths: Paths{State: t.TempDir()}}
+	path := filepath.Join(h.Paths.State, "lock")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.Lock(t.Context(), 0)
+	var refusal *Refusal
+	if !errors.As(err, &refusal) || refusal.Object != path {
+		t.Errorf("got %v, want %s refused", err, path)
+	}
+}
