@@ -166,12 +166,17 @@ func (s *storm) blast(n int, end time.Time) {
 	both.Wait()
 }
 
+// forgotten ends the dockerd that systemd has forgotten: a restart that hits the
+// start limit while another one starts Docker leaves its process (KillMode=process),
+// and no later dockerd starts beside it.
+const forgotten = "for p in $(cat /sys/fs/cgroup/system.slice/docker.service/cgroup.procs 2>/dev/null); do grep -qsx dockerd /proc/$p/comm && kill $p; done; "
+
 // calm ends the blows for a moment: Docker runs, the next apply succeeds, and the
 // one after it has nothing to do. A host that does not get there is stuck.
 func (s *storm) calm(n int) {
 	s.t.Helper()
 	s.calms++
-	s.script("until systemctl is-active -q docker; do put $new; systemctl reset-failed docker docker.socket; asked; systemctl start docker; sleep 0.2; done; systemctl reset-failed docker docker.socket", s.blows)
+	s.script("until systemctl is-active -q docker; do put $new; systemctl reset-failed docker docker.socket; "+forgotten+"asked; systemctl start docker; sleep 0.2; done; systemctl reset-failed docker docker.socket", s.blows)
 	r, err := s.Run(s.t.Context(), "bash", "-c", "export RUNSC_FAILPOINT_LOG="+pointsLog+"\n"+applyIt+" --once --release "+newer+" && runsc-provisioner plan --detailed-exitcode && [ ! -e "+state+"/journal.json ]")
 	if err != nil || r.Code != 0 {
 		s.stuck++
