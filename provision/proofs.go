@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -29,12 +30,13 @@ func proofKey(manifest string, args []string, dockerVersion, since string, remap
 }
 
 // everKey names that a proof was once seen of these files of a release with these
-// arguments, on a store that is mounted as it is: what dockerd has of them is not a
-// typo, also after a reboot or under a newer dockerd. A store that was remounted
-// (noexec) may start nothing.
+// arguments: what dockerd has of them is not a typo, also after a reboot or under a
+// newer dockerd. A store that was remounted noexec starts nothing. The other flags
+// of its mount are not the same in the daemon's unit as outside.
 func everKey(manifest string, args []string, since string) string {
 	_, mount, _ := strings.Cut(since, " ")
-	text, err := json.Marshal([]any{"ever", manifest, append([]string{}, args...), mount})
+	flags, _ := strconv.ParseUint(mount, 16, 64)
+	text, err := json.Marshal([]any{"ever", manifest, append([]string{}, args...), flags&unix.ST_NOEXEC != 0})
 	if err != nil {
 		panic(err) // strings always encode
 	}
