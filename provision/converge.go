@@ -67,7 +67,7 @@ func (h *Host) convergeBy(ctx context.Context, c Config, decide func(Observed) (
 			}
 			if h.Settle != nil {
 				if err := h.Settle(ctx, path); err != nil {
-					return run.result, err
+					return run.result, run.interrupted(ctx, err)
 				}
 			}
 		case err != nil:
