@@ -45,20 +45,19 @@ func (b *builder) everProven(args []string) bool {
 	if b.observed.Proofs[everKey(manifest, args, b.observed.Since)] {
 		return true
 	}
-	return b.observed.Proofs[b.proofKeyOf(args)]
+	return b.observed.Proofs[b.proofKeyOf(args, b.observed.Engine.UsernsRemap)]
 }
 
 // failed reports whether a container with args did not start when that was last
 // tried.
 func (b *builder) failed(args []string) bool {
-	return b.observed.Failed[b.proofKeyOf(args)]
+	return b.observed.Failed[b.proofKeyOf(args, b.observed.Engine.UsernsRemap)]
 }
 
-// proofKeyOf is the key of a proof of the current release with args, as dockerd
-// runs now.
-func (b *builder) proofKeyOf(args []string) string {
-	e := b.observed.Engine
-	return proofKey(b.current.ManifestDigest, args, e.Version, b.observed.Since, e.UsernsRemap, verify.WritesUnder(b.current.Name, args))
+// proofKeyOf is the key of a proof of the current release with args, under this
+// dockerd, with userns-remap or without.
+func (b *builder) proofKeyOf(args []string, remapped bool) string {
+	return proofKey(b.current.ManifestDigest, args, b.observed.Engine.Version, b.observed.Since, remapped, verify.WritesUnder(b.current.Name, args))
 }
 
 // failedHeld holds a reload that would once more bring into effect an edit of

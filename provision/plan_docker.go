@@ -268,8 +268,7 @@ func (b *builder) proven(names []string, remapped bool) bool {
 		return len(names) == 0
 	}
 	return !slices.ContainsFunc(names, func(name string) bool {
-		a := b.arguments(name)
-		return !b.observed.Proofs[proofKey(b.current.ManifestDigest, a.List, b.observed.Engine.Version, b.observed.Since, remapped, a.Writes)]
+		return !b.observed.Proofs[b.proofKeyOf(b.args(name), remapped)]
 	})
 }
 
