@@ -17,8 +17,8 @@ import (
 // of the time before there were versions, and is read as the first.
 const acceptedVersion = 1
 
-// acceptedPath holds the configuration that the host was last made to be.
-func (h *Host) acceptedPath() string { return filepath.Join(h.Paths.State, "accepted.json") }
+// AcceptedPath holds the configuration that the host was last made to be.
+func (h *Host) AcceptedPath() string { return filepath.Join(h.Paths.State, "accepted.json") }
 
 // acceptedCopy holds the same once more. Where configuration and record are
 // damaged together, no other record has the accepted configuration.
@@ -50,7 +50,7 @@ func (e *RecordError) Unwrap() error { return e.Err }
 // Accepted reads the record. A host that never had one has neither record nor
 // damage.
 func (h *Host) Accepted() Record {
-	l, damage := readRecord(h.acceptedPath())
+	l, damage := readRecord(h.AcceptedPath())
 	if damage == nil {
 		return Record{Layered: l, Found: true}
 	}
@@ -120,8 +120,8 @@ func (h *Host) Accept(l Layered) error {
 		return fmt.Errorf("encode the configuration: %w", err)
 	}
 	text := append(body, '\n')
-	_, damage := readRecord(h.acceptedPath())
-	err = putRecord(h.acceptedPath(), text, damage)
+	_, damage := readRecord(h.AcceptedPath())
+	err = putRecord(h.AcceptedPath(), text, damage)
 	if err != nil && damage == nil {
 		return err // what could not be replaced would be believed
 	}

@@ -50,7 +50,7 @@ func (t *transaction) take(ctx context.Context, w way, s scene) error {
 		return t.reloadBack(ctx, s)
 	case wayStart:
 		// It does nothing to a Docker that another program has started meanwhile.
-		return t.startBack(ctx, s.unit, s.unit.changing())
+		return t.startBack(ctx, s.unit, s.unit.Changing())
 	case wayRestart:
 		return t.startBack(ctx, s.unit, true)
 	case wayAside:

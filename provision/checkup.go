@@ -150,7 +150,7 @@ func (b *builder) engineItem(want Confirm) Item {
 	if info == nil {
 		unit := b.observed.Unit
 		item := Item{Name: "dockerd", Health: Unsure, Seen: unit.Name + " is " + unit.ActiveState, Remedy: "systemctl start " + unit.Name}
-		if unit.changing() {
+		if unit.Changing() {
 			item.Remedy = "look again in a moment; journalctl -u " + unit.Name + " says what takes so long"
 		}
 		return item

@@ -47,7 +47,7 @@ func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags, stale
 	defer cancel()
 	client, err := h.dial(flags)
 	if err != nil {
-		return engine.Info{}, &OutOfReach{Object: "dockerd", Err: err}
+		return engine.Info{}, dockerdSilent(err)
 	}
 	defer client.Close()
 	var last error

@@ -17,11 +17,11 @@ func (h *Host) consents(ctx context.Context, opts Options, info engine.Info, fla
 	}
 	client, err := h.dial(flags)
 	if err != nil {
-		return false, &OutOfReach{Object: "dockerd", Err: err}
+		return false, dockerdSilent(err)
 	}
 	defer client.Close()
 	if b.observed.Running, err = client.Names(ctx); err != nil {
-		return false, &OutOfReach{Object: "dockerd", Err: err}
+		return false, dockerdSilent(err)
 	}
 	return b.restartHeld().Why == "", nil
 }

@@ -13,16 +13,6 @@ import (
 	"runsc-provisioner/provision/engine"
 )
 
-// Docker asks systemd for docker.service.
-func (h *Host) Docker(ctx context.Context) (Unit, error) { return h.unit(ctx) }
-
-// Changing reports whether the service is on its way from one state to another.
-func (u Unit) Changing() bool { return u.changing() }
-
-// Loaded refuses, as an *OutOfReach, a docker.service that is not there or not
-// of a kind that is understood.
-func (h *Host) Loaded(ctx context.Context, unit Unit) error { return h.loaded(ctx, unit) }
-
 // DaemonJSON is where unit's dockerd reads its configuration.
 func (h *Host) DaemonJSON(unit Unit) string {
 	_, flags, err := h.observeFlags(unit)
@@ -31,9 +21,6 @@ func (h *Host) DaemonJSON(unit Unit) string {
 	}
 	return h.daemonJSON(flags)
 }
-
-// AcceptedPath is the file behind Accepted.
-func (h *Host) AcceptedPath() string { return h.acceptedPath() }
 
 // ConfigPaths are the file of the configuration, and the directory of its
 // drop-ins.
@@ -45,7 +32,7 @@ func (h *Host) ConfigPaths() (file, dropins string) {
 func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-chan error, error) {
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return nil, nil, &OutOfReach{Object: "dockerd", Err: err}
+		return nil, nil, dockerdSilent(err)
 	}
 	events, ended := client.Events(ctx)
 	context.AfterFunc(ctx, func() { client.Close() })
@@ -56,7 +43,7 @@ func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-c
 func (h *Host) StopContainer(ctx context.Context, o Observed, id string) error {
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return &OutOfReach{Object: "dockerd", Err: err}
+		return dockerdSilent(err)
 	}
 	defer client.Close()
 	return client.Stop(ctx, id)
@@ -70,7 +57,7 @@ func (h *Host) Allowed(ctx context.Context, o Observed, image string, allow []st
 	}
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return false, &OutOfReach{Object: "dockerd", Err: err}
+		return false, dockerdSilent(err)
 	}
 	defer client.Close()
 	digests, err := client.ImageDigests(ctx, image)

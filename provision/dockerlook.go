@@ -33,7 +33,7 @@ func (h *Host) lookAtDocker(ctx context.Context, c Config) dockerLook {
 	o := &look.observed
 	o.Unit, look.unitErr = h.askUnit(ctx, DockerUnit)
 	if look.unitErr == nil {
-		look.loadErr = h.ask(ctx, func(ctx context.Context) error { return h.loaded(ctx, o.Unit) })
+		look.loadErr = h.ask(ctx, func(ctx context.Context) error { return h.Loaded(ctx, o.Unit) })
 	}
 	switch {
 	case look.unitErr != nil:

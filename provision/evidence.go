@@ -51,7 +51,7 @@ func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, 
 	}
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return verify.Report{}, &OutOfReach{Object: "dockerd", Err: err}
+		return verify.Report{}, dockerdSilent(err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, evidenceWithin)
@@ -60,7 +60,7 @@ func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, 
 	running := func() ([]verify.Container, error) {
 		found, err := list(client, ctx)
 		if err != nil {
-			return nil, &OutOfReach{Object: "dockerd", Err: err}
+			return nil, dockerdSilent(err)
 		}
 		return judged(found, uids), nil
 	}

@@ -60,7 +60,7 @@ func TestFault_X22_ADamagedRecordIsNeverTakenForNone(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := Host{Paths: Paths{State: t.TempDir()}}
-			put(t, h.acceptedPath(), test.record)
+			put(t, h.AcceptedPath(), test.record)
 			put(t, h.acceptedCopy(), test.copied)
 			got := h.Accepted()
 			if got.Found != test.found || (got.Damage != nil) != test.damaged {
@@ -83,7 +83,7 @@ func TestFault_X22_ADamagedRecordIsNeverTakenForNone(t *testing.T) {
 			}
 			// One text that could not be read is kept for a look.
 			if strings.HasPrefix(test.record, "{") && test.damaged {
-				if kept, err := os.ReadFile(h.acceptedPath() + ".unread"); string(kept) != test.record {
+				if kept, err := os.ReadFile(h.AcceptedPath() + ".unread"); string(kept) != test.record {
 					t.Errorf("kept %q, %v, want %q", kept, err, test.record)
 				}
 			}
@@ -203,7 +203,7 @@ func TestFault_X21_WhatIsLostDuringAnApplyIsNotGivenUp(t *testing.T) {
 func TestFault_X22_FilesAndRecordLostTogether(t *testing.T) {
 	dir := t.TempDir()
 	h := Host{Paths: Paths{State: dir, Config: dir}}
-	put(t, h.acceptedPath(), "{")
+	put(t, h.AcceptedPath(), "{")
 	var damage *RecordError
 	if _, err := h.InEffect(h.Accepted(), Overrides{}, false); !errors.As(err, &damage) {
 		t.Errorf("got %v, want the record's damage, not the built-in values", err)

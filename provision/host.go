@@ -96,8 +96,8 @@ type Unit struct {
 	StartedAfterBoot time.Duration
 }
 
-// changing reports whether the service is on its way from one state to another.
-func (u Unit) changing() bool {
+// Changing reports whether the service is on its way from one state to another.
+func (u Unit) Changing() bool {
 	return u.ActiveState == "activating" || u.ActiveState == "deactivating" || u.ActiveState == "reloading"
 }
 

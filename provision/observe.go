@@ -79,7 +79,7 @@ func (h *Host) Plan(ctx context.Context, c Config, opts Options) (Plan, error) {
 // leaves out Data, which takes long to look at. Errors are *Refusal for a
 // state that is not understood and *OutOfReach when somebody did not answer.
 func (h *Host) Observe(ctx context.Context, c Config) (Observed, error) {
-	unit, err := h.unit(ctx)
+	unit, err := h.Docker(ctx)
 	if err != nil {
 		return Observed{}, err
 	}
@@ -90,7 +90,7 @@ func (h *Host) Observe(ctx context.Context, c Config) (Observed, error) {
 // unless info is nil.
 func (h *Host) observe(ctx context.Context, c Config, unit Unit, info *engine.Info) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: unit}
-	err := h.loaded(ctx, unit)
+	err := h.Loaded(ctx, unit)
 	if err != nil {
 		return Observed{}, err
 	}
@@ -161,16 +161,17 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 	return err
 }
 
-func (h *Host) unit(ctx context.Context) (Unit, error) {
+// Docker asks systemd for docker.service.
+func (h *Host) Docker(ctx context.Context) (Unit, error) {
 	unit, err := h.Units.Unit(ctx, DockerUnit)
 	if err != nil {
-		return Unit{}, &OutOfReach{Object: "systemd", Err: err}
+		return Unit{}, systemdSilent(err)
 	}
 	return unit, nil
 }
 
-// loaded refuses a unit that is not there or was masked.
-func (h *Host) loaded(ctx context.Context, unit Unit) error {
+// Loaded refuses, as an *OutOfReach, a docker.service that is missing or masked.
+func (h *Host) Loaded(ctx context.Context, unit Unit) error {
 	switch unit.LoadState {
 	case "loaded":
 		return nil
@@ -254,7 +255,7 @@ const askWithin = 15 * time.Second
 func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *engine.Info) error {
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return &OutOfReach{Object: "dockerd", Err: err}
+		return dockerdSilent(err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, askWithin, fmt.Errorf("no answer within %s", askWithin))
@@ -262,7 +263,7 @@ func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *e
 	if info == nil {
 		said, err := client.Info(ctx)
 		if err != nil {
-			return &OutOfReach{Object: "dockerd", Err: err}
+			return dockerdSilent(err)
 		}
 		info = &said
 	}
@@ -272,7 +273,7 @@ func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *e
 	o.Engine = info
 	if info.Running > 0 {
 		if o.Running, err = client.Names(ctx); err != nil {
-			return &OutOfReach{Object: "dockerd", Err: err}
+			return dockerdSilent(err)
 		}
 	}
 	h.log().Debug("dockerd", zap.String("version", info.Version), zap.String("default_runtime", info.DefaultRuntime), zap.Int("runtimes", len(info.Runtimes)))

@@ -112,7 +112,7 @@ func (h *Host) observeSwitch(ctx context.Context, c Config, o Observed, opts Opt
 	}
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return nil, &OutOfReach{Object: "dockerd", Err: err}
+		return nil, dockerdSilent(err)
 	}
 	defer client.Close()
 	return h.observeData(ctx, client, *o.Engine)
@@ -122,7 +122,7 @@ func (h *Host) observeSwitch(ctx context.Context, c Config, o Observed, opts Opt
 func (h *Host) observeData(ctx context.Context, client *engine.Client, info engine.Info) (*DataRoot, error) {
 	data, err := client.Data(ctx)
 	if err != nil {
-		return nil, &OutOfReach{Object: "dockerd", Err: err}
+		return nil, dockerdSilent(err)
 	}
 	root := &DataRoot{Data: data, VolumeBytes: map[string]int64{}}
 	limited, cancel := context.WithTimeout(ctx, sizesWithin)

@@ -27,7 +27,7 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 	}
 	info, err := t.engineNow(ctx)
 	if err != nil {
-		return "", &OutOfReach{Object: "dockerd", Err: err}
+		return "", dockerdSilent(err)
 	}
 	since, err := h.since()
 	if err != nil {

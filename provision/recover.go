@@ -198,7 +198,7 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 	}
 	info, err := t.engineNow(ctx)
 	if err != nil {
-		return false, &OutOfReach{Object: "dockerd", Err: err}
+		return false, dockerdSilent(err)
 	}
 	if want.Remap != RemapAny && want.Remap != remapOf(info.UsernsRemap) {
 		return false, nil

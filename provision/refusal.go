@@ -31,6 +31,12 @@ type OutOfReach struct {
 func (o *OutOfReach) Error() string { return o.Object + ": " + o.Err.Error() }
 func (o *OutOfReach) Unwrap() error { return o.Err }
 
+// dockerdSilent is err, the reason why dockerd gave no answer.
+func dockerdSilent(err error) error { return &OutOfReach{Object: "dockerd", Err: err} }
+
+// systemdSilent is err, the reason why systemd gave no answer.
+func systemdSilent(err error) error { return &OutOfReach{Object: "systemd", Err: err} }
+
 // Why Docker may be out of reach, where it is worth a word of advice.
 var (
 	ErrNotInstalled = errors.New("Docker is not installed")

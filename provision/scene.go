@@ -16,9 +16,9 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 	}
 	s := scene{text: t.textIs(now), most: DisruptionReload, sameRun: t.later == nil}
 	if s.unit, err = t.host.Units.Unit(ctx, DockerUnit); err != nil {
-		return scene{}, &OutOfReach{Object: "systemd", Err: err}
+		return scene{}, systemdSilent(err)
 	}
-	if !s.unit.Running() && !(s.sameRun && t.j.Restarting) && !(t.hangs && s.unit.changing()) {
+	if !s.unit.Running() && !(s.sameRun && t.j.Restarting) && !(t.hangs && s.unit.Changing()) {
 		// A crash, perhaps of our SIGHUP, that systemd starts it again after. One that
 		// is at it for ever is looked at as it is.
 		if s.unit, err = t.host.settled(ctx); err != nil && s.unit.Name == "" {
@@ -30,7 +30,7 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 	}
 	var live engine.Info
 	if s.engine, live, err = t.engineIs(ctx, s.unit); err != nil {
-		return scene{}, &OutOfReach{Object: "dockerd", Err: err}
+		return scene{}, dockerdSilent(err)
 	}
 	if t.later == nil {
 		if t.j.Restarting && !t.started {
@@ -89,7 +89,7 @@ func (t *transaction) moved(ctx context.Context, s scene, err error) bool {
 	if errors.Is(err, errStale) || errors.Is(err, errForeign) && s.text != textForeign {
 		return true
 	}
-	unit, unitErr := t.host.unit(ctx)
+	unit, unitErr := t.host.Docker(ctx)
 	if unitErr != nil || t.j.Restarting && t.j.Restarted == "" {
 		return false // our own start has failed
 	}

@@ -29,11 +29,11 @@ func (h *Host) observeSettled(ctx context.Context, c Config, said *confirmed) (O
 func (h *Host) settled(ctx context.Context) (Unit, error) {
 	end := time.After(settleWithin)
 	for {
-		unit, err := h.unit(ctx)
+		unit, err := h.Docker(ctx)
 		if err != nil {
 			return Unit{}, err
 		}
-		if !unit.changing() {
+		if !unit.Changing() {
 			return unit, nil
 		}
 		select {

@@ -84,7 +84,7 @@ func (t *transaction) reload(ctx context.Context) error {
 	}
 	taken, err := t.host.watchReload(ctx, t.flags, t.stale)
 	if err != nil {
-		return &OutOfReach{Object: "dockerd", Err: err}
+		return dockerdSilent(err)
 	}
 	failpoint.Here("reload: before the signal")
 	err = t.host.Units.Reload(ctx, unit.Name)
@@ -146,12 +146,12 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 func (t *transaction) stillRunning(ctx context.Context, s Restart) error {
 	client, err := t.host.dial(t.flags)
 	if err != nil {
-		return &OutOfReach{Object: "dockerd", Err: err}
+		return dockerdSilent(err)
 	}
 	defer client.Close()
 	names, err := client.Names(ctx)
 	if err != nil {
-		return &OutOfReach{Object: "dockerd", Err: err}
+		return dockerdSilent(err)
 	}
 	for _, name := range names {
 		if !slices.Contains(s.Stops, name) {
@@ -265,7 +265,7 @@ func (t *transaction) engineNow(ctx context.Context) (engine.Info, error) {
 
 // engineChanged reports whether dockerd runs otherwise than before.
 func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
-	unit, err := t.host.unit(ctx)
+	unit, err := t.host.Docker(ctx)
 	if err != nil || !unit.Running() {
 		return false, err
 	}

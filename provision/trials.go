@@ -27,7 +27,7 @@ func (h *Host) keepTrial(j journal) error {
 func (t *transaction) removeTrial(ctx context.Context, name string) error {
 	client, err := t.host.dial(t.flags)
 	if err != nil {
-		return &OutOfReach{Object: "dockerd", Err: err}
+		return dockerdSilent(err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)

@@ -105,12 +105,12 @@ func (h *Host) VerifyOne(ctx context.Context, c Config, e Expect, name string) (
 		}
 		client, err := h.dial(o.Flags)
 		if err != nil {
-			return verify.Report{}, &OutOfReach{Object: "dockerd", Err: err}
+			return verify.Report{}, dockerdSilent(err)
 		}
 		defer client.Close()
 		id, found, err := client.Lookup(ctx, name)
 		if err != nil {
-			return verify.Report{}, &OutOfReach{Object: "dockerd", Err: err}
+			return verify.Report{}, dockerdSilent(err)
 		}
 		if found {
 			report, err := h.EvidenceOf(ctx, c, o, []string{id})

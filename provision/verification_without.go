@@ -26,7 +26,7 @@ func (h *Host) observeWithout(ctx context.Context, c Config, why error) (Observe
 		}
 		o.Unit.MainPID, o.Unit.ActiveState = pid, "active"
 	case errors.As(why, &refusal):
-		if o.Unit, err = h.unit(ctx); err != nil {
+		if o.Unit, err = h.Docker(ctx); err != nil {
 			return o, err
 		}
 	default:

@@ -22,11 +22,11 @@ func (h *Host) ways(ctx context.Context, o Observed, report *verify.Report) erro
 	if slices.ContainsFunc(containers, func(c *verify.Container) bool { return len(c.Volumes)+len(c.Joins) > 0 }) {
 		client, err := h.dial(o.Flags)
 		if err != nil {
-			return &OutOfReach{Object: "dockerd", Err: err}
+			return dockerdSilent(err)
 		}
 		defer client.Close()
 		if err := fillVolumes(ctx, client, containers); err != nil {
-			return &OutOfReach{Object: "dockerd", Err: err}
+			return dockerdSilent(err)
 		}
 		followJoins(containers, func(name string) (verify.Container, bool) {
 			c, found, err := client.Asked(ctx, name)
