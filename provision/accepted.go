@@ -73,7 +73,7 @@ func (h *Host) Accepted() Record {
 
 // readRecord reads one of the two files.
 func readRecord(path string) (Layered, *RecordError) {
-	text, err := readLimited(path, maxConfig)
+	text, err := durable.ReadLimited(path, maxConfig)
 	if err != nil {
 		return Layered{}, &RecordError{Path: path, Reason: strings.TrimPrefix(err.Error(), "read "+path+": "), Err: err}
 	}
@@ -134,7 +134,7 @@ func (h *Host) Accept(l Layered) error {
 
 // putRecord writes one of the two files, where it does not have text already.
 func putRecord(path string, text []byte, damage *RecordError) error {
-	if old, err := readLimited(path, maxConfig); err == nil && bytes.Equal(old, text) {
+	if old, err := durable.ReadLimited(path, maxConfig); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
 	if damage != nil && damage.Err == nil {

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/subid"
 )
@@ -60,13 +62,13 @@ const (
 func shadow(ctx context.Context, program string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), accountWithin)
 	defer cancel()
-	output, err := command(ctx, program, args...).CombinedOutput()
+	output, err := command.Command(ctx, program, args...).CombinedOutput()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, exec.ErrNotFound):
-		return refuse(program, "is not there to make or remove an account with: install the package passwd (shadow), or name a user that exists")
+		return blocked.Refuse(program, "is not there to make or remove an account with: install the package passwd (shadow), or name a user that exists")
 	case errors.As(err, &exit) && (exit.ExitCode() == shadowBusy || exit.ExitCode() == shadowGroup) && strings.Contains(string(output), "lock"):
 		return fmt.Errorf("%w: %s", ErrAccountsLocked, strings.TrimSpace(string(output)))
 	}
@@ -109,5 +111,5 @@ func (h *Host) lockedWrite(ctx context.Context, s EditIDs) error {
 	if err == nil || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EIO) || errors.Is(err, unix.EROFS) {
 		return err
 	}
-	return &Refusal{Object: s.Path, Err: err}
+	return &blocked.Refused{Object: s.Path, Err: err}
 }

@@ -73,7 +73,7 @@ func (h *Host) SetAside() []SetAside {
 		}
 		aside := SetAside{Path: dir}
 		aside.At, _ = time.Parse(asideTime, name)
-		if text, err := readLimited(filepath.Join(dir, "why"), 2*maxWhy); err == nil {
+		if text, err := durable.ReadLimited(filepath.Join(dir, "why"), 2*maxWhy); err == nil {
 			aside.Why = strings.TrimSpace(string(text))
 		}
 		all = append(all, aside)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -109,7 +110,7 @@ func TestFault_X01_AJournalOfANewerVersionIsRefused(t *testing.T) {
 	if err := os.WriteFile(h.journalPath(), []byte(`{"schema_version": 2, "daemon_json": []}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var refusal *Refusal
+	var refusal *blocked.Refused
 	if _, err := h.recover(t.Context(), Options{}); !errors.As(err, &refusal) || refusal.Object != h.journalPath() {
 		t.Errorf("got error %v, want a refusal of %s", err, h.journalPath())
 	}

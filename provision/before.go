@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -74,18 +75,18 @@ type BeforeObject struct {
 func (h *Host) beforePath() string { return filepath.Join(h.Paths.State, "before.json") }
 
 // readBefore is the record; nil where there is none, or where this user may not
-// read it (unread). One that is not understood is a *Refusal: nothing would know any more
+// read it (unread). One that is not understood is a *blocked.Refused: nothing would know any more
 // what to put back.
 func (h *Host) readBefore() (b *Before, unread bool, err error) {
 	path := h.beforePath()
-	text, err := readLimited(path, maxBefore)
+	text, err := durable.ReadLimited(path, maxBefore)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, false, nil
 	case errors.Is(err, fs.ErrPermission):
 		return nil, true, nil
 	case err != nil:
-		return nil, false, &Refusal{Object: path, Err: err}
+		return nil, false, &blocked.Refused{Object: path, Err: err}
 	}
 	var version struct {
 		SchemaVersion int `json:"schema_version"`
@@ -94,7 +95,7 @@ func (h *Host) readBefore() (b *Before, unread bool, err error) {
 	err = json.Unmarshal(text, &version)
 	switch {
 	case err == nil && version.SchemaVersion > beforeSchema:
-		return nil, false, refuse(path, "is of a newer version of this program (schema %d, not %d): use that version", version.SchemaVersion, beforeSchema)
+		return nil, false, blocked.Refuse(path, "is of a newer version of this program (schema %d, not %d): use that version", version.SchemaVersion, beforeSchema)
 	case err == nil:
 		err = json.Unmarshal(text, b)
 	}
@@ -102,7 +103,7 @@ func (h *Host) readBefore() (b *Before, unread bool, err error) {
 		err = b.validate()
 	}
 	if err != nil {
-		return nil, false, refuse(path, "is damaged, and says what was there before this program came (%w): restore it, or move it away so that what is there now is recorded", err)
+		return nil, false, blocked.Refuse(path, "is damaged, and says what was there before this program came (%w): restore it, or move it away so that what is there now is recorded", err)
 	}
 	return b, false, nil
 }

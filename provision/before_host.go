@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
 )
 
@@ -147,7 +148,7 @@ func lookAt(path string) func() (BeforeObject, error) {
 // apply has written, and nothing recorded, is of a version that kept no record.
 func dropinBefore(path string) func() (BeforeObject, error) {
 	return func() (BeforeObject, error) {
-		text, err := readLimited(path, maxConfig)
+		text, err := durable.ReadLimited(path, maxConfig)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return BeforeObject{}, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/release"
 )
 
@@ -291,7 +292,7 @@ func TestBefore_DamagedOrNewerIsRefusedAndStays(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, err := h.readBefore()
-		var refusal *Refusal
+		var refusal *blocked.Refused
 		if !errors.As(err, &refusal) || refusal.Object != h.beforePath() {
 			t.Errorf("%s: got %v, want %s refused", name, err, h.beforePath())
 		}

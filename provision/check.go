@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/command"
 )
 
 // candidate is where a program that is given one more file finds it.
@@ -34,7 +36,7 @@ const (
 )
 
 // Check refuses a plan whose daemon.json could not be put in place, or that
-// dockerd would not start from. It changes nothing; the errors are *Refusal.
+// dockerd would not start from. It changes nothing; the errors are *blocked.Refused.
 func (h *Host) Check(ctx context.Context, p Plan, o Observed) error {
 	_, err := h.check(ctx, p, o)
 	return err
@@ -54,7 +56,7 @@ func (h *Host) check(ctx context.Context, p Plan, o Observed) (validated string,
 	}
 	doc, err := daemonjson.Parse(text)
 	if err != nil {
-		return "", &Refusal{Object: o.File.Path, Err: err}
+		return "", &blocked.Refused{Object: o.File.Path, Err: err}
 	}
 	if err := known(doc, o); err != nil {
 		return "", err
@@ -83,7 +85,7 @@ func known(doc daemonjson.Document, o Observed) error {
 	if slices.ContainsFunc(o.Command, func(arg string) bool { return strings.Contains(arg, name+"=") }) {
 		return nil // --add-runtime
 	}
-	return refuse(o.File.Path, "default-runtime is %q, which is no runtime: dockerd would not start with it", name)
+	return blocked.Refuse(o.File.Path, "default-runtime is %q, which is no runtime: dockerd would not start with it", name)
 }
 
 // validate has dockerd itself look at doc, with the flags that it runs with,
@@ -104,7 +106,7 @@ func (h *Host) validated(ctx context.Context, doc daemonjson.Document, o Observe
 	}
 	none := ""
 	if doc, err = daemonjson.Edit(doc, daemonjson.Want{UsernsRemap: &none}); err != nil {
-		return false, "", &Refusal{Object: o.File.Path, Err: err}
+		return false, "", &blocked.Refused{Object: o.File.Path, Err: err}
 	}
 	key = validationKey(argv, doc)
 	if key != "" && h.validations().has(key) {
@@ -155,10 +157,10 @@ func (h *Host) dockerdTakes(ctx context.Context, argv []string, doc daemonjson.D
 	defer file.Close()
 	ctx, cancel := context.WithTimeout(ctx, validateWithin)
 	defer cancel()
-	cmd := command(ctx, argv[0], argv[1:]...)
+	cmd := command.Command(ctx, argv[0], argv[1:]...)
 	cmd.Env = append(cmd.Env, collectNothing, collectFrom)
 	cmd.ExtraFiles = []*os.File{file}
-	var output limitedBuffer
+	var output command.Output
 	cmd.Stdout, cmd.Stderr = &output, &output
 	err = cmd.Run()
 	said := strings.TrimSpace(output.String())
@@ -172,7 +174,7 @@ func (h *Host) dockerdTakes(ctx context.Context, argv []string, doc daemonjson.D
 	case !errors.As(err, &exit), !exit.Exited(), ctx.Err() != nil, strings.Contains(said, "unknown flag"):
 		return false, nil // it has no such flag (20.10), or is of no use
 	}
-	return false, refuse(path, "dockerd --validate refuses this text: %s", strings.ReplaceAll(lastLine(said), candidate, path))
+	return false, blocked.Refuse(path, "dockerd --validate refuses this text: %s", strings.ReplaceAll(lastLine(said), candidate, path))
 }
 
 // validator is the command line that has dockerd look at descriptor 3.

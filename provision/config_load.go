@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/durable"
+
 	"github.com/pelletier/go-toml/v2"
-	"golang.org/x/sys/unix"
 )
 
 // maxConfig is the most bytes one config file may have.
@@ -37,7 +36,7 @@ func LoadConfig(dir string) (Layered, error) {
 		return Layered{}, err
 	}
 	for _, path := range paths {
-		text, err := readLimited(path, maxConfig)
+		text, err := durable.ReadLimited(path, maxConfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -170,29 +169,4 @@ func tomlError(source string, err error) error {
 		return &ConfigError{Source: fmt.Sprintf("%s:%d:%d", source, row, column), Reason: decode.Error()}
 	}
 	return &ConfigError{Source: source, Reason: err.Error()}
-}
-
-// readLimited reads a whole regular file of at most limit bytes. It does not
-// wait for the other end of a FIFO.
-func readLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: it is %s, not a regular file", path, info.Mode().Type())
-	}
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("read %s: larger than %d bytes", path, limit)
-	}
-	return text, nil
 }

@@ -92,7 +92,7 @@ func (o Overrides) Save(dir string) (changed bool, err error) {
 		return false, nil
 	}
 	path := SavedPath(dir)
-	old, err := readLimited(path, maxConfig)
+	old, err := durable.ReadLimited(path, maxConfig)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("read %s: %w", path, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -47,7 +48,7 @@ func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags, stale
 	defer cancel()
 	client, err := h.dial(flags)
 	if err != nil {
-		return engine.Info{}, dockerdSilent(err)
+		return engine.Info{}, blocked.DockerdSilent(err)
 	}
 	defer client.Close()
 	var last error

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -17,11 +18,11 @@ func (h *Host) consents(ctx context.Context, opts Options, info engine.Info, fla
 	}
 	client, err := h.dial(flags)
 	if err != nil {
-		return false, dockerdSilent(err)
+		return false, blocked.DockerdSilent(err)
 	}
 	defer client.Close()
 	if b.observed.Running, err = client.Names(ctx); err != nil {
-		return false, dockerdSilent(err)
+		return false, blocked.DockerdSilent(err)
 	}
 	return b.restartHeld().Why == "", nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 )
@@ -32,7 +33,7 @@ func (h *Host) ConfigPaths() (file, dropins string) {
 func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-chan error, error) {
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return nil, nil, dockerdSilent(err)
+		return nil, nil, blocked.DockerdSilent(err)
 	}
 	events, ended := client.Events(ctx)
 	context.AfterFunc(ctx, func() { client.Close() })
@@ -43,7 +44,7 @@ func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-c
 func (h *Host) StopContainer(ctx context.Context, o Observed, id string) error {
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return dockerdSilent(err)
+		return blocked.DockerdSilent(err)
 	}
 	defer client.Close()
 	return client.Stop(ctx, id)
@@ -57,7 +58,7 @@ func (h *Host) Allowed(ctx context.Context, o Observed, image string, allow []st
 	}
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return false, dockerdSilent(err)
+		return false, blocked.DockerdSilent(err)
 	}
 	defer client.Close()
 	digests, err := client.ImageDigests(ctx, image)
@@ -72,7 +73,7 @@ func (h *Host) restartedPath() string { return filepath.Join(h.Paths.State, "res
 
 // Restarted is when the daemon last had Docker restarted; zero is never.
 func (h *Host) Restarted() (time.Time, error) {
-	text, err := readLimited(h.restartedPath(), 64)
+	text, err := durable.ReadLimited(h.restartedPath(), 64)
 	if errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -36,32 +37,32 @@ type DaemonFile struct {
 }
 
 // readDaemonFile reads path, which need not exist. A text that dockerd would
-// read differently than we do is a *Refusal with line and column.
+// read differently than we do is a *blocked.Refused with line and column.
 func readDaemonFile(path string) (DaemonFile, error) {
 	file := DaemonFile{Path: path, Target: path, Mode: 0o644}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(path); err == nil {
-			return DaemonFile{}, refuse(path, "is a symlink to a file that is not there")
+			return DaemonFile{}, blocked.Refuse(path, "is a symlink to a file that is not there")
 		}
 		file.NoDir = dirGone(path)
 		file.Doc, err = daemonjson.Parse(nil)
 		return file, err
 	}
 	if err != nil {
-		return DaemonFile{}, &Refusal{Object: path, Err: err}
+		return DaemonFile{}, &blocked.Refused{Object: path, Err: err}
 	}
 	if !info.Mode().IsRegular() {
-		return DaemonFile{}, refuse(path, "is %s, not a regular file", info.Mode().Type())
+		return DaemonFile{}, blocked.Refuse(path, "is %s, not a regular file", info.Mode().Type())
 	}
 	if file.Target, err = resolve(path); err != nil {
 		return DaemonFile{}, err
 	}
-	if file.Bytes, err = readLimited(path, daemonjson.MaxBytes); err != nil {
-		return DaemonFile{}, &Refusal{Object: path, Err: err}
+	if file.Bytes, err = durable.ReadLimited(path, daemonjson.MaxBytes); err != nil {
+		return DaemonFile{}, &blocked.Refused{Object: path, Err: err}
 	}
 	if file.Doc, err = daemonjson.Parse(file.Bytes); err != nil {
-		return DaemonFile{}, &Refusal{Object: path, Err: err}
+		return DaemonFile{}, &blocked.Refused{Object: path, Err: err}
 	}
 	stat := info.Sys().(*syscall.Stat_t)
 	file.Exists, file.Mode, file.UID, file.GID = true, info.Mode().Perm(), int(stat.Uid), int(stat.Gid)
@@ -99,7 +100,7 @@ func (f journalFile) attr() durable.Attr {
 func (f journalFile) replace(old, text []byte) error {
 	if !f.Existed && !f.inDir {
 		if err := durable.MkdirAll(filepath.Dir(f.Target), 0o755); err != nil {
-			return &Refusal{Object: f.Path, Err: err}
+			return &blocked.Refused{Object: f.Path, Err: err}
 		}
 	}
 	attr := f.attr()
@@ -117,7 +118,7 @@ func (f journalFile) replace(old, text []byte) error {
 	case err == nil, errors.Is(err, errStale), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EIO):
 		return err
 	default:
-		return &Refusal{Object: f.Path, Err: err}
+		return &blocked.Refused{Object: f.Path, Err: err}
 	}
 }
 
@@ -136,7 +137,7 @@ func (f journalFile) remove(old []byte) error {
 
 // text is what daemon.json has now; nil where there is none.
 func (f journalFile) text() ([]byte, error) {
-	now, err := readLimited(f.Target, daemonjson.MaxBytes)
+	now, err := durable.ReadLimited(f.Target, daemonjson.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

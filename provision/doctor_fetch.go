@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
 )
 
@@ -59,7 +60,7 @@ func proxyItem(getenv func(string) string) Item {
 				continue
 			}
 		}
-		if entry := name + "=" + Redact(value); !slices.Contains(seen, entry) {
+		if entry := name + "=" + redact.Text(value); !slices.Contains(seen, entry) {
 			seen = append(seen, entry)
 		}
 	}

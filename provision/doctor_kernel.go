@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 
+	"runsc-provisioner/provision/durable"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -83,6 +85,6 @@ func (h *Host) seccompItem() Item {
 }
 
 func (h *Host) sysctl(name string) (string, error) {
-	text, err := readLimited(filepath.Join(h.Paths.Proc, "sys", name), 4096)
+	text, err := durable.ReadLimited(filepath.Join(h.Paths.Proc, "sys", name), 4096)
 	return strings.TrimSpace(string(text)), err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -135,7 +136,7 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 
 func TestDoctor_WhatMayNotBeReadIsUnsure(t *testing.T) {
 	denied := &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}
-	look := dockerLook{observed: Observed{Unit: running()}, fileErr: &Refusal{Object: "/x", Err: denied}, engineErr: &OutOfReach{Object: "dockerd", Err: denied}}
+	look := dockerLook{observed: Observed{Unit: running()}, fileErr: &blocked.Refused{Object: "/x", Err: denied}, engineErr: &blocked.Unreachable{Object: "dockerd", Err: denied}}
 	h := &Host{}
 	got := append(look.items(Config{}), h.configItem(&ConfigError{Source: "/x", Reason: denied.Error(), Err: denied}))
 	want := []Item{

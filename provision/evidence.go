@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -51,7 +52,7 @@ func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, 
 	}
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return verify.Report{}, dockerdSilent(err)
+		return verify.Report{}, blocked.DockerdSilent(err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, evidenceWithin)
@@ -60,7 +61,7 @@ func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, 
 	running := func() ([]verify.Container, error) {
 		found, err := list(client, ctx)
 		if err != nil {
-			return nil, dockerdSilent(err)
+			return nil, blocked.DockerdSilent(err)
 		}
 		return judged(found, uids), nil
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/redact"
 )
 
 // Facts are what a maintainer needs of a host, beside what else is asked: text
@@ -33,12 +35,12 @@ func (l dockerLook) unitText() string {
 	}
 	u := l.observed.Unit
 	return fmt.Sprintf("load %s\nactive %s (%s)\nresult %s\nfragment %s\ndrop-ins %q\nneeds daemon-reload %t\narguments %s\nvariables %s\n",
-		u.LoadState, u.ActiveState, u.SubState, u.Result, u.FragmentPath, u.DropIns, u.NeedDaemonReload, argumentsShown(u.ExecStart), variablesShown(u.Environment))
+		u.LoadState, u.ActiveState, u.SubState, u.Result, u.FragmentPath, u.DropIns, u.NeedDaemonReload, redact.Arguments(u.ExecStart), redact.Environment(u.Environment))
 }
 
 // dockerdText is the command line of dockerd, and what it says of itself.
 func (l dockerLook) dockerdText(c Config) string {
-	text := "flags " + argumentsShown(l.observed.Command) + "\n"
+	text := "flags " + redact.Arguments(l.observed.Command) + "\n"
 	if l.flagsErr != nil {
 		text += "flags " + notRead(l.flagsErr)
 	}
@@ -65,7 +67,7 @@ func (l dockerLook) fileText() string {
 		return fmt.Sprintf("%s, mode %o of %d:%d, masked, and so not JSON any more\n\n%s", file.Path, file.Mode, file.UID, file.GID, file.Doc.Redacted())
 	}
 	text := "not understood: " + l.fileErr.Error() + "\n"
-	if bytes, err := readLimited(file.Path, daemonjson.MaxBytes); err == nil {
+	if bytes, err := durable.ReadLimited(file.Path, daemonjson.MaxBytes); err == nil {
 		text += "\nits outline:\n\n" + daemonjson.Outline(bytes)
 	}
 	return text

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -49,13 +50,13 @@ func (b *builder) inTheWay() error {
 	data := b.observed.Data
 	switch {
 	case b.observed.Engine.Swarm:
-		return refuse(what, "this host is a node of a swarm, which dockerd would not know any more with another data root: docker swarm leave first")
+		return blocked.Refuse(what, "this host is a node of a swarm, which dockerd would not know any more with another data root: docker swarm leave first")
 	case b.snapshotter():
-		return refuse(what, "features.containerd-snapshotter is on, and dockerd does not start with both: images are then kept in containerd's store; take it out of daemon.json and of dockerd's flags first")
+		return blocked.Refuse(what, "features.containerd-snapshotter is on, and dockerd does not start with both: images are then kept in containerd's store; take it out of daemon.json and of dockerd's flags first")
 	case data.Unsearchable != "":
-		return refuse(what, "others may not search %s, which is above the data root: remapped containers could not reach their own files; chmod o+x %s", data.Unsearchable, data.Unsearchable)
+		return blocked.Refuse(what, "others may not search %s, which is above the data root: remapped containers could not reach their own files; chmod o+x %s", data.Unsearchable, data.Unsearchable)
 	case data.Namespaces == 0:
-		return refuse(what, "the kernel allows no user namespaces: sysctl user.max_user_namespaces=31000 allows them")
+		return blocked.Refuse(what, "the kernel allows no user namespaces: sysctl user.max_user_namespaces=31000 allows them")
 	}
 	if b.observed.Engine.Snapshotter {
 		b.warn("images are in containerd's store, which cannot be used with userns-remap: dockerd goes back to a graph driver, and they are not seen until it is off again")

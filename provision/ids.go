@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/verify"
 )
@@ -105,12 +106,12 @@ func (p idPlan) uidMap() []verify.IDRange {
 }
 
 // ids settles whose ids containers get, and what has to be made for that. It is
-// pure. The error is a *Refusal that says what a person has to do.
+// pure. The error is a *blocked.Refused that says what a person has to do.
 func (b *builder) ids() (idPlan, error) {
 	all := b.observed.IDs
 	value := b.config.Docker.UsernsRemap
 	if all.Sources != "files" {
-		return idPlan{}, refuse(filepath.Join(all.Dir, "nsswitch.conf"), "takes subordinate ids from %q: dockerd reads %s only, and nobody can tell what is free; set `subid: files`", all.Sources, all.UIDs.Path)
+		return idPlan{}, blocked.Refuse(filepath.Join(all.Dir, "nsswitch.conf"), "takes subordinate ids from %q: dockerd reads %s only, and nobody can tell what is free; set `subid: files`", all.Sources, all.UIDs.Path)
 	}
 	p, err := b.account(value)
 	if err != nil {
@@ -131,18 +132,18 @@ func (b *builder) account(value string) (idPlan, error) {
 	what := "userns-remap " + value
 	switch {
 	case !found && all.Elsewhere[name]:
-		return idPlan{}, refuse(what, "user %s is not in %s but comes from the name service (NIS, LDAP, …), and so might its ids: take a local user, or %q", name, filepath.Join(all.Dir, "passwd"), remapDefault)
+		return idPlan{}, blocked.Refuse(what, "user %s is not in %s but comes from the name service (NIS, LDAP, …), and so might its ids: take a local user, or %q", name, filepath.Join(all.Dir, "passwd"), remapDefault)
 	case !found && value != remapDefault:
-		return idPlan{}, refuse(what, "there is no user %s: make one (useradd --system %s), or take %q", name, name, remapDefault)
+		return idPlan{}, blocked.Refuse(what, "there is no user %s: make one (useradd --system %s), or take %q", name, name, remapDefault)
 	case !found:
 		return idPlan{
 			account: subid.Account{Name: name, UID: ^uint32(0)},
 			steps:   []Step{AddAccount{Name: name, Grouped: grouped}},
 		}, nil
 	case !grouped:
-		return idPlan{}, refuse(what, "there is no group %s, which dockerd asks for: groupadd --system %s", cmp.Or(group, user.Name), cmp.Or(group, user.Name))
+		return idPlan{}, blocked.Refuse(what, "there is no group %s, which dockerd asks for: groupadd --system %s", cmp.Or(group, user.Name), cmp.Or(group, user.Name))
 	case user.ID == 0:
-		return idPlan{}, refuse(what, "is root: containers would not be remapped at all")
+		return idPlan{}, blocked.Refuse(what, "is root: containers would not be remapped at all")
 	}
 	return idPlan{account: subid.Account{Name: user.Name, UID: user.ID}}, nil
 }
@@ -194,9 +195,9 @@ func (b *builder) keep(f IDFile, p *idPlan) ([]subid.Range, error) {
 		p.clash = said
 		return own, nil
 	case p.account.Name != remapAccount:
-		return nil, refuse("userns-remap "+b.config.Docker.UsernsRemap, "%s: containers could reach what belongs to the other; give one of them another range, or take %q", said, remapDefault)
+		return nil, blocked.Refuse("userns-remap "+b.config.Docker.UsernsRemap, "%s: containers could reach what belongs to the other; give one of them another range, or take %q", said, remapDefault)
 	case b.observed.RemapRoots > 0:
-		return nil, refuse("userns-remap "+b.config.Docker.UsernsRemap, "%s, and Docker already has data that belongs to them: give %s another range, or move that data away", said, other.Owner)
+		return nil, blocked.Refuse("userns-remap "+b.config.Docker.UsernsRemap, "%s, and Docker already has data that belongs to them: give %s another range, or move that data away", said, other.Owner)
 	}
 	return nil, nil
 }
@@ -227,7 +228,7 @@ func (b *builder) free(p idPlan, kept map[string][]subid.Range, short map[string
 	}
 	start, ok := subid.Free(taken, all.UIDs.Limits, all.GIDs.Limits, remapCount, hint)
 	if !ok {
-		return 0, refuse(all.UIDs.Path, "%d ids in a row that nobody has are not to be found between %d and %d: free some, or raise SUB_UID_MAX and SUB_GID_MAX in %s",
+		return 0, blocked.Refuse(all.UIDs.Path, "%d ids in a row that nobody has are not to be found between %d and %d: free some, or raise SUB_UID_MAX and SUB_GID_MAX in %s",
 			remapCount, max(all.UIDs.Limits.Min, all.GIDs.Limits.Min), min(all.UIDs.Limits.Max, all.GIDs.Limits.Max), filepath.Join(all.Dir, "login.defs"))
 	}
 	return start, nil

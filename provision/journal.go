@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
@@ -176,10 +177,10 @@ var errUnreadable = errors.New("the journal of a run that did not end cannot be 
 
 // readJournal is the journal of a run that did not end; found is false where
 // there is none. The error is an errUnreadable for one that is damaged, and a
-// *Refusal for one of a newer version: that knows what it began, and this one
+// *blocked.Refused for one of a newer version: that knows what it began, and this one
 // does not.
 func (h *Host) readJournal() (j journal, found bool, err error) {
-	text, err := readLimited(h.journalPath(), maxJournal)
+	text, err := durable.ReadLimited(h.journalPath(), maxJournal)
 	if errors.Is(err, fs.ErrNotExist) {
 		return journal{}, false, nil
 	}
@@ -189,7 +190,7 @@ func (h *Host) readJournal() (j journal, found bool, err error) {
 	err = json.Unmarshal(text, &j)
 	switch {
 	case j.SchemaVersion > journalSchema:
-		return journal{}, true, refuse(h.journalPath(), "is of a newer version of this program (schema %d, and this one knows %d): run apply with that version, or look at the file and move it away", j.SchemaVersion, journalSchema)
+		return journal{}, true, blocked.Refuse(h.journalPath(), "is of a newer version of this program (schema %d, and this one knows %d): run apply with that version, or look at the file and move it away", j.SchemaVersion, journalSchema)
 	case err != nil:
 		return journal{}, true, fmt.Errorf("%w: %w", errUnreadable, err)
 	case j.SchemaVersion != journalSchema:
@@ -204,7 +205,7 @@ func (h *Host) before(j journal) ([]byte, error) {
 		return nil, nil
 	}
 	path := filepath.Join(h.backupDir(), filepath.Base(j.File.Backup))
-	text, err := readLimited(path, daemonjson.MaxBytes)
+	text, err := durable.ReadLimited(path, daemonjson.MaxBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func sinceBoot() time.Duration {
 }
 
 func (h *Host) readLoaded() (loaded, error) {
-	text, err := readLimited(h.loadedPath(), maxLoaded)
+	text, err := durable.ReadLimited(h.loadedPath(), maxLoaded)
 	if errors.Is(err, fs.ErrNotExist) {
 		return loaded{}, nil
 	}

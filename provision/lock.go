@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -30,7 +31,7 @@ func (h *Host) Lock(ctx context.Context, timeout time.Duration) (unlock func() e
 	path := filepath.Join(h.Paths.State, "lock")
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		// To open a FIFO would wait for its other end, for ever.
-		return nil, refuse(path, "is %s, not a regular file: remove it", info.Mode().Type())
+		return nil, blocked.Refuse(path, "is %s, not a regular file: remove it", info.Mode().Type())
 	}
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	waiting, cancel := context.WithTimeout(ctx, timeout)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"runsc-provisioner/provision/blocked"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -16,7 +18,7 @@ func TestFault_X11_ALockThatIsAFIFO(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := h.Lock(t.Context(), 0)
-	var refusal *Refusal
+	var refusal *blocked.Refused
 	if !errors.As(err, &refusal) || refusal.Object != path {
 		t.Errorf("got %v, want %s refused", err, path)
 	}

@@ -47,7 +47,7 @@ func (h *Host) remembered() (proofs, failures map[string]bool) {
 
 // keys are all of them. What cannot be read was not seen.
 func (m memory) keys() []string {
-	text, err := readLimited(m.path, 64<<10)
+	text, err := durable.ReadLimited(m.path, 64<<10)
 	if err != nil {
 		return nil
 	}

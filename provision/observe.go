@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -76,8 +77,8 @@ func (h *Host) Plan(ctx context.Context, c Config, opts Options) (Plan, error) {
 }
 
 // Observe looks at the host, as far as c manages it, and changes nothing. It
-// leaves out Data, which takes long to look at. Errors are *Refusal for a
-// state that is not understood and *OutOfReach when somebody did not answer.
+// leaves out Data, which takes long to look at. Errors are *blocked.Refused for a
+// state that is not understood and *blocked.Unreachable when somebody did not answer.
 func (h *Host) Observe(ctx context.Context, c Config) (Observed, error) {
 	unit, err := h.Docker(ctx)
 	if err != nil {
@@ -133,7 +134,7 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 	o.File.Misplaced = h.misplaced(o.File.Path)
 	o.Loaded, o.NextRoot = h.observeLoaded(o.Unit, o.File), nextRoot(o.File.Doc, o.Flags)
 	if err := h.store().Safe(); err != nil {
-		return &Refusal{Object: h.Paths.Store, Err: err}
+		return &blocked.Refused{Object: h.Paths.Store, Err: err}
 	}
 	if o.Releases, err = h.store().List(); err != nil {
 		return err
@@ -165,33 +166,33 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 func (h *Host) Docker(ctx context.Context) (Unit, error) {
 	unit, err := h.Units.Unit(ctx, DockerUnit)
 	if err != nil {
-		return Unit{}, systemdSilent(err)
+		return Unit{}, blocked.SystemdSilent(err)
 	}
 	return unit, nil
 }
 
-// Loaded refuses, as an *OutOfReach, a docker.service that is missing or masked.
+// Loaded refuses, as an *blocked.Unreachable, a docker.service that is missing or masked.
 func (h *Host) Loaded(ctx context.Context, unit Unit) error {
 	switch unit.LoadState {
 	case "loaded":
 		return nil
 	case "not-found":
-		return &OutOfReach{Object: DockerUnit, Err: h.otherDocker(ctx)}
+		return &blocked.Unreachable{Object: DockerUnit, Err: h.otherDocker(ctx)}
 	case "masked":
-		return &OutOfReach{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %w", ErrMasked)}
+		return &blocked.Unreachable{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %w", blocked.ErrMasked)}
 	default:
-		return &OutOfReach{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %s", unit.LoadState)}
+		return &blocked.Unreachable{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %s", unit.LoadState)}
 	}
 }
 
 func (h *Host) observeFlags(unit Unit) (argv []string, flags engine.Flags, err error) {
 	argv, err = engine.CommandLine(h.Paths.Proc, unit.service())
 	if err != nil {
-		return nil, engine.Flags{}, &Refusal{Object: unit.Name, Err: err}
+		return nil, engine.Flags{}, &blocked.Refused{Object: unit.Name, Err: err}
 	}
 	flags, err = engine.ParseFlags(argv)
 	if err != nil {
-		return nil, engine.Flags{}, &OutOfReach{Object: unit.Name, Err: err}
+		return nil, engine.Flags{}, &blocked.Unreachable{Object: unit.Name, Err: err}
 	}
 	return argv, flags, nil
 }
@@ -212,7 +213,7 @@ func (h *Host) observeConflicts(unit Unit) ([]*engine.FlagConflict, error) {
 		case errors.As(err, &conflict):
 			conflicts = append(conflicts, conflict)
 		case err != nil:
-			return nil, &Refusal{Object: unit.Name, Err: err}
+			return nil, &blocked.Refused{Object: unit.Name, Err: err}
 		}
 	}
 	return conflicts, nil
@@ -255,7 +256,7 @@ const askWithin = 15 * time.Second
 func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *engine.Info) error {
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return dockerdSilent(err)
+		return blocked.DockerdSilent(err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, askWithin, fmt.Errorf("no answer within %s", askWithin))
@@ -263,17 +264,17 @@ func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *e
 	if info == nil {
 		said, err := client.Info(ctx)
 		if err != nil {
-			return dockerdSilent(err)
+			return blocked.DockerdSilent(err)
 		}
 		info = &said
 	}
 	if info.Rootless {
-		return &OutOfReach{Object: "dockerd", Err: errors.New("it runs rootless, which is not supported: it has no root to give away, and its files are elsewhere")}
+		return &blocked.Unreachable{Object: "dockerd", Err: errors.New("it runs rootless, which is not supported: it has no root to give away, and its files are elsewhere")}
 	}
 	o.Engine = info
 	if info.Running > 0 {
 		if o.Running, err = client.Names(ctx); err != nil {
-			return dockerdSilent(err)
+			return blocked.DockerdSilent(err)
 		}
 	}
 	h.log().Debug("dockerd", zap.String("version", info.Version), zap.String("default_runtime", info.DefaultRuntime), zap.Int("runtimes", len(info.Runtimes)))

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"syscall"
+
+	"runsc-provisioner/provision/blocked"
 )
 
 // otherDocker says what was found of Docker where docker.service is not there.
@@ -24,7 +26,7 @@ func (h *Host) otherDocker(ctx context.Context) error {
 	if len(found) > 0 {
 		return fmt.Errorf("there is no such unit: a dockerd runs (process %d) that no docker.service has started, which is not supported", found[0].pid)
 	}
-	return fmt.Errorf("there is no such unit: %w", ErrNotInstalled)
+	return fmt.Errorf("there is no such unit: %w", blocked.ErrNotInstalled)
 }
 
 // A daemonProcess is called dockerd, which anybody may call himself.

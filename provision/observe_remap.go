@@ -15,6 +15,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/command"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
@@ -30,14 +33,14 @@ const (
 )
 
 // observeIDs reads the accounts and subordinate ids. A line of those that is not
-// understood is a *Refusal.
+// understood is a *blocked.Refused.
 func (h *Host) observeIDs(ctx context.Context, c Config) (Identities, error) {
 	ids := Identities{Dir: h.Paths.Etc, Elsewhere: map[string]bool{}, Ours: h.made().keys()}
 	texts := map[string]string{}
 	for _, name := range []string{"passwd", "group", subid.UIDFile, subid.GIDFile, "login.defs", "nsswitch.conf"} {
-		text, err := readLimited(filepath.Join(h.Paths.Etc, name), maxAccounts)
+		text, err := durable.ReadLimited(filepath.Join(h.Paths.Etc, name), maxAccounts)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return ids, &Refusal{Object: filepath.Join(h.Paths.Etc, name), Err: err}
+			return ids, &blocked.Refused{Object: filepath.Join(h.Paths.Etc, name), Err: err}
 		}
 		texts[name] = string(text)
 	}
@@ -50,7 +53,7 @@ func (h *Host) observeIDs(ctx context.Context, c Config) (Identities, error) {
 		*f.file = IDFile{Path: filepath.Join(h.Paths.Etc, f.name), Text: texts[f.name], Limits: subid.ParseLimits(texts["login.defs"], f.kind)}
 		var err error
 		if f.file.Ranges, err = subid.Parse(f.file.Path, f.file.Text); err != nil {
-			return ids, &Refusal{Object: f.file.Path, Err: err}
+			return ids, &blocked.Refused{Object: f.file.Path, Err: err}
 		}
 	}
 	if c.Docker.remap() != RemapOn {
@@ -70,7 +73,7 @@ func (h *Host) made() memory { return memory{filepath.Join(h.Paths.State, "ids")
 func (h *Host) named(ctx context.Context, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, getentWithin)
 	defer cancel()
-	return command(ctx, "getent", "passwd", name).Run() == nil
+	return command.Command(ctx, "getent", "passwd", name).Run() == nil
 }
 
 // rootName is the directory of a remapped data root.
@@ -112,7 +115,7 @@ func (h *Host) observeSwitch(ctx context.Context, c Config, o Observed, opts Opt
 	}
 	client, err := h.dial(o.Flags)
 	if err != nil {
-		return nil, dockerdSilent(err)
+		return nil, blocked.DockerdSilent(err)
 	}
 	defer client.Close()
 	return h.observeData(ctx, client, *o.Engine)
@@ -122,7 +125,7 @@ func (h *Host) observeSwitch(ctx context.Context, c Config, o Observed, opts Opt
 func (h *Host) observeData(ctx context.Context, client *engine.Client, info engine.Info) (*DataRoot, error) {
 	data, err := client.Data(ctx)
 	if err != nil {
-		return nil, dockerdSilent(err)
+		return nil, blocked.DockerdSilent(err)
 	}
 	root := &DataRoot{Data: data, VolumeBytes: map[string]int64{}}
 	limited, cancel := context.WithTimeout(ctx, sizesWithin)

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -58,10 +59,10 @@ type Options struct {
 }
 
 // NewPlan compares what is wanted with what was observed. It is pure. The
-// error is a *Refusal when the host must not be touched as it is.
+// error is a *blocked.Refused when the host must not be touched as it is.
 func NewPlan(c Config, o Observed, opts Options) (Plan, error) {
 	if conflict := conflictOf(c, o); conflict != nil {
-		return Plan{}, &Refusal{Object: o.Unit.Name, Err: conflict}
+		return Plan{}, &blocked.Refused{Object: o.Unit.Name, Err: conflict}
 	}
 	b := builder{config: c, observed: o, options: opts}
 	if !b.release() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/blocked"
 )
 
 // docker brings daemon.json, and dockerd with it, to what is wanted.
@@ -77,7 +78,7 @@ func differ(a, b daemonjson.Document) bool { return !bytes.Equal(a.Bytes(), b.By
 func (b *builder) edit(doc daemonjson.Document, want daemonjson.Want) (daemonjson.Document, error) {
 	edited, err := daemonjson.Edit(doc, want)
 	if err != nil {
-		return daemonjson.Document{}, &Refusal{Object: b.observed.File.Path, Err: err}
+		return daemonjson.Document{}, &blocked.Refused{Object: b.observed.File.Path, Err: err}
 	}
 	return edited, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -380,7 +381,7 @@ func TestFault_J10_NoPlanBesideAFlag(t *testing.T) {
 	conflict := &engine.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=crun", Where: "/etc/default/docker:4"}
 	o := host{engine: dockerd(""), conflict: conflict}.observed(t)
 	plan, err := NewPlan(wants(asDefault), o, Options{})
-	var refusal *Refusal
+	var refusal *blocked.Refused
 	if !errors.As(err, &refusal) || !errors.Is(err, conflict) || !plan.Empty() {
 		t.Errorf("got plan %v and error %v, want a refusal of %v", plan, err, conflict)
 	}

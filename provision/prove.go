@@ -2,7 +2,6 @@ package provision
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
@@ -27,9 +27,7 @@ const (
 	ProofArg = "proof-init"
 	// proofWithin is far beyond the 80 ms that a sandbox takes to start.
 	proofWithin = 30 * time.Second
-	// maxProofOutput is how much of what runsc says is kept.
-	maxProofOutput = 16 << 10
-	proofPrefix    = "runsc-proof-"
+	proofPrefix = "runsc-proof-"
 )
 
 // ProofInit is what runs inside the sandbox. With an argument it first makes the
@@ -109,7 +107,7 @@ type proof struct {
 	id      string
 	dir     string // holds the bundle and runsc's own state
 	proc    *verify.FS
-	output  limitedBuffer
+	output  command.Output
 }
 
 // run starts the container, looks at it from the host and lets it end.
@@ -172,7 +170,7 @@ func (p *proof) runsc(ctx context.Context, args ...string) *exec.Cmd {
 	if p.step.CgroupDriver == cgroupSystemd {
 		argv = append(argv, "--systemd-cgroup")
 	}
-	cmd := command(ctx, p.release.Runsc, append(argv, args...)...)
+	cmd := command.Command(ctx, p.release.Runsc, append(argv, args...)...)
 	// What runsc mounts (a network namespace in its root directory) goes with
 	// the mount namespace, also when this process is killed.
 	cmd.SysProcAttr.Unshareflags = unix.CLONE_NEWNS
@@ -189,12 +187,4 @@ func (p *proof) clear(ctx context.Context) error {
 	}
 	failpoint.Here("proof: deleted")
 	return os.RemoveAll(p.dir)
-}
-
-// limitedBuffer keeps the first maxProofOutput bytes.
-type limitedBuffer struct{ bytes.Buffer }
-
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	b.Buffer.Write(p[:min(len(p), maxProofOutput-b.Len())])
-	return len(p), nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
@@ -27,7 +28,7 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 	}
 	info, err := t.engineNow(ctx)
 	if err != nil {
-		return "", dockerdSilent(err)
+		return "", blocked.DockerdSilent(err)
 	}
 	since, err := h.since()
 	if err != nil {

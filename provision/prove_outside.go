@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -56,7 +57,7 @@ func (h *Host) ProveOutside(ctx context.Context, s Prove, aside func(ctx context
 	if err := aside(ctx, h.Self, OutsideArg, path); err != nil {
 		return "", fmt.Errorf("prove release %s: %w", s.Release, err)
 	}
-	text, err := readLimited(answerPath(path), 2*maxProofOutput+maxConfig)
+	text, err := durable.ReadLimited(answerPath(path), 2*command.MaxOutput+maxConfig)
 	if err != nil {
 		return "", fmt.Errorf("prove release %s: %w", s.Release, err)
 	}
@@ -78,7 +79,7 @@ func answerPath(request string) string { return request + ".answer" }
 // ProveForAnother carries out the request in a file, and leaves the answer
 // beside it.
 func ProveForAnother(ctx context.Context, path string) error {
-	text, err := readLimited(path, maxConfig)
+	text, err := durable.ReadLimited(path, maxConfig)
 	if err != nil {
 		return err
 	}

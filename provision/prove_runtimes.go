@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/verify"
 )
 
@@ -22,7 +23,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 		return err
 	}
 	if o.Engine == nil {
-		return &OutOfReach{Object: o.Unit.Name, Err: fmt.Errorf("is %s, and is not started by this", o.Unit.ActiveState)}
+		return &blocked.Unreachable{Object: o.Unit.Name, Err: fmt.Errorf("is %s, and is not started by this", o.Unit.ActiveState)}
 	}
 	if len(names) == 0 {
 		names = c.RuntimeNames()
@@ -43,7 +44,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 func proofOf(c Config, name string, o Observed) ([]Step, error) {
 	runtime, known := o.Engine.Runtimes[name]
 	if !known {
-		return nil, refuse("runtime "+name, "dockerd does not know it: run apply first")
+		return nil, blocked.Refuse("runtime "+name, "dockerd does not know it: run apply first")
 	}
 	for _, r := range o.Releases {
 		if filepath.Clean(runtime.Path) != r.Runsc {
@@ -54,7 +55,7 @@ func proofOf(c Config, name string, o Observed) ([]Step, error) {
 			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: promised(c, o, r.Name, name)},
 		}, nil
 	}
-	return nil, refuse("runtime "+name, "dockerd runs %s for it, which is no installed release: run apply first", runtime.Path)
+	return nil, blocked.Refuse("runtime "+name, "dockerd runs %s for it, which is no installed release: run apply first", runtime.Path)
 }
 
 // promised is what a proof by hand is held against: what the configuration promises

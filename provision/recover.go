@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/failpoint"
 )
 
@@ -74,7 +75,7 @@ func (h *Host) Recover(ctx context.Context, opts Options) (Recovery, error) {
 // keepsJournal reports whether a recovery that ended with err is tried again as
 // it is: it was interrupted, or Docker or systemd did not answer, or there was no room.
 func keepsJournal(err error) bool {
-	var reach *OutOfReach
+	var reach *blocked.Unreachable
 	var errno syscall.Errno
 	if errors.As(err, &errno) && slices.Contains([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO}, errno) {
 		return true
@@ -198,7 +199,7 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 	}
 	info, err := t.engineNow(ctx)
 	if err != nil {
-		return false, dockerdSilent(err)
+		return false, blocked.DockerdSilent(err)
 	}
 	if want.Remap != RemapAny && want.Remap != remapOf(info.UsernsRemap) {
 		return false, nil

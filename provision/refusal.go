@@ -7,42 +7,6 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// Refusal is a state of the host that nothing is done about until a person
-// changes it: nothing was touched.
-type Refusal struct {
-	Object string // a path, a unit, a key
-	Err    error
-}
-
-func (r *Refusal) Error() string { return r.Object + ": " + r.Err.Error() }
-func (r *Refusal) Unwrap() error { return r.Err }
-
-func refuse(object, format string, args ...any) error {
-	return &Refusal{Object: object, Err: fmt.Errorf(format, args...)}
-}
-
-// OutOfReach says that Docker or systemd could not be asked, or is not of a
-// kind that is understood.
-type OutOfReach struct {
-	Object string
-	Err    error
-}
-
-func (o *OutOfReach) Error() string { return o.Object + ": " + o.Err.Error() }
-func (o *OutOfReach) Unwrap() error { return o.Err }
-
-// dockerdSilent is err, the reason why dockerd gave no answer.
-func dockerdSilent(err error) error { return &OutOfReach{Object: "dockerd", Err: err} }
-
-// systemdSilent is err, the reason why systemd gave no answer.
-func systemdSilent(err error) error { return &OutOfReach{Object: "systemd", Err: err} }
-
-// Why Docker may be out of reach, where it is worth a word of advice.
-var (
-	ErrNotInstalled = errors.New("Docker is not installed")
-	ErrMasked       = errors.New("masked")
-)
-
 // ProofFailed says that a release starts no sandbox on this host, or one of which
 // Docker does not see the writes as promised: then Err is *UnseenWrites. Output is
 // what runsc itself said; it comes from outside and is not fit for a terminal

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
@@ -98,7 +99,7 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 		c.Docker.UsernsRemap = tt.value
 		plan, err := NewPlan(c, o, Options{})
 		if tt.refused != "" {
-			if _, ok := errors.AsType[*Refusal](err); !ok || !strings.Contains(err.Error(), tt.refused) || !plan.Empty() {
+			if _, ok := errors.AsType[*blocked.Refused](err); !ok || !strings.Contains(err.Error(), tt.refused) || !plan.Empty() {
 				t.Errorf("%s: got %v and %v, want a refusal that says %q", tt.situation, plan.Steps, err, tt.refused)
 			}
 			continue
@@ -280,7 +281,7 @@ func TestRemapIsRefused(t *testing.T) {
 		o := ready(t)
 		tt.change(&o)
 		plan, err := NewPlan(wants(remapped), o, Options{AllowHiddenData: true, AllowRestart: true})
-		if _, ok := errors.AsType[*Refusal](err); !ok || !strings.Contains(err.Error(), tt.said) || !plan.Empty() {
+		if _, ok := errors.AsType[*blocked.Refused](err); !ok || !strings.Contains(err.Error(), tt.said) || !plan.Empty() {
 			t.Errorf("%s: got %v, %v, want a refusal that says %q", tt.situation, plan.Steps, err, tt.said)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -23,7 +24,7 @@ func replaceable(f DaemonFile) error {
 				return nil
 			}
 			if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-				return &Refusal{Object: f.Path, Err: &fs.PathError{Op: "write in", Path: dir, Err: err}}
+				return &blocked.Refused{Object: f.Path, Err: &fs.PathError{Op: "write in", Path: dir, Err: err}}
 			}
 			dir = filepath.Dir(dir)
 		}
@@ -39,13 +40,13 @@ func canReplace(path, target string, attr durable.Attr) error {
 	var fixed *durable.ImmutableError
 	switch {
 	case errors.As(err, &mount):
-		return refuse(path, "is a mount of %s, which cannot be replaced in one step: mount its directory instead%s", mount.Source, elsewhere(path))
+		return blocked.Refuse(path, "is a mount of %s, which cannot be replaced in one step: mount its directory instead%s", mount.Source, elsewhere(path))
 	case errors.As(err, &fixed):
-		return refuse(path, "%s is immutable: chattr -i -a %s lets it be changed", fixed.Path, fixed.Path)
+		return blocked.Refuse(path, "%s is immutable: chattr -i -a %s lets it be changed", fixed.Path, fixed.Path)
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return err
 	case err != nil:
-		return &Refusal{Object: path, Err: err}
+		return &blocked.Refused{Object: path, Err: err}
 	}
 	return nil
 }
@@ -70,10 +71,10 @@ func replaceableIDs(p Plan) error {
 			continue // it is made
 		}
 		if err != nil {
-			return &Refusal{Object: s.Path, Err: err}
+			return &blocked.Refused{Object: s.Path, Err: err}
 		}
 		if !info.Mode().IsRegular() {
-			return refuse(s.Path, "is %s, not a regular file: dockerd and useradd each make something else of that", info.Mode().Type())
+			return blocked.Refuse(s.Path, "is %s, not a regular file: dockerd and useradd each make something else of that", info.Mode().Type())
 		}
 		if err := canReplace(s.Path, s.Path, durable.Plain(info.Mode().Perm())); err != nil {
 			return err

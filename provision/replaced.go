@@ -143,7 +143,7 @@ func (h *Host) noteDir(file string) {
 // directory that this program has made: what was to replace that was moved into
 // it.
 func (h *Host) misplaced(file string) []string {
-	text, err := readLimited(h.madePath(), maxConfig)
+	text, err := durable.ReadLimited(h.madePath(), maxConfig)
 	if err != nil {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -16,7 +17,7 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 	}
 	s := scene{text: t.textIs(now), most: DisruptionReload, sameRun: t.later == nil}
 	if s.unit, err = t.host.Units.Unit(ctx, DockerUnit); err != nil {
-		return scene{}, systemdSilent(err)
+		return scene{}, blocked.SystemdSilent(err)
 	}
 	if !s.unit.Running() && !(s.sameRun && t.j.Restarting) && !(t.hangs && s.unit.Changing()) {
 		// A crash, perhaps of our SIGHUP, that systemd starts it again after. One that
@@ -30,7 +31,7 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 	}
 	var live engine.Info
 	if s.engine, live, err = t.engineIs(ctx, s.unit); err != nil {
-		return scene{}, dockerdSilent(err)
+		return scene{}, blocked.DockerdSilent(err)
 	}
 	if t.later == nil {
 		if t.j.Restarting && !t.started {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"runsc-provisioner/provision/blocked"
 )
 
 const (
@@ -40,7 +42,7 @@ func (h *Host) settled(ctx context.Context) (Unit, error) {
 		case <-ctx.Done():
 			return Unit{}, fmt.Errorf("wait for %s: %w", DockerUnit, context.Cause(ctx))
 		case <-end:
-			return unit, &OutOfReach{Object: DockerUnit, Err: fmt.Errorf("it is still %s (%s) after %s", unit.ActiveState, unit.SubState, settleWithin)}
+			return unit, &blocked.Unreachable{Object: DockerUnit, Err: fmt.Errorf("it is still %s (%s) after %s", unit.ActiveState, unit.SubState, settleWithin)}
 		case <-time.After(settleLook):
 		}
 	}

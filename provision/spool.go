@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
@@ -39,7 +40,7 @@ func (h *Host) listPath() string  { return filepath.Join(h.Paths.State, spoolLis
 
 // spool is what images wait to be read; nil where there are none.
 func (h *Host) spool() (*Spool, error) {
-	text, err := readLimited(h.listPath(), maxSpoolList)
+	text, err := durable.ReadLimited(h.listPath(), maxSpoolList)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil, nil // whoever is not root may not know
 	}
@@ -48,7 +49,7 @@ func (h *Host) spool() (*Spool, error) {
 		err = json.Unmarshal(text, &s.Images)
 	}
 	if err != nil {
-		return nil, &Refusal{Object: h.listPath(), Err: err}
+		return nil, &blocked.Refused{Object: h.listPath(), Err: err}
 	}
 	return &s, nil
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"runsc-provisioner/provision/blocked"
 )
 
 // resolve is the file that path stands for. Where symlinks are on the way,
@@ -13,11 +15,11 @@ import (
 func resolve(path string) (string, error) {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return "", &Refusal{Object: path, Err: err}
+		return "", &blocked.Refused{Object: path, Err: err}
 	}
 	info, err := os.Lstat(path)
 	if err != nil {
-		return "", &Refusal{Object: path, Err: err}
+		return "", &blocked.Refused{Object: path, Err: err}
 	}
 	if info.Mode().Type() != fs.ModeSymlink {
 		return path, nil
@@ -25,7 +27,7 @@ func resolve(path string) (string, error) {
 	for _, start := range []string{path, target} {
 		for dir := filepath.Dir(start); ; dir = filepath.Dir(dir) {
 			if err := onlyRootChanges(dir); err != nil {
-				return "", refuse(path, "is a symlink to %s, and %w", target, err)
+				return "", blocked.Refuse(path, "is a symlink to %s, and %w", target, err)
 			}
 			if dir == filepath.Dir(dir) {
 				break

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -77,14 +78,14 @@ func (t *transaction) reload(ctx context.Context) error {
 		return err
 	}
 	if !unit.Running() {
-		return &OutOfReach{Object: unit.Name, Err: fmt.Errorf("is %s, and only an active one can be reloaded", unit.ActiveState)}
+		return &blocked.Unreachable{Object: unit.Name, Err: fmt.Errorf("is %s, and only an active one can be reloaded", unit.ActiveState)}
 	}
 	if err := t.stale(); err != nil {
 		return err // what would be loaded is not what the plan has looked at
 	}
 	taken, err := t.host.watchReload(ctx, t.flags, t.stale)
 	if err != nil {
-		return dockerdSilent(err)
+		return blocked.DockerdSilent(err)
 	}
 	failpoint.Here("reload: before the signal")
 	err = t.host.Units.Reload(ctx, unit.Name)
@@ -119,7 +120,7 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 		return err
 	}
 	if !unit.Running() {
-		return &OutOfReach{Object: unit.Name, Err: fmt.Errorf("is %s, and is not started by this", unit.ActiveState)}
+		return &blocked.Unreachable{Object: unit.Name, Err: fmt.Errorf("is %s, and is not started by this", unit.ActiveState)}
 	}
 	if err := t.stillRunning(ctx, s); err != nil {
 		return err
@@ -146,12 +147,12 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 func (t *transaction) stillRunning(ctx context.Context, s Restart) error {
 	client, err := t.host.dial(t.flags)
 	if err != nil {
-		return dockerdSilent(err)
+		return blocked.DockerdSilent(err)
 	}
 	defer client.Close()
 	names, err := client.Names(ctx)
 	if err != nil {
-		return dockerdSilent(err)
+		return blocked.DockerdSilent(err)
 	}
 	for _, name := range names {
 		if !slices.Contains(s.Stops, name) {

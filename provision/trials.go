@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"runsc-provisioner/provision/blocked"
+
 	"go.uber.org/zap"
 )
 
@@ -27,7 +29,7 @@ func (h *Host) keepTrial(j journal) error {
 func (t *transaction) removeTrial(ctx context.Context, name string) error {
 	client, err := t.host.dial(t.flags)
 	if err != nil {
-		return dockerdSilent(err)
+		return blocked.DockerdSilent(err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -96,21 +98,21 @@ func (h *Host) Verify(ctx context.Context, c Config, e Expect) (Verification, er
 }
 
 // VerifyOne is Verify of one container, by its name or the beginning of its ID:
-// it looks at no others. The error is a *Refusal where none runs of that name.
+// it looks at no others. The error is a *blocked.Refused where none runs of that name.
 func (h *Host) VerifyOne(ctx context.Context, c Config, e Expect, name string) (Verification, error) {
 	e.Containers, e.Some = nil, false
 	return h.verification(ctx, c, e, func(o Observed) (verify.Report, error) {
 		if o.Engine == nil {
-			return verify.Report{}, &OutOfReach{Object: "dockerd", Err: errors.New("it does not run, and so no container does that it knows of")}
+			return verify.Report{}, &blocked.Unreachable{Object: "dockerd", Err: errors.New("it does not run, and so no container does that it knows of")}
 		}
 		client, err := h.dial(o.Flags)
 		if err != nil {
-			return verify.Report{}, dockerdSilent(err)
+			return verify.Report{}, blocked.DockerdSilent(err)
 		}
 		defer client.Close()
 		id, found, err := client.Lookup(ctx, name)
 		if err != nil {
-			return verify.Report{}, dockerdSilent(err)
+			return verify.Report{}, blocked.DockerdSilent(err)
 		}
 		if found {
 			report, err := h.EvidenceOf(ctx, c, o, []string{id})
@@ -118,7 +120,7 @@ func (h *Host) VerifyOne(ctx context.Context, c Config, e Expect, name string) (
 				return report, err
 			}
 		}
-		return verify.Report{}, refuse("container "+verify.Printable(name), "does not run; docker ps lists those that do")
+		return verify.Report{}, blocked.Refuse("container "+verify.Printable(name), "does not run; docker ps lists those that do")
 	})
 }
 
@@ -174,10 +176,6 @@ func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(O
 	return v, nil
 }
 
-// buildkitCommand is the variable of dockerd's that names what `docker build`
-// runs its steps with.
-const buildkitCommand = "DOCKER_BUILDKIT_RUNC_COMMAND"
-
 // notes are the things that are told once.
 func notes(c Config, v Verification, o Observed) []string {
 	b := builder{config: c, observed: o}
@@ -191,7 +189,7 @@ func notes(c Config, v Verification, o Observed) []string {
 	if text := b.classicBuild(); text != "" {
 		all = append(all, text)
 	}
-	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, buildkitCommand+"=") })
+	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, engine.BuildKitCommand+"=") })
 	if !v.Sandboxes || set || o.Engine == nil {
 		return all
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+
+	"runsc-provisioner/provision/blocked"
 )
 
 // observeWithout looks at what can be seen of a host of which something could
@@ -14,8 +16,8 @@ import (
 func (h *Host) observeWithout(ctx context.Context, c Config, why error) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: Unit{Name: DockerUnit}}
 	var (
-		reach   *OutOfReach
-		refusal *Refusal
+		reach   *blocked.Unreachable
+		refusal *blocked.Refused
 		err     error
 	)
 	switch {
@@ -52,7 +54,7 @@ func itemsWithout(c Config, o Observed, why error) []Item {
 	b := builder{config: c, observed: o}
 	b.release()
 	item := Item{Name: "systemd", Health: Unsure, Seen: why.Error(), Remedy: "run it on the host for the rest: sudo runsc-provisioner verify"}
-	var refusal *Refusal
+	var refusal *blocked.Refused
 	if errors.As(why, &refusal) {
 		item = Item{Name: refusal.Object, Health: Critical, Seen: why.Error(), Remedy: "mend that first: nothing else can be done here before"}
 		if refusal.Object == o.File.Path {

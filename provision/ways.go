@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -22,18 +23,18 @@ func (h *Host) ways(ctx context.Context, o Observed, report *verify.Report) erro
 	if slices.ContainsFunc(containers, func(c *verify.Container) bool { return len(c.Volumes)+len(c.Joins) > 0 }) {
 		client, err := h.dial(o.Flags)
 		if err != nil {
-			return dockerdSilent(err)
+			return blocked.DockerdSilent(err)
 		}
 		defer client.Close()
 		if err := fillVolumes(ctx, client, containers); err != nil {
-			return dockerdSilent(err)
+			return blocked.DockerdSilent(err)
 		}
 		followJoins(containers, func(name string) (verify.Container, bool) {
 			c, found, err := client.Asked(ctx, name)
 			return asked(c), found && err == nil
 		})
 		if ctx.Err() != nil {
-			return &OutOfReach{Object: "dockerd", Err: context.Cause(ctx)}
+			return &blocked.Unreachable{Object: "dockerd", Err: context.Cause(ctx)}
 		}
 	}
 	if h.Paths.Proc == DefaultPaths().Proc { // else the paths are another host's

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -143,12 +144,12 @@ func TestVolumesThatCannotBeRead(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var reach *OutOfReach
+	var reach *blocked.Unreachable
 	if err := h.ways(ctx, o, &report); !errors.As(err, &reach) {
-		t.Errorf("in the end of the context: got %v, want an *OutOfReach", err)
+		t.Errorf("in the end of the context: got %v, want an *blocked.Unreachable", err)
 	}
 	o.Flags.Hosts = []string{"unix:///nonexistent"}
 	if err := h.ways(t.Context(), o, &report); !errors.As(err, &reach) {
-		t.Errorf("without a dockerd: got %v, want an *OutOfReach", err)
+		t.Errorf("without a dockerd: got %v, want an *blocked.Unreachable", err)
 	}
 }

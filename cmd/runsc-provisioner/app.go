@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/systemd"
 )
@@ -174,7 +175,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 func (a *app) host(ctx context.Context) (*provision.Host, func(), error) {
 	units, err := a.systemd(ctx)
 	if err != nil {
-		return nil, nil, &provision.OutOfReach{Object: "systemd", Err: err}
+		return nil, nil, &blocked.Unreachable{Object: "systemd", Err: err}
 	}
 	return a.hostWith(units), units.Close, nil
 }

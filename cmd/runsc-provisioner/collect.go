@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/redact"
 )
 
 const (
@@ -93,7 +94,7 @@ func (c collector) say(what string, parts []part, pending map[int]bool) {
 // of it. JSON stays JSON.
 func fit(name, text string) string {
 	if strings.HasSuffix(name, ".json") {
-		redacted, err := provision.RedactJSON([]byte(text))
+		redacted, err := redact.JSON([]byte(text))
 		if err != nil {
 			return fmt.Sprintf("{\"error\": %q}\n", "not collected: "+err.Error())
 		}
@@ -107,7 +108,7 @@ func fit(name, text string) string {
 		}
 		lines[i] = strings.Join(words, "\t")
 	}
-	return provision.Redact(strings.Join(lines, "\n"))
+	return redact.Text(strings.Join(lines, "\n"))
 }
 
 // parts are what a bundle is made of: the facts, and what the commands print,

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/blocked"
 )
 
 func newDoctor(a *app) *cobra.Command {
@@ -70,7 +71,7 @@ func (a *app) anyHost(ctx context.Context) (*provision.Host, func()) {
 	if err == nil {
 		return host, done
 	}
-	var reach *provision.OutOfReach
+	var reach *blocked.Unreachable
 	if errors.As(err, &reach) {
 		err = reach.Err
 	}

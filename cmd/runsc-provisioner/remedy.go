@@ -11,6 +11,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -92,10 +93,10 @@ func remedy(err error) (code int, hint string) {
 		refused    *release.RefusedError
 		gone       *release.UnavailableError
 		room       *release.SpaceError
-		reach      *provision.OutOfReach
+		reach      *blocked.Unreachable
 		flag       *engine.FlagConflict
 		syntax     *daemonjson.Error
-		refusal    *provision.Refusal
+		refusal    *blocked.Refused
 		unsafe     *release.UnsafeError
 		foreign    *release.ForeignError
 		ended      *provision.Interrupted
@@ -186,13 +187,13 @@ func stays(ended *provision.Interrupted) string {
 const unseenHint = `give the runtime the argument --overlay2=none and no other flag of an overlay, or set rootfs = "sandbox" in [docker.runtimes.NAME] to do without docker cp, commit and diff`
 
 // reachHint is what to do about somebody who cannot be asked.
-func reachHint(reach *provision.OutOfReach) string {
+func reachHint(reach *blocked.Unreachable) string {
 	switch {
 	case errors.Is(reach, fs.ErrPermission):
 		return "run it with sudo"
-	case errors.Is(reach, provision.ErrMasked):
+	case errors.Is(reach, blocked.ErrMasked):
 		return "if Docker is to run here: systemctl unmask docker.service"
-	case errors.Is(reach, provision.ErrNotInstalled):
+	case errors.Is(reach, blocked.ErrNotInstalled):
 		return "install Docker, from your distribution or from docker.com, then run this again"
 	case reach.Object == "systemd":
 		return "run it on the host itself: where systemd does not answer, nothing can be said of docker.service"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/verify"
 )
 
@@ -25,7 +26,7 @@ func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, err
 	c := config.Config
 	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.why, AcceptedUnread: config.record, Held: []provision.Held{}, Contested: []Contest{}}
 	o, err := host.Observe(ctx, c)
-	var reach *provision.OutOfReach
+	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {
 		s.Docker = "not known"
 		s.sum(err.Error())

@@ -6,6 +6,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -49,8 +50,8 @@ func (r *rounds) judge(out *outcome) {
 	if out.next == 0 {
 		out.next = time.Minute
 	}
-	var reach *provision.OutOfReach
-	var refusal *provision.Refusal
+	var reach *blocked.Unreachable
+	var refusal *blocked.Refused
 	var syntax *daemonjson.Error
 	switch {
 	case out.err == nil:

@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// BuildKitCommand is the environment variable of dockerd that names the program
+// which `docker build` runs its steps with (moby builder/builder-next).
+const BuildKitCommand = "DOCKER_BUILDKIT_RUNC_COMMAND"
+
 // ErrNotDockerd says that a command line is not dockerd's: a wrapper, a
 // rootlesskit, a snap's launcher.
 var ErrNotDockerd = errors.New("not a dockerd command line")

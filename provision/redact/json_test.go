@@ -1,4 +1,4 @@
-package provision
+package redact
 
 import (
 	"encoding/json"
@@ -16,13 +16,13 @@ func TestRedactJSON(t *testing.T) {
 		{"{\"name\": \"a\u202e\u009b<&>\U000e0001\\u001b\"}", `{"name": "a\u202e\u009b<&>\udb40\udc01\u001b"}`},
 		{" [] \n", " [] \n"},
 	} {
-		got, err := RedactJSON([]byte(tt.text))
+		got, err := JSON([]byte(tt.text))
 		if err != nil || string(got) != tt.want || !json.Valid(got) {
 			t.Errorf("%s: got %s, %v, want %s", tt.text, got, err, tt.want)
 		}
 	}
 	for _, text := range []string{"", "error: x", `{"a": `} {
-		if got, err := RedactJSON([]byte(text)); err == nil {
+		if got, err := JSON([]byte(text)); err == nil {
 			t.Errorf("%q: got %s, want an error", text, got)
 		}
 	}

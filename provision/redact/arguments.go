@@ -1,4 +1,4 @@
-package provision
+package redact
 
 import (
 	"strings"
@@ -10,9 +10,9 @@ import (
 // hidden stands where a value is not shown.
 const hidden = "…"
 
-// argumentsShown is dockerd's command line with the values that a diff of
+// Arguments is dockerd's command line with the values that a diff of
 // daemon.json would show too. Of all else it has the names.
-func argumentsShown(argv []string) string {
+func Arguments(argv []string) string {
 	var shown []string
 	option := "" // the one whose value the next word is
 	for i, word := range argv {
@@ -52,14 +52,14 @@ func valueShown(option, value string) string {
 	return hidden
 }
 
-// variablesShown is an environment with the values of those variables that say
+// Environment is an environment with the values of those variables that say
 // how dockerd and Go work, and hold no secret. Of all others it has the names.
-func variablesShown(environment []string) string {
+func Environment(environment []string) string {
 	var shown []string
 	for _, one := range environment {
 		name, value, _ := strings.Cut(one, "=")
 		switch name {
-		case buildkitCommand, "DOCKER_RAMDISK", "DOCKER_TMPDIR", "DOCKER_MIN_API_VERSION", "DOCKER_DRIVER",
+		case engine.BuildKitCommand, "DOCKER_RAMDISK", "DOCKER_TMPDIR", "DOCKER_MIN_API_VERSION", "DOCKER_DRIVER",
 			"GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK", "PATH", "TMPDIR", "HOME", "LANG", "LC_ALL", "TZ":
 			shown = append(shown, name+"="+value)
 		default:

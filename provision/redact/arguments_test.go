@@ -1,4 +1,4 @@
-package provision
+package redact
 
 import (
 	"strings"
@@ -20,14 +20,14 @@ func TestArgumentsShown(t *testing.T) {
 		{"/usr/bin/dockerd -H fd:// $DOCKER_OPTS", "/usr/bin/dockerd -H fd:// …"},
 		{"", ""},
 	} {
-		if got := argumentsShown(strings.Fields(tt.line)); got != tt.want {
+		if got := Arguments(strings.Fields(tt.line)); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.line, got, tt.want)
 		}
 	}
 }
 
 func TestVariablesShown(t *testing.T) {
-	got := variablesShown([]string{"PGKEY=/hunter5abc", "PIN=778899", "SMTP_PASS1=/abc", "HTTPS_PROXY=http://x", "DEBUG=true", "EMPTY",
+	got := Environment([]string{"PGKEY=/hunter5abc", "PIN=778899", "SMTP_PASS1=/abc", "HTTPS_PROXY=http://x", "DEBUG=true", "EMPTY",
 		"GOGC=50", "PATH=/bin", "DOCKER_BUILDKIT_RUNC_COMMAND=/usr/local/bin/runsc-build"})
 	want := "PGKEY=… PIN=… SMTP_PASS1=… HTTPS_PROXY=… DEBUG=… EMPTY=… GOGC=50 PATH=/bin DOCKER_BUILDKIT_RUNC_COMMAND=/usr/local/bin/runsc-build"
 	if got != want {

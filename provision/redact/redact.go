@@ -1,4 +1,7 @@
-package provision
+// Package redact takes secrets out of texts, JSON and command lines before they
+// leave the host, as in a bundle for maintainers. What it does not know to be
+// harmless it hides; it never changes the meaning of what it leaves.
+package redact
 
 import (
 	"regexp"
@@ -38,10 +41,10 @@ var (
 	noSecretName = regexp.MustCompile(`(?i)(?:^|[_.-])(?:ur[il]|path|file|dir|env|environment)$|^(?:un)?authori[sz]ed$|^authenticat(?:ed|ion)$|^authority$|^authors?$`)
 )
 
-// Redact takes out of a text what looks like a secret. It is for texts of which
+// Text takes out of a text what looks like a secret. It is for texts of which
 // none is expected, such as a journal; what is known to hold some is masked by
 // its structure.
-func Redact(text string) string {
+func Text(text string) string {
 	text = digestOfImage.ReplaceAllString(text, "\x00$1")
 	text = keyBlock.ReplaceAllString(text, "…")
 	text = authHeader.ReplaceAllString(text, "$1$2…")

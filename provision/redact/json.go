@@ -1,4 +1,4 @@
-package provision
+package redact
 
 import (
 	"bytes"
@@ -15,10 +15,10 @@ import (
 // quote.
 var stringLiteral = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// RedactJSON is Redact for JSON, string by string, so that it stays JSON. What a
+// JSON is Redact for JSON, string by string, so that it stays JSON. What a
 // name for a secret has as its value is taken out whole. Characters that are
 // not fit for a terminal become escapes, which mean the same.
-func RedactJSON(text []byte) ([]byte, error) {
+func JSON(text []byte) ([]byte, error) {
 	if !json.Valid(text) {
 		return nil, errors.New("it is no JSON")
 	}
@@ -35,11 +35,11 @@ func RedactJSON(text []byte) ([]byte, error) {
 		switch isKey := bytes.HasPrefix(bytes.TrimLeft(text[pos:], " \t\r\n"), []byte(":")); {
 		case isKey:
 			secret = secretName(value)
-			value = Redact(value)
+			value = Text(value)
 		case secret:
 			value = hidden
 		default:
-			value = Redact(value)
+			value = Text(value)
 		}
 		out.WriteString(literal(value))
 	}

@@ -1,4 +1,4 @@
-package provision
+package redact
 
 import "testing"
 
@@ -56,11 +56,11 @@ func TestRedact(t *testing.T) {
 		{"passed: 5, author: bob", "passed: 5, author: bob"},
 		{"-rw-r--r-- 1 root root", "-rw-r--r-- 1 root root"},
 	} {
-		got := Redact(tt.text)
+		got := Text(tt.text)
 		if got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
 		}
-		if again := Redact(got); again != got {
+		if again := Text(got); again != got {
 			t.Errorf("%q: a second time: got %q, want %q", tt.text, again, got)
 		}
 	}
