@@ -1,0 +1,72 @@
+package imports
+
+// row is what one package may import beside the standard library, which is open
+// to all. ours are packages of this module, by their exact paths; modules are
+// modules of others, with all of their packages.
+type row struct{ ours, modules []string }
+
+// allowed has a row for each package, with exactly the edges that it needs. No row
+// names a package further down.
+var allowed = map[string]row{
+	"daemonjson": {
+		modules: []string{
+			"github.com/aymanbagabas/go-udiff", "github.com/tidwall/gjson", "github.com/tidwall/sjson",
+		},
+	},
+	"provision/blocked":   {},
+	"provision/command":   {modules: []string{"golang.org/x/sys"}},
+	"provision/failpoint": {modules: []string{"golang.org/x/sys"}},
+	"provision/durable": {
+		ours:    []string{"provision/failpoint"},
+		modules: []string{"golang.org/x/sys"},
+	},
+	"provision/engine": {modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"}},
+	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
+	"provision/release": {
+		ours: []string{"provision/durable", "provision/failpoint"},
+		modules: []string{
+			"github.com/cenkalti/backoff/v5", "github.com/dustin/go-humanize",
+			"github.com/hashicorp/go-version", "github.com/klauspost/compress", "golang.org/x/sys",
+		},
+	},
+	"provision/subid": {
+		ours:    []string{"provision/durable", "provision/failpoint"},
+		modules: []string{"golang.org/x/sys"},
+	},
+	"verify": {modules: []string{"golang.org/x/sys"}},
+	"provision": {
+		ours: []string{
+			"daemonjson", "provision/blocked", "provision/command", "provision/durable",
+			"provision/engine", "provision/failpoint", "provision/redact", "provision/release",
+			"provision/subid", "verify",
+		},
+		modules: []string{
+			"github.com/dustin/go-humanize", "github.com/gofrs/flock", "github.com/pelletier/go-toml/v2",
+			"go.uber.org/zap", "golang.org/x/sys",
+		},
+	},
+	"provision/watch": {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
+	"provision/daemon": {
+		ours: []string{
+			"daemonjson", "provision", "provision/blocked", "provision/engine", "provision/release",
+			"provision/watch", "verify",
+		},
+		modules: []string{"go.uber.org/zap"},
+	},
+	"provision/metrics": {
+		ours:    []string{"provision", "provision/daemon", "provision/durable"},
+		modules: []string{"github.com/prometheus/client_golang", "github.com/prometheus/common"},
+	},
+	"systemd": {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
+	"cmd/runsc-provisioner": {
+		ours: []string{
+			"daemonjson", "provision", "provision/blocked", "provision/daemon", "provision/durable",
+			"provision/engine", "provision/metrics", "provision/redact", "provision/release", "systemd",
+			"verify",
+		},
+		modules: []string{
+			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",
+			"github.com/spf13/cobra", "go.uber.org/zap", "golang.org/x/term",
+		},
+	},
+}
