@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -61,7 +62,7 @@ func restartActivates(o Observed) []string {
 	}
 	var all []string
 	for _, option := range slices.Sorted(maps.Keys(options)) {
-		if isHot(option) || option == optionUsernsRemap || option == optionGraph && o.NextRoot != "" {
+		if isHot(option) || option == config.ItemUsernsRemap || option == optionGraph && o.NextRoot != "" {
 			continue
 		}
 		same := o.Loaded.Started != nil && digests[option] == o.Loaded.Started[option]
@@ -107,7 +108,7 @@ func runsWith(o Observed, option, value string, set bool) (same, says bool) {
 // reloadActivates names the other options of daemon.json that a reload of doc
 // brings into effect: those that dockerd is not known to run with. Our own
 // runtimes, and a default that c names, are not among them.
-func reloadActivates(c Config, o Observed, doc daemonjson.Document) []string {
+func reloadActivates(c config.Config, o Observed, doc daemonjson.Document) []string {
 	info, hot := *o.Engine, o.Loaded.hot()
 	now, digests := values(doc), digests(o.Loaded.Invocation, doc)
 	var all []string
@@ -120,8 +121,8 @@ func reloadActivates(c Config, o Observed, doc daemonjson.Document) []string {
 		case "runtimes":
 			all = append(all, runtimesActivated(c, info, doc)...)
 			continue
-		case optionDefaultRuntime:
-			same = c.Docker.DefaultRuntime != "" || defaultOf(doc) == info.DefaultRuntime
+		case config.ItemDefaultRuntime:
+			same = c.Docker.DefaultRuntime != "" || config.DefaultRuntimeIn(doc) == info.DefaultRuntime
 		case "debug":
 			same = now[option] == jsonOf(info.Debug)
 		case optionLiveRestore:
@@ -152,20 +153,20 @@ func jsonOf(value any) string {
 
 // runtimesActivated are the runtimes, not ours, that doc has otherwise than
 // dockerd, and those that dockerd forgets because doc has them no more.
-func runtimesActivated(c Config, info engine.Info, doc daemonjson.Document) []string {
+func runtimesActivated(c config.Config, info engine.Info, doc daemonjson.Document) []string {
 	var all []string
 	defined := doc.Runtimes()
 	for name, want := range defined {
 		_, ours := c.Docker.Runtimes[name]
 		got, known := info.Runtimes[name]
 		if !ours && !(known && sameRuntime(got, want)) {
-			all = append(all, RuntimeItem(name))
+			all = append(all, config.RuntimeItem(name))
 		}
 	}
 	for name := range info.Runtimes {
 		_, ours := c.Docker.Runtimes[name]
 		if _, has := defined[name]; !has && !ours && !builtIn(name) {
-			all = append(all, RuntimeItem(name))
+			all = append(all, config.RuntimeItem(name))
 		}
 	}
 	return all
@@ -173,7 +174,7 @@ func runtimesActivated(c Config, info engine.Info, doc daemonjson.Document) []st
 
 // builtIn reports whether dockerd knows a runtime by itself. 20.10 forgets those
 // with a dot on each reload of a file with runtimes [20.10.24].
-func builtIn(name string) bool { return name == runcRuntime || strings.Contains(name, ".") }
+func builtIn(name string) bool { return name == config.RuncRuntime || strings.Contains(name, ".") }
 
 // sameRuntime reports whether dockerd has a runtime as daemon.json defines it.
 // Which shim it has is told from 23.0 on.
@@ -199,7 +200,7 @@ func (b *builder) activatesHeld() Held {
 // saysActivated names in the plan what its reloads and restarts bring into effect
 // besides.
 func (b *builder) saysActivated(final daemonjson.Document) {
-	if b.plan.Disruption() == DisruptionNone {
+	if b.plan.Disruption() == config.DisruptionNone {
 		return
 	}
 	options := reloadActivates(b.config, b.observed, final)

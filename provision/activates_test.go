@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -69,7 +70,7 @@ func TestFault_X02_TheRestartIsHeld(t *testing.T) {
 		t.Errorf("got %+v, %v, want the restart held for mtu, and no value shown", plan, err)
 	}
 	h.file = *h.engine
-	if plan, err := NewPlan(wants(remapped), h.observed(t), Options{}); err != nil || len(plan.Held) != 0 || plan.Disruption() != DisruptionRestart {
+	if plan, err := NewPlan(wants(remapped), h.observed(t), Options{}); err != nil || len(plan.Held) != 0 || plan.Disruption() != config.DisruptionRestart {
 		t.Errorf("got %+v, %v, want a restart", plan, err)
 	}
 }
@@ -93,7 +94,7 @@ func TestFault_X03_WhatAReloadActivates(t *testing.T) {
 		{name: "the default that we choose", started: `{}`, file: `{"runtimes":{"runsc":{"path":"/runsc"}},"default-runtime":"runsc"}`, asDefault: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := DefaultConfig()
+			c := config.Default()
 			if test.asDefault {
 				asDefault(&c)
 			}
@@ -119,7 +120,7 @@ func TestFault_X04_RuntimesOfFlagsAreKept(t *testing.T) {
 		held bool
 	}{
 		{name: "no runtimes in the file", host: host{file: `{}`, engine: dockerd(`{}`)}, held: true},
-		{name: "by the daemon", host: host{file: `{}`, engine: dockerd(`{}`)}, opts: Options{Unattended: &Unattended{Most: DisruptionRestart}}, held: true},
+		{name: "by the daemon", host: host{file: `{}`, engine: dockerd(`{}`)}, opts: Options{Unattended: &Unattended{Most: config.DisruptionRestart}}, held: true},
 		{name: "defined in the file", host: host{file: `{"runtimes":{` + defined + `}}`, engine: dockerd(`{"runtimes":{` + defined + `}}`)}},
 		{name: "defined in the file, which was not loaded", host: host{file: `{"runtimes":{` + defined + `}}`, engine: dockerd(`{}`)}},
 		{name: "defined with another path", host: host{file: `{"runtimes":{"nvidia":{"path":"/other"}}}`, engine: dockerd(`{}`)}, held: true},
@@ -128,7 +129,7 @@ func TestFault_X04_RuntimesOfFlagsAreKept(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			test.host.releases, test.host.link, test.host.flags = []string{newer}, newer, []string{nvidia}
 			o := test.host.observed(t)
-			plan, err := NewPlan(DefaultConfig(), o, test.opts)
+			plan, err := NewPlan(config.Default(), o, test.opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -153,14 +154,14 @@ func TestFault_X04_AuthorizationPluginsOfFlagsAreKept(t *testing.T) {
 		held bool
 	}{{`{}`, true}, {`{"authorization-plugins":["authz"]}`, false}} {
 		h := host{releases: []string{newer}, link: newer, file: test.file, engine: dockerd(test.file), flags: []string{"--authorization-plugin=authz"}}
-		plan, err := NewPlan(DefaultConfig(), h.observed(t), Options{})
+		plan, err := NewPlan(config.Default(), h.observed(t), Options{})
 		if err != nil || (len(plan.Held) == 1) != test.held || plan.Empty() != test.held {
 			t.Errorf("%s: got %+v, %v, want held %t", test.file, plan, err, test.held)
 		}
 	}
 	// Nothing to reload: nothing to hold.
 	h := host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd(registered(newer)), flags: []string{"--authorization-plugin=authz"}}
-	checkPlan(t, DefaultConfig(), h, Options{}, planned{})
+	checkPlan(t, config.Default(), h, Options{}, planned{})
 }
 
 func TestFault_X04_ARestartReadsTheFlagsAgain(t *testing.T) {
@@ -170,8 +171,8 @@ func TestFault_X04_ARestartReadsTheFlagsAgain(t *testing.T) {
 	o.Engine.Runtimes["nvidia"] = engine.Runtime{Path: "/bin/nvidia"}
 	for _, test := range []struct {
 		proven bool
-		most   Disruption
-	}{{true, DisruptionRestart}, {false, DisruptionNone}} {
+		most   config.Disruption
+	}{{true, config.DisruptionRestart}, {false, config.DisruptionNone}} {
 		if !test.proven {
 			o.Proofs = map[string]bool{}
 		}
@@ -227,26 +228,26 @@ func TestFault_X05_ArgumentsAreProven(t *testing.T) {
 	}
 	proves := []string{"prove " + newer + " as runsc --overlay2=none --dcache=0 --typo", "reload docker.service", "confirm runsc=" + runscOf(newer) + " --overlay2=none --dcache=0 --typo", "prove " + newer + " through Docker as runsc --overlay2=none --dcache=0 --typo"}
 	h := host{releases: []string{newer}, link: newer, file: with(typo), engine: dockerd(registered(newer))}
-	checkPlan(t, DefaultConfig(), h, Options{}, planned{Steps: proves})
-	checkPlan(t, DefaultConfig(), h, Options{Unattended: &Unattended{Most: DisruptionReload}}, planned{Steps: proves})
+	checkPlan(t, config.Default(), h, Options{}, planned{Steps: proves})
+	checkPlan(t, config.Default(), h, Options{Unattended: &Unattended{Most: config.DisruptionReload}}, planned{Steps: proves})
 
 	// Not known to dockerd at all.
 	h.engine = dockerd(`{}`)
-	checkPlan(t, DefaultConfig(), h, Options{}, planned{Steps: proves})
+	checkPlan(t, config.Default(), h, Options{}, planned{Steps: proves})
 
 	// Loaded by another program.
 	h.engine, h.untried = dockerd(h.file), true
-	checkPlan(t, DefaultConfig(), h, Options{}, planned{Steps: []string{proves[0], proves[3]}})
-	checkPlan(t, DefaultConfig(), h, Options{NoProof: true}, planned{})
+	checkPlan(t, config.Default(), h, Options{}, planned{Steps: []string{proves[0], proves[3]}})
+	checkPlan(t, config.Default(), h, Options{NoProof: true}, planned{})
 
 	// Once tried and failed, the daemon does not load it again.
 	h.engine, h.untried = dockerd(registered(newer)), false
 	o := h.observed(t)
 	o.Failed = map[string]bool{proofKey(intact(newer).ManifestDigest, []string{"--overlay2=none", "--dcache=0", "--typo"}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
-	if plan, err := NewPlan(DefaultConfig(), o, Options{Unattended: &Unattended{Most: DisruptionReload}}); err != nil || !plan.Empty() || len(plan.Held) != 1 {
+	if plan, err := NewPlan(config.Default(), o, Options{Unattended: &Unattended{Most: config.DisruptionReload}}); err != nil || !plan.Empty() || len(plan.Held) != 1 {
 		t.Errorf("got %+v, %v, want it held", plan, err)
 	}
-	if plan, err := NewPlan(DefaultConfig(), o, Options{}); err != nil || len(plan.Steps) != 4 {
+	if plan, err := NewPlan(config.Default(), o, Options{}); err != nil || len(plan.Steps) != 4 {
 		t.Errorf("got %+v, %v, want it tried again by a person", plan, err)
 	}
 }
@@ -279,7 +280,7 @@ func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 			if test.since != "" {
 				o.Since = test.since
 			}
-			items := runtimeItems(DefaultConfig(), o)
+			items := runtimeItems(config.Default(), o)
 			if len(items) != 1 || items[0].Name != "runtime runsc" || items[0].Health != test.want {
 				t.Errorf("got %+v, want runtime runsc %s", items, test.want)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
@@ -41,7 +42,7 @@ const (
 // what was done by then is undone. Where only the first step can be carried out, it
 // changes nothing that is in use. What dockerd said in the
 // last step is returned, or nil.
-func (h *Host) apply(ctx context.Context, p Plan, c Config, o Observed) (*confirmed, error) {
+func (h *Host) apply(ctx context.Context, p Plan, c config.Config, o Observed) (*confirmed, error) {
 	if h.firstOnly(p) {
 		_, err := h.step(ctx, p.Steps[0], nil, o)
 		return nil, err
@@ -79,7 +80,7 @@ func (h *Host) firstOnly(p Plan) bool {
 }
 
 // open begins a transaction.
-func (h *Host) open(p Plan, c Config, o Observed) (*transaction, error) {
+func (h *Host) open(p Plan, c config.Config, o Observed) (*transaction, error) {
 	t := &transaction{host: h, flags: o.Flags, command: o.Command, old: o.File.Bytes}
 	t.j = newJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")

@@ -3,6 +3,7 @@ package provision
 import (
 	"slices"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/verify"
 )
 
@@ -34,7 +35,7 @@ type arguments struct {
 // of an adopted runtime that was removed there, those that it had before. What
 // becomes of a container's writes is then set by rootfs. It is pure, and the one
 // place where arguments are settled.
-func argumentsOf(c Config, o Observed, release, name string) arguments {
+func argumentsOf(c config.Config, o Observed, release, name string) arguments {
 	want := c.Docker.Runtimes[name]
 	there, registered := o.File.Doc.Runtimes()[name]
 	a := arguments{List: want.Args}
@@ -47,9 +48,9 @@ func argumentsOf(c Config, o Observed, release, name string) arguments {
 		a.List = o.Before.argsOf(o.File.Path, name)
 	}
 	switch set := verify.OverlayArgs(want.Args); {
-	case want.Rootfs == RootfsSandbox && len(set) > 0: // they say the same: Config.Validate
+	case want.Rootfs == config.RootfsSandbox && len(set) > 0: // they say the same: Config.Validate
 	case want.Rootfs != "":
-		a.List = verify.Keep(release, a.List, want.writes())
+		a.List = verify.Keep(release, a.List, want.Writes())
 	case a.Origin == Created && len(set) > 0 && verify.WritesOf(want.Args) == verify.WritesLost:
 		a.Explicit = set
 	case a.Origin == Created:
@@ -63,8 +64,8 @@ func argumentsOf(c Config, o Observed, release, name string) arguments {
 // it has nothing of it, by what daemon.json has. Without a record, a release's own
 // path counts as registered by this program if it has no arguments but those of
 // verify.Keep and those that the configuration names.
-func originOf(c Config, o Observed, name string) (origin Origin, assumed bool) {
-	if key, ok := o.Before.key(o.File, RuntimeItem(name)); ok {
+func originOf(c config.Config, o Observed, name string) (origin Origin, assumed bool) {
+	if key, ok := o.Before.key(o.File, config.RuntimeItem(name)); ok {
 		if key.Present {
 			return Adopted, key.Assumed
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -18,7 +19,7 @@ import (
 func unfinished(t *testing.T) (*Host, *fakeDockerd) {
 	t.Helper()
 	h, d, o := changing(t, oldText)
-	tx, err := h.open(upgrade(o, newText), DefaultConfig(), o)
+	tx, err := h.open(upgrade(o, newText), config.Default(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestFault_X01_AnotherStartLeadsToWhatTheOldFileGives(t *testing.T) {
 		o.Engine.DefaultRuntime, o.Engine.Runtimes = "runsc", d.info.Runtimes
 		o.Unit.InvocationID = "1"
 		h.Units = fakeStarts{d, Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: test.invocation}}
-		tx, err := h.open(upgrade(o, newText), DefaultConfig(), o)
+		tx, err := h.open(upgrade(o, newText), config.Default(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +216,7 @@ func TestFault_E05_OneRestartOnTheWayBack(t *testing.T) {
 			h, d, o := changing(t, oldText)
 			restarts := 0
 			h.Units = fakeRestarts{d, &restarts}
-			tx, err := h.open(upgrade(o, newText), DefaultConfig(), o)
+			tx, err := h.open(upgrade(o, newText), config.Default(), o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -154,7 +155,7 @@ func (b *Before) key(file DaemonFile, item string) (BeforeKey, bool) {
 
 // is reports whether doc has the recorded value.
 func (k BeforeKey) is(doc daemonjson.Document, item string) bool {
-	value, present := rawItem(doc, item)
+	value, present := config.ItemValue(doc, item)
 	return present == k.Present && value == k.Value
 }
 
@@ -163,7 +164,7 @@ func (b *Before) argsOf(path, name string) []string {
 	if b == nil {
 		return nil
 	}
-	key := b.Files[path].Keys[RuntimeItem(name)]
+	key := b.Files[path].Keys[config.RuntimeItem(name)]
 	var runtime struct {
 		Args []string `json:"runtimeArgs"`
 	}

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
 )
 
 // remember writes down what is there before the first step of p, as far as it
 // was not recorded yet.
-func (h *Host) remember(c Config, o Observed, p Plan, opts Options) error {
+func (h *Host) remember(c config.Config, o Observed, p Plan, opts Options) error {
 	now := time.Now().UTC()
 	next := recorded(c, o, p, opts, now)
 	for key, look := range h.objects(o, p) {
@@ -79,7 +80,7 @@ func (h *Host) changeBefore(text []byte, change func(*Before, daemonjson.Documen
 // objects are the things that this program makes beside the keys of daemon.json,
 // each with a look at what is there now.
 func (h *Host) objects(o Observed, p Plan) map[string]func() (BeforeObject, error) {
-	dropin := SavedPath(h.Paths.Config)
+	dropin := config.SavedPath(h.Paths.Config)
 	earlier := func(look func() (BeforeObject, error)) func() (BeforeObject, error) {
 		if o.earlier() {
 			return func() (BeforeObject, error) { return BeforeObject{Assumed: true}, nil }
@@ -148,13 +149,13 @@ func lookAt(path string) func() (BeforeObject, error) {
 // apply has written, and nothing recorded, is of a version that kept no record.
 func dropinBefore(path string) func() (BeforeObject, error) {
 	return func() (BeforeObject, error) {
-		text, err := durable.ReadLimited(path, maxConfig)
+		text, err := durable.ReadLimited(path, config.MaxFile)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return BeforeObject{}, nil
 		case err != nil:
 			return BeforeObject{}, err
-		case strings.HasPrefix(string(text), savedBy):
+		case strings.HasPrefix(string(text), config.SavedBy):
 			return BeforeObject{Assumed: true}, nil
 		}
 		return BeforeObject{Present: true, Text: string(text)}, nil

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
 
 // recorded is o.Before with what plan brings under management added to it: the
 // text of daemon.json, and each key that plan writes or that is as wanted
 // already. A key that is held is recorded once it is written. It is pure.
-func recorded(c Config, o Observed, p Plan, opts Options, now time.Time) *Before {
+func recorded(c config.Config, o Observed, p Plan, opts Options, now time.Time) *Before {
 	next := o.Before.clone()
 	if o.Before == nil {
 		next.Recorded = now
@@ -41,7 +42,7 @@ func (o Observed) earlier() bool {
 
 // recording is one addition to a record.
 type recording struct {
-	config  Config
+	config  config.Config
 	o       Observed
 	now     time.Time
 	differs []string // items that are not as wanted
@@ -49,7 +50,7 @@ type recording struct {
 	earlier bool
 }
 
-func (r recording) file(was BeforeFile, c Config) BeforeFile {
+func (r recording) file(was BeforeFile, c config.Config) BeforeFile {
 	at, file := r.o.File, was
 	if was.Recorded.IsZero() || !was.Managed && (was.Text != string(at.Bytes) || was.Exists != at.Exists) {
 		file = BeforeFile{
@@ -63,7 +64,7 @@ func (r recording) file(was BeforeFile, c Config) BeforeFile {
 	if file.Keys == nil {
 		file.Keys = map[string]BeforeKey{}
 	}
-	for _, item := range managedItems(c) {
+	for _, item := range c.Items() {
 		if key, ok := r.key(file.Keys[item], item); ok {
 			file.Keys[item] = key
 		}
@@ -80,7 +81,7 @@ func (r recording) key(was BeforeKey, item string) (BeforeKey, bool) {
 	}
 	if was.Recorded.IsZero() || !was.is(r.o.File.Doc, item) {
 		was = BeforeKey{Recorded: r.now, Assumed: r.earlier}
-		was.Value, was.Present = rawItem(r.o.File.Doc, item)
+		was.Value, was.Present = config.ItemValue(r.o.File.Doc, item)
 		if r.ours(item) {
 			was = BeforeKey{Recorded: r.now, Assumed: true, Managed: true}
 		}
@@ -99,39 +100,16 @@ func (r recording) ours(item string) bool {
 		origin, assumed := originOf(r.config, r.o, name)
 		return there && origin == Created && assumed
 	}
-	if name, runtime := strings.CutPrefix(item, runtimePrefix); runtime {
+	if name, runtime := strings.CutPrefix(item, config.RuntimePrefix); runtime {
 		return created(name)
 	}
 	switch item {
-	case ItemDefaultRuntime:
-		return r.earlier && created(defaultOf(doc))
-	case ItemUsernsRemap:
-		return r.earlier && remapIn(doc) != "" && len(r.o.IDs.Ours) > 0
+	case config.ItemDefaultRuntime:
+		return r.earlier && created(config.DefaultRuntimeIn(doc))
+	case config.ItemUsernsRemap:
+		return r.earlier && config.UsernsRemapIn(doc) != "" && len(r.o.IDs.Ours) > 0
 	}
 	return false
-}
-
-// managedItems are the keys of daemon.json that c manages.
-func managedItems(c Config) []string {
-	var items []string
-	for _, name := range c.RuntimeNames() {
-		items = append(items, RuntimeItem(name))
-	}
-	if c.Docker.DefaultRuntime != "" {
-		items = append(items, ItemDefaultRuntime)
-	}
-	if c.Docker.remap() != RemapAny {
-		items = append(items, ItemUsernsRemap)
-	}
-	return items
-}
-
-// rawItem is the value of an item as doc has it.
-func rawItem(doc daemonjson.Document, item string) (value string, present bool) {
-	if name, runtime := strings.CutPrefix(item, runtimePrefix); runtime {
-		return doc.Raw("runtimes", name)
-	}
-	return doc.Raw(item)
 }
 
 // marked is b once text was written to path: keys that have another value than

@@ -11,18 +11,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
 
 // history is a host and its record over several runs.
 type history struct {
 	t      *testing.T
-	config Config
+	config config.Config
 	o      Observed
 	now    time.Time
 }
 
-func historyOf(t *testing.T, change func(*Config), h host) *history {
+func historyOf(t *testing.T, change func(*config.Config), h host) *history {
 	h.unrecorded = true
 	return &history{t: t, config: wants(change), o: h.observed(t), now: time.Unix(1, 0).UTC()}
 }
@@ -91,9 +92,9 @@ const runscItem = "runtimes.runsc"
 func TestRecord_FirstRun(t *testing.T) {
 	h := historyOf(t, asDefault, host{file: `{"default-runtime": "nvidia"}`, engine: dockerd(`{"default-runtime":"nvidia"}`)})
 	h.remembers()
-	h.has(`{"default-runtime": "nvidia"}`, map[string]string{runscItem: "absent, not managed", ItemDefaultRuntime: `"nvidia", not managed`})
+	h.has(`{"default-runtime": "nvidia"}`, map[string]string{runscItem: "absent, not managed", config.ItemDefaultRuntime: `"nvidia", not managed`})
 	h.applies()
-	want := map[string]string{runscItem: "absent", ItemDefaultRuntime: `"nvidia"`}
+	want := map[string]string{runscItem: "absent", config.ItemDefaultRuntime: `"nvidia"`}
 	h.has(`{"default-runtime": "nvidia"}`, want)
 	first := h.o.Before
 	h.edits(bare(newer, `"default-runtime":"runc"`))
@@ -170,9 +171,9 @@ func TestRecord_KeysAreAddedLater(t *testing.T) {
 	h.edits(strings.Replace(string(h.o.File.Bytes), "{", `{"default-runtime":"crun",`, 1))
 	h.o.Engine = reloaded(*h.o.Engine, h.o.File.Doc)
 	h.config.Docker.DefaultRuntime = "runsc"
-	h.config.Docker.Runtimes["gv"] = RuntimeConfig{}
+	h.config.Docker.Runtimes["gv"] = config.Runtime{}
 	h.applies()
-	h.has("{}", map[string]string{runscItem: "absent", "runtimes.gv": "absent", ItemDefaultRuntime: `"crun"`})
+	h.has("{}", map[string]string{runscItem: "absent", "runtimes.gv": "absent", config.ItemDefaultRuntime: `"crun"`})
 	if got := h.o.Before.Files[h.o.File.Path].Keys[runscItem]; got != first {
 		t.Errorf("got %+v, want what was recorded first: %+v", got, first)
 	}
@@ -188,16 +189,16 @@ func TestRecord_HeldKeysAreRecordedWhenTheyAreWritten(t *testing.T) {
 func TestRecord_OfAnEarlierVersion(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		config func(*Config)
+		config func(*config.Config)
 		file   string
 		want   map[string]string
 	}{
-		{"ours", asDefault, bare(newer, `"default-runtime":"runsc"`), map[string]string{runscItem: "absent, assumed", ItemDefaultRuntime: "absent, assumed"}},
+		{"ours", asDefault, bare(newer, `"default-runtime":"runsc"`), map[string]string{runscItem: "absent, assumed", config.ItemDefaultRuntime: "absent, assumed"}},
 		{"with arguments", nil, withArgs(runscOf(newer), `"--debug"`), map[string]string{
 			runscItem: `{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}, assumed`,
 		}},
 		{"of another path", nil, `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`, map[string]string{runscItem: `{"path":"/usr/bin/runsc"}, assumed`}},
-		{"another default", asDefault, bare(newer, `"default-runtime":"crun"`), map[string]string{runscItem: "absent, assumed", ItemDefaultRuntime: `"crun", assumed`}},
+		{"another default", asDefault, bare(newer, `"default-runtime":"crun"`), map[string]string{runscItem: "absent, assumed", config.ItemDefaultRuntime: `"crun", assumed`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := historyOf(t, test.config, host{releases: []string{newer}, link: newer, file: test.file, engine: dockerd(test.file)})
@@ -236,13 +237,13 @@ func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := host{file: "{\"a\": \"<&>\\u00e9\"}\n", unrecorded: true, engine: dockerd("")}.observed(t)
-	plan, err := NewPlan(DefaultConfig(), o, Options{})
+	plan, err := NewPlan(config.Default(), o, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var texts []string
 	for range 2 {
-		if err := h.remember(DefaultConfig(), o, plan, Options{}); err != nil {
+		if err := h.remember(config.Default(), o, plan, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if o.Before, _, err = h.readBefore(); err != nil {
@@ -264,7 +265,7 @@ func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %v (%v), want 0600", info.Mode(), err)
 	}
-	for _, object := range []string{"link:" + h.Paths.Link, "directory:" + h.Paths.Store, "file:" + SavedPath(h.Paths.Config)} {
+	for _, object := range []string{"link:" + h.Paths.Link, "directory:" + h.Paths.Store, "file:" + config.SavedPath(h.Paths.Config)} {
 		if got, ok := o.Before.Objects[object]; !ok || got.Present {
 			t.Errorf("%s: got %+v, want it recorded as absent", object, got)
 		}

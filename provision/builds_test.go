@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"runsc-provisioner/provision/config"
 )
 
 func TestClassicBuild(t *testing.T) {
@@ -40,13 +42,13 @@ func TestNotes_Writes(t *testing.T) {
 	adopted := withArgs(runscOf(newer), `"--debug"`)
 	for _, test := range []struct {
 		name   string
-		config func(*Config)
+		config func(*config.Config)
 		host   host
 		want   int
 	}{
 		{"kept", nil, host{file: registered(newer)}, 0},
 		{"adopted", nil, host{file: adopted, before: adopted}, 1},
-		{"sandbox, chosen", rootfs(RootfsSandbox), host{file: bare(newer)}, 0},
+		{"sandbox, chosen", rootfs(config.RootfsSandbox), host{file: bare(newer)}, 0},
 		{"the default: BuildKit is told of", asDefault, host{file: registered(newer, `"default-runtime":"runsc"`), classic: "it is"}, 1},
 		{"adopted, the default, with the classic builder", asDefault, host{file: adopted, before: adopted, classic: "it is"}, 3},
 	} {

@@ -19,6 +19,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/command"
+	"runsc-provisioner/provision/config"
 )
 
 // candidate is where a program that is given one more file finds it.
@@ -79,7 +80,7 @@ func known(doc daemonjson.Document, o Observed) error {
 	}
 	_, defined := doc.Runtimes()[name]
 	// dockerd knows runc, and by their shim others (io.containerd.runsc.v1), by itself.
-	if defined || name == runcRuntime || strings.Contains(name, ".") || strings.Contains(name, "/") {
+	if defined || name == config.RuncRuntime || strings.Contains(name, ".") || strings.Contains(name, "/") {
 		return nil
 	}
 	if slices.ContainsFunc(o.Command, func(arg string) bool { return strings.Contains(arg, name+"=") }) {

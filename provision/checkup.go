@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
 
@@ -47,7 +48,7 @@ const applyRemedy = "sudo runsc-provisioner apply"
 // Checkup says how a host is that should be as c: its release, the files of
 // it, the link, daemon.json, what dockerd runs with, and its runtimes. It is pure. The error
 // is NewPlan's.
-func Checkup(c Config, o Observed) ([]Item, error) {
+func Checkup(c config.Config, o Observed) ([]Item, error) {
 	b := builder{config: c, observed: o}
 	b.release()
 	wanted, err := b.whole()
@@ -67,9 +68,9 @@ func Checkup(c Config, o Observed) ([]Item, error) {
 	if len(o.File.Misplaced) > 0 && file.Health == Healthy {
 		file.Health, file.Seen, file.Remedy = misplacedItem(o.File)
 	}
-	engine := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.remap()}
+	engine := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
 	items = append(items, file)
-	if c.Docker.remap() == RemapOn {
+	if c.Docker.Remap() == config.RemapOn {
 		items = append(items, b.idsItem(&engine))
 	}
 	items = append(items, b.engineItem(engine))

@@ -4,13 +4,14 @@ import (
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
 
 // runtimeItems say of each runtime of ours whether what dockerd starts containers
 // with is what daemon.json has, and whether a container was ever seen to start
 // with it. It is pure, and says nothing where that may not be known.
-func runtimeItems(c Config, o Observed) []Item {
+func runtimeItems(c config.Config, o Observed) []Item {
 	if o.Engine == nil || o.Proofs == nil {
 		return nil
 	}
@@ -69,7 +70,7 @@ func (b *builder) runtimeItem(name string) (item Item, known bool) {
 }
 
 // runtimeItems are the same of a look part by part.
-func (h *Host) runtimeItems(c Config, l dockerLook) []Item {
+func (h *Host) runtimeItems(c config.Config, l dockerLook) []Item {
 	if l.engineErr != nil || l.fileErr != nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package provision
 import (
 	"path/filepath"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/verify"
 )
 
@@ -24,7 +25,7 @@ type RuntimeWrites struct {
 func (w RuntimeWrites) Kept() bool { return w.Writes == verify.WritesKept }
 
 // writesInEffect is one for each runtime of ours that dockerd knows. It is pure.
-func writesInEffect(c Config, o Observed) []RuntimeWrites {
+func writesInEffect(c config.Config, o Observed) []RuntimeWrites {
 	if o.Engine == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -78,11 +79,11 @@ func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
 		situation, rootfs string
 		loss              bool
 	}{
-		{"sandbox", RootfsSandbox, false},
+		{"sandbox", config.RootfsSandbox, false},
 		{"there before", "", true},
 	} {
 		t.Run(row.situation, func(t *testing.T) {
-			c := wants(func(c *Config) { c.Docker.Runtimes = map[string]RuntimeConfig{"runsc": {Rootfs: row.rootfs}} })
+			c := wants(func(c *config.Config) { c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Rootfs: row.rootfs}} })
 			o := host{file: adopted, engine: dockerd(adopted), releases: []string{newer}, unrecorded: true}.observed(t)
 			got := writesInEffect(c, o)
 			if len(got) != 1 || got[0].Promised != verify.WritesLost || (got[0].Loss != "") != row.loss {
@@ -97,8 +98,8 @@ func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
 
 // Arguments in the configuration promise more than those that dockerd has.
 func TestWritesAreAsConfigured(t *testing.T) {
-	c := wants(func(c *Config) {
-		c.Docker.Runtimes = map[string]RuntimeConfig{"runsc": {Args: []string{"--overlay2=none"}}}
+	c := wants(func(c *config.Config) {
+		c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Args: []string{"--overlay2=none"}}}
 	})
 	o := host{file: "{}", releases: []string{newer}}.observed(t)
 	o.Engine = &engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: store + "/" + newer + "/runsc"}}}

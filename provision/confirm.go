@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -102,8 +103,8 @@ func (s Confirm) missing(info engine.Info) error {
 	if s.Default != "" && info.DefaultRuntime != s.Default {
 		return fmt.Errorf("its default runtime is %s, not %s", info.DefaultRuntime, s.Default)
 	}
-	if s.Remap != RemapAny && s.Remap != remapOf(info.UsernsRemap) {
-		return fmt.Errorf("its userns-remap is %s, not %s", remapOf(info.UsernsRemap), s.Remap)
+	if s.Remap != config.RemapAny && s.Remap != config.RemapOf(info.UsernsRemap) {
+		return fmt.Errorf("its userns-remap is %s, not %s", config.RemapOf(info.UsernsRemap), s.Remap)
 	}
 	if s.Root != "" && info.RootDir != s.Root {
 		return fmt.Errorf("its data is in %s, not in %s", info.RootDir, s.Root)

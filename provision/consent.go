@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -13,7 +14,7 @@ import (
 // live-restore would keep containers over is never consented to.
 func (h *Host) consents(ctx context.Context, opts Options, info engine.Info, flags engine.Flags) (bool, error) {
 	b := builder{options: opts, observed: Observed{Engine: &info}}
-	if b.beyond(DisruptionRestart) != "" {
+	if b.beyond(config.DisruptionRestart) != "" {
 		return false, nil
 	}
 	client, err := h.dial(flags)
@@ -28,4 +29,4 @@ func (h *Host) consents(ctx context.Context, opts Options, info engine.Info, fla
 }
 
 // noRestart are the options of a run that consents to none.
-func noRestart() Options { return Options{Unattended: &Unattended{Most: DisruptionReload}} }
+func noRestart() Options { return Options{Unattended: &Unattended{Most: config.DisruptionReload}} }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"runsc-provisioner/provision/config"
+
 	"go.uber.org/zap"
 )
 
@@ -27,7 +29,7 @@ type Result struct {
 // Converge finishes or reverts what a killed run left, and then observes, plans
 // and applies until nothing is left to do. A Result with Last.Held is one that
 // more consent would take further. The caller holds the lock (Host.Lock).
-func (h *Host) Converge(ctx context.Context, c Config, opts Options) (Result, error) {
+func (h *Host) Converge(ctx context.Context, c config.Config, opts Options) (Result, error) {
 	return h.convergeBy(ctx, c, func(Observed) (Options, error) {
 		now := opts
 		opts.Upgrade = false // has been asked for by then
@@ -37,7 +39,7 @@ func (h *Host) Converge(ctx context.Context, c Config, opts Options) (Result, er
 
 // ConvergeBy is Converge with options that depend on what is seen: decide is
 // asked after every look at the host.
-func (h *Host) ConvergeBy(ctx context.Context, c Config, decide func(Observed) (Options, error)) (Result, error) {
+func (h *Host) ConvergeBy(ctx context.Context, c config.Config, decide func(Observed) (Options, error)) (Result, error) {
 	recovery := noRestart()
 	if h.Consent != nil {
 		var err error
@@ -49,7 +51,7 @@ func (h *Host) ConvergeBy(ctx context.Context, c Config, decide func(Observed) (
 }
 
 // convergeBy is ConvergeBy, with what a recovery may do.
-func (h *Host) convergeBy(ctx context.Context, c Config, decide func(Observed) (Options, error), recovery Options) (Result, error) {
+func (h *Host) convergeBy(ctx context.Context, c config.Config, decide func(Observed) (Options, error), recovery Options) (Result, error) {
 	var run converging
 	var err error
 	run.recovery = recovery
@@ -94,7 +96,7 @@ type converging struct {
 }
 
 // round observes the host once and does what is to be done.
-func (h *Host) round(ctx context.Context, c Config, decide func(Observed) (Options, error), run *converging) (done bool, err error) {
+func (h *Host) round(ctx context.Context, c config.Config, decide func(Observed) (Options, error), run *converging) (done bool, err error) {
 	if h.BeforeLook != nil {
 		h.BeforeLook()
 	}

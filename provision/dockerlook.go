@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -28,7 +29,7 @@ type dockerLook struct {
 var errNotAsked = errors.New("not asked")
 
 // lookAtDocker looks at each part of Docker by itself, and changes nothing.
-func (h *Host) lookAtDocker(ctx context.Context, c Config) dockerLook {
+func (h *Host) lookAtDocker(ctx context.Context, c config.Config) dockerLook {
 	var look dockerLook
 	o := &look.observed
 	o.Unit, look.unitErr = h.askUnit(ctx, DockerUnit)

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+
+	"runsc-provisioner/provision/config"
 )
 
 // OwnUnit is the unit that runs this program's daemon.
@@ -16,7 +18,7 @@ const OwnUnit = "runsc-provisioner.service"
 // Doctor looks for whatever keeps gVisor, Docker or this program from working
 // on the host, each thing by itself, and changes nothing. confErr is why the
 // configuration could not be read, or nil. What it cannot see is Unsure.
-func (h *Host) Doctor(ctx context.Context, c Config, confErr error, getenv func(string) string) []Item {
+func (h *Host) Doctor(ctx context.Context, c config.Config, confErr error, getenv func(string) string) []Item {
 	docker := h.lookAtDocker(ctx, c)
 	h.try(ctx, &docker)
 	p := platformsOf(c, docker.observed)
@@ -72,7 +74,7 @@ func ownUnitItem(u Unit) Item {
 	return item
 }
 
-func (h *Host) subidItem(ctx context.Context, c Config) Item {
+func (h *Host) subidItem(ctx context.Context, c config.Config) Item {
 	item := Item{Name: "subordinate ids"}
 	ids, err := h.observeIDs(ctx, c)
 	if err != nil {

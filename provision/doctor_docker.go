@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"runsc-provisioner/provision/config"
 )
 
 // try has dockerd look at daemon.json as it is: one that parses may still have
@@ -23,7 +25,7 @@ func (h *Host) try(ctx context.Context, l *dockerLook) {
 }
 
 // items are Docker's unit, its settings and its API.
-func (l dockerLook) items(c Config) []Item {
+func (l dockerLook) items(c config.Config) []Item {
 	if l.loadErr != nil {
 		return []Item{l.unitItem()}
 	}
@@ -69,7 +71,7 @@ func (l dockerLook) unitItem() Item {
 	return item
 }
 
-func (l dockerLook) fileItem(c Config) Item {
+func (l dockerLook) fileItem(c config.Config) Item {
 	item := Item{Name: "daemon.json"}
 	file := l.observed.File
 	if l.fileErr != nil {

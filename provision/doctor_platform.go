@@ -4,6 +4,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"runsc-provisioner/provision/config"
 )
 
 // gVisor's platforms, which are how a sandbox catches system calls. systrap is
@@ -18,7 +20,7 @@ const (
 type platforms map[string][]string
 
 // platformsOf reads the arguments that the runtimes of c are to have.
-func platformsOf(c Config, o Observed) platforms {
+func platformsOf(c config.Config, o Observed) platforms {
 	p := platforms{}
 	wanted, _ := satisfying(o.Releases, c.Spec())
 	for _, name := range c.RuntimeNames() {

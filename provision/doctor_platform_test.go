@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 )
 
 func TestPlatformOf(t *testing.T) {
@@ -34,7 +35,7 @@ func TestPlatformsOf_ArgumentsThatAreLeftAsTheyAreCountToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Docker: DockerConfig{Runtimes: map[string]RuntimeConfig{
+	c := config.Config{Docker: config.Docker{Runtimes: map[string]config.Runtime{
 		"a": {}, "b": {Args: []string{}}, "c": {Args: []string{"--platform=ptrace"}}, "d": {Args: []string{"--platform=kvm"}},
 	}}}
 	want := platforms{"kvm": {"a", "d"}, "systrap": {"b"}, "ptrace": {"c"}}

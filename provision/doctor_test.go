@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -123,7 +124,7 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 	} {
 		t.Run(tt.situation, func(t *testing.T) {
 			h := dockerOf(t, tt.units, tt.daemonJSON)
-			got := h.lookAtDocker(t.Context(), DefaultConfig()).items(DefaultConfig())
+			got := h.lookAtDocker(t.Context(), config.Default()).items(config.Default())
 			for i := range got {
 				got[i].Seen = strings.ReplaceAll(got[i].Seen, filepath.Dir(h.Paths.Socket), "DIR")
 			}
@@ -138,7 +139,7 @@ func TestDoctor_WhatMayNotBeReadIsUnsure(t *testing.T) {
 	denied := &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}
 	look := dockerLook{observed: Observed{Unit: running()}, fileErr: &blocked.Refused{Object: "/x", Err: denied}, engineErr: &blocked.Unreachable{Object: "dockerd", Err: denied}}
 	h := &Host{}
-	got := append(look.items(Config{}), h.configItem(&ConfigError{Source: "/x", Reason: denied.Error(), Err: denied}))
+	got := append(look.items(config.Config{}), h.configItem(&config.Error{Source: "/x", Reason: denied.Error(), Err: denied}))
 	want := []Item{
 		{Name: DockerUnit, Seen: "active (running)"},
 		{"daemon.json", Unsure, "/x: open /x: permission denied", "run this as root"},
@@ -181,9 +182,9 @@ func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
 		unit := running(filepath.Join(dir, "dockerd"))
 		unit.ActiveState = "inactive"
 		units[DockerUnit] = unit
-		look := h.lookAtDocker(t.Context(), DefaultConfig())
+		look := h.lookAtDocker(t.Context(), config.Default())
 		h.try(t.Context(), &look)
-		got := look.fileItem(DefaultConfig())
+		got := look.fileItem(config.Default())
 		got.Seen = strings.ReplaceAll(got.Seen, dir, "DIR")
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.situation, diff)
@@ -222,7 +223,7 @@ func TestDoctor_AFlagIsInTheWayAlsoOfAFileThatIsNotThere(t *testing.T) {
 	}}
 	want := Item{"daemon.json", Critical, "default-runtime is set by the flag --default-runtime=runc in ExecStart: an option in daemon.json must not be a flag too",
 		"remove the flag: dockerd does not start with an option in both places"}
-	if got := look.fileItem(Config{Docker: DockerConfig{DefaultRuntime: "runsc"}}); got != want {
+	if got := look.fileItem(config.Config{Docker: config.Docker{DefaultRuntime: "runsc"}}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -5,22 +5,9 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
-
-// The items that may drift, beside one for each runtime (RuntimeItem).
-const (
-	ItemRelease        = "release"
-	ItemLink           = "link"
-	ItemDefaultRuntime = "default-runtime"
-	ItemUsernsRemap    = "userns-remap"
-	ItemDockerd        = "dockerd"
-)
-
-const runtimePrefix = "runtimes."
-
-// RuntimeItem is the item of a runtime in daemon.json.
-func RuntimeItem(name string) string { return runtimePrefix + name }
 
 // Drift is one thing that is not as it is wanted.
 type Drift struct {
@@ -34,7 +21,7 @@ const absent = "absent"
 
 // Drifts says what of o is not as c wants it. What waits for consent, or for
 // Docker to run, is among it. It is pure. The error is NewPlan's.
-func Drifts(c Config, o Observed) ([]Drift, error) {
+func Drifts(c config.Config, o Observed) ([]Drift, error) {
 	b := builder{config: c, observed: o}
 	b.release()
 	wanted, err := b.whole()
@@ -48,29 +35,29 @@ func Drifts(c Config, o Observed) ([]Drift, error) {
 		}
 	}
 	state := b.releaseItem()
-	item(ItemRelease, state.Health != Healthy, c.Release.Version, state.Seen)
+	item(config.ItemRelease, state.Health != Healthy, c.Release.Version, state.Seen)
 	if link := o.Link; link.Kind != release.LinkForeign {
 		got := link.Release
 		if link.Kind == release.LinkAbsent {
 			got = absent
 		}
-		item(ItemLink, got != b.current.Name, b.current.Name, got)
+		item(config.ItemLink, got != b.current.Name, b.current.Name, got)
 	}
 	inFile := len(all)
 	at := o.File.Doc
 	for _, name := range c.RuntimeNames() {
 		want, got := showRuntime(wanted, name), showRuntime(at, name)
-		item(RuntimeItem(name), want != got, want, got)
+		item(config.RuntimeItem(name), want != got, want, got)
 	}
-	item(ItemDefaultRuntime, defaultOf(at) != defaultOf(wanted), orAbsent(defaultOf(wanted)), orAbsent(defaultOf(at)))
-	item(ItemUsernsRemap, remapIn(at) != remapIn(wanted), orAbsent(remapIn(wanted)), orAbsent(remapIn(at)))
+	item(config.ItemDefaultRuntime, config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(wanted), orAbsent(config.DefaultRuntimeIn(wanted)), orAbsent(config.DefaultRuntimeIn(at)))
+	item(config.ItemUsernsRemap, config.UsernsRemapIn(at) != config.UsernsRemapIn(wanted), orAbsent(config.UsernsRemapIn(wanted)), orAbsent(config.UsernsRemapIn(at)))
 	if o.Engine == nil || len(all) > inFile {
 		return all, nil
 	}
 	// Of a dockerd whose file is another one it is not known what it was told.
-	want := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.remap()}
+	want := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
 	if err := want.missing(*o.Engine); err != nil {
-		item(ItemDockerd, true, "runs with what daemon.json has", err.Error())
+		item(config.ItemDockerd, true, "runs with what daemon.json has", err.Error())
 	}
 	return all, nil
 }
@@ -80,14 +67,14 @@ func (b *builder) items(old, text daemonjson.Document) []string {
 	var all []string
 	for _, name := range b.config.RuntimeNames() {
 		if showRuntime(old, name) != showRuntime(text, name) {
-			all = append(all, RuntimeItem(name))
+			all = append(all, config.RuntimeItem(name))
 		}
 	}
-	if defaultOf(old) != defaultOf(text) {
-		all = append(all, ItemDefaultRuntime)
+	if config.DefaultRuntimeIn(old) != config.DefaultRuntimeIn(text) {
+		all = append(all, config.ItemDefaultRuntime)
 	}
-	if remapIn(old) != remapIn(text) {
-		all = append(all, ItemUsernsRemap)
+	if config.UsernsRemapIn(old) != config.UsernsRemapIn(text) {
+		all = append(all, config.ItemUsernsRemap)
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -69,7 +70,7 @@ func (b *builder) failedHeld(all Confirm) bool {
 	for _, name := range slices.Sorted(maps.Keys(all.Runtimes)) {
 		want := all.Runtimes[name]
 		if b.failed(want.Args) && !sameOfOurs(b.observed.Engine.Runtimes[name], want) {
-			b.hold(Held{What: RuntimeItem(name), Why: "dockerd has not loaded its arguments in " + b.observed.File.Path +
+			b.hold(Held{What: config.RuntimeItem(name), Why: "dockerd has not loaded its arguments in " + b.observed.File.Path +
 				": a container that was started with them failed; change them, or try them again with `runsc-provisioner apply`"})
 			return true
 		}

@@ -6,20 +6,21 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
 
 // Evidence looks at every running container from the host. While Docker is
 // not running there is none to look at, and it is not started to find out.
-func (h *Host) Evidence(ctx context.Context, c Config, o Observed) (verify.Report, error) {
+func (h *Host) Evidence(ctx context.Context, c config.Config, o Observed) (verify.Report, error) {
 	return h.evidence(ctx, c, o, (*engine.Client).Containers, h.surveyor().Look)
 }
 
 // EvidenceOf is Evidence of the containers with these IDs alone. Those that do
 // not run any more are left out, and what the report says of sandboxes without a
 // container means nothing.
-func (h *Host) EvidenceOf(ctx context.Context, c Config, o Observed, ids []string) (verify.Report, error) {
+func (h *Host) EvidenceOf(ctx context.Context, c config.Config, o Observed, ids []string) (verify.Report, error) {
 	return h.evidence(ctx, c, o, func(client *engine.Client, ctx context.Context) ([]engine.Container, error) {
 		return client.Inspect(ctx, ids)
 	}, h.proc().LookAt)
@@ -41,7 +42,7 @@ type (
 	looker func(context.Context, []verify.Container, []verify.Release) (verify.Survey, error)
 )
 
-func (h *Host) evidence(ctx context.Context, c Config, o Observed, list lister, look looker) (verify.Report, error) {
+func (h *Host) evidence(ctx context.Context, c config.Config, o Observed, list lister, look looker) (verify.Report, error) {
 	known, err := knownReleases(h.store(), o.Releases)
 	if err != nil {
 		return verify.Report{}, err
@@ -179,8 +180,8 @@ func runtimesOf(info engine.Info) map[string]verify.Runtime {
 
 // uidMap is what containers have to have that are remapped; nil where nobody
 // wants that, or dockerd does not do it.
-func uidMap(c Config, o Observed) []verify.IDRange {
-	if c.Docker.remap() != RemapOn || !o.Engine.UsernsRemap {
+func uidMap(c config.Config, o Observed) []verify.IDRange {
+	if c.Docker.Remap() != config.RemapOn || !o.Engine.UsernsRemap {
 		return nil
 	}
 	b := builder{config: c, observed: o}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/redact"
 )
@@ -16,7 +17,7 @@ import (
 // by name, each of them there even if it only says why there is no more. The
 // values of settings are in them as far as they are known to be harmless; what
 // others said, such as the journal, is as it was found, for Redact.
-func (h *Host) Facts(ctx context.Context, c Config) map[string]string {
+func (h *Host) Facts(ctx context.Context, c config.Config) map[string]string {
 	look := h.lookAtDocker(ctx, c)
 	return map[string]string{
 		"docker.service.txt": look.unitText(),
@@ -39,7 +40,7 @@ func (l dockerLook) unitText() string {
 }
 
 // dockerdText is the command line of dockerd, and what it says of itself.
-func (l dockerLook) dockerdText(c Config) string {
+func (l dockerLook) dockerdText(c config.Config) string {
 	text := "flags " + redact.Arguments(l.observed.Command) + "\n"
 	if l.flagsErr != nil {
 		text += "flags " + notRead(l.flagsErr)

@@ -104,7 +104,7 @@ func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
 			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			put(t, file, "{}")
+			putText(t, file, "{}")
 		}
 	}
 	fill()
@@ -123,11 +123,18 @@ func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
 	if got := h.misplaced(path); got != nil {
 		t.Errorf("in another directory: got %v", got)
 	}
-	put(t, filepath.Join(root, "x"), "{")
+	putText(t, filepath.Join(root, "x"), "{")
 	if err := os.Rename(filepath.Join(root, "x"), h.madePath()); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.misplaced(path); got != nil {
 		t.Errorf("with a note that is damaged: got %v", got)
+	}
+}
+
+func putText(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

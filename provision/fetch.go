@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
 
@@ -26,14 +27,14 @@ func (f *Fetched) Discard() error { return f.staged.Discard() }
 func (h *Host) Fetch(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error) {
 	staged, err := h.store().Fetch(ctx, h.source(s, have), s.Spec)
 	if err != nil {
-		return nil, specError(err)
+		return nil, config.OfSpec(err)
 	}
 	return &Fetched{staged}, nil
 }
 
 // Lacking is what has to be installed for o to be as c wants it, and whether
 // anything has. It is pure.
-func Lacking(c Config, o Observed) (s InstallRelease, lacking bool) {
+func Lacking(c config.Config, o Observed) (s InstallRelease, lacking bool) {
 	b := builder{config: c, observed: o}
 	b.release()
 	for _, step := range b.plan.Steps {
@@ -54,7 +55,7 @@ func (h *Host) source(s InstallRelease, have []release.Installed) release.Source
 func (h *Host) install(ctx context.Context, s InstallRelease, have []release.Installed) (string, error) {
 	installed, err := h.bring(ctx, s, have)
 	if err != nil {
-		return "", specError(err)
+		return "", config.OfSpec(err)
 	}
 	return installed.Name + " in " + installed.Dir, nil
 }

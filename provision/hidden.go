@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -77,7 +78,7 @@ func (b *builder) snapshotter() bool {
 // hides lists what is not seen any more after a switch, and what will not start.
 func (b *builder) hides() {
 	data := b.observed.Data
-	if !b.options.MigrateImages || b.config.Docker.remap() == RemapOff {
+	if !b.options.MigrateImages || b.config.Docker.Remap() == config.RemapOff {
 		for _, image := range data.Images {
 			b.hide(Hidden{Kind: "image", Name: image.Name(), Bytes: image.Bytes})
 		}
@@ -95,7 +96,7 @@ func (b *builder) hides() {
 	for _, name := range data.Networks {
 		b.hide(Hidden{Kind: "network", Name: name})
 	}
-	if len(refused) > 0 && b.config.Docker.remap() == RemapOn {
+	if len(refused) > 0 && b.config.Docker.Remap() == config.RemapOn {
 		b.warn("with userns-remap these would not start as they were made, but with --userns=host, and then not remapped: " + strings.Join(refused, ", "))
 	}
 	if len(data.Volumes) > 0 {
@@ -150,7 +151,7 @@ func (b *builder) hiddenHeld() Held {
 		return Held{}
 	}
 	why := fmt.Sprintf("it gives Docker another data root, in which what it has now (%s) is not seen until it is switched back; consent to it with --allow-hidden-data", amounts(b.plan.Hidden))
-	if b.config.Docker.remap() == RemapOn && !b.options.MigrateImages && slices.ContainsFunc(b.plan.Hidden, func(h Hidden) bool { return h.Kind == "image" }) {
+	if b.config.Docker.Remap() == config.RemapOn && !b.options.MigrateImages && slices.ContainsFunc(b.plan.Hidden, func(h Hidden) bool { return h.Kind == "image" }) {
 		why += ", and bring the images along with --migrate-images"
 	}
 	return b.remapHeld(why)
@@ -185,7 +186,7 @@ func withSpare(layers int64) int64 { return layers + layers/100 + 16<<20 }
 // brought along.
 func (b *builder) save() error {
 	data := b.observed.Data
-	if !b.options.MigrateImages || b.config.Docker.remap() != RemapOn || len(data.Images) == 0 {
+	if !b.options.MigrateImages || b.config.Docker.Remap() != config.RemapOn || len(data.Images) == 0 {
 		return nil
 	}
 	if b.observed.Spool != nil && sameImages(b.observed.Spool.Images, data.Images) {
@@ -217,7 +218,7 @@ func (b *builder) load() {
 	if spool == nil || b.observed.Engine == nil || len(b.plan.Steps) > 0 {
 		return
 	}
-	if b.observed.Engine.UsernsRemap && b.config.Docker.remap() != RemapOff {
+	if b.observed.Engine.UsernsRemap && b.config.Docker.Remap() != config.RemapOff {
 		b.add(LoadImages{Images: spool.Images, Path: spool.Path})
 		return
 	}

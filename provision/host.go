@@ -24,6 +24,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
@@ -181,6 +182,11 @@ type Host struct {
 	Log *zap.Logger
 	// Report is told what is being done, as it is done; nil tells nobody.
 	Report func(Event)
+}
+
+// ConfigFiles are where the configuration is, and the record of it.
+func (h *Host) ConfigFiles() config.Files {
+	return config.Files{Config: h.Paths.Config, State: h.Paths.State}
 }
 
 // Touched reports whether a release was changed in some way since it was

@@ -1,5 +1,7 @@
 package provision
 
+import "runsc-provisioner/provision/config"
+
 // isHot reports whether dockerd takes an option of daemon.json on a reload. What
 // is not known to be hot needs a restart.
 //
@@ -9,7 +11,7 @@ package provision
 // later versions refuse to read a file that has them.
 func isHot(option string) bool {
 	switch option {
-	case "runtimes", optionDefaultRuntime, "default-shm-size", "default-ipc-mode", "default-cgroupns-mode",
+	case "runtimes", config.ItemDefaultRuntime, "default-shm-size", "default-ipc-mode", "default-cgroupns-mode",
 		"debug", "labels", optionLiveRestore, "shutdown-timeout",
 		"insecure-registries", "registry-mirrors", "allow-nondistributable-artifacts",
 		"cluster-store", "cluster-advertise", "cluster-store-opts":

@@ -8,51 +8,16 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/verify"
 )
 
 const (
-	// remapDefault is the value of userns-remap that stands for remapAccount.
-	remapDefault = "default"
-	// remapAccount is the user whose ids dockerd takes for it (moby
-	// daemon/daemon_unix.go).
-	remapAccount = "dockremap"
-	// RemapDisabled as Config's userns_remap switches it off.
-	RemapDisabled = "off"
 	// remapCount is how many ids a user needs: with fewer, files of an image that
 	// belong to a higher one cannot be unpacked.
 	remapCount = 1 << 16
 )
-
-// remap is what the configuration wants of userns-remap.
-func (d DockerConfig) remap() Remap {
-	switch d.UsernsRemap {
-	case "":
-		return RemapAny
-	case RemapDisabled:
-		return RemapOff
-	default:
-		return RemapOn
-	}
-}
-
-// remapValue is what daemon.json has for it; "" is no key.
-func (d DockerConfig) remapValue() string {
-	if d.UsernsRemap == RemapDisabled {
-		return ""
-	}
-	return d.UsernsRemap
-}
-
-// remapNames are the user and the group that a value of userns-remap names.
-func remapNames(value string) (user, group string) {
-	if value == remapDefault {
-		return remapAccount, remapAccount
-	}
-	user, group, _ = strings.Cut(value, ":")
-	return user, group
-}
 
 // Identities are the accounts of the host, and who has which subordinate ids.
 type Identities struct {
@@ -126,15 +91,15 @@ func (b *builder) ids() (idPlan, error) {
 // account finds the user, or says how it is made.
 func (b *builder) account(value string) (idPlan, error) {
 	all := b.observed.IDs
-	name, group := remapNames(value)
+	name, group := config.RemapNames(value)
 	user, found := subid.Find(all.Users, name)
 	_, grouped := subid.Find(all.Groups, cmp.Or(group, user.Name))
 	what := "userns-remap " + value
 	switch {
 	case !found && all.Elsewhere[name]:
-		return idPlan{}, blocked.Refuse(what, "user %s is not in %s but comes from the name service (NIS, LDAP, …), and so might its ids: take a local user, or %q", name, filepath.Join(all.Dir, "passwd"), remapDefault)
-	case !found && value != remapDefault:
-		return idPlan{}, blocked.Refuse(what, "there is no user %s: make one (useradd --system %s), or take %q", name, name, remapDefault)
+		return idPlan{}, blocked.Refuse(what, "user %s is not in %s but comes from the name service (NIS, LDAP, …), and so might its ids: take a local user, or %q", name, filepath.Join(all.Dir, "passwd"), config.RemapDefault)
+	case !found && value != config.RemapDefault:
+		return idPlan{}, blocked.Refuse(what, "there is no user %s: make one (useradd --system %s), or take %q", name, name, config.RemapDefault)
 	case !found:
 		return idPlan{
 			account: subid.Account{Name: name, UID: ^uint32(0)},
@@ -194,8 +159,8 @@ func (b *builder) keep(f IDFile, p *idPlan) ([]subid.Range, error) {
 	case b.observed.Engine != nil && b.observed.Engine.UsernsRemap:
 		p.clash = said
 		return own, nil
-	case p.account.Name != remapAccount:
-		return nil, blocked.Refuse("userns-remap "+b.config.Docker.UsernsRemap, "%s: containers could reach what belongs to the other; give one of them another range, or take %q", said, remapDefault)
+	case p.account.Name != config.RemapAccount:
+		return nil, blocked.Refuse("userns-remap "+b.config.Docker.UsernsRemap, "%s: containers could reach what belongs to the other; give one of them another range, or take %q", said, config.RemapDefault)
 	case b.observed.RemapRoots > 0:
 		return nil, blocked.Refuse("userns-remap "+b.config.Docker.UsernsRemap, "%s, and Docker already has data that belongs to them: give %s another range, or move that data away", said, other.Owner)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+
+	"runsc-provisioner/provision/config"
 )
 
 // What findings about the configuration are called for programs.
@@ -25,14 +27,14 @@ func (h *Host) configItem(err error) Item {
 func (h *Host) configItemAndCode(err error) (item Item, code string) {
 	item = Item{Name: itemConfig, Seen: h.Paths.Config + " is understood"}
 	var (
-		lost   *LostError
-		record *RecordError
+		lost   *config.LostError
+		record *config.RecordError
 	)
 	switch {
 	case err == nil:
 		return item, ""
 	case errors.As(err, &lost):
-		item.Health, item.Seen, item.Remedy = Critical, lost.Error(), giveUpRemedy
+		item.Health, item.Seen, item.Remedy = Critical, lost.Error(), config.GiveUpRemedy
 		return item, foundLost
 	case errors.As(err, &record):
 		item.recordDamaged(record)
@@ -42,7 +44,7 @@ func (h *Host) configItemAndCode(err error) (item Item, code string) {
 	return item, foundUnread
 }
 
-func (i *Item) recordDamaged(e *RecordError) {
+func (i *Item) recordDamaged(e *config.RecordError) {
 	i.Health, i.Seen = Critical, "what was last accepted cannot be read, so that lost settings are not noticed: "+e.Error()
 	i.Remedy = "look at `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"
 	switch {

@@ -15,6 +15,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
@@ -89,7 +90,7 @@ type engineWas struct {
 	Runtimes map[string]daemonjson.Runtime `json:"runtimes"` // the managed ones that it knew
 	// Others are the ones that are not managed, of a path.
 	Others map[string]daemonjson.Runtime `json:"others,omitempty"`
-	Remap  Remap                         `json:"remap"`
+	Remap  config.Remap                  `json:"remap"`
 	Root   string                        `json:"root,omitempty"`
 }
 
@@ -121,7 +122,7 @@ func newJournal(p Plan, o Observed, names []string, trial string) journal {
 	}
 	if o.Engine != nil {
 		j.Invocation = o.Unit.InvocationID
-		j.Engine = &engineWas{Default: o.Engine.DefaultRuntime, Runtimes: map[string]daemonjson.Runtime{}, Remap: remapOf(o.Engine.UsernsRemap), Root: o.Engine.RootDir}
+		j.Engine = &engineWas{Default: o.Engine.DefaultRuntime, Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOf(o.Engine.UsernsRemap), Root: o.Engine.RootDir}
 		for _, name := range names {
 			if r, known := o.Engine.Runtimes[name]; known {
 				j.Engine.Runtimes[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}
@@ -140,7 +141,7 @@ func (h *Host) backupDir() string   { return filepath.Join(h.Paths.State, "backu
 func others(info engine.Info, names []string) map[string]daemonjson.Runtime {
 	found := map[string]daemonjson.Runtime{}
 	for name, r := range info.Runtimes {
-		own := name == runcRuntime || strings.Contains(name, ".")
+		own := name == config.RuncRuntime || strings.Contains(name, ".")
 		if !own && r.Path != "" && !slices.Contains(names, name) && daemonjson.CheckName(name) == nil {
 			found[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -82,7 +83,7 @@ func (b *builder) whatFor(at, final daemonjson.Document, all Confirm) string {
 // keeps are the runtimes, not ours, that dockerd has to have once it has read
 // doc: all that it has, but those that doc takes away or defines otherwise, which
 // is another program's edit.
-func keeps(c Config, o Observed, doc daemonjson.Document) map[string]engine.Runtime {
+func keeps(c config.Config, o Observed, doc daemonjson.Document) map[string]engine.Runtime {
 	kept := map[string]engine.Runtime{}
 	for name, got := range o.Engine.Runtimes {
 		if _, ours := c.Docker.Runtimes[name]; ours || builtIn(name) {

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -61,7 +62,7 @@ type Observed struct {
 }
 
 // Plan says what would make the host as c wants it, and changes nothing.
-func (h *Host) Plan(ctx context.Context, c Config, opts Options) (Plan, error) {
+func (h *Host) Plan(ctx context.Context, c config.Config, opts Options) (Plan, error) {
 	o, err := h.Observe(ctx, c)
 	if err != nil {
 		return Plan{}, err
@@ -79,7 +80,7 @@ func (h *Host) Plan(ctx context.Context, c Config, opts Options) (Plan, error) {
 // Observe looks at the host, as far as c manages it, and changes nothing. It
 // leaves out Data, which takes long to look at. Errors are *blocked.Refused for a
 // state that is not understood and *blocked.Unreachable when somebody did not answer.
-func (h *Host) Observe(ctx context.Context, c Config) (Observed, error) {
+func (h *Host) Observe(ctx context.Context, c config.Config) (Observed, error) {
 	unit, err := h.Docker(ctx)
 	if err != nil {
 		return Observed{}, err
@@ -89,7 +90,7 @@ func (h *Host) Observe(ctx context.Context, c Config) (Observed, error) {
 
 // observe is Observe where docker.service was just asked for, and dockerd too
 // unless info is nil.
-func (h *Host) observe(ctx context.Context, c Config, unit Unit, info *engine.Info) (Observed, error) {
+func (h *Host) observe(ctx context.Context, c config.Config, unit Unit, info *engine.Info) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: unit}
 	err := h.Loaded(ctx, unit)
 	if err != nil {
@@ -124,7 +125,7 @@ func (h *Host) observe(ctx context.Context, c Config, unit Unit, info *engine.In
 }
 
 // observeFiles fills in what is seen without asking anybody.
-func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err error) {
+func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (err error) {
 	if o.Conflicts, err = h.observeConflicts(o.Unit); err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func (h *Host) observeFiles(ctx context.Context, c Config, o *Observed) (err err
 	if o.Spool, err = h.spool(); err != nil {
 		return err
 	}
-	if c.Docker.remap() != RemapAny {
+	if c.Docker.Remap() != config.RemapAny {
 		if o.IDs, err = h.observeIDs(ctx, c); err != nil {
 			return err
 		}
@@ -197,16 +198,10 @@ func (h *Host) observeFlags(unit Unit) (argv []string, flags engine.Flags, err e
 	return argv, flags, nil
 }
 
-// The options of daemon.json that are ours and may be flags of dockerd too.
-const (
-	optionDefaultRuntime = "default-runtime"
-	optionUsernsRemap    = "userns-remap"
-)
-
 // observeConflicts looks for options of ours that are dockerd flags too.
 func (h *Host) observeConflicts(unit Unit) ([]*engine.FlagConflict, error) {
 	var conflicts []*engine.FlagConflict
-	for _, option := range []string{optionDefaultRuntime, optionUsernsRemap} {
+	for _, option := range []string{config.ItemDefaultRuntime, config.ItemUsernsRemap} {
 		err := engine.Conflict(h.Paths.Proc, unit.service(), option)
 		var conflict *engine.FlagConflict
 		switch {
@@ -253,7 +248,7 @@ func (h *Host) runsFrom(ctx context.Context, installed []release.Installed) (see
 const askWithin = 15 * time.Second
 
 // observeEngine fills in what dockerd says, but for info where that is known.
-func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *engine.Info) error {
+func (h *Host) observeEngine(ctx context.Context, c config.Config, o *Observed, info *engine.Info) error {
 	client, err := h.dial(o.Flags)
 	if err != nil {
 		return blocked.DockerdSilent(err)
@@ -278,7 +273,7 @@ func (h *Host) observeEngine(ctx context.Context, c Config, o *Observed, info *e
 		}
 	}
 	h.log().Debug("dockerd", zap.String("version", info.Version), zap.String("default_runtime", info.DefaultRuntime), zap.Int("runtimes", len(info.Runtimes)))
-	if c.Docker.remap() == RemapAny {
+	if c.Docker.Remap() == config.RemapAny {
 		return nil
 	}
 	o.RemapRoots = remapRoots(*info)

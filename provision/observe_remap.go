@@ -17,6 +17,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/command"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
@@ -34,7 +35,7 @@ const (
 
 // observeIDs reads the accounts and subordinate ids. A line of those that is not
 // understood is a *blocked.Refused.
-func (h *Host) observeIDs(ctx context.Context, c Config) (Identities, error) {
+func (h *Host) observeIDs(ctx context.Context, c config.Config) (Identities, error) {
 	ids := Identities{Dir: h.Paths.Etc, Elsewhere: map[string]bool{}, Ours: h.made().keys()}
 	texts := map[string]string{}
 	for _, name := range []string{"passwd", "group", subid.UIDFile, subid.GIDFile, "login.defs", "nsswitch.conf"} {
@@ -56,11 +57,11 @@ func (h *Host) observeIDs(ctx context.Context, c Config) (Identities, error) {
 			return ids, &blocked.Refused{Object: f.file.Path, Err: err}
 		}
 	}
-	if c.Docker.remap() != RemapOn {
+	if c.Docker.Remap() != config.RemapOn {
 		return ids, nil
 	}
-	name, _ := remapNames(c.Docker.UsernsRemap)
-	if _, local := subid.Find(ids.Users, name); !local && name != remapAccount {
+	name, _ := config.RemapNames(c.Docker.UsernsRemap)
+	if _, local := subid.Find(ids.Users, name); !local && name != config.RemapAccount {
 		ids.Elsewhere[name] = h.named(ctx, name)
 	}
 	return ids, nil
@@ -104,9 +105,9 @@ func remapRoots(info engine.Info) int {
 
 // observeSwitch looks at what a switch of userns-remap would concern, where
 // there is one to be made.
-func (h *Host) observeSwitch(ctx context.Context, c Config, o Observed, opts Options) (*DataRoot, error) {
+func (h *Host) observeSwitch(ctx context.Context, c config.Config, o Observed, opts Options) (*DataRoot, error) {
 	b := builder{config: c, observed: o, options: opts}
-	if o.Engine == nil || c.Docker.remap() == RemapAny || b.beyond(DisruptionRestart) != "" {
+	if o.Engine == nil || c.Docker.Remap() == config.RemapAny || b.beyond(config.DisruptionRestart) != "" {
 		return nil, nil
 	}
 	// What is wrong is for the plan to say.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -28,8 +29,8 @@ type Plan struct {
 func (p Plan) Empty() bool { return len(p.Steps) == 0 }
 
 // Disruption is the most that any step disturbs.
-func (p Plan) Disruption() Disruption {
-	most := DisruptionNone
+func (p Plan) Disruption() config.Disruption {
+	most := config.DisruptionNone
 	for _, s := range p.Steps {
 		most = max(most, s.Disruption())
 	}
@@ -60,7 +61,7 @@ type Options struct {
 
 // NewPlan compares what is wanted with what was observed. It is pure. The
 // error is a *blocked.Refused when the host must not be touched as it is.
-func NewPlan(c Config, o Observed, opts Options) (Plan, error) {
+func NewPlan(c config.Config, o Observed, opts Options) (Plan, error) {
 	if conflict := conflictOf(c, o); conflict != nil {
 		return Plan{}, &blocked.Refused{Object: o.Unit.Name, Err: conflict}
 	}
@@ -81,8 +82,8 @@ func NewPlan(c Config, o Observed, opts Options) (Plan, error) {
 // conflictOf is an option that c manages and dockerd has as a flag: one that is
 // both is fatal to dockerd, even with equal values (moby
 // daemon/config/config.go). What is not managed may be a flag.
-func conflictOf(c Config, o Observed) *engine.FlagConflict {
-	managed := map[string]bool{optionDefaultRuntime: c.Docker.DefaultRuntime != "", optionUsernsRemap: c.Docker.UsernsRemap != ""}
+func conflictOf(c config.Config, o Observed) *engine.FlagConflict {
+	managed := map[string]bool{config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "", config.ItemUsernsRemap: c.Docker.UsernsRemap != ""}
 	for _, conflict := range o.Conflicts {
 		if managed[conflict.Option] {
 			return conflict
@@ -94,7 +95,7 @@ func conflictOf(c Config, o Observed) *engine.FlagConflict {
 // builder gathers the steps of one plan.
 type builder struct {
 	options  Options
-	config   Config
+	config   config.Config
 	observed Observed
 	plan     Plan
 	current  release.Installed // the release that is wanted; only Name and Runsc when provisional
@@ -162,7 +163,7 @@ func (b *builder) link() {
 	case link.Kind == release.LinkForeign:
 		b.warn("left alone: " + link.Path + " is " + link.Is)
 	case link.Kind == release.LinkOurs && link.Release == b.current.Name:
-	case b.contested(ItemLink):
+	case b.contested(config.ItemLink):
 	default:
 		b.add(Link{Path: link.Path, Target: b.current.Runsc, Release: b.current.Name})
 	}

@@ -6,6 +6,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 )
 
 // docker brings daemon.json, and dockerd with it, to what is wanted.
@@ -25,7 +26,7 @@ func (b *builder) docker() error {
 // register is daemon.json with the managed runtimes as wanted.
 func (b *builder) register() (daemonjson.Document, error) {
 	for _, name := range b.config.RuntimeNames() {
-		b.contested(RuntimeItem(name))
+		b.contested(config.RuntimeItem(name))
 	}
 	runtimes := map[string]*daemonjson.Runtime{}
 	for _, name := range b.names() {
@@ -41,12 +42,12 @@ func (b *builder) register() (daemonjson.Document, error) {
 // choose is doc with the default runtime as wanted.
 func (b *builder) choose(doc daemonjson.Document) (daemonjson.Document, error) {
 	name := b.config.Docker.DefaultRuntime
-	if name == "" || defaultOf(doc) != name && b.contested(ItemDefaultRuntime) {
+	if name == "" || config.DefaultRuntimeIn(doc) != name && b.contested(config.ItemDefaultRuntime) {
 		return doc, nil
 	}
 	if _, managed := b.config.Docker.Runtimes[name]; managed && !slices.Contains(b.names(), name) {
 		if _, defined := doc.Runtimes()[name]; !defined {
-			b.hold(Held{What: ItemDefaultRuntime + " " + name, Why: "its runtime is contested and not defined: dockerd would not start"})
+			b.hold(Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is contested and not defined: dockerd would not start"})
 			return doc, nil
 		}
 	}
@@ -128,7 +129,7 @@ func (b *builder) dockerSteps(registered, final daemonjson.Document, restart boo
 		b.reload(final, all, true)
 	}
 	if restart {
-		remapped = b.config.Docker.remap() == RemapOn
+		remapped = b.config.Docker.Remap() == config.RemapOn
 	}
 	b.proveInDocker(names, final, remapped)
 	b.saysActivated(final)
@@ -154,10 +155,10 @@ func (b *builder) unsafe(at, registered, final daemonjson.Document, all Confirm,
 // done, or where somebody else changes back what dockerd runs with.
 func (b *builder) tooMuch(at, final daemonjson.Document, all Confirm) bool {
 	missing := all.missing(*b.observed.Engine)
-	if !differ(at, final) && (missing == nil || b.contested(ItemDockerd)) {
+	if !differ(at, final) && (missing == nil || b.contested(config.ItemDockerd)) {
 		return missing != nil
 	}
-	why := b.beyond(DisruptionReload)
+	why := b.beyond(config.DisruptionReload)
 	if why == "" {
 		return false
 	}
@@ -190,7 +191,7 @@ func (b *builder) tried(registers bool, want Confirm, restart bool) []string {
 	name := want.Default
 	_, managed := b.config.Docker.Runtimes[name]
 	var names []string
-	if managed && (b.observed.Engine.DefaultRuntime != name || defaultOf(b.observed.File.Doc) != name) {
+	if managed && (b.observed.Engine.DefaultRuntime != name || config.DefaultRuntimeIn(b.observed.File.Doc) != name) {
 		names = append(names, name)
 	}
 	names = b.unseen(names, want)
@@ -215,7 +216,7 @@ func (b *builder) wanted(final daemonjson.Document, restart bool) Confirm {
 		want.Default = name
 	}
 	if restart {
-		want.Remap, want.Root = b.config.Docker.remap(), dataRoot(*b.observed.Engine)
+		want.Remap, want.Root = b.config.Docker.Remap(), dataRoot(*b.observed.Engine)
 		if b.idPlan != nil {
 			want.Root = b.idPlan.root(want.Root)
 		}

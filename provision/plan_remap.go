@@ -5,15 +5,16 @@ import (
 	"slices"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/subid"
 )
 
 // remap is doc with userns-remap as wanted.
 func (b *builder) remap(doc daemonjson.Document) (daemonjson.Document, error) {
-	if b.config.Docker.remap() == RemapAny {
+	if b.config.Docker.Remap() == config.RemapAny {
 		return doc, nil
 	}
-	value := b.config.Docker.remapValue()
+	value := b.config.Docker.RemapValue()
 	return b.edit(doc, daemonjson.Want{UsernsRemap: &value})
 }
 
@@ -26,9 +27,9 @@ func (b *builder) remapped(chosen daemonjson.Document) (doc daemonjson.Document,
 		return doc, false, err
 	}
 	switch {
-	case b.config.Docker.remap() == RemapAny:
+	case b.config.Docker.Remap() == config.RemapAny:
 		return chosen, false, nil
-	case differ(chosen, remapped) && b.contested(ItemUsernsRemap):
+	case differ(chosen, remapped) && b.contested(config.ItemUsernsRemap):
 		return chosen, false, nil
 	case stopped && differ(chosen, remapped):
 		b.hold(b.remapHeld(unproven))
@@ -39,12 +40,12 @@ func (b *builder) remapped(chosen daemonjson.Document) (doc daemonjson.Document,
 	if restart, err = b.switches(); err != nil || !restart {
 		return remapped, false, err
 	}
-	if why := b.beyond(DisruptionRestart); why != "" {
+	if why := b.beyond(config.DisruptionRestart); why != "" {
 		b.early = nil
 		b.hold(b.remapHeld(why))
 		return chosen, false, nil
 	}
-	if b.config.Docker.remap() == RemapOn {
+	if b.config.Docker.Remap() == config.RemapOn {
 		if err := b.inTheWay(); err != nil {
 			return doc, false, err
 		}
@@ -68,7 +69,7 @@ func (b *builder) remapped(chosen daemonjson.Document) (doc daemonjson.Document,
 // wanted, and settles whose ids it is to have.
 func (b *builder) switches() (bool, error) {
 	engine := *b.observed.Engine
-	if b.config.Docker.remap() == RemapOff {
+	if b.config.Docker.Remap() == config.RemapOff {
 		return engine.UsernsRemap, nil
 	}
 	ids, err := b.ids()
@@ -112,7 +113,7 @@ func (b *builder) restartHeld() Held {
 // once it is off.
 func (b *builder) purge() {
 	e := b.observed.Engine
-	if !b.options.Purge || b.config.Docker.remap() != RemapOff || e == nil || e.UsernsRemap || len(b.plan.Steps) > 0 {
+	if !b.options.Purge || b.config.Docker.Remap() != config.RemapOff || e == nil || e.UsernsRemap || len(b.plan.Steps) > 0 {
 		return
 	}
 	all := b.observed.IDs
@@ -129,8 +130,8 @@ func (b *builder) purge() {
 			b.add(EditIDs{Path: f.Path, Old: f.Text, New: text, What: "take back what userns-remap had", Gone: gone})
 		}
 	}
-	if _, there := subid.Find(all.Users, remapAccount); there && slices.Contains(all.Ours, accountKey(remapAccount)) {
-		b.add(RemoveAccount{Name: remapAccount})
+	if _, there := subid.Find(all.Users, config.RemapAccount); there && slices.Contains(all.Ours, accountKey(config.RemapAccount)) {
+		b.add(RemoveAccount{Name: config.RemapAccount})
 	}
 	if b.observed.RemapRoots > 0 && len(b.plan.Steps) > 0 {
 		b.warn("what Docker had with userns-remap stays below " + filepath.Join(e.RootDir, "UID.GID") + ", and belongs to ids that nobody has then")

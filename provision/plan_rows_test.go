@@ -5,27 +5,28 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
 // wants is the default configuration with some changes.
-func wants(change func(*Config)) Config {
-	c := DefaultConfig()
+func wants(change func(*config.Config)) config.Config {
+	c := config.Default()
 	if change != nil {
 		change(&c)
 	}
 	return c
 }
 
-func asDefault(c *Config) { c.Docker.DefaultRuntime = DefaultRuntimeName }
+func asDefault(c *config.Config) { c.Docker.DefaultRuntime = config.DefaultRuntimeName }
 
-func remapped(c *Config) { asDefault(c); c.Docker.UsernsRemap = "default" }
+func remapped(c *config.Config) { asDefault(c); c.Docker.UsernsRemap = "default" }
 
 func TestNewPlan(t *testing.T) {
 	converged := host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd(registered(newer))}
 	for _, test := range []struct {
 		name   string
-		config func(*Config)
+		config func(*config.Config)
 		host   host
 		opts   Options
 		want   planned
@@ -48,7 +49,7 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:   "exact release",
-			config: func(c *Config) { c.Release.Version = older; asDefault(c) },
+			config: func(c *config.Config) { c.Release.Version = older; asDefault(c) },
 			host:   host{file: `{"debug":true}`, engine: dockerd(`{"debug":true}`)},
 			want: planned{
 				Steps: []string{
@@ -104,7 +105,7 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:   "back to runc",
-			config: func(c *Config) { c.Docker.DefaultRuntime = "runc" },
+			config: func(c *config.Config) { c.Docker.DefaultRuntime = "runc" },
 			host: host{
 				releases: []string{newer}, link: newer, file: registered(newer, `"default-runtime":"runsc"`),
 				engine: dockerd(registered(newer, `"default-runtime":"runsc"`)),
@@ -155,12 +156,12 @@ func TestNewPlan(t *testing.T) {
 					"prove " + newer + " through Docker as runsc --platform=kvm",
 				},
 				File:     `{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--platform=kvm"]}}}`,
-				Warnings: []string{lossOf(DefaultConfig(), "runsc", arguments{Origin: Adopted})},
+				Warnings: []string{lossOf(config.Default(), "runsc", arguments{Origin: Adopted})},
 			},
 		},
 		{
 			name:   "J08: arguments that the configuration names",
-			config: func(c *Config) { c.Docker.Runtimes["runsc"] = RuntimeConfig{Args: []string{}} },
+			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{}} },
 			host: host{
 				releases: []string{newer}, link: newer,
 				file:   `{"runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}}}`,
@@ -197,7 +198,7 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:   "upgrade asked of an exact release: nothing newer could be wanted",
-			config: func(c *Config) { c.Release.Version = older },
+			config: func(c *config.Config) { c.Release.Version = older },
 			host:   host{releases: []string{older}, link: older, file: registered(older), engine: dockerd(registered(older))},
 			opts:   Options{Upgrade: true},
 		},
@@ -230,7 +231,7 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name:   "old releases pruned, one that another runtime names kept",
-			config: func(c *Config) { c.Release.Keep = 0 },
+			config: func(c *config.Config) { c.Release.Keep = 0 },
 			host: host{
 				releases: []string{newer, older, oldest}, link: newer,
 				file:   registered(newer)[:len(registered(newer))-2] + `,"mine":{"path":"` + runscOf(oldest) + `"}}}`,
@@ -240,10 +241,10 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name: "several runtimes, each proven with its arguments, equal ones once",
-			config: func(c *Config) {
+			config: func(c *config.Config) {
 				asDefault(c)
-				c.Docker.Runtimes["gv"] = RuntimeConfig{}
-				c.Docker.Runtimes["debug"] = RuntimeConfig{Args: []string{"--debug"}}
+				c.Docker.Runtimes["gv"] = config.Runtime{}
+				c.Docker.Runtimes["debug"] = config.Runtime{Args: []string{"--debug"}}
 			},
 			host: host{releases: []string{newer}, link: newer, engine: dockerd("")},
 			want: planned{
@@ -397,7 +398,7 @@ func TestNewPlan_ProvesWithDockersCgroupDriver(t *testing.T) {
 		{"running", host{releases: []string{newer}, engine: dockerd("")}, "systemd"},
 		{"stopped", host{releases: []string{newer}}, ""},
 	} {
-		plan, err := NewPlan(DefaultConfig(), test.host.observed(t), Options{})
+		plan, err := NewPlan(config.Default(), test.host.observed(t), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -410,12 +411,12 @@ func TestNewPlan_ProvesWithDockersCgroupDriver(t *testing.T) {
 func TestPlan_Disruption(t *testing.T) {
 	for _, test := range []struct {
 		steps []Step
-		want  Disruption
+		want  config.Disruption
 	}{
-		{nil, DisruptionNone},
-		{[]Step{InstallRelease{}, Prove{}, Link{}, WriteDaemonJSON{}, Confirm{}, RemoveRelease{}}, DisruptionNone},
-		{[]Step{Prove{}, Reload{}, Confirm{}}, DisruptionReload},
-		{[]Step{Reload{}, ProveInDocker{}, Restart{}, Confirm{}}, DisruptionRestart},
+		{nil, config.DisruptionNone},
+		{[]Step{InstallRelease{}, Prove{}, Link{}, WriteDaemonJSON{}, Confirm{}, RemoveRelease{}}, config.DisruptionNone},
+		{[]Step{Prove{}, Reload{}, Confirm{}}, config.DisruptionReload},
+		{[]Step{Reload{}, ProveInDocker{}, Restart{}, Confirm{}}, config.DisruptionRestart},
 	} {
 		if got := (Plan{Steps: test.steps}).Disruption(); got != test.want {
 			t.Errorf("%v: got %v, want %v", test.steps, got, test.want)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
@@ -156,8 +157,8 @@ func before(t *testing.T, text string) *Before {
 	b := (*Before)(nil).clone()
 	file := BeforeFile{Recorded: time.Unix(1, 0).UTC(), Managed: true, Exists: text != "", Text: text, Target: "/etc/docker/daemon.json", Keys: map[string]BeforeKey{}}
 	doc := fileOf(t, text).Doc
-	for _, item := range []string{RuntimeItem("runsc"), ItemDefaultRuntime, ItemUsernsRemap} {
-		value, present := rawItem(doc, item)
+	for _, item := range []string{config.RuntimeItem("runsc"), config.ItemDefaultRuntime, config.ItemUsernsRemap} {
+		value, present := config.ItemValue(doc, item)
 		file.Keys[item] = BeforeKey{Recorded: file.Recorded, Managed: true, Present: present, Value: value}
 	}
 	b.Files["/etc/docker/daemon.json"] = file
@@ -236,7 +237,7 @@ func brief(step Step) string {
 		if s.Default != "" {
 			parts = append(parts, "default="+s.Default)
 		}
-		if s.Remap != RemapAny {
+		if s.Remap != config.RemapAny {
 			parts = append(parts, "remap="+string(s.Remap))
 		}
 		return "confirm " + strings.Join(parts, ", ")
@@ -276,7 +277,7 @@ func summary(t *testing.T, o Observed, p Plan) planned {
 	return s
 }
 
-func checkPlan(t *testing.T, c Config, h host, opts Options, want planned) {
+func checkPlan(t *testing.T, c config.Config, h host, opts Options, want planned) {
 	t.Helper()
 	o := h.observed(t)
 	plan, err := NewPlan(c, o, opts)
@@ -296,7 +297,7 @@ func checkPlan(t *testing.T, c Config, h host, opts Options, want planned) {
 
 // settles carries a plan out in memory, until there is none: the second apply
 // has to find nothing to do.
-func settles(t *testing.T, c Config, o Observed, opts Options) {
+func settles(t *testing.T, c config.Config, o Observed, opts Options) {
 	t.Helper()
 	for round := range maxRounds {
 		plan, err := NewPlan(c, o, opts)

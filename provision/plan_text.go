@@ -4,29 +4,30 @@ import (
 	"encoding/json"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 )
 
 // MarshalJSON gives the plan for machines: steps as action, object and
 // disruption. The bytes of daemon.json are left out: secrets live there.
 func (p Plan) MarshalJSON() ([]byte, error) {
 	type step struct {
-		Action     string     `json:"action"`
-		Object     string     `json:"object"`
-		Disruption Disruption `json:"disruption"`
+		Action     string            `json:"action"`
+		Object     string            `json:"object"`
+		Disruption config.Disruption `json:"disruption"`
 	}
 	steps := make([]step, len(p.Steps))
 	for i, s := range p.Steps {
 		steps[i] = step{s.Action(), s.Object(), s.Disruption()}
 	}
 	return json.Marshal(struct {
-		Steps       []step     `json:"steps"`
-		Disruption  Disruption `json:"disruption"`
-		Held        []Held     `json:"held,omitempty"`
-		Hidden      []Hidden   `json:"hidden,omitempty"`
-		Warnings    []string   `json:"warnings,omitempty"`
-		Activates   []string   `json:"activates,omitempty"`
-		Provisional bool       `json:"provisional,omitempty"`
-		Diff        string     `json:"diff,omitempty"`
+		Steps       []step            `json:"steps"`
+		Disruption  config.Disruption `json:"disruption"`
+		Held        []Held            `json:"held,omitempty"`
+		Hidden      []Hidden          `json:"hidden,omitempty"`
+		Warnings    []string          `json:"warnings,omitempty"`
+		Activates   []string          `json:"activates,omitempty"`
+		Provisional bool              `json:"provisional,omitempty"`
+		Diff        string            `json:"diff,omitempty"`
 	}{steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Diff()})
 }
 

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"slices"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
 
 // Unattended bounds what is done where nobody is there to be asked.
 type Unattended struct {
-	Most Disruption // what disturbs more is held
+	Most config.Disruption // what disturbs more is held
 	// Contested says, by item, why what somebody else changes is not changed
 	// back any more.
 	Contested map[string]string
@@ -39,19 +40,19 @@ func (b *builder) names() []string {
 	if b.options.Unattended == nil {
 		return names
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return b.options.Unattended.Contested[RuntimeItem(name)] != "" })
+	return slices.DeleteFunc(names, func(name string) bool { return b.options.Unattended.Contested[config.RuntimeItem(name)] != "" })
 }
 
 // beyond says why something that disturbs as much as d is not done; "" when it
 // may be.
-func (b *builder) beyond(d Disruption) string {
+func (b *builder) beyond(d config.Disruption) string {
 	u := b.options.Unattended
 	switch {
 	case u == nil:
 		return ""
 	case d > u.Most:
 		return fmt.Sprintf("it needs a %s of Docker, which is beyond max_disruption (%s); `runsc-provisioner apply` does it", d, u.Most)
-	case d == DisruptionRestart:
+	case d == config.DisruptionRestart:
 		return u.NoRestart
 	}
 	return ""
@@ -88,7 +89,7 @@ func (b *builder) standIn() (release.Installed, bool) {
 func (b *builder) install(step InstallRelease) bool {
 	u := b.options.Unattended
 	switch {
-	case step.Damaged && b.contested(ItemRelease):
+	case step.Damaged && b.contested(config.ItemRelease):
 	case u != nil && u.NoFetch != "":
 		b.hold(Held{What: "release " + step.Spec.Version + " (" + step.Why + ")", Why: u.NoFetch})
 	default:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/verify"
 )
 
@@ -15,26 +16,16 @@ func (b *builder) says(at, final daemonjson.Document) string {
 	if runtimes := b.registers(final); runtimes != "" && differRuntimes(b.config, at, final) {
 		parts = append(parts, runtimes)
 	}
-	if was, now := defaultOf(at), defaultOf(final); was != now {
+	if was, now := config.DefaultRuntimeIn(at), config.DefaultRuntimeIn(final); was != now {
 		parts = append(parts, b.chooses())
 	}
-	if was, now := remapIn(at), remapIn(final); b.config.Docker.remap() != RemapAny && was != now {
+	if was, now := config.UsernsRemapIn(at), config.UsernsRemapIn(final); b.config.Docker.Remap() != config.RemapAny && was != now {
 		parts = append(parts, "userns-remap "+b.config.Docker.UsernsRemap)
 	}
 	return strings.Join(parts, "; ")
 }
 
-func defaultOf(doc daemonjson.Document) string {
-	name, _ := doc.DefaultRuntime()
-	return name
-}
-
-func remapIn(doc daemonjson.Document) string {
-	name, _ := doc.UsernsRemap()
-	return name
-}
-
-func differRuntimes(c Config, a, b daemonjson.Document) bool {
+func differRuntimes(c config.Config, a, b daemonjson.Document) bool {
 	for _, name := range c.RuntimeNames() {
 		was, now := a.Runtimes()[name], b.Runtimes()[name]
 		if was.Path != now.Path || !slices.Equal(was.Args, now.Args) {

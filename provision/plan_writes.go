@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/verify"
 )
 
@@ -46,7 +47,7 @@ func assumed(name string, origin Origin) string {
 
 // lossOf says that writes are lost under a runtime where the configuration does
 // not ask for it in so many words, and the one setting that changes it.
-func lossOf(c Config, name string, a arguments) string {
+func lossOf(c config.Config, name string, a arguments) string {
 	runtime := c.Docker.Runtimes[name]
 	key := "docker.runtimes." + name
 	switch {
@@ -54,9 +55,9 @@ func lossOf(c Config, name string, a arguments) string {
 		return ""
 	case len(a.Explicit) > 0:
 		return fmt.Sprintf("runtime %s: %s in %s.args goes before the default of %s.rootfs, and %s; %s.rootfs = %q says that this is meant",
-			name, strings.Join(a.Explicit, " "), key, key, writesLost, key, RootfsSandbox)
+			name, strings.Join(a.Explicit, " "), key, key, writesLost, key, config.RootfsSandbox)
 	default:
-		return fmt.Sprintf("runtime %s was there before and keeps its arguments, and %s; %s.rootfs = %q changes that", name, writesLost, key, RootfsDocker)
+		return fmt.Sprintf("runtime %s was there before and keeps its arguments, and %s; %s.rootfs = %q changes that", name, writesLost, key, config.RootfsDocker)
 	}
 }
 
@@ -68,5 +69,5 @@ func (b *builder) classicBuild() string {
 		return ""
 	}
 	return fmt.Sprintf("docker build makes images that lack what RUN wrote, and says that it succeeded: %s, which follows the default runtime %s; docker.runtimes.%s.rootfs = %q changes that",
-		b.observed.ClassicBuild, name, name, RootfsDocker)
+		b.observed.ClassicBuild, name, name, config.RootfsDocker)
 }

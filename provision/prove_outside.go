@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/command"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -57,7 +58,7 @@ func (h *Host) ProveOutside(ctx context.Context, s Prove, aside func(ctx context
 	if err := aside(ctx, h.Self, OutsideArg, path); err != nil {
 		return "", fmt.Errorf("prove release %s: %w", s.Release, err)
 	}
-	text, err := durable.ReadLimited(answerPath(path), 2*command.MaxOutput+maxConfig)
+	text, err := durable.ReadLimited(answerPath(path), 2*command.MaxOutput+config.MaxFile)
 	if err != nil {
 		return "", fmt.Errorf("prove release %s: %w", s.Release, err)
 	}
@@ -79,7 +80,7 @@ func answerPath(request string) string { return request + ".answer" }
 // ProveForAnother carries out the request in a file, and leaves the answer
 // beside it.
 func ProveForAnother(ctx context.Context, path string) error {
-	text, err := durable.ReadLimited(path, maxConfig)
+	text, err := durable.ReadLimited(path, config.MaxFile)
 	if err != nil {
 		return err
 	}

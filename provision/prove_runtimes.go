@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/verify"
 )
 
@@ -14,7 +15,7 @@ import (
 // dockerd has them now: outside Docker and through it. It changes nothing but
 // what is remembered of proofs, and finishes first what a killed run left. The
 // caller holds the lock.
-func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) error {
+func (h *Host) ProveRuntimes(ctx context.Context, c config.Config, names []string) error {
 	if _, err := h.recover(ctx, noRestart()); err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c Config, names []string) erro
 }
 
 // proofOf is what proves the runtime called name.
-func proofOf(c Config, name string, o Observed) ([]Step, error) {
+func proofOf(c config.Config, name string, o Observed) ([]Step, error) {
 	runtime, known := o.Engine.Runtimes[name]
 	if !known {
 		return nil, blocked.Refuse("runtime "+name, "dockerd does not know it: run apply first")
@@ -60,7 +61,7 @@ func proofOf(c Config, name string, o Observed) ([]Step, error) {
 
 // promised is what a proof by hand is held against: what the configuration promises
 // of a runtime that it manages, or else what the arguments of dockerd's say.
-func promised(c Config, o Observed, release, name string) verify.Writes {
+func promised(c config.Config, o Observed, release, name string) verify.Writes {
 	if _, managed := c.Docker.Runtimes[name]; managed {
 		return argumentsOf(c, o, release, name).Writes
 	}

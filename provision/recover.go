@@ -11,6 +11,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/failpoint"
 )
 
@@ -194,14 +195,14 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 	}
 	want.Default, _ = doc.DefaultRuntime()
 	// An old text that cannot be read counts as one without the key.
-	if old, _ := daemonjson.Parse(t.old); remapIn(doc) != remapIn(old) {
-		want.Remap = remapOf(remapIn(doc) != "")
+	if old, _ := daemonjson.Parse(t.old); config.UsernsRemapIn(doc) != config.UsernsRemapIn(old) {
+		want.Remap = config.RemapOf(config.UsernsRemapIn(doc) != "")
 	}
 	info, err := t.engineNow(ctx)
 	if err != nil {
 		return false, blocked.DockerdSilent(err)
 	}
-	if want.Remap != RemapAny && want.Remap != remapOf(info.UsernsRemap) {
+	if want.Remap != config.RemapAny && want.Remap != config.RemapOf(info.UsernsRemap) {
 		return false, nil
 	}
 	t.wrote = now

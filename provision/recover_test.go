@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -32,7 +33,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h, d, o := changing(t, oldText)
-			if _, err := h.open(upgrade(o, newText, nowText), DefaultConfig(), o); err != nil {
+			if _, err := h.open(upgrade(o, newText, nowText), config.Default(), o); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.WriteFile(d.file, []byte(test.file), 0o644); err != nil {
@@ -95,7 +96,7 @@ func TestFault_J13_CopiesAreRootsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range keptBackups + 3 {
-		if _, err := h.apply(t.Context(), upgrade(o, newText), DefaultConfig(), o); err != nil {
+		if _, err := h.apply(t.Context(), upgrade(o, newText), config.Default(), o); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(d.file, []byte(oldText), 0o604); err != nil {

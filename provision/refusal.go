@@ -3,8 +3,6 @@ package provision
 import (
 	"errors"
 	"fmt"
-
-	"runsc-provisioner/provision/release"
 )
 
 // ProofFailed says that a release starts no sandbox on this host, or one of which
@@ -74,11 +72,3 @@ var ErrBusy = errors.New("the host kept changing while it was being changed")
 
 // errStale says that daemon.json is not the one the plan was made for.
 var errStale = errors.New("daemon.json changed since it was read")
-
-func specError(err error) error {
-	var spec *release.SpecError
-	if !errors.As(err, &spec) {
-		return err
-	}
-	return &ConfigError{Key: "release." + spec.Field, Reason: fmt.Sprintf("%q: %s", spec.Value, spec.Reason)}
-}

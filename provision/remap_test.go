@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
@@ -111,7 +112,7 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 		if diff := cmp.Diff(tt.steps, idSteps(plan)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.situation, diff)
 		}
-		if _, ok := plan.Steps[len(plan.Steps)-1].(ProveInDocker); !ok || plan.Disruption() != DisruptionRestart {
+		if _, ok := plan.Steps[len(plan.Steps)-1].(ProveInDocker); !ok || plan.Disruption() != config.DisruptionRestart {
 			t.Errorf("%s: got %v, want a restart and a proof in the end", tt.situation, plan.Steps)
 		}
 	}
@@ -132,7 +133,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 		o.Engine.RootDir = "/var/lib/docker/700000.700000"
 		plan, err := NewPlan(c, o, Options{})
 		want := []string{"/etc/subuid: alice:500000:65536 dockremap:700000:65536", "/etc/subgid: dockremap:700000:65536"}
-		if err != nil || plan.Disruption() != DisruptionNone || !slices.Equal(idSteps(plan), want) {
+		if err != nil || plan.Disruption() != config.DisruptionNone || !slices.Equal(idSteps(plan), want) {
 			t.Errorf("got %q, %v, want the ids that dockerd runs with back, and no restart", idSteps(plan), err)
 		}
 	})
@@ -151,7 +152,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 		bob.Docker.UsernsRemap = "bob"
 		plan, err := NewPlan(bob, o, Options{})
 		i := slices.IndexFunc(plan.Steps, func(s Step) bool { _, ok := s.(Confirm); return ok })
-		if err != nil || i < 0 || plan.Steps[i].(Confirm).Root != "/var/lib/docker/300000.300000" || plan.Disruption() != DisruptionRestart {
+		if err != nil || i < 0 || plan.Steps[i].(Confirm).Root != "/var/lib/docker/300000.300000" || plan.Disruption() != config.DisruptionRestart {
 			t.Errorf("got %v, %v, want a restart into bob's data root", plan.Steps, err)
 		}
 	})
@@ -159,13 +160,13 @@ func TestPlan_RemapInEffect(t *testing.T) {
 		o := inEffect(t, own, own)
 		o.File = fileOf(t, registered(newer, `"default-runtime":"runsc"`))
 		plan, err := NewPlan(c, o, Options{})
-		if err != nil || plan.Disruption() != DisruptionReload || len(plan.writes()) != 1 || string(plan.lastText()) == string(o.File.Bytes) {
+		if err != nil || plan.Disruption() != config.DisruptionReload || len(plan.writes()) != 1 || string(plan.lastText()) == string(o.File.Bytes) {
 			t.Errorf("got %v, %v, want it written again, without a restart", plan.Steps, err)
 		}
 	})
 	t.Run("off is held over what runs", func(t *testing.T) {
 		off := c
-		off.Docker.UsernsRemap = RemapDisabled
+		off.Docker.UsernsRemap = config.RemapDisabled
 		plan, err := NewPlan(off, inEffect(t, own, own), Options{AllowHiddenData: true})
 		if err != nil || !plan.Empty() || len(plan.Held) != 1 || !slices.Equal(plan.Held[0].Containers, []string{"web"}) {
 			t.Errorf("got %v, held %v, %v, want it held", plan.Steps, plan.Held, err)
@@ -173,7 +174,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 	})
 	t.Run("off, and what somebody else has made stays", func(t *testing.T) {
 		off := c
-		off.Docker.UsernsRemap = RemapDisabled
+		off.Docker.UsernsRemap = config.RemapDisabled
 		text := registered(newer, `"default-runtime":"runsc"`)
 		o := host{releases: []string{newer}, link: newer, file: text, engine: dockerd(text)}.observed(t)
 		if plan, err := NewPlan(off, o, Options{Purge: true}); err != nil || !plan.Empty() {
@@ -182,14 +183,14 @@ func TestPlan_RemapInEffect(t *testing.T) {
 	})
 	t.Run("off, and what was made is taken back", func(t *testing.T) {
 		off := c
-		off.Docker.UsernsRemap = RemapDisabled
+		off.Docker.UsernsRemap = config.RemapDisabled
 		o := inEffect(t, "alice:500000:65536\n"+own, own)
 		o.Running = nil
 		o.IDs.Ours = []string{"account:dockremap", "subuid:dockremap:100000:65536", "subgid:dockremap:100000:65536"}
 		for _, purge := range []bool{false, true} {
 			o := o
 			plan, err := NewPlan(off, o, Options{Purge: purge})
-			if err != nil || plan.Disruption() != DisruptionRestart || idSteps(plan) != nil {
+			if err != nil || plan.Disruption() != config.DisruptionRestart || idSteps(plan) != nil {
 				t.Fatalf("got %v, %v, want a restart, and the ids untouched before it", plan.Steps, err)
 			}
 			for _, s := range plan.Steps {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -35,7 +36,7 @@ func dirGone(path string) bool {
 // whether it did: after mkdir(1) comes the file. On a host that was never made to be anything it may never have
 // been there, and is not waited for.
 func (h *Host) awaitDir(ctx context.Context, path string) (back bool, err error) {
-	if !h.Accepted().Found {
+	if !h.ConfigFiles().Accepted().Found {
 		return false, nil
 	}
 	h.log().Debug("waiting for a directory that is gone")
@@ -143,7 +144,7 @@ func (h *Host) noteDir(file string) {
 // directory that this program has made: what was to replace that was moved into
 // it.
 func (h *Host) misplaced(file string) []string {
-	text, err := durable.ReadLimited(h.madePath(), maxConfig)
+	text, err := durable.ReadLimited(h.madePath(), config.MaxFile)
 	if err != nil {
 		return nil
 	}

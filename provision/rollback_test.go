@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -158,7 +159,7 @@ func TestFault_E04_AReloadThatIsNotTakenIsRolledBack(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h, d, o := changing(t, test.old)
 			d.deafTo = test.deafTo
-			_, err := h.apply(t.Context(), upgrade(o, newText, nowText), DefaultConfig(), o)
+			_, err := h.apply(t.Context(), upgrade(o, newText, nowText), config.Default(), o)
 			var back *RolledBack
 			if !errors.As(err, &back) || back.Restore != nil {
 				t.Fatalf("got error %v, want a clean *RolledBack", err)
@@ -205,7 +206,7 @@ func TestFault_E04_ADefaultThatWasTakenIsTakenBack(t *testing.T) {
 	confirm := plan.Steps[2].(Confirm)
 	confirm.Runtimes = map[string]daemonjson.Runtime{"other": {Path: "/y"}}
 	plan.Steps[2] = confirm
-	_, err := h.apply(t.Context(), plan, DefaultConfig(), o)
+	_, err := h.apply(t.Context(), plan, config.Default(), o)
 	var back *RolledBack
 	if !errors.As(err, &back) || back.Restore != nil {
 		t.Fatalf("got error %v, want a clean *RolledBack", err)
@@ -234,7 +235,7 @@ func TestFault_F03_ASignalInTheMiddleUndoesWhatWasWritten(t *testing.T) {
 					cancel()
 				}
 			}
-			_, err := h.apply(ctx, upgrade(o, nowText), DefaultConfig(), o)
+			_, err := h.apply(ctx, upgrade(o, nowText), config.Default(), o)
 			var back *RolledBack
 			if !errors.As(err, &back) || !errors.Is(err, context.Canceled) || back.Restore != nil {
 				t.Errorf("got error %v, want a clean *RolledBack because of %v", err, context.Canceled)
@@ -263,7 +264,7 @@ func TestFault_J14_AChangedFileIsNotWritten(t *testing.T) {
 			if err := errors.Join(os.MkdirAll(filepath.Dir(d.file), 0o755), os.WriteFile(d.file, []byte(test.theirs), 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := h.apply(t.Context(), upgrade(o, newText), DefaultConfig(), o); !errors.Is(err, errStale) {
+			if _, err := h.apply(t.Context(), upgrade(o, newText), config.Default(), o); !errors.Is(err, errStale) {
 				t.Errorf("got error %v, want %v", err, errStale)
 			}
 			if now, err := os.ReadFile(d.file); err != nil || string(now) != test.theirs || len(d.read) != 0 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -15,7 +16,7 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 	if err != nil {
 		return scene{}, err
 	}
-	s := scene{text: t.textIs(now), most: DisruptionReload, sameRun: t.later == nil}
+	s := scene{text: t.textIs(now), most: config.DisruptionReload, sameRun: t.later == nil}
 	if s.unit, err = t.host.Units.Unit(ctx, DockerUnit); err != nil {
 		return scene{}, blocked.SystemdSilent(err)
 	}
@@ -35,7 +36,7 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 	}
 	if t.later == nil {
 		if t.j.Restarting && !t.started {
-			s.most = DisruptionRestart
+			s.most = config.DisruptionRestart
 		}
 		return s, nil
 	}
@@ -47,7 +48,7 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 	}
 	ok, err := t.host.consents(ctx, *t.later, live, t.flags)
 	if ok {
-		s.most = DisruptionRestart
+		s.most = config.DisruptionRestart
 	}
 	return s, err
 }
@@ -64,7 +65,7 @@ func (t *transaction) engineIs(ctx context.Context, unit Unit) (engineIs, engine
 		return engineUnseen, info, nil
 	case want.missing(info) == nil:
 		return engineBefore, info, nil
-	case want.Remap != remapOf(info.UsernsRemap), want.Root != "" && want.Root != info.RootDir:
+	case want.Remap != config.RemapOf(info.UsernsRemap), want.Root != "" && want.Root != info.RootDir:
 		return engineRestart, info, nil
 	default:
 		return engineReload, info, nil

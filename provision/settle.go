@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 )
 
 const (
@@ -18,7 +19,7 @@ const (
 
 // observeSettled is Observe once docker.service is settled. What that very
 // dockerd has just said, if anything, is not asked again.
-func (h *Host) observeSettled(ctx context.Context, c Config, said *confirmed) (Observed, error) {
+func (h *Host) observeSettled(ctx context.Context, c config.Config, said *confirmed) (Observed, error) {
 	unit, err := h.settled(ctx)
 	if err != nil {
 		return Observed{}, err

@@ -7,33 +7,17 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
 
-// Disruption is what a step does to those who use Docker at the moment.
-type Disruption int
-
-// From no notice at all to every container stopped.
-const (
-	DisruptionNone Disruption = iota
-	DisruptionReload
-	DisruptionRestart
-)
-
-func (d Disruption) String() string {
-	return [...]string{"none", "reload", "restart"}[d]
-}
-
-// MarshalText gives the name of d.
-func (d Disruption) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
 // Step is one change of a host, as data.
 type Step interface {
 	Action() string // one word: install, prove, link, write, reload, restart, confirm, remove
 	Object() string // what it is done to, in a few words for people
-	Disruption() Disruption
+	Disruption() config.Disruption
 }
 
 // Held is a step that needs more consent or disruption than was given.
@@ -113,25 +97,8 @@ type Confirm struct {
 	// Keeps are runtimes, not ours, that it must know as it did before.
 	Keeps   map[string]engine.Runtime
 	Default string // "": not looked at
-	Remap   Remap
+	Remap   config.Remap
 	Root    string // the data root; "": not looked at
-}
-
-// Remap says what of userns-remap is looked for in dockerd.
-type Remap string
-
-// What may be looked for.
-const (
-	RemapAny Remap = ""
-	RemapOn  Remap = "on"
-	RemapOff Remap = "off"
-)
-
-func remapOf(on bool) Remap {
-	if on {
-		return RemapOn
-	}
-	return RemapOff
 }
 
 // RemoveRelease deletes an old release that nothing runs from.
@@ -192,7 +159,7 @@ func (s Confirm) Object() string {
 	if s.Default != "" {
 		parts = append(parts, "starts containers with "+s.Default+" by default")
 	}
-	if s.Remap != RemapAny {
+	if s.Remap != config.RemapAny {
 		parts = append(parts, "has userns-remap "+string(s.Remap))
 	}
 	if s.Root != "" {
@@ -203,12 +170,12 @@ func (s Confirm) Object() string {
 
 func (s RemoveRelease) Object() string { return s.Dir + " (nothing runs from it)" }
 
-func (s InstallRelease) Disruption() Disruption  { return DisruptionNone }
-func (s Prove) Disruption() Disruption           { return DisruptionNone }
-func (s ProveInDocker) Disruption() Disruption   { return DisruptionNone }
-func (s Link) Disruption() Disruption            { return DisruptionNone }
-func (s WriteDaemonJSON) Disruption() Disruption { return DisruptionNone }
-func (s Reload) Disruption() Disruption          { return DisruptionReload }
-func (s Restart) Disruption() Disruption         { return DisruptionRestart }
-func (s Confirm) Disruption() Disruption         { return DisruptionNone }
-func (s RemoveRelease) Disruption() Disruption   { return DisruptionNone }
+func (s InstallRelease) Disruption() config.Disruption  { return config.DisruptionNone }
+func (s Prove) Disruption() config.Disruption           { return config.DisruptionNone }
+func (s ProveInDocker) Disruption() config.Disruption   { return config.DisruptionNone }
+func (s Link) Disruption() config.Disruption            { return config.DisruptionNone }
+func (s WriteDaemonJSON) Disruption() config.Disruption { return config.DisruptionNone }
+func (s Reload) Disruption() config.Disruption          { return config.DisruptionReload }
+func (s Restart) Disruption() config.Disruption         { return config.DisruptionRestart }
+func (s Confirm) Disruption() config.Disruption         { return config.DisruptionNone }
+func (s RemoveRelease) Disruption() config.Disruption   { return config.DisruptionNone }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -72,9 +73,9 @@ func imagesOf(all []engine.Image) string {
 	return fmt.Sprintf("%d images", len(all))
 }
 
-func (s AddAccount) Disruption() Disruption    { return DisruptionNone }
-func (s RemoveAccount) Disruption() Disruption { return DisruptionNone }
-func (s EditIDs) Disruption() Disruption       { return DisruptionNone }
-func (s SaveImages) Disruption() Disruption    { return DisruptionNone }
-func (s LoadImages) Disruption() Disruption    { return DisruptionNone }
-func (s DropImages) Disruption() Disruption    { return DisruptionNone }
+func (s AddAccount) Disruption() config.Disruption    { return config.DisruptionNone }
+func (s RemoveAccount) Disruption() config.Disruption { return config.DisruptionNone }
+func (s EditIDs) Disruption() config.Disruption       { return config.DisruptionNone }
+func (s SaveImages) Disruption() config.Disruption    { return config.DisruptionNone }
+func (s LoadImages) Disruption() config.Disruption    { return config.DisruptionNone }
+func (s DropImages) Disruption() config.Disruption    { return config.DisruptionNone }

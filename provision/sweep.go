@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/subid"
@@ -27,7 +28,7 @@ func (h *Host) sweep(ctx context.Context) error {
 		}
 		failpoint.Here("sweep: a proof is cleared")
 	}
-	for _, path := range []string{h.journalPath(), h.beforePath(), h.proofs().path, h.failures().path, h.validations().path, h.loadedPath(), h.made().path, h.listPath(), h.AcceptedPath(), h.acceptedCopy(), h.madePath(), h.restartedPath(), h.trials().path, h.Paths.Link, h.Paths.DaemonJSON, SavedPath(h.Paths.Config)} {
+	for _, path := range []string{h.journalPath(), h.beforePath(), h.proofs().path, h.failures().path, h.validations().path, h.loadedPath(), h.made().path, h.listPath(), h.ConfigFiles().AcceptedPath(), h.ConfigFiles().AcceptedCopy(), h.madePath(), h.restartedPath(), h.trials().path, h.Paths.Link, h.Paths.DaemonJSON, config.SavedPath(h.Paths.Config)} {
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("clear leftovers beside %s: %w", path, err)
 		}

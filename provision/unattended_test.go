@@ -3,11 +3,13 @@ package provision
 import (
 	"testing"
 
+	"runsc-provisioner/provision/config"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 // unattended is what the daemon may do at most, with one item contested.
-func unattended(most Disruption, contested ...string) Options {
+func unattended(most config.Disruption, contested ...string) Options {
 	u := &Unattended{Most: most, Contested: map[string]string{}}
 	for _, item := range contested {
 		u.Contested[item] = "contested"
@@ -18,20 +20,20 @@ func unattended(most Disruption, contested ...string) Options {
 func TestNewPlan_Unattended(t *testing.T) {
 	both := registered(newer, `"default-runtime":"runsc"`)
 	drifted := host{releases: []string{newer}, link: newer, file: `{"default-runtime":"runc"}`, engine: dockerd(both), proven: []string{"runsc"}}
-	noFetch := unattended(DisruptionReload)
+	noFetch := unattended(config.DisruptionReload)
 	noFetch.Unattended.NoFetch = "the network is down"
-	noRestart := unattended(DisruptionRestart)
+	noRestart := unattended(config.DisruptionRestart)
 	noRestart.Unattended.NoRestart = "restarted a minute ago"
 	for _, test := range []struct {
 		name   string
-		config func(*Config)
+		config func(*config.Config)
 		host   host
 		opts   Options
 		want   planned
 	}{
 		{
 			name:   "R10: a proof that holds: all keys in one write, no other proof",
-			config: asDefault, host: drifted, opts: unattended(DisruptionReload),
+			config: asDefault, host: drifted, opts: unattended(config.DisruptionReload),
 			want: planned{
 				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
 				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
@@ -39,27 +41,27 @@ func TestNewPlan_Unattended(t *testing.T) {
 		},
 		{
 			name:   "no reload: nothing is written",
-			config: asDefault, host: drifted, opts: unattended(DisruptionNone),
+			config: asDefault, host: drifted, opts: unattended(config.DisruptionNone),
 			want: planned{Held: []string{"register runsc; default runtime runsc instead of runc"}},
 		},
 		{
 			name:   "no reload: the link is mended all the same",
 			config: asDefault,
 			host:   host{releases: []string{newer}, link: older, file: `{}`, engine: dockerd(both)},
-			opts:   unattended(DisruptionNone),
+			opts:   unattended(config.DisruptionNone),
 			want:   planned{Steps: []string{"link " + newer}, Held: []string{"register runsc; default runtime runsc"}},
 		},
 		{
 			name: "no reload: dockerd alone differs",
 			host: host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd("")},
-			opts: unattended(DisruptionNone),
+			opts: unattended(config.DisruptionNone),
 			want: planned{Held: []string{"dockerd: it knows no runtime runsc"}},
 		},
 		{
 			name:   "no restart: userns-remap is held and not written",
 			config: remapped,
 			host:   host{releases: []string{newer}, link: newer, file: both, engine: dockerd(both)},
-			opts:   unattended(DisruptionReload),
+			opts:   unattended(config.DisruptionReload),
 			want:   planned{Held: []string{"userns-remap default"}},
 		},
 		{
@@ -73,42 +75,42 @@ func TestNewPlan_Unattended(t *testing.T) {
 			name:   "R04: the default is contested, the runtime is not",
 			config: asDefault,
 			host:   host{releases: []string{newer}, link: newer, file: `{"default-runtime":"runc"}`, engine: dockerd(`{"default-runtime":"runc"}`), proven: []string{"runsc"}},
-			opts:   unattended(DisruptionReload, ItemDefaultRuntime),
+			opts:   unattended(config.DisruptionReload, config.ItemDefaultRuntime),
 			want: planned{
 				Steps: []string{"write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer)},
 				File:  `{"default-runtime":"runc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
-				Held:  []string{ItemDefaultRuntime},
+				Held:  []string{config.ItemDefaultRuntime},
 			},
 		},
 		{
 			name:   "R04: a contested runtime that nobody defines is not made the default",
 			config: asDefault,
 			host:   host{releases: []string{newer}, link: newer, file: `{}`, engine: dockerd(`{}`)},
-			opts:   unattended(DisruptionReload, RuntimeItem("runsc")),
-			want:   planned{Held: []string{RuntimeItem("runsc"), "default-runtime runsc"}},
+			opts:   unattended(config.DisruptionReload, config.RuntimeItem("runsc")),
+			want:   planned{Held: []string{config.RuntimeItem("runsc"), "default-runtime runsc"}},
 		},
 		{
 			name:   "R04: what the release is named by is contested: it is not removed",
 			config: asDefault,
 			host:   host{releases: []string{newer, older, oldest}, link: newer, file: registered(oldest, `"default-runtime":"runsc"`), engine: dockerd(registered(oldest, `"default-runtime":"runsc"`))},
-			opts:   unattended(DisruptionReload, RuntimeItem("runsc")),
-			want:   planned{Held: []string{RuntimeItem("runsc")}},
+			opts:   unattended(config.DisruptionReload, config.RuntimeItem("runsc")),
+			want:   planned{Held: []string{config.RuntimeItem("runsc")}},
 		},
 		{
 			name: "R04: dockerd is told something else again and again",
 			host: host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd("")},
-			opts: unattended(DisruptionReload, ItemDockerd),
-			want: planned{Held: []string{ItemDockerd}},
+			opts: unattended(config.DisruptionReload, config.ItemDockerd),
+			want: planned{Held: []string{config.ItemDockerd}},
 		},
 		{
 			name: "R04: the link",
 			host: host{releases: []string{newer}, link: older, file: registered(newer), engine: dockerd(registered(newer))},
-			opts: unattended(DisruptionReload, ItemLink),
-			want: planned{Held: []string{ItemLink}},
+			opts: unattended(config.DisruptionReload, config.ItemLink),
+			want: planned{Held: []string{config.ItemLink}},
 		},
 		{
 			name: "R06: another release is wanted: what is there is enforced",
-			config: func(c *Config) {
+			config: func(c *config.Config) {
 				asDefault(c)
 				c.Release.Version = oldest
 			},
@@ -122,8 +124,8 @@ func TestNewPlan_Unattended(t *testing.T) {
 		{
 			name: "R04: the release is damaged again and again: an older one that is intact goes on",
 			host: host{releases: []string{newer, older}, damaged: newer, link: older, file: registered(older), engine: dockerd(registered(older))},
-			opts: unattended(DisruptionReload, ItemRelease),
-			want: planned{Held: []string{ItemRelease}},
+			opts: unattended(config.DisruptionReload, config.ItemRelease),
+			want: planned{Held: []string{config.ItemRelease}},
 		},
 		{
 			name:   "R06: damaged, and nothing else is there: nothing of it is relied on",
@@ -141,7 +143,7 @@ func TestDrifts(t *testing.T) {
 	both := registered(newer, `"default-runtime":"runsc"`)
 	for _, test := range []struct {
 		name   string
-		config func(*Config)
+		config func(*config.Config)
 		host   host
 		want   []Drift
 	}{
@@ -150,16 +152,16 @@ func TestDrifts(t *testing.T) {
 			name: "everything", config: asDefault,
 			host: host{releases: []string{newer}, damaged: newer, file: `{"default-runtime":"runc"}`, engine: dockerd(`{"default-runtime":"runc"}`)},
 			want: []Drift{
-				{ItemRelease, "latest", store + "/" + newer + " is damaged: runsc is missing"},
-				{ItemLink, newer, "absent"},
+				{config.ItemRelease, "latest", store + "/" + newer + " is damaged: runsc is missing"},
+				{config.ItemLink, newer, "absent"},
 				{"runtimes.runsc", keptOf(newer), "absent"},
-				{ItemDefaultRuntime, "runsc", "runc"},
+				{config.ItemDefaultRuntime, "runsc", "runc"},
 			},
 		},
 		{
 			name: "dockerd alone", config: asDefault,
 			host: host{releases: []string{newer}, link: newer, file: both, engine: dockerd(registered(newer))},
-			want: []Drift{{ItemDockerd, "runs with what daemon.json has", "its default runtime is runc, not runsc"}},
+			want: []Drift{{config.ItemDockerd, "runs with what daemon.json has", "its default runtime is runc, not runsc"}},
 		},
 		{
 			name: "somebody else's link is no drift",
@@ -168,7 +170,7 @@ func TestDrifts(t *testing.T) {
 		{
 			name: "stopped: dockerd cannot differ", config: asDefault,
 			host: host{releases: []string{newer}, link: newer, file: registered(newer)},
-			want: []Drift{{ItemDefaultRuntime, "runsc", "absent"}},
+			want: []Drift{{config.ItemDefaultRuntime, "runsc", "absent"}},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

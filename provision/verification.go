@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
@@ -93,13 +94,13 @@ func (v Verification) Health() Health {
 // Verify looks at the host and all its containers, and changes nothing. Where
 // systemd is out of reach, as in a container, it goes by /proc and dockerd's
 // socket. Errors are Observe's.
-func (h *Host) Verify(ctx context.Context, c Config, e Expect) (Verification, error) {
+func (h *Host) Verify(ctx context.Context, c config.Config, e Expect) (Verification, error) {
 	return h.verification(ctx, c, e, func(o Observed) (verify.Report, error) { return h.Evidence(ctx, c, o) })
 }
 
 // VerifyOne is Verify of one container, by its name or the beginning of its ID:
 // it looks at no others. The error is a *blocked.Refused where none runs of that name.
-func (h *Host) VerifyOne(ctx context.Context, c Config, e Expect, name string) (Verification, error) {
+func (h *Host) VerifyOne(ctx context.Context, c config.Config, e Expect, name string) (Verification, error) {
 	e.Containers, e.Some = nil, false
 	return h.verification(ctx, c, e, func(o Observed) (verify.Report, error) {
 		if o.Engine == nil {
@@ -124,7 +125,7 @@ func (h *Host) VerifyOne(ctx context.Context, c Config, e Expect, name string) (
 	})
 }
 
-func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(Observed) (verify.Report, error)) (Verification, error) {
+func (h *Host) verification(ctx context.Context, c config.Config, e Expect, look func(Observed) (verify.Report, error)) (Verification, error) {
 	o, err := h.Observe(ctx, c)
 	without := err
 	if err != nil {
@@ -177,7 +178,7 @@ func (h *Host) verification(ctx context.Context, c Config, e Expect, look func(O
 }
 
 // notes are the things that are told once.
-func notes(c Config, v Verification, o Observed) []string {
+func notes(c config.Config, v Verification, o Observed) []string {
 	b := builder{config: c, observed: o}
 	b.release()
 	var all []string

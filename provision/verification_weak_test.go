@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -18,17 +19,21 @@ func TestRuntimeThatWouldWeaken(t *testing.T) {
 	of := func(runtimes map[string]engine.Runtime) *engine.Info { return &engine.Info{Runtimes: runtimes} }
 	for _, tt := range []struct {
 		name   string
-		config func(*Config)
+		config func(*config.Config)
 		engine *engine.Info
 		want   map[string][]string
 	}{
 		{"dockerd is not asked", nil, nil, map[string][]string{}},
-		{"configured, dockerd is not asked", func(c *Config) { c.Docker.Runtimes = map[string]RuntimeConfig{"runsc": {Args: []string{"--debug"}}} }, nil, map[string][]string{"runsc": {"--debug"}}},
+		{"configured, dockerd is not asked", func(c *config.Config) {
+			c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Args: []string{"--debug"}}}
+		}, nil, map[string][]string{"runsc": {"--debug"}}},
 		{"left over in daemon.json", nil, of(map[string]engine.Runtime{"runsc": {Path: runsc, Args: []string{"--ignore-cgroups", "--network=host"}}}), map[string][]string{"runsc": {"--ignore-cgroups", "--network=host"}}},
 		{"somebody else's name for a release", nil, of(map[string]engine.Runtime{"fast": {Path: runsc, Args: []string{"--profile"}}}), map[string][]string{"fast": {"--profile"}}},
 		{"ours by name, and no release's", nil, of(map[string]engine.Runtime{"runsc": {Path: "/opt/runsc", Args: []string{"--profile"}}}), map[string][]string{"runsc": {"--profile"}}},
 		{"another runtime", nil, of(map[string]engine.Runtime{"crun": {Path: "/usr/bin/crun", Args: []string{"--debug"}}}), map[string][]string{}},
-		{"the same in both", func(c *Config) { c.Docker.Runtimes = map[string]RuntimeConfig{"runsc": {Args: []string{"--debug"}}} },
+		{"the same in both", func(c *config.Config) {
+			c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Args: []string{"--debug"}}}
+		},
 			of(map[string]engine.Runtime{"runsc": {Path: runsc, Args: []string{"--debug"}}}), map[string][]string{"runsc": {"--debug"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 )
 
 // observeWithout looks at what can be seen of a host of which something could
@@ -13,7 +14,7 @@ import (
 // why is Observe's error, and given back where that is not of such a kind. Where
 // systemd cannot be asked, dockerd is spoken to only when a process of it is
 // seen to run: a request to its socket would start it.
-func (h *Host) observeWithout(ctx context.Context, c Config, why error) (Observed, error) {
+func (h *Host) observeWithout(ctx context.Context, c config.Config, why error) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: Unit{Name: DockerUnit}}
 	var (
 		reach   *blocked.Unreachable
@@ -50,7 +51,7 @@ func (h *Host) observeWithout(ctx context.Context, c Config, why error) (Observe
 	return o, h.observeEngine(ctx, c, &o, nil)
 }
 
-func itemsWithout(c Config, o Observed, why error) []Item {
+func itemsWithout(c config.Config, o Observed, why error) []Item {
 	b := builder{config: c, observed: o}
 	b.release()
 	item := Item{Name: "systemd", Health: Unsure, Seen: why.Error(), Remedy: "run it on the host for the rest: sudo runsc-provisioner verify"}
@@ -64,5 +65,5 @@ func itemsWithout(c Config, o Observed, why error) []Item {
 			item.Health, item.Remedy = Unsure, "run it as root"
 		}
 	}
-	return []Item{b.releaseItem(), item, b.engineItem(Confirm{Default: c.Docker.DefaultRuntime, Remap: c.Docker.remap()})}
+	return []Item{b.releaseItem(), item, b.engineItem(Confirm{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -53,7 +54,7 @@ type scene struct {
 	unit   Unit
 	engine engineIs
 	// most is what Docker may be disturbed by.
-	most Disruption
+	most config.Disruption
 	// sameRun says that the run that wrote the journal is on its way back.
 	sameRun bool
 	// refused says that dockerd did not take the later text.
@@ -75,17 +76,17 @@ func (j journal) wayBack(s scene) way {
 		return wayLeave // nothing else was to be done
 	case !s.unit.Running():
 		return wayFile
-	case s.text == textLater && !j.Failed && !s.refused && s.most >= DisruptionReload:
+	case s.text == textLater && !j.Failed && !s.refused && s.most >= config.DisruptionReload:
 		return wayFinish
 	}
 	switch s.engine {
 	case engineRestart:
-		if s.most < DisruptionRestart {
+		if s.most < config.DisruptionRestart {
 			return wayAside
 		}
 		return wayRestart
 	case engineReload:
-		if s.most < DisruptionReload {
+		if s.most < config.DisruptionReload {
 			return wayFile
 		}
 		return wayReload
@@ -150,12 +151,12 @@ func (j journal) gives(text []byte, flags engine.Flags) (Confirm, bool) {
 	if err != nil {
 		return Confirm{}, false
 	}
-	want := Confirm{Runtimes: map[string]daemonjson.Runtime{}, Default: flags.DefaultRuntime, Remap: remapOf(flags.UsernsRemap != "" || remapIn(doc) != "")}
+	want := Confirm{Runtimes: map[string]daemonjson.Runtime{}, Default: flags.DefaultRuntime, Remap: config.RemapOf(flags.UsernsRemap != "" || config.UsernsRemapIn(doc) != "")}
 	if name, has := doc.DefaultRuntime(); has {
 		want.Default = name
 	}
 	if want.Default == "" {
-		want.Default = runcRuntime
+		want.Default = config.RuncRuntime
 	}
 	for _, name := range j.Runtimes {
 		_, flag := flags.AddRuntimes[name]
@@ -167,7 +168,7 @@ func (j journal) gives(text []byte, flags engine.Flags) (Confirm, bool) {
 	}
 	// Of a text with the same userns-remap the data root is the same, too. Where
 	// another program has changed it, that is what was before.
-	if j.Restarting && j.Engine != nil && j.Engine.Remap == RemapOn && want.Remap == RemapOn {
+	if j.Restarting && j.Engine != nil && j.Engine.Remap == config.RemapOn && want.Remap == config.RemapOn {
 		want.Root = j.Engine.Root
 	}
 	return want, defines(doc, flags, want.Default)
@@ -177,7 +178,7 @@ func (j journal) gives(text []byte, flags engine.Flags) (Confirm, bool) {
 func defines(doc daemonjson.Document, flags engine.Flags, name string) bool {
 	_, defined := doc.Runtimes()[name]
 	_, flag := flags.AddRuntimes[name]
-	return defined || flag || name == runcRuntime || strings.ContainsAny(name, "./")
+	return defined || flag || name == config.RuncRuntime || strings.ContainsAny(name, "./")
 }
 
 // explicit is old with all that makes dockerd, on a reload, what to says.
@@ -198,7 +199,7 @@ func explicit(old []byte, to Confirm, flags engine.Flags) (daemonjson.Document, 
 		}
 	}
 	wants := []daemonjson.Want{{DefaultRuntime: &to.Default}, set}
-	_, flag := flags.Set[optionDefaultRuntime]
+	_, flag := flags.Set[config.ItemDefaultRuntime]
 	if flag {
 		wants = wants[1:]
 	}

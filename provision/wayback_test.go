@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -26,7 +27,7 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 		limited  = Unit{ActiveState: "failed", Result: "start-limit-hit"}
 		shot     = Unit{ActiveState: "failed", Result: "signal"}
 	)
-	const none, reload, restart = DisruptionNone, DisruptionReload, DisruptionRestart
+	const none, reload, restart = config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart
 	for _, test := range []struct {
 		name string
 		j    journal
@@ -103,11 +104,11 @@ func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
 					for _, state := range []string{"active", "inactive", "failed", "activating"} {
 						for _, text := range []textIs{textForeign, textOld, textLater, textBack} {
 							for _, is := range []engineIs{engineUnseen, engineBefore, engineReload, engineRestart} {
-								for _, most := range []Disruption{DisruptionNone, DisruptionReload, DisruptionRestart} {
+								for _, most := range []config.Disruption{config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart} {
 									s := scene{text: text, unit: Unit{ActiveState: state}, engine: is, most: most}
 									w := j.wayBack(s)
-									bad := w == wayRestart && (most < DisruptionRestart || !s.unit.Running()) ||
-										(w == wayReload || w == wayFinish) && (most < DisruptionReload || !s.unit.Running()) ||
+									bad := w == wayRestart && (most < config.DisruptionRestart || !s.unit.Running()) ||
+										(w == wayReload || w == wayFinish) && (most < config.DisruptionReload || !s.unit.Running()) ||
 										w == wayStart && (s.unit.Running() || engine == nil || state == "inactive" && !starting) ||
 										text == textForeign && w != wayLeave && w != wayStart
 									if bad {
@@ -125,7 +126,7 @@ func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
 
 func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
 	runsc := map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}}
-	memory := &engineWas{Default: "runsc", Runtimes: runsc, Remap: RemapOff, Root: "/var/lib/docker", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/n"}}}
+	memory := &engineWas{Default: "runsc", Runtimes: runsc, Remap: config.RemapOff, Root: "/var/lib/docker", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/n"}}}
 	here, other := Unit{ActiveState: "active", InvocationID: "1"}, Unit{ActiveState: "active", InvocationID: "2"}
 	for _, test := range []struct {
 		name  string
@@ -140,45 +141,45 @@ func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
 		{
 			name: "the same dockerd: what it had in memory, with the definition of its default",
 			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"debug": false}`, known: true,
-			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: RemapOff, Root: "/var/lib/docker"},
+			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: config.RemapOff, Root: "/var/lib/docker"},
 			text: `{"debug": false, "default-runtime": "runsc", "runtimes": {"nvidia": {"path": "/n"}, "runsc": {"path": "/x/runsc"}}}`,
 		},
 		{
 			name: "the same dockerd, which knew less than the file has",
-			j:    journal{Invocation: "1", Engine: &engineWas{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: RemapOff}, Runtimes: []string{"runsc"}},
+			j:    journal{Invocation: "1", Engine: &engineWas{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOff}, Runtimes: []string{"runsc"}},
 			unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}}`, known: true,
-			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: RemapOff},
+			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"runtimes": {}, "default-runtime": "runc"}`,
 		},
 		{
 			name: "another start: what the file gives",
 			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"debug": false}`, known: true,
-			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: RemapOff},
+			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"debug": false, "default-runtime": "runc", "runtimes": {}}`,
 		},
 		{
 			name: "a journal that does not say which start: what the file gives",
 			j:    journal{Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`, known: true,
-			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: RemapOff},
+			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: config.RemapOff},
 			text: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`,
 		},
 		{
 			name: "another start: the file and the flags",
 			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: ``, known: true,
 			flags: engine.Flags{DefaultRuntime: "runsc", AddRuntimes: map[string]string{"runsc": "/f"}, UsernsRemap: "default"},
-			want:  Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: RemapOn},
+			want:  Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn},
 			text:  "{\n    \"default-runtime\": \"runsc\"\n}\n",
 		},
 		{
 			name: "another start, and a default that the file does not define",
 			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"default-runtime": "runsc"}`,
-			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: RemapOff},
+			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"runtimes": {}}`,
 		},
 		{
 			name: "the data root of the same userns-remap",
-			j:    journal{Invocation: "1", Restarting: true, Engine: &engineWas{Default: "runc", Remap: RemapOn, Root: "/r/1.1"}}, unit: other, old: `{"userns-remap": "default"}`, known: true,
-			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: RemapOn, Root: "/r/1.1"},
+			j:    journal{Invocation: "1", Restarting: true, Engine: &engineWas{Default: "runc", Remap: config.RemapOn, Root: "/r/1.1"}}, unit: other, old: `{"userns-remap": "default"}`, known: true,
+			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn, Root: "/r/1.1"},
 			text: `{"userns-remap": "default", "default-runtime": "runc"}`,
 		},
 	} {

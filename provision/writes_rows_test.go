@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/verify"
 )
 
-func rootfs(value string, args ...string) func(*Config) {
-	return func(c *Config) { c.Docker.Runtimes["runsc"] = RuntimeConfig{Rootfs: value, Args: args} }
+func rootfs(value string, args ...string) func(*config.Config) {
+	return func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Rootfs: value, Args: args} }
 }
 
 func withArgs(path, args string) string {
@@ -31,7 +32,7 @@ func argumentSteps(what, args string) []string {
 const keepsWrites = "runsc keeps what containers write (--overlay2=none --dcache=0)"
 
 func TestNewPlan_Writes(t *testing.T) {
-	adopted := lossOf(DefaultConfig(), "runsc", arguments{Origin: Adopted})
+	adopted := lossOf(config.Default(), "runsc", arguments{Origin: Adopted})
 	at := func(text string) host {
 		return host{releases: []string{newer}, link: newer, file: text, engine: dockerd(text)}
 	}
@@ -39,19 +40,19 @@ func TestNewPlan_Writes(t *testing.T) {
 	unrecorded := func(h *host) { h.unrecorded = true }
 	for _, test := range []struct {
 		name   string
-		config func(*Config)
+		config func(*config.Config)
 		host   host
 		want   planned
 	}{
 		{
 			name:   "sandbox: no flag is added",
-			config: rootfs(RootfsSandbox),
+			config: rootfs(config.RootfsSandbox),
 			host:   host{releases: []string{newer}, link: newer, engine: dockerd("")},
 			want:   planned{Steps: argumentSteps("register runsc", ""), File: bare(newer)},
 		},
 		{
 			name:   "sandbox, registered with the flag: it is removed",
-			config: rootfs(RootfsSandbox),
+			config: rootfs(config.RootfsSandbox),
 			host:   at(registered(newer)),
 			want:   planned{Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: bare(newer)},
 		},
@@ -79,7 +80,7 @@ func TestNewPlan_Writes(t *testing.T) {
 		},
 		{
 			name:   "the record was lost: still ours, also where it is to be changed",
-			config: rootfs(RootfsSandbox),
+			config: rootfs(config.RootfsSandbox),
 			host:   with(at(registered(newer)), unrecorded),
 			want: planned{
 				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: bare(newer), Warnings: []string{assumed("runsc", Created)},
@@ -95,7 +96,7 @@ func TestNewPlan_Writes(t *testing.T) {
 		},
 		{
 			name:   "a --dcache of the user's in the configuration stays",
-			config: rootfs(RootfsDocker, "--dcache", "100"),
+			config: rootfs(config.RootfsDocker, "--dcache", "100"),
 			host:   at(registered(newer)),
 			want: planned{
 				Steps: argumentSteps("runsc keeps what containers write (--dcache 100 --overlay2=none)", "--dcache 100 --overlay2=none"),
@@ -104,7 +105,7 @@ func TestNewPlan_Writes(t *testing.T) {
 		},
 		{
 			name:   "sandbox leaves a --dcache of the user's",
-			config: rootfs(RootfsSandbox),
+			config: rootfs(config.RootfsSandbox),
 			host:   at(withArgs(runscOf(newer), `"--dcache=0","--overlay2=none"`)),
 			want: planned{
 				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none)", "--dcache=0"), File: withArgs(runscOf(newer), `"--dcache=0"`),
@@ -112,7 +113,7 @@ func TestNewPlan_Writes(t *testing.T) {
 		},
 		{
 			name:   "another --dcache under sandbox is nothing of the overlay's",
-			config: rootfs(RootfsSandbox, "--dcache=9"),
+			config: rootfs(config.RootfsSandbox, "--dcache=9"),
 			host:   at(bare(newer)),
 			want:   planned{Steps: argumentSteps("new arguments for runsc", "--dcache=9"), File: withArgs(runscOf(newer), `"--dcache=9"`)},
 		},
@@ -124,7 +125,7 @@ func TestNewPlan_Writes(t *testing.T) {
 		},
 		{
 			name:   "the same with an explicit rootfs",
-			config: rootfs(RootfsDocker, "--overlay2=none"),
+			config: rootfs(config.RootfsDocker, "--overlay2=none"),
 			host:   at(withArgs(runscOf(newer), `"--overlay2=none"`)),
 			want:   planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer)},
 		},
@@ -138,11 +139,11 @@ func TestNewPlan_Writes(t *testing.T) {
 			name:   "an explicit argument goes before an unset rootfs, and it is said",
 			config: rootfs("", "--overlay2=root:memory"),
 			host:   at(withArgs(runscOf(newer), `"--overlay2=root:memory"`)),
-			want:   planned{Warnings: []string{lossOf(DefaultConfig(), "runsc", arguments{Explicit: []string{"--overlay2=root:memory"}})}},
+			want:   planned{Warnings: []string{lossOf(config.Default(), "runsc", arguments{Explicit: []string{"--overlay2=root:memory"}})}},
 		},
 		{
 			name:   "the same, where it is meant",
-			config: rootfs(RootfsSandbox, "--overlay2=root:memory"),
+			config: rootfs(config.RootfsSandbox, "--overlay2=root:memory"),
 			host:   at(withArgs(runscOf(newer), `"--overlay2=root:memory"`)),
 		},
 		{
@@ -167,7 +168,7 @@ func TestNewPlan_Writes(t *testing.T) {
 		},
 		{
 			name:   "a lost record, arguments that the configuration names: ours, and they keep the flags",
-			config: func(c *Config) { c.Docker.Runtimes["runsc"] = RuntimeConfig{Args: []string{"--debug"}} },
+			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{"--debug"}} },
 			host:   with(at(withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)), unrecorded),
 		},
 		{
@@ -189,19 +190,19 @@ func TestNewPlan_Writes(t *testing.T) {
 		},
 		{
 			name:   "arguments that are as wanted stay as they are written",
-			config: func(c *Config) { c.Docker.Runtimes["runsc"] = RuntimeConfig{Args: []string{}} },
+			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{}} },
 			host:   with(at(withArgs(runscOf(newer), "")), func(h *host) { h.before = withArgs("/usr/bin/runsc", "") }),
 			want:   planned{Warnings: []string{adopted}},
 		},
 		{
 			name:   "adopted, docker: the flag is set in its kept arguments",
-			config: rootfs(RootfsDocker),
+			config: rootfs(config.RootfsDocker),
 			host:   with(at(withArgs(runscOf(newer), `"--debug"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
 			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name:   "adopted, sandbox: the flag is taken out of its kept arguments",
-			config: rootfs(RootfsSandbox),
+			config: rootfs(config.RootfsSandbox),
 			host:   with(at(withArgs(runscOf(newer), `"--overlay2","none","--debug"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
 			want: planned{
 				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2 none)", "--debug"), File: withArgs(runscOf(newer), `"--debug"`),
@@ -221,7 +222,7 @@ func TestNewPlan_Writes(t *testing.T) {
 		},
 		{
 			name:   "the classic builder meets a sandboxed default that loses writes",
-			config: func(c *Config) { asDefault(c); rootfs(RootfsSandbox)(c) },
+			config: func(c *config.Config) { asDefault(c); rootfs(config.RootfsSandbox)(c) },
 			host:   with(at(bare(newer, `"default-runtime":"runsc"`)), func(h *host) { h.classic = "this Docker builds with it" }),
 			want: planned{Warnings: []string{`docker build makes images that lack what RUN wrote, and says that it succeeded: this Docker builds with it, ` +
 				`which follows the default runtime runsc; docker.runtimes.runsc.rootfs = "docker" changes that`}},
@@ -235,16 +236,16 @@ func TestNewPlan_Writes(t *testing.T) {
 func TestArguments_AreTheSameEverywhere(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		config func(*Config)
+		config func(*config.Config)
 		host   host
 		want   []string
 		writes verify.Writes
 	}{
 		{"created", nil, host{file: bare(newer)}, []string{"--overlay2=none", "--dcache=0"}, verify.WritesKept},
-		{"created, sandbox", rootfs(RootfsSandbox), host{file: bare(newer)}, nil, verify.WritesLost},
+		{"created, sandbox", rootfs(config.RootfsSandbox), host{file: bare(newer)}, nil, verify.WritesLost},
 		{"created, with arguments of the file", nil, host{file: withArgs(runscOf(newer), `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 		{"adopted", nil, host{file: withArgs("/x", `"--debug"`), before: withArgs("/x", `"--debug"`)}, []string{"--debug"}, verify.WritesLost},
-		{"configured", rootfs(RootfsDocker, "--debug"), host{file: bare(newer)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
+		{"configured", rootfs(config.RootfsDocker, "--debug"), host{file: bare(newer)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := wants(test.config)
@@ -280,7 +281,7 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, d := range drifts {
-				if want := strings.Join(append([]string{runscOf(newer)}, test.want...), " "); d.Item == RuntimeItem("runsc") && d.Want != want {
+				if want := strings.Join(append([]string{runscOf(newer)}, test.want...), " "); d.Item == config.RuntimeItem("runsc") && d.Want != want {
 					t.Errorf("drift: got %q wanted, want %q", d.Want, want)
 				}
 			}
@@ -294,7 +295,7 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 // runsc ends at a flag that it does not know.
 func TestArguments_OfAReleaseBeforeTheFlag(t *testing.T) {
 	o := host{releases: []string{newer}, file: registered("20221128.0")}.observed(t)
-	for _, value := range []string{"", RootfsDocker, RootfsSandbox} {
+	for _, value := range []string{"", config.RootfsDocker, config.RootfsSandbox} {
 		got := argumentsOf(wants(rootfs(value)), o, "20221128.0", "runsc")
 		if len(got.List) > 0 || got.Writes != verify.WritesKept {
 			t.Errorf("rootfs %q: got arguments %q and writes %s, want none, and kept", value, got.List, got.Writes)
@@ -310,23 +311,23 @@ func TestConfig_RootfsContradictions(t *testing.T) {
 	}{
 		{"", nil, true},
 		{"", []string{"--overlay2=root:self"}, true},
-		{RootfsDocker, nil, true},
-		{RootfsDocker, []string{"--debug"}, true},
-		{RootfsDocker, []string{"--overlay2=none"}, true},
-		{RootfsDocker, []string{"-overlay2", "none"}, true},
-		{RootfsDocker, []string{"--overlay2=root:self"}, false},
-		{RootfsDocker, []string{"--overlay2=none", "--overlay2=root:self"}, false},
-		{RootfsDocker, []string{"--overlay2=root:self", "--overlay2=none"}, true},
-		{RootfsDocker, []string{"--overlay"}, false},
-		{RootfsDocker, []string{"--overlay2", "all:memory"}, false},
-		{RootfsSandbox, nil, true},
-		{RootfsSandbox, []string{"--overlay2=all:memory"}, true},
-		{RootfsSandbox, []string{"--overlay2=none"}, false},
-		{RootfsSandbox, []string{"-overlay2", "none"}, false},
+		{config.RootfsDocker, nil, true},
+		{config.RootfsDocker, []string{"--debug"}, true},
+		{config.RootfsDocker, []string{"--overlay2=none"}, true},
+		{config.RootfsDocker, []string{"-overlay2", "none"}, true},
+		{config.RootfsDocker, []string{"--overlay2=root:self"}, false},
+		{config.RootfsDocker, []string{"--overlay2=none", "--overlay2=root:self"}, false},
+		{config.RootfsDocker, []string{"--overlay2=root:self", "--overlay2=none"}, true},
+		{config.RootfsDocker, []string{"--overlay"}, false},
+		{config.RootfsDocker, []string{"--overlay2", "all:memory"}, false},
+		{config.RootfsSandbox, nil, true},
+		{config.RootfsSandbox, []string{"--overlay2=all:memory"}, true},
+		{config.RootfsSandbox, []string{"--overlay2=none"}, false},
+		{config.RootfsSandbox, []string{"-overlay2", "none"}, false},
 		{"host", nil, false},
 	} {
 		err := wants(rootfs(test.rootfs, test.args...)).Validate()
-		var refused *ConfigError
+		var refused *config.Error
 		switch is := errors.As(err, &refused); {
 		case test.fits && err != nil:
 			t.Errorf("rootfs %q with %q: got %v, want it taken", test.rootfs, test.args, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
 
@@ -52,7 +53,7 @@ want the same; --once does not save them.`,
 				return err
 			}
 			show := newTelling(a, format.value, noProgress)
-			var saved provision.Overrides
+			var saved config.Overrides
 			if !once {
 				saved = wanted.overrides(cmd)
 			}
@@ -76,7 +77,7 @@ want the same; --once does not save them.`,
 
 // apply makes the host as in says and saves the overrides, as the only one that
 // changes the host or its configuration meanwhile.
-func (a *app) apply(ctx context.Context, in provision.InEffect, opts provision.Options, limits timeLimits, saved provision.Overrides, once bool, show *telling) (provision.Result, error) {
+func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Options, limits timeLimits, saved config.Overrides, once bool, show *telling) (provision.Result, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return provision.Result{}, err
@@ -113,7 +114,7 @@ func (a *app) apply(ctx context.Context, in provision.InEffect, opts provision.O
 		show.event(e)
 	}
 	result, err := host.Converge(ctx, in.Config, opts)
-	result.Last.Held = append(in.Held(), result.Last.Held...)
+	result.Last.Held = append(provision.HeldByConfig(in), result.Last.Held...)
 	result.Last.Warnings = append(in.Warnings(), result.Last.Warnings...)
 	if err != nil || saveErr != nil {
 		return result, errors.Join(err, saveErr)
@@ -121,19 +122,19 @@ func (a *app) apply(ctx context.Context, in provision.InEffect, opts provision.O
 	if err := a.save(saved, show); err != nil || once {
 		return result, err
 	}
-	if err := host.AcceptInEffect(in, result.Observed); err != nil {
+	if err := host.ConfigFiles().AcceptInEffect(in, result.Observed.File.Doc); err != nil {
 		return result, fmt.Errorf("the host is as wanted, but the daemon was not told: %w", err)
 	}
 	return result, nil
 }
 
-func (a *app) save(o provision.Overrides, show *telling) error {
+func (a *app) save(o config.Overrides, show *telling) error {
 	changed, err := o.Save(a.paths.Config)
 	if err != nil {
 		return fmt.Errorf("the host is as wanted, but the flags were not saved: %w", err)
 	}
 	if changed {
-		show.saved(provision.SavedPath(a.paths.Config))
+		show.saved(config.SavedPath(a.paths.Config))
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 )
 
 func newConfig(a *app) *cobra.Command {
@@ -27,7 +27,7 @@ func newConfigCheck(a *app) *cobra.Command {
 		Short: "Say whether the configuration is understood",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			if _, err := provision.LoadConfig(a.paths.Config); err != nil {
+			if _, err := config.Load(a.paths.Config); err != nil {
 				return err
 			}
 			a.printf("%s is understood\n", a.paths.Config)
@@ -43,7 +43,7 @@ func newConfigShow(a *app) *cobra.Command {
 		Short: "Show every value and where it comes from",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			layered, err := provision.LoadConfig(a.paths.Config)
+			layered, err := config.Load(a.paths.Config)
 			if err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ func newConfigShow(a *app) *cobra.Command {
 			if format.value == "json" {
 				return printJSON(a.stdout, struct {
 					SchemaVersion int               `json:"schema_version"`
-					Config        provision.Config  `json:"config"`
+					Config        config.Config     `json:"config"`
 					Sources       map[string]string `json:"sources"`
 					// Missing are values in effect, in TOML, that the files have lost.
 					Missing map[string]string `json:"missing,omitempty"`
@@ -88,7 +88,7 @@ func byKey(values [][3]string) map[string]string {
 	return text
 }
 
-func (a *app) printConfig(layered provision.Layered, missing [][3]string) error {
+func (a *app) printConfig(layered config.Layered, missing [][3]string) error {
 	values, err := layered.Values()
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/metrics"
@@ -101,7 +102,7 @@ type showing struct {
 	app     *app
 	log     *zap.Logger
 	metrics *metrics.Metrics
-	config  provision.MetricsConfig
+	config  config.Metrics
 	stop    func() // listening
 
 	mu   sync.Mutex  // of what follows
@@ -166,7 +167,7 @@ func (s *showing) textfileIn(dir string) {
 }
 
 // configure takes in where metrics are to go.
-func (s *showing) configure(c provision.Config) {
+func (s *showing) configure(c config.Config) {
 	if c.Metrics == s.config {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 )
 
 func newDoctor(a *app) *cobra.Command {
@@ -55,7 +56,7 @@ func (a *app) doctor(ctx context.Context) ([]provision.Item, func()) {
 
 // configOrDefault is the configuration in effect, or the default one, and what
 // is wrong with it.
-func (a *app) configOrDefault() (provision.Config, error) {
+func (a *app) configOrDefault() (config.Config, error) {
 	in, err, _ := a.inEffect()
 	return in.Config, err
 }

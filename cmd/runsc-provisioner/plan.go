@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 )
 
 // schemaVersion is that of all JSON output; it grows when a field changes its
@@ -38,7 +39,7 @@ func newPlan(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			plan.Held = append(in.Held(), plan.Held...)
+			plan.Held = append(provision.HeldByConfig(in), plan.Held...)
 			plan.Warnings = append(in.Warnings(), plan.Warnings...)
 			if err := a.printPlanAs(format.value, plan); err != nil {
 				return err
@@ -59,7 +60,7 @@ func newPlan(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) plan(ctx context.Context, c provision.Config, opts provision.Options) (provision.Plan, error) {
+func (a *app) plan(ctx context.Context, c config.Config, opts provision.Options) (provision.Plan, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return provision.Plan{}, err

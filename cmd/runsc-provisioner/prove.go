@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 )
 
 func newProve(a *app) *cobra.Command {
@@ -52,7 +53,7 @@ It exits with 0 when every one is, and with 1 when one is not.`,
 	return cmd
 }
 
-func (a *app) prove(ctx context.Context, c provision.Config, names []string, limits timeLimits, show *telling) error {
+func (a *app) prove(ctx context.Context, c config.Config, names []string, limits timeLimits, show *telling) error {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -87,7 +88,7 @@ func remedy(err error) (code int, hint string) {
 		usage      *usageError
 		down       *provision.DockerDown
 		rolledBack *provision.RolledBack
-		config     *provision.ConfigError
+		conf       *config.Error
 		proof      *provision.ProofFailed
 		unseen     *provision.UnseenWrites
 		refused    *release.RefusedError
@@ -100,7 +101,7 @@ func remedy(err error) (code int, hint string) {
 		unsafe     *release.UnsafeError
 		foreign    *release.ForeignError
 		ended      *provision.Interrupted
-		record     *provision.RecordError
+		record     *config.RecordError
 	)
 	switch {
 	case errors.As(err, &down):
@@ -125,9 +126,9 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "only root may be able to write there: whoever else can, decides what root runs"
 	case errors.As(err, &foreign):
 		return exitRefused, "move it away, or leave things as they are"
-	case errors.As(err, &config) && errors.Is(err, fs.ErrPermission):
+	case errors.As(err, &conf) && errors.Is(err, fs.ErrPermission):
 		return exitRefused, "run it with sudo"
-	case errors.As(err, &config):
+	case errors.As(err, &conf):
 		return exitRefused, "`runsc-provisioner config show` lists every value and where it comes from"
 	case errors.As(err, &unseen):
 		return exitFailed, unseenHint

@@ -7,6 +7,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
 
@@ -178,7 +179,7 @@ func (t *telling) sum(result provision.Result) {
 	}
 	t.app.printHeld(result.Last.Held)
 	t.app.printf("done in %s\n\n", took(time.Since(t.started)))
-	example := "docker run --rm --runtime=" + provision.DefaultRuntimeName + " hello-world"
+	example := "docker run --rm --runtime=" + config.DefaultRuntimeName + " hello-world"
 	if engine := result.Observed.Engine; engine != nil && engine.DefaultRuntime != "runc" {
 		example = "docker run --rm hello-world"
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 )
 
 // wantedFlags are the parts of the configuration that a command line may set.
@@ -28,7 +29,7 @@ func (w *wantedFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&w.channel, "channel", "", "where releases come from: release, nightly or master")
 	flags.StringVar(&w.url, "url", "", "base https URL of the releases")
 	flags.StringVar(&w.defaultRuntime, "default-runtime", "", "also make it what containers run in by default")
-	flags.Lookup("default-runtime").NoOptDefVal = provision.DefaultRuntimeName
+	flags.Lookup("default-runtime").NoOptDefVal = config.DefaultRuntimeName
 	flags.StringVar(&w.usernsRemap, "userns-remap", "", "also take root away: map containers to ids of default, a user, or user:group; off switches it off")
 	flags.Lookup("userns-remap").NoOptDefVal = "default"
 	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "an argument for runsc, once for each, as in --runtime-arg=--platform=kvm")
@@ -53,11 +54,11 @@ func (o *optionFlags) add(cmd *cobra.Command) {
 }
 
 // fit refuses options that mean nothing to c.
-func (o *optionFlags) fit(c provision.Config) error {
+func (o *optionFlags) fit(c config.Config) error {
 	switch remap := c.Docker.UsernsRemap; {
-	case o.Purge && remap != provision.RemapDisabled:
+	case o.Purge && remap != config.RemapDisabled:
 		return &usageError{errors.New("--purge takes back what --userns-remap has made, and goes with --userns-remap=off")}
-	case o.MigrateImages && (remap == "" || remap == provision.RemapDisabled):
+	case o.MigrateImages && (remap == "" || remap == config.RemapDisabled):
 		return &usageError{errors.New("--migrate-images goes with --userns-remap, when that is switched on")}
 	}
 	return nil
@@ -73,14 +74,14 @@ func (l *timeLimits) add(cmd *cobra.Command) {
 }
 
 // overrides are the flags that were given.
-func (w *wantedFlags) overrides(cmd *cobra.Command) provision.Overrides {
+func (w *wantedFlags) overrides(cmd *cobra.Command) config.Overrides {
 	given := func(name string, value *string) *string {
 		if cmd.Flags().Changed(name) {
 			return value
 		}
 		return nil
 	}
-	return provision.Overrides{
+	return config.Overrides{
 		Version:        given("release", &w.release),
 		Channel:        given("channel", &w.channel),
 		URL:            given("url", &w.url),
@@ -93,9 +94,9 @@ func (w *wantedFlags) overrides(cmd *cobra.Command) provision.Overrides {
 
 // config is the configuration in effect, with the flags of cmd laid over it.
 // Files that are not understood are refused.
-func (a *app) config(cmd *cobra.Command, wanted wantedFlags, giveUp bool) (provision.InEffect, error) {
+func (a *app) config(cmd *cobra.Command, wanted wantedFlags, giveUp bool) (config.InEffect, error) {
 	host := a.recordHost()
-	in, err := host.InEffect(host.Accepted(), wanted.overrides(cmd), giveUp)
+	in, err := host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), wanted.overrides(cmd), giveUp)
 	if err == nil {
 		err = in.Unread
 	}
@@ -104,17 +105,17 @@ func (a *app) config(cmd *cobra.Command, wanted wantedFlags, giveUp bool) (provi
 
 // inEffect is config for commands that only look: with in, err is what is wrong
 // with it, and fatal that there is none.
-func (a *app) inEffect() (in provision.InEffect, err, fatal error) {
+func (a *app) inEffect() (in config.InEffect, err, fatal error) {
 	host := a.recordHost()
-	in, err = host.InEffect(host.Accepted(), provision.Overrides{}, false)
-	var record *provision.RecordError
+	in, err = host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), config.Overrides{}, false)
+	var record *config.RecordError
 	switch {
 	case err == nil:
 		return in, in.Err(), nil
 	case errors.As(err, &record) && in.Sources != nil:
 		return in, record, nil
 	}
-	return provision.InEffect{Layered: provision.Layered{Config: provision.DefaultConfig()}}, err, err
+	return config.InEffect{Layered: config.Layered{Config: config.Default()}}, err, err
 }
 
 // recordHost is a host that knows where configuration and record are, before

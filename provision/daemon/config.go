@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 )
 
 // errNoConfig says that there is nothing to keep the host at.
@@ -11,7 +12,7 @@ var errNoConfig = errors.New("there is no configuration to keep the host at")
 
 // kept is the configuration that the host is kept at.
 type kept struct {
-	provision.Layered
+	config.Layered
 	// why the files are not taken as they are; "" when they are.
 	why string
 	// record is what is wrong with the record of what was accepted; "" for nothing.
@@ -29,12 +30,12 @@ type kept struct {
 // last is what a daemon has kept the host at so far, and stands in for a record
 // that cannot be read.
 func keep(host *provision.Host, last kept) (kept, error) {
-	record := host.Accepted()
+	record := host.ConfigFiles().Accepted()
 	trusted := record.Found || record.Damage == nil || last.trusted
 	if !record.Found && last.known {
 		record.Layered, record.Found = last.Layered, true
 	}
-	in, err := host.InEffect(record, provision.Overrides{}, false)
+	in, err := host.ConfigFiles().InEffect(record, config.Overrides{}, false)
 	if err != nil {
 		return kept{}, errors.Join(errNoConfig, err)
 	}
@@ -45,7 +46,7 @@ func keep(host *provision.Host, last kept) (kept, error) {
 	if in.Lost != nil {
 		k.why += "; put the files back, or give the settings up: `runsc-provisioner apply --give-up`"
 	}
-	var damage *provision.RecordError
+	var damage *config.RecordError
 	if errors.As(in.Record, &damage) {
 		k.record = damage.Error()
 		// What a newer program has written is not for this one to write over; any

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -34,9 +35,9 @@ func watched(t *testing.T) (l *loop, told *[]string) {
 // it would stop.
 func (l *loop) sees(all bool, verdicts ...verify.Verdict) (stopped []string) {
 	c := &l.containers
-	config := provision.DefaultConfig()
-	config.Docker.DefaultRuntime, config.Enforce.Unsandboxed = provision.DefaultRuntimeName, provision.UnsandboxedStop
-	look := look{host: l.Host, config: config, whole: c.whole, known: c.known, seen: &seen{all: all, starts: c.pending}}
+	conf := config.Default()
+	conf.Docker.DefaultRuntime, conf.Enforce.Unsandboxed = config.DefaultRuntimeName, config.UnsandboxedStop
+	look := look{host: l.Host, config: conf, whole: c.whole, known: c.known, seen: &seen{all: all, starts: c.pending}}
 	c.pending, c.gone = map[string]start{}, map[string]bool{}
 	for _, v := range verdicts {
 		f := look.find(context.Background(), v)

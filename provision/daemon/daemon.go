@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -44,7 +45,7 @@ type Daemon struct {
 	Publish func(Status)
 	// Configured is given the configuration whenever it was read. It is called by
 	// the goroutine of Publish.
-	Configured func(provision.Config)
+	Configured func(config.Config)
 	// Measure is told how long something took.
 	Measure func(Measure, time.Duration)
 	// Now is the clock; nil is time.Now.

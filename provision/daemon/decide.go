@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -46,7 +47,7 @@ func (r *rounds) decide(o provision.Observed) (provision.Options, error) {
 // noRestart says why Docker is not restarted now although it may be; "" where
 // nothing is in the way.
 func (r *rounds) noRestart(now time.Time) (why string, err error) {
-	if r.config.Config.Enforce.MaxDisruption != provision.DisruptionRestart {
+	if r.config.Config.Enforce.MaxDisruption != config.DisruptionRestart {
 		return "", nil
 	}
 	last, err := r.host.Restarted()
@@ -92,10 +93,10 @@ func (r *rounds) converged(result provision.Result) error {
 	}
 	r.targets = r.targetsOf(o.File.Path, c, r.config.why != "")
 	if r.config.acceptable {
-		if err := r.host.Accept(r.host.WithoutHeld(r.config.Layered, o)); err != nil {
+		if err := r.host.ConfigFiles().Accept(r.host.ConfigFiles().WithoutHeld(r.config.Layered, o.File.Doc)); err != nil {
 			return err
 		}
-		r.out.rewritten = r.config.record != "" && r.host.Accepted().Damage == nil
+		r.out.rewritten = r.config.record != "" && r.host.ConfigFiles().Accepted().Damage == nil
 	}
 	r.seen = r.stamps
 	return nil
@@ -142,7 +143,7 @@ func (r *rounds) report(e provision.Event) {
 			r.out.reloads++
 		}
 		if done && s.Alone {
-			r.pace.revert(r.now(), provision.ItemDockerd)
+			r.pace.revert(r.now(), config.ItemDockerd)
 		}
 	case provision.Restart:
 		if e.Kind == provision.StepStarted {
@@ -158,7 +159,7 @@ func (r *rounds) report(e provision.Event) {
 		}
 	case provision.Link:
 		if done {
-			r.pace.revert(r.now(), provision.ItemLink)
+			r.pace.revert(r.now(), config.ItemLink)
 		}
 	case provision.InstallRelease:
 		if e.Kind == provision.StepDone {
@@ -167,7 +168,7 @@ func (r *rounds) report(e provision.Event) {
 	}
 }
 
-func encoded(c provision.Config) []byte {
+func encoded(c config.Config) []byte {
 	text, err := json.Marshal(c.Release)
 	docker, err2 := json.Marshal(c.Docker)
 	if err != nil || err2 != nil {

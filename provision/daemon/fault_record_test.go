@@ -46,7 +46,7 @@ func TestFault_X22_WhatADaemonKeepsAHostAt(t *testing.T) {
 			write(file, config)
 			last, err := keep(host, kept{})
 			if err == nil {
-				err = host.Accept(last.Layered)
+				err = host.ConfigFiles().Accept(last.Layered)
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 )
 
 // holdsBack is why the release that is lacking in o, if one is, is not installed
@@ -50,6 +51,6 @@ func (r *rounds) tookIn(s provision.InstallRelease, err error) {
 	r.fetch, r.noFetch = retry{}, ""
 	delete(r.digests, s.Spec.Version)
 	if s.Damaged {
-		r.pace.revert(r.now(), provision.ItemRelease)
+		r.pace.revert(r.now(), config.ItemRelease)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/verify"
 )
 
@@ -29,7 +30,7 @@ func (f finding) outside() Outside {
 // look is one look at containers.
 type look struct {
 	host   *provision.Host
-	config provision.Config
+	config config.Config
 	whole  bool
 	known  map[string]finding
 	*seen
@@ -90,6 +91,6 @@ func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
 		f.err = err // and it is not allowed
 	}
 	f.stray = !f.allowed
-	f.stop = f.stray && f.fresh && l.config.Enforce.Unsandboxed == provision.UnsandboxedStop
+	f.stop = f.stray && f.fresh && l.config.Enforce.Unsandboxed == config.UnsandboxedStop
 	return f
 }

@@ -10,13 +10,14 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/verify"
 )
 
 // Once is the status of a host that no daemon keeps, from one look that changes
 // nothing.
 func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, error) {
-	if damage := host.Accepted().Damage; errors.Is(damage, fs.ErrPermission) {
+	if damage := host.ConfigFiles().Accepted().Damage; errors.Is(damage, fs.ErrPermission) {
 		return Status{}, damage // who may not read the record would be told what is not so
 	}
 	config, err := keep(host, kept{})
@@ -80,7 +81,7 @@ func (s *Status) unproven() {
 }
 
 // countOf sums a report up.
-func countOf(report verify.Report, c provision.Config) Containers {
+func countOf(report verify.Report, c config.Config) Containers {
 	all := containers{known: map[string]finding{}, whole: true}
 	_, managed := c.Docker.Runtimes[c.Docker.DefaultRuntime]
 	for _, verdict := range report.Verdicts {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -77,10 +78,10 @@ func newRounds(d *Daemon) *rounds {
 	r.fetches = newFetches(r.host, d.Now)
 	host.Fetched = r.fetches.fetched
 	host.Consent = r.consent
-	if record := host.Accepted(); record.Found {
+	if record := host.ConfigFiles().Accepted(); record.Found {
 		r.applied = encoded(record.Config)
 	}
-	r.targets = r.targetsOf(host.Paths.DaemonJSON, provision.Config{}, false)
+	r.targets = r.targetsOf(host.Paths.DaemonJSON, config.Config{}, false)
 	return r
 }
 

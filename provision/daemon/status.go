@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 )
 
 // SchemaVersion is that of Status as JSON.
@@ -188,7 +189,7 @@ func (c Containers) inWords() string {
 }
 
 // wantedOf is c in brief.
-func wantedOf(c provision.Config) Wanted {
+func wantedOf(c config.Config) Wanted {
 	return Wanted{
 		Release:        c.Release.Version,
 		Runtimes:       c.RuntimeNames(),

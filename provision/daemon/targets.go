@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -22,7 +23,7 @@ func (t targets) stamps() stamps { return stamps{watch.StampOf(t.config), watch.
 func (t targets) all() []watch.Target { return slices.Concat(t.config, t.host) }
 
 // targetsOf is what is watched of a host whose daemon.json is at a path.
-func (r *rounds) targetsOf(daemonJSON string, c provision.Config, keptConfig bool) targets {
+func (r *rounds) targetsOf(daemonJSON string, c config.Config, keptConfig bool) targets {
 	paths := r.host.Paths
 	file, dropins := r.host.ConfigPaths()
 	t := targets{
@@ -31,7 +32,7 @@ func (r *rounds) targetsOf(daemonJSON string, c provision.Config, keptConfig boo
 	}
 	if keptConfig {
 		// An apply may take the configuration as it is.
-		t.config = append(t.config, watch.Target{Path: r.host.AcceptedPath()})
+		t.config = append(t.config, watch.Target{Path: r.host.ConfigFiles().AcceptedPath()})
 	}
 	if c.Docker.UsernsRemap != "" {
 		for _, name := range []string{"subuid", "subgid"} {

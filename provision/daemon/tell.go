@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 )
 
 // record puts what came of a round into the status, and tells of it.
@@ -47,7 +48,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 	s.Docker = dockerInWords(out)
 	s.Held, s.Contested, s.Host, s.Fetching = out.held, out.contests, out.items, out.fetching
 	for _, item := range out.items {
-		if item.Name == provision.ItemRelease {
+		if item.Name == config.ItemRelease {
 			s.Release = out.installed()
 		}
 	}
@@ -122,7 +123,7 @@ func (l *loop) tellStanding(out *outcome) {
 		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h provision.Held) string { return h.What }), fieldWhy: what}}
 	}
 	if f := out.fetching; f != nil && len(out.held) == 0 {
-		standing[Downloading] = Notice{Text: "gVisor " + f.Release + " is being downloaded; meanwhile the installed release is enforced", Fields: map[string]string{fieldItem: provision.ItemRelease, fieldWant: f.Release}}
+		standing[Downloading] = Notice{Text: "gVisor " + f.Release + " is being downloaded; meanwhile the installed release is enforced", Fields: map[string]string{fieldItem: config.ItemRelease, fieldWant: f.Release}}
 	}
 	if len(out.contests) > 0 {
 		var words []string

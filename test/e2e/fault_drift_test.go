@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/test/lab"
 )
@@ -419,7 +419,7 @@ func TestTheDaemonAndApplyTakeTurns(t *testing.T) {
 	for _, name := range []string{older, newer, older} {
 		h.run("runsc-provisioner apply --release " + name)
 		s := h.awaits("what apply said", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.Release == name })
-		if n := s.Counts.Drifts[provision.ItemRelease] + s.Counts.Drifts["default-runtime"]; n != 0 {
+		if n := s.Counts.Drifts[config.ItemRelease] + s.Counts.Drifts["default-runtime"]; n != 0 {
 			t.Errorf("got %v for drift, want what apply does not taken for it", s.Counts.Drifts)
 		}
 	}

@@ -20,8 +20,6 @@ var allowed = map[string]row{
 		ours:    []string{"provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
-	"provision/engine": {modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"}},
-	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
 	"provision/release": {
 		ours: []string{"provision/durable", "provision/failpoint"},
 		modules: []string{
@@ -29,27 +27,33 @@ var allowed = map[string]row{
 			"github.com/hashicorp/go-version", "github.com/klauspost/compress", "golang.org/x/sys",
 		},
 	},
+	"verify": {modules: []string{"golang.org/x/sys"}},
+	"provision/config": {
+		ours:    []string{"daemonjson", "provision/durable", "provision/release", "verify"},
+		modules: []string{"github.com/pelletier/go-toml/v2"},
+	},
+	"provision/engine": {modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"}},
+	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
 	"provision/subid": {
 		ours:    []string{"provision/durable", "provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
-	"verify": {modules: []string{"golang.org/x/sys"}},
 	"provision": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/command", "provision/durable",
-			"provision/engine", "provision/failpoint", "provision/redact", "provision/release",
-			"provision/subid", "verify",
+			"daemonjson", "provision/blocked", "provision/command", "provision/config",
+			"provision/durable", "provision/engine", "provision/failpoint", "provision/redact",
+			"provision/release", "provision/subid", "verify",
 		},
 		modules: []string{
-			"github.com/dustin/go-humanize", "github.com/gofrs/flock", "github.com/pelletier/go-toml/v2",
-			"go.uber.org/zap", "golang.org/x/sys",
+			"github.com/dustin/go-humanize", "github.com/gofrs/flock", "go.uber.org/zap",
+			"golang.org/x/sys",
 		},
 	},
 	"provision/watch": {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"provision/daemon": {
 		ours: []string{
-			"daemonjson", "provision", "provision/blocked", "provision/engine", "provision/release",
-			"provision/watch", "verify",
+			"daemonjson", "provision", "provision/blocked", "provision/config", "provision/engine",
+			"provision/release", "provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
@@ -60,9 +64,9 @@ var allowed = map[string]row{
 	"systemd": {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
 	"cmd/runsc-provisioner": {
 		ours: []string{
-			"daemonjson", "provision", "provision/blocked", "provision/daemon", "provision/durable",
-			"provision/engine", "provision/metrics", "provision/redact", "provision/release", "systemd",
-			"verify",
+			"daemonjson", "provision", "provision/blocked", "provision/config", "provision/daemon",
+			"provision/durable", "provision/engine", "provision/metrics", "provision/redact",
+			"provision/release", "systemd", "verify",
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",

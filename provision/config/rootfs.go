@@ -1,4 +1,4 @@
-package provision
+package config
 
 import (
 	"fmt"
@@ -16,21 +16,21 @@ const (
 
 // validateRootfs refuses an unknown value, and arguments that say the opposite.
 // key is the runtime's, dotted.
-func (r RuntimeConfig) validateRootfs(key string) error {
+func (r Runtime) validateRootfs(key string) error {
 	switch r.Rootfs {
 	case "", RootfsDocker, RootfsSandbox:
 	default:
-		return &ConfigError{Key: key + ".rootfs", Reason: fmt.Sprintf("%q is not one of: docker, sandbox", r.Rootfs)}
+		return &Error{Key: key + ".rootfs", Reason: fmt.Sprintf("%q is not one of: docker, sandbox", r.Rootfs)}
 	}
 	set := verify.OverlayArgs(r.Args)
-	if r.Rootfs == "" || len(set) == 0 || verify.WritesOf(r.Args) == r.writes() {
+	if r.Rootfs == "" || len(set) == 0 || verify.WritesOf(r.Args) == r.Writes() {
 		return nil
 	}
-	return &ConfigError{Key: key + ".rootfs", Reason: fmt.Sprintf("%q contradicts %s in %s.args: take one of them out", r.Rootfs, strings.Join(set, " "), key)}
+	return &Error{Key: key + ".rootfs", Reason: fmt.Sprintf("%q contradicts %s in %s.args: take one of them out", r.Rootfs, strings.Join(set, " "), key)}
 }
 
-// writes is what an explicit Rootfs wants.
-func (r RuntimeConfig) writes() verify.Writes {
+// Writes is what an explicit Rootfs wants.
+func (r Runtime) Writes() verify.Writes {
 	if r.Rootfs == RootfsSandbox {
 		return verify.WritesLost
 	}

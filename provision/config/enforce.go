@@ -1,4 +1,4 @@
-package provision
+package config
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// EnforceConfig says how the daemon keeps a host as configured.
-type EnforceConfig struct {
+// Enforce says how the daemon keeps a host as configured.
+type Enforce struct {
 	MaxDisruption   Disruption `toml:"max_disruption" json:"max_disruption"`     // none, reload, restart
 	Interval        Duration   `toml:"interval" json:"interval"`                 // between full looks
 	ContestedAfter  int        `toml:"contested_after" json:"contested_after"`   // times that the same thing is changed back
@@ -19,8 +19,8 @@ type EnforceConfig struct {
 	AllowImages     []string   `toml:"allow_images" json:"allow_images"`         // digests that may run outside a sandbox
 }
 
-// MetricsConfig says where the daemon's metrics go.
-type MetricsConfig struct {
+// Metrics says where the daemon's metrics go.
+type Metrics struct {
 	Textfile string `toml:"textfile" json:"textfile,omitempty"` // node_exporter's textfile directory; "": none is written
 	Listen   string `toml:"listen" json:"listen,omitempty"`     // a loopback address with a port; "": nothing listens
 }
@@ -32,8 +32,8 @@ const (
 	UnsandboxedStop   = "stop"
 )
 
-func defaultEnforce() EnforceConfig {
-	return EnforceConfig{
+func defaultEnforce() Enforce {
+	return Enforce{
 		MaxDisruption:   DisruptionReload,
 		Interval:        Duration(10 * time.Minute),
 		ContestedAfter:  5,
@@ -66,28 +66,17 @@ func (d Duration) MarshalText() ([]byte, error) {
 	return []byte(text), nil
 }
 
-// UnmarshalText reads what MarshalText gives.
-func (d *Disruption) UnmarshalText(text []byte) error {
-	for _, one := range []Disruption{DisruptionNone, DisruptionReload, DisruptionRestart} {
-		if one.String() == string(text) {
-			*d = one
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is not one of: none, reload, restart", text)
-}
-
 // imageDigest is how Docker names an image by its content.
 var imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-func (e EnforceConfig) validate() error {
+func (e Enforce) validate() error {
 	const (
 		shortest = Duration(time.Second)
 		longest  = Duration(24 * time.Hour)
 		most     = 1_000_000
 	)
 	refused := func(key, format string, args ...any) error {
-		return &ConfigError{Key: "enforce." + key, Reason: fmt.Sprintf(format, args...)}
+		return &Error{Key: "enforce." + key, Reason: fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case e.Interval < shortest || e.Interval > longest:
@@ -107,19 +96,19 @@ func (e EnforceConfig) validate() error {
 	return nil
 }
 
-func (m MetricsConfig) validate() error {
+func (m Metrics) validate() error {
 	if m.Textfile != "" && !filepath.IsAbs(m.Textfile) {
-		return &ConfigError{Key: "metrics.textfile", Reason: fmt.Sprintf("%q is not the absolute path of a directory", m.Textfile)}
+		return &Error{Key: "metrics.textfile", Reason: fmt.Sprintf("%q is not the absolute path of a directory", m.Textfile)}
 	}
 	if m.Listen == "" {
 		return nil
 	}
 	at, err := netip.ParseAddrPort(m.Listen)
 	if err != nil {
-		return &ConfigError{Key: "metrics.listen", Reason: fmt.Sprintf("%q is not an address and a port, as in 127.0.0.1:9617", m.Listen)}
+		return &Error{Key: "metrics.listen", Reason: fmt.Sprintf("%q is not an address and a port, as in 127.0.0.1:9617", m.Listen)}
 	}
 	if !at.Addr().IsLoopback() || at.Port() == 0 {
-		return &ConfigError{Key: "metrics.listen", Reason: fmt.Sprintf("%q is not on loopback: what runs on a host is nobody else's business; put an exporter or a proxy with a password in front", m.Listen)}
+		return &Error{Key: "metrics.listen", Reason: fmt.Sprintf("%q is not on loopback: what runs on a host is nobody else's business; put an exporter or a proxy with a password in front", m.Listen)}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package provision
+package config
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"runsc-provisioner/daemonjson"
 )
 
 // InEffect is the configuration that a host is judged by and kept at: that of
@@ -36,17 +38,17 @@ func (e *LostError) list() string {
 	return fmt.Sprintf("%s (from %s)", strings.Join(e.Keys, ", "), strings.Join(e.Files, ", "))
 }
 
-// giveUpRemedy is the one step that settles a loss.
-const giveUpRemedy = "put the files back (config show lists the values), or give the settings up: sudo runsc-provisioner apply --give-up"
+// GiveUpRemedy is the one step that settles a loss.
+const GiveUpRemedy = "put the files back (config show lists the values), or give the settings up: sudo runsc-provisioner apply --give-up"
 
 // InEffect compares the files, with the flags o over them, with the record.
 // giveUp is a person's word that what was lost is not wanted any more. The
 // error is one of the files where there is no record, or a *RecordError where
 // no record has the accepted configuration; the built-in values are returned
 // beside that, for those who only look.
-func (h *Host) InEffect(record Record, o Overrides, giveUp bool) (InEffect, error) {
+func (f Files) InEffect(record Record, o Overrides, giveUp bool) (InEffect, error) {
 	in := InEffect{Record: record.Damage, giveUp: giveUp}
-	files, err := LoadConfig(h.Paths.Config)
+	files, err := Load(f.Config)
 	switch {
 	case err != nil && !record.Found:
 		if errors.Is(record.Damage, fs.ErrPermission) {
@@ -114,17 +116,10 @@ func (in InEffect) Acceptable() bool {
 	return !errors.As(in.Record, &damage) || damage.Found || in.giveUp
 }
 
-// Held is what only a person can settle, for a plan.
-func (in InEffect) Held() []Held {
-	const what = "configuration"
-	switch {
-	case in.Lost != nil:
-		return []Held{{What: what, Why: in.Lost.Error() + "; the host is kept at them; " + giveUpRemedy}}
-	case !in.Acceptable() && in.Unread == nil && !errors.Is(in.Record, fs.ErrPermission):
-		return []Held{{What: what, Why: "the record of what was last accepted cannot be used, so that lost settings would not be noticed: " + in.Record.Error() +
-			"; check `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"}}
-	}
-	return nil
+// Unsettled reports whether a person has to settle what is in effect: settings are
+// lost, or a record that is damaged would not show that they are.
+func (in InEffect) Unsettled() bool {
+	return in.Lost != nil || !in.Acceptable() && in.Unread == nil && !errors.Is(in.Record, fs.ErrPermission)
 }
 
 // Warnings are worth knowing beside a plan.
@@ -134,45 +129,45 @@ func (in InEffect) Warnings() []string {
 		return []string{"given up: " + in.GivenUp.list()}
 	case errors.Is(in.Record, fs.ErrPermission):
 		return []string{"the configuration could not be compared with what was last accepted: run this as root"}
-	case in.Record != nil && len(in.Held()) == 0:
+	case in.Record != nil && !in.Unsettled():
 		return []string{"the record of what was last accepted cannot be used: " + in.Record.Error()}
 	}
 	return nil
 }
 
 // AcceptInEffect remembers in, once the host was made to be so and the flags
-// were saved. What the files have lost meanwhile is not given up either. o is how
-// the host was in the end.
-func (h *Host) AcceptInEffect(in InEffect, o Observed) error {
+// were saved. What the files have lost meanwhile is not given up either. doc is
+// daemon.json as it was in the end.
+func (f Files) AcceptInEffect(in InEffect, doc daemonjson.Document) error {
 	if in.Lost == nil && !in.Acceptable() {
 		return nil
 	}
-	files, err := LoadConfig(h.Paths.Config)
+	files, err := Load(f.Config)
 	if err != nil {
 		return err
 	}
 	if files.lost(in.Layered) == nil {
-		return h.Accept(h.WithoutHeld(files, o))
+		return f.Accept(f.WithoutHeld(files, doc))
 	}
 	kept := Layered{Config: in.Config, Sources: map[string]string{}}
 	for key, source := range in.Sources {
 		if source == FlagSource {
-			source = SavedPath(h.Paths.Config)
+			source = SavedPath(f.Config)
 		}
 		kept.Sources[key] = source
 	}
-	return h.Accept(h.WithoutHeld(kept, o))
+	return f.Accept(f.WithoutHeld(kept, doc))
 }
 
 // WithoutHeld is l without the keys whose step is held: what was never in effect
 // cannot be lost. A key that was accepted before stays.
-func (h *Host) WithoutHeld(l Layered, o Observed) Layered {
-	d, doc := l.Config.Docker, o.File.Doc
+func (f Files) WithoutHeld(l Layered, doc daemonjson.Document) Layered {
+	d := l.Config.Docker
 	held := map[string]bool{
-		"docker.default_runtime": d.DefaultRuntime != "" && defaultOf(doc) != d.DefaultRuntime,
-		"docker.userns_remap":    d.remap() != RemapAny && remapOf(remapIn(doc) != "") != d.remap(),
+		"docker.default_runtime": d.DefaultRuntime != "" && DefaultRuntimeIn(doc) != d.DefaultRuntime,
+		"docker.userns_remap":    d.Remap() != RemapAny && RemapOf(UsernsRemapIn(doc) != "") != d.Remap(),
 	}
-	was := h.Accepted()
+	was := f.Accepted()
 	sources := maps.Clone(l.Sources)
 	maps.DeleteFunc(sources, func(key, _ string) bool { return held[key] && !was.sets(key) })
 	l.Sources = sources

@@ -1,4 +1,4 @@
-package provision
+package config
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 
 func TestAccepted(t *testing.T) {
 	dir := t.TempDir()
-	h := Host{Paths: Paths{State: dir, Config: filepath.Join(dir, "etc")}}
+	h := Files{State: dir, Config: filepath.Join(dir, "etc")}
 	if got := h.Accepted(); got.Found || got.Damage != nil {
 		t.Errorf("got %v, %v of a host that never had one", got.Found, got.Damage)
 	}
@@ -38,7 +38,7 @@ listen = "127.0.0.1:9617"
 	if err := os.WriteFile(filepath.Join(dir, "etc", "config.toml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l, err := LoadConfig(h.Paths.Config)
+	l, err := Load(h.Config)
 	if err != nil {
 		t.Fatal(err)
 	}

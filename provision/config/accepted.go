@@ -1,4 +1,4 @@
-package provision
+package config
 
 import (
 	"bytes"
@@ -17,12 +17,18 @@ import (
 // of the time before there were versions, and is read as the first.
 const acceptedVersion = 1
 
-// AcceptedPath holds the configuration that the host was last made to be.
-func (h *Host) AcceptedPath() string { return filepath.Join(h.Paths.State, "accepted.json") }
+// Files are the directories of the configuration and of the record of it.
+type Files struct {
+	Config string // has config.toml and config.d
+	State  string // has the record of what was last accepted
+}
 
-// acceptedCopy holds the same once more. Where configuration and record are
+// AcceptedPath holds the configuration that the host was last made to be.
+func (f Files) AcceptedPath() string { return filepath.Join(f.State, "accepted.json") }
+
+// AcceptedCopy holds the same once more. Where configuration and record are
 // damaged together, no other record has the accepted configuration.
-func (h *Host) acceptedCopy() string { return filepath.Join(h.Paths.State, "accepted.copy.json") }
+func (f Files) AcceptedCopy() string { return filepath.Join(f.State, "accepted.copy.json") }
 
 // Record is the configuration that the host was last made to be, by apply or by
 // the daemon, as far as it can be read.
@@ -49,15 +55,15 @@ func (e *RecordError) Unwrap() error { return e.Err }
 
 // Accepted reads the record. A host that never had one has neither record nor
 // damage.
-func (h *Host) Accepted() Record {
-	l, damage := readRecord(h.AcceptedPath())
+func (f Files) Accepted() Record {
+	l, damage := readRecord(f.AcceptedPath())
 	if damage == nil {
 		return Record{Layered: l, Found: true}
 	}
 	if damage.Newer {
 		return Record{Damage: damage} // the copy may be from before it
 	}
-	copied, copyDamage := readRecord(h.acceptedCopy())
+	copied, copyDamage := readRecord(f.AcceptedCopy())
 	missing, copyMissing := errors.Is(damage, fs.ErrNotExist), copyDamage != nil && errors.Is(copyDamage, fs.ErrNotExist)
 	switch {
 	case copyDamage == nil:
@@ -73,7 +79,7 @@ func (h *Host) Accepted() Record {
 
 // readRecord reads one of the two files.
 func readRecord(path string) (Layered, *RecordError) {
-	text, err := durable.ReadLimited(path, maxConfig)
+	text, err := durable.ReadLimited(path, MaxFile)
 	if err != nil {
 		return Layered{}, &RecordError{Path: path, Reason: strings.TrimPrefix(err.Error(), "read "+path+": "), Err: err}
 	}
@@ -96,7 +102,7 @@ func readRecord(path string) (Layered, *RecordError) {
 	if envelope.Version < 0 || envelope.Config == nil || envelope.Sources == nil {
 		return damaged("it is damaged: configuration or sources are missing")
 	}
-	l := Layered{Config: DefaultConfig(), Sources: envelope.Sources}
+	l := Layered{Config: Default(), Sources: envelope.Sources}
 	decoder := json.NewDecoder(bytes.NewReader(envelope.Config))
 	decoder.DisallowUnknownFields() // to drop what is not understood would lose it
 	if err := decoder.Decode(&l.Config); err != nil {
@@ -111,7 +117,7 @@ func readRecord(path string) (Layered, *RecordError) {
 // Accept remembers l, so that nothing of it is given up should the files of the
 // configuration be lost. A record that cannot be read is kept beside it, with
 // ".unread" at the end of its name. The caller holds the lock.
-func (h *Host) Accept(l Layered) error {
+func (f Files) Accept(l Layered) error {
 	body, err := json.MarshalIndent(struct {
 		Version int `json:"version"`
 		Layered
@@ -120,13 +126,13 @@ func (h *Host) Accept(l Layered) error {
 		return fmt.Errorf("encode the configuration: %w", err)
 	}
 	text := append(body, '\n')
-	_, damage := readRecord(h.AcceptedPath())
-	err = putRecord(h.AcceptedPath(), text, damage)
+	_, damage := readRecord(f.AcceptedPath())
+	err = putRecord(f.AcceptedPath(), text, damage)
 	if err != nil && damage == nil {
 		return err // what could not be replaced would be believed
 	}
-	_, copyDamage := readRecord(h.acceptedCopy())
-	if copyErr := putRecord(h.acceptedCopy(), text, copyDamage); copyErr != nil {
+	_, copyDamage := readRecord(f.AcceptedCopy())
+	if copyErr := putRecord(f.AcceptedCopy(), text, copyDamage); copyErr != nil {
 		return errors.Join(err, copyErr)
 	}
 	return nil // Accepted says what is wrong with accepted.json
@@ -134,7 +140,7 @@ func (h *Host) Accept(l Layered) error {
 
 // putRecord writes one of the two files, where it does not have text already.
 func putRecord(path string, text []byte, damage *RecordError) error {
-	if old, err := durable.ReadLimited(path, maxConfig); err == nil && bytes.Equal(old, text) {
+	if old, err := durable.ReadLimited(path, MaxFile); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
 	if damage != nil && damage.Err == nil {

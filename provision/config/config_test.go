@@ -1,4 +1,4 @@
-package provision
+package config
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ func configDir(t *testing.T, files map[string]string) string {
 
 func load(t *testing.T, dir string) Layered {
 	t.Helper()
-	layered, err := LoadConfig(dir)
+	layered, err := Load(dir)
 	if err != nil {
 		t.Fatalf("load: %v", err)
 	}
@@ -38,7 +38,7 @@ func load(t *testing.T, dir string) Layered {
 
 func TestLoadConfig_WithoutFilesIsTheDefault(t *testing.T) {
 	for _, dir := range []string{t.TempDir(), "/nonexistent"} {
-		if diff := cmp.Diff(Layered{Config: DefaultConfig(), Sources: map[string]string{}}, load(t, dir)); diff != "" {
+		if diff := cmp.Diff(Layered{Config: Default(), Sources: map[string]string{}}, load(t, dir)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", dir, diff)
 		}
 	}
@@ -76,12 +76,12 @@ func TestLoadConfig_RefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"runtime runc", "[docker.runtimes.runc]\n", "", "docker.runtimes.runc"},
 		{"shell in an argument", "[docker.runtimes.runsc]\nargs = [\"--ok\", \"a;b\"]\n", "", "docker.runtimes.runsc.args[1]"},
 		{"default that is not registered", "[docker]\ndefault_runtime = \"other\"\n", "", "docker.default_runtime"},
-		{"beyond 256 KiB", strings.Repeat("#", maxConfig+1), "", "larger than 262144 bytes"},
+		{"beyond 256 KiB", strings.Repeat("#", MaxFile+1), "", "larger than 262144 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := configDir(t, map[string]string{"config.d/20-test.toml": test.text})
-			_, err := LoadConfig(dir)
-			var refused *ConfigError
+			_, err := Load(dir)
+			var refused *Error
 			if !errors.As(err, &refused) {
 				t.Fatalf("got error %v, want a *ConfigError", err)
 			}
@@ -101,14 +101,14 @@ func TestLoadConfig_LaysFilesOverEachOtherInLexicalOrder(t *testing.T) {
 		"config.d/ignored.txt":  "not = read",
 	})
 	at := func(name string) string { return filepath.Join(dir, name) }
-	want := Layered{Config: DefaultConfig(), Sources: map[string]string{
+	want := Layered{Config: Default(), Sources: map[string]string{
 		"release.version":            at("config.d/90-last.toml"),
 		"release.keep":               at("config.toml"),
 		"docker.runtimes.runsc.args": at("config.toml"),
 		"docker.runtimes.gv.args":    at("config.d/10-gv.toml"),
 	}}
 	want.Config.Release.Version, want.Config.Release.Keep = "20260914", 3
-	want.Config.Docker.Runtimes = map[string]RuntimeConfig{"runsc": {Args: []string{"--debug"}}, "gv": {Args: []string{}}}
+	want.Config.Docker.Runtimes = map[string]Runtime{"runsc": {Args: []string{"--debug"}}, "gv": {Args: []string{}}}
 	if diff := cmp.Diff(want, load(t, dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -125,7 +125,7 @@ func TestOverride_FlagsWinAndTheFilesStay(t *testing.T) {
 	}
 	want := load(t, dir)
 	want.Config.Release.Version, want.Config.Docker.DefaultRuntime = "20260914.0", "runsc"
-	want.Config.Docker.Runtimes["runsc"] = RuntimeConfig{Args: []string{"--debug"}}
+	want.Config.Docker.Runtimes["runsc"] = Runtime{Args: []string{"--debug"}}
 	for _, key := range []string{"release.version", "docker.default_runtime", "docker.runtimes.runsc.args"} {
 		want.Sources[key] = FlagSource
 	}
@@ -174,9 +174,9 @@ func TestOverrides_SavedAreWhatIsLoadedNext(t *testing.T) {
 			t.Errorf("save %+v: got %v, %v, want %v", run.flags, changed, err, run.changed)
 		}
 	}
-	want := DefaultConfig()
+	want := Default()
 	want.Release.Version, want.Docker.DefaultRuntime = "20260914.0", "runsc"
-	want.Docker.Runtimes["runsc"] = RuntimeConfig{Args: []string{"--debug"}}
+	want.Docker.Runtimes["runsc"] = Runtime{Args: []string{"--debug"}}
 	if diff := cmp.Diff(want, load(t, dir).Config); diff != "" {
 		t.Errorf("loaded (-want +got):\n%s", diff)
 	}
@@ -189,7 +189,7 @@ func TestOverrides_AreNotSavedOverAFileThatIsNotUnderstood(t *testing.T) {
 	const text = "[release\n"
 	dir := configDir(t, map[string]string{"config.d/50-apply.toml": text})
 	changed, err := Overrides{Version: given("latest")}.Save(dir)
-	var refused *ConfigError
+	var refused *Error
 	if changed || !errors.As(err, &refused) {
 		t.Errorf("got %v, %v, want a *ConfigError", changed, err)
 	}

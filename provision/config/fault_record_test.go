@@ -1,4 +1,4 @@
-package provision
+package config
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"runsc-provisioner/daemonjson"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +25,7 @@ func put(t *testing.T, path, text string) {
 	case "<fifo>":
 		err = unix.Mkfifo(path, 0o600)
 	case "<huge>":
-		err = os.WriteFile(path, []byte(strings.Repeat(" ", maxConfig+1)+wholeRecord), 0o600)
+		err = os.WriteFile(path, []byte(strings.Repeat(" ", MaxFile+1)+wholeRecord), 0o600)
 	default:
 		err = os.WriteFile(path, []byte(text), 0o600)
 	}
@@ -59,9 +61,9 @@ func TestFault_X22_ADamagedRecordIsNeverTakenForNone(t *testing.T) {
 		{"of a newer version", strings.Replace(wholeRecord, `"version":1`, `"version":2`, 1), older, false, true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := Host{Paths: Paths{State: t.TempDir()}}
+			h := Files{State: t.TempDir()}
 			put(t, h.AcceptedPath(), test.record)
-			put(t, h.acceptedCopy(), test.copied)
+			put(t, h.AcceptedCopy(), test.copied)
 			got := h.Accepted()
 			if got.Found != test.found || (got.Damage != nil) != test.damaged {
 				t.Fatalf("got found %v, damage %v, want %v, %v", got.Found, got.Damage, test.found, test.damaged)
@@ -73,7 +75,7 @@ func TestFault_X22_ADamagedRecordIsNeverTakenForNone(t *testing.T) {
 			if test.found && got.Config.Docker.DefaultRuntime != "runsc" {
 				t.Errorf("got %+v, want it read", got.Config.Docker)
 			}
-			next := Layered{Config: DefaultConfig(), Sources: map[string]string{"docker.default_runtime": "/etc/b.toml"}}
+			next := Layered{Config: Default(), Sources: map[string]string{"docker.default_runtime": "/etc/b.toml"}}
 			if err := h.Accept(next); err != nil {
 				t.Fatalf("accept: %v", err)
 			}
@@ -123,8 +125,8 @@ func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
-			h := Host{Paths: Paths{State: dir, Config: filepath.Join(dir, "etc")}}
-			file, other := filepath.Join(h.Paths.Config, "config.toml"), filepath.Join(h.Paths.Config, "config.d", "99-other.toml")
+			h := Files{State: dir, Config: filepath.Join(dir, "etc")}
+			file, other := filepath.Join(h.Config, "config.toml"), filepath.Join(h.Config, "config.d", "99-other.toml")
 			if err := os.MkdirAll(filepath.Dir(other), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +134,7 @@ func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
 				put(t, file, test.accepted)
 				in, err := h.InEffect(h.Accepted(), Overrides{}, false)
 				if err == nil {
-					err = h.AcceptInEffect(in, asWanted(t))
+					err = h.AcceptInEffect(in, matching(t))
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -156,14 +158,14 @@ func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
 				t.Errorf("got lost %q, default %q, version %q, acceptable %v\nwant %q, %q, %q, %v", lost, in.Config.Docker.DefaultRuntime, in.Config.Release.Version, in.Acceptable(),
 					test.lost, test.defaultRun, test.version, test.acceptable)
 			}
-			if (len(in.Held()) > 0) != test.held || (in.GivenUp != nil) != test.given {
-				t.Errorf("got held %v, given up %v", in.Held(), in.GivenUp)
+			if (in.Unsettled()) != test.held || (in.GivenUp != nil) != test.given {
+				t.Errorf("got held %v, given up %v", in.Unsettled(), in.GivenUp)
 			}
 			// The host was made so, and the flags were saved: what comes next is the same.
-			if _, err := test.flags.Save(h.Paths.Config); err != nil {
+			if _, err := test.flags.Save(h.Config); err != nil {
 				t.Fatal(err)
 			}
-			if err := h.AcceptInEffect(in, asWanted(t)); err != nil {
+			if err := h.AcceptInEffect(in, matching(t)); err != nil {
 				t.Fatal(err)
 			}
 			next, err := h.InEffect(h.Accepted(), Overrides{}, false)
@@ -183,7 +185,7 @@ func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
 
 func TestFault_X21_WhatIsLostDuringAnApplyIsNotGivenUp(t *testing.T) {
 	dir := t.TempDir()
-	h := Host{Paths: Paths{State: dir, Config: dir}}
+	h := Files{State: dir, Config: dir}
 	put(t, filepath.Join(dir, "config.toml"), "[docker]\ndefault_runtime = \"runsc\"\n")
 	in, err := h.InEffect(h.Accepted(), Overrides{}, false)
 	if err != nil {
@@ -192,7 +194,7 @@ func TestFault_X21_WhatIsLostDuringAnApplyIsNotGivenUp(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "config.toml")); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.AcceptInEffect(in, asWanted(t)); err != nil {
+	if err := h.AcceptInEffect(in, matching(t)); err != nil {
 		t.Fatal(err)
 	}
 	if in, err = h.InEffect(h.Accepted(), Overrides{}, false); err != nil || in.Lost == nil {
@@ -202,7 +204,7 @@ func TestFault_X21_WhatIsLostDuringAnApplyIsNotGivenUp(t *testing.T) {
 
 func TestFault_X22_FilesAndRecordLostTogether(t *testing.T) {
 	dir := t.TempDir()
-	h := Host{Paths: Paths{State: dir, Config: dir}}
+	h := Files{State: dir, Config: dir}
 	put(t, h.AcceptedPath(), "{")
 	var damage *RecordError
 	if _, err := h.InEffect(h.Accepted(), Overrides{}, false); !errors.As(err, &damage) {
@@ -212,15 +214,15 @@ func TestFault_X22_FilesAndRecordLostTogether(t *testing.T) {
 	file := filepath.Join(dir, "config.toml")
 	put(t, file, "[docker]\ndefault_runtime = \"runsc\"\n")
 	in, err := h.InEffect(h.Accepted(), Overrides{}, false)
-	if err != nil || in.Config.Docker.DefaultRuntime != "runsc" || in.Acceptable() || len(in.Held()) != 1 {
+	if err != nil || in.Config.Docker.DefaultRuntime != "runsc" || in.Acceptable() || !in.Unsettled() {
 		t.Errorf("got %+v, %v", in, err)
 	}
-	if err := h.AcceptInEffect(in, asWanted(t)); err != nil || h.Accepted().Found {
+	if err := h.AcceptInEffect(in, matching(t)); err != nil || h.Accepted().Found {
 		t.Errorf("got %v, found %v, want the record left", err, h.Accepted().Found)
 	}
 	// Files that are not understood leave nothing to go by.
 	put(t, file, "[dock")
-	var refused *ConfigError
+	var refused *Error
 	if _, err := h.InEffect(h.Accepted(), Overrides{}, false); !errors.As(err, &refused) || !errors.As(err, &damage) {
 		t.Errorf("got %v, want both reasons", err)
 	}
@@ -230,32 +232,41 @@ func TestFault_X22_FilesAndRecordLostTogether(t *testing.T) {
 	if in, err = h.InEffect(h.Accepted(), Overrides{}, true); err != nil || !in.Acceptable() {
 		t.Errorf("given up: got %+v, %v", in, err)
 	}
-	if err := h.AcceptInEffect(in, asWanted(t)); err != nil || !h.Accepted().Found {
+	if err := h.AcceptInEffect(in, matching(t)); err != nil || !h.Accepted().Found {
 		t.Errorf("given up: got %v, found %v", err, h.Accepted().Found)
 	}
 }
 
-// asWanted is a host whose default runtime is runsc.
-func asWanted(t *testing.T) Observed {
+// matching is a daemon.json with the default runtime runsc.
+func matching(t *testing.T) daemonjson.Document {
 	t.Helper()
-	return Observed{File: fileOf(t, registered(newer, `"default-runtime":"runsc"`))}
+	return documentOf(t, `{"default-runtime":"runsc"}`)
+}
+
+func documentOf(t *testing.T, text string) daemonjson.Document {
+	t.Helper()
+	doc, err := daemonjson.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }
 
 // What is held was never in effect: a person may take it out of the configuration
 // again, and nothing is lost.
 func TestFault_X21_WhatWasHeldIsNotLost(t *testing.T) {
-	h := &Host{Paths: Paths{State: t.TempDir()}}
-	config := DefaultConfig()
+	h := Files{State: t.TempDir()}
+	config := Default()
 	config.Docker.DefaultRuntime, config.Docker.UsernsRemap = "runsc", "default"
 	l := Layered{Config: config, Sources: map[string]string{"docker.default_runtime": "a", "docker.userns_remap": "a", "release.version": "a"}}
-	if err := h.Accept(h.WithoutHeld(l, asWanted(t))); err != nil {
+	if err := h.Accept(h.WithoutHeld(l, matching(t))); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.Accepted(); got.sets("docker.userns_remap") || !got.sets("docker.default_runtime") || !got.sets("release.version") {
 		t.Errorf("got %v, want all but the key that is held", got.Sources)
 	}
 	// One that was in effect stays, also while another value of it is held.
-	was := h.WithoutHeld(l, Observed{File: fileOf(t, "{}")})
+	was := h.WithoutHeld(l, documentOf(t, "{}"))
 	if !was.sets("docker.default_runtime") {
 		t.Errorf("got %v, want the key that was accepted before", was.Sources)
 	}

@@ -1,4 +1,8 @@
-package provision
+// Package config has what is wanted of a host: read from files and flags, checked,
+// saved, and compared with the record of what was accepted last, so that a setting
+// that was in effect is never lost unnoticed. Every value names the file or flag it
+// came from. It never changes Docker or the host beyond its own files.
+package config
 
 import (
 	"fmt"
@@ -14,14 +18,14 @@ import (
 // Config is what is wanted of a host: nouns, no verbs. What it leaves out is
 // not managed: neither set nor undone.
 type Config struct {
-	Release ReleaseConfig `toml:"release" json:"release"`
-	Docker  DockerConfig  `toml:"docker" json:"docker"`
-	Enforce EnforceConfig `toml:"enforce" json:"enforce"`
-	Metrics MetricsConfig `toml:"metrics" json:"metrics"`
+	Release Release `toml:"release" json:"release"`
+	Docker  Docker  `toml:"docker" json:"docker"`
+	Enforce Enforce `toml:"enforce" json:"enforce"`
+	Metrics Metrics `toml:"metrics" json:"metrics"`
 }
 
-// ReleaseConfig says which gVisor release is wanted and where it comes from.
-type ReleaseConfig struct {
+// Release says which gVisor release is wanted and where it comes from.
+type Release struct {
 	Version       string            `toml:"version" json:"version"`               // latest, YYYYMMDD, YYYYMMDD.N, YYYY-MM-DD (nightly)
 	Channel       string            `toml:"channel" json:"channel"`               // release, nightly, master
 	Trust         string            `toml:"trust" json:"trust"`                   // checksum
@@ -31,32 +35,32 @@ type ReleaseConfig struct {
 	Keep          int               `toml:"keep" json:"keep"`                     // earlier releases kept beside those in use
 }
 
-// DockerConfig mirrors daemon.json.
-type DockerConfig struct {
-	DefaultRuntime string                   `toml:"default_runtime" json:"default_runtime,omitempty"` // "": not managed
-	UsernsRemap    string                   `toml:"userns_remap" json:"userns_remap,omitempty"`       // "default", user, user:group, "off"; "": not managed
-	Runtimes       map[string]RuntimeConfig `toml:"runtimes" json:"runtimes"`
+// Docker mirrors daemon.json.
+type Docker struct {
+	DefaultRuntime string             `toml:"default_runtime" json:"default_runtime,omitempty"` // "": not managed
+	UsernsRemap    string             `toml:"userns_remap" json:"userns_remap,omitempty"`       // "default", user, user:group, "off"; "": not managed
+	Runtimes       map[string]Runtime `toml:"runtimes" json:"runtimes"`
 }
 
-// RuntimeConfig is one runtime that runs the release. Nil Args leave those
+// Runtime is one runtime that runs the release. Nil Args leave those
 // that daemon.json has; empty ones remove them.
-type RuntimeConfig struct {
+type Runtime struct {
 	Args   []string `toml:"args" json:"args"`
 	Rootfs string   `toml:"rootfs" json:"rootfs,omitempty"` // docker, sandbox; "": see RootfsDocker
 }
 
-// DefaultConfig is what `apply` wants of a host with no config file at all:
+// Default is what `apply` wants of a host with no config file at all:
 // the newest release, registered as runsc, and nothing else touched.
-func DefaultConfig() Config {
+func Default() Config {
 	return Config{
-		Release: ReleaseConfig{
+		Release: Release{
 			Version: "latest",
 			Channel: "release",
 			Trust:   TrustChecksum,
 			URL:     "https://storage.googleapis.com/gvisor/releases",
 			Keep:    1,
 		},
-		Docker:  DockerConfig{Runtimes: map[string]RuntimeConfig{DefaultRuntimeName: {}}},
+		Docker:  Docker{Runtimes: map[string]Runtime{DefaultRuntimeName: {}}},
 		Enforce: defaultEnforce(),
 	}
 }
@@ -66,8 +70,8 @@ const (
 	DefaultRuntimeName = "runsc"
 	// TrustChecksum is integrity only: archive and digest come from one place.
 	TrustChecksum = "checksum"
-	// runcRuntime is the name under which dockerd always has its own runtime.
-	runcRuntime = "runc"
+	// RuncRuntime is the name under which dockerd always has its own runtime.
+	RuncRuntime = "runc"
 )
 
 // Spec is the release part of c as package release takes it.
@@ -87,18 +91,18 @@ func (c Config) RuntimeNames() []string {
 	return slices.Sorted(maps.Keys(c.Docker.Runtimes))
 }
 
-// ConfigError is a value of ours that is refused. Source is the file or flag
+// Error is a value of ours that is refused. Source is the file or flag
 // it came from, with line and column where they are known.
-type ConfigError struct {
+type Error struct {
 	Source string
 	Key    string // dotted, as in config.toml; "" when the text does not parse
 	Reason string
 	Err    error // why a file could not be read; else nil
 }
 
-func (e *ConfigError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
-func (e *ConfigError) Error() string {
+func (e *Error) Error() string {
 	parts := make([]string, 0, 3)
 	for _, part := range []string{e.Source, e.Key, e.Reason} {
 		if part != "" {
@@ -119,18 +123,18 @@ var (
 // config.toml; the Source is for the caller to fill in.
 func (c Config) Validate() error {
 	if c.Release.Trust != TrustChecksum {
-		return &ConfigError{Key: "release.trust", Reason: fmt.Sprintf("%q is not one of: checksum", c.Release.Trust)}
+		return &Error{Key: "release.trust", Reason: fmt.Sprintf("%q is not one of: checksum", c.Release.Trust)}
 	}
 	if c.Release.Keep < 0 || c.Release.Keep > 100 {
-		return &ConfigError{Key: "release.keep", Reason: fmt.Sprintf("%d is not within 0 and 100", c.Release.Keep)}
+		return &Error{Key: "release.keep", Reason: fmt.Sprintf("%d is not within 0 and 100", c.Release.Keep)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Release.SHA512)) {
 		if !sha512Hex.MatchString(c.Release.SHA512[name]) {
-			return &ConfigError{Key: "release.sha512." + name, Reason: "not 128 hexadecimal digits"}
+			return &Error{Key: "release.sha512." + name, Reason: "not 128 hexadecimal digits"}
 		}
 	}
 	if err := c.Spec().Validate(); err != nil {
-		return specError(err)
+		return OfSpec(err)
 	}
 	for _, err := range []error{c.Docker.validate(), c.Enforce.validate(), c.Metrics.validate()} {
 		if err != nil {
@@ -140,15 +144,15 @@ func (c Config) Validate() error {
 	return nil
 }
 
-func (d DockerConfig) validate() error {
+func (d Docker) validate() error {
 	for _, name := range slices.Sorted(maps.Keys(d.Runtimes)) {
 		key := "docker.runtimes." + name
 		if err := daemonjson.CheckName(name); err != nil {
-			return &ConfigError{Key: key, Reason: err.Error()}
+			return &Error{Key: key, Reason: err.Error()}
 		}
 		for i, arg := range d.Runtimes[name].Args {
 			if err := daemonjson.CheckArg(arg); err != nil {
-				return &ConfigError{Key: fmt.Sprintf("%s.args[%d]", key, i), Reason: err.Error()}
+				return &Error{Key: fmt.Sprintf("%s.args[%d]", key, i), Reason: err.Error()}
 			}
 		}
 		if err := d.Runtimes[name].validateRootfs(key); err != nil {
@@ -156,19 +160,19 @@ func (d DockerConfig) validate() error {
 		}
 	}
 	if d.UsernsRemap != "" && !remapUser.MatchString(d.UsernsRemap) {
-		return &ConfigError{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q is not default, off, a user, or user:group", d.UsernsRemap)}
+		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q is not default, off, a user, or user:group", d.UsernsRemap)}
 	}
-	if user, _ := remapNames(d.UsernsRemap); user == "root" || user == "0" {
-		return &ConfigError{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q maps nothing: dockerd takes root for no remap at all", d.UsernsRemap)}
+	if user, _ := RemapNames(d.UsernsRemap); user == "root" || user == "0" {
+		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q maps nothing: dockerd takes root for no remap at all", d.UsernsRemap)}
 	}
-	if strings.HasPrefix(d.UsernsRemap, remapDefault+":") || strings.HasPrefix(d.UsernsRemap, RemapDisabled+":") {
-		return &ConfigError{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q: a group goes with a user only", d.UsernsRemap)}
+	if strings.HasPrefix(d.UsernsRemap, RemapDefault+":") || strings.HasPrefix(d.UsernsRemap, RemapDisabled+":") {
+		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q: a group goes with a user only", d.UsernsRemap)}
 	}
-	if d.DefaultRuntime == "" || d.DefaultRuntime == runcRuntime {
+	if d.DefaultRuntime == "" || d.DefaultRuntime == RuncRuntime {
 		return nil
 	}
 	if _, managed := d.Runtimes[d.DefaultRuntime]; !managed {
-		return &ConfigError{Key: "docker.default_runtime", Reason: fmt.Sprintf(
+		return &Error{Key: "docker.default_runtime", Reason: fmt.Sprintf(
 			"%q is neither runc nor one of docker.runtimes (%s)", d.DefaultRuntime, strings.Join(slices.Sorted(maps.Keys(d.Runtimes)), ", "))}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package provision
+package config
 
 import (
 	"bytes"
@@ -7,16 +7,18 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/release"
 
 	"github.com/pelletier/go-toml/v2"
 )
 
-// maxConfig is the most bytes one config file may have.
-const maxConfig = 256 << 10
+// MaxFile is the most bytes one config file may have.
+const MaxFile = 256 << 10
 
 // Layered is a Config together with where each of its values came from.
 type Layered struct {
@@ -26,22 +28,22 @@ type Layered struct {
 	Sources map[string]string `json:"sources"`
 }
 
-// LoadConfig reads dir/config.toml and dir/config.d/*.toml in lexical order,
+// Load reads dir/config.toml and dir/config.d/*.toml in lexical order,
 // each over what came before. Files that are not there are fine; anything in
 // one that is not understood is a *ConfigError with file, line and column.
-func LoadConfig(dir string) (Layered, error) {
-	layered := Layered{Config: DefaultConfig(), Sources: map[string]string{}}
+func Load(dir string) (Layered, error) {
+	layered := Layered{Config: Default(), Sources: map[string]string{}}
 	paths, err := configPaths(dir)
 	if err != nil {
 		return Layered{}, err
 	}
 	for _, path := range paths {
-		text, err := durable.ReadLimited(path, maxConfig)
+		text, err := durable.ReadLimited(path, MaxFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return Layered{}, &ConfigError{Source: path, Reason: err.Error(), Err: err}
+			return Layered{}, &Error{Source: path, Reason: err.Error(), Err: err}
 		}
 		if err := layered.add(path, text); err != nil {
 			return Layered{}, err
@@ -79,7 +81,7 @@ func (l *Layered) add(source string, text []byte) error {
 // Validate is Config.Validate with the source of the refused key filled in.
 func (l Layered) Validate() error {
 	err := l.Config.Validate()
-	var refused *ConfigError
+	var refused *Error
 	if errors.As(err, &refused) {
 		refused.Source = l.source(refused.Key)
 	}
@@ -153,11 +155,15 @@ func tomlValue(t map[string]any, key string) string {
 	return ""
 }
 
+// wrongType is how go-toml says that a value has another type than its key; it
+// names a type of Go, which means nothing to a user.
+var wrongType = regexp.MustCompile(`^toml: cannot decode TOML (\w+) into struct field \S+ of type (\S+)$`)
+
 func tomlError(source string, err error) error {
 	var missing *toml.StrictMissingError
 	if errors.As(err, &missing) && len(missing.Errors) > 0 {
 		row, column := missing.Errors[0].Position()
-		return &ConfigError{
+		return &Error{
 			Source: fmt.Sprintf("%s:%d:%d", source, row, column),
 			Key:    strings.Join(missing.Errors[0].Key(), "."),
 			Reason: "unknown key",
@@ -166,7 +172,19 @@ func tomlError(source string, err error) error {
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		row, column := decode.Position()
-		return &ConfigError{Source: fmt.Sprintf("%s:%d:%d", source, row, column), Reason: decode.Error()}
+		return &Error{
+			Source: fmt.Sprintf("%s:%d:%d", source, row, column),
+			Key:    strings.Join(decode.Key(), "."),
+			Reason: wrongType.ReplaceAllString(decode.Error(), "got a $1, want $2"),
+		}
 	}
-	return &ConfigError{Source: source, Reason: err.Error()}
+	return &Error{Source: source, Reason: err.Error()}
+}
+
+func OfSpec(err error) error {
+	var spec *release.SpecError
+	if !errors.As(err, &spec) {
+		return err
+	}
+	return &Error{Key: "release." + spec.Field, Reason: fmt.Sprintf("%q: %s", spec.Value, spec.Reason)}
 }

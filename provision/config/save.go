@@ -1,4 +1,4 @@
-package provision
+package config
 
 import (
 	"errors"
@@ -78,11 +78,11 @@ func (l Layered) Override(o Overrides) (Layered, error) {
 // SavedPath is the drop-in that holds what `apply` was last told by flags.
 func SavedPath(dir string) string { return filepath.Join(dir, "config.d", "50-apply.toml") }
 
-// savedBy begins the drop-in, also of versions whose advice after it was another.
-const savedBy = "# Written by `runsc-provisioner apply` from its flags. "
+// SavedBy begins the drop-in, also of versions whose advice after it was another.
+const SavedBy = "# Written by `runsc-provisioner apply` from its flags. "
 
 // savedHeading is the drop-in's first line.
-const savedHeading = savedBy + "To forget them: delete this, then `apply --give-up`.\n"
+const savedHeading = SavedBy + "To forget them: delete this, then `apply --give-up`.\n"
 
 // Save lays o over what SavedPath holds, so that a second `apply`, the service
 // and `verify` want the same. It reports whether the file changed.
@@ -92,7 +92,7 @@ func (o Overrides) Save(dir string) (changed bool, err error) {
 		return false, nil
 	}
 	path := SavedPath(dir)
-	old, err := durable.ReadLimited(path, maxConfig)
+	old, err := durable.ReadLimited(path, MaxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("read %s: %w", path, err)
 	}
