@@ -12,6 +12,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/command"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/subid"
 )
@@ -106,7 +107,7 @@ func (h *Host) lockedWrite(ctx context.Context, s EditIDs) error {
 	}
 	defer unlock()
 	if err = subid.Write(s.Path, s.Old, s.New); errors.Is(err, subid.ErrChanged) {
-		return fmt.Errorf("%w: %w", errStale, err)
+		return fmt.Errorf("%w: %w", daemonfile.ErrStale, err)
 	}
 	if err == nil || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EIO) || errors.Is(err, unix.EROFS) {
 		return err

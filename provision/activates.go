@@ -21,7 +21,7 @@ const defaultDataRoot = "/var/lib/docker"
 // goes by the directory that a symlink leads to. "" is not known.
 func nextRoot(doc daemonjson.Document, flags engine.Flags) string {
 	root := defaultDataRoot
-	all := values(doc)
+	all := doc.Options()
 	if flags.DataRoot != "" {
 		root = flags.DataRoot
 	}
@@ -53,7 +53,7 @@ func stringIn(value string) string {
 // nothing less, would bring into effect: those that dockerd is not known to run
 // with. userns-remap, which is ours, is not among them.
 func restartActivates(o Observed) []string {
-	now, digests := values(o.File.Doc), digests(o.Loaded.Invocation, o.File.Doc)
+	now, digests := o.File.Doc.Options(), digests(o.Loaded.Invocation, o.File.Doc)
 	options := map[string]bool{optionDataRoot: true}
 	for _, known := range []map[string]string{digests, o.Loaded.Started} {
 		for option := range known {
@@ -110,7 +110,7 @@ func runsWith(o Observed, option, value string, set bool) (same, says bool) {
 // runtimes, and a default that c names, are not among them.
 func reloadActivates(c config.Config, o Observed, doc daemonjson.Document) []string {
 	info, hot := *o.Engine, o.Loaded.hot()
-	now, digests := values(doc), digests(o.Loaded.Invocation, doc)
+	now, digests := doc.Options(), digests(o.Loaded.Invocation, doc)
 	var all []string
 	for _, option := range slices.Sorted(maps.Keys(now)) {
 		if !isHot(option) && option != optionFeatures {
@@ -148,7 +148,7 @@ func jsonOf(value any) string {
 	if err != nil {
 		panic(err) // a bool and strings always encode
 	}
-	return spelled(text)
+	return daemonjson.Spelled(text)
 }
 
 // runtimesActivated are the runtimes, not ours, that doc has otherwise than

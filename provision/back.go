@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
 )
@@ -62,7 +64,7 @@ func (t *transaction) take(ctx context.Context, w way, s scene) error {
 
 // reloadBack has a running dockerd take back what it has taken.
 func (t *transaction) reloadBack(ctx context.Context, s scene) error {
-	now, err := t.j.File.text()
+	now, err := t.j.File.Text()
 	if err != nil {
 		return err
 	}
@@ -72,12 +74,12 @@ func (t *transaction) reloadBack(ctx context.Context, s scene) error {
 	want, _ := t.target(s.unit)
 	text, err := explicit(t.old, want, t.flags)
 	if err == nil {
-		_, _, err = t.host.validated(ctx, text, Observed{Unit: s.unit, Command: t.command, File: DaemonFile{Path: t.j.File.Path}})
+		_, _, err = t.host.validated(ctx, text, Observed{Unit: s.unit, Command: t.command, File: daemonfile.File{Path: t.j.File.Path}})
 	}
 	if err != nil {
 		return errors.Join(err, t.fileBack())
 	}
-	t.j.File.Back = append(t.j.File.Back, digestOf(text.Bytes()))
+	t.j.File.Back = append(t.j.File.Back, durable.Digest(text.Bytes()))
 	if err := t.host.writeJournal(t.j); err != nil {
 		return errors.Join(err, t.fileBack())
 	}
@@ -139,7 +141,7 @@ func (t *transaction) startBack(ctx context.Context, unit Unit, restart bool) er
 
 // fileBack makes daemon.json what it was, if what it has is ours.
 func (t *transaction) fileBack() error {
-	now, err := t.j.File.text()
+	now, err := t.j.File.Text()
 	if err != nil {
 		return err
 	}
@@ -151,7 +153,7 @@ func (t *transaction) fileBack() error {
 	case t.j.File.Existed:
 		return t.replace(now, t.old)
 	default:
-		return t.j.File.remove(now)
+		return t.j.File.Remove(now)
 	}
 }
 

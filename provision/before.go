@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -142,7 +143,7 @@ func (h *Host) writeBefore(b *Before) error {
 
 // key is what the record has of an item of file. What is not managed yet counts
 // only while the file still has it: another program may have changed it since.
-func (b *Before) key(file DaemonFile, item string) (BeforeKey, bool) {
+func (b *Before) key(file daemonfile.File, item string) (BeforeKey, bool) {
 	if b == nil {
 		return BeforeKey{}, false
 	}

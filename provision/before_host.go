@@ -50,7 +50,7 @@ func (h *Host) settleBefore() error {
 	if err != nil || !found || len(j.File.Later) == 0 {
 		return nil // one that cannot be read is refused by the next look
 	}
-	text, err := j.File.text()
+	text, err := j.File.Text()
 	if err != nil {
 		return nil // so is a daemon.json that cannot be read
 	}

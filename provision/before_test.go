@@ -12,6 +12,8 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
 )
 
@@ -319,9 +321,9 @@ func TestBefore_IsSettledAtTheEndOfATransaction(t *testing.T) {
 		later   []string
 		managed bool
 	}{
-		{"killed before the first write", "{}", []string{digestOf([]byte(ours))}, false},
-		{"killed after it", ours, []string{digestOf([]byte(ours))}, true},
-		{"killed, and another program has written since", registered(newer, `"debug":true`), []string{digestOf([]byte(ours))}, true},
+		{"killed before the first write", "{}", []string{durable.Digest([]byte(ours))}, false},
+		{"killed after it", ours, []string{durable.Digest([]byte(ours))}, true},
+		{"killed, and another program has written since", registered(newer, `"debug":true`), []string{durable.Digest([]byte(ours))}, true},
 		{"nothing was to be written", registered(newer, `"debug":true`), nil, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -332,7 +334,7 @@ func TestBefore_IsSettledAtTheEndOfATransaction(t *testing.T) {
 			}
 			b := (*Before)(nil).clone()
 			b.Files[path] = BeforeFile{Exists: true, Text: "{}", Keys: map[string]BeforeKey{runscItem: {}}}
-			j := journal{SchemaVersion: journalSchema, File: journalFile{Path: path, Target: path, Was: digestOf([]byte("{}")), Later: test.later}}
+			j := journal{SchemaVersion: journalSchema, File: journalFile{Place: daemonfile.Place{Path: path, Target: path}, Was: durable.Digest([]byte("{}")), Later: test.later}}
 			if err := errors.Join(h.writeBefore(b), h.writeJournal(j), h.end()); err != nil {
 				t.Fatal(err)
 			}

@@ -20,6 +20,8 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/durable"
 )
 
 // candidate is where a program that is given one more file finds it.
@@ -68,7 +70,7 @@ func (h *Host) check(ctx context.Context, p Plan, o Observed) (validated string,
 	if !root {
 		return "", nil
 	}
-	return validated, replaceable(o.File)
+	return validated, daemonfile.Replaceable(o.File)
 }
 
 // known refuses a default runtime that nothing defines: dockerd --validate lets
@@ -145,7 +147,7 @@ func validationKey(argv []string, doc daemonjson.Document) string {
 	if err != nil {
 		panic(err) // strings and numbers always encode
 	}
-	return digestOf(text)
+	return durable.Digest(text)
 }
 
 // dockerdTakes runs dockerd --validate on doc, which path is to have. Where it

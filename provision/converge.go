@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 
 	"go.uber.org/zap"
 )
@@ -62,7 +63,7 @@ func (h *Host) convergeBy(ctx context.Context, c config.Config, decide func(Obse
 	for range maxRounds {
 		done, err := h.round(ctx, c, decide, &run)
 		switch {
-		case errors.Is(err, errStale) && !leftOpen(err):
+		case errors.Is(err, daemonfile.ErrStale) && !leftOpen(err):
 			path := run.result.Observed.File.Path
 			if run.stale++; run.stale >= maxStale {
 				return run.result, fmt.Errorf("%s: %w", path, ErrBusy)
@@ -120,7 +121,7 @@ func (h *Host) round(ctx context.Context, c config.Config, decide func(Observed)
 	if observed.File.NoDir && !run.awaited {
 		back, err := h.awaitDir(ctx, observed.File.Path)
 		if err == nil && back {
-			err = errStale
+			err = daemonfile.ErrStale
 		}
 		run.awaited = !back
 		return false, err // what was seen is from before the wait

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -53,8 +54,8 @@ func (h *Host) lookAtDocker(ctx context.Context, c config.Config) dockerLook {
 		}
 	}
 	path := h.daemonJSON(o.Flags)
-	if o.File, look.fileErr = readDaemonFile(path); look.fileErr != nil {
-		o.File = DaemonFile{Path: path}
+	if o.File, look.fileErr = daemonfile.Read(path); look.fileErr != nil {
+		o.File = daemonfile.File{Path: path}
 	}
 	switch {
 	case look.unitErr != nil:

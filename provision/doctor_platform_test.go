@@ -10,6 +10,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 )
 
 func TestPlatformOf(t *testing.T) {
@@ -39,7 +40,7 @@ func TestPlatformsOf_ArgumentsThatAreLeftAsTheyAreCountToo(t *testing.T) {
 		"a": {}, "b": {Args: []string{}}, "c": {Args: []string{"--platform=ptrace"}}, "d": {Args: []string{"--platform=kvm"}},
 	}}}
 	want := platforms{"kvm": {"a", "d"}, "systrap": {"b"}, "ptrace": {"c"}}
-	if diff := cmp.Diff(want, platformsOf(c, Observed{File: DaemonFile{Doc: doc}})); diff != "" {
+	if diff := cmp.Diff(want, platformsOf(c, Observed{File: daemonfile.File{Doc: doc}})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -218,7 +219,7 @@ func TestDoctor_OwnUnit(t *testing.T) {
 
 func TestDoctor_AFlagIsInTheWayAlsoOfAFileThatIsNotThere(t *testing.T) {
 	look := dockerLook{observed: Observed{
-		File:      DaemonFile{Path: "/etc/docker/daemon.json"},
+		File:      daemonfile.File{Path: "/etc/docker/daemon.json"},
 		Conflicts: []*engine.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
 	}}
 	want := Item{"daemon.json", Critical, "default-runtime is set by the flag --default-runtime=runc in ExecStart: an option in daemon.json must not be a flag too",

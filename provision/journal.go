@@ -1,8 +1,6 @@
 package provision
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +14,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
@@ -62,20 +61,11 @@ type journal struct {
 
 // journalFile is daemon.json: what it was, and which texts it may have from us.
 type journalFile struct {
-	Path    string      `json:"path"`
-	Target  string      `json:"target"`
-	Existed bool        `json:"existed"`
-	Mode    fs.FileMode `json:"mode"`
-	UID     int         `json:"uid"`
-	GID     int         `json:"gid"`
-	Backup  string      `json:"backup,omitempty"` // name of the copy; "" when there was no file, or an empty one
-	Was     string      `json:"was"`              // sha256 of the text before
-	Later   []string    `json:"later"`            // sha256 of the texts that the plan writes
-	Back    []string    `json:"back,omitempty"`   // sha256 of the text written on the way back
-
-	// inDir says that the directory was there when the plan was made: one that is
-	// gone since is being replaced, and is not made.
-	inDir bool
+	daemonfile.Place
+	Backup string   `json:"backup,omitempty"` // name of the copy; "" when there was no file, or an empty one
+	Was    string   `json:"was"`              // sha256 of the text before
+	Later  []string `json:"later"`            // sha256 of the texts that the plan writes
+	Back   []string `json:"back,omitempty"`   // sha256 of the text written on the way back
 }
 
 // journalLink is the link before.
@@ -94,20 +84,11 @@ type engineWas struct {
 	Root   string                        `json:"root,omitempty"`
 }
 
-func digestOf(text []byte) string {
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
-}
-
 // newJournal is the journal of p on a host that looks like o.
 func newJournal(p Plan, o Observed, names []string, trial string) journal {
 	j := journal{
 		SchemaVersion: journalSchema, Started: time.Now().UTC(), PID: os.Getpid(), Runtimes: names, Trial: trial,
-		File: journalFile{
-			Path: o.File.Path, Target: o.File.Target, Existed: o.File.Exists,
-			Mode: o.File.Mode, UID: o.File.UID, GID: o.File.GID, Was: digestOf(o.File.Bytes),
-			inDir: !o.File.NoDir,
-		},
+		File: journalFile{Place: o.File.Place(), Was: durable.Digest(o.File.Bytes)},
 	}
 	if o.Link.Kind == release.LinkOurs {
 		j.Link.Release = o.Link.Release
@@ -115,7 +96,7 @@ func newJournal(p Plan, o Observed, names []string, trial string) journal {
 	for _, step := range p.Steps {
 		switch s := step.(type) {
 		case WriteDaemonJSON:
-			j.File.Later = append(j.File.Later, digestOf(s.New))
+			j.File.Later = append(j.File.Later, durable.Digest(s.New))
 		case Link:
 			j.Link.Changes = true
 		}
@@ -210,7 +191,7 @@ func (h *Host) before(j journal) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if digestOf(text) != j.File.Was {
+	if durable.Digest(text) != j.File.Was {
 		return nil, fmt.Errorf("%s is not the copy that was made", path)
 	}
 	return text, nil

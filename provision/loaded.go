@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -51,7 +51,7 @@ func (h *Host) loadedPath() string { return filepath.Join(h.Paths.State, "loaded
 
 // observeLoaded is what is known of the dockerd of unit: what was remembered of
 // it, or that file was not changed since it started.
-func (h *Host) observeLoaded(unit Unit, file DaemonFile) loaded {
+func (h *Host) observeLoaded(unit Unit, file daemonfile.File) loaded {
 	l, err := h.readLoaded()
 	if err != nil {
 		// What cannot be read is not known.
@@ -151,38 +151,8 @@ func (h *Host) rememberReload(invocation string, text []byte) {
 // for another start of docker.service.
 func digests(invocation string, doc daemonjson.Document) map[string]string {
 	all := map[string]string{}
-	for option, value := range values(doc) {
-		all[option] = digestOf([]byte(invocation + "\n" + option + "\n" + value))
+	for option, value := range doc.Options() {
+		all[option] = durable.Digest([]byte(invocation + "\n" + option + "\n" + value))
 	}
 	return all
-}
-
-// values has for each option of doc its value in one spelling.
-func values(doc daemonjson.Document) map[string]string {
-	raw, all := map[string]json.RawMessage{}, map[string]string{}
-	if text := bytes.TrimSpace(doc.Bytes()); len(text) > 0 {
-		if err := json.Unmarshal(text, &raw); err != nil {
-			panic(err) // a Document always parses
-		}
-	}
-	for option, text := range raw {
-		all[option] = spelled(text)
-	}
-	return all
-}
-
-// spelled is a JSON value without white space, and with the members of its
-// objects in order.
-func spelled(raw []byte) string {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return string(raw)
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return string(raw)
-	}
-	return string(text)
 }

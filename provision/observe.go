@@ -11,6 +11,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -23,7 +24,7 @@ type Observed struct {
 	Command []string
 	// Conflicts are the options of ours that are also flags of dockerd.
 	Conflicts []*engine.FlagConflict
-	File      DaemonFile
+	File      daemonfile.File
 	// Loaded is what dockerd is known to have read of daemon.json.
 	Loaded loaded
 	// NextRoot is where a restarted dockerd would have its data, but for what
@@ -129,7 +130,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	if o.Conflicts, err = h.observeConflicts(o.Unit); err != nil {
 		return err
 	}
-	if o.File, err = readDaemonFile(h.daemonJSON(o.Flags)); err != nil {
+	if o.File, err = daemonfile.Read(h.daemonJSON(o.Flags)); err != nil {
 		return err
 	}
 	o.File.Misplaced = h.misplaced(o.File.Path)

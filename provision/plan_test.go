@@ -12,6 +12,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
@@ -184,13 +185,13 @@ func identities(t *testing.T, account, subuid, subgid string) Identities {
 	return ids
 }
 
-func fileOf(t *testing.T, text string) DaemonFile {
+func fileOf(t *testing.T, text string) daemonfile.File {
 	t.Helper()
 	doc, err := daemonjson.Parse([]byte(text))
 	if err != nil {
 		t.Fatalf("daemon.json %s: %v", text, err)
 	}
-	return DaemonFile{Path: "/etc/docker/daemon.json", Target: "/etc/docker/daemon.json", Exists: text != "", Bytes: []byte(text), Doc: doc, Mode: 0o644}
+	return daemonfile.File{Path: "/etc/docker/daemon.json", Target: "/etc/docker/daemon.json", Exists: text != "", Bytes: []byte(text), Doc: doc, Mode: 0o644}
 }
 
 // reloaded is what dockerd runs with after SIGHUP: a key that is gone changes
@@ -205,7 +206,7 @@ func reloaded(info engine.Info, doc daemonjson.Document) *engine.Info {
 	if name, ok := doc.DefaultRuntime(); ok {
 		info.DefaultRuntime = name
 	}
-	if value, ok := values(doc)["debug"]; ok {
+	if value, ok := doc.Options()["debug"]; ok {
 		info.Debug = value == "true"
 	}
 	return &info

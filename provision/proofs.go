@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/verify"
 )
 
@@ -26,7 +27,7 @@ func proofKey(manifest string, args []string, dockerVersion, since string, remap
 	if err != nil {
 		panic(err) // strings and a bool always encode
 	}
-	return digestOf(text)
+	return durable.Digest(text)
 }
 
 // everKey names that a proof was once seen of these files of a release with these
@@ -40,7 +41,7 @@ func everKey(manifest string, args []string, since string) string {
 	if err != nil {
 		panic(err) // strings always encode
 	}
-	return digestOf(text)
+	return durable.Digest(text)
 }
 
 // since is what has to stay for a proof to hold: the kernel, which has another

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -194,7 +195,7 @@ func TestDockerThatDoesNotSayWhatItSees(t *testing.T) {
 // promise not enough.
 func TestProofsThatDoNotCoverTheWrites(t *testing.T) {
 	const args = `["m",["--overlay2=none"],"26.1","boot",false]`
-	keys := map[string]bool{digestOf([]byte(args)): true}
+	keys := map[string]bool{durable.Digest([]byte(args)): true}
 	for _, promised := range []verify.Writes{verify.WritesKept, verify.WritesLost} {
 		key := proofKey("m", []string{"--overlay2=none"}, "26.1", "boot", false, promised)
 		if keys[key] {

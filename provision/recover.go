@@ -12,6 +12,8 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
 
@@ -98,15 +100,15 @@ func (h *Host) abandon(j journal, cause error) (Recovery, error) {
 
 // recover settles what the run that did not end has left, as the host is now.
 func (t *transaction) recover(ctx context.Context) (did string, err error) {
-	if path := t.host.daemonJSON(t.flags); !t.j.File.at(path) {
+	if path := t.host.daemonJSON(t.flags); !t.j.File.At(path) {
 		return "", fmt.Errorf("it is about %s (%s), and dockerd reads %s", t.j.File.Path, t.j.File.Target, path)
 	}
-	now, err := t.j.File.text()
+	now, err := t.j.File.Text()
 	if err != nil {
 		return "", err
 	}
 	if t.old, err = t.host.before(t.j); err != nil {
-		if digestOf(now) != t.j.File.Was {
+		if durable.Digest(now) != t.j.File.Was {
 			return "", fmt.Errorf("the copy of %s that a killed run made is lost: %w", t.j.File.Path, err)
 		}
 		t.old = now
@@ -124,15 +126,6 @@ func (t *transaction) recover(ctx context.Context) (did string, err error) {
 		}
 	}
 	return "", fmt.Errorf("%s: %w", t.j.File.Path, ErrBusy)
-}
-
-// at reports whether f is the daemon.json at path.
-func (f journalFile) at(path string) bool {
-	target, err := resolve(path)
-	if err != nil {
-		target = path // it is not there
-	}
-	return f.Path == path && f.Target == target
 }
 
 // settle removes what is left of a proof, and goes the way that s leads to.
@@ -175,9 +168,9 @@ func (t *transaction) settleFile(ctx context.Context, s scene) (did string, err 
 // finish has dockerd run with the text that daemon.json has, and reports false
 // where a reload is not enough for that.
 func (t *transaction) finish(ctx context.Context) (done bool, err error) {
-	now, err := t.j.File.text()
+	now, err := t.j.File.Text()
 	if err != nil || t.textIs(now) != textLater {
-		return false, errors.Join(err, errStale)
+		return false, errors.Join(err, daemonfile.ErrStale)
 	}
 	if t.j.Engine == nil {
 		// Docker was started meanwhile, from this text.
@@ -207,14 +200,14 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 	}
 	t.wrote = now
 	if err := t.reload(ctx); err != nil {
-		if errors.Is(err, context.Canceled) || errors.Is(err, errStale) {
+		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
 			return false, err
 		}
 		t.host.log().Debug("a reload did not finish it", zap.Error(err))
 		return false, nil
 	}
 	if _, err := t.host.confirm(ctx, want, t.flags, t.stale); err != nil {
-		if errors.Is(err, context.Canceled) || errors.Is(err, errStale) {
+		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
 			return false, err
 		}
 		t.host.log().Debug("dockerd does not show it", zap.Error(err))

@@ -69,6 +69,3 @@ func (d *DockerDown) Unwrap() []error { return []error{d.Cause, d.Restore} }
 
 // ErrBusy says that something else kept changing what was observed.
 var ErrBusy = errors.New("the host kept changing while it was being changed")
-
-// errStale says that daemon.json is not the one the plan was made for.
-var errStale = errors.New("daemon.json changed since it was read")

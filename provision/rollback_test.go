@@ -19,6 +19,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -264,8 +265,8 @@ func TestFault_J14_AChangedFileIsNotWritten(t *testing.T) {
 			if err := errors.Join(os.MkdirAll(filepath.Dir(d.file), 0o755), os.WriteFile(d.file, []byte(test.theirs), 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := h.apply(t.Context(), upgrade(o, newText), config.Default(), o); !errors.Is(err, errStale) {
-				t.Errorf("got error %v, want %v", err, errStale)
+			if _, err := h.apply(t.Context(), upgrade(o, newText), config.Default(), o); !errors.Is(err, daemonfile.ErrStale) {
+				t.Errorf("got error %v, want %v", err, daemonfile.ErrStale)
 			}
 			if now, err := os.ReadFile(d.file); err != nil || string(now) != test.theirs || len(d.read) != 0 {
 				t.Errorf("got daemon.json %q, %v, after %d reloads, want theirs, %q, and none", now, err, len(d.read), test.theirs)

@@ -7,12 +7,14 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 )
 
 // look sees what the way back depends on.
 func (t *transaction) look(ctx context.Context) (scene, error) {
-	now, err := t.j.File.text()
+	now, err := t.j.File.Text()
 	if err != nil {
 		return scene{}, err
 	}
@@ -88,7 +90,7 @@ func (t *transaction) moved(ctx context.Context, s scene, err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errNoConsent) {
 		return false
 	}
-	if errors.Is(err, errStale) || errors.Is(err, errForeign) && s.text != textForeign {
+	if errors.Is(err, daemonfile.ErrStale) || errors.Is(err, errForeign) && s.text != textForeign {
 		return true
 	}
 	unit, unitErr := t.host.Docker(ctx)
@@ -103,7 +105,7 @@ func (t *transaction) moved(ctx context.Context, s scene, err error) bool {
 
 // textIs says whose a text is that daemon.json has.
 func (t *transaction) textIs(text []byte) textIs {
-	digest := digestOf(text)
+	digest := durable.Digest(text)
 	switch {
 	case digest == t.j.File.Was:
 		return textOld

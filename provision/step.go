@@ -8,6 +8,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
@@ -68,7 +69,7 @@ type Link struct {
 // WriteDaemonJSON replaces Old by New and nothing else: when the file is not
 // Old any more, nothing is written.
 type WriteDaemonJSON struct {
-	File DaemonFile // as observed; File.Bytes is superseded by Old
+	File daemonfile.File // as observed; File.Bytes is superseded by Old
 	Old  []byte
 	New  []byte
 	What string

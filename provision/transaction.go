@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -42,11 +43,11 @@ type transaction struct {
 
 // write replaces daemon.json.
 func (t *transaction) write(s WriteDaemonJSON) error {
-	makes := !t.j.File.inDir && dirGone(t.j.File.Target)
+	makes := !t.j.File.InDir && daemonfile.DirGone(t.j.File.Target)
 	if err := t.replace(s.Old, s.New); err != nil {
 		return err
 	}
-	t.j.File.inDir = true
+	t.j.File.InDir = true
 	if makes {
 		t.host.noteDir(t.j.File.Target)
 	}
@@ -54,7 +55,7 @@ func (t *transaction) write(s WriteDaemonJSON) error {
 }
 
 func (t *transaction) replace(old, text []byte) error {
-	if err := t.j.File.replace(old, text); err != nil {
+	if err := t.j.File.Replace(old, text); err != nil {
 		return err
 	}
 	t.wrote = text
@@ -67,7 +68,7 @@ func (t *transaction) stale() error {
 	if t == nil {
 		return nil
 	}
-	return unchanged(t.j.File.Target, t.text())
+	return daemonfile.Unchanged(t.j.File.Target, t.text())
 }
 
 // reload signals dockerd, but only one that has finished starting, and waits
@@ -198,8 +199,8 @@ func (h *Host) bringUp(ctx context.Context, was Unit, job func(context.Context, 
 // fail ends the transaction after cause: everything is put back as it was, and
 // the error says both what went wrong and what was done about it.
 func (t *transaction) fail(ctx context.Context, cause error) error {
-	now, err := t.j.File.text()
-	if err == nil && errors.Is(cause, errStale) && !t.ours(now) && !t.j.Restarting {
+	now, err := t.j.File.Text()
+	if err == nil && errors.Is(cause, daemonfile.ErrStale) && !t.ours(now) && !t.j.Restarting {
 		// What is there is somebody else's, and stays. What is to be done about it
 		// is seen by the next look.
 		if t.wrote == nil {
@@ -218,7 +219,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+t.host.restartWithin())
 	defer cancel()
 	// Should this run be killed now, the next one goes on with the way back.
-	t.j.Failed, t.j.File.inDir = true, false
+	t.j.Failed, t.j.File.InDir = true, false
 	restoreErr := errors.Join(t.host.writeJournal(t.j), t.back(ctx))
 	if t.down(ctx) {
 		// The journal stays: the next run tries once more, and then sets it aside.
@@ -247,7 +248,7 @@ func (t *transaction) down(ctx context.Context) bool {
 	if err != nil && unit.Name == "" {
 		return false
 	}
-	now, err := t.j.File.text()
+	now, err := t.j.File.Text()
 	return err == nil && t.j.leftDown(scene{text: t.textIs(now), unit: unit, sameRun: t.later == nil})
 }
 

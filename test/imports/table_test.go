@@ -32,6 +32,10 @@ var allowed = map[string]row{
 		ours:    []string{"daemonjson", "provision/durable", "provision/release", "verify"},
 		modules: []string{"github.com/pelletier/go-toml/v2"},
 	},
+	"provision/daemonfile": {
+		ours:    []string{"daemonjson", "provision/blocked", "provision/durable", "provision/failpoint"},
+		modules: []string{"golang.org/x/sys"},
+	},
 	"provision/engine": {modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"}},
 	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
 	"provision/subid": {
@@ -41,8 +45,8 @@ var allowed = map[string]row{
 	"provision": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/command", "provision/config",
-			"provision/durable", "provision/engine", "provision/failpoint", "provision/redact",
-			"provision/release", "provision/subid", "verify",
+			"provision/daemonfile", "provision/durable", "provision/engine", "provision/failpoint",
+			"provision/redact", "provision/release", "provision/subid", "verify",
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/gofrs/flock", "go.uber.org/zap",

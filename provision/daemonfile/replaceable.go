@@ -1,9 +1,8 @@
-package provision
+package daemonfile
 
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,9 +12,8 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// replaceable refuses a daemon.json that could not be replaced.
-func replaceable(f DaemonFile) error {
-	file := journalFile{Path: f.Path, Target: f.Target, Existed: f.Exists, Mode: f.Mode, UID: f.UID, GID: f.GID}
+// Replaceable refuses a daemon.json that could not be replaced.
+func Replaceable(f File) error {
 	if !f.Exists {
 		dir := filepath.Dir(f.Target)
 		for {
@@ -29,12 +27,12 @@ func replaceable(f DaemonFile) error {
 			dir = filepath.Dir(dir)
 		}
 	}
-	return canReplace(f.Path, f.Target, file.attr())
+	return CanReplace(f.Path, f.Target, f.Place().attr())
 }
 
-// canReplace refuses what could not be replaced at target, which people know as
+// CanReplace refuses what could not be replaced at target, which people know as
 // path.
-func canReplace(path, target string, attr durable.Attr) error {
+func CanReplace(path, target string, attr durable.Attr) error {
 	err := durable.CanReplace(target, attr)
 	var mount *durable.MountError
 	var fixed *durable.ImmutableError
@@ -57,28 +55,4 @@ func elsewhere(path string) string {
 		return ", or keep daemon.json elsewhere (dockerd --config-file)"
 	}
 	return ""
-}
-
-// replaceableIDs refuses a file of subordinate ids that could not be replaced.
-func replaceableIDs(p Plan) error {
-	for _, step := range p.Steps {
-		s, ok := step.(EditIDs)
-		if !ok {
-			continue
-		}
-		info, err := os.Lstat(s.Path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // it is made
-		}
-		if err != nil {
-			return &blocked.Refused{Object: s.Path, Err: err}
-		}
-		if !info.Mode().IsRegular() {
-			return blocked.Refuse(s.Path, "is %s, not a regular file: dockerd and useradd each make something else of that", info.Mode().Type())
-		}
-		if err := canReplace(s.Path, s.Path, durable.Plain(info.Mode().Perm())); err != nil {
-			return err
-		}
-	}
-	return nil
 }

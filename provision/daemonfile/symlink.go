@@ -1,4 +1,4 @@
-package provision
+package daemonfile
 
 import (
 	"io/fs"

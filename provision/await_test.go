@@ -1,0 +1,16 @@
+package provision
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+)
+
+func TestFault_R01_AHostThatWasNeverProvisionedDoesNotWait(t *testing.T) {
+	h := Host{Paths: Paths{State: t.TempDir()}}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if back, err := h.awaitDir(ended, filepath.Join(t.TempDir(), "docker", "daemon.json")); back || err != nil {
+		t.Errorf("got %v, %v, want no wait, which the end of its context would show", back, err)
+	}
+}

@@ -1,0 +1,53 @@
+package provision
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
+	root := t.TempDir()
+	h := Host{Paths: Paths{State: root}}
+	dir := filepath.Join(root, "etc [1]", "docker")
+	path := filepath.Join(dir, "daemon.json")
+	late := filepath.Join(dir, "docker.new", "daemon.json")
+	fill := func() {
+		for _, file := range []string{path, late} {
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			putText(t, file, "{}")
+		}
+	}
+	fill()
+	if got := h.misplaced(path); got != nil {
+		t.Errorf("in a directory that is not ours: got %v", got)
+	}
+	h.noteDir(path)
+	if got := h.misplaced(path); len(got) != 1 || got[0] != late {
+		t.Errorf("got %v, want %s", got, late)
+	}
+	// Replaced since, it is somebody else's, whatever is in it.
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	fill()
+	if got := h.misplaced(path); got != nil {
+		t.Errorf("in another directory: got %v", got)
+	}
+	putText(t, filepath.Join(root, "x"), "{")
+	if err := os.Rename(filepath.Join(root, "x"), h.madePath()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.misplaced(path); got != nil {
+		t.Errorf("with a note that is damaged: got %v", got)
+	}
+}
+
+func putText(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
