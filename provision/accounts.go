@@ -30,7 +30,7 @@ var ErrAccountsLocked = errors.New("the files of accounts are in use by another 
 // addAccount makes the user as the distribution makes those of services. That it
 // is ours is written down first: a run that is killed has then made it too.
 func (h *Host) addAccount(ctx context.Context, s AddAccount) error {
-	if err := h.made().add(accountKey(s.Name)); err != nil {
+	if err := h.State().MadeIDs().Add(accountKey(s.Name)); err != nil {
 		return err
 	}
 	failpoint.Here("account: before it is made")
@@ -49,7 +49,7 @@ func (h *Host) removeAccount(ctx context.Context, s RemoveAccount) error {
 		return err
 	}
 	failpoint.Here("account: removed")
-	return h.made().forget(accountKey(s.Name))
+	return h.State().MadeIDs().Forget(accountKey(s.Name))
 }
 
 // Exit codes of useradd(8) and userdel(8).
@@ -80,7 +80,7 @@ func shadow(ctx context.Context, program string, args ...string) error {
 // first, so that a run that is killed is known to have made it.
 func (h *Host) editIDs(ctx context.Context, s EditIDs) error {
 	for _, key := range s.Made {
-		if err := h.made().add(key); err != nil {
+		if err := h.State().MadeIDs().Add(key); err != nil {
 			return err
 		}
 	}
@@ -90,7 +90,7 @@ func (h *Host) editIDs(ctx context.Context, s EditIDs) error {
 		gone = s.Made
 	}
 	for _, key := range gone {
-		err = errors.Join(err, h.made().forget(key))
+		err = errors.Join(err, h.State().MadeIDs().Forget(key))
 	}
 	return err
 }

@@ -109,7 +109,7 @@ func runsWith(o Observed, option, value string, set bool) (same, says bool) {
 // brings into effect: those that dockerd is not known to run with. Our own
 // runtimes, and a default that c names, are not among them.
 func reloadActivates(c config.Config, o Observed, doc daemonjson.Document) []string {
-	info, hot := *o.Engine, o.Loaded.hot()
+	info, hot := *o.Engine, o.Loaded.Hot()
 	now, digests := doc.Options(), digests(o.Loaded.Invocation, doc)
 	var all []string
 	for _, option := range slices.Sorted(maps.Keys(now)) {

@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
 
@@ -197,10 +198,10 @@ func TestFault_X04_TheWayBackNamesWhatWasForgotten(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j := journal{Runtimes: []string{"runsc"}, Engine: &engineWas{
+			j := state.Journal{Runtimes: []string{"runsc"}, Engine: &state.JournalEngine{
 				Default: "runc", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/bin/nvidia", Args: []string{"-v"}}},
 			}}
-			doc, err := explicit([]byte(test.old), j.before(), flags)
+			doc, err := explicit([]byte(test.old), ranWith(j), flags)
 			if got := strings.Join(strings.Fields(string(doc.Bytes())), ""); err != nil || got != test.want {
 				t.Errorf("got %s, %v, want %s", got, err, test.want)
 			}
@@ -209,11 +210,11 @@ func TestFault_X04_TheWayBackNamesWhatWasForgotten(t *testing.T) {
 }
 
 func TestFault_X05_TheWayBackHasTheOldArguments(t *testing.T) {
-	j := journal{Runtimes: []string{"runsc", "new"}, Engine: &engineWas{
+	j := state.Journal{Runtimes: []string{"runsc", "new"}, Engine: &state.JournalEngine{
 		Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/good", Args: []string{"--right"}}},
 	}}
 	old := []byte(`{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--wrong"]},"new":{"path":"/new"}},"default-runtime":"runsc"}`)
-	doc, err := explicit(old, j.before(), engine.Flags{})
+	doc, err := explicit(old, ranWith(j), engine.Flags{})
 	want := `{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--right"]}},"default-runtime":"runsc"}`
 	if got := strings.Join(strings.Fields(string(doc.Bytes())), ""); err != nil || got != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
@@ -242,7 +243,7 @@ func TestFault_X05_ArgumentsAreProven(t *testing.T) {
 	// Once tried and failed, the daemon does not load it again.
 	h.engine, h.untried = dockerd(registered(newer)), false
 	o := h.observed(t)
-	o.Failed = map[string]bool{proofKey(intact(newer).ManifestDigest, []string{"--overlay2=none", "--dcache=0", "--typo"}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
+	o.Failed = map[string]bool{state.ProofKey(intact(newer).ManifestDigest, []string{"--overlay2=none", "--dcache=0", "--typo"}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
 	if plan, err := NewPlan(config.Default(), o, Options{Unattended: &Unattended{Most: config.DisruptionReload}}); err != nil || !plan.Empty() || len(plan.Held) != 1 {
 		t.Errorf("got %+v, %v, want it held", plan, err)
 	}
@@ -274,7 +275,7 @@ func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 			test.host.releases = []string{newer}
 			o := test.host.observed(t)
 			if test.failed {
-				o.Failed = map[string]bool{proofKey(intact(newer).ManifestDigest, []string{verify.KeepWrites, verify.ForgetFiles}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
+				o.Failed = map[string]bool{state.ProofKey(intact(newer).ManifestDigest, []string{verify.KeepWrites, verify.ForgetFiles}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
 			}
 			if test.since != "" {
 				o.Since = test.since
@@ -328,7 +329,7 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 		t.Errorf("got %+v, want it remembered", l)
 	}
 	h.rememberReload("a", []byte(`{"debug":true}`))
-	if l := h.observeLoaded(unit, file); l.Started["mtu"] == "" || l.hot()["debug"] == "" || l.hot()["mtu"] == "" {
+	if l := h.observeLoaded(unit, file); l.Started["mtu"] == "" || l.Hot()["debug"] == "" || l.Hot()["mtu"] == "" {
 		t.Errorf("got %+v, want both remembered", l)
 	}
 	other := unit
@@ -339,12 +340,12 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 	if digests("a", file.Doc)["mtu"] == digests("b", file.Doc)["mtu"] {
 		t.Error("got the same digest for two starts")
 	}
-	info, err := os.Stat(h.loadedPath())
+	info, err := os.Stat(h.State().LoadedPath())
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("got %v, %v, want a file for its owner alone", info.Mode(), err)
 	}
 	for _, text := range []string{"", "{", `{"schema_version":2,"invocation":"a"}`, `[]`} {
-		if err := os.WriteFile(h.loadedPath(), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(h.State().LoadedPath(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if l := h.observeLoaded(unit, file); l.Started != nil {

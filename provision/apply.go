@@ -68,7 +68,7 @@ func (h *Host) apply(ctx context.Context, p Plan, c config.Config, o Observed) (
 	if t == nil {
 		return said, nil
 	}
-	return said, h.end()
+	return said, h.State().EndJournal()
 }
 
 // firstOnly reports whether only the first step of p can be carried out before
@@ -84,7 +84,7 @@ func (h *Host) open(p Plan, c config.Config, o Observed) (*transaction, error) {
 	t := &transaction{host: h, flags: o.Flags, command: o.Command, old: o.File.Bytes}
 	t.j = newJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
-	return t, h.begin(&t.j, t.old)
+	return t, h.State().BeginJournal(&t.j, t.old)
 }
 
 // changesDocker reports whether a step changes, or asks something of, what

@@ -45,7 +45,7 @@ func argumentsOf(c config.Config, o Observed, release, name string) arguments {
 	case registered:
 		a.List = there.Args
 	case a.Origin == Adopted:
-		a.List = o.Before.argsOf(o.File.Path, name)
+		a.List = o.Before.ArgsOf(o.File.Path, name)
 	}
 	switch set := verify.OverlayArgs(want.Args); {
 	case want.Rootfs == config.RootfsSandbox && len(set) > 0: // they say the same: Config.Validate
@@ -65,7 +65,7 @@ func argumentsOf(c config.Config, o Observed, release, name string) arguments {
 // path counts as registered by this program if it has no arguments but those of
 // verify.Keep and those that the configuration names.
 func originOf(c config.Config, o Observed, name string) (origin Origin, assumed bool) {
-	if key, ok := o.Before.key(o.File, config.RuntimeItem(name)); ok {
+	if key, ok := o.Before.Key(o.File, config.RuntimeItem(name)); ok {
 		if key.Present {
 			return Adopted, key.Assumed
 		}

@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/state"
 )
 
 // unfinished is a host with the journal of a run that was killed after it wrote
@@ -24,7 +25,7 @@ func unfinished(t *testing.T) (*Host, *fakeDockerd) {
 		t.Fatal(err)
 	}
 	tx.j.Trial = ""
-	if err := errors.Join(h.writeJournal(tx.j), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
+	if err := errors.Join(h.State().WriteJournal(tx.j), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	return h, d
@@ -32,44 +33,44 @@ func unfinished(t *testing.T) (*Host, *fakeDockerd) {
 
 func (h *Host) isOpen(t *testing.T) bool {
 	t.Helper()
-	_, err := os.Stat(h.journalPath())
+	_, err := os.Stat(h.State().JournalPath())
 	return err == nil
 }
 
 func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		do   func(h *Host, j *journal, file string) error
+		do   func(h *Host, j *state.Journal, file string) error
 		copy bool // of the old daemon.json
 		file string
 	}{
-		{name: "the journal is damaged", file: newText, do: func(h *Host, _ *journal, _ string) error {
-			return os.WriteFile(h.journalPath(), []byte("{\"schema_"), 0o600)
+		{name: "the journal is damaged", file: newText, do: func(h *Host, _ *state.Journal, _ string) error {
+			return os.WriteFile(h.State().JournalPath(), []byte("{\"schema_"), 0o600)
 		}},
-		{name: "the journal is empty", file: newText, do: func(h *Host, _ *journal, _ string) error {
-			return os.WriteFile(h.journalPath(), nil, 0o600)
+		{name: "the journal is empty", file: newText, do: func(h *Host, _ *state.Journal, _ string) error {
+			return os.WriteFile(h.State().JournalPath(), nil, 0o600)
 		}},
-		{name: "the journal is a directory", file: newText, do: func(h *Host, _ *journal, _ string) error {
-			return errors.Join(os.Remove(h.journalPath()), os.Mkdir(h.journalPath(), 0o700))
+		{name: "the journal is a directory", file: newText, do: func(h *Host, _ *state.Journal, _ string) error {
+			return errors.Join(os.Remove(h.State().JournalPath()), os.Mkdir(h.State().JournalPath(), 0o700))
 		}},
-		{name: "a schema that never was", file: newText, do: func(h *Host, j *journal, _ string) error {
+		{name: "a schema that never was", file: newText, do: func(h *Host, j *state.Journal, _ string) error {
 			j.SchemaVersion = 0
-			return h.writeJournal(*j)
+			return h.State().WriteJournal(*j)
 		}},
-		{name: "another target than the managed file", file: newText, copy: true, do: func(h *Host, j *journal, _ string) error {
+		{name: "another target than the managed file", file: newText, copy: true, do: func(h *Host, j *state.Journal, _ string) error {
 			j.File.Target = filepath.Join(h.Paths.State, "shadow")
-			return h.writeJournal(*j)
+			return h.State().WriteJournal(*j)
 		}},
-		{name: "the copy is lost", file: newText, do: func(h *Host, j *journal, _ string) error {
-			return os.Remove(filepath.Join(h.backupDir(), j.File.Backup))
+		{name: "the copy is lost", file: newText, do: func(h *Host, j *state.Journal, _ string) error {
+			return os.Remove(filepath.Join(h.State().BackupDir(), j.File.Backup))
 		}},
-		{name: "daemon.json is a directory", copy: true, do: func(_ *Host, _ *journal, file string) error {
+		{name: "daemon.json is a directory", copy: true, do: func(_ *Host, _ *state.Journal, file string) error {
 			return errors.Join(os.Remove(file), os.Mkdir(file, 0o755))
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h, d := unfinished(t)
-			j, _, err := h.readJournal()
+			j, _, err := h.State().ReadJournal()
 			if err == nil {
 				err = test.do(h, &j, d.file)
 			}
@@ -82,7 +83,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 			if err != nil || !changed || len(told) != 1 || told[0].Kind != Abandoned {
 				t.Fatalf("got changed %t, error %v, told %+v, want it set aside and told so", changed, err, told)
 			}
-			all := h.SetAside()
+			all := h.State().FailedRecoveries()
 			if len(all) != 1 || all[0].Why == "" || all[0].At.IsZero() || h.isOpen(t) {
 				t.Fatalf("got %+v aside, journal open: %t, want one and none", all, h.isOpen(t))
 			}
@@ -108,14 +109,14 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 
 func TestFault_X01_AJournalOfANewerVersionIsRefused(t *testing.T) {
 	h, _ := unfinished(t)
-	if err := os.WriteFile(h.journalPath(), []byte(`{"schema_version": 2, "daemon_json": []}`), 0o600); err != nil {
+	if err := os.WriteFile(h.State().JournalPath(), []byte(`{"schema_version": 2, "daemon_json": []}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var refusal *blocked.Refused
-	if _, err := h.recover(t.Context(), Options{}); !errors.As(err, &refusal) || refusal.Object != h.journalPath() {
-		t.Errorf("got error %v, want a refusal of %s", err, h.journalPath())
+	if _, err := h.recover(t.Context(), Options{}); !errors.As(err, &refusal) || refusal.Object != h.State().JournalPath() {
+		t.Errorf("got error %v, want a refusal of %s", err, h.State().JournalPath())
 	}
-	if !h.isOpen(t) || len(h.SetAside()) != 0 {
+	if !h.isOpen(t) || len(h.State().FailedRecoveries()) != 0 {
 		t.Error("got the journal moved, want it left for the newer version")
 	}
 }
@@ -124,39 +125,39 @@ func TestFault_X01_AnInterruptedRecoveryIsNotSetAside(t *testing.T) {
 	h, _ := unfinished(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.recover(ctx, Options{}); !errors.Is(err, context.Canceled) || !h.isOpen(t) || len(h.SetAside()) != 0 {
-		t.Errorf("got error %v, journal open: %t, aside %v, want it left as it is", err, h.isOpen(t), h.SetAside())
+	if _, err := h.recover(ctx, Options{}); !errors.Is(err, context.Canceled) || !h.isOpen(t) || len(h.State().FailedRecoveries()) != 0 {
+		t.Errorf("got error %v, journal open: %t, aside %v, want it left as it is", err, h.isOpen(t), h.State().FailedRecoveries())
 	}
 }
 
 func TestFault_X01_AFewAreKept(t *testing.T) {
 	h, _ := unfinished(t)
-	j, _, err := h.readJournal()
+	j, _, err := h.State().ReadJournal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var last SetAside
-	for range keptAside + 2 {
-		if err := h.writeJournal(j); err != nil {
+	var last state.SetAside
+	for range state.KeptAside + 2 {
+		if err := h.State().WriteJournal(j); err != nil {
 			t.Fatal(err)
 		}
-		if last, err = h.setAside(j, errors.New("of the test")); err != nil {
+		if last, err = h.State().SetAside(j, errors.New("of the test")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	all := h.SetAside()
-	if len(all) != keptAside || all[keptAside-1].Path != last.Path || all[keptAside-1].Why != "of the test" {
-		t.Errorf("got %+v, want the last %d, up to %s", all, keptAside, last.Path)
+	all := h.State().FailedRecoveries()
+	if len(all) != state.KeptAside || all[state.KeptAside-1].Path != last.Path || all[state.KeptAside-1].Why != "of the test" {
+		t.Errorf("got %+v, want the last %d, up to %s", all, state.KeptAside, last.Path)
 	}
 	// One that was killed in the middle has its journal where it was.
-	if err := os.Rename(filepath.Join(last.Path, "journal.json"), h.journalPath()); err != nil {
+	if err := os.Rename(filepath.Join(last.Path, "journal.json"), h.State().JournalPath()); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.SetAside(); len(got) != keptAside-1 {
+	if got := h.State().FailedRecoveries(); len(got) != state.KeptAside-1 {
 		t.Errorf("got %+v, want the unfinished one not listed", got)
 	}
-	if err := h.sweepAside(); err != nil || len(h.asideNames()) != keptAside-1 {
-		t.Errorf("got %v, %v, want the unfinished one swept", h.asideNames(), err)
+	if err := h.State().SweepAside(); err != nil || len(h.State().AsideNames()) != state.KeptAside-1 {
+		t.Errorf("got %v, %v, want the unfinished one swept", h.State().AsideNames(), err)
 	}
 }
 
@@ -182,12 +183,12 @@ func TestFault_X01_AnotherStartLeadsToWhatTheOldFileGives(t *testing.T) {
 			t.Fatal(err)
 		}
 		tx.j.Trial, tx.j.Failed = "", true
-		if err := errors.Join(h.writeJournal(tx.j), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
+		if err := errors.Join(h.State().WriteJournal(tx.j), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		d.info = *reloaded(d.info, fileOf(t, newText).Doc)
-		if _, err := h.recover(t.Context(), Options{}); err != nil || len(h.SetAside()) != 0 {
-			t.Errorf("invocation %s: got error %v, aside %v, want it undone", test.invocation, err, h.SetAside())
+		if _, err := h.recover(t.Context(), Options{}); err != nil || len(h.State().FailedRecoveries()) != 0 {
+			t.Errorf("invocation %s: got error %v, aside %v, want it undone", test.invocation, err, h.State().FailedRecoveries())
 		}
 		if d.info.DefaultRuntime != test.want {
 			t.Errorf("invocation %s: got default runtime %s, want %s", test.invocation, d.info.DefaultRuntime, test.want)

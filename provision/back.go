@@ -29,7 +29,7 @@ func (t *transaction) back(ctx context.Context) error {
 			err = errors.Join(err, t.fileBack())
 			break
 		}
-		if err = t.take(ctx, t.j.wayBack(s), s); err == nil || !t.moved(ctx, s, err) {
+		if err = t.take(ctx, wayBack(t.j, s), s); err == nil || !t.moved(ctx, s, err) {
 			break
 		}
 	}
@@ -80,7 +80,7 @@ func (t *transaction) reloadBack(ctx context.Context, s scene) error {
 		return errors.Join(err, t.fileBack())
 	}
 	t.j.File.Back = append(t.j.File.Back, durable.Digest(text.Bytes()))
-	if err := t.host.writeJournal(t.j); err != nil {
+	if err := t.host.State().WriteJournal(t.j); err != nil {
 		return errors.Join(err, t.fileBack())
 	}
 	if err := t.replace(now, text.Bytes()); err != nil {
@@ -104,7 +104,7 @@ func (t *transaction) startBack(ctx context.Context, unit Unit, restart bool) er
 	}
 	t.started = true
 	t.j.Restarting, t.j.Starting, t.j.Restarted = true, true, ""
-	if err := t.host.writeJournal(t.j); err != nil {
+	if err := t.host.State().WriteJournal(t.j); err != nil {
 		return err
 	}
 	job := t.host.Units.Start
@@ -128,7 +128,7 @@ func (t *transaction) startBack(ctx context.Context, unit Unit, restart bool) er
 	}
 	failpoint.Here("back: docker is started")
 	t.j.Restarted = up.InvocationID
-	if err := t.host.writeJournal(t.j); err != nil || foreign != nil {
+	if err := t.host.State().WriteJournal(t.j); err != nil || foreign != nil {
 		return err // whatever the file of another program gives
 	}
 	want, known := t.target(up)

@@ -1,21 +1,20 @@
 package provision
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 )
 
 // recorded is o.Before with what plan brings under management added to it: the
 // text of daemon.json, and each key that plan writes or that is as wanted
 // already. A key that is held is recorded once it is written. It is pure.
-func recorded(c config.Config, o Observed, p Plan, opts Options, now time.Time) *Before {
-	next := o.Before.clone()
+func recorded(c config.Config, o Observed, p Plan, opts Options, now time.Time) *state.Before {
+	next := o.Before.Clone()
 	if o.Before == nil {
 		next.Recorded = now
 	}
@@ -50,10 +49,10 @@ type recording struct {
 	earlier bool
 }
 
-func (r recording) file(was BeforeFile, c config.Config) BeforeFile {
+func (r recording) file(was state.BeforeFile, c config.Config) state.BeforeFile {
 	at, file := r.o.File, was
 	if was.Recorded.IsZero() || !was.Managed && (was.Text != string(at.Bytes) || was.Exists != at.Exists) {
-		file = BeforeFile{
+		file = state.BeforeFile{
 			Recorded: r.now, Assumed: r.earlier, Target: at.Target, Exists: at.Exists,
 			Text: string(at.Bytes), UID: at.UID, GID: at.GID, Keys: was.Keys,
 		}
@@ -62,7 +61,7 @@ func (r recording) file(was BeforeFile, c config.Config) BeforeFile {
 		}
 	}
 	if file.Keys == nil {
-		file.Keys = map[string]BeforeKey{}
+		file.Keys = map[string]state.BeforeKey{}
 	}
 	for _, item := range c.Items() {
 		if key, ok := r.key(file.Keys[item], item); ok {
@@ -74,16 +73,16 @@ func (r recording) file(was BeforeFile, c config.Config) BeforeFile {
 }
 
 // key is the record of one key; false where it is not under management yet.
-func (r recording) key(was BeforeKey, item string) (BeforeKey, bool) {
+func (r recording) key(was state.BeforeKey, item string) (state.BeforeKey, bool) {
 	differs := slices.Contains(r.differs, item)
 	if was.Managed || differs && !slices.Contains(r.writes, item) {
 		return was, !was.Recorded.IsZero()
 	}
-	if was.Recorded.IsZero() || !was.is(r.o.File.Doc, item) {
-		was = BeforeKey{Recorded: r.now, Assumed: r.earlier}
+	if was.Recorded.IsZero() || !was.Is(r.o.File.Doc, item) {
+		was = state.BeforeKey{Recorded: r.now, Assumed: r.earlier}
 		was.Value, was.Present = config.ItemValue(r.o.File.Doc, item)
 		if r.ours(item) {
-			was = BeforeKey{Recorded: r.now, Assumed: true, Managed: true}
+			was = state.BeforeKey{Recorded: r.now, Assumed: true, Managed: true}
 		}
 	}
 	was.Managed = was.Managed || !differs
@@ -110,38 +109,4 @@ func (r recording) ours(item string) bool {
 		return r.earlier && config.UsernsRemapIn(doc) != "" && len(r.o.IDs.Ours) > 0
 	}
 	return false
-}
-
-// marked is b once text was written to path: keys that have another value than
-// the recorded one are managed from then on.
-func (b *Before) marked(path string, text daemonjson.Document) *Before {
-	next := b.clone()
-	file, ok := next.Files[path]
-	if !ok {
-		return next
-	}
-	file.Managed = file.Managed || file.Text != string(text.Bytes())
-	for item, key := range file.Keys {
-		key.Managed = key.Managed || !key.is(text, item)
-		file.Keys[item] = key
-	}
-	next.Files[path] = file
-	return next
-}
-
-// unmarked is b where path has again the text that it had at first, and nothing
-// of ours: another program may change it before this one comes back.
-func (b *Before) unmarked(path string, text daemonjson.Document) *Before {
-	next := b.clone()
-	file, ok := next.Files[path]
-	if !ok || file.Assumed || file.Text != string(text.Bytes()) {
-		return next
-	}
-	file.Managed = false
-	for item, key := range maps.Clone(file.Keys) {
-		key.Managed = key.Managed && (key.Assumed || !key.is(text, item))
-		file.Keys[item] = key
-	}
-	next.Files[path] = file
-	return next
 }

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 )
 
 // history is a host and its record over several runs.
@@ -147,7 +148,7 @@ func TestRecord_OurTextIsNeverWhatWasThereBefore(t *testing.T) {
 	h.remembers()
 	h.o.Releases = []release.Installed{intact(newer)}
 	ours := fileOf(t, registered(newer)).Doc
-	h.o.Before = h.o.Before.marked(h.o.File.Path, ours)
+	h.o.Before = h.o.Before.Marked(h.o.File.Path, ours)
 	h.edits(registered(newer, `"debug":true`))
 	h.applies()
 	h.has("{}", map[string]string{runscItem: "absent"})
@@ -158,7 +159,7 @@ func TestRecord_RolledBack(t *testing.T) {
 	h := historyOf(t, nil, host{file: "{}", engine: dockerd("")})
 	h.remembers()
 	path := h.o.File.Path
-	h.o.Before = h.o.Before.marked(path, fileOf(t, registered(newer)).Doc).unmarked(path, fileOf(t, "{}").Doc)
+	h.o.Before = h.o.Before.Marked(path, fileOf(t, registered(newer)).Doc).Unmarked(path, fileOf(t, "{}").Doc)
 	text := `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`
 	h.edits(text)
 	h.o.Engine = reloaded(*h.o.Engine, h.o.File.Doc)
@@ -248,10 +249,10 @@ func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {
 		if err := h.remember(config.Default(), o, plan, Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if o.Before, _, err = h.readBefore(); err != nil {
+		if o.Before, _, err = h.State().ReadBefore(); err != nil {
 			t.Fatal(err)
 		}
-		text, err := os.ReadFile(h.beforePath())
+		text, err := os.ReadFile(h.State().BeforePath())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +264,7 @@ func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {
 	if got := o.Before.Files[o.File.Path].Text; got != string(o.File.Bytes) {
 		t.Errorf("got text %q, want %q byte for byte", got, o.File.Bytes)
 	}
-	info, err := os.Stat(h.beforePath())
+	info, err := os.Stat(h.State().BeforePath())
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %v (%v), want 0600", info.Mode(), err)
 	}
@@ -291,22 +292,22 @@ func TestBefore_DamagedOrNewerIsRefusedAndStays(t *testing.T) {
 		"a value of no use":   strings.Replace(whole, `"daemon_json":{}`, `"daemon_json":{"/d":{"keys":{"default-runtime":{"present":true,"value":"\"a"}}}}`, 1),
 		"absent with a value": strings.Replace(whole, `"daemon_json":{}`, `"daemon_json":{"/d":{"keys":{"default-runtime":{"value":"1"}}}}`, 1),
 	} {
-		if err := os.WriteFile(h.beforePath(), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(h.State().BeforePath(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := h.readBefore()
+		_, _, err := h.State().ReadBefore()
 		var refusal *blocked.Refused
-		if !errors.As(err, &refusal) || refusal.Object != h.beforePath() {
-			t.Errorf("%s: got %v, want %s refused", name, err, h.beforePath())
+		if !errors.As(err, &refusal) || refusal.Object != h.State().BeforePath() {
+			t.Errorf("%s: got %v, want %s refused", name, err, h.State().BeforePath())
 		}
-		if now, _ := os.ReadFile(h.beforePath()); string(now) != text {
+		if now, _ := os.ReadFile(h.State().BeforePath()); string(now) != text {
 			t.Errorf("%s: got it replaced by %s", name, now)
 		}
 	}
-	if err := os.WriteFile(h.beforePath(), []byte(whole), 0o600); err != nil {
+	if err := os.WriteFile(h.State().BeforePath(), []byte(whole), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.readBefore(); err != nil {
+	if _, _, err := h.State().ReadBefore(); err != nil {
 		t.Errorf("a whole one: got %v, want it read", err)
 	}
 }
@@ -332,20 +333,20 @@ func TestBefore_IsSettledAtTheEndOfATransaction(t *testing.T) {
 			if err := errors.Join(os.MkdirAll(h.Paths.State, 0o700), os.WriteFile(path, []byte(test.now), 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			b := (*Before)(nil).clone()
-			b.Files[path] = BeforeFile{Exists: true, Text: "{}", Keys: map[string]BeforeKey{runscItem: {}}}
-			j := journal{SchemaVersion: journalSchema, File: journalFile{Place: daemonfile.Place{Path: path, Target: path}, Was: durable.Digest([]byte("{}")), Later: test.later}}
-			if err := errors.Join(h.writeBefore(b), h.writeJournal(j), h.end()); err != nil {
+			b := (*state.Before)(nil).Clone()
+			b.Files[path] = state.BeforeFile{Exists: true, Text: "{}", Keys: map[string]state.BeforeKey{runscItem: {}}}
+			j := state.Journal{SchemaVersion: state.JournalSchema, File: state.JournalFile{Place: daemonfile.Place{Path: path, Target: path}, Was: durable.Digest([]byte("{}")), Later: test.later}}
+			if err := errors.Join(h.State().WriteBefore(b), h.State().WriteJournal(j), h.State().EndJournal()); err != nil {
 				t.Fatal(err)
 			}
-			b, _, err := h.readBefore()
+			b, _, err := h.State().ReadBefore()
 			if err != nil {
 				t.Fatal(err)
 			}
 			if file := b.Files[path]; file.Managed != test.managed || file.Keys[runscItem].Managed != test.managed || file.Text != "{}" {
 				t.Errorf("got %+v, want managed %v, and the same text", file, test.managed)
 			}
-			if _, found, err := h.readJournal(); err != nil || found {
+			if _, found, err := h.State().ReadJournal(); err != nil || found {
 				t.Errorf("got a journal %v (%v), want it closed", found, err)
 			}
 		})

@@ -112,7 +112,7 @@ func (h *Host) validated(ctx context.Context, doc daemonjson.Document, o Observe
 		return false, "", &blocked.Refused{Object: o.File.Path, Err: err}
 	}
 	key = validationKey(argv, doc)
-	if key != "" && h.validations().has(key) {
+	if key != "" && h.State().Validations().Has(key) {
 		return true, "", nil
 	}
 	if taken, err = h.dockerdTakes(ctx, argv, doc, o.File.Path); !taken || err != nil {

@@ -89,7 +89,7 @@ func TestOnlyWhatDockerdTookIsRemembered(t *testing.T) {
 		if !tt.remembered {
 			continue
 		}
-		if err := h.validations().add(key); err != nil {
+		if err := h.State().Validations().Add(key); err != nil {
 			t.Fatal(err)
 		}
 		// It is not asked again, whatever it would say.

@@ -82,6 +82,6 @@ func (h *Host) runtimeItems(c config.Config, l dockerLook) []Item {
 	if o.Since, err = h.since(); err != nil {
 		return nil
 	}
-	o.Proofs, o.Failed = h.remembered()
+	o.Proofs, o.Failed = h.State().Remembered()
 	return runtimeItems(c, o)
 }

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
 
@@ -42,7 +43,7 @@ func writesInEffect(c config.Config, o Observed) []RuntimeWrites {
 				continue
 			}
 			current, w.Writes = r.Name, verify.WritesUnder(r.Name, runtime.Args)
-			w.Proven = w.Kept() && o.Proofs[proofKey(r.ManifestDigest, runtime.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, verify.WritesKept)]
+			w.Proven = w.Kept() && o.Proofs[state.ProofKey(r.ManifestDigest, runtime.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, verify.WritesKept)]
 		}
 		wanted := argumentsOf(c, o, current, name)
 		w.Promised, w.Loss = wanted.Writes, lossOf(c, name, wanted)

@@ -152,7 +152,7 @@ func (h *Host) round(ctx context.Context, c config.Config, decide func(Observed)
 	run.done, run.whole, run.yielded = nil, false, h.firstOnly(plan)
 	validated, err := h.check(ctx, plan, observed)
 	if err == nil && validated != "" {
-		err = h.validations().add(validated)
+		err = h.State().Validations().Add(validated)
 	}
 	if err != nil {
 		return false, err

@@ -2,15 +2,10 @@ package provision
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"runsc-provisioner/provision/blocked"
-	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -66,28 +61,4 @@ func (h *Host) Allowed(ctx context.Context, o Observed, image string, allow []st
 		return false, err
 	}
 	return slices.ContainsFunc(digests, func(d string) bool { return slices.Contains(allow, d) }), nil
-}
-
-// restartedPath says when the daemon last had Docker restarted.
-func (h *Host) restartedPath() string { return filepath.Join(h.Paths.State, "restarted") }
-
-// Restarted is when the daemon last had Docker restarted; zero is never.
-func (h *Host) Restarted() (time.Time, error) {
-	text, err := durable.ReadLimited(h.restartedPath(), 64)
-	if errors.Is(err, fs.ErrNotExist) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, err
-	}
-	at, err := time.Parse(time.RFC3339, string(text))
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read %s: %w", h.restartedPath(), err)
-	}
-	return at, nil
-}
-
-// NoteRestart remembers that Docker is about to be restarted.
-func (h *Host) NoteRestart(at time.Time) error {
-	return durable.WriteFile(h.restartedPath(), []byte(at.UTC().Format(time.RFC3339)), durable.Plain(0o600))
 }

@@ -26,7 +26,7 @@ func (h *Host) Doctor(ctx context.Context, c config.Config, confErr error, geten
 	items = append(items, docker.items(c)...)
 	items = append(items, h.runtimeItems(c, docker)...)
 	items = append(items, h.ownUnitItem(ctx), h.subidItem(ctx, c), h.storeItem())
-	if item, some := asideItem(h.SetAside()); some {
+	if item, some := asideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)
 	}
 	items = append(items, h.diskItems()...)

@@ -7,6 +7,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
 
@@ -43,7 +44,7 @@ func (b *builder) everProven(args []string) bool {
 		return true
 	}
 	manifest := b.current.ManifestDigest
-	if b.observed.Proofs[everKey(manifest, args, b.observed.Since)] {
+	if b.observed.Proofs[state.EverKey(manifest, args, b.observed.Since)] {
 		return true
 	}
 	return b.observed.Proofs[b.proofKeyOf(args, b.observed.Engine.UsernsRemap)]
@@ -58,7 +59,7 @@ func (b *builder) failed(args []string) bool {
 // proofKeyOf is the key of a proof of the current release with args, under this
 // dockerd, with userns-remap or without.
 func (b *builder) proofKeyOf(args []string, remapped bool) string {
-	return proofKey(b.current.ManifestDigest, args, b.observed.Engine.Version, b.observed.Since, remapped, verify.WritesUnder(b.current.Name, args))
+	return state.ProofKey(b.current.ManifestDigest, args, b.observed.Engine.Version, b.observed.Since, remapped, verify.WritesUnder(b.current.Name, args))
 }
 
 // failedHeld holds a reload that would once more bring into effect an edit of

@@ -27,6 +27,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
 
@@ -183,6 +184,9 @@ type Host struct {
 	// Report is told what is being done, as it is done; nil tells nobody.
 	Report func(Event)
 }
+
+// State is what is remembered between runs.
+func (h *Host) State() state.Dir { return state.Dir(h.Paths.State) }
 
 // ConfigFiles are where the configuration is, and the record of it.
 func (h *Host) ConfigFiles() config.Files {

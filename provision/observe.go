@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 )
 
 // Observed is what the host looked like at one moment.
@@ -26,7 +27,7 @@ type Observed struct {
 	Conflicts []*engine.FlagConflict
 	File      daemonfile.File
 	// Loaded is what dockerd is known to have read of daemon.json.
-	Loaded loaded
+	Loaded state.Loaded
 	// NextRoot is where a restarted dockerd would have its data, but for what
 	// userns-remap adds; "" is not known.
 	NextRoot string
@@ -46,8 +47,8 @@ type Observed struct {
 	Data *DataRoot
 	// RemapRoots is how many data roots Docker has had with userns-remap.
 	RemapRoots int
-	Spool      *Spool     // images on their way to another data root; or nil
-	SetAside   []SetAside // recoveries that failed
+	Spool      *Spool           // images on their way to another data root; or nil
+	SetAside   []state.SetAside // recoveries that failed
 	Releases   []release.Installed
 	Link       release.LinkState
 	// InUse says whether processes run from a release, by its name. One that
@@ -55,7 +56,7 @@ type Observed struct {
 	InUse map[string]bool
 	// Before is what was there before this program came; nil where nothing is
 	// recorded. Unread says that this user may not read it.
-	Before *Before
+	Before *state.Before
 	Unread bool
 	// ClassicBuild says why `docker build` is the classic builder here, which
 	// follows the default runtime; "" where nothing shows that it is.
@@ -133,7 +134,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	if o.File, err = daemonfile.Read(h.daemonJSON(o.Flags)); err != nil {
 		return err
 	}
-	o.File.Misplaced = h.misplaced(o.File.Path)
+	o.File.Misplaced = h.State().Misplaced(o.File.Path)
 	o.Loaded, o.NextRoot = h.observeLoaded(o.Unit, o.File), nextRoot(o.File.Doc, o.Flags)
 	if err := h.store().Safe(); err != nil {
 		return &blocked.Refused{Object: h.Paths.Store, Err: err}
@@ -147,11 +148,11 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	if o.Since, err = h.since(); err != nil {
 		return err
 	}
-	if o.Before, o.Unread, err = h.readBefore(); err != nil {
+	if o.Before, o.Unread, err = h.State().ReadBefore(); err != nil {
 		return err
 	}
-	o.Proofs, o.Failed = h.remembered()
-	o.SetAside = h.SetAside()
+	o.Proofs, o.Failed = h.State().Remembered()
+	o.SetAside = h.State().FailedRecoveries()
 	if o.Spool, err = h.spool(); err != nil {
 		return err
 	}

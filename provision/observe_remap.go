@@ -36,7 +36,7 @@ const (
 // observeIDs reads the accounts and subordinate ids. A line of those that is not
 // understood is a *blocked.Refused.
 func (h *Host) observeIDs(ctx context.Context, c config.Config) (Identities, error) {
-	ids := Identities{Dir: h.Paths.Etc, Elsewhere: map[string]bool{}, Ours: h.made().keys()}
+	ids := Identities{Dir: h.Paths.Etc, Elsewhere: map[string]bool{}, Ours: h.State().MadeIDs().Keys()}
 	texts := map[string]string{}
 	for _, name := range []string{"passwd", "group", subid.UIDFile, subid.GIDFile, "login.defs", "nsswitch.conf"} {
 		text, err := durable.ReadLimited(filepath.Join(h.Paths.Etc, name), maxAccounts)
@@ -66,9 +66,6 @@ func (h *Host) observeIDs(ctx context.Context, c config.Config) (Identities, err
 	}
 	return ids, nil
 }
-
-// made are the accounts and ranges that this program has made.
-func (h *Host) made() memory { return memory{filepath.Join(h.Paths.State, "ids")} }
 
 // named asks the name service for a user.
 func (h *Host) named(ctx context.Context, name string) bool {

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/verify"
 )
@@ -129,7 +130,7 @@ func (h host) observed(t *testing.T) Observed {
 		doc := fileOf(t, *h.engine).Doc
 		for _, runtime := range doc.Runtimes() {
 			for _, r := range o.Releases {
-				o.Proofs[everKey(r.ManifestDigest, runtime.Args, o.Since)] = !h.untried
+				o.Proofs[state.EverKey(r.ManifestDigest, runtime.Args, o.Since)] = !h.untried
 			}
 		}
 		if !h.unknown {
@@ -145,7 +146,7 @@ func (h host) observed(t *testing.T) Observed {
 			if args == nil {
 				args = []string{verify.KeepWrites, verify.ForgetFiles}
 			}
-			o.Proofs[proofKey(intact(h.releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.remapped, verify.WritesOf(args))] = true
+			o.Proofs[state.ProofKey(intact(h.releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.remapped, verify.WritesOf(args))] = true
 		}
 	}
 	return o
@@ -153,14 +154,14 @@ func (h host) observed(t *testing.T) Observed {
 
 // before is the record of a host that had text as its daemon.json, and whose keys
 // are all managed since.
-func before(t *testing.T, text string) *Before {
+func before(t *testing.T, text string) *state.Before {
 	t.Helper()
-	b := (*Before)(nil).clone()
-	file := BeforeFile{Recorded: time.Unix(1, 0).UTC(), Managed: true, Exists: text != "", Text: text, Target: "/etc/docker/daemon.json", Keys: map[string]BeforeKey{}}
+	b := (*state.Before)(nil).Clone()
+	file := state.BeforeFile{Recorded: time.Unix(1, 0).UTC(), Managed: true, Exists: text != "", Text: text, Target: "/etc/docker/daemon.json", Keys: map[string]state.BeforeKey{}}
 	doc := fileOf(t, text).Doc
 	for _, item := range []string{config.RuntimeItem("runsc"), config.ItemDefaultRuntime, config.ItemUsernsRemap} {
 		value, present := config.ItemValue(doc, item)
-		file.Keys[item] = BeforeKey{Recorded: file.Recorded, Managed: true, Present: present, Value: value}
+		file.Keys[item] = state.BeforeKey{Recorded: file.Recorded, Managed: true, Present: present, Value: value}
 	}
 	b.Files["/etc/docker/daemon.json"] = file
 	return b
@@ -337,12 +338,12 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		o.Link.Kind, o.Link.Release = release.LinkOurs, s.Release
 	case WriteDaemonJSON:
 		o.File = fileOf(t, string(s.New))
-		o.Before = o.Before.marked(o.File.Path, o.File.Doc)
+		o.Before = o.Before.Marked(o.File.Path, o.File.Doc)
 	case Reload:
 		o.Engine = reloaded(*o.Engine, o.File.Doc)
 		o.Loaded.Reloaded = digests("", o.File.Doc)
 	case Restart:
-		o.Loaded = loaded{Started: digests("", o.File.Doc)}
+		o.Loaded = state.Loaded{Started: digests("", o.File.Doc)}
 		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", RootDir: dataRoot(*o.Engine)}, o.File.Doc)
 		if _, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap(); o.Engine.UsernsRemap {
 			own := subid.Account{Name: "dockremap", UID: 999}
@@ -350,8 +351,8 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		}
 	case ProveInDocker:
 		o.Proofs = maps.Clone(o.Proofs)
-		o.Proofs[everKey("digest of "+s.Release, s.Args, o.Since)] = true
-		o.Proofs[proofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, s.Writes)] = true
+		o.Proofs[state.EverKey("digest of "+s.Release, s.Args, o.Since)] = true
+		o.Proofs[state.ProofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, s.Writes)] = true
 	case Confirm:
 		if err := s.missing(*o.Engine); err != nil {
 			t.Fatalf("%s: %v", brief(step), err)

@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
 
@@ -35,7 +36,7 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 		return "", err
 	}
 	// What the proof holds for, as things are at this moment.
-	key := proofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap, s.Writes)
+	key := state.ProofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap, s.Writes)
 	if h.InDocker != nil {
 		seen, err = h.InDocker(ctx, s)
 	} else {
@@ -50,9 +51,9 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 		if errors.As(err, &trial) {
 			failed.Output = trial.Output
 		}
-		return "", errors.Join(failed, h.proofs().forget(key), h.failures().add(key))
+		return "", errors.Join(failed, h.State().Proofs().Forget(key), h.State().Failures().Add(key))
 	}
-	return seen, errors.Join(h.proofs().add(key), h.proofs().add(everKey(installed.ManifestDigest, s.Args, since)), h.failures().forget(key))
+	return seen, errors.Join(h.State().Proofs().Add(key), h.State().Proofs().Add(state.EverKey(installed.ManifestDigest, s.Args, since)), h.State().Failures().Forget(key))
 }
 
 func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction, info engine.Info) (seen string, err error) {

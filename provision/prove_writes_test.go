@@ -15,6 +15,7 @@ import (
 
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
 
@@ -197,7 +198,7 @@ func TestProofsThatDoNotCoverTheWrites(t *testing.T) {
 	const args = `["m",["--overlay2=none"],"26.1","boot",false]`
 	keys := map[string]bool{durable.Digest([]byte(args)): true}
 	for _, promised := range []verify.Writes{verify.WritesKept, verify.WritesLost} {
-		key := proofKey("m", []string{"--overlay2=none"}, "26.1", "boot", false, promised)
+		key := state.ProofKey("m", []string{"--overlay2=none"}, "26.1", "boot", false, promised)
 		if keys[key] {
 			t.Errorf("promised %q: the key is that of a proof of less", promised)
 		}

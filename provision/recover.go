@@ -15,13 +15,14 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/state"
 )
 
 // Recovery is what came of a run that did not end. It is zero where there was
 // none.
 type Recovery struct {
-	Did   string    // in a few words; "" where it was set aside
-	Aside *SetAside // it failed
+	Did   string          // in a few words; "" where it was set aside
+	Aside *state.SetAside // it failed
 }
 
 // Recover finishes or reverts what a run that was killed has left, and says what
@@ -34,9 +35,9 @@ type Recovery struct {
 // is set aside after one try, and the host as it is then is what the next plan
 // begins from.
 func (h *Host) Recover(ctx context.Context, opts Options) (Recovery, error) {
-	j, found, err := h.readJournal()
+	j, found, err := h.State().ReadJournal()
 	switch {
-	case errors.Is(err, errUnreadable):
+	case errors.Is(err, state.ErrUnreadable):
 		return h.abandon(j, err)
 	case err != nil:
 		return Recovery{}, err
@@ -87,11 +88,11 @@ func keepsJournal(err error) bool {
 }
 
 // abandon sets a recovery aside that failed with cause.
-func (h *Host) abandon(j journal, cause error) (Recovery, error) {
-	if err := h.settleBefore(); err != nil {
+func (h *Host) abandon(j state.Journal, cause error) (Recovery, error) {
+	if err := h.State().SettleBefore(); err != nil {
 		return Recovery{}, errors.Join(cause, err)
 	}
-	aside, err := h.setAside(j, cause)
+	aside, err := h.State().SetAside(j, cause)
 	if err != nil {
 		return Recovery{}, errors.Join(cause, err)
 	}
@@ -107,7 +108,7 @@ func (t *transaction) recover(ctx context.Context) (did string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if t.old, err = t.host.before(t.j); err != nil {
+	if t.old, err = t.host.State().OldText(t.j); err != nil {
 		if durable.Digest(now) != t.j.File.Was {
 			return "", fmt.Errorf("the copy of %s that a killed run made is lost: %w", t.j.File.Path, err)
 		}
@@ -130,18 +131,18 @@ func (t *transaction) recover(ctx context.Context) (did string, err error) {
 
 // settle removes what is left of a proof, and goes the way that s leads to.
 func (t *transaction) settle(ctx context.Context, s scene) (did string, err error) {
-	if s.unit.Running() && t.j.Trial != "" && !t.j.trialGone {
+	if s.unit.Running() && t.j.Trial != "" && !t.j.TrialGone {
 		if err := t.removeTrial(ctx, t.j.Trial); err != nil {
 			return "", err
 		}
-		t.j.trialGone = true
+		t.j.TrialGone = true
 	}
 	return t.settleFile(ctx, s)
 }
 
 func (t *transaction) settleFile(ctx context.Context, s scene) (did string, err error) {
 	const reverted = "a run that was killed is undone"
-	switch w := t.j.wayBack(s); {
+	switch w := wayBack(t.j, s); {
 	case w == wayLeave && s.text == textForeign:
 		return fmt.Sprintf("a run was killed, and somebody else has changed %s since: it is left as it is", t.j.File.Path), nil
 	case w == wayLeave:
@@ -158,7 +159,7 @@ func (t *transaction) settleFile(ctx context.Context, s scene) (did string, err 
 		s.refused = true
 	}
 	failpoint.Here("recover: the way back")
-	if err := t.take(ctx, t.j.wayBack(s), s); err != nil {
+	if err := t.take(ctx, wayBack(t.j, s), s); err != nil {
 		return "", err
 	}
 	failpoint.Here("back: docker is as before")

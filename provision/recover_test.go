@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/state"
 )
 
 // What a kill left: which text daemon.json has, and what dockerd has read.
@@ -80,14 +81,14 @@ func asText(t *testing.T, text string) Confirm {
 // dockerd's not to have, and without a process to read flags of.
 func (h *Host) recoverWith(t *testing.T, opts Options) (string, error) {
 	t.Helper()
-	j, found, err := h.readJournal()
+	j, found, err := h.State().ReadJournal()
 	if err != nil || !found {
 		return "", err
 	}
 	j.Trial = ""
 	tx := &transaction{host: h, flags: engine.Flags{}, j: j, later: &opts}
 	did, err := tx.recover(t.Context())
-	return did, errors.Join(err, h.end())
+	return did, errors.Join(err, h.State().EndJournal())
 }
 
 func TestFault_J13_CopiesAreRootsOnly(t *testing.T) {
@@ -95,7 +96,7 @@ func TestFault_J13_CopiesAreRootsOnly(t *testing.T) {
 	if err := os.Chmod(d.file, 0o604); err != nil {
 		t.Fatal(err)
 	}
-	for range keptBackups + 3 {
+	for range state.KeptBackups + 3 {
 		if _, err := h.apply(t.Context(), upgrade(o, newText), config.Default(), o); err != nil {
 			t.Fatal(err)
 		}
@@ -103,9 +104,9 @@ func TestFault_J13_CopiesAreRootsOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	copies, err := filepath.Glob(filepath.Join(h.backupDir(), "*"))
-	if err != nil || len(copies) != keptBackups {
-		t.Fatalf("got copies %q, %v, want the last %d", copies, err, keptBackups)
+	copies, err := filepath.Glob(filepath.Join(h.State().BackupDir(), "*"))
+	if err != nil || len(copies) != state.KeptBackups {
+		t.Fatalf("got copies %q, %v, want the last %d", copies, err, state.KeptBackups)
 	}
 	for _, path := range copies {
 		text, err := os.ReadFile(path)

@@ -78,10 +78,10 @@ func (t *transaction) engineIs(ctx context.Context, unit Unit) (engineIs, engine
 // started since, what the old daemon.json gives. No file brings back what only
 // its memory had. It reports false where dockerd does not start from that.
 func (t *transaction) target(unit Unit) (Confirm, bool) {
-	if !t.j.since(unit) {
-		return t.j.before(), true
+	if !startedSince(t.j, unit) {
+		return ranWith(t.j), true
 	}
-	return t.j.gives(t.old, t.flags)
+	return startsWith(t.j, t.old, t.flags)
 }
 
 // moved reports whether the host changed under a way back that ended with err,

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,19 @@ import (
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/subid"
 )
+
+// Lock waits up to timeout to be the only run that changes the host, then gives up
+// with ErrLocked. It first clears away what killed runs left behind. The returned
+// function lets others in.
+func (h *Host) Lock(ctx context.Context, timeout time.Duration) (unlock func() error, err error) {
+	if unlock, err = h.State().Lock(ctx, timeout); err != nil {
+		return nil, err
+	}
+	if err := h.sweep(ctx); err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return unlock, nil
+}
 
 // sweep removes what proofs, installations and writes of killed runs left
 // behind; only what bears our mark.
@@ -28,18 +42,18 @@ func (h *Host) sweep(ctx context.Context) error {
 		}
 		failpoint.Here("sweep: a proof is cleared")
 	}
-	for _, path := range []string{h.journalPath(), h.beforePath(), h.proofs().path, h.failures().path, h.validations().path, h.loadedPath(), h.made().path, h.listPath(), h.ConfigFiles().AcceptedPath(), h.ConfigFiles().AcceptedCopy(), h.madePath(), h.restartedPath(), h.trials().path, h.Paths.Link, h.Paths.DaemonJSON, config.SavedPath(h.Paths.Config)} {
+	for _, path := range []string{h.listPath(), h.ConfigFiles().AcceptedPath(), h.ConfigFiles().AcceptedCopy(), h.Paths.Link, h.Paths.DaemonJSON, config.SavedPath(h.Paths.Config)} {
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("clear leftovers beside %s: %w", path, err)
 		}
 	}
-	if err := h.sweepAside(); err != nil {
+	if err := h.State().Sweep(); err != nil {
 		return err
 	}
 	if err := h.sweepSpool(); err != nil {
 		return err
 	}
-	if len(h.made().keys()) > 0 {
+	if len(h.State().MadeIDs().Keys()) > 0 {
 		if err := subid.Sweep(h.Paths.Etc); err != nil {
 			return fmt.Errorf("clear leftovers in %s: %w", h.Paths.Etc, err)
 		}

@@ -8,10 +8,13 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/state"
 )
 
 const (
@@ -27,7 +30,7 @@ const (
 type transaction struct {
 	host  *Host
 	flags engine.Flags
-	j     journal
+	j     state.Journal
 	old   []byte // daemon.json before
 	wrote []byte // what it was given since; nil while it is as before
 	// command is dockerd's command line, which texts are validated with.
@@ -49,9 +52,13 @@ func (t *transaction) write(s WriteDaemonJSON) error {
 	}
 	t.j.File.InDir = true
 	if makes {
-		t.host.noteDir(t.j.File.Target)
+		if err := t.host.State().NoteDir(t.j.File.Target); err != nil {
+			// Without the note a directory that comes too late is not told of; that is
+			// not worth undoing the change for.
+			t.host.log().Debug("not noted that a directory was made", zap.Error(err))
+		}
 	}
-	return t.host.markBefore(t.j.File.Path, s.New)
+	return t.host.State().MarkBefore(t.j.File.Path, s.New)
 }
 
 func (t *transaction) replace(old, text []byte) error {
@@ -130,7 +137,7 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 		return err
 	}
 	t.j.Restarting = true
-	if err := t.host.writeJournal(t.j); err != nil {
+	if err := t.host.State().WriteJournal(t.j); err != nil {
 		return err
 	}
 	failpoint.Here("restart: before the job")
@@ -140,7 +147,7 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 		return err
 	}
 	t.j.Restarted = up.InvocationID
-	return t.host.writeJournal(t.j)
+	return t.host.State().WriteJournal(t.j)
 }
 
 // stillRunning refuses a restart that would stop, or with live-restore lose, a
@@ -204,14 +211,14 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 		// What is there is somebody else's, and stays. What is to be done about it
 		// is seen by the next look.
 		if t.wrote == nil {
-			return errors.Join(cause, t.host.closeJournal())
+			return errors.Join(cause, t.host.State().CloseJournal())
 		}
-		return errors.Join(cause, t.host.end())
+		return errors.Join(cause, t.host.State().EndJournal())
 	}
 	if err == nil && bytes.Equal(now, t.old) && !t.j.Restarting && !t.j.Link.Changes {
 		// Nothing was changed, or somebody else changed it back.
 		if changed, err := t.engineChanged(ctx); err == nil && !changed {
-			return errors.Join(cause, t.host.end())
+			return errors.Join(cause, t.host.State().EndJournal())
 		}
 	}
 	said := t.host.said(ctx, t.j.Started)
@@ -220,7 +227,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	defer cancel()
 	// Should this run be killed now, the next one goes on with the way back.
 	t.j.Failed, t.j.File.InDir = true, false
-	restoreErr := errors.Join(t.host.writeJournal(t.j), t.back(ctx))
+	restoreErr := errors.Join(t.host.State().WriteJournal(t.j), t.back(ctx))
 	if t.down(ctx) {
 		// The journal stays: the next run tries once more, and then sets it aside.
 		return &DockerDown{Cause: cause, Restore: restoreErr, Said: said}
@@ -235,11 +242,11 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 // noted for a later run.
 func (t *transaction) close() error {
 	if unit, err := t.host.Units.Unit(context.Background(), DockerUnit); err != nil || !unit.Running() {
-		if err := t.host.keepTrial(t.j); err != nil {
+		if err := t.host.State().KeepTrial(t.j); err != nil {
 			return err
 		}
 	}
-	return t.host.end()
+	return t.host.State().EndJournal()
 }
 
 // down reports whether Docker is down because of us.
@@ -249,7 +256,7 @@ func (t *transaction) down(ctx context.Context) bool {
 		return false
 	}
 	now, err := t.j.File.Text()
-	return err == nil && t.j.leftDown(scene{text: t.textIs(now), unit: unit, sameRun: t.later == nil})
+	return err == nil && leftDown(t.j, scene{text: t.textIs(now), unit: unit, sameRun: t.later == nil})
 }
 
 // engineNow is what dockerd runs with now.

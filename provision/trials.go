@@ -2,28 +2,12 @@ package provision
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
 	"time"
 
 	"runsc-provisioner/provision/blocked"
 
 	"go.uber.org/zap"
 )
-
-// trials are the names of containers of proofs that could not be removed when
-// their journal was closed: Docker was down.
-func (h *Host) trials() memory { return memory{filepath.Join(h.Paths.State, "trials")} }
-
-func (h *Host) keepTrial(j journal) error {
-	if j.Trial == "" || j.trialGone {
-		return nil
-	}
-	if err := h.trials().add(j.Trial); err != nil {
-		return fmt.Errorf("note the container %s: %w", j.Trial, err)
-	}
-	return nil
-}
 
 // removeTrial removes what is left of a proof through Docker.
 func (t *transaction) removeTrial(ctx context.Context, name string) error {
@@ -40,7 +24,7 @@ func (t *transaction) removeTrial(ctx context.Context, name string) error {
 // clearTrials removes what is left of proofs whose journal was closed while
 // Docker was down. What cannot be removed now is tried again by the next run.
 func (h *Host) clearTrials(ctx context.Context) error {
-	names := h.trials().keys()
+	names := h.State().Trials().Keys()
 	if len(names) == 0 {
 		return nil
 	}
@@ -58,7 +42,7 @@ func (h *Host) clearTrials(ctx context.Context) error {
 			h.log().Debug("what is left of a proof", zap.String("name", name), zap.Error(err))
 			return ctx.Err()
 		}
-		if err := h.trials().forget(name); err != nil {
+		if err := h.State().Trials().Forget(name); err != nil {
 			return err
 		}
 	}

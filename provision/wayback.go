@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/state"
 )
 
 // way is what is done about a change that did not end.
@@ -66,9 +67,9 @@ type scene struct {
 // No Docker is started but one that is down because of us, and none restarted
 // without consent: in the run that restarted it once, that consent is for the
 // way back too.
-func (j journal) wayBack(s scene) way {
+func wayBack(j state.Journal, s scene) way {
 	switch {
-	case j.leftDown(s):
+	case leftDown(j, s):
 		return wayStart
 	case s.text == textForeign:
 		return wayLeave
@@ -100,7 +101,7 @@ func (j journal) wayBack(s scene) way {
 // a restart or a start, or dockerd ends by itself from a text of ours. A Docker that a
 // person or another program has stopped is not, nor one that was started too
 // often by others or was killed.
-func (j journal) leftDown(s scene) bool {
+func leftDown(j state.Journal, s scene) bool {
 	if j.Engine == nil || s.unit.Running() {
 		return false
 	}
@@ -123,15 +124,15 @@ func stoppedByOthers(result string) bool {
 	return result == "start-limit-hit" || result == "signal" || result == "oom-kill"
 }
 
-// since reports whether Docker was started after j was begun. Where the journal
+// startedSince reports whether Docker was started after j was begun. Where the journal
 // does not say which start of it there was, it counts as that: what the file
 // gives is right after any.
-func (j journal) since(unit Unit) bool {
+func startedSince(j state.Journal, unit Unit) bool {
 	return j.Engine == nil || j.Invocation == "" || unit.InvocationID != j.Invocation
 }
 
-// before is what dockerd ran with when j was begun.
-func (j journal) before() Confirm {
+// ranWith is what dockerd ran with when j was begun.
+func ranWith(j state.Journal) Confirm {
 	want := Confirm{Runtimes: map[string]daemonjson.Runtime{}, Default: j.Engine.Default, Remap: j.Engine.Remap, Root: j.Engine.Root}
 	maps.Copy(want.Runtimes, j.Engine.Runtimes)
 	for _, name := range j.Runtimes {
@@ -143,10 +144,10 @@ func (j journal) before() Confirm {
 	return want
 }
 
-// gives is what a dockerd with these flags runs with once it is started from
+// startsWith is what a dockerd with these flags runs with once it is started from
 // text, as far as j is about it. It reports false for a text that it does not
 // start from.
-func (j journal) gives(text []byte, flags engine.Flags) (Confirm, bool) {
+func startsWith(j state.Journal, text []byte, flags engine.Flags) (Confirm, bool) {
 	doc, err := daemonjson.Parse(text)
 	if err != nil {
 		return Confirm{}, false

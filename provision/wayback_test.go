@@ -9,17 +9,18 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/state"
 )
 
 func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 	var (
-		running  = journal{Engine: &engineWas{}}
-		stopped  = journal{}
-		failing  = journal{Engine: &engineWas{}, Failed: true}
-		asked    = journal{Engine: &engineWas{}, Restarting: true}
-		wasUp    = journal{Engine: &engineWas{}, Restarting: true, Restarted: "2"}
-		undoing  = journal{Engine: &engineWas{}, Restarting: true, Starting: true, Failed: true}
-		undone   = journal{Engine: &engineWas{}, Restarting: true, Restarted: "2", Failed: true}
+		running  = state.Journal{Engine: &state.JournalEngine{}}
+		stopped  = state.Journal{}
+		failing  = state.Journal{Engine: &state.JournalEngine{}, Failed: true}
+		asked    = state.Journal{Engine: &state.JournalEngine{}, Restarting: true}
+		wasUp    = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Restarted: "2"}
+		undoing  = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Starting: true, Failed: true}
+		undone   = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Restarted: "2", Failed: true}
 		up       = Unit{ActiveState: "active"}
 		inactive = Unit{ActiveState: "inactive", Result: "success"}
 		hanging  = Unit{ActiveState: "activating"}
@@ -30,7 +31,7 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 	const none, reload, restart = config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart
 	for _, test := range []struct {
 		name string
-		j    journal
+		j    state.Journal
 		s    scene
 		want way
 	}{
@@ -84,7 +85,7 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 		{"Docker was stopped, written, and started since", stopped, scene{text: textLater, unit: up, engine: engineReload, most: reload}, wayFinish},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := test.j.wayBack(test.s); got != test.want {
+			if got := wayBack(test.j, test.s); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
@@ -95,18 +96,18 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 // that was running when it was stopped.
 func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
 	flip := []bool{false, true}
-	for _, engine := range []*engineWas{nil, {}} {
+	for _, engine := range []*state.JournalEngine{nil, {}} {
 		for _, restarting := range flip {
 			for _, restarted := range []string{"", "2"} {
 				for i, failed := range slices.Concat(flip, flip) {
 					starting := i > 1
-					j := journal{Engine: engine, Restarting: restarting, Restarted: restarted, Failed: failed, Starting: starting}
+					j := state.Journal{Engine: engine, Restarting: restarting, Restarted: restarted, Failed: failed, Starting: starting}
 					for _, state := range []string{"active", "inactive", "failed", "activating"} {
 						for _, text := range []textIs{textForeign, textOld, textLater, textBack} {
 							for _, is := range []engineIs{engineUnseen, engineBefore, engineReload, engineRestart} {
 								for _, most := range []config.Disruption{config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart} {
 									s := scene{text: text, unit: Unit{ActiveState: state}, engine: is, most: most}
-									w := j.wayBack(s)
+									w := wayBack(j, s)
 									bad := w == wayRestart && (most < config.DisruptionRestart || !s.unit.Running()) ||
 										(w == wayReload || w == wayFinish) && (most < config.DisruptionReload || !s.unit.Running()) ||
 										w == wayStart && (s.unit.Running() || engine == nil || state == "inactive" && !starting) ||
@@ -126,11 +127,11 @@ func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
 
 func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
 	runsc := map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}}
-	memory := &engineWas{Default: "runsc", Runtimes: runsc, Remap: config.RemapOff, Root: "/var/lib/docker", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/n"}}}
+	memory := &state.JournalEngine{Default: "runsc", Runtimes: runsc, Remap: config.RemapOff, Root: "/var/lib/docker", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/n"}}}
 	here, other := Unit{ActiveState: "active", InvocationID: "1"}, Unit{ActiveState: "active", InvocationID: "2"}
 	for _, test := range []struct {
 		name  string
-		j     journal
+		j     state.Journal
 		unit  Unit
 		old   string
 		flags engine.Flags
@@ -140,45 +141,45 @@ func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
 	}{
 		{
 			name: "the same dockerd: what it had in memory, with the definition of its default",
-			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"debug": false}`, known: true,
+			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"debug": false}`, known: true,
 			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: config.RemapOff, Root: "/var/lib/docker"},
 			text: `{"debug": false, "default-runtime": "runsc", "runtimes": {"nvidia": {"path": "/n"}, "runsc": {"path": "/x/runsc"}}}`,
 		},
 		{
 			name: "the same dockerd, which knew less than the file has",
-			j:    journal{Invocation: "1", Engine: &engineWas{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOff}, Runtimes: []string{"runsc"}},
+			j:    state.Journal{Invocation: "1", Engine: &state.JournalEngine{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOff}, Runtimes: []string{"runsc"}},
 			unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}}`, known: true,
 			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"runtimes": {}, "default-runtime": "runc"}`,
 		},
 		{
 			name: "another start: what the file gives",
-			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"debug": false}`, known: true,
+			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"debug": false}`, known: true,
 			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"debug": false, "default-runtime": "runc", "runtimes": {}}`,
 		},
 		{
 			name: "a journal that does not say which start: what the file gives",
-			j:    journal{Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`, known: true,
+			j:    state.Journal{Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`, known: true,
 			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: config.RemapOff},
 			text: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`,
 		},
 		{
 			name: "another start: the file and the flags",
-			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: ``, known: true,
+			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: ``, known: true,
 			flags: engine.Flags{DefaultRuntime: "runsc", AddRuntimes: map[string]string{"runsc": "/f"}, UsernsRemap: "default"},
 			want:  Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn},
 			text:  "{\n    \"default-runtime\": \"runsc\"\n}\n",
 		},
 		{
 			name: "another start, and a default that the file does not define",
-			j:    journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"default-runtime": "runsc"}`,
+			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"default-runtime": "runsc"}`,
 			want: Confirm{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"runtimes": {}}`,
 		},
 		{
 			name: "the data root of the same userns-remap",
-			j:    journal{Invocation: "1", Restarting: true, Engine: &engineWas{Default: "runc", Remap: config.RemapOn, Root: "/r/1.1"}}, unit: other, old: `{"userns-remap": "default"}`, known: true,
+			j:    state.Journal{Invocation: "1", Restarting: true, Engine: &state.JournalEngine{Default: "runc", Remap: config.RemapOn, Root: "/r/1.1"}}, unit: other, old: `{"userns-remap": "default"}`, known: true,
 			want: Confirm{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn, Root: "/r/1.1"},
 			text: `{"userns-remap": "default", "default-runtime": "runc"}`,
 		},

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 )
 
 // Exit codes of every command but verify and doctor, after sysexits.h where it has one.
@@ -142,7 +143,7 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "make room on that file system, then run it again"
 	case errors.Is(err, syscall.EROFS):
 		return exitFailed, "that file system is mounted read-only: mount it writable (the kernel's log says why it is not), then run it again"
-	case errors.Is(err, provision.ErrLocked):
+	case errors.Is(err, state.ErrLocked):
 		return exitTryAgain, "wait for the other run, or give it more time with --lock-timeout"
 	case errors.Is(err, provision.ErrAccountsLocked):
 		return exitTryAgain, "wait until useradd, usermod or vipw has ended; /etc/.pwd.lock, /etc/subuid.lock and /etc/subgid.lock say who it is"

@@ -50,7 +50,7 @@ func (r *rounds) noRestart(now time.Time) (why string, err error) {
 	if r.config.Config.Enforce.MaxDisruption != config.DisruptionRestart {
 		return "", nil
 	}
-	last, err := r.host.Restarted()
+	last, err := r.host.State().Restarted()
 	if err != nil {
 		return "", err
 	}
@@ -149,7 +149,7 @@ func (r *rounds) report(e provision.Event) {
 		if e.Kind == provision.StepStarted {
 			r.out.restarts++
 			// Should it not be noted, there is one more restart at most.
-			_ = r.host.NoteRestart(r.now())
+			_ = r.host.State().NoteRestart(r.now())
 		}
 	case provision.WriteDaemonJSON:
 		for _, item := range s.Items {

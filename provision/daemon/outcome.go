@@ -7,6 +7,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -65,7 +66,7 @@ func (r *rounds) judge(out *outcome) {
 		if out.unit.Running() {
 			out.next = firstRetry // nobody tells when it answers again
 		}
-	case errors.Is(out.err, provision.ErrLocked):
+	case errors.Is(out.err, state.ErrLocked):
 		// What it will be like afterwards is not known: not "enforced", for one.
 		out.waiting, out.err, out.next = out.err.Error(), nil, time.Second
 	case errors.Is(out.err, provision.ErrBusy):

@@ -38,6 +38,13 @@ var allowed = map[string]row{
 	},
 	"provision/engine": {modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"}},
 	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
+	"provision/state": {
+		ours: []string{
+			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
+			"provision/durable", "provision/failpoint", "verify",
+		},
+		modules: []string{"github.com/gofrs/flock", "golang.org/x/sys"},
+	},
 	"provision/subid": {
 		ours:    []string{"provision/durable", "provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
@@ -46,18 +53,15 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/command", "provision/config",
 			"provision/daemonfile", "provision/durable", "provision/engine", "provision/failpoint",
-			"provision/redact", "provision/release", "provision/subid", "verify",
+			"provision/redact", "provision/release", "provision/state", "provision/subid", "verify",
 		},
-		modules: []string{
-			"github.com/dustin/go-humanize", "github.com/gofrs/flock", "go.uber.org/zap",
-			"golang.org/x/sys",
-		},
+		modules: []string{"github.com/dustin/go-humanize", "go.uber.org/zap", "golang.org/x/sys"},
 	},
 	"provision/watch": {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"provision/daemon": {
 		ours: []string{
 			"daemonjson", "provision", "provision/blocked", "provision/config", "provision/engine",
-			"provision/release", "provision/watch", "verify",
+			"provision/release", "provision/state", "provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
@@ -70,7 +74,7 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision", "provision/blocked", "provision/config", "provision/daemon",
 			"provision/durable", "provision/engine", "provision/metrics", "provision/redact",
-			"provision/release", "systemd", "verify",
+			"provision/release", "provision/state", "systemd", "verify",
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",

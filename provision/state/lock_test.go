@@ -1,4 +1,4 @@
-package provision
+package state
 
 import (
 	"errors"
@@ -12,12 +12,12 @@ import (
 
 // To open a FIFO waits for its other end: every run would hang.
 func TestFault_X11_ALockThatIsAFIFO(t *testing.T) {
-	h := &Host{Paths: Paths{State: t.TempDir()}}
-	path := filepath.Join(h.Paths.State, "lock")
+	d := Dir(t.TempDir())
+	path := filepath.Join(string(d), "lock")
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := h.Lock(t.Context(), 0)
+	_, err := d.Lock(t.Context(), 0)
 	var refusal *blocked.Refused
 	if !errors.As(err, &refusal) || refusal.Object != path {
 		t.Errorf("got %v, want %s refused", err, path)

@@ -1,4 +1,4 @@
-package provision
+package state
 
 import (
 	"context"
@@ -22,13 +22,12 @@ var ErrLocked = errors.New("another runsc-provisioner is changing this host")
 const lockRetry = 50 * time.Millisecond
 
 // Lock waits up to timeout to be the only one that changes the host, then
-// gives up with ErrLocked. What killed runs left behind is cleared away by the
-// one who got it. The returned function lets others in.
-func (h *Host) Lock(ctx context.Context, timeout time.Duration) (unlock func() error, err error) {
-	if err := durable.MkdirAll(h.Paths.State, 0o700); err != nil {
-		return nil, fmt.Errorf("make %s: %w", h.Paths.State, err)
+// gives up with ErrLocked. The returned function lets others in.
+func (d Dir) Lock(ctx context.Context, timeout time.Duration) (unlock func() error, err error) {
+	if err := durable.MkdirAll(string(d), 0o700); err != nil {
+		return nil, fmt.Errorf("make %s: %w", string(d), err)
 	}
-	path := filepath.Join(h.Paths.State, "lock")
+	path := filepath.Join(string(d), "lock")
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		// To open a FIFO would wait for its other end, for ever.
 		return nil, blocked.Refuse(path, "is %s, not a regular file: remove it", info.Mode().Type())
@@ -45,9 +44,6 @@ func (h *Host) Lock(ctx context.Context, timeout time.Duration) (unlock func() e
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	if err := h.sweep(ctx); err != nil {
-		return nil, errors.Join(err, lock.Unlock())
 	}
 	return lock.Unlock, nil
 }

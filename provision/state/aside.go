@@ -1,4 +1,4 @@
-package provision
+package state
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// keptAside is how many recoveries that failed stay for a look, the newest.
-	keptAside = 3
+	// KeptAside is how many recoveries that failed stay for a look, the newest.
+	KeptAside = 3
 	// asideTime names their directories.
 	asideTime = "20060102T150405.000000000Z"
 	// maxWhy is the most bytes of the reason that are kept and shown.
@@ -31,14 +31,14 @@ type SetAside struct {
 	Why  string    `json:"why"` // from outside in part: not fit for a terminal as it is
 }
 
-func (h *Host) asideDir() string { return filepath.Join(h.Paths.State, "set-aside") }
+func (d Dir) asideDir() string { return filepath.Join(string(d), "set-aside") }
 
-// setAside moves the journal into a directory of its own, beside the reason and
+// SetAside moves the journal into a directory of its own, beside the reason and
 // a copy of the daemon.json that it names, which is not rotated away there. The
 // journal comes last and in one step: without it, the directory is a leftover.
-func (h *Host) setAside(j journal, why error) (SetAside, error) {
+func (d Dir) SetAside(j Journal, why error) (SetAside, error) {
 	aside := SetAside{At: time.Now().UTC(), Why: why.Error()}
-	aside.Path = filepath.Join(h.asideDir(), aside.At.Format(asideTime))
+	aside.Path = filepath.Join(d.asideDir(), aside.At.Format(asideTime))
 	if err := durable.MkdirAll(aside.Path, 0o700); err != nil {
 		return aside, fmt.Errorf("set a recovery aside: %w", err)
 	}
@@ -46,28 +46,28 @@ func (h *Host) setAside(j journal, why error) (SetAside, error) {
 	if err := durable.WriteFile(filepath.Join(aside.Path, "why"), reason, durable.Plain(0o600)); err != nil {
 		return aside, fmt.Errorf("set a recovery aside: %w", err)
 	}
-	if text, err := h.before(j); err == nil && text != nil {
+	if text, err := d.OldText(j); err == nil && text != nil {
 		if err := durable.WriteFile(filepath.Join(aside.Path, "daemon.json"), text, durable.Plain(0o600)); err != nil {
 			return aside, fmt.Errorf("set a recovery aside: %w", err)
 		}
 	}
-	if err := h.keepTrial(j); err != nil {
+	if err := d.KeepTrial(j); err != nil {
 		return aside, err
 	}
 	failpoint.Here("set aside: before the journal")
-	if err := durable.Rename(h.journalPath(), filepath.Join(aside.Path, "journal.json")); err != nil {
+	if err := durable.Rename(d.JournalPath(), filepath.Join(aside.Path, "journal.json")); err != nil {
 		return aside, fmt.Errorf("set a recovery aside: %w", err)
 	}
 	failpoint.Here("set aside: done")
-	return aside, h.pruneAside()
+	return aside, d.pruneAside()
 }
 
-// SetAside lists the recoveries that failed and were not removed yet, the
+// FailedRecoveries lists the recoveries that failed and were not removed yet, the
 // newest last. What may not be read is not listed.
-func (h *Host) SetAside() []SetAside {
+func (d Dir) FailedRecoveries() []SetAside {
 	var all []SetAside
-	for _, name := range h.asideNames() {
-		dir := filepath.Join(h.asideDir(), name)
+	for _, name := range d.AsideNames() {
+		dir := filepath.Join(d.asideDir(), name)
 		if _, err := os.Lstat(filepath.Join(dir, "journal.json")); err != nil {
 			continue
 		}
@@ -81,9 +81,9 @@ func (h *Host) SetAside() []SetAside {
 	return all
 }
 
-// asideNames are the directories that setAside has made, the oldest first.
-func (h *Host) asideNames() []string {
-	entries, err := os.ReadDir(h.asideDir())
+// AsideNames are the directories that setAside has made, the oldest first.
+func (d Dir) AsideNames() []string {
+	entries, err := os.ReadDir(d.asideDir())
 	if err != nil {
 		return nil
 	}
@@ -97,21 +97,21 @@ func (h *Host) asideNames() []string {
 	return names
 }
 
-func (h *Host) pruneAside() error {
-	names := h.asideNames()
-	for _, name := range names[:max(0, len(names)-keptAside)] {
-		if err := os.RemoveAll(filepath.Join(h.asideDir(), name)); err != nil {
+func (d Dir) pruneAside() error {
+	names := d.AsideNames()
+	for _, name := range names[:max(0, len(names)-KeptAside)] {
+		if err := os.RemoveAll(filepath.Join(d.asideDir(), name)); err != nil {
 			return fmt.Errorf("remove an old recovery: %w", err)
 		}
 	}
 	return nil
 }
 
-// sweepAside removes what a killed run has begun to set aside: its journal is
+// SweepAside removes what a killed run has begun to set aside: its journal is
 // still where it was.
-func (h *Host) sweepAside() error {
-	for _, name := range h.asideNames() {
-		dir := filepath.Join(h.asideDir(), name)
+func (d Dir) SweepAside() error {
+	for _, name := range d.AsideNames() {
+		dir := filepath.Join(d.asideDir(), name)
 		if _, err := os.Lstat(filepath.Join(dir, "journal.json")); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -120,20 +120,4 @@ func (h *Host) sweepAside() error {
 		}
 	}
 	return nil
-}
-
-// asideItem says what was set aside; it reports false where nothing was.
-func asideItem(all []SetAside) (Item, bool) {
-	if len(all) == 0 {
-		return Item{}, false
-	}
-	last := all[len(all)-1]
-	item := Item{Name: "recovery", Health: Warning,
-		Seen:   fmt.Sprintf("a change that did not end could not be undone and was set aside in %s: %s", last.Path, last.Why),
-		Remedy: "look at " + last.Path + " (journal.json, the daemon.json of before, why), then remove it: sudo rm -r " + last.Path}
-	if len(all) > 1 {
-		item.Seen = fmt.Sprintf("%d changes could not be undone and were set aside, the last one in %s: %s", len(all), last.Path, last.Why)
-		item.Remedy = "look at each directory in " + filepath.Dir(last.Path) + ", then remove it: sudo rm -r " + filepath.Dir(last.Path)
-	}
-	return item, true
 }

@@ -1,4 +1,4 @@
-package provision
+package state
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 
 func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
 	root := t.TempDir()
-	h := Host{Paths: Paths{State: root}}
+	d := Dir(root)
 	dir := filepath.Join(root, "etc [1]", "docker")
 	path := filepath.Join(dir, "daemon.json")
 	late := filepath.Join(dir, "docker.new", "daemon.json")
@@ -21,11 +21,11 @@ func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
 		}
 	}
 	fill()
-	if got := h.misplaced(path); got != nil {
+	if got := d.Misplaced(path); got != nil {
 		t.Errorf("in a directory that is not ours: got %v", got)
 	}
-	h.noteDir(path)
-	if got := h.misplaced(path); len(got) != 1 || got[0] != late {
+	d.NoteDir(path)
+	if got := d.Misplaced(path); len(got) != 1 || got[0] != late {
 		t.Errorf("got %v, want %s", got, late)
 	}
 	// Replaced since, it is somebody else's, whatever is in it.
@@ -33,14 +33,14 @@ func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	fill()
-	if got := h.misplaced(path); got != nil {
+	if got := d.Misplaced(path); got != nil {
 		t.Errorf("in another directory: got %v", got)
 	}
 	putText(t, filepath.Join(root, "x"), "{")
-	if err := os.Rename(filepath.Join(root, "x"), h.madePath()); err != nil {
+	if err := os.Rename(filepath.Join(root, "x"), d.madePath()); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.misplaced(path); got != nil {
+	if got := d.Misplaced(path); got != nil {
 		t.Errorf("with a note that is damaged: got %v", got)
 	}
 }

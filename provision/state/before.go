@@ -1,4 +1,4 @@
-package provision
+package state
 
 import (
 	"encoding/json"
@@ -74,13 +74,13 @@ type BeforeObject struct {
 	Text     string    `json:"text,omitempty"` // of a file that is replaced as a whole
 }
 
-func (h *Host) beforePath() string { return filepath.Join(h.Paths.State, "before.json") }
+func (d Dir) BeforePath() string { return filepath.Join(string(d), "before.json") }
 
-// readBefore is the record; nil where there is none, or where this user may not
+// ReadBefore is the record; nil where there is none, or where this user may not
 // read it (unread). One that is not understood is a *blocked.Refused: nothing would know any more
 // what to put back.
-func (h *Host) readBefore() (b *Before, unread bool, err error) {
-	path := h.beforePath()
+func (d Dir) ReadBefore() (b *Before, unread bool, err error) {
+	path := d.BeforePath()
 	text, err := durable.ReadLimited(path, maxBefore)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -131,37 +131,37 @@ func (b *Before) validate() error {
 	return nil
 }
 
-func (h *Host) writeBefore(b *Before) error {
+func (d Dir) WriteBefore(b *Before) error {
 	text, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", h.beforePath(), err)
+		return fmt.Errorf("encode %s: %w", d.BeforePath(), err)
 	}
 	failpoint.Here("before.json: to be written")
 	// Root's only, whatever the mode of daemon.json: secrets live there.
-	return durable.WriteFile(h.beforePath(), append(text, '\n'), durable.Plain(0o600))
+	return durable.WriteFile(d.BeforePath(), append(text, '\n'), durable.Plain(0o600))
 }
 
-// key is what the record has of an item of file. What is not managed yet counts
+// Key is what the record has of an item of file. What is not managed yet counts
 // only while the file still has it: another program may have changed it since.
-func (b *Before) key(file daemonfile.File, item string) (BeforeKey, bool) {
+func (b *Before) Key(file daemonfile.File, item string) (BeforeKey, bool) {
 	if b == nil {
 		return BeforeKey{}, false
 	}
 	key, ok := b.Files[file.Path].Keys[item]
-	if !ok || !key.Managed && !key.is(file.Doc, item) {
+	if !ok || !key.Managed && !key.Is(file.Doc, item) {
 		return BeforeKey{}, false
 	}
 	return key, true
 }
 
-// is reports whether doc has the recorded value.
-func (k BeforeKey) is(doc daemonjson.Document, item string) bool {
+// Is reports whether doc has the recorded value.
+func (k BeforeKey) Is(doc daemonjson.Document, item string) bool {
 	value, present := config.ItemValue(doc, item)
 	return present == k.Present && value == k.Value
 }
 
-// argsOf are the arguments that a runtime had before.
-func (b *Before) argsOf(path, name string) []string {
+// ArgsOf are the arguments that a runtime had before.
+func (b *Before) ArgsOf(path, name string) []string {
 	if b == nil {
 		return nil
 	}
@@ -175,8 +175,8 @@ func (b *Before) argsOf(path, name string) []string {
 	return runtime.Args
 }
 
-// clone is a copy that may be added to; of nil, an empty record.
-func (b *Before) clone() *Before {
+// Clone is a copy that may be added to; of nil, an empty record.
+func (b *Before) Clone() *Before {
 	if b == nil {
 		return &Before{SchemaVersion: beforeSchema, Files: map[string]BeforeFile{}, Objects: map[string]BeforeObject{}}
 	}

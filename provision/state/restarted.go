@@ -1,0 +1,35 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"runsc-provisioner/provision/durable"
+)
+
+// restartedPath says when the daemon last had Docker restarted.
+func (d Dir) restartedPath() string { return filepath.Join(string(d), "restarted") }
+
+// Restarted is when the daemon last had Docker restarted; zero is never.
+func (d Dir) Restarted() (time.Time, error) {
+	text, err := durable.ReadLimited(d.restartedPath(), 64)
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, err := time.Parse(time.RFC3339, string(text))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read %s: %w", d.restartedPath(), err)
+	}
+	return at, nil
+}
+
+// NoteRestart remembers that Docker is about to be restarted.
+func (d Dir) NoteRestart(at time.Time) error {
+	return durable.WriteFile(d.restartedPath(), []byte(at.UTC().Format(time.RFC3339)), durable.Plain(0o600))
+}
