@@ -30,7 +30,7 @@ var ErrAccountsLocked = errors.New("the files of accounts are in use by another 
 // addAccount makes the user as the distribution makes those of services. That it
 // is ours is written down first: a run that is killed has then made it too.
 func (h *Host) addAccount(ctx context.Context, s AddAccount) error {
-	if err := h.State().MadeIDs().Add(accountKey(s.Name)); err != nil {
+	if err := h.State().MadeIDs().Add(subid.AccountKey(s.Name)); err != nil {
 		return err
 	}
 	failpoint.Here("account: before it is made")
@@ -49,7 +49,7 @@ func (h *Host) removeAccount(ctx context.Context, s RemoveAccount) error {
 		return err
 	}
 	failpoint.Here("account: removed")
-	return h.State().MadeIDs().Forget(accountKey(s.Name))
+	return h.State().MadeIDs().Forget(subid.AccountKey(s.Name))
 }
 
 // Exit codes of useradd(8) and userdel(8).

@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/subid"
 )
 
 // remember writes down what is there before the first step of p, as far as it
@@ -62,7 +63,7 @@ func (h *Host) objects(o Observed, p Plan) map[string]func() (state.BeforeObject
 	for _, step := range p.Steps {
 		switch s := step.(type) {
 		case AddAccount:
-			all[accountKey(s.Name)] = absent
+			all[subid.AccountKey(s.Name)] = absent
 			all["group:"+s.Name] = func() (state.BeforeObject, error) { return state.BeforeObject{Present: s.Grouped}, nil }
 		case EditIDs:
 			all["file:"+s.Path] = lookAt(s.Path)

@@ -6,6 +6,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/subid"
 )
 
 // Health is how one item of a host is, in the terms of monitoring plugins.
@@ -89,19 +90,19 @@ func Checkup(c config.Config, o Observed) ([]Item, error) {
 // its data.
 func (b *builder) idsItem(want *Confirm) Item {
 	item := Item{Name: "id ranges", Remedy: applyRemedy}
-	ids, err := b.ids()
+	ids, err := b.grant()
 	switch {
 	case err != nil:
 		item.Health, item.Seen, item.Remedy = Critical, err.Error(), ""
-	case len(ids.steps) > 0:
-		item.Health, item.Seen = Critical, fmt.Sprintf("%s has not %d ids of its own in %s and %s", ids.account.Name, remapCount, b.observed.IDs.UIDs.Path, b.observed.IDs.GIDs.Path)
-	case ids.clash != "":
-		item.Health, item.Seen, item.Remedy = Warning, ids.clash, "switch userns-remap off and on again, with --purge, to have other ids"
+	case !ids.Complete():
+		item.Health, item.Seen = Critical, fmt.Sprintf("%s has not %d ids of its own in %s and %s", ids.Account.Name, subid.Count, b.observed.IDs.UIDs.Path, b.observed.IDs.GIDs.Path)
+	case ids.Clash != "":
+		item.Health, item.Seen, item.Remedy = Warning, ids.Clash, "switch userns-remap off and on again, with --purge, to have other ids"
 	default:
-		item.Seen, item.Remedy = fmt.Sprintf("%s: uids %s, gids %s", ids.account.Name, spans(ids.uids), spans(ids.gids)), ""
+		item.Seen, item.Remedy = fmt.Sprintf("%s: uids %s, gids %s", ids.Account.Name, subid.Spans(ids.UIDs), subid.Spans(ids.GIDs)), ""
 	}
 	if err == nil && b.observed.Engine != nil {
-		want.Root = ids.root(dataRoot(*b.observed.Engine))
+		want.Root = remappedRoot(dataRoot(*b.observed.Engine), ids)
 	}
 	return item
 }

@@ -58,7 +58,7 @@ func (h *Host) evidence(ctx context.Context, c config.Config, o Observed, list l
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, evidenceWithin)
 	defer cancel()
-	uids := uidMap(c, o)
+	uids := wantedUIDMap(c, o)
 	running := func() ([]verify.Container, error) {
 		found, err := list(client, ctx)
 		if err != nil {
@@ -178,16 +178,16 @@ func runtimesOf(info engine.Info) map[string]verify.Runtime {
 	return resolved
 }
 
-// uidMap is what containers have to have that are remapped; nil where nobody
+// wantedUIDMap is what containers have to have that are remapped; nil where nobody
 // wants that, or dockerd does not do it.
-func uidMap(c config.Config, o Observed) []verify.IDRange {
+func wantedUIDMap(c config.Config, o Observed) []verify.IDRange {
 	if c.Docker.Remap() != config.RemapOn || !o.Engine.UsernsRemap {
 		return nil
 	}
 	b := builder{config: c, observed: o}
-	ids, err := b.ids()
+	ids, err := b.grant()
 	if err != nil {
 		return nil
 	}
-	return ids.uidMap()
+	return uidMap(ids.UIDs)
 }

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/subid"
 )
 
 // Observed is what the host looked like at one moment.
@@ -42,7 +43,7 @@ type Observed struct {
 	Failed map[string]bool // what then did not start, by proofKey
 	Store  string          // the directory that holds the releases
 	// IDs are looked at where userns-remap is managed, or was.
-	IDs Identities
+	IDs subid.Identities
 	// Data is looked at for a plan that may switch userns-remap; else nil.
 	Data *DataRoot
 	// RemapRoots is how many data roots Docker has had with userns-remap.

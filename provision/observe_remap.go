@@ -35,8 +35,8 @@ const (
 
 // observeIDs reads the accounts and subordinate ids. A line of those that is not
 // understood is a *blocked.Refused.
-func (h *Host) observeIDs(ctx context.Context, c config.Config) (Identities, error) {
-	ids := Identities{Dir: h.Paths.Etc, Elsewhere: map[string]bool{}, Ours: h.State().MadeIDs().Keys()}
+func (h *Host) observeIDs(ctx context.Context, c config.Config) (subid.Identities, error) {
+	ids := subid.Identities{Dir: h.Paths.Etc, Elsewhere: map[string]bool{}, Ours: h.State().MadeIDs().Keys()}
 	texts := map[string]string{}
 	for _, name := range []string{"passwd", "group", subid.UIDFile, subid.GIDFile, "login.defs", "nsswitch.conf"} {
 		text, err := durable.ReadLimited(filepath.Join(h.Paths.Etc, name), maxAccounts)
@@ -49,9 +49,9 @@ func (h *Host) observeIDs(ctx context.Context, c config.Config) (Identities, err
 	ids.Sources = subid.Source(texts["nsswitch.conf"])
 	for _, f := range []struct {
 		name, kind string
-		file       *IDFile
+		file       *subid.File
 	}{{subid.UIDFile, "UID", &ids.UIDs}, {subid.GIDFile, "GID", &ids.GIDs}} {
-		*f.file = IDFile{Path: filepath.Join(h.Paths.Etc, f.name), Text: texts[f.name], Limits: subid.ParseLimits(texts["login.defs"], f.kind)}
+		*f.file = subid.File{Path: filepath.Join(h.Paths.Etc, f.name), Text: texts[f.name], Limits: subid.ParseLimits(texts["login.defs"], f.kind)}
 		var err error
 		if f.file.Ranges, err = subid.Parse(f.file.Path, f.file.Text); err != nil {
 			return ids, &blocked.Refused{Object: f.file.Path, Err: err}

@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/subid"
 )
 
 // Plan is what would change a host so that it is as wanted.
@@ -99,7 +100,7 @@ type builder struct {
 	observed Observed
 	plan     Plan
 	current  release.Installed // the release that is wanted; only Name and Runsc when provisional
-	idPlan   *idPlan           // where userns-remap is wanted
+	ids      *subid.Grant      // where userns-remap is wanted
 	early    []Step            // for userns-remap, before Docker is touched
 }
 

@@ -217,8 +217,8 @@ func (b *builder) wanted(final daemonjson.Document, restart bool) Confirm {
 	}
 	if restart {
 		want.Remap, want.Root = b.config.Docker.Remap(), dataRoot(*b.observed.Engine)
-		if b.idPlan != nil {
-			want.Root = b.idPlan.root(want.Root)
+		if b.ids != nil {
+			want.Root = remappedRoot(want.Root, *b.ids)
 		}
 	}
 	return want
@@ -256,8 +256,8 @@ func (b *builder) proveInDocker(names []string, doc daemonjson.Document, remappe
 	for _, name := range names {
 		if !b.proven([]string{name}, remapped) {
 			step := ProveInDocker{Release: b.current.Name, Runtime: name, Args: doc.Runtimes()[name].Args, Writes: b.writesPromised(name)}
-			if remapped && b.idPlan != nil {
-				step.UIDMap = b.idPlan.uidMap()
+			if remapped && b.ids != nil {
+				step.UIDMap = uidMap(b.ids.UIDs)
 			}
 			b.add(step)
 		}

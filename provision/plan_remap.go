@@ -72,16 +72,16 @@ func (b *builder) switches() (bool, error) {
 	if b.config.Docker.Remap() == config.RemapOff {
 		return engine.UsernsRemap, nil
 	}
-	ids, err := b.ids()
+	ids, err := b.grant()
 	if err != nil {
 		return false, err
 	}
-	b.idPlan = &ids
-	if ids.clash != "" {
-		b.warn(ids.clash + ": containers can reach what belongs to the other; switch userns-remap off and on again, with --purge, to have other ids")
+	b.ids = &ids
+	if ids.Clash != "" {
+		b.warn(ids.Clash + ": containers can reach what belongs to the other; switch userns-remap off and on again, with --purge, to have other ids")
 	}
-	b.early = ids.steps
-	return !engine.UsernsRemap || engine.RootDir != ids.root(dataRoot(engine)), nil
+	b.early = grantSteps(ids)
+	return !engine.UsernsRemap || engine.RootDir != remappedRoot(dataRoot(engine), ids), nil
 }
 
 // remapHeld holds back the switch of userns-remap.
@@ -117,20 +117,10 @@ func (b *builder) purge() {
 		return
 	}
 	all := b.observed.IDs
-	for _, f := range []IDFile{all.UIDs, all.GIDs} {
-		text := f.Text
-		var gone []string
-		for _, r := range f.Ranges {
-			if slices.Contains(all.Ours, rangeKey(f.Path, r)) {
-				text = subid.Drop(text, r)
-				gone = append(gone, rangeKey(f.Path, r))
-			}
-		}
-		if gone != nil {
-			b.add(EditIDs{Path: f.Path, Old: f.Text, New: text, What: "take back what userns-remap had", Gone: gone})
-		}
+	for _, edit := range all.TakeBack() {
+		b.add(EditIDs{edit})
 	}
-	if _, there := subid.Find(all.Users, config.RemapAccount); there && slices.Contains(all.Ours, accountKey(config.RemapAccount)) {
+	if _, there := subid.Find(all.Users, config.RemapAccount); there && slices.Contains(all.Ours, subid.AccountKey(config.RemapAccount)) {
 		b.add(RemoveAccount{Name: config.RemapAccount})
 	}
 	if b.observed.RemapRoots > 0 && len(b.plan.Steps) > 0 {

@@ -168,16 +168,16 @@ func before(t *testing.T, text string) *state.Before {
 }
 
 // identities are those of a host with one more account, and a group of its name.
-func identities(t *testing.T, account, subuid, subgid string) Identities {
+func identities(t *testing.T, account, subuid, subgid string) subid.Identities {
 	t.Helper()
-	ids := Identities{
+	ids := subid.Identities{
 		Dir: "/etc", Sources: "files", Elsewhere: map[string]bool{},
 		Users:  subid.ParseEntries("root:x:0:0::/root:/bin/bash\n" + account),
 		Groups: subid.ParseEntries("root:x:0:\n" + account),
-		UIDs:   IDFile{Path: "/etc/subuid", Text: subuid, Limits: subid.DefaultLimits},
-		GIDs:   IDFile{Path: "/etc/subgid", Text: subgid, Limits: subid.DefaultLimits},
+		UIDs:   subid.File{Path: "/etc/subuid", Text: subuid, Limits: subid.DefaultLimits},
+		GIDs:   subid.File{Path: "/etc/subgid", Text: subgid, Limits: subid.DefaultLimits},
 	}
-	for _, f := range []*IDFile{&ids.UIDs, &ids.GIDs} {
+	for _, f := range []*subid.File{&ids.UIDs, &ids.GIDs} {
 		var err error
 		if f.Ranges, err = subid.Parse(f.Path, f.Text); err != nil {
 			t.Fatal(err)
@@ -347,7 +347,7 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		o.Engine = reloaded(engine.Info{DefaultRuntime: "runc", RootDir: dataRoot(*o.Engine)}, o.File.Doc)
 		if _, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap(); o.Engine.UsernsRemap {
 			own := subid.Account{Name: "dockremap", UID: 999}
-			o.Engine.RootDir = idPlan{uids: subid.Of(o.IDs.UIDs.Ranges, own), gids: subid.Of(o.IDs.GIDs.Ranges, own)}.root(o.Engine.RootDir)
+			o.Engine.RootDir = remappedRoot(o.Engine.RootDir, subid.Grant{UIDs: subid.Of(o.IDs.UIDs.Ranges, own), GIDs: subid.Of(o.IDs.GIDs.Ranges, own)})
 		}
 	case ProveInDocker:
 		o.Proofs = maps.Clone(o.Proofs)

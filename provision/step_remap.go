@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/subid"
 )
 
 // AddAccount makes the user whose ids containers get.
@@ -19,13 +20,8 @@ type AddAccount struct {
 type RemoveAccount struct{ Name string }
 
 // EditIDs replaces the text of /etc/subuid or /etc/subgid, under the locks of the
-// shadow tools and only where it still is Old.
-type EditIDs struct {
-	Path       string
-	Old, New   string
-	What       string
-	Made, Gone []string // the ranges that are ours from then on, and not any more
-}
+// shadow tools.
+type EditIDs struct{ subid.Edit }
 
 // SaveImages writes images down before dockerd gets another data root.
 type SaveImages struct {

@@ -46,7 +46,7 @@ var allowed = map[string]row{
 		modules: []string{"github.com/gofrs/flock", "golang.org/x/sys"},
 	},
 	"provision/subid": {
-		ours:    []string{"provision/durable", "provision/failpoint"},
+		ours:    []string{"provision/blocked", "provision/durable", "provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision": {
