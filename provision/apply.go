@@ -146,9 +146,9 @@ func (h *Host) carryOut(ctx context.Context, step Step, t *transaction, o Observ
 	case SaveImages:
 		return h.saveImages(ctx, s, o.Flags)
 	case LoadImages:
-		return h.loadImages(ctx, s, o.Flags)
+		return "", h.loadImages(ctx, s, o.Flags)
 	case DropImages:
-		return "", h.dropSpool()
+		return "", h.Images().Drop()
 	default:
 		return "", fmt.Errorf("step %T is not known", step)
 	}

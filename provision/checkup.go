@@ -76,9 +76,9 @@ func Checkup(c config.Config, o Observed) ([]Item, error) {
 	}
 	items = append(items, b.engineItem(engine))
 	items = append(items, runtimeItems(c, o)...)
-	if o.Spool != nil {
+	if o.Images != nil {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: applyRemedy,
-			Seen: fmt.Sprintf("%s of a switch of userns-remap are still in %s", imagesOf(o.Spool.Images), o.Spool.Path)})
+			Seen: fmt.Sprintf("%s of a switch of userns-remap are still in %s", imagesOf(o.Images.Images), o.Images.Path)})
 	}
 	if item, some := asideItem(o.SetAside); some {
 		items = append(items, item)

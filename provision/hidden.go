@@ -3,7 +3,6 @@ package provision
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/images"
 	"runsc-provisioner/provision/release"
 )
 
@@ -178,10 +178,6 @@ func amounts(all []Hidden) string {
 	return strings.Join(parts, ", ")
 }
 
-// spoolSpare is what an archive of images has beside their layers, in bytes: at
-// most a hundredth, and something for small ones.
-func withSpare(layers int64) int64 { return layers + layers/100 + 16<<20 }
-
 // save has the images written down before the switch, where they are to be
 // brought along.
 func (b *builder) save() error {
@@ -189,10 +185,10 @@ func (b *builder) save() error {
 	if !b.options.MigrateImages || b.config.Docker.Remap() != config.RemapOn || len(data.Images) == 0 {
 		return nil
 	}
-	if b.observed.Spool != nil && sameImages(b.observed.Spool.Images, data.Images) {
+	if b.observed.Images != nil && sameImages(b.observed.Images.Images, data.Images) {
 		return nil // by a run that got no further
 	}
-	need, room := withSpare(data.LayersSize), data.Room
+	need, room := images.ArchiveSize(data.LayersSize), data.Room
 	spool := need
 	if room.Same {
 		spool += need
@@ -203,7 +199,7 @@ func (b *builder) save() error {
 	case room.Root < need:
 		return &release.SpaceError{Path: b.observed.Engine.RootDir, Need: need, Have: room.Root}
 	}
-	b.early = append(b.early, SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: filepath.Join(room.SpoolPath, spoolArchive)})
+	b.early = append(b.early, SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(room.SpoolPath).ArchivePath()})
 	return nil
 }
 
@@ -214,15 +210,15 @@ func sameImages(a, b []engine.Image) bool {
 // load has the images read that were written down before, or that archive
 // removed that nobody asks for any more.
 func (b *builder) load() {
-	spool := b.observed.Spool
-	if spool == nil || b.observed.Engine == nil || len(b.plan.Steps) > 0 {
+	saved := b.observed.Images
+	if saved == nil || b.observed.Engine == nil || len(b.plan.Steps) > 0 {
 		return
 	}
 	if b.observed.Engine.UsernsRemap && b.config.Docker.Remap() != config.RemapOff {
-		b.add(LoadImages{Images: spool.Images, Path: spool.Path})
+		b.add(LoadImages{Images: saved.Images, Path: saved.Path})
 		return
 	}
 	if !b.observed.Engine.UsernsRemap && len(b.plan.Held) == 0 {
-		b.add(DropImages{Path: spool.Path})
+		b.add(DropImages{Path: saved.Path})
 	}
 }

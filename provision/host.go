@@ -26,6 +26,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/images"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
@@ -187,6 +188,9 @@ type Host struct {
 
 // State is what is remembered between runs.
 func (h *Host) State() state.Dir { return state.Dir(h.Paths.State) }
+
+// Images are those on their way to another data root.
+func (h *Host) Images() images.Dir { return images.Dir(h.Paths.State) }
 
 // ConfigFiles are where the configuration is, and the record of it.
 func (h *Host) ConfigFiles() config.Files {

@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/images"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
@@ -48,7 +49,7 @@ type Observed struct {
 	Data *DataRoot
 	// RemapRoots is how many data roots Docker has had with userns-remap.
 	RemapRoots int
-	Spool      *Spool           // images on their way to another data root; or nil
+	Images     *images.Saved    // on their way to another data root; or nil
 	SetAside   []state.SetAside // recoveries that failed
 	Releases   []release.Installed
 	Link       release.LinkState
@@ -154,7 +155,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	}
 	o.Proofs, o.Failed = h.State().Remembered()
 	o.SetAside = h.State().FailedRecoveries()
-	if o.Spool, err = h.spool(); err != nil {
+	if o.Images, err = h.Images().Waiting(); err != nil {
 		return err
 	}
 	if c.Docker.Remap() != config.RemapAny {

@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/images"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
 )
@@ -303,11 +304,11 @@ func TestCarry(t *testing.T) {
 	}
 }
 
-func TestSpool(t *testing.T) {
-	spool := &Spool{Path: "/var/lib/x/images.tar", Images: []engine.Image{{ID: "sha256:1", Tags: []string{"a:1"}}}}
+func TestSavedImages(t *testing.T) {
+	saved := &images.Saved{Path: "/var/lib/x/images.tar", Images: []engine.Image{{ID: "sha256:1", Tags: []string{"a:1"}}}}
 	o := ready(t)
-	o.Spool = spool
-	o.Data.Images, o.Data.Room = spool.Images, Room{Spool: 1 << 40, Root: 1 << 40}
+	o.Images = saved
+	o.Data.Images, o.Data.Room = saved.Images, Room{Spool: 1 << 40, Root: 1 << 40}
 	plan, err := NewPlan(wants(remapped), o, Options{MigrateImages: true})
 	if err != nil || slices.ContainsFunc(plan.Steps, func(s Step) bool { _, ok := s.(SaveImages); return ok }) {
 		t.Errorf("got %v, %v, want what was written down to be used", plan.Steps, err)
@@ -322,7 +323,7 @@ func TestSpool(t *testing.T) {
 		t.Errorf("after the switch, not managed: got %v, %v, want the images read", plan.Steps, err)
 	}
 	o = ready(t)
-	o.Spool = spool
+	o.Images = saved
 	if plan, err = NewPlan(wants(asDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Action() != "remove" {
 		t.Errorf("nobody wants them: got %v, %v, want them removed", plan.Steps, err)
 	}

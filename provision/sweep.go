@@ -42,7 +42,7 @@ func (h *Host) sweep(ctx context.Context) error {
 		}
 		failpoint.Here("sweep: a proof is cleared")
 	}
-	for _, path := range []string{h.listPath(), h.ConfigFiles().AcceptedPath(), h.ConfigFiles().AcceptedCopy(), h.Paths.Link, h.Paths.DaemonJSON, config.SavedPath(h.Paths.Config)} {
+	for _, path := range []string{h.ConfigFiles().AcceptedPath(), h.ConfigFiles().AcceptedCopy(), h.Paths.Link, h.Paths.DaemonJSON, config.SavedPath(h.Paths.Config)} {
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("clear leftovers beside %s: %w", path, err)
 		}
@@ -50,7 +50,7 @@ func (h *Host) sweep(ctx context.Context) error {
 	if err := h.State().Sweep(); err != nil {
 		return err
 	}
-	if err := h.sweepSpool(); err != nil {
+	if err := h.Images().Sweep(); err != nil {
 		return err
 	}
 	if len(h.State().MadeIDs().Keys()) > 0 {

@@ -37,6 +37,11 @@ var allowed = map[string]row{
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/engine": {modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"}},
+	"provision/images": {
+		ours: []string{
+			"provision/blocked", "provision/durable", "provision/engine", "provision/failpoint",
+		},
+	},
 	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
 	"provision/state": {
 		ours: []string{
@@ -53,7 +58,8 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/command", "provision/config",
 			"provision/daemonfile", "provision/durable", "provision/engine", "provision/failpoint",
-			"provision/redact", "provision/release", "provision/state", "provision/subid", "verify",
+			"provision/images", "provision/redact", "provision/release", "provision/state",
+			"provision/subid", "verify",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "go.uber.org/zap", "golang.org/x/sys"},
 	},

@@ -1,4 +1,4 @@
-package provision
+package images
 
 import (
 	"archive/tar"
@@ -10,10 +10,10 @@ import (
 	"runsc-provisioner/provision/engine"
 )
 
-func TestLacking(t *testing.T) {
+func TestMissing(t *testing.T) {
 	hex := strings.Repeat("ab", 32)
 	id := "sha256:" + hex
-	there := []engine.Image{{ID: id, Tags: []string{"a:1", "b:2"}}}
+	loaded := []engine.Image{{ID: id, Tags: []string{"a:1", "b:2"}}}
 	tests := []struct {
 		situation string
 		want      archived
@@ -25,7 +25,7 @@ func TestLacking(t *testing.T) {
 		{"an image that is not there", archived{Config: strings.Repeat("cd", 32) + ".json", RepoTags: []string{"a:1"}}, "sha256:" + strings.Repeat("cd", 32)},
 	}
 	for _, tt := range tests {
-		if got := lacking([]archived{tt.want}, there); got != tt.lacks {
+		if got := missing([]archived{tt.want}, loaded); got != tt.lacks {
 			t.Errorf("%s: got %q, want %q", tt.situation, got, tt.lacks)
 		}
 	}

@@ -1,0 +1,251 @@
+// Package images carries images over a change of Docker's data root: they are saved
+// into one archive before it, and loaded from it afterwards. The list of images is
+// written last and removed first, so that an archive without one is what a killed run
+// has left. The images stay in the old data root in any case.
+package images
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/failpoint"
+)
+
+const (
+	archiveName = "images.tar"
+	listName    = "images.json"
+	// maxList is the most bytes of the list, and of an archive's manifest.
+	maxList = 16 << 20
+)
+
+// Dir is the directory that holds images on their way to another data root.
+type Dir string
+
+// Saved are images that wait to be loaded.
+type Saved struct {
+	Path   string // of the archive
+	Images []engine.Image
+}
+
+// Progress is told how many bytes are done, of how many.
+type Progress func(done, total int64)
+
+// ArchivePath is where the archive is.
+func (d Dir) ArchivePath() string { return filepath.Join(string(d), archiveName) }
+
+// ListPath is where the list of its images is.
+func (d Dir) ListPath() string { return filepath.Join(string(d), listName) }
+
+// ArchiveSize is the most bytes that an archive has of images whose layers have so
+// many: beside them, at most a hundredth, and something for small ones.
+func ArchiveSize(layers int64) int64 { return layers + layers/100 + 16<<20 }
+
+// Waiting are the images that wait to be loaded; nil where there are none, or where
+// this user may not read it. A damaged list is a *blocked.Refused.
+func (d Dir) Waiting() (*Saved, error) {
+	text, err := durable.ReadLimited(d.ListPath(), maxList)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, nil
+	}
+	saved := Saved{Path: d.ArchivePath()}
+	if err == nil {
+		err = json.Unmarshal(text, &saved.Images)
+	}
+	if err != nil {
+		return nil, &blocked.Refused{Object: d.ListPath(), Err: err}
+	}
+	return &saved, nil
+}
+
+// Sweep removes an archive that was not finished.
+func (d Dir) Sweep() error {
+	if err := durable.Sweep(d.ListPath()); err != nil {
+		return err
+	}
+	return d.removeUnlisted()
+}
+
+func (d Dir) removeUnlisted() error {
+	if _, err := os.Lstat(d.ListPath()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return durable.Remove(d.ArchivePath())
+}
+
+// Drop removes list and archive, in this order.
+func (d Dir) Drop() error {
+	if err := durable.Remove(d.ListPath()); err != nil {
+		return err
+	}
+	if err := durable.SyncDir(string(d)); err != nil {
+		return err
+	}
+	failpoint.Here("images: the list is gone")
+	return d.removeUnlisted()
+}
+
+// Save writes the archive, and then the list. layers is how many bytes the images'
+// layers have. It gives the number of bytes written.
+func (d Dir) Save(ctx context.Context, client *engine.Client, list []engine.Image, layers int64, progress Progress) (written int64, err error) {
+	if err := d.Drop(); err != nil {
+		return 0, err
+	}
+	// Root's only: an image may hold secrets.
+	f, err := os.OpenFile(d.ArchivePath(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	failpoint.Here("images: the archive is begun")
+	w := &counted{Writer: f, total: layers, progress: progress}
+	err = client.SaveImages(ctx, list, w, 2*ArchiveSize(layers))
+	failpoint.Here("images: the archive is written")
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		var text []byte
+		if text, err = json.Marshal(list); err == nil {
+			err = durable.WriteFile(d.ListPath(), text, durable.Plain(0o600))
+		}
+	}
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("save the images to %s: %w", d.ArchivePath(), err), d.Drop())
+	}
+	return w.done, nil
+}
+
+// Load has dockerd read the archive, checks that all images are there, and removes
+// the archive.
+func (d Dir) Load(ctx context.Context, client *engine.Client, progress Progress) error {
+	path := d.ArchivePath()
+	f, err := os.Open(path)
+	if err != nil {
+		return d.unreadable(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	archived, err := archivedIn(f)
+	if err != nil {
+		return d.unreadable(fmt.Errorf("%s: %w", path, err))
+	}
+	failpoint.Here("images: before they are read")
+	if err := client.LoadImages(ctx, &counted{Reader: f, total: info.Size(), progress: progress}); err != nil {
+		return fmt.Errorf("%w; nothing is lost: the images are in %s and in the old data root, and the next apply tries again", err, path)
+	}
+	failpoint.Here("images: read")
+	loaded, err := client.Images(ctx)
+	if err != nil {
+		return err
+	}
+	if name := missing(archived, loaded); name != "" {
+		return fmt.Errorf("dockerd has read %s, but does not have image %s; all images are in the old data root", path, name)
+	}
+	return d.Drop()
+}
+
+func (d Dir) unreadable(err error) error {
+	return fmt.Errorf("%w; the images are all in the old data root: switch userns-remap off to have them, or remove %s to go on without", err, d.ListPath())
+}
+
+// archived is one image in an archive (moby image/tarexport).
+type archived struct {
+	Config   string // the file whose digest is the image's ID
+	RepoTags []string
+}
+
+// id is the image's ID in a graph driver's store, the only kind that there is
+// with userns-remap: containerd's own store calls it otherwise.
+func (a archived) id() string {
+	return "sha256:" + strings.TrimSuffix(filepath.Base(a.Config), ".json")
+}
+
+// archivedIn reads which images an archive has.
+func archivedIn(f io.ReadSeeker) ([]archived, error) {
+	for archive := tar.NewReader(f); ; {
+		entry, err := archive.Next()
+		if err != nil {
+			return nil, fmt.Errorf("find manifest.json: %w", err)
+		}
+		if entry.Name != "manifest.json" {
+			continue
+		}
+		var all []archived
+		err = json.NewDecoder(io.LimitReader(archive, maxList)).Decode(&all)
+		if err != nil {
+			return nil, fmt.Errorf("read manifest.json: %w", err)
+		}
+		_, err = f.Seek(0, io.SeekStart)
+		return all, err
+	}
+}
+
+// missing names an image of want that loaded lacks, or is "".
+func missing(want []archived, loaded []engine.Image) string {
+	ids, tags := map[string]bool{}, map[string]bool{}
+	for _, image := range loaded {
+		ids[image.ID] = true
+		for _, tag := range image.Tags {
+			tags[tag] = true
+		}
+	}
+	for _, image := range want {
+		if !ids[image.id()] {
+			return image.id()
+		}
+		for _, tag := range image.RepoTags {
+			if !tags[tag] {
+				return tag
+			}
+		}
+	}
+	return ""
+}
+
+// progressEvery is the shortest time between two calls of a Progress.
+const progressEvery = 100 * time.Millisecond
+
+// counted passes bytes on and tells how many.
+type counted struct {
+	io.Reader
+	io.Writer
+	done, total int64
+	last        time.Time
+	progress    Progress
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.add(n)
+	return n, err
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.add(n)
+	return n, err
+}
+
+func (c *counted) add(n int) {
+	c.done += int64(n)
+	c.total = max(c.total, c.done) // the estimate may be too low
+	if time.Since(c.last) >= progressEvery {
+		c.last = time.Now()
+		c.progress(c.done, c.total)
+	}
+}
