@@ -187,27 +187,27 @@ func sameRuntime(got engine.Runtime, want daemonjson.Runtime) bool {
 
 // activatesHeld holds a restart that would bring into effect more than what it is
 // for. There is no consent to it: who wrote those options knows what they do.
-func (b *builder) activatesHeld() Held {
-	options := restartActivates(b.observed)
+func (g Goal) activatesHeld() Held {
+	options := restartActivates(g.observed)
 	if len(options) == 0 {
 		return Held{}
 	}
-	return b.remapHeld("the restart of Docker that it needs would also bring into effect what " + b.observed.File.Path +
+	return g.remapHeld("the restart of Docker that it needs would also bring into effect what " + g.observed.File.Path +
 		" has and dockerd does not run with: " + strings.Join(options, ", ") +
-		"; restart Docker yourself (systemctl restart " + b.observed.Unit.Name + ") if they are right, or take them back, then run apply again")
+		"; restart Docker yourself (systemctl restart " + g.observed.Unit.Name + ") if they are right, or take them back, then run apply again")
 }
 
 // saysActivated names in the plan what its reloads and restarts bring into effect
 // besides.
-func (b *builder) saysActivated(final daemonjson.Document) {
-	if b.plan.Disruption() == config.DisruptionNone {
+func (p *planner) saysActivated(final daemonjson.Document) {
+	if p.plan.Disruption() == config.DisruptionNone {
 		return
 	}
-	options := reloadActivates(b.config, b.observed, final)
+	options := reloadActivates(p.config, p.observed, final)
 	if len(options) == 0 {
 		return
 	}
-	b.plan.Activates = options
-	b.warn("the " + b.plan.Disruption().String() + " also brings into effect what " + b.observed.File.Path +
+	p.plan.Activates = options
+	p.warn("the " + p.plan.Disruption().String() + " also brings into effect what " + p.observed.File.Path +
 		" has and dockerd is not known to have loaded: " + strings.Join(options, ", "))
 }

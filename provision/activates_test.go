@@ -139,7 +139,7 @@ func TestFault_X04_RuntimesOfFlagsAreKept(t *testing.T) {
 			for _, step := range plan.Steps {
 				if confirm, ok := step.(Confirm); ok && strings.Contains(test.host.file, "/bin/nvidia") {
 					forgetful := *reloaded(*o.Engine, fileOf(t, registered(newer)).Doc)
-					if confirm.missing(forgetful) == nil {
+					if confirm.Missing(forgetful) == nil {
 						t.Error("got it confirmed, want it missed that nvidia is forgotten")
 					}
 				}

@@ -50,7 +50,7 @@ func (h *Host) apply(ctx context.Context, p Plan, c config.Config, o Observed) (
 	var said *confirmed
 	var t *transaction
 	for _, step := range p.Steps {
-		if t == nil && changesDocker(step) {
+		if t == nil && step.Kind().Shared {
 			var err error
 			if t, err = h.open(p, c, o); err != nil {
 				return nil, err
@@ -63,7 +63,7 @@ func (h *Host) apply(ctx context.Context, p Plan, c config.Config, o Observed) (
 			}
 			return nil, t.fail(ctx, err)
 		}
-		failpoint.Here("done: " + step.Action())
+		failpoint.Here("done: " + step.Kind().Action)
 	}
 	if t == nil {
 		return said, nil
@@ -87,24 +87,13 @@ func (h *Host) open(p Plan, c config.Config, o Observed) (*transaction, error) {
 	return t, h.State().BeginJournal(&t.j, t.old)
 }
 
-// changesDocker reports whether a step changes, or asks something of, what
-// other people use.
-func changesDocker(s Step) bool {
-	switch s.(type) {
-	case InstallRelease, Prove, RemoveRelease, Confirm, AddAccount, RemoveAccount, EditIDs, SaveImages, LoadImages, DropImages:
-		return false
-	default:
-		return true
-	}
-}
-
 func (h *Host) step(ctx context.Context, step Step, t *transaction, o Observed) (said *confirmed, err error) {
 	h.report(Event{Kind: StepStarted, Step: step})
 	start := time.Now()
 	var seen string
 	switch s := step.(type) {
 	case Confirm:
-		said, err = h.confirmed(ctx, s, o, t)
+		said, err = h.confirmed(ctx, s.Settings, o, t)
 	default:
 		seen, err = h.carryOut(ctx, step, t, o)
 	}

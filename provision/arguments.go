@@ -83,13 +83,13 @@ func originOf(c config.Config, o Observed, name string) (origin Origin, assumed 
 }
 
 // arguments are those of a runtime under the current release.
-func (b *builder) arguments(name string) arguments {
-	return argumentsOf(b.config, b.observed, b.current.Name, name)
+func (g Goal) arguments(name string) arguments {
+	return argumentsOf(g.config, g.observed, g.current.Name, name)
 }
 
 // args are those that the runtime will have.
-func (b *builder) args(name string) []string { return b.arguments(name).List }
+func (g Goal) args(name string) []string { return g.arguments(name).List }
 
 // writesPromised is what the configuration promises of a container's writes under
 // the runtime called name.
-func (b *builder) writesPromised(name string) verify.Writes { return b.arguments(name).Writes }
+func (g Goal) writesPromised(name string) verify.Writes { return g.arguments(name).Writes }

@@ -18,13 +18,12 @@ func recorded(c config.Config, o Observed, p Plan, opts Options, now time.Time) 
 	if o.Before == nil {
 		next.Recorded = now
 	}
-	b := builder{config: c, observed: o, options: opts}
-	b.release()
-	whole, err := b.whole()
+	g := goalOf(c, o, opts)
+	whole, err := g.whole()
 	if err != nil {
 		return next // there is no plan then either
 	}
-	r := recording{config: c, o: o, now: now, differs: b.items(o.File.Doc, whole), earlier: o.earlier()}
+	r := recording{config: c, o: o, now: now, differs: g.items(o.File.Doc, whole), earlier: o.earlier()}
 	for _, step := range p.Steps {
 		if write, ok := step.(WriteDaemonJSON); ok {
 			r.writes = append(r.writes, write.Items...)

@@ -50,13 +50,12 @@ const applyRemedy = "sudo runsc-provisioner apply"
 // it, the link, daemon.json, what dockerd runs with, and its runtimes. It is pure. The error
 // is NewPlan's.
 func Checkup(c config.Config, o Observed) ([]Item, error) {
-	b := builder{config: c, observed: o}
-	b.release()
-	wanted, err := b.whole()
+	g := NewGoal(c, o)
+	wanted, err := g.whole()
 	if err != nil {
 		return nil, err
 	}
-	items := []Item{b.releaseItem(), b.linkItem()}
+	items := []Item{g.releaseItem(), g.linkItem()}
 	file := Item{Name: "daemon.json", Seen: o.File.Path + " has what is wanted"}
 	if differ(o.File.Doc, wanted) {
 		file.Health, file.Remedy = Critical, applyRemedy
@@ -69,12 +68,12 @@ func Checkup(c config.Config, o Observed) ([]Item, error) {
 	if len(o.File.Misplaced) > 0 && file.Health == Healthy {
 		file.Health, file.Seen, file.Remedy = misplacedItem(o.File)
 	}
-	engine := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
+	engine := Settings{Runtimes: g.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
 	items = append(items, file)
 	if c.Docker.Remap() == config.RemapOn {
-		items = append(items, b.idsItem(&engine))
+		items = append(items, g.idsItem(&engine))
 	}
-	items = append(items, b.engineItem(engine))
+	items = append(items, g.engineItem(engine))
 	items = append(items, runtimeItems(c, o)...)
 	if o.Images != nil {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: applyRemedy,
@@ -88,43 +87,43 @@ func Checkup(c config.Config, o Observed) ([]Item, error) {
 
 // idsItem says whose ids containers get, and adds to want where dockerd then has
 // its data.
-func (b *builder) idsItem(want *Confirm) Item {
+func (g Goal) idsItem(want *Settings) Item {
 	item := Item{Name: "id ranges", Remedy: applyRemedy}
-	ids, err := b.grant()
+	ids, err := g.grant()
 	switch {
 	case err != nil:
 		item.Health, item.Seen, item.Remedy = Critical, err.Error(), ""
 	case !ids.Complete():
-		item.Health, item.Seen = Critical, fmt.Sprintf("%s has not %d ids of its own in %s and %s", ids.Account.Name, subid.Count, b.observed.IDs.UIDs.Path, b.observed.IDs.GIDs.Path)
+		item.Health, item.Seen = Critical, fmt.Sprintf("%s has not %d ids of its own in %s and %s", ids.Account.Name, subid.Count, g.observed.IDs.UIDs.Path, g.observed.IDs.GIDs.Path)
 	case ids.Clash != "":
 		item.Health, item.Seen, item.Remedy = Warning, ids.Clash, "switch userns-remap off and on again, with --purge, to have other ids"
 	default:
 		item.Seen, item.Remedy = fmt.Sprintf("%s: uids %s, gids %s", ids.Account.Name, subid.Spans(ids.UIDs), subid.Spans(ids.GIDs)), ""
 	}
-	if err == nil && b.observed.Engine != nil {
-		want.Root = remappedRoot(dataRoot(*b.observed.Engine), ids)
+	if err == nil && g.observed.Engine != nil {
+		want.Root = remappedRoot(dataRoot(*g.observed.Engine), ids)
 	}
 	return item
 }
 
 // whole is daemon.json with all that is wanted, also what has to wait.
-func (b *builder) whole() (daemonjson.Document, error) {
-	doc, err := b.register()
+func (g Goal) whole() (daemonjson.Document, error) {
+	doc, err := g.register()
 	if err == nil {
-		doc, err = b.choose(doc)
+		doc, _, err = g.choose(doc)
 	}
 	if err == nil {
-		doc, err = b.remap(doc)
+		doc, err = g.remap(doc)
 	}
 	return doc, err
 }
 
-func (b *builder) releaseItem() Item {
+func (g Goal) releaseItem() Item {
 	item := Item{Name: "release", Remedy: applyRemedy}
-	installed, found := satisfying(b.observed.Releases, b.config.Spec())
+	installed, found := satisfying(g.observed.Releases, g.config.Spec())
 	switch {
 	case !found:
-		item.Health, item.Seen = Critical, b.config.Release.Version+" is not installed"
+		item.Health, item.Seen = Critical, g.config.Release.Version+" is not installed"
 	case !installed.State.Intact():
 		item.Health, item.Seen = Critical, installed.Dir+" is damaged: "+installed.State.Reason
 	default:
@@ -134,30 +133,30 @@ func (b *builder) releaseItem() Item {
 	return item
 }
 
-func (b *builder) linkItem() Item {
-	link := b.observed.Link
-	item := Item{Name: "link", Seen: link.Path + " → " + b.current.Runsc}
+func (g Goal) linkItem() Item {
+	link := g.observed.Link
+	item := Item{Name: "link", Seen: link.Path + " → " + g.current.Runsc}
 	switch {
 	case link.Kind == release.LinkForeign:
 		item.Health, item.Seen = Warning, link.Path+" is "+link.Is
 		item.Remedy = "nothing needs it; remove it to get the link"
-	case link.Kind != release.LinkOurs || link.Release != b.current.Name:
+	case link.Kind != release.LinkOurs || link.Release != g.current.Name:
 		item.Health, item.Seen, item.Remedy = Warning, link.Path+" does not lead to the release", applyRemedy
 	}
 	return item
 }
 
-func (b *builder) engineItem(want Confirm) Item {
-	info := b.observed.Engine
+func (g Goal) engineItem(want Settings) Item {
+	info := g.observed.Engine
 	if info == nil {
-		unit := b.observed.Unit
+		unit := g.observed.Unit
 		item := Item{Name: "dockerd", Health: Unsure, Seen: unit.Name + " is " + unit.ActiveState, Remedy: "systemctl start " + unit.Name}
 		if unit.Changing() {
 			item.Remedy = "look again in a moment; journalctl -u " + unit.Name + " says what takes so long"
 		}
 		return item
 	}
-	if err := want.missing(*info); err != nil {
+	if err := want.Missing(*info); err != nil {
 		return Item{Name: "dockerd", Health: Critical, Seen: err.Error(), Remedy: applyRemedy}
 	}
 	return Item{Name: "dockerd", Seen: fmt.Sprintf("%s runs with it, default runtime %s", info.Version, info.DefaultRuntime)}

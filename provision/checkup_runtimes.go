@@ -15,11 +15,10 @@ func runtimeItems(c config.Config, o Observed) []Item {
 	if o.Engine == nil || o.Proofs == nil {
 		return nil
 	}
-	b := builder{config: c, observed: o}
-	b.release()
+	g := NewGoal(c, o)
 	var items []Item
 	for _, name := range c.RuntimeNames() {
-		if item, known := b.runtimeItem(name); known {
+		if item, known := g.runtimeItem(name); known {
 			items = append(items, item)
 		}
 	}
@@ -31,9 +30,9 @@ func RuntimeItemName(name string) string { return "runtime " + name }
 
 // runtimeItem is that of one. A runtime that dockerd does not know is part of the
 // item dockerd.
-func (b *builder) runtimeItem(name string) (item Item, known bool) {
+func (g Goal) runtimeItem(name string) (item Item, known bool) {
 	item = Item{Name: RuntimeItemName(name)}
-	got, known := b.observed.Engine.Runtimes[name]
+	got, known := g.observed.Engine.Runtimes[name]
 	if !known {
 		return item, false
 	}
@@ -41,27 +40,27 @@ func (b *builder) runtimeItem(name string) (item Item, known bool) {
 	if len(got.Args) > 0 {
 		with = strings.Join(got.Args, " ")
 	}
-	want, defined := b.observed.File.Doc.Runtimes()[name]
-	ours := slices.IndexFunc(b.observed.Releases, func(r release.Installed) bool { return r.Runsc == got.Path })
+	want, defined := g.observed.File.Doc.Runtimes()[name]
+	ours := slices.IndexFunc(g.observed.Releases, func(r release.Installed) bool { return r.Runsc == got.Path })
 	if ours >= 0 {
-		b.current = b.observed.Releases[ours]
+		g.current = g.observed.Releases[ours]
 	}
 	switch {
 	case ours < 0:
 		item.Health, item.Seen, item.Remedy = Critical, "dockerd runs "+got.Path+" for it, which is no installed release", applyRemedy
-	case b.failed(got.Args):
+	case g.failed(got.Args):
 		item.Health, item.Seen = Critical, "a container that was started with "+with+" failed"
-		item.Remedy = "correct its arguments in " + b.observed.File.Path + ", then " + applyRemedy
+		item.Remedy = "correct its arguments in " + g.observed.File.Path + ", then " + applyRemedy
 	case defined && !sameOfOurs(got, want):
-		item.Health, item.Seen = Warning, "dockerd has not loaded what "+b.observed.File.Path+" has for it: "+showRuntime(b.observed.File.Doc, name)
+		item.Health, item.Seen = Warning, "dockerd has not loaded what "+g.observed.File.Path+" has for it: "+showRuntime(g.observed.File.Doc, name)
 		item.Remedy = applyRemedy + ": it tries that before dockerd loads it"
-	case !b.everProven(got.Args):
+	case !g.everProven(got.Args):
 		item.Health, item.Seen = Warning, "no container was seen to start in a sandbox with "+with
 		item.Remedy = "sudo runsc-provisioner prove " + name
 	default:
 		item.Seen = "containers were seen to start in a sandbox with " + with
 	}
-	for _, w := range writesInEffect(b.config, b.observed) {
+	for _, w := range writesInEffect(g.config, g.observed) {
 		if w.Runtime == name {
 			w.addTo(&item)
 		}

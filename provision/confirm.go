@@ -33,7 +33,7 @@ func (c *confirmed) of(unit Unit) *engine.Info {
 }
 
 // confirmed confirms what a plan for o has changed.
-func (h *Host) confirmed(ctx context.Context, s Confirm, o Observed, t *transaction) (*confirmed, error) {
+func (h *Host) confirmed(ctx context.Context, s Settings, o Observed, t *transaction) (*confirmed, error) {
 	info, err := h.confirm(ctx, s, o.Flags, t.stale)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (h *Host) confirmed(ctx context.Context, s Confirm, o Observed, t *transact
 
 // confirm asks dockerd until it shows what s wants, or time is up, or it cannot
 // because daemon.json is stale.
-func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags, stale func() error) (engine.Info, error) {
+func (h *Host) confirm(ctx context.Context, s Settings, flags engine.Flags, stale func() error) (engine.Info, error) {
 	within := h.confirmWithin()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -56,7 +56,7 @@ func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags, stale
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
 		info, err := client.Info(ctx)
 		if err == nil {
-			if err = s.missing(info); err == nil {
+			if err = s.Missing(info); err == nil {
 				return info, nil
 			}
 			if err := stale(); err != nil {
@@ -79,7 +79,7 @@ func (h *Host) confirm(ctx context.Context, s Confirm, flags engine.Flags, stale
 }
 
 // missing is nil when dockerd runs as s wants, or says what differs.
-func (s Confirm) missing(info engine.Info) error {
+func (s Settings) Missing(info engine.Info) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Runtimes)) {
 		want := s.Runtimes[name]
 		got, known := info.Runtimes[name]

@@ -13,8 +13,7 @@ import (
 // containers needs the consent of a person, or max_disruption, and one that
 // live-restore would keep containers over is never consented to.
 func (h *Host) consents(ctx context.Context, opts Options, info engine.Info, flags engine.Flags) (bool, error) {
-	b := builder{options: opts, observed: Observed{Engine: &info}}
-	if b.beyond(config.DisruptionRestart) != "" {
+	if !MayRestart(opts, info, nil) {
 		return false, nil
 	}
 	client, err := h.dial(flags)
@@ -22,10 +21,11 @@ func (h *Host) consents(ctx context.Context, opts Options, info engine.Info, fla
 		return false, blocked.DockerdSilent(err)
 	}
 	defer client.Close()
-	if b.observed.Running, err = client.Names(ctx); err != nil {
+	running, err := client.Names(ctx)
+	if err != nil {
 		return false, blocked.DockerdSilent(err)
 	}
-	return b.restartHeld().Why == "", nil
+	return MayRestart(opts, info, running), nil
 }
 
 // noRestart are the options of a run that consents to none.

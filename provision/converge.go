@@ -130,8 +130,10 @@ func (h *Host) round(ctx context.Context, c config.Config, decide func(Observed)
 	if err != nil {
 		return false, err
 	}
-	if observed.Data, err = h.observeSwitch(look, c, observed, opts); err != nil {
-		return false, err
+	if NeedsData(c, observed, opts) {
+		if observed.Data, err = h.observeData(look, observed); err != nil {
+			return false, err
+		}
 	}
 	plan, err := NewPlan(c, observed, opts)
 	if err != nil {

@@ -22,9 +22,8 @@ const absent = "absent"
 // Drifts says what of o is not as c wants it. What waits for consent, or for
 // Docker to run, is among it. It is pure. The error is NewPlan's.
 func Drifts(c config.Config, o Observed) ([]Drift, error) {
-	b := builder{config: c, observed: o}
-	b.release()
-	wanted, err := b.whole()
+	g := NewGoal(c, o)
+	wanted, err := g.whole()
 	if err != nil {
 		return nil, err
 	}
@@ -34,14 +33,14 @@ func Drifts(c config.Config, o Observed) ([]Drift, error) {
 			all = append(all, Drift{Item: item, Want: want, Got: limit(got)})
 		}
 	}
-	state := b.releaseItem()
+	state := g.releaseItem()
 	item(config.ItemRelease, state.Health != Healthy, c.Release.Version, state.Seen)
 	if link := o.Link; link.Kind != release.LinkForeign {
 		got := link.Release
 		if link.Kind == release.LinkAbsent {
 			got = absent
 		}
-		item(config.ItemLink, got != b.current.Name, b.current.Name, got)
+		item(config.ItemLink, got != g.current.Name, g.current.Name, got)
 	}
 	inFile := len(all)
 	at := o.File.Doc
@@ -55,17 +54,17 @@ func Drifts(c config.Config, o Observed) ([]Drift, error) {
 		return all, nil
 	}
 	// Of a dockerd whose file is another one it is not known what it was told.
-	want := Confirm{Runtimes: b.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
-	if err := want.missing(*o.Engine); err != nil {
+	want := Settings{Runtimes: g.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
+	if err := want.Missing(*o.Engine); err != nil {
 		item(config.ItemDockerd, true, "runs with what daemon.json has", err.Error())
 	}
 	return all, nil
 }
 
 // items are those whose values are not the same in two texts.
-func (b *builder) items(old, text daemonjson.Document) []string {
+func (g Goal) items(old, text daemonjson.Document) []string {
 	var all []string
-	for _, name := range b.config.RuntimeNames() {
+	for _, name := range g.config.RuntimeNames() {
 		if showRuntime(old, name) != showRuntime(text, name) {
 			all = append(all, config.RuntimeItem(name))
 		}

@@ -21,16 +21,16 @@ func sameOfOurs(got engine.Runtime, want daemonjson.Runtime) bool {
 // of daemon.json into effect that no one has tried, and those that dockerd has
 // loaded with arguments that no container was ever seen to start with, or that
 // failed when they were last tried.
-func (b *builder) unseen(names []string, want Confirm) []string {
+func (g Goal) unseen(names []string, want Settings) []string {
 	for _, name := range slices.Sorted(maps.Keys(want.Runtimes)) {
 		if slices.Contains(names, name) {
 			continue
 		}
-		got, known := b.observed.Engine.Runtimes[name]
+		got, known := g.observed.Engine.Runtimes[name]
 		switch {
 		case !known, !sameOfOurs(got, want.Runtimes[name]):
 			names = append(names, name)
-		case !b.options.NoProof && (!b.everProven(got.Args) || b.failed(got.Args)):
+		case !g.options.NoProof && (!g.everProven(got.Args) || g.failed(got.Args)):
 			names = append(names, name)
 		}
 	}
@@ -39,39 +39,39 @@ func (b *builder) unseen(names []string, want Confirm) []string {
 
 // everProven reports whether a proof of the release with args is remembered, of
 // whatever time, or may not be asked for.
-func (b *builder) everProven(args []string) bool {
-	if b.observed.Proofs == nil {
+func (g Goal) everProven(args []string) bool {
+	if g.observed.Proofs == nil {
 		return true
 	}
-	manifest := b.current.ManifestDigest
-	if b.observed.Proofs[state.EverKey(manifest, args, b.observed.Since)] {
+	manifest := g.current.ManifestDigest
+	if g.observed.Proofs[state.EverKey(manifest, args, g.observed.Since)] {
 		return true
 	}
-	return b.observed.Proofs[b.proofKeyOf(args, b.observed.Engine.UsernsRemap)]
+	return g.observed.Proofs[g.proofKeyOf(args, g.observed.Engine.UsernsRemap)]
 }
 
 // failed reports whether a container with args did not start when that was last
 // tried.
-func (b *builder) failed(args []string) bool {
-	return b.observed.Failed[b.proofKeyOf(args, b.observed.Engine.UsernsRemap)]
+func (g Goal) failed(args []string) bool {
+	return g.observed.Failed[g.proofKeyOf(args, g.observed.Engine.UsernsRemap)]
 }
 
 // proofKeyOf is the key of a proof of the current release with args, under this
 // dockerd, with userns-remap or without.
-func (b *builder) proofKeyOf(args []string, remapped bool) string {
-	return state.ProofKey(b.current.ManifestDigest, args, b.observed.Engine.Version, b.observed.Since, remapped, verify.WritesUnder(b.current.Name, args))
+func (g Goal) proofKeyOf(args []string, remapped bool) string {
+	return state.ProofKey(g.current.ManifestDigest, args, g.observed.Engine.Version, g.observed.Since, remapped, verify.WritesUnder(g.current.Name, args))
 }
 
 // failedHeld holds a reload that would once more bring into effect an edit of
 // daemon.json under which no container started. Only who asks for it tries again.
-func (b *builder) failedHeld(all Confirm) bool {
-	if b.options.Unattended == nil {
+func (p *planner) failedHeld(all Settings) bool {
+	if p.options.Unattended == nil {
 		return false
 	}
 	for _, name := range slices.Sorted(maps.Keys(all.Runtimes)) {
 		want := all.Runtimes[name]
-		if b.failed(want.Args) && !sameOfOurs(b.observed.Engine.Runtimes[name], want) {
-			b.hold(Held{What: config.RuntimeItem(name), Why: "dockerd has not loaded its arguments in " + b.observed.File.Path +
+		if p.failed(want.Args) && !sameOfOurs(p.observed.Engine.Runtimes[name], want) {
+			p.hold(Held{What: config.RuntimeItem(name), Why: "dockerd has not loaded its arguments in " + p.observed.File.Path +
 				": a container that was started with them failed; change them, or try them again with `runsc-provisioner apply`"})
 			return true
 		}

@@ -184,8 +184,7 @@ func wantedUIDMap(c config.Config, o Observed) []verify.IDRange {
 	if c.Docker.Remap() != config.RemapOn || !o.Engine.UsernsRemap {
 		return nil
 	}
-	b := builder{config: c, observed: o}
-	ids, err := b.grant()
+	ids, err := NewGoal(c, o).grant()
 	if err != nil {
 		return nil
 	}

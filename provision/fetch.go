@@ -35,14 +35,11 @@ func (h *Host) Fetch(ctx context.Context, s InstallRelease, have []release.Insta
 // Lacking is what has to be installed for o to be as c wants it, and whether
 // anything has. It is pure.
 func Lacking(c config.Config, o Observed) (s InstallRelease, lacking bool) {
-	b := builder{config: c, observed: o}
-	b.release()
-	for _, step := range b.plan.Steps {
-		if s, lacking = step.(InstallRelease); lacking {
-			return s, true
-		}
+	g := NewGoal(c, o)
+	if g.install == nil {
+		return InstallRelease{}, false
 	}
-	return s, false
+	return *g.install, true
 }
 
 // source is where releases come from.

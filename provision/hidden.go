@@ -46,65 +46,65 @@ type Room struct {
 
 // inTheWay refuses to switch userns-remap on where dockerd would not start with
 // it, or nothing would work.
-func (b *builder) inTheWay() error {
-	what := "userns-remap " + b.config.Docker.UsernsRemap
-	data := b.observed.Data
+func (p *planner) inTheWay() error {
+	what := "userns-remap " + p.config.Docker.UsernsRemap
+	data := p.observed.Data
 	switch {
-	case b.observed.Engine.Swarm:
+	case p.observed.Engine.Swarm:
 		return blocked.Refuse(what, "this host is a node of a swarm, which dockerd would not know any more with another data root: docker swarm leave first")
-	case b.snapshotter():
+	case p.snapshotter():
 		return blocked.Refuse(what, "features.containerd-snapshotter is on, and dockerd does not start with both: images are then kept in containerd's store; take it out of daemon.json and of dockerd's flags first")
 	case data.Unsearchable != "":
 		return blocked.Refuse(what, "others may not search %s, which is above the data root: remapped containers could not reach their own files; chmod o+x %s", data.Unsearchable, data.Unsearchable)
 	case data.Namespaces == 0:
 		return blocked.Refuse(what, "the kernel allows no user namespaces: sysctl user.max_user_namespaces=31000 allows them")
 	}
-	if b.observed.Engine.Snapshotter {
-		b.warn("images are in containerd's store, which cannot be used with userns-remap: dockerd goes back to a graph driver, and they are not seen until it is off again")
+	if p.observed.Engine.Snapshotter {
+		p.warn("images are in containerd's store, which cannot be used with userns-remap: dockerd goes back to a graph driver, and they are not seen until it is off again")
 	}
 	return nil
 }
 
 // snapshotter reports whether containerd's image store is asked for in so many
 // words: dockerd 29 does not start with it and userns-remap.
-func (b *builder) snapshotter() bool {
+func (g Goal) snapshotter() bool {
 	var doc struct{ Features map[string]any }
 	// A text that is no JSON was refused long before.
-	_ = json.Unmarshal(b.observed.File.Bytes, &doc)
+	_ = json.Unmarshal(g.observed.File.Bytes, &doc)
 	return doc.Features["containerd-snapshotter"] == true ||
-		slices.ContainsFunc(b.observed.Command, func(arg string) bool { return strings.HasSuffix(arg, "containerd-snapshotter=true") })
+		slices.ContainsFunc(g.observed.Command, func(arg string) bool { return strings.HasSuffix(arg, "containerd-snapshotter=true") })
 }
 
 // hides lists what is not seen any more after a switch, and what will not start.
-func (b *builder) hides() {
-	data := b.observed.Data
-	if !b.options.MigrateImages || b.config.Docker.Remap() == config.RemapOff {
+func (p *planner) hides() {
+	data := p.observed.Data
+	if !p.options.MigrateImages || p.config.Docker.Remap() == config.RemapOff {
 		for _, image := range data.Images {
-			b.hide(Hidden{Kind: "image", Name: image.Name(), Bytes: image.Bytes})
+			p.hide(Hidden{Kind: "image", Name: image.Name(), Bytes: image.Bytes})
 		}
 	}
 	var refused []string
 	for _, c := range data.Containers {
-		b.hide(Hidden{Kind: "container", Name: c.Name, Bytes: c.Bytes, Note: c.State})
+		p.hide(Hidden{Kind: "container", Name: c.Name, Bytes: c.Bytes, Note: c.State})
 		if why := unstartable(c); why != "" {
 			refused = append(refused, c.Name+" ("+why+")")
 		}
 	}
 	for _, v := range data.Volumes {
-		b.hide(Hidden{Kind: "volume", Name: v.Name, Bytes: data.VolumeBytes[v.Name], Note: carry(v)})
+		p.hide(Hidden{Kind: "volume", Name: v.Name, Bytes: data.VolumeBytes[v.Name], Note: carry(v)})
 	}
 	for _, name := range data.Networks {
-		b.hide(Hidden{Kind: "network", Name: name})
+		p.hide(Hidden{Kind: "network", Name: name})
 	}
-	if len(refused) > 0 && b.config.Docker.Remap() == config.RemapOn {
-		b.warn("with userns-remap these would not start as they were made, but with --userns=host, and then not remapped: " + strings.Join(refused, ", "))
+	if len(refused) > 0 && p.config.Docker.Remap() == config.RemapOn {
+		p.warn("with userns-remap these would not start as they were made, but with --userns=host, and then not remapped: " + strings.Join(refused, ", "))
 	}
 	if len(data.Volumes) > 0 {
-		b.warn("volumes are not brought along: their files belong to ids that mean others on the other side, two copies go different ways, and what uses them has to be stopped; the command beside each copies it once the switch is done (with an image that has tar)")
+		p.warn("volumes are not brought along: their files belong to ids that mean others on the other side, two copies go different ways, and what uses them has to be stopped; the command beside each copies it once the switch is done (with an image that has tar)")
 	}
 }
 
-func (b *builder) hide(h Hidden) { b.plan.Hidden = append(b.plan.Hidden, h) }
+func (p *planner) hide(h Hidden) { p.plan.Hidden = append(p.plan.Hidden, h) }
 
 // unstartable is why dockerd would not start c with userns-remap (moby
 // daemon/daemon_unix.go, verifyPlatformContainerSettings), or "".
@@ -146,15 +146,15 @@ func quoted(s string) string {
 }
 
 // hiddenHeld is held where something would be hidden and nobody consented.
-func (b *builder) hiddenHeld() Held {
-	if len(b.plan.Hidden) == 0 || b.options.AllowHiddenData {
+func (p *planner) hiddenHeld() Held {
+	if len(p.plan.Hidden) == 0 || p.options.AllowHiddenData {
 		return Held{}
 	}
-	why := fmt.Sprintf("it gives Docker another data root, in which what it has now (%s) is not seen until it is switched back; consent to it with --allow-hidden-data", amounts(b.plan.Hidden))
-	if b.config.Docker.Remap() == config.RemapOn && !b.options.MigrateImages && slices.ContainsFunc(b.plan.Hidden, func(h Hidden) bool { return h.Kind == "image" }) {
+	why := fmt.Sprintf("it gives Docker another data root, in which what it has now (%s) is not seen until it is switched back; consent to it with --allow-hidden-data", amounts(p.plan.Hidden))
+	if p.config.Docker.Remap() == config.RemapOn && !p.options.MigrateImages && slices.ContainsFunc(p.plan.Hidden, func(h Hidden) bool { return h.Kind == "image" }) {
 		why += ", and bring the images along with --migrate-images"
 	}
-	return b.remapHeld(why)
+	return p.remapHeld(why)
 }
 
 // amounts says how many of each kind there are.
@@ -180,12 +180,12 @@ func amounts(all []Hidden) string {
 
 // save has the images written down before the switch, where they are to be
 // brought along.
-func (b *builder) save() error {
-	data := b.observed.Data
-	if !b.options.MigrateImages || b.config.Docker.Remap() != config.RemapOn || len(data.Images) == 0 {
+func (p *planner) save() error {
+	data := p.observed.Data
+	if !p.options.MigrateImages || p.config.Docker.Remap() != config.RemapOn || len(data.Images) == 0 {
 		return nil
 	}
-	if b.observed.Images != nil && sameImages(b.observed.Images.Images, data.Images) {
+	if p.observed.Images != nil && sameImages(p.observed.Images.Images, data.Images) {
 		return nil // by a run that got no further
 	}
 	need, room := images.ArchiveSize(data.LayersSize), data.Room
@@ -197,9 +197,9 @@ func (b *builder) save() error {
 	case room.Spool < spool:
 		return &release.SpaceError{Path: room.SpoolPath, Need: spool, Have: room.Spool}
 	case room.Root < need:
-		return &release.SpaceError{Path: b.observed.Engine.RootDir, Need: need, Have: room.Root}
+		return &release.SpaceError{Path: p.observed.Engine.RootDir, Need: need, Have: room.Root}
 	}
-	b.early = append(b.early, SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(room.SpoolPath).ArchivePath()})
+	p.early = append(p.early, SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(room.SpoolPath).ArchivePath()})
 	return nil
 }
 
@@ -209,16 +209,16 @@ func sameImages(a, b []engine.Image) bool {
 
 // load has the images read that were written down before, or that archive
 // removed that nobody asks for any more.
-func (b *builder) load() {
-	saved := b.observed.Images
-	if saved == nil || b.observed.Engine == nil || len(b.plan.Steps) > 0 {
+func (p *planner) load() {
+	saved := p.observed.Images
+	if saved == nil || p.observed.Engine == nil || len(p.plan.Steps) > 0 {
 		return
 	}
-	if b.observed.Engine.UsernsRemap && b.config.Docker.Remap() != config.RemapOff {
-		b.add(LoadImages{Images: saved.Images, Path: saved.Path})
+	if p.observed.Engine.UsernsRemap && p.config.Docker.Remap() != config.RemapOff {
+		p.add(LoadImages{Images: saved.Images, Path: saved.Path})
 		return
 	}
-	if !b.observed.Engine.UsernsRemap && len(b.plan.Held) == 0 {
-		b.add(DropImages{Path: saved.Path})
+	if !p.observed.Engine.UsernsRemap && len(p.plan.Held) == 0 {
+		p.add(DropImages{Path: saved.Path})
 	}
 }

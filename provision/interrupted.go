@@ -22,7 +22,7 @@ func (i *Interrupted) Unwrap() error { return i.Err }
 // Docker reports whether what stays is in use by Docker.
 func (i *Interrupted) Docker() bool {
 	for _, s := range i.Stays {
-		if changesDocker(s) {
+		if s.Kind().Shared {
 			return true
 		}
 	}
@@ -33,11 +33,7 @@ func (i *Interrupted) Docker() bool {
 // was not carried out whole that is what was done beside its transaction.
 func lasting(done []Step, whole bool) (stay []Step) {
 	for _, step := range done {
-		switch step.(type) {
-		case Prove, ProveInDocker, Confirm, Reload, Restart:
-			continue
-		}
-		if whole || !changesDocker(step) {
+		if kind := step.Kind(); kind.Lasts && (whole || !kind.Shared) {
 			stay = append(stay, step)
 		}
 	}

@@ -32,18 +32,18 @@ func forgets(o Observed, doc daemonjson.Document) []string {
 }
 
 // forgetsHeld holds a reload that would make dockerd forget runtimes.
-func (b *builder) forgetsHeld(at, final daemonjson.Document, all Confirm) bool {
-	names := forgets(b.observed, final)
-	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(b.names(), name) })
+func (p *planner) forgetsHeld(at, final daemonjson.Document, all Settings) bool {
+	names := forgets(p.observed, final)
+	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(p.names(), name) })
 	if len(names) == 0 {
 		return false
 	}
 	runtimes := map[string]any{}
 	var flags []string
 	for _, name := range names {
-		path := b.observed.Engine.Runtimes[name].Path
+		path := p.observed.Engine.Runtimes[name].Path
 		if path == "" {
-			path = b.observed.Flags.AddRuntimes[name]
+			path = p.observed.Flags.AddRuntimes[name]
 		}
 		runtimes[name] = map[string]string{"path": path}
 		flags = append(flags, "--add-runtime="+name)
@@ -52,8 +52,8 @@ func (b *builder) forgetsHeld(at, final daemonjson.Document, all Confirm) bool {
 	if err != nil {
 		panic(err) // strings always encode
 	}
-	b.hold(Held{What: b.whatFor(at, final, all), Why: fmt.Sprintf("a reload would make dockerd forget what it has from its flags (%s), and containers of it would not start: "+
-		`add "runtimes": %s to %s, where the flag may stay, and run apply again`, strings.Join(flags, ", "), text, b.observed.File.Path)})
+	p.hold(Held{What: p.whatFor(at, final, all), Why: fmt.Sprintf("a reload would make dockerd forget what it has from its flags (%s), and containers of it would not start: "+
+		`add "runtimes": %s to %s, where the flag may stay, and run apply again`, strings.Join(flags, ", "), text, p.observed.File.Path)})
 	return true
 }
 
@@ -63,21 +63,21 @@ const flagAuthorization = "authorization-plugin"
 // authorizationHeld holds a reload that would turn off the authorization plugins
 // that dockerd has from its flags: it goes on with those of daemon.json alone
 // (SetPlugins in moby's reloadConfig, 20.10 to 29).
-func (b *builder) authorizationHeld(at, final daemonjson.Document, all Confirm) bool {
-	if b.observed.Flags.Set[flagAuthorization] == "" || final.Has("authorization-plugins") {
+func (p *planner) authorizationHeld(at, final daemonjson.Document, all Settings) bool {
+	if p.observed.Flags.Set[flagAuthorization] == "" || final.Has("authorization-plugins") {
 		return false
 	}
-	b.hold(Held{What: b.whatFor(at, final, all), Why: "a reload would turn off the authorization plugins that dockerd has from --" + flagAuthorization +
-		`: move them to "authorization-plugins" in ` + b.observed.File.Path + ", restart Docker, and run apply again"})
+	p.hold(Held{What: p.whatFor(at, final, all), Why: "a reload would turn off the authorization plugins that dockerd has from --" + flagAuthorization +
+		`: move them to "authorization-plugins" in ` + p.observed.File.Path + ", restart Docker, and run apply again"})
 	return true
 }
 
 // whatFor says what a reload is needed for.
-func (b *builder) whatFor(at, final daemonjson.Document, all Confirm) string {
-	if what := b.says(at, final); what != "" {
+func (g Goal) whatFor(at, final daemonjson.Document, all Settings) string {
+	if what := g.says(at, final); what != "" {
 		return what
 	}
-	return "dockerd: " + all.missing(*b.observed.Engine).Error()
+	return "dockerd: " + all.Missing(*g.observed.Engine).Error()
 }
 
 // keeps are the runtimes, not ours, that dockerd has to have once it has read

@@ -71,8 +71,10 @@ func (h *Host) Plan(ctx context.Context, c config.Config, opts Options) (Plan, e
 	if err != nil {
 		return Plan{}, err
 	}
-	if o.Data, err = h.observeSwitch(ctx, c, o, opts); err != nil {
-		return Plan{}, err
+	if NeedsData(c, o, opts) {
+		if o.Data, err = h.observeData(ctx, o); err != nil {
+			return Plan{}, err
+		}
 	}
 	p, err := NewPlan(c, o, opts)
 	if err != nil {

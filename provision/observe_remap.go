@@ -100,27 +100,14 @@ func remapRoots(info engine.Info) int {
 	return n
 }
 
-// observeSwitch looks at what a switch of userns-remap would concern, where
-// there is one to be made.
-func (h *Host) observeSwitch(ctx context.Context, c config.Config, o Observed, opts Options) (*DataRoot, error) {
-	b := builder{config: c, observed: o, options: opts}
-	if o.Engine == nil || c.Docker.Remap() == config.RemapAny || b.beyond(config.DisruptionRestart) != "" {
-		return nil, nil
-	}
-	// What is wrong is for the plan to say.
-	if switches, err := b.switches(); err != nil || !switches {
-		return nil, nil
-	}
+// observeData looks at what is below the data root of o's dockerd, and around it.
+func (h *Host) observeData(ctx context.Context, o Observed) (*DataRoot, error) {
 	client, err := h.dial(o.Flags)
 	if err != nil {
 		return nil, blocked.DockerdSilent(err)
 	}
 	defer client.Close()
-	return h.observeData(ctx, client, *o.Engine)
-}
-
-// observeData looks at what is below the data root, and around it.
-func (h *Host) observeData(ctx context.Context, client *engine.Client, info engine.Info) (*DataRoot, error) {
+	info := *o.Engine
 	data, err := client.Data(ctx)
 	if err != nil {
 		return nil, blocked.DockerdSilent(err)

@@ -1,9 +1,6 @@
 package provision
 
 import (
-	"path/filepath"
-	"slices"
-
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
@@ -33,7 +30,7 @@ func (p Plan) Empty() bool { return len(p.Steps) == 0 }
 func (p Plan) Disruption() config.Disruption {
 	most := config.DisruptionNone
 	for _, s := range p.Steps {
-		most = max(most, s.Disruption())
+		most = max(most, s.Kind().Disruption)
 	}
 	return most
 }
@@ -66,18 +63,22 @@ func NewPlan(c config.Config, o Observed, opts Options) (Plan, error) {
 	if conflict := conflictOf(c, o); conflict != nil {
 		return Plan{}, &blocked.Refused{Object: o.Unit.Name, Err: conflict}
 	}
-	b := builder{config: c, observed: o, options: opts}
-	if !b.release() {
-		return b.plan, nil
+	p := planner{Goal: goalOf(c, o, opts)}
+	p.plan.Held, p.plan.Provisional = p.held, p.provisional
+	if p.install != nil {
+		p.add(*p.install)
 	}
-	if err := b.docker(); err != nil {
+	if p.nothing {
+		return p.plan, nil
+	}
+	if err := p.docker(); err != nil {
 		return Plan{}, err
 	}
-	b.writes()
-	b.prune()
-	b.load()
-	b.purge()
-	return b.plan, nil
+	p.writes()
+	p.prune()
+	p.load()
+	p.purge()
+	return p.plan, nil
 }
 
 // conflictOf is an option that c manages and dockerd has as a flag: one that is
@@ -93,79 +94,39 @@ func conflictOf(c config.Config, o Observed) *engine.FlagConflict {
 	return nil
 }
 
-// builder gathers the steps of one plan.
-type builder struct {
-	options  Options
-	config   config.Config
-	observed Observed
-	plan     Plan
-	current  release.Installed // the release that is wanted; only Name and Runsc when provisional
-	ids      *subid.Grant      // where userns-remap is wanted
-	early    []Step            // for userns-remap, before Docker is touched
+// planner gathers the steps of one plan.
+type planner struct {
+	Goal
+	plan  Plan
+	ids   *subid.Grant // where userns-remap is wanted
+	early []Step       // for userns-remap, before Docker is touched
 }
 
-func (b *builder) add(steps ...Step) { b.plan.Steps = append(b.plan.Steps, steps...) }
+func (p *planner) add(steps ...Step) { p.plan.Steps = append(p.plan.Steps, steps...) }
 
-func (b *builder) hold(h Held) { b.plan.Held = append(b.plan.Held, h) }
+func (p *planner) hold(h Held) { p.plan.Held = append(p.plan.Held, h) }
 
-func (b *builder) warn(text string) { b.plan.Warnings = append(b.plan.Warnings, text) }
-
-// release settles which release is wanted, and installs it. It reports false
-// where there is none to go on with.
-func (b *builder) release() bool {
-	spec := b.config.Spec()
-	installed, found := satisfying(b.observed.Releases, spec)
-	b.current = installed
-	switch {
-	case !found:
-		b.current = expected(b.observed.Store, spec)
-		b.plan.Provisional = !spec.Exact()
-		return b.install(InstallRelease{Spec: spec, Why: "not installed"})
-	case !installed.State.Intact():
-		spec.Version = installed.Name
-		return b.install(InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason, Damaged: true})
-	case b.options.Upgrade && !spec.Exact():
-		b.plan.Provisional = true
-		b.add(InstallRelease{Spec: spec, Why: "if newer than " + installed.Name})
+// leaves reports whether item is left as another program has made it, and holds it.
+func (p *planner) leaves(item string) bool {
+	why := p.options.contested(item)
+	if why != "" {
+		p.hold(Held{What: item, Why: why})
 	}
-	return true
+	return why != ""
 }
 
-// satisfying is the newest installed release that is what spec asks for.
-func satisfying(installed []release.Installed, spec release.Spec) (release.Installed, bool) {
-	var fit []release.Installed
-	for _, r := range installed {
-		if r.Satisfies(spec) {
-			fit = append(fit, r)
-		}
-	}
-	if len(fit) == 0 {
-		return release.Installed{}, false
-	}
-	return slices.MinFunc(fit, release.Newest), true
-}
-
-// expected stands for a release that is not installed yet. One that is not
-// known by name has a placeholder for it.
-func expected(store string, spec release.Spec) release.Installed {
-	name := spec.Version
-	if !spec.Exact() {
-		name = "{" + spec.Version + "}"
-	}
-	dir := filepath.Join(store, name)
-	return release.Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
-}
+func (p *planner) warn(text string) { p.plan.Warnings = append(p.plan.Warnings, text) }
 
 // link points the one link for people's shells at the release, unless
 // somebody else's file stands there.
-func (b *builder) link() {
-	link := b.observed.Link
+func (p *planner) link() {
+	link := p.observed.Link
 	switch {
 	case link.Kind == release.LinkForeign:
-		b.warn("left alone: " + link.Path + " is " + link.Is)
-	case link.Kind == release.LinkOurs && link.Release == b.current.Name:
-	case b.contested(config.ItemLink):
+		p.warn("left alone: " + link.Path + " is " + link.Is)
+	case link.Kind == release.LinkOurs && link.Release == p.current.Name:
+	case p.leaves(config.ItemLink):
 	default:
-		b.add(Link{Path: link.Path, Target: b.current.Runsc, Release: b.current.Name})
+		p.add(Link{Path: link.Path, Target: p.current.Runsc, Release: p.current.Name})
 	}
 }

@@ -10,48 +10,52 @@ import (
 )
 
 // docker brings daemon.json, and dockerd with it, to what is wanted.
-func (b *builder) docker() error {
-	registered, err := b.register()
+func (p *planner) docker() error {
+	for _, name := range p.config.RuntimeNames() {
+		p.leaves(config.RuntimeItem(name))
+	}
+	registered, err := p.register()
 	if err != nil {
 		return err
 	}
-	final, restart, err := b.final(registered)
+	final, restart, err := p.final(registered)
 	if err != nil {
 		return err
 	}
-	b.dockerSteps(registered, final, restart)
+	p.dockerSteps(registered, final, restart)
 	return nil
 }
 
 // register is daemon.json with the managed runtimes as wanted.
-func (b *builder) register() (daemonjson.Document, error) {
-	for _, name := range b.config.RuntimeNames() {
-		b.contested(config.RuntimeItem(name))
-	}
+func (g Goal) register() (daemonjson.Document, error) {
 	runtimes := map[string]*daemonjson.Runtime{}
-	for _, name := range b.names() {
-		args := b.args(name)
-		if slices.Equal(args, b.observed.File.Doc.Runtimes()[name].Args) {
+	for _, name := range g.names() {
+		args := g.args(name)
+		if slices.Equal(args, g.observed.File.Doc.Runtimes()[name].Args) {
 			args = nil // they stay as they are written
 		}
-		runtimes[name] = &daemonjson.Runtime{Path: b.current.Runsc, Args: args}
+		runtimes[name] = &daemonjson.Runtime{Path: g.current.Runsc, Args: args}
 	}
-	return b.edit(b.observed.File.Doc, daemonjson.Want{Runtimes: runtimes})
+	return g.edit(g.observed.File.Doc, daemonjson.Want{Runtimes: runtimes})
 }
 
-// choose is doc with the default runtime as wanted.
-func (b *builder) choose(doc daemonjson.Document) (daemonjson.Document, error) {
-	name := b.config.Docker.DefaultRuntime
-	if name == "" || config.DefaultRuntimeIn(doc) != name && b.contested(config.ItemDefaultRuntime) {
-		return doc, nil
+// choose is doc with the default runtime of the configuration, and what is held
+// instead; Held.What is empty where nothing is.
+func (g Goal) choose(doc daemonjson.Document) (chosen daemonjson.Document, held Held, err error) {
+	name := g.config.Docker.DefaultRuntime
+	if name == "" {
+		return doc, Held{}, nil
 	}
-	if _, managed := b.config.Docker.Runtimes[name]; managed && !slices.Contains(b.names(), name) {
+	if why := g.options.contested(config.ItemDefaultRuntime); why != "" && config.DefaultRuntimeIn(doc) != name {
+		return doc, Held{What: config.ItemDefaultRuntime, Why: why}, nil
+	}
+	if _, managed := g.config.Docker.Runtimes[name]; managed && !slices.Contains(g.names(), name) {
 		if _, defined := doc.Runtimes()[name]; !defined {
-			b.hold(Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is contested and not defined: dockerd would not start"})
-			return doc, nil
+			return doc, Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is contested and not defined: dockerd would not start"}, nil
 		}
 	}
-	return b.edit(doc, daemonjson.Want{DefaultRuntime: &b.config.Docker.DefaultRuntime})
+	chosen, err = g.edit(doc, daemonjson.Want{DefaultRuntime: &g.config.Docker.DefaultRuntime})
+	return chosen, Held{}, err
 }
 
 // unproven is why what depends on a proof is held while Docker is stopped.
@@ -60,26 +64,29 @@ const unproven = "Docker is not running, so that nothing proves that its contain
 // final is registered with all that may be written now, and whether dockerd is
 // to be restarted for it. What has to wait is held, and its key not written: it
 // would be a trap that the next unrelated restart springs.
-func (b *builder) final(registered daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
-	stopped := b.observed.Engine == nil
-	chosen, err := b.choose(registered)
+func (p *planner) final(registered daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
+	stopped := p.observed.Engine == nil
+	chosen, held, err := p.choose(registered)
 	if err != nil {
 		return doc, false, err
 	}
+	if held.What != "" {
+		p.hold(held)
+	}
 	if stopped && differ(registered, chosen) {
-		b.hold(Held{What: "default-runtime " + b.config.Docker.DefaultRuntime,
+		p.hold(Held{What: "default-runtime " + p.config.Docker.DefaultRuntime,
 			Why: unproven})
 		chosen = registered
 	}
-	return b.remapped(chosen)
+	return p.remapped(chosen)
 }
 
 func differ(a, b daemonjson.Document) bool { return !bytes.Equal(a.Bytes(), b.Bytes()) }
 
-func (b *builder) edit(doc daemonjson.Document, want daemonjson.Want) (daemonjson.Document, error) {
+func (g Goal) edit(doc daemonjson.Document, want daemonjson.Want) (daemonjson.Document, error) {
 	edited, err := daemonjson.Edit(doc, want)
 	if err != nil {
-		return daemonjson.Document{}, &blocked.Refused{Object: b.observed.File.Path, Err: err}
+		return daemonjson.Document{}, &blocked.Refused{Object: g.observed.File.Path, Err: err}
 	}
 	return edited, nil
 }
@@ -88,64 +95,64 @@ func (b *builder) edit(doc daemonjson.Document, want daemonjson.Want) (daemonjso
 // dockerd runs with into steps. Without a proof that is remembered, the
 // runtimes are registered and proven through Docker before anything depends on
 // them.
-func (b *builder) dockerSteps(registered, final daemonjson.Document, restart bool) {
-	at := b.observed.File.Doc
-	if b.observed.Engine == nil {
-		b.stoppedSteps(at, final)
+func (p *planner) dockerSteps(registered, final daemonjson.Document, restart bool) {
+	at := p.observed.File.Doc
+	if p.observed.Engine == nil {
+		p.stoppedSteps(at, final)
 		return
 	}
-	all := b.wanted(final, restart)
-	if b.tooMuch(at, final, all) || b.unsafe(at, registered, final, all, restart) {
-		b.link()
+	all := p.wanted(final, restart)
+	if p.tooMuch(at, final, all) || p.unsafe(at, registered, final, all, restart) {
+		p.link()
 		return
 	}
-	remapped := b.observed.Engine.UsernsRemap
-	names := b.tried(differ(at, registered), all, restart)
-	b.prove(names, remapped)
-	b.add(b.early...)
-	b.link()
-	if staged := (differ(registered, final) || restart) && !b.proven(names, remapped); staged {
-		if runtimes := (Confirm{Runtimes: b.managed(registered)}); differ(at, registered) {
-			b.write(at, registered, b.registers(registered))
+	remapped := p.observed.Engine.UsernsRemap
+	names := p.tried(differ(at, registered), all, restart)
+	p.prove(names, remapped)
+	p.add(p.early...)
+	p.link()
+	if staged := (differ(registered, final) || restart) && !p.proven(names, remapped); staged {
+		if runtimes := (Settings{Runtimes: p.managed(registered)}); differ(at, registered) {
+			p.write(at, registered, p.registers(registered))
 			at = registered
-			b.reload(at, runtimes, false)
-		} else if runtimes.missing(*b.observed.Engine) != nil {
-			b.reload(at, runtimes, true)
+			p.reload(at, runtimes, false)
+		} else if runtimes.Missing(*p.observed.Engine) != nil {
+			p.reload(at, runtimes, true)
 		}
-		b.proveInDocker(names, registered, remapped)
+		p.proveInDocker(names, registered, remapped)
 		if !restart {
 			names = nil
 		}
 	}
 	if differ(at, final) {
-		b.write(at, final, b.says(at, final))
+		p.write(at, final, p.says(at, final))
 	}
 	switch {
 	case restart:
-		b.restart(all)
+		p.restart(all)
 	case differ(at, final):
-		b.reload(final, all, false)
-	case all.missing(*b.observed.Engine) != nil:
-		b.reload(final, all, true)
+		p.reload(final, all, false)
+	case all.Missing(*p.observed.Engine) != nil:
+		p.reload(final, all, true)
 	}
 	if restart {
-		remapped = b.config.Docker.Remap() == config.RemapOn
+		remapped = p.config.Docker.Remap() == config.RemapOn
 	}
-	b.proveInDocker(names, final, remapped)
-	b.saysActivated(final)
+	p.proveInDocker(names, final, remapped)
+	p.saysActivated(final)
 }
 
 // unsafe holds what a reload is needed for, where one would take away or break
 // what dockerd has.
-func (b *builder) unsafe(at, registered, final daemonjson.Document, all Confirm, restart bool) bool {
-	if !differ(at, final) && all.missing(*b.observed.Engine) == nil {
+func (p *planner) unsafe(at, registered, final daemonjson.Document, all Settings, restart bool) bool {
+	if !differ(at, final) && all.Missing(*p.observed.Engine) == nil {
 		return false
 	}
-	if restart && !differ(at, registered) && b.proven(b.names(), b.observed.Engine.UsernsRemap) {
+	if restart && !differ(at, registered) && p.proven(p.names(), p.observed.Engine.UsernsRemap) {
 		return false // a restart reads the flags again, and no reload comes before it
 	}
-	if b.forgetsHeld(at, final, all) || b.authorizationHeld(at, final, all) || !differ(at, registered) && b.failedHeld(all) {
-		b.early = nil
+	if p.forgetsHeld(at, final, all) || p.authorizationHeld(at, final, all) || !differ(at, registered) && p.failedHeld(all) {
+		p.early = nil
 		return true
 	}
 	return false
@@ -153,33 +160,33 @@ func (b *builder) unsafe(at, registered, final daemonjson.Document, all Confirm,
 
 // tooMuch holds what a reload is needed for, where that is beyond what may be
 // done, or where somebody else changes back what dockerd runs with.
-func (b *builder) tooMuch(at, final daemonjson.Document, all Confirm) bool {
-	missing := all.missing(*b.observed.Engine)
-	if !differ(at, final) && (missing == nil || b.contested(config.ItemDockerd)) {
+func (p *planner) tooMuch(at, final daemonjson.Document, all Settings) bool {
+	missing := all.Missing(*p.observed.Engine)
+	if !differ(at, final) && (missing == nil || p.leaves(config.ItemDockerd)) {
 		return missing != nil
 	}
-	why := b.beyond(config.DisruptionReload)
+	why := p.options.beyond(config.DisruptionReload)
 	if why == "" {
 		return false
 	}
-	what := b.says(at, final)
+	what := p.says(at, final)
 	if what == "" {
 		what = "dockerd: " + missing.Error()
 	}
-	b.hold(Held{What: what, Why: why})
+	p.hold(Held{What: what, Why: why})
 	return true
 }
 
 // stoppedSteps are those that need no dockerd: what is written takes effect
 // when it starts.
-func (b *builder) stoppedSteps(at, final daemonjson.Document) {
+func (p *planner) stoppedSteps(at, final daemonjson.Document) {
 	if differ(at, final) {
-		b.prove(b.names(), false)
+		p.prove(p.names(), false)
 	}
-	b.link()
+	p.link()
 	if differ(at, final) {
-		b.write(at, final, b.says(at, final))
-		b.warn("the runtimes take effect when Docker starts")
+		p.write(at, final, p.says(at, final))
+		p.warn("the runtimes take effect when Docker starts")
 	}
 }
 
@@ -187,38 +194,38 @@ func (b *builder) stoppedSteps(at, final daemonjson.Document) {
 // them: all of them where they change or Docker is restarted, else the default
 // if that changes in dockerd, and those that a reload changes in dockerd or that
 // it has loaded without a proof.
-func (b *builder) tried(registers bool, want Confirm, restart bool) []string {
+func (p *planner) tried(registers bool, want Settings, restart bool) []string {
 	name := want.Default
-	_, managed := b.config.Docker.Runtimes[name]
+	_, managed := p.config.Docker.Runtimes[name]
 	var names []string
-	if managed && (b.observed.Engine.DefaultRuntime != name || config.DefaultRuntimeIn(b.observed.File.Doc) != name) {
+	if managed && (p.observed.Engine.DefaultRuntime != name || config.DefaultRuntimeIn(p.observed.File.Doc) != name) {
 		names = append(names, name)
 	}
-	names = b.unseen(names, want)
+	names = p.unseen(names, want)
 	if !registers && !restart && len(names) == 0 {
 		return nil
 	}
-	if b.options.NoProof {
-		b.warn("no proof: --no-proof was given, and nothing shows that containers start in a sandbox")
+	if p.options.NoProof {
+		p.warn("no proof: --no-proof was given, and nothing shows that containers start in a sandbox")
 		return nil
 	}
 	if registers || restart {
-		return b.names()
+		return p.names()
 	}
 	return names
 }
 
 // wanted is what dockerd has to run with in the end. What is held is not
 // looked for.
-func (b *builder) wanted(final daemonjson.Document, restart bool) Confirm {
-	want := Confirm{Runtimes: b.managed(final)}
-	if name, ok := final.DefaultRuntime(); ok && name == b.config.Docker.DefaultRuntime {
+func (p *planner) wanted(final daemonjson.Document, restart bool) Settings {
+	want := Settings{Runtimes: p.managed(final)}
+	if name, ok := final.DefaultRuntime(); ok && name == p.config.Docker.DefaultRuntime {
 		want.Default = name
 	}
 	if restart {
-		want.Remap, want.Root = b.config.Docker.Remap(), dataRoot(*b.observed.Engine)
-		if b.ids != nil {
-			want.Root = remappedRoot(want.Root, *b.ids)
+		want.Remap, want.Root = p.config.Docker.Remap(), dataRoot(*p.observed.Engine)
+		if p.ids != nil {
+			want.Root = remappedRoot(want.Root, *p.ids)
 		}
 	}
 	return want
@@ -226,9 +233,9 @@ func (b *builder) wanted(final daemonjson.Document, restart bool) Confirm {
 
 // managed gives our runtimes as doc has them: arguments that the configuration
 // leaves alone are those of the file.
-func (b *builder) managed(doc daemonjson.Document) map[string]daemonjson.Runtime {
+func (g Goal) managed(doc daemonjson.Document) map[string]daemonjson.Runtime {
 	runtimes := map[string]daemonjson.Runtime{}
-	for _, name := range b.names() {
+	for _, name := range g.names() {
 		runtimes[name] = doc.Runtimes()[name]
 	}
 	return runtimes
@@ -236,62 +243,62 @@ func (b *builder) managed(doc daemonjson.Document) map[string]daemonjson.Runtime
 
 // prove asks for a sandbox of each runtime, but for those of which a proof is
 // remembered.
-func (b *builder) prove(names []string, remapped bool) {
-	if b.options.NoProof {
+func (p *planner) prove(names []string, remapped bool) {
+	if p.options.NoProof {
 		return
 	}
 	var asked [][]string
 	for _, name := range names {
-		args := b.args(name)
-		if b.proven([]string{name}, remapped) || slices.ContainsFunc(asked, func(p []string) bool { return slices.Equal(p, args) }) {
+		args := p.args(name)
+		if p.proven([]string{name}, remapped) || slices.ContainsFunc(asked, func(p []string) bool { return slices.Equal(p, args) }) {
 			continue
 		}
 		asked = append(asked, args)
-		b.add(Prove{Release: b.current.Name, Runtime: name, Args: args, CgroupDriver: b.cgroupDriver()})
+		p.add(Prove{Release: p.current.Name, Runtime: name, Args: args, CgroupDriver: p.cgroupDriver()})
 	}
 }
 
 // proveInDocker asks for a container under each runtime.
-func (b *builder) proveInDocker(names []string, doc daemonjson.Document, remapped bool) {
+func (p *planner) proveInDocker(names []string, doc daemonjson.Document, remapped bool) {
 	for _, name := range names {
-		if !b.proven([]string{name}, remapped) {
-			step := ProveInDocker{Release: b.current.Name, Runtime: name, Args: doc.Runtimes()[name].Args, Writes: b.writesPromised(name)}
-			if remapped && b.ids != nil {
-				step.UIDMap = uidMap(b.ids.UIDs)
+		if !p.proven([]string{name}, remapped) {
+			step := ProveInDocker{Release: p.current.Name, Runtime: name, Args: doc.Runtimes()[name].Args, Writes: p.writesPromised(name)}
+			if remapped && p.ids != nil {
+				step.UIDMap = uidMap(p.ids.UIDs)
 			}
-			b.add(step)
+			p.add(step)
 		}
 	}
 }
 
 // proven reports whether a proof of every one is remembered.
-func (b *builder) proven(names []string, remapped bool) bool {
-	if b.observed.Engine == nil || b.current.ManifestDigest == "" {
+func (g Goal) proven(names []string, remapped bool) bool {
+	if g.observed.Engine == nil || g.current.ManifestDigest == "" {
 		return len(names) == 0
 	}
 	return !slices.ContainsFunc(names, func(name string) bool {
-		return !b.observed.Proofs[b.proofKeyOf(b.args(name), remapped)]
+		return !g.observed.Proofs[g.proofKeyOf(g.args(name), remapped)]
 	})
 }
 
 // cgroupDriver is how dockerd makes the cgroups of containers, or "" while it
 // does not run.
-func (b *builder) cgroupDriver() string {
-	if b.observed.Engine == nil {
+func (g Goal) cgroupDriver() string {
+	if g.observed.Engine == nil {
 		return ""
 	}
-	return b.observed.Engine.CgroupDriver
+	return g.observed.Engine.CgroupDriver
 }
 
-func (b *builder) write(old, text daemonjson.Document, what string) {
-	b.add(WriteDaemonJSON{File: b.observed.File, Old: old.Bytes(), New: text.Bytes(), What: what, Items: b.items(old, text)})
+func (p *planner) write(old, text daemonjson.Document, what string) {
+	p.add(WriteDaemonJSON{File: p.observed.File, Old: old.Bytes(), New: text.Bytes(), What: what, Items: p.items(old, text)})
 }
 
-func (b *builder) reload(text daemonjson.Document, confirm Confirm, alone bool) {
-	confirm.Keeps = keeps(b.config, b.observed, text)
-	b.add(Reload{Unit: b.observed.Unit.Name, Alone: alone}, confirm)
+func (p *planner) reload(text daemonjson.Document, confirm Settings, alone bool) {
+	confirm.Keeps = keeps(p.config, p.observed, text)
+	p.add(Reload{Unit: p.observed.Unit.Name, Alone: alone}, Confirm{confirm})
 }
 
-func (b *builder) restart(confirm Confirm) {
-	b.add(Restart{Unit: b.observed.Unit.Name, Stops: b.observed.Running}, confirm)
+func (p *planner) restart(confirm Settings) {
+	p.add(Restart{Unit: p.observed.Unit.Name, Stops: p.observed.Running}, Confirm{confirm})
 }

@@ -11,11 +11,11 @@ import (
 
 // grant settles whose ids containers get, where userns-remap is wanted. The error is
 // a *blocked.Refused that says what a person has to do.
-func (b *builder) grant() (subid.Grant, error) {
-	value, e := b.config.Docker.UsernsRemap, b.observed.Engine
+func (g Goal) grant() (subid.Grant, error) {
+	value, e := g.config.Docker.UsernsRemap, g.observed.Engine
 	request := subid.Request{
 		Value: value, Create: value == config.RemapDefault, Advice: config.RemapDefault,
-		InEffect: e != nil && e.UsernsRemap, HasData: b.observed.RemapRoots > 0,
+		InEffect: e != nil && e.UsernsRemap, HasData: g.observed.RemapRoots > 0,
 	}
 	request.User, request.Group = config.RemapNames(value)
 	request.Own = request.User == config.RemapAccount
@@ -25,7 +25,7 @@ func (b *builder) grant() (subid.Grant, error) {
 			request.Prefer = uid
 		}
 	}
-	return subid.Allocate(b.observed.IDs, request)
+	return subid.Allocate(g.observed.IDs, request)
 }
 
 // grantSteps are the steps that make what g needs.

@@ -9,14 +9,14 @@ import (
 
 // prune removes old releases: those that nothing runs from and no runtime of
 // daemon.json names, but for the newest few that are as they were installed.
-func (b *builder) prune() {
-	if b.plan.Provisional {
+func (p *planner) prune() {
+	if p.plan.Provisional {
 		return
 	}
 	var old, unfit []release.Installed
-	wanted, _ := satisfying(b.observed.Releases, b.config.Spec()) // may be contested, and then another one is current
-	for _, r := range b.observed.Releases {
-		if r.Name != b.current.Name && r.Name != wanted.Name && !b.observed.InUse[r.Name] && !b.registeredElsewhere(r) {
+	wanted, _ := satisfying(p.observed.Releases, p.config.Spec()) // may be contested, and then another one is current
+	for _, r := range p.observed.Releases {
+		if r.Name != p.current.Name && r.Name != wanted.Name && !p.observed.InUse[r.Name] && !p.registeredElsewhere(r) {
 			if r.State.Intact() {
 				old = append(old, r)
 			} else {
@@ -25,16 +25,16 @@ func (b *builder) prune() {
 		}
 	}
 	slices.SortFunc(old, release.Newest)
-	for _, r := range append(unfit, old[min(b.config.Release.Keep, len(old)):]...) {
-		b.add(RemoveRelease{Name: r.Name, Dir: r.Dir})
+	for _, r := range append(unfit, old[min(p.config.Release.Keep, len(old)):]...) {
+		p.add(RemoveRelease{Name: r.Name, Dir: r.Dir})
 	}
 }
 
 // registeredElsewhere reports whether a runtime that is not managed by us, or
 // dockerd as it runs now, names r.
-func (b *builder) registeredElsewhere(r release.Installed) bool {
-	for name, runtime := range b.observed.File.Doc.Runtimes() {
-		if !slices.Contains(b.names(), name) && within(r.Dir, runtime.Path) {
+func (g Goal) registeredElsewhere(r release.Installed) bool {
+	for name, runtime := range g.observed.File.Doc.Runtimes() {
+		if !slices.Contains(g.names(), name) && within(r.Dir, runtime.Path) {
 			return true
 		}
 	}

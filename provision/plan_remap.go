@@ -6,124 +6,154 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/subid"
 )
 
 // remap is doc with userns-remap as wanted.
-func (b *builder) remap(doc daemonjson.Document) (daemonjson.Document, error) {
-	if b.config.Docker.Remap() == config.RemapAny {
+func (g Goal) remap(doc daemonjson.Document) (daemonjson.Document, error) {
+	if g.config.Docker.Remap() == config.RemapAny {
 		return doc, nil
 	}
-	value := b.config.Docker.RemapValue()
-	return b.edit(doc, daemonjson.Want{UsernsRemap: &value})
+	value := g.config.Docker.RemapValue()
+	return g.edit(doc, daemonjson.Want{UsernsRemap: &value})
 }
 
 // remapped is chosen with userns-remap as far as it may be written now, and
 // whether dockerd is to be restarted for it.
-func (b *builder) remapped(chosen daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
-	stopped := b.observed.Engine == nil
-	remapped, err := b.remap(chosen)
+func (p *planner) remapped(chosen daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
+	stopped := p.observed.Engine == nil
+	remapped, err := p.remap(chosen)
 	if err != nil {
 		return doc, false, err
 	}
 	switch {
-	case b.config.Docker.Remap() == config.RemapAny:
+	case p.config.Docker.Remap() == config.RemapAny:
 		return chosen, false, nil
-	case differ(chosen, remapped) && b.contested(config.ItemUsernsRemap):
+	case differ(chosen, remapped) && p.leaves(config.ItemUsernsRemap):
 		return chosen, false, nil
 	case stopped && differ(chosen, remapped):
-		b.hold(b.remapHeld(unproven))
+		p.hold(p.remapHeld(unproven))
 		return chosen, false, nil
 	case stopped:
 		return remapped, false, nil
 	}
-	if restart, err = b.switches(); err != nil || !restart {
+	if restart, p.ids, err = p.switches(); err != nil {
 		return remapped, false, err
 	}
-	if why := b.beyond(config.DisruptionRestart); why != "" {
-		b.early = nil
-		b.hold(b.remapHeld(why))
+	if p.ids != nil {
+		p.early = grantSteps(*p.ids)
+		if p.ids.Clash != "" {
+			p.warn(p.ids.Clash + ": containers can reach what belongs to the other; switch userns-remap off and on again, with --purge, to have other ids")
+		}
+	}
+	if !restart {
+		return remapped, false, nil
+	}
+	if why := p.options.beyond(config.DisruptionRestart); why != "" {
+		p.early = nil
+		p.hold(p.remapHeld(why))
 		return chosen, false, nil
 	}
-	if b.config.Docker.Remap() == config.RemapOn {
-		if err := b.inTheWay(); err != nil {
+	if p.config.Docker.Remap() == config.RemapOn {
+		if err := p.inTheWay(); err != nil {
 			return doc, false, err
 		}
 	}
-	b.hides()
+	p.hides()
 	held := false
-	for _, h := range []Held{b.activatesHeld(), b.restartHeld(), b.hiddenHeld()} {
+	for _, h := range []Held{p.activatesHeld(), p.restartHeld(), p.hiddenHeld()} {
 		if h.Why != "" {
-			b.hold(h)
+			p.hold(h)
 			held = true
 		}
 	}
 	if held {
-		b.early = nil
+		p.early = nil
 		return chosen, false, nil
 	}
-	return remapped, true, b.save()
+	return remapped, true, p.save()
 }
 
-// switches reports whether dockerd runs with another userns-remap than is
-// wanted, and settles whose ids it is to have.
-func (b *builder) switches() (bool, error) {
-	engine := *b.observed.Engine
-	if b.config.Docker.Remap() == config.RemapOff {
-		return engine.UsernsRemap, nil
+// switches reports whether dockerd runs with another userns-remap than is wanted,
+// and whose ids it is to have; nil where userns-remap is to be off.
+func (g Goal) switches() (bool, *subid.Grant, error) {
+	engine := *g.observed.Engine
+	if g.config.Docker.Remap() == config.RemapOff {
+		return engine.UsernsRemap, nil, nil
 	}
-	ids, err := b.grant()
+	ids, err := g.grant()
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
-	b.ids = &ids
-	if ids.Clash != "" {
-		b.warn(ids.Clash + ": containers can reach what belongs to the other; switch userns-remap off and on again, with --purge, to have other ids")
+	return !engine.UsernsRemap || engine.RootDir != remappedRoot(dataRoot(engine), ids), &ids, nil
+}
+
+// NeedsData reports whether a plan depends on what is below dockerd's data root
+// (Observed.Data), which takes long to look at: it may switch userns-remap. What is
+// wrong with the switch is for the plan to say.
+func NeedsData(c config.Config, o Observed, opts Options) bool {
+	if o.Engine == nil || c.Docker.Remap() == config.RemapAny || opts.beyond(config.DisruptionRestart) != "" {
+		return false
 	}
-	b.early = grantSteps(ids)
-	return !engine.UsernsRemap || engine.RootDir != remappedRoot(dataRoot(engine), ids), nil
+	switches, _, err := goalOf(c, o, opts).switches()
+	return err == nil && switches
 }
 
 // remapHeld holds back the switch of userns-remap.
-func (b *builder) remapHeld(why string) Held {
-	return Held{What: "userns-remap " + b.config.Docker.UsernsRemap, Why: why}
+func (g Goal) remapHeld(why string) Held {
+	return Held{What: "userns-remap " + g.config.Docker.UsernsRemap, Why: why}
 }
 
-// restartHeld says why Docker may not be restarted to change userns-remap; its
-// Why is empty when it may be.
-func (b *builder) restartHeld() Held {
-	running := b.observed.Running
-	switch {
-	case len(running) == 0:
-		return Held{}
-	case b.observed.Engine.LiveRestore:
-		// Docker 26.1 loses sight of them: they go on, unmanaged, below the old data root.
-		held := b.remapHeld("live-restore would keep the running containers, where dockerd with another data root does not see them; stop them first")
-		held.Containers = running
-		return held
-	case b.options.AllowRestart, b.options.Unattended != nil: // Unattended.Most allows it
+// restartHeld holds a restart of Docker that may not be made to change userns-remap;
+// its Why is empty when it may be.
+func (g Goal) restartHeld() Held {
+	running := g.observed.Running
+	why := restartObjection(g.options, g.observed.Engine.LiveRestore, running)
+	if why == "" {
 		return Held{}
 	}
-	held := b.remapHeld("it needs a restart of Docker, which stops the running containers; consent to it with --allow-restart")
+	held := g.remapHeld(why)
 	held.Containers = running
 	return held
 }
 
+// MayRestart reports whether a run with opts may restart the dockerd of info while
+// the containers called running run.
+func MayRestart(opts Options, info engine.Info, running []string) bool {
+	return opts.beyond(config.DisruptionRestart) == "" && restartObjection(opts, info.LiveRestore, running) == ""
+}
+
+// restartObjection says why Docker may not be restarted with another data root; "" if
+// it may. Where a run is unattended, Unattended.Most has allowed it.
+func restartObjection(opts Options, liveRestore bool, running []string) string {
+	switch {
+	case len(running) == 0:
+		return ""
+	case liveRestore:
+		// Docker 26.1 loses sight of them: they go on, unmanaged, below the old data root.
+		return "live-restore would keep the running containers, where dockerd with another data root does not see them; stop them first"
+	case opts.AllowRestart, opts.Unattended != nil:
+		return ""
+	}
+	return "it needs a restart of Docker, which stops the running containers; consent to it with --allow-restart"
+}
+
 // purge takes back the ranges and the account that were made for userns-remap,
 // once it is off.
-func (b *builder) purge() {
-	e := b.observed.Engine
-	if !b.options.Purge || b.config.Docker.Remap() != config.RemapOff || e == nil || e.UsernsRemap || len(b.plan.Steps) > 0 {
+func (p *planner) purge() {
+	e := p.observed.Engine
+	if !p.options.Purge || p.config.Docker.Remap() != config.RemapOff || e == nil || e.UsernsRemap || len(p.plan.Steps) > 0 {
 		return
 	}
-	all := b.observed.IDs
+	all := p.observed.IDs
 	for _, edit := range all.TakeBack() {
-		b.add(EditIDs{edit})
+		p.add(EditIDs{edit})
 	}
 	if _, there := subid.Find(all.Users, config.RemapAccount); there && slices.Contains(all.Ours, subid.AccountKey(config.RemapAccount)) {
-		b.add(RemoveAccount{Name: config.RemapAccount})
+		p.add(RemoveAccount{Name: config.RemapAccount})
 	}
-	if b.observed.RemapRoots > 0 && len(b.plan.Steps) > 0 {
-		b.warn("what Docker had with userns-remap stays below " + filepath.Join(e.RootDir, "UID.GID") + ", and belongs to ids that nobody has then")
+	if p.observed.RemapRoots > 0 && len(p.plan.Steps) > 0 {
+		p.warn("what Docker had with userns-remap stays below " + filepath.Join(e.RootDir, "UID.GID") + ", and belongs to ids that nobody has then")
 	}
 }

@@ -354,7 +354,7 @@ func carriedOut(t *testing.T, o Observed, step Step) Observed {
 		o.Proofs[state.EverKey("digest of "+s.Release, s.Args, o.Since)] = true
 		o.Proofs[state.ProofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, s.Writes)] = true
 	case Confirm:
-		if err := s.missing(*o.Engine); err != nil {
+		if err := s.Missing(*o.Engine); err != nil {
 			t.Fatalf("%s: %v", brief(step), err)
 		}
 	case RemoveRelease:

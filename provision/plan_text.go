@@ -17,7 +17,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 	}
 	steps := make([]step, len(p.Steps))
 	for i, s := range p.Steps {
-		steps[i] = step{s.Action(), s.Object(), s.Disruption()}
+		steps[i] = step{s.Kind().Action, s.Object(), s.Kind().Disruption}
 	}
 	return json.Marshal(struct {
 		Steps       []step            `json:"steps"`

@@ -20,33 +20,20 @@ type Unattended struct {
 	NoFetch string
 }
 
-// contested reports whether item is left as somebody else has made it, and
-// holds it.
-func (b *builder) contested(item string) bool {
-	if b.options.Unattended == nil {
-		return false
-	}
-	why := b.options.Unattended.Contested[item]
-	if why != "" {
-		b.hold(Held{What: item, Why: why})
-	}
-	return why != ""
-}
-
 // names are the runtimes that are looked after: all but those that are
 // contested.
-func (b *builder) names() []string {
-	names := b.config.RuntimeNames()
-	if b.options.Unattended == nil {
+func (g Goal) names() []string {
+	names := g.config.RuntimeNames()
+	if g.options.Unattended == nil {
 		return names
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return b.options.Unattended.Contested[config.RuntimeItem(name)] != "" })
+	return slices.DeleteFunc(names, func(name string) bool { return g.options.contested(config.RuntimeItem(name)) != "" })
 }
 
 // beyond says why something that disturbs as much as d is not done; "" when it
 // may be.
-func (b *builder) beyond(d config.Disruption) string {
-	u := b.options.Unattended
+func (o Options) beyond(d config.Disruption) string {
+	u := o.Unattended
 	switch {
 	case u == nil:
 		return ""
@@ -58,22 +45,31 @@ func (b *builder) beyond(d config.Disruption) string {
 	return ""
 }
 
+// contested says why item is left as another program has made it; "" when it is
+// not.
+func (o Options) contested(item string) string {
+	if o.Unattended == nil {
+		return ""
+	}
+	return o.Unattended.Contested[item]
+}
+
 // standIn is what is gone on with while the release that is wanted cannot be
 // had: the one that Docker is to run, or else the newest; in any case one that
 // is as it was installed.
-func (b *builder) standIn() (release.Installed, bool) {
+func (g Goal) standIn() (release.Installed, bool) {
 	var intact []release.Installed
-	for _, r := range b.observed.Releases {
+	for _, r := range g.observed.Releases {
 		if r.State.Intact() {
 			intact = append(intact, r)
 		}
 	}
-	for _, name := range b.names() {
+	for _, name := range g.names() {
 		for _, r := range intact {
-			if r.Runsc == b.observed.File.Doc.Runtimes()[name].Path {
+			if r.Runsc == g.observed.File.Doc.Runtimes()[name].Path {
 				return r, true
 			}
-			if e := b.observed.Engine; e != nil && r.Runsc == e.Runtimes[name].Path {
+			if e := g.observed.Engine; e != nil && r.Runsc == e.Runtimes[name].Path {
 				return r, true
 			}
 		}
@@ -82,22 +78,4 @@ func (b *builder) standIn() (release.Installed, bool) {
 		return release.Installed{}, false
 	}
 	return slices.MinFunc(intact, release.Newest), true
-}
-
-// install asks for a release, unless it may not be fetched or is contested. It
-// reports false where there is nothing to go on with.
-func (b *builder) install(step InstallRelease) bool {
-	u := b.options.Unattended
-	switch {
-	case step.Damaged && b.contested(config.ItemRelease):
-	case u != nil && u.NoFetch != "":
-		b.hold(Held{What: "release " + step.Spec.Version + " (" + step.Why + ")", Why: u.NoFetch})
-	default:
-		b.add(step)
-		return true
-	}
-	b.plan.Provisional = false
-	r, found := b.standIn()
-	b.current = r
-	return found
 }

@@ -11,16 +11,16 @@ import (
 )
 
 // says is what a write of final over at changes, in words.
-func (b *builder) says(at, final daemonjson.Document) string {
+func (g Goal) says(at, final daemonjson.Document) string {
 	var parts []string
-	if runtimes := b.registers(final); runtimes != "" && differRuntimes(b.config, at, final) {
+	if runtimes := g.registers(final); runtimes != "" && differRuntimes(g.config, at, final) {
 		parts = append(parts, runtimes)
 	}
 	if was, now := config.DefaultRuntimeIn(at), config.DefaultRuntimeIn(final); was != now {
-		parts = append(parts, b.chooses())
+		parts = append(parts, g.chooses())
 	}
-	if was, now := config.UsernsRemapIn(at), config.UsernsRemapIn(final); b.config.Docker.Remap() != config.RemapAny && was != now {
-		parts = append(parts, "userns-remap "+b.config.Docker.UsernsRemap)
+	if was, now := config.UsernsRemapIn(at), config.UsernsRemapIn(final); g.config.Docker.Remap() != config.RemapAny && was != now {
+		parts = append(parts, "userns-remap "+g.config.Docker.UsernsRemap)
 	}
 	return strings.Join(parts, "; ")
 }
@@ -36,10 +36,10 @@ func differRuntimes(c config.Config, a, b daemonjson.Document) bool {
 }
 
 // registers says in words what becomes of the runtimes.
-func (b *builder) registers(after daemonjson.Document) string {
+func (g Goal) registers(after daemonjson.Document) string {
 	var parts []string
-	before := b.observed.File.Doc.Runtimes()
-	for _, name := range b.config.RuntimeNames() {
+	before := g.observed.File.Doc.Runtimes()
+	for _, name := range g.config.RuntimeNames() {
 		old, existed := before[name]
 		now := after.Runtimes()[name]
 		switch {
@@ -47,7 +47,7 @@ func (b *builder) registers(after daemonjson.Document) string {
 			parts = append(parts, "register "+name)
 		case old.Path != now.Path:
 			what := fmt.Sprintf("%s runs %s instead of %s", name, now.Path, was(old))
-			if kept := verify.WithoutRootfs(old.Args); len(kept) > 0 && b.config.Docker.Runtimes[name].Args == nil {
+			if kept := verify.WithoutRootfs(old.Args); len(kept) > 0 && g.config.Docker.Runtimes[name].Args == nil {
 				what += ", its arguments are kept"
 			}
 			parts = append(parts, what+rootfsWords(", and ", old.Args, now.Args))
@@ -85,9 +85,9 @@ func was(r daemonjson.Runtime) string {
 	return r.Path
 }
 
-func (b *builder) chooses() string {
-	what := "default runtime " + b.config.Docker.DefaultRuntime
-	if old, ok := b.observed.File.Doc.DefaultRuntime(); ok {
+func (g Goal) chooses() string {
+	what := "default runtime " + g.config.Docker.DefaultRuntime
+	if old, ok := g.observed.File.Doc.DefaultRuntime(); ok {
 		what += " instead of " + old
 	}
 	return what

@@ -15,25 +15,25 @@ const writesLost = "what its containers write to their root file system is lost:
 // writes warns of what becomes of a container's writes where nobody has chosen
 // that, and says of each runtime that no record tells of whether it counts as
 // ours.
-func (b *builder) writes() {
-	for _, name := range b.names() {
-		a := b.arguments(name)
-		if a.Assumed && b.observed.Unread {
+func (p *planner) writes() {
+	for _, name := range p.names() {
+		a := p.arguments(name)
+		if a.Assumed && p.observed.Unread {
 			if a.Writes == verify.WritesLost {
-				b.warn("runtime " + name + ": only root may read what is recorded of who registered it, and so this plan may lack a change of its arguments")
+				p.warn("runtime " + name + ": only root may read what is recorded of who registered it, and so this plan may lack a change of its arguments")
 			}
 			continue
 		}
-		_, registered := b.observed.File.Doc.Runtimes()[name]
-		if registered && a.Assumed && b.observed.earlier() && len(b.plan.Steps) > 0 {
-			b.warn(assumed(name, a.Origin))
+		_, registered := p.observed.File.Doc.Runtimes()[name]
+		if registered && a.Assumed && p.observed.earlier() && len(p.plan.Steps) > 0 {
+			p.warn(assumed(name, a.Origin))
 		}
-		if text := lossOf(b.config, name, a); text != "" {
-			b.warn(text)
+		if text := lossOf(p.config, name, a); text != "" {
+			p.warn(text)
 		}
 	}
-	if text := b.classicBuild(); text != "" {
-		b.warn(text)
+	if text := p.classicBuild(); text != "" {
+		p.warn(text)
 	}
 }
 
@@ -63,11 +63,11 @@ func lossOf(c config.Config, name string, a arguments) string {
 
 // classicBuild warns of a default runtime under which the classic builder makes
 // images that lack what RUN wrote, at exit code 0. BuildKit calls runc instead.
-func (b *builder) classicBuild() string {
-	name := b.config.Docker.DefaultRuntime
-	if b.observed.ClassicBuild == "" || !slices.Contains(b.names(), name) || b.writesPromised(name) == verify.WritesKept {
+func (g Goal) classicBuild() string {
+	name := g.config.Docker.DefaultRuntime
+	if g.observed.ClassicBuild == "" || !slices.Contains(g.names(), name) || g.writesPromised(name) == verify.WritesKept {
 		return ""
 	}
 	return fmt.Sprintf("docker build makes images that lack what RUN wrote, and says that it succeeded: %s, which follows the default runtime %s; docker.runtimes.%s.rootfs = %q changes that",
-		b.observed.ClassicBuild, name, name, config.RootfsDocker)
+		g.observed.ClassicBuild, name, name, config.RootfsDocker)
 }

@@ -181,7 +181,7 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	want := Confirm{Runtimes: map[string]daemonjson.Runtime{}}
+	want := Settings{Runtimes: map[string]daemonjson.Runtime{}}
 	for _, name := range t.j.Runtimes {
 		if r, has := doc.Runtimes()[name]; has {
 			want.Runtimes[name] = r

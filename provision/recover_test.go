@@ -49,7 +49,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 			if now, err := os.ReadFile(d.file); err != nil || string(now) != test.want {
 				t.Errorf("got daemon.json %s, %v\nwant %s", now, err, test.want)
 			}
-			if err := asText(t, test.engine).missing(d.info); err != nil {
+			if err := asText(t, test.engine).Missing(d.info); err != nil {
 				t.Errorf("dockerd: %v, want it as %s", err, test.engine)
 			}
 			if again, err := h.recoverWith(t, noRestart()); again != "" || err != nil {
@@ -60,12 +60,12 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 }
 
 // asText is a dockerd that runs with text, of runsc and the default.
-func asText(t *testing.T, text string) Confirm {
+func asText(t *testing.T, text string) Settings {
 	doc, err := daemonjson.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Confirm{Default: "runc"}
+	want := Settings{Default: "runc"}
 	if r, has := doc.Runtimes()["runsc"]; has {
 		want.Runtimes = map[string]daemonjson.Runtime{"runsc": r}
 	} else {

@@ -59,7 +59,7 @@ func (h *Host) watchReload(ctx context.Context, flags engine.Flags, stale func()
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w within %s (journalctl -u %s says why)", errReloadRefused, h.confirmWithin(), DockerUnit)
 		}
-		// Without events, what dockerd says of its settings has to do: Confirm
+		// Without events, what dockerd says of its settings has to do: Settings
 		// comes next, and fails if it is gone.
 		h.log().Debug("no events from dockerd", zap.Error(<-ended))
 		return nil

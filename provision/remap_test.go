@@ -316,15 +316,15 @@ func TestSavedImages(t *testing.T) {
 	for _, s := range plan.Steps {
 		o = carriedOut(t, o, s)
 	}
-	if plan, err = NewPlan(wants(remapped), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Action() != "load" {
+	if plan, err = NewPlan(wants(remapped), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "load" {
 		t.Errorf("after the switch: got %v, %v, want the images read", plan.Steps, err)
 	}
-	if plan, err = NewPlan(wants(asDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Action() != "load" {
+	if plan, err = NewPlan(wants(asDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "load" {
 		t.Errorf("after the switch, not managed: got %v, %v, want the images read", plan.Steps, err)
 	}
 	o = ready(t)
 	o.Images = saved
-	if plan, err = NewPlan(wants(asDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Action() != "remove" {
+	if plan, err = NewPlan(wants(asDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "remove" {
 		t.Errorf("nobody wants them: got %v, %v, want them removed", plan.Steps, err)
 	}
 }

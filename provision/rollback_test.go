@@ -133,7 +133,7 @@ func upgrade(o Observed, texts ...string) Plan {
 			panic(err)
 		}
 		name, _ := doc.DefaultRuntime()
-		p.Steps = append(p.Steps, Confirm{Runtimes: doc.Runtimes(), Default: name})
+		p.Steps = append(p.Steps, Confirm{Settings{Runtimes: doc.Runtimes(), Default: name}})
 		old = text
 	}
 	return p
@@ -232,7 +232,7 @@ func TestFault_F03_ASignalInTheMiddleUndoesWhatWasWritten(t *testing.T) {
 			h, d, o := changing(t, oldText)
 			ctx, cancel := context.WithCancel(t.Context())
 			h.Report = func(e Event) {
-				if e.Kind == StepDone && e.Step.Action() == test.after {
+				if e.Kind == StepDone && e.Step.Kind().Action == test.after {
 					cancel()
 				}
 			}

@@ -65,7 +65,7 @@ func (t *transaction) engineIs(ctx context.Context, unit Unit) (engineIs, engine
 	switch {
 	case !known:
 		return engineUnseen, info, nil
-	case want.missing(info) == nil:
+	case want.Missing(info) == nil:
 		return engineBefore, info, nil
 	case want.Remap != config.RemapOf(info.UsernsRemap), want.Root != "" && want.Root != info.RootDir:
 		return engineRestart, info, nil
@@ -77,7 +77,7 @@ func (t *transaction) engineIs(ctx context.Context, unit Unit) (engineIs, engine
 // target is what dockerd is to run with: what it did before, or, once it was
 // started since, what the old daemon.json gives. No file brings back what only
 // its memory had. It reports false where dockerd does not start from that.
-func (t *transaction) target(unit Unit) (Confirm, bool) {
+func (t *transaction) target(unit Unit) (Settings, bool) {
 	if !startedSince(t.j, unit) {
 		return ranWith(t.j), true
 	}

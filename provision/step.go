@@ -14,12 +14,43 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Step is one change of a host, as data.
+// Step is one change of a host, as data. A new kind of step is a type with these two
+// methods, and a row in provision that carries it out.
 type Step interface {
-	Action() string // one word: install, prove, link, write, reload, restart, confirm, remove
+	Kind() Kind
 	Object() string // what it is done to, in a few words for people
-	Disruption() config.Disruption
 }
+
+// Kind is what all steps of one type have in common.
+type Kind struct {
+	Action     string // one word, for people and machines
+	Disruption config.Disruption
+	// Shared says that it changes, or asks something of, what other people use:
+	// Docker, daemon.json, the link. Such steps need a journal.
+	Shared bool
+	// Lasts says that its effect is there after a run that was interrupted later.
+	Lasts bool
+}
+
+func (InstallRelease) Kind() Kind  { return Kind{Action: "install", Lasts: true} }
+func (Prove) Kind() Kind           { return Kind{Action: "prove"} }
+func (ProveInDocker) Kind() Kind   { return Kind{Action: "prove", Shared: true} }
+func (Link) Kind() Kind            { return Kind{Action: "link", Shared: true, Lasts: true} }
+func (WriteDaemonJSON) Kind() Kind { return Kind{Action: "write", Shared: true, Lasts: true} }
+func (Reload) Kind() Kind {
+	return Kind{Action: "reload", Disruption: config.DisruptionReload, Shared: true}
+}
+func (Restart) Kind() Kind {
+	return Kind{Action: "restart", Disruption: config.DisruptionRestart, Shared: true}
+}
+func (Confirm) Kind() Kind       { return Kind{Action: "confirm"} }
+func (RemoveRelease) Kind() Kind { return Kind{Action: "remove", Lasts: true} }
+func (AddAccount) Kind() Kind    { return Kind{Action: "account", Lasts: true} }
+func (RemoveAccount) Kind() Kind { return Kind{Action: "account", Lasts: true} }
+func (EditIDs) Kind() Kind       { return Kind{Action: "ids", Lasts: true} }
+func (SaveImages) Kind() Kind    { return Kind{Action: "save", Lasts: true} }
+func (LoadImages) Kind() Kind    { return Kind{Action: "load", Lasts: true} }
+func (DropImages) Kind() Kind    { return Kind{Action: "remove", Lasts: true} }
 
 // Held is a step that needs more consent or disruption than was given.
 type Held struct {
@@ -92,7 +123,10 @@ type Restart struct {
 }
 
 // Confirm waits until dockerd itself says that it runs with these settings.
-type Confirm struct {
+type Confirm struct{ Settings }
+
+// Settings are what dockerd runs with, or is to run with, as far as it can be asked.
+type Settings struct {
 	Runtimes map[string]daemonjson.Runtime
 	Without  []string // runtimes that it must not know
 	// Keeps are runtimes, not ours, that it must know as it did before.
@@ -107,16 +141,6 @@ type RemoveRelease struct {
 	Name string
 	Dir  string
 }
-
-func (s InstallRelease) Action() string  { return "install" }
-func (s Prove) Action() string           { return "prove" }
-func (s ProveInDocker) Action() string   { return "prove" }
-func (s Link) Action() string            { return "link" }
-func (s WriteDaemonJSON) Action() string { return "write" }
-func (s Reload) Action() string          { return "reload" }
-func (s Restart) Action() string         { return "restart" }
-func (s Confirm) Action() string         { return "confirm" }
-func (s RemoveRelease) Action() string   { return "remove" }
 
 func (s InstallRelease) Object() string {
 	return fmt.Sprintf("gVisor %s, channel %s, checked by checksum: integrity, not origin (%s)", s.Spec.Version, s.Spec.Channel, s.Why)
@@ -170,13 +194,3 @@ func (s Confirm) Object() string {
 }
 
 func (s RemoveRelease) Object() string { return s.Dir + " (nothing runs from it)" }
-
-func (s InstallRelease) Disruption() config.Disruption  { return config.DisruptionNone }
-func (s Prove) Disruption() config.Disruption           { return config.DisruptionNone }
-func (s ProveInDocker) Disruption() config.Disruption   { return config.DisruptionNone }
-func (s Link) Disruption() config.Disruption            { return config.DisruptionNone }
-func (s WriteDaemonJSON) Disruption() config.Disruption { return config.DisruptionNone }
-func (s Reload) Disruption() config.Disruption          { return config.DisruptionReload }
-func (s Restart) Disruption() config.Disruption         { return config.DisruptionRestart }
-func (s Confirm) Disruption() config.Disruption         { return config.DisruptionNone }
-func (s RemoveRelease) Disruption() config.Disruption   { return config.DisruptionNone }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/subid"
 )
@@ -39,13 +38,6 @@ type LoadImages struct {
 // DropImages removes what SaveImages wrote for a switch that did not happen.
 type DropImages struct{ Path string }
 
-func (s AddAccount) Action() string    { return "account" }
-func (s RemoveAccount) Action() string { return "account" }
-func (s EditIDs) Action() string       { return "ids" }
-func (s SaveImages) Action() string    { return "save" }
-func (s LoadImages) Action() string    { return "load" }
-func (s DropImages) Action() string    { return "remove" }
-
 func (s AddAccount) Object() string {
 	return "make the user " + s.Name + ", who can neither log in nor own a file"
 }
@@ -68,10 +60,3 @@ func imagesOf(all []engine.Image) string {
 	}
 	return fmt.Sprintf("%d images", len(all))
 }
-
-func (s AddAccount) Disruption() config.Disruption    { return config.DisruptionNone }
-func (s RemoveAccount) Disruption() config.Disruption { return config.DisruptionNone }
-func (s EditIDs) Disruption() config.Disruption       { return config.DisruptionNone }
-func (s SaveImages) Disruption() config.Disruption    { return config.DisruptionNone }
-func (s LoadImages) Disruption() config.Disruption    { return config.DisruptionNone }
-func (s DropImages) Disruption() config.Disruption    { return config.DisruptionNone }

@@ -179,15 +179,14 @@ func (h *Host) verification(ctx context.Context, c config.Config, e Expect, look
 
 // notes are the things that are told once.
 func notes(c config.Config, v Verification, o Observed) []string {
-	b := builder{config: c, observed: o}
-	b.release()
+	g := NewGoal(c, o)
 	var all []string
 	for _, name := range c.RuntimeNames() {
-		if text := lossOf(c, name, b.arguments(name)); text != "" && !o.Unread {
+		if text := lossOf(c, name, g.arguments(name)); text != "" && !o.Unread {
 			all = append(all, text)
 		}
 	}
-	if text := b.classicBuild(); text != "" {
+	if text := g.classicBuild(); text != "" {
 		all = append(all, text)
 	}
 	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, engine.BuildKitCommand+"=") })

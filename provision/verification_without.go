@@ -52,8 +52,7 @@ func (h *Host) observeWithout(ctx context.Context, c config.Config, why error) (
 }
 
 func itemsWithout(c config.Config, o Observed, why error) []Item {
-	b := builder{config: c, observed: o}
-	b.release()
+	g := NewGoal(c, o)
 	item := Item{Name: "systemd", Health: Unsure, Seen: why.Error(), Remedy: "run it on the host for the rest: sudo runsc-provisioner verify"}
 	var refusal *blocked.Refused
 	if errors.As(why, &refusal) {
@@ -65,5 +64,5 @@ func itemsWithout(c config.Config, o Observed, why error) []Item {
 			item.Health, item.Remedy = Unsure, "run it as root"
 		}
 	}
-	return []Item{b.releaseItem(), item, b.engineItem(Confirm{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
+	return []Item{g.releaseItem(), item, g.engineItem(Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
 }

@@ -271,9 +271,7 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 					t.Errorf("%T: got arguments %q, want %q", step, got, test.want)
 				}
 			}
-			b := builder{config: c, observed: o}
-			b.release()
-			if got := b.writesPromised("runsc"); got != test.writes {
+			if got := NewGoal(c, o).writesPromised("runsc"); got != test.writes {
 				t.Errorf("got writes %s promised, want %s", got, test.writes)
 			}
 			drifts, err := Drifts(c, o)

@@ -92,7 +92,7 @@ func (a *app) printPlan(plan provision.Plan) {
 		a.printf("%s, disruption: %s\n", a.style(bold, count(len(plan.Steps), "step")), plan.Disruption())
 	}
 	for i, step := range plan.Steps {
-		a.printf("  %2d  %-8s %s\n", i+1, step.Action(), printable(step.Object()))
+		a.printf("  %2d  %-8s %s\n", i+1, step.Kind().Action, printable(step.Object()))
 	}
 	if plan.Provisional && len(plan.Steps) > 1 {
 		a.printf("  (the name in braces is known once the release was fetched)\n")

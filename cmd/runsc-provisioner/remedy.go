@@ -168,8 +168,8 @@ func remedy(err error) (code int, hint string) {
 func stays(ended *provision.Interrupted) string {
 	var actions []string
 	for _, step := range ended.Stays {
-		if !slices.Contains(actions, step.Action()) {
-			actions = append(actions, step.Action())
+		if !slices.Contains(actions, step.Kind().Action) {
+			actions = append(actions, step.Kind().Action)
 		}
 	}
 	done := strings.Join(actions, ", ")

@@ -79,7 +79,7 @@ func (t *telling) planMade(plan provision.Plan) {
 
 func (t *telling) stepDone(e provision.Event) {
 	t.endBar()
-	step := doneStep{Action: e.Step.Action(), Object: e.Step.Object(), Seen: e.Seen, Seconds: e.Took.Seconds()}
+	step := doneStep{Action: e.Step.Kind().Action, Object: e.Step.Object(), Seen: e.Seen, Seconds: e.Took.Seconds()}
 	if e.Err != nil {
 		step.Error = e.Err.Error()
 	}
@@ -94,7 +94,7 @@ func (t *telling) stepDone(e provision.Event) {
 	if e.Seen != "" {
 		text += ": " + e.Seen
 	}
-	t.app.printf("%s %-8s %s %s\n", mark, e.Step.Action(), printable(text), t.app.style(faint, "("+took(e.Took)+")"))
+	t.app.printf("%s %-8s %s %s\n", mark, e.Step.Kind().Action, printable(text), t.app.style(faint, "("+took(e.Took)+")"))
 }
 
 // progress draws the bar on standard error, so that output in a pipe stays
