@@ -29,8 +29,8 @@ var ErrAccountsLocked = errors.New("the files of accounts are in use by another 
 
 // addAccount makes the user as the distribution makes those of services. That it
 // is ours is written down first: a run that is killed has then made it too.
-func (h *Host) addAccount(ctx context.Context, s AddAccount) error {
-	if err := h.State().MadeIDs().Add(subid.AccountKey(s.Name)); err != nil {
+func (pr *Provisioner) addAccount(ctx context.Context, s AddAccount) error {
+	if err := pr.State().MadeIDs().Add(subid.AccountKey(s.Name)); err != nil {
 		return err
 	}
 	failpoint.Here("account: before it is made")
@@ -44,12 +44,12 @@ func (h *Host) addAccount(ctx context.Context, s AddAccount) error {
 }
 
 // removeAccount removes the user, and with it the group of its name.
-func (h *Host) removeAccount(ctx context.Context, s RemoveAccount) error {
+func (pr *Provisioner) removeAccount(ctx context.Context, s RemoveAccount) error {
 	if err := shadow(ctx, "userdel", s.Name); err != nil {
 		return err
 	}
 	failpoint.Here("account: removed")
-	return h.State().MadeIDs().Forget(subid.AccountKey(s.Name))
+	return pr.State().MadeIDs().Forget(subid.AccountKey(s.Name))
 }
 
 // Exit codes of useradd(8) and userdel(8).
@@ -78,27 +78,27 @@ func shadow(ctx context.Context, program string, args ...string) error {
 
 // editIDs writes /etc/subuid or /etc/subgid. What becomes ours is written down
 // first, so that a run that is killed is known to have made it.
-func (h *Host) editIDs(ctx context.Context, s EditIDs) error {
+func (pr *Provisioner) editIDs(ctx context.Context, s EditIDs) error {
 	for _, key := range s.Made {
-		if err := h.State().MadeIDs().Add(key); err != nil {
+		if err := pr.State().MadeIDs().Add(key); err != nil {
 			return err
 		}
 	}
 	gone := s.Gone
-	err := h.lockedWrite(ctx, s)
+	err := pr.lockedWrite(ctx, s)
 	if err != nil {
 		gone = s.Made
 	}
 	for _, key := range gone {
-		err = errors.Join(err, h.State().MadeIDs().Forget(key))
+		err = errors.Join(err, pr.State().MadeIDs().Forget(key))
 	}
 	return err
 }
 
-func (h *Host) lockedWrite(ctx context.Context, s EditIDs) error {
+func (pr *Provisioner) lockedWrite(ctx context.Context, s EditIDs) error {
 	limited, cancel := context.WithTimeout(ctx, lockIDsWithin)
 	defer cancel()
-	unlock, err := subid.Lock(limited, h.Paths.Etc)
+	unlock, err := subid.Lock(limited, pr.Paths.Etc)
 	if err != nil {
 		if errors.Is(err, subid.ErrLocked) {
 			return fmt.Errorf("%w: %w", ErrAccountsLocked, err)

@@ -289,7 +289,7 @@ func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 }
 
 func TestWhatDockerdStartedFrom(t *testing.T) {
-	h := &Host{Paths: Paths{State: t.TempDir()}}
+	h := &Provisioner{Host: Host{Paths: Paths{State: t.TempDir()}}}
 	start := time.Now()
 	boot := sinceBoot()
 	unit := Unit{InvocationID: "a", Started: start, StartedAfterBoot: boot}

@@ -42,9 +42,9 @@ const (
 // what was done by then is undone. Where only the first step can be carried out, it
 // changes nothing that is in use. What dockerd said in the
 // last step is returned, or nil.
-func (h *Host) apply(ctx context.Context, p Plan, c config.Config, o Observed) (*confirmed, error) {
-	if h.firstOnly(p) {
-		_, err := h.step(ctx, p.Steps[0], nil, o)
+func (pr *Provisioner) apply(ctx context.Context, p Plan, c config.Config, o Observed) (*confirmed, error) {
+	if pr.firstOnly(p) {
+		_, err := pr.step(ctx, p.Steps[0], nil, o)
 		return nil, err
 	}
 	var said *confirmed
@@ -52,12 +52,12 @@ func (h *Host) apply(ctx context.Context, p Plan, c config.Config, o Observed) (
 	for _, step := range p.Steps {
 		if t == nil && step.Kind().Shared {
 			var err error
-			if t, err = h.open(p, c, o); err != nil {
+			if t, err = pr.open(p, c, o); err != nil {
 				return nil, err
 			}
 		}
 		var err error
-		if said, err = h.step(ctx, step, t, o); err != nil {
+		if said, err = pr.step(ctx, step, t, o); err != nil {
 			if t == nil {
 				return nil, err
 			}
@@ -68,56 +68,56 @@ func (h *Host) apply(ctx context.Context, p Plan, c config.Config, o Observed) (
 	if t == nil {
 		return said, nil
 	}
-	return said, h.State().EndJournal()
+	return said, pr.State().EndJournal()
 }
 
 // firstOnly reports whether only the first step of p can be carried out before
 // the host is observed again: what it brings has another name, or others may have
 // changed the host while it was fetched.
-func (h *Host) firstOnly(p Plan) bool {
+func (pr *Provisioner) firstOnly(p Plan) bool {
 	_, installs := p.Steps[0].(InstallRelease)
-	return p.Provisional || installs && h.Fetched != nil
+	return p.Provisional || installs && pr.Fetched != nil
 }
 
 // open begins a transaction.
-func (h *Host) open(p Plan, c config.Config, o Observed) (*transaction, error) {
-	t := &transaction{host: h, flags: o.Flags, command: o.Command, old: o.File.Bytes}
+func (pr *Provisioner) open(p Plan, c config.Config, o Observed) (*transaction, error) {
+	t := &transaction{pr: pr, flags: o.Flags, command: o.Command, old: o.File.Bytes}
 	t.j = newJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
-	return t, h.State().BeginJournal(&t.j, t.old)
+	return t, pr.State().BeginJournal(&t.j, t.old)
 }
 
-func (h *Host) step(ctx context.Context, step Step, t *transaction, o Observed) (said *confirmed, err error) {
-	h.report(Event{Kind: StepStarted, Step: step})
+func (pr *Provisioner) step(ctx context.Context, step Step, t *transaction, o Observed) (said *confirmed, err error) {
+	pr.report(Event{Kind: StepStarted, Step: step})
 	start := time.Now()
 	var seen string
 	switch s := step.(type) {
 	case Confirm:
-		said, err = h.confirmed(ctx, s.Settings, o, t)
+		said, err = pr.confirmed(ctx, s.Settings, o, t)
 	default:
-		seen, err = h.carryOut(ctx, step, t, o)
+		seen, err = pr.carryOut(ctx, step, t, o)
 	}
-	h.report(Event{Kind: StepDone, Step: step, Seen: seen, Took: time.Since(start), Err: err})
+	pr.report(Event{Kind: StepDone, Step: step, Seen: seen, Took: time.Since(start), Err: err})
 	return said, err
 }
 
 // carryOut does one step and says in a few words what was seen.
-func (h *Host) carryOut(ctx context.Context, step Step, t *transaction, o Observed) (seen string, err error) {
+func (pr *Provisioner) carryOut(ctx context.Context, step Step, t *transaction, o Observed) (seen string, err error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx) // which names the signal
 	}
 	switch s := step.(type) {
 	case InstallRelease:
-		return h.install(ctx, s, o.Releases)
+		return pr.install(ctx, s, o.Releases)
 	case Prove:
-		if h.Outside != nil {
-			return h.Outside(ctx, s)
+		if pr.Outside != nil {
+			return pr.Outside(ctx, s)
 		}
-		return h.Prove(ctx, s)
+		return pr.Prover().Prove(ctx, s)
 	case ProveInDocker:
-		return h.proveInDocker(ctx, s, t)
+		return pr.proveInDocker(ctx, s, t)
 	case Link:
-		return "", h.store().SetLink(s.Release)
+		return "", pr.store().SetLink(s.Release)
 	case WriteDaemonJSON:
 		return "", t.write(s)
 	case Reload:
@@ -125,19 +125,19 @@ func (h *Host) carryOut(ctx context.Context, step Step, t *transaction, o Observ
 	case Restart:
 		return "", t.restart(ctx, s)
 	case RemoveRelease:
-		return "", h.store().Remove(s.Name)
+		return "", pr.store().Remove(s.Name)
 	case AddAccount:
-		return "", h.addAccount(ctx, s)
+		return "", pr.addAccount(ctx, s)
 	case RemoveAccount:
-		return "", h.removeAccount(ctx, s)
+		return "", pr.removeAccount(ctx, s)
 	case EditIDs:
-		return "", h.editIDs(ctx, s)
+		return "", pr.editIDs(ctx, s)
 	case SaveImages:
-		return h.saveImages(ctx, s, o.Flags)
+		return pr.saveImages(ctx, s, o.Flags)
 	case LoadImages:
-		return "", h.loadImages(ctx, s, o.Flags)
+		return "", pr.loadImages(ctx, s, o.Flags)
 	case DropImages:
-		return "", h.Images().Drop()
+		return "", pr.Images().Drop()
 	default:
 		return "", fmt.Errorf("step %T is not known", step)
 	}

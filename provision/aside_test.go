@@ -17,7 +17,7 @@ import (
 
 // unfinished is a host with the journal of a run that was killed after it wrote
 // newText.
-func unfinished(t *testing.T) (*Host, *fakeDockerd) {
+func unfinished(t *testing.T) (*Provisioner, *fakeDockerd) {
 	t.Helper()
 	h, d, o := changing(t, oldText)
 	tx, err := h.open(upgrade(o, newText), config.Default(), o)
@@ -31,40 +31,40 @@ func unfinished(t *testing.T) (*Host, *fakeDockerd) {
 	return h, d
 }
 
-func (h *Host) isOpen(t *testing.T) bool {
+func (pr *Provisioner) isOpen(t *testing.T) bool {
 	t.Helper()
-	_, err := os.Stat(h.State().JournalPath())
+	_, err := os.Stat(pr.State().JournalPath())
 	return err == nil
 }
 
 func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		do   func(h *Host, j *state.Journal, file string) error
+		do   func(h *Provisioner, j *state.Journal, file string) error
 		copy bool // of the old daemon.json
 		file string
 	}{
-		{name: "the journal is damaged", file: newText, do: func(h *Host, _ *state.Journal, _ string) error {
+		{name: "the journal is damaged", file: newText, do: func(h *Provisioner, _ *state.Journal, _ string) error {
 			return os.WriteFile(h.State().JournalPath(), []byte("{\"schema_"), 0o600)
 		}},
-		{name: "the journal is empty", file: newText, do: func(h *Host, _ *state.Journal, _ string) error {
+		{name: "the journal is empty", file: newText, do: func(h *Provisioner, _ *state.Journal, _ string) error {
 			return os.WriteFile(h.State().JournalPath(), nil, 0o600)
 		}},
-		{name: "the journal is a directory", file: newText, do: func(h *Host, _ *state.Journal, _ string) error {
+		{name: "the journal is a directory", file: newText, do: func(h *Provisioner, _ *state.Journal, _ string) error {
 			return errors.Join(os.Remove(h.State().JournalPath()), os.Mkdir(h.State().JournalPath(), 0o700))
 		}},
-		{name: "a schema that never was", file: newText, do: func(h *Host, j *state.Journal, _ string) error {
+		{name: "a schema that never was", file: newText, do: func(h *Provisioner, j *state.Journal, _ string) error {
 			j.SchemaVersion = 0
 			return h.State().WriteJournal(*j)
 		}},
-		{name: "another target than the managed file", file: newText, copy: true, do: func(h *Host, j *state.Journal, _ string) error {
+		{name: "another target than the managed file", file: newText, copy: true, do: func(h *Provisioner, j *state.Journal, _ string) error {
 			j.File.Target = filepath.Join(h.Paths.State, "shadow")
 			return h.State().WriteJournal(*j)
 		}},
-		{name: "the copy is lost", file: newText, do: func(h *Host, j *state.Journal, _ string) error {
+		{name: "the copy is lost", file: newText, do: func(h *Provisioner, j *state.Journal, _ string) error {
 			return os.Remove(filepath.Join(h.State().BackupDir(), j.File.Backup))
 		}},
-		{name: "daemon.json is a directory", copy: true, do: func(_ *Host, _ *state.Journal, file string) error {
+		{name: "daemon.json is a directory", copy: true, do: func(_ *Provisioner, _ *state.Journal, file string) error {
 			return errors.Join(os.Remove(file), os.Mkdir(file, 0o755))
 		}},
 	} {
@@ -177,7 +177,8 @@ func TestFault_X01_AnotherStartLeadsToWhatTheOldFileGives(t *testing.T) {
 		d.info.Runtimes["runsc"] = engine.Runtime{Path: "/memory/runsc"}
 		o.Engine.DefaultRuntime, o.Engine.Runtimes = "runsc", d.info.Runtimes
 		o.Unit.InvocationID = "1"
-		h.Units = fakeStarts{d, Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: test.invocation}}
+		starts := fakeStarts{d, Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: test.invocation}}
+		h.Units, h.Jobs = starts, starts
 		tx, err := h.open(upgrade(o, newText), config.Default(), o)
 		if err != nil {
 			t.Fatal(err)
@@ -216,7 +217,8 @@ func TestFault_E05_OneRestartOnTheWayBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, d, o := changing(t, oldText)
 			restarts := 0
-			h.Units = fakeRestarts{d, &restarts}
+			fake := fakeRestarts{d, &restarts}
+			h.Units, h.Jobs = fake, fake
 			tx, err := h.open(upgrade(o, newText), config.Default(), o)
 			if err != nil {
 				t.Fatal(err)

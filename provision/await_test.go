@@ -7,7 +7,7 @@ import (
 )
 
 func TestFault_R01_AHostThatWasNeverProvisionedDoesNotWait(t *testing.T) {
-	h := Host{Paths: Paths{State: t.TempDir()}}
+	h := Provisioner{Host: Host{Paths: Paths{State: t.TempDir()}}}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if back, err := h.awaitDir(ended, filepath.Join(t.TempDir(), "docker", "daemon.json")); back || err != nil {

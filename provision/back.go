@@ -74,13 +74,13 @@ func (t *transaction) reloadBack(ctx context.Context, s scene) error {
 	want, _ := t.target(s.unit)
 	text, err := explicit(t.old, want, t.flags)
 	if err == nil {
-		_, _, err = t.host.validated(ctx, text, Observed{Unit: s.unit, Command: t.command, File: daemonfile.File{Path: t.j.File.Path}})
+		_, _, err = t.pr.validated(ctx, text, Observed{Unit: s.unit, Command: t.command, File: daemonfile.File{Path: t.j.File.Path}})
 	}
 	if err != nil {
 		return errors.Join(err, t.fileBack())
 	}
 	t.j.File.Back = append(t.j.File.Back, durable.Digest(text.Bytes()))
-	if err := t.host.State().WriteJournal(t.j); err != nil {
+	if err := t.pr.State().WriteJournal(t.j); err != nil {
 		return errors.Join(err, t.fileBack())
 	}
 	if err := t.replace(now, text.Bytes()); err != nil {
@@ -89,7 +89,7 @@ func (t *transaction) reloadBack(ctx context.Context, s scene) error {
 	if err := t.reload(ctx); err != nil {
 		return errors.Join(err, t.fileBack())
 	}
-	_, err = t.host.confirm(ctx, want, t.flags, t.stale)
+	_, err = t.pr.confirm(ctx, want, t.flags, t.stale)
 	return errors.Join(err, t.fileBack())
 }
 
@@ -104,38 +104,38 @@ func (t *transaction) startBack(ctx context.Context, unit Unit, restart bool) er
 	}
 	t.started = true
 	t.j.Restarting, t.j.Starting, t.j.Restarted = true, true, ""
-	if err := t.host.State().WriteJournal(t.j); err != nil {
+	if err := t.pr.State().WriteJournal(t.j); err != nil {
 		return err
 	}
-	job := t.host.Units.Start
+	job := t.pr.Jobs.Start
 	if restart {
-		job = t.host.Units.Restart
+		job = t.pr.Jobs.Restart
 		failpoint.Here("back: before docker is restarted")
 	} else {
 		failpoint.Here("back: before docker is started")
 	}
 	for _, name := range []string{DockerUnit, dockerSocket} {
-		if err := t.host.Units.ResetFailed(ctx, name); err != nil {
+		if err := t.pr.Jobs.ResetFailed(ctx, name); err != nil {
 			return err
 		}
 	}
 	step, begun := Restart{Unit: unit.Name}, time.Now()
-	t.host.report(Event{Kind: StepStarted, Step: step})
-	up, err := t.host.bringUp(ctx, unit, job)
-	t.host.report(Event{Kind: StepDone, Step: step, Took: time.Since(begun), Err: err})
+	t.pr.report(Event{Kind: StepStarted, Step: step})
+	up, err := t.pr.bringUp(ctx, unit, job)
+	t.pr.report(Event{Kind: StepDone, Step: step, Took: time.Since(begun), Err: err})
 	if err != nil {
 		return err
 	}
 	failpoint.Here("back: docker is started")
 	t.j.Restarted = up.InvocationID
-	if err := t.host.State().WriteJournal(t.j); err != nil || foreign != nil {
+	if err := t.pr.State().WriteJournal(t.j); err != nil || foreign != nil {
 		return err // whatever the file of another program gives
 	}
 	want, known := t.target(up)
 	if !known {
 		return nil
 	}
-	_, err = t.host.confirm(ctx, want, t.flags, func() error { return nil })
+	_, err = t.pr.confirm(ctx, want, t.flags, func() error { return nil })
 	return err
 }
 
@@ -166,7 +166,7 @@ func (t *transaction) linkBack() error {
 	if !t.j.Link.Changes {
 		return nil
 	}
-	store := t.host.store()
+	store := t.pr.store()
 	state, err := store.LinkState()
 	if err != nil || state.Kind == release.LinkForeign || state.Release == t.j.Link.Release {
 		return err

@@ -18,10 +18,10 @@ import (
 
 // remember writes down what is there before the first step of p, as far as it
 // was not recorded yet.
-func (h *Host) remember(c config.Config, o Observed, p Plan, opts Options) error {
+func (pr *Provisioner) remember(c config.Config, o Observed, p Plan, opts Options) error {
 	now := time.Now().UTC()
 	next := recorded(c, o, p, opts, now)
-	for key, look := range h.objects(o, p) {
+	for key, look := range pr.objects(o, p) {
 		if _, known := next.Objects[key]; known {
 			continue
 		}
@@ -35,13 +35,13 @@ func (h *Host) remember(c config.Config, o Observed, p Plan, opts Options) error
 	if o.Before != nil && reflect.DeepEqual(next, o.Before) {
 		return nil
 	}
-	return h.State().WriteBefore(next)
+	return pr.State().WriteBefore(next)
 }
 
 // objects are the things that this program makes beside the keys of daemon.json,
 // each with a look at what is there now.
-func (h *Host) objects(o Observed, p Plan) map[string]func() (state.BeforeObject, error) {
-	dropin := config.SavedPath(h.Paths.Config)
+func (pr *Provisioner) objects(o Observed, p Plan) map[string]func() (state.BeforeObject, error) {
+	dropin := config.SavedPath(pr.Paths.Config)
 	earlier := func(look func() (state.BeforeObject, error)) func() (state.BeforeObject, error) {
 		if o.earlier() {
 			return func() (state.BeforeObject, error) { return state.BeforeObject{Assumed: true}, nil }
@@ -50,9 +50,9 @@ func (h *Host) objects(o Observed, p Plan) map[string]func() (state.BeforeObject
 	}
 	absent := func() (state.BeforeObject, error) { return state.BeforeObject{}, nil }
 	all := map[string]func() (state.BeforeObject, error){
-		"link:" + h.Paths.Link:                     func() (state.BeforeObject, error) { return linkBefore(o), nil },
-		"directory:" + h.Paths.Store:               earlier(lookAt(h.Paths.Store)),
-		"directory:" + h.Paths.Config:              lookAt(h.Paths.Config),
+		"link:" + pr.Paths.Link:                    func() (state.BeforeObject, error) { return linkBefore(o), nil },
+		"directory:" + pr.Paths.Store:              earlier(lookAt(pr.Paths.Store)),
+		"directory:" + pr.Paths.Config:             lookAt(pr.Paths.Config),
 		"directory:" + filepath.Dir(dropin):        lookAt(filepath.Dir(dropin)),
 		"directory:" + filepath.Dir(o.File.Target): lookAt(filepath.Dir(o.File.Target)),
 		"file:" + dropin:                           dropinBefore(dropin),

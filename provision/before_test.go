@@ -228,10 +228,10 @@ func TestRecord_AnotherFile(t *testing.T) {
 	}
 }
 
-func recordHost(t *testing.T) *Host {
+func recordHost(t *testing.T) *Provisioner {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	return &Host{Paths: Paths{State: at("state"), Config: at("etc"), Store: at("store"), Link: at("runsc")}}
+	return &Provisioner{Host: Host{Paths: Paths{State: at("state"), Config: at("etc"), Store: at("store"), Link: at("runsc")}}}
 }
 
 func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {

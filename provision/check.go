@@ -40,14 +40,14 @@ const (
 
 // Check refuses a plan whose daemon.json could not be put in place, or that
 // dockerd would not start from. It changes nothing; the errors are *blocked.Refused.
-func (h *Host) Check(ctx context.Context, p Plan, o Observed) error {
-	_, err := h.check(ctx, p, o)
+func (pr *Provisioner) Check(ctx context.Context, p Plan, o Observed) error {
+	_, err := pr.check(ctx, p, o)
 	return err
 }
 
 // check is Check, and returns the key of a validation to be remembered, or "".
-func (h *Host) check(ctx context.Context, p Plan, o Observed) (validated string, err error) {
-	root := os.Geteuid() == 0 || h.Owner != 0
+func (pr *Provisioner) check(ctx context.Context, p Plan, o Observed) (validated string, err error) {
+	root := os.Geteuid() == 0 || pr.Owner != 0
 	if root {
 		if err := replaceableIDs(p); err != nil {
 			return "", err
@@ -64,7 +64,7 @@ func (h *Host) check(ctx context.Context, p Plan, o Observed) (validated string,
 	if err := known(doc, o); err != nil {
 		return "", err
 	}
-	if validated, err = h.validate(ctx, doc, o); err != nil {
+	if validated, err = pr.validate(ctx, doc, o); err != nil {
 		return "", err
 	}
 	if !root {

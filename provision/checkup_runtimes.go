@@ -68,8 +68,8 @@ func (g Goal) runtimeItem(name string) (item Item, known bool) {
 	return item, true
 }
 
-// runtimeItems are the same of a look part by part.
-func (h *Host) runtimeItems(c config.Config, l dockerLook) []Item {
+// lookedRuntimeItems are the same of a look part by part.
+func lookedRuntimeItems(h *Host, c config.Config, l dockerLook) []Item {
 	if l.engineErr != nil || l.fileErr != nil {
 		return nil
 	}

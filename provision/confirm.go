@@ -33,8 +33,8 @@ func (c *confirmed) of(unit Unit) *engine.Info {
 }
 
 // confirmed confirms what a plan for o has changed.
-func (h *Host) confirmed(ctx context.Context, s Settings, o Observed, t *transaction) (*confirmed, error) {
-	info, err := h.confirm(ctx, s, o.Flags, t.stale)
+func (pr *Provisioner) confirmed(ctx context.Context, s Settings, o Observed, t *transaction) (*confirmed, error) {
+	info, err := pr.confirm(ctx, s, o.Flags, t.stale)
 	if err != nil {
 		return nil, err
 	}
@@ -43,11 +43,11 @@ func (h *Host) confirmed(ctx context.Context, s Settings, o Observed, t *transac
 
 // confirm asks dockerd until it shows what s wants, or time is up, or it cannot
 // because daemon.json is stale.
-func (h *Host) confirm(ctx context.Context, s Settings, flags engine.Flags, stale func() error) (engine.Info, error) {
-	within := h.confirmWithin()
+func (pr *Provisioner) confirm(ctx context.Context, s Settings, flags engine.Flags, stale func() error) (engine.Info, error) {
+	within := pr.confirmWithin()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	client, err := h.dial(flags)
+	client, err := pr.dial(flags)
 	if err != nil {
 		return engine.Info{}, blocked.DockerdSilent(err)
 	}

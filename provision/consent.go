@@ -12,11 +12,11 @@ import (
 // Docker: as far as a plan of that run might. A restart that would stop
 // containers needs the consent of a person, or max_disruption, and one that
 // live-restore would keep containers over is never consented to.
-func (h *Host) consents(ctx context.Context, opts Options, info engine.Info, flags engine.Flags) (bool, error) {
+func (pr *Provisioner) consents(ctx context.Context, opts Options, info engine.Info, flags engine.Flags) (bool, error) {
 	if !MayRestart(opts, info, nil) {
 		return false, nil
 	}
-	client, err := h.dial(flags)
+	client, err := pr.dial(flags)
 	if err != nil {
 		return false, blocked.DockerdSilent(err)
 	}

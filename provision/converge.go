@@ -30,8 +30,8 @@ type Result struct {
 // Converge finishes or reverts what a killed run left, and then observes, plans
 // and applies until nothing is left to do. A Result with Last.Held is one that
 // more consent would take further. The caller holds the lock (Host.Lock).
-func (h *Host) Converge(ctx context.Context, c config.Config, opts Options) (Result, error) {
-	return h.convergeBy(ctx, c, func(Observed) (Options, error) {
+func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts Options) (Result, error) {
+	return pr.convergeBy(ctx, c, func(Observed) (Options, error) {
 		now := opts
 		opts.Upgrade = false // has been asked for by then
 		return now, nil
@@ -40,41 +40,41 @@ func (h *Host) Converge(ctx context.Context, c config.Config, opts Options) (Res
 
 // ConvergeBy is Converge with options that depend on what is seen: decide is
 // asked after every look at the host.
-func (h *Host) ConvergeBy(ctx context.Context, c config.Config, decide func(Observed) (Options, error)) (Result, error) {
+func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide func(Observed) (Options, error)) (Result, error) {
 	recovery := noRestart()
-	if h.Consent != nil {
+	if pr.Consent != nil {
 		var err error
-		if recovery, err = h.Consent(); err != nil {
+		if recovery, err = pr.Consent(); err != nil {
 			return Result{}, err
 		}
 	}
-	return h.convergeBy(ctx, c, decide, recovery)
+	return pr.convergeBy(ctx, c, decide, recovery)
 }
 
 // convergeBy is ConvergeBy, with what a recovery may do.
-func (h *Host) convergeBy(ctx context.Context, c config.Config, decide func(Observed) (Options, error), recovery Options) (Result, error) {
+func (pr *Provisioner) convergeBy(ctx context.Context, c config.Config, decide func(Observed) (Options, error), recovery Options) (Result, error) {
 	var run converging
 	var err error
 	run.recovery = recovery
-	h = h.noting(&run)
-	if run.result.Changed, err = h.recover(ctx, recovery); err != nil {
+	pr = pr.noting(&run)
+	if run.result.Changed, err = pr.recover(ctx, recovery); err != nil {
 		return run.result, run.interrupted(ctx, err)
 	}
 	for range maxRounds {
-		done, err := h.round(ctx, c, decide, &run)
+		done, err := pr.round(ctx, c, decide, &run)
 		switch {
 		case errors.Is(err, daemonfile.ErrStale) && !leftOpen(err):
 			path := run.result.Observed.File.Path
 			if run.stale++; run.stale >= maxStale {
 				return run.result, fmt.Errorf("%s: %w", path, ErrBusy)
 			}
-			if h.Settle != nil {
-				if err := h.Settle(ctx, path); err != nil {
+			if pr.Settle != nil {
+				if err := pr.Settle(ctx, path); err != nil {
 					return run.result, run.interrupted(ctx, err)
 				}
 			}
 		case err != nil:
-			return run.result, run.interrupted(ctx, errors.Join(err, h.uninstall(ctx, err, run.brought)))
+			return run.result, run.interrupted(ctx, errors.Join(err, pr.uninstall(ctx, err, run.brought)))
 		case done:
 			return run.result, nil
 		}
@@ -97,12 +97,12 @@ type converging struct {
 }
 
 // round observes the host once and does what is to be done.
-func (h *Host) round(ctx context.Context, c config.Config, decide func(Observed) (Options, error), run *converging) (done bool, err error) {
-	if h.BeforeLook != nil {
-		h.BeforeLook()
+func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(Observed) (Options, error), run *converging) (done bool, err error) {
+	if pr.BeforeLook != nil {
+		pr.BeforeLook()
 	}
 	if run.yielded {
-		changed, err := h.recover(ctx, run.recovery)
+		changed, err := pr.recover(ctx, run.recovery)
 		if run.result.Changed = run.result.Changed || changed; err != nil {
 			return false, err
 		}
@@ -110,16 +110,16 @@ func (h *Host) round(ctx context.Context, c config.Config, decide func(Observed)
 	}
 	look, cancel := run.look(ctx)
 	defer cancel()
-	observed, err := h.observeSettled(look, c, run.confirmed)
+	observed, err := pr.observeSettled(look, c, run.confirmed)
 	if err != nil {
 		return false, err
 	}
 	if observed.Engine != nil {
-		h.rememberLoaded(observed.Loaded)
+		pr.rememberLoaded(observed.Loaded)
 	}
 	run.result.Observed = observed
 	if observed.File.NoDir && !run.awaited {
-		back, err := h.awaitDir(ctx, observed.File.Path)
+		back, err := pr.awaitDir(ctx, observed.File.Path)
 		if err == nil && back {
 			err = daemonfile.ErrStale
 		}
@@ -131,7 +131,7 @@ func (h *Host) round(ctx context.Context, c config.Config, decide func(Observed)
 		return false, err
 	}
 	if NeedsData(c, observed, opts) {
-		if observed.Data, err = h.observeData(look, observed); err != nil {
+		if observed.Data, err = pr.observeData(look, observed); err != nil {
 			return false, err
 		}
 	}
@@ -139,9 +139,9 @@ func (h *Host) round(ctx context.Context, c config.Config, decide func(Observed)
 	if err != nil {
 		return false, err
 	}
-	h.log().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
+	pr.log().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
 	run.result.Last, run.result.Observed = plan, observed
-	if err := h.remember(c, observed, plan, opts); err != nil {
+	if err := pr.remember(c, observed, plan, opts); err != nil {
 		return false, err
 	}
 	if plan.Empty() {
@@ -150,20 +150,20 @@ func (h *Host) round(ctx context.Context, c config.Config, decide func(Observed)
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
-	h.report(Event{Kind: PlanMade, Plan: plan})
-	run.done, run.whole, run.yielded = nil, false, h.firstOnly(plan)
-	validated, err := h.check(ctx, plan, observed)
+	pr.report(Event{Kind: PlanMade, Plan: plan})
+	run.done, run.whole, run.yielded = nil, false, pr.firstOnly(plan)
+	validated, err := pr.check(ctx, plan, observed)
 	if err == nil && validated != "" {
-		err = h.State().Validations().Add(validated)
+		err = pr.State().Validations().Add(validated)
 	}
 	if err != nil {
 		return false, err
 	}
-	if run.confirmed, err = h.apply(ctx, plan, c, observed); err != nil {
+	if run.confirmed, err = pr.apply(ctx, plan, c, observed); err != nil {
 		return false, err
 	}
 	run.result.Changed = true
-	run.stays, run.done, run.whole = append(run.stays, lasting(run.done, true)...), nil, !h.firstOnly(plan)
+	run.stays, run.done, run.whole = append(run.stays, lasting(run.done, true)...), nil, !pr.firstOnly(plan)
 	return false, nil
 }
 
@@ -178,23 +178,23 @@ func leftOpen(err error) bool {
 // uninstall removes the releases that this run has installed and that were
 // then seen not to work here. After any other error they stay: the next run
 // goes on from them.
-func (h *Host) uninstall(ctx context.Context, cause error, brought []string) error {
+func (pr *Provisioner) uninstall(ctx context.Context, cause error, brought []string) error {
 	var proof *ProofFailed
 	var back *RolledBack
 	if !errors.As(cause, &proof) && !errors.As(cause, &back) || errors.Is(cause, context.Canceled) {
 		return nil
 	}
-	installed, err := h.store().List()
+	installed, err := pr.store().List()
 	if err != nil {
 		return err
 	}
-	seen, _, err := h.runsFrom(context.WithoutCancel(ctx), installed)
+	seen, _, err := pr.runsFrom(context.WithoutCancel(ctx), installed)
 	if err != nil {
 		return err
 	}
 	for _, name := range brought {
 		if seen[name] == 0 {
-			err = errors.Join(err, h.store().Remove(name))
+			err = errors.Join(err, pr.store().Remove(name))
 		}
 	}
 	return err

@@ -36,8 +36,8 @@ func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-c
 }
 
 // StopContainer ends a container of the dockerd of o.
-func (h *Host) StopContainer(ctx context.Context, o Observed, id string) error {
-	client, err := h.dial(o.Flags)
+func (pr *Provisioner) StopContainer(ctx context.Context, o Observed, id string) error {
+	client, err := pr.dial(o.Flags)
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}

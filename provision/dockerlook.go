@@ -30,7 +30,7 @@ type dockerLook struct {
 var errNotAsked = errors.New("not asked")
 
 // lookAtDocker looks at each part of Docker by itself, and changes nothing.
-func (h *Host) lookAtDocker(ctx context.Context, c config.Config) dockerLook {
+func lookAtDocker(ctx context.Context, h *Host, c config.Config) dockerLook {
 	var look dockerLook
 	o := &look.observed
 	o.Unit, look.unitErr = h.askUnit(ctx, DockerUnit)

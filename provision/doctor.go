@@ -15,22 +15,22 @@ import (
 // OwnUnit is the unit that runs this program's daemon.
 const OwnUnit = "runsc-provisioner.service"
 
-// Doctor looks for whatever keeps gVisor, Docker or this program from working
+// Run looks for whatever keeps gVisor, Docker or this program from working
 // on the host, each thing by itself, and changes nothing. confErr is why the
 // configuration could not be read, or nil. What it cannot see is Unsure.
-func (h *Host) Doctor(ctx context.Context, c config.Config, confErr error, getenv func(string) string) []Item {
-	docker := h.lookAtDocker(ctx, c)
-	h.try(ctx, &docker)
+func Run(ctx context.Context, h *Host, c config.Config, confErr error, getenv func(string) string) []Item {
+	docker := lookAtDocker(ctx, h, c)
+	validateFile(ctx, h, &docker)
 	p := platformsOf(c, docker.observed)
-	items := []Item{h.kernelItem(), archItem(), h.cgroupItem(), h.namespaceItem(), h.seccompItem(), h.ptraceItem(p), kvmItem(p), h.configItem(confErr)}
+	items := []Item{kernelItem(), archItem(), cgroupItem(), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), configItem(h, confErr)}
 	items = append(items, docker.items(c)...)
-	items = append(items, h.runtimeItems(c, docker)...)
-	items = append(items, h.ownUnitItem(ctx), h.subidItem(ctx, c), h.storeItem())
+	items = append(items, lookedRuntimeItems(h, c, docker)...)
+	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c), storeItem(h))
 	if item, some := asideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)
 	}
-	items = append(items, h.diskItems()...)
-	return append(items, proxyItem(getenv), h.clockItem(time.Now()))
+	items = append(items, diskItems(h)...)
+	return append(items, proxyItem(getenv), clockItem(h, time.Now()))
 }
 
 // broken makes i critical, or unsure where it was only not to be read.
@@ -43,7 +43,7 @@ func (i *Item) broken(err error, remedy string) {
 
 const asRoot = "run this as root"
 
-func (h *Host) ownUnitItem(ctx context.Context) Item {
+func askOwnUnit(ctx context.Context, h *Host) Item {
 	u, err := h.askUnit(ctx, OwnUnit)
 	if err != nil {
 		item := Item{Name: OwnUnit}
@@ -74,7 +74,7 @@ func ownUnitItem(u Unit) Item {
 	return item
 }
 
-func (h *Host) subidItem(ctx context.Context, c config.Config) Item {
+func subidItem(ctx context.Context, h *Host, c config.Config) Item {
 	item := Item{Name: "subordinate ids"}
 	ids, err := h.observeIDs(ctx, c)
 	if err != nil {
@@ -85,7 +85,7 @@ func (h *Host) subidItem(ctx context.Context, c config.Config) Item {
 	return item
 }
 
-func (h *Host) storeItem() Item {
+func storeItem(h *Host) Item {
 	item := Item{Name: "store"}
 	if err := h.store().Safe(); err != nil {
 		item.Health, item.Seen, item.Remedy = Critical, err.Error(), "only root may be able to write there: whoever else can, decides what root runs"

@@ -9,9 +9,9 @@ import (
 	"runsc-provisioner/provision/config"
 )
 
-// try has dockerd look at daemon.json as it is: one that parses may still have
+// validateFile has dockerd look at daemon.json as it is: one that parses may still have
 // a key or a value that dockerd does not start with.
-func (h *Host) try(ctx context.Context, l *dockerLook) {
+func validateFile(ctx context.Context, h *Host, l *dockerLook) {
 	if l.flagsErr != nil || l.fileErr != nil || !l.observed.File.Exists {
 		return
 	}

@@ -20,7 +20,7 @@ import (
 // installed, in bytes.
 const needed = 1 << 30
 
-func (h *Host) diskItems() []Item {
+func diskItems(h *Host) []Item {
 	var items []Item
 	for _, path := range []string{h.Paths.Store, h.Paths.State} {
 		item := Item{Name: "room in " + path}
@@ -91,7 +91,7 @@ func proxyShown(value string) (shown string, ok bool) {
 // clockItem compares the clock with what cannot be later than now: certificates
 // and release ages go by it. What the kernel knows of who keeps it right is only
 // remarked: not every hypervisor or daemon that does tells the kernel.
-func (h *Host) clockItem(now time.Time) Item {
+func clockItem(h *Host, now time.Time) Item {
 	item := Item{Name: "clock", Seen: now.UTC().Format(time.RFC3339)}
 	if releases, err := h.store().List(); err == nil {
 		for _, r := range releases {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (h *Host) kernelItem() Item {
+func kernelItem() Item {
 	item := Item{Name: "kernel", Remedy: "boot a kernel of 5.6 or later: gVisor needs it"}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -42,7 +42,7 @@ func archItem() Item {
 	return item
 }
 
-func (h *Host) cgroupItem() Item {
+func cgroupItem() Item {
 	item := Item{Name: "cgroups"}
 	var st unix.Statfs_t
 	err := unix.Statfs("/sys/fs/cgroup", &st)
@@ -60,7 +60,7 @@ func (h *Host) cgroupItem() Item {
 	return item
 }
 
-func (h *Host) namespaceItem() Item {
+func namespaceItem(h *Host) Item {
 	item := Item{Name: "user namespaces", Remedy: "sysctl user.max_user_namespaces=15000: a sandbox has one of its own"}
 	n, err := h.namespaces()
 	switch {
@@ -76,15 +76,15 @@ func (h *Host) namespaceItem() Item {
 	return item
 }
 
-func (h *Host) seccompItem() Item {
+func seccompItem(h *Host) Item {
 	item := Item{Name: "seccomp", Seen: "filters"}
-	if text, err := h.sysctl("kernel/seccomp/actions_avail"); err != nil || !strings.Contains(text, "trap") {
+	if text, err := sysctl(h, "kernel/seccomp/actions_avail"); err != nil || !strings.Contains(text, "trap") {
 		item.Health, item.Seen, item.Remedy = Critical, "this kernel has no filters of system calls", "boot a kernel with CONFIG_SECCOMP_FILTER"
 	}
 	return item
 }
 
-func (h *Host) sysctl(name string) (string, error) {
+func sysctl(h *Host, name string) (string, error) {
 	text, err := durable.ReadLimited(filepath.Join(h.Paths.Proc, "sys", name), 4096)
 	return strings.TrimSpace(string(text)), err
 }

@@ -48,8 +48,8 @@ func platformOf(args []string) string {
 }
 
 // ptraceItem is of Yama's scope 3, with which nobody may trace.
-func (h *Host) ptraceItem(p platforms) Item {
-	scope, err := h.sysctl("kernel/yama/ptrace_scope")
+func ptraceItem(h *Host, p platforms) Item {
+	scope, err := sysctl(h, "kernel/yama/ptrace_scope")
 	if err != nil {
 		return Item{Name: "ptrace", Seen: "not restricted by Yama"}
 	}

@@ -84,7 +84,7 @@ func TestDoctor_WhatAPlatformNeedsIsAskedOfThoseThatUseIt(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := h.ptraceItem(tt.platforms); got != tt.want {
+		if got := ptraceItem(h, tt.platforms); got != tt.want {
 			t.Errorf("%v, scope %q: got %+v, want %+v", tt.platforms, tt.scope, got, tt.want)
 		}
 	}

@@ -125,7 +125,7 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 	} {
 		t.Run(tt.situation, func(t *testing.T) {
 			h := dockerOf(t, tt.units, tt.daemonJSON)
-			got := h.lookAtDocker(t.Context(), config.Default()).items(config.Default())
+			got := lookAtDocker(t.Context(), h, config.Default()).items(config.Default())
 			for i := range got {
 				got[i].Seen = strings.ReplaceAll(got[i].Seen, filepath.Dir(h.Paths.Socket), "DIR")
 			}
@@ -140,7 +140,7 @@ func TestDoctor_WhatMayNotBeReadIsUnsure(t *testing.T) {
 	denied := &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}
 	look := dockerLook{observed: Observed{Unit: running()}, fileErr: &blocked.Refused{Object: "/x", Err: denied}, engineErr: &blocked.Unreachable{Object: "dockerd", Err: denied}}
 	h := &Host{}
-	got := append(look.items(config.Config{}), h.configItem(&config.Error{Source: "/x", Reason: denied.Error(), Err: denied}))
+	got := append(look.items(config.Config{}), configItem(h, &config.Error{Source: "/x", Reason: denied.Error(), Err: denied}))
 	want := []Item{
 		{Name: DockerUnit, Seen: "active (running)"},
 		{"daemon.json", Unsure, "/x: open /x: permission denied", "run this as root"},
@@ -183,8 +183,8 @@ func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
 		unit := running(filepath.Join(dir, "dockerd"))
 		unit.ActiveState = "inactive"
 		units[DockerUnit] = unit
-		look := h.lookAtDocker(t.Context(), config.Default())
-		h.try(t.Context(), &look)
+		look := lookAtDocker(t.Context(), h, config.Default())
+		validateFile(t.Context(), h, &look)
 		got := look.fileItem(config.Default())
 		got.Seen = strings.ReplaceAll(got.Seen, dir, "DIR")
 		if diff := cmp.Diff(tt.want, got); diff != "" {

@@ -13,15 +13,15 @@ import (
 
 // Evidence looks at every running container from the host. While Docker is
 // not running there is none to look at, and it is not started to find out.
-func (h *Host) Evidence(ctx context.Context, c config.Config, o Observed) (verify.Report, error) {
-	return h.evidence(ctx, c, o, (*engine.Client).Containers, h.surveyor().Look)
+func Evidence(ctx context.Context, h *Host, c config.Config, o Observed) (verify.Report, error) {
+	return evidence(ctx, h, c, o, (*engine.Client).Containers, surveyor(h).Look)
 }
 
 // EvidenceOf is Evidence of the containers with these IDs alone. Those that do
 // not run any more are left out, and what the report says of sandboxes without a
 // container means nothing.
-func (h *Host) EvidenceOf(ctx context.Context, c config.Config, o Observed, ids []string) (verify.Report, error) {
-	return h.evidence(ctx, c, o, func(client *engine.Client, ctx context.Context) ([]engine.Container, error) {
+func EvidenceOf(ctx context.Context, h *Host, c config.Config, o Observed, ids []string) (verify.Report, error) {
+	return evidence(ctx, h, c, o, func(client *engine.Client, ctx context.Context) ([]engine.Container, error) {
 		return client.Inspect(ctx, ids)
 	}, h.proc().LookAt)
 }
@@ -31,7 +31,7 @@ func (h *Host) EvidenceOf(ctx context.Context, c config.Config, o Observed, ids 
 const evidenceWithin = 2 * time.Minute
 
 // surveyor looks at the whole host, also for what is not dockerd's.
-func (h *Host) surveyor() *verify.FS {
+func surveyor(h *Host) *verify.FS {
 	proc := h.proc()
 	proc.Whole = true
 	return proc
@@ -42,13 +42,13 @@ type (
 	looker func(context.Context, []verify.Container, []verify.Release) (verify.Survey, error)
 )
 
-func (h *Host) evidence(ctx context.Context, c config.Config, o Observed, list lister, look looker) (verify.Report, error) {
+func evidence(ctx context.Context, h *Host, c config.Config, o Observed, list lister, look looker) (verify.Report, error) {
 	known, err := knownReleases(h.store(), o.Releases)
 	if err != nil {
 		return verify.Report{}, err
 	}
 	if o.Engine == nil {
-		survey, err := h.surveyor().Look(ctx, nil, known)
+		survey, err := surveyor(h).Look(ctx, nil, known)
 		return verify.NewUnaskedReport(survey), err
 	}
 	client, err := h.dial(o.Flags)

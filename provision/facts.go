@@ -17,14 +17,14 @@ import (
 // by name, each of them there even if it only says why there is no more. The
 // values of settings are in them as far as they are known to be harmless; what
 // others said, such as the journal, is as it was found, for Redact.
-func (h *Host) Facts(ctx context.Context, c config.Config) map[string]string {
-	look := h.lookAtDocker(ctx, c)
+func Facts(ctx context.Context, h *Host, c config.Config) map[string]string {
+	look := lookAtDocker(ctx, h, c)
 	return map[string]string{
 		"docker.service.txt": look.unitText(),
 		"dockerd.txt":        look.dockerdText(c),
 		"daemon.json.txt":    look.fileText(),
-		"releases.txt":       h.releasesText(),
-		"journal.txt":        h.journalText(ctx),
+		"releases.txt":       releasesText(h),
+		"journal.txt":        journalText(ctx, h),
 	}
 }
 
@@ -74,7 +74,7 @@ func (l dockerLook) fileText() string {
 	return text
 }
 
-func (h *Host) releasesText() string {
+func releasesText(h *Host) string {
 	var list strings.Builder
 	releases, err := h.store().List()
 	for _, r := range releases {
@@ -90,7 +90,7 @@ func (h *Host) releasesText() string {
 }
 
 // journalText is what this program's daemon said in the last week.
-func (h *Host) journalText(ctx context.Context) string {
+func journalText(ctx context.Context, h *Host) string {
 	const back = 7 * 24 * time.Hour
 	var said []string
 	err := h.ask(ctx, func(ctx context.Context) (err error) {

@@ -54,7 +54,7 @@ func TestFacts_WhatIsBrokenOrHangsHidesNothingElse(t *testing.T) {
 				os.WriteFile(filepath.Join(process, "cmdline"), []byte(strings.Join(dockerd.ExecStart, "\x00")+"\x00"), 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			got := h.Facts(t.Context(), config.Default())
+			got := Facts(t.Context(), h, config.Default())
 			known := strings.NewReplacer(filepath.Dir(h.Paths.Socket), "DIR", fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid()), "UID:GID")
 			for name := range got {
 				got[name] = known.Replace(got[name])

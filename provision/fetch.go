@@ -24,8 +24,8 @@ func (f *Fetched) Discard() error { return f.staged.Discard() }
 // Fetch brings what s installs into the store, where Converge takes it from
 // (Host.Fetched). It changes nothing that is in use, needs no lock, and may run
 // beside anything. have are the releases that are installed.
-func (h *Host) Fetch(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error) {
-	staged, err := h.store().Fetch(ctx, h.source(s, have), s.Spec)
+func (pr *Provisioner) Fetch(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error) {
+	staged, err := pr.store().Fetch(ctx, pr.source(s, have), s.Spec)
 	if err != nil {
 		return nil, config.OfSpec(err)
 	}
@@ -43,14 +43,14 @@ func Lacking(c config.Config, o Observed) (s InstallRelease, lacking bool) {
 }
 
 // source is where releases come from.
-func (h *Host) source(s InstallRelease, have []release.Installed) release.Source {
-	return &release.Checksum{HTTP: h.HTTP, Limits: h.Limits, Have: have, Progress: func(p release.Progress) {
-		h.report(Event{Kind: StepProgress, Step: s, Fetched: p})
+func (pr *Provisioner) source(s InstallRelease, have []release.Installed) release.Source {
+	return &release.Checksum{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
+		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
 	}}
 }
 
-func (h *Host) install(ctx context.Context, s InstallRelease, have []release.Installed) (string, error) {
-	installed, err := h.bring(ctx, s, have)
+func (pr *Provisioner) install(ctx context.Context, s InstallRelease, have []release.Installed) (string, error) {
+	installed, err := pr.bring(ctx, s, have)
 	if err != nil {
 		return "", config.OfSpec(err)
 	}
@@ -59,15 +59,15 @@ func (h *Host) install(ctx context.Context, s InstallRelease, have []release.Ins
 
 // bring restores the release from its archive, takes what was fetched before, or
 // fetches it now.
-func (h *Host) bring(ctx context.Context, s InstallRelease, have []release.Installed) (release.Installed, error) {
-	store := h.store()
+func (pr *Provisioner) bring(ctx context.Context, s InstallRelease, have []release.Installed) (release.Installed, error) {
+	store := pr.store()
 	mended, mendErr := store.Mend(ctx, s.Spec)
 	if mendErr == nil {
 		return mended, nil
 	}
-	fetch := h.Fetched
+	fetch := pr.Fetched
 	if fetch == nil {
-		fetch = h.Fetch
+		fetch = pr.Fetch
 	}
 	fetched, err := fetch(ctx, s, have)
 	if err != nil && !errors.Is(mendErr, release.ErrNotDamaged) {
@@ -83,8 +83,8 @@ func (h *Host) bring(ctx context.Context, s InstallRelease, have []release.Insta
 		return release.Installed{}, err
 	}
 	installed, err := store.Commit(ctx, fetched.staged)
-	if err == nil && h.brought != nil && !slices.ContainsFunc(before, func(r release.Installed) bool { return r.Name == installed.Name }) {
-		h.brought(installed.Name)
+	if err == nil && pr.brought != nil && !slices.ContainsFunc(before, func(r release.Installed) bool { return r.Name == installed.Name }) {
+		pr.brought(installed.Name)
 	}
 	return installed, err
 }

@@ -18,7 +18,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net/http"
 	"time"
 
 	"go.uber.org/zap"
@@ -119,71 +118,26 @@ func (u Unit) service() engine.Service {
 	}
 }
 
-// Units is what provisioning needs of systemd.
+// Units is what is asked of systemd. It changes nothing.
 type Units interface {
 	Unit(ctx context.Context, name string) (Unit, error)
-	// Reload, Restart and Start wait for systemd's job. One whose outcome was
-	// not seen is an ErrOutcomeUnknown.
-	Reload(ctx context.Context, name string) error
-	Restart(ctx context.Context, name string) error
-	Start(ctx context.Context, name string) error
-	ResetFailed(ctx context.Context, name string) error
 	// Said is what the unit logged since a moment, the oldest line first.
 	Said(ctx context.Context, name string, since time.Time) ([]string, error)
 }
 
-// ErrOutcomeUnknown says that the connection to systemd went away before the
-// answer came: the unit's state says what became of the job.
-var ErrOutcomeUnknown = errors.New("outcome unknown")
-
-// Host is where effects happen. All fields but HTTP, Log and Report are
-// needed.
+// Host is a host that is looked at. All fields but Suspect and Log are needed.
 type Host struct {
 	Paths Paths
 	Units Units
-	// Self is the path of this program's own static binary: the proof runs it
-	// inside the sandbox, with ProofArg.
-	Self string
 	// Owner is the uid that owns the store: root's but in tests.
 	Owner int
-	// HTTP fetches releases; nil is the default client of package release.
-	HTTP *http.Client
-	// Limits bound what is fetched; the zero value is for real networks.
-	Limits release.Limits
-	// ConfirmWithin bounds the wait for dockerd to show a change; zero is 15 s.
-	ConfirmWithin time.Duration
-	// RestartWithin bounds a restart of Docker; zero is 2 min. docker.service
-	// has no limit of its own.
-	RestartWithin time.Duration
-	// AnswerWithin bounds each question of Doctor and Facts; zero is 5 s.
+	// AnswerWithin bounds each question that a person waits for; zero is 5 s.
 	AnswerWithin time.Duration
-	// InDocker stands for the proof through dockerd where dockerd is a fake; nil
-	// is the real one.
-	InDocker func(context.Context, ProveInDocker) (seen string, err error)
-	// Outside carries out the proof outside Docker where this process has not
-	// the privileges to start a sandbox; nil is Host.Prove.
-	Outside func(context.Context, Prove) (seen string, err error)
-	// Fetched gives what Converge installs, by way of Fetch; its error holds that
-	// back. It may let others have the lock meanwhile. nil has it fetched while they
-	// wait.
-	Fetched func(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error)
-	// Settle waits until no program is writing daemon.json, before it is looked at
-	// again because another program has changed it; nil does not wait.
-	Settle func(ctx context.Context, path string) error
-	// BeforeLook is called before each look that Converge takes; nil is not.
-	BeforeLook func()
-	// Consent says what ConvergeBy may do to Docker to settle what a killed run has
-	// left: no more than a plan may. nil consents to a reload.
-	Consent func() (Options, error)
 	// Suspect are releases whose files are read, and not only looked at: nil
 	// trusts what stat says.
 	Suspect func(name string) bool
-	// brought is told of each release that was not in the store before; nil is not.
-	brought func(name string)
 	// Log gets facts at debug level; nil logs nothing.
 	Log *zap.Logger
-	// Report is told what is being done, as it is done; nil tells nobody.
-	Report func(Event)
 }
 
 // State is what is remembered between runs.
@@ -202,7 +156,7 @@ func (h *Host) ConfigFiles() config.Files {
 func (h *Host) Touched(name string) bool { return h.store().Touched(name) }
 
 func (h *Host) store() release.Store {
-	return release.Store{Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Limits: h.Limits, Suspect: h.Suspect}
+	return release.Store{Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Suspect: h.Suspect}
 }
 
 func (h *Host) proc() *verify.FS { return &verify.FS{Proc: h.Paths.Proc} }
@@ -212,26 +166,6 @@ func (h *Host) log() *zap.Logger {
 		return zap.NewNop()
 	}
 	return h.Log
-}
-
-func (h *Host) report(e Event) {
-	if h.Report != nil {
-		h.Report(e)
-	}
-}
-
-func (h *Host) confirmWithin() time.Duration {
-	if h.ConfirmWithin == 0 {
-		return defaultConfirmWithin
-	}
-	return h.ConfirmWithin
-}
-
-func (h *Host) restartWithin() time.Duration {
-	if h.RestartWithin == 0 {
-		return defaultRestartWithin
-	}
-	return h.RestartWithin
 }
 
 func (h *Host) dial(flags engine.Flags) (*engine.Client, error) {

@@ -19,12 +19,12 @@ const (
 )
 
 // configItem says how the configuration is; err is InEffect.Err.
-func (h *Host) configItem(err error) Item {
-	item, _ := h.configItemAndCode(err)
+func configItem(h *Host, err error) Item {
+	item, _ := configItemAndCode(h, err)
 	return item
 }
 
-func (h *Host) configItemAndCode(err error) (item Item, code string) {
+func configItemAndCode(h *Host, err error) (item Item, code string) {
 	item = Item{Name: itemConfig, Seen: h.Paths.Config + " is understood"}
 	var (
 		lost   *config.LostError
@@ -60,7 +60,7 @@ func (i *Item) recordDamaged(e *config.RecordError) {
 // Configured adds what is wrong with the configuration that the host was judged
 // by; err is InEffect.Err, or InEffect's own.
 func (v *Verification) Configured(h *Host, err error) {
-	item, code := h.configItemAndCode(err)
+	item, code := configItemAndCode(h, err)
 	if item.Health == Healthy {
 		return
 	}

@@ -41,14 +41,14 @@ func lasting(done []Step, whole bool) (stay []Step) {
 }
 
 // noting is h that also notes which steps are done, and what they bring.
-func (h *Host) noting(run *converging) *Host {
-	noting := *h
+func (pr *Provisioner) noting(run *converging) *Provisioner {
+	noting := *pr
 	noting.brought = func(name string) { run.brought = append(run.brought, name) }
 	noting.Report = func(e Event) {
 		if e.Kind == StepDone && e.Err == nil {
 			run.done = append(run.done, e.Step)
 		}
-		h.report(e)
+		pr.report(e)
 	}
 	return &noting
 }

@@ -60,19 +60,19 @@ func sinceBoot() time.Duration {
 
 // rememberLoaded keeps l for later looks. Without it less is known and more is
 // held, so that an error is only logged.
-func (h *Host) rememberLoaded(l state.Loaded) {
-	if err := h.State().WriteLoaded(l); err != nil {
-		h.log().Debug("what dockerd has loaded is not remembered", zap.Error(err))
+func (pr *Provisioner) rememberLoaded(l state.Loaded) {
+	if err := pr.State().WriteLoaded(l); err != nil {
+		pr.log().Debug("what dockerd has loaded is not remembered", zap.Error(err))
 	}
 }
 
 // rememberReload notes that the dockerd of invocation has read text again.
-func (h *Host) rememberReload(invocation string, text []byte) {
+func (pr *Provisioner) rememberReload(invocation string, text []byte) {
 	doc, err := daemonjson.Parse(text)
 	if err != nil {
 		return
 	}
-	l, err := h.State().ReadLoaded()
+	l, err := pr.State().ReadLoaded()
 	if err != nil || l.Invocation != invocation {
 		l = state.Loaded{SchemaVersion: state.LoadedSchema, Invocation: invocation}
 	}
@@ -84,7 +84,7 @@ func (h *Host) rememberReload(invocation string, text []byte) {
 		}
 	}
 	l.Reloaded = now
-	h.rememberLoaded(l)
+	pr.rememberLoaded(l)
 }
 
 // digests has for each option of doc the digest of its value. They are of no use

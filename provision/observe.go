@@ -66,13 +66,13 @@ type Observed struct {
 }
 
 // Plan says what would make the host as c wants it, and changes nothing.
-func (h *Host) Plan(ctx context.Context, c config.Config, opts Options) (Plan, error) {
-	o, err := h.Observe(ctx, c)
+func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts Options) (Plan, error) {
+	o, err := pr.Observe(ctx, c)
 	if err != nil {
 		return Plan{}, err
 	}
 	if NeedsData(c, o, opts) {
-		if o.Data, err = h.observeData(ctx, o); err != nil {
+		if o.Data, err = pr.observeData(ctx, o); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -80,7 +80,7 @@ func (h *Host) Plan(ctx context.Context, c config.Config, opts Options) (Plan, e
 	if err != nil {
 		return Plan{}, err
 	}
-	return p, h.Check(ctx, p, o)
+	return p, pr.Check(ctx, p, o)
 }
 
 // Observe looks at the host, as far as c manages it, and changes nothing. It

@@ -58,21 +58,32 @@ func ProofInit(args []string, stdin io.Reader, stdout io.Writer) error {
 	return err
 }
 
+// Runner starts sandboxes of releases on Host, and looks at them from outside.
+type Runner struct {
+	*Host
+	// Self is the path of this program's own static binary, which runs inside the
+	// sandbox with ProofArg.
+	Self string
+}
+
+// runner proves with this program's own binary.
+func (pr *Provisioner) Prover() Runner { return Runner{&pr.Host, pr.Self} }
+
 // Prove runs a container of our own with the release's runsc, without Docker,
 // and looks at it from the host: it must be in a sandbox of that release. It
 // leaves nothing behind. The error is a *ProofFailed with runsc's own words.
-func (h *Host) Prove(ctx context.Context, s Prove) (seen string, err error) {
+func (r Runner) Prove(ctx context.Context, s Prove) (seen string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, proofWithin)
 	defer cancel()
-	installed, err := h.installed(s.Release)
+	installed, err := r.installed(s.Release)
 	if err != nil {
 		return "", err
 	}
-	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), store: h.store(), proc: h.proc()}
-	p.dir = filepath.Join(h.Paths.State, p.id)
+	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), store: r.store(), proc: r.proc()}
+	p.dir = filepath.Join(r.Paths.State, p.id)
 	defer func() { err = errors.Join(err, p.clear(context.WithoutCancel(ctx))) }()
 	failpoint.Here("proof: before the bundle")
-	if err := p.bundle(h.Self); err != nil {
+	if err := p.bundle(r.Self); err != nil {
 		return "", fmt.Errorf("prepare the proof in %s: %w", p.dir, err)
 	}
 	kernel, err := p.run(ctx)

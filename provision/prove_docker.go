@@ -22,8 +22,8 @@ const trialWithin = time.Minute
 // looks at it from the host as `verify` does, asks it which kernel it sees, and
 // has Docker look at what it writes. Container and image are gone afterwards.
 // The error is a *ProofFailed.
-func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transaction) (seen string, err error) {
-	installed, err := h.installed(s.Release)
+func (pr *Provisioner) proveInDocker(ctx context.Context, s ProveInDocker, t *transaction) (seen string, err error) {
+	installed, err := pr.installed(s.Release)
 	if err != nil {
 		return "", err
 	}
@@ -31,16 +31,16 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 	if err != nil {
 		return "", blocked.DockerdSilent(err)
 	}
-	since, err := h.since()
+	since, err := pr.since()
 	if err != nil {
 		return "", err
 	}
 	// What the proof holds for, as things are at this moment.
 	key := state.ProofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap, s.Writes)
-	if h.InDocker != nil {
-		seen, err = h.InDocker(ctx, s)
+	if pr.InDocker != nil {
+		seen, err = pr.InDocker(ctx, s)
 	} else {
-		seen, err = h.trial(ctx, s, t, info)
+		seen, err = pr.Prover().inDocker(ctx, s, t.j.Trial, t.flags, info)
 	}
 	if errors.Is(err, context.Canceled) {
 		return "", fmt.Errorf("prove runtime %s: %w", s.Runtime, context.Canceled)
@@ -51,15 +51,18 @@ func (h *Host) proveInDocker(ctx context.Context, s ProveInDocker, t *transactio
 		if errors.As(err, &trial) {
 			failed.Output = trial.Output
 		}
-		return "", errors.Join(failed, h.State().Proofs().Forget(key), h.State().Failures().Add(key))
+		return "", errors.Join(failed, pr.State().Proofs().Forget(key), pr.State().Failures().Add(key))
 	}
-	return seen, errors.Join(h.State().Proofs().Add(key), h.State().Proofs().Add(state.EverKey(installed.ManifestDigest, s.Args, since)), h.State().Failures().Forget(key))
+	return seen, errors.Join(pr.State().Proofs().Add(key), pr.State().Proofs().Add(state.EverKey(installed.ManifestDigest, s.Args, since)), pr.State().Failures().Forget(key))
 }
 
-func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction, info engine.Info) (seen string, err error) {
+// inDocker has the dockerd of info start a container called name, which the caller
+// has noted, so that a later run removes what is left of it. It says in a few words
+// what was seen.
+func (r Runner) inDocker(ctx context.Context, s ProveInDocker, name string, flags engine.Flags, info engine.Info) (seen string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, trialWithin)
 	defer cancel()
-	client, err := h.dial(t.flags)
+	client, err := r.dial(flags)
 	if err != nil {
 		return "", err
 	}
@@ -67,13 +70,13 @@ func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction, info 
 	failpoint.Here("trial: before it is started")
 	writes := newProofWrites()
 	trial, err := client.StartTrial(ctx, engine.TrialSpec{
-		Name: t.j.Trial, Runtime: s.Runtime, Init: h.Self, Args: []string{ProofArg, writes.nonce}, Files: writes.image(),
+		Name: name, Runtime: s.Runtime, Init: r.Self, Args: []string{ProofArg, writes.nonce}, Files: writes.image(),
 	})
 	if err != nil {
 		return "", err
 	}
 	failpoint.Here("trial: started")
-	kernel, err := h.judge(ctx, s, info, trial)
+	kernel, err := r.judge(ctx, s, info, trial)
 	var docker string
 	if err == nil {
 		// Its line came after its last write.
@@ -89,7 +92,7 @@ func (h *Host) trial(ctx context.Context, s ProveInDocker, t *transaction, info 
 }
 
 // judge wants the container in a sandbox of the release, seen from the host.
-func (h *Host) judge(ctx context.Context, s ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
+func (r Runner) judge(ctx context.Context, s ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
 	line, err := trial.Line(ctx)
 	if err != nil {
 		return "", err
@@ -97,16 +100,16 @@ func (h *Host) judge(ctx context.Context, s ProveInDocker, info engine.Info, tri
 	if kernel, err = insideKernel(line); err != nil {
 		return "", err
 	}
-	installed, err := h.installed(s.Release)
+	installed, err := r.installed(s.Release)
 	if err != nil {
 		return "", err
 	}
-	known, err := knownReleases(h.store(), []release.Installed{installed})
+	known, err := knownReleases(r.store(), []release.Installed{installed})
 	if err != nil {
 		return "", err
 	}
 	container := verify.Container{ID: trial.ID, Name: trial.ID[:12], Runtime: s.Runtime, PID: trial.PID, UIDMap: s.UIDMap}
-	survey, err := h.proc().Look(ctx, []verify.Container{container}, known)
+	survey, err := r.proc().Look(ctx, []verify.Container{container}, known)
 	if err != nil {
 		return "", err
 	}

@@ -41,13 +41,13 @@ type outsideAnswer struct {
 // ProveOutside is Prove in another process of this program, which aside starts
 // with all privileges of root and waits for: a unit that is hardened starts no
 // sandbox. Both speak by way of files for root only.
-func (h *Host) ProveOutside(ctx context.Context, s Prove, aside func(ctx context.Context, argv ...string) error) (seen string, err error) {
-	dir := filepath.Join(h.Paths.State, outsideMark+strings.ToLower(rand.Text()))
+func (r Runner) ProveOutside(ctx context.Context, s Prove, aside func(ctx context.Context, argv ...string) error) (seen string, err error) {
+	dir := filepath.Join(r.Paths.State, outsideMark+strings.ToLower(rand.Text()))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", fmt.Errorf("ask for a proof: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	request, err := json.Marshal(outsideRequest{Paths: h.Paths, Self: h.Self, Owner: h.Owner, Step: s})
+	request, err := json.Marshal(outsideRequest{Paths: r.Paths, Self: r.Self, Owner: r.Owner, Step: s})
 	if err != nil {
 		return "", fmt.Errorf("ask for a proof: %w", err)
 	}
@@ -55,7 +55,7 @@ func (h *Host) ProveOutside(ctx context.Context, s Prove, aside func(ctx context
 	if err := durable.WriteFile(path, request, durable.Plain(0o600)); err != nil {
 		return "", err
 	}
-	if err := aside(ctx, h.Self, OutsideArg, path); err != nil {
+	if err := aside(ctx, r.Self, OutsideArg, path); err != nil {
 		return "", fmt.Errorf("prove release %s: %w", s.Release, err)
 	}
 	text, err := durable.ReadLimited(answerPath(path), 2*command.MaxOutput+config.MaxFile)
@@ -88,9 +88,9 @@ func ProveForAnother(ctx context.Context, path string) error {
 	if err := json.Unmarshal(text, &request); err != nil {
 		return err
 	}
-	h := Host{Paths: request.Paths, Self: request.Self, Owner: request.Owner}
+	runner := Runner{Host: &Host{Paths: request.Paths, Owner: request.Owner}, Self: request.Self}
 	var answer outsideAnswer
-	seen, err := h.Prove(ctx, request.Step)
+	seen, err := runner.Prove(ctx, request.Step)
 	answer.Seen = seen
 	if err != nil {
 		answer.Error = err.Error()

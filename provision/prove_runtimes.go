@@ -15,11 +15,11 @@ import (
 // dockerd has them now: outside Docker and through it. It changes nothing but
 // what is remembered of proofs, and finishes first what a killed run left. The
 // caller holds the lock.
-func (h *Host) ProveRuntimes(ctx context.Context, c config.Config, names []string) error {
-	if _, err := h.recover(ctx, noRestart()); err != nil {
+func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names []string) error {
+	if _, err := pr.recover(ctx, noRestart()); err != nil {
 		return err
 	}
-	o, err := h.observeSettled(ctx, c, nil)
+	o, err := pr.observeSettled(ctx, c, nil)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (h *Host) ProveRuntimes(ctx context.Context, c config.Config, names []strin
 		}
 		plan.Steps = append(plan.Steps, steps...)
 	}
-	_, err = h.apply(ctx, plan, c, o)
+	_, err = pr.apply(ctx, plan, c, o)
 	return err
 }
 

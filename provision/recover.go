@@ -34,18 +34,18 @@ type Recovery struct {
 // proof. Whatever would need one more restart is reverted. What can be neither
 // is set aside after one try, and the host as it is then is what the next plan
 // begins from.
-func (h *Host) Recover(ctx context.Context, opts Options) (Recovery, error) {
-	j, found, err := h.State().ReadJournal()
+func (pr *Provisioner) Recover(ctx context.Context, opts Options) (Recovery, error) {
+	j, found, err := pr.State().ReadJournal()
 	switch {
 	case errors.Is(err, state.ErrUnreadable):
-		return h.abandon(j, err)
+		return pr.abandon(j, err)
 	case err != nil:
 		return Recovery{}, err
 	case !found:
-		return Recovery{}, h.clearTrials(ctx)
+		return Recovery{}, pr.clearTrials(ctx)
 	}
-	h.log().Debug("journal of a run that did not end", zap.Time("started", j.Started), zap.Int("pid", j.PID))
-	unit, err := h.settled(ctx)
+	pr.log().Debug("journal of a run that did not end", zap.Time("started", j.Started), zap.Int("pid", j.PID))
+	unit, err := pr.settled(ctx)
 	if err != nil && unit.Name == "" {
 		return Recovery{}, err
 	}
@@ -53,11 +53,11 @@ func (h *Host) Recover(ctx context.Context, opts Options) (Recovery, error) {
 	if hangs {
 		unit.MainPID = 0 // it may be anything that stands in dockerd's way
 	}
-	command, flags, err := h.observeFlags(unit)
+	command, flags, err := pr.observeFlags(unit)
 	if err != nil {
 		return Recovery{}, err
 	}
-	t := &transaction{host: h, flags: flags, command: command, j: j, later: &opts, hangs: hangs}
+	t := &transaction{pr: pr, flags: flags, command: command, j: j, later: &opts, hangs: hangs}
 	did, err := t.recover(ctx)
 	switch {
 	case err == nil:
@@ -66,12 +66,12 @@ func (h *Host) Recover(ctx context.Context, opts Options) (Recovery, error) {
 	case keepsJournal(err):
 		return Recovery{}, err
 	}
-	aside, asideErr := h.abandon(t.j, err)
+	aside, asideErr := pr.abandon(t.j, err)
 	if asideErr != nil {
 		return aside, asideErr
 	}
 	if t.down(ctx) {
-		return aside, &DockerDown{Cause: fmt.Errorf("what a run that did not end has left could not be undone: %w (set aside in %s)", err, aside.Aside.Path), Said: h.said(ctx, j.Started)}
+		return aside, &DockerDown{Cause: fmt.Errorf("what a run that did not end has left could not be undone: %w (set aside in %s)", err, aside.Aside.Path), Said: pr.said(ctx, j.Started)}
 	}
 	return aside, nil
 }
@@ -88,11 +88,11 @@ func keepsJournal(err error) bool {
 }
 
 // abandon sets a recovery aside that failed with cause.
-func (h *Host) abandon(j state.Journal, cause error) (Recovery, error) {
-	if err := h.State().SettleBefore(); err != nil {
+func (pr *Provisioner) abandon(j state.Journal, cause error) (Recovery, error) {
+	if err := pr.State().SettleBefore(); err != nil {
 		return Recovery{}, errors.Join(cause, err)
 	}
-	aside, err := h.State().SetAside(j, cause)
+	aside, err := pr.State().SetAside(j, cause)
 	if err != nil {
 		return Recovery{}, errors.Join(cause, err)
 	}
@@ -101,14 +101,14 @@ func (h *Host) abandon(j state.Journal, cause error) (Recovery, error) {
 
 // recover settles what the run that did not end has left, as the host is now.
 func (t *transaction) recover(ctx context.Context) (did string, err error) {
-	if path := t.host.daemonJSON(t.flags); !t.j.File.At(path) {
+	if path := t.pr.daemonJSON(t.flags); !t.j.File.At(path) {
 		return "", fmt.Errorf("it is about %s (%s), and dockerd reads %s", t.j.File.Path, t.j.File.Target, path)
 	}
 	now, err := t.j.File.Text()
 	if err != nil {
 		return "", err
 	}
-	if t.old, err = t.host.State().OldText(t.j); err != nil {
+	if t.old, err = t.pr.State().OldText(t.j); err != nil {
 		if durable.Digest(now) != t.j.File.Was {
 			return "", fmt.Errorf("the copy of %s that a killed run made is lost: %w", t.j.File.Path, err)
 		}
@@ -204,37 +204,37 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
 			return false, err
 		}
-		t.host.log().Debug("a reload did not finish it", zap.Error(err))
+		t.pr.log().Debug("a reload did not finish it", zap.Error(err))
 		return false, nil
 	}
-	if _, err := t.host.confirm(ctx, want, t.flags, t.stale); err != nil {
+	if _, err := t.pr.confirm(ctx, want, t.flags, t.stale); err != nil {
 		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
 			return false, err
 		}
-		t.host.log().Debug("dockerd does not show it", zap.Error(err))
+		t.pr.log().Debug("dockerd does not show it", zap.Error(err))
 		return false, nil
 	}
 	return true, nil
 }
 
 // recover is Recover, and tells of what it did.
-func (h *Host) recover(ctx context.Context, opts Options) (changed bool, err error) {
+func (pr *Provisioner) recover(ctx context.Context, opts Options) (changed bool, err error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
 	// What was begun before is finished or reverted whole, or has the next run do
 	// it all over again. It is bounded as the way back of a run is.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+h.restartWithin())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+pr.restartWithin())
 	defer cancel()
-	done, err := h.Recover(ctx, opts)
+	done, err := pr.Recover(ctx, opts)
 	if done.Aside != nil {
-		h.report(Event{Kind: Abandoned, Seen: "what a run that did not end has left could not be undone, and was set aside in " + done.Aside.Path + ": " + done.Aside.Why})
+		pr.report(Event{Kind: Abandoned, Seen: "what a run that did not end has left could not be undone, and was set aside in " + done.Aside.Path + ": " + done.Aside.Why})
 	}
 	if err != nil || done == (Recovery{}) {
 		return false, err
 	}
 	if done.Did != "" {
-		h.report(Event{Kind: Recovered, Seen: done.Did})
+		pr.report(Event{Kind: Recovered, Seen: done.Did})
 	}
 	return true, nil
 }

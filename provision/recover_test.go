@@ -79,16 +79,16 @@ func asText(t *testing.T, text string) Settings {
 
 // recoverWith is Recover without the proof's container, which is a fake
 // dockerd's not to have, and without a process to read flags of.
-func (h *Host) recoverWith(t *testing.T, opts Options) (string, error) {
+func (pr *Provisioner) recoverWith(t *testing.T, opts Options) (string, error) {
 	t.Helper()
-	j, found, err := h.State().ReadJournal()
+	j, found, err := pr.State().ReadJournal()
 	if err != nil || !found {
 		return "", err
 	}
 	j.Trial = ""
-	tx := &transaction{host: h, flags: engine.Flags{}, j: j, later: &opts}
+	tx := &transaction{pr: pr, flags: engine.Flags{}, j: j, later: &opts}
 	did, err := tx.recover(t.Context())
-	return did, errors.Join(err, h.State().EndJournal())
+	return did, errors.Join(err, pr.State().EndJournal())
 }
 
 func TestFault_J13_CopiesAreRootsOnly(t *testing.T) {

@@ -25,12 +25,12 @@ const staleEvery = 100 * time.Millisecond
 // then (moby daemon/reload.go): systemd says "reloaded" either way. With an
 // error it does not wait, and returns nil; nor does it wait once daemon.json is
 // stale, which may be what dockerd refuses.
-func (h *Host) watchReload(ctx context.Context, flags engine.Flags, stale func() error) (taken func(error) error, err error) {
-	client, err := h.dial(flags)
+func (pr *Provisioner) watchReload(ctx context.Context, flags engine.Flags, stale func() error) (taken func(error) error, err error) {
+	client, err := pr.dial(flags)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.confirmWithin())
+	ctx, cancel := context.WithTimeout(ctx, pr.confirmWithin())
 	events, ended := client.Events(ctx)
 	return func(stop error) error {
 		defer client.Close()
@@ -57,11 +57,11 @@ func (h *Host) watchReload(ctx context.Context, flags engine.Flags, stale func()
 			return fmt.Errorf("wait for dockerd to reload: %w", context.Canceled)
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("%w within %s (journalctl -u %s says why)", errReloadRefused, h.confirmWithin(), DockerUnit)
+			return fmt.Errorf("%w within %s (journalctl -u %s says why)", errReloadRefused, pr.confirmWithin(), DockerUnit)
 		}
 		// Without events, what dockerd says of its settings has to do: Settings
 		// comes next, and fails if it is gone.
-		h.log().Debug("no events from dockerd", zap.Error(<-ended))
+		pr.log().Debug("no events from dockerd", zap.Error(<-ended))
 		return nil
 	}, nil
 }

@@ -17,10 +17,10 @@ const replacedWithin = 2 * time.Second
 // awaitDir waits for daemon.json to come back with its directory, and reports
 // whether it did: after mkdir(1) comes the file. On a host that was never made to be anything it may never have
 // been there, and is not waited for.
-func (h *Host) awaitDir(ctx context.Context, path string) (back bool, err error) {
-	if !h.ConfigFiles().Accepted().Found {
+func (pr *Provisioner) awaitDir(ctx context.Context, path string) (back bool, err error) {
+	if !pr.ConfigFiles().Accepted().Found {
 		return false, nil
 	}
-	h.log().Debug("waiting for a directory that is gone")
+	pr.log().Debug("waiting for a directory that is gone")
 	return daemonfile.Appears(ctx, path, replacedWithin)
 }

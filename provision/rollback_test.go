@@ -85,7 +85,7 @@ func (d *fakeDockerd) Said(context.Context, string, time.Time) ([]string, error)
 
 // changing is a host with text for daemon.json ("" is no file), which a
 // running dockerd has read, and what was observed of it.
-func changing(t *testing.T, text string) (*Host, *fakeDockerd, Observed) {
+func changing(t *testing.T, text string) (*Provisioner, *fakeDockerd, Observed) {
 	t.Helper()
 	file := fileOf(t, text)
 	file.Path = filepath.Join(t.TempDir(), "docker", "daemon.json")
@@ -100,7 +100,8 @@ func changing(t *testing.T, text string) (*Host, *fakeDockerd, Observed) {
 	socket := serve(t, d)
 	o := Observed{Unit: Unit{Name: DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}
 	*o.Engine = d.info
-	return &Host{Paths: Paths{DaemonJSON: file.Path, Socket: socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}, Units: d, ConfirmWithin: 200 * time.Millisecond}, d, o
+	paths := Paths{DaemonJSON: file.Path, Socket: socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}
+	return &Provisioner{Host: Host{Paths: paths, Units: d}, Jobs: d, ConfirmWithin: 200 * time.Millisecond}, d, o
 }
 
 func serve(t *testing.T, handler http.Handler) (socket string) {

@@ -19,13 +19,13 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 		return scene{}, err
 	}
 	s := scene{text: t.textIs(now), most: config.DisruptionReload, sameRun: t.later == nil}
-	if s.unit, err = t.host.Units.Unit(ctx, DockerUnit); err != nil {
+	if s.unit, err = t.pr.Units.Unit(ctx, DockerUnit); err != nil {
 		return scene{}, blocked.SystemdSilent(err)
 	}
 	if !s.unit.Running() && !(s.sameRun && t.j.Restarting) && !(t.hangs && s.unit.Changing()) {
 		// A crash, perhaps of our SIGHUP, that systemd starts it again after. One that
 		// is at it for ever is looked at as it is.
-		if s.unit, err = t.host.settled(ctx); err != nil && s.unit.Name == "" {
+		if s.unit, err = t.pr.settled(ctx); err != nil && s.unit.Name == "" {
 			return scene{}, err
 		}
 	}
@@ -48,7 +48,7 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 	if s.engine != engineRestart || t.started {
 		return s, nil
 	}
-	ok, err := t.host.consents(ctx, *t.later, live, t.flags)
+	ok, err := t.pr.consents(ctx, *t.later, live, t.flags)
 	if ok {
 		s.most = config.DisruptionRestart
 	}
@@ -93,7 +93,7 @@ func (t *transaction) moved(ctx context.Context, s scene, err error) bool {
 	if errors.Is(err, daemonfile.ErrStale) || errors.Is(err, errForeign) && s.text != textForeign {
 		return true
 	}
-	unit, unitErr := t.host.Docker(ctx)
+	unit, unitErr := t.pr.Docker(ctx)
 	if unitErr != nil || t.j.Restarting && t.j.Restarted == "" {
 		return false // our own start has failed
 	}

@@ -19,12 +19,12 @@ const (
 
 // observeSettled is Observe once docker.service is settled. What that very
 // dockerd has just said, if anything, is not asked again.
-func (h *Host) observeSettled(ctx context.Context, c config.Config, said *confirmed) (Observed, error) {
-	unit, err := h.settled(ctx)
+func (pr *Provisioner) observeSettled(ctx context.Context, c config.Config, said *confirmed) (Observed, error) {
+	unit, err := pr.settled(ctx)
 	if err != nil {
 		return Observed{}, err
 	}
-	return h.observe(ctx, c, unit, said.of(unit))
+	return pr.observe(ctx, c, unit, said.of(unit))
 }
 
 // settled is the unit once it is not on its way from one state to another: a

@@ -28,7 +28,7 @@ const (
 
 // transaction is one plan being carried out, with its journal on the disk.
 type transaction struct {
-	host  *Host
+	pr    *Provisioner
 	flags engine.Flags
 	j     state.Journal
 	old   []byte // daemon.json before
@@ -52,13 +52,13 @@ func (t *transaction) write(s WriteDaemonJSON) error {
 	}
 	t.j.File.InDir = true
 	if makes {
-		if err := t.host.State().NoteDir(t.j.File.Target); err != nil {
+		if err := t.pr.State().NoteDir(t.j.File.Target); err != nil {
 			// Without the note a directory that comes too late is not told of; that is
 			// not worth undoing the change for.
-			t.host.log().Debug("not noted that a directory was made", zap.Error(err))
+			t.pr.log().Debug("not noted that a directory was made", zap.Error(err))
 		}
 	}
-	return t.host.State().MarkBefore(t.j.File.Path, s.New)
+	return t.pr.State().MarkBefore(t.j.File.Path, s.New)
 }
 
 func (t *transaction) replace(old, text []byte) error {
@@ -81,7 +81,7 @@ func (t *transaction) stale() error {
 // reload signals dockerd, but only one that has finished starting, and waits
 // for dockerd's word that it has read daemon.json again.
 func (t *transaction) reload(ctx context.Context) error {
-	unit, err := t.host.settled(ctx)
+	unit, err := t.pr.settled(ctx)
 	if err != nil {
 		return err
 	}
@@ -91,15 +91,15 @@ func (t *transaction) reload(ctx context.Context) error {
 	if err := t.stale(); err != nil {
 		return err // what would be loaded is not what the plan has looked at
 	}
-	taken, err := t.host.watchReload(ctx, t.flags, t.stale)
+	taken, err := t.pr.watchReload(ctx, t.flags, t.stale)
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}
 	failpoint.Here("reload: before the signal")
-	err = t.host.Units.Reload(ctx, unit.Name)
+	err = t.pr.Jobs.Reload(ctx, unit.Name)
 	if errors.Is(err, ErrOutcomeUnknown) {
 		// A second SIGHUP does no harm, a missing one would.
-		err = t.host.Units.Reload(ctx, unit.Name)
+		err = t.pr.Jobs.Reload(ctx, unit.Name)
 	}
 	failpoint.Here("reload: signalled")
 	if err != nil {
@@ -108,7 +108,7 @@ func (t *transaction) reload(ctx context.Context) error {
 	if err := taken(nil); err != nil {
 		return err
 	}
-	t.host.rememberReload(unit.InvocationID, t.text())
+	t.pr.rememberReload(unit.InvocationID, t.text())
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (t *transaction) text() []byte {
 // restart restarts Docker, marked in the journal beforehand: from then on only
 // another restart brings back what was.
 func (t *transaction) restart(ctx context.Context, s Restart) error {
-	unit, err := t.host.settled(ctx)
+	unit, err := t.pr.settled(ctx)
 	if err != nil {
 		return err
 	}
@@ -137,23 +137,23 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 		return err
 	}
 	t.j.Restarting = true
-	if err := t.host.State().WriteJournal(t.j); err != nil {
+	if err := t.pr.State().WriteJournal(t.j); err != nil {
 		return err
 	}
 	failpoint.Here("restart: before the job")
-	up, err := t.host.bringUp(ctx, unit, t.host.Units.Restart)
+	up, err := t.pr.bringUp(ctx, unit, t.pr.Jobs.Restart)
 	failpoint.Here("restart: done")
 	if err != nil {
 		return err
 	}
 	t.j.Restarted = up.InvocationID
-	return t.host.State().WriteJournal(t.j)
+	return t.pr.State().WriteJournal(t.j)
 }
 
 // stillRunning refuses a restart that would stop, or with live-restore lose, a
 // container that was not there when the plan was made.
 func (t *transaction) stillRunning(ctx context.Context, s Restart) error {
-	client, err := t.host.dial(t.flags)
+	client, err := t.pr.dial(t.flags)
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}
@@ -171,15 +171,15 @@ func (t *transaction) stillRunning(ctx context.Context, s Restart) error {
 }
 
 // bringUp restarts or starts was, and waits until it is up.
-func (h *Host) bringUp(ctx context.Context, was Unit, job func(context.Context, string) error) (Unit, error) {
-	limited, cancel := context.WithTimeoutCause(ctx, h.restartWithin(), fmt.Errorf("not up after %s", h.restartWithin()))
+func (pr *Provisioner) bringUp(ctx context.Context, was Unit, job func(context.Context, string) error) (Unit, error) {
+	limited, cancel := context.WithTimeoutCause(ctx, pr.restartWithin(), fmt.Errorf("not up after %s", pr.restartWithin()))
 	defer cancel()
 	err := job(limited, was.Name)
 	if limited.Err() != nil && ctx.Err() == nil {
 		return Unit{}, fmt.Errorf("restart %s: %w", was.Name, context.Cause(limited))
 	}
 	if errors.Is(err, ErrOutcomeUnknown) {
-		now, settleErr := h.settled(limited)
+		now, settleErr := pr.settled(limited)
 		switch {
 		case settleErr != nil:
 			return Unit{}, settleErr
@@ -193,7 +193,7 @@ func (h *Host) bringUp(ctx context.Context, was Unit, job func(context.Context, 
 	if err != nil {
 		return Unit{}, fmt.Errorf("restart %s: %w", was.Name, err)
 	}
-	now, err := h.settled(limited)
+	now, err := pr.settled(limited)
 	if err != nil {
 		return Unit{}, err
 	}
@@ -211,23 +211,23 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 		// What is there is somebody else's, and stays. What is to be done about it
 		// is seen by the next look.
 		if t.wrote == nil {
-			return errors.Join(cause, t.host.State().CloseJournal())
+			return errors.Join(cause, t.pr.State().CloseJournal())
 		}
-		return errors.Join(cause, t.host.State().EndJournal())
+		return errors.Join(cause, t.pr.State().EndJournal())
 	}
 	if err == nil && bytes.Equal(now, t.old) && !t.j.Restarting && !t.j.Link.Changes {
 		// Nothing was changed, or somebody else changed it back.
 		if changed, err := t.engineChanged(ctx); err == nil && !changed {
-			return errors.Join(cause, t.host.State().EndJournal())
+			return errors.Join(cause, t.pr.State().EndJournal())
 		}
 	}
-	said := t.host.said(ctx, t.j.Started)
-	t.host.report(Event{Kind: RollingBack, Err: cause})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+t.host.restartWithin())
+	said := t.pr.said(ctx, t.j.Started)
+	t.pr.report(Event{Kind: RollingBack, Err: cause})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+t.pr.restartWithin())
 	defer cancel()
 	// Should this run be killed now, the next one goes on with the way back.
 	t.j.Failed, t.j.File.InDir = true, false
-	restoreErr := errors.Join(t.host.State().WriteJournal(t.j), t.back(ctx))
+	restoreErr := errors.Join(t.pr.State().WriteJournal(t.j), t.back(ctx))
 	if t.down(ctx) {
 		// The journal stays: the next run tries once more, and then sets it aside.
 		return &DockerDown{Cause: cause, Restore: restoreErr, Said: said}
@@ -241,17 +241,17 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 // close ends the transaction. What is left of a proof while Docker is down is
 // noted for a later run.
 func (t *transaction) close() error {
-	if unit, err := t.host.Units.Unit(context.Background(), DockerUnit); err != nil || !unit.Running() {
-		if err := t.host.State().KeepTrial(t.j); err != nil {
+	if unit, err := t.pr.Units.Unit(context.Background(), DockerUnit); err != nil || !unit.Running() {
+		if err := t.pr.State().KeepTrial(t.j); err != nil {
 			return err
 		}
 	}
-	return t.host.State().EndJournal()
+	return t.pr.State().EndJournal()
 }
 
 // down reports whether Docker is down because of us.
 func (t *transaction) down(ctx context.Context) bool {
-	unit, err := t.host.settled(ctx)
+	unit, err := t.pr.settled(ctx)
 	if err != nil && unit.Name == "" {
 		return false
 	}
@@ -261,7 +261,7 @@ func (t *transaction) down(ctx context.Context) bool {
 
 // engineNow is what dockerd runs with now.
 func (t *transaction) engineNow(ctx context.Context) (engine.Info, error) {
-	client, err := t.host.dial(t.flags)
+	client, err := t.pr.dial(t.flags)
 	if err != nil {
 		return engine.Info{}, err
 	}
@@ -274,7 +274,7 @@ func (t *transaction) engineNow(ctx context.Context) (engine.Info, error) {
 
 // engineChanged reports whether dockerd runs otherwise than before.
 func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
-	unit, err := t.host.Docker(ctx)
+	unit, err := t.pr.Docker(ctx)
 	if err != nil || !unit.Running() {
 		return false, err
 	}

@@ -11,7 +11,7 @@ import (
 
 // removeTrial removes what is left of a proof through Docker.
 func (t *transaction) removeTrial(ctx context.Context, name string) error {
-	client, err := t.host.dial(t.flags)
+	client, err := t.pr.dial(t.flags)
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}
@@ -23,26 +23,26 @@ func (t *transaction) removeTrial(ctx context.Context, name string) error {
 
 // clearTrials removes what is left of proofs whose journal was closed while
 // Docker was down. What cannot be removed now is tried again by the next run.
-func (h *Host) clearTrials(ctx context.Context) error {
-	names := h.State().Trials().Keys()
+func (pr *Provisioner) clearTrials(ctx context.Context) error {
+	names := pr.State().Trials().Keys()
 	if len(names) == 0 {
 		return nil
 	}
-	unit, err := h.settled(ctx)
+	unit, err := pr.settled(ctx)
 	if err != nil || !unit.Running() {
 		return err
 	}
-	_, flags, err := h.observeFlags(unit)
+	_, flags, err := pr.observeFlags(unit)
 	if err != nil {
 		return err
 	}
-	t := &transaction{host: h, flags: flags}
+	t := &transaction{pr: pr, flags: flags}
 	for _, name := range names {
 		if err := t.removeTrial(ctx, name); err != nil {
-			h.log().Debug("what is left of a proof", zap.String("name", name), zap.Error(err))
+			pr.log().Debug("what is left of a proof", zap.String("name", name), zap.Error(err))
 			return ctx.Err()
 		}
-		if err := h.State().Trials().Forget(name); err != nil {
+		if err := pr.State().Trials().Forget(name); err != nil {
 			return err
 		}
 	}

@@ -94,15 +94,15 @@ func (v Verification) Health() Health {
 // Verify looks at the host and all its containers, and changes nothing. Where
 // systemd is out of reach, as in a container, it goes by /proc and dockerd's
 // socket. Errors are Observe's.
-func (h *Host) Verify(ctx context.Context, c config.Config, e Expect) (Verification, error) {
-	return h.verification(ctx, c, e, func(o Observed) (verify.Report, error) { return h.Evidence(ctx, c, o) })
+func Verify(ctx context.Context, h *Host, c config.Config, e Expect) (Verification, error) {
+	return verification(ctx, h, c, e, func(o Observed) (verify.Report, error) { return Evidence(ctx, h, c, o) })
 }
 
 // VerifyOne is Verify of one container, by its name or the beginning of its ID:
 // it looks at no others. The error is a *blocked.Refused where none runs of that name.
-func (h *Host) VerifyOne(ctx context.Context, c config.Config, e Expect, name string) (Verification, error) {
+func VerifyOne(ctx context.Context, h *Host, c config.Config, e Expect, name string) (Verification, error) {
 	e.Containers, e.Some = nil, false
-	return h.verification(ctx, c, e, func(o Observed) (verify.Report, error) {
+	return verification(ctx, h, c, e, func(o Observed) (verify.Report, error) {
 		if o.Engine == nil {
 			return verify.Report{}, &blocked.Unreachable{Object: "dockerd", Err: errors.New("it does not run, and so no container does that it knows of")}
 		}
@@ -116,7 +116,7 @@ func (h *Host) VerifyOne(ctx context.Context, c config.Config, e Expect, name st
 			return verify.Report{}, blocked.DockerdSilent(err)
 		}
 		if found {
-			report, err := h.EvidenceOf(ctx, c, o, []string{id})
+			report, err := EvidenceOf(ctx, h, c, o, []string{id})
 			if err != nil || len(report.Verdicts) == 1 {
 				return report, err
 			}
@@ -125,11 +125,11 @@ func (h *Host) VerifyOne(ctx context.Context, c config.Config, e Expect, name st
 	})
 }
 
-func (h *Host) verification(ctx context.Context, c config.Config, e Expect, look func(Observed) (verify.Report, error)) (Verification, error) {
+func verification(ctx context.Context, h *Host, c config.Config, e Expect, look func(Observed) (verify.Report, error)) (Verification, error) {
 	o, err := h.Observe(ctx, c)
 	without := err
 	if err != nil {
-		o, err = h.observeWithout(ctx, c, err)
+		o, err = observeWithout(ctx, h, c, err)
 	}
 	if err != nil {
 		return Verification{}, err
@@ -166,10 +166,10 @@ func (h *Host) verification(ctx context.Context, c config.Config, e Expect, look
 	if v.Report, err = look(o); err != nil {
 		return Verification{}, err
 	}
-	if err := h.ways(ctx, o, &v.Report); err != nil {
+	if err := fillWays(ctx, h, o, &v.Report); err != nil {
 		return Verification{}, err
 	}
-	if v.Weak, err = h.runtimeWeaknesses(c, o); err != nil {
+	if v.Weak, err = runtimeWeaknesses(h, c, o); err != nil {
 		return Verification{}, err
 	}
 	v.Notes = notes(c, v, o)

@@ -12,7 +12,7 @@ import (
 // by what we want, and by what dockerd has of every runtime that is a release's
 // or called as one of ours. Arguments that are not configured are left as they
 // are in daemon.json, and somebody else may have registered a release's runsc.
-func (h *Host) runtimeWeaknesses(c config.Config, o Observed) (map[string][]verify.Weakness, error) {
+func runtimeWeaknesses(h *Host, c config.Config, o Observed) (map[string][]verify.Weakness, error) {
 	args := map[string][][]string{}
 	wanted, _ := satisfying(o.Releases, c.Spec())
 	for name := range c.Docker.Runtimes {

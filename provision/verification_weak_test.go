@@ -37,7 +37,7 @@ func TestRuntimeThatWouldWeaken(t *testing.T) {
 			of(map[string]engine.Runtime{"runsc": {Path: runsc, Args: []string{"--debug"}}}), map[string][]string{"runsc": {"--debug"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			weak, err := h.runtimeWeaknesses(wants(tt.config), Observed{Releases: []release.Installed{{Name: newer, Dir: dir}}, Engine: tt.engine})
+			weak, err := runtimeWeaknesses(h, wants(tt.config), Observed{Releases: []release.Installed{{Name: newer, Dir: dir}}, Engine: tt.engine})
 			got := map[string][]string{}
 			for name, list := range weak {
 				for _, w := range list {

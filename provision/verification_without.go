@@ -14,7 +14,7 @@ import (
 // why is Observe's error, and given back where that is not of such a kind. Where
 // systemd cannot be asked, dockerd is spoken to only when a process of it is
 // seen to run: a request to its socket would start it.
-func (h *Host) observeWithout(ctx context.Context, c config.Config, why error) (Observed, error) {
+func observeWithout(ctx context.Context, h *Host, c config.Config, why error) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: Unit{Name: DockerUnit}}
 	var (
 		reach   *blocked.Unreachable

@@ -12,10 +12,10 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// ways fills in what leads around the sandboxes of a report's containers. What
+// fillWays fills in what leads around the sandboxes of a report's containers. What
 // only dockerd and the host can say of it is found out first: what volumes and
 // paths lead to, and whose namespaces are joined.
-func (h *Host) ways(ctx context.Context, o Observed, report *verify.Report) error {
+func fillWays(ctx context.Context, h *Host, o Observed, report *verify.Report) error {
 	containers := make([]*verify.Container, len(report.Verdicts))
 	for i := range report.Verdicts {
 		containers[i] = &report.Verdicts[i].Container
@@ -40,7 +40,7 @@ func (h *Host) ways(ctx context.Context, o Observed, report *verify.Report) erro
 	if h.Paths.Proc == DefaultPaths().Proc { // else the paths are another host's
 		fillPaths(containers)
 	}
-	more := h.worthPaths(o)
+	more := worthPaths(h, o)
 	for i := range report.Verdicts {
 		report.Verdicts[i].Ways = verify.WaysAround(report.Verdicts[i].Container, more)
 	}
@@ -49,7 +49,7 @@ func (h *Host) ways(ctx context.Context, o Observed, report *verify.Report) erro
 
 // worthPaths are the paths of this host that lead around a sandbox, besides those
 // of any host.
-func (h *Host) worthPaths(o Observed) []verify.HostPath {
+func worthPaths(h *Host, o Observed) []verify.HostPath {
 	list := []verify.HostPath{
 		{Path: h.Paths.State, Gives: "what runsc-provisioner has root do, and the copies of daemon.json", Secret: true},
 		{Path: h.Paths.Config, Gives: "what runsc-provisioner has root do"},

@@ -115,7 +115,7 @@ func TestWaysThatOnlyTheHostKnows(t *testing.T) {
 		Joins:   []verify.Join{{Kind: "network", Container: "gone-by-name"}},
 	}
 	report := verify.Report{Verdicts: []verify.Verdict{{Container: web}}}
-	if err := h.ways(t.Context(), o, &report); err != nil {
+	if err := fillWays(t.Context(), h, o, &report); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -136,7 +136,7 @@ func TestVolumesThatCannotBeRead(t *testing.T) {
 	h, o := wayHost(t, map[string]string{"/volumes": `<html>`})
 	o.Flags.Hosts = []string{"unix://" + h.Paths.Socket}
 	report := verify.Report{Verdicts: []verify.Verdict{{Container: verify.Container{Volumes: []verify.Volume{{Name: "p", Destination: "/p"}}}}}}
-	if err := h.ways(t.Context(), o, &report); err != nil {
+	if err := fillWays(t.Context(), h, o, &report); err != nil {
 		t.Fatal(err)
 	}
 	if ways := report.Verdicts[0].Ways; len(ways) != 1 || !ways[0].Grave || !strings.Contains(ways[0].Gives, "cannot be read") {
@@ -145,11 +145,11 @@ func TestVolumesThatCannotBeRead(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var reach *blocked.Unreachable
-	if err := h.ways(ctx, o, &report); !errors.As(err, &reach) {
+	if err := fillWays(ctx, h, o, &report); !errors.As(err, &reach) {
 		t.Errorf("in the end of the context: got %v, want an *blocked.Unreachable", err)
 	}
 	o.Flags.Hosts = []string{"unix:///nonexistent"}
-	if err := h.ways(t.Context(), o, &report); !errors.As(err, &reach) {
+	if err := fillWays(t.Context(), h, o, &report); !errors.As(err, &reach) {
 		t.Errorf("without a dockerd: got %v, want an *blocked.Unreachable", err)
 	}
 }

@@ -46,6 +46,7 @@ type app struct {
 
 type unitsCloser interface {
 	provision.Units
+	provision.Jobs
 	// Changes gives hints that units may have changed, until ctx ends.
 	Changes(ctx context.Context, units ...string) <-chan struct{}
 	// RunAside runs a program of root's with all privileges, and waits for it.
@@ -170,29 +171,21 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// host connects to systemd and gives the Host to work on. The returned
+// host connects to systemd and gives the Provisioner to work with. The returned
 // function ends the connection.
-func (a *app) host(ctx context.Context) (*provision.Host, func(), error) {
+func (a *app) host(ctx context.Context) (*provision.Provisioner, func(), error) {
 	units, err := a.systemd(ctx)
 	if err != nil {
-		return nil, nil, &blocked.Unreachable{Object: "systemd", Err: err}
+		return nil, nil, blocked.SystemdSilent(err)
 	}
-	return a.hostWith(units), units.Close, nil
+	return &provision.Provisioner{
+		Host: *a.hostWith(units), Jobs: units, Self: a.self, HTTP: a.http, Limits: a.limits, InDocker: a.inDocker,
+	}, units.Close, nil
 }
 
-// hostWith is the Host over a systemd.
+// hostWith is the host over a systemd, to look at.
 func (a *app) hostWith(units provision.Units) *provision.Host {
-	host := &provision.Host{
-		Paths:  a.paths,
-		Units:  units,
-		Self:   a.self,
-		Owner:  a.owner,
-		HTTP:   a.http,
-		Limits: a.limits,
-		Log:    a.logger(),
-
-		InDocker: a.inDocker,
-	}
+	host := &provision.Host{Paths: a.paths, Units: units, Owner: a.owner, Log: a.logger()}
 	host.Suspect = host.Touched
 	return host
 }

@@ -118,7 +118,7 @@ func (a *app) parts(now time.Time) []part {
 		host, done := a.anyHost(ctx)
 		defer done()
 		config, _ := a.configOrDefault() // config.txt says what is wrong with it
-		files := host.Facts(ctx, config)
+		files := provision.Facts(ctx, host, config)
 		files["version.txt"] = versionText() + "made " + now.UTC().Format(time.RFC3339) + "\n"
 		return files
 	}}}

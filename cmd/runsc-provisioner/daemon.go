@@ -55,7 +55,7 @@ func (a *app) daemon(ctx context.Context) error {
 	defer done()
 	units := host.Units.(unitsCloser)
 	host.Outside = func(ctx context.Context, s provision.Prove) (string, error) {
-		return host.ProveOutside(ctx, s, units.RunAside)
+		return host.Prover().ProveOutside(ctx, s, units.RunAside)
 	}
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {
 		return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
-	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 )
 
@@ -51,7 +49,7 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 func (a *app) doctor(ctx context.Context) ([]provision.Item, func()) {
 	config, confErr := a.configOrDefault()
 	host, done := a.anyHost(ctx)
-	return host.Doctor(ctx, config, confErr, os.Getenv), done
+	return provision.Run(ctx, host, config, confErr, os.Getenv), done
 }
 
 // configOrDefault is the configuration in effect, or the default one, and what
@@ -63,18 +61,13 @@ func (a *app) configOrDefault() (config.Config, error) {
 
 // anyHost is host, also where systemd cannot be asked, or does not answer.
 func (a *app) anyHost(ctx context.Context) (*provision.Host, func()) {
-	var host *provision.Host
-	var done func()
+	var units unitsCloser
 	err := provision.Ask(ctx, provision.AnswerWithin, func(ctx context.Context) (err error) {
-		host, done, err = a.host(ctx)
+		units, err = a.systemd(ctx)
 		return err
 	})
 	if err == nil {
-		return host, done
-	}
-	var reach *blocked.Unreachable
-	if errors.As(err, &reach) {
-		err = reach.Err
+		return a.hostWith(units), units.Close
 	}
 	return a.hostWith(noUnits{err}), func() {}
 }

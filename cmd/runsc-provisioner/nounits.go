@@ -13,10 +13,6 @@ type noUnits struct{ why error }
 func (u noUnits) Unit(context.Context, string) (provision.Unit, error) {
 	return provision.Unit{}, u.why
 }
-func (u noUnits) Reload(context.Context, string) error      { return u.why }
-func (u noUnits) Restart(context.Context, string) error     { return u.why }
-func (u noUnits) Start(context.Context, string) error       { return u.why }
-func (u noUnits) ResetFailed(context.Context, string) error { return u.why }
 func (u noUnits) Said(context.Context, string, time.Time) ([]string, error) {
 	return nil, u.why
 }

@@ -69,7 +69,7 @@ func (a *app) status(ctx context.Context) (s daemon.Status, kept bool, err error
 		return s, false, err
 	}
 	defer done()
-	s, err = daemon.Once(ctx, host, time.Now())
+	s, err = daemon.Once(ctx, &host.Host, time.Now())
 	if errors.Is(err, fs.ErrPermission) {
 		err = deniedError{err}
 	}

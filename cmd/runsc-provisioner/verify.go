@@ -130,9 +130,9 @@ func (a *app) verify(ctx context.Context, expect provision.Expect, one string) (
 	defer done()
 	var v provision.Verification
 	if one != "" {
-		v, err = host.VerifyOne(ctx, in.Config, expect, one)
+		v, err = provision.VerifyOne(ctx, host, in.Config, expect, one)
 	} else {
-		v, err = host.Verify(ctx, in.Config, expect)
+		v, err = provision.Verify(ctx, host, in.Config, expect)
 	}
 	if err != nil {
 		return v, err

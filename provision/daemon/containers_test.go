@@ -21,7 +21,7 @@ func watched(t *testing.T) (l *loop, told *[]string) {
 	t.Helper()
 	told = new([]string)
 	d := &Daemon{
-		Host:    &provision.Host{},
+		Host:    &provision.Provisioner{},
 		Tell:    func(n Notice) { *told = append(*told, strings.TrimSpace(string(n.Kind)+" "+n.Fields[fieldName])) },
 		Measure: func(Measure, time.Duration) {},
 		Now:     func() time.Time { return at(0) },
@@ -37,7 +37,7 @@ func (l *loop) sees(all bool, verdicts ...verify.Verdict) (stopped []string) {
 	c := &l.containers
 	conf := config.Default()
 	conf.Docker.DefaultRuntime, conf.Enforce.Unsandboxed = config.DefaultRuntimeName, config.UnsandboxedStop
-	look := look{host: l.Host, config: conf, whole: c.whole, known: c.known, seen: &seen{all: all, starts: c.pending}}
+	look := look{host: &l.Host.Host, config: conf, whole: c.whole, known: c.known, seen: &seen{all: all, starts: c.pending}}
 	c.pending, c.gone = map[string]start{}, map[string]bool{}
 	for _, v := range verdicts {
 		f := look.find(context.Background(), v)

@@ -27,7 +27,7 @@ import (
 
 // Daemon is one daemon. All fields but Now are needed; a channel may be nil.
 type Daemon struct {
-	Host *provision.Host
+	Host *provision.Provisioner
 	// Changes gives hints that docker.service may have changed, until its
 	// context ends.
 	Changes func(context.Context) <-chan struct{}

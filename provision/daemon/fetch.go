@@ -28,7 +28,7 @@ var errFetching = errors.New("its download is under way")
 // fetches brings releases into the store beside the rounds, one at a time: however
 // slow a server is, what is installed is enforced, and the lock is free.
 type fetches struct {
-	host  *provision.Host
+	host  *provision.Provisioner
 	now   func() time.Time
 	ended chan struct{} // has one when a fetch has ended that is wanted still
 
@@ -47,7 +47,7 @@ type fetch struct {
 	err    error
 }
 
-func newFetches(host *provision.Host, now func() time.Time) *fetches {
+func newFetches(host *provision.Provisioner, now func() time.Time) *fetches {
 	return &fetches{host: host, now: now, ended: make(chan struct{}, 1)}
 }
 

@@ -28,9 +28,9 @@ func hanging(t *testing.T) (f *fetches, spec release.Spec, arrived chan struct{}
 		http.NotFound(w, r)
 	}))
 	t.Cleanup(server.Close)
-	host := &provision.Host{
-		Paths: provision.Paths{Store: filepath.Join(t.TempDir(), "store")}, Owner: os.Geteuid(), HTTP: server.Client(),
-		Limits: release.Limits{Tries: 1},
+	host := &provision.Provisioner{
+		Host: provision.Host{Paths: provision.Paths{Store: filepath.Join(t.TempDir(), "store")}, Owner: os.Geteuid()},
+		HTTP: server.Client(), Limits: release.Limits{Tries: 1},
 	}
 	f = newFetches(host, time.Now)
 	t.Cleanup(f.close)

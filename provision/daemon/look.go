@@ -56,9 +56,9 @@ func (l *look) run(ctx context.Context) *seen {
 
 func (l *look) evidence(ctx context.Context) (verify.Report, error) {
 	if l.all {
-		return l.host.Evidence(ctx, l.config, l.observed)
+		return provision.Evidence(ctx, l.host, l.config, l.observed)
 	}
-	return l.host.EvidenceOf(ctx, l.config, l.observed, l.ids)
+	return provision.EvidenceOf(ctx, l.host, l.config, l.observed, l.ids)
 }
 
 func (l *look) anyOutside(r verify.Report) bool {

@@ -271,7 +271,7 @@ func (l *loop) took(ctx context.Context, out *outcome) {
 		l.last = out
 	}
 	if e := out.observed.Engine; e != nil && out.err == nil && l.stream.events == nil {
-		l.stream.open(ctx, l.Host, out.observed)
+		l.stream.open(ctx, &l.Host.Host, out.observed)
 		l.containers.all = true
 	}
 	if out.unit.LoadState != "" && !out.unit.Running() {

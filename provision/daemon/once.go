@@ -41,7 +41,7 @@ func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, err
 	if s.Host, err = provision.Checkup(c, o); err != nil {
 		return Status{}, err
 	}
-	report, err := host.Evidence(ctx, c, o)
+	report, err := provision.Evidence(ctx, host, c, o)
 	if err != nil {
 		return Status{}, err
 	}

@@ -38,7 +38,7 @@ const (
 
 // rounds looks at the host and repairs it, one round at a time.
 type rounds struct {
-	host *provision.Host // of our own, with hooks
+	host *provision.Provisioner // of our own, with hooks
 	now  func() time.Time
 
 	config  kept
@@ -159,7 +159,7 @@ func (r *rounds) under(ctx context.Context) error {
 
 func (r *rounds) converge(ctx context.Context) error {
 	r.stamps = r.targets.stamps() // that of the configuration is from before it is read
-	config, err := keep(r.host, r.config)
+	config, err := keep(&r.host.Host, r.config)
 	if err != nil {
 		return err
 	}
