@@ -1,0 +1,49 @@
+package provision
+
+import (
+	"errors"
+	"os"
+	"testing"
+)
+
+// A journal of a newer schema is refused: the newer version knows what it began.
+// One of an older schema never was, and counts as unreadable.
+func TestFault_X01_AJournalOfAnotherSchemaIsNotRead(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		refused    bool
+		unreadable bool
+	}{
+		{name: "this schema", text: `{"schema_version": 1, "restarting": true}`},
+		{name: "the next one, which this version could decode", text: `{"schema_version": 2, "restarting": true}`, refused: true},
+		{name: "the next one, with another type", text: `{"schema_version": 2, "restarting": "now"}`, refused: true},
+		{name: "a far one", text: `{"schema_version": 1000}`, refused: true},
+		{name: "schema 0", text: `{"schema_version": 0, "restarting": true}`, unreadable: true},
+		{name: "no schema", text: `{"restarting": true}`, unreadable: true},
+		{name: "a negative one", text: `{"schema_version": -1, "restarting": true}`, unreadable: true},
+		{name: "this schema, with another type", text: `{"schema_version": 1, "restarting": "now"}`, unreadable: true},
+		{name: "the next one, cut short", text: `{"schema_version": 2, "restarting": tr`, unreadable: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := Host{Paths: Paths{State: t.TempDir()}}
+			if err := os.WriteFile(h.journalPath(), []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			j, found, err := h.readJournal()
+			var refusal *Refusal
+			refused, unreadable := errors.As(err, &refusal), errors.Is(err, errUnreadable)
+			if refused != test.refused || unreadable != test.unreadable || !found {
+				t.Errorf("got error %v, found %t, want refused %t, unreadable %t, and found", err, found, test.refused, test.unreadable)
+			}
+			if refused && refusal.Object != h.journalPath() {
+				t.Errorf("got a refusal of %s, want one of %s", refusal.Object, h.journalPath())
+			}
+			if read := !test.refused && !test.unreadable; j.Restarting != read || read != (err == nil) {
+				t.Errorf("got restarting %t, error %v, want it read: %t", j.Restarting, err, read)
+			}
+			if text, err := os.ReadFile(h.journalPath()); err != nil || string(text) != test.text {
+				t.Errorf("got journal %s, %v, want it left", text, err)
+			}
+		})
+	}
+}
