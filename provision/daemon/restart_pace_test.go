@@ -1,0 +1,131 @@
+package daemon
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"runsc-provisioner/provision"
+)
+
+// restarting is the rounds of a daemon that may restart Docker, at a moment that
+// the test sets, with what it remembers in dir.
+func restarting(t *testing.T, dir string, most provision.Disruption, now *time.Time) *rounds {
+	t.Helper()
+	host := &provision.Host{Paths: provision.Paths{
+		State: dir, Config: filepath.Join(dir, "etc"), Store: filepath.Join(dir, "store"), DaemonJSON: filepath.Join(dir, "daemon.json"),
+	}}
+	r := newRounds(&Daemon{Host: host, Now: func() time.Time { return *now }})
+	r.config.Config = provision.DefaultConfig()
+	r.config.Config.Enforce.MaxDisruption = most
+	r.out = &outcome{}
+	return r
+}
+
+// held reports whether Docker may not be restarted now. A repair and a recovery
+// get the same answer.
+func (r *rounds) held(t *testing.T) bool {
+	t.Helper()
+	repair, err := r.decide(provision.Observed{Store: r.host.Paths.Store})
+	recovery, consentErr := r.host.Consent()
+	if err := errors.Join(err, consentErr); err != nil {
+		t.Fatal(err)
+	}
+	most := r.config.Config.Enforce.MaxDisruption
+	if repair.Unattended.Most != most || recovery.Unattended.Most != most || repair.AllowRestart || recovery.AllowRestart {
+		t.Errorf("got consent to %v and %v, AllowRestart %t and %t, want %v twice and false",
+			repair.Unattended.Most, recovery.Unattended.Most, repair.AllowRestart, recovery.AllowRestart, most)
+	}
+	if repair.Unattended.NoRestart != recovery.Unattended.NoRestart {
+		t.Errorf("got a repair told %q and a recovery %q, want the same", repair.Unattended.NoRestart, recovery.Unattended.NoRestart)
+	}
+	return repair.Unattended.NoRestart != ""
+}
+
+func (r *rounds) restart(failed error) {
+	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: provision.Restart{Unit: provision.DockerUnit}})
+	r.host.Report(provision.Event{Kind: provision.StepDone, Step: provision.Restart{Unit: provision.DockerUnit}, Err: failed})
+}
+
+func TestRestartsAreFarApart(t *testing.T) {
+	for name, failed := range map[string]error{"that came up": nil, "that failed": errors.New("not up after 2m0s")} {
+		t.Run(name, func(t *testing.T) {
+			now, dir := at(0), t.TempDir()
+			r := restarting(t, dir, provision.DisruptionRestart, &now)
+			if r.held(t) {
+				t.Error("before the first restart: held")
+			}
+			for _, begun := range []int{0, 600} {
+				now = at(begun)
+				r.restart(failed)
+				for _, look := range []struct {
+					after time.Duration
+					held  bool
+				}{
+					{time.Second, true}, {restartEvery / 2, true}, {restartEvery - time.Second, true}, {restartEvery, false}, {24 * time.Hour, false},
+					// The clock was set back: a restart in the future holds nothing.
+					{-time.Hour, false},
+				} {
+					now = at(begun).Add(look.after)
+					if got := r.held(t); got != look.held {
+						t.Errorf("%v after a restart: held %t, want %t", look.after, got, look.held)
+					}
+					// A daemon that is started again remembers it.
+					if got := restarting(t, dir, provision.DisruptionRestart, &now).held(t); got != look.held {
+						t.Errorf("%v after a restart, by another daemon: held %t, want %t", look.after, got, look.held)
+					}
+				}
+			}
+			if r.out.restarts != 2 {
+				t.Errorf("counted %d restarts, want 2", r.out.restarts)
+			}
+		})
+	}
+}
+
+// A restart is remembered from its start on: a daemon that is killed during it
+// would otherwise restart Docker again at once.
+func TestARestartIsNotedAsItBegins(t *testing.T) {
+	now, dir := at(0), t.TempDir()
+	r := restarting(t, dir, provision.DisruptionRestart, &now)
+	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: provision.Restart{Unit: provision.DockerUnit}})
+	now = at(1)
+	if !restarting(t, dir, provision.DisruptionRestart, &now).held(t) {
+		t.Error("not held one second after a restart began")
+	}
+}
+
+// Without consent to restarts their pace is no reason: the configuration is one.
+func TestRestartsThatAreNotConsentedToHaveNoPace(t *testing.T) {
+	for _, most := range []provision.Disruption{provision.DisruptionNone, provision.DisruptionReload} {
+		now, dir := at(0), t.TempDir()
+		r := restarting(t, dir, most, &now)
+		r.restart(nil)
+		now = at(1)
+		if r.held(t) {
+			t.Errorf("%v: told that Docker was restarted", most)
+		}
+	}
+}
+
+// A note that cannot be read may say that Docker was restarted a moment ago.
+func TestRestartsAreNotConsentedToWhereTheLastOneCannotBeRead(t *testing.T) {
+	now, dir := at(0), t.TempDir()
+	r := restarting(t, dir, provision.DisruptionRestart, &now)
+	r.restart(nil)
+	notes, err := filepath.Glob(filepath.Join(dir, "restarted"))
+	if err != nil || len(notes) != 1 {
+		t.Fatal(notes, err)
+	}
+	if err := os.WriteFile(notes[0], []byte("odd"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.host.Consent(); err == nil {
+		t.Error("a recovery: got no error")
+	}
+	if _, err := r.decide(provision.Observed{Store: r.host.Paths.Store}); err == nil {
+		t.Error("a repair: got no error")
+	}
+}
