@@ -4,16 +4,19 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/state"
 )
 
 // fakeJobs is a fakeDockerd that notes, as each job begins, what the journal on
 // the disk says: after a kill, the next run finds that.
 type fakeJobs struct {
 	*fakeDockerd
-	h     *Host
-	state string // of docker.service, until a job
-	job   string // the last one
-	seen  []journalled
+	h      *Provisioner
+	active string // of docker.service, until a job
+	job    string // the last one
+	seen   []journalled
 }
 
 // journalled is what the journal says at one job.
@@ -24,13 +27,13 @@ type journalled struct {
 }
 
 func (f *fakeJobs) note(job string) error {
-	j, _, err := f.h.readJournal()
+	j, _, err := f.h.State().ReadJournal()
 	f.seen = append(f.seen, journalled{job, j.Restarting, j.Starting, j.Restarted})
 	return err
 }
 
 func (f *fakeJobs) Unit(_ context.Context, name string) (Unit, error) {
-	unit := Unit{Name: name, LoadState: "loaded", ActiveState: f.state, ExecStart: []string{"/nowhere/dockerd"}, InvocationID: "before"}
+	unit := Unit{Name: name, LoadState: "loaded", ActiveState: f.active, ExecStart: []string{"/nowhere/dockerd"}, InvocationID: "before"}
 	if f.job != "" {
 		unit.ActiveState, unit.InvocationID = "active", "after"
 	}
@@ -64,31 +67,31 @@ func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 		return func(ctx context.Context, tx *transaction, unit Unit) error { return tx.startBack(ctx, unit, again) }
 	}
 	for _, test := range []struct {
-		name  string
-		state string
-		was   journal // what the journal says already
-		do    func(context.Context, *transaction, Unit) error
-		want  []journalled
-		in    journalled // what it says in the end
+		name   string
+		active string
+		was    state.Journal // what the journal says already
+		do     func(context.Context, *transaction, Unit) error
+		want   []journalled
+		in     journalled // what it says in the end
 	}{
-		{name: "on the way there", state: "active", do: restart,
+		{name: "on the way there", active: "active", do: restart,
 			want: []journalled{{"restart", true, false, ""}}, in: journalled{"", true, false, "after"}},
-		{name: "on the way back, it runs", state: "active", do: back(true), was: journal{Restarting: true, Restarted: "ours"},
+		{name: "on the way back, it runs", active: "active", do: back(true), was: state.Journal{Restarting: true, Restarted: "ours"},
 			want: []journalled{{"reset", true, true, ""}, {"restart", true, true, ""}}, in: journalled{"", true, true, "after"}},
-		{name: "on the way back, it has failed", state: "failed", do: back(false),
+		{name: "on the way back, it has failed", active: "failed", do: back(false),
 			want: []journalled{{"reset", true, true, ""}, {"start", true, true, ""}}, in: journalled{"", true, true, "after"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h, d, o := changing(t, oldText)
-			jobs := &fakeJobs{fakeDockerd: d, h: h, state: test.state}
-			h.Units = jobs
-			tx, err := h.open(upgrade(o, newText), DefaultConfig(), o)
+			jobs := &fakeJobs{fakeDockerd: d, h: h, active: test.active}
+			h.Units, h.Jobs = jobs, jobs
+			tx, err := h.open(upgrade(o, newText), config.Default(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			tx.j.Restarting, tx.j.Restarted = test.was.Restarting, test.was.Restarted
 			unit, unitErr := jobs.Unit(t.Context(), DockerUnit)
-			if err := errors.Join(unitErr, h.writeJournal(tx.j), test.do(t.Context(), tx, unit)); err != nil {
+			if err := errors.Join(unitErr, h.State().WriteJournal(tx.j), test.do(t.Context(), tx, unit)); err != nil {
 				t.Fatal(err)
 			}
 			if err := jobs.note(""); err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/test/stored"
 )
 
@@ -71,7 +72,7 @@ func TestFault_X01_TheLinkIsPutBack(t *testing.T) {
 }
 
 // failsAfterWriting carries out p, and ends it once daemon.json is written.
-func (h *Host) failsAfterWriting(t *testing.T, p Plan, o Observed) error {
+func (h *Provisioner) failsAfterWriting(t *testing.T, p Plan, o Observed) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -80,7 +81,7 @@ func (h *Host) failsAfterWriting(t *testing.T, p Plan, o Observed) error {
 			cancel()
 		}
 	}
-	_, err := h.apply(ctx, p, DefaultConfig(), o)
+	_, err := h.apply(ctx, p, config.Default(), o)
 	var back *RolledBack
 	if errors.As(err, &back) {
 		return back.Restore
@@ -90,9 +91,9 @@ func (h *Host) failsAfterWriting(t *testing.T, p Plan, o Observed) error {
 
 // killedAfterWriting carries out the steps of p up to the first reload, is killed
 // at the start of its way back, and then does what the next run does.
-func (h *Host) killedAfterWriting(t *testing.T, p Plan, o Observed, foreign bool) error {
+func (h *Provisioner) killedAfterWriting(t *testing.T, p Plan, o Observed, foreign bool) error {
 	t.Helper()
-	tx, err := h.open(p, DefaultConfig(), o)
+	tx, err := h.open(p, config.Default(), o)
 	if err != nil {
 		return err
 	}
@@ -110,20 +111,20 @@ func (h *Host) killedAfterWriting(t *testing.T, p Plan, o Observed, foreign bool
 		}
 	}
 	tx.j.Failed, tx.j.Trial = true, "" // a fake dockerd has no containers
-	if err := h.writeJournal(tx.j); err != nil {
+	if err := h.State().WriteJournal(tx.j); err != nil {
 		return err
 	}
 	if _, err := h.recover(t.Context(), Options{}); err != nil {
 		return err
 	}
-	if _, found, err := h.readJournal(); err != nil || found || len(h.SetAside()) != 0 {
-		t.Errorf("got a journal: %t, %v, set aside %v, want it undone", found, err, h.SetAside())
+	if _, found, err := h.State().ReadJournal(); err != nil || found || len(h.State().FailedRecoveries()) != 0 {
+		t.Errorf("got a journal: %t, %v, set aside %v, want it undone", found, err, h.State().FailedRecoveries())
 	}
 	return nil
 }
 
 // linkLeads is the release that the link leads to, "" for no link.
-func (h *Host) linkLeads(t *testing.T) string {
+func (h *Provisioner) linkLeads(t *testing.T) string {
 	t.Helper()
 	info, err := os.Lstat(h.Paths.Link)
 	switch {

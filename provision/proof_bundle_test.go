@@ -30,7 +30,7 @@ cat >/dev/null`
 // proofHost is a host with one release, whose runsc does what run says. It notes
 // below the host's directory which container it ran, and which it deleted while
 // its bundle was there.
-func proofHost(t *testing.T, run string) (h *Host, host string) {
+func proofHost(t *testing.T, run string) (h *Provisioner, host string) {
 	t.Helper()
 	host = t.TempDir()
 	at := func(name string) string { return filepath.Join(host, name) }
@@ -48,9 +48,9 @@ mkdir "$HOST/state/$id/state/runsc"
 	if err := errors.Join(os.Mkdir(at("state"), 0o700), os.Mkdir(at("proc"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	return &Host{Owner: os.Geteuid(), Self: "/proc/self/exe", Paths: Paths{
+	return &Provisioner{Self: "/proc/self/exe", Host: Host{Owner: os.Geteuid(), Paths: Paths{
 		Etc: at("etc"), Config: at("etc/own"), State: at("state"), Store: at("store"), Link: at("bin/runsc"), Proc: at("proc"), DaemonJSON: at("etc/daemon.json"),
-	}}, host
+	}}}, host
 }
 
 // noted is what the script has noted under name.
@@ -64,7 +64,7 @@ func noted(t *testing.T, host, name string) string {
 }
 
 // proofsLeft are the names of the directories of proofs that are there.
-func (h *Host) proofsLeft(t *testing.T) []string {
+func (h *Provisioner) proofsLeft(t *testing.T) []string {
 	t.Helper()
 	left, err := filepath.Glob(filepath.Join(h.Paths.State, proofPrefix+"*"))
 	if err != nil {
@@ -93,7 +93,7 @@ func TestProve_LeavesNoBundle(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			mayProve(t)
 			h, host := proofHost(t, test.run)
-			_, err := h.Prove(t.Context(), Prove{Release: "20260914.0", Runtime: "runsc"})
+			_, err := h.Prover().Prove(t.Context(), Prove{Release: "20260914.0", Runtime: "runsc"})
 			var failed *ProofFailed
 			if passes := err == nil; passes != test.passes || !passes && !errors.As(err, &failed) {
 				t.Errorf("got error %v, want it to pass: %t", err, test.passes)
@@ -115,7 +115,7 @@ func TestProve_LeavesNoBundleWhereRunscDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	var failed *ProofFailed
-	if _, err := h.Prove(t.Context(), Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.As(err, &failed) {
+	if _, err := h.Prover().Prove(t.Context(), Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.As(err, &failed) {
 		t.Errorf("got error %v, want a *ProofFailed", err)
 	}
 	if left := h.proofsLeft(t); len(left) != 0 || noted(t, host, "ran") != "" {
@@ -139,7 +139,7 @@ func TestProve_LeavesNoBundleWhereItIsInterrupted(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if _, err := h.Prove(ctx, Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.Is(err, context.Canceled) {
+	if _, err := h.Prover().Prove(ctx, Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want %v", err, context.Canceled)
 	}
 	if left := h.proofsLeft(t); len(left) != 0 {

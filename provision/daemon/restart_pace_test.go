@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 )
 
 // restarting is the rounds of a daemon that may restart Docker, at a moment that
 // the test sets, with what it remembers in dir.
-func restarting(t *testing.T, dir string, most provision.Disruption, now *time.Time) *rounds {
+func restarting(t *testing.T, dir string, most config.Disruption, now *time.Time) *rounds {
 	t.Helper()
-	host := &provision.Host{Paths: provision.Paths{
+	host := &provision.Provisioner{Host: provision.Host{Paths: provision.Paths{
 		State: dir, Config: filepath.Join(dir, "etc"), Store: filepath.Join(dir, "store"), DaemonJSON: filepath.Join(dir, "daemon.json"),
-	}}
+	}}}
 	r := newRounds(&Daemon{Host: host, Now: func() time.Time { return *now }})
-	r.config.Config = provision.DefaultConfig()
+	r.config.Config = config.Default()
 	r.config.Config.Enforce.MaxDisruption = most
 	r.out = &outcome{}
 	return r
@@ -53,7 +54,7 @@ func TestRestartsAreFarApart(t *testing.T) {
 	for name, failed := range map[string]error{"that came up": nil, "that failed": errors.New("not up after 2m0s")} {
 		t.Run(name, func(t *testing.T) {
 			now, dir := at(0), t.TempDir()
-			r := restarting(t, dir, provision.DisruptionRestart, &now)
+			r := restarting(t, dir, config.DisruptionRestart, &now)
 			if r.held(t) {
 				t.Error("before the first restart: held")
 			}
@@ -73,7 +74,7 @@ func TestRestartsAreFarApart(t *testing.T) {
 						t.Errorf("%v after a restart: held %t, want %t", look.after, got, look.held)
 					}
 					// A daemon that is started again remembers it.
-					if got := restarting(t, dir, provision.DisruptionRestart, &now).held(t); got != look.held {
+					if got := restarting(t, dir, config.DisruptionRestart, &now).held(t); got != look.held {
 						t.Errorf("%v after a restart, by another daemon: held %t, want %t", look.after, got, look.held)
 					}
 				}
@@ -89,17 +90,17 @@ func TestRestartsAreFarApart(t *testing.T) {
 // would otherwise restart Docker again at once.
 func TestARestartIsNotedAsItBegins(t *testing.T) {
 	now, dir := at(0), t.TempDir()
-	r := restarting(t, dir, provision.DisruptionRestart, &now)
+	r := restarting(t, dir, config.DisruptionRestart, &now)
 	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: provision.Restart{Unit: provision.DockerUnit}})
 	now = at(1)
-	if !restarting(t, dir, provision.DisruptionRestart, &now).held(t) {
+	if !restarting(t, dir, config.DisruptionRestart, &now).held(t) {
 		t.Error("not held one second after a restart began")
 	}
 }
 
 // Without consent to restarts their pace is no reason: the configuration is one.
 func TestRestartsThatAreNotConsentedToHaveNoPace(t *testing.T) {
-	for _, most := range []provision.Disruption{provision.DisruptionNone, provision.DisruptionReload} {
+	for _, most := range []config.Disruption{config.DisruptionNone, config.DisruptionReload} {
 		now, dir := at(0), t.TempDir()
 		r := restarting(t, dir, most, &now)
 		r.restart(nil)
@@ -113,7 +114,7 @@ func TestRestartsThatAreNotConsentedToHaveNoPace(t *testing.T) {
 // A note that cannot be read may say that Docker was restarted a moment ago.
 func TestRestartsAreNotConsentedToWhereTheLastOneCannotBeRead(t *testing.T) {
 	now, dir := at(0), t.TempDir()
-	r := restarting(t, dir, provision.DisruptionRestart, &now)
+	r := restarting(t, dir, config.DisruptionRestart, &now)
 	r.restart(nil)
 	notes, err := filepath.Glob(filepath.Join(dir, "restarted"))
 	if err != nil || len(notes) != 1 {

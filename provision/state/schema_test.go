@@ -1,9 +1,11 @@
-package provision
+package state
 
 import (
 	"errors"
 	"os"
 	"testing"
+
+	"runsc-provisioner/provision/blocked"
 )
 
 // A journal of a newer schema is refused: the newer version knows what it began.
@@ -25,23 +27,23 @@ func TestFault_X01_AJournalOfAnotherSchemaIsNotRead(t *testing.T) {
 		{name: "the next one, cut short", text: `{"schema_version": 2, "restarting": tr`, unreadable: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := Host{Paths: Paths{State: t.TempDir()}}
-			if err := os.WriteFile(h.journalPath(), []byte(test.text), 0o600); err != nil {
+			d := Dir(t.TempDir())
+			if err := os.WriteFile(d.JournalPath(), []byte(test.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			j, found, err := h.readJournal()
-			var refusal *Refusal
-			refused, unreadable := errors.As(err, &refusal), errors.Is(err, errUnreadable)
+			j, found, err := d.ReadJournal()
+			var refusal *blocked.Refused
+			refused, unreadable := errors.As(err, &refusal), errors.Is(err, ErrUnreadable)
 			if refused != test.refused || unreadable != test.unreadable || !found {
 				t.Errorf("got error %v, found %t, want refused %t, unreadable %t, and found", err, found, test.refused, test.unreadable)
 			}
-			if refused && refusal.Object != h.journalPath() {
-				t.Errorf("got a refusal of %s, want one of %s", refusal.Object, h.journalPath())
+			if refused && refusal.Object != d.JournalPath() {
+				t.Errorf("got a refusal of %s, want one of %s", refusal.Object, d.JournalPath())
 			}
 			if read := !test.refused && !test.unreadable; j.Restarting != read || read != (err == nil) {
 				t.Errorf("got restarting %t, error %v, want it read: %t", j.Restarting, err, read)
 			}
-			if text, err := os.ReadFile(h.journalPath()); err != nil || string(text) != test.text {
+			if text, err := os.ReadFile(d.JournalPath()); err != nil || string(text) != test.text {
 				t.Errorf("got journal %s, %v, want it left", text, err)
 			}
 		})
