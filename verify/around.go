@@ -7,46 +7,46 @@ import (
 	"strings"
 )
 
-// A Way is something that a container was given on request and that leads
-// around its sandbox, or is all that is left of the host's protection without
-// one. Its strings are safe to show.
+// A Way is something that a container got on request and that leads around its
+// sandbox, or around the host's other protection if it has no sandbox. Its
+// strings are safe to show.
 type Way struct {
 	What  string // "--privileged", "-v /run/docker.sock:/run/docker.sock"
-	Gives string // what whoever runs in the container gets by it
-	// Grave is false of what is only worth knowing, such as a directory of
-	// the host's that holds nothing of its own.
+	Gives string // what a program in the container gets by it
+	// Grave is false for a Way that is only worth knowing, such as a directory
+	// of the host with nothing sensitive in it.
 	Grave bool
 }
 
 // namespaceGives says what sharing a namespace with the host gives.
 var namespaceGives = map[string]string{
 	"network":  "the host's network: its addresses, loopback services and abstract sockets",
-	"pid":      "the host's processes, to see and to signal",
+	"pid":      "the host's processes, which it can see and signal",
 	"ipc":      "the host's shared memory and semaphores",
 	"uts":      "the host's name",
-	"cgroupns": "the host's cgroup tree, to see",
+	"cgroupns": "a view of the host's cgroup tree",
 }
 
 // adminCaps are capabilities that amount to being root on the host.
 var adminCaps = []string{"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "SYS_BOOT", "DAC_READ_SEARCH", "NET_ADMIN", "BPF", "PERFMON", "SYSLOG", "MAC_ADMIN", "MAC_OVERRIDE", "SYS_TIME", "CHECKPOINT_RESTORE"}
 
-// ways are collected in the order in which they are found.
+// ways collects each Way in the order in which it is found.
 type ways []Way
 
 func (w *ways) add(grave bool, gives, what string, args ...any) {
 	*w = append(*w, Way{What: fmt.Sprintf(what, args...), Gives: gives, Grave: grave})
 }
 
-// WaysAround lists what a container was given that leads around a sandbox, in
-// a stable order. more are paths of this host that are worth as much as those of
-// any. It is pure, and goes by what dockerd says.
+// WaysAround lists what a container was given that leads around a sandbox, in a
+// stable order. more are sensitive paths of this host, in addition to those of
+// any host. It is pure, and relies on what dockerd says.
 func WaysAround(c Container, more []HostPath) []Way {
 	var w ways
 	if c.Privileged {
 		w.add(true, "every capability and the host's devices", "--privileged")
 	}
 	if c.UsernsMode == "host" {
-		w.add(true, "the ids of the host: root inside is root on the host where userns-remap would prevent it", "--userns=host")
+		w.add(true, "the host's ids: root inside is root on the host, which userns-remap would prevent", "--userns=host")
 	}
 	w.namespaces(c)
 	for _, name := range c.CapAdd {
@@ -58,15 +58,15 @@ func WaysAround(c Container, more []HostPath) []Way {
 		w.add(!slices.Contains(quietPaths, path.Clean(device.Source)), "a device of the host", "--device=%s", Printable(device.Source))
 	}
 	for _, rule := range c.DeviceRules {
-		w.add(true, "devices of the host, by making a node of its own", "--device-cgroup-rule=%s", Printable(rule))
+		w.add(true, "devices of the host, through a device node that it makes itself", "--device-cgroup-rule=%s", Printable(rule))
 	}
 	for _, request := range c.DeviceRequests {
-		w.add(true, "devices of the host, and what their driver adds", "%s", Printable(request))
+		w.add(true, "devices of the host, and whatever their driver adds", "%s", Printable(request))
 	}
 	for _, mount := range c.Mounts {
-		gives, grave := mount.worth(more)
+		gives, grave := mount.accessGives(more)
 		if !mount.Writable {
-			gives += ", to read"
+			gives += ", read-only"
 		}
 		w.add(grave, gives, "-v %s:%s%s", Printable(mount.Source), Printable(mount.Destination), readOnly(mount.Writable))
 	}
@@ -88,19 +88,20 @@ func (w *ways) namespaces(c Container) {
 			case join.Leads == ToHost:
 				w.add(grave, namespaceGives[kind], "--%s=container:%s", kind, Printable(join.Container))
 			case join.Leads == ToNothing:
-				w.add(grave, "what that container had, of which nothing is known any more: it may be the host's", "--%s=container:%s", kind, Printable(join.Container))
+				w.add(grave, "the namespace of a container that is gone or unreadable: it may be the host's", "--%s=container:%s", kind, Printable(join.Container))
 			}
 		}
 	}
 }
 
-// worth is of where a mount leads to as well as of how it is called.
-func (m HostMount) worth(more []HostPath) (gives string, grave bool) {
-	gives, grave = worth(m.Source, m.Writable, more)
+// accessGives judges both the path that was mounted and the one that its symlinks
+// lead to.
+func (m HostMount) accessGives(more []HostPath) (gives string, grave bool) {
+	gives, grave = accessGives(m.Source, m.Writable, more)
 	if grave || m.Resolved == "" || m.Resolved == m.Source {
 		return gives, grave
 	}
-	if to, bad := worth(m.Resolved, m.Writable, more); bad {
+	if to, bad := accessGives(m.Resolved, m.Writable, more); bad {
 		return to + ", as " + Printable(m.Resolved), true
 	}
 	return gives, false

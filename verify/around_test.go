@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// graves are the ways in short: "!" is before a grave one.
+// graves lists the ways in short form, a grave one with "!" before it.
 func graves(c Container, more ...HostPath) []string {
 	var list []string
 	for _, way := range WaysAround(c, more) {
@@ -30,18 +30,18 @@ func TestWaysAround(t *testing.T) {
 		{"none", Container{Runtime: "runsc", MaskedPaths: []string{"/proc/kcore", "/sys/firmware"}, ReadonlyPaths: []string{"/proc/sys", "/proc/sysrq-trigger"}}, nil},
 		{"everything at once", Container{Privileged: true, UsernsMode: "host", MaskedPaths: []string{}, SecurityOpt: []string{"label=disable"}}, []string{"!--privileged", "!--userns=host"}},
 		{"namespaces", Container{HostNamespaces: []string{"pid", "uts"}}, []string{"!--pid=host", "--uts=host"}},
-		{"namespaces of another container's", Container{Joins: []Join{{"network", "a", ToHost}, {"pid", "b", ToOwn}, {"ipc", "c", ToNothing}}}, []string{"!--network=container:a", "!--ipc=container:c"}},
+		{"namespaces of another container", Container{Joins: []Join{{"network", "a", ToHost}, {"pid", "b", ToOwn}, {"ipc", "c", ToNothing}}}, []string{"!--network=container:a", "!--ipc=container:c"}},
 		{"capabilities", Container{CapAdd: []string{"CAP_SYS_ADMIN", "net_bind_service"}}, []string{"!--cap-add=SYS_ADMIN", "--cap-add=NET_BIND_SERVICE"}},
 		{"filters switched off", Container{SecurityOpt: []string{"seccomp=unconfined", "no-new-privileges", "apparmor:unconfined", "label=type:spc_t", "label:disable", "label=type:container_t"}},
 			[]string{"!--security-opt seccomp=unconfined", "!--security-opt apparmor:unconfined", "!--security-opt label=type:spc_t", "!--security-opt label:disable"}},
 		{"a profile that allows", Container{SecurityOpt: []string{`seccomp={"defaultAction":"SCMP_ACT_ALLOW"}`}}, []string{"!--security-opt seccomp=PROFILE"}},
 		{"a profile that logs", Container{SecurityOpt: []string{`seccomp:{"defaultAction":"SCMP_ACT_LOG"}`}}, []string{"!--security-opt seccomp=PROFILE"}},
-		{"a profile of its own", Container{SecurityOpt: []string{`seccomp={"defaultAction":"SCMP_ACT_ERRNO"}`, "seccomp=builtin"}}, []string{"--security-opt seccomp=PROFILE"}},
-		{"a profile that is none", Container{SecurityOpt: []string{`seccomp={`}}, []string{"!--security-opt seccomp=PROFILE"}},
-		{"cgroups to write", Container{SecurityOpt: []string{"writable-cgroups=true", "writable-cgroups=false"}}, []string{"--security-opt writable-cgroups=true"}},
+		{"a custom profile", Container{SecurityOpt: []string{`seccomp={"defaultAction":"SCMP_ACT_ERRNO"}`, "seccomp=builtin"}}, []string{"--security-opt seccomp=PROFILE"}},
+		{"a profile that does not parse", Container{SecurityOpt: []string{`seccomp={`}}, []string{"!--security-opt seccomp=PROFILE"}},
+		{"writable cgroups", Container{SecurityOpt: []string{"writable-cgroups=true", "writable-cgroups=false"}}, []string{"--security-opt writable-cgroups=true"}},
 		{"nothing masked", Container{MaskedPaths: []string{}, ReadonlyPaths: []string{}}, []string{"!--security-opt systempaths=unconfined"}},
-		{"little masked", Container{MaskedPaths: []string{"/proc/acpi"}}, []string{"!--security-opt systempaths=unconfined"}},
-		{"settings to write", Container{ReadonlyPaths: []string{"/proc/sys"}}, []string{"!--security-opt systempaths=unconfined"}},
+		{"only one path masked", Container{MaskedPaths: []string{"/proc/acpi"}}, []string{"!--security-opt systempaths=unconfined"}},
+		{"writable settings", Container{ReadonlyPaths: []string{"/proc/sys"}}, []string{"!--security-opt systempaths=unconfined"}},
 		{"devices", Container{Devices: []HostDevice{{"/dev/sda", "/dev/x"}, {"/dev/null", "/dev/null"}}, DeviceRules: []string{"a *:* rwm"}, DeviceRequests: []string{"--gpus all"}},
 			[]string{"!--device=/dev/sda", "--device=/dev/null", "!--device-cgroup-rule=a *:* rwm", "!--gpus all"}},
 		{"a symlink", Container{Mounts: []HostMount{{"/srv/s", "/s", false, "/run/docker.sock"}, {"/srv/all", "/h", true, "/"}, {"/srv/d", "/d", true, "/data"}}},
@@ -61,7 +61,7 @@ func TestWaysAround(t *testing.T) {
 	}
 }
 
-// What is given by a path, to write and to read.
+// What a path gives, writable and read-only.
 func TestPathsOfTheHost(t *testing.T) {
 	here := []HostPath{{Path: "/srv/docker/0.0", Gives: "x", Secret: true}, {Path: "/var/lib/runsc-provisioner", Gives: "y", Secret: true}, {Path: "/srv/etc", Gives: "z"}}
 	const no, write, read = "no", "write", "write, read"
@@ -75,13 +75,13 @@ func TestPathsOfTheHost(t *testing.T) {
 		"/opt": write, "/opt/app": no, "/snap": write, "/data": no, "/runner": no, "/etcetera": no, "/etc/localtime": no, "/etc/ssl/certs": write, "/etc/resolv.conf": write, "/var/lib/dpkg/info": write, "/var/lib/etcd": read, "/dev/shm/x": no, "/dev/log": no, "/dev/sda": read, "/dev/null": no, "/mnt": no,
 	} {
 		got := []string{}
-		if gives, grave := worth(source, true, here); grave {
+		if gives, grave := accessGives(source, true, here); grave {
 			got = append(got, write)
 			if gives == "" {
 				t.Errorf("%s gives nothing", source)
 			}
 		}
-		if _, grave := worth(source, false, here); grave {
+		if _, grave := accessGives(source, false, here); grave {
 			got = append(got, "read")
 		}
 		if got := strings.Join(append(got, no)[:max(len(got), 1)], ", "); got != want {
@@ -90,7 +90,7 @@ func TestPathsOfTheHost(t *testing.T) {
 	}
 }
 
-func TestVolumesThatAreSomethingOfTheHost(t *testing.T) {
+func TestVolumesThatLeadToTheHost(t *testing.T) {
 	volume := func(options ...string) Volume {
 		v := Volume{Name: "v", Destination: "/d", Writable: true, Options: map[string]string{}}
 		for i := 0; i < len(options); i += 2 {
@@ -105,22 +105,22 @@ func TestVolumesThatAreSomethingOfTheHost(t *testing.T) {
 		v    Volume
 		want []string
 	}{
-		{"a plain one", volume(), nil},
+		{"without options", volume(), nil},
 		{"all of the host", volume("type", "none", "o", "bind", "device", "/"), []string{"!-v v:/d, which is /"}},
-		{"a directory with what is mounted there", volume("o", "rbind,ro", "device", "/usr"), []string{"-v v:/d, which is /usr"}},
-		{"to write", volume("o", "bind", "device", "/usr"), []string{"!-v v:/d, which is /usr"}},
+		{"a directory with its submounts", volume("o", "rbind,ro", "device", "/usr"), []string{"-v v:/d, which is /usr"}},
+		{"writable", volume("o", "bind", "device", "/usr"), []string{"!-v v:/d, which is /usr"}},
 		{"a symlink", linked, []string{"!-v v:/d, which is /srv/x"}},
 		{"data", volume("o", "bind", "device", "/srv/data"), []string{"-v v:/d, which is /srv/data"}},
 		{"the directory of dockerd", volume("type", "none", "o", "bind", "device", "."), []string{"!-v v:/d, which is /"}},
 		{"below that", volume("o", "bind", "device", "./etc/../root"), []string{"!-v v:/d, which is /root"}},
 		{"no device", volume("o", "bind"), nil},
 		{"a disk", volume("type", "ext4", "device", "/dev/sda1"), []string{"!-v v:/d, which is /dev/sda1 of type ext4"}},
-		{"the kernel's own", volume("type", "debugfs", "device", "debugfs"), []string{"!-v v:/d, which is debugfs of type debugfs"}},
+		{"a file system of the kernel", volume("type", "debugfs", "device", "debugfs"), []string{"!-v v:/d, which is debugfs of type debugfs"}},
 		{"memory", volume("type", "tmpfs", "device", "tmpfs", "o", "size=1m"), nil},
-		{"another host's", volume("type", "nfs", "device", ":/x", "o", "addr=10.0.0.1"), nil},
+		{"on another host", volume("type", "nfs", "device", ":/x", "o", "addr=10.0.0.1"), nil},
 		{"an overlay", volume("type", "overlay", "device", "overlay", "o", "lowerdir=/srv/a:/etc,upperdir=/usr/x,workdir=/srv/w"),
 			[]string{"-v v:/d, which is /srv/a", "!-v v:/d, which is /etc", "!-v v:/d, which is /usr/x", "-v v:/d, which is /srv/w"}},
-		{"not known", Volume{Name: "v", Destination: "/d", Unread: errors.New("too large")}, []string{"!-v v:/d:ro"}},
+		{"options unreadable", Volume{Name: "v", Destination: "/d", Unread: errors.New("too large")}, []string{"!-v v:/d:ro"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, graves(Container{Volumes: []Volume{tt.v}})); diff != "" {

@@ -6,39 +6,40 @@ import (
 	"strings"
 )
 
-// The paths that dockerd hides from a container, or shows it read-only, unless
-// it is asked otherwise: those of every version since 20.10 that lead to the
-// host's memory, firmware and settings.
+// The paths that dockerd hides from a container, or makes read-only, by default
+// in every version since 20.10, and that lead to the host's memory, firmware
+// and settings.
 var (
 	alwaysMasked   = []string{"/proc/kcore", "/sys/firmware"}
 	alwaysReadOnly = []string{"/proc/sys", "/proc/sysrq-trigger"}
 )
 
-// filters are what keeps a container from the host's kernel. The docker command
-// has --security-opt systempaths=unconfined arrive as two empty lists.
+// filters lists the filters between a container and the host's kernel that are
+// off or loosened. The docker command sends --security-opt
+// systempaths=unconfined as two empty lists.
 func (w *ways) filters(c Container) {
 	for _, option := range c.SecurityOpt {
 		key, value := securityOption(option)
 		switch {
-		case c.Privileged && key == "label": // dockerd adds it by itself
+		case c.Privileged && key == "label": // dockerd adds it on its own
 		case key == "systempaths" || value == "unconfined" || value == "disable":
-			w.add(true, "what "+Printable(key)+" keeps from others", "--security-opt %s", Printable(option))
+			w.add(true, "everything that "+Printable(key)+" protects", "--security-opt %s", Printable(option))
 		case key == "label" && strings.HasPrefix(value, "type:spc_t"): // as a container that administers the host (container_selinux(8))
-			w.add(true, "what label keeps from others", "--security-opt %s", Printable(option))
+			w.add(true, "everything that label protects", "--security-opt %s", Printable(option))
 		case key == "seccomp" && value != "builtin":
 			gives, grave := seccompGives(value)
 			w.add(grave, gives, "--security-opt seccomp=PROFILE")
 		case key == "writable-cgroups" && value != "false":
-			w.add(false, "its own part of the host's cgroup tree, to write", "--security-opt %s", Printable(option))
+			w.add(false, "write access to its own part of the host's cgroup tree", "--security-opt %s", Printable(option))
 		}
 	}
-	if !c.Privileged && (opened(c.MaskedPaths, alwaysMasked) || opened(c.ReadonlyPaths, alwaysReadOnly)) {
-		w.add(true, "what systempaths keeps from others", "--security-opt systempaths=unconfined")
+	if !c.Privileged && (lacksAny(c.MaskedPaths, alwaysMasked) || lacksAny(c.ReadonlyPaths, alwaysReadOnly)) {
+		w.add(true, "everything that systempaths protects", "--security-opt systempaths=unconfined")
 	}
 }
 
-// securityOption divides an option as dockerd does: at the first =, or in the
-// old way at the first colon.
+// securityOption splits an option as dockerd does: at the first =, or, in the
+// old syntax, at the first colon.
 func securityOption(option string) (key, value string) {
 	if key, value, found := strings.Cut(option, "="); found {
 		return key, value
@@ -47,8 +48,8 @@ func securityOption(option string) (key, value string) {
 	return key, value
 }
 
-// seccompGives judges a profile, which dockerd has as JSON, by what it does with
-// the system calls that it does not name.
+// seccompGives judges a profile, which dockerd stores as JSON, by its default
+// for the system calls that it does not name.
 func seccompGives(profile string) (gives string, grave bool) {
 	var said struct {
 		DefaultAction string `json:"defaultAction"`
@@ -63,8 +64,8 @@ func seccompGives(profile string) (gives string, grave bool) {
 	return "system calls by a profile of its own", false
 }
 
-// opened reports whether a list that dockerd gave lacks a path it should have;
-// nil is that it gave none.
-func opened(paths, always []string) bool {
+// lacksAny reports whether a list from dockerd lacks one of the paths. A nil list
+// means that dockerd gave none, which is not lacking.
+func lacksAny(paths, always []string) bool {
 	return paths != nil && slices.ContainsFunc(always, func(p string) bool { return !slices.Contains(paths, p) })
 }

@@ -6,22 +6,23 @@ import (
 	"strings"
 )
 
-// A Volume is one of dockerd's own driver "local". Without options it is a
-// directory below dockerd's data root; with them it is whatever mount(2) makes
+// A Volume is a volume of dockerd's driver "local". Without options it is a
+// directory below dockerd's data root. With options it is what mount(2) makes
 // of them (docs.docker.com, docker volume create).
 type Volume struct {
 	Name        string
 	Destination string
 	Writable    bool
 	Options     map[string]string // "type", "o" and "device"
-	// Resolved is the device's path with every symlink followed, where that is
-	// another one.
+	// Resolved is the device's path with every symlink followed, if that is
+	// another path.
 	Resolved string
-	Unread   error // why Options are not known
+	Unread   error // why Options could not be read
 }
 
-// AbsoluteDevice is a volume's device as a path of the host: one that is not
-// absolute is looked for where dockerd was started, which systemd does in /.
+// AbsoluteDevice returns a volume's device as a path on the host. dockerd
+// resolves a relative one against its working directory, and systemd starts it
+// in /.
 func AbsoluteDevice(device string) string {
 	if strings.HasPrefix(device, "/") {
 		return device
@@ -29,7 +30,8 @@ func AbsoluteDevice(device string) string {
 	return path.Join("/", device)
 }
 
-// remoteTypes have their files on another host, and tmpfs has none.
+// remoteTypes are file systems without files of this host: on another host, or,
+// for tmpfs, in memory.
 var remoteTypes = []string{"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "tmpfs"}
 
 func (w *ways) volume(v Volume, more []HostPath) {
@@ -42,12 +44,12 @@ func (w *ways) volume(v Volume, more []HostPath) {
 			return // mount(2) refuses that
 		}
 		p = AbsoluteDevice(p)
-		gives, grave := HostMount{Source: p, Writable: writable, Resolved: resolved}.worth(more)
+		gives, grave := HostMount{Source: p, Writable: writable, Resolved: resolved}.accessGives(more)
 		w.add(grave, gives, "%s, which is %s", what, Printable(p))
 	}
 	switch {
 	case v.Unread != nil:
-		w.add(true, "whatever it is: its options cannot be read: "+Printable(v.Unread.Error()), "%s", what)
+		w.add(true, "possibly anything: its options cannot be read: "+Printable(v.Unread.Error()), "%s", what)
 	case len(v.Options) == 0:
 	case slices.Contains(options, "bind") || slices.Contains(options, "rbind"):
 		give(device, v.Resolved, writable)

@@ -5,30 +5,31 @@ import (
 	"strings"
 )
 
-// homes are the cgroups of the containers that are asked about: those of each
-// one's first process, up to the part that bears its ID. An ID elsewhere in a
-// path is no sign: whoever has cgroups delegated to him names them as he likes.
-type homes struct {
-	places map[string]int // container ID → place
-	of     map[home]int   // → place
-	groups [][]Cgroup     // by place
-	read   []bool         // by place: whether they are known, if there are any
+// cgroupOwners are the cgroups of the containers asked about: those of each first
+// process, cut after the part with the container's ID. An ID elsewhere in a
+// path proves nothing: a program with a delegated cgroup names its children as
+// it likes.
+type cgroupOwners struct {
+	byID     map[string]int    // container ID → index
+	byCgroup map[cgroupKey]int // cgroup → index of its container
+	groups   [][]Cgroup        // by index
+	read     []bool            // by index: whether groups could be read
 }
 
-type home struct {
+type cgroupKey struct {
 	hierarchy int
 	path      string
 }
 
-// homesOf reads the cgroups of each container's first process. What keeps one
-// from being read is told by the look at that process.
-func (p *pass) homesOf(containers []Container) homes {
-	h := homes{
-		places: make(map[string]int, len(containers)), of: map[home]int{},
+// cgroupsOf reads the cgroups of each container's first process. It drops errors:
+// the later look at that process reports them.
+func (p *pass) cgroupsOf(containers []Container) cgroupOwners {
+	h := cgroupOwners{
+		byID: make(map[string]int, len(containers)), byCgroup: map[cgroupKey]int{},
 		groups: make([][]Cgroup, len(containers)), read: make([]bool, len(containers)),
 	}
 	for i, c := range containers {
-		h.places[c.ID] = i
+		h.byID[c.ID] = i
 		if c.PID <= 0 {
 			continue
 		}
@@ -45,14 +46,14 @@ func (p *pass) homesOf(containers []Container) homes {
 			if path, ok := upToID(group.Path, c.ID); ok {
 				group.Path = path
 				h.groups[i] = append(h.groups[i], group)
-				h.of[home{group.Hierarchy, path}] = i
+				h.byCgroup[cgroupKey{group.Hierarchy, path}] = i
 			}
 		}
 	}
 	return h
 }
 
-// upToID cuts a path after its first part that bears an ID.
+// upToID cuts a path after its first part that has the ID.
 func upToID(path, id string) (string, bool) {
 	for at := 0; at < len(path); {
 		end := len(path)
@@ -69,21 +70,23 @@ func upToID(path, id string) (string, bool) {
 	return "", false
 }
 
-// sort finds whose home a process is in, or else whose ID its cgroup bears.
-// Of several in a path the innermost is a container's in the others.
-func (h homes) sort(groups []Cgroup) (place int, other otherID) {
+// ownerOf finds the container that a process's cgroups belong to, or else the
+// container ID in their names. If a path has several IDs, the innermost counts:
+// it is a container inside the others.
+func (h cgroupOwners) ownerOf(groups []Cgroup) (place int, other otherID) {
 	inside := -1
 	for _, group := range groups {
 		for _, id := range containerIDs(group.Path) {
-			place, asked := h.places[id]
+			place, asked := h.byID[id]
 			if asked {
 				path, _ := upToID(group.Path, id)
-				if at, ok := h.of[home{group.Hierarchy, path}]; ok && at == place {
+				if at, ok := h.byCgroup[cgroupKey{group.Hierarchy, path}]; ok && at == place {
 					inside = place
 					continue
 				}
 			}
-			// Of a container whose process has gone, nothing is known.
+			// If the container's first process has ended, its cgroups are
+			// unknown.
 			if !asked || h.read[place] {
 				other = otherID{id: id, cgroup: group.Path, borrowed: asked}
 			}

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Whoever has cgroups delegated to him gives them any name, a container's too.
+// A program with a delegated cgroup gives its children any name, even a
+// container's.
 func TestFault_V01_CgroupsOfOthersWithAContainersID(t *testing.T) {
 	id := containerID(1)
 	podman := containerID(7)
@@ -18,11 +19,11 @@ func TestFault_V01_CgroupsOfOthersWithAContainersID(t *testing.T) {
 	}{
 		{"below the container's", "0::/system.slice/docker-" + id + ".scope/x", false, nil, NotSandboxed},
 		{"another part of the name", "0::/system.slice/docker-" + id + ".scope.d/x", false, []string{id}, Sandboxed},
-		{"in a user's", "0::/user.slice/docker-" + id + ".scope", false, []string{id}, Sandboxed},
-		{"in a user's, of a sandbox without one", "0::/user.slice/docker-" + id + ".scope", true, []string{id}, Sandboxed},
+		{"in a user's cgroup", "0::/user.slice/docker-" + id + ".scope", false, []string{id}, Sandboxed},
+		{"in a user's cgroup, for a sandbox without one", "0::/user.slice/docker-" + id + ".scope", true, []string{id}, Sandboxed},
 		{"another container below it", "0::/user.slice/docker-" + id + ".scope/libpod-" + podman + ".scope", true, []string{podman}, Sandboxed},
 		{"the container's below another", "0::/user.slice/libpod-" + podman + ".scope/docker-" + id + ".scope", false, []string{id}, Sandboxed},
-		{"another container in its own below it", "0::/system.slice/docker-" + id + ".scope/docker-" + podman + ".scope", false, nil, NotSandboxed},
+		{"another container below the container's", "0::/system.slice/docker-" + id + ".scope/docker-" + podman + ".scope", false, nil, NotSandboxed},
 		{"another hierarchy", "5:pids:/system.slice/docker-" + id + ".scope", false, []string{id}, Sandboxed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -55,8 +56,8 @@ func TestFault_V01_CgroupsOfOthersWithAContainersID(t *testing.T) {
 	}
 }
 
-// The genuine file may be run by anybody as a gofer with any arguments.
-func TestFault_V01_ForgedGoferIsNobodys(t *testing.T) {
+// Any user may run the genuine file as a gofer with any arguments.
+func TestFault_V01_ForgedGoferBelongsToNoContainer(t *testing.T) {
 	for _, parent := range []int{1, 77, 1000} {
 		proc := newFakeProc(t)
 		r := fakeRelease(t, t.TempDir(), "20260914.0")
@@ -75,7 +76,7 @@ func TestFault_V01_ForgedGoferIsNobodys(t *testing.T) {
 			proc.add(gofer)
 		}
 		report, survey := judgeAll(t, proc.fs(), []Container{container(1, 1000, "runsc")}, runtimesOf(r), []Release{r})
-		// What descends from the sandbox is its, and then has to be confined.
+		// A descendant of the sandbox belongs to it, so it must be confined.
 		want, gofers := Sandboxed, 1
 		if parent == 1000 {
 			want, gofers = NotSandboxed, 2
@@ -86,8 +87,8 @@ func TestFault_V01_ForgedGoferIsNobodys(t *testing.T) {
 	}
 }
 
-// With the driver cgroupfs a container may be put below another one's cgroup, and
-// is its own all the same.
+// With the driver cgroupfs a container may run below another one's cgroup. It
+// is still judged on its own.
 func TestContainerBelowAnothersCgroup(t *testing.T) {
 	proc := newFakeProc(t)
 	r := fakeRelease(t, t.TempDir(), "20260914.0")

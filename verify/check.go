@@ -1,14 +1,14 @@
 package verify
 
-// A State is what is to be said of a container, or of all of them. Its order
-// is how bad it is, the zero State being that there is nothing to say it of.
+// A State is the verdict on a container, or on all of them. A higher State is
+// worse; the zero State means that there is no container.
 type State int
 
-// The states there are.
+// The states, best first.
 const (
-	NoEvidence   State = iota // no container, so nothing was shown
+	NoEvidence   State = iota // there is no container
 	Sandboxed                 // every check passed
-	Unknown                   // something could not be read, and nothing failed
+	Unknown                   // no check failed, but something could not be read
 	NotSandboxed              // a check failed
 )
 
@@ -25,14 +25,14 @@ func (s State) String() string {
 	}
 }
 
-// A CheckState is how one check ended.
+// A CheckState is the result of one check.
 type CheckState int
 
-// The ways there are. The zero CheckState lets no verdict pass.
+// The results of a check. The zero CheckState keeps a verdict from passing.
 const (
-	Unread  CheckState = iota // it could not be made
+	Unread  CheckState = iota // the check could not be made
 	Passed                    // made and right
-	Limited                   // made as far as the host allows, and right so far
+	Limited                   // made as far as the host allows, and nothing was wrong
 	Failed                    // made and wrong
 )
 
@@ -49,8 +49,8 @@ func (s CheckState) String() string {
 	}
 }
 
-// A Check is one of the things that have to agree. Its strings are safe to
-// show: text from outside is in them through Printable.
+// A Check is one of the facts that must agree. Its strings are safe to show:
+// text from outside went through Printable.
 type Check struct {
 	Name     string
 	State    CheckState
@@ -59,7 +59,7 @@ type Check struct {
 	Source   string // where it was seen: "/info", "/proc/PID/exe"
 }
 
-// The checks' names, in the order Judge makes them.
+// The names of the checks, in the order in which Judge makes them.
 const (
 	CheckRuntime    = "runtime"
 	CheckProcess    = "process"
@@ -75,21 +75,21 @@ const (
 	CheckGofer      = "gofer"
 )
 
-// A Verdict is what is said of one container, and why.
+// A Verdict is the judgement of one container, with its reasons.
 type Verdict struct {
 	Container Container
 	State     State
-	Release   string // that it runs from; only of a Sandboxed container
+	Release   string // the one it runs from; only set if State is Sandboxed
 	Remap     Remap
 	Checks    []Check
-	// Weaknesses and Ways are listed beside the verdict and change nothing of
-	// it: see Weaknesses and WaysAround. Judge leaves them empty.
+	// Weaknesses and Ways are listed beside the verdict and do not change it:
+	// see Weaknesses and WaysAround. Judge leaves them empty.
 	Weaknesses []Weakness
 	Ways       []Way
 }
 
-// Why is the first of the checks that did not pass, in a few words; "" where all
-// did.
+// Why describes the first check that failed, or else the first that could not
+// be made, in a few words. It is "" if all passed.
 func (v Verdict) Why() string {
 	for _, bad := range []CheckState{Failed, Unread} {
 		for _, check := range v.Checks {
@@ -101,23 +101,23 @@ func (v Verdict) Why() string {
 	return ""
 }
 
-// Remap says whose ids a container's processes have on the host.
+// Remap says which ids a container's processes have on the host.
 type Remap int
 
-// The ways there are. It is judged of containers outside a sandbox too.
+// The values of Remap. Containers outside a sandbox are judged too.
 const (
-	RemapUnknown Remap = iota // its process could not be looked at
-	RemapHost                 // those of the host: its root is the host's
-	Remapped                  // those that it should have
-	RemapOther                // others
+	RemapUnknown Remap = iota // its process could not be read
+	RemapHost                 // the host's: its root is root on the host
+	Remapped                  // those that userns-remap gives it
+	RemapOther                // neither of these
 )
 
 func (r Remap) String() string {
 	return [...]string{"unknown", "host", "remapped", "other"}[r]
 }
 
-// sum draws the verdict from its checks.
-func sum(checks []Check) State {
+// worstState returns the worst state that the checks give.
+func worstState(checks []Check) State {
 	state := NoEvidence
 	for _, c := range checks {
 		switch c.State {

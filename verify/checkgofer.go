@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// hostCaps are the capabilities that no sandbox has and whoever is root has:
-// capabilities(7) has their numbers.
+// hostCaps are capabilities that root on the host has and no sandbox has; the
+// numbers are from capabilities(7).
 var hostCaps = []struct {
 	bit  int
 	name string
@@ -16,7 +16,7 @@ var hostCaps = []struct {
 }
 
 func checkCapabilities(p Process, source string) Check {
-	check := Check{Name: CheckCaps, State: Passed, Expected: "none that only root of the host needs", Seen: fmt.Sprintf("%016x", p.CapEff), Source: source}
+	check := Check{Name: CheckCaps, State: Passed, Expected: "none that only root on the host needs", Seen: fmt.Sprintf("%016x", p.CapEff), Source: source}
 	var names []string
 	for _, c := range hostCaps {
 		if p.CapEff&(1<<c.bit) != 0 {
@@ -30,11 +30,11 @@ func checkCapabilities(p Process, source string) Check {
 	return check
 }
 
-// goferNamespaces are those that every gofer has of its own.
+// goferNamespaces are those that every gofer has for itself.
 var goferNamespaces = []string{"mnt", "ipc", "uts"}
 
-// checkGofer asks that what opens files for the sandbox is confined too. A
-// sandbox may have none, when it has no files of the host's to open.
+// checkGofer checks that the process that opens files for the sandbox is
+// confined too. A sandbox without files of the host may have none.
 func checkGofer(e Evidence) Check {
 	check := Check{Name: CheckGofer, State: Passed, Expected: "confined: a filter, no new privileges, its own " + strings.Join(goferNamespaces, ", "), Source: "/proc/*/cmdline"}
 	if e.Scope == Nowhere {
@@ -42,13 +42,13 @@ func checkGofer(e Evidence) Check {
 		return check
 	}
 	if len(e.Gofers) == 0 {
-		check.State, check.Seen = Limited, "none runs"
+		check.State, check.Seen = Limited, "there is none"
 		return check
 	}
 	for _, gofer := range e.Gofers {
 		p := gofer.Process
 		if gofer.Gap != Complete {
-			check.State, check.Seen = Unread, "it may not be read, or changed at every look"
+			check.State, check.Seen = Unread, "not readable, or changed at every look"
 			return check
 		}
 		check.Source, check.Seen = fmt.Sprintf("/proc/%d", p.PID), fmt.Sprintf("process %d, confined", p.PID)

@@ -2,13 +2,13 @@ package verify
 
 import "fmt"
 
-// checkMembers asks that nothing else runs for the container than what is of
-// the same release as its first process: gofer, sidecars, and the stub
-// processes that the sandbox's platform runs applications in.
+// checkMembers checks that every other process of the container runs from the
+// same release as its first process: gofer, sidecars, and the stub processes in
+// which the sandbox's platform runs applications.
 func checkMembers(e Evidence, release string, releases []Release) Check {
 	check := Check{
 		Name:     CheckMembers,
-		Expected: "all of the same release",
+		Expected: "all from the same release",
 		Source:   "/proc/*/cgroup",
 	}
 	if e.Scope == Descendants {
@@ -30,11 +30,11 @@ func checkMembers(e Evidence, release string, releases []Release) Check {
 	switch {
 	case strange > 0:
 		check.State = Failed
-		check.Seen = fmt.Sprintf("%d of %d are not, such as process %d, %s", strange, total, first.PID, Printable(first.Exe.Path))
+		check.Seen = fmt.Sprintf("%d of %d are not, for example process %d, %s", strange, total, first.PID, Printable(first.Exe.Path))
 	case e.Scope == Nowhere:
 		check.Seen = "not looked for"
 	case unread > 0:
-		check.Seen = fmt.Sprintf("%d of %d may not be read", unread, total)
+		check.Seen = fmt.Sprintf("%d of %d are not readable", unread, total)
 	case e.MembersCut:
 		check.Seen = fmt.Sprintf("more than %d", total)
 	case e.Scope == Descendants:

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// checkUIDMap asks that the first process has the map, and that no other one,
-// such as the gofer, has an id beyond it.
+// checkUIDMap checks that the first process has the map, and that no other
+// process, such as the gofer, has an id outside it.
 func checkUIDMap(c Container, e Evidence, source string) Check {
 	p := e.Process
 	check := Check{
 		Name:     CheckUIDMap,
-		State:    passed(slices.Equal(c.UIDMap, p.UIDMap)),
+		State:    passedIf(slices.Equal(c.UIDMap, p.UIDMap)),
 		Expected: showMap(c.UIDMap),
 		Seen:     showMap(p.UIDMap),
 		Source:   source,
@@ -22,17 +22,16 @@ func checkUIDMap(c Container, e Evidence, source string) Check {
 		case check.State != Passed:
 			return check
 		case m.UIDMap == nil:
-			check.State, check.Seen = Unread, fmt.Sprintf("that of process %d may not be read", m.PID)
-		case !within(m.UIDMap, c.UIDMap):
+			check.State, check.Seen = Unread, fmt.Sprintf("that of process %d is not readable", m.PID)
+		case !mapsInto(m.UIDMap, c.UIDMap):
 			check.State, check.Seen = Failed, fmt.Sprintf("%s of process %d", showMap(m.UIDMap), m.PID)
 		}
 	}
 	return check
 }
 
-// within reports whether all ids outside that inner maps to are ones that outer
-// does.
-func within(inner, outer []IDRange) bool {
+// mapsInto reports whether outer maps to every host id that inner maps to.
+func mapsInto(inner, outer []IDRange) bool {
 	for _, r := range inner {
 		if !slices.ContainsFunc(outer, func(o IDRange) bool {
 			return r.Outside >= o.Outside && uint64(r.Outside)+uint64(r.Length) <= uint64(o.Outside)+uint64(o.Length)
@@ -43,11 +42,11 @@ func within(inner, outer []IDRange) bool {
 	return true
 }
 
-// remapOf says whose ids a container's processes have.
-func remapOf(c Container, e Evidence, whose Check) Remap {
-	whole := []IDRange{{0, 0, 1<<32 - 1}} // what processes have that are in no user namespace of their own
+// remapOf says which ids a container's processes have.
+func remapOf(c Container, e Evidence, process Check) Remap {
+	whole := []IDRange{{0, 0, 1<<32 - 1}} // the map in the host's user namespace
 	switch seen := e.Process.UIDMap; {
-	case whose.State != Passed:
+	case process.State != Passed:
 		return RemapUnknown
 	case slices.Equal(seen, whole):
 		return RemapHost

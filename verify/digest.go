@@ -15,44 +15,44 @@ import (
 )
 
 const (
-	maxDigested = 512 << 20 // bytes of one file, the cap on a release's download
-	maxBudget   = 512 << 20 // bytes in one Look, whatever processes claim, and as many of first processes
+	maxDigested = 512 << 20 // bytes of one file, the limit of a release's download
+	maxBudget   = 512 << 20 // bytes in one Look for all processes, and as many again for first processes
 	maxCached   = 256       // files
 )
 
-// errOverBudget says that a deleted executable was not digested.
+// errOverBudget says that a deleted executable was too large to digest.
 var errOverBudget = errors.New("too much to digest")
 
-// digests remembers the digests of deleted executables, which are asked for
-// again at every look and are tens of megabytes each. A deleted file that is
-// being executed cannot be written, and its ID is not given to another file.
+// digests caches the digests of deleted executables, which every look needs and
+// which are tens of megabytes each. A deleted file that is being executed
+// cannot be written, and no other file gets its ID.
 type digests struct {
-	mu    sync.Mutex
-	known map[fileStat]string
+	mu   sync.Mutex
+	sums map[fileStat]string
 }
 
 func (c *digests) get(key fileStat) (string, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	sum, ok := c.known[key]
+	sum, ok := c.sums[key]
 	return sum, ok
 }
 
 func (c *digests) put(key fileStat, sum string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.known == nil || len(c.known) >= maxCached {
-		c.known = map[fileStat]string{}
+	if c.sums == nil || len(c.sums) >= maxCached {
+		c.sums = map[fileStat]string{}
 	}
-	c.known[key] = sum
+	c.sums[key] = sum
 }
 
-// digest is the sha256 of the deleted file that name in dir links to, or ""
-// for one that cannot be a release's: it was deleted elsewhere than from a
-// store, or has another size than any of a release. The path alone would have
-// a container choose what is read, since it has a root of its own.
+// digest returns the sha256 of the deleted file that name in dir links to, or
+// "" for a file that cannot be from a release: it was not deleted from a store,
+// or has another size or owner. With the path alone, a container could choose
+// what is read, since it has its own root.
 func (p *pass) digest(dir procDir, name string, x Exe) (string, error) {
-	held := slices.DeleteFunc(slices.Clone(p.releases), func(r Release) bool { return !r.held(x) })
+	held := slices.DeleteFunc(slices.Clone(p.releases), func(r Release) bool { return !r.mayHaveHeld(x) })
 	if len(held) == 0 {
 		return "", nil
 	}
@@ -66,8 +66,9 @@ func (p *pass) digest(dir procDir, name string, x Exe) (string, error) {
 	if !slices.ContainsFunc(held, func(r Release) bool { return r.Sizes[int64(key.size)] && r.Owner == int(key.owner) }) {
 		return "", nil
 	}
-	// One that is hardly on the disk was made large by naming a size. File systems
-	// that compress count fewer blocks than there are bytes, too, but not so few.
+	// A file with far fewer blocks than bytes is sparse, so it costs an
+	// attacker nothing. File systems that compress have fewer blocks too, but
+	// not below an eighth.
 	const block, least = 512, 8
 	if key.blocks*block < key.size/least {
 		return "", nil
@@ -76,7 +77,7 @@ func (p *pass) digest(dir procDir, name string, x Exe) (string, error) {
 		return "", fmt.Errorf("digest %s: %w", name, errOverBudget)
 	}
 	p.digested += key.size
-	// Whose file it is need not know that it was looked at.
+	// O_NOATIME hides the read from the file's owner.
 	const how = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK
 	fd, err := unix.Openat(int(dir), name, how|unix.O_NOATIME, 0)
 	if errors.Is(err, unix.EPERM) {
@@ -96,7 +97,7 @@ func (p *pass) digest(dir procDir, name string, x Exe) (string, error) {
 	return sum, nil
 }
 
-// A reader stops between two reads when its context ends.
+// A reader returns the context's error once the context has ended.
 type reader struct {
 	ctx context.Context
 	r   io.Reader

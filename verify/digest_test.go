@@ -39,8 +39,8 @@ func TestDigestHasLimits(t *testing.T) {
 		{"a path of the store on another device", r.Dir + "/runsc", r.Dir + "/runsc", 7, 0, nil, false},
 		{"another size", odd, r.Dir + "/runsc", 0, 0, nil, false},
 		{"a file from elsewhere", r.Dir + "/runsc", "/tmp/runsc", 0, 0, nil, false},
-		{"a huge file of nothing but holes", huge, r.Dir + "/runsc", 0, 0, nil, false},
-		{"one too many", r.Dir + "/runsc", r.Dir + "/runsc", 0, maxBudget, errOverBudget, false},
+		{"a huge sparse file", huge, r.Dir + "/runsc", 0, 0, nil, false},
+		{"over the budget", r.Dir + "/runsc", r.Dir + "/runsc", 0, maxBudget, errOverBudget, false},
 		{"a directory", r.Dir, r.Dir + "/runsc", 0, 0, errOverBudget, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -61,7 +61,8 @@ func TestDigestHasLimits(t *testing.T) {
 func TestFault_V03_DeletedAndRenamedFilesAreStillTheirReleases(t *testing.T) {
 	r, sentry := catRelease(t)
 	cmd := sleeper(t, sentry, "runsc-sandbox", "-", containerID(1))
-	// As a store removes a release: out of sight first, then for good.
+	// A store removes a release like this: it renames the directory, then
+	// deletes it.
 	hidden := filepath.Join(filepath.Dir(r.Dir), ".gone")
 	if err := os.Rename(r.Dir, hidden); err != nil {
 		t.Fatal(err)
@@ -83,7 +84,7 @@ func TestFault_V03_DeletedAndRenamedFilesAreStillTheirReleases(t *testing.T) {
 			t.Errorf("look %d: got %v in use, orphans %v, denied %d, want 1, none, 0", look, survey.InUse, report.Orphans, survey.Denied)
 		}
 	}
-	if len(fs.digests.known) != 1 {
-		t.Errorf("got %d digests remembered, want 1", len(fs.digests.known))
+	if len(fs.digests.sums) != 1 {
+		t.Errorf("got %d digests remembered, want 1", len(fs.digests.sums))
 	}
 }

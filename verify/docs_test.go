@@ -13,14 +13,14 @@ func TestEveryCheckIsDocumented(t *testing.T) {
 	}
 	for check := range about {
 		if !strings.Contains(string(text), "`"+check+"`") {
-			t.Errorf("docs/verification.md says nothing of the check %q", check)
+			t.Errorf("docs/verification.md does not describe the check %q", check)
 		}
 	}
 	s := newScene()
 	s.container.UIDMap = s.evidence.Process.UIDMap
 	for _, check := range Judge(s.container, s.evidence, s.runtimes, s.releases).Checks {
 		if About(check.Name) == "" {
-			t.Errorf("nothing says what the check %q asks", check.Name)
+			t.Errorf("About does not know the check %q", check.Name)
 		}
 	}
 }

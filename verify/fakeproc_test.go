@@ -11,17 +11,17 @@ import (
 	"testing"
 )
 
-// fakeProc is a directory that looks like /proc to FS: the same names and
-// texts, exe links to real files, which give it real inodes, and where wanted
-// a link to a real process. So no test depends on what else runs here.
+// A fakeProc is a directory that looks like /proc to FS: the same names and
+// texts, exe links to real files with real inodes, and, if a test needs it, a
+// link to a real process. So no test depends on what else runs here.
 type fakeProc struct {
 	tb    testing.TB
 	root  string
 	added []fakeProcess
 }
 
-// fakeProcess is a process in a fakeProc. An empty field is left out as a
-// file, as of a kernel thread; see sandboxProcess and runcProcess.
+// A fakeProcess is a process in a fakeProc. An empty field makes no file, as
+// for a kernel thread; see sandboxProcess and runcProcess.
 type fakeProcess struct {
 	pid, parent int
 	start       uint64
@@ -102,7 +102,7 @@ func fakeStat(f fakeProcess) string {
 	return fmt.Sprintf("%d (%s) S %d %s%d 0 0\n", f.pid, f.comm, f.parent, rest, f.start)
 }
 
-// adopt shows a real process in the fake tree.
+// adopt adds a link to a real process to the fake tree.
 func (p *fakeProc) adopt(pid int) {
 	p.link(fmt.Sprintf("/proc/%d", pid), p.path(pid, ""))
 }
@@ -121,7 +121,8 @@ func (p *fakeProc) link(target, path string) {
 	}
 }
 
-// fakeRelease puts files of a release, by the name alone, into a store.
+// fakeRelease puts a release into a store, with files that only have the right
+// names.
 func fakeRelease(tb testing.TB, store, name string) Release {
 	tb.Helper()
 	r := Release{Name: name, Dir: filepath.Join(store, name), Files: map[FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{}, Owner: os.Getuid()}
@@ -148,10 +149,10 @@ func fileID(tb testing.TB, path string) FileID {
 	return FileID{Dev: uint64(st.Dev), Ino: st.Ino}
 }
 
-// containerID is the n-th container's.
+// containerID returns the ID of the n-th container.
 func containerID(n int) string { return fmt.Sprintf("%064x", n) }
 
-// sandboxProcess is a sandbox as it was seen on a host with a current release.
+// sandboxProcess returns a sandbox as seen on a host with a current release.
 func sandboxProcess(pid int, r Release, id string) fakeProcess {
 	own := maps.Clone(hostNamespaces)
 	for kind := range own {
@@ -179,7 +180,7 @@ func runcProcess(pid int, id string) fakeProcess {
 	}
 }
 
-// container is as dockerd would give it.
+// container returns a container as dockerd would describe it.
 func container(n, pid int, runtime string) Container {
 	return Container{ID: containerID(n), Name: fmt.Sprintf("c%d", n), Image: "busybox", Runtime: runtime, PID: pid}
 }

@@ -29,7 +29,7 @@ type fuseRequest struct {
 	UID, GID, PID, Pad uint32
 }
 
-// fuseServer is a file system of nobody's with the one program "x".
+// A fuseServer is an unprivileged user's file system with one program, "x".
 type fuseServer struct {
 	t       *testing.T
 	fd      int
@@ -44,7 +44,7 @@ func (s *fuseServer) attr(node uint64) fuseAttr {
 	return a
 }
 
-// answer gives the body of an answer to a request, or an error number.
+// answer returns the body of the answer to a request, or an error number.
 func (s *fuseServer) answer(r fuseRequest, body []byte) (parts []any, failed syscall.Errno) {
 	const lookup, getattr, open, read, release, flush, init, access, opendir = 1, 3, 14, 15, 18, 25, 26, 34, 27
 	const hour = uint64(3600)
@@ -88,7 +88,7 @@ func (s *fuseServer) serve() {
 		}
 		const forget, batchForget = 2, 42
 		if r.Op == forget || r.Op == batchForget {
-			continue // no answer is wanted
+			continue // the kernel expects no answer
 		}
 		parts, failed := s.answer(r, buf[header:n])
 		var out bytes.Buffer
@@ -105,8 +105,8 @@ func (s *fuseServer) serve() {
 	}
 }
 
-// Whatever runs from a user's FUSE mount (AppImage, sshfs) may not be looked at by
-// root either, and is no release's for that.
+// Even root may not look at a program on a user's FUSE mount (AppImage, sshfs).
+// It counts as a program of no release.
 func TestFault_V06_ProgramOnAUsersFUSEMount(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root mounts")
@@ -135,8 +135,8 @@ func TestFault_V06_ProgramOnAUsersFUSEMount(t *testing.T) {
 	server := &fuseServer{t: t, fd: fd, program: program}
 	go server.serve()
 
-	// Not executed by this process, which waits for that with a processor in hand
-	// (CLONE_VFORK) while its server is to answer.
+	// This process must not execute it: it would wait (CLONE_VFORK) holding a
+	// Go processor, while its own server has to answer.
 	cmd := &exec.Cmd{Path: "/bin/sh", Args: []string{"sh", "-c", "exec " + dir + "/x"}, SysProcAttr: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}}
 	answering(t, cmd)
 	proc := newFakeProc(t)

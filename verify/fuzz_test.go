@@ -40,7 +40,7 @@ func FuzzStat(f *testing.F) {
 }
 
 // FuzzText gives one text to every other parser: none may panic, and none may
-// make a sandbox's properties of what does not hold them.
+// find a sandbox's properties in a text without them.
 func FuzzText(f *testing.F) {
 	for _, seed := range []string{sandboxStatus, sandboxMounts, overlayMounts, identityMap, hybridCgroup, "user:[1]"} {
 		f.Add(seed)

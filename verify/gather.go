@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// sandboxes sorts out of a scan what runs from a release or claims to.
+// sandboxes adds the processes of a scan that run from a release, or claim to,
+// to the survey.
 func (p *pass) sandboxes(entries []entry, survey *Survey) error {
 	for i := range entries {
 		e := &entries[i]
 		if e.exe.Deleted {
-			if err := p.deleted(e, survey); err != nil {
+			if err := p.identifyDeleted(e, survey); err != nil {
 				return err
 			}
 		}
@@ -44,8 +45,8 @@ func (p *pass) sandboxes(entries []entry, survey *Survey) error {
 	return context.Cause(p.ctx)
 }
 
-// deleted finds the release of an entry whose executable has lost its name.
-func (p *pass) deleted(e *entry, survey *Survey) error {
+// identifyDeleted finds the release of an entry with a deleted executable.
+func (p *pass) identifyDeleted(e *entry, survey *Survey) error {
 	if err := context.Cause(p.ctx); err != nil {
 		return err
 	}
@@ -58,14 +59,14 @@ func (p *pass) deleted(e *entry, survey *Survey) error {
 	case Denied:
 		e.gap = gap
 		survey.Denied++
-	default: // more than is read of what nobody is known to have installed
+	default: // too large to read, or not a regular file
 		e.gap = gap
 	}
 	return nil
 }
 
-// sandbox reads whose sandbox an entry says it is. A claim that cannot be
-// read any further is still one.
+// sandbox reads the container ID that an entry claims. On an error the claim
+// still counts.
 func (p *pass) sandbox(e *entry) (Sandbox, error) {
 	box := Sandbox{PID: e.pid, File: e.file}
 	dir, err := p.proc.open(e.dir())
@@ -89,12 +90,12 @@ func (p *pass) sandbox(e *entry) (Sandbox, error) {
 	return box, nil
 }
 
-// evidence looks at each container's first process and finds the others.
-func (p *pass) evidence(containers []Container, homes homes, entries []entry) ([]Evidence, error) {
+// evidence reads each container's first process and finds its other processes.
+func (p *pass) evidence(containers []Container, homes cgroupOwners, entries []entry) ([]Evidence, error) {
 	if len(containers) == 0 {
 		return nil, nil
 	}
-	p.digested = 0 // what others run may not use up what these need
+	p.digested = 0 // other processes must not use up the budget of these
 	host, herr := p.host()
 	all := make([]Evidence, len(containers))
 	for i, c := range containers {
@@ -111,7 +112,7 @@ func (p *pass) evidence(containers []Container, homes homes, entries []entry) ([
 			continue
 		}
 		if herr != nil {
-			e.Gap, e.Why = Denied, herr // there is always a first process
+			e.Gap, e.Why = Denied, herr // a host always has a process 1
 		}
 		if e.Scope = Descendants; len(homes.groups[i]) > 0 {
 			e.Scope = InCgroup
@@ -121,27 +122,27 @@ func (p *pass) evidence(containers []Container, homes homes, entries []entry) ([
 	return all, nil
 }
 
-// host reads the namespaces to be different from: those of the first process,
-// not of this one, which a unit's sandboxing may have given its own.
+// host reads the host's namespaces from process 1. This process's own may
+// differ: systemd may have given its unit some.
 func (p *pass) host() (map[string]uint64, error) {
 	dir, err := p.proc.open("1")
 	if err != nil {
-		return nil, fmt.Errorf("look at the host's namespaces: %w", err)
+		return nil, fmt.Errorf("read the host's namespaces: %w", err)
 	}
 	defer dir.close()
 	found, err := namespaces(dir)
 	if err != nil {
-		return nil, fmt.Errorf("look at the host's namespaces: %w", err)
+		return nil, fmt.Errorf("read the host's namespaces: %w", err)
 	}
 	return found, nil
 }
 
-// members gives every container its other processes.
+// members adds the other processes to every container's evidence.
 func (p *pass) members(containers []Container, all []Evidence, entries []entry) {
 	for i := range entries {
 		e := &entries[i]
 		if e.container >= 0 && all[e.container].Scope == InCgroup {
-			p.join(&all[e.container], e, containers[e.container])
+			p.addMember(&all[e.container], e, containers[e.container])
 		}
 	}
 	owner := owners{} // for the containers without a cgroup
@@ -155,20 +156,21 @@ func (p *pass) members(containers []Container, all []Evidence, entries []entry) 
 	}
 	parents := p.parents(entries)
 	for i := range entries {
-		place := owner.above(entries[i].pid, parents)
+		place := owner.ownerAbove(entries[i].pid, parents)
 		if place < 0 {
 			place = p.goferOf(&entries[i], containers, all, owner, parents)
 		}
 		if place >= 0 {
-			p.join(&all[place], &entries[i], containers[place])
+			p.addMember(&all[place], &entries[i], containers[place])
 		}
 	}
 }
 
-// goferOf finds the container without a cgroup whose gofer an entry is, or -1:
-// it is no child of the sandbox, but of its parent, the shim, and names the
-// container in its arguments (the bundle's directory). Anybody may run the
-// genuine file with such arguments, but nobody below somebody else's shim.
+// goferOf finds the container without its own cgroup that an entry is the gofer
+// of, or -1. A gofer is not a child of the sandbox but of the shim, the
+// sandbox's parent, and names the container in its arguments (the bundle's
+// directory). Any user may run the genuine file with such arguments, but only
+// the shim itself has children.
 func (p *pass) goferOf(e *entry, containers []Container, all []Evidence, owner owners, parents map[int]int) int {
 	if e.file == (File{}) || !e.gofer || parents[e.pid] <= 1 {
 		return -1
@@ -191,7 +193,8 @@ func (p *pass) goferOf(e *entry, containers []Container, all []Evidence, owner o
 	return -1
 }
 
-// parents reads every process's parent. One that has gone has no children.
+// parents maps each process to its parent. A process that has ended is left
+// out: it has no children.
 func (p *pass) parents(entries []entry) map[int]int {
 	parents := make(map[int]int, len(entries))
 	for _, e := range entries {
@@ -206,14 +209,14 @@ func (p *pass) parents(entries []entry) map[int]int {
 	return parents
 }
 
-// owners says to which first process a process descends: pid → place, -1 for
-// nobody's.
+// owners maps a pid to the index of the container that it descends from, or to
+// -1 for none.
 type owners map[int]int
 
-// above finds the owner of pid and remembers it for all on the way up. The
-// tree was not read in one instant and may show a circle: its processes are
-// nobody's.
-func (o owners) above(pid int, parents map[int]int) int {
+// ownerAbove finds the owner of pid and stores it for every process on the path up.
+// The tree was not read in one instant and may have a loop: the processes in it
+// belong to no container.
+func (o owners) ownerAbove(pid int, parents map[int]int) int {
 	var way []int
 	place := -1
 	for ; pid > 1; pid = parents[pid] {
@@ -230,13 +233,13 @@ func (o owners) above(pid int, parents map[int]int) int {
 	return place
 }
 
-// join adds a process to a container.
-func (p *pass) join(to *Evidence, e *entry, of Container) {
+// addMember adds a process to a container's evidence.
+func (p *pass) addMember(to *Evidence, e *entry, of Container) {
 	if e.pid == to.Process.PID {
 		return
 	}
-	// Of its own kind a sandbox has as many as what runs in it likes: one for each
-	// address space (systrap). Those are no reason to know less of it.
+	// Only foreign processes are limited. Of its own a sandbox has one for each
+	// address space (systrap), and the programs inside decide how many that is.
 	if e.file == (File{}) {
 		if p.strangers[to] == maxStrangers {
 			to.MembersCut = true
@@ -251,11 +254,11 @@ func (p *pass) join(to *Evidence, e *entry, of Container) {
 			return
 		}
 		if err == nil {
-			m.UIDMap, _ = parseIDMap(text) // what makes no sense is as if it were not read
+			m.UIDMap, _ = parseIDMap(text) // a map that does not parse counts as unreadable
 		}
 	}
 	if e.file == (File{}) && e.gap == Complete {
-		// Only a stranger's path is of interest, so only now is it read.
+		// Read the path only now: it matters only for a foreign process.
 		x, err := p.proc.exe(e.dir() + "/")
 		switch {
 		case gapOf(err) == Gone:

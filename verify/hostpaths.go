@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// A HostPath is a part of a host that is worth more than its bytes.
+// A HostPath is a path on the host that gives more than the bytes of its files.
 type HostPath struct {
-	// Path may have the patterns of path.Match in its parts.
+	// Each part of Path may be a pattern of path.Match.
 	Path  string
-	Gives string // what whoever gets at it has
-	// Secret says that reading is enough, or that it has sockets or devices, which
-	// are used all the same where they are mounted read-only.
+	Gives string // what access to it gives
+	// Secret is true if reading is enough, or if it has sockets or devices,
+	// which also work on a read-only mount.
 	Secret bool
-	// Whole leaves out what is below it: that is worth no more than its bytes.
+	// Whole excludes what is below it: that gives no more than its bytes.
 	Whole bool
 }
 
 const apiGives = "dockerd's API: it starts any container, also one that is root on the host"
 
-// hostPaths are those of any host, the narrower ones first.
+// hostPaths are those that any host may have, the narrower ones first.
 var hostPaths = []HostPath{
 	{"/run/docker.sock", apiGives, true, false},
 	{"/var/run/docker.sock", apiGives, true, false},
@@ -32,10 +32,10 @@ var hostPaths = []HostPath{
 	{"/var/lib/docker", "every container's files", true, false},
 	{"/var/lib/containerd", "every container's files", true, false},
 	{"/var/snap/docker", "every container's files", true, false},
-	{"/var/lib/kubelet", "the secrets of the host's pods, and what may ask Kubernetes for more", true, false},
+	{"/var/lib/kubelet", "the secrets of the host's pods, and credentials for Kubernetes", true, false},
 	{"/var/lib/containers", "every container's files", true, false},
 	{"/var/lib/rancher", "the keys to Kubernetes", true, false},
-	{"/var/lib/etcd", "all that Kubernetes keeps", true, false},
+	{"/var/lib/etcd", "everything that Kubernetes stores", true, false},
 	{"/var/lib/libvirt", "the disks of the host's virtual machines", true, false},
 	{"/var/lib/lxc", "every container's files", true, false},
 	{"/var/lib/snapd", "the host's programs", false, false},
@@ -43,24 +43,24 @@ var hostPaths = []HostPath{
 	{"/var/lib/cloud", "scripts that the host runs as root", false, false},
 	{"/etc/shadow*", "the host's passwords", true, false},
 	{"/etc/gshadow*", "the host's passwords", true, false},
-	{"/etc/ssh", "the keys by which the host is known", true, false},
+	{"/etc/ssh", "the keys that identify the host", true, false},
 	{"/etc/ssl/private", "the host's private keys", true, false},
 	{"/etc/letsencrypt", "the host's private keys", true, false},
 	{"/etc/wireguard", "the host's private keys", true, false},
 	{"/etc/NetworkManager/system-connections", "the passwords of networks", true, false},
-	{"/etc/krb5.keytab", "the keys by which the host is known", true, false},
+	{"/etc/krb5.keytab", "the keys that identify the host", true, false},
 	{"/etc/rancher", "the keys to Kubernetes", true, false},
 	{"/etc/docker", "dockerd's configuration and keys", true, false},
 	{"/etc/kubernetes", "the keys to Kubernetes", true, false},
 	{"/etc", "the host's configuration", false, false},
 	{"/root", "the files of the host's root", true, false},
-	{"/home/*/.*", "what a user of the host runs at login, and keys", true, false},
-	{"/home/*", "all files of users of the host, keys among them", true, true},
+	{"/home/*/.*", "programs that a user of the host runs at login, and keys", true, false},
+	{"/home/*", "all files of a user of the host, including keys", true, true},
 	{"/boot", "the host's kernel", false, false},
 	{"/dev", "the host's devices", true, false},
 	{"/proc", "the host's processes and kernel settings", true, false},
 	{"/sys", "the host's kernel settings", true, false},
-	{"/usr", "the host's programs, gVisor's among them", false, false},
+	{"/usr", "the host's programs, including gVisor", false, false},
 	{"/bin", "the host's programs", false, false},
 	{"/sbin", "the host's programs", false, false},
 	{"/lib", "the host's libraries", false, false},
@@ -72,32 +72,34 @@ var hostPaths = []HostPath{
 	{"/var/spool/cron", "commands that the host runs as root", false, false},
 }
 
-// quietPaths are below a path of hostPaths and harmless, and readPaths are so to
-// read: what the host trusts, and how it calls others.
+// quietPaths are harmless although they are below a path of hostPaths.
+// readPaths are harmless to read: certificates that the host trusts, and names
+// of hosts.
 var (
 	quietPaths = []string{"/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/log", "/dev/shm"}
 	readPaths  = []string{"/etc/hosts", "/etc/resolv.conf", "/etc/hostname", "/etc/ssl/certs", "/run/systemd/resolve"}
 )
 
-// worth says what a path of the host gives: the worst of all that it is, that it
-// is in, and that is in it. more are paths of this host, besides those of any.
-func worth(source string, writable bool, more []HostPath) (gives string, grave bool) {
+// accessGives says what access to a path of the host gives: the worst that any path
+// equal to it, above it or below it gives. more are paths of this host, in
+// addition to hostPaths.
+func accessGives(source string, writable bool, more []HostPath) (gives string, grave bool) {
 	source = path.Clean(source)
 	if source == "/" {
-		return "all of the host's files, dockerd's socket among them", true
+		return "all of the host's files, including dockerd's socket", true
 	}
 	if strings.HasSuffix(source, "/docker.sock") {
 		return apiGives, true
 	}
-	quiet := func(q string) bool { return below(source, q) }
+	quiet := func(q string) bool { return isBelow(source, q) }
 	if slices.ContainsFunc(quietPaths, quiet) || !writable && slices.ContainsFunc(readPaths, quiet) {
 		return "a file of the host", false
 	}
 	gives = "files of the host"
 	for _, one := range slices.Concat(more, hostPaths) {
-		within := holds(one.Path, source) && (!one.Whole || strings.Count(source, "/") == strings.Count(one.Path, "/"))
+		inside := matchesBelow(one.Path, source) && (!one.Whole || strings.Count(source, "/") == strings.Count(one.Path, "/"))
 		switch {
-		case !within && !holds(source, one.Path):
+		case !inside && !matchesBelow(source, one.Path):
 		case writable || one.Secret:
 			return one.Gives, true
 		case gives == "files of the host":
@@ -107,11 +109,11 @@ func worth(source string, writable bool, more []HostPath) (gives string, grave b
 	return gives, false
 }
 
-// below reports whether p is dir or in it.
-func below(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
+// isBelow reports whether p is dir or in it.
+func isBelow(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
 
-// holds reports whether p is dir or in it, where one of the two is a pattern.
-func holds(dir, p string) bool {
+// matchesBelow reports whether p is dir or in it. The parts of either may be patterns.
+func matchesBelow(dir, p string) bool {
 	parts, all := strings.Split(dir, "/"), strings.Split(p, "/")
 	if len(parts) > len(all) {
 		return false

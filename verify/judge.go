@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// Judge weighs what dockerd says of a container against what was seen of it.
+// Judge compares what dockerd says about a container with the evidence.
 // runtimes are dockerd's, by name. It is pure, and a container is Sandboxed
-// only if every one of its checks was made and none failed.
+// only if every check was made and none failed.
 func Judge(c Container, e Evidence, runtimes map[string]Runtime, releases []Release) Verdict {
 	if c.Unread != nil {
-		check := Check{Name: CheckRuntime, Expected: expectedRuntime, Seen: "not to be read: " + Printable(c.Unread.Error()), Source: "/containers/" + Printable(c.ID) + "/json"}
+		check := Check{Name: CheckRuntime, Expected: expectedRuntime, Seen: "not readable: " + Printable(c.Unread.Error()), Source: "/containers/" + Printable(c.ID) + "/json"}
 		return Verdict{Container: c, State: Unknown, Checks: []Check{check}}
 	}
-	whose := checkProcess(c, e)
-	checks := []Check{checkRuntime(c, runtimes, releases), whose}
+	process := checkProcess(c, e)
+	checks := []Check{checkRuntime(c, runtimes, releases), process}
 	verdict := Verdict{Container: c}
-	// Of a process that is not the container's, nothing else tells anything.
-	if whose.State == Passed {
+	// If the process is not the container's, its other properties prove
+	// nothing.
+	if process.State == Passed {
 		p := e.Process
 		source := func(file string) string { return fmt.Sprintf("/proc/%d/%s", p.PID, file) }
 		file := identify(p.Exe, releases)
@@ -38,15 +39,15 @@ func Judge(c Container, e Evidence, runtimes map[string]Runtime, releases []Rele
 			checks = append(checks, checkUIDMap(c, e, source("uid_map")))
 		}
 	}
-	verdict.Checks, verdict.State, verdict.Remap = checks, sum(checks), remapOf(c, e, whose)
+	verdict.Checks, verdict.State, verdict.Remap = checks, worstState(checks), remapOf(c, e, process)
 	if verdict.State != Sandboxed {
 		verdict.Release = ""
 	}
 	return verdict
 }
 
-// passed makes a check's state of whether it holds.
-func passed(ok bool) CheckState {
+// passedIf returns Passed if ok, else Failed.
+func passedIf(ok bool) CheckState {
 	if ok {
 		return Passed
 	}
@@ -55,14 +56,14 @@ func passed(ok bool) CheckState {
 
 const expectedRuntime = "runsc of a known release"
 
-// checkRuntime follows the runtime's name. That is the one thing a container
-// cannot imitate by what it runs, and the only one that dockerd vouches for.
+// checkRuntime follows the runtime's name to a file. A container cannot fake it
+// by what it runs, and it is the only fact that dockerd vouches for.
 func checkRuntime(c Container, runtimes map[string]Runtime, releases []Release) Check {
 	check := Check{Name: CheckRuntime, Expected: expectedRuntime, Source: "/info"}
 	rt, ok := runtimes[c.Runtime]
 	name := Printable(c.Runtime)
 	if !ok {
-		check.Seen = name + ", which dockerd does not know any more"
+		check.Seen = name + ", which dockerd no longer knows"
 		return check
 	}
 	if r, ok := rt.release(releases); ok {
@@ -73,7 +74,7 @@ func checkRuntime(c Container, runtimes map[string]Runtime, releases []Release) 
 	switch {
 	case rt.Path == "" && strings.Contains(rt.Type, "runsc"):
 		check.State = Unread
-		check.Seen = fmt.Sprintf("%s, by its shim %s: which release that runs is not known; register it by its path", name, Printable(rt.Type))
+		check.Seen = fmt.Sprintf("%s, registered by its shim %s, which does not tell the release: register it by its path", name, Printable(rt.Type))
 	case rt.Path == "":
 		check.Seen = name + ", which has no path"
 	case rt.Err != nil && gapOf(rt.Err) != Gone:
@@ -85,50 +86,50 @@ func checkRuntime(c Container, runtimes map[string]Runtime, releases []Release) 
 	return check
 }
 
-// checkProcess asks whether the process is the container's at all: a pid means
-// another process in another pid namespace.
+// checkProcess asks whether the process belongs to the container at all: the
+// same pid means another process in another pid namespace.
 func checkProcess(c Container, e Evidence) Check {
 	check := Check{
 		Name:     CheckProcess,
 		Expected: "the container's, before and after the look",
 		Source:   fmt.Sprintf("/proc/%d", c.PID),
 	}
-	why := ""
+	detail := ""
 	if e.Why != nil {
-		why = ": " + Printable(e.Why.Error())
+		detail = ": " + Printable(e.Why.Error())
 	}
 	switch e.Gap {
 	case Complete:
 	case Gone:
-		check.Seen = "no such process: it ended, or dockerd has another pid namespace" + why
+		check.Seen = "no such process: it ended, or dockerd has another pid namespace" + detail
 		return check
 	case Denied:
-		check.Seen = "it may not be read without CAP_SYS_PTRACE" + why
+		check.Seen = "not readable without CAP_SYS_PTRACE" + detail
 		return check
 	case Unsteady:
-		check.Seen = "another one at every look" + why
+		check.Seen = "it changed at every look" + detail
 		return check
 	default:
-		check.Seen = "not to be read" + why
+		check.Seen = "not readable" + detail
 		return check
 	}
-	if !e.Process.inCgroupOf(c.ID) && !e.Process.bears(c.ID) {
+	if !e.Process.inCgroupOf(c.ID) && !e.Process.endsWithID(c.ID) {
 		check.Seen = "neither cgroup nor arguments name the container: dockerd may have another pid namespace"
 		return check
 	}
-	check.State, check.Seen = Passed, fmt.Sprintf("the container's, started at tick %d, and still after the look", e.Process.StartTime)
+	check.State, check.Seen = Passed, fmt.Sprintf("the container's, started at tick %d, and unchanged after the look", e.Process.StartTime)
 	return check
 }
 
-// bears reports whether the process's last argument is the container's ID.
-func (p Process) bears(id string) bool {
+// endsWithID reports whether the process's last argument is the container's ID.
+func (p Process) endsWithID(id string) bool {
 	return id != "" && !p.ArgvCut && len(p.Argv) > 1 && p.Argv[len(p.Argv)-1] == id
 }
 
 func checkExecutable(p Process, file File, source string) Check {
 	check := Check{
 		Name:     CheckExecutable,
-		State:    passed(file.boots()),
+		State:    passedIf(file.boots()),
 		Expected: "runsc or gvisor_sentry of a known release, by device and inode",
 		Source:   source,
 	}
@@ -155,14 +156,14 @@ func checkArguments(c Container, p Process, source string) Check {
 	case p.ArgvCut:
 		check.Seen = Printable(p.Argv[0]) + " and more than 64 KiB"
 	default:
-		check.State = passed(p.Argv[0] == sandboxName && p.bears(c.ID))
+		check.State = passedIf(p.Argv[0] == sandboxName && p.endsWithID(c.ID))
 		check.Seen = showArgv(p.Argv)
 	}
 	return check
 }
 
-// showArgv shows what a process is called, and a container's ID. Any other
-// argument may be a password.
+// showArgv shows a process's name, and a container's ID if that is the last
+// argument. It hides all other arguments: each may be a password.
 func showArgv(argv []string) string {
 	name, more := Printable(argv[0]), len(argv)-1
 	switch {
@@ -176,9 +177,9 @@ func showArgv(argv []string) string {
 	return name
 }
 
-// ownNamespaces are those every gVisor sandbox has of its own, whatever the
-// container was given: older ones share the host's pid namespace, and the
-// network namespace is the container's.
+// ownNamespaces are those that every gVisor sandbox has for itself, whatever
+// the container shares. The pid namespace is not one: older sandboxes share the
+// host's. Nor is the network namespace, which is the container's.
 var ownNamespaces = [...]string{"user", "mnt", "ipc", "uts"}
 
 func checkNamespaces(p Process, host map[string]uint64, file File, source string) Check {
@@ -192,7 +193,7 @@ func checkNamespaces(p Process, host map[string]uint64, file File, source string
 	for _, kind := range ownNamespaces {
 		own, of := p.Namespaces[kind], host[kind]
 		if own == 0 || of == 0 {
-			check.State, check.Seen = Unread, kind+" not known"
+			check.State, check.Seen = Unread, kind+" unknown"
 			return check
 		}
 		if own == of {
@@ -205,13 +206,13 @@ func checkNamespaces(p Process, host map[string]uint64, file File, source string
 	}
 	if slices.Equal(shared, []string{"user"}) && file.boots() && p.hasHostNetwork() {
 		check.State = Limited
-		check.Seen += ", which it keeps for --network=host (runsc sandbox.createSandboxProcess)"
+		check.Seen += ", as --network=host requires (runsc sandbox.createSandboxProcess)"
 	}
 	return check
 }
 
-// hasHostNetwork reports whether a sandbox was started to use the host's own
-// network stack. The last of several settings counts.
+// hasHostNetwork reports whether a sandbox was started to use the host's
+// network stack. If the flag is repeated, the last one counts.
 func (p Process) hasHostNetwork() bool {
 	host := false
 	for _, s := range settings(untilCommand(p.Argv[min(1, len(p.Argv)):])) {
@@ -222,13 +223,13 @@ func (p Process) hasHostNetwork() bool {
 	return host
 }
 
-// checkRoot tells a sandbox from a container that runs the genuine file: a
-// sandbox has moved into an empty tmpfs of its own (runsc setUpChroot), and a
-// container has its image there.
+// checkRoot tells a sandbox from a container that executes a genuine release
+// file: a sandbox has moved into an empty tmpfs (runsc setUpChroot), while a
+// container's root is its image.
 func checkRoot(p Process, source string) Check {
 	return Check{
 		Name:     CheckRoot,
-		State:    passed(p.Root.FSType == "tmpfs" && p.Root.Root == "/"),
+		State:    passedIf(p.Root.FSType == "tmpfs" && p.Root.Root == "/"),
 		Expected: "tmpfs",
 		Seen:     fmt.Sprintf("%s (%s)", Printable(p.Root.FSType), Printable(p.Root.Source)),
 		Source:   source,
@@ -239,7 +240,7 @@ func checkSeccomp(p Process, source string) Check {
 	const filter = 2
 	return Check{
 		Name:     CheckSeccomp,
-		State:    passed(p.Seccomp == filter),
+		State:    passedIf(p.Seccomp == filter),
 		Expected: "2, a filter",
 		Seen:     fmt.Sprint(p.Seccomp),
 		Source:   source,
@@ -249,7 +250,7 @@ func checkSeccomp(p Process, source string) Check {
 func checkPrivileges(p Process, source string) Check {
 	return Check{
 		Name:     CheckPrivileges,
-		State:    passed(p.NoNewPrivs),
+		State:    passedIf(p.NoNewPrivs),
 		Expected: "true",
 		Seen:     fmt.Sprint(p.NoNewPrivs),
 		Source:   source,

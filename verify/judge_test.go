@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// scene is everything Judge is given: at first, a sandbox as it should be.
+// A scene is everything that Judge is given: at first, that of a correct sandbox.
 type scene struct {
 	container Container
 	evidence  Evidence
@@ -72,41 +72,41 @@ func TestJudge(t *testing.T) {
 	}{
 		{"a sandbox", func(*scene) {}, Sandboxed, nil},
 		{"no gofer", func(s *scene) { s.evidence.Gofers = nil }, Sandboxed, map[string]CheckState{CheckGofer: Limited}},
-		{"a gofer that may not be read", func(s *scene) { s.evidence.Gofers[0].Gap = Denied }, Unknown, map[string]CheckState{CheckGofer: Unread}},
+		{"an unreadable gofer", func(s *scene) { s.evidence.Gofers[0].Gap = Denied }, Unknown, map[string]CheckState{CheckGofer: Unread}},
 		{"a gofer without a filter", func(s *scene) { s.evidence.Gofers[0].Process.Seccomp = 0 }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},
 		{"a gofer that may gain privileges", func(s *scene) { s.evidence.Gofers[0].Process.NoNewPrivs = false }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},
 		{"a gofer with the host's files", func(s *scene) { s.evidence.Gofers[0].Process.Namespaces["mnt"] = hostNamespaces["mnt"] }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},
-		{"a gofer as root of the host", func(s *scene) { s.evidence.Gofers[0].Process.CapEff = 0x1ffffffffff }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},
-		{"capabilities of root of the host", func(s *scene) { s.evidence.Process.CapEff = 1 << 21 }, NotSandboxed, map[string]CheckState{CheckCaps: Failed}},
+		{"a gofer with root's capabilities on the host", func(s *scene) { s.evidence.Gofers[0].Process.CapEff = 0x1ffffffffff }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},
+		{"root's capabilities on the host", func(s *scene) { s.evidence.Process.CapEff = 1 << 21 }, NotSandboxed, map[string]CheckState{CheckCaps: Failed}},
 		{"V01: a deleted copy at the store's path in a container's own root", func(s *scene) {
 			s.releases[0].Dev = 65024
 			s.evidence.Process.Exe = Exe{ID: FileID{78, 77}, Path: "/usr/local/lib/gvisor/20260907.0/" + sentryPath, Deleted: true, Digest: digest}
 			s.evidence.Members = nil
 		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
-		{"runsc itself boots, an older layout", func(s *scene) { s.evidence.Process.Exe.ID.Ino = 10 }, Sandboxed, nil},
+		{"runsc boots the sandbox, as in older releases", func(s *scene) { s.evidence.Process.Exe.ID.Ino = 10 }, Sandboxed, nil},
 		{"V01: runtime runc", func(s *scene) { s.container.Runtime = "runc" }, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
 		{"V01: a copy of runsc elsewhere as the runtime", func(s *scene) {
 			s.runtimes["runsc"] = Runtime{Path: "/opt/runsc", Target: "/opt/runsc", File: FileID{65024, 99}}
 		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
-		{"V01: another of the release's files as the runtime", func(s *scene) {
+		{"V01: another file of the release as the runtime", func(s *scene) {
 			s.runtimes["runsc"] = Runtime{Path: "/x", Target: "/x", File: FileID{65024, 12}}
 		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
 		{"runtime by shim type, without a path", func(s *scene) { s.runtimes["runsc"] = Runtime{} }, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
-		{"runtime's name not known any more", func(s *scene) { delete(s.runtimes, "runsc") }, Unknown, map[string]CheckState{CheckRuntime: Unread}},
-		{"runtime behind a directory that may not be read", func(s *scene) {
+		{"runtime's name unknown by now", func(s *scene) { delete(s.runtimes, "runsc") }, Unknown, map[string]CheckState{CheckRuntime: Unread}},
+		{"runtime behind an unreadable directory", func(s *scene) {
 			s.runtimes["runsc"] = Runtime{Path: "/x/runsc", Target: "/x/runsc", Err: fs.ErrPermission}
 		}, Unknown, map[string]CheckState{CheckRuntime: Unread}},
 		{"runtime's file deleted from its release", func(s *scene) {
 			s.runtimes["runsc"] = Runtime{Path: s.releases[0].Dir + "/runsc", Err: fs.ErrNotExist}
 		}, Sandboxed, nil},
-		{"another file in the place of the release's", func(s *scene) {
+		{"another file in place of the release's", func(s *scene) {
 			path := s.releases[1].Dir + "/runsc"
 			s.runtimes["runsc"] = Runtime{Path: path, Target: path, File: FileID{65024, 99}}
 		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
 		{"runtime's file deleted elsewhere", func(s *scene) {
 			s.runtimes["runsc"] = Runtime{Path: "/opt/runsc", Target: "/opt/runsc", Err: fs.ErrNotExist}
 		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
-		{"V03: of a deleted file of an older release", func(s *scene) {
+		{"V03: a deleted file of an older release", func(s *scene) {
 			s.evidence.Process.Exe = Exe{ID: FileID{65024, 77}, Path: "/usr/local/lib/gvisor/.gone/" + sentryPath, Deleted: true, Digest: digest}
 			s.evidence.Members = nil
 		}, Sandboxed, nil},
@@ -122,11 +122,11 @@ func TestJudge(t *testing.T) {
 			s.evidence.Process.Exe = Exe{ID: FileID{65024, 77}, Path: "/usr/local/lib/gvisor/x", Digest: digest}
 			s.evidence.Members = nil
 		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
-		{"V01: a name and no file of ours", func(s *scene) {
+		{"V01: the name alone, without a release file", func(s *scene) {
 			s.evidence.Process.Exe = Exe{ID: FileID{8, 1}, Path: "/bin/sleep"}
 			s.evidence.Members = nil
 		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
-		{"another of the release's files", func(s *scene) { s.evidence.Process.Exe.ID.Ino = 12 }, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
+		{"another file of the release", func(s *scene) { s.evidence.Process.Exe.ID.Ino = 12 }, NotSandboxed, map[string]CheckState{CheckExecutable: Failed}},
 		{"runsc's --network=host", func(s *scene) {
 			s.evidence.Process.Namespaces["user"] = hostNamespaces["user"]
 			s.evidence.Process.Argv = []string{"runsc-sandbox", "--network=host", "boot", s.container.ID}
@@ -150,17 +150,17 @@ func TestJudge(t *testing.T) {
 		{"another container's ID", func(s *scene) { s.evidence.Process.Argv[2] = containerID(2) }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
 		{"the ID not last", func(s *scene) { s.evidence.Process.Argv = append(s.evidence.Process.Argv, "x") }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
 		{"arguments cut", func(s *scene) { s.evidence.Process.ArgvCut = true }, Unknown, map[string]CheckState{CheckArguments: Unread}},
-		{"arguments cut, and no cgroup to tell whose they are", func(s *scene) {
+		{"arguments cut, and no cgroup that names the container", func(s *scene) {
 			s.evidence.Process.ArgvCut, s.evidence.Process.Cgroups = true, nil
 		}, Unknown, map[string]CheckState{CheckProcess: Unread}},
 		{"no arguments", func(s *scene) { s.evidence.Process.Argv = nil }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
 		{"the host's user namespace", func(s *scene) { s.evidence.Process.Namespaces["user"] = hostNamespaces["user"] }, NotSandboxed, map[string]CheckState{CheckNamespaces: Failed}},
 		{"the host's mount namespace", func(s *scene) { s.evidence.Process.Namespaces["mnt"] = hostNamespaces["mnt"] }, NotSandboxed, map[string]CheckState{CheckNamespaces: Failed}},
-		{"the host's network and pid namespace, as older releases have", func(s *scene) {
+		{"the host's network and pid namespace, as in older releases", func(s *scene) {
 			s.evidence.Process.Namespaces["net"] = hostNamespaces["net"]
 			s.evidence.Process.Namespaces["pid"] = hostNamespaces["pid"]
 		}, Sandboxed, nil},
-		{"the host's namespaces not known", func(s *scene) { s.evidence.Host = nil }, Unknown, map[string]CheckState{CheckNamespaces: Unread}},
+		{"the host's namespaces unknown", func(s *scene) { s.evidence.Host = nil }, Unknown, map[string]CheckState{CheckNamespaces: Unread}},
 		{"V01: the image as root", func(s *scene) { s.evidence.Process.Root = Mount{"/", "overlay", "overlay"} }, NotSandboxed, map[string]CheckState{CheckRoot: Failed}},
 		{"V01: an image kept in a tmpfs", func(s *scene) { s.evidence.Process.Root.Root = "/vfs/dir/x" }, NotSandboxed, map[string]CheckState{CheckRoot: Failed}},
 		{"no filter", func(s *scene) { s.evidence.Process.Seccomp = 0 }, NotSandboxed, map[string]CheckState{CheckSeccomp: Failed}},
@@ -178,25 +178,25 @@ func TestJudge(t *testing.T) {
 			s.evidence.Members[0].UIDMap = []IDRange{{0, 0, 4294967295}}
 			s.evidence.Members[1].UIDMap = s.container.UIDMap
 		}, NotSandboxed, map[string]CheckState{CheckUIDMap: Failed}},
-		{"U: remapped, and its gofer not to be read", func(s *scene) {
+		{"U: remapped, and its gofer unreadable", func(s *scene) {
 			s.container.UIDMap = []IDRange{{0, 100000, 65536}}
 			s.evidence.Process.UIDMap = s.container.UIDMap
 		}, Unknown, map[string]CheckState{CheckUIDMap: Unread}},
 		{"should be remapped", func(s *scene) { s.container.UIDMap = []IDRange{{0, 100000, 65536}} }, NotSandboxed, map[string]CheckState{CheckUIDMap: Failed}},
-		{"a stranger in its cgroup", func(s *scene) { s.evidence.Members[1].Exe.ID = FileID{8, 1} }, NotSandboxed, map[string]CheckState{CheckMembers: Failed}},
+		{"a foreign process in its cgroup", func(s *scene) { s.evidence.Members[1].Exe.ID = FileID{8, 1} }, NotSandboxed, map[string]CheckState{CheckMembers: Failed}},
 		{"two releases in its cgroup", func(s *scene) {
 			s.releases[0].Files[FileID{65024, 20}] = sentryPath
 			s.evidence.Members[1].Exe.ID.Ino = 20
 		}, NotSandboxed, map[string]CheckState{CheckMembers: Failed}},
-		{"a member that may not be read", func(s *scene) { s.evidence.Members[1].Gap = Denied }, Unknown, map[string]CheckState{CheckMembers: Unread}},
+		{"an unreadable member", func(s *scene) { s.evidence.Members[1].Gap = Denied }, Unknown, map[string]CheckState{CheckMembers: Unread}},
 		{"more members than were kept", func(s *scene) { s.evidence.MembersCut = true }, Unknown, map[string]CheckState{CheckMembers: Unread}},
 		{"members not looked for", func(s *scene) { s.evidence.Scope = Nowhere }, Unknown, map[string]CheckState{CheckGofer: Unread, CheckMembers: Unread}},
 		{"a shared cgroup", func(s *scene) {
 			s.evidence.Scope, s.evidence.Process.Cgroups = Descendants, []Cgroup{{Path: "/system.slice/containerd.service"}}
 		}, Sandboxed, map[string]CheckState{CheckMembers: Limited}},
-		{"V06: may not be read", func(s *scene) { s.evidence = Evidence{Gap: Denied, Why: fs.ErrPermission} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
-		{"V06: another pid namespace, the pid is nobody's", func(s *scene) { s.evidence = Evidence{Gap: Gone} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
-		{"V06: nobody looked", func(s *scene) { s.evidence = Evidence{} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
+		{"V06: unreadable", func(s *scene) { s.evidence = Evidence{Gap: Denied, Why: fs.ErrPermission} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
+		{"V06: another pid namespace, where no process has the pid", func(s *scene) { s.evidence = Evidence{Gap: Gone} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
+		{"V06: not looked at", func(s *scene) { s.evidence = Evidence{} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
 		{"V04: runc, and nothing could be read", func(s *scene) {
 			s.container.Runtime, s.evidence = "runc", Evidence{Gap: Denied}
 		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed, CheckProcess: Unread}},
@@ -211,7 +211,7 @@ func TestJudge(t *testing.T) {
 					got[c.Name] = c.State
 				}
 				if c.Seen == "" || c.Expected == "" || c.Source == "" {
-					t.Errorf("a check that does not say enough: %+v", c)
+					t.Errorf("a check with an empty part: %+v", c)
 				}
 			}
 			want := tt.checks
@@ -228,7 +228,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// A pid of dockerd's pid namespace can be anybody's here.
+// A pid from dockerd's pid namespace may be any process here.
 func TestFault_V06_AnotherProcessUnderThePIDIsNeverOK(t *testing.T) {
 	s := newScene()
 	s.evidence.Process = Process{
@@ -251,7 +251,7 @@ func TestFault_V03_OlderReleaseIsNamed(t *testing.T) {
 	}
 }
 
-func TestFault_V04_WhatDockerdSaysIsCarriedAlong(t *testing.T) {
+func TestFault_V04_VerdictKeepsWhatDockerdSays(t *testing.T) {
 	s := newScene()
 	s.container.Privileged, s.container.UsernsMode = true, "host"
 	v := Judge(s.container, s.evidence, s.runtimes, s.releases)
@@ -260,7 +260,7 @@ func TestFault_V04_WhatDockerdSaysIsCarriedAlong(t *testing.T) {
 	}
 }
 
-func TestFault_V09_ChecksHoldNothingRaw(t *testing.T) {
+func TestFault_V09_ChecksEscapeTextFromOutside(t *testing.T) {
 	const nasty = "\x1b]0;owned\x07\n| x=1 \u202e"
 	s := newScene()
 	s.container.Runtime, s.container.ID = nasty, nasty
@@ -287,11 +287,11 @@ func TestReportIsAsBadAsItsWorst(t *testing.T) {
 		want   State
 	}{
 		{"none", nil, 0, NoEvidence},
-		{"none, something not read", nil, 1, Unknown},
-		{"all well", []State{Sandboxed, Sandboxed}, 0, Sandboxed},
-		{"all well, something not read", []State{Sandboxed}, 1, Unknown},
-		{"one not known", []State{Sandboxed, Unknown}, 0, Unknown},
-		{"one not", []State{Unknown, NotSandboxed, Sandboxed}, 1, NotSandboxed},
+		{"none, a process unreadable", nil, 1, Unknown},
+		{"all sandboxed", []State{Sandboxed, Sandboxed}, 0, Sandboxed},
+		{"all sandboxed, a process unreadable", []State{Sandboxed}, 1, Unknown},
+		{"one unknown", []State{Sandboxed, Unknown}, 0, Unknown},
+		{"one not sandboxed", []State{Unknown, NotSandboxed, Sandboxed}, 1, NotSandboxed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var verdicts []Verdict
@@ -326,7 +326,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// An argument may be a password, and what is seen goes into logs.
+// An argument may be a password, and Check.Seen goes into logs.
 func TestArgumentsAreNotShown(t *testing.T) {
 	id := containerID(1)
 	for _, tt := range []struct {
@@ -350,16 +350,16 @@ func TestArgumentsAreNotShown(t *testing.T) {
 	}
 }
 
-// Nothing that is seen of a process stands for what dockerd does not say.
-func TestFault_V09_ContainerOfWhichDockerdSaysNothingIsUnknown(t *testing.T) {
+// What is seen of a process does not replace what dockerd fails to say.
+func TestFault_V09_ContainerThatDockerdCannotDescribeIsUnknown(t *testing.T) {
 	s := newScene()
 	s.container = Container{ID: s.container.ID, Name: "web", Unread: errors.New("answer \x1b too large")}
 	got := Judge(s.container, s.evidence, s.runtimes, s.releases)
-	want := []Check{{Name: CheckRuntime, Expected: "runsc of a known release", Seen: `not to be read: "answer \x1b too large"`, Source: "/containers/" + s.container.ID + "/json"}}
+	want := []Check{{Name: CheckRuntime, Expected: "runsc of a known release", Seen: `not readable: "answer \x1b too large"`, Source: "/containers/" + s.container.ID + "/json"}}
 	if diff := cmp.Diff(want, got.Checks); diff != "" || got.State != Unknown || got.Release != "" || got.Remap != RemapUnknown {
 		t.Errorf("got %s of %q, %s, checks -want +got:\n%s", got.State, got.Release, got.Remap, diff)
 	}
-	// Its sandbox is no orphan for that, and its cgroup nobody else's.
+	// Its sandbox does not count as an orphan, nor its cgroup as an Other.
 	survey := Survey{Sandboxes: []Sandbox{{PID: 307, ContainerID: s.container.ID}}, Others: []Other{{ID: s.container.ID}}}
 	report := NewReport([]Verdict{got}, survey, []Container{s.container})
 	if report.State != Unknown || len(report.Orphans) != 0 || len(report.Others) != 0 {

@@ -42,7 +42,7 @@ func TestLookAtHugeArgv(t *testing.T) {
 	}
 }
 
-func TestLookStopsWithItsContext(t *testing.T) {
+func TestLookEndsWithItsContext(t *testing.T) {
 	proc := newFakeProc(t)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
 	defer cancel()
@@ -58,7 +58,7 @@ func TestFault_V06_NoProcIsAnError(t *testing.T) {
 	}
 }
 
-func TestFault_V06_OddTextIsUnknown(t *testing.T) {
+func TestFault_V06_MalformedTextIsUnknown(t *testing.T) {
 	for _, name := range []string{"stat", "status", "cgroup", "uid_map", "mountinfo"} {
 		t.Run(name, func(t *testing.T) {
 			proc := newFakeProc(t)
@@ -94,15 +94,15 @@ func TestMembersOfAReleaseAreAllKept(t *testing.T) {
 	defer p.proc.close()
 	var e Evidence
 	for pid := range maxStrangers + 100 {
-		p.join(&e, &entry{pid: pid + 10, file: File{"20260914.0", sentryPath}, gap: Complete}, Container{})
+		p.addMember(&e, &entry{pid: pid + 10, file: File{"20260914.0", sentryPath}, gap: Complete}, Container{})
 	}
 	if len(e.Members) != maxStrangers+100 || e.MembersCut {
 		t.Errorf("got %d members, cut %t, want all", len(e.Members), e.MembersCut)
 	}
 	for pid := range maxStrangers + 1 {
-		p.join(&e, &entry{pid: pid + 10, gap: Denied}, Container{})
+		p.addMember(&e, &entry{pid: pid + 10, gap: Denied}, Container{})
 	}
 	if len(e.Members) != 2*maxStrangers+100 || !e.MembersCut {
-		t.Errorf("got %d members, cut %t, want as many strangers as are kept", len(e.Members), e.MembersCut)
+		t.Errorf("got %d members, cut %t, want the limit of foreign members", len(e.Members), e.MembersCut)
 	}
 }

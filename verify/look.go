@@ -10,38 +10,38 @@ import (
 // namespaceKinds are the links read of /proc/PID/ns.
 var namespaceKinds = [...]string{"user", "mnt", "pid", "net", "ipc", "uts"}
 
-// looks is how often a process that changed during a look is looked at.
-const looks = 3
+// maxLooks limits how often a process is read that keeps changing.
+const maxLooks = 3
 
-// process reads one process. What is read first is read again last, by the
-// pid's number: a process that was replaced, or has executed something else
-// in between, is looked at anew.
+// process reads one process. At the end it opens the pid again and reads the
+// identity once more: if the process was replaced or has executed another
+// program meanwhile, it is read again from the start.
 func (p *pass) process(pid int) (Process, Gap, error) {
-	why := fmt.Errorf("it changed at each of %d looks", looks)
+	reason := fmt.Errorf("it changed during each of %d looks", maxLooks)
 	gap := Unsteady
-	for range looks {
-		seen, err := p.attempt(pid)
-		if p.fs.between != nil {
-			p.fs.between(pid)
+	for range maxLooks {
+		seen, err := p.readProcess(pid)
+		if p.fs.onLook != nil {
+			p.fs.onLook(pid)
 		}
 		if err == nil {
 			var same bool
-			if same, err = p.still(seen); same {
+			if same, err = p.isUnchanged(seen); same {
 				return seen, Complete, nil
 			}
 		}
 		if err == nil {
 			continue
 		}
-		// Gone may mean replaced: its number is looked up again.
-		if gap, why = gapOf(err), err; gap != Gone {
+		// Gone may mean replaced: look the pid up again.
+		if gap, reason = gapOf(err), err; gap != Gone {
 			break
 		}
 	}
-	return Process{}, gap, fmt.Errorf("look at process %d: %w", pid, why)
+	return Process{}, gap, fmt.Errorf("look at process %d: %w", pid, reason)
 }
 
-func (p *pass) attempt(pid int) (Process, error) {
+func (p *pass) readProcess(pid int) (Process, error) {
 	dir, err := p.proc.open(strconv.Itoa(pid))
 	if err != nil {
 		return Process{}, err
@@ -52,7 +52,7 @@ func (p *pass) attempt(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	alive, err := dir.alive()
+	alive, err := dir.openRunning()
 	if err != nil {
 		return Process{}, err
 	}
@@ -64,7 +64,7 @@ func (p *pass) attempt(pid int) (Process, error) {
 	if seen.Argv, seen.ArgvCut, err = p.argv(alive); err != nil {
 		return Process{}, err
 	}
-	if err := p.confinement(alive, &seen); err != nil {
+	if err := p.readConfinement(alive, &seen); err != nil {
 		return Process{}, err
 	}
 	if seen.Exe.Deleted {
@@ -73,8 +73,8 @@ func (p *pass) attempt(pid int) (Process, error) {
 	return seen, err
 }
 
-// confinement reads what holds the process.
-func (p *pass) confinement(dir procDir, seen *Process) error {
+// readConfinement reads what confines the process.
+func (p *pass) readConfinement(dir procDir, seen *Process) error {
 	text, err := dir.read("status", p.buf)
 	if err != nil {
 		return err
@@ -106,15 +106,15 @@ func (p *pass) confinement(dir procDir, seen *Process) error {
 	return err
 }
 
-// still reports whether the number of seen names the same process, executing
-// the same file with the same arguments, as when it was read.
-func (p *pass) still(seen Process) (bool, error) {
+// isUnchanged reports whether the pid of seen is still the same process, executing
+// the same file with the same arguments.
+func (p *pass) isUnchanged(seen Process) (bool, error) {
 	dir, err := p.proc.open(strconv.Itoa(seen.PID))
 	if err != nil {
 		return false, err
 	}
 	defer dir.close()
-	alive, err := dir.alive()
+	alive, err := dir.openRunning()
 	if err != nil {
 		return false, err
 	}
@@ -143,7 +143,7 @@ func (p *pass) stat(dir procDir) (stat, error) {
 	return parseStat(text)
 }
 
-// argv reads a command line, and whether there was more than is kept of it.
+// argv reads a command line, and reports whether it was longer than maxArgv.
 func (p *pass) argv(dir procDir) ([]string, bool, error) {
 	text, err := dir.read("cmdline", p.buf[:maxArgv])
 	cut := errors.Is(err, errCut)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// runtimesOf is what dockerd says with r registered.
+// runtimesOf returns dockerd's runtimes with r registered.
 func runtimesOf(r Release) map[string]Runtime {
 	return Resolve(map[string]string{"runsc": r.Dir + "/runsc", "runc": "runc"})
 }
@@ -83,8 +83,8 @@ func TestLookAtOneSandbox(t *testing.T) {
 	}
 }
 
-// With runsc's --ignore-cgroups a sandbox stays where the shim is, and only
-// what descends from it can be told to be its.
+// With runsc's --ignore-cgroups a sandbox stays in the shim's cgroup, and only
+// its descendants can be recognised as its processes.
 func TestLookWithSharedCgroupFollowsDescendants(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -94,10 +94,10 @@ func TestLookWithSharedCgroupFollowsDescendants(t *testing.T) {
 		state State
 	}{
 		{"stubs only", "", sharedCgroup, Limited, Sandboxed},
-		{"a stranger below", "/bin/sh", sharedCgroup, Failed, NotSandboxed},
-		{"the container's own cgroup, a stranger in it", "/bin/sh", dockerCgroup, Failed, NotSandboxed},
+		{"a foreign descendant", "/bin/sh", sharedCgroup, Failed, NotSandboxed},
+		{"the container's own cgroup with a foreign process", "/bin/sh", dockerCgroup, Failed, NotSandboxed},
 		{"cgroup v1 and mixed", "", hybridCgroup, Passed, Sandboxed},
-		{"cgroup v1 and mixed, a stranger in it", "/bin/sh", hybridCgroup, Failed, NotSandboxed},
+		{"cgroup v1 and mixed with a foreign process", "/bin/sh", hybridCgroup, Failed, NotSandboxed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			proc := newFakeProc(t)
@@ -172,7 +172,7 @@ func TestOwnersAbove(t *testing.T) {
 	o := owners{10: 0, 20: 1}
 	got := map[int]int{}
 	for pid := range maps.Keys(parents) {
-		got[pid] = o.above(pid, parents)
+		got[pid] = o.ownerAbove(pid, parents)
 	}
 	want := map[int]int{10: 0, 11: 0, 12: 0, 20: 1, 21: 1, 30: -1, 31: -1, 40: -1}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -13,14 +13,15 @@ import (
 
 const (
 	defaultCgroup = "/sys/fs/cgroup"
-	maxGroups     = 4096 // cgroups below one container's
+	maxGroups     = 4096 // cgroups below that of one container
 	maxProcsText  = 1 << 20
 )
 
-// LookAt gathers the evidence for containers without a pass over all
-// processes: the kernel lists those of a cgroup, or the children of a process.
-// It costs the same however many others run. Survey tells of nothing else than
-// Evidence. Where the kernel's lists are not to be had, it is Look.
+// LookAt gathers the evidence for containers without a pass over all processes:
+// the kernel lists the processes of a cgroup and the children of a process. The
+// cost does not depend on how many other processes run. Of the Survey, only
+// Evidence, Denied and Processes are set. Where the kernel's lists are missing,
+// it does what Look does.
 func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Release) (Survey, error) {
 	cgroup, err := fs.cgroup()
 	if err != nil {
@@ -33,9 +34,9 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 	defer p.proc.close()
 	seen := map[int]bool{}
 	var pids []int
-	homes := p.homesOf(containers)
+	homes := p.cgroupsOf(containers)
 	for i, c := range containers {
-		family, err := p.family(c, homes.groups[i], cgroup)
+		family, err := p.pidsOfContainer(c, homes.groups[i], cgroup)
 		if err != nil {
 			return fs.Look(ctx, containers, releases)
 		}
@@ -47,7 +48,7 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 		}
 	}
 	entries, looked, denied, err := p.scan(func(batches chan<- []int) error {
-		for part := range slices.Chunk(pids, batch) {
+		for part := range slices.Chunk(pids, batchSize) {
 			batches <- part
 		}
 		return nil
@@ -57,7 +58,7 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 	}
 	for i := range entries {
 		if entries[i].exe.Deleted {
-			if err := p.deleted(&entries[i], &Survey{}); err != nil {
+			if err := p.identifyDeleted(&entries[i], &Survey{}); err != nil {
 				return Survey{}, err
 			}
 		}
@@ -67,8 +68,8 @@ func (fs *FS) LookAt(ctx context.Context, containers []Container, releases []Rel
 	return survey, err
 }
 
-// cgroup is where the hierarchies are whose cgroup.procs have the same pids as
-// fs.Proc.
+// cgroup returns where the hierarchies are mounted that show the same pids in
+// cgroup.procs as fs.Proc.
 func (fs *FS) cgroup() (string, error) {
 	switch {
 	case fs.Cgroup != "":
@@ -76,13 +77,13 @@ func (fs *FS) cgroup() (string, error) {
 	case fs.Proc == "" || fs.Proc == defaultProc:
 		return defaultCgroup, nil
 	default:
-		return "", errors.New("another host's /proc")
+		return "", errors.New("cgroup hierarchies of another /proc are unknown")
 	}
 }
 
-// family lists the pids that may be a container's, by its first process and the
-// cgroups of its own.
-func (p *pass) family(c Container, groups []Cgroup, cgroup string) ([]int, error) {
+// pidsOfContainer lists the pids that may belong to a container, from its first process
+// and its own cgroups.
+func (p *pass) pidsOfContainer(c Container, groups []Cgroup, cgroup string) ([]int, error) {
 	if c.PID <= 0 {
 		return nil, nil
 	}
@@ -105,8 +106,8 @@ func (p *pass) family(c Container, groups []Cgroup, cgroup string) ([]int, error
 		return nil, err
 	}
 	defer dir.close()
-	// The cgroup is shared: its descendants, and the gofer among the children
-	// of its parent.
+	// The cgroup is shared. List its descendants, and the children of its
+	// parent, because one of those is the gofer.
 	pids, err = p.descendants(c.PID)
 	if err != nil {
 		return nil, err
@@ -128,19 +129,20 @@ func (p *pass) family(c Container, groups []Cgroup, cgroup string) ([]int, error
 	return append(pids, c.PID), nil
 }
 
-// hierarchy is where the one of a line in /proc/PID/cgroup is mounted.
+// hierarchy returns where the hierarchy of a line in /proc/PID/cgroup is
+// mounted.
 func hierarchy(root string, group Cgroup) string {
 	if group.Hierarchy != 0 {
 		return filepath.Join(root, strings.TrimPrefix(group.Controllers, "name="))
 	}
-	unified := filepath.Join(root, "unified") // of a mixed host
+	unified := filepath.Join(root, "unified") // on a host with v1 and v2
 	if _, err := os.Stat(filepath.Join(unified, "cgroup.procs")); err == nil {
 		return unified
 	}
 	return root
 }
 
-// procsBelow reads the processes of a cgroup and of all below it.
+// procsBelow lists the processes of a cgroup and of all cgroups below it.
 func procsBelow(dir string) ([]int, error) {
 	var pids []int
 	groups := []string{dir}
@@ -168,8 +170,8 @@ func procsBelow(dir string) ([]int, error) {
 	return pids, nil
 }
 
-// pidsOf reads a file that is a list of pids. A process of another pid
-// namespace is 0 there, and cannot be told.
+// pidsOf reads a file that lists pids. A process of another pid namespace is
+// listed as 0, which is an error.
 func pidsOf(path string) ([]int, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -196,7 +198,7 @@ func parsePIDs(text []byte) ([]int, error) {
 	return pids, nil
 }
 
-// descendants lists the children of a process, theirs, and so on.
+// descendants lists the children of a process, their children, and so on.
 func (p *pass) descendants(pid int) ([]int, error) {
 	var all []int
 	next := []int{pid}
@@ -214,7 +216,7 @@ func (p *pass) descendants(pid int) ([]int, error) {
 	return all, nil
 }
 
-// children lists the children of a process: each of its threads has a list of
+// children lists the children of a process. Each of its threads has a list of
 // those that it started (proc_pid_task(5), CONFIG_PROC_CHILDREN).
 func (p *pass) children(pid int) ([]int, error) {
 	tasks := filepath.Join(p.root, strconv.Itoa(pid), "task")

@@ -11,7 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// lists makes the kernel's lists of what was added: cgroup.procs and children.
+// lists writes the kernel's lists of the added processes: cgroup.procs and
+// children.
 func (p *fakeProc) lists() string {
 	p.tb.Helper()
 	cgroups := p.tb.TempDir()
@@ -43,8 +44,8 @@ func (p *fakeProc) mkdir(dir string) {
 	}
 }
 
-// A look at a few containers sees what a look at everything sees, and opens
-// nothing of the others.
+// A look at a few containers sees the same as a look at everything, and opens
+// no file of other processes.
 func TestLookAtSeesWhatLookSees(t *testing.T) {
 	for name, group := range map[string]string{"own cgroup": dockerCgroup, "shared cgroup": sharedCgroup, "v1 and mixed": hybridCgroup} {
 		t.Run(name, func(t *testing.T) {
@@ -80,8 +81,8 @@ func TestLookAtSeesWhatLookSees(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Nobody else is looked at: without its directory a look at all fails to
-			// see the third container, and these two are as before.
+			// No other process is read: the third container's directory is
+			// gone, and the evidence for these two is as before.
 			if err := os.RemoveAll(proc.path(1020, "")); err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +118,7 @@ func TestLookAtWithoutTheKernelsListsIsLook(t *testing.T) {
 	}
 }
 
-func TestOthersAreToldByTheirCgroup(t *testing.T) {
+func TestOthersAreFoundByTheirCgroup(t *testing.T) {
 	proc := newFakeProc(t)
 	r := fakeRelease(t, t.TempDir(), "20260914.0")
 	proc.add(sandboxProcess(1000, r, containerID(1)))
@@ -138,7 +139,7 @@ func TestOthersAreToldByTheirCgroup(t *testing.T) {
 	if diff := cmp.Diff([]string{"podman", "containerd", "docker", ""}, engines); diff != "" {
 		t.Errorf("engines -want +got:\n%s", diff)
 	}
-	// Nobody's others where the host is a container itself.
+	// If the host is itself a container, its own ID makes no Other.
 	nested := newFakeProc(t)
 	if err := os.WriteFile(nested.path(1, "cgroup"), fmt.Appendf(nil, "0::/docker/%s\n", containerID(7)), 0o644); err != nil {
 		t.Fatal(err)

@@ -7,34 +7,35 @@ import (
 	"strings"
 )
 
-// maxOthers is how many containers of others are told of.
+// maxOthers limits how many Others are kept.
 const maxOthers = 1024
 
-// An Other is a container that was not asked about: processes in a cgroup that
-// bears a container's ID, the innermost where there are several.
+// An Other is a container that was not asked about: processes in a cgroup with
+// a container's ID in its path, the innermost if there are several.
 type Other struct {
 	ID        string
-	Cgroup    string // of one of its processes
-	Engine    string // who makes cgroups of that name: "podman", "containerd", "cri-o", "docker"; "" is not known
+	Cgroup    string // that of one of its processes
+	Engine    string // the engine that names cgroups so: "podman", "containerd", "cri-o", "docker", "kubernetes"; "" if unknown
 	PID       int    // the lowest of its processes
 	Processes int
-	// Borrowed is true where it bears the ID of a container that was asked about,
-	// and is not in that one's cgroup.
+	// Borrowed is true if it has the ID of a container that was asked about but
+	// is not in that container's cgroup.
 	Borrowed bool
-	// Sandboxed counts those that execute a file of a release. It is no
-	// verdict: nobody vouches for the runtime.
+	// Sandboxed counts the processes that execute a file of a release. It is
+	// not a verdict: nothing vouches for the runtime.
 	Sandboxed int
 }
 
-// otherID is whose cgroup a process is in, if nobody asked about it.
+// An otherID is the container ID in a process's cgroup, if the container was
+// not asked about.
 type otherID struct {
 	id, cgroup string
-	borrowed   bool // of a container that was asked about
+	borrowed   bool // the ID is that of a container that was asked about
 }
 
-// outer finds the IDs in the cgroup of the first process: where this host is
-// itself a container, all processes have them.
-func (p *pass) outer() map[string]bool {
+// idsAroundHost finds the IDs in the cgroup of process 1: if this host is itself a
+// container, all processes have them.
+func (p *pass) idsAroundHost() map[string]bool {
 	ids := map[string]bool{}
 	if !p.whole {
 		return ids
@@ -55,7 +56,7 @@ func (p *pass) outer() map[string]bool {
 	return ids
 }
 
-// otherContainers sorts the containers of others out of a scan.
+// otherContainers collects the containers of a scan that were not asked about.
 func (p *pass) otherContainers(entries []entry) []Other {
 	if !p.whole {
 		return nil
@@ -89,7 +90,8 @@ func (p *pass) otherContainers(entries []entry) []Other {
 	return list
 }
 
-// engineOf goes by what is before the ID: "libpod-ID.scope", "/docker/ID".
+// engineOf recognises an engine by the text before the ID: "libpod-ID.scope",
+// "/docker/ID".
 func engineOf(cgroup, id string) string {
 	before, _, _ := strings.Cut(cgroup, id)
 	last := path.Base(before)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// parseCmdline splits /proc/PID/cmdline. The process may have rewritten it,
-// so a last argument without its NUL is one too; a kernel thread has none.
+// parseCmdline splits /proc/PID/cmdline. The process may have rewritten it, so
+// a last argument without a NUL counts too. For a kernel thread it is empty.
 func parseCmdline(b []byte) []string {
 	if len(b) == 0 {
 		return nil
@@ -17,16 +17,16 @@ func parseCmdline(b []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 }
 
-// stat is what is needed of /proc/PID/stat.
+// stat holds the fields of /proc/PID/stat that are needed.
 type stat struct {
 	pid       int
 	parent    int
 	startTime uint64 // clock ticks since boot
 }
 
-// parseStat reads /proc/PID/stat. The second field is the process's own text
-// in parentheses and may hold blanks, newlines and parentheses, so it ends at
-// the last one: only numbers follow.
+// parseStat reads /proc/PID/stat. The process chooses the second field, in
+// parentheses, and may put blanks, newlines and parentheses in it. So it ends
+// at the last parenthesis: only numbers follow.
 func parseStat(b []byte) (stat, error) {
 	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
 	if open < 0 || end < open {
@@ -53,16 +53,16 @@ func parseStat(b []byte) (stat, error) {
 	return stat{pid: int(pid), parent: int(parent), startTime: start}, nil
 }
 
-// status is what is needed of /proc/PID/status.
+// status holds the fields of /proc/PID/status that are needed.
 type status struct {
 	seccomp    int
 	noNewPrivs bool
 	capEff     uint64
 }
 
-// parseStatus reads /proc/PID/status. The kernel escapes newlines in its first
-// line, the name; of a key given twice the first counts, and the three wanted
-// must all be there (NoNewPrivs is, from Linux 4.10 on).
+// parseStatus reads /proc/PID/status. The kernel escapes newlines in the first
+// line, the name. Of a repeated key the first counts, and all three fields must
+// be present (NoNewPrivs is since Linux 4.10).
 func parseStatus(b []byte) (status, error) {
 	var s status
 	seen := map[string]bool{}
@@ -95,7 +95,7 @@ func parseStatus(b []byte) (status, error) {
 }
 
 // parseCgroups reads /proc/PID/cgroup: one line on a v2 host, one for each
-// hierarchy on a v1 or mixed one. A path may hold colons.
+// hierarchy on a v1 or mixed host. A path may have colons.
 func parseCgroups(b []byte) ([]Cgroup, error) {
 	var groups []Cgroup
 	for line := range strings.Lines(string(b)) {
@@ -133,8 +133,9 @@ func parseIDMap(b []byte) ([]IDRange, error) {
 	return ranges, nil
 }
 
-// parseRoot finds the root mount in /proc/PID/mountinfo, the uppermost where
-// several are stacked. Blanks in names are escaped there, so fields are safe.
+// parseRoot finds the root mount in /proc/PID/mountinfo, or the top one if
+// several are stacked. The kernel escapes blanks in names, so splitting at
+// blanks is safe.
 func parseRoot(b []byte) (Mount, error) {
 	const rootField, pointField, optionalField = 3, 4, 6 // proc_pid_mountinfo(5), from 0
 	var root Mount
@@ -162,7 +163,7 @@ func parseNamespace(kind, link string) (uint64, error) {
 	number, ok := strings.CutPrefix(link, kind+":[")
 	number, closed := strings.CutSuffix(number, "]")
 	if !ok || !closed {
-		return 0, fmt.Errorf("parse namespace %s: odd link", kind)
+		return 0, fmt.Errorf("parse namespace %s: unexpected link", kind)
 	}
 	inode, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
@@ -171,7 +172,7 @@ func parseNamespace(kind, link string) (uint64, error) {
 	return inode, nil
 }
 
-// containerIDs finds in a cgroup path what could be full container IDs:
+// containerIDs finds possible full container IDs in a cgroup path:
 // "/docker/ID", "/system.slice/docker-ID.scope" and anything below.
 func containerIDs(path string) []string {
 	const length = 64

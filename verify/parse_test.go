@@ -15,8 +15,8 @@ func TestParseCmdline(t *testing.T) {
 		{"kernel thread or stub", "", nil},
 		{"one argument", "sleep\x00", []string{"sleep"}},
 		{"empty arguments stay", "a\x00\x00b\x00\x00", []string{"a", "", "b", ""}},
-		{"rewritten by the process, without an end", "nginx: worker", []string{"nginx: worker"}},
-		{"newlines and quotes are part of it", "a\n\"|\x00\x1b[2J\x00", []string{"a\n\"|", "\x1b[2J"}},
+		{"rewritten by the process, without a final NUL", "nginx: worker", []string{"nginx: worker"}},
+		{"newlines and quotes", "a\n\"|\x00\x1b[2J\x00", []string{"a\n\"|", "\x1b[2J"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, parseCmdline([]byte(tt.in))); diff != "" {
@@ -39,7 +39,7 @@ func TestParseStat(t *testing.T) {
 		{"no name", "7 sleep" + after, stat{}, true},
 		{"cut short", "7 (sleep) S 5 0 0\n", stat{}, true},
 		{"empty", "", stat{}, true},
-		{"start time is no number", "7 (sleep) S 5 " + strings.Repeat("0 ", 17) + "-1 1\n", stat{}, true},
+		{"start time is not a number", "7 (sleep) S 5 " + strings.Repeat("0 ", 17) + "-1 1\n", stat{}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parseStat([]byte(tt.in))
@@ -57,10 +57,10 @@ func TestParseStatus(t *testing.T) {
 		fails    bool
 	}{
 		{"captured", sandboxStatus, status{seccomp: 2, noNewPrivs: true, capEff: 0x8001f}, false},
-		{"a key given again does not count", sandboxStatus + "Seccomp:\t0\nNoNewPrivs:\t0\n", status{seccomp: 2, noNewPrivs: true, capEff: 0x8001f}, false},
+		{"a repeated key does not count", sandboxStatus + "Seccomp:\t0\nNoNewPrivs:\t0\n", status{seccomp: 2, noNewPrivs: true, capEff: 0x8001f}, false},
 		{"a name as the kernel escapes it", "Name:\tx\\nSeccomp:\t2\nCapEff:\t0\nNoNewPrivs:\t0\nSeccomp:\t0\n", status{}, false},
 		{"no Seccomp", "Name:\tx\nCapEff:\t0\nNoNewPrivs:\t1\n", status{}, true},
-		{"odd number", "CapEff:\tzz\nNoNewPrivs:\t1\nSeccomp:\t2\n", status{}, true},
+		{"not a number", "CapEff:\tzz\nNoNewPrivs:\t1\nSeccomp:\t2\n", status{}, true},
 		{"empty", "", status{}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestParseRoot(t *testing.T) {
 		{"sandbox", sandboxMounts, Mount{"/", "tmpfs", "runsc-root"}, false},
 		{"container", overlayMounts, Mount{"/", "overlay", "overlay"}, false},
 		{"a directory of a tmpfs", "1 2 0:5 /vfs/dir/x / rw shared:1 master:2 - tmpfs tmpfs rw\n", Mount{"/vfs/dir/x", "tmpfs", "tmpfs"}, false},
-		{"stacked: the upper one", sandboxMounts + overlayMounts, Mount{"/", "overlay", "overlay"}, false},
+		{"stacked: the top one", sandboxMounts + overlayMounts, Mount{"/", "overlay", "overlay"}, false},
 		{"no root", "685 684 0:81 / /proc rw - proc proc rw\n", Mount{}, true},
 		{"cut short", "43 65 0:42 / / ro,relatime - tmpfs\n", Mount{}, true},
 		{"empty", "", Mount{}, true},

@@ -2,13 +2,14 @@ package verify
 
 import "strconv"
 
-// maxPrintable bounds what Printable keeps of a text, in bytes.
+// maxPrintable is how much of a text Printable keeps, in bytes.
 const maxPrintable = 256
 
-// Printable makes text from outside safe for a terminal or a log line: as it
-// is when it is short, not empty and of nothing but visible characters and
-// single blanks between them, else quoted as Go does, and cut after 256 bytes.
-// It is no escaping for a format: perfdata and metrics have their own.
+// Printable makes text from outside safe for a terminal or a log line. It
+// returns s unchanged if s is not empty, has at most 256 bytes, and consists of
+// visible characters with single blanks between them. Otherwise it quotes s as
+// Go does and cuts it after 256 bytes. It does not escape for a format:
+// perfdata and metrics have their own escaping.
 func Printable(s string) string {
 	cut := ""
 	if len(s) > maxPrintable {

@@ -13,19 +13,20 @@ import (
 
 const (
 	maxArgv = 64 << 10
-	// maxText bounds every other file of /proc that is read: the longest one,
-	// uid_map, has at most 340 lines (user_namespaces(7)); mountinfo may be
-	// longer and then has no answer here, as a sandbox's never is.
+	// maxText limits every other file of /proc: the longest one, uid_map, has
+	// at most 340 lines (user_namespaces(7)). A mountinfo may be longer and is
+	// then unreadable here, but a sandbox's never is.
 	maxText = 64 << 10
-	maxLink = 4096 // PATH_MAX: /proc never gives a longer name
+	maxLink = 4096 // PATH_MAX: /proc never returns a longer name
 )
 
-// errCut marks a file of /proc that was longer than its buffer.
+// errCut means that a file of /proc was longer than its buffer.
 var errCut = errors.New("longer than 64 KiB")
 
-// A procDir is a directory of /proc held open. Held on /proc/PID it does what
-// a pidfd does: every read through it is of the process it was opened for, and
-// fails with ESRCH once that is gone, whoever has its number by then.
+// A procDir is an open directory of /proc. On /proc/PID it works like a pidfd:
+// every read through it is from the process that it was opened for, and fails
+// with ESRCH once that process has ended, even if another process has its pid
+// by then.
 type procDir int
 
 func openProc(root string) (procDir, error) {
@@ -44,36 +45,38 @@ func (d procDir) open(name string) (procDir, error) {
 	return procDir(fd), nil
 }
 
-// oneThread is how many links the directory of a process's threads has that has
-// one: its own two, and one for each.
+// oneThread is the link count of /proc/PID/task for a process with one thread:
+// two for the directory itself, and one for each thread.
 const oneThread = 3
 
-// survivorTries is how often a thread is looked for that does not end meanwhile.
+// survivorTries limits how often a thread is looked for that does not end
+// meanwhile.
 const survivorTries = 16
 
-// errChurn says that of a process whose first thread has ended no other one
-// stood still.
+// errChurn means that the first thread of a process has ended, and that no
+// other thread lived long enough to be read.
 var errChurn = errors.New("its threads end as fast as they are looked at")
 
-// survivor finds a thread of the process at prefix, whose first thread has ended,
-// and what it executes. Such a process goes on, and shows its executable, arguments
-// and namespaces no more but in the directories of its other threads
-// (pthread_exit(3) in main). One that has no other is gone.
-func (d procDir) survivor(prefix string) (thread int, exe fileStat, err error) {
+// survivingThread finds a running thread of the process at prefix after its first
+// thread has ended, and the file that it executes. Such a process goes on
+// (pthread_exit(3) in main), but shows its executable, arguments and namespaces
+// only in the directories of its other threads. A process without another
+// thread has ended.
+func (d procDir) survivingThread(prefix string) (thread int, exe fileStat, err error) {
 	for range survivorTries {
 		if st, err := d.stat(prefix + "task"); err != nil || st.links <= oneThread {
 			return 0, fileStat{}, unix.ESRCH
 		}
-		if thread, exe := d.running(prefix + "task"); thread != 0 {
+		if thread, exe := d.runningThread(prefix + "task"); thread != 0 {
 			return thread, exe, nil
 		}
 	}
 	return 0, fileStat{}, errChurn
 }
 
-// running is the first of the threads in a directory that executes something, or
+// runningThread returns the first thread in a directory that executes something, or
 // 0.
-func (d procDir) running(tasks string) (thread int, exe fileStat) {
+func (d procDir) runningThread(tasks string) (thread int, exe fileStat) {
 	fd, err := unix.Openat(int(d), tasks, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, fileStat{}
@@ -81,7 +84,7 @@ func (d procDir) running(tasks string) (thread int, exe fileStat) {
 	dir := os.NewFile(uintptr(fd), tasks)
 	defer dir.Close()
 	for {
-		names, err := dir.Readdirnames(batch)
+		names, err := dir.Readdirnames(batchSize)
 		for _, name := range names {
 			thread, nerr := strconv.Atoi(name)
 			if exe, err := d.stat(tasks + "/" + name + "/exe"); err == nil && nerr == nil {
@@ -94,14 +97,14 @@ func (d procDir) running(tasks string) (thread int, exe fileStat) {
 	}
 }
 
-// alive opens the directory that shows what the process of d executes: its own,
-// or that of a survivor.
-func (d procDir) alive() (procDir, error) {
+// openRunning opens the directory that shows what the process of d executes: its own,
+// or that of a surviving thread.
+func (d procDir) openRunning() (procDir, error) {
 	for range survivorTries { // a survivor may end before it is opened
 		if _, err := d.stat("exe"); gapOf(err) != Gone {
 			break
 		}
-		thread, _, err := d.survivor("")
+		thread, _, err := d.survivingThread("")
 		if err != nil {
 			break
 		}
@@ -114,8 +117,8 @@ func (d procDir) alive() (procDir, error) {
 
 func (d procDir) close() { _ = unix.Close(int(d)) }
 
-// peek reads the beginning of a file: one read system call, which for the
-// files of /proc that are made in one piece is all of them that fits.
+// peek reads the beginning of a file with one read system call. The kernel
+// produces many files of /proc in one piece; of those it is all that fits.
 func (d procDir) peek(name string, buf []byte) (int, error) {
 	fd, err := unix.Openat(int(d), name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -125,7 +128,8 @@ func (d procDir) peek(name string, buf []byte) (int, error) {
 	return readOnce(fd, buf)
 }
 
-// read reads a whole file into buf, or errCut and the part that fits.
+// read reads a whole file into buf. If it does not fit, it returns the part
+// that does, and errCut.
 func (d procDir) read(name string, buf []byte) ([]byte, error) {
 	fd, err := unix.Openat(int(d), name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -165,7 +169,7 @@ func (d procDir) link(name string) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// A fileStat is what is asked of a file behind a link.
+// A fileStat is what is read about the file behind a link.
 type fileStat struct {
 	id      FileID
 	mode    uint32
@@ -177,9 +181,9 @@ type fileStat struct {
 }
 
 // stat follows a link to its file. AT_STATX_DONT_SYNC keeps an executable on a
-// dead network or FUSE mount from holding up the look. Of a file on somebody's
-// FUSE mount, which root may not look at either, only the device is told, to
-// whoever asks for nothing (Linux fs/fuse/dir.c, fuse_update_get_attr).
+// dead network or FUSE mount from blocking the look. On a user's FUSE mount
+// even root gets EACCES; only a request with an empty mask succeeds, and
+// returns the device alone (Linux fs/fuse/dir.c, fuse_update_get_attr).
 func (d procDir) stat(name string) (fileStat, error) {
 	var st unix.Statx_t
 	const mask = unix.STATX_INO | unix.STATX_NLINK | unix.STATX_TYPE | unix.STATX_SIZE | unix.STATX_CTIME | unix.STATX_UID | unix.STATX_BLOCKS
@@ -203,7 +207,7 @@ func (d procDir) stat(name string) (fileStat, error) {
 	}, nil
 }
 
-// exe reads prefix+"exe" without its digest.
+// exe reads the link prefix+"exe", without the digest of its file.
 func (d procDir) exe(prefix string) (Exe, error) {
 	st, err := d.stat(prefix + "exe")
 	if err != nil {
@@ -213,13 +217,13 @@ func (d procDir) exe(prefix string) (Exe, error) {
 	if err != nil {
 		return Exe{}, err
 	}
-	// The mark, not the count of links: with another hard link left, a file
-	// has lost its place in the store all the same.
+	// The mark decides, not the link count: with another hard link left, the
+	// file was still deleted from the store.
 	name, deleted := strings.CutSuffix(path, " (deleted)")
 	return Exe{ID: st.id, Path: name, Deleted: deleted}, nil
 }
 
-// gapOf says what kept something from being read.
+// gapOf maps the error of a read to a Gap.
 func gapOf(err error) Gap {
 	switch {
 	case err == nil:

@@ -1,12 +1,12 @@
 package verify
 
-// A Process is what /proc says of one process. Argv and Exe.Path are whatever
-// that process wants them to be.
+// A Process is what /proc says about one process. The process itself controls
+// Argv and Exe.Path.
 type Process struct {
 	PID        int
 	Parent     int
 	StartTime  uint64   // clock ticks since boot
-	Argv       []string // at most 64 KiB of it
+	Argv       []string // at most 64 KiB
 	ArgvCut    bool     // there was more
 	Exe        Exe
 	UIDMap     []IDRange
@@ -27,7 +27,7 @@ type Cgroup struct {
 
 // A Mount is one line of /proc/PID/mountinfo.
 type Mount struct {
-	Root   string // the directory of that file system which is mounted
+	Root   string // the directory of the file system that is mounted
 	FSType string
 	Source string
 }
@@ -37,8 +37,8 @@ type Member struct {
 	PID int
 	Exe Exe
 	Gap Gap
-	// UIDMap is looked at where the container is to be remapped; nil where it
-	// could not be read.
+	// UIDMap is read only if the container should be remapped; nil if it could
+	// not be read.
 	UIDMap []IDRange
 }
 
@@ -48,44 +48,45 @@ type Gofer struct {
 	Gap     Gap
 }
 
-// A Gap says how much of a process could be read. The zero Gap is a process
-// that nobody looked at.
+// A Gap says how much of a process could be read. The zero Gap means that the
+// process was not looked at.
 type Gap int
 
-// How a look at a process can end.
+// The results of a look at a process.
 const (
 	Unseen     Gap = iota
-	Complete       // everything was read, of one and the same process
+	Complete       // everything was read, from one and the same process
 	Gone           // there is no such process, at least not in this /proc
-	Denied         // it may not be read: root or CAP_SYS_PTRACE is missing
-	Unsteady       // it was replaced or executed something else at every look
+	Denied         // not permitted: root or CAP_SYS_PTRACE is missing
+	Unsteady       // it was replaced, or executed another program, at every look
 	Unreadable     // what /proc said made no sense
 )
 
 // A Scope says which processes Evidence.Members are.
 type Scope int
 
-// The scopes there are.
+// The values of Scope.
 const (
-	Nowhere Scope = iota // nobody looked
-	// InCgroup is every process in or below a cgroup named by the container's
-	// ID, in any hierarchy.
+	Nowhere Scope = iota // not looked for
+	// InCgroup means every process in or below a cgroup with the container's ID
+	// in its name, in any hierarchy.
 	InCgroup
-	// Descendants is every descendant of the first process, its gofer and nobody
-	// else: its cgroup is shared with others, as with runsc's --ignore-cgroups.
+	// Descendants means every descendant of the first process, and its gofer.
+	// Its cgroup is not used: others share it, as with runsc's
+	// --ignore-cgroups.
 	Descendants
 )
 
-// Evidence is what was seen of one container.
+// Evidence is what was seen of one container on the host.
 type Evidence struct {
 	Process Process
 	Gap     Gap
-	Why     error // more on a Gap that is not Complete
+	Why     error // the cause of a Gap other than Complete
 	Host    map[string]uint64
-	Members []Member // without Process itself, kernel threads and the dead
-	// Gofers are those of Members that open files for the sandbox and run from
-	// a release, looked at as Process is. At most 8 are.
+	Members []Member // without Process itself, kernel threads and dead processes
+	// Gofers are the Members that open files for the sandbox and run from a
+	// release, read in full as Process is. At most 8 are kept.
 	Gofers     []Gofer
 	Scope      Scope
-	MembersCut bool // there were more than could be kept
+	MembersCut bool // there were too many to keep
 }

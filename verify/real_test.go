@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asked, in the environment, makes the test binary a program that looks at
-// the /proc named and the one container of asked and prints an answer: the
-// same look, by somebody who may see less.
+// asked, in the environment, turns the test binary into a program that looks at
+// the given /proc for the one container in asked, and prints an answer: the
+// same look, by a user who may see less.
 const asked = "VERIFY_TEST_LOOK"
 
 type answer struct {
@@ -29,8 +29,8 @@ type answer struct {
 	Denied int
 }
 
-// survivor, in the environment, makes the test binary a program whose first
-// thread has ended: it writes one byte then, and ends with its input.
+// survivor, in the environment, turns the test binary into a program that ends
+// its first thread. It then writes one byte, and exits when its input ends.
 const survivor = "VERIFY_TEST_SURVIVOR"
 
 func TestMain(m *testing.M) {
@@ -84,7 +84,7 @@ func answerTo(question string) error {
 		return err
 	}
 	e := survey.Evidence[0]
-	// The runtime is left out: what dockerd says of it needs no look.
+	// Skip the runtime: it comes from dockerd, not from the look.
 	a := answer{Gap: e.Gap, Denied: survey.Denied}
 	a.State = NewReport([]Verdict{Judge(c, e, nil, nil)}, survey, nil).State
 	if e.Why != nil {
@@ -101,8 +101,8 @@ func sleeper(t *testing.T, file string, argv ...string) *exec.Cmd {
 	return cmd
 }
 
-// answering starts cat, by whatever name, and ends it with the test. It answers
-// once it has been executed: from then on it is what it is.
+// answering starts cat, under any name, and ends it with the test. It returns
+// once cat has answered, so the new program is surely the one executing.
 func answering(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	stdin, err := cmd.StdinPipe()
@@ -128,7 +128,7 @@ func answering(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// A process whose first thread has ended looks like a dead one, and runs on.
+// A process looks dead after its first thread has ended, but it goes on.
 func TestFault_V01_FirstThreadHasEnded(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -169,7 +169,7 @@ func copyFile(t *testing.T, from, to string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// catRelease is a release whose sentry is a real program, cat.
+// catRelease is a release with a real program, cat, as its sentry.
 func catRelease(t *testing.T) (Release, string) {
 	t.Helper()
 	r := fakeRelease(t, t.TempDir(), "20260914.0")
@@ -240,8 +240,8 @@ func TestFault_V02_ProcessEndsDuringTheLook(t *testing.T) {
 	proc := newFakeProc(t)
 	proc.adopt(cmd.Process.Pid)
 	fs := proc.fs()
-	fs.between = func(int) {
-		fs.between = nil
+	fs.onLook = func(int) {
+		fs.onLook = nil
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -253,8 +253,8 @@ func TestFault_V02_ProcessEndsDuringTheLook(t *testing.T) {
 	}
 }
 
-// lookAsNobody runs this test binary again as nobody, inside a mount namespace
-// of its own where DIR is what mount makes it.
+// lookAsNobody runs this test binary again as the user nobody, in its own mount
+// namespace after the commands in mount.
 func lookAsNobody(t *testing.T, c Container, mount string) answer {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -296,7 +296,8 @@ func TestFault_V06_NobodyMayNotSay(t *testing.T) {
 		want        Gap
 	}{
 		{"without CAP_SYS_PTRACE", "LOOK=/proc", Denied},
-		// procfs is mounted over /proc: its parent directories are root's own.
+		// procfs is mounted over /proc, because only root may enter the parent
+		// directories of DIR.
 		{"hidepid", "mount -t proc -o hidepid=invisible proc /proc && LOOK=/proc", Gone},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -330,7 +331,7 @@ func TestFault_V02_RealExecutableReplacedDuringTheLook(t *testing.T) {
 	proc.adopt(shell.Process.Pid)
 	fs := proc.fs()
 	before := ""
-	fs.between = func(pid int) {
+	fs.onLook = func(pid int) {
 		if before != "" {
 			return
 		}

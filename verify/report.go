@@ -1,34 +1,36 @@
 package verify
 
-// maxOrphans is how many are kept: anybody may run a release's files, as often as
-// he likes.
+// maxOrphans limits how many are kept: any user may run a release's files any
+// number of times.
 const maxOrphans = 1024
 
-// A Report is what is to be said of a host.
+// A Report holds the verdicts on a host's containers and the processes that
+// belong to none of them.
 type Report struct {
-	// State is the worst of Verdicts, and at best Unknown while some process
-	// of the host could not be read: an orphan may hide there.
+	// State is the worst of Verdicts. It is at best Unknown if a process of the
+	// host could not be read, because an orphan may hide there.
 	State    State
 	Verdicts []Verdict
-	// Unasked says that dockerd named no containers because nobody could ask
-	// it: some may run all the same, as with live-restore. Unowned are the
-	// sandboxes then, which are no orphans for that.
+	// Unasked is true when dockerd could not be asked for its containers. Some
+	// may still run, as with live-restore. Unowned then holds the sandboxes,
+	// which do not count as orphans.
 	Unasked bool
 	Unowned []Sandbox
-	// Orphans run from a release and are not of a container in running. At most
-	// 1024 are kept; OrphanCount is of all.
+	// Orphans run from a release and belong to no container in running. At most
+	// 1024 are kept; OrphanCount counts all.
 	Orphans     []Sandbox
 	OrphanCount int
 	// Claims are named like sandboxes, run from no known file, and are no
-	// container's first process. At most 1024 are kept; ClaimCount is of all,
-	// containers' own included.
+	// container's first process. At most 1024 are kept; ClaimCount counts all,
+	// including the containers' own.
 	Claims     []Sandbox
 	ClaimCount int
-	Others     []Other // not of a container in running
-	Denied     int     // processes whose executable may not be known
+	Others     []Other // belong to no container in running
+	Denied     int     // processes whose executable could not be read
 }
 
-// Count gives how many containers are in a sandbox, outside, and unknown.
+// Count returns the number of containers in a sandbox, outside one, and
+// unknown.
 func (r Report) Count() (sandboxed, outside, unknown int) {
 	for _, verdict := range r.Verdicts {
 		switch verdict.State {
@@ -43,8 +45,8 @@ func (r Report) Count() (sandboxed, outside, unknown int) {
 	return sandboxed, outside, unknown
 }
 
-// NewUnaskedReport is of a host whose dockerd does not say what it runs. It is
-// pure.
+// NewUnaskedReport returns the report on a host where dockerd does not say what
+// it runs. It is pure.
 func NewUnaskedReport(s Survey) Report {
 	report := NewReport(nil, s, nil)
 	report.Unasked = true
@@ -55,9 +57,10 @@ func NewUnaskedReport(s Survey) Report {
 	return report
 }
 
-// NewReport puts verdicts beside what the whole host showed. running are the
-// containers dockerd names, listed both before and after the survey, so that
-// one which came or went meanwhile is not taken for lost. It is pure.
+// NewReport combines verdicts with what the survey of the whole host showed.
+// running are the containers that dockerd names, listed both before and after
+// the survey, so that a container that started or ended meanwhile does not
+// count as lost. It is pure.
 func NewReport(verdicts []Verdict, s Survey, running []Container) Report {
 	report := Report{
 		Verdicts:   verdicts,
@@ -70,15 +73,15 @@ func NewReport(verdicts []Verdict, s Survey, running []Container) Report {
 	if s.Denied > 0 {
 		report.State = max(report.State, Unknown)
 	}
-	// An ID alone does not own a sandbox: a container that was started again
-	// has the ID of the one it lost.
+	// An ID alone does not own a sandbox: a restarted container has the same ID
+	// as the sandbox that it lost.
 	type owner struct {
 		id  string
 		pid int
 	}
 	owners := make(map[owner]bool, len(running))
 	pids := make(map[int]bool, len(running))
-	unread := map[string]bool{} // any process may be theirs
+	unread := map[string]bool{} // their PID is not known, so any sandbox with the ID may be theirs
 	for _, c := range running {
 		if c.Unread != nil {
 			unread[c.ID] = true

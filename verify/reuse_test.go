@@ -12,7 +12,7 @@ func TestFault_V02_ReusedPIDIsLookedAtAgain(t *testing.T) {
 		want    Gap
 		state   State
 	}{
-		{"once: the second look is taken", 1, Complete, NotSandboxed},
+		{"once: the second look counts", 1, Complete, NotSandboxed},
 		{"at every look", 1000, Unsteady, Unknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -21,7 +21,7 @@ func TestFault_V02_ReusedPIDIsLookedAtAgain(t *testing.T) {
 			proc.add(sandboxProcess(1000, r, containerID(1)))
 			fs := proc.fs()
 			changed := 0
-			fs.between = func(pid int) {
+			fs.onLook = func(pid int) {
 				if changed++; changed > tt.changes {
 					return
 				}
@@ -45,8 +45,8 @@ func TestFault_V02_ProcessExecutesAnotherFileDuringTheLook(t *testing.T) {
 	r := fakeRelease(t, t.TempDir(), "20260914.0")
 	proc.add(sandboxProcess(1000, r, containerID(1)))
 	fs := proc.fs()
-	fs.between = func(pid int) {
-		fs.between = nil
+	fs.onLook = func(pid int) {
+		fs.onLook = nil
 		if err := os.Remove(proc.path(pid, "exe")); err != nil {
 			t.Fatal(err)
 		}
@@ -58,15 +58,15 @@ func TestFault_V02_ProcessExecutesAnotherFileDuringTheLook(t *testing.T) {
 	}
 }
 
-// The process ends in the middle of one look, its successor is not there yet
-// at the next.
+// The process ends in the middle of one look, and its successor does not exist
+// yet at the next.
 func TestFault_V02_PIDIsFreeForAMoment(t *testing.T) {
 	proc := newFakeProc(t)
 	r := fakeRelease(t, t.TempDir(), "20260914.0")
 	proc.add(sandboxProcess(1000, r, containerID(1)))
 	fs := proc.fs()
 	look := 0
-	fs.between = func(pid int) {
+	fs.onLook = func(pid int) {
 		switch look++; look {
 		case 1:
 			if err := os.RemoveAll(proc.path(pid, "")); err != nil {

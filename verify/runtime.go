@@ -8,21 +8,21 @@ import (
 	"syscall"
 )
 
-// A Runtime is what a runtime's name means to dockerd now.
+// A Runtime is what a runtime's name currently means to dockerd.
 type Runtime struct {
-	Path string // as dockerd's /info gives it; empty for a runtime known by shim type
-	Type string // that, where dockerd tells it
+	Path string // as in dockerd's /info; empty for a runtime that is registered by shim type
+	Type string // the shim type, if dockerd reports it
 	Args []string
-	// Target is Path with every symbolic link followed, Path itself where
-	// that file is missing, and File that file.
+	// Target is Path with every symbolic link followed, or Path itself if that
+	// file is missing. File identifies that file.
 	Target string
 	File   FileID
-	Err    error // why File is not known; fs.ErrNotExist when it is missing
+	Err    error // why File is not set; fs.ErrNotExist if it is missing
 }
 
-// Resolve looks at the files behind dockerd's runtimes, name → path.
-// A relative path, such as "runc", is for dockerd's PATH to find and is left
-// unresolved: a release is always registered by an absolute one.
+// Resolve looks up the files behind dockerd's runtimes, name → path. dockerd
+// finds a relative path, such as "runc", in its PATH. Resolve leaves it
+// unresolved: a release is always registered by an absolute path.
 func Resolve(paths map[string]string) map[string]Runtime {
 	resolved := make(map[string]Runtime, len(paths))
 	for name, path := range paths {
@@ -53,15 +53,15 @@ func resolve(path string) Runtime {
 	return rt
 }
 
-// Leads reports whether the runtime is some release's runsc.
+// Leads reports whether the runtime is runsc of one of the releases.
 func (rt Runtime) Leads(releases []Release) bool {
 	_, ok := rt.release(releases)
 	return ok
 }
 
-// release finds the release whose runsc the runtime is. A missing file still
-// counts by its place: the store is root's, and what dockerd was told is the
-// release's own path.
+// release finds the release that the runtime's runsc belongs to. A missing file
+// still counts by its path: only root can write to the store, and dockerd was
+// given the release's own path.
 func (rt Runtime) release(releases []Release) (Release, bool) {
 	for _, r := range releases {
 		if rt.File != (FileID{}) && r.Files[rt.File] == runscPath {

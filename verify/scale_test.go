@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// crowd fills a tree: sandboxes of a container each, with a gofer and a stub,
-// and as many other processes as make it up to total.
+// crowd fills a tree up to total processes: sandboxes of one container each,
+// with a gofer and a stub, and other processes.
 func crowd(proc *fakeProc, r Release, total, sandboxes int) []Container {
 	var containers []Container
 	pid := 1000
@@ -41,10 +41,10 @@ func TestFault_V07_ThousandSandboxesAmongTenThousandProcesses(t *testing.T) {
 	proc := newFakeProc(t)
 	r := fakeRelease(t, t.TempDir(), "20260914.0")
 	containers := crowd(proc, r, total, sandboxes)
-	// Half of what else there is goes away while it is looked at.
+	// Half of the other processes end during the look.
 	gone := 0
 	fs := proc.fs()
-	fs.between = func(int) {
+	fs.onLook = func(int) {
 		for range 3 {
 			if pid := 1000 + 3*sandboxes + gone; gone < (total-3*sandboxes)/2 {
 				if err := os.RemoveAll(proc.path(pid, "")); err != nil {

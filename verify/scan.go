@@ -12,26 +12,27 @@ import (
 )
 
 const (
-	sandboxName = "runsc-sandbox"
-	goferName   = "runsc-gofer"
-	claim       = sandboxName + "\x00"
-	goferClaim  = goferName + "\x00"
+	sandboxName  = "runsc-sandbox"
+	goferName    = "runsc-gofer"
+	sandboxArgv0 = sandboxName + "\x00"
+	goferArgv0   = goferName + "\x00"
 )
 
-// An entry is one process in a scan, kernel threads and the dead left out.
+// An entry is one process in a scan; kernel threads and dead processes have
+// none.
 type entry struct {
 	pid       int
-	thread    int // that lives on in place of the first; or 0
-	exe       Exe // Path only of a deleted file
-	gap       Gap // of exe
+	thread    int // the thread that shows what it executes after the first has ended; or 0
+	exe       Exe // Path is only set for a deleted file
+	gap       Gap // how much of exe could be read
 	file      File
-	claims    bool // by argv[0], to be a sandbox
-	gofer     bool // by argv[0]
+	claims    bool // argv[0] is a sandbox's
+	gofer     bool // argv[0] is a gofer's
 	other     otherID
-	container int // whose cgroup it is in, by its place; -1 is nobody's
+	container int // index of the container that its cgroup belongs to; -1 for none
 }
 
-// dir is where what it executes is to be seen, relative to /proc.
+// dir is the directory, relative to /proc, that shows what it executes.
 func (e *entry) dir() string {
 	if e.thread == 0 {
 		return strconv.Itoa(e.pid)
@@ -39,27 +40,27 @@ func (e *entry) dir() string {
 	return fmt.Sprintf("%d/task/%d", e.pid, e.thread)
 }
 
-// A scanner reads its share of the processes. A few system calls for each of
-// thousands of processes is what a look costs, so names are made in one
-// buffer and nothing is opened that is not needed.
+// A scanner reads its share of the processes. The cost of a look is a few
+// system calls for each of thousands of processes, so names are built in one
+// buffer and only the necessary files are opened.
 type scanner struct {
 	pass    *pass
 	files   map[FileID]File
-	homes   homes
+	homes   cgroupOwners
 	name    []byte
-	argv0   [len(claim)]byte
+	argv0   [len(sandboxArgv0)]byte
 	cgroup  []byte
 	entries []entry
-	others  int // processes that nothing more is to be said of
+	others  int // processes that do not matter and are only counted
 	denied  int
 	err     error
 }
 
-func newScanner(p *pass, files map[FileID]File, homes homes) scanner {
+func newScanner(p *pass, files map[FileID]File, homes cgroupOwners) scanner {
 	return scanner{pass: p, files: files, homes: homes, cgroup: make([]byte, maxText)}
 }
 
-// filesOf finds releases by their files.
+// filesOf maps the files of all releases to their release.
 func filesOf(releases []Release) map[FileID]File {
 	files := map[FileID]File{}
 	for _, r := range releases {
@@ -70,7 +71,7 @@ func filesOf(releases []Release) map[FileID]File {
 	return files
 }
 
-func (s *scanner) all(pids []int) {
+func (s *scanner) scanAll(pids []int) {
 	if s.err == nil {
 		s.err = context.Cause(s.pass.ctx)
 	}
@@ -78,11 +79,11 @@ func (s *scanner) all(pids []int) {
 		if s.err != nil {
 			return
 		}
-		s.one(pid)
+		s.scanOne(pid)
 	}
 }
 
-// path names a file of a process, relative to /proc.
+// path returns the path of a process's file, relative to /proc.
 func (s *scanner) path(e *entry, file string) string {
 	s.name = strconv.AppendInt(s.name[:0], int64(e.pid), 10)
 	if e.thread != 0 {
@@ -92,25 +93,27 @@ func (s *scanner) path(e *entry, file string) string {
 	return string(s.name)
 }
 
-func (s *scanner) one(pid int) {
+func (s *scanner) scanOne(pid int) {
 	e := entry{pid: pid, gap: Complete, container: -1}
 	st, err := s.pass.proc.stat(s.path(&e, "exe"))
 	if gapOf(err) == Gone {
-		// It costs one system call for kernel threads and the dead, which are gone.
-		e.thread, st, err = s.pass.proc.survivor(strconv.Itoa(pid) + "/")
+		// Kernel threads and dead processes end here, after one system call
+		// more.
+		e.thread, st, err = s.pass.proc.survivingThread(strconv.Itoa(pid) + "/")
 	}
 	switch gap := gapOf(err); gap {
 	case Complete:
 		e.exe.ID = st.id
 		e.file = s.files[st.id]
 	case Gone:
-		return // a kernel thread, a zombie, or gone since: it executes nothing
+		return // a kernel thread, a zombie, or ended by now: it executes nothing
 	case Denied:
 		e.gap = gap
 		s.denied++
 	default:
-		// Whoever has a file system of his own decides what is said of its files
-		// (FUSE: EIO). It is a stranger to whom it belongs, and no more than that.
+		// The owner of a FUSE file system decides what stat(2) says about its
+		// files (EIO, for example). Such a process counts as foreign to its
+		// container.
 		e.gap = gap
 	}
 	if err == nil && st.links == 0 && e.file == (File{}) {
@@ -119,34 +122,35 @@ func (s *scanner) one(pid int) {
 			e.exe.Path = strings.TrimSuffix(path, " (deleted)")
 		}
 	}
-	// Reading arguments takes the kernel longer than all else: those of a
-	// process that runs from no release are no evidence.
+	// Arguments are the slowest to read, and those of a process that runs from
+	// no release are no evidence.
 	if s.pass.whole || e.file != (File{}) || e.exe.Deleted {
 		n, err := s.pass.proc.peek(s.path(&e, "cmdline"), s.argv0[:])
-		e.claims = err == nil && bytes.Equal(s.argv0[:n], []byte(claim))
-		e.gofer = err == nil && bytes.HasPrefix(s.argv0[:n], []byte(goferClaim))
+		e.claims = err == nil && bytes.Equal(s.argv0[:n], []byte(sandboxArgv0))
+		e.gofer = err == nil && bytes.HasPrefix(s.argv0[:n], []byte(goferArgv0))
 	}
-	placed := len(s.homes.places) > 0 || s.pass.whole
+	placed := len(s.homes.byID) > 0 || s.pass.whole
 	if !placed && e.file == (File{}) && !e.exe.Deleted {
 		s.others++
 		return
 	}
-	if placed && !s.place(&e) {
+	if placed && !s.findContainer(&e) {
 		return
 	}
 	s.entries = append(s.entries, e)
 }
 
-// place finds whose cgroup a process is in. It reports false for a process
-// that has gone: one that cannot be placed for another reason is nobody's,
-// and Denied for everybody.
-func (s *scanner) place(e *entry) bool {
+// findContainer finds the container that a process's cgroup belongs to. It returns
+// false if the process has ended. A process that cannot be placed for another
+// reason belongs to no container and counts in Denied.
+func (s *scanner) findContainer(e *entry) bool {
 	n, err := s.pass.proc.peek(s.path(e, "cgroup"), s.cgroup)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
 		return false
 	}
 	if errors.Is(err, unix.ENAMETOOLONG) {
-		// Longer than a path may be, which takes somebody who was handed a cgroup.
+		// Longer than PATH_MAX: only a program with a delegated cgroup can make
+		// one, and dockerd's are shorter.
 		return true
 	}
 	groups, perr := parseCgroups(s.cgroup[:n])
@@ -158,7 +162,7 @@ func (s *scanner) place(e *entry) bool {
 		return true
 	}
 	var other otherID
-	if e.container, other = s.homes.sort(groups); s.pass.whole && !s.pass.around[other.id] {
+	if e.container, other = s.homes.ownerOf(groups); s.pass.whole && !s.pass.ownIDs[other.id] {
 		e.other = other
 	}
 	return true

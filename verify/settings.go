@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// setting is one flag as runsc would read it.
+// A setting is one flag as runsc would read it.
 type setting struct{ name, value string }
 
-// weakens finds the setting in the table. An exact name goes before the
-// beginning of one.
+// weakens finds the setting in the table. An exact name wins over a prefix.
 func (s setting) weakens() (Weakness, bool) {
-	var found *Weakening
+	var found *weakening
 	for i := range weakenings {
 		w := &weakenings[i]
 		prefix := strings.HasSuffix(w.Flag, "-") && strings.HasPrefix(s.name, w.Flag)
@@ -30,8 +29,9 @@ func (s setting) weakens() (Weakness, bool) {
 	return Weakness{Setting: Printable(shown), Gives: found.Gives, Source: found.Source}, true
 }
 
-// untilCommand drops runsc's command ("boot", "gofer") and what follows: runsc
-// hands its flags on as --name=value, so the first word without a dash is that.
+// untilCommand drops runsc's command ("boot", "gofer") and everything after it.
+// runsc passes its flags on as --name=value, so the command is the first word
+// without a dash.
 func untilCommand(argv []string) []string {
 	for i, arg := range argv {
 		if !strings.HasPrefix(arg, "-") {
@@ -41,13 +41,14 @@ func untilCommand(argv []string) []string {
 	return argv
 }
 
-// settings reads arguments as Go's package flag does, where the last value of a
-// flag counts, and on after a word that is no flag: rather one too many is seen
-// than one too few. So a word replaces an earlier value only if it surely is a
-// flag. A flag without a value has the next word for one, or is true.
+// settings reads arguments as Go's package flag does: the last value of a flag
+// counts. A flag without a value takes the next word, or is true. Unlike
+// package flag it also reads on after a word that is not a flag, because a flag
+// too many is better than one missed. So a word replaces an earlier value only
+// if it is certainly a flag.
 func settings(args []string) []setting {
 	var list []setting
-	ended, maybeValue := false, false // the flags are over; this word may be the value of the one before
+	ended, maybeValue := false, false // no flag follows for certain; this word may be the value of the previous flag
 	for i, arg := range args {
 		name, dashed := strings.CutPrefix(arg, "-")
 		if !dashed {
@@ -58,7 +59,7 @@ func settings(args []string) []setting {
 		name = strings.TrimPrefix(name, "-")
 		name, value, has := strings.Cut(name, "=")
 		sure := !ended && !maybeValue
-		maybeValue = !has && !boolean(name)
+		maybeValue = !has && !isBooleanFlag(name)
 		if !has {
 			value = "true"
 			if i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") && maybeValue {
@@ -73,8 +74,9 @@ func settings(args []string) []setting {
 	return list
 }
 
-// boolean reports whether a flag of the table takes no value of its own.
-func boolean(name string) bool {
+// isBooleanFlag reports whether the table has the flag as a boolean, which does not
+// take the next word as its value.
+func isBooleanFlag(name string) bool {
 	for _, w := range weakenings {
 		if w.Flag == name {
 			return w.Is == "true"

@@ -16,9 +16,9 @@ import (
 const (
 	defaultProc  = "/proc"
 	maxProcesses = 1 << 22 // PID_MAX_LIMIT of a 64-bit kernel (linux/threads.h)
-	maxClaims    = 1024    // sandboxes in name only that are kept; all are counted
-	maxStrangers = 16384   // processes of one container that run from no release
-	batch        = 256     // processes that are worth being handed to a goroutine
+	maxClaims    = 1024    // claimed sandboxes that are kept; all are counted
+	maxStrangers = 16384   // members of one container that run from no release
+	batchSize    = 256     // processes handed to a goroutine at a time
 )
 
 // FS reads a /proc. The zero FS reads the host's own. It remembers digests of
@@ -26,49 +26,51 @@ const (
 type FS struct {
 	Proc string // the mount to read; "" is /proc
 
-	// Cgroup is where the cgroup hierarchies are mounted; "" is /sys/fs/cgroup
-	// with the host's own /proc, and not used with another one.
+	// Cgroup is where the cgroup hierarchies are mounted. "" is /sys/fs/cgroup
+	// for the host's own /proc; for another Proc it means that cgroups are not
+	// read.
 	Cgroup string
-	// Whole has Look also tell of what concerns nobody that it was asked about:
-	// Claims and Others. It then reads more of every process.
+	// Whole makes Look also report processes that belong to none of the
+	// containers it was asked about: Claims and Others. It then reads more of
+	// every process.
 	Whole bool
 
 	digests digests
-	between func(pid int) // for tests: runs inside every look at a process
+	onLook  func(pid int) // for tests: called during every look at a process
 }
 
-// A Survey is what one pass over /proc saw.
+// A Survey is what one pass over /proc found.
 type Survey struct {
-	// Evidence is of the containers asked for, by their place.
+	// Evidence has one entry for each container asked about, in the same order.
 	Evidence []Evidence
-	// Sandboxes run from a release's files and say whose they are.
+	// Sandboxes run from a release's files and name their container.
 	Sandboxes []Sandbox
-	// Claims call themselves sandboxes and run from no known file: forged,
-	// or some other gVisor's. At most 1024 are kept; ClaimCount is of all. They
-	// are looked for if FS.Whole is set.
+	// Claims call themselves sandboxes but run from no known file: they are
+	// forged or belong to another gVisor. At most 1024 are kept; ClaimCount
+	// counts all. Only set if FS.Whole is.
 	Claims     []Sandbox
 	ClaimCount int
-	// InUse counts the processes that execute a file of a release, shims,
-	// gofers and sandboxes alike, by release. While Denied is not 0, or Look
-	// gave an error, a release missing here may be in use all the same.
+	// InUse counts the processes that execute a file of a release, by release:
+	// shims, gofers and sandboxes alike. If Denied is not 0, or Look returned
+	// an error, a release missing here may still be in use.
 	InUse map[string]int
-	// Others are the containers by cgroup that were not asked about, by ID, if
-	// FS.Whole is set: at most 1024.
+	// Others are the containers that were not asked about, found by their
+	// cgroups and sorted by ID. At most 1024 are kept. Only set if FS.Whole is.
 	Others []Other
-	// Denied counts the processes whose executable may not be known.
+	// Denied counts the processes whose executable could not be read.
 	Denied    int
-	Processes int // looked at, without kernel threads
+	Processes int // all that were seen, without kernel threads
 }
 
-// A Sandbox is a process whose argv[0] is that of a gVisor sandbox.
+// A Sandbox is a process with the argv[0] of a gVisor sandbox.
 type Sandbox struct {
 	PID         int
 	StartTime   uint64 // clock ticks since boot
-	ContainerID string // the last argument, as the process has it
-	File        File   // what it executes; zero in Survey.Claims
+	ContainerID string // the last argument, unchecked
+	File        File   // the file it executes; zero in Survey.Claims
 }
 
-// pass is one Look while it lasts.
+// A pass is one Look in progress.
 type pass struct {
 	ctx      context.Context
 	fs       *FS
@@ -76,17 +78,17 @@ type pass struct {
 	proc     procDir
 	releases []Release
 	whole    bool
-	around   map[string]bool // IDs in the cgroup of the first process: this host is one of those
+	ownIDs   map[string]bool // IDs in the cgroup of process 1: set if this host is itself a container
 	buf      []byte
 	digested uint64 // bytes
-	// strangers counts those of a container that run from no release.
+	// strangers counts a container's processes that run from no release.
 	strangers map[*Evidence]int
 }
 
-// Look passes over all processes once and gathers the evidence for each of
-// the containers. What it may not read of one process is said in its Evidence
-// or counted in Denied; an error means that /proc itself could not be read, or
-// the end of ctx.
+// Look passes over all processes once and gathers the evidence for each
+// container. A process that it cannot read is marked in its Evidence or counted
+// in Denied. An error means that /proc itself could not be read or that ctx
+// ended.
 func (fs *FS) Look(ctx context.Context, containers []Container, releases []Release) (Survey, error) {
 	p, err := fs.begin(ctx, releases)
 	if err != nil {
@@ -94,8 +96,8 @@ func (fs *FS) Look(ctx context.Context, containers []Container, releases []Relea
 	}
 	defer p.proc.close()
 	p.whole = fs.Whole
-	p.around = p.outer()
-	homes := p.homesOf(containers)
+	p.ownIDs = p.idsAroundHost()
+	homes := p.cgroupsOf(containers)
 	entries, seen, denied, err := p.scan(func(batches chan<- []int) error { return pidsIn(ctx, p.root, batches) }, homes)
 	if err != nil {
 		return Survey{}, err
@@ -122,9 +124,9 @@ func (fs *FS) begin(ctx context.Context, releases []Release) (*pass, error) {
 	return &pass{ctx: ctx, fs: fs, root: root, proc: proc, releases: releases, buf: make([]byte, maxText), strangers: map[*Evidence]int{}}, nil
 }
 
-// pidsIn lists the processes in a /proc, a few hundred at a time: the kernel
-// takes as long to list them as to say what they execute, so both is done at
-// once.
+// pidsIn lists the processes in a /proc, a few hundred at a time. The kernel
+// takes as long to list them as to say what they execute, so both happen in
+// parallel.
 func pidsIn(ctx context.Context, root string, batches chan<- []int) error {
 	dir, err := os.Open(root)
 	if err != nil {
@@ -132,7 +134,7 @@ func pidsIn(ctx context.Context, root string, batches chan<- []int) error {
 	}
 	defer dir.Close()
 	for count := 0; count <= maxProcesses; {
-		names, err := dir.Readdirnames(batch)
+		names, err := dir.Readdirnames(batchSize)
 		pids := make([]int, 0, len(names))
 		for _, name := range names {
 			if pid, err := strconv.ParseUint(name, 10, 31); err == nil && pid > 0 {
@@ -155,11 +157,11 @@ func pidsIn(ctx context.Context, root string, batches chan<- []int) error {
 	return fmt.Errorf("list %s: more than %d processes", root, maxProcesses)
 }
 
-// scan reads the little that is needed of every process that list names. It
-// waits for the kernel far more than it computes, so it is spread over the
-// processors. It gives those of which there is more to say, how many were seen,
-// and how many executables may not be known.
-func (p *pass) scan(list func(chan<- []int) error, homes homes) (entries []entry, seen, denied int, err error) {
+// scan reads the minimum about every process that list names. It mostly waits
+// for the kernel, so it runs in as many goroutines as there are processors. It
+// returns the processes that matter, the number seen, and the number of
+// executables that could not be read.
+func (p *pass) scan(list func(chan<- []int) error, homes cgroupOwners) (entries []entry, seen, denied int, err error) {
 	batches := make(chan []int, 4*runtime.GOMAXPROCS(0))
 	scans := make([]scanner, runtime.GOMAXPROCS(0))
 	files := filesOf(p.releases)
@@ -168,7 +170,7 @@ func (p *pass) scan(list func(chan<- []int) error, homes homes) (entries []entry
 		scans[i] = newScanner(p, files, homes)
 		wg.Go(func() {
 			for pids := range batches {
-				scans[i].all(pids)
+				scans[i].scanAll(pids)
 			}
 		})
 	}

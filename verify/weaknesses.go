@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// annotationPrefix is before a flag's name in an annotation that sets it.
+// annotationPrefix precedes the flag's name in an annotation that sets a flag.
 const annotationPrefix = "dev.gvisor.flag."
 
-// heededAlways are the flags of the table that an annotation sets although
-// nobody allowed it (runsc/config/flags.go, overrideAllowlist). What another one
-// of that list may be set to weakens nothing.
+// heededAlways are the flags of the table that an annotation sets even without
+// --allow-flag-override (runsc/config/flags.go, overrideAllowlist). The other
+// flags of that list can weaken nothing.
 var heededAlways = []string{"debug", "debug-to-user-log", "host-uds", "reproduce-nftables", "strace"}
 
-// proxies are what switches gVisor's proxies for accelerators on without a flag:
-// annotations, and devices by the beginning of what they are called inside
+// proxies lists what switches gVisor's accelerator proxies on without a flag:
+// annotations, and devices by the prefix of their path in the container
 // (runsc/specutils, NVProxyEnabled and TPUProxyIsEnabled).
 var proxies = []struct{ annotation, device, gives string }{
 	{"dev.gvisor.internal.nvproxy", "/dev/nvidiactl", nvproxyGives},
@@ -24,22 +24,22 @@ var proxies = []struct{ annotation, device, gives string }{
 	{"", "/dev/vfio", tpuproxyGives},
 }
 
-// driverArgument is how a sandbox is told that nvproxy is on, for whatever
-// reason, behind the command (runsc/sandbox/sandbox.go).
+// driverArgument follows the command of a sandbox that has nvproxy on, for
+// whatever reason (runsc/sandbox/sandbox.go).
 const driverArgument = "--nvidia-driver-version="
 
-// The places where a Weakness is read that are no file.
+// Values of Weakness.Where that are not files.
 const (
 	InAnnotation = "annotation"
 	InDevices    = "devices"
 	InInfo       = "/info"
 )
 
-// Weaknesses lists the settings of a container's sandbox that give isolation
-// away: those its processes were started with, where they run from a release,
-// what the runtime's arguments say for the next one, annotations where those are
-// heeded, and devices that have a proxy. One that is read in several places is
-// listed once. It is pure.
+// Weaknesses lists the settings that weaken the isolation of a container's
+// sandbox. It reads the arguments of the container's processes if they run from
+// a release, the runtime's arguments, which apply to the next start,
+// annotations that runsc obeys, and devices that have a proxy. A setting found
+// in several places is listed once. It is pure.
 func Weaknesses(c Container, e Evidence, args []string, releases []Release) []Weakness {
 	var found weaknesses
 	booted := identify(e.Process.Exe, releases).boots()
@@ -52,13 +52,14 @@ func Weaknesses(c Container, e Evidence, args []string, releases []Release) []We
 		}
 	}
 	found.add(settings(args), InInfo)
-	if booted || e.Gap != Complete { // another runtime than gVisor's heeds none of these
+	if booted || e.Gap != Complete { // runtimes other than gVisor's ignore these
 		found.ofRequest(c)
 	}
 	return found
 }
 
-// RuntimeWeaknesses lists what a runtime's arguments would give away.
+// RuntimeWeaknesses lists the weaknesses that a runtime's arguments would
+// cause.
 func RuntimeWeaknesses(args []string) []Weakness {
 	var found weaknesses
 	found.add(settings(args), InInfo)
@@ -96,7 +97,7 @@ func (f *weaknesses) ofProcess(p Process) {
 	}
 }
 
-// ofRequest is of what whoever created the container asked for.
+// ofRequest adds the weaknesses that the container's creator asked for.
 func (f *weaknesses) ofRequest(c Container) {
 	any := slices.ContainsFunc(*f, func(w Weakness) bool { return strings.HasPrefix(w.Setting, "--allow-flag-override") })
 	var flags []setting

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Writes says what becomes of the changes that a container makes to its root
-// file system.
+// Writes says whether Docker keeps the changes that a container makes to its
+// root file system.
 type Writes string
 
-// What may become of them.
+// The values of Writes.
 const (
-	// WritesKept: Docker's layer has them, as with runc, so that docker cp,
-	// commit, diff, export and the container's own next start see them.
+	// WritesKept: they go to Docker's layer, as with runc, so docker cp,
+	// commit, diff and export see them, and so does the container after its
+	// next start.
 	WritesKept Writes = "kept"
-	// WritesLost: they are in a file or memory of the sandbox's own and end
-	// with it.
+	// WritesLost: they stay in a file or memory of the sandbox and end with it.
 	WritesLost Writes = "lost"
 )
 
@@ -25,10 +25,11 @@ const (
 const (
 	// KeepWrites switches runsc's overlay off.
 	KeepWrites = "--overlay2=none"
-	// ForgetFiles has runsc forget a file that nothing holds open, and look at
-	// the host again. Otherwise runsc goes on with the first file it saw: a
-	// change through a second hard link of the image is made to the first alone
-	// in Docker's layer, and a file that docker cp replaced is not seen.
+	// ForgetFiles makes runsc drop its cached view of a file that is not open,
+	// and look at the host again. Otherwise runsc keeps using the first file it
+	// saw. Then a change through a second hard link of the image reaches only
+	// the first name in Docker's layer, and the container does not see a file
+	// that docker cp replaced.
 	ForgetFiles = "--dcache=0"
 )
 
@@ -37,25 +38,26 @@ const (
 	overlaySelf = "root:self"
 )
 
-// The days of the first releases that know --overlay2, and whose default of it
-// is root:self (gVisor's runsc/config at release-20221205.0 and
+// The dates of the first release with --overlay2, and of the first where it
+// defaults to root:self (gVisor's runsc/config at release-20221205.0 and
 // release-20230313.0).
 const (
 	overlayFlagSince    = "20221205"
 	overlayDefaultSince = "20230313"
 )
 
-// WritesOf says what becomes of the writes under a runtime with these
-// arguments. --overlay2 decides; of a repeated flag the last value counts. The
-// default of runsc since 2023 is root:self (gVisor's runsc/config/flags.go),
-// which loses them. So does --overlay, which --overlay2=none does not switch
-// off (GetOverlay2 in runsc/config/config.go).
+// WritesOf says whether a runtime with these arguments keeps writes. --overlay2
+// decides; of a repeated flag the last value counts. The default of runsc since
+// 2023 is root:self (gVisor's runsc/config/flags.go), which loses them.
+// --overlay loses them too, and --overlay2=none does not switch it off
+// (GetOverlay2 in runsc/config/config.go).
 func WritesOf(args []string) Writes { return writesOf(args, overlaySelf) }
 
-// WritesUnder is WritesOf with the default of a release, by its name: those
-// before 2023-03-13 keep the writes. One whose name has no date is new.
+// WritesUnder is WritesOf with the default of the named release: releases
+// before 2023-03-13 keep the writes. A name without a date counts as a new
+// release.
 func WritesUnder(release string, args []string) Writes {
-	if before(release, overlayDefaultSince) {
+	if isReleasedBefore(release, overlayDefaultSince) {
 		return writesOf(args, overlayNone)
 	}
 	return WritesOf(args)
@@ -78,41 +80,42 @@ func writesOf(args []string, overlay string) Writes {
 	return WritesLost
 }
 
-// KnowsOverlay reports whether runsc of a release, by its name, takes
-// --overlay2: one that does not ends with an error at a flag that it does not
-// know. One whose name has no date is new. All that know it know --dcache=0,
-// which is of 2022-09-13 (gVisor's commit 658ee7f7c).
-func KnowsOverlay(release string) bool { return !before(release, overlayFlagSince) }
+// KnowsOverlay reports whether runsc of the named release accepts --overlay2;
+// an older runsc exits with an error at the unknown flag. A name without a date
+// counts as a new release. Every release that accepts --overlay2 accepts
+// --dcache=0 too, which is from 2022-09-13 (gVisor's commit 658ee7f7c).
+func KnowsOverlay(release string) bool { return !isReleasedBefore(release, overlayFlagSince) }
 
 var releaseDate = regexp.MustCompile(`\d{8}`)
 
-func before(release, day string) bool {
+func isReleasedBefore(release, day string) bool {
 	date := releaseDate.FindString(strings.ReplaceAll(release, "-", "")) // nightly: 2026-09-14
 	return date != "" && date < day
 }
 
-// OverlayArgs are those of args that set an overlay, as they are written.
+// OverlayArgs returns the arguments that set an overlay, as written.
 func OverlayArgs(args []string) []string {
-	_, overlay := split(args, "overlay", "overlay2")
+	_, overlay := splitFlags(args, "overlay", "overlay2")
 	return overlay
 }
 
-// RootfsArgs are those of args that set an overlay, or how long runsc remembers
-// files, as they are written.
+// RootfsArgs returns the arguments that set an overlay or how long runsc caches
+// files, as written.
 func RootfsArgs(args []string) []string {
-	_, rootfs := split(args, "overlay", "overlay2", "dcache")
+	_, rootfs := splitFlags(args, "overlay", "overlay2", "dcache")
 	return rootfs
 }
 
-// WithoutRootfs is args without those of RootfsArgs. It is not nil.
+// WithoutRootfs returns args without those that RootfsArgs returns. The result
+// is never nil.
 func WithoutRootfs(args []string) []string {
-	others, _ := split(args, "overlay", "overlay2", "dcache")
+	others, _ := splitFlags(args, "overlay", "overlay2", "dcache")
 	return others
 }
 
-// split tells flags of these names from the others. A value may be in the next
-// word; --overlay is a boolean, and has none.
-func split(args []string, names ...string) (others, found []string) {
+// splitFlags separates the flags with these names from the other arguments. A value
+// may be in the next word, except for --overlay, which is a boolean.
+func splitFlags(args []string, names ...string) (others, found []string) {
 	others = []string{}
 	for i := 0; i < len(args); i++ {
 		name, dashed := strings.CutPrefix(args[i], "-")
@@ -130,13 +133,15 @@ func split(args []string, names ...string) (others, found []string) {
 	return others, found
 }
 
-// Keep is args with the writes as wanted under a release. Flags of an overlay
-// stay where they say so already; else they are removed.
+// Keep returns args changed so that the writes are kept or lost, as want says,
+// under a release. Overlay flags stay if they already have that effect, and are
+// removed otherwise.
 //
-// WritesKept adds KeepWrites if no flag says so, and ForgetFiles if no --dcache
-// is there: one that is there is the user's. A release before these flags is
-// given neither, and keeps writes without. WritesLost removes both again:
-// ForgetFiles only as the last argument, where WritesKept put it.
+// WritesKept adds KeepWrites if no flag has that effect, and ForgetFiles if
+// there is no --dcache; an existing --dcache is the user's choice. A release
+// older than these flags gets neither, and keeps writes without them.
+// WritesLost removes both again, but ForgetFiles only as the last argument,
+// where WritesKept put it.
 func Keep(release string, args []string, want Writes) []string {
 	kept := WritesOf(args) == WritesKept
 	switch {
@@ -147,19 +152,19 @@ func Keep(release string, args []string, want Writes) []string {
 	case kept:
 		args = slices.Clone(args)
 	default:
-		others, _ := split(args, "overlay", "overlay2")
+		others, _ := splitFlags(args, "overlay", "overlay2")
 		args = append(others, KeepWrites)
 	}
-	if _, set := split(args, "dcache"); len(set) == 0 {
+	if _, set := splitFlags(args, "dcache"); len(set) == 0 {
 		args = append(args, ForgetFiles)
 	}
 	return args
 }
 
-// withoutKept is args without flags of an overlay, and without the ForgetFiles
-// that Keep adds behind one.
+// withoutKept returns args without overlay flags, and without the ForgetFiles
+// that Keep adds after them.
 func withoutKept(args []string) []string {
-	others, overlay := split(args, "overlay", "overlay2")
+	others, overlay := splitFlags(args, "overlay", "overlay2")
 	last := len(others) - 1
 	if len(overlay) > 0 && last >= 0 && others[last] == ForgetFiles && args[len(args)-1] == ForgetFiles {
 		return others[:last]
@@ -167,7 +172,7 @@ func withoutKept(args []string) []string {
 	return others
 }
 
-// OnlyKept reports whether args are nothing but what Keep sets.
+// OnlyKept reports whether args has nothing but what Keep adds.
 func OnlyKept(args []string) bool {
 	return len(args) == 0 || slices.Contains(args, KeepWrites) &&
 		!slices.ContainsFunc(args, func(arg string) bool { return arg != KeepWrites && arg != ForgetFiles })

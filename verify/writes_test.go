@@ -11,13 +11,13 @@ func TestWritesOf(t *testing.T) {
 		args []string
 		want Writes
 	}{
-		{"gVisor's own default", nil, WritesLost},
+		{"gVisor's default", nil, WritesLost},
 		{"no overlay", []string{"--overlay2=none"}, WritesKept},
 		{"one dash", []string{"-overlay2=none"}, WritesKept},
 		{"value in the next word", []string{"--overlay2", "none", "--debug"}, WritesKept},
 		{"last value counts", []string{"--overlay2=none", "--overlay2=root:memory"}, WritesLost},
-		{"the flag before it, which no overlay2 switches off", []string{"--overlay", "--overlay2=none"}, WritesLost},
-		{"the flag before it, switched off", []string{"--overlay=false", "--overlay2=none"}, WritesKept},
+		{"the older flag, which overlay2 does not switch off", []string{"--overlay", "--overlay2=none"}, WritesLost},
+		{"the older flag, switched off", []string{"--overlay=false", "--overlay2=none"}, WritesKept},
 		{"everything in memory", []string{"--overlay2=all:memory"}, WritesLost},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -28,7 +28,7 @@ func TestWritesOf(t *testing.T) {
 	}
 }
 
-// The releases are those at which gVisor's source changed.
+// These are the releases in which gVisor's source changed.
 func TestWritesUnder(t *testing.T) {
 	for _, row := range []struct {
 		release string
@@ -68,25 +68,25 @@ func TestKeep(t *testing.T) {
 	}{
 		{"added", "20260914.0", []string{"--debug"}, WritesKept, []string{"--debug", "--overlay2=none", "--dcache=0"}},
 		{"added to nothing", "20260914.0", nil, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
-		{"the overlay off already", "20260914.0", []string{"-overlay2=none", "--debug"}, WritesKept, []string{"-overlay2=none", "--debug", "--dcache=0"}},
-		{"there already", "20260914.0", []string{"--overlay2=none", "--dcache=0"}, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
-		{"the last of two says so", "20260914.0", []string{"--overlay2=root:self", "--overlay2=none"}, WritesKept, []string{"--overlay2=root:self", "--overlay2=none", "--dcache=0"}},
-		{"the last of two says otherwise", "20260914.0", []string{"--overlay2=none", "--overlay2=root:self"}, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
-		{"in place of a value in the next word", "20260914.0", []string{"--platform", "kvm", "-overlay2", "root:self", "--debug"}, WritesKept,
+		{"overlay already off", "20260914.0", []string{"-overlay2=none", "--debug"}, WritesKept, []string{"-overlay2=none", "--debug", "--dcache=0"}},
+		{"already there", "20260914.0", []string{"--overlay2=none", "--dcache=0"}, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
+		{"the last of two already keeps writes", "20260914.0", []string{"--overlay2=root:self", "--overlay2=none"}, WritesKept, []string{"--overlay2=root:self", "--overlay2=none", "--dcache=0"}},
+		{"the last of two loses writes", "20260914.0", []string{"--overlay2=none", "--overlay2=root:self"}, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
+		{"replaces a value in the next word", "20260914.0", []string{"--platform", "kvm", "-overlay2", "root:self", "--debug"}, WritesKept,
 			[]string{"--platform", "kvm", "--debug", "--overlay2=none", "--dcache=0"}},
-		{"in place of the flag before it", "20260914.0", []string{"--overlay", "--overlay2=none"}, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
-		{"a cache of the user's", "20260914.0", []string{"--dcache=-1"}, WritesKept, []string{"--dcache=-1", "--overlay2=none"}},
-		{"a cache of the user's, in the next word", "20260914.0", []string{"-dcache", "100", "--overlay2=none"}, WritesKept, []string{"-dcache", "100", "--overlay2=none"}},
-		{"to the first release that knows it", "20221205.0", nil, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
-		{"not to a release that does not know it", "20221128.0", []string{"--debug"}, WritesKept, []string{"--debug"}},
-		{"taken from a release that does not know it", "20221128.0", []string{"--debug", "--overlay2=none", "--dcache=0"}, WritesKept, []string{"--debug"}},
+		{"replaces the older flag", "20260914.0", []string{"--overlay", "--overlay2=none"}, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
+		{"a cache that the user set", "20260914.0", []string{"--dcache=-1"}, WritesKept, []string{"--dcache=-1", "--overlay2=none"}},
+		{"a cache that the user set, in the next word", "20260914.0", []string{"-dcache", "100", "--overlay2=none"}, WritesKept, []string{"-dcache", "100", "--overlay2=none"}},
+		{"for the first release that knows it", "20221205.0", nil, WritesKept, []string{"--overlay2=none", "--dcache=0"}},
+		{"not for a release that does not know it", "20221128.0", []string{"--debug"}, WritesKept, []string{"--debug"}},
+		{"removed for a release that does not know it", "20221128.0", []string{"--debug", "--overlay2=none", "--dcache=0"}, WritesKept, []string{"--debug"}},
 		{"removed", "20260914.0", []string{"--overlay2", "none", "--debug"}, WritesLost, []string{"--debug"}},
 		{"both removed", "20260914.0", []string{"--debug", "--overlay2=none", "--dcache=0"}, WritesLost, []string{"--debug"}},
 		{"both removed, one added later", "20260914.0", []string{"--overlay2=none", "--debug", "--dcache=0"}, WritesLost, []string{"--debug"}},
-		{"removed, a cache of the user's", "20260914.0", []string{"--dcache=0", "--overlay2=none"}, WritesLost, []string{"--dcache=0"}},
-		{"removed, another cache of the user's", "20260914.0", []string{"--overlay2=none", "--dcache=9"}, WritesLost, []string{"--dcache=9"}},
+		{"removed, but not the user's cache", "20260914.0", []string{"--dcache=0", "--overlay2=none"}, WritesLost, []string{"--dcache=0"}},
+		{"removed, but not the user's other cache", "20260914.0", []string{"--overlay2=none", "--dcache=9"}, WritesLost, []string{"--dcache=9"}},
 		{"nothing to remove", "20260914.0", []string{"--overlay2=all:memory"}, WritesLost, []string{"--overlay2=all:memory"}},
-		{"nothing to remove, a cache of the user's", "20260914.0", []string{"--overlay2=all:memory", "--dcache=0"}, WritesLost, []string{"--overlay2=all:memory", "--dcache=0"}},
+		{"nothing to remove, and the user's cache stays", "20260914.0", []string{"--overlay2=all:memory", "--dcache=0"}, WritesLost, []string{"--overlay2=all:memory", "--dcache=0"}},
 		{"a flag as a value", "20260914.0", []string{"--overlay=0", "--overlay2", "--dcache=0"}, WritesLost, []string{"--overlay=0", "--overlay2", "--dcache=0"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
