@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadLimited reads a whole regular file of at most limit bytes. A larger one is an
-// error, and so is anything else than a regular file: a FIFO is not waited for.
+// ReadLimited reads a whole regular file of at most limit bytes; a larger one
+// is an error. It follows symlinks. Anything but a regular file is an error too,
+// and ReadLimited does not wait for the other end of a FIFO.
 func ReadLimited(path string, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
