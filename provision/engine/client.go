@@ -1,17 +1,17 @@
-// Package engine puts the few questions to dockerd that provisioning has,
-// reads the command line it was started with, and runs a container of our own.
+// Package engine guarantees that every answer of dockerd is limited in size,
+// that every wait ends with its context, and that a container that disappears
+// during a request is not an error.
 //
-// It guarantees that every answer is limited in size, that every wait ends
-// with its context, and that a container which disappears while it is looked
-// at is no error. It creates and removes nothing but a Trial, the container
-// and the image that bear its name, and kills nothing but the processes of
-// one whose start hangs; all else it only asks about.
-// It never opens the socket unasked; but whoever asks while docker.service is
-// not active has docker.socket start it, so ask systemd first.
+// It asks dockerd the few questions that provisioning needs, reads the command
+// line that dockerd was started with, and runs a trial container. It creates
+// and removes only a Trial: the container and the image with its name. It kills
+// only the processes of a trial that hangs at its start. It never opens the
+// socket before it is asked to. A request while docker.service is not active
+// makes docker.socket start it, so ask systemd first.
 //
-// Names, labels, arguments and messages are returned as dockerd gave them,
-// which is as anybody who may start a container chose them: they are not fit
-// for a terminal as they are.
+// Names, labels, arguments and messages are returned as dockerd gave them. Any
+// user who may start a container can choose them, so they are not safe for a
+// terminal.
 package engine
 
 import (
@@ -28,9 +28,9 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Client talks to one dockerd over its unix socket, with the API version that
-// was agreed on at the first question: after dockerd was replaced by another
-// release, open another. It may be used by several goroutines.
+// A Client talks to one dockerd over its unix socket. It agrees on the API
+// version at the first request, so open another Client after dockerd was
+// replaced by another release. Several goroutines may use it.
 type Client struct {
 	socket    string
 	transport *http.Transport
@@ -40,8 +40,8 @@ type Client struct {
 	agreed bool
 }
 
-// Open makes a client for the dockerd behind a unix socket, given by its path.
-// It opens nothing yet.
+// Open makes a client for the dockerd behind the unix socket at a path. It does
+// not connect yet.
 func Open(socket string) (*Client, error) {
 	var dialer net.Dialer
 	transport := &http.Transport{
@@ -52,8 +52,8 @@ func Open(socket string) (*Client, error) {
 		MaxIdleConnsPerHost: inspectors,
 		IdleConnTimeout:     30 * time.Second,
 	}
-	// Without FromEnv: DOCKER_HOST and DOCKER_API_VERSION are the user's, and
-	// mean the docker command's.
+	// Without FromEnv: DOCKER_HOST and DOCKER_API_VERSION are for the docker
+	// command.
 	moby, err := client.New(
 		client.WithHost("unix://"+socket),
 		client.WithHTTPClient(&http.Client{Transport: limited{transport}, CheckRedirect: client.CheckRedirect}),
@@ -64,20 +64,14 @@ func Open(socket string) (*Client, error) {
 	return &Client{socket: socket, transport: transport, moby: moby, turn: make(chan struct{}, 1)}, nil
 }
 
-// Close drops idle connections. Questions under way end with their context.
+// Close closes idle connections. Requests under way end with their context.
 func (c *Client) Close() error {
 	c.transport.CloseIdleConnections()
 	return c.moby.Close()
 }
 
-// Ping asks whether dockerd answers.
-func (c *Client) Ping(ctx context.Context) error {
-	_, err := c.moby.Ping(ctx, client.PingOptions{})
-	return c.explain(ctx, "ping", err)
-}
-
-// agree settles the API version. moby's client would do so by itself, but
-// hides why it could not and then asks in a version that an old dockerd
+// agree settles the API version. moby's client would do so on its own, but if
+// that fails it hides the reason and uses a version that an old dockerd
 // refuses.
 func (c *Client) agree(ctx context.Context) error {
 	select {
@@ -91,7 +85,7 @@ func (c *Client) agree(ctx context.Context) error {
 	}
 	ping, err := c.moby.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
 	if err == nil && ping.APIVersion == "" {
-		err = errors.New("what answers is not dockerd")
+		err = errors.New("the answer is not from dockerd")
 	}
 	if err != nil {
 		return fmt.Errorf("agree on an API version: %w", err)
@@ -100,16 +94,16 @@ func (c *Client) agree(ctx context.Context) error {
 	return nil
 }
 
-// get asks at path and reads the answer into into, where moby's own types do
-// not fit the answers of every version. The version has to be agreed on. What
-// dockerd does not know, or not any more, is not found and no error.
+// get requests path and decodes the answer into into, for answers that moby's
+// types do not fit in every version. Call agree first. If dockerd answers 404,
+// found is false and err is nil.
 func (c *Client) get(ctx context.Context, path string, into any) (found bool, err error) {
 	return c.ask(ctx, path, func(answer *json.Decoder) error { return answer.Decode(into) })
 }
 
-// ask is get, with an answer that read reads.
+// ask is get with a function that reads the answer.
 func (c *Client) ask(ctx context.Context, path string, read func(*json.Decoder) error) (found bool, err error) {
-	// The host is not looked up: the transport knows one socket only.
+	// The host name has no meaning: the transport always opens the socket.
 	url := "http://docker/v" + c.moby.ClientVersion() + path
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -137,14 +131,14 @@ func (c *Client) ask(ctx context.Context, path string, read func(*json.Decoder) 
 	return true, nil
 }
 
-// Unreadable is an answer of dockerd's that came and cannot be used: it is too
-// large, makes no sense, or is a refusal. Other questions may do better.
+// Unreadable is an answer from dockerd that cannot be used: it is too large,
+// malformed, or a refusal. Other requests may still succeed.
 type Unreadable struct{ Err error }
 
 func (u *Unreadable) Error() string { return u.Err.Error() }
 func (u *Unreadable) Unwrap() error { return u.Err }
 
-// explain names the question, and puts back the context's error where moby's
+// explain adds the act to an error, and restores the context's error if moby's
 // client has dropped it.
 func (c *Client) explain(ctx context.Context, act string, err error) error {
 	if err == nil {

@@ -60,7 +60,7 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNoInfo(t *testing.T) {
+func TestMalformedInfo(t *testing.T) {
 	tests := []struct {
 		situation string
 		answer    http.HandlerFunc
@@ -71,8 +71,8 @@ func TestAnswersThatAreNoInfo(t *testing.T) {
 			w.WriteHeader(500)
 			io.WriteString(w, strings.Repeat("x", maxRefusal*4))
 		}, "xxx"},
-		{"no JSON", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>") }, "invalid character"},
-		{"JSON of something else", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"Version":"1"}`) }, "names no version"},
+		{"not JSON", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>") }, "invalid character"},
+		{"other JSON", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"Version":"1"}`) }, "has no version"},
 		{"cut short", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, `{"ServerVersion":"29`)
@@ -99,18 +99,13 @@ func TestAnswersThatAreNoInfo(t *testing.T) {
 	}
 }
 
-func TestPing(t *testing.T) {
-	f := newFakeDockerd(t, 12, 41)
-	if err := f.open().Ping(t.Context()); err != nil {
-		t.Errorf("dockerd answers: got %v, want nil", err)
-	}
-
+func TestSocketsThatDoNotAnswer(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "docker.sock")
 	c, err := Open(missing)
 	if err != nil {
-		t.Fatalf("Open opens nothing, got %v, want nil", err)
+		t.Fatalf("Open must not connect: got %v, want nil", err)
 	}
-	if err := c.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), missing) {
+	if _, err := c.Info(t.Context()); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("no socket: got %v, want an error that names %s", err, missing)
 	}
 
@@ -125,13 +120,13 @@ func TestPing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Ping(t.Context()); err == nil {
-		t.Error("nobody listens: got nil, want an error")
+	if _, err := c.Info(t.Context()); err == nil {
+		t.Error("no listener: got nil, want an error")
 	}
 
 	failing := newFakeDockerd(t, 12, 41)
 	failing.HandleFunc("/_ping", func(w http.ResponseWriter, r *http.Request) { refuse(w, 500, "shutting down") })
-	if err := failing.open().Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "shutting down") {
+	if _, err := failing.open().Info(t.Context()); err == nil || !strings.Contains(err.Error(), "shutting down") {
 		t.Errorf("dockerd refuses: got %v, want its message", err)
 	}
 }
@@ -146,7 +141,7 @@ func TestVersionIsAgreedOnOnceAndItsFailureShown(t *testing.T) {
 		}
 	}
 	if got := f.pings.Load(); got != 1 {
-		t.Errorf("got %d pings for three questions, want 1", got)
+		t.Errorf("got %d pings for three requests, want 1", got)
 	}
 
 	old := newFakeDockerd(t, 12, 39)
@@ -156,7 +151,7 @@ func TestVersionIsAgreedOnOnceAndItsFailureShown(t *testing.T) {
 
 	other := newFakeDockerd(t, 12, 41)
 	other.HandleFunc("/_ping", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "OK") })
-	if _, err := other.open().Info(t.Context()); err == nil || !strings.Contains(err.Error(), "not dockerd") {
+	if _, err := other.open().Info(t.Context()); err == nil || !strings.Contains(err.Error(), "not from dockerd") {
 		t.Errorf("another server: got %v, want that it is not dockerd", err)
 	}
 }
@@ -174,7 +169,7 @@ func TestEnvironmentOfTheDockerCommandIsNotUsed(t *testing.T) {
 
 func TestFault_E07_HangingDockerdEndsWithTheContext(t *testing.T) {
 	questions := map[string]func(*Client, context.Context) error{
-		"/_ping":           (*Client).Ping,
+		"/_ping":           func(c *Client, ctx context.Context) error { _, err := c.Info(ctx); return err },
 		"/info":            func(c *Client, ctx context.Context) error { _, err := c.Info(ctx); return err },
 		"/containers/json": func(c *Client, ctx context.Context) error { _, err := c.Containers(ctx); return err },
 		"/events":          func(c *Client, ctx context.Context) error { _, errs := c.Events(ctx); return <-errs },

@@ -3,27 +3,28 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"runsc-provisioner/provision/durable"
 )
 
-// Service is what systemd says of the unit that runs dockerd.
+// Service is what systemd says about the unit that runs dockerd.
 type Service struct {
-	MainPID          int // 0 while it does not run
+	MainPID          int // 0 if it is not running
 	FragmentPath     string
 	DropIns          []string // in the order in which they are applied
 	ExecStart        []string // argv, variables not expanded
 	Environment      []string // NAME=VALUE
-	EnvironmentFiles []string // paths or patterns; a leading "-" says that it may be missing
+	EnvironmentFiles []string // paths or patterns; with a leading "-" it may be missing
 }
 
-// CommandLine is the argv of a unit's dockerd: of the running one, from
-// PROC/PID/cmdline, or else the one that it would be started with. Where the
-// process has just gone the error is fs.ErrNotExist: look at the unit again.
+// CommandLine returns the argv of a unit's dockerd: that of the running one,
+// from PROC/PID/cmdline, or else the one that systemd would start. If the
+// process has just ended the error is fs.ErrNotExist: read the unit again.
 func CommandLine(proc string, s Service) ([]string, error) {
 	if s.MainPID == 0 {
 		return startLine(s)
@@ -38,15 +39,15 @@ func CommandLine(proc string, s Service) ([]string, error) {
 	return strings.Split(strings.TrimSuffix(line, "\x00"), "\x00"), nil
 }
 
-// startLine is ExecStart with its variables expanded from the unit's own
-// environment. What the manager itself has in its environment is not seen.
+// startLine returns ExecStart with its variables expanded from the unit's
+// environment. It does not know the environment of systemd itself.
 func startLine(s Service) ([]string, error) {
 	environment := map[string]string{}
 	for _, assignment := range s.Environment {
 		name, value, _ := strings.Cut(assignment, "=")
 		environment[name] = value
 	}
-	// Files come after Environment= and win, whatever their order in the unit
+	// Files override Environment=, whatever their order in the unit
 	// (systemd.exec(5)).
 	for _, pattern := range s.EnvironmentFiles {
 		files, err := environmentFiles(pattern)
@@ -86,17 +87,6 @@ func environmentFiles(pattern string) ([]string, error) {
 const maxSmall = 2 << 20
 
 func readSmall(path string) (string, error) {
-	file, err := openRegular(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxSmall+1))
-	if err != nil {
-		return "", err
-	}
-	if len(content) > maxSmall {
-		return "", fmt.Errorf("%s is longer than %d bytes", path, maxSmall)
-	}
-	return string(content), nil
+	content, err := durable.ReadLimited(path, maxSmall)
+	return string(content), err
 }

@@ -100,8 +100,8 @@ func TestSplitWords(t *testing.T) {
 	}
 }
 
-// environmentCases are also run through a shell's idea of quotes where the two
-// agree, see TestEnvironmentFileAgreesWithAShell.
+// environmentCases are also compared with a shell, in the cases where systemd
+// quotes like one: see TestEnvironmentFileAgreesWithAShell.
 var environmentCases = []struct {
 	situation, text string
 	want            map[string]string
@@ -111,7 +111,7 @@ var environmentCases = []struct {
 	{"no final newline", "A=1", map[string]string{"A": "1"}, true},
 	{"last one wins", "A=1\nA=2\n", map[string]string{"A": "2"}, true},
 	{"comments", "# A=1\n; B=2\n  # C=3\nD=4\n", map[string]string{"D": "4"}, false},
-	{"comment does not go on", "# a \\\nA=1\n", map[string]string{"A": "1"}, true},
+	{"a comment is not continued", "# a \\\nA=1\n", map[string]string{"A": "1"}, true},
 	{"# inside a value", "A=1#2\n", map[string]string{"A": "1#2"}, true},
 	{"line without =", "nonsense\nA=1\n", map[string]string{"A": "1"}, false},
 	{"blanks around", "  A = 1 2  \nB=\t3\t\n", map[string]string{"A": "1 2", "B": "3"}, false},
@@ -124,7 +124,7 @@ var environmentCases = []struct {
 	{"continued lines", "A=1\\\n2\nB=\"3\\\n4\"\n", map[string]string{"A": "12", "B": "34"}, true},
 	{"escapes in a bare value", `A=a\ b\\` + "\nB=x\\ \n", map[string]string{"A": `a b\`, "B": "x "}, true},
 	{"CRLF", "A=1\r\nB=2\r\n", map[string]string{"A": "1", "B": "2"}, false},
-	{"quote never closed", "A=\"1\nB=2\n", map[string]string{"A": "1\nB=2\n"}, false},
+	{"unclosed quote", "A=\"1\nB=2\n", map[string]string{"A": "1\nB=2\n"}, false},
 	{"not expanded", "A=1\nB='$A'\n", map[string]string{"A": "1", "B": "$A"}, true},
 }
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// FlagConflict says that an option is given to dockerd as a flag: with the
-// same option in daemon.json, even with the same value, dockerd refuses to
-// read it and to start.
+// FlagConflict means that an option is given to dockerd as a flag. If
+// daemon.json has the same option, even with the same value, dockerd refuses to
+// read the file and to start.
 type FlagConflict struct {
 	Option string // its name in daemon.json
 	Flag   string // "--default-runtime=runc"
@@ -24,7 +24,7 @@ func (e *FlagConflict) Error() string {
 
 // Conflict returns a *FlagConflict for the first of the options that is a flag
 // of the running dockerd, or of the one that the unit would start next.
-// "runtimes" is never one: dockerd merges it with --add-runtime.
+// "runtimes" is never a conflict: dockerd merges it with --add-runtime.
 func Conflict(proc string, s Service, options ...string) error {
 	running, err := CommandLine(proc, s)
 	if err != nil {
@@ -37,7 +37,7 @@ func Conflict(proc string, s Service, options ...string) error {
 	for i, argv := range [][]string{running, next} {
 		flags, err := ParseFlags(argv)
 		if i > 0 && errors.Is(err, ErrNotDockerd) {
-			continue // a shell that execs the dockerd that was just looked at
+			continue // ExecStart is a shell that executed the running dockerd
 		}
 		if err != nil {
 			return err
@@ -53,8 +53,9 @@ func Conflict(proc string, s Service, options ...string) error {
 	return nil
 }
 
-// locate finds the line that gives an option as a flag, as well as a search
-// of the unit's files can tell: those that are applied last come first.
+// locate searches the unit's files for the line that sets an option as a flag,
+// those that systemd applies last first. It is a text search and may miss the
+// line.
 func (s Service) locate(option string) string {
 	var files []string
 	for _, pattern := range s.EnvironmentFiles {
@@ -77,8 +78,8 @@ func (s Service) locate(option string) string {
 	return "ExecStart"
 }
 
-// lineOfFlag is the last line outside of comments that has the flag, counted
-// from 1, or 0.
+// lineOfFlag returns the last line, counted from 1, that has the flag outside
+// of comments, or 0.
 func lineOfFlag(text, option string) int {
 	found := 0
 	number := 0

@@ -12,40 +12,41 @@ import (
 )
 
 const (
-	// maxContainers is ten times what one host is known to run.
+	// maxContainers is ten times the most that we know one host to run.
 	maxContainers = 10_000
-	// inspectors is how many containers are inspected at once.
+	// inspectors is how many containers are inspected in parallel.
 	inspectors = 8
 )
 
 var containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// Container is a container with a process, or one that is about to have another.
+// Container is a running container, or one that dockerd is about to start
+// again.
 type Container struct {
 	ID      string // 64 hex digits
-	Unread  error  // why nothing but ID and Name is known
+	Unread  error  // why only ID and Name are set
 	Name    string // without the leading slash
-	Image   string // as it was asked for
+	Image   string // as the user named it
 	ImageID string // "sha256:…"
 
 	Runtime string // the name it was created with
 	PID     int    // of its first process, in dockerd's pid namespace
-	// Restarting is true of one that has no process, PID 0, between two starts that
-	// dockerd makes by itself.
+	// Restarting is true if it has no process, PID 0, because dockerd is about
+	// to start it again.
 	Restarting bool
 	StartedAt  time.Time
 
 	Privileged  bool
-	UsernsMode  string // "host" where it opted out of userns-remap
+	UsernsMode  string // "host" if it opted out of userns-remap
 	NetworkMode string
 	PidMode     string
 
-	Created        time.Time // zero where it makes no sense
-	HostNamespaces []string  // those of network, pid, ipc, uts, cgroupns that are the host's
-	Joins          []Join    // and those that are another container's
+	Created        time.Time // zero if it does not parse
+	HostNamespaces []string  // those of network, pid, ipc, uts, cgroupns that it shares with the host
+	Joins          []Join    // and those that it shares with another container
 	CapAdd         []string
 	SecurityOpt    []string
-	MaskedPaths    []string // nil where dockerd names none
+	MaskedPaths    []string // nil if dockerd names none
 	ReadonlyPaths  []string
 	Devices        []Device
 	DeviceRules    []string // "c 1:3 rwm"
@@ -53,18 +54,19 @@ type Container struct {
 	Mounts         []Mount
 	Volumes        []MountedVolume
 	Labels         map[string]string
-	LabelsCut      bool // there are more labels than are read, and Labels has none
+	LabelsCut      bool // there are too many labels to read, so Labels is empty
 	Annotations    map[string]string
 }
 
-// Join is a namespace that is another container's, by its ID or name.
+// Join is a namespace that a container shares with another, which is given by
+// ID or name.
 type Join struct{ Kind, Container string }
 
 // MountedVolume is a volume of the driver "local" in a container.
 type MountedVolume struct {
 	Name, Destination string
 	Writable          bool
-	Options           map[string]string // that it was to be made with; VolumeOptions has what it is
+	Options           map[string]string // those requested; VolumeOptions returns those in effect
 }
 
 // Device is a device of the host inside a container.
@@ -76,10 +78,10 @@ type Mount struct {
 	Writable            bool
 }
 
-// Containers lists the containers that run, are paused or Restarting, by ID. One that
-// ends while it is looked at is left out; one of which dockerd gives no answer
-// that can be used has its ID, its Name and Unread. Anything else that keeps one
-// from being seen is an error, so that no container is missed silently.
+// Containers lists the containers that run, are paused or Restarting, sorted by
+// ID. It omits one that ends meanwhile. If dockerd's answer about one is
+// unusable, that Container has its ID, Name and Unread. Any other failure is an
+// error, so no container is missed silently.
 func (c *Client) Containers(ctx context.Context) ([]Container, error) {
 	containers, err := c.containers(ctx)
 	return containers, c.explain(ctx, "list containers", err)
@@ -89,14 +91,14 @@ func (c *Client) containers(ctx context.Context) ([]Container, error) {
 	if err := c.agree(ctx); err != nil {
 		return nil, err
 	}
-	list, err := c.running(ctx)
+	list, err := c.listRunning(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return c.inspectAll(ctx, list)
 }
 
-// Inspect looks at the containers with these IDs, as Containers does at all.
+// Inspect is Containers for the containers with these IDs.
 func (c *Client) Inspect(ctx context.Context, ids []string) ([]Container, error) {
 	if err := c.agree(ctx); err != nil {
 		return nil, c.explain(ctx, "inspect containers", err)
@@ -112,10 +114,10 @@ func (c *Client) Inspect(ctx context.Context, ids []string) ([]Container, error)
 	return containers, c.explain(ctx, "inspect containers", err)
 }
 
-// nameUnread has the list name those that could not be inspected, and leaves out
-// those that it does not have any more.
+// nameUnread takes the names of containers that could not be inspected from the
+// list, and drops those that the list no longer has.
 func (c *Client) nameUnread(ctx context.Context, containers []Container) ([]Container, error) {
-	list, err := c.running(ctx)
+	list, err := c.listRunning(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +148,7 @@ func (c *Client) inspectAll(ctx context.Context, list []listed) ([]Container, er
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 
-	found := make([]Container, len(list)) // in those that are gone, ID is empty
+	found := make([]Container, len(list)) // ID is empty for one that is gone
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(inspectors, len(list)) {

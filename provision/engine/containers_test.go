@@ -59,7 +59,7 @@ func TestContainers(t *testing.T) {
 		{situation: "no start time", dir: "api-1.52", min: 44, max: 52,
 			replace: []string{"2026-01-02T03:04:05.678901234Z", ""}, unread: "start time"},
 		{situation: "no JSON", dir: "api-1.52", min: 44, max: 52, replace: []string{`"State":`, `"State"`}, unread: "colon after object key"},
-		{situation: "no object", dir: "api-1.52", min: 44, max: 52, replace: []string{`{"Id":`, `[{"Id":`}, unread: "no object"},
+		{situation: "no object", dir: "api-1.52", min: 44, max: 52, replace: []string{`{"Id":`, `[{"Id":`}, unread: "not an object"},
 		{situation: "of another type", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Pid":4711`, `"Pid":"x"`}, unread: "cannot unmarshal"},
 		{situation: "more labels than are read", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Labels":{}`, `"Labels":{"a":"` + strings.Repeat("x", maxLabels) + `"}`}, want: []Container{unlabelled}},
 		{situation: "longer than an answer may be, by labels", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Labels":{}`, `"Labels":{"a":"` + strings.Repeat("x", maxAnswer) + `"}`}, want: []Container{cut}},
@@ -73,7 +73,7 @@ func TestContainers(t *testing.T) {
 			got, err := f.open().Containers(t.Context())
 			if tt.unread != "" {
 				if err != nil || len(got) != 1 || got[0].Unread == nil || !strings.Contains(got[0].Unread.Error(), tt.unread) {
-					t.Fatalf("got %+v, %v, want one that is unread for %q", got, err, tt.unread)
+					t.Fatalf("got %+v, %v, want one that is unread because of %q", got, err, tt.unread)
 				}
 				got[0].Unread, tt.want = nil, []Container{{ID: idA, Name: "web"}}
 			}
@@ -84,7 +84,8 @@ func TestContainers(t *testing.T) {
 	}
 }
 
-// manyContainers has the fake list n containers and inspect them with answer.
+// manyContainers makes the fake list n containers and answers their inspections
+// with answer.
 func manyContainers(f *fakeDockerd, n int, answer func(w http.ResponseWriter, id string)) {
 	var list strings.Builder
 	for i := range n {
@@ -113,7 +114,7 @@ func TestManyContainersAreInspectedAFewAtATime(t *testing.T) {
 		if count == inspectors {
 			once.Do(func() {
 				for range 100 { // time for more to come, if they do
-					if err := c.Ping(t.Context()); err != nil {
+					if err := ping(t.Context(), c); err != nil {
 						t.Error(err)
 					}
 				}
@@ -152,7 +153,7 @@ func TestContainerThatDisappearsIsNoError(t *testing.T) {
 	}
 }
 
-// One that dockerd gives no answer for must not hide the others.
+// A container that dockerd gives no usable answer about must not hide the others.
 func TestFault_V09_ContainerThatCannotBeReadHidesNoOther(t *testing.T) {
 	f := newFakeDockerd(t, 44, 52)
 	manyContainers(f, 50, func(w http.ResponseWriter, id string) {
@@ -185,7 +186,7 @@ func TestFault_V09_ContainerThatCannotBeReadHidesNoOther(t *testing.T) {
 	}
 }
 
-// A dockerd that goes away is no container that cannot be read.
+// A dockerd that stops is an error, not an unreadable container.
 func TestFault_E02_DockerdThatGoesAwayIsAnError(t *testing.T) {
 	f := newFakeDockerd(t, 44, 52)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -210,9 +211,9 @@ func TestListsThatAreRefused(t *testing.T) {
 	}{
 		{"an ID that is a path", `[{"Id":"../../etc"}]`, "not 64 hex digits"},
 		{"no ID", `[{}]`, "not 64 hex digits"},
-		{"more than are looked at", "[" + strings.Repeat(`{},`, maxContainers) + "{}]", "more than"},
-		{"no list", `{"message":"?"}`, "no list"},
-		{"an entry that is none", `[7]`, "cannot unmarshal"},
+		{"more than the limit", "[" + strings.Repeat(`{},`, maxContainers) + "{}]", "limit of"},
+		{"not a list", `{"message":"?"}`, "not a list"},
+		{"an entry that is not an object", `[7]`, "cannot unmarshal"},
 		{"nothing", "", "EOF"},
 	}
 	for _, tt := range tests {

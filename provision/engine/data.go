@@ -17,19 +17,19 @@ type Data struct {
 	Images     []Image
 	Containers []Stored
 	Volumes    []Volume
-	Networks   []string // but for those that dockerd makes itself
-	// LayersSize are the bytes of all images, what they share counted once.
+	Networks   []string // without those that dockerd makes itself
+	// LayersSize is the size of all images in bytes; shared layers count once.
 	LayersSize int64
 }
 
-// Image is an image, or what is left of one.
+// Image is an image, perhaps an untagged one.
 type Image struct {
 	ID    string   // "sha256:…"
-	Tags  []string // none for one that lost its name
-	Bytes int64    // unpacked, with what it shares with others
+	Tags  []string // empty if another image took its name
+	Bytes int64    // unpacked, including layers shared with other images
 }
 
-// Name is what people call the image.
+// Name returns the image's tags, or its ID if it has none.
 func (i Image) Name() string {
 	if len(i.Tags) == 0 {
 		return i.ID
@@ -37,7 +37,7 @@ func (i Image) Name() string {
 	return strings.Join(i.Tags, ", ")
 }
 
-// refs are the names by which all of the image is saved.
+// refs returns the references that save the image with all its names.
 func (i Image) refs() []string {
 	if len(i.Tags) == 0 {
 		return []string{i.ID}
@@ -45,7 +45,7 @@ func (i Image) refs() []string {
 	return i.Tags
 }
 
-// Stored is a container, whether it runs or not.
+// Stored is a container, running or not.
 type Stored struct {
 	ID      string
 	Name    string
@@ -64,14 +64,13 @@ type Volume struct {
 	Name       string
 	Driver     string
 	Mountpoint string // on the host
-	Mounts     bool   // it is something else, mounted there while it is used
+	Mounts     bool   // it has options: something else is mounted there while it is used
 }
 
-// Data lists what dockerd has. A container that is removed meanwhile is left
-// out.
+// Data lists what dockerd has. It omits a container that is removed meanwhile.
 func (c *Client) Data(ctx context.Context) (Data, error) {
 	data, err := c.data(ctx)
-	return data, c.explain(ctx, "list what is in the data root", err)
+	return data, c.explain(ctx, "list the contents of the data root", err)
 }
 
 func (c *Client) data(ctx context.Context) (data Data, err error) {
@@ -108,7 +107,7 @@ func (c *Client) data(ctx context.Context) (data Data, err error) {
 	if data.LayersSize, err = c.layersSize(ctx); err != nil {
 		return Data{}, err
 	}
-	if data.LayersSize == 0 { // another version may call it otherwise
+	if data.LayersSize == 0 { // another version may name it differently
 		for _, image := range data.Images {
 			data.LayersSize += image.Bytes
 		}
@@ -134,7 +133,7 @@ func (c *Client) images(ctx context.Context) ([]Image, error) {
 	for _, item := range list.Items {
 		image := Image{ID: item.ID, Bytes: item.Size}
 		for _, tag := range item.RepoTags {
-			// 20.10 names what has no name.
+			// 20.10 lists "<none>" for an image without a tag.
 			if !strings.HasPrefix(tag, "<none>") {
 				image.Tags = append(image.Tags, tag)
 			}
@@ -151,7 +150,7 @@ func (c *Client) stored(ctx context.Context) ([]Stored, error) {
 		return nil, err
 	}
 	if len(list.Items) > maxContainers {
-		return nil, fmt.Errorf("%d containers are more than the %d that are looked at", len(list.Items), maxContainers)
+		return nil, fmt.Errorf("%d containers, more than the limit of %d", len(list.Items), maxContainers)
 	}
 	var all []Stored
 	for _, item := range list.Items {
@@ -175,8 +174,8 @@ func (c *Client) stored(ctx context.Context) ([]Stored, error) {
 	return all, nil
 }
 
-// layersSize asks for the disk usage. moby's own client wants the answers of one
-// version or of the other.
+// layersSize asks for the disk usage. moby's client fits the answer of either
+// old or new versions, not both.
 func (c *Client) layersSize(ctx context.Context) (int64, error) {
 	var said struct {
 		LayersSize int64 // up to API 1.51
@@ -193,8 +192,8 @@ func (c *Client) layersSize(ctx context.Context) (int64, error) {
 	return max(said.LayersSize, said.ImageUsage.TotalSize), nil
 }
 
-// SaveImages writes images as one archive, with all that they are called. More
-// than most bytes are an error.
+// SaveImages writes images as one archive, with all their names. An archive of
+// more than most bytes is an error.
 func (c *Client) SaveImages(ctx context.Context, images []Image, w io.Writer, most int64) error {
 	if err := c.agree(ctx); err != nil {
 		return c.explain(ctx, "save images", err)
@@ -215,8 +214,8 @@ func (c *Client) SaveImages(ctx context.Context, images []Image, w io.Writer, mo
 	return c.explain(ctx, "save images", err)
 }
 
-// LoadImages reads what SaveImages wrote. It is an error if dockerd says so
-// anywhere in its answer.
+// LoadImages reads an archive of SaveImages. It returns an error that dockerd
+// reports anywhere in its answer.
 func (c *Client) LoadImages(ctx context.Context, r io.Reader) error {
 	if err := c.agree(ctx); err != nil {
 		return c.explain(ctx, "load images", err)

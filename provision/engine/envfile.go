@@ -3,9 +3,9 @@ package engine
 import "strings"
 
 // parseEnvironmentFile reads assignments as systemd does (systemd.exec(5),
-// EnvironmentFile=): one a line, the last one of a name wins, "#" and ";"
-// begin a comment, quotes may span lines, and a backslash at the end of a
-// line joins it with the next. A line without "=" is ignored.
+// EnvironmentFile=): one per line, the last one for a name wins, "#" and ";"
+// start a comment, quotes may span lines, and a backslash at the end of a line
+// joins it with the next. A line without "=" is ignored.
 func parseEnvironmentFile(text string) map[string]string {
 	assignments := map[string]string{}
 	for text != "" {
@@ -29,11 +29,12 @@ func parseEnvironmentFile(text string) map[string]string {
 	return assignments
 }
 
-// environmentValue reads a value up to the end of its line, and returns what
-// follows. Quotes count only before the first bare character: a"b" is a"b".
+// environmentValue reads a value up to the end of its line, and returns the
+// rest of the text. Quotes count only before the first bare character: a"b" is
+// a"b".
 func environmentValue(text string) (value, rest string) {
 	var out []byte
-	solid := 0 // length of out without the blanks that end a bare value
+	solid := 0 // length of out without trailing bare blanks
 	bare := false
 	for i := 0; i < len(text); i++ {
 		c := text[i]
@@ -64,8 +65,8 @@ func environmentValue(text string) (value, rest string) {
 	return string(out[:solid]), ""
 }
 
-// quotedValue reads from the quote at start to its end, whose place it
-// returns.
+// quotedValue reads the quoted text that begins at start, and returns the index
+// of the closing quote.
 func quotedValue(text string, start int) (value string, end int) {
 	var out []byte
 	quote := text[start]

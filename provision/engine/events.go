@@ -8,12 +8,12 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// EventLost is the type of what stands for an event that was too long.
+// EventLost is the Type of an Event that replaces one that was too long.
 const EventLost = "lost"
 
-// Event is something that dockerd did: read its configuration again
-// ("daemon", "reload", with the settings as attributes), or saw a container
-// start or end ("container", "start" or "die"). Of an EventLost nothing is known.
+// Event is something that dockerd did: read its configuration again ("daemon",
+// "reload", with the settings as attributes), or saw a container start or end
+// ("container", "start" or "die"). An EventLost has no other field.
 type Event struct {
 	Type       string
 	Action     string
@@ -22,14 +22,13 @@ type Event struct {
 	Time       time.Time
 }
 
-// Events reports what happens from this call on, until ctx ends or dockerd
-// goes away; then the one error is sent and both channels are closed. It
-// returns once dockerd has taken the subscription or refused it. Whoever stops
-// reading the events must end ctx. An event is a hint: what is so now is to be
-// asked for.
+// Events reports events from this call on, until ctx ends or dockerd stops.
+// Then it sends one error and closes both channels. It returns once dockerd has
+// accepted the subscription or refused it. A caller that stops reading must end
+// ctx. An event is a hint: ask dockerd for the current state.
 //
-// An open stream holds up a stopping dockerd for 5 s (26.1; not 20.10, and not
-// from moby pull request 51448 on): end ctx before a restart of one's own.
+// An open stream delays the stop of dockerd by 5 s (26.1; not 20.10, and not
+// since moby pull request 51448). End ctx before you restart dockerd.
 func (c *Client) Events(ctx context.Context) (<-chan Event, <-chan error) {
 	happened := make(chan Event)
 	ended := make(chan error, 1)
@@ -41,8 +40,8 @@ func (c *Client) Events(ctx context.Context) (<-chan Event, <-chan error) {
 		return happened, ended
 	}
 	stream := c.moby.Events(ctx, client.EventsListOptions{
-		// dockerd answers before it subscribes: what happens in between is
-		// in its buffer.
+		// dockerd answers before it subscribes. Since fetches the events in
+		// between from its buffer.
 		Since: since.UTC().Format(time.RFC3339Nano),
 		Filters: make(client.Filters).
 			Add("type", string(events.DaemonEventType), string(events.ContainerEventType)).

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// streamEvents has the fake send lines and then wait for the client to go, or
-// hang up.
+// streamEvents makes the fake send lines and then wait until the client leaves,
+// or hang up.
 func streamEvents(f *fakeDockerd, hangUp bool, lines ...string) {
 	f.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -103,7 +103,7 @@ func TestFault_E07_EventsEndWithDockerd(t *testing.T) {
 	}{
 		{"dockerd ends", []string{reloadLine}, "EOF"},
 		{"line cut short", []string{reloadLine, reloadLine[:20]}, "invalid character '\\n'"},
-		{"no JSON", []string{reloadLine, "<html>"}, "invalid character"},
+		{"not JSON", []string{reloadLine, "<html>"}, "invalid character"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
@@ -120,8 +120,8 @@ func TestFault_E07_EventsEndWithDockerd(t *testing.T) {
 	}
 }
 
-// Whoever labels an image chooses how long an event is: it is as if it were
-// another one, and the stream goes on.
+// The author of an image's labels chooses how long an event is. It becomes a
+// lost event, and the stream goes on.
 func TestFault_V09_OverlongEventIsLostAndTheNextIsNot(t *testing.T) {
 	label := func(n int) string {
 		return `{"Type":"container","Actor":{"Attributes":{"label":"` + strings.Repeat("x", n) + `"}}}`
@@ -133,7 +133,7 @@ func TestFault_V09_OverlongEventIsLostAndTheNextIsNot(t *testing.T) {
 		want      string
 	}{
 		{"too long by a byte", []string{label(fits + 1), reloadLine}, "lost reload"},
-		{"as long as may be", []string{label(fits), reloadLine}, "container reload"},
+		{"as long as allowed", []string{label(fits), reloadLine}, "container reload"},
 		{"much too long, and twice", []string{reloadLine, label(5 * maxEvent), label(3 * maxEvent), reloadLine}, "reload lost lost reload"},
 	} {
 		t.Run(tt.situation, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestEventsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestManyEventsAreMoreThanOneEventMayBe(t *testing.T) {
+func TestManyEventsTogetherExceedTheLimitOfOne(t *testing.T) {
 	f := newFakeDockerd(t, 44, 52)
 	const n = 3 * maxEvent / len(reloadLine)
 	streamEvents(f, true, strings.TrimSuffix(strings.Repeat(reloadLine+"\n", n), "\n"))
@@ -193,7 +193,7 @@ func TestUnreadEventsLeaveNothingRunning(t *testing.T) {
 	f := newFakeDockerd(t, 44, 52)
 	streamEvents(f, false, reloadLine, reloadLine, reloadLine)
 	c := f.open()
-	if err := c.Ping(t.Context()); err != nil {
+	if err := ping(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	before := runtime.NumGoroutine()
@@ -202,7 +202,7 @@ func TestUnreadEventsLeaveNothingRunning(t *testing.T) {
 		happened, ended := c.Events(ctx)
 		<-happened
 		for range 20 { // time for the next one to come
-			if err := c.Ping(ctx); err != nil {
+			if err := ping(ctx, c); err != nil {
 				t.Fatal(err)
 			}
 		}

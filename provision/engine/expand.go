@@ -5,9 +5,9 @@ import "strings"
 const blanks = " \t\n\r"
 
 // expand replaces variables as systemd does for ExecStart= (systemd.service(5),
-// "Command lines"): $NAME as a whole word becomes as many words as its value
-// has, ${NAME} anywhere becomes the value as it is, $$ becomes $, and any
-// other $ stays.
+// "Command lines"): $NAME as a whole word becomes the words of its value,
+// ${NAME} anywhere becomes the value unsplit, $$ becomes $, and any other $
+// stays.
 func expand(argv []string, environment map[string]string) []string {
 	var words []string
 	for _, word := range argv {
@@ -45,13 +45,13 @@ func expandInside(word string, environment map[string]string) string {
 	}
 }
 
-// splitWords splits at blanks outside of quotes. Quotes go, and a backslash
-// makes the next character an ordinary one, inside of quotes too.
+// splitWords splits at blanks outside of quotes. It removes the quotes. A
+// backslash makes the next character an ordinary one, inside quotes too.
 func splitWords(value string) []string {
 	var (
 		words   []string
 		word    []byte
-		begun   bool // "" is a word too
+		begun   bool // so that "" becomes an empty word
 		quote   byte
 		escaped bool
 	)

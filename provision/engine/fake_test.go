@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -12,10 +13,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/moby/moby/client"
 )
 
-// fakeDockerd answers on a unix socket as dockerd of one API version does,
-// refusing the versions that one refuses, from the files of a directory.
+// A fakeDockerd answers on a unix socket like a dockerd of one API version,
+// from the files of a directory, and refuses the API versions that the real one
+// refuses.
 type fakeDockerd struct {
 	*http.ServeMux
 	t      *testing.T
@@ -23,7 +27,7 @@ type fakeDockerd struct {
 	min    int // of API 1.x
 	max    int
 	pings  atomic.Int32
-	acts   bool // it is not only asked
+	acts   bool // it takes requests that change something
 }
 
 // 20.10 has API 1.12–1.41, 29.1 has 1.44–1.52.
@@ -112,4 +116,10 @@ func (f *fakeDockerd) open() *Client {
 	}
 	f.t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// ping makes one request that has no effect.
+func ping(ctx context.Context, c *Client) error {
+	_, err := c.moby.Ping(ctx, client.PingOptions{})
+	return err
 }

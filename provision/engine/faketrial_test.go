@@ -25,13 +25,14 @@ const (
 	namelessID = "sha256:44"
 )
 
-// fakeTrialDockerd is a fakeDockerd that has room for one image and one
-// container, which is removed when its process ends.
+// A fakeTrialDockerd is a fakeDockerd that stores one image and one container,
+// and removes the container when its process ends.
 type fakeTrialDockerd struct {
 	*fakeDockerd
 	process func(stdin io.Reader, stdout, stderr io.Writer)
-	// fault may answer a question itself, by "METHOD /path" with ID for the
-	// container's, before (done true) or after it has been acted upon.
+	// fault may answer a request in place of the fake, by "METHOD /path", in
+	// which ID stands for the container's ID. It may do so before the request
+	// takes effect, or after it (done is true).
 	fault func(question string, w http.ResponseWriter, r *http.Request, act func()) (answered bool)
 
 	busy sync.WaitGroup // answers under way, also those that nobody waits for
@@ -70,7 +71,7 @@ func newFakeTrialDockerd(t *testing.T) *fakeTrialDockerd {
 	return f
 }
 
-// on registers what a question does, and what is answered to it.
+// on registers the effect of a request and the answer to it.
 func (f *fakeTrialDockerd) on(method, path string, act func(*http.Request)) {
 	question := method + " " + path
 	f.HandleFunc(method+" "+strings.ReplaceAll(path, "ID", idA), func(w http.ResponseWriter, r *http.Request) {
@@ -99,7 +100,7 @@ func (f *fakeTrialDockerd) on(method, path string, act func(*http.Request)) {
 	})
 }
 
-// has says whether what a question is about is there.
+// has reports whether the object of a request exists.
 func (f *fakeTrialDockerd) has(question string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -134,7 +135,7 @@ func (f *fakeTrialDockerd) answer(question string, w http.ResponseWriter, found 
 	case "GET /containers/ID/changes":
 		io.WriteString(w, f.changes)
 	case "GET /containers/json":
-		// Another dockerd may take the filter for something else.
+		// A real dockerd may understand the filter differently, so check it.
 		list := fmt.Sprintf(`{"Id":%q,"Names":["/my-%s"],"State":"running"}`, strings.Repeat("b", 64), ownName)
 		if found {
 			list += fmt.Sprintf(`,{"Id":%q,"Names":["/%s"],"State":"running"}`, idA, ownName)
@@ -154,7 +155,7 @@ func (f *fakeTrialDockerd) answer(question string, w http.ResponseWriter, found 
 	}
 }
 
-// copyOut answers as `docker cp` asks: of a directory all that is below it.
+// copyOut answers `docker cp` of a directory: everything below it.
 func (f *fakeTrialDockerd) copyOut(w http.ResponseWriter, r *http.Request) {
 	asked := r.URL.Query().Get("path")
 	below := map[string]string{}
@@ -214,7 +215,7 @@ func (f *fakeTrialDockerd) importImage(r *http.Request) {
 	f.image, f.entries, f.contents = true, entries, contents
 }
 
-// archived are the image's entries, in order.
+// archived lists the image's entries, in order.
 func (f *fakeTrialDockerd) archived() (list []string) {
 	for i, e := range f.entries {
 		list = append(list, fmt.Sprintf("%d:%d %o %s %s", e.Uid, e.Gid, e.Mode, e.Name, f.contents[i]))
@@ -304,7 +305,7 @@ func (f *fakeTrialDockerd) nothingLeft() {
 	}
 }
 
-// wasAsked counts the questions of one kind.
+// wasAsked counts the requests of one kind.
 func (f *fakeTrialDockerd) wasAsked(question string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -331,7 +332,7 @@ func wellBehaved(stdin io.Reader, stdout, stderr io.Writer) {
 	io.Copy(io.Discard, stdin)
 }
 
-// ownSpec has an init of a few bytes.
+// ownSpec returns a TrialSpec with an init of a few bytes.
 func ownSpec(t *testing.T) TrialSpec {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "init")

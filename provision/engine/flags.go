@@ -11,26 +11,26 @@ import (
 // which `docker build` runs its steps with (moby builder/builder-next).
 const BuildKitCommand = "DOCKER_BUILDKIT_RUNC_COMMAND"
 
-// ErrNotDockerd says that a command line is not dockerd's: a wrapper, a
-// rootlesskit, a snap's launcher.
+// ErrNotDockerd means that a command line is not dockerd's, but that of a
+// wrapper, rootlesskit or a snap's launcher.
 var ErrNotDockerd = errors.New("not a dockerd command line")
 
-// Flags is what a dockerd command line says. Options in daemon.json are not
-// in it.
+// Flags are the flags of a dockerd command line, without the options in
+// daemon.json.
 type Flags struct {
-	ConfigFile     string // /etc/docker/daemon.json where not given
+	ConfigFile     string // /etc/docker/daemon.json if not given
 	DefaultRuntime string
 	UsernsRemap    string
 	DataRoot       string
 	Hosts          []string
 	AddRuntimes    map[string]string // name to path
-	// Set has every option that is given as a flag, by its long name without
-	// dashes, and its last value.
+	// Set maps every flag given, by its long name without dashes, to its last
+	// value.
 	Set map[string]string
 }
 
-// ParseFlags reads a dockerd command line, its own name first. Flags that are
-// not known are kept in Set.
+// ParseFlags reads a dockerd command line, with the program's name first. Set
+// has unknown flags too.
 func ParseFlags(argv []string) (Flags, error) {
 	flags := Flags{ConfigFile: "/etc/docker/daemon.json", AddRuntimes: map[string]string{}, Set: map[string]string{}}
 	if len(argv) == 0 || filepath.Base(argv[0]) != "dockerd" {
@@ -57,8 +57,8 @@ func ParseFlags(argv []string) (Flags, error) {
 	return flags, nil
 }
 
-// tooMany refuses words that are no flags: dockerd takes none, so one that is
-// there was misunderstood.
+// tooMany returns an error for words that are not flags: dockerd takes none, so
+// ParseFlags has misread the line.
 func tooMany(words []string) error {
 	if len(words) == 0 {
 		return nil
@@ -66,9 +66,9 @@ func tooMany(words []string) error {
 	return fmt.Errorf("%q is neither a flag nor the value of one", words[0])
 }
 
-// long takes "name=value", or "name" and perhaps its value off words. Only
-// booleans go without a value, and as dockerd takes no other words, a word
-// after an unknown flag is its value.
+// long reads "name=value", or "name" and its value from words. Only booleans
+// have no value. dockerd takes no arguments, so a word after an unknown flag is
+// its value.
 func (f *Flags) long(flag string, words []string) ([]string, error) {
 	name, value, ok := strings.Cut(flag, "=")
 	if ok {
@@ -97,7 +97,7 @@ func takesValue(name string) bool {
 	return false
 }
 
-// short takes a group of one-letter flags, the last of which may have a value:
+// short reads a group of one-letter flags. The last may have a value:
 // "DHfd://", "H=fd://", "H" and the next word.
 func (f *Flags) short(group string, words []string) ([]string, error) {
 	for group != "" {
@@ -123,7 +123,8 @@ func (f *Flags) short(group string, words []string) ([]string, error) {
 	return words, nil
 }
 
-// LongName knows the one-letter flags of dockerd 20.10 to 29 (dockerd --help).
+// LongName returns the long name of a one-letter flag of dockerd 20.10 to 29
+// (dockerd --help).
 func LongName(letter byte) (name string, boolean bool) {
 	switch letter {
 	case 'b':

@@ -36,7 +36,7 @@ func dockerService(t *testing.T) engine.Service {
 	}
 }
 
-// What systemd made of the unit's variables is what is made of them here.
+// systemd and this package expand the unit's variables alike.
 func TestHostCommandLine(t *testing.T) {
 	s := dockerService(t)
 	running, err := engine.CommandLine("/proc", s)

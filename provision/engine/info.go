@@ -9,7 +9,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Info is what dockerd runs with at this moment, whatever daemon.json says.
+// Info holds the settings that dockerd currently runs with, whatever
+// daemon.json says.
 type Info struct {
 	Version      string // "26.1.5+dfsg1"
 	OSType       string // "linux"
@@ -22,7 +23,7 @@ type Info struct {
 	Rootless    bool // dockerd itself runs without root
 	LiveRestore bool // containers outlive a restart
 
-	RootDir       string // with userns-remap: of the remapped user
+	RootDir       string // with userns-remap: that of the remapped user
 	StorageDriver string
 	CgroupDriver  string // cgroupfs, systemd or none
 	LoggingDriver string
@@ -33,10 +34,10 @@ type Info struct {
 	Swarm         bool // the host is a node of a swarm
 }
 
-// Runtime is one that containers can ask for by name.
+// Runtime is a runtime that a container can ask for by name.
 type Runtime struct {
-	Path string // empty for a runtime that is given by the type of its shim
-	Type string // that, where dockerd tells it (from 23.0 on)
+	Path string // empty for a runtime that is registered by its shim type
+	Type string // the shim type, if dockerd reports it (since 23.0)
 	Args []string
 }
 
@@ -56,7 +57,7 @@ func (c *Client) info(ctx context.Context) (Info, error) {
 	}
 	said := answer.Info
 	if said.ServerVersion == "" || said.DefaultRuntime == "" {
-		return Info{}, errors.New("the answer names no version or no default runtime")
+		return Info{}, errors.New("the answer has no version or no default runtime")
 	}
 	info := Info{
 		Version:        said.ServerVersion,
@@ -71,7 +72,7 @@ func (c *Client) info(ctx context.Context) (Info, error) {
 		LoggingDriver:  said.LoggingDriver,
 		Debug:          said.Debug,
 		Labels:         said.Labels,
-		// dockerd counts a paused container apart from the running ones.
+		// dockerd does not count paused containers as running.
 		Running: said.ContainersRunning + said.ContainersPaused,
 	}
 	for _, pair := range said.DriverStatus {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// inspect returns the zero Container for one that has no process any more, unless
-// dockerd is about to start it again. An answer that cannot be used is an
-// *Unreadable.
+// inspect returns the zero Container for one that no longer has a process,
+// unless dockerd is about to start it again. If the answer is unusable the
+// error is an *Unreadable.
 func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 	said, err := c.askInspection(ctx, id)
 	if err != nil || said == nil {
 		return Container{}, err
 	}
-	if said.ID != id || said.State == nil || !said.whole() {
+	if said.ID != id || said.State == nil || !said.isComplete() {
 		return Container{}, &Unreadable{errors.New("the answer is not about this container")}
 	}
 	if !said.State.Restarting && (!said.State.Running || said.State.Pid == 0) {
@@ -32,8 +32,8 @@ func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 	return one, nil
 }
 
-// Asked is what the container with an ID or a name was created with, whatever
-// its state: it has no PID and no start.
+// Asked returns what the container with an ID or a name was created with, in
+// any state. PID and StartedAt are not set.
 func (c *Client) Asked(ctx context.Context, name string) (one Container, found bool, err error) {
 	if err := c.agree(ctx); err != nil {
 		return Container{}, false, c.explain(ctx, "look up a container", err)
@@ -42,14 +42,14 @@ func (c *Client) Asked(ctx context.Context, name string) (one Container, found b
 	if err != nil || said == nil {
 		return Container{}, false, c.explain(ctx, "look up a container", err)
 	}
-	if !said.whole() {
+	if !said.isComplete() {
 		return Container{}, false, c.explain(ctx, "look up a container", errors.New("the answer is not about a container"))
 	}
 	return said.container(), true, nil
 }
 
-// whole reports whether all is there that a Container is made of.
-func (i *inspection) whole() bool { return i.HostConfig != nil && (i.Config != nil || i.cut) }
+// isComplete reports whether the answer has every part that makes a Container.
+func (i *inspection) isComplete() bool { return i.HostConfig != nil && (i.Config != nil || i.cut) }
 
 // askInspection returns nil for a container that is gone.
 func (c *Client) askInspection(ctx context.Context, name string) (*inspection, error) {
@@ -64,13 +64,13 @@ func (c *Client) askInspection(ctx context.Context, name string) (*inspection, e
 // errEnough ends the reading of an answer.
 var errEnough = errors.New("enough was read")
 
-// Lookup finds the ID of the container with a name, or with an ID that begins
-// so, whatever its state.
+// Lookup finds the ID of the container with a name or an ID prefix, in any
+// state.
 func (c *Client) Lookup(ctx context.Context, name string) (id string, found bool, err error) {
 	if err := c.agree(ctx); err != nil {
 		return "", false, c.explain(ctx, "look up a container", err)
 	}
-	// Whatever else there is to it, the ID is enough.
+	// Stop at the ID: the rest of the answer may be too large.
 	found, err = c.ask(ctx, "/containers/"+url.PathEscape(name)+"/json", func(answer *json.Decoder) error {
 		return eachPart(answer, func(part string) error {
 			if part != "Id" {
@@ -86,7 +86,7 @@ func (c *Client) Lookup(ctx context.Context, name string) (id string, found bool
 		found, err = true, nil
 	}
 	if err == nil && found && !containerID.MatchString(id) {
-		err = errors.New("the answer names no container")
+		err = errors.New("the answer has no container ID")
 	}
 	return id, found, c.explain(ctx, "look up a container", err)
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// inspection is the part of GET /containers/ID/json that is needed. moby's own
-// type is not used: it refuses the whole answer for one address that it cannot
-// parse, and dockerd (20.10 and 26.1) runs containers whose port bindings name
-// "localhost" or 010.0.0.1. One such container would hide all others.
+// inspection is the needed part of GET /containers/ID/json. moby's own type
+// refuses the whole answer for one address that it cannot parse, but dockerd
+// (20.10 and 26.1) runs containers with port bindings on "localhost" or
+// 010.0.0.1. One such container would hide all others.
 type inspection struct {
 	ID      string `json:"Id"`
 	Name    string
@@ -18,7 +18,7 @@ type inspection struct {
 	State   *struct {
 		Status  string
 		Running bool
-		// Restarting is between two starts that dockerd makes by itself.
+		// Restarting means that dockerd is about to start it again.
 		Restarting bool
 		Pid        int
 		StartedAt  string
@@ -32,12 +32,12 @@ type inspection struct {
 		Image  string
 		Labels labels
 	}
-	// cut says that the answer was too long, and what is missing is not about how
-	// the container runs or what it was given.
+	// cut means that the answer was too long. The missing part does not concern
+	// how the container runs or what it was given.
 	cut bool
 }
 
-// labels are as many as an image has, which may be any number.
+// labels come from an image too, which may have any number of them.
 type labels struct {
 	all map[string]string
 	cut bool
@@ -50,14 +50,15 @@ func (l *labels) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &l.all)
 }
 
-// unneeded is read over.
+// unneeded skips a value.
 type unneeded struct{}
 
 func (*unneeded) UnmarshalJSON([]byte) error { return nil }
 
-// read takes an answer part by part. dockerd writes how the container runs and
-// what it was given (State, HostConfig, Mounts) before what its image says
-// (Config), which anybody may have made too long: up to there it is of use.
+// read decodes an answer part by part. dockerd writes how the container runs
+// and what it was given (State, HostConfig, Mounts) before what its image says
+// (Config). Any image author can make Config too long; the parts before it stay
+// usable.
 func (i *inspection) read(answer *json.Decoder) error {
 	parts := map[string]any{
 		"Id": &i.ID, "Name": &i.Name, "Image": &i.Image, "Created": &i.Created,
@@ -65,8 +66,8 @@ func (i *inspection) read(answer *json.Decoder) error {
 	}
 	seen := map[string]bool{}
 	err := eachPart(answer, func(name string) error {
-		into, known := parts[name]
-		if !known {
+		into, needed := parts[name]
+		if !needed {
 			into = &unneeded{}
 		}
 		if err := answer.Decode(into); err != nil {
@@ -82,14 +83,14 @@ func (i *inspection) read(answer *json.Decoder) error {
 	return err
 }
 
-// eachPart calls part before each value of an object, for it to be decoded.
+// eachPart calls part for each key of an object; part decodes the value.
 func eachPart(answer *json.Decoder, part func(name string) error) error {
 	token, err := answer.Token()
 	if err != nil {
 		return err
 	}
 	if token != json.Delim('{') {
-		return fmt.Errorf("the answer is no object but begins with %v", token)
+		return fmt.Errorf("the answer is not an object but begins with %v", token)
 	}
 	for answer.More() {
 		name, err := answer.Token()
@@ -104,7 +105,7 @@ func eachPart(answer *json.Decoder, part func(name string) error) error {
 	return err
 }
 
-// hostConfig is what a container was asked to be given of the host.
+// hostConfig is what the container's creator asked for from the host.
 type hostConfig struct {
 	Runtime           string
 	Privileged        bool

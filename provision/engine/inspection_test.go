@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// What leads around a sandbox is in many places of an answer.
+// The settings that lead around a sandbox are spread over an answer.
 const askedMuch = `{"Id":"ID","Name":"/web","Image":"sha256:1","Created":"x","State":{"Running":RUNNING,"Pid":7,"StartedAt":"2026-01-02T03:04:05Z"},
 "HostConfig":{"Runtime":"runc","NetworkMode":"container:db","PidMode":"host","IpcMode":"container:db","MaskedPaths":[],"ReadonlyPaths":["/proc/sys"],
 "Devices":[{"PathOnHost":"/dev/a","PathInContainer":"/dev/b"}],"DeviceCgroupRules":["a *:* rwm"],

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// maxRunning is of the list of containers that run, which is read entry by entry:
-// one whose labels are huge must not hide the others.
+// maxRunning limits the list of running containers in bytes. It is read entry
+// by entry: a container with huge labels must not hide the others.
 const maxRunning = 512 << 20
 
-// What is accepted in one answer, in bytes. A container's entry in the list
-// is 1–3 KiB, an inspection 5–10 KiB, so these are for forged labels.
+// The limits of one answer, in bytes. A container's entry in the list is 1–3
+// KiB, an inspection 5–10 KiB, so only forged labels reach them.
 const (
 	maxAnswer  = 64 << 20
 	maxList    = 64 << 20
@@ -24,15 +24,15 @@ const (
 	maxTrial   = 1 << 20   // of a trial's files and changes, which are few
 	maxRefusal = 4 << 10   // the message of a refusal, which ends up in an error
 
-	// The refusal to start a container has all that the runtime wrote, up to a
-	// whole panic.
+	// The refusal to start a container includes everything that the runtime
+	// wrote, perhaps a whole panic.
 	maxStartRefusal = 64 << 10
 )
 
 var errTooLarge = errors.New("answer too large")
 
-// limited is a transport whose answers end with errTooLarge where they grow
-// beyond what their question can need.
+// limited is a transport that ends an answer with errTooLarge once it is larger
+// than any real answer to that request.
 type limited struct{ base http.RoundTripper }
 
 func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -50,7 +50,7 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 		response.Body = &lines{ReadCloser: response.Body, from: bufio.NewReaderSize(response.Body, maxEvent)}
 		return response, nil
 	case strings.HasSuffix(where, "/images/get"):
-		return response, nil // the caller of SaveImages says how much it takes
+		return response, nil // the caller of SaveImages sets the limit
 	case strings.HasSuffix(where, "/containers/json"):
 		bound.max = maxRunning
 	case path.Base(where) == "archive", path.Base(where) == "changes":
@@ -62,7 +62,7 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// shorten leaves the beginning of a message that is too long.
+// shorten keeps the beginning of a message that is too long.
 func shorten(response *http.Response, max int) (*http.Response, error) {
 	message, err := io.ReadAll(io.LimitReader(response.Body, int64(max)+1))
 	if err != nil {
@@ -70,7 +70,7 @@ func shorten(response *http.Response, max int) (*http.Response, error) {
 		return nil, err
 	}
 	if len(message) > max {
-		// JSON that is cut says nothing at all, but as text it does.
+		// Cut JSON does not parse, but is still readable as text.
 		response.Header.Del("Content-Type")
 		message = message[:max]
 	}

@@ -6,17 +6,18 @@ import (
 	"io"
 )
 
-// lostLine is in the place of an event that is too long to be read: something
-// happened, and what must be asked for.
+// lostLine replaces an event that is too long. It says only that something
+// happened.
 const lostLine = `{"Type":"` + EventLost + `"}` + "\n"
 
-// lines is a stream without an end, in which dockerd writes one event a line. A
-// line that is too long is dropped as it comes: it must end neither the stream nor
-// our memory, since whoever labels an image chooses how long it is.
+// lines is an endless stream in which dockerd writes one event per line. It
+// drops a line that is too long without storing it: the author of an image's
+// labels chooses the length, and must not be able to end the stream or fill our
+// memory.
 type lines struct {
-	io.ReadCloser // to be closed
+	io.ReadCloser // for Close
 	from          *bufio.Reader
-	rest          []byte // of the line in hand
+	rest          []byte // of the current line
 }
 
 func (l *lines) Read(p []byte) (int, error) {
@@ -34,7 +35,7 @@ func (l *lines) Read(p []byte) (int, error) {
 		if len(line) == 0 {
 			return 0, err
 		}
-		l.rest = line // valid until the next read, which is after its last byte
+		l.rest = line // valid until the next ReadSlice, which comes after its last byte
 	}
 	n := copy(p, l.rest)
 	l.rest = l.rest[n:]

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// container is what was asked for, and nothing of how it runs.
+// container returns what the creator asked for, without the state.
 func (i *inspection) container() Container {
 	host := i.HostConfig
 	one := Container{
@@ -30,7 +30,7 @@ func (i *inspection) container() Container {
 	if i.Config != nil {
 		one.Image, one.Labels, one.LabelsCut = i.Config.Image, i.Config.Labels.all, i.cut || i.Config.Labels.cut
 	}
-	// What cannot be read as a time is before all others.
+	// A time that does not parse is the zero time.
 	one.Created, _ = time.Parse(time.RFC3339Nano, i.Created)
 	for _, mode := range []struct{ name, is string }{
 		{"network", host.NetworkMode}, {"pid", host.PidMode}, {"ipc", host.IpcMode}, {"uts", host.UTSMode}, {"cgroupns", host.CgroupnsMode},
@@ -58,8 +58,8 @@ func (i *inspection) container() Container {
 	return one
 }
 
-// volumeOptions are those that came with --mount: dockerd heeds them if the
-// volume was not there before.
+// volumeOptions returns those that came with --mount. dockerd uses them only if
+// it creates the volume.
 func (h *hostConfig) volumeOptions(target string) map[string]string {
 	for _, mount := range h.Mounts {
 		if mount.Target == target && mount.VolumeOptions != nil && mount.VolumeOptions.DriverConfig != nil {
@@ -69,8 +69,8 @@ func (h *hostConfig) volumeOptions(target string) map[string]string {
 	return nil
 }
 
-// requests are the devices asked for by way of a driver, as the docker command
-// has them.
+// requests lists the devices requested through a driver, as the docker command
+// writes them.
 func (h *hostConfig) requests() []string {
 	var list []string
 	for _, request := range h.DeviceRequests {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// listed is what is needed of an entry in the list of containers. moby's own type
-// keeps the labels of all.
+// listed is the needed part of an entry in the list of containers. moby's own
+// type keeps all labels in memory.
 type listed struct {
 	ID    string `json:"Id"`
 	Names []string
@@ -21,14 +21,13 @@ func (l listed) name() string {
 	return strings.TrimPrefix(slices.Concat(l.Names, []string{""})[0], "/")
 }
 
-// running lists the containers that run or are paused. The API version has to be
-// agreed on.
-func (c *Client) running(ctx context.Context) ([]listed, error) {
+// listRunning lists the containers that run or are paused. Call agree first.
+func (c *Client) listRunning(ctx context.Context) ([]listed, error) {
 	var list []listed
 	const path = "/containers/json"
 	found, err := c.ask(ctx, path, func(answer *json.Decoder) error {
 		if token, err := answer.Token(); err != nil || token != json.Delim('[') {
-			return cmp.Or(err, errors.New("the answer is no list"))
+			return cmp.Or(err, errors.New("the answer is not a list"))
 		}
 		for answer.More() {
 			var item listed
@@ -36,7 +35,7 @@ func (c *Client) running(ctx context.Context) ([]listed, error) {
 				return err
 			}
 			if len(list) == maxContainers {
-				return fmt.Errorf("more than the %d containers that are looked at", maxContainers)
+				return fmt.Errorf("more containers than the limit of %d", maxContainers)
 			}
 			list = append(list, item)
 		}
@@ -54,7 +53,7 @@ func (c *Client) Names(ctx context.Context) ([]string, error) {
 	if err := c.agree(ctx); err != nil {
 		return nil, c.explain(ctx, "list containers", err)
 	}
-	list, err := c.running(ctx)
+	list, err := c.listRunning(ctx)
 	if err != nil {
 		return nil, c.explain(ctx, "list containers", err)
 	}

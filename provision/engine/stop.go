@@ -8,11 +8,11 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// stopSeconds is how long a container is asked to end before it is made to.
+// stopSeconds is how long dockerd waits before it kills the container.
 const stopSeconds = 1
 
-// Stop ends a container. Its restart policy does not start it again. One that
-// has gone meanwhile is no error.
+// Stop ends a container. Its restart policy does not start it again. It is not
+// an error if the container is gone.
 func (c *Client) Stop(ctx context.Context, id string) error {
 	if err := c.agree(ctx); err != nil {
 		return c.explain(ctx, "stop container "+id, err)
@@ -25,9 +25,9 @@ func (c *Client) Stop(ctx context.Context, id string) error {
 	return c.explain(ctx, "stop container "+id, err)
 }
 
-// ImageDigests are the digests ("sha256:…") that name the image with this ID by
-// its content: its own, and those under which it was pulled. Of an image that is
-// gone there is its own.
+// ImageDigests returns the digests ("sha256:…") that identify the image with
+// this ID: the ID itself, and those under which it was pulled. For an image
+// that is gone it returns only the ID.
 func (c *Client) ImageDigests(ctx context.Context, id string) ([]string, error) {
 	if err := c.agree(ctx); err != nil {
 		return nil, c.explain(ctx, "inspect image", err)

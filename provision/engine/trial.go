@@ -11,60 +11,59 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// TrialPrefix begins the name of every trial. What has no such name, or has no
-// name and no label with one, is never removed.
+// TrialPrefix begins the name of every trial. An object is removed only if its
+// name is a trial's or, for an untagged image, if its label is.
 const TrialPrefix = "runsc-provisioner-proof-"
 
-// trialLabel is on the image of a trial and has the trial's name.
+// trialLabel is a label on a trial's image; its value is the trial's name.
 const trialLabel = "runsc-provisioner.proof"
 
 var trialName = regexp.MustCompile(`^` + TrialPrefix + `[a-z0-9]{1,64}$`)
 
 const (
-	// endWithin is how long a process has to end by itself once its input has
+	// endWithin is how long a process may take to end after its input has
 	// ended.
 	endWithin = 10 * time.Second
-	// lastWords is how long what a process wrote may be on its way after dockerd
-	// has seen its end.
+	// lastWords is how long to wait for the last output of a process after
+	// dockerd has seen it end.
 	lastWords = time.Second
-	// settleWithin is how long an answer is still waited for after the context
-	// has ended. dockerd finishes what it has begun, whoever stopped listening,
-	// and what it made after a removal would stay.
+	// settleWithin is how long to wait for an answer after the context has
+	// ended. dockerd finishes a request even if the client is gone, and an
+	// object that it makes after our removal would stay.
 	settleWithin = 5 * time.Second
 )
 
-// TrialSpec is a container of our own.
+// TrialSpec describes a trial container.
 type TrialSpec struct {
-	Name    string   // of the container and of its image: TrialPrefix and lower-case letters or digits
+	Name    string   // of container and image: TrialPrefix, then lower-case letters or digits
 	Runtime string   // a name that dockerd knows
 	Init    string   // a static program on this machine
 	Args    []string // its arguments, without the program's own name
 	Files   []TrialFile
 }
 
-// TrialFile is a file that the image has beside Init. Root owns it.
+// TrialFile is a further file in the image, owned by root.
 type TrialFile struct {
 	Name    string // from the root, with one directory at most: "proof/made"
 	Content []byte
 }
 
-// Trial is a container of our own that runs one process, until End or until
-// the process that started it dies: then its input ends, so that one which
-// reads its input ends too, and dockerd removes the container. Its image then
-// stays, for RemoveTrial.
+// A Trial is a container that runs one process until End. If this program dies,
+// the process's input ends, so a process that reads its input ends too, and
+// dockerd removes the container. The image then remains until RemoveTrial.
 type Trial struct {
 	Container
 
 	name   string
 	client *Client
-	attach *client.HijackedResponse // nil until it is attached to
+	attach *client.HijackedResponse // nil until attached
 	output *trialOutput
 
 	mu   sync.Mutex
 	gone bool // container and image are removed; protected by mu
 }
 
-// TrialError says what went wrong with a trial.
+// TrialError is the failure of one act of a trial.
 type TrialError struct {
 	Act    string // import, create, attach, start, inspect, read, diff, copy or remove
 	Err    error  // dockerd's own message, whole up to 64 KiB, or the context's error
@@ -73,19 +72,20 @@ type TrialError struct {
 
 func (e *TrialError) Error() string { return e.Act + " trial container: " + e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *TrialError) Unwrap() error { return e.Err }
 
-// StartTrial makes an image of Init and Files, and runs Init in a container with
-// no network and no capabilities. Its root can be written to, which takes no
-// capability where root owns what is there. It takes no registry, and whatever
-// dockerd has for defaults (remapped users apart) does not matter. Whoever gets a Trial must End it. Where there is an error, a
-// *TrialError, or the end of ctx, container and image are removed again; only
-// where that does not succeed within 20 s, a second *TrialError with the act
-// "remove" is joined to the first, and RemoveTrial is to be called later.
+// StartTrial makes an image of Init and Files, and runs Init in a container
+// without network and capabilities. Its root file system is writable: that
+// takes no capability, because root owns the files. It needs no registry, and
+// dockerd's defaults do not affect it, except for userns-remap. The caller must
+// End the Trial. After an error, a *TrialError, or the end of ctx, container
+// and image are removed again. If that takes more than 20 s, a second
+// *TrialError with the act "remove" is joined to the first; then call
+// RemoveTrial later.
 func (c *Client) StartTrial(ctx context.Context, s TrialSpec) (*Trial, error) {
 	if !trialName.MatchString(s.Name) {
-		return nil, &TrialError{Act: "create", Err: fmt.Errorf("%q is no name of a trial", s.Name)}
+		return nil, &TrialError{Act: "create", Err: fmt.Errorf("%q is not a trial's name", s.Name)}
 	}
 	if err := c.agree(ctx); err != nil {
 		return nil, &TrialError{Act: "create", Err: c.explain(ctx, "ask", err)}
@@ -106,7 +106,7 @@ func (t *Trial) start(ctx context.Context, s TrialSpec) error {
 	if err != nil {
 		return t.failed(ctx, "create", err)
 	}
-	// Before the start, so that nothing of what it writes is missed.
+	// Attach before the start, to miss none of its output.
 	attached, err := moby.ContainerAttach(ctx, id, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return t.failed(ctx, "attach", err)
@@ -130,9 +130,9 @@ func (t *Trial) start(ctx context.Context, s TrialSpec) error {
 	return nil
 }
 
-// Line is the first line that the process writes to stdout, without its end.
-// One that is longer than 4 KiB, and an output that ends before there is a
-// line, are a *TrialError. Asked again it is the same line.
+// Line returns the first line that the process writes to stdout, without its
+// newline. If it is longer than 4 KiB, or the output ends before there is a
+// line, the error is a *TrialError. A second call returns the same line.
 func (t *Trial) Line(ctx context.Context) (string, error) {
 	line, err := t.output.line(ctx)
 	if err != nil {
@@ -141,17 +141,17 @@ func (t *Trial) Line(ctx context.Context) (string, error) {
 	return line, nil
 }
 
-// End ends the input of the process and waits for its end, for 10 s or until
-// ctx ends; one that does not end is killed. It returns when container and
-// image are gone, also after ctx has ended, but tries for no longer than 20 s.
-// Called again it does what is left to be done.
+// End ends the input of the process and waits until it ends, for 10 s or until
+// ctx ends; then it kills the process. It returns when container and image are
+// gone, even after ctx has ended, but tries for 20 s at most. A second call
+// finishes what the first could not.
 func (t *Trial) End(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.gone {
 		return nil
 	}
-	// An error says that dockerd has gone, which the wait finds out.
+	// An error means that dockerd is gone, which the wait notices.
 	_ = t.attach.CloseWrite()
 	t.output.await(ctx, endWithin)
 	if err := t.remove(ctx); err != nil {
@@ -161,7 +161,7 @@ func (t *Trial) End(ctx context.Context) error {
 	return nil
 }
 
-// remove leaves nothing of the trial, also when ctx has ended.
+// remove removes everything of the trial, even after ctx has ended.
 func (t *Trial) remove(ctx context.Context) error {
 	if t.attach != nil {
 		t.attach.Close()
@@ -172,8 +172,8 @@ func (t *Trial) remove(ctx context.Context) error {
 	return nil
 }
 
-// failed is an error with all that is known. What was broken off by ctx
-// failed for that reason, whatever it says.
+// failed makes a *TrialError. If ctx has ended, that is the cause, whatever err
+// says.
 func (t *Trial) failed(ctx context.Context, act string, err error) error {
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -181,7 +181,7 @@ func (t *Trial) failed(ctx context.Context, act string, err error) error {
 	return &TrialError{Act: act, Err: err, Output: t.output.errors()}
 }
 
-// outlast is a context that ends some time after ctx.
+// outlast returns a context that ends settleWithin after ctx.
 func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

@@ -8,10 +8,9 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// createTrial makes the container. All that daemon.json can give a default for
-// and that could keep it from starting is set: the log driver, the way to IPC,
-// an init of Docker's. Limits of resources are not: a host without their
-// controller refuses them.
+// createTrial makes the container. It sets every option that has a default in
+// daemon.json that could keep it from starting: log driver, IPC mode, Docker's
+// init. It sets no resource limits: a host without the controller refuses them.
 func createTrial(ctx context.Context, moby *client.Client, s TrialSpec) (id string, err error) {
 	late, cancel := outlast(ctx)
 	defer cancel()
@@ -20,7 +19,7 @@ func createTrial(ctx context.Context, moby *client.Client, s TrialSpec) (id stri
 		Name: s.Name,
 		Config: &container.Config{
 			Image: s.Name, Entrypoint: []string{"/init"}, Cmd: s.Args, User: "0:0",
-			// With StdinOnce the death of whoever is attached ends the input.
+			// With StdinOnce the input ends when the attached client dies.
 			AttachStdin: true, AttachStdout: true, AttachStderr: true, OpenStdin: true, StdinOnce: true,
 		},
 		HostConfig: &container.HostConfig{

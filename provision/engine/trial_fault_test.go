@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// trialQuestions are those of a start, in order.
+// trialQuestions are the requests of a start, in order.
 var trialQuestions = map[string]string{
 	"POST /images/create":        "import",
 	"POST /containers/create":    "create",
@@ -44,7 +44,7 @@ func TestFault_E09_TrialThatFailsLeavesNothing(t *testing.T) {
 			if !ok || failure.Act != act {
 				t.Errorf("%s, acted upon %t: got %v, want a TrialError of %s", question, acted, err, act)
 			}
-			// An attach is refused without words by moby's client.
+			// moby's client drops the message when an attach is refused.
 			if act != "attach" && (err == nil || !strings.Contains(err.Error(), "runsc says: no kvm")) {
 				t.Errorf("%s: got %v, want dockerd's words", question, err)
 			}
@@ -53,14 +53,14 @@ func TestFault_E09_TrialThatFailsLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestFault_E09_WordsOfTheRuntimeAreWhole(t *testing.T) {
+func TestFault_E09_MessageOfTheRuntimeIsComplete(t *testing.T) {
 	tests := []struct {
 		situation string
 		length    int
 		want      string // at the end
 	}{
 		{"a panic", 60 << 10, "xx the end"},
-		{"without end", 1 << 20, "xx"},
+		{"an endless message", 1 << 20, "xx"},
 	}
 	for _, tt := range tests {
 		f := newFakeTrialDockerd(t)
@@ -81,7 +81,7 @@ func TestFault_E09_WordsOfTheRuntimeAreWhole(t *testing.T) {
 func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
 	tests := []struct{ situation, answer, want string }{
 		{"an error in the stream", `{"status":"Importing"}` + "\n" + `{"errorDetail":{"message":"no space left"},"error":"no space left"}`, "no space left"},
-		{"no image", ``, "names no image"},
+		{"no image", ``, "no new image"},
 		{"cut short", `{"status":"Impo`, "unexpected EOF"},
 	}
 	for _, tt := range tests {
@@ -102,7 +102,8 @@ func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
 	}
 }
 
-// A dockerd that ends between an image and its name was seen to leave it (20.10).
+// A dockerd (20.10) that stopped between making an image and naming it was seen
+// to leave it behind.
 func TestFault_E07_ImageThatGotNoName(t *testing.T) {
 	f := newFakeTrialDockerd(t)
 	f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
@@ -120,7 +121,7 @@ func TestFault_E07_ImageThatGotNoName(t *testing.T) {
 	f.nothingLeft()
 }
 
-func TestFault_F03_TrialThatIsBrokenOffLeavesNothing(t *testing.T) {
+func TestFault_F03_InterruptedTrialLeavesNothing(t *testing.T) {
 	const (
 		done    = "done"
 		late    = "done long after nobody listens"
@@ -162,14 +163,14 @@ func TestRemovalIsTriedUntilItIsDone(t *testing.T) {
 		question  string
 		fault     func(time int32, w http.ResponseWriter, do func()) (answered bool)
 	}{
-		{"being removed already", "DELETE /containers/ID", func(time int32, w http.ResponseWriter, do func()) bool {
+		{"already being removed", "DELETE /containers/ID", func(time int32, w http.ResponseWriter, do func()) bool {
 			if time == 3 {
 				do()
 			}
 			refuse(w, http.StatusConflict, "removal of container is already in progress")
 			return true
 		}},
-		{"gone when it is removed", "DELETE /containers/ID", func(_ int32, w http.ResponseWriter, do func()) bool {
+		{"gone before it is removed", "DELETE /containers/ID", func(_ int32, w http.ResponseWriter, do func()) bool {
 			do()
 			refuse(w, http.StatusNotFound, "No such container")
 			return true
@@ -209,7 +210,7 @@ func TestRemovalIsTriedUntilItIsDone(t *testing.T) {
 	}
 }
 
-func TestRemoveTrialOfWhatIsNotThereOrNotOurs(t *testing.T) {
+func TestRemoveTrialOfMissingOrForeignObjects(t *testing.T) {
 	f := newFakeTrialDockerd(t)
 	c := f.open()
 	if err := c.RemoveTrial(t.Context(), ownName); err != nil {
@@ -223,7 +224,7 @@ func TestRemoveTrialOfWhatIsNotThereOrNotOurs(t *testing.T) {
 	}
 }
 
-func TestRemoveTrialFindsWhatComesLate(t *testing.T) {
+func TestRemoveTrialFindsLateObjects(t *testing.T) {
 	f := newFakeTrialDockerd(t)
 	var once sync.Once
 	f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
@@ -257,9 +258,10 @@ func TestRemoveTrialEndsWithTheContext(t *testing.T) {
 	}
 }
 
-func TestKillRuntimeKillsTheGroupOfWhoHasTheID(t *testing.T) {
+func TestKillRuntimeKillsTheGroupOfTheProcessWithTheID(t *testing.T) {
 	const id = "5b1d"
-	// start runs a shell with a child; what it returns ends with both.
+	// start runs a shell with a child and returns a channel that is closed when
+	// both have ended.
 	start := func(args ...string) (pid int, alive io.Reader) {
 		cmd := exec.Command("sh", append([]string{"-c", "sleep 1000 & echo started; wait"}, args...)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -11,13 +11,13 @@ import (
 	"syscall"
 )
 
-// killRuntime kills every process that has the container's ID for an argument:
-// containerd's shim, the runtime and its sandbox. Of one that leads a process
-// group the whole group is killed, as the shim's has all that the runtime has
-// started and that holds its output open. Nothing else ends a start that
-// hangs: dockerd waits for the shim without a limit, and so does whoever asks
-// for the container's removal (20.10 and 26.1). What they were at is cleared
-// up by containerd, which runs the runtime once more to do so.
+// killRuntime kills every process that has the container's ID as an argument:
+// containerd's shim, the runtime and its sandbox. If the process leads a
+// process group it kills the whole group: the shim's group has everything that
+// the runtime started and that keeps its output open. Nothing else ends a start
+// that hangs: dockerd waits for the shim without limit, and so does a request
+// to remove the container (20.10 and 26.1). containerd cleans up afterwards by
+// running the runtime once more.
 func killRuntime(proc, id string) error {
 	entries, err := os.ReadDir(proc)
 	if err != nil {
@@ -39,7 +39,7 @@ func killRuntime(proc, id string) error {
 	return errors.Join(failed...)
 }
 
-// hasArgument is false for a process that has gone.
+// hasArgument is false for a process that has ended.
 func hasArgument(proc string, pid int, argument string) bool {
 	line, err := readSmall(filepath.Join(proc, strconv.Itoa(pid), "cmdline"))
 	if err != nil || line == "" {

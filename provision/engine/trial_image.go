@@ -14,8 +14,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// importInit makes an image called as the trial from its files. The archive is
-// made while dockerd reads it.
+// importInit makes an image with the trial's name from its files. It writes the
+// archive while dockerd reads it.
 func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
 	file, err := openRegular(s.Init)
 	if err != nil {
@@ -28,7 +28,7 @@ func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
 		defer close(written)
 		into.CloseWithError(writeArchive(ctx, into, file, s.Files))
 	}()
-	// The writer must have ended before the file is closed.
+	// The writer must end before the file is closed.
 	defer func() { archive.Close(); <-written }()
 
 	late, cancel := outlast(ctx)
@@ -56,9 +56,9 @@ func openRegular(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// writeArchive writes a tar of the files, and last of file as /init. It breaks
-// off with ctx only while that is not all written: of such an archive dockerd
-// makes nothing, but one without its last bytes is good enough for it.
+// writeArchive writes a tar of the files, with file as /init last. It stops
+// with ctx only before /init is complete: dockerd rejects such an archive, but
+// would accept one that lacks only its end.
 func writeArchive(ctx context.Context, into io.Writer, file *os.File, others []TrialFile) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -78,7 +78,7 @@ func writeArchive(ctx context.Context, into io.Writer, file *os.File, others []T
 	return archive.Close()
 }
 
-// writeFiles writes each directory before what is in it.
+// writeFiles writes each directory before its files.
 func writeFiles(archive *tar.Writer, files []TrialFile, modified time.Time) error {
 	made := map[string]bool{".": true}
 	for _, file := range files {
@@ -99,7 +99,7 @@ func writeFiles(archive *tar.Writer, files []TrialFile, modified time.Time) erro
 	return nil
 }
 
-// while reads until its context ends.
+// A while is a reader that fails once its context has ended.
 type while struct {
 	ctx context.Context
 	io.Reader
@@ -112,8 +112,8 @@ func (w while) Read(p []byte) (int, error) {
 	return w.Reader.Read(p)
 }
 
-// importResult reads dockerd's progress, one message a line, in which also an
-// error may come after the status has promised none.
+// importResult reads dockerd's progress messages, one per line. They may report
+// an error although the HTTP status was a success.
 func importResult(answer io.Reader) error {
 	messages := json.NewDecoder(answer)
 	imported := false
@@ -124,7 +124,7 @@ func importResult(answer io.Reader) error {
 		case errors.Is(err, io.EOF) && imported:
 			return nil
 		case errors.Is(err, io.EOF):
-			return errors.New("dockerd names no image that it made")
+			return errors.New("dockerd reports no new image")
 		case err != nil:
 			return err
 		case message.Error != "":

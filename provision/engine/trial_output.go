@@ -12,8 +12,8 @@ import (
 	"github.com/moby/moby/api/pkg/stdcopy"
 )
 
-// What is kept of the output of a trial's process, in bytes. The rest is read
-// and dropped, so that the process is not held up.
+// How much of a trial's output is kept, in bytes. The rest is read and dropped,
+// so that the process does not block.
 const (
 	maxTrialLine   = 4 << 10
 	maxTrialErrors = 16 << 10
@@ -25,7 +25,7 @@ type trialOutput struct {
 	stdout []byte
 	stderr []byte
 
-	lined chan struct{} // closed when stdout has a line, or more than one may have
+	lined chan struct{} // closed when stdout has a line or is longer than maxTrialLine
 	ended chan struct{} // closed at the end of both streams
 }
 
@@ -33,10 +33,10 @@ func newTrialOutput() *trialOutput {
 	return &trialOutput{lined: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// read takes in both streams, which dockerd sends as one.
+// read reads both streams, which dockerd sends as one.
 func (o *trialOutput) read(stream io.Reader) {
 	defer close(o.ended)
-	// How the stream ended is of no use: the container is looked at instead.
+	// Ignore how the stream ended: the container's state decides.
 	_, _ = stdcopy.StdCopy(trialWriter(o.takeStdout), trialWriter(o.takeStderr), stream)
 }
 
@@ -90,9 +90,9 @@ func (o *trialOutput) line(ctx context.Context) (string, error) {
 	return "", errors.New("its output ended before there was a line")
 }
 
-// await waits for the end of the output, for a while.
-func (o *trialOutput) await(ctx context.Context, within time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+// await waits for the end of the output, for limit at most.
+func (o *trialOutput) await(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	select {
 	case <-o.ended:
@@ -100,7 +100,7 @@ func (o *trialOutput) await(ctx context.Context, within time.Duration) {
 	}
 }
 
-// errors is what was written to stderr.
+// errors returns what the process wrote to stderr.
 func (o *trialOutput) errors() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

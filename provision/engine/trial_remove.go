@@ -13,28 +13,28 @@ import (
 )
 
 const (
-	// clearWithin is how long a removal is tried, which is enough for a dockerd
-	// that is being restarted.
+	// clearWithin is how long a removal is retried: long enough for a restart
+	// of dockerd.
 	clearWithin = 20 * time.Second
-	// removeWithin is how long dockerd has for one try, which takes it less
+	// removeWithin is how long dockerd has for one try; it usually takes less
 	// than 0.2 s.
 	removeWithin = 3 * time.Second
 	// hangsAfter is how long the removal of a container that has not started
-	// may take until its start is taken to hang.
+	// may take before we conclude that its start hangs.
 	hangsAfter = time.Second
 	clearPause = 50 * time.Millisecond
-	// lateWithin is how long dockerd may still be at work on the last question
-	// of a process that was killed.
+	// lateWithin is how long dockerd may still work on the last request of a
+	// killed process.
 	lateWithin = 500 * time.Millisecond
 )
 
 // RemoveTrial removes what a killed process left of a trial: the container and
-// the image of exactly that name. It is no error that there is neither. Half a
-// second later it looks once more, as dockerd finishes what it was asked for,
-// whoever asked. It tries for 20 s at most.
+// the image with exactly that name. It is not an error if there is neither.
+// Half a second later it looks again, because dockerd finishes a request even
+// if the client was killed. It tries for 20 s at most.
 func (c *Client) RemoveTrial(ctx context.Context, name string) error {
 	if !trialName.MatchString(name) {
-		return &TrialError{Act: "remove", Err: fmt.Errorf("%q is no name of a trial", name)}
+		return &TrialError{Act: "remove", Err: fmt.Errorf("%q is not a trial's name", name)}
 	}
 	err := c.clear(ctx, name)
 	if err == nil {
@@ -53,8 +53,8 @@ func (c *Client) RemoveTrial(ctx context.Context, name string) error {
 	return nil
 }
 
-// clear removes the container and the image called name, and returns when both
-// are gone.
+// clear removes the container and the image with the name, and returns when
+// both are gone.
 func (c *Client) clear(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, clearWithin)
 	defer cancel()
@@ -74,8 +74,8 @@ func (c *Client) clear(ctx context.Context, name string) error {
 	}
 }
 
-// clearOnce removes what is there: the container, or else the image, or else
-// what an import left that got no name. done says that there was none of them.
+// clearOnce removes the container, or else the image, or else an image that an
+// import left without a name. done is true if there was none of these.
 func (c *Client) clearOnce(ctx context.Context, name string) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, removeWithin)
 	defer cancel()
@@ -92,7 +92,7 @@ func (c *Client) clearOnce(ctx context.Context, name string) (done bool, err err
 	if err := c.removeImage(ctx, name); !errdefs.IsNotFound(err) {
 		return false, err
 	}
-	nameless, err := c.nameless(ctx, name)
+	nameless, err := c.untaggedImages(ctx, name)
 	for _, id := range nameless {
 		if err := c.removeImage(ctx, id); err != nil && !errdefs.IsNotFound(err) {
 			return false, err
@@ -106,9 +106,9 @@ func (c *Client) removeImage(ctx context.Context, ref string) error {
 	return err
 }
 
-// nameless lists the images of a trial that have no name: dockerd stores an
-// image first and names it then, and may be ended between the two.
-func (c *Client) nameless(ctx context.Context, name string) ([]string, error) {
+// untaggedImages lists the untagged images of a trial: dockerd stores an image before
+// it names it, and may stop in between.
+func (c *Client) untaggedImages(ctx context.Context, name string) ([]string, error) {
 	list, err := c.moby.ImageList(ctx, client.ImageListOptions{
 		Filters: make(client.Filters).Add("dangling", "true").Add("label", trialLabel+"="+name),
 	})
@@ -125,14 +125,14 @@ func (c *Client) nameless(ctx context.Context, name string) ([]string, error) {
 	return ids, nil
 }
 
-// removeContainer asks for the removal. That it is gone, or being removed
-// already by its own AutoRemove, is seen at the next look.
+// removeContainer asks dockerd to remove the container. If it is gone, or
+// AutoRemove is already removing it, the next look finds out.
 func (c *Client) removeContainer(ctx context.Context, found *container.Summary) error {
-	within := removeWithin
+	limit := removeWithin
 	if found.State == container.StateCreated {
-		within = hangsAfter
+		limit = hangsAfter
 	}
-	patient, cancel := context.WithTimeout(ctx, within)
+	patient, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	_, err := c.moby.ContainerRemove(patient, found.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 	if patient.Err() != nil && ctx.Err() == nil && containerID.MatchString(found.ID) {
@@ -141,7 +141,7 @@ func (c *Client) removeContainer(ctx context.Context, found *container.Summary) 
 	return err
 }
 
-// findTrial is the container called name, or nil. It is looked for in the list
+// findTrial returns the container with the name, or nil. It uses the list,
 // because an inspection waits for a start that hangs.
 func (c *Client) findTrial(ctx context.Context, name string) (*container.Summary, error) {
 	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{

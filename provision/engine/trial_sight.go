@@ -14,7 +14,7 @@ import (
 )
 
 // Change is one difference between a container's root file system and its
-// image, as `docker diff` has it.
+// image, as `docker diff` shows it.
 type Change struct {
 	Kind byte // 'A' added, 'C' changed, 'D' deleted
 	Path string
@@ -22,9 +22,9 @@ type Change struct {
 
 func (c Change) String() string { return fmt.Sprintf("%c %s", c.Kind, c.Path) }
 
-// Changes are those of the trial, as `docker diff` shows them now. told is
-// false where dockerd says that its store cannot tell them.
-func (t *Trial) Changes(ctx context.Context) (changes []Change, told bool, err error) {
+// Changes returns the trial's changes, as `docker diff` shows them now.
+// supported is false if dockerd says that its storage cannot list changes.
+func (t *Trial) Changes(ctx context.Context) (changes []Change, supported bool, err error) {
 	answer, err := t.client.moby.ContainerDiff(ctx, t.ID, client.ContainerDiffOptions{})
 	if errdefs.IsNotImplemented(err) && ctx.Err() == nil {
 		return nil, false, nil
@@ -34,18 +34,18 @@ func (t *Trial) Changes(ctx context.Context) (changes []Change, told bool, err e
 	}
 	kinds := map[container.ChangeType]byte{container.ChangeModify: 'C', container.ChangeAdd: 'A', container.ChangeDelete: 'D'}
 	for _, one := range answer.Changes {
-		kind, known := kinds[one.Kind]
-		if !known {
-			return nil, false, t.failed(ctx, "diff", fmt.Errorf("%q has changed in the unknown way %d", one.Path, one.Kind))
+		kind, ok := kinds[one.Kind]
+		if !ok {
+			return nil, false, t.failed(ctx, "diff", fmt.Errorf("%q has a change of unknown kind %d", one.Path, one.Kind))
 		}
 		changes = append(changes, Change{kind, one.Path})
 	}
 	return changes, true, nil
 }
 
-// Files are those in a directory of the trial and below, by their paths, as
-// `docker cp` gives them now. Directories are left out, and what is no regular
-// file has no content.
+// Files returns the files in and below a directory of the trial, by path, as
+// `docker cp` returns them now. It omits directories. A file that is not a
+// regular one has no content.
 func (t *Trial) Files(ctx context.Context, dir string) (map[string][]byte, error) {
 	answer, err := t.client.moby.CopyFromContainer(ctx, t.ID, client.CopyFromContainerOptions{SourcePath: dir})
 	if err != nil {
@@ -65,17 +65,17 @@ func (t *Trial) Files(ctx context.Context, dir string) (map[string][]byte, error
 		if header.Typeflag == tar.TypeDir {
 			continue
 		}
-		// The transport limits how much it is.
+		// The transport limits the size.
 		content, err := io.ReadAll(archive)
 		if err != nil {
 			return nil, t.failed(ctx, "copy", err)
 		}
-		// The names begin with the last part of the directory's.
+		// Names begin with the last part of the directory's path.
 		files[path.Join(path.Dir(dir), header.Name)] = content
 	}
 }
 
-// Has says whether `docker cp` finds something at a path of the trial.
+// Has reports whether `docker cp` finds something at a path of the trial.
 func (t *Trial) Has(ctx context.Context, path string) (bool, error) {
 	_, err := t.client.moby.ContainerStatPath(ctx, t.ID, client.ContainerStatPathOptions{Path: path})
 	if errdefs.IsNotFound(err) && ctx.Err() == nil {

@@ -30,7 +30,7 @@ func startFake(t *testing.T, f *fakeTrialDockerd, files ...TrialFile) *Trial {
 	return trial
 }
 
-// The archive may be cut only before the end of init, which comes last.
+// The archive must not be cut after the end of init, which comes last.
 func TestTrialImageWithFiles(t *testing.T) {
 	f := newFakeTrialDockerd(t)
 	startFake(t, f, TrialFile{"proof/a", []byte("1")}, TrialFile{"top", nil}, TrialFile{"proof/b", []byte("22")})
@@ -68,7 +68,7 @@ func TestTrialWithoutChanges(t *testing.T) {
 	}
 }
 
-func TestWhatDockerDoesNotSayOfATrial(t *testing.T) {
+func TestWhatDockerCannotSayAboutATrial(t *testing.T) {
 	const diff, cp, stat = "GET /containers/ID/changes", "GET /containers/ID/archive", "HEAD /containers/ID/archive"
 	tests := []struct {
 		situation string
@@ -77,13 +77,13 @@ func TestWhatDockerDoesNotSayOfATrial(t *testing.T) {
 		answer    string
 		want      string // the act; "" is no error
 	}{
-		{"a store that tells no changes", diff, http.StatusNotImplemented, "not implemented", ""},
+		{"a storage that cannot list changes", diff, http.StatusNotImplemented, "not implemented", ""},
 		{"changes that fail", diff, http.StatusInternalServerError, "no such layer", "diff"},
 		{"a change of another kind", diff, 0, `[{"Path":"/x","Kind":7}]`, "diff"},
 		{"changes that are cut short", diff, 0, `[{"Path":"/x"`, "diff"},
 		{"too many changes", diff, 0, `[{"Path":"/` + strings.Repeat("x", maxTrial) + `","Kind":1}]`, "diff"},
 		{"no such directory", cp, http.StatusNotFound, "Could not find the file", "copy"},
-		{"no archive", cp, 0, strings.Repeat("x", 1024), "copy"},
+		{"not an archive", cp, 0, strings.Repeat("x", 1024), "copy"},
 		{"too large an archive", cp, 0, large(), "copy"},
 		{"a look that fails", stat, http.StatusInternalServerError, "", "copy"},
 	}
@@ -123,7 +123,7 @@ func TestWhatDockerDoesNotSayOfATrial(t *testing.T) {
 	}
 }
 
-// large is an archive with more than is taken.
+// large returns an archive over the limit.
 func large() string {
 	var text bytes.Buffer
 	archive := tar.NewWriter(&text)

@@ -90,7 +90,7 @@ func TestTrialLine(t *testing.T) {
 			}
 		}, "abc", "", 0},
 		{"empty", func(_ io.Reader, stdout, _ io.Writer) { io.WriteString(stdout, "\n") }, "", "", 0},
-		{"as long as it may be", func(_ io.Reader, stdout, _ io.Writer) { io.WriteString(stdout, strings.Repeat("x", maxTrialLine)+"\n") },
+		{"as long as allowed", func(_ io.Reader, stdout, _ io.Writer) { io.WriteString(stdout, strings.Repeat("x", maxTrialLine)+"\n") },
 			strings.Repeat("x", maxTrialLine), "", 0},
 		{"longer", func(_ io.Reader, stdout, _ io.Writer) {
 			for range 1000 {
@@ -101,12 +101,12 @@ func TestTrialLine(t *testing.T) {
 			io.WriteString(stdout, "abc")
 			io.WriteString(stderr, "panic: out of luck")
 		}, "", "ended before there was a line", len("panic: out of luck")},
-		{"nothing but endless errors", func(_ io.Reader, _, stderr io.Writer) {
+		{"only endless errors", func(_ io.Reader, _, stderr io.Writer) {
 			for range 1000 {
 				io.WriteString(stderr, strings.Repeat("x", 1000))
 			}
 		}, "", "ended before there was a line", maxTrialErrors},
-		{"what is no stream of dockerd's", func(_ io.Reader, stdout, _ io.Writer) {
+		{"not a stream of dockerd", func(_ io.Reader, stdout, _ io.Writer) {
 			stdout.(frames).conn.Write([]byte("HTTP/1.1 500 Internal Server Error\r\n\r\n"))
 		}, "", "ended before there was a line", 0},
 	}
@@ -175,10 +175,10 @@ func TestTrialsThatAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := []struct{ situation, name, init, want string }{
-		{"somebody else's name", "web", "", "no name of a trial"},
-		{"a name and more", ownName + "\n", "", "no name of a trial"},
-		{"another image", ownName + ":v1", "", "no name of a trial"},
-		{"nothing after the prefix", TrialPrefix, "", "no name of a trial"},
+		{"another program's name", "web", "", "not a trial's name"},
+		{"a name and more", ownName + "\n", "", "not a trial's name"},
+		{"another image", ownName + ":v1", "", "not a trial's name"},
+		{"nothing after the prefix", TrialPrefix, "", "not a trial's name"},
 		{"no program", ownName, filepath.Join(t.TempDir(), "none"), "no such file"},
 		{"a directory", ownName, t.TempDir(), "not a regular file"},
 		{"a FIFO", ownName, fifo, "not a regular file"},

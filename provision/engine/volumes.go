@@ -5,11 +5,12 @@ import (
 	"errors"
 )
 
-// localDriver is dockerd's own driver of volumes. What others mount is theirs.
+// localDriver is dockerd's own volume driver. Volumes of other drivers are not
+// looked at.
 const localDriver = "local"
 
-// VolumeOptions are what the volumes of the driver "local" were made with, by
-// name. One with options is something else, mounted while it is used.
+// VolumeOptions returns the options of the volumes of the driver "local", by
+// name. A volume with options is a mount of something else while it is used.
 func (c *Client) VolumeOptions(ctx context.Context) (map[string]map[string]string, error) {
 	options, err := c.volumeOptions(ctx)
 	return options, c.explain(ctx, "list volumes", err)

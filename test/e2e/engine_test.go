@@ -92,8 +92,8 @@ func TestEngineAnswersOfRealDockerd(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			c := engineOpen(t, h)
-			if err := c.Ping(ctx); err != nil {
-				t.Fatalf("Ping: %v", err)
+			if _, err := c.Info(ctx); err != nil {
+				t.Fatalf("Info: %v", err)
 			}
 
 			happened, ended := c.Events(ctx)

@@ -36,7 +36,10 @@ var allowed = map[string]row{
 		ours:    []string{"daemonjson", "provision/blocked", "provision/durable", "provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
-	"provision/engine": {modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"}},
+	"provision/engine": {
+		ours:    []string{"provision/durable"},
+		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
+	},
 	"provision/images": {
 		ours: []string{
 			"provision/blocked", "provision/durable", "provision/engine", "provision/failpoint",
