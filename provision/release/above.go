@@ -8,15 +8,15 @@ import (
 	"path/filepath"
 )
 
-// Safe gives an *UnsafeError when somebody else could replace what is in the
-// store. A store that is not there is as safe as what is above it.
+// Safe returns an *UnsafeError if another user could replace files of the
+// store. A missing store is as safe as the directories above it.
 func (s Store) Safe() error { return checkAbove(s.Dir, s.Owner) }
 
-// checkAbove gives an *UnsafeError when anyone but root and owner could
-// replace dir: itself and every directory above it, as written and as
-// resolved, must be theirs and nobody else's to write. A sticky directory above
-// (/tmp) will do: what we have in it others cannot rename. What is not there
-// yet is as safe as what is above it.
+// checkAbove returns an *UnsafeError if any user except root and owner could
+// replace dir. dir and every directory above it, as written and as resolved,
+// must belong to them and be writable by them alone. A sticky directory above
+// (/tmp) is safe: others cannot rename our files in it. A missing directory is
+// as safe as those above it.
 func checkAbove(dir string, owner int) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// The store keeps what the release installed last was made from, in
-// .archive/NAME, with a copy of the manifest that says its digest.
+// The store keeps the archives of the release installed last in .archive/NAME,
+// with a copy of the manifest, which has their digests.
 func (s Store) archives() string { return filepath.Join(s.Dir, ".archive") }
 
 func (s Store) archived(name string) string { return filepath.Join(s.archives(), name) }
 
-// archive keeps what is staged for the release called name, and the text of
-// its manifest. What was there before is replaced.
+// archive keeps the staged archives of the release called name, and the text of
+// its manifest. It replaces an earlier archive.
 func (s Store) archive(staging, name string, manifest []byte) error {
 	from := filepath.Join(staging, archiveDir)
 	if err := durable.WriteFile(filepath.Join(from, manifestName), manifest, durable.Plain(plainMode)); err != nil {
@@ -34,8 +34,8 @@ func (s Store) archive(staging, name string, manifest []byte) error {
 	return nil
 }
 
-// adopt keeps what is staged as the archive of there, if it has none and this
-// is what it was made from. m is of what is staged.
+// adopt keeps the staged archives for the release there, if it has none and was
+// made from the same ones. m is the manifest of the staged release.
 func (s Store) adopt(staging string, there Installed, m Manifest) error {
 	_, text, err := readManifest(s.archived(there.Name), there.Name)
 	if err == nil && manifestDigest(text) == there.ManifestDigest || !slices.Equal(m.Archives, there.Manifest.Archives) {
@@ -48,7 +48,7 @@ func (s Store) adopt(staging string, there Installed, m Manifest) error {
 	return s.archive(staging, there.Name, text)
 }
 
-// dropArchives deletes the archives of all releases but the one called name.
+// dropArchives deletes the archives of all releases except the one called name.
 func (s Store) dropArchives(name string) error {
 	found, err := os.ReadDir(s.archives())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -65,9 +65,9 @@ func (s Store) dropArchives(name string) error {
 	return nil
 }
 
-// Restore makes the release called name again from its archive: the same
-// files, times and manifest. Without an archive it is fs.ErrNotExist; an
-// archive that is not what it was is a *RefusedError.
+// Restore rebuilds the release called name from its archive, with the same
+// files, times and manifest. Without an archive the error is fs.ErrNotExist; if
+// the archive has changed it is a *RefusedError.
 func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 	wrap := func(err error) (Installed, error) {
 		return Installed{}, fmt.Errorf("restore %s: %w", filepath.Join(s.Dir, name), err)
@@ -101,8 +101,8 @@ func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 	return s.open(name), nil
 }
 
-// replay unpacks the archives of m, in kept, into dir, and makes sure that
-// their files are those of m.
+// replay unpacks the archives of m, in kept, into dir, and checks that their
+// files are those of m.
 func (s Store) replay(ctx context.Context, m Manifest, kept, dir string) error {
 	var files []File
 	for _, a := range m.Archives {

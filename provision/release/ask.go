@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// ask sends one request, for the whole file or for what is missing of it.
+// ask sends one request, for the whole file or for the missing part.
 func (t *transfer) ask(ctx context.Context) (*http.Response, error) {
 	var handshake atomic.Pointer[error]
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -29,10 +29,10 @@ func (t *transfer) ask(ctx context.Context) (*http.Response, error) {
 	})
 	req, err := http.NewRequestWithContext(traced, http.MethodGet, t.url.String(), nil)
 	if err != nil {
-		return nil, t.refuse("%w", inner(err))
+		return nil, t.refuse("%w", withoutURL(err))
 	}
 	req.Header.Set("User-Agent", "runsc-provisioner")
-	// Any other would count bytes that are not the file's.
+	// With another encoding, byte counts would not be those of the file.
 	req.Header.Set("Accept-Encoding", "identity")
 	if t.held > 0 && !t.noRange {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", t.held))
@@ -47,7 +47,7 @@ func (t *transfer) ask(ctx context.Context) (*http.Response, error) {
 	return resp, nil
 }
 
-// unanswered tells a server that is not trusted from one out of reach.
+// unanswered distinguishes an untrusted server from an unreachable one.
 func (t *transfer) unanswered(ctx context.Context, err error, handshake *error) error {
 	var refused *RefusedError
 	switch {
@@ -58,11 +58,12 @@ func (t *transfer) unanswered(ctx context.Context, err error, handshake *error) 
 	case handshake != nil && !transient(*handshake):
 		return t.refuse("%w", *handshake)
 	default:
-		return &againError{err: inner(err)}
+		return &againError{err: withoutURL(err)}
 	}
 }
 
-// transient errors are those of a network, not of a certificate or protocol.
+// transient reports whether an error comes from the network, not from a
+// certificate or protocol.
 func transient(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout() ||
@@ -71,9 +72,9 @@ func transient(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled)
 }
 
-// inner takes off the address that net/http puts around its errors: it holds
-// a user's name.
-func inner(err error) error {
+// withoutURL removes the URL that net/http adds to its errors: it may have a user
+// name.
+func withoutURL(err error) error {
 	var around *url.Error
 	if errors.As(err, &around) {
 		return around.Err
@@ -81,7 +82,7 @@ func inner(err error) error {
 	return err
 }
 
-// status is the error that an answer without a file stands for.
+// status returns the error for an answer without a file.
 func (t *transfer) status(resp *http.Response) error {
 	said := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	if kind := resp.Header.Get("Content-Type"); kind != "" {
@@ -97,7 +98,8 @@ func (t *transfer) status(resp *http.Response) error {
 	}
 }
 
-// retryAfter reads seconds or a date (RFC 9110, 10.2.3); 0 is none.
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3). It returns 0 if there
+// is none.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second

@@ -8,12 +8,12 @@ import (
 )
 
 // ahead is how far a download may run ahead of its unpacking: little enough
-// for the bytes to be in the processor's cache still.
+// that the bytes are still in the processor's cache.
 const ahead = 1 << 20
 
 // bundle downloads the archive a to the file kept, and unpacks it into dir
-// while it arrives. What was unpacked is worth nothing until the digest of all
-// is right: on any error the caller throws it away.
+// while it arrives. The unpacked files are untrusted until the digest is right:
+// on any error the caller deletes them.
 func (d *downloader) bundle(ctx context.Context, a artifact, kept, dir string) (Archive, []File, error) {
 	file, err := createKept(kept, unpacked)
 	if err != nil {
@@ -27,8 +27,8 @@ func (d *downloader) bundle(ctx context.Context, a artifact, kept, dir string) (
 	done := make(chan outcome, 1)
 	go func() {
 		files, err := unpack(stream, a.name, dir, d.limits)
-		// An archive that is refused is downloaded to its end all the same: if
-		// its digest is wrong, that is what to say. A full disk ends it now.
+		// Download a refused archive to its end: if its digest is wrong, that
+		// is the better error. A full disk ends the download at once.
 		var refused *RefusedError
 		if errors.As(err, &refused) {
 			stream.Quit(nil)
@@ -82,7 +82,7 @@ func differs(got, want Digest) error {
 	return fmt.Errorf("sha512 %s, expected %s", got, want)
 }
 
-// both is a sink that keeps the archive and feeds its unpacking.
+// both is a sink that keeps the archive and passes it on to the unpacking.
 type both struct {
 	file   *keptFile
 	stream *ring

@@ -12,23 +12,23 @@ import (
 	"strings"
 )
 
-// TrustChecksum is the trust of Checksum.
+// TrustChecksum is the kind of trust that Checksum gives.
 const TrustChecksum = "checksum"
 
-// Checksum is the Source that believes the digest beside an artifact. Both
-// come from one place, so it proves integrity and not origin.
+// Checksum is the Source that trusts the digest beside an artifact. Both come
+// from one server, so it proves integrity, not origin.
 type Checksum struct {
 	HTTP     *http.Client   // nil: Client(Limits, nil)
 	Limits   Limits         //
 	Progress func(Progress) // nil: quiet
-	// Have are releases that need not be fetched once more: when the digests of
-	// what is asked for are those of an intact one, Fetch is a *PresentError.
+	// Have lists releases that need not be fetched again: if an intact one was
+	// made from artifacts with the same digests, Fetch returns a *PresentError.
 	Have []Installed
 }
 
-// layouts are the forms in which gVisor publishes a release, the best first:
-// bundles since 20260824, loose files before. The first file of each must be
-// there.
+// layouts are the forms in which gVisor publishes a release, the preferred one
+// first: bundles since 20260824, loose files before. The first file of each is
+// required.
 var layouts = [][]string{
 	{"gvisor.tar.zstd"},
 	{"gvisor.tar.bz2"},
@@ -85,9 +85,9 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 	return fetched, nil
 }
 
-// present is the release of Have that was unpacked from just these artifacts.
-// One that is not what spec asks for is fetched all the same, to be refused as
-// any other that says it is something else.
+// present finds the release in Have that was unpacked from exactly these
+// artifacts. It ignores one that spec does not ask for: that is fetched, and
+// then refused for its wrong name.
 func (c *Checksum) present(artifacts []artifact, spec Spec) (name string, found bool) {
 	for _, r := range c.Have {
 		if !r.State.Intact() || !r.Satisfies(spec) || len(r.Manifest.Archives) != len(artifacts) {
@@ -104,8 +104,8 @@ func (c *Checksum) present(artifacts []artifact, spec Spec) (name string, found 
 	return "", false
 }
 
-// resolve finds the layout in which the release at u is there. Only a clean
-// "not there" leads on to the next one.
+// resolve finds the layout in which the release at u is published. It tries the
+// next one only after a clean "not found".
 func (d *downloader) resolve(ctx context.Context, u *url.URL, spec Spec) ([]artifact, error) {
 	var tried []string
 	var last *absentError

@@ -21,8 +21,8 @@ import (
 	"runsc-provisioner/test/releases"
 )
 
-// What a process has one of, its umask and its proxies, is tested in a child:
-// this test binary with the variables below.
+// Process-wide settings, umask and proxies, are tested in a child process: this
+// test binary with the variables below.
 const (
 	childURL   = "RELEASE_TEST_URL"
 	childRoots = "RELEASE_TEST_ROOTS" // a PEM file
@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child installs the wanted release under a umask that forbids all to others,
-// and prints what came of it.
+// child installs the wanted release under a umask that denies everything to
+// others, and prints the result.
 func child() {
 	syscall.Umask(0o077)
 	roots := x509.NewCertPool()
@@ -84,7 +84,7 @@ func inChildUnder(t *testing.T, under []string, store, url string, server *httpt
 	return string(out)
 }
 
-func TestFault_D11_ProxyIsUsedAndItsPasswordNotTold(t *testing.T) {
+func TestFault_D11_ProxyIsUsedAndItsPasswordHidden(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)
 	p := &proxy.Proxy{User: "user", Password: "secret", Dial: func() (net.Conn, error) { return net.Dial("tcp", r.server.Listener.Addr().String()) }}

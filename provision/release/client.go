@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Client is the HTTP client releases are fetched with: TLS 1.2 or later,
+// Client returns the HTTP client for fetching releases: TLS 1.2 or later,
 // verified against roots (nil: the system's), through the proxy that the
 // environment names.
 func Client(limits Limits, roots *x509.CertPool) *http.Client {
@@ -21,15 +21,15 @@ func Client(limits Limits, roots *x509.CertPool) *http.Client {
 		DialContext:           (&net.Dialer{Timeout: limits.Connect}).DialContext,
 		TLSHandshakeTimeout:   limits.Connect,
 		ResponseHeaderTimeout: limits.Header,
-		// A TLS configuration of one's own turns HTTP/2 off (net/http). One
-		// large file at a time is faster without its flow control.
+		// A custom TLS configuration turns HTTP/2 off (net/http). A single
+		// large file is faster without its flow control.
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		ReadBufferSize:  64 << 10,
 	}}
 }
 
-// guarded is a copy of client that follows few redirects, over https only, to
-// base's host or one of hosts.
+// guarded returns a copy of client that follows at most most redirects, over
+// https only, to base's host or one of hosts.
 func guarded(client *http.Client, base *url.URL, hosts []string, most int) *http.Client {
 	allowed := []string{canonicalHost(base.Host)}
 	for _, host := range hosts {

@@ -62,7 +62,7 @@ func TestFault_R03_DamageIsSeen(t *testing.T) {
 			if !list[0].Satisfies(r.spec(before, "")) {
 				t.Error("got false, want the damaged release to satisfy its name")
 			}
-			// The network is down: it comes back from its archive as it was.
+			// The network is down: the release is restored from its archive.
 			r.server.Close()
 			restored, err := r.install(t, r.spec(before, ""))
 			if err != nil {

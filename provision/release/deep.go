@@ -13,19 +13,19 @@ import (
 	"path/filepath"
 )
 
-// A DeepLook is what came of reading all of one release.
+// A DeepLook is the result of reading every file of a release.
 type DeepLook struct {
 	Name    string
 	State   State  // of its files, each compared with the manifest
-	Archive string // why the manifest is not what the archive holds; "" where it is
-	// Unarchived is true of a release whose archive is not kept: only that of
-	// the newest is.
+	Archive string // how the manifest differs from the archive; "" if it does not
+	// Unarchived is true if the release's archive is not kept: only that of the
+	// newest one is.
 	Unarchived bool
 }
 
 // Deep reads every file of the release called name and compares it with the
-// manifest, and the manifest with the kept archive: its digest, and the
-// content of what is in it. It writes nothing.
+// manifest. It compares the manifest with the kept archive: its digest, and the
+// content of its files. It writes nothing.
 func (s Store) Deep(ctx context.Context, name string) (DeepLook, error) {
 	look := DeepLook{Name: name}
 	r, err := s.Verify(ctx, name)
@@ -66,7 +66,7 @@ func (s Store) Deep(ctx context.Context, name string) (DeepLook, error) {
 	return look, nil
 }
 
-// contents lists what is in an archive, and makes sure of its digest.
+// contents lists the files in an archive, and checks its digest.
 func contents(ctx context.Context, kept string, a Archive, limits Limits) ([]File, error) {
 	want, err := ParseDigest(a.SHA512)
 	if err != nil {
@@ -111,7 +111,7 @@ func contentsOfTar(r io.Reader, name string, limits Limits) ([]File, error) {
 	return files, nil
 }
 
-// sum fills in size and digest.
+// sum sets size and digest.
 func (f *File) sum(r io.Reader) error {
 	sum := sha256.New()
 	n, err := io.Copy(sum, r)
@@ -119,7 +119,7 @@ func (f *File) sum(r io.Reader) error {
 	return err
 }
 
-// reading ends with its context.
+// reading is a reader that fails once its context has ended.
 type reading struct {
 	ctx  context.Context
 	from io.Reader

@@ -25,8 +25,8 @@ func ParseDigest(text string) (Digest, error) {
 	return d, nil
 }
 
-// ParseChecksum reads a digest file as sha512sum(1) writes it, of exactly one
-// line, that of the file called name.
+// ParseChecksum reads a digest file as sha512sum(1) writes it. It must have
+// exactly one line, for the file called name.
 func ParseChecksum(text []byte, name string) (Digest, error) {
 	if len(text) == 0 {
 		return Digest{}, errors.New("digest file is empty")

@@ -48,7 +48,7 @@ func FuzzParseChecksum(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// What is accepted is one line, that digest and that name.
+		// Only one line with that digest and that name is accepted.
 		want := got.String() + "  runsc"
 		if line := strings.TrimSuffix(string(text), "\n"); strings.ToLower(line) != want {
 			t.Errorf("got %s from %q", got, text)

@@ -11,9 +11,9 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// worthwhile is how much a try must gain for the count of tries to start
-// again: enough to get a large file over a line that drops now and then.
-const worthwhile = 1 << 20
+// minProgress is how many bytes a try must gain to reset the count of tries, so
+// that a large file gets through a connection that drops now and then.
+const minProgress = 1 << 20
 
 // downloader fetches the files of one release.
 type downloader struct {
@@ -24,16 +24,16 @@ type downloader struct {
 
 // sink takes a file as it arrives.
 type sink interface {
-	// Expect is told the file's size in bytes, -1 if unknown, before the first
-	// Write. Its error ends the download and is given back, as that of Write.
+	// Expect gets the file's size in bytes, -1 if unknown, before the first
+	// Write. Its error ends the download and is returned, like that of Write.
 	Expect(size int64) error
 	Write(p []byte) (int, error)
 }
 
-// fetch gives the file at u to out, each byte once, and returns its digest.
-// What was interrupted is resumed, or started over where that cannot be.
-// Errors: *absentError, *RefusedError, *UnavailableError, those of out, and
-// the cause of ctx.
+// fetch writes the file at u to out, each byte once, and returns its digest. It
+// resumes an interrupted download, or starts over if it cannot. Errors:
+// *absentError, *RefusedError, *UnavailableError, those of out, and the cause
+// of ctx.
 func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out sink) (Digest, error) {
 	deadline := fmt.Errorf("not done in %s", d.limits.Total)
 	ctx, cancel := context.WithTimeoutCause(parent, d.limits.Total, deadline)
@@ -59,7 +59,7 @@ func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out s
 		}
 		fruitless++
 		var slow *slowError
-		if t.held-before >= worthwhile && !errors.As(err, &slow) {
+		if t.held-before >= minProgress && !errors.As(err, &slow) {
 			fruitless = 0
 			pause.Reset()
 		}
@@ -76,11 +76,11 @@ func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out s
 	}
 }
 
-// againError is a try that another may do better.
+// againError is the failure of a try that is worth repeating.
 type againError struct {
 	err   error
-	after time.Duration // asked for by the server
-	last  bool          // another may, but not now
+	after time.Duration // how long the server asks to wait
+	last  bool          // worth repeating later, but not now
 }
 
 func (e *againError) Error() string {
@@ -92,8 +92,8 @@ func (e *againError) Error() string {
 
 func (e *againError) Unwrap() error { return e.err }
 
-// absentError is a file that is not there, or that nobody may read: gVisor's
-// bucket says 404 for the one, and mirrors without listing say 403.
+// absentError is a missing file, or one that is not public: gVisor's bucket
+// answers 404, mirrors without listing answer 403.
 type absentError struct {
 	url    string
 	status string

@@ -12,7 +12,7 @@ import (
 	"unicode"
 )
 
-// File modes of a release, whatever the archive says and the umask is: runsc
+// File modes of a release, whatever the archive and the umask say: runsc
 // executes itself again as another user, who must be able to read it.
 const (
 	programMode = 0o755
@@ -20,7 +20,7 @@ const (
 	dirMode     = 0o755
 )
 
-// manifestName is taken: no archive may bring its own.
+// manifestName is reserved: no archive may have a file with this name.
 const manifestName = "manifest.json"
 
 // entries checks the entries of one archive, in their order.
@@ -30,7 +30,7 @@ type entries struct {
 	bytes  int64
 }
 
-// entry is one that is accepted.
+// entry is an accepted entry of an archive.
 type entry struct {
 	name string // clean, relative, slashes
 	size int64  // bytes
@@ -38,8 +38,8 @@ type entry struct {
 	dir  bool
 }
 
-// check accepts regular files and directories with plain names and nothing
-// else. An entry called "." says nothing and is empty.
+// check accepts only regular files and directories with plain names. For "." it
+// returns an empty entry.
 func (e *entries) check(h *tar.Header) (entry, error) {
 	name, err := e.name(h.Name)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// SpecError is a Spec that nothing could satisfy.
+// SpecError means that no release can satisfy a Spec.
 type SpecError struct {
 	Field  string // as in config.toml: url, channel, version, arch, redirect_hosts, sha512
 	Value  string
@@ -18,8 +18,8 @@ func (e *SpecError) Error() string {
 	return fmt.Sprintf("%s %q: %s", e.Field, e.Value, e.Reason)
 }
 
-// RefusedError is something fetched or found that is not accepted. Trying
-// again gives the same.
+// RefusedError means that a file, fetched or found, is not accepted. Trying
+// again gives the same result.
 type RefusedError struct {
 	Act    string // fetch, unpack, check, install
 	Object string // a URL without credentials, or a path
@@ -28,10 +28,10 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return fmt.Sprintf("%s %s: %v", e.Act, e.Object, e.Err) }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// UnavailableError is something that could not be fetched now. Trying again
+// UnavailableError means that a file could not be fetched now. Trying again
 // later may help.
 type UnavailableError struct {
 	URL   string // without credentials
@@ -47,13 +47,13 @@ func (e *UnavailableError) Error() string {
 	return fmt.Sprintf("fetch %s: gave up after %s: %v", e.URL, tries, e.Err)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// SpaceError is a file system without the room needed.
+// SpaceError means that a file system has too little room.
 type SpaceError struct {
 	Path string
-	Need int64 // bytes; an estimate where an archive's content is not known yet
+	Need int64 // bytes; an estimate until the archive's content is known
 	Have int64 // bytes
 }
 
@@ -61,12 +61,13 @@ func (e *SpaceError) Error() string {
 	return fmt.Sprintf("%s: %s needed, %s free", e.Path, humanize.IBytes(uint64(e.Need)), humanize.IBytes(uint64(e.Have)))
 }
 
-// PresentError says that the release asked for is installed already.
+// PresentError means that the release asked for is already installed.
 type PresentError struct{ Release string }
 
-func (e *PresentError) Error() string { return "release " + e.Release + " is there already" }
+func (e *PresentError) Error() string { return "release " + e.Release + " is already installed" }
 
-// UnsafeError is a path that others than its owner could change or replace.
+// UnsafeError is a path that users other than its owner could change or
+// replace.
 type UnsafeError struct {
 	Path   string
 	Reason string
@@ -74,7 +75,7 @@ type UnsafeError struct {
 
 func (e *UnsafeError) Error() string { return e.Path + ": " + e.Reason }
 
-// ForeignError is something of somebody else's where ours should go.
+// ForeignError means that another program's file is where ours should go.
 type ForeignError struct {
 	Path string
 	Is   string // what it is
@@ -82,8 +83,8 @@ type ForeignError struct {
 
 func (e *ForeignError) Error() string { return fmt.Sprintf("%s is %s: left alone", e.Path, e.Is) }
 
-// show gives u for people: without credentials, and without a query, which
-// may be a signature that opens the object to whoever reads a log.
+// show formats u for users: without credentials, and without a query, which may
+// be a signature that gives any reader of a log access.
 func show(u *url.URL) string {
 	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
 	return plain.String()

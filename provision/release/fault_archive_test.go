@@ -48,8 +48,8 @@ func TestFault_D12_DigestDiffers(t *testing.T) {
 	})
 }
 
-// hostile is an archive of the files of a good release and more headers, each
-// with as many zeros as it says.
+// hostile returns an archive with the files of a good release and more headers,
+// each followed by as many zeros as it says.
 func hostile(t *testing.T, more ...tar.Header) []byte {
 	t.Helper()
 	program := fakerunsc.Program(t, fakerunsc.Options{})
@@ -115,7 +115,7 @@ func TestFault_D13_HostileArchive(t *testing.T) {
 			if err := os.Truncate(filepath.Join(dir, "holes"), 1<<20); err != nil {
 				t.Fatal(err)
 			}
-			// The writer of archive/tar makes none.
+			// archive/tar cannot write these.
 			archive, err := exec.Command("tar", "-C", dir, "--sparse", "--format="+format, "-cf", "-", "holes").Output()
 			if err != nil {
 				t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"runsc-provisioner/test/releases"
 )
 
-func TestFault_D01_NotThereIsNeverAnArtifact(t *testing.T) {
+func TestFault_D01_MissingFileIsNeverAnArtifact(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)
 	for _, fault := range []string{"html404", "html403"} {
@@ -42,7 +42,8 @@ func TestFault_D02_CaptivePortal(t *testing.T) {
 	refused[*release.RefusedError](t, r, r.spec(wanted, "html200"), r.server.URL, "HTML")
 }
 
-// flaky answers the first n requests for path with answer, the others well.
+// flaky answers the first n requests for path with answer, and serves the
+// others correctly.
 func (r *rig) flaky(t *testing.T, path string, n int32, answer http.HandlerFunc) release.Spec {
 	t.Helper()
 	var served atomic.Int32
@@ -81,7 +82,7 @@ func TestFault_D03_ServerOrNetworkFails(t *testing.T) {
 		if got := r.asked("gvisor.tar.zstd.sha512"); got != 3 {
 			t.Errorf("asked %d times, want 3", got)
 		}
-		// Anything but a clean "not there" must not lead to another layout.
+		// Only a clean "not found" may lead to another layout.
 		if got := r.asked(".bz2.sha512"); got != 0 {
 			t.Errorf("asked for bz2 %d times, want 0", got)
 		}

@@ -23,7 +23,7 @@ func TestFault_D05_CutShortIsResumed(t *testing.T) {
 	}
 }
 
-// half sends half of the artifact, with all of it announced.
+// half announces the whole artifact but sends half of it.
 func half(t *testing.T, r *rig) http.HandlerFunc {
 	content, err := os.ReadFile(filepath.Join(r.at(wanted), "gvisor.tar.zstd"))
 	if err != nil {
@@ -58,7 +58,7 @@ func TestFault_D05_WrongRangeIsNotTaken(t *testing.T) {
 
 func TestFault_D05_RangeServedInPieces(t *testing.T) {
 	r := newRig(t)
-	// Each piece is enough for the count of tries to start again.
+	// Each piece is enough to reset the count of tries.
 	random := make([]byte, 8<<20)
 	rand.NewChaCha8([32]byte{}).Read(random)
 	good := fakerunsc.Program(t, fakerunsc.Options{})

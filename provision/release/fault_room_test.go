@@ -28,8 +28,8 @@ func TestFault_D18_NoRoomIsSeenBefore(t *testing.T) {
 	refused[*release.SpaceError](t, r, spec, r.store.Dir, "4.4 PiB needed", "free")
 }
 
-// larger publishes a release whose archive fits five times into 4 MiB, and
-// what is in it does not fit once.
+// larger publishes a release with an archive that fits five times into 4 MiB,
+// and a content that does not fit once.
 func (r *rig) larger(t *testing.T) {
 	t.Helper()
 	r.publish(t, fakerunsc.Zstd)
@@ -66,9 +66,9 @@ func TestFault_D18_NoRoomInTheMiddle(t *testing.T) {
 	refused[*release.SpaceError](t, r, r.spec(wanted, ""), r.store.Dir, "8.0 MiB needed")
 }
 
-// A quota needs a kernel and a file system that have them, and root without
-// CAP_SYS_RESOURCE. What it does to a program is one error, here made by
-// strace: at once, or, as network file systems do, when the file is synced.
+// A real quota needs a kernel and a file system that support it, and root
+// without CAP_SYS_RESOURCE. To a program it is only an error, which strace
+// injects here: at once, or at the sync, as on network file systems.
 func TestFault_D18_QuotaIsMetInTheMiddle(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {

@@ -57,7 +57,7 @@ var loopback = net.IPv4(127, 0, 0, 1)
 
 func tomorrow() time.Time { return time.Now().Add(24 * time.Hour) }
 
-// serveTLS serves the tree with a TLS configuration of the test's own.
+// serveTLS serves the tree with the test's TLS configuration.
 func (r *rig) serveTLS(t *testing.T, config *tls.Config, roots *x509.CertPool) (release.Spec, *http.Client) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(releases.Handler(r.tree))
@@ -70,7 +70,7 @@ func (r *rig) serveTLS(t *testing.T, config *tls.Config, roots *x509.CertPool) (
 	return spec, release.Client(quick(), roots)
 }
 
-func TestFault_D10_ServerIsNotWhoItSays(t *testing.T) {
+func TestFault_D10_ServerHasTheWrongCertificate(t *testing.T) {
 	ca := newAuthority(t)
 	good := ca.issue(t, loopback, tomorrow())
 	tests := map[string]struct {
@@ -92,14 +92,14 @@ func TestFault_D10_ServerIsNotWhoItSays(t *testing.T) {
 			refused[*release.RefusedError](t, r, spec, test.says)
 		})
 	}
-	t.Run("as it should be", func(t *testing.T) {
+	t.Run("the right certificate", func(t *testing.T) {
 		r := newRig(t)
 		r.publish(t, fakerunsc.Zstd)
 		spec, client := r.serveTLS(t, &tls.Config{Certificates: []tls.Certificate{good}}, ca.roots())
 		r.source.HTTP = client
 		mustInstall(t, r, spec)
 	})
-	t.Run("plain http where https should be", func(t *testing.T) {
+	t.Run("plain http instead of https", func(t *testing.T) {
 		r := newRig(t)
 		server := httptest.NewServer(releases.Handler(r.tree))
 		defer server.Close()

@@ -74,7 +74,7 @@ func TestFault_F08_OthersMayWriteAbove(t *testing.T) {
 		r.store.Dir = alias
 		refused[*release.UnsafeError](t, r, r.spec(wanted, ""), "mode 0775")
 	})
-	t.Run("a store that is not there yet", func(t *testing.T) {
+	t.Run("a missing store", func(t *testing.T) {
 		r := newRig(t)
 		r.publish(t, fakerunsc.Zstd)
 		if err := os.Chmod(filepath.Dir(r.store.Dir), 0o777); err != nil {
@@ -135,7 +135,7 @@ func TestFault_F05_LeftoversOfAKilledRun(t *testing.T) {
 	}
 }
 
-func TestFault_F08_OwnedBySomebodyElse(t *testing.T) {
+func TestFault_F08_OwnedByAnotherUser(t *testing.T) {
 	r := newRig(t)
 	staging := filepath.Join(r.store.Dir, ".runsc-provisioner-staging-ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 	if err := os.Mkdir(staging, 0o755); err != nil {
@@ -154,8 +154,8 @@ func TestFault_F08_OwnedBySomebodyElse(t *testing.T) {
 	}
 }
 
-// A kill between the archive's rename and the release's leaves an archive
-// alone: the release counts as damaged, and is finished from it.
+// A kill between the rename of the archive and that of the release leaves only
+// the archive. The release counts as damaged and is restored from it.
 func TestFault_F01_KilledBetweenArchiveAndRelease(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)

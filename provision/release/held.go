@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeHeld makes a directory under a new name and locks it. A Sweep between the
-// two finds it without a lock and removes it: then another one is made.
+// makeHeld makes a directory under a new name and locks it. If a Sweep in
+// between finds it unlocked and removes it, makeHeld makes another one.
 func makeHeld(name func() string, mode fs.FileMode) (dir string, held *os.File, err error) {
 	const tries = 100
 	for range tries {
@@ -26,13 +26,13 @@ func makeHeld(name func() string, mode fs.FileMode) (dir string, held *os.File, 
 			return "", nil, errors.Join(err, os.Remove(dir))
 		}
 	}
-	return "", nil, fmt.Errorf("make %s: it is removed again and again", dir)
+	return "", nil, fmt.Errorf("make %s: another process keeps removing it", dir)
 }
 
-// hold locks the directory at path, as flock(2) does with how. The kernel lets go
-// of it when the file is closed or this process ends, however it does. One that is
-// not there any more once it is locked is fs.ErrNotExist, one that is in use
-// unix.EWOULDBLOCK.
+// hold locks the directory at path, as flock(2) does with how. The kernel
+// unlocks it when the file is closed or this process ends in any way. The error
+// is fs.ErrNotExist if the directory was removed before it was locked, and
+// unix.EWOULDBLOCK if it is in use.
 func hold(path string, how int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {

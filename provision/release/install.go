@@ -13,13 +13,12 @@ import (
 	"runsc-provisioner/provision/failpoint"
 )
 
-// Install brings the release that spec asks for into the store and returns it
-// intact. One that is there and damaged, asked for by name, is restored from
-// its archive if that is good. One that is there and intact is kept; it is a
-// *RefusedError if the source has other files under its name. Whatever the
-// error, releases and link are as they were. Errors: those of Source,
-// *RefusedError, *SpaceError, *UnsafeError, *ForeignError, the cause of ctx, or
-// of the file system.
+// Install installs the release that spec asks for and returns it intact. If it
+// is damaged and asked for by name, Install restores it from its archive, if
+// that is good. If it is intact, Install keeps it, or returns a *RefusedError
+// if the source has other files under its name. After any error, releases and
+// link are unchanged. Errors: those of Source, *RefusedError, *SpaceError,
+// *UnsafeError, *ForeignError, the cause of ctx, or of the file system.
 func (s Store) Install(ctx context.Context, src Source, spec Spec) (Installed, error) {
 	restored, restoreErr := s.Mend(ctx, spec)
 	if restoreErr == nil {
@@ -27,38 +26,39 @@ func (s Store) Install(ctx context.Context, src Source, spec Spec) (Installed, e
 	}
 	staged, err := s.Fetch(ctx, src, spec)
 	if err != nil {
-		return Installed{}, also(err, restoreErr)
+		return Installed{}, withEarlier(err, restoreErr)
 	}
 	defer staged.Discard()
 	installed, err := s.Commit(ctx, staged)
-	return installed, also(err, restoreErr)
+	return installed, withEarlier(err, restoreErr)
 }
 
-// ErrNotDamaged says that there is no damaged release to be mended.
-var ErrNotDamaged = errors.New("not there, or not damaged")
+// ErrNotDamaged means that there is no damaged release to restore.
+var ErrNotDamaged = errors.New("not installed, or not damaged")
 
 // Mend restores the release that spec asks for by name from its archive. The
-// error is ErrNotDamaged where there is nothing to restore.
+// error is ErrNotDamaged if there is nothing to restore.
 func (s Store) Mend(ctx context.Context, spec Spec) (Installed, error) {
 	if !s.has(spec.Version) || s.open(spec.Version).State.Intact() {
 		return Installed{}, ErrNotDamaged
 	}
 	restored, err := s.Restore(ctx, spec.Version)
 	if err == nil && !restored.Satisfies(spec) {
-		err = fmt.Errorf("restore %s: it is not what is asked for", restored.Dir)
+		err = fmt.Errorf("restore %s: it is not the release asked for", restored.Dir)
 	}
 	return restored, err
 }
 
-// also is err with what was tried before it.
-func also(err, before error) error {
+// withEarlier adds the error of an earlier attempt to err.
+func withEarlier(err, before error) error {
 	if err == nil || errors.Is(before, ErrNotDamaged) {
 		return err
 	}
 	return fmt.Errorf("%w (and before that: %w)", err, before)
 }
 
-// prepare makes the store's directory, where nobody else may write.
+// prepare makes the store's directory, and checks that no other user may write
+// there.
 func (s Store) prepare() error {
 	if err := checkAbove(s.Dir, s.Owner); err != nil {
 		return err
@@ -66,12 +66,12 @@ func (s Store) prepare() error {
 	if err := durable.MkdirAll(s.Dir, dirMode); err != nil {
 		return err
 	}
-	// What was missing a moment ago is looked at now that it is there.
+	// Check again now that the directory exists.
 	return checkAbove(s.Dir, s.Owner)
 }
 
-// commit gives the complete release in staging its name, with the manifest
-// last. From then on it is there, whatever happens.
+// commit writes the manifest and then renames the complete release in staging
+// to its name. From then on it is installed, whatever happens.
 func (s Store) commit(ctx context.Context, staging, name string, manifest []byte) (Installed, error) {
 	from, to := filepath.Join(staging, releaseDir), filepath.Join(s.Dir, name)
 	if s.has(name) {
@@ -104,9 +104,9 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 	return s.open(name), nil
 }
 
-// keep leaves the intact release there, if manifest lists the same files, and
-// takes over only its archive when it is missing, and what it was asked for as:
-// the nightly builds of two days can be one.
+// keep keeps the intact release there if manifest lists the same files. It
+// takes over only a missing archive, and the channel and version: the nightly
+// builds of two days may be the same.
 func (s Store) keep(staging string, there Installed, manifest []byte) (Installed, error) {
 	m, err := parseManifest(manifest, there.Name)
 	if err != nil {
@@ -134,8 +134,8 @@ func (s Store) keep(staging string, there Installed, manifest []byte) (Installed
 	return there, s.dropArchives(there.Name)
 }
 
-// swap puts the directory from in the place of to, so that to is there
-// completely at every moment. What was there is left at from.
+// swap replaces the directory to by from, so that to is complete at every
+// moment. The old directory ends up at from.
 func swap(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE)
 	if errors.Is(err, unix.ENOENT) {

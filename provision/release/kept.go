@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keptFile is an archive being written to disk as it came.
+// keptFile is an archive that is written to disk unchanged.
 type keptFile struct {
 	file    *os.File
 	buffer  *bufio.Writer
-	needs   int64 // room, in times of its own size
+	needs   int64 // room, as a multiple of its size
 	written int64 // bytes
 }
 
@@ -27,7 +27,7 @@ func createKept(path string, needs int64) (*keptFile, error) {
 	return &keptFile{file: f, buffer: bufio.NewWriterSize(f, 1<<20), needs: needs}, nil
 }
 
-// Expect makes sure of room for the file and what is in it.
+// Expect checks that there is room for the file and its content.
 func (k *keptFile) Expect(size int64) error {
 	if size <= 0 {
 		return nil
@@ -50,8 +50,8 @@ func (k *keptFile) finish() error {
 	return noRoom(err, k.file.Name(), k.written)
 }
 
-// place puts what the archive in the file kept holds into dir, and makes sure
-// of its digest on the way.
+// place unpacks the archive in the file kept into dir, and checks its digest
+// meanwhile.
 func place(kept, name string, want Digest, dir string, limits Limits) ([]File, error) {
 	return through("unpack", kept, want, func(f *os.File, r io.Reader) ([]File, error) {
 		if isBundle(name) {
@@ -61,8 +61,8 @@ func place(kept, name string, want Digest, dir string, limits Limits) ([]File, e
 	})
 }
 
-// through has read take in an archive, which is f by way of r, and makes sure of
-// its digest. act is for the error.
+// through calls read on an archive, the file f read through r, and checks its
+// digest. act is for the error.
 func through(act, kept string, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
 	f, err := os.Open(kept)
 	if err != nil {

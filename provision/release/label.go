@@ -10,18 +10,18 @@ import (
 	"github.com/hashicorp/go-version"
 )
 
-// Label is a release's own name, as `runsc --version` says it and as its
-// directory is called.
+// Label is a release's own name, as `runsc --version` prints it. Its directory
+// has the same name.
 type Label struct {
 	date    string // YYYYMMDD
 	point   int
-	pointed bool   // a point release is said, if only .0
+	pointed bool   // it has a point release, be it .0
 	commits int    // after the tag, of nightly and master
 	commit  string // abbreviated, with commits
 }
 
-// labelPattern takes the tags of gVisor (runsc/config IsReleaseVersion), what
-// git-describe makes of a commit after one, and Debian's version.
+// labelPattern matches the tags of gVisor (runsc/config IsReleaseVersion), the
+// output of git-describe for a later commit, and Debian's versions.
 var labelPattern = regexp.MustCompile(`^(?:(?:release|g[a-z]{0,20})-|0\.0~)?(\d{8})(?:\.(\d{1,6}))?(?:-(\d{1,6})-g([0-9a-f]{3,40}))?$`)
 
 // ParseLabel reads a label with or without its prefix.
@@ -31,7 +31,7 @@ func ParseLabel(text string) (Label, error) {
 		return Label{}, fmt.Errorf("%q is not a release like 20260914.0", text)
 	}
 	l := Label{date: m[1], pointed: m[2] != "", commit: m[4]}
-	// At most six digits each: an error is the empty text of what is absent.
+	// At most six digits each: only an absent, empty part is an error.
 	l.point, _ = strconv.Atoi(m[2])
 	l.commits, _ = strconv.Atoi(m[3])
 	return l, nil
@@ -49,27 +49,28 @@ func (l Label) String() string {
 	return s
 }
 
-// Date is the day that the label names, at midnight UTC; the zero time where
-// there is no such day.
+// Date returns the day in the label, at midnight UTC, or the zero time if there
+// is no such day.
 func (l Label) Date() time.Time {
 	day, _ := time.Parse("20060102", l.date)
 	return day
 }
 
-// Compare is -1 when l is older than m, 1 when it is newer. Labels that are
-// as new as each other, but differ, are in the order of their text.
+// Compare returns -1 if l is older than m, 1 if it is newer. Different labels
+// of the same age compare by their text.
 func (l Label) Compare(m Label) int {
 	return cmp.Or(l.version().Compare(m.version()), cmp.Compare(l.String(), m.String()))
 }
 
-// version counts the commits after a tag as a part of their own: in
-// `20260907.0-13-gabc` go-version sees a pre-release, older than the tag.
+// version makes the commits after a tag a further part of the version:
+// go-version would take `20260907.0-13-gabc` for a pre-release, older than the
+// tag.
 func (l Label) version() *version.Version {
 	return version.Must(version.NewVersion(fmt.Sprintf("%s.%d.%d", l.date, l.point, l.commits)))
 }
 
-// Satisfies is true when a release called l is what is asked for by version:
-// any by latest, each point release of a date by that date, one by its name.
+// Satisfies reports whether the release l is one that version asks for: latest
+// asks for any, a date for each point release of that day, a name for one.
 func (l Label) Satisfies(version string) bool {
 	if version == latest {
 		return true
@@ -85,8 +86,8 @@ func (l Label) Satisfies(version string) bool {
 	}
 }
 
-// fits is true when a release called l may be what the source of spec has
-// there. The date of a nightly build is not in its label.
+// fits reports whether the release l may be what the source has under spec. The
+// label of a nightly build does not have its date.
 func (l Label) fits(spec Spec) bool {
 	if spec.Channel != ChannelRelease {
 		return true

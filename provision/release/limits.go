@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Limits bound what is taken from outside. Zero fields are their defaults,
-// which suit real networks and gVisor's releases (46 MB packed, 150 MB not).
+// Limits limit what is accepted from outside. A zero field means its default.
+// The defaults suit real networks and gVisor's releases (46 MB packed, 150 MB
+// unpacked).
 type Limits struct {
 	ArtifactBytes int64 // of one download; 512 MiB
 	ChecksumBytes int64 // of a digest file; 4 KiB
@@ -15,7 +16,7 @@ type Limits struct {
 	NameBytes     int   // of an entry's name; 255
 
 	Redirects     int           // 5
-	Tries         int           // in a row without much gained; 5
+	Tries         int           // in a row with little progress; 5
 	FirstPause    time.Duration // between tries, growing, with jitter; 500 ms
 	LongestPause  time.Duration // 15 s
 	RetryAfterMax time.Duration // longest wait a server may ask for; 2 min

@@ -11,7 +11,7 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// LinkKind is what stands where the link goes.
+// LinkKind says what is at the path of the link.
 type LinkKind string
 
 // The kinds of link.
@@ -25,12 +25,12 @@ const (
 type LinkState struct {
 	Kind    LinkKind
 	Path    string
-	Release string // that it leads to, when ours; it may be gone
-	Is      string // what it is, when foreign
+	Release string // the one it leads to, if ours; it may be gone
+	Is      string // what it is, if foreign
 }
 
-// LinkState looks at the link. Ours is a symlink to the runsc of a release in
-// the store; anything else is somebody else's.
+// LinkState looks at the link. A symlink to the runsc of a release in the store
+// is ours; anything else is foreign.
 func (s Store) LinkState() (LinkState, error) {
 	state := LinkState{Kind: LinkAbsent, Path: s.Link}
 	info, err := os.Lstat(s.Link)
@@ -62,7 +62,7 @@ func (s Store) LinkState() (LinkState, error) {
 	return state, nil
 }
 
-// target is the release that a link to path leads to.
+// target returns the release that a link to path leads to.
 func (s Store) target(path string) (name string, ours bool) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(s.Link), path)
@@ -76,7 +76,7 @@ func (s Store) target(path string) (name string, ours bool) {
 	return name, err == nil
 }
 
-// RemoveLink takes the link away. What is somebody else's is left alone.
+// RemoveLink removes the link. It leaves a foreign file alone.
 func (s Store) RemoveLink() error {
 	state, err := s.LinkState()
 	if err != nil || state.Kind != LinkOurs {
@@ -88,8 +88,8 @@ func (s Store) RemoveLink() error {
 	return durable.SyncDir(filepath.Dir(s.Link))
 }
 
-// SetLink points the link at the release called name, in one step. What is
-// somebody else's is a *ForeignError, and left alone.
+// SetLink points the link at the release called name, in one step. It leaves a
+// foreign file alone and returns a *ForeignError.
 func (s Store) SetLink(name string) error {
 	if !s.has(name) {
 		return fmt.Errorf("link %s: %w", filepath.Join(s.Dir, name), fs.ErrNotExist)

@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// schemaVersion is of Manifest as JSON.
+// schemaVersion is the version of Manifest as JSON.
 const schemaVersion = 1
 
 // maxManifest is more than any manifest of ours has: a thousand files with
 // long names take half of it.
 const maxManifest = 1 << 20
 
-// Manifest says what a release is, where it came from and what its files are.
-// It is written last: a directory without one is no release.
+// Manifest says what a release is, where it came from and which files it has.
+// It is written last: a directory without one is not a release.
 type Manifest struct {
 	SchemaVersion int       `json:"schema_version"`
 	Release       string    `json:"release"` // the label, and the directory's name
@@ -44,7 +44,7 @@ type File struct {
 	MTime  int64  `json:"mtime_ns"` // since 1970
 }
 
-// encode gives the manifest's text.
+// encode returns the manifest's text.
 func (m Manifest) encode() ([]byte, error) {
 	text, err := json.MarshalIndent(m, "", "  ")
 	return append(text, '\n'), err
@@ -104,7 +104,8 @@ func manifestDigest(text []byte) string {
 
 func modeText(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode.Perm()) }
 
-// sameFiles is true of two manifests whose files have the same content.
+// sameFiles reports whether two lists have the same files with the same
+// content.
 func sameFiles(a, b []File) bool {
 	if len(a) != len(b) {
 		return false

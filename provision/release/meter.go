@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// meter cancels a body that brings fewer than the minimum of bytes in a
-// window of time spent waiting for it. Time its reader spends elsewhere, on a
-// slow disk say, does not count.
+// meter cancels a body that brings less than the minimum of bytes in a window.
+// Only time spent waiting for the body counts, not time that the reader spends
+// elsewhere, as on a slow disk.
 type meter struct {
 	body   io.Reader
 	window time.Duration
@@ -18,8 +18,8 @@ type meter struct {
 	cancel context.CancelCauseFunc
 
 	mu    sync.Mutex
-	read  int           // number of the Read in hand
-	since time.Time     // of its beginning, or of this window's within it
+	read  int           // number of the current Read
+	since time.Time     // when it, or the current window within it, began
 	got   int64         // in this window
 	spent time.Duration // of this window, in earlier Reads
 	timer *time.Timer
@@ -34,7 +34,7 @@ func newMeter(body io.Reader, limits Limits, cancel context.CancelCauseFunc) *me
 	}
 }
 
-// Read reads from the body for as long as its rate holds.
+// Read reads from the body while its rate is high enough.
 func (m *meter) Read(p []byte) (int, error) {
 	m.mu.Lock()
 	read := m.read
@@ -56,8 +56,8 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// expire is a window that ends within a Read. A timer that fires late, when
-// that Read is over, has nothing to say.
+// expire ends a window within a Read. If the timer fires after that Read is
+// over, it does nothing.
 func (m *meter) expire(read int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -76,7 +76,7 @@ func (m *meter) closeWindow() {
 	m.got, m.spent = 0, 0
 }
 
-// slowError is a body below the minimum rate.
+// slowError means that a body came below the minimum rate.
 type slowError struct {
 	got, least int64 // bytes
 	window     time.Duration

@@ -8,7 +8,7 @@ import (
 	"runsc-provisioner/test/fakerunsc"
 )
 
-func TestWhatIsThereAlreadyIsNotFetchedAgain(t *testing.T) {
+func TestInstalledReleaseIsNotFetchedAgain(t *testing.T) {
 	r := newRig(t)
 	installed, err := r.store.List()
 	if err != nil {
@@ -35,7 +35,7 @@ func TestWhatIsThereAlreadyIsNotFetchedAgain(t *testing.T) {
 	}
 }
 
-func TestFault_D15_WhatIsThereAlreadyUnderTheNameOfAnother(t *testing.T) {
+func TestFault_D15_InstalledReleaseUnderTheNameOfAnother(t *testing.T) {
 	r := newRig(t)
 	fakerunsc.Bundle(t, r.at(wanted), fakerunsc.Options{Label: "release-" + before}, fakerunsc.Zstd)
 	installed, err := r.store.List()

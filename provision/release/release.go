@@ -1,38 +1,38 @@
-// Package release finds, authenticates, fetches and stores gVisor releases.
+// Package release guarantees that a gVisor release is installed completely or
+// not at all, and only after the digest of everything it came from is right.
 //
-// It guarantees that nothing is executed, or appears under a name others use,
-// before the digest of all it came from is right; that a release is a
-// directory which is there completely or not at all, whatever instant the
-// machine stops at; and that everything read from a network is limited in
+// Before that, nothing is executed or appears under a name that others use. A
+// release is a directory that exists completely or not at all, at whatever
+// instant the machine stops. Everything read from a network is limited in
 // bytes, time, entries and redirects.
 //
-// It never overwrites what is not its own, never talks plain http, has no
-// switch that weakens TLS, and never takes one way of trust for another.
+// It never overwrites a file that is not its own, never uses plain http, has no
+// switch that weakens TLS, and never passes one kind of trust off as another.
 //
-// Trust is a Source. Checksum, the one there is, takes the digest from where
-// the archive is: that proves integrity, not origin.
+// A Source decides about trust. Checksum, the only one, takes the digest from
+// the same server as the archive: that proves integrity, not origin.
 package release
 
 import "context"
 
 // Source finds, authenticates and fetches one release.
 type Source interface {
-	// Fetch puts the files of the release that spec asks for into the
-	// directory release below into, and what they came from, unchanged, into the
-	// directory archive beside it; both directories are there. When it returns
-	// without an error everything is authenticated and synced to disk, but
+	// Fetch puts the files of the release that spec asks for into the directory
+	// release below into, and the downloaded files, unchanged, into the
+	// directory archive beside it. Both directories exist. When it returns
+	// without an error everything is authenticated and synced to disk, and
 	// nothing was executed. Errors: *SpecError, *RefusedError,
 	// *UnavailableError, *SpaceError, the cause of ctx, or of the file system.
 	Fetch(ctx context.Context, spec Spec, into string) (Fetched, error)
 }
 
-// The directories of a Source below the one it is given.
+// The directories that a Source fills, below the one it is given.
 const (
 	releaseDir = "release"
 	archiveDir = "archive"
 )
 
-// Fetched is what a Source brought.
+// Fetched is the result of a Source.
 type Fetched struct {
 	URL      string // the release's directory, without credentials
 	Trust    string // how it was authenticated
@@ -53,14 +53,14 @@ type Stage string
 // The stages, in their order.
 const (
 	StageDownload Stage = "download"
-	StageUnpack   Stage = "unpack" // what is left of it after the download
+	StageUnpack   Stage = "unpack" // the rest of it, after the download
 	StageCheck    Stage = "check"
 )
 
-// Progress is told while a release is fetched.
+// Progress is reported while a release is fetched.
 type Progress struct {
 	Stage Stage
 	File  string // base name
 	Done  int64  // bytes
-	Total int64  // bytes; -1 when not known
+	Total int64  // bytes; -1 if unknown
 }

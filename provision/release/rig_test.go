@@ -25,7 +25,7 @@ import (
 	"runsc-provisioner/test/releases"
 )
 
-// rig is a bucket with fakes in it, a server for it, and a store in which
+// A rig is a bucket of fake releases, a server for it, and a store in which
 // 20260907.0 is installed and linked.
 type rig struct {
 	tree   string
@@ -42,7 +42,7 @@ const (
 	wanted = "20260914.0"
 )
 
-// quick are limits under which a test that waits for one is over soon.
+// quick are limits so short that a test that waits for one ends soon.
 func quick() release.Limits {
 	return release.Limits{
 		ArtifactBytes: 8 << 20, Tries: 3, FirstPause: time.Millisecond, LongestPause: 2 * time.Millisecond,
@@ -70,7 +70,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// at is the directory of a release in the tree.
+// at returns the directory of a release in the tree.
 func (r *rig) at(version string) string {
 	return filepath.Join(r.tree, "release", version, release.Arch())
 }
@@ -84,8 +84,8 @@ func (r *rig) install(t *testing.T, spec release.Spec) (release.Installed, error
 	return r.store.Install(t.Context(), r.source, spec)
 }
 
-// refused installs spec, which must fail with an error that is a T and says
-// all of the words, and must leave the store and the link as they are.
+// refused installs spec. That must fail with an error of type T that has all of
+// the words, and must leave the store and the link unchanged.
 func refused[T error](t *testing.T, r *rig, spec release.Spec, says ...string) {
 	t.Helper()
 	was := r.snapshot(t)
@@ -104,7 +104,7 @@ func refused[T error](t *testing.T, r *rig, spec release.Spec, says ...string) {
 	}
 }
 
-// snapshot is all there is to see of the store and the link.
+// snapshot returns the complete state of the store and the link.
 func (r *rig) snapshot(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -139,7 +139,7 @@ func (r *rig) recording(h http.Handler) http.Handler {
 	})
 }
 
-// asked counts the requests for paths that end in suffix, whatever their Range.
+// asked counts the requests for paths that end in suffix, with any Range.
 func (r *rig) asked(suffix string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,13 +153,13 @@ func (r *rig) asked(suffix string) int {
 	return n
 }
 
-// publish puts the wanted release, well made, into the tree.
+// publish puts a correct copy of the wanted release into the tree.
 func (r *rig) publish(t *testing.T, layouts ...fakerunsc.Layout) {
 	t.Helper()
 	fakerunsc.Bundle(t, r.at(wanted), fakerunsc.Options{Label: "release-" + wanted}, layouts...)
 }
 
-// authority is a certificate authority of a test's own.
+// An authority is a test's certificate authority.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey

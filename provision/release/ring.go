@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// ring is a pipe with a buffer: it lets the download run ahead of the
-// unpacking by as many bytes, and no more.
+// ring is a pipe with a buffer: the download may run ahead of the unpacking by
+// the size of the buffer.
 type ring struct {
 	mu      sync.Mutex
 	changed sync.Cond
@@ -24,8 +24,8 @@ func newRing(size int) *ring {
 	return r
 }
 
-// Write waits until all of p has found room. After Quit nothing does: p is
-// dropped, or refused with the error of Quit.
+// Write waits until the buffer has taken all of p. After Quit it drops p, or
+// returns the error of Quit.
 func (r *ring) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -67,7 +67,8 @@ func (r *ring) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close ends the writing: Read gives what is held and then err, or io.EOF.
+// Close ends the writing: Read returns the rest of the buffer and then err, or
+// io.EOF.
 func (r *ring) Close(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -78,7 +79,7 @@ func (r *ring) Close(err error) {
 	r.changed.Broadcast()
 }
 
-// Quit ends the reading. Without an error writes go on and lead nowhere.
+// Quit ends the reading. Without an error, later writes are dropped.
 func (r *ring) Quit(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unpacked is how many times its own size an archive may need in all: itself,
-// and its content of three to four times that.
+// unpacked is how much room an archive may need, as a multiple of its size:
+// itself, and its content of three to four times that.
 const unpacked = 5
 
-// checkRoom gives a *SpaceError when the file system of path has fewer than
-// need bytes for us.
+// checkRoom returns a *SpaceError if the file system of path has less than need
+// bytes for us.
 func checkRoom(path string, need int64) error {
 	have, err := Free(path)
 	if err != nil {
@@ -25,8 +25,8 @@ func checkRoom(path string, need int64) error {
 	return nil
 }
 
-// Free is how many bytes the file system of path has for us: what it keeps
-// back for root is not counted. The path has to be there.
+// Free returns how many bytes the file system of path has for us, without those
+// reserved for root. The path must exist.
 func Free(path string) (int64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(path, &fs); err != nil {
@@ -35,8 +35,8 @@ func Free(path string) (int64, error) {
 	return int64(fs.Bavail) * fs.Bsize, nil
 }
 
-// noRoom makes a *SpaceError of err when that is what it says. The file at
-// path needs as many bytes.
+// noRoom turns an err about a full disk or quota into a *SpaceError. The file
+// at path needs need bytes.
 func noRoom(err error, path string, need int64) error {
 	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
 		return err

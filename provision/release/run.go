@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// askVersion gives what the program at path prints when it is run with
-// --version, in a clean environment and a process group of its own that does
-// not outlive its time.
+// askVersion returns the output of the program at path with --version. It runs
+// in a clean environment and its own process group, which is killed after
+// limits.VersionTime.
 func askVersion(ctx context.Context, path string, limits Limits) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.VersionTime, fmt.Errorf("takes longer than %s for --version", limits.VersionTime))
 	defer cancel()
@@ -37,9 +37,9 @@ func askVersion(ctx context.Context, path string, limits Limits) (string, error)
 	return out.buf.String(), nil
 }
 
-// start starts path. This process wrote the file: a child that another
-// goroutine is forking holds it open for writing until it executes, and
-// ETXTBSY is the answer for so long (golang.org/issue/22315).
+// start starts path. This process wrote the file. A child that another
+// goroutine is forking keeps it open for writing until it executes, and until
+// then start gets ETXTBSY (golang.org/issue/22315).
 func start(ctx context.Context, path string, out *capped) (*exec.Cmd, error) {
 	for pause := time.Millisecond; ; pause *= 2 {
 		cmd := exec.CommandContext(ctx, path, "--version")
@@ -59,8 +59,8 @@ func start(ctx context.Context, path string, out *capped) (*exec.Cmd, error) {
 	}
 }
 
-// capped keeps so many bytes and refuses more. The buffer is not embedded:
-// io.Copy would use its ReadFrom, which knows no limit.
+// capped keeps most bytes and refuses more. The buffer is not embedded: io.Copy
+// would use its ReadFrom, which has no limit.
 type capped struct {
 	buf  bytes.Buffer
 	most int64

@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// Where a bundle has the programs runsc starts (gVisor,
-// runsc/gvisorbinaries), and the one among them that knows --version.
+// The directory in a bundle with the programs that runsc starts (gVisor,
+// runsc/gvisorbinaries), and the one of them that supports --version.
 const (
 	sidecarDir = "gvisor-bin"
 	sentryName = "gvisor_sentry"
 )
 
-// smoke makes sure that the authenticated release in dir, got from source, can
-// run here and says what spec asked for. Its errors are *RefusedError, except
-// where this host is to blame.
+// smoke checks that the authenticated release in dir, fetched from source, runs
+// here and reports the version that spec asks for. Its errors are
+// *RefusedError, unless this host is at fault.
 func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (Label, error) {
 	limits = limits.withDefaults()
 	refuse := func(format string, args ...any) error {
@@ -56,7 +56,7 @@ func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (L
 	return label, nil
 }
 
-// inspect looks at one program and then runs it.
+// inspect checks one program and then runs it.
 func inspect(ctx context.Context, path, arch string, limits Limits) (Label, error) {
 	if err := checkELF(path, arch); err != nil {
 		return Label{}, err
@@ -77,8 +77,8 @@ func inspect(ctx context.Context, path, arch string, limits Limits) (Label, erro
 	return label, nil
 }
 
-// checkELF accepts a static 64-bit program for arch. A dynamic runsc dies when
-// a sandbox starts: it executes itself where there is no loader.
+// checkELF accepts a static 64-bit program for arch. A dynamic runsc would die
+// when a sandbox starts: it executes itself in a root without a loader.
 func checkELF(path, arch string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sound are the files of r, by path, that are as they were installed. Of a
-// release that is not intact each is looked at by itself, and read: one that
-// differs says nothing of the others.
+// Sound returns the files of r, by path, that are as installed. If the release
+// is not intact, Sound reads each file: one that differs does not condemn the
+// others.
 func (s Store) Sound(r Installed) map[string]bool {
 	sound := make(map[string]bool, len(r.Manifest.Files))
 	for _, f := range r.Manifest.Files {
@@ -38,11 +38,12 @@ func (s Store) sound(dir string, f File) bool {
 	return err == nil && sum == f.SHA256
 }
 
-// Touched reports whether the release called name was changed in some way after
-// it was sealed: a file's ctime, which nobody can set back, is later than that
-// of the manifest, which was written last, or the manifest's than the time in it
-// or than now, the clock having been set back.
-// What was touched may have another content with the size and time that it had.
+// Touched reports whether the release called name was changed after it was
+// sealed. No program can set a ctime back, and the manifest was written last.
+// So a release was touched if a file's ctime is later than the manifest's, or
+// if the manifest's is later than the time in it, or than now, because the
+// clock was set back. A touched file may have other content with the old size
+// and time.
 func (s Store) Touched(name string) bool {
 	dir := filepath.Join(s.Dir, name)
 	m, _, err := readManifest(dir, name)
@@ -64,7 +65,7 @@ func (s Store) Touched(name string) bool {
 // sealedWithin is how long a manifest may take to be written.
 const sealedWithin = time.Minute
 
-// changed is the ctime of path.
+// changed returns the ctime of path.
 func changed(path string) (time.Time, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// unseen changes one byte of a file and gives it back its time, which stat does
-// not tell but for ctime.
+// unseen changes one byte of a file and restores its time: of stat(2), only
+// ctime shows it.
 func unseen(t *testing.T, path string) {
 	t.Helper()
 	info, err := os.Stat(path)
@@ -27,7 +27,7 @@ func unseen(t *testing.T, path string) {
 	}
 }
 
-func TestFault_R03_WhatWasTouchedIsRead(t *testing.T) {
+func TestFault_R03_TouchedFilesAreRead(t *testing.T) {
 	r := newRig(t)
 	r.store.Suspect = r.store.Touched
 	if r.store.Touched(before) {
@@ -55,7 +55,7 @@ func TestSoundFilesOfADamagedRelease(t *testing.T) {
 	}{
 		{"a stray file", func(dir string) error { return os.WriteFile(filepath.Join(dir, "gvisor-bin", "x"), nil, 0o644) }, nil, false},
 		{"a directory that others may write to", func(dir string) error { return os.Chmod(filepath.Join(dir, "gvisor-bin"), 0o777) }, []string{"gvisor-bin/gvisor_sentry"}, false},
-		{"its own directory, too", func(dir string) error { return os.Chmod(dir, 0o777) }, nil, true},
+		{"the release's directory that others may write to", func(dir string) error { return os.Chmod(dir, 0o777) }, nil, true},
 		{"a file is missing", func(dir string) error { return os.Remove(filepath.Join(dir, "runsc")) }, []string{"runsc"}, false},
 		{"a symlink in its place", func(dir string) error {
 			path := filepath.Join(dir, "runsc")

@@ -17,17 +17,17 @@ const (
 	ChannelMaster  = "master"
 )
 
-// latest is the version every channel has.
+// latest is the version that every channel has.
 const latest = "latest"
 
-// Spec says which release is wanted and where it comes from.
+// Spec says which release to install and where it comes from.
 type Spec struct {
 	URL           string            // base, https only
 	Channel       string            // release, nightly or master
-	Version       string            // latest, YYYYMMDD, YYYYMMDD.N; of nightly: YYYY-MM-DD
+	Version       string            // latest, YYYYMMDD, YYYYMMDD.N; for nightly: YYYY-MM-DD
 	Arch          string            // x86_64 or aarch64
-	RedirectHosts []string          // host or host:port, beside the URL's own
-	SHA512        map[string]string // pins: file name to 128 hex digits, demanded on top
+	RedirectHosts []string          // host or host:port, in addition to the URL's own
+	SHA512        map[string]string // pins: file name to 128 hex digits, checked in addition
 }
 
 var (
@@ -40,8 +40,8 @@ var (
 	namePattern = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.+-]*$`)
 )
 
-// Arch is this machine's architecture as gVisor's bucket names it, or Go's
-// name for one that gVisor is not built for.
+// Arch returns this machine's architecture as gVisor's bucket names it, or Go's
+// name if gVisor is not built for it.
 func Arch() string {
 	switch runtime.GOARCH {
 	case "amd64":
@@ -53,13 +53,13 @@ func Arch() string {
 	}
 }
 
-// Validate gives a *SpecError for what cannot be asked for.
+// Validate returns a *SpecError if the Spec is not valid.
 func (s Spec) Validate() error {
 	if _, err := s.base(); err != nil {
 		return err
 	}
-	pattern, known := versionPatterns[s.Channel]
-	if !known {
+	pattern, ok := versionPatterns[s.Channel]
+	if !ok {
 		return &SpecError{"channel", s.Channel, "is not one of release, nightly, master"}
 	}
 	if !pattern.MatchString(s.Version) {
@@ -84,15 +84,15 @@ func (s Spec) Validate() error {
 	return nil
 }
 
-// Exact is true of a version that names one release, and thereby its
-// directory in a store.
+// Exact reports whether the version names one release, and so its directory in
+// a store.
 func (s Spec) Exact() bool {
 	label, err := ParseLabel(s.Version)
 	return err == nil && label.pointed && label.String() == s.Version
 }
 
 func versionReason(s Spec) string {
-	// The git tag has it, the bucket's paths have not.
+	// The git tag has this prefix, the bucket's paths do not.
 	if strings.HasPrefix(s.Version, "release-") {
 		return "is a tag: leave out release-"
 	}
@@ -106,7 +106,7 @@ func versionReason(s Spec) string {
 func (s Spec) base() (*url.URL, error) {
 	u, err := url.Parse(s.URL)
 	if err != nil {
-		// The error of net/url quotes the address, credentials and all.
+		// The error of net/url quotes the URL with its credentials.
 		return nil, &SpecError{"url", "", "is not a URL"}
 	}
 	switch {
@@ -120,7 +120,7 @@ func (s Spec) base() (*url.URL, error) {
 	return u, nil
 }
 
-// directory is where the release's files are. s is valid.
+// directory returns the URL of the release's files. s must be valid.
 func (s Spec) directory() (*url.URL, error) {
 	base, err := s.base()
 	if err != nil {
@@ -129,9 +129,9 @@ func (s Spec) directory() (*url.URL, error) {
 	return base.JoinPath(s.Channel, s.Version, s.Arch), nil
 }
 
-// pin checks sum, of the file called name, against the pins. When there are
-// any, a file without one is refused: else a server that offers another layout
-// would get around them.
+// pin checks sum, of the file called name, against the pins. If there are pins,
+// a file without one is refused: otherwise a server could get around them by
+// offering another layout.
 func (s Spec) pin(name string, sum Digest) error {
 	if len(s.SHA512) == 0 {
 		return nil

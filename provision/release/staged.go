@@ -10,18 +10,19 @@ import (
 	"runsc-provisioner/provision/failpoint"
 )
 
-// Staged is a release that was fetched, authenticated, unpacked and tried, and is
-// still hidden. The caller discards it in the end, committed or not.
+// Staged is a release that was fetched, authenticated, unpacked and
+// smoke-tested, but is still hidden. The caller must Discard it, committed or
+// not.
 type Staged struct {
 	name     string // the label
 	manifest []byte // nil: name is installed already
 	staging  *staging
 }
 
-// Fetch brings the release that spec asks for into a hidden directory of the
-// store. It changes nothing that is in use, and needs no lock: several may be
-// under way at once, in one process or in several, and Sweep leaves them alone.
-// Errors are those of Install.
+// Fetch downloads the release that spec asks for into a hidden directory of the
+// store. It changes no file in use and needs no lock: several may run at once,
+// in one process or several, and Sweep leaves them alone. Errors are those of
+// Install.
 func (s Store) Fetch(ctx context.Context, src Source, spec Spec) (*Staged, error) {
 	if err := s.prepare(); err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func (s Store) fill(ctx context.Context, to *staging, src Source, spec Spec) (*S
 	return &Staged{name: label.String(), manifest: text, staging: to}, err
 }
 
-// Commit gives what was staged its name in the store. It is done once, by the
+// Commit gives the staged release its name in the store. Call it once, in the
 // one process that may change the store. Errors are those of Install.
 func (s Store) Commit(ctx context.Context, staged *Staged) (Installed, error) {
 	if err := s.prepare(); err != nil {
@@ -83,7 +84,7 @@ func (s Store) Commit(ctx context.Context, staged *Staged) (Installed, error) {
 	return s.commit(ctx, staged.staging.dir, staged.name, staged.manifest)
 }
 
-// Discard removes what is left of it in the hidden directory.
+// Discard removes the hidden directory.
 func (staged *Staged) Discard() error { return staged.staging.discard() }
 
 // staging is a hidden directory in use.
@@ -92,10 +93,10 @@ type staging struct {
 	held *os.File // locked for as long as it is in use
 }
 
-// stage makes a hidden directory with the two of a Source in it, which Sweep
-// takes for in use until it is discarded or this process ends.
+// stage makes a hidden directory with the two directories of a Source. Sweep
+// leaves it alone until it is discarded or this process ends.
 func (s Store) stage() (*staging, error) {
-	// What is not authenticated yet is for its owner only.
+	// Only the owner may read files that are not yet authenticated.
 	dir, held, err := makeHeld(func() string { return s.hidden("staging") }, 0o700)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ func hiddenIn(t *testing.T, r *rig) (names []string) {
 	return names
 }
 
-func TestFault_X15_WhatIsBeingFetchedIsNotSwept(t *testing.T) {
+func TestFault_X15_FetchInProgressIsNotSwept(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)
 	staged, err := r.store.Fetch(t.Context(), r.source, r.spec(wanted, ""))
@@ -48,7 +48,7 @@ func TestFault_X15_WhatIsBeingFetchedIsNotSwept(t *testing.T) {
 	}
 }
 
-func TestFault_X15_AFetchThatIsDiscardedLeavesNothing(t *testing.T) {
+func TestFault_X15_DiscardedFetchLeavesNothing(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)
 	was := r.snapshot(t)
@@ -61,7 +61,8 @@ func TestFault_X15_AFetchThatIsDiscardedLeavesNothing(t *testing.T) {
 	}
 }
 
-// Another process sweeps at any moment, also right after the directory was made.
+// Another process may sweep at any moment, even right after the directory was
+// made.
 func TestFault_X15_SweepsBesideFetches(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)

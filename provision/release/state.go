@@ -16,21 +16,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// State says whether an installed release is as it was installed. The zero
+// State says whether a release is unchanged since it was installed. The zero
 // State is intact.
 type State struct {
 	File   string // below the release's directory; "." is itself
 	Reason string // names the file
 }
 
-// Intact is true of a release in which nothing was seen to differ.
+// Intact reports whether no difference was found.
 func (s State) Intact() bool { return s.Reason == "" }
 
 func damaged(file, format string, args ...any) State {
 	return State{File: file, Reason: file + " " + fmt.Sprintf(format, args...)}
 }
 
-// reason takes the path off an error that is told with it.
+// reason removes the path from an error.
 func reason(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
@@ -39,7 +39,7 @@ func reason(err error) error {
 	return err
 }
 
-// look compares what stat says of dir with its manifest. It reads no file.
+// look compares the stat(2) results of dir with its manifest. It reads no file.
 func look(dir string, m Manifest, owner int) State {
 	want := map[string]File{manifestName: {Path: manifestName, Size: -1, Mode: modeText(plainMode)}}
 	dirs := map[string]bool{".": true}
@@ -95,8 +95,8 @@ func look(dir string, m Manifest, owner int) State {
 	return state
 }
 
-// mountedOver reports whether path is where something else was mounted, which
-// may have any size and time. A kernel before 5.8 does not say.
+// mountedOver reports whether something is mounted at path; it may have any
+// size and time. A kernel before 5.8 does not tell.
 func mountedOver(path string) bool {
 	var st unix.Statx_t
 	if unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, unix.STATX_TYPE, &st) != nil {
@@ -137,7 +137,7 @@ func compareOwner(name string, info fs.FileInfo, owner int) State {
 	return State{}
 }
 
-// ownerOf is the uid that owns what info is of.
+// ownerOf returns the uid of the file's owner.
 func ownerOf(info fs.FileInfo) int {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -160,7 +160,7 @@ func digest(ctx context.Context, dir string, m Manifest) (State, error) {
 			return State{}, err
 		}
 		if got != f.SHA256 {
-			return damaged(f.Path, "has another content: sha256 %s, not %s", got, f.SHA256), nil
+			return damaged(f.Path, "has changed content: sha256 %s, not %s", got, f.SHA256), nil
 		}
 	}
 	return State{}, nil

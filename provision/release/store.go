@@ -18,16 +18,16 @@ import (
 	"runsc-provisioner/provision/failpoint"
 )
 
-// Store is a directory of releases, each in a directory named by its label,
-// and one link to the runsc of one of them. It does not lock: one process at a
-// time may change it. Fetch alone may run beside anything.
+// Store is a directory of releases, each in a directory named by its label, and
+// one link to the runsc of one of them. It does not lock: only one process at a
+// time may change it. Only Fetch may run at any time.
 type Store struct {
 	Dir    string // /usr/local/lib/gvisor
 	Link   string // /usr/local/bin/runsc
-	Owner  int    // uid that owns what is in it, and, with root, all above
+	Owner  int    // uid that owns its files and, or root, the directories above
 	Limits Limits
-	// Suspect names releases whose files are read wherever they are looked at: nil
-	// trusts what stat says of them.
+	// Suspect reports whether the files of a release must be read at every
+	// look. nil trusts stat(2) for all releases.
 	Suspect func(name string) bool
 }
 
@@ -36,12 +36,12 @@ type Installed struct {
 	Name           string // the label
 	Dir            string
 	Runsc          string   // path of the runtime
-	Manifest       Manifest // zero when neither it nor the archive's can be read
+	Manifest       Manifest // zero if neither it nor the archive's can be read
 	ManifestDigest string   // sha256 of its text
 	State          State
 }
 
-// Newest orders releases, the newest first.
+// Newest compares releases for sorting, newest first.
 func Newest(a, b Installed) int {
 	la, errA := ParseLabel(a.Name)
 	lb, errB := ParseLabel(b.Name)
@@ -51,8 +51,8 @@ func Newest(a, b Installed) int {
 	return lb.Compare(la)
 }
 
-// Satisfies is true when r is what spec asks for, as far as is known without
-// asking its source. A release whose manifest is lost satisfies by its name.
+// Satisfies reports whether r is what spec asks for, as far as that is known
+// without asking its source. If its manifest is lost, its name decides.
 func (r Installed) Satisfies(spec Spec) bool {
 	label, err := ParseLabel(r.Name)
 	if err != nil {
@@ -71,15 +71,15 @@ func (r Installed) Satisfies(spec Spec) bool {
 	case spec.Version == r.Name:
 		return true
 	case spec.Channel == ChannelRelease:
-		// A nightly build may carry the label of a release.
+		// A nightly build may have the label of a release.
 		return label.fits(spec) && (m.Channel == "" || m.Channel == ChannelRelease)
 	default:
 		return m.Channel == spec.Channel && (spec.Version == latest || m.Version == spec.Version)
 	}
 }
 
-// List gives the releases of the store, the newest first. It looks at each
-// file but reads only manifests. A store that is not there has none.
+// List returns the releases of the store, newest first. It stats each file but
+// reads only manifests. A missing store has none.
 func (s Store) List() ([]Installed, error) {
 	var names []string
 	// A release whose directory was deleted still has its archive.
@@ -109,7 +109,7 @@ func (s Store) open(name string) Installed {
 	m, text, err := readManifest(dir, name)
 	if err != nil {
 		r.State = damaged(manifestName, "cannot be read: %v", reason(err))
-		// What it was is known from beside its archive.
+		// The copy beside the archive says what the release was.
 		r.Manifest, _, _ = readManifest(s.archived(name), name)
 		return r
 	}
@@ -123,9 +123,9 @@ func (s Store) open(name string) Installed {
 	return r
 }
 
-// has is true when there is a release of ours called name, in whatever state.
-// A directory with such a name, but without a manifest in it or beside its
-// archive, is somebody else's.
+// has reports whether there is a release of ours called name, in any state. A
+// directory with such a name but without a manifest, in it or beside its
+// archive, is foreign.
 func (s Store) has(name string) bool {
 	if label, err := ParseLabel(name); err != nil || label.String() != name {
 		return false
@@ -138,7 +138,7 @@ func (s Store) has(name string) bool {
 	return false
 }
 
-// Verify looks at the release called name and digests every file of it.
+// Verify checks the release called name and digests every file.
 func (s Store) Verify(ctx context.Context, name string) (Installed, error) {
 	if !s.has(name) {
 		return Installed{}, fmt.Errorf("verify %s: %w", filepath.Join(s.Dir, name), fs.ErrNotExist)
@@ -154,14 +154,14 @@ func (s Store) Verify(ctx context.Context, name string) (Installed, error) {
 	return r, nil
 }
 
-// Remove deletes the release called name and its archive. A kill in the middle
-// leaves the release, or something for Sweep.
+// Remove deletes the release called name and its archive. If it is killed
+// midway, it leaves the release, or hidden directories for Sweep.
 func (s Store) Remove(name string) error {
 	dir := filepath.Join(s.Dir, name)
 	if !s.has(name) {
 		return fmt.Errorf("remove %s: %w", dir, fs.ErrNotExist)
 	}
-	// The archive goes first: alone, it stands for a release to be restored.
+	// The archive goes first: an archive alone means a release to restore.
 	for _, path := range []string{s.archived(name), dir} {
 		failpoint.Here("remove a release: before " + filepath.Base(filepath.Dir(path)))
 		if err := s.discard(path); err != nil {
@@ -172,7 +172,7 @@ func (s Store) Remove(name string) error {
 	return nil
 }
 
-// discard renames path out of sight and deletes it, if it is there.
+// discard renames path to a hidden name and deletes it, if it exists.
 func (s Store) discard(path string) error {
 	hidden := s.hidden("removed")
 	err := durable.Rename(path, hidden)
@@ -186,20 +186,21 @@ func (s Store) discard(path string) error {
 	return os.RemoveAll(hidden)
 }
 
-// hidden is a new name in the store for what is not there for others.
+// hidden returns a new hidden name in the store.
 func (s Store) hidden(what string) string {
 	return filepath.Join(s.Dir, HiddenPrefix+what+"-"+rand.Text())
 }
 
-// HiddenPrefix is how the names begin of what is in the store and not there for
-// others: what is being fetched, and what is being removed.
+// HiddenPrefix begins the names of hidden directories in the store: those being
+// fetched or removed.
 const HiddenPrefix = ".runsc-provisioner-"
 
-// hiddenPattern is of the names of hidden; rand.Text has 26 characters.
+// hiddenPattern matches the names that hidden makes; rand.Text has 26
+// characters.
 var hiddenPattern = regexp.MustCompile(`^\.runsc-provisioner-(staging|removed)-[A-Z2-7]{26}$`)
 
-// Sweep deletes what killed runs left in the store: hidden directories of
-// ours that are not in use.
+// Sweep deletes what killed runs left in the store: our hidden directories that
+// are not in use.
 func (s Store) Sweep() error {
 	found, err := os.ReadDir(s.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -223,7 +224,7 @@ func (s Store) Sweep() error {
 	return nil
 }
 
-// sweepOne deletes one directory, unless it is in use or gone by now.
+// sweepOne deletes one directory, unless it is in use or already gone.
 func sweepOne(dir string) error {
 	held, err := hold(dir, unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, fs.ErrNotExist) {

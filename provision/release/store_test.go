@@ -81,7 +81,7 @@ func TestInstall_VersionsAreResolved(t *testing.T) {
 	}
 }
 
-func TestInstall_AgainKeepsWhatIsThere(t *testing.T) {
+func TestInstall_AgainKeepsTheRelease(t *testing.T) {
 	r := newRig(t)
 	was := r.snapshot(t)
 	got := mustInstall(t, r, r.spec(before, ""))
@@ -129,7 +129,7 @@ func TestInstall_ArchiveOfTheLastInstalledIsKept(t *testing.T) {
 	}
 }
 
-func TestInstall_LostArchiveIsKeptAgain(t *testing.T) {
+func TestInstall_LostArchiveIsStoredAgain(t *testing.T) {
 	r := newRig(t)
 	was := r.snapshot(t)
 	if err := os.RemoveAll(filepath.Join(r.store.Dir, ".archive", before)); err != nil {
@@ -164,7 +164,7 @@ func TestInstall_PinsThatHold(t *testing.T) {
 	}
 }
 
-func TestInstall_ProgressIsTold(t *testing.T) {
+func TestInstall_ReportsProgress(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)
 	var told []release.Progress

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// transfer is one file on its way, over as many tries as it takes.
+// transfer is the download of one file, over several tries if necessary.
 type transfer struct {
 	*downloader
 	url  *url.URL
@@ -25,11 +25,11 @@ type transfer struct {
 	held int64     // bytes that out has
 
 	begun     bool   // out.Expect was called
-	size      int64  // -1: not known
+	size      int64  // -1: unknown
 	etag      string // strong, or ""
 	noRange   bool   // the server cannot resume
 	restarted bool   // the file was once started over
-	told      int64  // bytes, by the last Progress
+	told      int64  // bytes in the last Progress
 }
 
 func newTransfer(d *downloader, u *url.URL, most int64, out sink) *transfer {
@@ -42,8 +42,8 @@ func (t *transfer) refuse(format string, args ...any) error {
 	return &RefusedError{"fetch", show(t.url), fmt.Errorf(format, args...)}
 }
 
-// try asks for what is missing and takes as much of it as comes. A *againError
-// is one that may be tried again.
+// try requests the missing part and takes as much of it as arrives. An
+// *againError may be tried again.
 func (t *transfer) try(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -74,8 +74,8 @@ func (t *transfer) try(ctx context.Context) error {
 	return &againError{err: fmt.Errorf("after %d bytes: %w", t.held, broken.error)}
 }
 
-// start is where in the file the body of resp begins: 0, or at the first byte
-// that is not held.
+// start returns where in the file the body of resp begins: at 0, or at the
+// first missing byte.
 func (t *transfer) start(resp *http.Response) (int64, error) {
 	switch {
 	case resp.StatusCode == http.StatusOK:
@@ -98,8 +98,8 @@ func (t *transfer) start(resp *http.Response) (int64, error) {
 	}
 }
 
-// expect settles the file's size with the first answer that says it. Later
-// ones must agree: else it is another file.
+// expect sets the file's size from the first answer that has it. Later answers
+// must agree: otherwise it is another file.
 func (t *transfer) expect(size int64) error {
 	switch {
 	case size > t.most:
@@ -116,7 +116,8 @@ func (t *transfer) expect(size int64) error {
 	return t.out.Expect(t.size)
 }
 
-// skip reads what is held a second time, and makes sure that it is the same.
+// skip reads the bytes already held a second time, and checks that they are the
+// same.
 func (t *transfer) skip(body io.Reader) error {
 	if t.restarted {
 		return &againError{err: fmt.Errorf("cut short again at %d bytes, and the server cannot resume", t.held), last: true}
@@ -132,7 +133,7 @@ func (t *transfer) skip(body io.Reader) error {
 	return nil
 }
 
-// take hands on the rest of the file.
+// take passes on the rest of the file.
 func (t *transfer) take(body io.Reader) error {
 	if t.held == 0 {
 		start, err := t.peek(body)
@@ -167,8 +168,8 @@ func (t *transfer) take(body io.Reader) error {
 	}
 }
 
-// peek looks at a file's first bytes: a page in place of an artifact is said
-// to be one, instead of a digest that differs.
+// peek looks at a file's first bytes, so that the error for a web page in place
+// of an artifact says so, instead of a wrong digest.
 func (t *transfer) peek(body io.Reader) (string, error) {
 	n, err := io.ReadFull(body, t.buf[:512])
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
@@ -185,12 +186,12 @@ func (t *transfer) peek(body io.Reader) (string, error) {
 }
 
 func (t *transfer) tell(end bool) {
-	if t.progress == nil || !end && t.held-t.told < worthwhile {
+	if t.progress == nil || !end && t.held-t.told < minProgress {
 		return
 	}
 	t.told = t.held
 	t.progress(Progress{Stage: StageDownload, File: path.Base(t.url.Path), Done: t.held, Total: t.size})
 }
 
-// readError is a body that broke off.
+// readError is the error of a read from the body.
 type readError struct{ error }

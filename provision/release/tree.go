@@ -10,8 +10,8 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// seal completes the release in dir with the text of its manifest: once that
-// is there, all that it lists is on disk.
+// seal completes the release in dir with the text of its manifest: once the
+// manifest exists, every file that it lists is on disk.
 func seal(dir string, manifest []byte) error {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
@@ -25,7 +25,7 @@ func seal(dir string, manifest []byte) error {
 	return durable.WriteFile(filepath.Join(dir, manifestName), manifest, durable.Plain(plainMode))
 }
 
-// setTimes gives the files in dir the times their manifest has.
+// setTimes sets the times of the files in dir as in their manifest.
 func setTimes(dir string, files []File) error {
 	for _, f := range files {
 		path, t := filepath.Join(dir, f.Path), time.Unix(0, f.MTime)

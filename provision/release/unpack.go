@@ -12,13 +12,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow is the most memory an archive may ask of its reader, that of the
-// zstd command: what it packs without further flags, everyone can unpack.
+// maxWindow is the most memory that an archive may require, the limit of the
+// zstd command: it unpacks every archive made without special flags.
 const maxWindow = 128 << 20
 
-// unpack puts the files of the tar archive called name, which r holds, into
-// the directory at dir, and syncs them. What the archive should not hold is a
-// *RefusedError; an error of r comes as one as well.
+// unpack unpacks the tar archive called name from r into the directory dir, and
+// syncs the files. If the archive has something that is not allowed, or r
+// fails, the error is a *RefusedError.
 func unpack(r io.Reader, name, dir string, limits Limits) ([]File, error) {
 	plain, err := decompress(r, name)
 	if err != nil {
@@ -38,7 +38,7 @@ func unpack(r io.Reader, name, dir string, limits Limits) ([]File, error) {
 func decompress(r io.Reader, name string) (io.ReadCloser, error) {
 	switch path.Ext(name) {
 	case ".zstd":
-		// The archive's own checksum adds nothing to the digest of all of it.
+		// The archive's own checksum adds nothing to the digest of the whole.
 		d, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true), zstd.IgnoreChecksum(true))
 		if err != nil {
 			return nil, err
@@ -47,7 +47,7 @@ func decompress(r io.Reader, name string) (io.ReadCloser, error) {
 	case ".bz2":
 		return io.NopCloser(bzip2.NewReader(r)), nil
 	default:
-		return nil, fmt.Errorf("%q is no known compression", path.Ext(name))
+		return nil, fmt.Errorf("%q is not a known compression", path.Ext(name))
 	}
 }
 
@@ -73,9 +73,9 @@ func unpackTar(r *tar.Reader, archive string, w *writer, limits Limits) ([]File,
 	return files, nil
 }
 
-// eachEntry hands on the entries of an archive that are accepted. What it should
-// not hold, and what of it cannot be read (a *readError), is a *RefusedError; act
-// is for that.
+// eachEntry calls take for the accepted entries of an archive. An entry that is
+// not allowed, or cannot be read (a *readError), is a *RefusedError with the
+// given act.
 func eachEntry(r *tar.Reader, act, archive string, limits Limits, take func(entry, io.Reader) error) error {
 	accepted := entries{limits: limits, seen: map[string]bool{}}
 	for {

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// FuzzUnpack: whatever a tar holds, nothing appears outside of the directory,
-// nothing but plain files and directories with plain modes within the limits
-// appears in it, and what is not accepted is refused.
+// FuzzUnpack: whatever a tar contains, nothing appears outside of the
+// directory, only plain files and directories with plain modes within the
+// limits appear in it, and everything else is refused.
 func FuzzUnpack(f *testing.F) {
 	seed := func(headers ...tar.Header) {
 		var b bytes.Buffer

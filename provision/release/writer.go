@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writer puts files into a directory, each digested while it is written and
-// synced while the next one is.
+// writer puts files into a directory. It digests each file while it writes it,
+// and syncs it while it writes the next.
 type writer struct {
 	root  *os.Root
 	buf   []byte
@@ -24,16 +24,16 @@ type writer struct {
 	err   error // of the first sync that failed
 }
 
-// writeback is how many bytes are written before the disk is set to work on
-// them: the sync at the end then has little left to wait for.
+// writeback is how many bytes are written before the disk starts to write them
+// out, so that the final sync has little left to wait for.
 const writeback = 8 << 20
 
 func newWriter(root *os.Root) *writer {
-	// What was just written is digested while the processor's cache has it.
+	// Small enough that the bytes are digested from the processor's cache.
 	return &writer{root: root, buf: make([]byte, 128<<10)}
 }
 
-// mkdir makes the directory called name, and those above it.
+// mkdir makes the directory called name and its parents.
 func (w *writer) mkdir(name string) error {
 	if name == "." {
 		return nil
@@ -47,12 +47,12 @@ func (w *writer) mkdir(name string) error {
 	return w.root.Chmod(name, dirMode)
 }
 
-// write makes the file that e says from r, which holds as many bytes. An
-// error of r is a *readError.
+// write makes the file for e from r, which must have e.size bytes. An error of
+// r is a *readError.
 func (w *writer) write(e entry, r io.Reader) (File, error) {
 	f, err := w.root.OpenFile(e.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTDIR) {
-		return File{}, &readError{errors.New("is in the place of another")}
+		return File{}, &readError{errors.New("is in place of another file")}
 	}
 	if err != nil {
 		return File{}, err
@@ -65,7 +65,7 @@ func (w *writer) write(e entry, r io.Reader) (File, error) {
 	if err != nil {
 		return File{}, errors.Join(err, f.Close())
 	}
-	// A network file system tells of a quota only now.
+	// A network file system reports a quota only now.
 	w.syncs.Go(func() { w.note(noRoom(errors.Join(f.Sync(), f.Close()), f.Name(), e.size)) })
 	return File{
 		Path:   e.name,
@@ -78,7 +78,7 @@ func (w *writer) write(e entry, r io.Reader) (File, error) {
 
 func (w *writer) fill(f *os.File, e entry, r io.Reader) ([]byte, error) {
 	fd := int(f.Fd())
-	// One extent, and no room is seen before, not in the middle. Not every
+	// This gives one extent, and finds a full disk before the write. Not every
 	// file system can.
 	if e.size > 0 {
 		if err := unix.Fallocate(fd, 0, 0, e.size); errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
@@ -96,7 +96,7 @@ func (w *writer) fill(f *os.File, e entry, r io.Reader) ([]byte, error) {
 		}
 		sum.Write(w.buf[:n])
 		if before := done / writeback; (done+int64(n))/writeback != before {
-			// A hint: what it cannot do, the sync does.
+			// Only a hint: the sync does what this cannot.
 			_ = unix.SyncFileRange(fd, before*writeback, writeback, unix.SYNC_FILE_RANGE_WRITE)
 		}
 		done += int64(n)
@@ -112,7 +112,7 @@ func (w *writer) note(err error) {
 	}
 }
 
-// wait returns when all is synced.
+// wait returns when every file is synced.
 func (w *writer) wait() error {
 	w.syncs.Wait()
 	return w.err

@@ -145,8 +145,8 @@ func TestVerifyFormatsAreReadByTheirConsumers(t *testing.T) {
 
 	// One byte of the sentry, size and times as they were: only ctime and reading tell.
 	h.run("cd " + store + "/" + newer + "/gvisor-bin && touch -r gvisor_sentry /root/t && printf X | dd of=gvisor_sentry bs=1 seek=4096 conv=notrunc 2>/dev/null || { cp gvisor_sentry /root/s && printf X | dd of=/root/s bs=1 seek=4096 conv=notrunc 2>/dev/null && cat /root/s > n && chmod 755 n && mv n gvisor_sentry; }; touch -r /root/t gvisor_sentry")
-	h.exit(2, "runsc-provisioner verify --deep | grep 'has another content'; runsc-provisioner verify --deep >/dev/null")
-	h.exit(2, "runsc-provisioner verify | grep 'has another content'; runsc-provisioner verify >/dev/null")
+	h.exit(2, "runsc-provisioner verify --deep | grep 'has changed content'; runsc-provisioner verify --deep >/dev/null")
+	h.exit(2, "runsc-provisioner verify | grep 'has changed content'; runsc-provisioner verify >/dev/null")
 	h.run("runsc-provisioner apply") // which is what verify says to do
 	h.exit(1, "runsc-provisioner verify --deep | grep 'content "+newer+".*ok.*as in the archive'; runsc-provisioner verify --deep >/dev/null")
 }
