@@ -15,37 +15,37 @@ const (
 	propertiesOf     = "org.freedesktop.DBus.Properties"
 	busName          = "org.freedesktop.DBus"
 
-	// firstPause is how long it is waited after a connection was lost, and
-	// twice as long after each attempt that fails, up to lastPause.
+	// firstPause is the pause after a lost connection. It doubles after each
+	// failed attempt, up to lastPause.
 	firstPause = 100 * time.Millisecond
 	lastPause  = 10 * time.Second
 
-	// signalsAhead is how many signals of systemd may wait for their turn
-	// before godbus queues them: a daemon-reload tells of every unit at once.
+	// signalsAhead is how many signals of systemd may wait before godbus queues
+	// them: a daemon-reload signals every unit at once.
 	signalsAhead = 1024
 )
 
-// Changes gives hints that one of the named units may have changed: its states,
-// whether it is loaded, or what systemd read of the unit files. Names are full
-// and not aliases, as systemd tells of a unit under its own name only.
+// Changes sends hints that one of the named units may have changed: its states,
+// whether it is loaded, or its unit files as systemd last read them. Use full
+// names, not aliases: systemd signals a unit under its own name only.
 //
-// It guarantees that a change is followed by a hint: who asks for the units
-// after a hint was taken sees all that was changed before it. Each time it has
-// connected, the first time too, it gives a hint, since anything may have
-// happened meanwhile. It does not guarantee that something changed, and a hint
-// that is not taken is not doubled. To ask for a unit gives no hint, although
-// systemd loads one that it had no need of, says so, and drops it again.
+// It guarantees that a hint follows every change: a caller that asks for the
+// units after a hint sees everything that changed before it. Each new
+// connection, including the first, gives a hint, since anything may have
+// happened meanwhile. A hint does not mean that something changed, and at most
+// one hint waits. Asking for a unit gives no hint, although systemd then loads
+// an unused unit, signals that, and unloads it again.
 //
-// It has connections of its own, which Close does not end, and makes them again
-// when they are lost or cannot be had. The channel is closed when ctx ends, and
-// only then, and nothing is left running.
+// It has its own connections, which Close does not end, and reconnects when
+// they are lost or fail. It closes the channel when ctx ends, and only then,
+// and leaves nothing running.
 func (c *Conn) Changes(ctx context.Context, names ...string) <-chan struct{} {
 	names = slices.Clone(names)
 	hints := make(chan struct{}, 1)
 	hint := func() {
 		select {
 		case hints <- struct{}{}:
-		default: // one waits already
+		default: // one is already waiting
 		}
 	}
 	go func() {
@@ -69,7 +69,7 @@ func (c *Conn) Changes(ctx context.Context, names ...string) <-chan struct{} {
 	return hints
 }
 
-// watch is one connection that hears of units.
+// A watch is one connection that receives signals about units.
 type watch struct {
 	conn    *dbus.Conn
 	manager dbus.BusObject
@@ -80,20 +80,20 @@ type watch struct {
 
 type watched struct {
 	name   string
-	loaded bool // as was last answered
-	asked  bool // and not answered yet
-	again  bool // something was said since it was asked
+	loaded bool // by the last answer
+	asked  bool // asked, and not answered yet
+	again  bool // a signal came since it was asked
 }
 
-// listen connects to the manager, and returns when it has promised signals and
-// said which units are loaded. It gives up after the given patience, or with
-// ctx, which also ends the connection.
+// listen connects to the manager, subscribes to its signals and asks which
+// units are loaded. It gives up after patience, or with ctx, which also ends
+// the connection.
 func listen(ctx context.Context, address string, names []string, patience time.Duration) (*watch, error) {
 	alive, drop := context.WithCancel(ctx)
 	defer time.AfterFunc(patience, drop).Stop()
 
-	// In order, as the loading of a unit and its unloading mean different things
-	// in another, and none is dropped.
+	// Keep signals in order and drop none: loading and unloading a unit mean
+	// something else in another order.
 	conn, err := authenticate(alive, address, dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
 	if err != nil {
 		drop()
@@ -139,7 +139,8 @@ func (w *watch) subscribe(ctx context.Context, address string) error {
 	return nil
 }
 
-// rules are what a bus lets through, and no more, as every signal wakes us.
+// rules lists the signals that a bus passes on: no more than needed, because
+// every signal wakes us.
 func (w *watch) rules() [][]dbus.MatchOption {
 	rules := [][]dbus.MatchOption{
 		{dbus.WithMatchSender(managerName), dbus.WithMatchInterface(managerInterface), dbus.WithMatchMember("Reloading")},
@@ -156,8 +157,8 @@ func (w *watch) rules() [][]dbus.MatchOption {
 	return rules
 }
 
-// follow hears signals until the connection is lost, which also happens when
-// the manager behind a bus is another one: that one does not know us.
+// follow receives signals until the connection is lost. A new manager behind
+// the bus counts as lost too: it does not know our subscription.
 func (w *watch) follow(hint func()) {
 	defer w.conn.Close()
 	for {
@@ -168,23 +169,24 @@ func (w *watch) follow(hint func()) {
 			if !ok || signal.Name == busName+".NameOwnerChanged" && signal.Sender == busName {
 				return
 			}
-			if w.concerns(signal) {
+			if w.isHint(signal) {
 				hint()
 			}
 		case answer := <-w.answers:
-			if w.learns(answer) {
+			if w.isHintAnswer(answer) {
 				hint()
 			}
 		}
 	}
 }
 
-// concerns says whether a signal is a hint by itself. Whatever comes that is
-// not as org.freedesktop.systemd1(5) says is none.
-func (w *watch) concerns(signal *dbus.Signal) bool {
+// isHint reports whether a signal alone is a hint. A signal that does not
+// match org.freedesktop.systemd1(5) is not.
+func (w *watch) isHint(signal *dbus.Signal) bool {
 	switch signal.Name {
 	case propertiesOf + ".PropertiesChanged":
-		// Of each change systemd tells twice: of the service and then of the unit.
+		// systemd signals each change twice: for the service and then for the
+		// unit.
 		of, _ := field[string](signal.Body, 0)
 		return of == unitInterface && w.units[signal.Path] != nil
 	case managerInterface + ".UnitNew", managerInterface + ".UnitRemoved":
@@ -201,10 +203,10 @@ func (w *watch) concerns(signal *dbus.Signal) bool {
 	return false
 }
 
-// ask asks whether a unit is loaded, without having it loaded. Who asks for
-// the properties of one that is not has systemd load it, and both signals come
-// at once: were they hints, then hint and question would follow each other for
-// ever.
+// ask asks whether a unit is loaded, without loading it. A request for the
+// properties of an unloaded unit makes systemd load and unload it, with a
+// signal for each: if these were hints, hints and requests would follow each
+// other for ever.
 func (w *watch) ask(unit *watched) {
 	if unit.asked {
 		unit.again = true
@@ -214,8 +216,8 @@ func (w *watch) ask(unit *watched) {
 	w.manager.GoWithContext(w.conn.Context(), managerInterface+".GetUnit", 0, w.answers, unit.name)
 }
 
-// learns says whether the answer to ask is a hint.
-func (w *watch) learns(answer *dbus.Call) bool {
+// isHintAnswer reports whether the answer to ask is a hint.
+func (w *watch) isHintAnswer(answer *dbus.Call) bool {
 	name, _ := field[string](answer.Args, 0)
 	for _, unit := range w.units {
 		if unit.name != name {

@@ -17,8 +17,8 @@ const (
 	ttyPath    = dbus.ObjectPath("/org/freedesktop/systemd1/unit/getty_40tty1_2eservice")
 )
 
-// watchFake has docker.service and getty@tty1.service watched, and returns when
-// the hint of the first connection was taken.
+// watchFake watches docker.service and getty@tty1.service, and returns when the
+// hint of the first connection was taken.
 func watchFake(t *testing.T, ctx context.Context, f *fakeManager) <-chan struct{} {
 	t.Helper()
 	hints := dialFake(t, f).Changes(ctx, "docker.service", "getty@tty1.service")
@@ -53,9 +53,9 @@ func awaitEnd(t *testing.T, hints <-chan struct{}) {
 	}
 }
 
-// heard returns how many hints wait when all that was signalled has been
-// heard. It has the fake asked for a unit, which gives no hint by itself as
-// long as that is not loaded.
+// heard returns how many hints wait after all signals were received. To know
+// that, it asks the fake for a unit, which gives no hint as long as the unit is
+// not loaded.
 func heard(t *testing.T, f *fakeManager, hints <-chan struct{}) int {
 	t.Helper()
 	for len(f.calls) > 0 {
@@ -70,7 +70,7 @@ func changed(of string) []any {
 	return []any{of, map[string]dbus.Variant{"ActiveState": dbus.MakeVariant("active")}, []string{}}
 }
 
-func TestChangesOfWhichAreHints(t *testing.T) {
+func TestWhichSignalsAreHints(t *testing.T) {
 	tests := []struct {
 		situation    string
 		sender       string
@@ -81,17 +81,17 @@ func TestChangesOfWhichAreHints(t *testing.T) {
 	}{
 		{"the unit's state", ":1.0", dockerPath, propertiesOf, "PropertiesChanged", changed(unitInterface), 1},
 		{"the other unit's state", ":1.0", ttyPath, propertiesOf, "PropertiesChanged", changed(unitInterface), 1},
-		{"the same, told of the service", ":1.0", dockerPath, propertiesOf, "PropertiesChanged", changed("org.freedesktop.systemd1.Service"), 0},
+		{"the same, signalled for the service", ":1.0", dockerPath, propertiesOf, "PropertiesChanged", changed("org.freedesktop.systemd1.Service"), 0},
 		{"a foreign unit's state", ":1.0", dockerPath + "2", propertiesOf, "PropertiesChanged", changed(unitInterface), 0},
 		{"a state without a body", ":1.0", dockerPath, propertiesOf, "PropertiesChanged", nil, 0},
 		{"a reload begins", ":1.0", managerPath, managerInterface, "Reloading", []any{true}, 0},
 		{"a reload has ended", ":1.0", managerPath, managerInterface, "Reloading", []any{false}, 1},
-		{"a reload that says nothing", ":1.0", managerPath, managerInterface, "Reloading", []any{"false"}, 0},
+		{"a reload with a malformed body", ":1.0", managerPath, managerInterface, "Reloading", []any{"false"}, 0},
 		{"unit files", ":1.0", managerPath, managerInterface, "UnitFilesChanged", nil, 1},
 		{"a foreign unit is loaded", ":1.0", managerPath, managerInterface, "UnitNew", []any{"ssh.service", dockerPath + "2"}, 0},
-		{"a unit is loaded that is not said", ":1.0", managerPath, managerInterface, "UnitNew", nil, 0},
+		{"an unnamed unit is loaded", ":1.0", managerPath, managerInterface, "UnitNew", nil, 0},
 		{"a job", ":1.0", managerPath, managerInterface, "JobRemoved", []any{uint32(7), fakeJobPath, "docker.service", "done"}, 0},
-		{"somebody says that the manager is another", ":1.66", "/org/freedesktop/DBus", busName, "NameOwnerChanged", []any{managerName, ":1.0", ""}, 0},
+		{"another program claims that the manager has changed", ":1.66", "/org/freedesktop/DBus", busName, "NameOwnerChanged", []any{managerName, ":1.0", ""}, 0},
 	}
 	for _, name := range []string{"systemd/private", "bus"} {
 		f := newFakeManager(t, name)
@@ -118,8 +118,8 @@ func TestChangesOfWhichAreHints(t *testing.T) {
 	}
 }
 
-// The second half is a loop that never ends where such signals are hints.
-func TestChangesByAskingAreNone(t *testing.T) {
+// The second half would never end if such signals were hints.
+func TestAskingGivesNoHint(t *testing.T) {
 	f := newFakeManager(t, "systemd/private")
 	hints := watchFake(t, t.Context(), f)
 	loaded := func() { f.signal(":1.0", managerPath, managerInterface, "UnitNew", "docker.service", dockerPath) }
@@ -144,7 +144,7 @@ func TestChangesByAskingAreNone(t *testing.T) {
 	}
 }
 
-func TestChangesAsksABusForSignalsAndTheManagerForNone(t *testing.T) {
+func TestChangesSubscribesOnABusOnly(t *testing.T) {
 	const from = "AddMatch type='signal',sender='org.freedesktop.systemd1',interface='org.freedesktop."
 	always := []string{"GetUnit docker.service", "Subscribe"}
 	for name, want := range map[string][]string{
@@ -192,7 +192,7 @@ func TestFault_E07_ChangesGoOnAfterTheBusWasLost(t *testing.T) {
 	}
 }
 
-func TestFault_E07_ChangesGoOnWithTheManagerThatCameAfter(t *testing.T) {
+func TestFault_E07_ChangesGoOnWithTheNextManager(t *testing.T) {
 	f := newFakeManager(t, "bus")
 	hints := watchFake(t, t.Context(), f)
 	before := runtime.NumGoroutine()

@@ -1,14 +1,15 @@
-// Package systemd asks systemd's manager about units, hears when they change,
-// has it reload, start or restart them or run a process, and tells it how the
-// calling service fares.
+// Package systemd guarantees that a job counts as done only after systemd said
+// "done", that every wait ends with its context, and that a lost connection is
+// reported as ErrLost, never as success.
 //
-// It guarantees that a job counts as done only when systemd said "done", that
-// every wait ends with its context, and that a connection lost in the middle
-// is reported as ErrLost and never taken for success. The next call connects
-// again. Only RunTransient waits on when its context has ended, for some
-// seconds, to leave nothing behind. The package never repeats a job by itself,
-// never cancels a job that somebody else queued, and never enables, masks or
-// edits a unit.
+// It asks systemd's manager about units, reports their changes, makes it
+// reload, start or restart units or run a process, and tells it the state of
+// the calling service. After a lost connection the next call connects again.
+// Only RunTransient waits a few seconds longer than its context, to leave
+// nothing behind.
+//
+// It never repeats a job, never cancels a job that another program queued, and
+// never enables, masks or edits a unit.
 package systemd
 
 import (
@@ -26,8 +27,8 @@ import (
 )
 
 const (
-	// privateAddress is the manager's own socket, for root only: it works while
-	// dbus-daemon does not.
+	// privateAddress is the manager's own socket, for root only. It works even
+	// if dbus-daemon does not.
 	privateAddress = "unix:path=/run/systemd/private"
 	busAddress     = "unix:path=/run/dbus/system_bus_socket"
 
@@ -35,18 +36,18 @@ const (
 	managerPath = dbus.ObjectPath("/org/freedesktop/systemd1")
 )
 
-// ErrLost says that the connection to systemd went away before the answer
-// came: whether the request took effect is to be seen in the unit's state.
+// ErrLost means that the connection to systemd was lost before the answer came.
+// The unit's state tells whether the request took effect.
 var ErrLost = errors.New("connection to systemd lost, outcome unknown")
 
-// errClosed says that a Conn was used after Close.
+// errClosed means that a Conn was used after Close.
 var errClosed = errors.New("connection closed")
 
-// Conn is a connection to systemd's manager that is made again when it was
-// lost. It may be used by several goroutines.
+// A Conn is a connection to systemd's manager that reconnects after it was
+// lost. Several goroutines may use it.
 type Conn struct {
 	addresses []string
-	lookEvery time.Duration // how often a job whose end was not signalled is looked for
+	lookEvery time.Duration // how often the job queue is read, in case the end of a job was not signalled
 	patience  time.Duration // how long Changes tries an address that does not answer
 
 	mu     sync.Mutex
@@ -54,11 +55,11 @@ type Conn struct {
 	closed bool
 }
 
-// Dial connects to the manager at a D-Bus address. The empty address is the
-// manager's private socket for root, and the system bus where that does not
-// answer or the caller is not root. An address that ends in
-// "/systemd/private" is spoken to directly, any other as a message bus. ctx
-// bounds the dialling, not the life of the connection.
+// Dial connects to the manager at a D-Bus address. The empty address means the
+// manager's private socket for root, and the system bus if that does not answer
+// or the caller is not root. An address that ends in "/systemd/private" is the
+// manager itself, any other a message bus. ctx limits the dialling, not the
+// life of the connection.
 func Dial(ctx context.Context, address string) (*Conn, error) {
 	c := &Conn{addresses: []string{address}, lookEvery: 2 * time.Second, patience: 10 * time.Second}
 	if address == "" {
@@ -105,7 +106,7 @@ func (c *Conn) link(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-// reach returns what the first address that answers is connected to.
+// reach connects to the first address that answers.
 func reach[T any](ctx context.Context, addresses []string, connect func(ctx context.Context, address string) (T, error)) (T, error) {
 	var errs []error
 	for _, address := range addresses {
@@ -122,12 +123,12 @@ func reach[T any](ctx context.Context, addresses []string, connect func(ctx cont
 	return none, errors.Join(errs...)
 }
 
-// direct says that behind an address is the manager itself and not a bus, so
-// that nobody has to be greeted and all signals come without being asked for.
+// direct reports whether an address is the manager itself, not a bus. Then
+// there is no Hello call, and all signals come without a subscription.
 func direct(address string) bool { return strings.HasSuffix(address, "/systemd/private") }
 
-// link is one connection, of two sockets (go-systemd calls on one and listens
-// on the other), which are lost together.
+// A link is one connection of two sockets: go-systemd calls on one and listens
+// on the other. If one is lost, so is the link.
 type link struct {
 	manager *systemdbus.Conn
 	alive   context.Context
@@ -135,7 +136,7 @@ type link struct {
 }
 
 func connect(ctx context.Context, address string) (*link, error) {
-	// go-systemd ties a connection's life to the context it was dialled with.
+	// go-systemd ends a connection with the context that it was dialled with.
 	alive, drop := context.WithCancel(context.WithoutCancel(ctx))
 	undo := context.AfterFunc(ctx, drop)
 
@@ -168,7 +169,7 @@ func authenticate(alive context.Context, address string, options ...dbus.ConnOpt
 	if err != nil {
 		return nil, err
 	}
-	// By number: a name would be looked up, perhaps over the network.
+	// By number: a user name would need a lookup, perhaps over the network.
 	err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))})
 	if err == nil && direct(address) {
 		err = wake(conn)
@@ -182,11 +183,11 @@ func authenticate(alive context.Context, address string, options ...dbus.ConnOpt
 	return conn, nil
 }
 
-// wake sends the manager something long that it does not answer. Its socket is
-// served by sd-bus, which reads at most 256 bytes at a time up to the end of
-// the authentication (bus_socket_read_auth) and does not look at what it has
-// read beyond that end before more arrives: a short first call may wait for
-// ever. Of this one something is left to arrive.
+// wake sends the manager a long call that has no answer. sd-bus, which serves
+// the socket, reads at most 256 bytes at a time until the authentication ends
+// (bus_socket_read_auth). It ignores bytes that it has read beyond that end
+// until more arrive, so a short first call may wait for ever. This call is too
+// long for that.
 func wake(conn *dbus.Conn) error {
 	return conn.Object(managerName, managerPath).Go("org.freedesktop.DBus.Peer.Ping", dbus.FlagNoReplyExpected, nil, strings.Repeat(" ", 256)).Err
 }
@@ -204,7 +205,7 @@ func (l *link) explain(ctx context.Context, err error) error {
 	}
 	if reply, ok := errors.AsType[dbus.Error](err); ok {
 		switch reply.Name {
-		// What a bus answers in place of a manager that has just gone.
+		// A bus answers so for a manager that has just stopped.
 		case "org.freedesktop.DBus.Error.NoReply",
 			"org.freedesktop.DBus.Error.Disconnected",
 			"org.freedesktop.DBus.Error.NameHasNoOwner",

@@ -163,7 +163,7 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 	awaitGoroutines(t, before)
 }
 
-// awaitGoroutines waits until no more run than did before.
+// awaitGoroutines waits until no more goroutines run than before.
 func awaitGoroutines(t *testing.T, before int) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)

@@ -15,9 +15,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// fakeManager speaks just enough of D-Bus on a unix socket to do what a real
-// systemd cannot be made to do: fall silent, hang up in the middle of a job,
-// or finish one without saying so.
+// A fakeManager speaks just enough D-Bus on a unix socket to do what a real
+// systemd cannot be made to do: fall silent, hang up in the middle of a job, or
+// finish one without a signal.
 type fakeManager struct {
 	t       *testing.T
 	path    string
@@ -35,8 +35,8 @@ type fakePeer struct {
 	mu sync.Mutex
 }
 
-// newFakeManager listens under a name that Dial speaks to directly
-// ("systemd/private") or as a bus ("bus").
+// newFakeManager listens under a name that Dial takes for the manager
+// ("systemd/private") or for a bus ("bus").
 func newFakeManager(t *testing.T, name string) *fakeManager {
 	t.Helper()
 	f := &fakeManager{
@@ -93,7 +93,7 @@ func (f *fakeManager) listen() {
 	})
 }
 
-// hangUp drops every peer and stops listening, as a manager that is gone.
+// hangUp drops every peer and stops listening, like a manager that has stopped.
 func (f *fakeManager) hangUp() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -164,12 +164,12 @@ func (f *fakeManager) fail(peer *fakePeer, to *dbus.Message, name, text string) 
 	}, text)
 }
 
-// jobRemoved signals the end of a job to everybody, as systemd does.
+// jobRemoved signals the end of a job to every peer, as systemd does.
 func (f *fakeManager) jobRemoved(id uint32, unit, result string) {
 	f.signal(":1.0", managerPath, "org.freedesktop.systemd1.Manager", "JobRemoved", id, fakeJobPath, unit, result)
 }
 
-// signal sends a signal to everybody.
+// signal sends a signal to every peer.
 func (f *fakeManager) signal(sender string, path dbus.ObjectPath, from, member string, body ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -206,7 +206,7 @@ func takeJob(f *fakeManager, peer *fakePeer, message *dbus.Message) {
 	f.reply(peer, message, fakeJobPath)
 }
 
-// endJob takes a job that ends at once with a result.
+// endJob accepts a job that ends at once with a result.
 func endJob(result string) func(*fakeManager, *fakePeer, *dbus.Message) {
 	return func(f *fakeManager, peer *fakePeer, message *dbus.Message) {
 		f.reply(peer, message, fakeJobPath)
@@ -223,5 +223,5 @@ func isNotLoaded(f *fakeManager, peer *fakePeer, message *dbus.Message) {
 	f.fail(peer, message, "org.freedesktop.systemd1.NoSuchUnit", "Unit not loaded.")
 }
 
-// unanswered is what a manager that hangs does with a call.
+// unanswered handles a call as a hanging manager does: not at all.
 func unanswered(*fakeManager, *fakePeer, *dbus.Message) {}

@@ -12,8 +12,8 @@ import (
 	"runsc-provisioner/systemd"
 )
 
-// hintsUntil takes hints until, after one of them, a unit is as wanted. It
-// asks only after hints, so a change without one is never seen.
+// hintsUntil takes hints until a unit has the wanted state. It asks only after
+// a hint, so it never sees a change without one.
 func hintsUntil(t *testing.T, ctx context.Context, c *systemd.Conn, hints <-chan struct{}, name, what string, wanted func(systemd.Unit) bool) {
 	t.Helper()
 	for {
@@ -34,9 +34,9 @@ func hintsUntilState(t *testing.T, ctx context.Context, c *systemd.Conn, hints <
 	hintsUntil(t, ctx, c, hints, name, state, func(unit systemd.Unit) bool { return unit.ActiveState == state })
 }
 
-// The first call on systemd's own socket is heard, however short it is.
+// systemd answers the first call on its own socket, however short it is.
 func TestHostFault_E12_CallRightAfterTheAuthentication(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), within)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	c, err := systemd.Dial(ctx, "unix:path=/run/systemd/private")
 	if err != nil {
@@ -68,8 +68,8 @@ func TestHostChanges(t *testing.T) {
 	})
 }
 
-// Who asks after each hint would do nothing else, were his questions hints.
-func TestHostChangesByAskingAreNone(t *testing.T) {
+// If asking gave a hint, a caller that asks after each hint would never stop.
+func TestHostAskingGivesNoHint(t *testing.T) {
 	onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
 		hints := c.Changes(ctx, "no-such.service", "lab-idle.service")
 		<-hints
@@ -138,8 +138,8 @@ func TestHostFault_E07_ChangesGoOn(t *testing.T) {
 	}
 }
 
-// A mount that somebody makes is a unit that is active from the first, of which
-// systemd says that it is new and nothing else.
+// A mount that another program makes is a unit that is active from the start.
+// systemd only signals that it is new.
 func TestHostChangesOfAUnitThatIsActiveWhenItIsLoaded(t *testing.T) {
 	onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
 		dir := t.TempDir()

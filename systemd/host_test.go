@@ -18,8 +18,8 @@ import (
 	"runsc-provisioner/systemd"
 )
 
-// within is far beyond what any of these takes.
-const within = 60 * time.Second
+// testTimeout is far longer than any of these tests takes.
+const testTimeout = 60 * time.Second
 
 func systemctl(t *testing.T, args ...string) {
 	t.Helper()
@@ -32,7 +32,7 @@ func systemctl(t *testing.T, args ...string) {
 func onBoth(t *testing.T, test func(*testing.T, context.Context, *systemd.Conn)) {
 	for name, address := range map[string]string{"default": "", "bus": "unix:path=/run/dbus/system_bus_socket"} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), within)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			c, err := systemd.Dial(ctx, address)
 			if err != nil {
@@ -175,13 +175,13 @@ func TestHostFault_E05_StartLimit(t *testing.T) {
 	})
 }
 
-// startSlow starts a unit that never becomes active and calls meanwhile once
-// systemd works on it; Start's error is returned.
+// startSlow starts a unit that never becomes active, calls meanwhile once
+// systemd works on it, and returns Start's error.
 func startSlow(t *testing.T, ctx context.Context, c *systemd.Conn, meanwhile func()) error {
 	t.Helper()
 	started := make(chan error, 1)
 	go func() { started <- c.Start(ctx, "lab-slow.service") }()
-	// By a command and not by c, which is in the middle of a job.
+	// By a command, because c is in the middle of a job.
 	for {
 		out, _ := exec.Command("systemctl", "show", "-P", "ActiveState", "lab-slow.service").Output()
 		if strings.TrimSpace(string(out)) == "activating" {
@@ -210,7 +210,7 @@ func TestHostJobsThatDoNotEnd(t *testing.T) {
 	})
 }
 
-// The stop that an administrator has queued stays.
+// A stop that an administrator has queued must remain.
 func TestHostJobDoesNotCancelAStop(t *testing.T) {
 	onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
 		systemctl(t, "start", "lab-stubborn.service")
@@ -240,7 +240,7 @@ func TestHostFault_E07_SystemdGoesAwayAndComesBack(t *testing.T) {
 		if !errors.Is(err, systemd.ErrLost) {
 			t.Errorf("lost in the middle of a job: got %v, want %v", err, systemd.ErrLost)
 		}
-		// It is asked until it is back, as a caller does.
+		// Ask until it is back, as a caller would.
 		for ctx.Err() == nil {
 			var unit systemd.Unit
 			if unit, err = c.Unit(ctx, "lab-slow.service"); err == nil {

@@ -18,7 +18,7 @@ import (
 func TestHostRunTransient(t *testing.T) {
 	onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
 		run := func(argv ...string) error {
-			return c.RunTransient(ctx, systemd.Transient{Name: "lab-run.service", Description: "a run of the lab", Argv: argv, Timeout: within})
+			return c.RunTransient(ctx, systemd.Transient{Name: "lab-run.service", Description: "a run of the lab", Argv: argv, Timeout: testTimeout})
 		}
 		if err := run("/bin/true"); err != nil {
 			t.Errorf("true: %v", err)
@@ -58,14 +58,14 @@ func TestHostRunTransientWhoseContextEnds(t *testing.T) {
 		ended := make(chan error, 1)
 		hints := c.Changes(ctx, "lab-run.service")
 		go func() {
-			ended <- c.RunTransient(asked, systemd.Transient{Name: "lab-run.service", Argv: []string{"/bin/sleep", "infinity"}, Timeout: within})
+			ended <- c.RunTransient(asked, systemd.Transient{Name: "lab-run.service", Argv: []string{"/bin/sleep", "infinity"}, Timeout: testTimeout})
 		}()
 		pid := 0
 		hintsUntil(t, ctx, c, hints, "lab-run.service", "running", func(unit systemd.Unit) bool {
 			pid = unit.MainPID
 			return pid != 0
 		})
-		if err := c.RunTransient(ctx, systemd.Transient{Name: "lab-run.service", Argv: []string{"/bin/true"}, Timeout: within}); err == nil || errors.Is(err, systemd.ErrLost) {
+		if err := c.RunTransient(ctx, systemd.Transient{Name: "lab-run.service", Argv: []string{"/bin/true"}, Timeout: testTimeout}); err == nil || errors.Is(err, systemd.ErrLost) {
 			t.Errorf("a second one of the same name: got %v, want a refusal", err)
 		}
 		cancel()
@@ -82,7 +82,7 @@ func TestHostRunTransientWhoseContextEnds(t *testing.T) {
 	})
 }
 
-// Which is what it is for.
+// RunTransient exists for this use.
 func TestHostRunTransientByAHardenedService(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

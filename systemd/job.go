@@ -10,7 +10,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// JobError says that systemd took a job and did not finish it.
+// JobError means that systemd accepted a job and did not finish it.
 type JobError struct {
 	Unit   string
 	Job    string // reload, start, restart, run
@@ -21,9 +21,9 @@ func (e *JobError) Error() string {
 	return fmt.Sprintf("%s %s: systemd's job ended with %q", e.Job, e.Unit, e.Result)
 }
 
-// Reload has a running unit read its configuration again and waits for the
-// job. That it is done does not say that the service took the configuration.
-// A unit that is not active is an error.
+// Reload makes a running unit read its configuration again and waits for the
+// job. A job that is done does not mean that the service accepted the
+// configuration. It is an error if the unit is not active.
 func (c *Conn) Reload(ctx context.Context, name string) error {
 	return c.job(ctx, "reload", name, (*systemdbus.Conn).ReloadUnitContext)
 }
@@ -39,9 +39,9 @@ func (c *Conn) Start(ctx context.Context, name string) error {
 	return c.job(ctx, "start", name, (*systemdbus.Conn).StartUnitContext)
 }
 
-// ResetFailed clears a unit's failed state and its count of starts, without
-// which a unit that hit its start limit cannot be started. A unit that is not
-// loaded has neither, and is no error.
+// ResetFailed clears a unit's failed state and its count of starts. A unit that
+// hit its start limit cannot start before that. A unit that is not loaded has
+// neither, and is not an error.
 func (c *Conn) ResetFailed(ctx context.Context, name string) error {
 	l, err := c.link(ctx)
 	if err == nil {
@@ -53,7 +53,7 @@ func (c *Conn) ResetFailed(ctx context.Context, name string) error {
 	return nil
 }
 
-// notLoaded says whether an error is systemd's answer that it has no such unit
+// notLoaded reports whether an error is systemd's answer that the unit is not
 // in memory.
 func notLoaded(err error) bool {
 	reply, ok := errors.AsType[dbus.Error](err)
@@ -67,10 +67,11 @@ func (c *Conn) job(ctx context.Context, verb, name string, enqueue enqueue) erro
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", verb, name, err)
 	}
-	// Buffered: go-systemd blocks on an unread result, and with it all others.
+	// Buffered: go-systemd blocks on an unread result, and so would all other
+	// jobs.
 	result := make(chan string, 1)
-	// Mode "fail" and not "replace", so that a stop which an administrator has
-	// queued is not canceled by us.
+	// Mode "fail", not "replace": we must not cancel a stop that an
+	// administrator has queued.
 	id, err := enqueue(l.manager, ctx, name, "fail", result)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", verb, name, l.explain(ctx, err))
@@ -85,9 +86,9 @@ func (c *Conn) job(ctx context.Context, verb, name string, enqueue enqueue) erro
 	return nil
 }
 
-// wait returns a job's result. The signal with the result may be lost (a bus
-// that is slow, or whose match rule was refused), so the queue is looked at
-// too: a job that is gone from it for two looks has an unknown outcome.
+// wait returns a job's result. The signal with the result may be lost (by a
+// slow bus, or one that refused the match rule), so wait also reads the queue:
+// a job missing from it twice in a row has an unknown result.
 func (l *link) wait(ctx context.Context, id int, result <-chan string, lookEvery time.Duration) (string, error) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -96,13 +97,13 @@ func (l *link) wait(ctx context.Context, id int, result <-chan string, lookEvery
 		case outcome := <-result:
 			return outcome, nil
 		case <-l.alive.Done():
-			return arrived(result, ErrLost)
+			return preferResult(result, ErrLost)
 		case <-ctx.Done():
-			return arrived(result, ctx.Err())
+			return preferResult(result, ctx.Err())
 		case <-look.C:
 			queued, err := l.queued(ctx, id)
 			if err != nil {
-				return arrived(result, err)
+				return preferResult(result, err)
 			}
 			if queued {
 				gone = 0
@@ -111,11 +112,11 @@ func (l *link) wait(ctx context.Context, id int, result <-chan string, lookEvery
 			}
 		}
 	}
-	return arrived(result, fmt.Errorf("%w: the job is gone and its result was not signalled", ErrLost))
+	return preferResult(result, fmt.Errorf("%w: the job is gone and its result was not signalled", ErrLost))
 }
 
-// arrived prefers a result that came at the same moment as the error.
-func arrived(result <-chan string, err error) (string, error) {
+// preferResult returns err, unless a result came at the same moment.
+func preferResult(result <-chan string, err error) (string, error) {
 	select {
 	case outcome := <-result:
 		return outcome, nil

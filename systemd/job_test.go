@@ -83,7 +83,7 @@ func TestJobThatNeverEndsEndsWithItsContext(t *testing.T) {
 	if err := c.Restart(ctx, "docker.service"); !errors.Is(err, context.Canceled) || errors.Is(err, ErrLost) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
-	// The result that nobody waits for any more holds up no other.
+	// A result without a waiter must not block others.
 	c.lookEvery = time.Hour
 	f.jobRemoved(fakeJobID, "docker.service", "done")
 	f.on("ReloadUnit", endJob("done"))

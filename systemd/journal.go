@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	// journalLines and journalBytes are the most that is read of what a unit
-	// logged.
+	// journalLines and journalBytes limit how much of a unit's log is read.
 	journalLines = 200
 	journalBytes = 256 << 10
 )
 
-// Said is what a unit logged since a moment, the oldest line first, of the last
-// 200 lines, and of these the newest that have 256 KiB. Lines are as the unit wrote them, not fit for a terminal as they
-// are. A host without journald is an error.
+// Said returns what a unit logged since a time, oldest line first: at most the
+// last 200 lines and the last 256 KiB. The lines are as the unit wrote them, so
+// they are not safe for a terminal. On a host without journald it returns an
+// error.
 func (c *Conn) Said(ctx context.Context, name string, since time.Time) ([]string, error) {
 	cmd := exec.CommandContext(ctx, "/usr/bin/journalctl", "--no-pager", "--quiet", "--output=cat",
 		"--lines="+strconv.Itoa(journalLines), "--since=@"+strconv.FormatInt(since.Unix(), 10), "--unit="+name)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"}
 	cmd.Dir = "/"
-	// A terminal's Ctrl-C is for us alone.
+	// Ctrl-C in a terminal must not reach journalctl.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second
 	var out newest
@@ -34,20 +34,20 @@ func (c *Conn) Said(ctx context.Context, name string, since time.Time) ([]string
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, fmt.Errorf("read what %s logged: %w", name, err)
+		return nil, fmt.Errorf("read the log of %s: %w", name, err)
 	}
 	return out.lines(), nil
 }
 
-// newest keeps the last journalBytes bytes, and forgets the first.
+// newest keeps the last journalBytes bytes and drops the others.
 type newest struct {
 	text []byte
-	cut  bool // something was forgotten
+	cut  bool // bytes were dropped
 }
 
 func (n *newest) Write(p []byte) (int, error) {
 	n.text = append(n.text, p...)
-	// Not at each write: moving what is kept costs more than some room.
+	// Not at each write: moving the bytes costs more than some extra memory.
 	if len(n.text) > 2*journalBytes {
 		n.trim()
 	}
@@ -60,8 +60,8 @@ func (n *newest) trim() {
 	}
 }
 
-// lines are the lines that are kept whole. Of a single one that is too long it
-// is the end.
+// lines returns the complete lines. Of a single line that is too long it
+// returns the end.
 func (n *newest) lines() []string {
 	n.trim()
 	text := strings.TrimRight(string(n.text), "\n")

@@ -18,7 +18,7 @@ func TestNewestLinesAreKept(t *testing.T) {
 	}{
 		{"few", []string{"a\n", "b\n"}, []string{"a", "b"}},
 		{"none", nil, []string{""}},
-		{"more than there is room for", []string{line(1) + "\n", line(2) + "\n", line(3) + "\n", line(4) + "\n", line(5) + "\n"}, []string{line(3), line(4), line(5)}},
+		{"more than the limit", []string{line(1) + "\n", line(2) + "\n", line(3) + "\n", line(4) + "\n", line(5) + "\n"}, []string{line(3), line(4), line(5)}},
 		{"much more", []string{strings.Repeat("old\n", journalBytes), "new\n"}, append(slices.Repeat([]string{"old"}, journalBytes/4-2), "new")},
 		{"one line that is too long", []string{strings.Repeat("a", journalBytes) + "b\n"}, []string{strings.Repeat("a", journalBytes-2) + "b"}},
 	} {

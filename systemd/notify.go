@@ -10,23 +10,23 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// What a service tells of itself, as sd_notify(3) has it.
+// The states that a service reports, from sd_notify(3).
 const (
-	Ready    = daemon.SdNotifyReady    // it has started, or its configuration is read again
+	Ready    = daemon.SdNotifyReady    // it has started, or has read its configuration again
 	Stopping = daemon.SdNotifyStopping // it is about to end
-	// Reloading says that it reads its configuration again, until it says Ready.
-	// Type=notify-reload wants MONOTONIC_USEC in the same call.
+	// Reloading says that it is reading its configuration again, until it says
+	// Ready. Type=notify-reload requires MONOTONIC_USEC in the same call.
 	Reloading = daemon.SdNotifyReloading
 	Watchdog  = daemon.SdNotifyWatchdog // it is alive
 )
 
-// statusBytes is the most that Status makes, "STATUS=" with it.
+// statusBytes is the limit of what Status returns, including "STATUS=".
 const statusBytes = 256
 
-// Notify tells systemd, in one message, what this service says of itself. That
-// it was told does not say that systemd heeds it: that is NotifyAccess's. A
-// process that systemd wants to hear nothing of tells nothing, which is no
-// error.
+// Notify reports states of this service to systemd, in one message. Success
+// does not mean that systemd accepts it: NotifyAccess decides that. If systemd
+// does not expect messages from this process, Notify does nothing and returns
+// nil.
 func Notify(state ...string) error {
 	if _, err := daemon.SdNotify(false, strings.Join(state, "\n")); err != nil {
 		return fmt.Errorf("notify systemd: %w", err)
@@ -34,10 +34,10 @@ func Notify(state ...string) error {
 	return nil
 }
 
-// Status is the state that `systemctl status` shows with the service: one line
-// of at most 256 bytes. Whatever is not fit for a terminal, or is no UTF-8, for
-// which systemd would refuse the whole, is one space. What is too long is cut
-// between characters, and ends in "…".
+// Status returns the state that `systemctl status` shows with the service: one
+// line of at most 256 bytes. It replaces characters that are not safe for a
+// terminal, and invalid UTF-8, for which systemd would refuse the whole text,
+// by one space. It cuts a long text between characters and ends it with "…".
 func Status(text string) string {
 	const start, more = "STATUS=", "…"
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
@@ -53,9 +53,9 @@ func Status(text string) string {
 	return start + text[:cut] + more
 }
 
-// WatchdogEvery says how often systemd is to be told Watchdog: in half of the
-// time after which it takes the service for hung. It is off where systemd does
-// not wait for that, or waits for another process.
+// WatchdogEvery returns how often to send Watchdog: twice in the time after
+// which systemd considers the service hung. on is false if systemd does not
+// expect it, or expects it from another process.
 func WatchdogEvery() (every time.Duration, on bool, err error) {
 	limit, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {

@@ -43,7 +43,7 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-func TestNotifyWhereNobodyListens(t *testing.T) {
+func TestNotifyWithoutAListener(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	if err := Notify(Ready); err != nil {
 		t.Errorf("no socket is named: got %v, want nil", err)

@@ -31,7 +31,7 @@ func TestRunTransientIsStoppedWhenItsContextEnds(t *testing.T) {
 			c.lookEvery = time.Hour
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			// It ends before the answer, which is awaited nevertheless.
+			// ctx ends before the answer, which is still awaited.
 			f.on("StartTransientUnit", func(f *fakeManager, p *fakePeer, m *dbus.Message) {
 				cancel()
 				takeJob(f, p, m)
@@ -99,7 +99,7 @@ func TestRunTransientStopsNothingThatItDidNotStart(t *testing.T) {
 	}
 }
 
-func TestTransientArgumentsAreAsTheyAre(t *testing.T) {
+func TestTransientArgumentsAreNotExpanded(t *testing.T) {
 	f := newFakeManager(t, "bus")
 	c := dialFake(t, f)
 	properties := make(chan [][]any, 1)

@@ -8,37 +8,37 @@ import (
 	"time"
 )
 
-// Unit is what systemd says of a unit at one moment. The fields of a service
-// are empty for units of other types.
+// A Unit is the state of a unit at one moment. The fields of a service are
+// empty for units of other types.
 type Unit struct {
 	Name        string
 	LoadState   string // loaded, not-found, masked, bad-setting, error
 	ActiveState string // active, reloading, inactive, failed, activating, deactivating
 	SubState    string
 	Result      string // success, exit-code, timeout, start-limit-hit, …
-	MainPID     int    // 0 while no process runs
+	MainPID     int    // 0 if no process runs
 
 	FragmentPath string
-	DropIns      []string // in the order in which they were applied
+	DropIns      []string // in the order in which systemd applied them
 
 	ExecStart        []string // argv of the main command, variables not expanded
 	Environment      []string // NAME=VALUE
-	EnvironmentFiles []string // a leading "-" says that it may be missing
+	EnvironmentFiles []string // with a leading "-" it may be missing
 
 	UnitFileState    string // enabled, disabled, static, …
 	NeedDaemonReload bool
-	InvocationID     string // in hex; another one after each start
+	InvocationID     string // in hex; changes with each start
 
-	// Started is when the main process was last started, by the clock of that
-	// moment. Zero is never.
+	// Started is when the main process was last started, by the clock at that
+	// moment. Zero means never.
 	Started time.Time
-	// StartedAfterBoot is the same by CLOCK_MONOTONIC, which no one sets.
+	// StartedAfterBoot is the same by CLOCK_MONOTONIC, which cannot be set.
 	StartedAfterBoot time.Duration
 }
 
-// Unit asks for a unit by its full name. One that does not exist has LoadState
-// "not-found" and is not an error. As nothing changes by asking, it is asked
-// once more when the connection was lost.
+// Unit asks for a unit by its full name. A missing unit has LoadState
+// "not-found" and is not an error. If the connection is lost it asks once more,
+// because asking changes nothing.
 func (c *Conn) Unit(ctx context.Context, name string) (Unit, error) {
 	properties, err := c.properties(ctx, name)
 	if errors.Is(err, ErrLost) {
