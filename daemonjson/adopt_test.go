@@ -6,13 +6,13 @@ import (
 )
 
 func TestFault_J08_AnotherInstallersRuntimeIsAdopted(t *testing.T) {
-	// As `runsc install` writes it.
+	// This is what `runsc install` writes.
 	const theirs = "{\n    \"runtimes\": {\n        \"runsc\": {\n            \"path\": \"/usr/local/bin/runsc\",\n" +
 		"            \"runtimeArgs\": [\n                \"--network=host\"\n            ]\n        }\n    }\n}"
 	ours := strings.Replace(theirs, oldPath, newPath, 1)
 	checkChanges(t, []change{
 		{"arguments are kept", theirs, register(), ours},
-		{"arguments are replaced in the array's form", theirs, register("-a", "-b"),
+		{"new arguments keep the array's form", theirs, register("-a", "-b"),
 			strings.Replace(ours, `"--network=host"`, "\"-a\",\n                \"-b\"", 1)},
 		{"arguments are removed", theirs, Want{Runtimes: map[string]*Runtime{"runsc": {Path: newPath, Args: []string{}}}},
 			"{\n    \"runtimes\": {\n        \"runsc\": {\n            \"path\": \"" + newPath + "\"\n        }\n    }\n}"},
@@ -40,7 +40,7 @@ func TestFault_J08_AnotherInstallersRuntimeIsAdopted(t *testing.T) {
 	})
 }
 
-func TestFault_J11_AsWantedAlreadyKeepsEveryByte(t *testing.T) {
+func TestFault_J11_EditWithoutChangesKeepsEveryByte(t *testing.T) {
 	for _, text := range []string{
 		`{"userns-remap":"d\u0065fault", "runtimes":{ "runsc" :{"path": "\/usr\/local\/lib\/gvisor\/20260914.0\/runsc","runtimeArgs":[ "--platform\u003dsystrap"]}},` + "\n\n" + `"default-runtime":	"runsc"  }  `,
 	} {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// shapes are documents of about n bytes that are hard in different ways.
+// shapes returns documents of about n bytes that are slow to read in different
+// ways.
 func shapes(n int) map[string]string {
 	var keys, objects strings.Builder
 	for i := 0; keys.Len() < n-64; i++ {
@@ -31,7 +32,7 @@ func manyRuntimes(n int) string {
 	return b.String() + `"runsc": {"path": "/y"}`
 }
 
-// The rates of 64 KiB and 1 MiB are to be alike.
+// The rates for 64 KiB and 1 MiB should be alike.
 func BenchmarkParse(b *testing.B) {
 	benchShapes(b, func(b *testing.B, text string) {
 		if _, err := Parse([]byte(text)); err != nil {

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// checkEdit compares what before and after mean, by another reader than the one that made the edit: after must be
-// before with what w asks for and nothing else. Numbers are compared as text.
+// checkEdit decodes before and after with another reader than the one that made
+// the edit: after must be before with the changes of w and no others. It
+// compares numbers as text.
 func checkEdit(before, after Document, w Want) error {
 	want, err := decode(before.text)
 	if err != nil {
@@ -21,7 +22,7 @@ func checkEdit(before, after Document, w Want) error {
 	}
 	w.applyTo(want)
 	if !reflect.DeepEqual(got, want) {
-		return errors.New("the result differs in more than was asked for")
+		return errors.New("the result has changes that were not asked for")
 	}
 	return nil
 }

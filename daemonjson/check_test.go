@@ -2,7 +2,7 @@ package daemonjson
 
 import "testing"
 
-// What Edit holds its own results to, shown results that are wrong.
+// Edit checks its own results with checkEdit, which gets wrong ones here.
 func TestCheckEditSeesAnyOtherChange(t *testing.T) {
 	const before = `{"a": 1.0, "runtimes": {"nvidia": {"path": "n"}}, "b": ["x"]}`
 	cases := []struct {
@@ -12,9 +12,9 @@ func TestCheckEditSeesAnyOtherChange(t *testing.T) {
 		{"as asked", `{"a": 1.0, "runtimes": {"nvidia": {"path": "n"}}, "b": ["x"], "default-runtime": "runsc"}`, true},
 		{"not done", before, false},
 		{"another value", `{"a": 1.0, "runtimes": {"nvidia": {"path": "n"}}, "b": ["x"], "default-runtime": "runc"}`, false},
-		{"a number written otherwise", `{"a": 1, "runtimes": {"nvidia": {"path": "n"}}, "b": ["x"], "default-runtime": "runsc"}`, false},
+		{"a number written differently", `{"a": 1, "runtimes": {"nvidia": {"path": "n"}}, "b": ["x"], "default-runtime": "runsc"}`, false},
 		{"a key lost", `{"runtimes": {"nvidia": {"path": "n"}}, "b": ["x"], "default-runtime": "runsc"}`, false},
-		{"a key more", `{"a": 1.0, "runtimes": {"nvidia": {"path": "n"}}, "b": ["x"], "default-runtime": "runsc", "c": null}`, false},
+		{"an extra key", `{"a": 1.0, "runtimes": {"nvidia": {"path": "n"}}, "b": ["x"], "default-runtime": "runsc", "c": null}`, false},
 		{"another runtime changed", `{"a": 1.0, "runtimes": {"nvidia": {"path": "m"}}, "b": ["x"], "default-runtime": "runsc"}`, false},
 	}
 	for _, c := range cases {

@@ -14,20 +14,22 @@ const (
 	readingOnly = "# for reading only: values that may be secret are shown as ***, so this is no patch\n"
 )
 
-// Diff returns a unified diff from before to after that `patch -p1 -d /` takes for an absolute name, or "" where
-// they are equal.
+// Diff returns a unified diff from before to after that `patch -p1 -d /`
+// accepts for an absolute name, or "" if they are equal.
 //
-// Values that may be secret are hidden: every string and number but those of our own keys and of options of
-// dockerd that are known to hold none, and of these what looks like one all the same: user information, a setting
-// such as --token=x, a key. Lines that hold one are left out of the context. Where a line that changes holds one,
-// its value is shown as "***"; the diff then says in its first line that it is for reading only, and its hunks are
-// headed so that patch finds none in it. A text that Parse refuses is hidden whole.
+// It hides values that may be secret: every string and number except those of
+// our own keys and of dockerd's options that hold no secrets. Of these it still
+// hides what looks like a secret: user information, a setting such as
+// --token=x, a key. It omits lines with a secret from the context. If a changed
+// line has a secret, Diff shows "***" in its place, says in the first line that
+// the diff is for reading only, and writes hunk headers that patch does not
+// recognise. It hides a text that Parse refuses completely.
 func Diff(name string, before, after []byte) string {
 	return diff(label(name), newSide(string(before)), newSide(string(after)))
 }
 
 func diff(path string, old, changed side) string {
-	// An error would mean that edits do not fit the text they were made from.
+	// An error would mean that the edits do not fit their own text.
 	u, err := udiff.ToUnifiedDiff("", "", old.text, udiff.Lines(old.text, changed.text), udiff.DefaultContextLines)
 	if err != nil {
 		panic("daemonjson: diff: " + err.Error())
@@ -54,8 +56,9 @@ func diff(path string, old, changed side) string {
 	return b.String()
 }
 
-// label makes a name fit for the head of a diff: relative, as patch refuses others, without control characters,
-// and ended by a tab where it has a blank.
+// label makes a name safe for the head of a diff: relative, because patch
+// refuses others, without control characters, and with a final tab if it has a
+// blank.
 func label(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -69,8 +72,8 @@ func label(name string) string {
 	return name
 }
 
-// Redacted is the document's text without its secrets, as Diff shows it. It is
-// for people: masked, it need not be JSON any more.
+// Redacted returns the document's text without its secrets, as Diff shows it.
+// It is for reading: it may no longer be valid JSON.
 func (d Document) Redacted() string {
 	s := newSide(d.text)
 	var b strings.Builder
@@ -80,10 +83,10 @@ func (d Document) Redacted() string {
 	return b.String()
 }
 
-// side is one of the two texts, by lines.
+// A side is one of the two texts, split into lines.
 type side struct {
 	text   string
-	starts []int // of each line, and the text's end
+	starts []int // of each line, and the end of the text
 	hidden []span
 }
 

@@ -127,7 +127,7 @@ func TestDiffHides(t *testing.T) {
 		`"runtimes": {"a": {"path": "x", "runtimeArgs": ["--a=hunter2hunter2hunter2"]}}`,
 	} {
 		for _, before := range []string{"{" + value + "}", "{\n  " + value + "\n}\n", "{\n  \"a\": true,\n  " + value + ",\n  \"b\": false\n}\n"} {
-			// This one dockerd would refuse, and so does Parse.
+			// dockerd would refuse this one, and so does Parse.
 			after := strings.Replace(before, "{", `{"x": true, `, 1)
 			if d, err := Parse([]byte(before)); err == nil {
 				edited, err := Edit(d, everything())
@@ -150,8 +150,8 @@ func TestDiffHides(t *testing.T) {
 	}
 }
 
-// What is shown stands in one-line files here: each value is on the line that changes.
-func TestDiffShowsWhatIsNoSecret(t *testing.T) {
+// These are one-line files, so each value is on the changed line.
+func TestDiffShowsHarmlessValues(t *testing.T) {
 	for _, value := range []string{
 		`"default-runtime": "nvidia"`,
 		`"userns-remap": "user:group"`,

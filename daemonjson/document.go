@@ -1,13 +1,16 @@
-// Package daemonjson reads, edits and compares Docker's daemon.json as text.
+// Package daemonjson edits Docker's daemon.json as text and guarantees that
+// every byte outside runtimes.NAME, default-runtime and userns-remap stays as
+// it was.
 //
-// It guarantees that what Parse accepts means to dockerd what it means here, that Edit changes nothing but
-// runtimes.NAME, default-runtime and userns-remap and leaves every other byte where it was, that the same edit
-// made twice changes nothing the second time, and that Diff shows no value that may be a secret.
+// What Parse accepts means the same to dockerd as here. The same edit made
+// twice changes nothing the second time. Diff shows no value that may be a
+// secret.
 //
-// It never opens a file, never repairs a document, and never writes a key it was not asked for.
+// It never opens a file, never repairs a document, and never writes a key that
+// it was not asked for.
 package daemonjson
 
-// MaxBytes is the size in bytes of the largest document Parse takes.
+// MaxBytes is the size in bytes of the largest document that Parse accepts.
 const MaxBytes = 1 << 20
 
 // The keys of daemon.json that Edit may change (moby daemon/config/config.go).
@@ -25,8 +28,9 @@ const (
 	fieldOptions = "options"
 )
 
-// Document is a daemon.json that dockerd can read. Its zero value is the empty file, which dockerd takes as {}.
-// A Document does not change: Edit returns another.
+// A Document is a daemon.json that dockerd can read. The zero value is the
+// empty file, which dockerd reads as {}. A Document never changes: Edit returns
+// a new one.
 type Document struct {
 	text string
 	root node
@@ -35,15 +39,17 @@ type Document struct {
 // Runtime is one entry of "runtimes".
 type Runtime struct {
 	Path string   // the file dockerd runs, or a name it looks up in its PATH
-	Args []string // "runtimeArgs"; nil where the entry has none
+	Args []string // "runtimeArgs"; nil if the entry has none
 	Type string   // "runtimeType", a containerd shim; dockerd refuses it beside Path
 }
 
-// Parse reads b as dockerd would, or refuses it with an *Error. An empty or blank b is the empty document.
+// Parse reads b as dockerd would, or refuses it with an *Error. An empty or
+// blank b is the empty document.
 //
-// It is stricter than dockerd where dockerd's versions disagree or where two readers could: a byte order mark,
-// UTF-16, duplicate keys at any level, null in place of our values, and our keys in another case are refused.
-// Keys that are not ours are not judged.
+// It is stricter than dockerd where dockerd's versions, or any two readers,
+// could disagree: it refuses a byte order mark, UTF-16, duplicate keys at any
+// level, null in place of our values, and our keys in another case. It does not
+// judge other keys.
 func Parse(b []byte) (Document, error) {
 	text := string(b)
 	if err := checkEncoding(text); err != nil {
@@ -62,7 +68,7 @@ func Parse(b []byte) (Document, error) {
 // Bytes returns the document's text, byte for byte as it was parsed or edited.
 func (d Document) Bytes() []byte { return []byte(d.text) }
 
-// Keys returns the top-level keys in the order they stand in.
+// Keys returns the top-level keys in the order of the text.
 func (d Document) Keys() []string {
 	keys := make([]string, 0, len(d.root.kids))
 	for _, kid := range d.root.kids {
@@ -71,7 +77,8 @@ func (d Document) Keys() []string {
 	return keys
 }
 
-// Raw returns the text of the value that the keys lead to from the top, as it is written, and whether it is there.
+// Raw returns the text of the value that the keys lead to from the top, as
+// written, and whether it exists.
 func (d Document) Raw(keys ...string) (string, bool) {
 	n, ok := d.at(keys...)
 	if !ok || len(keys) == 0 {
@@ -80,13 +87,14 @@ func (d Document) Raw(keys ...string) (string, bool) {
 	return d.text[n.start:n.end], true
 }
 
-// Has says whether the document sets the top-level key.
+// Has reports whether the document sets the top-level key.
 func (d Document) Has(key string) bool {
 	_, ok := d.root.kid(key)
 	return ok
 }
 
-// Runtimes returns the entries of "runtimes" by name; never nil. The map is the caller's own.
+// Runtimes returns the entries of "runtimes" by name; never nil. The caller may
+// change the map.
 func (d Document) Runtimes() map[string]Runtime {
 	runtimes := map[string]Runtime{}
 	all, _ := d.root.kid(keyRuntimes)
@@ -96,10 +104,12 @@ func (d Document) Runtimes() map[string]Runtime {
 	return runtimes
 }
 
-// DefaultRuntime returns "default-runtime" and whether it is set. dockerd takes an empty one as runc.
+// DefaultRuntime returns "default-runtime" and whether it is set. To dockerd an
+// empty one means runc.
 func (d Document) DefaultRuntime() (string, bool) { return d.topString(keyDefaultRuntime) }
 
-// UsernsRemap returns "userns-remap" and whether it is set. dockerd takes an empty one as off.
+// UsernsRemap returns "userns-remap" and whether it is set. To dockerd an empty
+// one means off.
 func (d Document) UsernsRemap() (string, bool) { return d.topString(keyUsernsRemap) }
 
 func (d Document) topString(key string) (string, bool) {
@@ -125,7 +135,7 @@ func (d Document) runtime(entry node) Runtime {
 	return r
 }
 
-// str decodes a string node, whose type checkTypes has seen.
+// str decodes a string node; checkTypes has checked its type.
 func (d Document) str(n node) string { return unquote(d.text[n.start:n.end]) }
 
 // strs decodes an array of strings; an empty array is empty, not nil.

@@ -7,31 +7,36 @@ import (
 	"unicode/utf8"
 )
 
-// Want says what Edit is to set. What it leaves out is left alone; its zero value changes nothing.
+// Want says what Edit sets. Edit leaves everything else alone; the zero value
+// changes nothing.
 type Want struct {
-	// Runtimes are set by name, nil values removed.
+	// Runtimes are set by name; a nil value removes the entry.
 	//
-	// Of an entry that is there already the path is replaced. Its arguments are kept where Args is nil and
-	// removed where Args is empty. Its runtimeType and options go, because dockerd refuses them beside a path;
-	// fields not known here stay. Path is required, and Type must be empty: it is only ever read.
+	// In an existing entry Edit replaces the path. It keeps the arguments if
+	// Args is nil and removes them if Args is empty. It removes runtimeType and
+	// options, because dockerd refuses them beside a path, and keeps unknown
+	// fields. Path is required, and Type must be empty: it is never written.
 	Runtimes map[string]*Runtime
 
 	DefaultRuntime *string // "" removes the key
 	UsernsRemap    *string // "" removes the key
 
-	// Tidy removes a "runtimes" without entries. It is a step of its own because dockerd takes the removal of the
-	// last runtime only from an empty object that is there (moby daemon/reload_unix.go).
+	// Tidy removes a "runtimes" without entries. That is a separate step,
+	// because dockerd forgets the last runtime only if it reads an empty object
+	// (moby daemon/reload_unix.go).
 	Tidy bool
 }
 
-// Edit returns d with what w asks for, as an edit of the text: every byte outside the values and members that w
-// names stays. What is right already is not rewritten, so a second Edit returns the same bytes.
+// Edit returns d with the changes of w, made in the text: every byte outside
+// the values and members that w names stays. It does not rewrite a value that
+// is already right, so a second Edit returns the same bytes.
 //
-// New members stand at the end of their object in the document's own style; an empty document becomes one with
-// 4 spaces of indentation and a final newline.
+// New members go to the end of their object, in the document's own style. An
+// empty document gets 4 spaces of indentation and a final newline.
 //
-// A name that CheckName refuses is not set (*ValueError), but removed. Arguments are not checked here: those a
-// host had before may be put back; see CheckArg. A result that is too large is an *Error.
+// Edit does not set a name that CheckName refuses (*ValueError), but can remove
+// it. It does not check arguments, because those that a host had before must be
+// restorable; see CheckArg. A result that is too large is an *Error.
 func Edit(d Document, w Want) (Document, error) {
 	if err := w.check(); err != nil {
 		return Document{}, err
@@ -57,7 +62,7 @@ func Edit(d Document, w Want) (Document, error) {
 	return out, nil
 }
 
-// check refuses what cannot be written as it is: encoding/json would turn bytes that are not UTF-8 into others.
+// check refuses invalid UTF-8: encoding/json would replace it with other bytes.
 func (w Want) check() error {
 	var all []string
 	for _, s := range []*string{w.DefaultRuntime, w.UsernsRemap} {
@@ -87,7 +92,7 @@ func (w Want) check() error {
 	return nil
 }
 
-// adds says whether w sets anything, rather than only removing.
+// adds reports whether w sets anything, rather than only removing.
 func (w Want) adds() bool {
 	for _, r := range w.Runtimes {
 		if r != nil {
@@ -154,7 +159,8 @@ func (d Document) setRuntime(name string, r Runtime) (Document, error) {
 	return d.adopt([]string{keyRuntimes, name}, r)
 }
 
-// likeSibling is the form of the last runtime beside a new one: hosts often keep each on one line.
+// likeSibling returns the form of the last existing runtime, for a new one:
+// hosts often keep each on one line.
 func likeSibling(text string, runtimes node, base form) form {
 	for _, entry := range slices.Backward(runtimes.kids) {
 		if len(entry.kids) > 0 {
@@ -164,7 +170,7 @@ func likeSibling(text string, runtimes node, base form) form {
 	return base
 }
 
-// adopt sets a runtime that is there already.
+// adopt changes an existing runtime.
 func (d Document) adopt(path []string, r Runtime) (Document, error) {
 	d, err := d.setString(path, fieldPath, &r.Path)
 	if err != nil {

@@ -18,7 +18,7 @@ func unregister() Want {
 	return Want{Runtimes: map[string]*Runtime{"runsc": nil}}
 }
 
-// everything asks for each of our keys.
+// everything sets each of our keys.
 func everything() Want {
 	name, remap := "runsc", "default"
 	w := register("--platform=systrap")
@@ -26,7 +26,7 @@ func everything() Want {
 	return w
 }
 
-// nothing takes back everything.
+// nothing removes what everything sets.
 func nothing() Want {
 	none := ""
 	w := unregister()
@@ -43,7 +43,7 @@ func mustParse(t testing.TB, text string) Document {
 	return d
 }
 
-// edit makes an edit and, as every edit must, sees that making it again changes nothing.
+// edit makes an edit and checks that making it again changes nothing.
 func edit(t testing.TB, text string, w Want) string {
 	t.Helper()
 	once, err := Edit(mustParse(t, text), w)
@@ -158,4 +158,4 @@ func TestFault_J07_NewKeysAreWrittenInTheFilesOwnStyle(t *testing.T) {
 	})
 }
 
-// hosts are daemon.jsons as they are met, without keys of ours.
+// hosts are daemon.jsons of real hosts, without our keys.

@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// checkEncoding refuses what is too large or not plain UTF-8. dockerd decodes a byte order mark from 23.0 on
-// and refuses it before that, so no file with one is good for both.
+// checkEncoding refuses a text that is too large or not plain UTF-8. dockerd
+// accepts a byte order mark since 23.0 and refuses it before, so a file with
+// one does not work for both.
 func checkEncoding(text string) error {
 	if len(text) > MaxBytes {
 		return errorAt(text, MaxBytes, "larger than %d bytes", MaxBytes)
@@ -28,7 +29,8 @@ func checkEncoding(text string) error {
 	return nil
 }
 
-// isUTF16 knows UTF-16 by its mark or by the zero half of its first character, which is ASCII in any JSON.
+// isUTF16 recognises UTF-16 by its byte order mark, or by the zero byte in its
+// first character, which is ASCII in any JSON.
 func isUTF16(text string) bool {
 	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
 		return true
@@ -36,8 +38,8 @@ func isUTF16(text string) bool {
 	return len(text) >= 2 && (text[0] == 0) != (text[1] == 0)
 }
 
-// unquote decodes a JSON string that the scanner has accepted. Escapes are left to encoding/json, so that what a
-// lone surrogate turns into is what dockerd sees.
+// unquote decodes a JSON string that the scanner has accepted. encoding/json
+// decodes the escapes, so that a lone surrogate becomes what dockerd sees.
 func unquote(literal string) string {
 	if strings.IndexByte(literal, '\\') < 0 {
 		return literal[1 : len(literal)-1]
@@ -49,7 +51,7 @@ func unquote(literal string) string {
 	return s
 }
 
-// quote writes s as a JSON string, with <, > and & as they are.
+// quote writes s as a JSON string, without escaping <, > and &.
 func quote(s string) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)

@@ -28,7 +28,8 @@ func errorAt(text string, offset int, format string, args ...any) *Error {
 
 func lineAt(text string, offset int) int { return strings.Count(text[:offset], "\n") + 1 }
 
-// shown quotes a key for a message: a key comes from the file and may be as long as the file.
+// shown quotes a key for a message and cuts it: a key may be as long as the
+// file.
 func shown(key string) string {
 	const most = 64
 	if len(key) > most {

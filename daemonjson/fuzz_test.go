@@ -22,7 +22,8 @@ func seeds() []string {
 	)
 }
 
-// asDockerd is what dockerd decodes the keys into that are ours (moby daemon/config/config.go).
+// asDockerd is the type that dockerd decodes our keys into (moby
+// daemon/config/config.go).
 type asDockerd struct {
 	Runtimes map[string]struct {
 		Path string   `json:"path"`
@@ -33,7 +34,7 @@ type asDockerd struct {
 	RemappedRoot   string `json:"userns-remap"`
 }
 
-// stricter matches the reasons for which sound JSON is refused.
+// stricter matches the reasons for which Parse refuses valid JSON.
 var stricter = regexp.MustCompile(`^duplicate key|: write it as|^more than|not an? (object|string|array)$`)
 
 func FuzzParse(f *testing.F) {
@@ -119,7 +120,8 @@ func FuzzEdit(f *testing.F) {
 	})
 }
 
-// FuzzDiff hides every line with an S in it, so that hunks are cut anywhere.
+// FuzzDiff hides every line with an S in it, so that hunks are cut in any
+// place.
 func FuzzDiff(f *testing.F) {
 	f.Add("a\nb\nc\nd\n", "a\nb\nx\nd\n")
 	f.Add("a\nS\nb\nc\nd\ne\nS", "a\nS\nb\nx\nd\ne\nS")

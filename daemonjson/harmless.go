@@ -5,20 +5,23 @@ import (
 	"strings"
 )
 
-// rule says which strings and numbers of one of dockerd's options are shown. true, false and null always are.
+// A rule says which strings and numbers of an option are shown. true, false and
+// null always are.
 type rule uint8
 
 const (
 	ruleHide     rule = iota // none
 	ruleShow                 // those that do not look like a secret
-	ruleHosts                // those that name a host or a network and say nothing else
+	ruleHosts                // those that are only a host or a network
 	ruleDriver               // those that choose a cgroup driver
-	ruleRuntimes             // of each runtime its path, its type and its arguments
+	ruleRuntimes             // each runtime's path, type and arguments
 )
 
-// ruleOf returns the rule of a top-level key. What stands under a key that is not listed here may be anything:
-// a plugin's, a later dockerd's, a secret. Neither are those listed whose values are free text or an address
-// beyond a host: log-opts, proxies, labels, storage-opts (names: moby daemon/config and cmd/dockerd/config.go).
+// ruleOf returns the rule of a top-level key. An unlisted key may belong to a
+// plugin or a later dockerd, and its value may be a secret. Keys with free
+// text, or with more of an address than a host, are not listed either:
+// log-opts, proxies, labels, storage-opts (names: moby daemon/config and
+// cmd/dockerd/config.go).
 func ruleOf(key string) rule {
 	switch key {
 	case keyRuntimes:
@@ -45,7 +48,8 @@ func ruleOf(key string) rule {
 var (
 	// A host with a scheme and a port at most, or a network. No path: mirrors take a token there.
 	plainHost = regexp.MustCompile(`^(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$|^[0-9a-fA-F.:]+/[0-9]{1,3}$`)
-	// Such a run of letters and digits is a key, a digest or an identifier, and no word.
+	// Such a run of letters and digits is a key, a digest or an identifier, not
+	// a word.
 	longRun = regexp.MustCompile(`[A-Za-z0-9+=]{16,}`)
 )
 
@@ -61,8 +65,9 @@ func (r rule) shows(s string) bool {
 	return false
 }
 
-// isSecretText knows user information and queries in an address, a setting such as --token=x, what an HTTP
-// Authorization has, and what looks like a key by its letters alone.
+// isSecretText recognises user information and queries in an address, a setting
+// such as --token=x, the value of an HTTP Authorization header, and text that
+// looks like a key.
 func isSecretText(s string) bool {
 	lower := strings.ToLower(s)
 	if strings.ContainsAny(s, "@?") || strings.Contains(lower, "bearer ") || strings.Contains(lower, "basic ") {
@@ -79,8 +84,9 @@ func isSecretText(s string) bool {
 	return false
 }
 
-// SecretName says whether a setting that is called so may well hold a secret, in any case and with digits or other
-// characters between its words. It rather says so of one too many.
+// SecretName reports whether a setting with this name may hold a secret, in any
+// case and with digits or other characters between its words. It errs on the
+// side of true.
 func SecretName(name string) bool {
 	name = strings.ToLower(name)
 	for _, word := range []string{"token", "secret", "passw", "passphrase", "passcode", "pwd", "cred", "auth", "key", "cookie", "session", "signature", "env"} {
@@ -88,7 +94,7 @@ func SecretName(name string) bool {
 			return true
 		}
 	}
-	// These are in the middle of other words: compassion, design, spinning.
+	// These are also parts of other words: compassion, design, spinning.
 	for _, part := range strings.FieldsFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) {
 		if strings.HasSuffix(part, "pass") || part == "pw" || part == "sig" || part == "pin" {
 			return true
@@ -97,14 +103,15 @@ func SecretName(name string) bool {
 	return false
 }
 
-// Shows says whether Diff shows a string as the value of one of dockerd's options. The option may also be called as
-// its flag is, most of which are in the singular: --host for hosts (moby cmd/dockerd/config.go).
+// Shows reports whether Diff shows a string as the value of one of dockerd's
+// options. The option may also have the name of its flag, which is mostly the
+// singular: --host for hosts (moby cmd/dockerd/config.go).
 func Shows(option, value string) bool {
 	if value == "true" || value == "false" {
 		return true
 	}
 	switch option {
-	case "config-file", "add-runtime", "graph": // paths; the last is what data-root was called once
+	case "config-file", "add-runtime", "graph": // paths; graph is the old name of data-root
 		return ruleShow.shows(value)
 	}
 	for _, key := range []string{option, option + "s", strings.TrimSuffix(option, "y") + "ies"} {

@@ -9,11 +9,11 @@ import (
 
 // hunk is a run of lines of a diff.
 type hunk struct {
-	from, to int // the first line in either text, from 1
+	from, to int // the first line in each text, from 1
 	lines    []udiff.Line
 }
 
-// counts returns how many lines of either text the hunk covers.
+// counts returns how many lines of each text the hunk covers.
 func (h hunk) counts() (from, to int) {
 	for _, l := range h.lines {
 		if l.Kind != udiff.Insert {
@@ -26,13 +26,14 @@ func (h hunk) counts() (from, to int) {
 	return from, to
 }
 
-// grows returns by how many lines the second text is longer.
+// grows returns how many more lines the second text has.
 func (h hunk) grows() int {
 	from, to := h.counts()
 	return to - from
 }
 
-// each calls f for every line with its number in the text it is shown from: deleted and equal lines in the first.
+// each calls f for every line with its number in the text that it comes from:
+// the first for deleted and equal lines.
 func (h hunk) each(f func(i, number int)) {
 	from, to := h.from, h.to
 	for i, l := range h.lines {
@@ -49,7 +50,7 @@ func (h hunk) each(f func(i, number int)) {
 	}
 }
 
-// without splits the hunk at lines of context that hold a secret and leaves those out.
+// without removes lines of context with a secret and splits the hunk there.
 func (h hunk) without(old side) []hunk {
 	var cuts []int
 	h.each(func(i, number int) {
@@ -71,7 +72,7 @@ func (h hunk) without(old side) []hunk {
 	return parts
 }
 
-// slice returns the lines begin to end as a hunk of their own.
+// slice returns the lines begin to end as a separate hunk.
 func (h hunk) slice(begin, end int) hunk {
 	from, to := hunk{lines: h.lines[:begin]}.counts()
 	return hunk{from: h.from + from, to: h.to + to, lines: h.lines[begin:end]}
@@ -82,8 +83,9 @@ func (h hunk) changes() bool {
 	return lead < len(h.lines)
 }
 
-// balanced has as much context before the changes as after: GNU patch takes less of it before as "at the start
-// of the file" and less after as "at its end" (patch.c, locate_hunk).
+// balanced gives the hunk as much context before the changes as after: to GNU
+// patch, less before means "at the start of the file" and less after "at its
+// end" (patch.c, locate_hunk).
 func (h hunk) balanced() hunk {
 	lead, trail := h.context()
 	keep := min(lead, trail)
@@ -101,7 +103,7 @@ func (h hunk) context() (lead, trail int) {
 	return lead, trail
 }
 
-// holdsSecret says whether a line that changes does.
+// holdsSecret reports whether a changed line has a secret.
 func (h hunk) holdsSecret(old, changed side) bool {
 	found := false
 	h.each(func(i, number int) {
@@ -137,7 +139,8 @@ func (h hunk) write(b *strings.Builder, patchable bool, old, changed side) {
 	})
 }
 
-// lineRange writes a range as diff does: where no line is covered, the number is that of the line before.
+// lineRange writes a range as diff does: an empty range has the number of the
+// line before it.
 func lineRange(first, count int) string {
 	switch count {
 	case 0:

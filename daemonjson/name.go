@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ValueError says that a value may not go into daemon.json.
+// ValueError means that a value may not go into daemon.json.
 type ValueError struct {
 	What   string // "runtime name", "runtime argument"
 	Value  string
@@ -22,8 +22,9 @@ var (
 	unsafeArg = regexp.MustCompile(`[^a-zA-Z0-9_./:,=@%+-]`)
 )
 
-// CheckName refuses, with a *ValueError, a name that cannot be a runtime's: dockerd keeps runc for itself, takes
-// io.containerd.* for shims of containerd, and makes files named after the rest.
+// CheckName refuses, with a *ValueError, a name that a runtime cannot have:
+// dockerd reserves runc, takes io.containerd.* for containerd's shims, and
+// makes files named after all others.
 func CheckName(name string) error {
 	const longest = 100 // below NAME_MAX, with room for the hash dockerd adds
 	reason := ""
@@ -45,8 +46,9 @@ func CheckName(name string) error {
 	return &ValueError{What: "runtime name", Value: name, Reason: reason}
 }
 
-// CheckArg refuses, with a *ValueError, an argument that would not reach the runtime as it is: dockerd writes the
-// runtime's path and arguments without quotes into a shell script (moby daemon/runtime_unix.go).
+// CheckArg refuses, with a *ValueError, an argument that would not reach the
+// runtime unchanged: dockerd writes the runtime's path and arguments without
+// quotes into a shell script (moby daemon/runtime_unix.go).
 func CheckArg(arg string) error {
 	if arg == "" {
 		return &ValueError{What: "runtime argument", Value: arg, Reason: "empty, and the shell would drop it"}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// checkEdited sees that an edit did what it may and no more. Edit holds its result to checkEdit itself; this does
-// not rest on it.
+// checkEdited checks that an edit made only the changes that it may. Edit has
+// its own check, checkEdit; this one is independent of it.
 func checkEdited(t *testing.T, before, after Document, w Want) {
 	t.Helper()
 	if want, got := foreign(before, w), foreign(after, w); !slices.Equal(got, want) {
@@ -27,7 +27,8 @@ func checkEdited(t *testing.T, before, after Document, w Want) {
 	}
 }
 
-// foreign returns the text of every member that w does not name, in order, and what stands around the document.
+// foreign returns the text of every member that w does not name, in order, and
+// the text around the document.
 func foreign(d Document, w Want) []string {
 	all := []string{strings.TrimSpace(d.text[:d.root.start]), strings.TrimSpace(d.text[d.root.end:])}
 	for _, kid := range d.root.kids {
@@ -68,7 +69,8 @@ func foreignRuntimes(d Document, runtimes node, w Want) []string {
 	return all
 }
 
-// checkTakenBack sees that an edit which only added members leaves, taken back, the bytes that were there.
+// checkTakenBack checks that undoing an edit that only added members restores
+// the old bytes.
 func checkTakenBack(t *testing.T, before, after Document, w Want) {
 	if len(before.root.kids) == 0 || before.Has(keyRuntimes) || before.Has(keyDefaultRuntime) || before.Has(keyUsernsRemap) {
 		return
@@ -86,7 +88,7 @@ func checkTakenBack(t *testing.T, before, after Document, w Want) {
 
 var hunkHead = regexp.MustCompile(`^@@ -(\d+)(,\d+)? \+(\d+)(,\d+)? @@\n$`)
 
-// applyDiff applies a unified diff, taking no line of it on trust.
+// applyDiff applies a unified diff and verifies every line of it.
 func applyDiff(t *testing.T, before, diff string) string {
 	t.Helper()
 	old, rest := strings.SplitAfter(before, "\n"), strings.SplitAfter(diff, "\n")

@@ -2,12 +2,14 @@ package daemonjson
 
 import "strings"
 
-// structure are the characters of JSON that are no value, and what may stand between them.
+// structure lists the characters of JSON that are not part of a value, and
+// white space.
 const structure = "{}[]:,\" \t\r\n"
 
-// Outline shows of a text that Parse refuses how it is made, so that a person sees what is wrong with it: brackets,
-// quotes and commas, true, false and null, and the names of dockerd's options. All else is "***", because where a
-// string begins and ends is not known.
+// Outline shows the structure of a text that Parse refuses, so that a reader
+// sees what is wrong with it: brackets, quotes and commas, true, false and
+// null, and the names of dockerd's options. Everything else is "***", because
+// in a broken text the ends of strings are unknown.
 func Outline(text []byte) string {
 	var b strings.Builder
 	for rest := string(text); rest != ""; {

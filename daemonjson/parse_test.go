@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// refusal is a text, and where and why it is refused.
+// A refusal is a text, and where and why Parse refuses it.
 type refusal struct {
 	name, text   string
 	line, column int

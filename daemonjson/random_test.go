@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// author writes sound documents in any layout, with keys of ours among others.
+// An author writes valid documents in any layout, with our keys among others.
 type author struct {
 	*rand.Rand
 	spaces []string // white space this document uses

@@ -1,6 +1,7 @@
 package daemonjson
 
-// maxDepth is how many objects and arrays may stand inside each other, the document itself included.
+// maxDepth is how deep objects and arrays may be nested, including the document
+// itself.
 const maxDepth = 64
 
 type kind uint8
@@ -18,11 +19,11 @@ func (k kind) String() string {
 	return [...]string{"nothing", "an object", "an array", "a string", "a number", "true, false or null"}[k]
 }
 
-// node is a value and where it stands: offsets into the text, ends exclusive.
+// A node is a value and its place: offsets into the text, ends exclusive.
 type node struct {
 	kind       kind
 	key        string // decoded; members of objects only
-	begin      int    // of the key's quote, or of the value where there is no key
+	begin      int    // of the key's quote, or of the value if there is no key
 	keyEnd     int    // members of objects only
 	start, end int    // of the value
 	kids       []node
@@ -38,15 +39,15 @@ func (n node) kid(key string) (node, bool) {
 	return node{}, false
 }
 
-// scanner reads the one document of a text. Nothing is skipped over unread: gjson and sjson check nothing, and
-// on broken input they lose what follows.
+// A scanner reads the one document of a text. It skips nothing unread: gjson
+// and sjson do not validate, and on broken input they lose the rest.
 type scanner struct {
 	text string
 	pos  int
 	open []int // offsets of the objects and arrays being read
 }
 
-// scan reads text to its end. White space alone gives the zero node.
+// scan reads text to its end. For white space alone it returns the zero node.
 func scan(text string) (node, error) {
 	s := &scanner{text: text}
 	s.space()
@@ -64,7 +65,7 @@ func scan(text string) (node, error) {
 	return root, nil
 }
 
-// value reads the value at pos; white space before it has been read.
+// value reads the value at pos; the caller has read the white space before it.
 func (s *scanner) value() (node, error) {
 	n := node{begin: s.pos, start: s.pos}
 	var err error
@@ -159,7 +160,8 @@ func (s *scanner) element(parent node, keys *keySet) (node, error) {
 	return n, err
 }
 
-// keySet finds a key that an object has already. Most objects are small and need no map.
+// keySet finds duplicate keys of an object. Most objects are small and need no
+// map.
 type keySet struct{ begins map[string]int }
 
 func (k *keySet) add(kids []node, key string, begin int) (first int, dup bool) {

@@ -2,11 +2,12 @@ package daemonjson
 
 import "strings"
 
-// span is a part of a text, end exclusive.
+// A span is a part of a text; its end is exclusive.
 type span struct{ start, end int }
 
-// secrets returns the values of a text that Diff hides, in order: every string and number that ruleOf does not
-// show. A text that Parse refuses is hidden whole: nothing is known of what stands where.
+// secrets returns the values of a text that Diff hides, in order: every string
+// and number that ruleOf does not show. It returns all of a text that Parse
+// refuses, because its structure is unknown.
 func secrets(text string) []span {
 	d, err := Parse([]byte(text))
 	if err != nil {
@@ -28,7 +29,8 @@ func secrets(text string) []span {
 	return found
 }
 
-// appendRuntimeSecrets appends those of one field of a runtime. The options of a shim are whatever it wants.
+// appendRuntimeSecrets appends the secrets in one field of a runtime. A shim's
+// options may be anything.
 func (d Document) appendRuntimeSecrets(found []span, field node) []span {
 	switch field.key {
 	case fieldPath, fieldType:

@@ -10,7 +10,7 @@ import (
 	"github.com/tidwall/sjson"
 )
 
-// splice is one change to a text: with stands where start to end was.
+// A splice is one change to a text: with replaces start to end.
 type splice struct {
 	start, end int
 	with       string
@@ -20,7 +20,8 @@ func (d Document) splice(s splice) (Document, error) {
 	return reparse(d.text[:s.start] + s.with + d.text[s.end:])
 }
 
-// reparse reads an edited text again; that also refuses one that has grown too large.
+// reparse parses an edited text again, which also refuses one that has grown
+// too large.
 func reparse(text string) (Document, error) {
 	d, err := Parse([]byte(text))
 	if err != nil {
@@ -29,8 +30,9 @@ func reparse(text string) (Document, error) {
 	return d, nil
 }
 
-// replace writes raw in place of the value that path leads to. sjson does that well once the document is known
-// to be sound and to hold every key once; it is still held to the bytes it must leave alone.
+// replace writes raw in place of the value that path leads to. sjson is
+// reliable here because the document is valid and has no duplicate keys.
+// replace still checks that sjson leaves all other bytes alone.
 func (d Document) replace(path []string, old node, raw string) (Document, error) {
 	escaped := make([]string, 0, len(path))
 	for _, key := range path {
@@ -47,11 +49,12 @@ func (d Document) replace(path []string, old node, raw string) (Document, error)
 	return reparse(text)
 }
 
-// put sets a member of the object that path leads to, at its end where it is new. write is told the form of the
-// object and the indentation of the member's line.
+// put sets a member of the object that path leads to. A new member goes to the
+// end. write gets the form of the object and the indentation of the member's
+// line.
 //
-// A new member is spliced in here because sjson would add it in front of the closing bracket without line break,
-// indentation or blanks.
+// put splices a new member in itself: sjson would add it before the closing
+// bracket without line break, indentation or blanks.
 func (d Document) put(path []string, key string, write func(f form, indent string) string) (Document, error) {
 	obj, f := d.formAt(path)
 	if old, ok := obj.kid(key); ok {
@@ -72,7 +75,8 @@ func (d Document) put(path []string, key string, write func(f form, indent strin
 	return d.splice(splice{last.end, last.end, "," + lead + quote(key) + f.colon + write(f, indent)})
 }
 
-// formAt returns the object that path leads to and its form; one without members is written like the one around it.
+// formAt returns the object that path leads to and its form. An object without
+// members gets the form of the one around it.
 func (d Document) formAt(path []string) (node, form) {
 	obj, f := d.root, styleOf(d.text, d.root).root
 	for _, key := range path {
@@ -82,7 +86,8 @@ func (d Document) formAt(path []string) (node, form) {
 	return obj, f
 }
 
-// fill writes the first member of an object that has none, in place of the white space inside it.
+// fill writes the first member of an empty object, in place of the white space
+// inside it.
 func (d Document) fill(obj node, key string, f form, write func(f form, indent string) string) splice {
 	f.lines = f.lines || strings.Contains(d.text[obj.start:obj.end], "\n")
 	outer := indentAt(d.text, obj.start)
@@ -95,8 +100,8 @@ func (d Document) fill(obj node, key string, f form, write func(f form, indent s
 	return splice{obj.start + 1, obj.end - 1, lead + quote(key) + f.colon + write(f, indent) + tail}
 }
 
-// remove takes a member away with its comma and, where it had lines of its own, with those. sjson would leave
-// an empty line behind.
+// remove removes a member with its comma and, if it has its own lines, with
+// those. sjson would leave an empty line behind.
 func (d Document) remove(path []string, key string) (Document, error) {
 	obj, _ := d.at(path...)
 	for i, kid := range obj.kids {

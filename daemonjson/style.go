@@ -2,7 +2,7 @@ package daemonjson
 
 import "strings"
 
-// form is how one object or array is written.
+// A form is the layout of one object or array.
 type form struct {
 	lines bool   // every member on a line of its own
 	pad   string // in one line: inside the brackets
@@ -10,16 +10,16 @@ type form struct {
 	colon string // from a key's closing quote to its value
 }
 
-// style is what new text must look like to fit into a document.
+// A style is the layout that new text must have to fit into a document.
 type style struct {
 	eol    string
 	unit   string // one step of indentation
 	root   form
-	sample *node // an array with members, to write arrays like; nil where there is none
+	sample *node // an array with members, as a model for new ones; nil if there is none
 }
 
-// styleOf reads the style off a document. A document without members has none: it gets 4 spaces, as
-// `runsc install` writes it.
+// styleOf derives the style of a document. A document without members gets 4
+// spaces, as `runsc install` writes it.
 func styleOf(text string, root node) style {
 	st := style{eol: "\n", unit: "    ", root: form{lines: true, comma: " ", colon: ": "}}
 	if i := strings.IndexByte(text, '\n'); i > 0 && text[i-1] == '\r' {
@@ -39,7 +39,8 @@ func styleOf(text string, root node) style {
 	return st
 }
 
-// formOf reads the form off a container; what it does not show is taken from base.
+// formOf derives the form of a container, and takes what that does not show
+// from base.
 func formOf(text string, n node, base form) form {
 	if len(n.kids) == 0 {
 		return base
@@ -63,13 +64,14 @@ func formOf(text string, n node, base form) form {
 		return f
 	}
 	if !f.lines && n.kind == kindObject {
-		// A single member shows no comma; who writes no blank after a colon writes none after a comma.
+		// A single member has no comma: use a blank after commas if there is
+		// one after colons.
 		f.comma = f.colon[strings.IndexByte(f.colon, ':')+1:]
 	}
 	return f
 }
 
-// arrays is the form of an array inside a container of form outer.
+// arrays returns the form of an array inside a container with the form outer.
 func (st style) arrays(text string, outer form) form {
 	f := outer
 	f.pad = ""
@@ -125,7 +127,7 @@ func fullArray(n node) *node {
 	return nil
 }
 
-// indentAt returns the white space that the line around offset starts with.
+// indentAt returns the white space at the start of the line around offset.
 func indentAt(text string, offset int) string {
 	line := text[strings.LastIndexByte(text[:offset], '\n')+1 : offset]
 	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
@@ -140,7 +142,8 @@ func spaceBefore(text string, offset int) string {
 	return text[begin:offset]
 }
 
-// lastLine returns white space from its last line break on, or "" where it has none.
+// lastLine returns white space from its last line break on, or "" if it has
+// none.
 func lastLine(space string) string {
 	i := strings.LastIndexByte(space, '\n')
 	if i < 0 {

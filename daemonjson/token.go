@@ -50,7 +50,7 @@ func (s *scanner) escape() error {
 	begin := s.pos
 	s.pos++
 	if s.pos == len(s.text) {
-		return nil // str says that the file is cut short
+		return nil // str reports that the file is cut short
 	}
 	if strings.IndexByte(`"\/bfnrt`, s.text[s.pos]) >= 0 {
 		return nil
@@ -71,7 +71,8 @@ func (s *scanner) escape() error {
 	return nil
 }
 
-// number reads a number of any size; dockerd's limits on a value are not this package's to judge.
+// number reads a number of any size; this package does not check dockerd's
+// limits on a value.
 func (s *scanner) number() error {
 	begin := s.pos
 	if s.peek() == '-' {
@@ -126,10 +127,11 @@ func (s *scanner) word() error {
 			return s.unexpected("the rest of " + known)
 		}
 	}
-	return errorAt(s.text, begin, "unknown word: a text stands in double quotes, and true, false and null are lower case")
+	return errorAt(s.text, begin, "unknown word: text must be in double quotes, and true, false and null in lower case")
 }
 
-// unexpected says what stands at pos where something else belongs, in the words people search for.
+// unexpected reports what is at pos in place of what is expected, in words that
+// users search for.
 func (s *scanner) unexpected(wanted string) error {
 	switch {
 	case s.pos == len(s.text):
@@ -161,7 +163,8 @@ func (s *scanner) atComment() bool {
 	return strings.HasPrefix(rest, "//") || strings.HasPrefix(rest, "/*") || strings.HasPrefix(rest, "#")
 }
 
-// unseparated says what is wrong after a member that neither a comma nor the closing bracket follows.
+// unseparated reports what is wrong after a member without a comma or closing
+// bracket after it.
 func (s *scanner) unseparated(member node, closing byte) error {
 	if c := s.peek(); c == '"' || c == '{' || c == '[' || isDigit(c) || isLetter(c) {
 		return errorAt(s.text, member.end, "missing comma")
@@ -169,7 +172,8 @@ func (s *scanner) unseparated(member node, closing byte) error {
 	return s.unexpected("',' or '" + string(closing) + "'")
 }
 
-// trailing says what stands behind the document. dockerd 20.10 reads the first document only, later ones refuse.
+// trailing reports what follows the document. dockerd 20.10 ignores it, later
+// versions refuse it.
 func (s *scanner) trailing() error {
 	if s.atComment() {
 		return s.unexpected("the end of the file")

@@ -2,13 +2,14 @@ package daemonjson
 
 import "strings"
 
-// keyRule is a key that is ours to read, and what dockerd takes as its value.
+// A keyRule is one of our keys, and the kind of value that dockerd accepts.
 type keyRule struct {
 	key  string
 	kind kind
 }
 
-// checkTypes refuses a document in which a key of ours has a value that dockerd would refuse or that is null.
+// checkTypes refuses a document in which one of our keys has a value that is
+// null or that dockerd would refuse.
 func checkTypes(text string, root node) error {
 	if root.kind == kindNone {
 		return nil
@@ -53,8 +54,9 @@ func checkRuntime(text string, entry node) error {
 	return nil
 }
 
-// checkKeys also refuses our keys in another case: at the top dockerd refuses them too, but inside a runtime
-// encoding/json takes "Path" for "path", and the last of the two wins.
+// checkKeys also refuses our keys in another case. At the top dockerd refuses
+// them too, but inside a runtime encoding/json takes "Path" for "path", and the
+// last one wins.
 func checkKeys(text string, obj node, rules []keyRule) error {
 	for _, kid := range obj.kids {
 		for _, rule := range rules {
