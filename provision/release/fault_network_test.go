@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -127,15 +128,39 @@ func TestFault_D04_RetryAfterIsHonoured(t *testing.T) {
 			}
 		})
 	}
-	t.Run("within the cap, not asked again before", func(t *testing.T) {
+	const digestFile = "gvisor.tar.zstd.sha512"
+	for name, after := range map[string]string{"seconds": "600", "a date": "Sat, 01 Jan 2000 00:10:00 GMT"} { // a bubble begins in 2000
+		t.Run("within the cap, not asked again before, "+name, func(t *testing.T) {
+			r := newRig(t)
+			r.source.Limits.RetryAfterMax = time.Hour
+			var asked []time.Time
+			r.bubble(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if path.Base(req.URL.Path) == digestFile {
+					asked = append(asked, time.Now())
+				}
+				if len(asked) == 1 {
+					answer(503, after)(w, req)
+					return
+				}
+				http.NotFound(w, req)
+			}), func(t *testing.T) {
+				refused[*release.RefusedError](t, r, bubbled(""), "404")
+				if len(asked) != 2 || asked[1].Sub(asked[0]) != 10*time.Minute {
+					t.Errorf("asked at %v, want once more, ten minutes later", asked)
+				}
+			})
+		})
+	}
+	t.Run("within the cap, longer than all may take", func(t *testing.T) {
 		r := newRig(t)
-		r.publish(t, fakerunsc.Zstd)
 		r.source.Limits.RetryAfterMax = time.Hour
-		r.source.Limits.Total = 50 * time.Millisecond
-		refused[*release.UnavailableError](t, r, r.flaky(t, ".sha512", 1, answer(503, "600")), "not done in 50ms")
-		if got := r.asked(".sha512"); got != 1 {
-			t.Errorf("asked %d times, want 1: the wait was not kept", got)
-		}
+		r.source.Limits.Total = 5 * time.Minute
+		r.bubble(t, answer(503, "600"), func(t *testing.T) {
+			refused[*release.UnavailableError](t, r, bubbled(""), "not done in 5m0s")
+			if got := r.asked(digestFile); got != 1 {
+				t.Errorf("asked %d times, want 1: the wait was not kept", got)
+			}
+		})
 	})
 	t.Run("over", func(t *testing.T) {
 		r := newRig(t)
@@ -166,14 +191,17 @@ func TestFault_D08_TooSlow(t *testing.T) {
 	t.Run("one byte a second", func(t *testing.T) {
 		r := newRig(t)
 		r.publish(t, fakerunsc.Zstd)
-		r.source.Limits.Window, r.source.Limits.MinRate = 20*time.Millisecond, 1<<20
-		refused[*release.UnavailableError](t, r, r.spec(wanted, "slow"), "too slow")
+		r.bubble(t, releases.Handler(r.tree), func(t *testing.T) {
+			refused[*release.UnavailableError](t, r, bubbled("slow"), "too slow", "in 30s")
+		})
 	})
 	t.Run("total deadline", func(t *testing.T) {
 		r := newRig(t)
 		r.publish(t, fakerunsc.Zstd)
-		r.source.Limits.Total = 50 * time.Millisecond
-		refused[*release.UnavailableError](t, r, r.spec(wanted, "slow"), "not done in 50ms")
+		r.source.Limits.Total = 20 * time.Second
+		r.bubble(t, releases.Handler(r.tree), func(t *testing.T) {
+			refused[*release.UnavailableError](t, r, bubbled("slow"), "not done in 20s")
+		})
 	})
 	t.Run("no answer", func(t *testing.T) {
 		r := newRig(t)

@@ -46,7 +46,7 @@ const (
 func quick() release.Limits {
 	return release.Limits{
 		ArtifactBytes: 8 << 20, Tries: 3, FirstPause: time.Millisecond, LongestPause: 2 * time.Millisecond,
-		RetryAfterMax: time.Millisecond, VersionTime: 5 * time.Second,
+		RetryAfterMax: time.Millisecond, VersionTime: time.Minute,
 	}
 }
 
