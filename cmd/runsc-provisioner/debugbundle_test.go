@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -113,25 +114,27 @@ func TestDebugBundle_NoFileIsLeftOfOneThatWasInterrupted(t *testing.T) {
 }
 
 func TestCollect_WhatHangsIsNotWaitedFor(t *testing.T) {
-	release := make(chan struct{})
-	defer close(release)
-	quick := part{"quick", func(context.Context) map[string]string { return map[string]string{"quick.txt": "here\n"} }}
-	slow := part{"slow", func(ctx context.Context) map[string]string {
-		<-ctx.Done()
-		return map[string]string{"slow.txt": context.Cause(ctx).Error() + "\n"}
-	}}
-	deaf := part{"deaf", func(context.Context) map[string]string {
-		<-release
-		return nil
-	}}
-	var stderr bytes.Buffer
-	c := collector{app: &app{stderr: &stderr, terminal: true}, within: 600 * time.Millisecond, patience: 300 * time.Millisecond, grace: 300 * time.Millisecond}
-	got := c.collect(t.Context(), []part{quick, slow, deaf})
-	want := map[string]string{"quick.txt": "here\n", "slow.txt": "no answer within 600ms\n", "not-collected-deaf.txt": "it did not end\n"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if want := "collecting: quick, slow, deaf (600ms at most)\nwaiting for: slow, deaf (600ms at most)\n"; stderr.String() != want {
-		t.Errorf("got %q, want %q", stderr.String(), want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		quick := part{"quick", func(context.Context) map[string]string { return map[string]string{"quick.txt": "here\n"} }}
+		slow := part{"slow", func(ctx context.Context) map[string]string {
+			<-ctx.Done()
+			return map[string]string{"slow.txt": context.Cause(ctx).Error() + "\n"}
+		}}
+		deaf := part{"deaf", func(context.Context) map[string]string {
+			<-release
+			return nil
+		}}
+		var stderr bytes.Buffer
+		c := collector{app: &app{stderr: &stderr, terminal: true}, within: 15 * time.Second, patience: 3 * time.Second, grace: 2 * time.Second}
+		got := c.collect(t.Context(), []part{quick, slow, deaf})
+		want := map[string]string{"quick.txt": "here\n", "slow.txt": "no answer within 15s\n", "not-collected-deaf.txt": "it did not end\n"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if want := "collecting: quick, slow, deaf (15s at most)\nwaiting for: slow, deaf (15s at most)\n"; stderr.String() != want {
+			t.Errorf("got %q, want %q", stderr.String(), want)
+		}
+	})
 }

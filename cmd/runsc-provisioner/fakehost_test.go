@@ -59,7 +59,7 @@ func newFakeHost(t testing.TB, root string) *fakeHost {
 		},
 		limits: release.Limits{
 			Tries: 3, FirstPause: time.Millisecond, LongestPause: 5 * time.Millisecond, RetryAfterMax: time.Second,
-			ArtifactBytes: 32 << 20, UnpackedBytes: 64 << 20, MinRate: 1,
+			ArtifactBytes: 32 << 20, UnpackedBytes: 64 << 20, MinRate: 1, VersionTime: time.Minute,
 		},
 	}
 	h.units = newFakeUnits(d, h.paths.DaemonJSON)
