@@ -33,14 +33,14 @@ func awaitHint(t *testing.T, hints <-chan struct{}) {
 		if !open {
 			t.Fatal("the hints have ended, want another one")
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(hung):
 		t.Fatal("no hint came")
 	}
 }
 
 func awaitEnd(t *testing.T, hints <-chan struct{}) {
 	t.Helper()
-	after := time.After(10 * time.Second)
+	after := time.After(hung)
 	for {
 		select {
 		case _, open := <-hints:
@@ -214,7 +214,7 @@ func TestChangesTriesTheNextAddressWhenOneIsSilent(t *testing.T) {
 	silent := newFakeManager(t, "systemd/private")
 	silent.on("Subscribe", unanswered)
 	answers := newFakeManager(t, "bus")
-	c := &Conn{addresses: []string{silent.address(), answers.address()}, patience: 100 * time.Millisecond}
+	c := &Conn{addresses: []string{silent.address(), answers.address()}, patience: time.Second}
 	awaitHint(t, c.Changes(t.Context(), "docker.service"))
 }
 

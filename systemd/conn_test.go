@@ -12,6 +12,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
+// hung is how long nothing has happened when a test has failed.
+const hung = time.Minute
+
 func dialFake(t *testing.T, f *fakeManager) *Conn {
 	t.Helper()
 	c, err := Dial(t.Context(), f.address())
@@ -30,7 +33,7 @@ func await(t *testing.T, f *fakeManager, call string) {
 			if got == call {
 				return
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(hung):
 			t.Fatalf("the fake manager was never called with %q", call)
 		}
 	}
@@ -166,7 +169,7 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 // awaitGoroutines waits until no more goroutines run than before.
 func awaitGoroutines(t *testing.T, before int) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(hung)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)

@@ -18,7 +18,7 @@ func TestNotify(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.Close()
-	socket.SetReadDeadline(time.Now().Add(10 * time.Second))
+	socket.SetReadDeadline(time.Now().Add(hung))
 	t.Setenv("NOTIFY_SOCKET", path)
 	for _, tt := range []struct {
 		state []string

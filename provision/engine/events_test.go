@@ -15,6 +15,9 @@ import (
 	"time"
 )
 
+// hung is how long nothing has happened when a test has failed.
+const hung = time.Minute
+
 // streamEvents makes the fake send lines and then wait until the client leaves,
 // or hang up.
 func streamEvents(f *fakeDockerd, hangUp bool, lines ...string) {
@@ -211,7 +214,7 @@ func TestUnreadEventsLeaveNothingRunning(t *testing.T) {
 			t.Errorf("got %v, want %v", err, context.Canceled)
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(hung)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
