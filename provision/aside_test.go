@@ -215,6 +215,7 @@ func (d fakeRestarts) Restart(context.Context, string) error { *d.restarts++; re
 func TestFault_E05_OneRestartOnTheWayBack(t *testing.T) {
 	for name, opts := range map[string]*Options{"in the same run": nil, "by a later run": {AllowRestart: true}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // a change that is not taken is waited for
 			h, d, o := changing(t, oldText)
 			restarts := 0
 			fake := fakeRestarts{d, &restarts}

@@ -25,27 +25,28 @@ func TestFacts_WhatIsBrokenOrHangsHidesNothingElse(t *testing.T) {
 	}{
 		{"dockerd hangs", saidUnits{DockerUnit: dockerd}, `{"labels": ["hunter2"]}`, map[string]string{
 			"docker.service.txt": unit,
-			"dockerd.txt":        flags + "the rest is not read: no answer within 20ms\n",
+			"dockerd.txt":        flags + "the rest is not read: no answer within 1s\n",
 			"daemon.json.txt":    "DIR/daemon.json, mode 644 of UID:GID, masked, and so not JSON any more\n\n{\"labels\": [\"***\"]}",
 			"releases.txt":       "none\n",
 			"journal.txt":        "said\n",
 		}},
 		{"dockerd hangs, and daemon.json is broken", saidUnits{DockerUnit: dockerd}, `{"labels": ["hunter2"],}`, map[string]string{
 			"docker.service.txt": unit,
-			"dockerd.txt":        flags + "the rest is not read: no answer within 20ms\n",
+			"dockerd.txt":        flags + "the rest is not read: no answer within 1s\n",
 			"daemon.json.txt":    "not understood: DIR/daemon.json: line 1, column 23: trailing comma: remove it\n\nits outline:\n\n{\"labels\": [\"***\"],}",
 			"releases.txt":       "none\n",
 			"journal.txt":        "said\n",
 		}},
 		{"systemd hangs", nil, "", map[string]string{
-			"docker.service.txt": "not read: no answer within 20ms\n",
+			"docker.service.txt": "not read: no answer within 1s\n",
 			"dockerd.txt":        flags + "the rest is not read: not asked: systemd does not say whether it runs\n",
 			"daemon.json.txt":    "there is no DIR/daemon.json\n",
 			"releases.txt":       "none\n",
-			"journal.txt":        "not read: no answer within 20ms\n",
+			"journal.txt":        "not read: no answer within 1s\n",
 		}},
 	} {
 		t.Run(tt.situation, func(t *testing.T) {
+			t.Parallel()
 			h := dockerOf(t, tt.units, tt.daemonJSON)
 			process := filepath.Join(h.Paths.Proc, "7")
 			if err := errors.Join(os.MkdirAll(process, 0o755),

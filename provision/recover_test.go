@@ -33,6 +33,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 		{name: "somebody else wrote", file: foreign, read: oldText, want: foreign, engine: oldText},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel() // a change that is not taken is waited for
 			h, d, o := changing(t, oldText)
 			if _, err := h.open(upgrade(o, newText, nowText), config.Default(), o); err != nil {
 				t.Fatal(err)

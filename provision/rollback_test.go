@@ -101,7 +101,7 @@ func changing(t *testing.T, text string) (*Provisioner, *fakeDockerd, Observed) 
 	o := Observed{Unit: Unit{Name: DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}
 	*o.Engine = d.info
 	paths := Paths{DaemonJSON: file.Path, Socket: socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}
-	return &Provisioner{Host: Host{Paths: paths, Units: d}, Jobs: d, ConfirmWithin: 200 * time.Millisecond}, d, o
+	return &Provisioner{Host: Host{Paths: paths, Units: d}, Jobs: d, ConfirmWithin: 3 * time.Second}, d, o
 }
 
 func serve(t *testing.T, handler http.Handler) (socket string) {
@@ -159,6 +159,7 @@ func TestFault_E04_AReloadThatIsNotTakenIsRolledBack(t *testing.T) {
 		{"another default was there", `{"default-runtime": "runc"}`, "runsc", []string{newText}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel() // a change that is not taken is waited for
 			h, d, o := changing(t, test.old)
 			d.deafTo = test.deafTo
 			_, err := h.apply(t.Context(), upgrade(o, newText, nowText), config.Default(), o)
