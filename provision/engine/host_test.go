@@ -19,7 +19,7 @@ import (
 
 func dockerService(t *testing.T) engine.Service {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	c, err := systemd.Dial(ctx, "")
 	if err != nil {

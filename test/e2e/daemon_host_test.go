@@ -68,7 +68,7 @@ func (h host) status() (s daemon.Status) {
 // awaits waits until the daemon's status is as it has to be.
 func (h host) awaits(what string, is func(daemon.Status) bool) daemon.Status {
 	h.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for {
 		s := h.status()
 		if is(s) {

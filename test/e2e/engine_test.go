@@ -63,7 +63,7 @@ func TestEngineOnHost(t *testing.T) {
 // engineRun runs a command that must succeed, and returns its output.
 func engineRun(t *testing.T, h *lab.Host, argv ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	r, err := h.Run(ctx, argv...)
 	if err != nil || r.Code != 0 {
@@ -89,7 +89,7 @@ func TestEngineAnswersOfRealDockerd(t *testing.T) {
 			h := lab.ForTest(t, lab.Options{Suite: suite, Binary: lab.NoBinary, Files: map[string]lab.File{
 				"/etc/docker/daemon.json": {Content: `{"runtimes":{"other":{"path":"/usr/sbin/runc","runtimeArgs":["--debug"]}},"live-restore":true}`},
 			}})
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			c := engineOpen(t, h)
 			if _, err := c.Info(ctx); err != nil {
@@ -197,7 +197,7 @@ func TestEngineFault_E07_ContainersAndDockerdComeAndGo(t *testing.T) {
 	for _, suite := range lab.Suites() {
 		t.Run(suite, func(t *testing.T) {
 			h := lab.ForTest(t, lab.Options{Suite: suite, Binary: lab.NoBinary})
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			c := engineOpen(t, h)
 			stays := engineRun(t, h, "docker", "run", "-d", "--restart=always", lab.Image, "sleep", "1000")

@@ -210,7 +210,7 @@ func TestFault_X05_WhatTakesEffectWasProven(t *testing.T) {
 
 		// Another program's reload is beyond us, and is said.
 		h.run("systemctl reload docker")
-		h.exit(1, "i=0; while docker run --rm "+lab.Image+" true 2>/dev/null && [ $i -lt 50 ]; do i=$((i+1)); sleep 0.1; done; docker run --rm "+lab.Image+" true 2>/dev/null && exit 0; exit 1")
+		h.exit(1, "i=0; while docker run --rm "+lab.Image+" true 2>/dev/null && [ $i -lt 600 ]; do i=$((i+1)); sleep 0.1; done; docker run --rm "+lab.Image+" true 2>/dev/null && exit 0; exit 1")
 		if got := item(h.verify(1), "runtime runsc"); got != "warning" {
 			t.Errorf("verify: got %s of the runtime, want a warning", got)
 		}

@@ -166,7 +166,7 @@ func TestFault_R03_TheReleaseIsRestored(t *testing.T) {
 }
 
 // An Ansible-like loop puts its own text back whenever it is not there.
-const revertLoop = `echo '{"debug":true}' > /root/theirs; for i in $(seq 300); do cmp -s /root/theirs ` + daemonJSON + ` || { cp /root/theirs ` + daemonJSON + `; echo x >> /root/reverts; }; sleep 0.05; done`
+const revertLoop = `echo '{"debug":true}' > /root/theirs; for i in $(seq 3000); do cmp -s /root/theirs ` + daemonJSON + ` || { cp /root/theirs ` + daemonJSON + `; echo x >> /root/reverts; }; sleep 0.05; done`
 
 func TestFault_R04_ContestedIsLeftAlone(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {

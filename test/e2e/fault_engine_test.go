@@ -166,9 +166,9 @@ func TestFault_E05_ARestartThatFailsIsRolledBack(t *testing.T) {
 			said:  []string{"failed to start daemon: of the lab"},
 		},
 		{
-			name: "dockerd hangs", user: "default", args: "--restart-timeout=8s",
+			name: "dockerd hangs", user: "default", args: "--restart-timeout=20s",
 			files: wrapped(`case "$*" in *--validate*) ;; *) grep -qs userns-remap /etc/docker/daemon.json && exec sleep infinity ;; esac`),
-			said:  []string{"not up after 8s"},
+			said:  []string{"not up after 20s"},
 		},
 		{
 			name: "start limit", user: "default", files: map[string]lab.File{},

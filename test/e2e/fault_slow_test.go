@@ -78,7 +78,7 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	}
 
 	// An apply goes on at its own pace, and what it installs ends the fetch.
-	h.run("runsc-provisioner apply --once --lock-timeout=10s --url https://releases.lab/gvisor/releases --release " + older)
+	h.run("runsc-provisioner apply --once --lock-timeout=2m --url https://releases.lab/gvisor/releases --release " + older)
 	s = h.awaits("enforced with what apply has installed", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.Release == older })
 	if s.Fetching != nil {
 		t.Errorf("got %+v, want the fetch ended", s.Fetching)

@@ -82,7 +82,7 @@ func (h host) prometheusHas(query string, want ...float64) {
 	h.t.Helper()
 	escaped := strings.NewReplacer(`{`, "%7B", `}`, "%7D", `"`, "%22", `=`, "%3D").Replace(query)
 	var text string
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		r, err := h.Run(h.t.Context(), "systemctl", "is-active", "prom")
 		if err != nil || r.Code != 0 {
 			continue

@@ -203,7 +203,7 @@ func TestTrialEndsWithItsStarter(t *testing.T) {
 				continue
 			}
 			(&killingProxy{at: int32(i)}).run(t, h.Path("/run/docker.sock"), h.init)
-			h.run(fmt.Sprintf("for i in $(seq 300); do [ -z \"$(docker ps -aq -f name=%s)\" ] && exit 0; sleep 0.1; done; docker ps -a; exit 1", trialOwn))
+			h.run(fmt.Sprintf("for i in $(seq 600); do [ -z \"$(docker ps -aq -f name=%s)\" ] && exit 0; sleep 0.1; done; docker ps -a; exit 1", trialOwn))
 			if got := h.run("docker images -q " + trialOwn); got == "" {
 				t.Error("the image has gone too: this test does not test what it says")
 			}

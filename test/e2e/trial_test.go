@@ -167,7 +167,7 @@ func TestFault_E09_TrialUnderARuntimeThatDoesNotWork(t *testing.T) {
 			for _, tt := range faults {
 				ctx, cancel := context.WithCancel(t.Context())
 				if tt.runtime == "hangs" {
-					ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
+					ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
 				}
 				began := time.Now()
 				_, err := h.client.StartTrial(ctx, h.spec(tt.runtime))

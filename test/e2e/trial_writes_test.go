@@ -110,7 +110,7 @@ func TestProofOfWrites(t *testing.T) {
 				return
 			}
 			h.run(`sed -i -z 's/,[[:space:]]*"--overlay2=none"//' ` + daemonJSON + ` && systemctl reload docker
-				for i in $(seq 100); do docker info -f '{{json .Runtimes}}' | grep -q overlay2=none || exit 0; sleep 0.1; done; exit 1`)
+				for i in $(seq 600); do docker info -f '{{json .Runtimes}}' | grep -q overlay2=none || exit 0; sleep 0.1; done; exit 1`)
 			h.writes(2, "lost", false)
 			r := h.exit(1, "runsc-provisioner prove")
 			for _, path := range []string{"/proof/after", "/proof/made/file", "/proof/replaced", "/proof/before"} {

@@ -55,7 +55,8 @@ func attacks() []attack {
 		{"a file mounted over the store's", "cp /bin/sleep /root/fake && touch -r " + sentry + " /root/fake && mount --bind /root/fake " + sentry + " && " +
 			in(fmt.Sprintf(programs, ":ro"), "exec -a runsc-sandbox "+sentry+" 900"), "has something mounted over it"},
 		{"files mounted over the store by the container", in("--privileged "+fmt.Sprintf(programs, ":rshared"),
-			"mount --bind /usr/bin/sleep "+sentry+"; exec -a runsc-sandbox "+sentry+" 900") + "; sleep 1", "has something mounted over it"},
+			"mount --bind /usr/bin/sleep "+sentry+"; exec -a runsc-sandbox "+sentry+" 900") +
+			"; for i in $(seq 600); do grep -q " + sentry + " /proc/self/mountinfo && break; sleep 0.1; done; sleep 1", "has something mounted over it"},
 		{"a stranger in a sandbox's own cgroup or below its processes", `P=$(docker inspect -f '{{.State.Pid}}' good); docker run -d --name evil --runtime=runc --pid=container:good ` + lab.Image + ` sleep 900 || docker run -d --name evil --runtime=runc ` + lab.Image + ` sleep 900`, ""},
 		{"escapes and bars in names", `perl -e 'exec {"/bin/sleep"} "runsc-sandbox", "\x1b]0;evil\x07|x=1\n"' >/dev/null 2>&1 & ` + in(`--label "$(printf 'a\033[31m|=\n')=1"`, "sleep 900"), "container outside"},
 	}

@@ -41,11 +41,11 @@ func TestFault_V01_NobodySpoilsAVerdict(t *testing.T) {
 		t.Helper()
 		h.run(fmt.Sprintf(`systemd-run -q --uid=bob -p Delegate=yes --unit=%s bash -c '
 D=/sys/fs/cgroup/system.slice/%[1]s.service/%s; mkdir -p $D && echo $BASHPID > $D/cgroup.procs && exec sleep 900'
-for i in $(seq 100); do grep -q %[2]s /proc/$(systemctl show %[1]s -p MainPID --value)/cgroup && exit 0; sleep 0.1; done; exit 1`, unit, below))
+for i in $(seq 600); do grep -q %[2]s /proc/$(systemctl show %[1]s -p MainPID --value)/cgroup && exit 0; sleep 0.1; done; exit 1`, unit, below))
 	}
 
 	forger := "su bob -c \"mkfifo /tmp/%[1]s; nohup bash -c 'exec -a runsc-gofer " + store + "/" + newer + "/runsc --log=/tmp/%[1]s list " + id + "' >/dev/null 2>&1 &\"; " +
-		"for i in $(seq 100); do pgrep -u bob -f 'runsc-gofer.*%[1]s' && exit 0; sleep 0.1; done; exit 1"
+		"for i in $(seq 600); do pgrep -u bob -f 'runsc-gofer.*%[1]s' && exit 0; sleep 0.1; done; exit 1"
 	h.run(fmt.Sprintf(forger, "one"))
 	good(h.seenOf(0, ""), "a gofer of bob's, and no cgroup of its own")
 
@@ -73,7 +73,7 @@ for i in $(seq 100); do grep -q %[2]s /proc/$(systemctl show %[1]s -p MainPID --
 
 	// Files as large as one likes, deleted below the store's path in a container.
 	h.run(`docker run -d --name big --runtime=runc ` + lab.Image + ` sh -c 'for i in $(seq 10); do D=` + store + `/$i; mkdir -p $D; cp /bin/busybox $D/sleep; truncate -s 500M $D/sleep; $D/sleep 9000 & done; sleep 1; rm -r ` + store + `; echo ready; sleep 9000'
-for i in $(seq 100); do docker logs big | grep -q ready && exit 0; sleep 0.1; done; exit 1`)
+for i in $(seq 600); do docker logs big | grep -q ready && exit 0; sleep 0.1; done; exit 1`)
 	v = h.seenOf(1, "")
 	good(v, "deleted files below the store's path")
 	if v.codes() != "container-outside" {
@@ -97,7 +97,7 @@ for i in $(seq 100); do docker logs big | grep -q ready && exit 0; sleep 0.1; do
 	h.run(`systemd-run -q --uid=bob -p Delegate=yes --unit=deep perl -MPOSIX -e '
 chdir "/sys/fs/cgroup/system.slice/deep.service" or die; for (1..18) { mkdir "a" x 250 or die; chdir "a" x 250 or die }
 open F, ">cgroup.procs" or die; print F getpid(); close F or die; sleep 900'
-for i in $(seq 100); do P=/proc/$(systemctl show deep -p MainPID --value); test -d $P && { ! cat $P/cgroup >/dev/null 2>&1 || test $(wc -c <$P/cgroup) -gt 4000; } && exit 0; sleep 0.1; done; exit 1`)
+for i in $(seq 600); do P=/proc/$(systemctl show deep -p MainPID --value); test -d $P && { ! cat $P/cgroup >/dev/null 2>&1 || test $(wc -c <$P/cgroup) -gt 4000; } && exit 0; sleep 0.1; done; exit 1`)
 	good(h.seenOf(0, "--expect all"), "a cgroup too deep to be named")
 }
 

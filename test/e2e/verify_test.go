@@ -113,7 +113,7 @@ func (h *verifyHost) reused(t *testing.T) {
 		my $pid = syscall(435, $how, 88);
 		die "clone3: $!" if $pid < 0;
 		exec {"/usr/bin/tail"} "runsc-sandbox", "-f", "/dev/null", "` + id + `" if $pid == 0;' >/dev/null 2>&1 </dev/null
-for i in $(seq 100); do
+for i in $(seq 600); do
 	tr '\0' ' ' </proc/` + said[1] + `/cmdline | grep -q "runsc-sandbox -f /dev/null ` + id + `" && exit 0
 	sleep 0.1
 done
@@ -212,7 +212,7 @@ func (h *verifyHost) daemonJSON(renamed, more string) {
  "renamed":{"path":"` + renamed + `"}}}
 J
 systemctl reload docker
-for i in $(seq 300); do
+for i in $(seq 600); do
 	docker info --format '{{json .Runtimes}}' | grep -q '"renamed":{"path":"` + renamed + `"' && exit 0
 	sleep 0.1
 done
@@ -234,7 +234,7 @@ func (h *verifyHost) forge(name, runtime string) {
 		mkfifo /pipe; exec 3<>/pipe
 		id=$(grep -o "containers/[0-9a-f]*/hostname" /proc/self/mountinfo | cut -d/ -f2)
 		exec -a runsc-sandbox %s/gvisor-bin/gvisor_sentry boot --spec-fd=3 --controller-fd=3 --start-sync-fd=3 --sync-userns-fd=3 --bundle=/ $id'
-		for i in $(seq 300); do
+		for i in $(seq 600); do
 			grep -qs runsc-sandbox /proc/$(docker inspect -f "{{.State.Pid}}" %s)/cmdline && exit 0
 			sleep 0.1
 		done

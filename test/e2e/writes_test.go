@@ -231,7 +231,7 @@ func (h host) registerOthers(byDefault string) {
 		doc["default-runtime"] = byDefault
 	})
 	const known = `docker info -f '{{.DefaultRuntime}} {{range $name, $_ := .Runtimes}}{{$name}} {{end}}'`
-	h.run("systemctl reload docker; for i in $(seq 100); do case $(" + known + ") in '" + byDefault + " '*" + cachedRuntime + "*) exit 0 ;; esac; sleep 0.1; done; exit 1")
+	h.run("systemctl reload docker; for i in $(seq 600); do case $(" + known + ") in '" + byDefault + " '*" + cachedRuntime + "*) exit 0 ;; esac; sleep 0.1; done; exit 1")
 }
 
 func (h host) editDaemonJSON(edit func(map[string]any)) {

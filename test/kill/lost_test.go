@@ -25,7 +25,7 @@ mkdir -p ` + lostDir + `/config; cp -a /etc/runsc-provisioner/. ` + lostDir + `/
 	// A process of the run that was killed may be on its way out.
 	lostMended = bindAll + `
 for pair in /etc/docker /var/lib/runsc-provisioner /usr/local/lib/gvisor /etc/runsc-provisioner /usr/local/bin; do umount $pair || umount -l $pair; done
-for i in $(seq 100); do umount ` + lostDir + ` 2>/dev/null && break; sleep 0.1; done
+for i in $(seq 600); do umount ` + lostDir + ` 2>/dev/null && break; sleep 0.1; done
 mountpoint -q ` + lostDir + ` && { echo still mounted; exit 1; }
 mount -o loop ` + lostImage + ` ` + lostDir + ` || exit 1
 bound

@@ -175,7 +175,7 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The point is over when SIGHUP has come: it ends the script of the point, too.
-	const lost = "kill -9 $(pgrep -x script); sleep 60"
+	const lost = "kill -9 $(pgrep -x script); sleep 300"
 	last := len(points)
 	for _, test := range []struct {
 		name, do string
@@ -185,8 +185,8 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 	}{
 		{"lost in the middle", lost, pointOf(t, points, "reload: signalled"), false, "3"},
 		{"lost after the last step", lost, last, false, "0"},
-		{"lost, with nohup", "kill -9 $(pgrep -x script); sleep 0.2", pointOf(t, points, "reload: signalled"), true, "0"},
-		{"Ctrl-C in the middle", "/bin/kill -INT -- -$(echo $(ps -o pgid= -p $PPID)); sleep 0.2", pointOf(t, points, "proof: started"), false, "1"},
+		{"lost, with nohup", "kill -9 $(pgrep -x script); sleep 2", pointOf(t, points, "reload: signalled"), true, "0"},
+		{"Ctrl-C in the middle", "/bin/kill -INT -- -$(echo $(ps -o pgid= -p $PPID)); sleep 2", pointOf(t, points, "proof: started"), false, "1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &sweeper{scenario: s.scenario, Host: s.Host, t: t}
@@ -199,7 +199,7 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 			}
 			// The shell goes on after a signal, to note the code. The pty is script's.
 			script := "trap : HUP INT; RUNSC_FAILPOINT=" + fmt.Sprint(test.point) + " RUNSC_FAILPOINT_DO='" + test.do + "' " + run + "; echo $? >/run/code.new; mv /run/code.new /run/code"
-			if _, err := s.shell(0, "rm -f /run/code; cat >/run/it <<'END'\n"+script+"\nEND\n(script -qec 'bash /run/it' /dev/null </dev/null >/run/out 2>&1 &) ; for i in $(seq 600); do [ -e /run/code ] && break; sleep 0.1; done"); err != nil {
+			if _, err := s.shell(0, "rm -f /run/code; cat >/run/it <<'END'\n"+script+"\nEND\n(script -qec 'bash /run/it' /dev/null </dev/null >/run/out 2>&1 &) ; for i in $(seq 3000); do [ -e /run/code ] && break; sleep 0.1; done"); err != nil {
 				t.Fatal(err)
 			}
 			code := strings.TrimSpace(mustShell(t, s, "cat /run/code /run/it 2>/dev/null | head -1"))

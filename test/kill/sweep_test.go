@@ -159,7 +159,7 @@ const (
 	// running lists the containers that run, with when they were started.
 	running = "docker ps -q --no-trunc | sort | xargs -r docker inspect -f '{{.Id}} {{.State.StartedAt}}'"
 	// up waits for a Docker that a job of systemd's is starting.
-	up = "for i in $(seq 300); do [ $(systemctl is-active docker) = active ] && break; sleep 0.1; done; "
+	up = "for i in $(seq 600); do [ $(systemctl is-active docker) = active ] && break; sleep 0.1; done; "
 	// state is what dockerd runs with.
 	state = "docker info -f '{{.DefaultRuntime}} {{with index .Runtimes \"runsc\"}}{{.Path}}{{end}} {{range .SecurityOptions}}{{if eq . \"name=userns\"}}remapped{{end}}{{end}}'"
 	// leftovers of a run that should have left none.
