@@ -1,6 +1,8 @@
 module runsc-provisioner
 
-go 1.26.8
+go 1.26.0
+
+toolchain go1.26.8
 
 require (
 	github.com/aymanbagabas/go-udiff v0.4.1

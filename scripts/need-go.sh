@@ -5,7 +5,9 @@
 # standard error.
 set -eu
 cd "$(dirname "$0")/.."
-need=$(awk '$1 == "go" {print $2}' go.mod)
+least=$(sed -n 's/^go //p' go.mod)
+fetch=$(sed -n 's/^toolchain go//p' go.mod) # the release with its fixes
+: "${fetch:=$least}"
 
 at_least() { # at_least VERSION: is version $2 (of go $1) that or newer
 	[ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
@@ -29,7 +31,7 @@ candidate() {
 fetched() {
 	old=$(command -v go) || return 1
 	os_arch=$("$old" env GOOS)-$("$old" env GOARCH)
-	module="golang.org/toolchain@v0.0.1-go$need.$os_arch"
+	module="golang.org/toolchain@v0.0.1-go$fetch.$os_arch"
 	dir=$(cd / && GO111MODULE=on GOFLAGS=-mod=mod "$old" mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
 	[ -n "$dir" ] || return 1
 	chmod -R u+w "$dir"
@@ -39,12 +41,12 @@ fetched() {
 
 if ! go=$(candidate); then
 	if ! command -v go >/dev/null; then
-		command -v apt-get >/dev/null || { echo "error: Go $need or newer is needed, and this is not Debian or Ubuntu: install it, then try again" >&2; exit 1; }
+		command -v apt-get >/dev/null || { echo "error: Go $least or newer is needed, and this is not Debian or Ubuntu: install it, then try again" >&2; exit 1; }
 		sudo=
 		[ "$(id -u)" = 0 ] || sudo=sudo
 		echo "installing Go" >&2
 		{ $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends golang-go ca-certificates; } >&2
 	fi
-	go=$(candidate) || go=$(fetched) || { echo "error: Go $need or newer is needed, and it could not be fetched: install it, then try again" >&2; exit 1; }
+	go=$(candidate) || go=$(fetched) || { echo "error: Go $least or newer is needed, and it could not be fetched: install it, then try again" >&2; exit 1; }
 fi
 echo "$go"
