@@ -62,7 +62,7 @@ func (pr *Provisioner) Recover(ctx context.Context, opts Options) (Recovery, err
 	switch {
 	case err == nil:
 		failpoint.Here("recover: done")
-		return Recovery{Did: did}, t.close()
+		return Recovery{Did: did}, t.close(ctx)
 	case keepsJournal(err):
 		return Recovery{}, err
 	}

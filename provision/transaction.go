@@ -233,15 +233,15 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 		return &DockerDown{Cause: cause, Restore: restoreErr, Said: said}
 	}
 	if restoreErr == nil {
-		restoreErr = t.close()
+		restoreErr = t.close(ctx)
 	}
 	return &RolledBack{Cause: cause, Restore: restoreErr, Said: said}
 }
 
 // close ends the transaction. What is left of a proof while Docker is down is
 // noted for a later run.
-func (t *transaction) close() error {
-	if unit, err := t.pr.Units.Unit(context.Background(), DockerUnit); err != nil || !unit.Running() {
+func (t *transaction) close(ctx context.Context) error {
+	if unit, err := t.pr.Units.Unit(context.WithoutCancel(ctx), DockerUnit); err != nil || !unit.Running() {
 		if err := t.pr.State().KeepTrial(t.j); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (c *Conn) Changes(ctx context.Context, names ...string) <-chan struct{} {
 			if err == nil {
 				pause = firstPause
 				hint()
-				w.follow(hint)
+				w.follow(hint) //nolint:contextcheck // the connection has the context
 			}
 			select {
 			case <-ctx.Done():
@@ -99,7 +99,7 @@ func listen(ctx context.Context, address string, names []string, patience time.D
 		drop()
 		return nil, err
 	}
-	context.AfterFunc(conn.Context(), drop)
+	context.AfterFunc(conn.Context(), drop) //nolint:contextcheck // it ends with the connection
 	w := &watch{
 		conn:    conn,
 		manager: conn.Object(managerName, managerPath),

@@ -145,7 +145,7 @@ func connect(ctx context.Context, address string) (*link, error) {
 		if err != nil {
 			return nil, err
 		}
-		context.AfterFunc(conn.Context(), drop)
+		context.AfterFunc(conn.Context(), drop) //nolint:contextcheck // it ends with the connection
 		return conn, nil
 	})
 	if !undo() && err == nil {

@@ -58,7 +58,7 @@ func (c *Conn) RunTransient(ctx context.Context, t Transient) error {
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if stop := c.stop(stopping, t.Name); stop != nil && !notLoaded(stop) {
-		return fmt.Errorf("%w (and %v)", err, stop)
+		return fmt.Errorf("%w (and %s)", err, stop.Error())
 	}
 	return err
 }

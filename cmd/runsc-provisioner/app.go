@@ -78,7 +78,7 @@ func hostApp() *app {
 func run(ctx context.Context, a *app, args []string) int {
 	out := &output{w: a.stdout}
 	a.stdout = out
-	root := newRoot(a)
+	root := newRoot(a) //nolint:contextcheck // cobra gives the commands theirs
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	return a.heard(cmd, a.code(cmd, err, args), out.lost)

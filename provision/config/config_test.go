@@ -50,7 +50,7 @@ func TestLoadConfig_RefusesWhatItDoesNotUnderstand(t *testing.T) {
 		at         string // line and column, "" where the value is to blame
 		want       string
 	}{
-		{"unknown key", "[docker]\ndefualt_runtime = \"runsc\"\n", ":2:1", "docker.defualt_runtime: unknown key"},
+		{"unknown key", "[docker]\ndefault_runtimes = \"runsc\"\n", ":2:1", "docker.default_runtimes: unknown key"},
 		{"unknown table", "[release]\nkeep = 1\n\n[docke]\nx = 1\n", ":4:2", "docke: unknown key"},
 		{"unknown key of a runtime", "[docker.runtimes.runsc]\npath = \"/usr/bin/runsc\"\n", ":2:1", "docker.runtimes.runsc.path: unknown key"},
 		{"no TOML", "[release\n", ":1:9", ""},

@@ -231,7 +231,7 @@ func (c *Client) LoadImages(ctx context.Context, r io.Reader) error {
 			Error string `json:"error"`
 		}
 		err := decoder.Decode(&line)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil && line.Error != "" {

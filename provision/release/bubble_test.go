@@ -32,9 +32,10 @@ func bubbled(fault string) release.Spec {
 type handled struct{ http.Handler }
 
 func (h handled) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
 	body, writer := io.Pipe()
 	a := &answer{header: http.Header{}, body: writer, begun: make(chan struct{})}
-	stop := context.AfterFunc(req.Context(), func() { writer.CloseWithError(context.Cause(req.Context())) })
+	stop := context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) })
 	go func() {
 		defer stop()
 		h.ServeHTTP(a, req)
@@ -43,8 +44,8 @@ func (h handled) RoundTrip(req *http.Request) (*http.Response, error) {
 	}()
 	select {
 	case <-a.begun:
-	case <-req.Context().Done():
-		return nil, context.Cause(req.Context())
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 	length, err := strconv.ParseInt(a.header.Get("Content-Length"), 10, 64)
 	if err != nil {

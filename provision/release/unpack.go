@@ -80,7 +80,7 @@ func eachEntry(r *tar.Reader, act, archive string, limits Limits, take func(entr
 	accepted := entries{limits: limits, seen: map[string]bool{}}
 	for {
 		header, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -90,12 +90,10 @@ func eachEntry(r *tar.Reader, act, archive string, limits Limits, take func(entr
 		if err != nil {
 			return &RefusedError{act, archive, fmt.Errorf("entry %.300q %w", header.Name, err)}
 		}
-		err = take(e, r)
-		var broken *readError
-		if errors.As(err, &broken) {
-			return &RefusedError{act, archive, fmt.Errorf("entry %.300q: %w", header.Name, broken.error)}
-		}
-		if err != nil {
+		if err := take(e, r); err != nil {
+			if broken, ok := errors.AsType[*readError](err); ok {
+				return &RefusedError{act, archive, fmt.Errorf("entry %.300q: %w", header.Name, broken.error)}
+			}
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -20,7 +21,7 @@ func (h host) loadFat(labels int) {
 	files := map[string][]byte{}
 	for from := tar.NewReader(strings.NewReader(h.read("/root/thin.tar"))); ; {
 		header, err := from.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

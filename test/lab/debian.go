@@ -40,8 +40,11 @@ func (c *Cache) debian(ctx context.Context, packages ...string) (string, error) 
 		}
 		for _, pkg := range packages {
 			debs, err := filepath.Glob(filepath.Join(work, pkg+"_*.deb"))
-			if err != nil || len(debs) != 1 {
-				return fmt.Errorf("download %s: got %d packages, %v", pkg, len(debs), err)
+			if err != nil {
+				return err
+			}
+			if len(debs) != 1 {
+				return fmt.Errorf("download %s: got %d packages, want 1", pkg, len(debs))
 			}
 			if _, err := toolRun(ctx, work, nil, "dpkg", "-x", debs[0], dir); err != nil {
 				return err
