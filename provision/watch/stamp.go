@@ -35,13 +35,15 @@ const (
 // that is changed in every tick) has a stamp that no other is equal to.
 func StampOf(targets []Target) Stamp {
 	for end := time.Now().Add(tick); ; time.Sleep(tickPause) {
-		now := coarse()
+		// Before the look: a process that has to wait for a CPU after it has looked
+		// once looks again.
+		looked, now := time.Now(), coarse()
 		s := stamp{digest: sha256.New()}
 		for _, target := range targets {
 			s.target(target)
 		}
 		recent := s.newest >= now && s.newest < now+tick.Nanoseconds()
-		if recent && time.Now().Before(end) {
+		if recent && looked.Before(end) {
 			continue
 		}
 		if recent || s.blurred {
