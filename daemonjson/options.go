@@ -35,3 +35,12 @@ func Spelled(raw []byte) string {
 	}
 	return string(text)
 }
+
+// StringOf is the string that a JSON value is, or "" where it is none.
+func StringOf(value string) string {
+	var s string
+	if json.Unmarshal([]byte(value), &s) != nil {
+		return ""
+	}
+	return s
+}

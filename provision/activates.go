@@ -3,7 +3,6 @@ package provision
 import (
 	"encoding/json"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,50 +10,15 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 )
-
-// defaultDataRoot is dockerd's own.
-const defaultDataRoot = "/var/lib/docker"
-
-// nextRoot is where dockerd would have its data after a restart, but for what
-// userns-remap adds: of daemon.json, of the flags, or the built-in one. dockerd
-// goes by the directory that a symlink leads to. "" is not known.
-func nextRoot(doc daemonjson.Document, flags engine.Flags) string {
-	root := defaultDataRoot
-	all := doc.Options()
-	if flags.DataRoot != "" {
-		root = flags.DataRoot
-	}
-	for _, option := range []string{optionGraph, optionDataRoot} {
-		if set := stringIn(all[option]); set != "" {
-			root = set
-		}
-	}
-	if !filepath.IsAbs(root) {
-		return ""
-	}
-	root = filepath.Clean(root)
-	if resolved, err := filepath.EvalSymlinks(root); err == nil {
-		root = resolved
-	}
-	return root
-}
-
-// stringIn is the string that a JSON value is; "" where it is none.
-func stringIn(value string) string {
-	var s string
-	if json.Unmarshal([]byte(value), &s) != nil {
-		return ""
-	}
-	return s
-}
 
 // restartActivates names the options of daemon.json that a restart of Docker, and
 // nothing less, would bring into effect: those that dockerd is not known to run
 // with. userns-remap, which is ours, is not among them.
-func restartActivates(o Observed) []string {
-	now, digests := o.File.Doc.Options(), digests(o.Loaded.Invocation, o.File.Doc)
-	options := map[string]bool{optionDataRoot: true}
+func restartActivates(o host.Observed) []string {
+	now, digests := o.File.Doc.Options(), host.Digests(o.Loaded.Invocation, o.File.Doc)
+	options := map[string]bool{host.OptionDataRoot: true}
 	for _, known := range []map[string]string{digests, o.Loaded.Started} {
 		for option := range known {
 			options[option] = true
@@ -62,7 +26,7 @@ func restartActivates(o Observed) []string {
 	}
 	var all []string
 	for _, option := range slices.Sorted(maps.Keys(options)) {
-		if isHot(option) || option == config.ItemUsernsRemap || option == optionGraph && o.NextRoot != "" {
+		if host.IsHot(option) || option == config.ItemUsernsRemap || option == host.OptionGraph && o.NextRoot != "" {
 			continue
 		}
 		same := o.Loaded.Started != nil && digests[option] == o.Loaded.Started[option]
@@ -81,21 +45,21 @@ func restartActivates(o Observed) []string {
 
 // runsWith asks what dockerd says of itself: whether it runs with an option as
 // daemon.json has it, where it tells.
-func runsWith(o Observed, option, value string, set bool) (same, says bool) {
+func runsWith(o host.Observed, option, value string, set bool) (same, says bool) {
 	info := *o.Engine
 	switch option {
-	case optionDataRoot:
-		return o.NextRoot == dataRoot(info), o.NextRoot != "" && info.RootDir != ""
-	case optionStorageDriver:
-		return stringIn(value) == info.StorageDriver, set && info.StorageDriver != ""
-	case optionLogDriver:
-		return stringIn(value) == info.LoggingDriver, set && info.LoggingDriver != ""
-	case optionFeatures:
+	case host.OptionDataRoot:
+		return o.NextRoot == host.DataRootOf(info), o.NextRoot != "" && info.RootDir != ""
+	case host.OptionStorageDriver:
+		return daemonjson.StringOf(value) == info.StorageDriver, set && info.StorageDriver != ""
+	case host.OptionLogDriver:
+		return daemonjson.StringOf(value) == info.LoggingDriver, set && info.LoggingDriver != ""
+	case host.OptionFeatures:
 		var features map[string]bool
 		if set && json.Unmarshal([]byte(value), &features) != nil {
 			return false, false
 		}
-		if on, named := features[featureSnapshotter]; named {
+		if on, named := features[host.FeatureSnapshotter]; named {
 			return on == info.Snapshotter, true
 		}
 		// dockerd decides by its version; before 29 it is off unless it is named.
@@ -108,12 +72,12 @@ func runsWith(o Observed, option, value string, set bool) (same, says bool) {
 // reloadActivates names the other options of daemon.json that a reload of doc
 // brings into effect: those that dockerd is not known to run with. Our own
 // runtimes, and a default that c names, are not among them.
-func reloadActivates(c config.Config, o Observed, doc daemonjson.Document) []string {
+func reloadActivates(c config.Config, o host.Observed, doc daemonjson.Document) []string {
 	info, hot := *o.Engine, o.Loaded.Hot()
-	now, digests := doc.Options(), digests(o.Loaded.Invocation, doc)
+	now, digests := doc.Options(), host.Digests(o.Loaded.Invocation, doc)
 	var all []string
 	for _, option := range slices.Sorted(maps.Keys(now)) {
-		if !isHot(option) && option != optionFeatures {
+		if !host.IsHot(option) && option != host.OptionFeatures {
 			continue
 		}
 		same := hot[option] == digests[option]
@@ -125,7 +89,7 @@ func reloadActivates(c config.Config, o Observed, doc daemonjson.Document) []str
 			same = c.Docker.DefaultRuntime != "" || config.DefaultRuntimeIn(doc) == info.DefaultRuntime
 		case "debug":
 			same = now[option] == jsonOf(info.Debug)
-		case optionLiveRestore:
+		case host.OptionLiveRestore:
 			same = now[option] == jsonOf(info.LiveRestore)
 		case "labels":
 			same = now[option] == jsonOf(append([]string{}, info.Labels...))
@@ -135,7 +99,7 @@ func reloadActivates(c config.Config, o Observed, doc daemonjson.Document) []str
 		}
 	}
 	for option := range hot {
-		if _, set := now[option]; !set && (resetsOnReload(option) || option == optionFeatures) {
+		if _, set := now[option]; !set && (host.ResetsOnReload(option) || option == host.OptionFeatures) {
 			all = append(all, option)
 		}
 	}

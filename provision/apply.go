@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 )
 
@@ -42,7 +43,7 @@ const (
 // what was done by then is undone. Where only the first step can be carried out, it
 // changes nothing that is in use. What dockerd said in the
 // last step is returned, or nil.
-func (pr *Provisioner) apply(ctx context.Context, p Plan, c config.Config, o Observed) (*confirmed, error) {
+func (pr *Provisioner) apply(ctx context.Context, p Plan, c config.Config, o host.Observed) (*confirmed, error) {
 	if pr.firstOnly(p) {
 		_, err := pr.step(ctx, p.Steps[0], nil, o)
 		return nil, err
@@ -80,14 +81,14 @@ func (pr *Provisioner) firstOnly(p Plan) bool {
 }
 
 // open begins a transaction.
-func (pr *Provisioner) open(p Plan, c config.Config, o Observed) (*transaction, error) {
+func (pr *Provisioner) open(p Plan, c config.Config, o host.Observed) (*transaction, error) {
 	t := &transaction{pr: pr, flags: o.Flags, command: o.Command, old: o.File.Bytes}
 	t.j = newJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
 	return t, pr.State().BeginJournal(&t.j, t.old)
 }
 
-func (pr *Provisioner) step(ctx context.Context, step Step, t *transaction, o Observed) (said *confirmed, err error) {
+func (pr *Provisioner) step(ctx context.Context, step Step, t *transaction, o host.Observed) (said *confirmed, err error) {
 	pr.report(Event{Kind: StepStarted, Step: step})
 	start := time.Now()
 	var seen string
@@ -102,7 +103,7 @@ func (pr *Provisioner) step(ctx context.Context, step Step, t *transaction, o Ob
 }
 
 // carryOut does one step and says in a few words what was seen.
-func (pr *Provisioner) carryOut(ctx context.Context, step Step, t *transaction, o Observed) (seen string, err error) {
+func (pr *Provisioner) carryOut(ctx context.Context, step Step, t *transaction, o host.Observed) (seen string, err error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx) // which names the signal
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
@@ -35,7 +36,7 @@ type arguments struct {
 // of an adopted runtime that was removed there, those that it had before. What
 // becomes of a container's writes is then set by rootfs. It is pure, and the one
 // place where arguments are settled.
-func argumentsOf(c config.Config, o Observed, release, name string) arguments {
+func argumentsOf(c config.Config, o host.Observed, release, name string) arguments {
 	want := c.Docker.Runtimes[name]
 	there, registered := o.File.Doc.Runtimes()[name]
 	a := arguments{List: want.Args}
@@ -64,7 +65,7 @@ func argumentsOf(c config.Config, o Observed, release, name string) arguments {
 // it has nothing of it, by what daemon.json has. Without a record, a release's own
 // path counts as registered by this program if it has no arguments but those of
 // verify.Keep and those that the configuration names.
-func originOf(c config.Config, o Observed, name string) (origin Origin, assumed bool) {
+func originOf(c config.Config, o host.Observed, name string) (origin Origin, assumed bool) {
 	if key, ok := o.Before.Key(o.File, config.RuntimeItem(name)); ok {
 		if key.Present {
 			return Adopted, key.Assumed

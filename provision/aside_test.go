@@ -12,7 +12,9 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/test/seen"
 )
 
 // unfinished is a host with the journal of a run that was killed after it wrote
@@ -164,10 +166,10 @@ func TestFault_X01_AFewAreKept(t *testing.T) {
 // fakeStarts is a fakeDockerd that knows another start of it.
 type fakeStarts struct {
 	*fakeDockerd
-	unit Unit
+	unit host.Unit
 }
 
-func (d fakeStarts) Unit(context.Context, string) (Unit, error) { return d.unit, nil }
+func (d fakeStarts) Unit(context.Context, string) (host.Unit, error) { return d.unit, nil }
 
 // Restarted by another program in the middle, dockerd has lost what no file has.
 func TestFault_X01_AnotherStartLeadsToWhatTheOldFileGives(t *testing.T) {
@@ -177,7 +179,7 @@ func TestFault_X01_AnotherStartLeadsToWhatTheOldFileGives(t *testing.T) {
 		d.info.Runtimes["runsc"] = engine.Runtime{Path: "/memory/runsc"}
 		o.Engine.DefaultRuntime, o.Engine.Runtimes = "runsc", d.info.Runtimes
 		o.Unit.InvocationID = "1"
-		starts := fakeStarts{d, Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: test.invocation}}
+		starts := fakeStarts{d, host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: test.invocation}}
 		h.Units, h.Jobs = starts, starts
 		tx, err := h.open(upgrade(o, newText), config.Default(), o)
 		if err != nil {
@@ -187,7 +189,7 @@ func TestFault_X01_AnotherStartLeadsToWhatTheOldFileGives(t *testing.T) {
 		if err := errors.Join(h.State().WriteJournal(tx.j), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
 			t.Fatal(err)
 		}
-		d.info = *reloaded(d.info, fileOf(t, newText).Doc)
+		d.info = *seen.Reloaded(d.info, seen.FileOf(t, newText).Doc)
 		if _, err := h.recover(t.Context(), Options{}); err != nil || len(h.State().FailedRecoveries()) != 0 {
 			t.Errorf("invocation %s: got error %v, aside %v, want it undone", test.invocation, err, h.State().FailedRecoveries())
 		}
@@ -206,8 +208,8 @@ type fakeRestarts struct {
 	restarts *int
 }
 
-func (d fakeRestarts) Unit(context.Context, string) (Unit, error) {
-	return Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: fmt.Sprint(*d.restarts)}, nil
+func (d fakeRestarts) Unit(context.Context, string) (host.Unit, error) {
+	return host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: fmt.Sprint(*d.restarts)}, nil
 }
 
 func (d fakeRestarts) Restart(context.Context, string) error { *d.restarts++; return nil }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -219,7 +220,7 @@ func (v *Verification) remapHealth(verdict verify.Verdict) Health {
 func (v *Verification) assessAbsent(e Expect) {
 	for _, name := range e.Containers {
 		if v.Report.Unasked {
-			v.find(Unsure, foundUnknown, "container "+verify.Printable(name), "whether it runs is not known: dockerd was not asked", "look again when Docker runs: systemctl status "+DockerUnit)
+			v.find(Unsure, foundUnknown, "container "+verify.Printable(name), "whether it runs is not known: dockerd was not asked", "look again when Docker runs: systemctl status "+host.DockerUnit)
 			continue
 		}
 		if !slices.ContainsFunc(v.Report.Verdicts, func(one verify.Verdict) bool { return matches(name, one.Container) }) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
@@ -69,6 +70,6 @@ func (v *Verification) assessUnasked() {
 	if in := len(v.Report.Unowned); v.Report.Unasked && in+outside > 0 {
 		v.find(Unsure, foundUnknown, "containers",
 			fmt.Sprintf("%d run in a sandbox and %d outside, by what processes show, and whose they are dockerd was not asked", in, outside),
-			"they may be healthy: look again when Docker runs; systemctl status "+DockerUnit)
+			"they may be healthy: look again when Docker runs; systemctl status "+host.DockerUnit)
 	}
 }

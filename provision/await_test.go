@@ -4,10 +4,12 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+
+	"runsc-provisioner/provision/host"
 )
 
 func TestFault_R01_AHostThatWasNeverProvisionedDoesNotWait(t *testing.T) {
-	h := Provisioner{Host: Host{Paths: Paths{State: t.TempDir()}}}
+	h := Provisioner{Host: host.Host{Paths: host.Paths{State: t.TempDir()}}}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if back, err := h.awaitDir(ended, filepath.Join(t.TempDir(), "docker", "daemon.json")); back || err != nil {

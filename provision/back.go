@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 )
 
@@ -74,7 +75,7 @@ func (t *transaction) reloadBack(ctx context.Context, s scene) error {
 	want, _ := t.target(s.unit)
 	text, err := explicit(t.old, want, t.flags)
 	if err == nil {
-		_, _, err = t.pr.validated(ctx, text, Observed{Unit: s.unit, Command: t.command, File: daemonfile.File{Path: t.j.File.Path}})
+		_, _, err = t.pr.Validate(ctx, text, host.Observed{Unit: s.unit, Command: t.command, File: daemonfile.File{Path: t.j.File.Path}})
 	}
 	if err != nil {
 		return errors.Join(err, t.fileBack())
@@ -97,7 +98,7 @@ func (t *transaction) reloadBack(ctx context.Context, s scene) error {
 // than before, or not at all, from the old daemon.json. Start limits are lifted
 // first: three quick starts leave docker.service failed, and docker.socket with
 // it.
-func (t *transaction) startBack(ctx context.Context, unit Unit, restart bool) error {
+func (t *transaction) startBack(ctx context.Context, unit host.Unit, restart bool) error {
 	foreign := t.fileBack()
 	if foreign != nil && !errors.Is(foreign, errForeign) {
 		return foreign
@@ -114,7 +115,7 @@ func (t *transaction) startBack(ctx context.Context, unit Unit, restart bool) er
 	} else {
 		failpoint.Here("back: before docker is started")
 	}
-	for _, name := range []string{DockerUnit, dockerSocket} {
+	for _, name := range []string{host.DockerUnit, dockerSocket} {
 		if err := t.pr.Jobs.ResetFailed(ctx, name); err != nil {
 			return err
 		}

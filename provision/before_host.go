@@ -11,6 +11,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
@@ -18,10 +19,10 @@ import (
 
 // remember writes down what is there before the first step of p, as far as it
 // was not recorded yet.
-func (pr *Provisioner) remember(c config.Config, o Observed, p Plan, opts Options) error {
+func remember(h *host.Host, c config.Config, o host.Observed, p Plan, opts Options) error {
 	now := time.Now().UTC()
 	next := recorded(c, o, p, opts, now)
-	for key, look := range pr.objects(o, p) {
+	for key, look := range objects(h, o, p) {
 		if _, known := next.Objects[key]; known {
 			continue
 		}
@@ -35,24 +36,24 @@ func (pr *Provisioner) remember(c config.Config, o Observed, p Plan, opts Option
 	if o.Before != nil && reflect.DeepEqual(next, o.Before) {
 		return nil
 	}
-	return pr.State().WriteBefore(next)
+	return h.State().WriteBefore(next)
 }
 
 // objects are the things that this program makes beside the keys of daemon.json,
 // each with a look at what is there now.
-func (pr *Provisioner) objects(o Observed, p Plan) map[string]func() (state.BeforeObject, error) {
-	dropin := config.SavedPath(pr.Paths.Config)
+func objects(h *host.Host, o host.Observed, p Plan) map[string]func() (state.BeforeObject, error) {
+	dropin := config.SavedPath(h.Paths.Config)
 	earlier := func(look func() (state.BeforeObject, error)) func() (state.BeforeObject, error) {
-		if o.earlier() {
+		if o.Earlier() {
 			return func() (state.BeforeObject, error) { return state.BeforeObject{Assumed: true}, nil }
 		}
 		return look
 	}
 	absent := func() (state.BeforeObject, error) { return state.BeforeObject{}, nil }
 	all := map[string]func() (state.BeforeObject, error){
-		"link:" + pr.Paths.Link:                    func() (state.BeforeObject, error) { return linkBefore(o), nil },
-		"directory:" + pr.Paths.Store:              earlier(lookAt(pr.Paths.Store)),
-		"directory:" + pr.Paths.Config:             lookAt(pr.Paths.Config),
+		"link:" + h.Paths.Link:                     func() (state.BeforeObject, error) { return linkBefore(o), nil },
+		"directory:" + h.Paths.Store:               earlier(lookAt(h.Paths.Store)),
+		"directory:" + h.Paths.Config:              lookAt(h.Paths.Config),
 		"directory:" + filepath.Dir(dropin):        lookAt(filepath.Dir(dropin)),
 		"directory:" + filepath.Dir(o.File.Target): lookAt(filepath.Dir(o.File.Target)),
 		"file:" + dropin:                           dropinBefore(dropin),
@@ -77,7 +78,7 @@ func (pr *Provisioner) objects(o Observed, p Plan) map[string]func() (state.Befo
 
 // linkBefore takes a link into the store, where none is recorded, for one that
 // was made by a version that kept no record.
-func linkBefore(o Observed) state.BeforeObject {
+func linkBefore(o host.Observed) state.BeforeObject {
 	switch o.Link.Kind {
 	case release.LinkForeign:
 		return state.BeforeObject{Present: true, Is: o.Link.Is}

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 )
 
 // recorded is o.Before with what plan brings under management added to it: the
 // text of daemon.json, and each key that plan writes or that is as wanted
 // already. A key that is held is recorded once it is written. It is pure.
-func recorded(c config.Config, o Observed, p Plan, opts Options, now time.Time) *state.Before {
+func recorded(c config.Config, o host.Observed, p Plan, opts Options, now time.Time) *state.Before {
 	next := o.Before.Clone()
 	if o.Before == nil {
 		next.Recorded = now
@@ -23,7 +23,7 @@ func recorded(c config.Config, o Observed, p Plan, opts Options, now time.Time) 
 	if err != nil {
 		return next // there is no plan then either
 	}
-	r := recording{config: c, o: o, now: now, differs: g.items(o.File.Doc, whole), earlier: o.earlier()}
+	r := recording{config: c, o: o, now: now, differs: g.items(o.File.Doc, whole), earlier: o.Earlier()}
 	for _, step := range p.Steps {
 		if write, ok := step.(WriteDaemonJSON); ok {
 			r.writes = append(r.writes, write.Items...)
@@ -33,15 +33,10 @@ func recorded(c config.Config, o Observed, p Plan, opts Options, now time.Time) 
 	return next
 }
 
-// earlier reports whether a version that kept no record was here.
-func (o Observed) earlier() bool {
-	return o.Before == nil && (len(o.Releases) > 0 || o.Link.Kind == release.LinkOurs)
-}
-
 // recording is one addition to a record.
 type recording struct {
 	config  config.Config
-	o       Observed
+	o       host.Observed
 	now     time.Time
 	differs []string // items that are not as wanted
 	writes  []string // items that the plan writes

@@ -14,21 +14,23 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/test/seen"
 )
 
 // history is a host and its record over several runs.
 type history struct {
 	t      *testing.T
 	config config.Config
-	o      Observed
+	o      host.Observed
 	now    time.Time
 }
 
-func historyOf(t *testing.T, change func(*config.Config), h host) *history {
-	h.unrecorded = true
-	return &history{t: t, config: wants(change), o: h.observed(t), now: time.Unix(1, 0).UTC()}
+func historyOf(t *testing.T, change func(*config.Config), h seen.Host) *history {
+	h.Unrecorded = true
+	return &history{t: t, config: seen.Wants(change), o: h.Observed(t), now: time.Unix(1, 0).UTC()}
 }
 
 // remembers plans and records, as a run does before its first step.
@@ -62,7 +64,7 @@ func (h *history) applies() {
 }
 
 // edits is another program.
-func (h *history) edits(text string) { h.o.File = fileOf(h.t, text) }
+func (h *history) edits(text string) { h.o.File = seen.FileOf(h.t, text) }
 
 // has checks keys: "absent", or the recorded text, with marks.
 func (h *history) has(text string, keys map[string]string) {
@@ -93,14 +95,14 @@ func (h *history) has(text string, keys map[string]string) {
 const runscItem = "runtimes.runsc"
 
 func TestRecord_FirstRun(t *testing.T) {
-	h := historyOf(t, asDefault, host{file: `{"default-runtime": "nvidia"}`, engine: dockerd(`{"default-runtime":"nvidia"}`)})
+	h := historyOf(t, seen.AsDefault, seen.Host{File: `{"default-runtime": "nvidia"}`, Engine: seen.Dockerd(`{"default-runtime":"nvidia"}`)})
 	h.remembers()
 	h.has(`{"default-runtime": "nvidia"}`, map[string]string{runscItem: "absent, not managed", config.ItemDefaultRuntime: `"nvidia", not managed`})
 	h.applies()
 	want := map[string]string{runscItem: "absent", config.ItemDefaultRuntime: `"nvidia"`}
 	h.has(`{"default-runtime": "nvidia"}`, want)
 	first := h.o.Before
-	h.edits(bare(newer, `"default-runtime":"runc"`))
+	h.edits(seen.Bare(seen.Newer, `"default-runtime":"runc"`))
 	h.applies()
 	if diff := cmp.Diff(first, h.o.Before); diff != "" {
 		t.Errorf("after drift: the record changed (-first +later):\n%s", diff)
@@ -108,19 +110,19 @@ func TestRecord_FirstRun(t *testing.T) {
 }
 
 func TestRecord_MissingFile(t *testing.T) {
-	h := historyOf(t, nil, host{engine: dockerd("")})
+	h := historyOf(t, nil, seen.Host{Engine: seen.Dockerd("")})
 	h.applies()
 	h.has("", map[string]string{runscItem: "absent"})
 }
 
 func TestRecord_Adopted(t *testing.T) {
-	text := withArgs("/usr/bin/runsc", `"--debug"`)
-	h := historyOf(t, nil, host{file: text, engine: dockerd(text)})
+	text := seen.WithArgs("/usr/bin/runsc", `"--debug"`)
+	h := historyOf(t, nil, seen.Host{File: text, Engine: seen.Dockerd(text)})
 	h.applies()
 	h.has(text, map[string]string{runscItem: `{"path":"/usr/bin/runsc","runtimeArgs":["--debug"]}`})
 	// The path is ours and the arguments are gone: it is still adopted.
-	h.edits(bare(newer))
-	if got := argumentsOf(h.config, h.o, newer, "runsc"); got.Origin != Adopted || got.Assumed {
+	h.edits(seen.Bare(seen.Newer))
+	if got := argumentsOf(h.config, h.o, seen.Newer, "runsc"); got.Origin != Adopted || got.Assumed {
 		t.Errorf("got %+v, want it adopted by the record", got)
 	}
 }
@@ -128,51 +130,51 @@ func TestRecord_Adopted(t *testing.T) {
 // A run ended after the record and before the first write, and what it would have
 // written was never there.
 func TestRecord_AnotherProgramWritesBeforeTheFirstWrite(t *testing.T) {
-	h := historyOf(t, nil, host{file: "{}", engine: dockerd("")})
+	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
 	h.remembers()
-	text := withArgs("/usr/bin/runsc", `"--debug"`)
+	text := seen.WithArgs("/usr/bin/runsc", `"--debug"`)
 	h.edits(text)
-	if got := argumentsOf(h.config, h.o, newer, "runsc").Origin; got != Adopted {
+	if got := argumentsOf(h.config, h.o, seen.Newer, "runsc").Origin; got != Adopted {
 		t.Error("got the runtime of another program for ours, want it adopted")
 	}
-	h.o.Engine = reloaded(*h.o.Engine, h.o.File.Doc)
+	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)
 	h.applies()
 	h.has(text, map[string]string{runscItem: `{"path":"/usr/bin/runsc","runtimeArgs":["--debug"]}`})
 }
 
 // A run ended after its first write: settleBefore has marked the record.
 func TestRecord_OurTextIsNeverWhatWasThereBefore(t *testing.T) {
-	h := historyOf(t, nil, host{releases: []string{newer}, link: newer, file: "{}", engine: dockerd("")})
+	h := historyOf(t, nil, seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: "{}", Engine: seen.Dockerd("")})
 	h.o.Releases = nil // the first run has none yet
 	h.o.Link.Kind = release.LinkAbsent
 	h.remembers()
-	h.o.Releases = []release.Installed{intact(newer)}
-	ours := fileOf(t, registered(newer)).Doc
+	h.o.Releases = []release.Installed{seen.Intact(seen.Newer)}
+	ours := seen.FileOf(t, seen.Registered(seen.Newer)).Doc
 	h.o.Before = h.o.Before.Marked(h.o.File.Path, ours)
-	h.edits(registered(newer, `"debug":true`))
+	h.edits(seen.Registered(seen.Newer, `"debug":true`))
 	h.applies()
 	h.has("{}", map[string]string{runscItem: "absent"})
 }
 
 // A run was rolled back, and then the user registers a runtime of his own.
 func TestRecord_RolledBack(t *testing.T) {
-	h := historyOf(t, nil, host{file: "{}", engine: dockerd("")})
+	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
 	h.remembers()
 	path := h.o.File.Path
-	h.o.Before = h.o.Before.Marked(path, fileOf(t, registered(newer)).Doc).Unmarked(path, fileOf(t, "{}").Doc)
+	h.o.Before = h.o.Before.Marked(path, seen.FileOf(t, seen.Registered(seen.Newer)).Doc).Unmarked(path, seen.FileOf(t, "{}").Doc)
 	text := `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`
 	h.edits(text)
-	h.o.Engine = reloaded(*h.o.Engine, h.o.File.Doc)
+	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)
 	h.applies()
 	h.has(text, map[string]string{runscItem: `{"path":"/usr/bin/runsc"}`})
 }
 
 func TestRecord_KeysAreAddedLater(t *testing.T) {
-	h := historyOf(t, nil, host{file: "{}", engine: dockerd("")})
+	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
 	h.applies()
 	first := h.o.Before.Files[h.o.File.Path].Keys[runscItem]
 	h.edits(strings.Replace(string(h.o.File.Bytes), "{", `{"default-runtime":"crun",`, 1))
-	h.o.Engine = reloaded(*h.o.Engine, h.o.File.Doc)
+	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)
 	h.config.Docker.DefaultRuntime = "runsc"
 	h.config.Docker.Runtimes["gv"] = config.Runtime{}
 	h.applies()
@@ -184,7 +186,7 @@ func TestRecord_KeysAreAddedLater(t *testing.T) {
 
 // What is held was not written, and another program may change it until it is.
 func TestRecord_HeldKeysAreRecordedWhenTheyAreWritten(t *testing.T) {
-	h := historyOf(t, asDefault, host{file: `{"default-runtime":"crun"}`})
+	h := historyOf(t, seen.AsDefault, seen.Host{File: `{"default-runtime":"crun"}`})
 	h.applies()
 	h.has(`{"default-runtime":"crun"}`, map[string]string{runscItem: "absent"})
 }
@@ -196,15 +198,15 @@ func TestRecord_OfAnEarlierVersion(t *testing.T) {
 		file   string
 		want   map[string]string
 	}{
-		{"ours", asDefault, bare(newer, `"default-runtime":"runsc"`), map[string]string{runscItem: "absent, assumed", config.ItemDefaultRuntime: "absent, assumed"}},
-		{"with arguments", nil, withArgs(runscOf(newer), `"--debug"`), map[string]string{
-			runscItem: `{"path":"` + runscOf(newer) + `","runtimeArgs":["--debug"]}, assumed`,
+		{"ours", seen.AsDefault, seen.Bare(seen.Newer, `"default-runtime":"runsc"`), map[string]string{runscItem: "absent, assumed", config.ItemDefaultRuntime: "absent, assumed"}},
+		{"with arguments", nil, seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`), map[string]string{
+			runscItem: `{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--debug"]}, assumed`,
 		}},
 		{"of another path", nil, `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`, map[string]string{runscItem: `{"path":"/usr/bin/runsc"}, assumed`}},
-		{"another default", asDefault, bare(newer, `"default-runtime":"crun"`), map[string]string{runscItem: "absent, assumed", config.ItemDefaultRuntime: `"crun", assumed`}},
+		{"another default", seen.AsDefault, seen.Bare(seen.Newer, `"default-runtime":"crun"`), map[string]string{runscItem: "absent, assumed", config.ItemDefaultRuntime: `"crun", assumed`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := historyOf(t, test.config, host{releases: []string{newer}, link: newer, file: test.file, engine: dockerd(test.file)})
+			h := historyOf(t, test.config, seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: test.file, Engine: seen.Dockerd(test.file)})
 			h.applies()
 			h.has(test.file, test.want)
 			if !h.o.Before.Files[h.o.File.Path].Assumed {
@@ -215,7 +217,7 @@ func TestRecord_OfAnEarlierVersion(t *testing.T) {
 }
 
 func TestRecord_AnotherFile(t *testing.T) {
-	h := historyOf(t, nil, host{file: "{}", engine: dockerd("")})
+	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
 	h.applies()
 	first := h.o.Before.Files[h.o.File.Path]
 	path := h.o.File.Path
@@ -231,7 +233,7 @@ func TestRecord_AnotherFile(t *testing.T) {
 func recordHost(t *testing.T) *Provisioner {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	return &Provisioner{Host: Host{Paths: Paths{State: at("state"), Config: at("etc"), Store: at("store"), Link: at("runsc")}}}
+	return &Provisioner{Host: host.Host{Paths: host.Paths{State: at("state"), Config: at("etc"), Store: at("store"), Link: at("runsc")}}}
 }
 
 func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {
@@ -239,14 +241,14 @@ func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {
 	if err := os.MkdirAll(h.Paths.State, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	o := host{file: "{\"a\": \"<&>\\u00e9\"}\n", unrecorded: true, engine: dockerd("")}.observed(t)
+	o := seen.Host{File: "{\"a\": \"<&>\\u00e9\"}\n", Unrecorded: true, Engine: seen.Dockerd("")}.Observed(t)
 	plan, err := NewPlan(config.Default(), o, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var texts []string
 	for range 2 {
-		if err := h.remember(config.Default(), o, plan, Options{}); err != nil {
+		if err := remember(&h.Host, config.Default(), o, plan, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if o.Before, _, err = h.State().ReadBefore(); err != nil {
@@ -315,7 +317,7 @@ func TestBefore_DamagedOrNewerIsRefusedAndStays(t *testing.T) {
 // A run was killed, or failed: what daemon.json has at the end of its transaction
 // says whether a text of ours may be in it.
 func TestBefore_IsSettledAtTheEndOfATransaction(t *testing.T) {
-	ours := registered(newer)
+	ours := seen.Registered(seen.Newer)
 	for _, test := range []struct {
 		name    string
 		now     string
@@ -324,8 +326,8 @@ func TestBefore_IsSettledAtTheEndOfATransaction(t *testing.T) {
 	}{
 		{"killed before the first write", "{}", []string{durable.Digest([]byte(ours))}, false},
 		{"killed after it", ours, []string{durable.Digest([]byte(ours))}, true},
-		{"killed, and another program has written since", registered(newer, `"debug":true`), []string{durable.Digest([]byte(ours))}, true},
-		{"nothing was to be written", registered(newer, `"debug":true`), nil, false},
+		{"killed, and another program has written since", seen.Registered(seen.Newer, `"debug":true`), []string{durable.Digest([]byte(ours))}, true},
+		{"nothing was to be written", seen.Registered(seen.Newer, `"debug":true`), nil, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := recordHost(t)

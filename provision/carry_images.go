@@ -11,7 +11,7 @@ import (
 
 // saveImages says how many bytes it wrote.
 func (pr *Provisioner) saveImages(ctx context.Context, s SaveImages, flags engine.Flags) (seen string, err error) {
-	client, err := pr.dial(flags)
+	client, err := pr.Dial(flags)
 	if err != nil {
 		return "", err
 	}
@@ -24,7 +24,7 @@ func (pr *Provisioner) saveImages(ctx context.Context, s SaveImages, flags engin
 }
 
 func (pr *Provisioner) loadImages(ctx context.Context, s LoadImages, flags engine.Flags) error {
-	client, err := pr.dial(flags)
+	client, err := pr.Dial(flags)
 	if err != nil {
 		return err
 	}

@@ -1,52 +1,24 @@
 package provision
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strings"
-	"time"
-
-	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
-	"runsc-provisioner/provision/command"
-	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
-	"runsc-provisioner/provision/durable"
-)
-
-// candidate is where a program that is given one more file finds it.
-const candidate = "/proc/self/fd/3"
-
-// validateWithin is far beyond the 34 ms that dockerd takes to look at a file.
-const validateWithin = 20 * time.Second
-
-// dockerd is a Go program, and ends before it has anything to gain from a garbage
-// collector: without one it takes the same 70 MB and a quarter less time (26.1),
-// for which somebody else's text stands. Beyond a limit there is one all the same.
-const (
-	collectNothing = "GOGC=off"
-	collectFrom    = "GOMEMLIMIT=128MiB"
+	"runsc-provisioner/provision/host"
 )
 
 // Check refuses a plan whose daemon.json could not be put in place, or that
 // dockerd would not start from. It changes nothing; the errors are *blocked.Refused.
-func (pr *Provisioner) Check(ctx context.Context, p Plan, o Observed) error {
+func (pr *Provisioner) Check(ctx context.Context, p Plan, o host.Observed) error {
 	_, err := pr.check(ctx, p, o)
 	return err
 }
 
 // check is Check, and returns the key of a validation to be remembered, or "".
-func (pr *Provisioner) check(ctx context.Context, p Plan, o Observed) (validated string, err error) {
+func (pr *Provisioner) check(ctx context.Context, p Plan, o host.Observed) (validated string, err error) {
 	root := os.Geteuid() == 0 || pr.Owner != 0
 	if root {
 		if err := replaceableIDs(p); err != nil {
@@ -64,162 +36,11 @@ func (pr *Provisioner) check(ctx context.Context, p Plan, o Observed) (validated
 	if err := known(doc, o); err != nil {
 		return "", err
 	}
-	if validated, err = pr.validate(ctx, doc, o); err != nil {
+	if _, validated, err = pr.Validate(ctx, doc, o); err != nil {
 		return "", err
 	}
 	if !root {
 		return "", nil
 	}
 	return validated, daemonfile.Replaceable(o.File)
-}
-
-// known refuses a default runtime that nothing defines: dockerd --validate lets
-// it pass, and dockerd then does not start.
-func known(doc daemonjson.Document, o Observed) error {
-	name, set := doc.DefaultRuntime()
-	if !set {
-		return nil
-	}
-	_, defined := doc.Runtimes()[name]
-	// dockerd knows runc, and by their shim others (io.containerd.runsc.v1), by itself.
-	if defined || name == config.RuncRuntime || strings.Contains(name, ".") || strings.Contains(name, "/") {
-		return nil
-	}
-	if slices.ContainsFunc(o.Command, func(arg string) bool { return strings.Contains(arg, name+"=") }) {
-		return nil // --add-runtime
-	}
-	return blocked.Refuse(o.File.Path, "default-runtime is %q, which is no runtime: dockerd would not start with it", name)
-}
-
-// validate has dockerd itself look at doc, with the flags that it runs with,
-// where it can: from 23.0 on. A userns-remap is left out, because dockerd makes
-// accounts and ranges for it even then. What it once took is not shown to it
-// again: a key is returned where that is new.
-func (h *Host) validate(ctx context.Context, doc daemonjson.Document, o Observed) (key string, err error) {
-	_, key, err = h.validated(ctx, doc, o)
-	return key, err
-}
-
-// validated is validate, and says whether dockerd takes doc or once did, and not
-// only that it could not be asked.
-func (h *Host) validated(ctx context.Context, doc daemonjson.Document, o Observed) (taken bool, key string, err error) {
-	argv, ok := h.validator(o)
-	if !ok || os.Geteuid() != 0 {
-		return false, "", nil
-	}
-	none := ""
-	if doc, err = daemonjson.Edit(doc, daemonjson.Want{UsernsRemap: &none}); err != nil {
-		return false, "", &blocked.Refused{Object: o.File.Path, Err: err}
-	}
-	key = validationKey(argv, doc)
-	if key != "" && h.State().Validations().Has(key) {
-		return true, "", nil
-	}
-	if taken, err = h.dockerdTakes(ctx, argv, doc, o.File.Path); !taken || err != nil {
-		return false, "", err
-	}
-	return true, key, nil
-}
-
-// validationKey names what a validation holds for: this dockerd with these
-// flags, and all of the text but which file a runtime of a path runs with which
-// arguments. dockerd looks at neither (moby daemon/config/config_linux.go). It
-// is empty for what cannot be named.
-func validationKey(argv []string, doc daemonjson.Document) string {
-	var program unix.Stat_t
-	if err := unix.Stat(argv[0], &program); err != nil {
-		return ""
-	}
-	alike := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
-	for name, runtime := range doc.Runtimes() {
-		// One that also has a type or options, which dockerd may refuse, is not
-		// as it would be written.
-		same := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{name: {Path: runtime.Path}}}
-		if again, err := daemonjson.Edit(doc, same); err == nil && !differ(again, doc) {
-			alike.Runtimes[name] = &daemonjson.Runtime{Path: "/", Args: []string{}}
-		}
-	}
-	doc, err := daemonjson.Edit(doc, alike)
-	if err != nil {
-		return "" // a name that we would not give
-	}
-	text, err := json.Marshal([]any{argv, program.Dev, program.Ino, program.Size, program.Mtim.Nano(), program.Ctim.Nano(), doc.Bytes()})
-	if err != nil {
-		panic(err) // strings and numbers always encode
-	}
-	return durable.Digest(text)
-}
-
-// dockerdTakes runs dockerd --validate on doc, which path is to have. Where it
-// did not say, taken is false: own checks have to do.
-func (h *Host) dockerdTakes(ctx context.Context, argv []string, doc daemonjson.Document, path string) (taken bool, err error) {
-	file, err := inMemory("daemon.json", doc.Bytes())
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	ctx, cancel := context.WithTimeout(ctx, validateWithin)
-	defer cancel()
-	cmd := command.Command(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(cmd.Env, collectNothing, collectFrom)
-	cmd.ExtraFiles = []*os.File{file}
-	var output command.Output
-	cmd.Stdout, cmd.Stderr = &output, &output
-	err = cmd.Run()
-	said := strings.TrimSpace(output.String())
-	h.log().Debug("dockerd --validate", zap.Error(err))
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(context.Cause(ctx), context.Canceled):
-		return false, fmt.Errorf("validate %s: %w", path, context.Canceled)
-	case !errors.As(err, &exit), !exit.Exited(), ctx.Err() != nil, strings.Contains(said, "unknown flag"):
-		return false, nil // it has no such flag (20.10), or is of no use
-	}
-	return false, blocked.Refuse(path, "dockerd --validate refuses this text: %s", strings.ReplaceAll(lastLine(said), candidate, path))
-}
-
-// validator is the command line that has dockerd look at descriptor 3.
-func (h *Host) validator(o Observed) (argv []string, ok bool) {
-	if len(o.Command) == 0 {
-		return nil, false
-	}
-	program := o.Command[0]
-	if !filepath.IsAbs(program) {
-		target, err := os.Readlink(filepath.Join(h.Paths.Proc, fmt.Sprint(o.Unit.MainPID), "exe"))
-		if err != nil {
-			return nil, false
-		}
-		program = target
-	}
-	argv = []string{program}
-	for i := 1; i < len(o.Command); i++ {
-		switch arg := o.Command[i]; {
-		case arg == "--config-file":
-			i++
-		case strings.HasPrefix(arg, "--config-file="):
-		default:
-			argv = append(argv, arg)
-		}
-	}
-	return append(argv, "--validate", "--config-file="+candidate), true
-}
-
-// inMemory is a file with text that is on no disk.
-func inMemory(name string, text []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("make a file in memory: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), name)
-	if _, err := f.Write(text); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-func lastLine(text string) string {
-	lines := bytes.Split([]byte(text), []byte("\n"))
-	return string(lines[len(lines)-1])
 }

@@ -3,8 +3,8 @@ package provision
 import (
 	"fmt"
 
-	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
 )
@@ -49,13 +49,13 @@ const applyRemedy = "sudo runsc-provisioner apply"
 // Checkup says how a host is that should be as c: its release, the files of
 // it, the link, daemon.json, what dockerd runs with, and its runtimes. It is pure. The error
 // is NewPlan's.
-func Checkup(c config.Config, o Observed) ([]Item, error) {
+func Checkup(c config.Config, o host.Observed) ([]Item, error) {
 	g := NewGoal(c, o)
 	wanted, err := g.whole()
 	if err != nil {
 		return nil, err
 	}
-	items := []Item{g.releaseItem(), g.linkItem()}
+	items := []Item{releaseItem(g), linkItem(g)}
 	file := Item{Name: "daemon.json", Seen: o.File.Path + " has what is wanted"}
 	if differ(o.File.Doc, wanted) {
 		file.Health, file.Remedy = Critical, applyRemedy
@@ -71,9 +71,9 @@ func Checkup(c config.Config, o Observed) ([]Item, error) {
 	engine := Settings{Runtimes: g.managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
 	items = append(items, file)
 	if c.Docker.Remap() == config.RemapOn {
-		items = append(items, g.idsItem(&engine))
+		items = append(items, idsItem(g, &engine))
 	}
-	items = append(items, g.engineItem(engine))
+	items = append(items, engineItem(g, engine))
 	items = append(items, runtimeItems(c, o)...)
 	if o.Images != nil {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: applyRemedy,
@@ -87,7 +87,7 @@ func Checkup(c config.Config, o Observed) ([]Item, error) {
 
 // idsItem says whose ids containers get, and adds to want where dockerd then has
 // its data.
-func (g Goal) idsItem(want *Settings) Item {
+func idsItem(g Goal, want *Settings) Item {
 	item := Item{Name: "id ranges", Remedy: applyRemedy}
 	ids, err := g.grant()
 	switch {
@@ -101,24 +101,12 @@ func (g Goal) idsItem(want *Settings) Item {
 		item.Seen, item.Remedy = fmt.Sprintf("%s: uids %s, gids %s", ids.Account.Name, subid.Spans(ids.UIDs), subid.Spans(ids.GIDs)), ""
 	}
 	if err == nil && g.observed.Engine != nil {
-		want.Root = remappedRoot(dataRoot(*g.observed.Engine), ids)
+		want.Root = remappedRoot(host.DataRootOf(*g.observed.Engine), ids)
 	}
 	return item
 }
 
-// whole is daemon.json with all that is wanted, also what has to wait.
-func (g Goal) whole() (daemonjson.Document, error) {
-	doc, err := g.register()
-	if err == nil {
-		doc, _, err = g.choose(doc)
-	}
-	if err == nil {
-		doc, err = g.remap(doc)
-	}
-	return doc, err
-}
-
-func (g Goal) releaseItem() Item {
+func releaseItem(g Goal) Item {
 	item := Item{Name: "release", Remedy: applyRemedy}
 	installed, found := satisfying(g.observed.Releases, g.config.Spec())
 	switch {
@@ -133,7 +121,7 @@ func (g Goal) releaseItem() Item {
 	return item
 }
 
-func (g Goal) linkItem() Item {
+func linkItem(g Goal) Item {
 	link := g.observed.Link
 	item := Item{Name: "link", Seen: link.Path + " → " + g.current.Runsc}
 	switch {
@@ -146,7 +134,7 @@ func (g Goal) linkItem() Item {
 	return item
 }
 
-func (g Goal) engineItem(want Settings) Item {
+func engineItem(g Goal, want Settings) Item {
 	info := g.observed.Engine
 	if info == nil {
 		unit := g.observed.Unit

@@ -5,20 +5,21 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 )
 
 // runtimeItems say of each runtime of ours whether what dockerd starts containers
 // with is what daemon.json has, and whether a container was ever seen to start
 // with it. It is pure, and says nothing where that may not be known.
-func runtimeItems(c config.Config, o Observed) []Item {
+func runtimeItems(c config.Config, o host.Observed) []Item {
 	if o.Engine == nil || o.Proofs == nil {
 		return nil
 	}
 	g := NewGoal(c, o)
 	var items []Item
 	for _, name := range c.RuntimeNames() {
-		if item, known := g.runtimeItem(name); known {
+		if item, known := runtimeItem(g, name); known {
 			items = append(items, item)
 		}
 	}
@@ -30,7 +31,7 @@ func RuntimeItemName(name string) string { return "runtime " + name }
 
 // runtimeItem is that of one. A runtime that dockerd does not know is part of the
 // item dockerd.
-func (g Goal) runtimeItem(name string) (item Item, known bool) {
+func runtimeItem(g Goal, name string) (item Item, known bool) {
 	item = Item{Name: RuntimeItemName(name)}
 	got, known := g.observed.Engine.Runtimes[name]
 	if !known {
@@ -66,21 +67,4 @@ func (g Goal) runtimeItem(name string) (item Item, known bool) {
 		}
 	}
 	return item, true
-}
-
-// lookedRuntimeItems are the same of a look part by part.
-func lookedRuntimeItems(h *Host, c config.Config, l dockerLook) []Item {
-	if l.engineErr != nil || l.fileErr != nil {
-		return nil
-	}
-	o := l.observed
-	var err error
-	if o.Releases, err = h.store().List(); err != nil {
-		return nil // storeItem says why
-	}
-	if o.Since, err = h.since(); err != nil {
-		return nil
-	}
-	o.Proofs, o.Failed = h.State().Remembered()
-	return runtimeItems(c, o)
 }

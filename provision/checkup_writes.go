@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
@@ -26,7 +27,7 @@ type RuntimeWrites struct {
 func (w RuntimeWrites) Kept() bool { return w.Writes == verify.WritesKept }
 
 // writesInEffect is one for each runtime of ours that dockerd knows. It is pure.
-func writesInEffect(c config.Config, o Observed) []RuntimeWrites {
+func writesInEffect(c config.Config, o host.Observed) []RuntimeWrites {
 	if o.Engine == nil {
 		return nil
 	}

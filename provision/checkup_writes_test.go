@@ -8,6 +8,8 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/test/seen"
 	"runsc-provisioner/verify"
 )
 
@@ -17,49 +19,49 @@ func runscWrites(writes, promised verify.Writes, proven bool) []RuntimeWrites {
 
 // What dockerd has counts, and what was proven of just that.
 func TestWritesInEffect(t *testing.T) {
-	const none = `{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
-	const self = `{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc"}}}`
-	const dated = `{"runtimes":{"runsc":{"path":"` + store + "/" + older + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
+	const none = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
+	const self = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc"}}}`
+	const dated = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Older + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
 	const elsewhere = `{"runtimes":{"runsc":{"path":"/opt/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
 	kept, lost := verify.WritesKept, verify.WritesLost
 	tests := []struct {
 		situation string
-		host      host
-		change    func(*Observed)
+		host      seen.Host
+		change    func(*host.Observed)
 		want      []RuntimeWrites
 		health    Health
 	}{
-		{"Docker is stopped", host{file: none, releases: []string{newer}}, nil, nil, Healthy},
-		{"dockerd does not know it", host{file: none, engine: dockerd("{}"), releases: []string{newer}}, nil, nil, Healthy},
-		{"kept, proven", host{file: none, engine: dockerd(none), releases: []string{newer}, proven: []string{"runsc"}}, nil,
+		{"Docker is stopped", seen.Host{File: none, Releases: []string{seen.Newer}}, nil, nil, Healthy},
+		{"dockerd does not know it", seen.Host{File: none, Engine: seen.Dockerd("{}"), Releases: []string{seen.Newer}}, nil, nil, Healthy},
+		{"kept, proven", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
 			runscWrites(kept, kept, true), Healthy},
-		{"kept, not proven", host{file: none, engine: dockerd(none), releases: []string{newer}}, nil,
+		{"kept, not proven", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}}, nil,
 			runscWrites(kept, kept, false), Healthy},
-		{"kept, proven of another release", host{file: dated, engine: dockerd(dated), releases: []string{newer, older}, proven: []string{"runsc"}}, nil,
+		{"kept, proven of another release", seen.Host{File: dated, Engine: seen.Dockerd(dated), Releases: []string{seen.Newer, seen.Older}, Proven: []string{"runsc"}}, nil,
 			runscWrites(kept, kept, false), Healthy},
-		{"kept, proven before the boot", host{file: none, engine: dockerd(none), releases: []string{newer}, proven: []string{"runsc"}},
-			func(o *Observed) { o.Since = "another" }, runscWrites(kept, kept, false), Healthy},
-		{"kept, proven under another dockerd", host{file: none, engine: dockerd(none), releases: []string{newer}, proven: []string{"runsc"}},
-			func(o *Observed) { o.Engine.Version = "99" }, runscWrites(kept, kept, false), Healthy},
-		{"kept, proven without userns-remap", host{file: none, engine: dockerd(none), releases: []string{newer}, proven: []string{"runsc"}},
-			func(o *Observed) { o.Engine.UsernsRemap = true }, runscWrites(kept, kept, false), Healthy},
-		{"kept, by what is no release", host{file: elsewhere, engine: dockerd(elsewhere), releases: []string{newer}, proven: []string{"runsc"}}, nil,
+		{"kept, proven before the boot", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},
+			func(o *host.Observed) { o.Since = "another" }, runscWrites(kept, kept, false), Healthy},
+		{"kept, proven under another dockerd", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},
+			func(o *host.Observed) { o.Engine.Version = "99" }, runscWrites(kept, kept, false), Healthy},
+		{"kept, proven without userns-remap", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},
+			func(o *host.Observed) { o.Engine.UsernsRemap = true }, runscWrites(kept, kept, false), Healthy},
+		{"kept, by what is no release", seen.Host{File: elsewhere, Engine: seen.Dockerd(elsewhere), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
 			runscWrites(kept, kept, false), Critical},
-		{"lost by a version before, to be brought along", host{file: self, engine: dockerd(self), releases: []string{newer}, unrecorded: true}, nil,
+		{"lost by a version before, to be brought along", seen.Host{File: self, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Unrecorded: true}, nil,
 			runscWrites(lost, kept, false), Warning},
-		{"lost although promised: not loaded", host{file: none, engine: dockerd(self), releases: []string{newer}, proven: []string{"runsc"}}, nil,
+		{"lost although promised: not loaded", seen.Host{File: none, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
 			runscWrites(lost, kept, false), Warning},
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
-			o := tt.host.observed(t)
+			o := tt.host.Observed(t)
 			if tt.change != nil {
 				tt.change(&o)
 			}
-			if diff := cmp.Diff(tt.want, writesInEffect(wants(nil), o)); diff != "" {
+			if diff := cmp.Diff(tt.want, writesInEffect(seen.Wants(nil), o)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			items := runtimeItems(wants(nil), o)
+			items := runtimeItems(seen.Wants(nil), o)
 			if len(items) != len(tt.want) {
 				t.Fatalf("got %+v, want %d items", items, len(tt.want))
 			}
@@ -74,7 +76,7 @@ func TestWritesInEffect(t *testing.T) {
 
 // What the configuration asks for is fine, and what it has adopted is said.
 func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
-	const adopted = `{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc","runtimeArgs":["--debug"]}}}`
+	const adopted = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc","runtimeArgs":["--debug"]}}}`
 	for _, row := range []struct {
 		situation, rootfs string
 		loss              bool
@@ -83,8 +85,8 @@ func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
 		{"there before", "", true},
 	} {
 		t.Run(row.situation, func(t *testing.T) {
-			c := wants(func(c *config.Config) { c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Rootfs: row.rootfs}} })
-			o := host{file: adopted, engine: dockerd(adopted), releases: []string{newer}, unrecorded: true}.observed(t)
+			c := seen.Wants(func(c *config.Config) { c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Rootfs: row.rootfs}} })
+			o := seen.Host{File: adopted, Engine: seen.Dockerd(adopted), Releases: []string{seen.Newer}, Unrecorded: true}.Observed(t)
 			got := writesInEffect(c, o)
 			if len(got) != 1 || got[0].Promised != verify.WritesLost || (got[0].Loss != "") != row.loss {
 				t.Errorf("got %+v", got)
@@ -98,11 +100,11 @@ func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
 
 // Arguments in the configuration promise more than those that dockerd has.
 func TestWritesAreAsConfigured(t *testing.T) {
-	c := wants(func(c *config.Config) {
+	c := seen.Wants(func(c *config.Config) {
 		c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Args: []string{"--overlay2=none"}}}
 	})
-	o := host{file: "{}", releases: []string{newer}}.observed(t)
-	o.Engine = &engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: store + "/" + newer + "/runsc"}}}
+	o := seen.Host{File: "{}", Releases: []string{seen.Newer}}.Observed(t)
+	o.Engine = &engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: seen.Store + "/" + seen.Newer + "/runsc"}}}
 	if diff := cmp.Diff(runscWrites(verify.WritesLost, verify.WritesKept, false), writesInEffect(c, o)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

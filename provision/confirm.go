@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"runsc-provisioner/provision/blocked"
-	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 )
 
 // defaultConfirmWithin is how long dockerd may take to show a change: it takes
@@ -25,7 +22,7 @@ type confirmed struct {
 }
 
 // of is what was said if unit is still the one that said it, or else nil.
-func (c *confirmed) of(unit Unit) *engine.Info {
+func (c *confirmed) of(unit host.Unit) *engine.Info {
 	if c == nil || !unit.Running() || unit.InvocationID != c.invocation {
 		return nil
 	}
@@ -33,7 +30,7 @@ func (c *confirmed) of(unit Unit) *engine.Info {
 }
 
 // confirmed confirms what a plan for o has changed.
-func (pr *Provisioner) confirmed(ctx context.Context, s Settings, o Observed, t *transaction) (*confirmed, error) {
+func (pr *Provisioner) confirmed(ctx context.Context, s Settings, o host.Observed, t *transaction) (*confirmed, error) {
 	info, err := pr.confirm(ctx, s, o.Flags, t.stale)
 	if err != nil {
 		return nil, err
@@ -47,7 +44,7 @@ func (pr *Provisioner) confirm(ctx context.Context, s Settings, flags engine.Fla
 	within := pr.confirmWithin()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	client, err := pr.dial(flags)
+	client, err := pr.Dial(flags)
 	if err != nil {
 		return engine.Info{}, blocked.DockerdSilent(err)
 	}
@@ -72,42 +69,8 @@ func (pr *Provisioner) confirm(ctx context.Context, s Settings, flags engine.Fla
 			if errors.Is(context.Cause(ctx), context.Canceled) {
 				return engine.Info{}, fmt.Errorf("confirm the change in dockerd: %w", context.Canceled)
 			}
-			return engine.Info{}, fmt.Errorf("dockerd did not take the change within %s: %w (journalctl -u %s says why)", within, last, DockerUnit)
+			return engine.Info{}, fmt.Errorf("dockerd did not take the change within %s: %w (journalctl -u %s says why)", within, last, host.DockerUnit)
 		case <-time.After(wait):
 		}
 	}
-}
-
-// missing is nil when dockerd runs as s wants, or says what differs.
-func (s Settings) Missing(info engine.Info) error {
-	for _, name := range slices.Sorted(maps.Keys(s.Runtimes)) {
-		want := s.Runtimes[name]
-		got, known := info.Runtimes[name]
-		switch {
-		case !known:
-			return fmt.Errorf("it knows no runtime %s", name)
-		case got.Path != want.Path:
-			return fmt.Errorf("its runtime %s runs %s, not %s", name, got.Path, want.Path)
-		case !slices.Equal(got.Args, want.Args):
-			return fmt.Errorf("its runtime %s has the arguments %q, not %q", name, strings.Join(got.Args, " "), strings.Join(want.Args, " "))
-		}
-	}
-	for _, name := range s.Without {
-		if _, known := info.Runtimes[name]; known {
-			return fmt.Errorf("it still knows the runtime %s", name)
-		}
-	}
-	if err := lost(s.Keeps, info); err != nil {
-		return err
-	}
-	if s.Default != "" && info.DefaultRuntime != s.Default {
-		return fmt.Errorf("its default runtime is %s, not %s", info.DefaultRuntime, s.Default)
-	}
-	if s.Remap != config.RemapAny && s.Remap != config.RemapOf(info.UsernsRemap) {
-		return fmt.Errorf("its userns-remap is %s, not %s", config.RemapOf(info.UsernsRemap), s.Remap)
-	}
-	if s.Root != "" && info.RootDir != s.Root {
-		return fmt.Errorf("its data is in %s, not in %s", info.RootDir, s.Root)
-	}
-	return nil
 }

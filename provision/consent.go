@@ -16,7 +16,7 @@ func (pr *Provisioner) consents(ctx context.Context, opts Options, info engine.I
 	if !MayRestart(opts, info, nil) {
 		return false, nil
 	}
-	client, err := pr.dial(flags)
+	client, err := pr.Dial(flags)
 	if err != nil {
 		return false, blocked.DockerdSilent(err)
 	}

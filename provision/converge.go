@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/host"
 
 	"go.uber.org/zap"
 )
@@ -24,14 +25,14 @@ type Result struct {
 	Changed bool
 	// Last is the plan that is left: no steps, but what is held and warned of.
 	Last     Plan
-	Observed Observed
+	Observed host.Observed
 }
 
 // Converge finishes or reverts what a killed run left, and then observes, plans
 // and applies until nothing is left to do. A Result with Last.Held is one that
 // more consent would take further. The caller holds the lock (Host.Lock).
 func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts Options) (Result, error) {
-	return pr.convergeBy(ctx, c, func(Observed) (Options, error) {
+	return pr.convergeBy(ctx, c, func(host.Observed) (Options, error) {
 		now := opts
 		opts.Upgrade = false // has been asked for by then
 		return now, nil
@@ -40,7 +41,7 @@ func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts Optio
 
 // ConvergeBy is Converge with options that depend on what is seen: decide is
 // asked after every look at the host.
-func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide func(Observed) (Options, error)) (Result, error) {
+func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide func(host.Observed) (Options, error)) (Result, error) {
 	recovery := noRestart()
 	if pr.Consent != nil {
 		var err error
@@ -52,7 +53,7 @@ func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide f
 }
 
 // convergeBy is ConvergeBy, with what a recovery may do.
-func (pr *Provisioner) convergeBy(ctx context.Context, c config.Config, decide func(Observed) (Options, error), recovery Options) (Result, error) {
+func (pr *Provisioner) convergeBy(ctx context.Context, c config.Config, decide func(host.Observed) (Options, error), recovery Options) (Result, error) {
 	var run converging
 	var err error
 	run.recovery = recovery
@@ -97,7 +98,7 @@ type converging struct {
 }
 
 // round observes the host once and does what is to be done.
-func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(Observed) (Options, error), run *converging) (done bool, err error) {
+func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(host.Observed) (Options, error), run *converging) (done bool, err error) {
 	if pr.BeforeLook != nil {
 		pr.BeforeLook()
 	}
@@ -131,7 +132,7 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(O
 		return false, err
 	}
 	if NeedsData(c, observed, opts) {
-		if observed.Data, err = pr.observeData(look, observed); err != nil {
+		if observed.Data, err = pr.ObserveData(look, observed); err != nil {
 			return false, err
 		}
 	}
@@ -139,9 +140,9 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(O
 	if err != nil {
 		return false, err
 	}
-	pr.log().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
+	pr.Logger().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
 	run.result.Last, run.result.Observed = plan, observed
-	if err := pr.remember(c, observed, plan, opts); err != nil {
+	if err := remember(&pr.Host, c, observed, plan, opts); err != nil {
 		return false, err
 	}
 	if plan.Empty() {
@@ -188,7 +189,7 @@ func (pr *Provisioner) uninstall(ctx context.Context, cause error, brought []str
 	if err != nil {
 		return err
 	}
-	seen, _, err := pr.runsFrom(context.WithoutCancel(ctx), installed)
+	seen, _, err := pr.RunsFrom(context.WithoutCancel(ctx), installed)
 	if err != nil {
 		return err
 	}

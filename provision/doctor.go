@@ -3,13 +3,12 @@ package provision
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // OwnUnit is the unit that runs this program's daemon.
@@ -18,7 +17,7 @@ const OwnUnit = "runsc-provisioner.service"
 // Run looks for whatever keeps gVisor, Docker or this program from working
 // on the host, each thing by itself, and changes nothing. confErr is why the
 // configuration could not be read, or nil. What it cannot see is Unsure.
-func Run(ctx context.Context, h *Host, c config.Config, confErr error, getenv func(string) string) []Item {
+func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, getenv func(string) string) []Item {
 	docker := lookAtDocker(ctx, h, c)
 	validateFile(ctx, h, &docker)
 	p := platformsOf(c, docker.observed)
@@ -33,18 +32,8 @@ func Run(ctx context.Context, h *Host, c config.Config, confErr error, getenv fu
 	return append(items, proxyItem(getenv), clockItem(h, time.Now()))
 }
 
-// broken makes i critical, or unsure where it was only not to be read.
-func (i *Item) broken(err error, remedy string) {
-	i.Health, i.Seen, i.Remedy = Critical, err.Error(), remedy
-	if errors.Is(err, fs.ErrPermission) {
-		i.Health, i.Remedy = Unsure, asRoot
-	}
-}
-
-const asRoot = "run this as root"
-
-func askOwnUnit(ctx context.Context, h *Host) Item {
-	u, err := h.askUnit(ctx, OwnUnit)
+func askOwnUnit(ctx context.Context, h *host.Host) Item {
+	u, err := h.AskUnit(ctx, OwnUnit)
 	if err != nil {
 		item := Item{Name: OwnUnit}
 		item.unasked(err)
@@ -55,7 +44,7 @@ func askOwnUnit(ctx context.Context, h *Host) Item {
 
 // ownUnitItem is pure. A service with Restart=always is hardly ever "failed": one
 // that ends as soon as it starts is seen while it waits for the next start.
-func ownUnitItem(u Unit) Item {
+func ownUnitItem(u host.Unit) Item {
 	item := Item{Name: OwnUnit, Seen: u.ActiveState + " (" + u.SubState + ")"}
 	ended := u.Result != "" && u.Result != "success"
 	switch {
@@ -74,9 +63,9 @@ func ownUnitItem(u Unit) Item {
 	return item
 }
 
-func subidItem(ctx context.Context, h *Host, c config.Config) Item {
+func subidItem(ctx context.Context, h *host.Host, c config.Config) Item {
 	item := Item{Name: "subordinate ids"}
-	ids, err := h.observeIDs(ctx, c)
+	ids, err := h.ObserveIDs(ctx, c)
 	if err != nil {
 		item.broken(err, "mend that line of the file, as subuid(5) and subgid(5) have it")
 		return item
@@ -85,13 +74,13 @@ func subidItem(ctx context.Context, h *Host, c config.Config) Item {
 	return item
 }
 
-func storeItem(h *Host) Item {
+func storeItem(h *host.Host) Item {
 	item := Item{Name: "store"}
-	if err := h.store().Safe(); err != nil {
+	if err := h.Store().Safe(); err != nil {
 		item.Health, item.Seen, item.Remedy = Critical, err.Error(), "only root may be able to write there: whoever else can, decides what root runs"
 		return item
 	}
-	releases, err := h.store().List()
+	releases, err := h.Store().List()
 	if err != nil {
 		item.Health, item.Seen, item.Remedy = Unsure, err.Error(), asRoot
 		return item

@@ -7,19 +7,20 @@ import (
 	"io/fs"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // validateFile has dockerd look at daemon.json as it is: one that parses may still have
 // a key or a value that dockerd does not start with.
-func validateFile(ctx context.Context, h *Host, l *dockerLook) {
+func validateFile(ctx context.Context, h *host.Host, l *dockerLook) {
 	if l.flagsErr != nil || l.fileErr != nil || !l.observed.File.Exists {
 		return
 	}
 	if l.takenErr = known(l.observed.File.Doc, l.observed); l.takenErr != nil {
 		return
 	}
-	l.takenErr = h.ask(ctx, func(ctx context.Context) (err error) {
-		l.taken, _, err = h.validated(ctx, l.observed.File.Doc, l.observed)
+	l.takenErr = h.AskBounded(ctx, func(ctx context.Context) (err error) {
+		l.taken, _, err = h.Validate(ctx, l.observed.File.Doc, l.observed)
 		return err
 	})
 }
@@ -35,7 +36,7 @@ func (l dockerLook) items(c config.Config) []Item {
 // unasked is of what only systemd can say.
 func (i *Item) unasked(err error) {
 	i.Health, i.Seen, i.Remedy = Unsure, err.Error(), "run this as root, on a host with systemd"
-	var silent *NoAnswer
+	var silent *host.NoAnswer
 	if errors.As(err, &silent) {
 		i.Health, i.Seen = Critical, "systemd: "+err.Error()
 		i.Remedy = "systemctl status shows whether systemd answers again; dmesg and journalctl -k say what holds it up"
@@ -43,26 +44,26 @@ func (i *Item) unasked(err error) {
 }
 
 func (l dockerLook) unitItem() Item {
-	item := Item{Name: DockerUnit}
+	item := Item{Name: host.DockerUnit}
 	u := l.observed.Unit
 	switch {
 	case l.unitErr != nil:
 		item.unasked(l.unitErr)
 		return item
 	case u.LoadState == "masked":
-		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "systemctl unmask "+DockerUnit
+		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "systemctl unmask "+host.DockerUnit
 		return item
 	case u.LoadState == "not-found":
 		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "install Docker from your distribution or docker.com, or run this on the host itself"
 		return item
 	case l.loadErr != nil:
-		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "systemctl status "+DockerUnit+" says what is wrong with its file"
+		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "systemctl status "+host.DockerUnit+" says what is wrong with its file"
 		return item
 	}
 	item.Seen = u.ActiveState + " (" + u.SubState + ")"
 	switch {
 	case l.flagsErr != nil:
-		item.broken(fmt.Errorf("%s; %w", item.Seen, l.flagsErr), "systemctl cat "+DockerUnit+" shows what it runs: that has to be dockerd itself")
+		item.broken(fmt.Errorf("%s; %w", item.Seen, l.flagsErr), "systemctl cat "+host.DockerUnit+" shows what it runs: that has to be dockerd itself")
 	case !u.Running():
 		item.Health, item.Remedy = Warning, "systemctl start docker.service; systemctl status docker.service says why it does not run"
 	case u.NeedDaemonReload:
@@ -97,7 +98,7 @@ func (l dockerLook) fileItem(c config.Config) Item {
 
 func (l dockerLook) apiItem() Item {
 	item := Item{Name: "docker API"}
-	var silent *NoAnswer
+	var silent *host.NoAnswer
 	switch {
 	case errors.Is(l.engineErr, errNotAsked):
 		item.Health, item.Seen, item.Remedy = Unsure, l.engineErr.Error(), l.unitItem().Remedy

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
 )
@@ -20,7 +21,7 @@ import (
 // installed, in bytes.
 const needed = 1 << 30
 
-func diskItems(h *Host) []Item {
+func diskItems(h *host.Host) []Item {
 	var items []Item
 	for _, path := range []string{h.Paths.Store, h.Paths.State} {
 		item := Item{Name: "room in " + path}
@@ -91,9 +92,9 @@ func proxyShown(value string) (shown string, ok bool) {
 // clockItem compares the clock with what cannot be later than now: certificates
 // and release ages go by it. What the kernel knows of who keeps it right is only
 // remarked: not every hypervisor or daemon that does tells the kernel.
-func clockItem(h *Host, now time.Time) Item {
+func clockItem(h *host.Host, now time.Time) Item {
 	item := Item{Name: "clock", Seen: now.UTC().Format(time.RFC3339)}
-	if releases, err := h.store().List(); err == nil {
+	if releases, err := h.Store().List(); err == nil {
 		for _, r := range releases {
 			if label, err := release.ParseLabel(r.Name); err == nil && now.Before(label.Date()) {
 				item.Health, item.Seen = Critical, item.Seen+", before the date of the installed release "+r.Name

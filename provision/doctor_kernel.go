@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/host"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,9 +61,9 @@ func cgroupItem() Item {
 	return item
 }
 
-func namespaceItem(h *Host) Item {
+func namespaceItem(h *host.Host) Item {
 	item := Item{Name: "user namespaces", Remedy: "sysctl user.max_user_namespaces=15000: a sandbox has one of its own"}
-	n, err := h.namespaces()
+	n, err := h.Namespaces()
 	switch {
 	case err != nil:
 		item.Health, item.Seen = Unsure, err.Error()
@@ -76,7 +77,7 @@ func namespaceItem(h *Host) Item {
 	return item
 }
 
-func seccompItem(h *Host) Item {
+func seccompItem(h *host.Host) Item {
 	item := Item{Name: "seccomp", Seen: "filters"}
 	if text, err := sysctl(h, "kernel/seccomp/actions_avail"); err != nil || !strings.Contains(text, "trap") {
 		item.Health, item.Seen, item.Remedy = Critical, "this kernel has no filters of system calls", "boot a kernel with CONFIG_SECCOMP_FILTER"
@@ -84,7 +85,7 @@ func seccompItem(h *Host) Item {
 	return item
 }
 
-func sysctl(h *Host, name string) (string, error) {
+func sysctl(h *host.Host, name string) (string, error) {
 	text, err := durable.ReadLimited(filepath.Join(h.Paths.Proc, "sys", name), 4096)
 	return strings.TrimSpace(string(text)), err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // gVisor's platforms, which are how a sandbox catches system calls. systrap is
@@ -20,7 +21,7 @@ const (
 type platforms map[string][]string
 
 // platformsOf reads the arguments that the runtimes of c are to have.
-func platformsOf(c config.Config, o Observed) platforms {
+func platformsOf(c config.Config, o host.Observed) platforms {
 	p := platforms{}
 	wanted, _ := satisfying(o.Releases, c.Spec())
 	for _, name := range c.RuntimeNames() {
@@ -48,7 +49,7 @@ func platformOf(args []string) string {
 }
 
 // ptraceItem is of Yama's scope 3, with which nobody may trace.
-func ptraceItem(h *Host, p platforms) Item {
+func ptraceItem(h *host.Host, p platforms) Item {
 	scope, err := sysctl(h, "kernel/yama/ptrace_scope")
 	if err != nil {
 		return Item{Name: "ptrace", Seen: "not restricted by Yama"}

@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/host"
 )
 
 func TestPlatformOf(t *testing.T) {
@@ -40,7 +41,7 @@ func TestPlatformsOf_ArgumentsThatAreLeftAsTheyAreCountToo(t *testing.T) {
 		"a": {}, "b": {Args: []string{}}, "c": {Args: []string{"--platform=ptrace"}}, "d": {Args: []string{"--platform=kvm"}},
 	}}}
 	want := platforms{"kvm": {"a", "d"}, "systrap": {"b"}, "ptrace": {"c"}}
-	if diff := cmp.Diff(want, platformsOf(c, Observed{File: daemonfile.File{Doc: doc}})); diff != "" {
+	if diff := cmp.Diff(want, platformsOf(c, host.Observed{File: daemonfile.File{Doc: doc}})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -74,7 +75,7 @@ func TestDoctor_WhatAPlatformNeedsIsAskedOfThoseThatUseIt(t *testing.T) {
 		{kvm, "3\n", Item{"ptrace", Healthy, "kernel.yama.ptrace_scope is 3, and no runtime traces", ""}},
 		{both, "3\n", Item{"ptrace", Critical, "kernel.yama.ptrace_scope is 3: nobody may trace, and the platform of runtime b, c does", lower}},
 	} {
-		h := &Host{Paths: Paths{Proc: t.TempDir()}}
+		h := &host.Host{Paths: host.Paths{Proc: t.TempDir()}}
 		dir := filepath.Join(h.Paths.Proc, "sys/kernel/yama")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)

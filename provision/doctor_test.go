@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"net"
 	"os"
@@ -17,26 +16,23 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 )
 
 // saidUnits is a systemd that knows of some units, and of no others; nil does
 // not answer.
-type saidUnits map[string]Unit
+type saidUnits map[string]host.Unit
 
-func (s saidUnits) Unit(ctx context.Context, name string) (Unit, error) {
+func (s saidUnits) Unit(ctx context.Context, name string) (host.Unit, error) {
 	if s == nil {
 		<-ctx.Done()
-		return Unit{}, ctx.Err()
+		return host.Unit{}, ctx.Err()
 	}
 	if u, ok := s[name]; ok {
 		return u, nil
 	}
-	return Unit{Name: name, LoadState: "not-found"}, nil
+	return host.Unit{Name: name, LoadState: "not-found"}, nil
 }
-func (s saidUnits) Reload(context.Context, string) error      { return errors.ErrUnsupported }
-func (s saidUnits) Restart(context.Context, string) error     { return errors.ErrUnsupported }
-func (s saidUnits) Start(context.Context, string) error       { return errors.ErrUnsupported }
-func (s saidUnits) ResetFailed(context.Context, string) error { return errors.ErrUnsupported }
 func (s saidUnits) Said(ctx context.Context, _ string, _ time.Time) ([]string, error) {
 	if s == nil {
 		<-ctx.Done()
@@ -47,7 +43,7 @@ func (s saidUnits) Said(ctx context.Context, _ string, _ time.Time) ([]string, e
 
 // dockerOf is a host with a docker.service of these states, a dockerd that
 // accepts connections and never answers, and a daemon.json.
-func dockerOf(t *testing.T, units saidUnits, daemonJSON string) *Host {
+func dockerOf(t *testing.T, units saidUnits, daemonJSON string) *host.Host {
 	t.Helper()
 	// Not t.TempDir: the path of a socket has at most 107 bytes (unix(7)).
 	dir, err := os.MkdirTemp("", "doctor-")
@@ -66,13 +62,13 @@ func dockerOf(t *testing.T, units saidUnits, daemonJSON string) *Host {
 			t.Fatal(err)
 		}
 	}
-	return &Host{Units: units, AnswerWithin: time.Second, Owner: os.Geteuid(), Paths: Paths{
+	return &host.Host{Units: units, AnswerWithin: time.Second, Owner: os.Geteuid(), Paths: host.Paths{
 		Etc: at("etc"), Config: at("config"), State: at("state"), Run: at("run"), Store: at("store"), Link: at("link"), Proc: at("proc"), DaemonJSON: at("daemon.json"), Socket: at("sock"),
 	}}
 }
 
-func running(argv ...string) Unit {
-	return Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success", ExecStart: argv}
+func running(argv ...string) host.Unit {
+	return host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success", ExecStart: argv}
 }
 
 func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
@@ -89,36 +85,36 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 		want       []Item
 	}{
 		{"systemd hangs", nil, "{}", []Item{
-			{DockerUnit, Critical, "systemd: no answer within 1s", frozen},
+			{host.DockerUnit, Critical, "systemd: no answer within 1s", frozen},
 			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
 			{"docker API", Unsure, "not asked: systemd does not say whether it runs", frozen},
 		}},
-		{"dockerd hangs", saidUnits{DockerUnit: dockerd}, "{}", []Item{
-			{Name: DockerUnit, Seen: "active (running)"},
+		{"dockerd hangs", saidUnits{host.DockerUnit: dockerd}, "{}", []Item{
+			{Name: host.DockerUnit, Seen: "active (running)"},
 			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
 			{"docker API", Critical, "no answer within 1s", silent},
 		}},
-		{"dockerd hangs, and daemon.json is broken", saidUnits{DockerUnit: dockerd}, `{"x":`, []Item{
-			{Name: DockerUnit, Seen: "active (running)"},
+		{"dockerd hangs, and daemon.json is broken", saidUnits{host.DockerUnit: dockerd}, `{"x":`, []Item{
+			{Name: host.DockerUnit, Seen: "active (running)"},
 			{"daemon.json", Critical, "DIR/daemon.json: line 1, column 6: cut short: the file ends inside the object that starts on line 1", "mend it; dockerd would read it in another way, or not at all"},
 			{"docker API", Critical, "no answer within 1s", silent},
 		}},
-		{"stopped, without daemon.json", saidUnits{DockerUnit: stopped}, "", []Item{
-			{DockerUnit, Warning, "inactive (dead)", start},
+		{"stopped, without daemon.json", saidUnits{host.DockerUnit: stopped}, "", []Item{
+			{host.DockerUnit, Warning, "inactive (dead)", start},
 			{Name: "daemon.json", Seen: "there is no DIR/daemon.json: dockerd has what its flags say, and its defaults"},
 			{"docker API", Unsure, "not asked: Docker does not run", start},
 		}},
-		{"masked", saidUnits{DockerUnit: {LoadState: "masked", ActiveState: "inactive"}}, "{}", []Item{
-			{DockerUnit, Critical, "docker.service: systemd says it is masked", "systemctl unmask docker.service"},
+		{"masked", saidUnits{host.DockerUnit: {LoadState: "masked", ActiveState: "inactive"}}, "{}", []Item{
+			{host.DockerUnit, Critical, "docker.service: systemd says it is masked", "systemctl unmask docker.service"},
 		}},
 		{"not installed", saidUnits{}, "", []Item{
-			{DockerUnit, Critical, "docker.service: there is no such unit: Docker is not installed", "install Docker from your distribution or docker.com, or run this on the host itself"},
+			{host.DockerUnit, Critical, "docker.service: there is no such unit: Docker is not installed", "install Docker from your distribution or docker.com, or run this on the host itself"},
 		}},
-		{"a file that systemd does not understand", saidUnits{DockerUnit: {LoadState: "bad-setting"}}, "", []Item{
-			{DockerUnit, Critical, "docker.service: systemd says it is bad-setting", "systemctl status docker.service says what is wrong with its file"},
+		{"a file that systemd does not understand", saidUnits{host.DockerUnit: {LoadState: "bad-setting"}}, "", []Item{
+			{host.DockerUnit, Critical, "docker.service: systemd says it is bad-setting", "systemctl status docker.service says what is wrong with its file"},
 		}},
-		{"a wrapper", saidUnits{DockerUnit: running("/usr/bin/wrapper", "--token", "hunter2")}, "{}", []Item{
-			{DockerUnit, Critical, `active (running); docker.service: not a dockerd command line: ["/usr/bin/wrapper"]`, "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
+		{"a wrapper", saidUnits{host.DockerUnit: running("/usr/bin/wrapper", "--token", "hunter2")}, "{}", []Item{
+			{host.DockerUnit, Critical, `active (running); docker.service: not a dockerd command line: ["/usr/bin/wrapper"]`, "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
 			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
 			{"docker API", Unsure, "not asked: where it listens is not known", "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
 		}},
@@ -139,11 +135,11 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 
 func TestDoctor_WhatMayNotBeReadIsUnsure(t *testing.T) {
 	denied := &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}
-	look := dockerLook{observed: Observed{Unit: running()}, fileErr: &blocked.Refused{Object: "/x", Err: denied}, engineErr: &blocked.Unreachable{Object: "dockerd", Err: denied}}
-	h := &Host{}
+	look := dockerLook{observed: host.Observed{Unit: running()}, fileErr: &blocked.Refused{Object: "/x", Err: denied}, engineErr: &blocked.Unreachable{Object: "dockerd", Err: denied}}
+	h := &host.Host{}
 	got := append(look.items(config.Config{}), configItem(h, &config.Error{Source: "/x", Reason: denied.Error(), Err: denied}))
 	want := []Item{
-		{Name: DockerUnit, Seen: "active (running)"},
+		{Name: host.DockerUnit, Seen: "active (running)"},
 		{"daemon.json", Unsure, "/x: open /x: permission denied", "run this as root"},
 		{"docker API", Unsure, "dockerd: open /x: permission denied", "run this as root"},
 		{"configuration", Unsure, "/x: open /x: permission denied", "run this as root"},
@@ -181,7 +177,7 @@ func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
 		}
 		unit := running(filepath.Join(dir, "dockerd"))
 		unit.ActiveState = "inactive"
-		units[DockerUnit] = unit
+		units[host.DockerUnit] = unit
 		look := lookAtDocker(t.Context(), h, config.Default())
 		if tt.situation == "it hangs" {
 			h.AnswerWithin = 20 * time.Millisecond
@@ -198,20 +194,20 @@ func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
 func TestDoctor_OwnUnit(t *testing.T) {
 	why := "journalctl -u runsc-provisioner.service says why it ends"
 	for _, tt := range []struct {
-		unit Unit
+		unit host.Unit
 		want Item
 	}{
-		{Unit{LoadState: "not-found"}, Item{OwnUnit, Healthy, "not installed: nothing keeps the host as it is wanted", ""}},
-		{Unit{LoadState: "masked", ActiveState: "inactive"}, Item{OwnUnit, Warning, "masked: nothing keeps the host as it is wanted", "systemctl unmask runsc-provisioner.service"}},
-		{Unit{LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success"}, Item{OwnUnit, Healthy, "active (running)", ""}},
-		{Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "success"}, Item{OwnUnit, Healthy, "activating (start)", ""}},
-		{Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "success"}, Item{OwnUnit, Critical, "activating (auto-restart)", why}},
-		{Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "exit-code"}, Item{OwnUnit, Critical, "activating (auto-restart): exit-code", why}},
-		{Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "signal"}, Item{OwnUnit, Critical, "activating (start): signal", why}},
-		{Unit{LoadState: "loaded", ActiveState: "failed", SubState: "failed", Result: "exit-code"}, Item{OwnUnit, Critical, "failed (failed): exit-code", why}},
-		{Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "enabled"},
+		{host.Unit{LoadState: "not-found"}, Item{OwnUnit, Healthy, "not installed: nothing keeps the host as it is wanted", ""}},
+		{host.Unit{LoadState: "masked", ActiveState: "inactive"}, Item{OwnUnit, Warning, "masked: nothing keeps the host as it is wanted", "systemctl unmask runsc-provisioner.service"}},
+		{host.Unit{LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success"}, Item{OwnUnit, Healthy, "active (running)", ""}},
+		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "success"}, Item{OwnUnit, Healthy, "activating (start)", ""}},
+		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "success"}, Item{OwnUnit, Critical, "activating (auto-restart)", why}},
+		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "exit-code"}, Item{OwnUnit, Critical, "activating (auto-restart): exit-code", why}},
+		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "signal"}, Item{OwnUnit, Critical, "activating (start): signal", why}},
+		{host.Unit{LoadState: "loaded", ActiveState: "failed", SubState: "failed", Result: "exit-code"}, Item{OwnUnit, Critical, "failed (failed): exit-code", why}},
+		{host.Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "enabled"},
 			Item{OwnUnit, Warning, "inactive (dead), though it is enabled: nothing keeps the host as it is wanted", "systemctl start runsc-provisioner.service"}},
-		{Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "disabled"}, Item{OwnUnit, Healthy, "inactive (dead)", ""}},
+		{host.Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "disabled"}, Item{OwnUnit, Healthy, "inactive (dead)", ""}},
 	} {
 		if got := ownUnitItem(tt.unit); got != tt.want {
 			t.Errorf("%+v: got %+v, want %+v", tt.unit, got, tt.want)
@@ -220,7 +216,7 @@ func TestDoctor_OwnUnit(t *testing.T) {
 }
 
 func TestDoctor_AFlagIsInTheWayAlsoOfAFileThatIsNotThere(t *testing.T) {
-	look := dockerLook{observed: Observed{
+	look := dockerLook{observed: host.Observed{
 		File:      daemonfile.File{Path: "/etc/docker/daemon.json"},
 		Conflicts: []*engine.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
 	}}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 )
 
@@ -21,7 +21,7 @@ const absent = "absent"
 
 // Drifts says what of o is not as c wants it. What waits for consent, or for
 // Docker to run, is among it. It is pure. The error is NewPlan's.
-func Drifts(c config.Config, o Observed) ([]Drift, error) {
+func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 	g := NewGoal(c, o)
 	wanted, err := g.whole()
 	if err != nil {
@@ -33,7 +33,7 @@ func Drifts(c config.Config, o Observed) ([]Drift, error) {
 			all = append(all, Drift{Item: item, Want: want, Got: limit(got)})
 		}
 	}
-	state := g.releaseItem()
+	state := releaseItem(g)
 	item(config.ItemRelease, state.Health != Healthy, c.Release.Version, state.Seen)
 	if link := o.Link; link.Kind != release.LinkForeign {
 		got := link.Release
@@ -59,32 +59,6 @@ func Drifts(c config.Config, o Observed) ([]Drift, error) {
 		item(config.ItemDockerd, true, "runs with what daemon.json has", err.Error())
 	}
 	return all, nil
-}
-
-// items are those whose values are not the same in two texts.
-func (g Goal) items(old, text daemonjson.Document) []string {
-	var all []string
-	for _, name := range g.config.RuntimeNames() {
-		if showRuntime(old, name) != showRuntime(text, name) {
-			all = append(all, config.RuntimeItem(name))
-		}
-	}
-	if config.DefaultRuntimeIn(old) != config.DefaultRuntimeIn(text) {
-		all = append(all, config.ItemDefaultRuntime)
-	}
-	if config.UsernsRemapIn(old) != config.UsernsRemapIn(text) {
-		all = append(all, config.ItemUsernsRemap)
-	}
-	return all
-}
-
-// showRuntime is a runtime of doc in a few words.
-func showRuntime(doc daemonjson.Document, name string) string {
-	r, has := doc.Runtimes()[name]
-	if !has {
-		return absent
-	}
-	return strings.Join(append([]string{was(r)}, r.Args...), " ")
 }
 
 func orAbsent(s string) string {

@@ -8,22 +8,23 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
 // Evidence looks at every running container from the host. While Docker is
 // not running there is none to look at, and it is not started to find out.
-func Evidence(ctx context.Context, h *Host, c config.Config, o Observed) (verify.Report, error) {
+func Evidence(ctx context.Context, h *host.Host, c config.Config, o host.Observed) (verify.Report, error) {
 	return evidence(ctx, h, c, o, (*engine.Client).Containers, surveyor(h).Look)
 }
 
 // EvidenceOf is Evidence of the containers with these IDs alone. Those that do
 // not run any more are left out, and what the report says of sandboxes without a
 // container means nothing.
-func EvidenceOf(ctx context.Context, h *Host, c config.Config, o Observed, ids []string) (verify.Report, error) {
+func EvidenceOf(ctx context.Context, h *host.Host, c config.Config, o host.Observed, ids []string) (verify.Report, error) {
 	return evidence(ctx, h, c, o, func(client *engine.Client, ctx context.Context) ([]engine.Container, error) {
 		return client.Inspect(ctx, ids)
-	}, h.proc().LookAt)
+	}, h.Proc().LookAt)
 }
 
 // evidenceWithin is how long a look at all containers may take, of which a
@@ -31,8 +32,8 @@ func EvidenceOf(ctx context.Context, h *Host, c config.Config, o Observed, ids [
 const evidenceWithin = 2 * time.Minute
 
 // surveyor looks at the whole host, also for what is not dockerd's.
-func surveyor(h *Host) *verify.FS {
-	proc := h.proc()
+func surveyor(h *host.Host) *verify.FS {
+	proc := h.Proc()
 	proc.Whole = true
 	return proc
 }
@@ -42,8 +43,8 @@ type (
 	looker func(context.Context, []verify.Container, []verify.Release) (verify.Survey, error)
 )
 
-func evidence(ctx context.Context, h *Host, c config.Config, o Observed, list lister, look looker) (verify.Report, error) {
-	known, err := knownReleases(h.store(), o.Releases)
+func evidence(ctx context.Context, h *host.Host, c config.Config, o host.Observed, list lister, look looker) (verify.Report, error) {
+	known, err := host.KnownReleases(h.Store(), o.Releases)
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -51,7 +52,7 @@ func evidence(ctx context.Context, h *Host, c config.Config, o Observed, list li
 		survey, err := surveyor(h).Look(ctx, nil, known)
 		return verify.NewUnaskedReport(survey), err
 	}
-	client, err := h.dial(o.Flags)
+	client, err := h.Dial(o.Flags)
 	if err != nil {
 		return verify.Report{}, blocked.DockerdSilent(err)
 	}
@@ -64,7 +65,7 @@ func evidence(ctx context.Context, h *Host, c config.Config, o Observed, list li
 		if err != nil {
 			return nil, blocked.DockerdSilent(err)
 		}
-		return judged(found, uids), nil
+		return host.ContainersOf(found, uids), nil
 	}
 	before, err := running()
 	if err != nil {
@@ -92,7 +93,7 @@ func evidence(ctx context.Context, h *Host, c config.Config, o Observed, list li
 			case <-ctx.Done():
 			}
 		}
-		again, err := h.proc().LookAt(ctx, open, known)
+		again, err := h.Proc().LookAt(ctx, open, known)
 		if err != nil {
 			return verify.Report{}, err
 		}
@@ -144,7 +145,7 @@ func (s sightings) open(containers []verify.Container) []verify.Container {
 // be started again is, if what it is started with is no sandbox: it may have
 // ended because it noticed the look.
 func (s sightings) judge(containers []verify.Container, info engine.Info, known []verify.Release) []verify.Verdict {
-	runtimes := runtimesOf(info)
+	runtimes := host.RuntimesOf(info)
 	verdicts := make([]verify.Verdict, 0, len(containers))
 	for _, c := range containers {
 		seen, ok := s[c.ID]
@@ -164,23 +165,9 @@ func (s sightings) judge(containers []verify.Container, info engine.Info, known 
 	return verdicts
 }
 
-// runtimesOf follows the runtimes that dockerd knows to their files.
-func runtimesOf(info engine.Info) map[string]verify.Runtime {
-	paths := make(map[string]string, len(info.Runtimes))
-	for name, runtime := range info.Runtimes {
-		paths[name] = runtime.Path
-	}
-	resolved := verify.Resolve(paths)
-	for name, runtime := range resolved {
-		runtime.Type, runtime.Args = info.Runtimes[name].Type, info.Runtimes[name].Args
-		resolved[name] = runtime
-	}
-	return resolved
-}
-
 // wantedUIDMap is what containers have to have that are remapped; nil where nobody
 // wants that, or dockerd does not do it.
-func wantedUIDMap(c config.Config, o Observed) []verify.IDRange {
+func wantedUIDMap(c config.Config, o host.Observed) []verify.IDRange {
 	if c.Docker.Remap() != config.RemapOn || !o.Engine.UsernsRemap {
 		return nil
 	}

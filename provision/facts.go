@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/redact"
 )
 
@@ -17,7 +18,7 @@ import (
 // by name, each of them there even if it only says why there is no more. The
 // values of settings are in them as far as they are known to be harmless; what
 // others said, such as the journal, is as it was found, for Redact.
-func Facts(ctx context.Context, h *Host, c config.Config) map[string]string {
+func Facts(ctx context.Context, h *host.Host, c config.Config) map[string]string {
 	look := lookAtDocker(ctx, h, c)
 	return map[string]string{
 		"docker.service.txt": look.unitText(),
@@ -74,9 +75,9 @@ func (l dockerLook) fileText() string {
 	return text
 }
 
-func releasesText(h *Host) string {
+func releasesText(h *host.Host) string {
 	var list strings.Builder
-	releases, err := h.store().List()
+	releases, err := h.Store().List()
 	for _, r := range releases {
 		fmt.Fprintf(&list, "%s\n  state %q\n  url %s\n  installed %s\n", r.Name, r.State.Reason, r.Manifest.URL, r.Manifest.InstalledAt)
 		for _, f := range r.Manifest.Files {
@@ -90,10 +91,10 @@ func releasesText(h *Host) string {
 }
 
 // journalText is what this program's daemon said in the last week.
-func journalText(ctx context.Context, h *Host) string {
+func journalText(ctx context.Context, h *host.Host) string {
 	const back = 7 * 24 * time.Hour
 	var said []string
-	err := h.ask(ctx, func(ctx context.Context) (err error) {
+	err := h.AskBounded(ctx, func(ctx context.Context) (err error) {
 		said, err = h.Units.Said(ctx, OwnUnit, time.Now().Add(-back))
 		return err
 	})

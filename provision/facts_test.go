@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -23,14 +24,14 @@ func TestFacts_WhatIsBrokenOrHangsHidesNothingElse(t *testing.T) {
 		daemonJSON string
 		want       map[string]string
 	}{
-		{"dockerd hangs", saidUnits{DockerUnit: dockerd}, `{"labels": ["hunter2"]}`, map[string]string{
+		{"dockerd hangs", saidUnits{host.DockerUnit: dockerd}, `{"labels": ["hunter2"]}`, map[string]string{
 			"docker.service.txt": unit,
 			"dockerd.txt":        flags + "the rest is not read: no answer within 1s\n",
 			"daemon.json.txt":    "DIR/daemon.json, mode 644 of UID:GID, masked, and so not JSON any more\n\n{\"labels\": [\"***\"]}",
 			"releases.txt":       "none\n",
 			"journal.txt":        "said\n",
 		}},
-		{"dockerd hangs, and daemon.json is broken", saidUnits{DockerUnit: dockerd}, `{"labels": ["hunter2"],}`, map[string]string{
+		{"dockerd hangs, and daemon.json is broken", saidUnits{host.DockerUnit: dockerd}, `{"labels": ["hunter2"],}`, map[string]string{
 			"docker.service.txt": unit,
 			"dockerd.txt":        flags + "the rest is not read: no answer within 1s\n",
 			"daemon.json.txt":    "not understood: DIR/daemon.json: line 1, column 23: trailing comma: remove it\n\nits outline:\n\n{\"labels\": [\"***\"],}",

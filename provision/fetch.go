@@ -32,16 +32,6 @@ func (pr *Provisioner) Fetch(ctx context.Context, s InstallRelease, have []relea
 	return &Fetched{staged}, nil
 }
 
-// Lacking is what has to be installed for o to be as c wants it, and whether
-// anything has. It is pure.
-func Lacking(c config.Config, o Observed) (s InstallRelease, lacking bool) {
-	g := NewGoal(c, o)
-	if g.install == nil {
-		return InstallRelease{}, false
-	}
-	return *g.install, true
-}
-
 // source is where releases come from.
 func (pr *Provisioner) source(s InstallRelease, have []release.Installed) release.Source {
 	return &release.Checksum{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {

@@ -4,7 +4,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 )
 
@@ -12,7 +14,7 @@ import (
 // host as it was seen. It is a value that is settled once and never changed.
 type Goal struct {
 	config   config.Config
-	observed Observed
+	observed host.Observed
 	options  Options
 	// current is the release that runtimes are to run: the wanted one, or what stands
 	// in for it. It has only Name, Dir and Runsc until it is installed.
@@ -29,10 +31,10 @@ type Goal struct {
 
 // NewGoal settles the goal of c for a host that looks like o, as far as it does not
 // depend on the options of a run.
-func NewGoal(c config.Config, o Observed) Goal { return goalOf(c, o, Options{}) }
+func NewGoal(c config.Config, o host.Observed) Goal { return goalOf(c, o, Options{}) }
 
 // goalOf settles which release is current, and what has to be installed for it.
-func goalOf(c config.Config, o Observed, opts Options) Goal {
+func goalOf(c config.Config, o host.Observed, opts Options) Goal {
 	g := Goal{config: c, observed: o, options: opts}
 	spec := c.Spec()
 	installed, found := satisfying(o.Releases, spec)
@@ -94,4 +96,26 @@ func expected(store string, spec release.Spec) release.Installed {
 	}
 	dir := filepath.Join(store, name)
 	return release.Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
+}
+
+// Lacking is what has to be installed for o to be as c wants it, and whether
+// anything has. It is pure.
+func Lacking(c config.Config, o host.Observed) (s InstallRelease, lacking bool) {
+	g := NewGoal(c, o)
+	if g.install == nil {
+		return InstallRelease{}, false
+	}
+	return *g.install, true
+}
+
+// whole is daemon.json with all that is wanted, also what has to wait.
+func (g Goal) whole() (daemonjson.Document, error) {
+	doc, err := g.register()
+	if err == nil {
+		doc, _, err = g.choose(doc)
+	}
+	if err == nil {
+		doc, err = g.remap(doc)
+	}
+	return doc, err
 }

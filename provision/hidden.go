@@ -23,27 +23,6 @@ type Hidden struct {
 	Note  string `json:"note,omitempty"`
 }
 
-// DataRoot is what is below dockerd's data root, and around it.
-type DataRoot struct {
-	engine.Data
-	VolumeBytes map[string]int64 // by name; -1 where it could not be told
-	// Unsearchable is a directory above the data root that others may not
-	// search; "" if there is none.
-	Unsearchable string
-	// Namespaces is how many user namespaces the kernel allows; -1 where it has
-	// no such limit.
-	Namespaces int
-	Room       Room
-}
-
-// Room is what is free for bringing images along, in bytes.
-type Room struct {
-	Spool     int64 // where the archive is kept meanwhile
-	SpoolPath string
-	Root      int64 // below the data root
-	Same      bool  // both are one file system
-}
-
 // inTheWay refuses to switch userns-remap on where dockerd would not start with
 // it, or nothing would work.
 func (p *planner) inTheWay() error {

@@ -1,12 +1,11 @@
 package provision
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
-	"slices"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // What findings about the configuration are called for programs.
@@ -19,12 +18,12 @@ const (
 )
 
 // configItem says how the configuration is; err is InEffect.Err.
-func configItem(h *Host, err error) Item {
+func configItem(h *host.Host, err error) Item {
 	item, _ := configItemAndCode(h, err)
 	return item
 }
 
-func configItemAndCode(h *Host, err error) (item Item, code string) {
+func configItemAndCode(h *host.Host, err error) (item Item, code string) {
 	item = Item{Name: itemConfig, Seen: h.Paths.Config + " is understood"}
 	var (
 		lost   *config.LostError
@@ -57,15 +56,12 @@ func (i *Item) recordDamaged(e *config.RecordError) {
 	}
 }
 
-// Configured adds what is wrong with the configuration that the host was judged
-// by; err is InEffect.Err, or InEffect's own.
-func (v *Verification) Configured(h *Host, err error) {
-	item, code := configItemAndCode(h, err)
-	if item.Health == Healthy {
-		return
+// broken makes i critical, or unsure where it was only not to be read.
+func (i *Item) broken(err error, remedy string) {
+	i.Health, i.Seen, i.Remedy = Critical, err.Error(), remedy
+	if errors.Is(err, fs.ErrPermission) {
+		i.Health, i.Remedy = Unsure, asRoot
 	}
-	v.Items = append([]Item{item}, v.Items...)
-	found := Finding{Health: item.Health, Code: code, Object: item.Name, Seen: item.Seen, Remedy: item.Remedy}
-	v.Findings = append([]Finding{found}, v.Findings...)
-	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(b.Health, a.Health) })
 }
+
+const asRoot = "run this as root"

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 )
 
@@ -32,8 +33,8 @@ func (f *fakeJobs) note(job string) error {
 	return err
 }
 
-func (f *fakeJobs) Unit(_ context.Context, name string) (Unit, error) {
-	unit := Unit{Name: name, LoadState: "loaded", ActiveState: f.active, ExecStart: []string{"/nowhere/dockerd"}, InvocationID: "before"}
+func (f *fakeJobs) Unit(_ context.Context, name string) (host.Unit, error) {
+	unit := host.Unit{Name: name, LoadState: "loaded", ActiveState: f.active, ExecStart: []string{"/nowhere/dockerd"}, InvocationID: "before"}
 	if f.job != "" {
 		unit.ActiveState, unit.InvocationID = "active", "after"
 	}
@@ -53,24 +54,26 @@ func (f *fakeJobs) Start(context.Context, string) error {
 }
 
 func (f *fakeJobs) ResetFailed(_ context.Context, unit string) error {
-	if unit != DockerUnit {
+	if unit != host.DockerUnit {
 		return nil
 	}
 	return f.note("reset")
 }
 
 func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
-	restart := func(ctx context.Context, tx *transaction, _ Unit) error {
-		return tx.restart(ctx, Restart{Unit: DockerUnit})
+	restart := func(ctx context.Context, tx *transaction, _ host.Unit) error {
+		return tx.restart(ctx, Restart{Unit: host.DockerUnit})
 	}
-	back := func(again bool) func(context.Context, *transaction, Unit) error {
-		return func(ctx context.Context, tx *transaction, unit Unit) error { return tx.startBack(ctx, unit, again) }
+	back := func(again bool) func(context.Context, *transaction, host.Unit) error {
+		return func(ctx context.Context, tx *transaction, unit host.Unit) error {
+			return tx.startBack(ctx, unit, again)
+		}
 	}
 	for _, test := range []struct {
 		name   string
 		active string
 		was    state.Journal // what the journal says already
-		do     func(context.Context, *transaction, Unit) error
+		do     func(context.Context, *transaction, host.Unit) error
 		want   []journalled
 		in     journalled // what it says in the end
 	}{
@@ -90,7 +93,7 @@ func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 				t.Fatal(err)
 			}
 			tx.j.Restarting, tx.j.Restarted = test.was.Restarting, test.was.Restarted
-			unit, unitErr := jobs.Unit(t.Context(), DockerUnit)
+			unit, unitErr := jobs.Unit(t.Context(), host.DockerUnit)
 			if err := errors.Join(unitErr, h.State().WriteJournal(tx.j), test.do(t.Context(), tx, unit)); err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 )
 
 // forgets names the runtimes that dockerd has from its flags and forgets on a
@@ -17,7 +18,7 @@ import (
 // (20.10.24, 26.1.5, moby daemon/reload_unix.go), until it is restarted. One that
 // doc defines as dockerd has it is not among them, nor one that is forgotten
 // already.
-func forgets(o Observed, doc daemonjson.Document) []string {
+func forgets(o host.Observed, doc daemonjson.Document) []string {
 	if !doc.Has("runtimes") {
 		return nil
 	}
@@ -83,7 +84,7 @@ func (g Goal) whatFor(at, final daemonjson.Document, all Settings) string {
 // keeps are the runtimes, not ours, that dockerd has to have once it has read
 // doc: all that it has, but those that doc takes away or defines otherwise, which
 // is another program's edit.
-func keeps(c config.Config, o Observed, doc daemonjson.Document) map[string]engine.Runtime {
+func keeps(c config.Config, o host.Observed, doc daemonjson.Document) map[string]engine.Runtime {
 	kept := map[string]engine.Runtime{}
 	for name, got := range o.Engine.Runtimes {
 		if _, ours := c.Docker.Runtimes[name]; ours || builtIn(name) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/test/stored"
 )
 
@@ -72,7 +73,7 @@ func TestFault_X01_TheLinkIsPutBack(t *testing.T) {
 }
 
 // failsAfterWriting carries out p, and ends it once daemon.json is written.
-func (h *Provisioner) failsAfterWriting(t *testing.T, p Plan, o Observed) error {
+func (h *Provisioner) failsAfterWriting(t *testing.T, p Plan, o host.Observed) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -91,7 +92,7 @@ func (h *Provisioner) failsAfterWriting(t *testing.T, p Plan, o Observed) error 
 
 // killedAfterWriting carries out the steps of p up to the first reload, is killed
 // at the start of its way back, and then does what the next run does.
-func (h *Provisioner) killedAfterWriting(t *testing.T, p Plan, o Observed, foreign bool) error {
+func (h *Provisioner) killedAfterWriting(t *testing.T, p Plan, o host.Observed, foreign bool) error {
 	t.Helper()
 	tx, err := h.open(p, config.Default(), o)
 	if err != nil {

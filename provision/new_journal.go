@@ -10,12 +10,13 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 )
 
 // newJournal is the journal of p on a host that looks like o.
-func newJournal(p Plan, o Observed, names []string, trial string) state.Journal {
+func newJournal(p Plan, o host.Observed, names []string, trial string) state.Journal {
 	j := state.Journal{
 		SchemaVersion: state.JournalSchema, Started: time.Now().UTC(), PID: os.Getpid(), Runtimes: names, Trial: trial,
 		File: state.JournalFile{Place: o.File.Place(), Was: durable.Digest(o.File.Bytes)},

@@ -4,6 +4,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
 )
@@ -59,7 +60,7 @@ type Options struct {
 
 // NewPlan compares what is wanted with what was observed. It is pure. The
 // error is a *blocked.Refused when the host must not be touched as it is.
-func NewPlan(c config.Config, o Observed, opts Options) (Plan, error) {
+func NewPlan(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	if conflict := conflictOf(c, o); conflict != nil {
 		return Plan{}, &blocked.Refused{Object: o.Unit.Name, Err: conflict}
 	}
@@ -84,7 +85,7 @@ func NewPlan(c config.Config, o Observed, opts Options) (Plan, error) {
 // conflictOf is an option that c manages and dockerd has as a flag: one that is
 // both is fatal to dockerd, even with equal values (moby
 // daemon/config/config.go). What is not managed may be a flag.
-func conflictOf(c config.Config, o Observed) *engine.FlagConflict {
+func conflictOf(c config.Config, o host.Observed) *engine.FlagConflict {
 	managed := map[string]bool{config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "", config.ItemUsernsRemap: c.Docker.UsernsRemap != ""}
 	for _, conflict := range o.Conflicts {
 		if managed[conflict.Option] {

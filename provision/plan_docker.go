@@ -7,6 +7,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // docker brings daemon.json, and dockerd with it, to what is wanted.
@@ -223,7 +224,7 @@ func (p *planner) wanted(final daemonjson.Document, restart bool) Settings {
 		want.Default = name
 	}
 	if restart {
-		want.Remap, want.Root = p.config.Docker.Remap(), dataRoot(*p.observed.Engine)
+		want.Remap, want.Root = p.config.Docker.Remap(), host.DataRootOf(*p.observed.Engine)
 		if p.ids != nil {
 			want.Root = remappedRoot(want.Root, *p.ids)
 		}

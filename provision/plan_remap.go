@@ -7,6 +7,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/subid"
 )
 
@@ -86,13 +87,13 @@ func (g Goal) switches() (bool, *subid.Grant, error) {
 	if err != nil {
 		return false, nil, err
 	}
-	return !engine.UsernsRemap || engine.RootDir != remappedRoot(dataRoot(engine), ids), &ids, nil
+	return !engine.UsernsRemap || engine.RootDir != remappedRoot(host.DataRootOf(engine), ids), &ids, nil
 }
 
 // NeedsData reports whether a plan depends on what is below dockerd's data root
 // (Observed.Data), which takes long to look at: it may switch userns-remap. What is
 // wrong with the switch is for the plan to say.
-func NeedsData(c config.Config, o Observed, opts Options) bool {
+func NeedsData(c config.Config, o host.Observed, opts Options) bool {
 	if o.Engine == nil || c.Docker.Remap() == config.RemapAny || opts.beyond(config.DisruptionRestart) != "" {
 		return false
 	}

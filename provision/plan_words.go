@@ -92,3 +92,29 @@ func (g Goal) chooses() string {
 	}
 	return what
 }
+
+// items are those whose values are not the same in two texts.
+func (g Goal) items(old, text daemonjson.Document) []string {
+	var all []string
+	for _, name := range g.config.RuntimeNames() {
+		if showRuntime(old, name) != showRuntime(text, name) {
+			all = append(all, config.RuntimeItem(name))
+		}
+	}
+	if config.DefaultRuntimeIn(old) != config.DefaultRuntimeIn(text) {
+		all = append(all, config.ItemDefaultRuntime)
+	}
+	if config.UsernsRemapIn(old) != config.UsernsRemapIn(text) {
+		all = append(all, config.ItemUsernsRemap)
+	}
+	return all
+}
+
+// showRuntime is a runtime of doc in a few words.
+func showRuntime(doc daemonjson.Document, name string) string {
+	r, has := doc.Runtimes()[name]
+	if !has {
+		return absent
+	}
+	return strings.Join(append([]string{was(r)}, r.Args...), " ")
+}

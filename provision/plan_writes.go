@@ -25,7 +25,7 @@ func (p *planner) writes() {
 			continue
 		}
 		_, registered := p.observed.File.Doc.Runtimes()[name]
-		if registered && a.Assumed && p.observed.earlier() && len(p.plan.Steps) > 0 {
+		if registered && a.Assumed && p.observed.Earlier() && len(p.plan.Steps) > 0 {
 			p.warn(assumed(name, a.Origin))
 		}
 		if text := lossOf(p.config, name, a); text != "" {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/test/stored"
 )
 
@@ -30,10 +31,10 @@ cat >/dev/null`
 // proofHost is a host with one release, whose runsc does what run says. It notes
 // below the host's directory which container it ran, and which it deleted while
 // its bundle was there.
-func proofHost(t *testing.T, run string) (h *Provisioner, host string) {
+func proofHost(t *testing.T, run string) (pr *Provisioner, root string) {
 	t.Helper()
-	host = t.TempDir()
-	at := func(name string) string { return filepath.Join(host, name) }
+	root = t.TempDir()
+	at := func(name string) string { return filepath.Join(root, name) }
 	script := `#!/bin/sh
 for id; do :; done
 case " $* " in
@@ -43,14 +44,14 @@ esac
 mkdir "$HOST/state/$id/state/runsc"
 ` + run + "\n"
 	stored.Release(t, at("store"), "20260914.0", map[string]string{
-		"runsc": strings.ReplaceAll(script, "$HOST", host), "gvisor-bin/gvisor_sentry": "a sentry",
+		"runsc": strings.ReplaceAll(script, "$HOST", root), "gvisor-bin/gvisor_sentry": "a sentry",
 	})
 	if err := errors.Join(os.Mkdir(at("state"), 0o700), os.Mkdir(at("proc"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	return &Provisioner{Self: "/proc/self/exe", Host: Host{Owner: os.Geteuid(), Paths: Paths{
+	return &Provisioner{Self: "/proc/self/exe", Host: host.Host{Owner: os.Geteuid(), Paths: host.Paths{
 		Etc: at("etc"), Config: at("etc/own"), State: at("state"), Store: at("store"), Link: at("bin/runsc"), Proc: at("proc"), DaemonJSON: at("etc/daemon.json"),
-	}}}, host
+	}}}, root
 }
 
 // noted is what the script has noted under name.
@@ -153,7 +154,7 @@ func TestProve_LeavesNoBundleWhereItIsInterrupted(t *testing.T) {
 // The next run removes what a killed run left of a proof, the container first.
 func TestSweep_RemovesTheBundleOfAKilledProof(t *testing.T) {
 	h, host := proofHost(t, proofFails)
-	installed, err := h.installed("20260914.0")
+	installed, err := h.Installed("20260914.0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -60,14 +61,11 @@ func ProofInit(args []string, stdin io.Reader, stdout io.Writer) error {
 
 // Runner starts sandboxes of releases on Host, and looks at them from outside.
 type Runner struct {
-	*Host
+	*host.Host
 	// Self is the path of this program's own static binary, which runs inside the
 	// sandbox with ProofArg.
 	Self string
 }
-
-// runner proves with this program's own binary.
-func (pr *Provisioner) Prover() Runner { return Runner{&pr.Host, pr.Self} }
 
 // Prove runs a container of our own with the release's runsc, without Docker,
 // and looks at it from the host: it must be in a sandbox of that release. It
@@ -75,11 +73,11 @@ func (pr *Provisioner) Prover() Runner { return Runner{&pr.Host, pr.Self} }
 func (r Runner) Prove(ctx context.Context, s Prove) (seen string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, proofWithin)
 	defer cancel()
-	installed, err := r.installed(s.Release)
+	installed, err := r.Installed(s.Release)
 	if err != nil {
 		return "", err
 	}
-	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), store: r.store(), proc: r.proc()}
+	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), store: r.Store(), proc: r.Proc()}
 	p.dir = filepath.Join(r.Paths.State, p.id)
 	defer func() { err = errors.Join(err, p.clear(context.WithoutCancel(ctx))) }()
 	failpoint.Here("proof: before the bundle")
@@ -94,20 +92,6 @@ func (r Runner) Prove(ctx context.Context, s Prove) (seen string, err error) {
 		return "", &ProofFailed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, Err: err, Output: p.output.String()}
 	}
 	return "kernel inside: " + kernel, nil
-}
-
-// installed is the release called name, as it is in the store now.
-func (h *Host) installed(name string) (release.Installed, error) {
-	releases, err := h.store().List()
-	if err != nil {
-		return release.Installed{}, err
-	}
-	for _, r := range releases {
-		if r.Name == name {
-			return r, nil
-		}
-	}
-	return release.Installed{}, fmt.Errorf("release %s is not in %s", name, h.Paths.Store)
 }
 
 // proof is one container under one runsc.
@@ -157,7 +141,7 @@ func (p *proof) look(ctx context.Context, stdout io.Reader) (kernel string, err 
 	if err != nil {
 		return "", errors.New("it ended before a process ran inside")
 	}
-	known, err := knownReleases(p.store, []release.Installed{p.release})
+	known, err := host.KnownReleases(p.store, []release.Installed{p.release})
 	if err != nil {
 		return "", err
 	}

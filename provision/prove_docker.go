@@ -7,54 +7,15 @@ import (
 	"strings"
 	"time"
 
-	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
-	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
 
 // trialWithin bounds the proof through Docker, which takes 200 ms.
 const trialWithin = time.Minute
-
-// proveInDocker has dockerd start a container of our own under the runtime,
-// looks at it from the host as `verify` does, asks it which kernel it sees, and
-// has Docker look at what it writes. Container and image are gone afterwards.
-// The error is a *ProofFailed.
-func (pr *Provisioner) proveInDocker(ctx context.Context, s ProveInDocker, t *transaction) (seen string, err error) {
-	installed, err := pr.installed(s.Release)
-	if err != nil {
-		return "", err
-	}
-	info, err := t.engineNow(ctx)
-	if err != nil {
-		return "", blocked.DockerdSilent(err)
-	}
-	since, err := pr.since()
-	if err != nil {
-		return "", err
-	}
-	// What the proof holds for, as things are at this moment.
-	key := state.ProofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap, s.Writes)
-	if pr.InDocker != nil {
-		seen, err = pr.InDocker(ctx, s)
-	} else {
-		seen, err = pr.Prover().inDocker(ctx, s, t.j.Trial, t.flags, info)
-	}
-	if errors.Is(err, context.Canceled) {
-		return "", fmt.Errorf("prove runtime %s: %w", s.Runtime, context.Canceled)
-	}
-	if err != nil {
-		failed := &ProofFailed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, InDocker: true, Err: err}
-		var trial *engine.TrialError
-		if errors.As(err, &trial) {
-			failed.Output = trial.Output
-		}
-		return "", errors.Join(failed, pr.State().Proofs().Forget(key), pr.State().Failures().Add(key))
-	}
-	return seen, errors.Join(pr.State().Proofs().Add(key), pr.State().Proofs().Add(state.EverKey(installed.ManifestDigest, s.Args, since)), pr.State().Failures().Forget(key))
-}
 
 // inDocker has the dockerd of info start a container called name, which the caller
 // has noted, so that a later run removes what is left of it. It says in a few words
@@ -62,7 +23,7 @@ func (pr *Provisioner) proveInDocker(ctx context.Context, s ProveInDocker, t *tr
 func (r Runner) inDocker(ctx context.Context, s ProveInDocker, name string, flags engine.Flags, info engine.Info) (seen string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, trialWithin)
 	defer cancel()
-	client, err := r.dial(flags)
+	client, err := r.Dial(flags)
 	if err != nil {
 		return "", err
 	}
@@ -100,20 +61,20 @@ func (r Runner) judge(ctx context.Context, s ProveInDocker, info engine.Info, tr
 	if kernel, err = insideKernel(line); err != nil {
 		return "", err
 	}
-	installed, err := r.installed(s.Release)
+	installed, err := r.Installed(s.Release)
 	if err != nil {
 		return "", err
 	}
-	known, err := knownReleases(r.store(), []release.Installed{installed})
+	known, err := host.KnownReleases(r.Store(), []release.Installed{installed})
 	if err != nil {
 		return "", err
 	}
 	container := verify.Container{ID: trial.ID, Name: trial.ID[:12], Runtime: s.Runtime, PID: trial.PID, UIDMap: s.UIDMap}
-	survey, err := r.proc().Look(ctx, []verify.Container{container}, known)
+	survey, err := r.Proc().Look(ctx, []verify.Container{container}, known)
 	if err != nil {
 		return "", err
 	}
-	verdict := verify.Judge(container, survey.Evidence[0], runtimesOf(info), known)
+	verdict := verify.Judge(container, survey.Evidence[0], host.RuntimesOf(info), known)
 	if verdict.State == verify.Sandboxed && verdict.Release == s.Release {
 		return kernel, nil
 	}

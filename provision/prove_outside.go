@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/host"
 )
 
 // OutsideArg, followed by the path of a request, makes this program carry out
@@ -24,10 +25,10 @@ const outsideMark = proofPrefix + "request-"
 
 // outsideRequest is what is asked of it.
 type outsideRequest struct {
-	Paths Paths  `json:"paths"`
-	Self  string `json:"self"`
-	Owner int    `json:"owner"`
-	Step  Prove  `json:"step"`
+	Paths host.Paths `json:"paths"`
+	Self  string     `json:"self"`
+	Owner int        `json:"owner"`
+	Step  Prove      `json:"step"`
 }
 
 // outsideAnswer is what came of it.
@@ -88,7 +89,7 @@ func ProveForAnother(ctx context.Context, path string) error {
 	if err := json.Unmarshal(text, &request); err != nil {
 		return err
 	}
-	runner := Runner{Host: &Host{Paths: request.Paths, Owner: request.Owner}, Self: request.Self}
+	runner := Runner{Host: &host.Host{Paths: request.Paths, Owner: request.Owner}, Self: request.Self}
 	var answer outsideAnswer
 	seen, err := runner.Prove(ctx, request.Step)
 	answer.Seen = seen

@@ -3,12 +3,9 @@ package provision
 import (
 	"context"
 	"fmt"
-	"path/filepath"
-	"slices"
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/verify"
 )
 
 // ProveRuntimes proves the runtimes called names, or all that c manages, as
@@ -39,31 +36,4 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 	}
 	_, err = pr.apply(ctx, plan, c, o)
 	return err
-}
-
-// proofOf is what proves the runtime called name.
-func proofOf(c config.Config, name string, o Observed) ([]Step, error) {
-	runtime, known := o.Engine.Runtimes[name]
-	if !known {
-		return nil, blocked.Refuse("runtime "+name, "dockerd does not know it: run apply first")
-	}
-	for _, r := range o.Releases {
-		if filepath.Clean(runtime.Path) != r.Runsc {
-			continue
-		}
-		return []Step{
-			Prove{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), CgroupDriver: o.Engine.CgroupDriver},
-			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: promised(c, o, r.Name, name)},
-		}, nil
-	}
-	return nil, blocked.Refuse("runtime "+name, "dockerd runs %s for it, which is no installed release: run apply first", runtime.Path)
-}
-
-// promised is what a proof by hand is held against: what the configuration promises
-// of a runtime that it manages, or else what the arguments of dockerd's say.
-func promised(c config.Config, o Observed, release, name string) verify.Writes {
-	if _, managed := c.Docker.Runtimes[name]; managed {
-		return argumentsOf(c, o, release, name).Writes
-	}
-	return verify.WritesUnder(release, o.Engine.Runtimes[name].Args)
 }

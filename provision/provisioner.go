@@ -1,3 +1,15 @@
+// Package provision makes a host run its containers in gVisor, and is the only code
+// that changes one. The host is observed (package host), compared with what is wanted
+// by a pure function (package plan), changed by a short list of steps that are data,
+// and observed again until nothing is left to do.
+//
+// It guarantees that daemon.json keeps every byte that is not the value of a key named
+// in the configuration, that nothing is registered with dockerd before a sandbox of it
+// was seen to run on this host, and that an error leaves the daemon.json that was
+// there, also after a kill at any instant: a journal says what a run is about to do,
+// and the next run finishes or reverts it. It restarts Docker only for what a reload
+// cannot do and, where containers would be stopped, only with consent. It starts
+// Docker only where Docker is down because of a change of its own.
 package provision
 
 import (
@@ -6,6 +18,7 @@ import (
 	"net/http"
 	"time"
 
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 )
 
@@ -26,7 +39,7 @@ var ErrOutcomeUnknown = errors.New("outcome unknown")
 // Provisioner changes a host. Beside Host's own, the fields Jobs and Self are
 // needed.
 type Provisioner struct {
-	Host
+	host.Host
 	Jobs Jobs
 	// Self is the path of this program's own static binary: the proof runs it
 	// inside the sandbox, with ProofArg.
@@ -66,7 +79,7 @@ type Provisioner struct {
 
 // store is the host's, where fetching has the limits of pr.
 func (pr *Provisioner) store() release.Store {
-	store := pr.Host.store()
+	store := pr.Host.Store()
 	store.Limits = pr.Limits
 	return store
 }
@@ -90,3 +103,10 @@ func (pr *Provisioner) restartWithin() time.Duration {
 	}
 	return pr.RestartWithin
 }
+
+// dockerSocket starts DockerUnit when it is connected to, and fails with it
+// when that was started too often.
+const dockerSocket = "docker.socket"
+
+// runner proves with this program's own binary.
+func (pr *Provisioner) Prover() Runner { return Runner{&pr.Host, pr.Self} }

@@ -44,8 +44,8 @@ func (pr *Provisioner) Recover(ctx context.Context, opts Options) (Recovery, err
 	case !found:
 		return Recovery{}, pr.clearTrials(ctx)
 	}
-	pr.log().Debug("journal of a run that did not end", zap.Time("started", j.Started), zap.Int("pid", j.PID))
-	unit, err := pr.settled(ctx)
+	pr.Logger().Debug("journal of a run that did not end", zap.Time("started", j.Started), zap.Int("pid", j.PID))
+	unit, err := pr.Settled(ctx)
 	if err != nil && unit.Name == "" {
 		return Recovery{}, err
 	}
@@ -53,7 +53,7 @@ func (pr *Provisioner) Recover(ctx context.Context, opts Options) (Recovery, err
 	if hangs {
 		unit.MainPID = 0 // it may be anything that stands in dockerd's way
 	}
-	command, flags, err := pr.observeFlags(unit)
+	command, flags, err := pr.ObserveFlags(unit)
 	if err != nil {
 		return Recovery{}, err
 	}
@@ -71,7 +71,7 @@ func (pr *Provisioner) Recover(ctx context.Context, opts Options) (Recovery, err
 		return aside, asideErr
 	}
 	if t.down(ctx) {
-		return aside, &DockerDown{Cause: fmt.Errorf("what a run that did not end has left could not be undone: %w (set aside in %s)", err, aside.Aside.Path), Said: pr.said(ctx, j.Started)}
+		return aside, &DockerDown{Cause: fmt.Errorf("what a run that did not end has left could not be undone: %w (set aside in %s)", err, aside.Aside.Path), Said: pr.Said(ctx, j.Started)}
 	}
 	return aside, nil
 }
@@ -101,7 +101,7 @@ func (pr *Provisioner) abandon(j state.Journal, cause error) (Recovery, error) {
 
 // recover settles what the run that did not end has left, as the host is now.
 func (t *transaction) recover(ctx context.Context) (did string, err error) {
-	if path := t.pr.daemonJSON(t.flags); !t.j.File.At(path) {
+	if path := t.pr.DaemonJSONOf(t.flags); !t.j.File.At(path) {
 		return "", fmt.Errorf("it is about %s (%s), and dockerd reads %s", t.j.File.Path, t.j.File.Target, path)
 	}
 	now, err := t.j.File.Text()
@@ -204,14 +204,14 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
 			return false, err
 		}
-		t.pr.log().Debug("a reload did not finish it", zap.Error(err))
+		t.pr.Logger().Debug("a reload did not finish it", zap.Error(err))
 		return false, nil
 	}
 	if _, err := t.pr.confirm(ctx, want, t.flags, t.stale); err != nil {
 		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
 			return false, err
 		}
-		t.pr.log().Debug("dockerd does not show it", zap.Error(err))
+		t.pr.Logger().Debug("dockerd does not show it", zap.Error(err))
 		return false, nil
 	}
 	return true, nil

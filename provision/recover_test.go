@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/test/seen"
 )
 
 // What a kill left: which text daemon.json has, and what dockerd has read.
@@ -41,7 +42,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 			if err := os.WriteFile(d.file, []byte(test.file), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			d.info = *reloaded(d.info, fileOf(t, test.read).Doc)
+			d.info = *seen.Reloaded(d.info, seen.FileOf(t, test.read).Doc)
 			d.deafTo = test.deafTo
 			did, err := h.recoverWith(t, noRestart())
 			if err != nil || did == "" {

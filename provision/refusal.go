@@ -5,32 +5,6 @@ import (
 	"fmt"
 )
 
-// ProofFailed says that a release starts no sandbox on this host, or one of which
-// Docker does not see the writes as promised: then Err is *UnseenWrites. Output is
-// what runsc itself said; it comes from outside and is not fit for a terminal
-// as it is.
-type ProofFailed struct {
-	Release  string
-	Runtime  string
-	Args     []string
-	InDocker bool // dockerd was to start it
-	Err      error
-	Output   string
-}
-
-func (p *ProofFailed) Error() string {
-	var unseen *UnseenWrites
-	if errors.As(p.Err, &unseen) {
-		return fmt.Sprintf("a container that dockerd started with runtime %s is in a sandbox of gVisor %s, but %v", p.Runtime, p.Release, p.Err)
-	}
-	if p.InDocker {
-		return fmt.Sprintf("a container that dockerd was to start with runtime %s is not in a sandbox of gVisor %s: %v", p.Runtime, p.Release, p.Err)
-	}
-	return fmt.Sprintf("gVisor %s starts no sandbox on this host (runtime %s): %v", p.Release, p.Runtime, p.Err)
-}
-
-func (p *ProofFailed) Unwrap() error { return p.Err }
-
 // RolledBack says that a change failed, and that daemon.json, the link and what
 // dockerd runs with are the old ones again: then Restore is nil. Otherwise it
 // says what could not be put back, or not be confirmed.

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 )
 
 // errReloadRefused says that dockerd was told to read daemon.json again and did
@@ -26,7 +27,7 @@ const staleEvery = 100 * time.Millisecond
 // error it does not wait, and returns nil; nor does it wait once daemon.json is
 // stale, which may be what dockerd refuses.
 func (pr *Provisioner) watchReload(ctx context.Context, flags engine.Flags, stale func() error) (taken func(error) error, err error) {
-	client, err := pr.dial(flags)
+	client, err := pr.Dial(flags)
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +58,11 @@ func (pr *Provisioner) watchReload(ctx context.Context, flags engine.Flags, stal
 			return fmt.Errorf("wait for dockerd to reload: %w", context.Canceled)
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("%w within %s (journalctl -u %s says why)", errReloadRefused, pr.confirmWithin(), DockerUnit)
+			return fmt.Errorf("%w within %s (journalctl -u %s says why)", errReloadRefused, pr.confirmWithin(), host.DockerUnit)
 		}
 		// Without events, what dockerd says of its settings has to do: Settings
 		// comes next, and fails if it is gone.
-		pr.log().Debug("no events from dockerd", zap.Error(<-ended))
+		pr.Logger().Debug("no events from dockerd", zap.Error(<-ended))
 		return nil
 	}, nil
 }

@@ -11,16 +11,18 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/images"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
+	"runsc-provisioner/test/seen"
 )
 
 // ready is a host on which nothing is left to do but to switch userns-remap on.
-func ready(t *testing.T) Observed {
+func ready(t *testing.T) host.Observed {
 	t.Helper()
-	text := registered(newer, `"default-runtime":"runsc"`)
-	o := host{releases: []string{newer}, link: newer, file: text, engine: dockerd(text), proven: []string{"runsc"}}.observed(t)
+	text := seen.Registered(seen.Newer, `"default-runtime":"runsc"`)
+	o := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: text, Engine: seen.Dockerd(text), Proven: []string{"runsc"}}.Observed(t)
 	return o
 }
 
@@ -50,7 +52,7 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 		value          string
 		accounts       string
 		subuid, subgid string
-		change         func(*Observed)
+		change         func(*host.Observed)
 		steps          []string
 		refused        string
 	}{
@@ -81,23 +83,23 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 		},
 		{
 			situation: "shared with another user, and used", value: "default", accounts: dockremap, subuid: both + "dockremap:100000:65536\n", subgid: both + "dockremap:100000:65536\n",
-			change: func(o *Observed) { o.RemapRoots = 1 }, refused: "alice",
+			change: func(o *host.Observed) { o.RemapRoots = 1 }, refused: "alice",
 		},
 		{situation: "a named user's is shared", value: "alice", accounts: alice, subuid: both + "bob:100000:1\n", subgid: both, refused: "bob"},
 		{situation: "root by another name", value: "toor", accounts: "toor:x:0:0::/root:/bin/sh\n", refused: "not be remapped at all"},
-		{situation: "no group of the account's name", value: "default", accounts: dockremap, change: func(o *Observed) { o.IDs.Groups = nil }, refused: "groupadd --system dockremap"},
+		{situation: "no group of the account's name", value: "default", accounts: dockremap, change: func(o *host.Observed) { o.IDs.Groups = nil }, refused: "groupadd --system dockremap"},
 		{situation: "no such user", value: "carol", refused: "useradd --system carol"},
-		{situation: "a user of LDAP", value: "carol", change: func(o *Observed) { o.IDs.Elsewhere["carol"] = true }, refused: "name service"},
-		{situation: "ids of LDAP", value: "default", change: func(o *Observed) { o.IDs.Sources = "sss files" }, refused: "nsswitch.conf"},
+		{situation: "a user of LDAP", value: "carol", change: func(o *host.Observed) { o.IDs.Elsewhere["carol"] = true }, refused: "name service"},
+		{situation: "ids of LDAP", value: "default", change: func(o *host.Observed) { o.IDs.Sources = "sss files" }, refused: "nsswitch.conf"},
 		{situation: "nothing free", value: "default", accounts: dockremap, subuid: "alice:100000:4000000000\n", refused: "login.defs"},
 	}
 	for _, tt := range tests {
 		o := ready(t)
-		o.IDs = identities(t, tt.accounts, tt.subuid, tt.subgid)
+		o.IDs = seen.Identities(t, tt.accounts, tt.subuid, tt.subgid)
 		if tt.change != nil {
 			tt.change(&o)
 		}
-		c := wants(asDefault)
+		c := seen.Wants(seen.AsDefault)
 		c.Docker.UsernsRemap = tt.value
 		plan, err := NewPlan(c, o, Options{})
 		if tt.refused != "" {
@@ -120,13 +122,13 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 }
 
 func TestPlan_RemapInEffect(t *testing.T) {
-	text := registered(newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`)
-	inEffect := func(t *testing.T, subuid, subgid string) Observed {
-		o := host{releases: []string{newer}, link: newer, file: text, engine: dockerd(text), remapped: true, running: []string{"web"}}.observed(t)
-		o.IDs = identities(t, "dockremap:x:999:999::/:/bin/false\n", subuid, subgid)
+	text := seen.Registered(seen.Newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`)
+	inEffect := func(t *testing.T, subuid, subgid string) host.Observed {
+		o := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: text, Engine: seen.Dockerd(text), Remapped: true, Running: []string{"web"}}.Observed(t)
+		o.IDs = seen.Identities(t, "dockremap:x:999:999::/:/bin/false\n", subuid, subgid)
 		return o
 	}
-	c := wants(remapped)
+	c := seen.Wants(seen.Remapped)
 	const own = "dockremap:100000:65536\n"
 
 	t.Run("its ranges are gone", func(t *testing.T) {
@@ -159,7 +161,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 	})
 	t.Run("the key is gone from the file", func(t *testing.T) {
 		o := inEffect(t, own, own)
-		o.File = fileOf(t, registered(newer, `"default-runtime":"runsc"`))
+		o.File = seen.FileOf(t, seen.Registered(seen.Newer, `"default-runtime":"runsc"`))
 		plan, err := NewPlan(c, o, Options{})
 		if err != nil || plan.Disruption() != config.DisruptionReload || len(plan.writes()) != 1 || string(plan.lastText()) == string(o.File.Bytes) {
 			t.Errorf("got %v, %v, want it written again, without a restart", plan.Steps, err)
@@ -176,8 +178,8 @@ func TestPlan_RemapInEffect(t *testing.T) {
 	t.Run("off, and what somebody else has made stays", func(t *testing.T) {
 		off := c
 		off.Docker.UsernsRemap = config.RemapDisabled
-		text := registered(newer, `"default-runtime":"runsc"`)
-		o := host{releases: []string{newer}, link: newer, file: text, engine: dockerd(text)}.observed(t)
+		text := seen.Registered(seen.Newer, `"default-runtime":"runsc"`)
+		o := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: text, Engine: seen.Dockerd(text)}.Observed(t)
 		if plan, err := NewPlan(off, o, Options{Purge: true}); err != nil || !plan.Empty() {
 			t.Errorf("got %q, %v, want nothing to do", idSteps(plan), err)
 		}
@@ -216,12 +218,12 @@ func TestFault_U01_HiddenData(t *testing.T) {
 		Volumes:    []engine.Volume{{Name: "data", Driver: "local", Mountpoint: "/var/lib/docker/volumes/data/_data"}, {Name: "far", Driver: "nfs"}},
 		Networks:   []string{"custom"}, LayersSize: 1 << 30,
 	}
-	plenty := Room{Spool: 1 << 40, SpoolPath: "/var/lib/x", Root: 1 << 40, Same: true}
+	plenty := host.Room{Spool: 1 << 40, SpoolPath: "/var/lib/x", Root: 1 << 40, Same: true}
 	onlyImages := engine.Data{Images: data.Images, LayersSize: data.LayersSize}
 	tests := []struct {
 		situation string
 		data      engine.Data
-		room      Room
+		room      host.Room
 		opts      Options
 		held      bool
 		saves     bool
@@ -233,15 +235,15 @@ func TestFault_U01_HiddenData(t *testing.T) {
 		{"images brought along, the rest is hidden", data, plenty, Options{MigrateImages: true}, true, false, ""},
 		{"images brought along, consent for the rest", data, plenty, Options{MigrateImages: true, AllowHiddenData: true}, false, true, ""},
 		{"only images, brought along", onlyImages, plenty, Options{MigrateImages: true}, false, true, ""},
-		{"room for one copy on one file system", onlyImages, Room{Spool: 3 << 29, SpoolPath: "/var/lib/x", Root: 3 << 29, Same: true}, Options{MigrateImages: true}, false, false, "/var/lib/x"},
-		{"room for one copy on each of two", onlyImages, Room{Spool: 3 << 29, Root: 3 << 29}, Options{MigrateImages: true}, false, true, ""},
-		{"no room in the data root", onlyImages, Room{Spool: 1 << 40, Root: 1 << 29}, Options{MigrateImages: true}, false, false, "/var/lib/docker"},
+		{"room for one copy on one file system", onlyImages, host.Room{Spool: 3 << 29, SpoolPath: "/var/lib/x", Root: 3 << 29, Same: true}, Options{MigrateImages: true}, false, false, "/var/lib/x"},
+		{"room for one copy on each of two", onlyImages, host.Room{Spool: 3 << 29, Root: 3 << 29}, Options{MigrateImages: true}, false, true, ""},
+		{"no room in the data root", onlyImages, host.Room{Spool: 1 << 40, Root: 1 << 29}, Options{MigrateImages: true}, false, false, "/var/lib/docker"},
 	}
 	for _, tt := range tests {
 		o := ready(t)
-		o.IDs = identities(t, "", "", "")
-		o.Data = &DataRoot{Data: tt.data, VolumeBytes: map[string]int64{"data": 1, "far": -1}, Namespaces: -1, Room: tt.room}
-		plan, err := NewPlan(wants(remapped), o, tt.opts)
+		o.IDs = seen.Identities(t, "", "", "")
+		o.Data = &host.DataRoot{Data: tt.data, VolumeBytes: map[string]int64{"data": 1, "far": -1}, Namespaces: -1, Room: tt.room}
+		plan, err := NewPlan(seen.Wants(seen.Remapped), o, tt.opts)
 		if tt.space != "" {
 			if space, ok := errors.AsType[*release.SpaceError](err); !ok || space.Path != tt.space {
 				t.Errorf("%s: got %v, want no room in %s", tt.situation, err, tt.space)
@@ -267,22 +269,22 @@ func TestFault_U01_HiddenData(t *testing.T) {
 func TestRemapIsRefused(t *testing.T) {
 	tests := []struct {
 		situation, said string
-		change          func(*Observed)
+		change          func(*host.Observed)
 	}{
-		{"U05: containerd's image store in the file", "containerd-snapshotter", func(o *Observed) {
+		{"U05: containerd's image store in the file", "containerd-snapshotter", func(o *host.Observed) {
 			o.File.Bytes = []byte(`{"features":{"buildkit":true,"containerd-snapshotter":true}}`)
 		}},
-		{"U05: containerd's image store as a flag", "containerd-snapshotter", func(o *Observed) {
+		{"U05: containerd's image store as a flag", "containerd-snapshotter", func(o *host.Observed) {
 			o.Command = []string{"dockerd", "--feature", "containerd-snapshotter=true"}
 		}},
-		{"U06: a directory others may not search", "chmod o+x /srv", func(o *Observed) { o.Data.Unsearchable = "/srv" }},
-		{"no user namespaces", "max_user_namespaces", func(o *Observed) { o.Data.Namespaces = 0 }},
-		{"a swarm", "docker swarm leave", func(o *Observed) { o.Engine.Swarm = true }},
+		{"U06: a directory others may not search", "chmod o+x /srv", func(o *host.Observed) { o.Data.Unsearchable = "/srv" }},
+		{"no user namespaces", "max_user_namespaces", func(o *host.Observed) { o.Data.Namespaces = 0 }},
+		{"a swarm", "docker swarm leave", func(o *host.Observed) { o.Engine.Swarm = true }},
 	}
 	for _, tt := range tests {
 		o := ready(t)
 		tt.change(&o)
-		plan, err := NewPlan(wants(remapped), o, Options{AllowHiddenData: true, AllowRestart: true})
+		plan, err := NewPlan(seen.Wants(seen.Remapped), o, Options{AllowHiddenData: true, AllowRestart: true})
 		if _, ok := errors.AsType[*blocked.Refused](err); !ok || !strings.Contains(err.Error(), tt.said) || !plan.Empty() {
 			t.Errorf("%s: got %v, %v, want a refusal that says %q", tt.situation, plan.Steps, err, tt.said)
 		}
@@ -308,23 +310,23 @@ func TestSavedImages(t *testing.T) {
 	saved := &images.Saved{Path: "/var/lib/x/images.tar", Images: []engine.Image{{ID: "sha256:1", Tags: []string{"a:1"}}}}
 	o := ready(t)
 	o.Images = saved
-	o.Data.Images, o.Data.Room = saved.Images, Room{Spool: 1 << 40, Root: 1 << 40}
-	plan, err := NewPlan(wants(remapped), o, Options{MigrateImages: true})
+	o.Data.Images, o.Data.Room = saved.Images, host.Room{Spool: 1 << 40, Root: 1 << 40}
+	plan, err := NewPlan(seen.Wants(seen.Remapped), o, Options{MigrateImages: true})
 	if err != nil || slices.ContainsFunc(plan.Steps, func(s Step) bool { _, ok := s.(SaveImages); return ok }) {
 		t.Errorf("got %v, %v, want what was written down to be used", plan.Steps, err)
 	}
 	for _, s := range plan.Steps {
 		o = carriedOut(t, o, s)
 	}
-	if plan, err = NewPlan(wants(remapped), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "load" {
+	if plan, err = NewPlan(seen.Wants(seen.Remapped), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "load" {
 		t.Errorf("after the switch: got %v, %v, want the images read", plan.Steps, err)
 	}
-	if plan, err = NewPlan(wants(asDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "load" {
+	if plan, err = NewPlan(seen.Wants(seen.AsDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "load" {
 		t.Errorf("after the switch, not managed: got %v, %v, want the images read", plan.Steps, err)
 	}
 	o = ready(t)
 	o.Images = saved
-	if plan, err = NewPlan(wants(asDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "remove" {
+	if plan, err = NewPlan(seen.Wants(seen.AsDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "remove" {
 		t.Errorf("nobody wants them: got %v, %v, want them removed", plan.Steps, err)
 	}
 }

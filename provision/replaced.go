@@ -21,6 +21,6 @@ func (pr *Provisioner) awaitDir(ctx context.Context, path string) (back bool, er
 	if !pr.ConfigFiles().Accepted().Found {
 		return false, nil
 	}
-	pr.log().Debug("waiting for a directory that is gone")
+	pr.Logger().Debug("waiting for a directory that is gone")
 	return daemonfile.Appears(ctx, path, replacedWithin)
 }

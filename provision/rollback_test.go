@@ -21,6 +21,8 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/test/seen"
 )
 
 // fakeDockerd tells its settings on a unix socket. At each reload it reads
@@ -59,8 +61,8 @@ func (d *fakeDockerd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Unit makes fakeDockerd the systemd that runs it, too.
-func (d *fakeDockerd) Unit(_ context.Context, name string) (Unit, error) {
-	return Unit{Name: name, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}}, nil
+func (d *fakeDockerd) Unit(_ context.Context, name string) (host.Unit, error) {
+	return host.Unit{Name: name, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}}, nil
 }
 
 // Reload says "done" whether or not dockerd took the file.
@@ -73,7 +75,7 @@ func (d *fakeDockerd) Reload(context.Context, string) error {
 	defer d.mu.Unlock()
 	d.read = append(d.read, string(text))
 	if d.deafTo == "" || !strings.Contains(string(text), d.deafTo) {
-		d.info = *reloaded(d.info, fileOf(d.t, string(text)).Doc)
+		d.info = *seen.Reloaded(d.info, seen.FileOf(d.t, string(text)).Doc)
 	}
 	return nil
 }
@@ -85,9 +87,9 @@ func (d *fakeDockerd) Said(context.Context, string, time.Time) ([]string, error)
 
 // changing is a host with text for daemon.json ("" is no file), which a
 // running dockerd has read, and what was observed of it.
-func changing(t *testing.T, text string) (*Provisioner, *fakeDockerd, Observed) {
+func changing(t *testing.T, text string) (*Provisioner, *fakeDockerd, host.Observed) {
 	t.Helper()
-	file := fileOf(t, text)
+	file := seen.FileOf(t, text)
 	file.Path = filepath.Join(t.TempDir(), "docker", "daemon.json")
 	file.Target, file.UID, file.GID = file.Path, -1, -1
 	if file.Exists {
@@ -96,12 +98,12 @@ func changing(t *testing.T, text string) (*Provisioner, *fakeDockerd, Observed) 
 		}
 	}
 	file.NoDir = !file.Exists
-	d := &fakeDockerd{t: t, file: file.Path, info: *reloaded(engine.Info{DefaultRuntime: "runc"}, file.Doc)}
+	d := &fakeDockerd{t: t, file: file.Path, info: *seen.Reloaded(engine.Info{DefaultRuntime: "runc"}, file.Doc)}
 	socket := serve(t, d)
-	o := Observed{Unit: Unit{Name: DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}
+	o := host.Observed{Unit: host.Unit{Name: host.DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}
 	*o.Engine = d.info
-	paths := Paths{DaemonJSON: file.Path, Socket: socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}
-	return &Provisioner{Host: Host{Paths: paths, Units: d}, Jobs: d, ConfirmWithin: 3 * time.Second}, d, o
+	paths := host.Paths{DaemonJSON: file.Path, Socket: socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}
+	return &Provisioner{Host: host.Host{Paths: paths, Units: d}, Jobs: d, ConfirmWithin: 3 * time.Second}, d, o
 }
 
 func serve(t *testing.T, handler http.Handler) (socket string) {
@@ -124,11 +126,11 @@ func serve(t *testing.T, handler http.Handler) (socket string) {
 }
 
 // upgrade is the plan that writes what an apply with the default would.
-func upgrade(o Observed, texts ...string) Plan {
+func upgrade(o host.Observed, texts ...string) Plan {
 	var p Plan
 	old := string(o.File.Bytes)
 	for _, text := range texts {
-		p.Steps = append(p.Steps, WriteDaemonJSON{File: o.File, Old: []byte(old), New: []byte(text)}, Reload{Unit: DockerUnit})
+		p.Steps = append(p.Steps, WriteDaemonJSON{File: o.File, Old: []byte(old), New: []byte(text)}, Reload{Unit: host.DockerUnit})
 		doc, err := daemonjson.Parse([]byte(text))
 		if err != nil {
 			panic(err)

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 )
 
 // look sees what the way back depends on.
@@ -19,13 +20,13 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 		return scene{}, err
 	}
 	s := scene{text: t.textIs(now), most: config.DisruptionReload, sameRun: t.later == nil}
-	if s.unit, err = t.pr.Units.Unit(ctx, DockerUnit); err != nil {
+	if s.unit, err = t.pr.Units.Unit(ctx, host.DockerUnit); err != nil {
 		return scene{}, blocked.SystemdSilent(err)
 	}
 	if !s.unit.Running() && !(s.sameRun && t.j.Restarting) && !(t.hangs && s.unit.Changing()) {
 		// A crash, perhaps of our SIGHUP, that systemd starts it again after. One that
 		// is at it for ever is looked at as it is.
-		if s.unit, err = t.pr.settled(ctx); err != nil && s.unit.Name == "" {
+		if s.unit, err = t.pr.Settled(ctx); err != nil && s.unit.Name == "" {
 			return scene{}, err
 		}
 	}
@@ -56,7 +57,7 @@ func (t *transaction) look(ctx context.Context) (scene, error) {
 }
 
 // engineIs compares a dockerd that runs with what the way back leads to.
-func (t *transaction) engineIs(ctx context.Context, unit Unit) (engineIs, engine.Info, error) {
+func (t *transaction) engineIs(ctx context.Context, unit host.Unit) (engineIs, engine.Info, error) {
 	info, err := t.engineNow(ctx)
 	if err != nil {
 		return engineUnseen, info, err
@@ -77,7 +78,7 @@ func (t *transaction) engineIs(ctx context.Context, unit Unit) (engineIs, engine
 // target is what dockerd is to run with: what it did before, or, once it was
 // started since, what the old daemon.json gives. No file brings back what only
 // its memory had. It reports false where dockerd does not start from that.
-func (t *transaction) target(unit Unit) (Settings, bool) {
+func (t *transaction) target(unit host.Unit) (Settings, bool) {
 	if !startedSince(t.j, unit) {
 		return ranWith(t.j), true
 	}

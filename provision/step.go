@@ -6,10 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -124,17 +122,6 @@ type Restart struct {
 
 // Confirm waits until dockerd itself says that it runs with these settings.
 type Confirm struct{ Settings }
-
-// Settings are what dockerd runs with, or is to run with, as far as it can be asked.
-type Settings struct {
-	Runtimes map[string]daemonjson.Runtime
-	Without  []string // runtimes that it must not know
-	// Keeps are runtimes, not ours, that it must know as it did before.
-	Keeps   map[string]engine.Runtime
-	Default string // "": not looked at
-	Remap   config.Remap
-	Root    string // the data root; "": not looked at
-}
 
 // RemoveRelease deletes an old release that nothing runs from.
 type RemoveRelease struct {

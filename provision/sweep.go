@@ -68,7 +68,7 @@ func (pr *Provisioner) endProof(ctx context.Context, dir string) {
 	if err != nil {
 		return
 	}
-	installed, err := pr.installed(strings.TrimSpace(string(name)))
+	installed, err := pr.Installed(strings.TrimSpace(string(name)))
 	if err != nil || !installed.State.Intact() {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 )
 
@@ -55,7 +56,7 @@ func (t *transaction) write(s WriteDaemonJSON) error {
 		if err := t.pr.State().NoteDir(t.j.File.Target); err != nil {
 			// Without the note a directory that comes too late is not told of; that is
 			// not worth undoing the change for.
-			t.pr.log().Debug("not noted that a directory was made", zap.Error(err))
+			t.pr.Logger().Debug("not noted that a directory was made", zap.Error(err))
 		}
 	}
 	return t.pr.State().MarkBefore(t.j.File.Path, s.New)
@@ -81,7 +82,7 @@ func (t *transaction) stale() error {
 // reload signals dockerd, but only one that has finished starting, and waits
 // for dockerd's word that it has read daemon.json again.
 func (t *transaction) reload(ctx context.Context) error {
-	unit, err := t.pr.settled(ctx)
+	unit, err := t.pr.Settled(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func (t *transaction) text() []byte {
 // restart restarts Docker, marked in the journal beforehand: from then on only
 // another restart brings back what was.
 func (t *transaction) restart(ctx context.Context, s Restart) error {
-	unit, err := t.pr.settled(ctx)
+	unit, err := t.pr.Settled(ctx)
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 // stillRunning refuses a restart that would stop, or with live-restore lose, a
 // container that was not there when the plan was made.
 func (t *transaction) stillRunning(ctx context.Context, s Restart) error {
-	client, err := t.pr.dial(t.flags)
+	client, err := t.pr.Dial(t.flags)
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}
@@ -171,34 +172,34 @@ func (t *transaction) stillRunning(ctx context.Context, s Restart) error {
 }
 
 // bringUp restarts or starts was, and waits until it is up.
-func (pr *Provisioner) bringUp(ctx context.Context, was Unit, job func(context.Context, string) error) (Unit, error) {
+func (pr *Provisioner) bringUp(ctx context.Context, was host.Unit, job func(context.Context, string) error) (host.Unit, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, pr.restartWithin(), fmt.Errorf("not up after %s", pr.restartWithin()))
 	defer cancel()
 	err := job(limited, was.Name)
 	if limited.Err() != nil && ctx.Err() == nil {
-		return Unit{}, fmt.Errorf("restart %s: %w", was.Name, context.Cause(limited))
+		return host.Unit{}, fmt.Errorf("restart %s: %w", was.Name, context.Cause(limited))
 	}
 	if errors.Is(err, ErrOutcomeUnknown) {
-		now, settleErr := pr.settled(limited)
+		now, settleErr := pr.Settled(limited)
 		switch {
 		case settleErr != nil:
-			return Unit{}, settleErr
+			return host.Unit{}, settleErr
 		case now.Running() && (now.InvocationID != was.InvocationID || !was.Running()):
 			return now, nil
 		case now.ActiveState == "failed" && was.ActiveState != "failed":
-			return Unit{}, fmt.Errorf("restart %s: it is %s (%s)", was.Name, now.ActiveState, now.Result)
+			return host.Unit{}, fmt.Errorf("restart %s: it is %s (%s)", was.Name, now.ActiveState, now.Result)
 		}
 		err = job(limited, was.Name)
 	}
 	if err != nil {
-		return Unit{}, fmt.Errorf("restart %s: %w", was.Name, err)
+		return host.Unit{}, fmt.Errorf("restart %s: %w", was.Name, err)
 	}
-	now, err := pr.settled(limited)
+	now, err := pr.Settled(limited)
 	if err != nil {
-		return Unit{}, err
+		return host.Unit{}, err
 	}
 	if !now.Running() {
-		return Unit{}, fmt.Errorf("restart %s: it is %s (%s)", was.Name, now.ActiveState, now.Result)
+		return host.Unit{}, fmt.Errorf("restart %s: it is %s (%s)", was.Name, now.ActiveState, now.Result)
 	}
 	return now, nil
 }
@@ -221,7 +222,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 			return errors.Join(cause, t.pr.State().EndJournal())
 		}
 	}
-	said := t.pr.said(ctx, t.j.Started)
+	said := t.pr.Said(ctx, t.j.Started)
 	t.pr.report(Event{Kind: RollingBack, Err: cause})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+t.pr.restartWithin())
 	defer cancel()
@@ -241,7 +242,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 // close ends the transaction. What is left of a proof while Docker is down is
 // noted for a later run.
 func (t *transaction) close(ctx context.Context) error {
-	if unit, err := t.pr.Units.Unit(context.WithoutCancel(ctx), DockerUnit); err != nil || !unit.Running() {
+	if unit, err := t.pr.Units.Unit(context.WithoutCancel(ctx), host.DockerUnit); err != nil || !unit.Running() {
 		if err := t.pr.State().KeepTrial(t.j); err != nil {
 			return err
 		}
@@ -251,7 +252,7 @@ func (t *transaction) close(ctx context.Context) error {
 
 // down reports whether Docker is down because of us.
 func (t *transaction) down(ctx context.Context) bool {
-	unit, err := t.pr.settled(ctx)
+	unit, err := t.pr.Settled(ctx)
 	if err != nil && unit.Name == "" {
 		return false
 	}
@@ -261,13 +262,13 @@ func (t *transaction) down(ctx context.Context) bool {
 
 // engineNow is what dockerd runs with now.
 func (t *transaction) engineNow(ctx context.Context) (engine.Info, error) {
-	client, err := t.pr.dial(t.flags)
+	client, err := t.pr.Dial(t.flags)
 	if err != nil {
 		return engine.Info{}, err
 	}
 	defer client.Close()
 	// One that hangs must not hold up the way back, which no signal cuts short.
-	ctx, cancel := context.WithTimeoutCause(ctx, askWithin, fmt.Errorf("no answer within %s", askWithin))
+	ctx, cancel := context.WithTimeoutCause(ctx, host.EngineAnswerWithin, fmt.Errorf("no answer within %s", host.EngineAnswerWithin))
 	defer cancel()
 	return client.Info(ctx)
 }

@@ -11,7 +11,7 @@ import (
 
 // removeTrial removes what is left of a proof through Docker.
 func (t *transaction) removeTrial(ctx context.Context, name string) error {
-	client, err := t.pr.dial(t.flags)
+	client, err := t.pr.Dial(t.flags)
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}
@@ -28,18 +28,18 @@ func (pr *Provisioner) clearTrials(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
-	unit, err := pr.settled(ctx)
+	unit, err := pr.Settled(ctx)
 	if err != nil || !unit.Running() {
 		return err
 	}
-	_, flags, err := pr.observeFlags(unit)
+	_, flags, err := pr.ObserveFlags(unit)
 	if err != nil {
 		return err
 	}
 	t := &transaction{pr: pr, flags: flags}
 	for _, name := range names {
 		if err := t.removeTrial(ctx, name); err != nil {
-			pr.log().Debug("what is left of a proof", zap.String("name", name), zap.Error(err))
+			pr.Logger().Debug("what is left of a proof", zap.String("name", name), zap.Error(err))
 			return ctx.Err()
 		}
 		if err := pr.State().Trials().Forget(name); err != nil {

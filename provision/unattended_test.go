@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/test/seen"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -18,8 +19,8 @@ func unattended(most config.Disruption, contested ...string) Options {
 }
 
 func TestNewPlan_Unattended(t *testing.T) {
-	both := registered(newer, `"default-runtime":"runsc"`)
-	drifted := host{releases: []string{newer}, link: newer, file: `{"default-runtime":"runc"}`, engine: dockerd(both), proven: []string{"runsc"}}
+	both := seen.Registered(seen.Newer, `"default-runtime":"runsc"`)
+	drifted := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: `{"default-runtime":"runc"}`, Engine: seen.Dockerd(both), Proven: []string{"runsc"}}
 	noFetch := unattended(config.DisruptionReload)
 	noFetch.Unattended.NoFetch = "the network is down"
 	noRestart := unattended(config.DisruptionRestart)
@@ -27,154 +28,154 @@ func TestNewPlan_Unattended(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		config func(*config.Config)
-		host   host
+		host   seen.Host
 		opts   Options
 		want   planned
 	}{
 		{
 			name:   "R10: a proof that holds: all keys in one write, no other proof",
-			config: asDefault, host: drifted, opts: unattended(config.DisruptionReload),
+			config: seen.AsDefault, host: drifted, opts: unattended(config.DisruptionReload),
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
-				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
+				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc"},
+				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
 			},
 		},
 		{
 			name:   "no reload: nothing is written",
-			config: asDefault, host: drifted, opts: unattended(config.DisruptionNone),
+			config: seen.AsDefault, host: drifted, opts: unattended(config.DisruptionNone),
 			want: planned{Held: []string{"register runsc; default runtime runsc instead of runc"}},
 		},
 		{
 			name:   "no reload: the link is mended all the same",
-			config: asDefault,
-			host:   host{releases: []string{newer}, link: older, file: `{}`, engine: dockerd(both)},
+			config: seen.AsDefault,
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Older, File: `{}`, Engine: seen.Dockerd(both)},
 			opts:   unattended(config.DisruptionNone),
-			want:   planned{Steps: []string{"link " + newer}, Held: []string{"register runsc; default runtime runsc"}},
+			want:   planned{Steps: []string{"link " + seen.Newer}, Held: []string{"register runsc; default runtime runsc"}},
 		},
 		{
 			name: "no reload: dockerd alone differs",
-			host: host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd("")},
+			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd("")},
 			opts: unattended(config.DisruptionNone),
 			want: planned{Held: []string{"dockerd: it knows no runtime runsc"}},
 		},
 		{
 			name:   "no restart: userns-remap is held and not written",
-			config: remapped,
-			host:   host{releases: []string{newer}, link: newer, file: both, engine: dockerd(both)},
+			config: seen.Remapped,
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: both, Engine: seen.Dockerd(both)},
 			opts:   unattended(config.DisruptionReload),
 			want:   planned{Held: []string{"userns-remap default"}},
 		},
 		{
 			name:   "a restart, but not now",
-			config: remapped,
-			host:   host{releases: []string{newer}, link: newer, file: both, engine: dockerd(both)},
+			config: seen.Remapped,
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: both, Engine: seen.Dockerd(both)},
 			opts:   noRestart,
 			want:   planned{Held: []string{"userns-remap default"}},
 		},
 		{
 			name:   "R04: the default is contested, the runtime is not",
-			config: asDefault,
-			host:   host{releases: []string{newer}, link: newer, file: `{"default-runtime":"runc"}`, engine: dockerd(`{"default-runtime":"runc"}`), proven: []string{"runsc"}},
+			config: seen.AsDefault,
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: `{"default-runtime":"runc"}`, Engine: seen.Dockerd(`{"default-runtime":"runc"}`), Proven: []string{"runsc"}},
 			opts:   unattended(config.DisruptionReload, config.ItemDefaultRuntime),
 			want: planned{
-				Steps: []string{"write register runsc", "reload docker.service", "confirm runsc=" + keptOf(newer)},
-				File:  `{"default-runtime":"runc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
+				Steps: []string{"write register runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer)},
+				File:  `{"default-runtime":"runc","runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
 				Held:  []string{config.ItemDefaultRuntime},
 			},
 		},
 		{
 			name:   "R04: a contested runtime that nobody defines is not made the default",
-			config: asDefault,
-			host:   host{releases: []string{newer}, link: newer, file: `{}`, engine: dockerd(`{}`)},
+			config: seen.AsDefault,
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: `{}`, Engine: seen.Dockerd(`{}`)},
 			opts:   unattended(config.DisruptionReload, config.RuntimeItem("runsc")),
 			want:   planned{Held: []string{config.RuntimeItem("runsc"), "default-runtime runsc"}},
 		},
 		{
 			name:   "R04: what the release is named by is contested: it is not removed",
-			config: asDefault,
-			host:   host{releases: []string{newer, older, oldest}, link: newer, file: registered(oldest, `"default-runtime":"runsc"`), engine: dockerd(registered(oldest, `"default-runtime":"runsc"`))},
+			config: seen.AsDefault,
+			host:   seen.Host{Releases: []string{seen.Newer, seen.Older, seen.Oldest}, Link: seen.Newer, File: seen.Registered(seen.Oldest, `"default-runtime":"runsc"`), Engine: seen.Dockerd(seen.Registered(seen.Oldest, `"default-runtime":"runsc"`))},
 			opts:   unattended(config.DisruptionReload, config.RuntimeItem("runsc")),
 			want:   planned{Held: []string{config.RuntimeItem("runsc")}},
 		},
 		{
 			name: "R04: dockerd is told something else again and again",
-			host: host{releases: []string{newer}, link: newer, file: registered(newer), engine: dockerd("")},
+			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd("")},
 			opts: unattended(config.DisruptionReload, config.ItemDockerd),
 			want: planned{Held: []string{config.ItemDockerd}},
 		},
 		{
 			name: "R04: the link",
-			host: host{releases: []string{newer}, link: older, file: registered(newer), engine: dockerd(registered(newer))},
+			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Older, File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))},
 			opts: unattended(config.DisruptionReload, config.ItemLink),
 			want: planned{Held: []string{config.ItemLink}},
 		},
 		{
 			name: "R06: another release is wanted: what is there is enforced",
 			config: func(c *config.Config) {
-				asDefault(c)
-				c.Release.Version = oldest
+				seen.AsDefault(c)
+				c.Release.Version = seen.Oldest
 			},
 			host: drifted, opts: noFetch,
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + keptOf(newer) + ", default=runsc"},
-				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + runscOf(newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
-				Held:  []string{"release " + oldest + " (not installed)"},
+				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc"},
+				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
+				Held:  []string{"release " + seen.Oldest + " (not installed)"},
 			},
 		},
 		{
 			name: "R04: the release is damaged again and again: an older one that is intact goes on",
-			host: host{releases: []string{newer, older}, damaged: newer, link: older, file: registered(older), engine: dockerd(registered(older))},
+			host: seen.Host{Releases: []string{seen.Newer, seen.Older}, Damaged: seen.Newer, Link: seen.Older, File: seen.Registered(seen.Older), Engine: seen.Dockerd(seen.Registered(seen.Older))},
 			opts: unattended(config.DisruptionReload, config.ItemRelease),
 			want: planned{Held: []string{config.ItemRelease}},
 		},
 		{
 			name:   "R06: damaged, and nothing else is there: nothing of it is relied on",
-			config: asDefault,
-			host:   host{releases: []string{newer}, damaged: newer, link: newer, file: `{}`, engine: dockerd("")},
+			config: seen.AsDefault,
+			host:   seen.Host{Releases: []string{seen.Newer}, Damaged: seen.Newer, Link: seen.Newer, File: `{}`, Engine: seen.Dockerd("")},
 			opts:   noFetch,
-			want:   planned{Held: []string{"release " + newer + " (damaged: runsc is missing)"}},
+			want:   planned{Held: []string{"release " + seen.Newer + " (damaged: runsc is missing)"}},
 		},
 	} {
-		t.Run(test.name, func(t *testing.T) { checkPlan(t, wants(test.config), test.host, test.opts, test.want) })
+		t.Run(test.name, func(t *testing.T) { checkPlan(t, seen.Wants(test.config), test.host, test.opts, test.want) })
 	}
 }
 
 func TestDrifts(t *testing.T) {
-	both := registered(newer, `"default-runtime":"runsc"`)
+	both := seen.Registered(seen.Newer, `"default-runtime":"runsc"`)
 	for _, test := range []struct {
 		name   string
 		config func(*config.Config)
-		host   host
+		host   seen.Host
 		want   []Drift
 	}{
-		{name: "none", config: asDefault, host: host{releases: []string{newer}, link: newer, file: both, engine: dockerd(both)}},
+		{name: "none", config: seen.AsDefault, host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: both, Engine: seen.Dockerd(both)}},
 		{
-			name: "everything", config: asDefault,
-			host: host{releases: []string{newer}, damaged: newer, file: `{"default-runtime":"runc"}`, engine: dockerd(`{"default-runtime":"runc"}`)},
+			name: "everything", config: seen.AsDefault,
+			host: seen.Host{Releases: []string{seen.Newer}, Damaged: seen.Newer, File: `{"default-runtime":"runc"}`, Engine: seen.Dockerd(`{"default-runtime":"runc"}`)},
 			want: []Drift{
-				{config.ItemRelease, "latest", store + "/" + newer + " is damaged: runsc is missing"},
-				{config.ItemLink, newer, "absent"},
-				{"runtimes.runsc", keptOf(newer), "absent"},
+				{config.ItemRelease, "latest", seen.Store + "/" + seen.Newer + " is damaged: runsc is missing"},
+				{config.ItemLink, seen.Newer, "absent"},
+				{"runtimes.runsc", seen.KeptOf(seen.Newer), "absent"},
 				{config.ItemDefaultRuntime, "runsc", "runc"},
 			},
 		},
 		{
-			name: "dockerd alone", config: asDefault,
-			host: host{releases: []string{newer}, link: newer, file: both, engine: dockerd(registered(newer))},
+			name: "dockerd alone", config: seen.AsDefault,
+			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: both, Engine: seen.Dockerd(seen.Registered(seen.Newer))},
 			want: []Drift{{config.ItemDockerd, "runs with what daemon.json has", "its default runtime is runc, not runsc"}},
 		},
 		{
 			name: "somebody else's link is no drift",
-			host: host{releases: []string{newer}, foreign: "a file", file: registered(newer), engine: dockerd(registered(newer))},
+			host: seen.Host{Releases: []string{seen.Newer}, Foreign: "a file", File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))},
 		},
 		{
-			name: "stopped: dockerd cannot differ", config: asDefault,
-			host: host{releases: []string{newer}, link: newer, file: registered(newer)},
+			name: "stopped: dockerd cannot differ", config: seen.AsDefault,
+			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer)},
 			want: []Drift{{config.ItemDefaultRuntime, "runsc", "absent"}},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := Drifts(wants(test.config), test.host.observed(t))
+			got, err := Drifts(seen.Wants(test.config), test.host.Observed(t))
 			if err != nil {
 				t.Fatal(err)
 			}

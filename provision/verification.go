@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -94,19 +95,19 @@ func (v Verification) Health() Health {
 // Verify looks at the host and all its containers, and changes nothing. Where
 // systemd is out of reach, as in a container, it goes by /proc and dockerd's
 // socket. Errors are Observe's.
-func Verify(ctx context.Context, h *Host, c config.Config, e Expect) (Verification, error) {
-	return verification(ctx, h, c, e, func(o Observed) (verify.Report, error) { return Evidence(ctx, h, c, o) })
+func Verify(ctx context.Context, h *host.Host, c config.Config, e Expect) (Verification, error) {
+	return verification(ctx, h, c, e, func(o host.Observed) (verify.Report, error) { return Evidence(ctx, h, c, o) })
 }
 
 // VerifyOne is Verify of one container, by its name or the beginning of its ID:
 // it looks at no others. The error is a *blocked.Refused where none runs of that name.
-func VerifyOne(ctx context.Context, h *Host, c config.Config, e Expect, name string) (Verification, error) {
+func VerifyOne(ctx context.Context, h *host.Host, c config.Config, e Expect, name string) (Verification, error) {
 	e.Containers, e.Some = nil, false
-	return verification(ctx, h, c, e, func(o Observed) (verify.Report, error) {
+	return verification(ctx, h, c, e, func(o host.Observed) (verify.Report, error) {
 		if o.Engine == nil {
 			return verify.Report{}, &blocked.Unreachable{Object: "dockerd", Err: errors.New("it does not run, and so no container does that it knows of")}
 		}
-		client, err := h.dial(o.Flags)
+		client, err := h.Dial(o.Flags)
 		if err != nil {
 			return verify.Report{}, blocked.DockerdSilent(err)
 		}
@@ -125,7 +126,7 @@ func VerifyOne(ctx context.Context, h *Host, c config.Config, e Expect, name str
 	})
 }
 
-func verification(ctx context.Context, h *Host, c config.Config, e Expect, look func(Observed) (verify.Report, error)) (Verification, error) {
+func verification(ctx context.Context, h *host.Host, c config.Config, e Expect, look func(host.Observed) (verify.Report, error)) (Verification, error) {
 	o, err := h.Observe(ctx, c)
 	without := err
 	if err != nil {
@@ -156,7 +157,7 @@ func verification(ctx context.Context, h *Host, c config.Config, e Expect, look 
 	}
 	if e.Deep {
 		for _, r := range o.Releases {
-			deep, err := h.store().Deep(ctx, r.Name)
+			deep, err := h.Store().Deep(ctx, r.Name)
 			if err != nil {
 				return Verification{}, err
 			}
@@ -178,7 +179,7 @@ func verification(ctx context.Context, h *Host, c config.Config, e Expect, look 
 }
 
 // notes are the things that are told once.
-func notes(c config.Config, v Verification, o Observed) []string {
+func notes(c config.Config, v Verification, o host.Observed) []string {
 	g := NewGoal(c, o)
 	var all []string
 	for _, name := range c.RuntimeNames() {

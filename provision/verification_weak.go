@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
@@ -12,18 +13,18 @@ import (
 // by what we want, and by what dockerd has of every runtime that is a release's
 // or called as one of ours. Arguments that are not configured are left as they
 // are in daemon.json, and somebody else may have registered a release's runsc.
-func runtimeWeaknesses(h *Host, c config.Config, o Observed) (map[string][]verify.Weakness, error) {
+func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[string][]verify.Weakness, error) {
 	args := map[string][][]string{}
 	wanted, _ := satisfying(o.Releases, c.Spec())
 	for name := range c.Docker.Runtimes {
 		args[name] = [][]string{argumentsOf(c, o, wanted.Name, name).List}
 	}
 	if o.Engine != nil {
-		known, err := knownReleases(h.store(), o.Releases)
+		known, err := host.KnownReleases(h.Store(), o.Releases)
 		if err != nil {
 			return nil, err
 		}
-		for name, runtime := range runtimesOf(*o.Engine) {
+		for name, runtime := range host.RuntimesOf(*o.Engine) {
 			if _, ours := args[name]; ours || runtime.Leads(known) {
 				args[name] = append(args[name], runtime.Args)
 			}

@@ -8,13 +8,15 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/test/seen"
 )
 
 // What dockerd has decides, and what is wanted is looked at besides.
 func TestRuntimeThatWouldWeaken(t *testing.T) {
-	h := &Host{Paths: Paths{Store: t.TempDir()}}
-	dir := filepath.Join(h.Paths.Store, newer) // of a file that is gone, the place counts
+	h := &host.Host{Paths: host.Paths{Store: t.TempDir()}}
+	dir := filepath.Join(h.Paths.Store, seen.Newer) // of a file that is gone, the place counts
 	runsc := filepath.Join(dir, "runsc")
 	of := func(runtimes map[string]engine.Runtime) *engine.Info { return &engine.Info{Runtimes: runtimes} }
 	for _, tt := range []struct {
@@ -37,7 +39,7 @@ func TestRuntimeThatWouldWeaken(t *testing.T) {
 			of(map[string]engine.Runtime{"runsc": {Path: runsc, Args: []string{"--debug"}}}), map[string][]string{"runsc": {"--debug"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			weak, err := runtimeWeaknesses(h, wants(tt.config), Observed{Releases: []release.Installed{{Name: newer, Dir: dir}}, Engine: tt.engine})
+			weak, err := runtimeWeaknesses(h, seen.Wants(tt.config), host.Observed{Releases: []release.Installed{{Name: seen.Newer, Dir: dir}}, Engine: tt.engine})
 			got := map[string][]string{}
 			for name, list := range weak {
 				for _, w := range list {

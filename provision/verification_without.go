@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // observeWithout looks at what can be seen of a host of which something could
@@ -14,8 +15,8 @@ import (
 // why is Observe's error, and given back where that is not of such a kind. Where
 // systemd cannot be asked, dockerd is spoken to only when a process of it is
 // seen to run: a request to its socket would start it.
-func observeWithout(ctx context.Context, h *Host, c config.Config, why error) (Observed, error) {
-	o := Observed{Store: h.Paths.Store, Unit: Unit{Name: DockerUnit}}
+func observeWithout(ctx context.Context, h *host.Host, c config.Config, why error) (host.Observed, error) {
+	o := host.Observed{Store: h.Paths.Store, Unit: host.Unit{Name: host.DockerUnit}}
 	var (
 		reach   *blocked.Unreachable
 		refusal *blocked.Refused
@@ -23,7 +24,7 @@ func observeWithout(ctx context.Context, h *Host, c config.Config, why error) (O
 	)
 	switch {
 	case errors.As(why, &reach) && reach.Object == "systemd":
-		pid, found := h.hostDockerd()
+		pid, found := host.HostDockerd(h.Paths.Proc)
 		if !found {
 			return o, why
 		}
@@ -35,23 +36,23 @@ func observeWithout(ctx context.Context, h *Host, c config.Config, why error) (O
 	default:
 		return o, why
 	}
-	if o.Releases, err = h.store().List(); err != nil {
+	if o.Releases, err = h.Store().List(); err != nil {
 		return o, err
 	}
-	if o.Link, err = h.store().LinkState(); err != nil {
+	if o.Link, err = h.Store().LinkState(); err != nil {
 		return o, err
 	}
-	if o.Command, o.Flags, err = h.observeFlags(o.Unit); err != nil {
+	if o.Command, o.Flags, err = h.ObserveFlags(o.Unit); err != nil {
 		return o, err
 	}
-	o.File.Path = h.daemonJSON(o.Flags)
+	o.File.Path = h.DaemonJSONOf(o.Flags)
 	if !o.Unit.Running() {
 		return o, nil
 	}
-	return o, h.observeEngine(ctx, c, &o, nil)
+	return o, h.ObserveEngine(ctx, c, &o, nil)
 }
 
-func itemsWithout(c config.Config, o Observed, why error) []Item {
+func itemsWithout(c config.Config, o host.Observed, why error) []Item {
 	g := NewGoal(c, o)
 	item := Item{Name: "systemd", Health: Unsure, Seen: why.Error(), Remedy: "run it on the host for the rest: sudo runsc-provisioner verify"}
 	var refusal *blocked.Refused
@@ -64,5 +65,5 @@ func itemsWithout(c config.Config, o Observed, why error) []Item {
 			item.Health, item.Remedy = Unsure, "run it as root"
 		}
 	}
-	return []Item{g.releaseItem(), item, g.engineItem(Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
+	return []Item{releaseItem(g), item, engineItem(g, Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
 }

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 )
 
@@ -52,7 +53,7 @@ const (
 // scene is what was seen of a host with an open journal.
 type scene struct {
 	text   textIs
-	unit   Unit
+	unit   host.Unit
 	engine engineIs
 	// most is what Docker may be disturbed by.
 	most config.Disruption
@@ -127,7 +128,7 @@ func stoppedByOthers(result string) bool {
 // startedSince reports whether Docker was started after j was begun. Where the journal
 // does not say which start of it there was, it counts as that: what the file
 // gives is right after any.
-func startedSince(j state.Journal, unit Unit) bool {
+func startedSince(j state.Journal, unit host.Unit) bool {
 	return j.Engine == nil || j.Invocation == "" || unit.InvocationID != j.Invocation
 }
 

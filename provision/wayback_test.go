@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 )
 
@@ -21,12 +22,12 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 		wasUp    = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Restarted: "2"}
 		undoing  = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Starting: true, Failed: true}
 		undone   = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Restarted: "2", Failed: true}
-		up       = Unit{ActiveState: "active"}
-		inactive = Unit{ActiveState: "inactive", Result: "success"}
-		hanging  = Unit{ActiveState: "activating"}
-		exited   = Unit{ActiveState: "failed", Result: "exit-code"}
-		limited  = Unit{ActiveState: "failed", Result: "start-limit-hit"}
-		shot     = Unit{ActiveState: "failed", Result: "signal"}
+		up       = host.Unit{ActiveState: "active"}
+		inactive = host.Unit{ActiveState: "inactive", Result: "success"}
+		hanging  = host.Unit{ActiveState: "activating"}
+		exited   = host.Unit{ActiveState: "failed", Result: "exit-code"}
+		limited  = host.Unit{ActiveState: "failed", Result: "start-limit-hit"}
+		shot     = host.Unit{ActiveState: "failed", Result: "signal"}
 	)
 	const none, reload, restart = config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart
 	for _, test := range []struct {
@@ -106,7 +107,7 @@ func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
 						for _, text := range []textIs{textForeign, textOld, textLater, textBack} {
 							for _, is := range []engineIs{engineUnseen, engineBefore, engineReload, engineRestart} {
 								for _, most := range []config.Disruption{config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart} {
-									s := scene{text: text, unit: Unit{ActiveState: state}, engine: is, most: most}
+									s := scene{text: text, unit: host.Unit{ActiveState: state}, engine: is, most: most}
 									w := wayBack(j, s)
 									bad := w == wayRestart && (most < config.DisruptionRestart || !s.unit.Running()) ||
 										(w == wayReload || w == wayFinish) && (most < config.DisruptionReload || !s.unit.Running()) ||
@@ -128,11 +129,11 @@ func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
 func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
 	runsc := map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}}
 	memory := &state.JournalEngine{Default: "runsc", Runtimes: runsc, Remap: config.RemapOff, Root: "/var/lib/docker", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/n"}}}
-	here, other := Unit{ActiveState: "active", InvocationID: "1"}, Unit{ActiveState: "active", InvocationID: "2"}
+	here, other := host.Unit{ActiveState: "active", InvocationID: "1"}, host.Unit{ActiveState: "active", InvocationID: "2"}
 	for _, test := range []struct {
 		name  string
 		j     state.Journal
-		unit  Unit
+		unit  host.Unit
 		old   string
 		flags engine.Flags
 		want  Settings

@@ -9,19 +9,20 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
 // fillWays fills in what leads around the sandboxes of a report's containers. What
 // only dockerd and the host can say of it is found out first: what volumes and
 // paths lead to, and whose namespaces are joined.
-func fillWays(ctx context.Context, h *Host, o Observed, report *verify.Report) error {
+func fillWays(ctx context.Context, h *host.Host, o host.Observed, report *verify.Report) error {
 	containers := make([]*verify.Container, len(report.Verdicts))
 	for i := range report.Verdicts {
 		containers[i] = &report.Verdicts[i].Container
 	}
 	if slices.ContainsFunc(containers, func(c *verify.Container) bool { return len(c.Volumes)+len(c.Joins) > 0 }) {
-		client, err := h.dial(o.Flags)
+		client, err := h.Dial(o.Flags)
 		if err != nil {
 			return blocked.DockerdSilent(err)
 		}
@@ -31,13 +32,13 @@ func fillWays(ctx context.Context, h *Host, o Observed, report *verify.Report) e
 		}
 		followJoins(containers, func(name string) (verify.Container, bool) {
 			c, found, err := client.Asked(ctx, name)
-			return asked(c), found && err == nil
+			return host.Asked(c), found && err == nil
 		})
 		if ctx.Err() != nil {
 			return &blocked.Unreachable{Object: "dockerd", Err: context.Cause(ctx)}
 		}
 	}
-	if h.Paths.Proc == DefaultPaths().Proc { // else the paths are another host's
+	if h.Paths.Proc == host.DefaultPaths().Proc { // else the paths are another host's
 		fillPaths(containers)
 	}
 	more := worthPaths(h, o)
@@ -49,7 +50,7 @@ func fillWays(ctx context.Context, h *Host, o Observed, report *verify.Report) e
 
 // worthPaths are the paths of this host that lead around a sandbox, besides those
 // of any host.
-func worthPaths(h *Host, o Observed) []verify.HostPath {
+func worthPaths(h *host.Host, o host.Observed) []verify.HostPath {
 	list := []verify.HostPath{
 		{Path: h.Paths.State, Gives: "what runsc-provisioner has root do, and the copies of daemon.json", Secret: true},
 		{Path: h.Paths.Config, Gives: "what runsc-provisioner has root do"},
@@ -58,7 +59,7 @@ func worthPaths(h *Host, o Observed) []verify.HostPath {
 	if o.File.Path != "" {
 		list = append(list, verify.HostPath{Path: o.File.Path, Gives: "dockerd's configuration"})
 	}
-	for _, host := range append(slices.Clone(o.Flags.Hosts), "unix://"+h.socket(o.Flags)) {
+	for _, host := range append(slices.Clone(o.Flags.Hosts), "unix://"+h.Socket(o.Flags)) {
 		if path, ok := strings.CutPrefix(host, "unix://"); ok {
 			list = append(list, verify.HostPath{Path: path, Gives: "dockerd's API: it starts any container, also one that is root on the host", Secret: true})
 		}

@@ -16,6 +16,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
@@ -86,16 +87,16 @@ func TestPathsAreFollowedAndNobodyIsWaitedFor(t *testing.T) {
 }
 
 // wayHost is a host whose dockerd is a fake.
-func wayHost(t *testing.T, answers map[string]string) (*Host, Observed) {
+func wayHost(t *testing.T, answers map[string]string) (*host.Host, host.Observed) {
 	t.Helper()
-	paths := DefaultPaths()
+	paths := host.DefaultPaths()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/_ping", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Api-Version", "1.45") })
 	for path, text := range answers {
 		mux.HandleFunc("/v1.45"+path, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, text) })
 	}
 	paths.Socket = serve(t, mux)
-	return &Host{Paths: paths}, Observed{Engine: &engine.Info{RootDir: "/srv/docker"}, Flags: engine.Flags{Hosts: []string{"fd://", "unix:///srv/api/x.sock"}}}
+	return &host.Host{Paths: paths}, host.Observed{Engine: &engine.Info{RootDir: "/srv/docker"}, Flags: engine.Flags{Hosts: []string{"fd://", "unix:///srv/api/x.sock"}}}
 }
 
 func TestWaysThatOnlyTheHostKnows(t *testing.T) {

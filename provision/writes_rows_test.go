@@ -7,16 +7,9 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/test/seen"
 	"runsc-provisioner/verify"
 )
-
-func rootfs(value string, args ...string) func(*config.Config) {
-	return func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Rootfs: value, Args: args} }
-}
-
-func withArgs(path, args string) string {
-	return `{"runtimes":{"runsc":{"path":"` + path + `","runtimeArgs":[` + args + `]}}}`
-}
 
 // steps are those of a plan that changes runsc's arguments only.
 func argumentSteps(what, args string) []string {
@@ -24,8 +17,8 @@ func argumentSteps(what, args string) []string {
 		args = " " + args
 	}
 	return []string{
-		"prove " + newer + " as runsc" + args, "write " + what, "reload docker.service",
-		"confirm runsc=" + runscOf(newer) + args, "prove " + newer + " through Docker as runsc" + args,
+		"prove " + seen.Newer + " as runsc" + args, "write " + what, "reload docker.service",
+		"confirm runsc=" + seen.RunscOf(seen.Newer) + args, "prove " + seen.Newer + " through Docker as runsc" + args,
 	}
 }
 
@@ -33,202 +26,202 @@ const keepsWrites = "runsc keeps what containers write (--overlay2=none --dcache
 
 func TestNewPlan_Writes(t *testing.T) {
 	adopted := lossOf(config.Default(), "runsc", arguments{Origin: Adopted})
-	at := func(text string) host {
-		return host{releases: []string{newer}, link: newer, file: text, engine: dockerd(text)}
+	at := func(text string) seen.Host {
+		return seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: text, Engine: seen.Dockerd(text)}
 	}
-	with := func(h host, change func(*host)) host { change(&h); return h }
-	unrecorded := func(h *host) { h.unrecorded = true }
+	with := func(h seen.Host, change func(*seen.Host)) seen.Host { change(&h); return h }
+	unrecorded := func(h *seen.Host) { h.Unrecorded = true }
 	for _, test := range []struct {
 		name   string
 		config func(*config.Config)
-		host   host
+		host   seen.Host
 		want   planned
 	}{
 		{
 			name:   "sandbox: no flag is added",
-			config: rootfs(config.RootfsSandbox),
-			host:   host{releases: []string{newer}, link: newer, engine: dockerd("")},
-			want:   planned{Steps: argumentSteps("register runsc", ""), File: bare(newer)},
+			config: seen.Rootfs(config.RootfsSandbox),
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, Engine: seen.Dockerd("")},
+			want:   planned{Steps: argumentSteps("register runsc", ""), File: seen.Bare(seen.Newer)},
 		},
 		{
 			name:   "sandbox, registered with the flag: it is removed",
-			config: rootfs(config.RootfsSandbox),
-			host:   at(registered(newer)),
-			want:   planned{Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: bare(newer)},
+			config: seen.Rootfs(config.RootfsSandbox),
+			host:   at(seen.Registered(seen.Newer)),
+			want:   planned{Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: seen.Bare(seen.Newer)},
 		},
 		{
 			name: "the flag was taken out by another program: drift",
-			host: at(bare(newer)),
-			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer)},
+			host: at(seen.Bare(seen.Newer)),
+			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
 			name: "another value was written by another program: drift, other arguments stay",
-			host: at(withArgs(runscOf(newer), `"-overlay2","root:self","--debug"`)),
-			want: planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)},
+			host: at(seen.WithArgs(seen.RunscOf(seen.Newer), `"-overlay2","root:self","--debug"`)),
+			want: planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name: "an earlier version registered it without --dcache=0: brought along",
-			host: at(withArgs(runscOf(newer), `"--overlay2=none"`)),
-			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer)},
+			host: at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=none"`)),
+			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
 			name: "the same without a record: brought along, and said",
-			host: with(at(withArgs(runscOf(newer), `"--overlay2=none"`)), unrecorded),
+			host: with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=none"`)), unrecorded),
 			want: planned{
-				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{assumed("runsc", Created)},
 			},
 		},
 		{
 			name:   "the record was lost: still ours, also where it is to be changed",
-			config: rootfs(config.RootfsSandbox),
-			host:   with(at(registered(newer)), unrecorded),
+			config: seen.Rootfs(config.RootfsSandbox),
+			host:   with(at(seen.Registered(seen.Newer)), unrecorded),
 			want: planned{
-				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: bare(newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: seen.Bare(seen.Newer), Warnings: []string{assumed("runsc", Created)},
 			},
 		},
 		{
 			name: "the record was lost, nothing to change",
-			host: with(at(registered(newer)), unrecorded),
+			host: with(at(seen.Registered(seen.Newer)), unrecorded),
 		},
 		{
 			name: "a --dcache of the user's in daemon.json stays",
-			host: at(withArgs(runscOf(newer), `"--dcache=-1","--overlay2=none"`)),
+			host: at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache=-1","--overlay2=none"`)),
 		},
 		{
 			name:   "a --dcache of the user's in the configuration stays",
-			config: rootfs(config.RootfsDocker, "--dcache", "100"),
-			host:   at(registered(newer)),
+			config: seen.Rootfs(config.RootfsDocker, "--dcache", "100"),
+			host:   at(seen.Registered(seen.Newer)),
 			want: planned{
 				Steps: argumentSteps("runsc keeps what containers write (--dcache 100 --overlay2=none)", "--dcache 100 --overlay2=none"),
-				File:  withArgs(runscOf(newer), `"--dcache","100","--overlay2=none"`),
+				File:  seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache","100","--overlay2=none"`),
 			},
 		},
 		{
 			name:   "sandbox leaves a --dcache of the user's",
-			config: rootfs(config.RootfsSandbox),
-			host:   at(withArgs(runscOf(newer), `"--dcache=0","--overlay2=none"`)),
+			config: seen.Rootfs(config.RootfsSandbox),
+			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache=0","--overlay2=none"`)),
 			want: planned{
-				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none)", "--dcache=0"), File: withArgs(runscOf(newer), `"--dcache=0"`),
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none)", "--dcache=0"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache=0"`),
 			},
 		},
 		{
 			name:   "another --dcache under sandbox is nothing of the overlay's",
-			config: rootfs(config.RootfsSandbox, "--dcache=9"),
-			host:   at(bare(newer)),
-			want:   planned{Steps: argumentSteps("new arguments for runsc", "--dcache=9"), File: withArgs(runscOf(newer), `"--dcache=9"`)},
+			config: seen.Rootfs(config.RootfsSandbox, "--dcache=9"),
+			host:   at(seen.Bare(seen.Newer)),
+			want:   planned{Steps: argumentSteps("new arguments for runsc", "--dcache=9"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache=9"`)},
 		},
 		{
 			name:   "configured arguments that keep writes: --dcache=0 is added to them",
-			config: rootfs("", "--overlay2=none"),
-			host:   at(withArgs(runscOf(newer), `"--overlay2=none"`)),
-			want:   planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer)},
+			config: seen.Rootfs("", "--overlay2=none"),
+			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=none"`)),
+			want:   planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
 			name:   "the same with an explicit rootfs",
-			config: rootfs(config.RootfsDocker, "--overlay2=none"),
-			host:   at(withArgs(runscOf(newer), `"--overlay2=none"`)),
-			want:   planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer)},
+			config: seen.Rootfs(config.RootfsDocker, "--overlay2=none"),
+			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=none"`)),
+			want:   planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
 			name:   "configured arguments: the flag is added to them",
-			config: rootfs("", "--debug"),
-			host:   at(registered(newer)),
-			want:   planned{Steps: argumentSteps("new arguments for runsc", "--debug --overlay2=none --dcache=0"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)},
+			config: seen.Rootfs("", "--debug"),
+			host:   at(seen.Registered(seen.Newer)),
+			want:   planned{Steps: argumentSteps("new arguments for runsc", "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name:   "an explicit argument goes before an unset rootfs, and it is said",
-			config: rootfs("", "--overlay2=root:memory"),
-			host:   at(withArgs(runscOf(newer), `"--overlay2=root:memory"`)),
+			config: seen.Rootfs("", "--overlay2=root:memory"),
+			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=root:memory"`)),
 			want:   planned{Warnings: []string{lossOf(config.Default(), "runsc", arguments{Explicit: []string{"--overlay2=root:memory"}})}},
 		},
 		{
 			name:   "the same, where it is meant",
-			config: rootfs(config.RootfsSandbox, "--overlay2=root:memory"),
-			host:   at(withArgs(runscOf(newer), `"--overlay2=root:memory"`)),
+			config: seen.Rootfs(config.RootfsSandbox, "--overlay2=root:memory"),
+			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=root:memory"`)),
 		},
 		{
 			name: "an earlier version without a record registered it: brought along, and said",
-			host: with(at(bare(newer)), unrecorded),
+			host: with(at(seen.Bare(seen.Newer)), unrecorded),
 			want: planned{
-				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: registered(newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{assumed("runsc", Created)},
 			},
 		},
 		{
 			name: "an earlier version without a record, an older release: brought along with the upgrade",
-			host: host{releases: []string{newer, older}, inUse: []string{older}, link: newer, file: bare(older), engine: dockerd(bare(older)), unrecorded: true},
+			host: seen.Host{Releases: []string{seen.Newer, seen.Older}, InUse: []string{seen.Older}, Link: seen.Newer, File: seen.Bare(seen.Older), Engine: seen.Dockerd(seen.Bare(seen.Older)), Unrecorded: true},
 			want: planned{
-				Steps: argumentSteps("runsc runs "+runscOf(newer)+" instead of "+runscOf(older)+", and keeps what containers write (--overlay2=none --dcache=0)", "--overlay2=none --dcache=0"),
-				File:  registered(newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps("runsc runs "+seen.RunscOf(seen.Newer)+" instead of "+seen.RunscOf(seen.Older)+", and keeps what containers write (--overlay2=none --dcache=0)", "--overlay2=none --dcache=0"),
+				File:  seen.Registered(seen.Newer), Warnings: []string{assumed("runsc", Created)},
 			},
 		},
 		{
 			name: "no record, a release's path with arguments: adopted, and what it loses is said",
-			host: with(at(withArgs(runscOf(newer), `"--debug"`)), unrecorded),
+			host: with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)), unrecorded),
 			want: planned{Warnings: []string{adopted}},
 		},
 		{
 			name:   "a lost record, arguments that the configuration names: ours, and they keep the flags",
 			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{"--debug"}} },
-			host:   with(at(withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)), unrecorded),
+			host:   with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)), unrecorded),
 		},
 		{
 			name: "a record that this user may not read: it is not said who registered what",
-			host: with(at(withArgs(runscOf(newer), `"--debug"`)), func(h *host) { h.unread = true }),
+			host: with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.Unread = true }),
 			want: planned{Warnings: []string{"runtime runsc: only root may read what is recorded of who registered it, and so this plan may lack a change of its arguments"}},
 		},
 		{
 			name: "no record, another path without arguments: adopted, and it is said which",
 			host: with(at(`{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`), unrecorded),
 			want: planned{
-				Steps: argumentSteps("runsc runs "+runscOf(newer)+" instead of /usr/bin/runsc", ""), File: bare(newer),
+				Steps: argumentSteps("runsc runs "+seen.RunscOf(seen.Newer)+" instead of /usr/bin/runsc", ""), File: seen.Bare(seen.Newer),
 				Warnings: []string{assumed("runsc", Adopted), adopted},
 			},
 		},
 		{
 			name: "adopted with the flag: kept, and nothing to say",
-			host: with(at(withArgs(runscOf(newer), `"--debug","--overlay2=none"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug","--overlay2=none"`) }),
+			host: with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug","--overlay2=none"`) }),
 		},
 		{
 			name:   "arguments that are as wanted stay as they are written",
 			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{}} },
-			host:   with(at(withArgs(runscOf(newer), "")), func(h *host) { h.before = withArgs("/usr/bin/runsc", "") }),
+			host:   with(at(seen.WithArgs(seen.RunscOf(seen.Newer), "")), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", "") }),
 			want:   planned{Warnings: []string{adopted}},
 		},
 		{
 			name:   "adopted, docker: the flag is set in its kept arguments",
-			config: rootfs(config.RootfsDocker),
-			host:   with(at(withArgs(runscOf(newer), `"--debug"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
-			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: withArgs(runscOf(newer), `"--debug","--overlay2=none","--dcache=0"`)},
+			config: seen.Rootfs(config.RootfsDocker),
+			host:   with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
+			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name:   "adopted, sandbox: the flag is taken out of its kept arguments",
-			config: rootfs(config.RootfsSandbox),
-			host:   with(at(withArgs(runscOf(newer), `"--overlay2","none","--debug"`)), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
+			config: seen.Rootfs(config.RootfsSandbox),
+			host:   with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2","none","--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
 			want: planned{
-				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2 none)", "--debug"), File: withArgs(runscOf(newer), `"--debug"`),
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2 none)", "--debug"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`),
 			},
 		},
 		{
 			name: "adopted, and removed by another program: registered with the arguments that it had",
-			host: with(at(`{"runtimes":{}}`), func(h *host) { h.before = withArgs("/usr/bin/runsc", `"--debug"`) }),
+			host: with(at(`{"runtimes":{}}`), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
 			want: planned{
-				Steps: argumentSteps("register runsc", "--debug"), File: withArgs(runscOf(newer), `"--debug"`), Warnings: []string{adopted},
+				Steps: argumentSteps("register runsc", "--debug"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`), Warnings: []string{adopted},
 			},
 		},
 		{
 			name:   "the classic builder, and writes are kept: nothing to say",
-			config: asDefault,
-			host:   with(at(registered(newer, `"default-runtime":"runsc"`)), func(h *host) { h.classic = "this Docker builds with it" }),
+			config: seen.AsDefault,
+			host:   with(at(seen.Registered(seen.Newer, `"default-runtime":"runsc"`)), func(h *seen.Host) { h.Classic = "this Docker builds with it" }),
 		},
 		{
 			name:   "the classic builder meets a sandboxed default that loses writes",
-			config: func(c *config.Config) { asDefault(c); rootfs(config.RootfsSandbox)(c) },
-			host:   with(at(bare(newer, `"default-runtime":"runsc"`)), func(h *host) { h.classic = "this Docker builds with it" }),
+			config: func(c *config.Config) { seen.AsDefault(c); seen.Rootfs(config.RootfsSandbox)(c) },
+			host:   with(at(seen.Bare(seen.Newer, `"default-runtime":"runsc"`)), func(h *seen.Host) { h.Classic = "this Docker builds with it" }),
 			want: planned{Warnings: []string{`docker build makes images that lack what RUN wrote, and says that it succeeded: this Docker builds with it, ` +
 				`which follows the default runtime runsc; docker.runtimes.runsc.rootfs = "docker" changes that`}},
 		},
 	} {
-		t.Run(test.name, func(t *testing.T) { checkPlan(t, wants(test.config), test.host, Options{}, test.want) })
+		t.Run(test.name, func(t *testing.T) { checkPlan(t, seen.Wants(test.config), test.host, Options{}, test.want) })
 	}
 }
 
@@ -237,20 +230,20 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		config func(*config.Config)
-		host   host
+		host   seen.Host
 		want   []string
 		writes verify.Writes
 	}{
-		{"created", nil, host{file: bare(newer)}, []string{"--overlay2=none", "--dcache=0"}, verify.WritesKept},
-		{"created, sandbox", rootfs(config.RootfsSandbox), host{file: bare(newer)}, nil, verify.WritesLost},
-		{"created, with arguments of the file", nil, host{file: withArgs(runscOf(newer), `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
-		{"adopted", nil, host{file: withArgs("/x", `"--debug"`), before: withArgs("/x", `"--debug"`)}, []string{"--debug"}, verify.WritesLost},
-		{"configured", rootfs(config.RootfsDocker, "--debug"), host{file: bare(newer)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
+		{"created", nil, seen.Host{File: seen.Bare(seen.Newer)}, []string{"--overlay2=none", "--dcache=0"}, verify.WritesKept},
+		{"created, sandbox", seen.Rootfs(config.RootfsSandbox), seen.Host{File: seen.Bare(seen.Newer)}, nil, verify.WritesLost},
+		{"created, with arguments of the file", nil, seen.Host{File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
+		{"adopted", nil, seen.Host{File: seen.WithArgs("/x", `"--debug"`), Before: seen.WithArgs("/x", `"--debug"`)}, []string{"--debug"}, verify.WritesLost},
+		{"configured", seen.Rootfs(config.RootfsDocker, "--debug"), seen.Host{File: seen.Bare(seen.Newer)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := wants(test.config)
-			test.host.releases, test.host.link, test.host.engine = []string{newer}, newer, dockerd(test.host.file)
-			o := test.host.observed(t)
+			c := seen.Wants(test.config)
+			test.host.Releases, test.host.Link, test.host.Engine = []string{seen.Newer}, seen.Newer, seen.Dockerd(test.host.File)
+			o := test.host.Observed(t)
 			plan, err := NewPlan(c, o, Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -265,7 +258,7 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 				case Confirm:
 					got = s.Runtimes["runsc"].Args
 				case WriteDaemonJSON:
-					got = fileOf(t, string(s.New)).Doc.Runtimes()["runsc"].Args
+					got = seen.FileOf(t, string(s.New)).Doc.Runtimes()["runsc"].Args
 				}
 				if !slices.Equal(got, test.want) {
 					t.Errorf("%T: got arguments %q, want %q", step, got, test.want)
@@ -279,7 +272,7 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, d := range drifts {
-				if want := strings.Join(append([]string{runscOf(newer)}, test.want...), " "); d.Item == config.RuntimeItem("runsc") && d.Want != want {
+				if want := strings.Join(append([]string{seen.RunscOf(seen.Newer)}, test.want...), " "); d.Item == config.RuntimeItem("runsc") && d.Want != want {
 					t.Errorf("drift: got %q wanted, want %q", d.Want, want)
 				}
 			}
@@ -292,9 +285,9 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 
 // runsc ends at a flag that it does not know.
 func TestArguments_OfAReleaseBeforeTheFlag(t *testing.T) {
-	o := host{releases: []string{newer}, file: registered("20221128.0")}.observed(t)
+	o := seen.Host{Releases: []string{seen.Newer}, File: seen.Registered("20221128.0")}.Observed(t)
 	for _, value := range []string{"", config.RootfsDocker, config.RootfsSandbox} {
-		got := argumentsOf(wants(rootfs(value)), o, "20221128.0", "runsc")
+		got := argumentsOf(seen.Wants(seen.Rootfs(value)), o, "20221128.0", "runsc")
 		if len(got.List) > 0 || got.Writes != verify.WritesKept {
 			t.Errorf("rootfs %q: got arguments %q and writes %s, want none, and kept", value, got.List, got.Writes)
 		}
@@ -324,7 +317,7 @@ func TestConfig_RootfsContradictions(t *testing.T) {
 		{config.RootfsSandbox, []string{"-overlay2", "none"}, false},
 		{"host", nil, false},
 	} {
-		err := wants(rootfs(test.rootfs, test.args...)).Validate()
+		err := seen.Wants(seen.Rootfs(test.rootfs, test.args...)).Validate()
 		var refused *config.Error
 		switch is := errors.As(err, &refused); {
 		case test.fits && err != nil:

@@ -18,13 +18,14 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/systemd"
 )
 
 // app is what the commands share. Tests make one over a temporary directory.
 type app struct {
-	paths    provision.Paths
+	paths    host.Paths
 	http     *http.Client // nil: the default of package release
 	limits   release.Limits
 	self     string // path of this program's static binary
@@ -45,7 +46,7 @@ type app struct {
 }
 
 type unitsCloser interface {
-	provision.Units
+	host.Units
 	provision.Jobs
 	// Changes gives hints that units may have changed, until ctx ends.
 	Changes(ctx context.Context, units ...string) <-chan struct{}
@@ -60,7 +61,7 @@ func hostApp() *app {
 		self = "/proc/self/exe"
 	}
 	return &app{
-		paths:    provision.DefaultPaths(),
+		paths:    host.DefaultPaths(),
 		self:     self,
 		stdin:    os.Stdin,
 		stdout:   os.Stdout,
@@ -184,8 +185,8 @@ func (a *app) host(ctx context.Context) (*provision.Provisioner, func(), error) 
 }
 
 // hostWith is the host over a systemd, to look at.
-func (a *app) hostWith(units provision.Units) *provision.Host {
-	host := &provision.Host{Paths: a.paths, Units: units, Owner: a.owner, Log: a.logger()}
+func (a *app) hostWith(units host.Units) *host.Host {
+	host := &host.Host{Paths: a.paths, Units: units, Owner: a.owner, Log: a.logger()}
 	host.Suspect = host.Touched
 	return host
 }
@@ -209,13 +210,13 @@ func dialSystemd(ctx context.Context) (unitsCloser, error) {
 	return systemdUnits{conn}, nil
 }
 
-func (u systemdUnits) Unit(ctx context.Context, name string) (provision.Unit, error) {
+func (u systemdUnits) Unit(ctx context.Context, name string) (host.Unit, error) {
 	unit, err := u.Conn.Unit(ctx, name)
 	if errors.Is(err, systemd.ErrLost) {
 		// Nothing depends on whether the question was heard: it is put again.
 		unit, err = u.Conn.Unit(ctx, name)
 	}
-	return provision.Unit(unit), err
+	return host.Unit(unit), err
 }
 
 func (u systemdUnits) Reload(ctx context.Context, name string) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/redact"
 )
 
@@ -46,7 +47,7 @@ func (c collector) collect(ctx context.Context, parts []part) map[string]string 
 	results := make(chan result, len(parts))
 	for i, p := range parts {
 		go func() {
-			ctx, cancel := context.WithTimeoutCause(ctx, c.within, &provision.NoAnswer{Within: c.within})
+			ctx, cancel := context.WithTimeoutCause(ctx, c.within, &host.NoAnswer{Within: c.within})
 			defer cancel()
 			results <- result{i, p.get(ctx)}
 		}()

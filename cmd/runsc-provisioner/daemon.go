@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/metrics"
 	"runsc-provisioner/systemd"
 )
@@ -48,14 +49,14 @@ by "runsc-provisioner status".`,
 }
 
 func (a *app) daemon(ctx context.Context) error {
-	host, done, err := a.host(ctx)
+	h, done, err := a.host(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	units := host.Units.(unitsCloser)
-	host.Outside = func(ctx context.Context, s provision.Prove) (string, error) {
-		return host.Prover().ProveOutside(ctx, s, units.RunAside)
+	units := h.Units.(unitsCloser)
+	h.Outside = func(ctx context.Context, s provision.Prove) (string, error) {
+		return h.Prover().ProveOutside(ctx, s, units.RunAside)
 	}
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {
 		return err
@@ -75,9 +76,9 @@ func (a *app) daemon(ctx context.Context) error {
 	shown := newShowing(a, teller.log)
 	defer shown.end()
 	d := daemon.Daemon{
-		Host: host,
+		Host: h,
 		Changes: func(ctx context.Context) <-chan struct{} {
-			return units.Changes(ctx, provision.DockerUnit)
+			return units.Changes(ctx, host.DockerUnit)
 		},
 		Reload:     hup,
 		Ready:      func() { teller.notify(systemd.Ready) },

@@ -12,6 +12,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 func newDoctor(a *app) *cobra.Command {
@@ -60,9 +61,9 @@ func (a *app) configOrDefault() (config.Config, error) {
 }
 
 // anyHost is host, also where systemd cannot be asked, or does not answer.
-func (a *app) anyHost(ctx context.Context) (*provision.Host, func()) {
+func (a *app) anyHost(ctx context.Context) (*host.Host, func()) {
 	var units unitsCloser
-	err := provision.Ask(ctx, provision.AnswerWithin, func(ctx context.Context) (err error) {
+	err := host.Ask(ctx, host.AnswerWithin, func(ctx context.Context) (err error) {
 		units, err = a.systemd(ctx)
 		return err
 	})

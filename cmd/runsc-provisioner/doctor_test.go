@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 )
 
 func TestAnyHost_ASystemdThatHangsIsNotWaitedFor(t *testing.T) {
@@ -17,15 +17,15 @@ func TestAnyHost_ASystemdThatHangsIsNotWaitedFor(t *testing.T) {
 	}}
 	for _, tt := range []struct{ callers, want time.Duration }{
 		{time.Second, time.Second},
-		{time.Hour, provision.AnswerWithin},
+		{time.Hour, host.AnswerWithin},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeoutCause(t.Context(), tt.callers, &provision.NoAnswer{Within: tt.callers})
+			ctx, cancel := context.WithTimeoutCause(t.Context(), tt.callers, &host.NoAnswer{Within: tt.callers})
 			defer cancel()
-			host, done := a.anyHost(ctx)
+			h, done := a.anyHost(ctx)
 			defer done()
-			_, err := host.Units.Unit(t.Context(), provision.DockerUnit)
-			var silent *provision.NoAnswer
+			_, err := h.Units.Unit(t.Context(), host.DockerUnit)
+			var silent *host.NoAnswer
 			if !errors.As(err, &silent) || silent.Within != tt.want {
 				t.Errorf("the caller waits for %s: got %v, want no answer within %s", tt.callers, err, tt.want)
 			}

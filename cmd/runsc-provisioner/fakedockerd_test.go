@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 )
 
 // fakeDockerd answers on a unix socket as dockerd does, with the settings that
@@ -162,7 +162,7 @@ type fakeUnits struct {
 	dockerd    *fakeDockerd
 	daemonJSON string
 
-	unit      provision.Unit
+	unit      host.Unit
 	reloadErr error // of the job; dockerd is not told then
 	reloads   int
 	said      []string // what it logged
@@ -171,13 +171,13 @@ type fakeUnits struct {
 }
 
 func newFakeUnits(d *fakeDockerd, daemonJSON string) *fakeUnits {
-	return &fakeUnits{dockerd: d, daemonJSON: daemonJSON, unit: provision.Unit{
-		Name: provision.DockerUnit, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success",
+	return &fakeUnits{dockerd: d, daemonJSON: daemonJSON, unit: host.Unit{
+		Name: host.DockerUnit, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success",
 		ExecStart: []string{"/usr/bin/dockerd", "-H", "fd://"}, InvocationID: "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
 	}}
 }
 
-func (u *fakeUnits) Unit(context.Context, string) (provision.Unit, error) { return u.unit, nil }
+func (u *fakeUnits) Unit(context.Context, string) (host.Unit, error) { return u.unit, nil }
 
 // Reload says "done" whether or not dockerd took the file, as systemd does.
 func (u *fakeUnits) Reload(context.Context, string) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/releases"
 )
@@ -26,7 +27,7 @@ import (
 type fakeHost struct {
 	t       testing.TB
 	root    string
-	paths   provision.Paths
+	paths   host.Paths
 	bucket  *bucket
 	dockerd *fakeDockerd
 	units   *fakeUnits
@@ -53,7 +54,7 @@ func newFakeHost(t testing.TB, root string) *fakeHost {
 	d := newFakeDockerd(t)
 	h := &fakeHost{
 		t: t, root: root, bucket: newBucket(t), dockerd: d,
-		paths: provision.Paths{
+		paths: host.Paths{
 			Etc: at("etc"), Config: at("etc/runsc-provisioner"), State: at("var/lib/runsc-provisioner"), Run: at("run/runsc-provisioner"), Store: at("usr/local/lib/gvisor"),
 			Link: at("usr/local/bin/runsc"), Proc: "/proc", DaemonJSON: at("etc/docker/daemon.json"), Socket: d.socket,
 		},

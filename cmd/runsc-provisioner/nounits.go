@@ -4,14 +4,14 @@ import (
 	"context"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 )
 
 // noUnits is a systemd that cannot be asked, as in a container.
 type noUnits struct{ why error }
 
-func (u noUnits) Unit(context.Context, string) (provision.Unit, error) {
-	return provision.Unit{}, u.why
+func (u noUnits) Unit(context.Context, string) (host.Unit, error) {
+	return host.Unit{}, u.why
 }
 func (u noUnits) Said(context.Context, string, time.Time) ([]string, error) {
 	return nil, u.why

@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 )
@@ -207,7 +208,7 @@ func reachHint(reach *blocked.Unreachable) string {
 // lookHint is what to do about an error of a command that only looks.
 func lookHint(err error) string {
 	var (
-		slow  *provision.NoAnswer
+		slow  *host.NoAnswer
 		usage *usageError
 	)
 	switch {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/metrics"
 )
 
@@ -94,7 +95,7 @@ func (a *app) printWhole(print func(to *app) error) error {
 // verifyWithin is verify that ends in time, also where the kernel does not let
 // go of a system call.
 func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect provision.Expect, one string) (provision.Verification, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, within, &provision.NoAnswer{Within: within})
+	ctx, cancel := context.WithTimeoutCause(ctx, within, &host.NoAnswer{Within: within})
 	defer cancel()
 	type answer struct {
 		v   provision.Verification

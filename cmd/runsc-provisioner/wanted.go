@@ -10,6 +10,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // wantedFlags are the parts of the configuration that a command line may set.
@@ -120,7 +121,7 @@ func (a *app) inEffect() (in config.InEffect, err, fatal error) {
 
 // recordHost is a host that knows where configuration and record are, before
 // systemd was asked for anything.
-func (a *app) recordHost() *provision.Host { return &provision.Host{Paths: a.paths} }
+func (a *app) recordHost() *host.Host { return &host.Host{Paths: a.paths} }
 
 func count(n int, noun string) string {
 	if n == 1 {

@@ -3,8 +3,8 @@ package daemon
 import (
 	"errors"
 
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // errNoConfig says that there is nothing to keep the host at.
@@ -29,7 +29,7 @@ type kept struct {
 // kept, whole, until the files are put back or a person runs apply --give-up.
 // last is what a daemon has kept the host at so far, and stands in for a record
 // that cannot be read.
-func keep(host *provision.Host, last kept) (kept, error) {
+func keep(host *host.Host, last kept) (kept, error) {
 	record := host.ConfigFiles().Accepted()
 	trusted := record.Found || record.Damage == nil || last.trusted
 	if !record.Found && last.known {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
@@ -56,7 +56,7 @@ type seen struct {
 	ids      []string // that were asked for, unless all
 	starts   map[string]start
 	findings []finding
-	observed provision.Observed // in the end
+	observed host.Observed // in the end
 	err      error
 }
 
@@ -106,7 +106,7 @@ func (c *containers) end() {
 }
 
 // stop has a container stopped, beside everything else.
-func (c *containers) stop(ctx context.Context, o provision.Observed, f finding) {
+func (c *containers) stop(ctx context.Context, o host.Observed, f finding) {
 	c.stops.Go(func() {
 		select {
 		case c.turns <- struct{}{}:

@@ -10,11 +10,12 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/watch"
 )
 
 // decide says what may be done about what was seen.
-func (r *rounds) decide(o provision.Observed) (provision.Options, error) {
+func (r *rounds) decide(o host.Observed) (provision.Options, error) {
 	r.digested(o)
 	c := r.config.Config
 	drifts, err := provision.Drifts(c, o)
@@ -89,7 +90,7 @@ func (r *rounds) converged(result provision.Result) error {
 	r.unit, r.out.unit = o.Unit, o.Unit
 	r.retry = retry{}
 	if o.Engine == nil {
-		r.out.waiting = fmt.Sprintf("%s is %s", provision.DockerUnit, o.Unit.ActiveState)
+		r.out.waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}
 	r.targets = r.targetsOf(o.File.Path, c, r.config.why != "")
 	if r.config.acceptable {
@@ -120,7 +121,7 @@ func (r *rounds) suspect(name string) bool {
 }
 
 // digested takes in which releases were found to be as they were installed.
-func (r *rounds) digested(o provision.Observed) {
+func (r *rounds) digested(o host.Observed) {
 	for _, installed := range o.Releases {
 		if stamp, was := r.read[installed.Name]; was && installed.State.Intact() {
 			r.digests[installed.Name] = stamp

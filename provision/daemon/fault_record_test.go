@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 )
 
 func TestFault_X22_WhatADaemonKeepsAHostAt(t *testing.T) {
@@ -36,7 +36,7 @@ func TestFault_X22_WhatADaemonKeepsAHostAt(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
-			host := &provision.Host{Paths: provision.Paths{State: dir, Config: dir}}
+			host := &host.Host{Paths: host.Paths{State: dir, Config: dir}}
 			file := filepath.Join(dir, "config.toml")
 			write := func(path, text string) {
 				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 )
 
@@ -29,7 +30,7 @@ func hanging(t *testing.T) (f *fetches, spec release.Spec, arrived chan struct{}
 	}))
 	t.Cleanup(server.Close)
 	host := &provision.Provisioner{
-		Host: provision.Host{Paths: provision.Paths{Store: filepath.Join(t.TempDir(), "store")}, Owner: os.Geteuid()},
+		Host: host.Host{Paths: host.Paths{Store: filepath.Join(t.TempDir(), "store")}, Owner: os.Geteuid()},
 		HTTP: server.Client(), Limits: release.Limits{Tries: 1},
 	}
 	f = newFetches(host, time.Now)

@@ -7,11 +7,12 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // holdsBack is why the release that is lacking in o, if one is, is not installed
 // now.
-func (r *rounds) holdsBack(now time.Time, o provision.Observed) string {
+func (r *rounds) holdsBack(now time.Time, o host.Observed) string {
 	step, lacking := provision.Lacking(r.config.Config, o)
 	r.lacks, r.out.lacks = step, lacking
 	if !lacking {

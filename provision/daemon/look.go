@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
@@ -29,7 +30,7 @@ func (f finding) outside() Outside {
 
 // look is one look at containers.
 type look struct {
-	host   *provision.Host
+	host   *host.Host
 	config config.Config
 	whole  bool
 	known  map[string]finding

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -48,8 +48,8 @@ type loop struct {
 	done   chan *outcome
 	timer  *time.Timer
 	again  *time.Timer // while something fails: for what changes without a hint
-	units  chan provision.Unit
-	unit   provision.Unit
+	units  chan host.Unit
+	unit   host.Unit
 	last   *outcome // that looked at the host
 	why    cause    // of the round under way
 	stream stream
@@ -66,7 +66,7 @@ func newLoop(d *Daemon, w *watch.Watcher) *loop {
 		Daemon: d, watcher: w, rounds: newRounds(d),
 		told:    map[Kind]string{},
 		done:    make(chan *outcome, 1),
-		units:   make(chan provision.Unit, 1),
+		units:   make(chan host.Unit, 1),
 		timer:   time.NewTimer(firstLook),
 		again:   time.NewTimer(lookAgain),
 		publish: time.NewTimer(publishEvery),
@@ -203,7 +203,7 @@ func (l *loop) hearUnits(ctx context.Context, changes <-chan struct{}) {
 	for range changes {
 		unit, err := l.Host.Docker(ctx)
 		if err != nil {
-			unit = provision.Unit{} // the look says what is wrong
+			unit = host.Unit{} // the look says what is wrong
 		}
 		select {
 		case <-l.units: // superseded
@@ -215,7 +215,7 @@ func (l *loop) hearUnits(ctx context.Context, changes <-chan struct{}) {
 
 // heardUnit ends the stream of events when Docker stops: dockerd waits for
 // those who listen (26.1: 5 s).
-func (l *loop) heardUnit(unit provision.Unit) {
+func (l *loop) heardUnit(unit host.Unit) {
 	l.unit = unit
 	if l.Host.Log != nil {
 		l.Host.Log.Debug("unit may have changed", zap.String("state", unit.ActiveState), zap.Bool("listening", l.stream.events != nil))

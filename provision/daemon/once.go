@@ -11,22 +11,23 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
 // Once is the status of a host that no daemon keeps, from one look that changes
 // nothing.
-func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, error) {
-	if damage := host.ConfigFiles().Accepted().Damage; errors.Is(damage, fs.ErrPermission) {
+func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
+	if damage := h.ConfigFiles().Accepted().Damage; errors.Is(damage, fs.ErrPermission) {
 		return Status{}, damage // who may not read the record would be told what is not so
 	}
-	config, err := keep(host, kept{})
+	config, err := keep(h, kept{})
 	if err != nil {
 		return Status{}, err
 	}
 	c := config.Config
 	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.why, AcceptedUnread: config.record, Held: []provision.Held{}, Contested: []Contest{}}
-	o, err := host.Observe(ctx, c)
+	o, err := h.Observe(ctx, c)
 	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {
 		s.Docker = "not known"
@@ -41,7 +42,7 @@ func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, err
 	if s.Host, err = provision.Checkup(c, o); err != nil {
 		return Status{}, err
 	}
-	report, err := provision.Evidence(ctx, host, c, o)
+	report, err := provision.Evidence(ctx, h, c, o)
 	if err != nil {
 		return Status{}, err
 	}
@@ -49,7 +50,7 @@ func Once(ctx context.Context, host *provision.Host, now time.Time) (Status, err
 	if o.Engine != nil {
 		s.Containers = countOf(report, c)
 	} else {
-		waiting = fmt.Sprintf("%s is %s", provision.DockerUnit, o.Unit.ActiveState)
+		waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}
 	s.sum(waiting)
 	drifts, err := provision.Drifts(c, o)

@@ -7,6 +7,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/watch"
 )
@@ -14,8 +15,8 @@ import (
 // outcome is what came of a round.
 type outcome struct {
 	nothing  bool // nothing has changed since the last look
-	observed provision.Observed
-	unit     provision.Unit
+	observed host.Observed
+	unit     host.Unit
 	config   kept
 	targets  targets
 	found    []provision.Drift // by any of its looks, one for each item

@@ -9,13 +9,14 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // restarting is the rounds of a daemon that may restart Docker, at a moment that
 // the test sets, with what it remembers in dir.
 func restarting(t *testing.T, dir string, most config.Disruption, now *time.Time) *rounds {
 	t.Helper()
-	host := &provision.Provisioner{Host: provision.Host{Paths: provision.Paths{
+	host := &provision.Provisioner{Host: host.Host{Paths: host.Paths{
 		State: dir, Config: filepath.Join(dir, "etc"), Store: filepath.Join(dir, "store"), DaemonJSON: filepath.Join(dir, "daemon.json"),
 	}}}
 	r := newRounds(&Daemon{Host: host, Now: func() time.Time { return *now }})
@@ -29,7 +30,7 @@ func restarting(t *testing.T, dir string, most config.Disruption, now *time.Time
 // get the same answer.
 func (r *rounds) held(t *testing.T) bool {
 	t.Helper()
-	repair, err := r.decide(provision.Observed{Store: r.host.Paths.Store})
+	repair, err := r.decide(host.Observed{Store: r.host.Paths.Store})
 	recovery, consentErr := r.host.Consent()
 	if err := errors.Join(err, consentErr); err != nil {
 		t.Fatal(err)
@@ -46,8 +47,8 @@ func (r *rounds) held(t *testing.T) bool {
 }
 
 func (r *rounds) restart(failed error) {
-	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: provision.Restart{Unit: provision.DockerUnit}})
-	r.host.Report(provision.Event{Kind: provision.StepDone, Step: provision.Restart{Unit: provision.DockerUnit}, Err: failed})
+	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: provision.Restart{Unit: host.DockerUnit}})
+	r.host.Report(provision.Event{Kind: provision.StepDone, Step: provision.Restart{Unit: host.DockerUnit}, Err: failed})
 }
 
 func TestRestartsAreFarApart(t *testing.T) {
@@ -91,7 +92,7 @@ func TestRestartsAreFarApart(t *testing.T) {
 func TestARestartIsNotedAsItBegins(t *testing.T) {
 	now, dir := at(0), t.TempDir()
 	r := restarting(t, dir, config.DisruptionRestart, &now)
-	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: provision.Restart{Unit: provision.DockerUnit}})
+	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: provision.Restart{Unit: host.DockerUnit}})
 	now = at(1)
 	if !restarting(t, dir, config.DisruptionRestart, &now).held(t) {
 		t.Error("not held one second after a restart began")
@@ -126,7 +127,7 @@ func TestRestartsAreNotConsentedToWhereTheLastOneCannotBeRead(t *testing.T) {
 	if _, err := r.host.Consent(); err == nil {
 		t.Error("a recovery: got no error")
 	}
-	if _, err := r.decide(provision.Observed{Store: r.host.Paths.Store}); err == nil {
+	if _, err := r.decide(host.Observed{Store: r.host.Paths.Store}); err == nil {
 		t.Error("a repair: got no error")
 	}
 }

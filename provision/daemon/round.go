@@ -9,6 +9,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -54,7 +55,7 @@ type rounds struct {
 	targets targets
 	seen    stamps // of the last look that found nothing to do; zero after any other
 	stamps  stamps // of the look under way
-	unit    provision.Unit
+	unit    host.Unit
 	looked  time.Time // when the last look began
 	digests map[string]watch.Stamp
 	read    map[string]watch.Stamp // by the look under way
@@ -176,7 +177,7 @@ func (r *rounds) converge(ctx context.Context) error {
 		return err
 	}
 	if unit.Changing() {
-		r.out.waiting, r.out.untold = fmt.Sprintf("%s is %s", provision.DockerUnit, unit.ActiveState), true
+		r.out.waiting, r.out.untold = fmt.Sprintf("%s is %s", host.DockerUnit, unit.ActiveState), true
 		return nil
 	}
 	if r.retry.waits(r.now()) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
 )
 
 // stream is Docker's stream of events while it is listened to. The zero stream
@@ -18,7 +18,7 @@ type stream struct {
 
 // open listens to the dockerd of o. A dockerd that does not answer keeps nobody
 // but the goroutine of the stream waiting.
-func (s *stream) open(ctx context.Context, host *provision.Host, o provision.Observed) {
+func (s *stream) open(ctx context.Context, host *host.Host, o host.Observed) {
 	ctx, cancel := context.WithCancel(ctx)
 	heard := make(chan engine.Event)
 	*s = stream{events: heard, invocation: o.Unit.InvocationID, cancel: cancel}

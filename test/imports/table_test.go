@@ -45,7 +45,6 @@ var allowed = map[string]row{
 			"provision/blocked", "provision/durable", "provision/engine", "provision/failpoint",
 		},
 	},
-	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
 	"provision/state": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
@@ -57,12 +56,21 @@ var allowed = map[string]row{
 		ours:    []string{"provision/blocked", "provision/durable", "provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
+	"provision/host": {
+		ours: []string{
+			"daemonjson", "provision/blocked", "provision/command", "provision/config",
+			"provision/daemonfile", "provision/durable", "provision/engine", "provision/images",
+			"provision/release", "provision/state", "provision/subid", "verify",
+		},
+		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
+	},
+	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
 	"provision": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/command", "provision/config",
 			"provision/daemonfile", "provision/durable", "provision/engine", "provision/failpoint",
-			"provision/images", "provision/redact", "provision/release", "provision/state",
-			"provision/subid", "verify",
+			"provision/host", "provision/images", "provision/redact", "provision/release",
+			"provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "go.uber.org/zap", "golang.org/x/sys"},
 	},
@@ -70,7 +78,7 @@ var allowed = map[string]row{
 	"provision/daemon": {
 		ours: []string{
 			"daemonjson", "provision", "provision/blocked", "provision/config", "provision/engine",
-			"provision/release", "provision/state", "provision/watch", "verify",
+			"provision/host", "provision/release", "provision/state", "provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
@@ -82,8 +90,8 @@ var allowed = map[string]row{
 	"cmd/runsc-provisioner": {
 		ours: []string{
 			"daemonjson", "provision", "provision/blocked", "provision/config", "provision/daemon",
-			"provision/durable", "provision/engine", "provision/metrics", "provision/redact",
-			"provision/release", "provision/state", "systemd", "verify",
+			"provision/durable", "provision/engine", "provision/host", "provision/metrics",
+			"provision/redact", "provision/release", "provision/state", "systemd", "verify",
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",

@@ -1,18 +1,7 @@
-// Package provision makes a host run its containers in gVisor: the host is
-// observed, compared with what is wanted by a pure function, changed by a
-// short list of steps that are data, and observed again until nothing is left
-// to do.
-//
-// It guarantees that daemon.json keeps every byte that is not the value of a
-// key named in Config, that nothing is registered with dockerd before a
-// sandbox of it was seen to run on this host, and that an error leaves the
-// daemon.json that was there, also after a kill at any instant: what a run
-// means to do is in a journal, and the next one finishes or reverts it. It
-// restarts Docker only for what a reload cannot do and, where containers would
-// be stopped, only with consent. It never starts a Docker but one that is down
-// because of a change of its own, and never opens dockerd's socket while docker.service is not
-// active, because a request there would start it.
-package provision
+// Package host looks at a host: systemd, dockerd, daemon.json, the store of releases
+// and what is remembered. It only reads. It never opens dockerd's socket while
+// docker.service is not active, because a request there would start Docker.
+package host
 
 import (
 	"context"
@@ -70,10 +59,6 @@ func DefaultPaths() Paths {
 
 // DockerUnit is the unit whose dockerd is provisioned.
 const DockerUnit = "docker.service"
-
-// dockerSocket starts DockerUnit when it is connected to, and fails with it
-// when that was started too often.
-const dockerSocket = "docker.socket"
 
 // Unit is what systemd says of a service.
 type Unit struct {
@@ -153,23 +138,23 @@ func (h *Host) ConfigFiles() config.Files {
 
 // Touched reports whether a release was changed in some way since it was
 // installed, which is what to have for Suspect where nothing is remembered.
-func (h *Host) Touched(name string) bool { return h.store().Touched(name) }
+func (h *Host) Touched(name string) bool { return h.Store().Touched(name) }
 
-func (h *Host) store() release.Store {
+func (h *Host) Store() release.Store {
 	return release.Store{Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Suspect: h.Suspect}
 }
 
-func (h *Host) proc() *verify.FS { return &verify.FS{Proc: h.Paths.Proc} }
+func (h *Host) Proc() *verify.FS { return &verify.FS{Proc: h.Paths.Proc} }
 
-func (h *Host) log() *zap.Logger {
+func (h *Host) Logger() *zap.Logger {
 	if h.Log == nil {
 		return zap.NewNop()
 	}
 	return h.Log
 }
 
-func (h *Host) dial(flags engine.Flags) (*engine.Client, error) {
-	socket := h.socket(flags)
+func (h *Host) Dial(flags engine.Flags) (*engine.Client, error) {
+	socket := h.Socket(flags)
 	// moby's client does not say in its error that it was one of permission.
 	if err := unix.Faccessat(unix.AT_FDCWD, socket, unix.W_OK, unix.AT_EACCESS); errors.Is(err, fs.ErrPermission) {
 		return nil, &fs.PathError{Op: "open", Path: socket, Err: err}

@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"context"
@@ -65,24 +65,6 @@ type Observed struct {
 	ClassicBuild string
 }
 
-// Plan says what would make the host as c wants it, and changes nothing.
-func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts Options) (Plan, error) {
-	o, err := pr.Observe(ctx, c)
-	if err != nil {
-		return Plan{}, err
-	}
-	if NeedsData(c, o, opts) {
-		if o.Data, err = pr.observeData(ctx, o); err != nil {
-			return Plan{}, err
-		}
-	}
-	p, err := NewPlan(c, o, opts)
-	if err != nil {
-		return Plan{}, err
-	}
-	return p, pr.Check(ctx, p, o)
-}
-
 // Observe looks at the host, as far as c manages it, and changes nothing. It
 // leaves out Data, which takes long to look at. Errors are *blocked.Refused for a
 // state that is not understood and *blocked.Unreachable when somebody did not answer.
@@ -91,19 +73,19 @@ func (h *Host) Observe(ctx context.Context, c config.Config) (Observed, error) {
 	if err != nil {
 		return Observed{}, err
 	}
-	return h.observe(ctx, c, unit, nil)
+	return h.ObserveUnit(ctx, c, unit, nil)
 }
 
-// observe is Observe where docker.service was just asked for, and dockerd too
+// ObserveUnit is Observe where docker.service was just asked for, and dockerd too
 // unless info is nil.
-func (h *Host) observe(ctx context.Context, c config.Config, unit Unit, info *engine.Info) (Observed, error) {
+func (h *Host) ObserveUnit(ctx context.Context, c config.Config, unit Unit, info *engine.Info) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: unit}
 	err := h.Loaded(ctx, unit)
 	if err != nil {
 		return Observed{}, err
 	}
-	h.log().Debug("unit", zap.String("state", o.Unit.ActiveState), zap.Int("pid", o.Unit.MainPID))
-	if o.Command, o.Flags, err = h.observeFlags(o.Unit); err != nil {
+	h.Logger().Debug("unit", zap.String("state", o.Unit.ActiveState), zap.Int("pid", o.Unit.MainPID))
+	if o.Command, o.Flags, err = h.ObserveFlags(o.Unit); err != nil {
 		return Observed{}, err
 	}
 	// dockerd takes longer to answer than everything else to be looked at.
@@ -111,7 +93,7 @@ func (h *Host) observe(ctx context.Context, c config.Config, unit Unit, info *en
 	go func() {
 		var err error
 		if o.Unit.Running() {
-			err = h.observeEngine(ctx, c, &o, info)
+			err = h.ObserveEngine(ctx, c, &o, info)
 		}
 		answer <- err
 	}()
@@ -123,33 +105,33 @@ func (h *Host) observe(ctx context.Context, c config.Config, unit Unit, info *en
 		return Observed{}, filesErr
 	}
 	if o.Engine != nil {
-		o.ClassicBuild = h.classicBuild(o.Engine.Version, o.File.Doc)
+		o.ClassicBuild = classicBuild(h.Paths.CLIPlugins, o.Engine.Version, o.File.Doc)
 	}
-	h.log().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),
+	h.Logger().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),
 		zap.Int("releases", len(o.Releases)), zap.String("link", string(o.Link.Kind)))
 	return o, nil
 }
 
 // observeFiles fills in what is seen without asking anybody.
 func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (err error) {
-	if o.Conflicts, err = h.observeConflicts(o.Unit); err != nil {
+	if o.Conflicts, err = h.ObserveConflicts(o.Unit); err != nil {
 		return err
 	}
-	if o.File, err = daemonfile.Read(h.daemonJSON(o.Flags)); err != nil {
+	if o.File, err = daemonfile.Read(h.DaemonJSONOf(o.Flags)); err != nil {
 		return err
 	}
 	o.File.Misplaced = h.State().Misplaced(o.File.Path)
-	o.Loaded, o.NextRoot = h.observeLoaded(o.Unit, o.File), nextRoot(o.File.Doc, o.Flags)
-	if err := h.store().Safe(); err != nil {
+	o.Loaded, o.NextRoot = h.ObserveLoaded(o.Unit, o.File), nextRoot(o.File.Doc, o.Flags)
+	if err := h.Store().Safe(); err != nil {
 		return &blocked.Refused{Object: h.Paths.Store, Err: err}
 	}
-	if o.Releases, err = h.store().List(); err != nil {
+	if o.Releases, err = h.Store().List(); err != nil {
 		return err
 	}
-	if o.Link, err = h.store().LinkState(); err != nil {
+	if o.Link, err = h.Store().LinkState(); err != nil {
 		return err
 	}
-	if o.Since, err = h.since(); err != nil {
+	if o.Since, err = h.Since(); err != nil {
 		return err
 	}
 	if o.Before, o.Unread, err = h.State().ReadBefore(); err != nil {
@@ -161,7 +143,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 		return err
 	}
 	if c.Docker.Remap() != config.RemapAny {
-		if o.IDs, err = h.observeIDs(ctx, c); err != nil {
+		if o.IDs, err = h.ObserveIDs(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -192,7 +174,7 @@ func (h *Host) Loaded(ctx context.Context, unit Unit) error {
 	}
 }
 
-func (h *Host) observeFlags(unit Unit) (argv []string, flags engine.Flags, err error) {
+func (h *Host) ObserveFlags(unit Unit) (argv []string, flags engine.Flags, err error) {
 	argv, err = engine.CommandLine(h.Paths.Proc, unit.service())
 	if err != nil {
 		return nil, engine.Flags{}, &blocked.Refused{Object: unit.Name, Err: err}
@@ -204,8 +186,8 @@ func (h *Host) observeFlags(unit Unit) (argv []string, flags engine.Flags, err e
 	return argv, flags, nil
 }
 
-// observeConflicts looks for options of ours that are dockerd flags too.
-func (h *Host) observeConflicts(unit Unit) ([]*engine.FlagConflict, error) {
+// ObserveConflicts looks for options of ours that are dockerd flags too.
+func (h *Host) ObserveConflicts(unit Unit) ([]*engine.FlagConflict, error) {
 	var conflicts []*engine.FlagConflict
 	for _, option := range []string{config.ItemDefaultRuntime, config.ItemUsernsRemap} {
 		err := engine.Conflict(h.Paths.Proc, unit.service(), option)
@@ -223,7 +205,7 @@ func (h *Host) observeConflicts(unit Unit) ([]*engine.FlagConflict, error) {
 // observeUse finds the releases that something runs from. One that could not be
 // told, because a process could not be looked at, counts as used.
 func (h *Host) observeUse(ctx context.Context, installed []release.Installed) (map[string]bool, error) {
-	seen, denied, err := h.runsFrom(ctx, installed)
+	seen, denied, err := h.RunsFrom(ctx, installed)
 	if err != nil {
 		return nil, err
 	}
@@ -234,33 +216,33 @@ func (h *Host) observeUse(ctx context.Context, installed []release.Installed) (m
 	return use, nil
 }
 
-// runsFrom counts the processes that were seen to run from each release, and
+// RunsFrom counts the processes that were seen to run from each release, and
 // those that could not be looked at. Nothing is in use where nothing is
 // installed.
-func (h *Host) runsFrom(ctx context.Context, installed []release.Installed) (seen map[string]int, denied int, err error) {
+func (h *Host) RunsFrom(ctx context.Context, installed []release.Installed) (seen map[string]int, denied int, err error) {
 	if len(installed) == 0 {
 		return nil, 0, nil
 	}
-	known, err := knownReleases(h.store(), installed)
+	known, err := KnownReleases(h.Store(), installed)
 	if err != nil {
 		return nil, 0, err
 	}
-	survey, err := h.proc().Look(ctx, nil, known)
+	survey, err := h.Proc().Look(ctx, nil, known)
 	return survey.InUse, survey.Denied, err
 }
 
-// askWithin is how long dockerd may take to say what it runs with, which is a
+// EngineAnswerWithin is how long dockerd may take to say what it runs with, which is a
 // few milliseconds: one that hangs is out of reach.
-const askWithin = 15 * time.Second
+const EngineAnswerWithin = 15 * time.Second
 
-// observeEngine fills in what dockerd says, but for info where that is known.
-func (h *Host) observeEngine(ctx context.Context, c config.Config, o *Observed, info *engine.Info) error {
-	client, err := h.dial(o.Flags)
+// ObserveEngine fills in what dockerd says, but for info where that is known.
+func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, info *engine.Info) error {
+	client, err := h.Dial(o.Flags)
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeoutCause(ctx, askWithin, fmt.Errorf("no answer within %s", askWithin))
+	ctx, cancel := context.WithTimeoutCause(ctx, EngineAnswerWithin, fmt.Errorf("no answer within %s", EngineAnswerWithin))
 	defer cancel()
 	if info == nil {
 		said, err := client.Info(ctx)
@@ -278,7 +260,7 @@ func (h *Host) observeEngine(ctx context.Context, c config.Config, o *Observed, 
 			return blocked.DockerdSilent(err)
 		}
 	}
-	h.log().Debug("dockerd", zap.String("version", info.Version), zap.String("default_runtime", info.DefaultRuntime), zap.Int("runtimes", len(info.Runtimes)))
+	h.Logger().Debug("dockerd", zap.String("version", info.Version), zap.String("default_runtime", info.DefaultRuntime), zap.Int("runtimes", len(info.Runtimes)))
 	if c.Docker.Remap() == config.RemapAny {
 		return nil
 	}
@@ -286,20 +268,25 @@ func (h *Host) observeEngine(ctx context.Context, c config.Config, o *Observed, 
 	return nil
 }
 
-func (h *Host) daemonJSON(flags engine.Flags) string {
+func (h *Host) DaemonJSONOf(flags engine.Flags) string {
 	if flags.Set["config-file"] != "" {
 		return flags.ConfigFile
 	}
 	return h.Paths.DaemonJSON
 }
 
-// socket is the first unix socket that dockerd was told to listen on, or the
+// Socket is the first unix socket that dockerd was told to listen on, or the
 // usual one: fd:// is docker.socket, which listens there.
-func (h *Host) socket(flags engine.Flags) string {
+func (h *Host) Socket(flags engine.Flags) string {
 	for _, host := range flags.Hosts {
 		if path, ok := strings.CutPrefix(host, "unix://"); ok {
 			return path
 		}
 	}
 	return h.Paths.Socket
+}
+
+// Earlier reports whether a version that kept no record was here.
+func (o Observed) Earlier() bool {
+	return o.Before == nil && (len(o.Releases) > 0 || o.Link.Kind == release.LinkOurs)
 }

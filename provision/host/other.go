@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ func (h *Host) otherDocker(ctx context.Context) error {
 	if unit, err := h.Units.Unit(ctx, snap); err == nil && unit.LoadState == "loaded" {
 		return fmt.Errorf("there is no such unit: Docker is installed as a snap (%s), which is not supported: it runs no runtime from outside", snap)
 	}
-	found := h.dockerds()
+	found := dockerds(h.Paths.Proc)
 	if i := slices.IndexFunc(found, func(one daemonProcess) bool { return one.uid != 0 }); i >= 0 {
 		return fmt.Errorf("there is no such unit: a rootless dockerd runs (process %d of uid %d), which is not supported", found[i].pid, found[i].uid)
 	}
@@ -36,8 +36,8 @@ type daemonProcess struct {
 }
 
 // dockerds looks for processes called dockerd.
-func (h *Host) dockerds() []daemonProcess {
-	comms, err := filepath.Glob(filepath.Join(h.Paths.Proc, "[0-9]*", "comm"))
+func dockerds(proc string) []daemonProcess {
+	comms, err := filepath.Glob(filepath.Join(proc, "[0-9]*", "comm"))
 	if err != nil {
 		return nil
 	}
@@ -67,11 +67,11 @@ func (h *Host) dockerds() []daemonProcess {
 // nested is of a process that has another number in a namespace further in.
 var nested = regexp.MustCompile(`(?m)^NSpid:\s+\d+\s+\d`)
 
-// hostDockerd is the one dockerd that is root's and in no container; of several
+// HostDockerd is the one dockerd that is root's and in no container; of several
 // none is believed.
-func (h *Host) hostDockerd() (pid int, found bool) {
+func HostDockerd(proc string) (pid int, found bool) {
 	n := 0
-	for _, one := range h.dockerds() {
+	for _, one := range dockerds(proc) {
 		if one.uid == 0 && !one.nested {
 			pid = one.pid
 			n++

@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"context"
@@ -33,9 +33,9 @@ const (
 	getentWithin = 10 * time.Second
 )
 
-// observeIDs reads the accounts and subordinate ids. A line of those that is not
+// ObserveIDs reads the accounts and subordinate ids. A line of those that is not
 // understood is a *blocked.Refused.
-func (h *Host) observeIDs(ctx context.Context, c config.Config) (subid.Identities, error) {
+func (h *Host) ObserveIDs(ctx context.Context, c config.Config) (subid.Identities, error) {
 	ids := subid.Identities{Dir: h.Paths.Etc, Elsewhere: map[string]bool{}, Ours: h.State().MadeIDs().Keys()}
 	texts := map[string]string{}
 	for _, name := range []string{"passwd", "group", subid.UIDFile, subid.GIDFile, "login.defs", "nsswitch.conf"} {
@@ -62,13 +62,13 @@ func (h *Host) observeIDs(ctx context.Context, c config.Config) (subid.Identitie
 	}
 	name, _ := config.RemapNames(c.Docker.UsernsRemap)
 	if _, local := subid.Find(ids.Users, name); !local && name != config.RemapAccount {
-		ids.Elsewhere[name] = h.named(ctx, name)
+		ids.Elsewhere[name] = named(ctx, name)
 	}
 	return ids, nil
 }
 
 // named asks the name service for a user.
-func (h *Host) named(ctx context.Context, name string) bool {
+func named(ctx context.Context, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, getentWithin)
 	defer cancel()
 	return command.Command(ctx, "getent", "passwd", name).Run() == nil
@@ -77,8 +77,8 @@ func (h *Host) named(ctx context.Context, name string) bool {
 // rootName is the directory of a remapped data root.
 var rootName = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
 
-// dataRoot is the data root without userns-remap.
-func dataRoot(info engine.Info) string {
+// DataRootOf is the data root without userns-remap.
+func DataRootOf(info engine.Info) string {
 	if info.UsernsRemap && rootName.MatchString(filepath.Base(info.RootDir)) {
 		return filepath.Dir(info.RootDir)
 	}
@@ -87,7 +87,7 @@ func dataRoot(info engine.Info) string {
 
 // remapRoots counts the data roots that dockerd has had with userns-remap.
 func remapRoots(info engine.Info) int {
-	entries, err := os.ReadDir(dataRoot(info))
+	entries, err := os.ReadDir(DataRootOf(info))
 	if err != nil {
 		return 0
 	}
@@ -100,9 +100,9 @@ func remapRoots(info engine.Info) int {
 	return n
 }
 
-// observeData looks at what is below the data root of o's dockerd, and around it.
-func (h *Host) observeData(ctx context.Context, o Observed) (*DataRoot, error) {
-	client, err := h.dial(o.Flags)
+// ObserveData looks at what is below the data root of o's dockerd, and around it.
+func (h *Host) ObserveData(ctx context.Context, o Observed) (*DataRoot, error) {
+	client, err := h.Dial(o.Flags)
 	if err != nil {
 		return nil, blocked.DockerdSilent(err)
 	}
@@ -118,13 +118,13 @@ func (h *Host) observeData(ctx context.Context, o Observed) (*DataRoot, error) {
 	for _, v := range data.Volumes {
 		root.VolumeBytes[v.Name] = volumeBytes(limited, v)
 	}
-	if root.Unsearchable, err = unsearchable(dataRoot(info)); err != nil {
+	if root.Unsearchable, err = unsearchable(DataRootOf(info)); err != nil {
 		return nil, err
 	}
-	if root.Namespaces, err = h.namespaces(); err != nil {
+	if root.Namespaces, err = h.Namespaces(); err != nil {
 		return nil, err
 	}
-	root.Room, err = h.room(dataRoot(info))
+	root.Room, err = room(h.Paths.State, DataRootOf(info))
 	return root, err
 }
 
@@ -183,7 +183,7 @@ func unsearchable(root string) (string, error) {
 	return "", nil
 }
 
-func (h *Host) namespaces() (int, error) {
+func (h *Host) Namespaces() (int, error) {
 	path := filepath.Join(h.Paths.Proc, "sys/user/max_user_namespaces")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -199,11 +199,11 @@ func (h *Host) namespaces() (int, error) {
 	return n, nil
 }
 
-func (h *Host) room(root string) (Room, error) {
-	room := Room{SpoolPath: h.Paths.State}
-	spool, err := free(h.Paths.State)
+func room(state, root string) (Room, error) {
+	room := Room{SpoolPath: state}
+	spool, err := free(state)
 	if errors.Is(err, fs.ErrNotExist) {
-		spool, err = free(filepath.Dir(h.Paths.State))
+		spool, err = free(filepath.Dir(state))
 	}
 	if err != nil {
 		return room, err

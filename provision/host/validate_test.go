@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"context"
@@ -82,7 +82,7 @@ func TestOnlyWhatDockerdTookIsRemembered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := h.validate(context.Background(), doc, Observed{Command: []string{program}})
+		_, key, err := h.Validate(context.Background(), doc, Observed{Command: []string{program}})
 		if (key != "") != tt.remembered || (err != nil) != (tt.situation == "refuses it") {
 			t.Errorf("%s: got key %q, %v", tt.situation, key, err)
 		}
@@ -93,7 +93,7 @@ func TestOnlyWhatDockerdTookIsRemembered(t *testing.T) {
 			t.Fatal(err)
 		}
 		// It is not asked again, whatever it would say.
-		if again, err := h.validate(context.Background(), doc, Observed{Command: []string{program}}); again != "" || err != nil {
+		if _, again, err := h.Validate(context.Background(), doc, Observed{Command: []string{program}}); again != "" || err != nil {
 			t.Errorf("%s: once more got key %q, %v", tt.situation, again, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 
 // DaemonJSON is where unit's dockerd reads its configuration.
 func (h *Host) DaemonJSON(unit Unit) string {
-	_, flags, err := h.observeFlags(unit)
+	_, flags, err := h.ObserveFlags(unit)
 	if err != nil {
 		return h.Paths.DaemonJSON
 	}
-	return h.daemonJSON(flags)
+	return h.DaemonJSONOf(flags)
 }
 
 // ConfigPaths are the file of the configuration, and the directory of its
@@ -26,7 +26,7 @@ func (h *Host) ConfigPaths() (file, dropins string) {
 
 // Events are those of the dockerd of o, until ctx ends or dockerd goes away.
 func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-chan error, error) {
-	client, err := h.dial(o.Flags)
+	client, err := h.Dial(o.Flags)
 	if err != nil {
 		return nil, nil, blocked.DockerdSilent(err)
 	}
@@ -35,23 +35,13 @@ func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-c
 	return events, ended, nil
 }
 
-// StopContainer ends a container of the dockerd of o.
-func (pr *Provisioner) StopContainer(ctx context.Context, o Observed, id string) error {
-	client, err := pr.dial(o.Flags)
-	if err != nil {
-		return blocked.DockerdSilent(err)
-	}
-	defer client.Close()
-	return client.Stop(ctx, id)
-}
-
 // Allowed reports whether the image with this ID is one of those whose digests
 // are in allow.
 func (h *Host) Allowed(ctx context.Context, o Observed, image string, allow []string) (bool, error) {
 	if len(allow) == 0 {
 		return false, nil
 	}
-	client, err := h.dial(o.Flags)
+	client, err := h.Dial(o.Flags)
 	if err != nil {
 		return false, blocked.DockerdSilent(err)
 	}

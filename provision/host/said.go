@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"context"
@@ -18,15 +18,15 @@ const (
 	saidWithin = 5 * time.Second
 )
 
-// said are Docker's last words since a moment: its errors and what it said as
+// Said are Docker's last words since a moment: its errors and what it said as
 // it failed to start. Its other lines stay out: a reload logs the whole of
 // daemon.json, with the credentials that may be in it.
-func (h *Host) said(ctx context.Context, since time.Time) []string {
+func (h *Host) Said(ctx context.Context, since time.Time) []string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saidWithin)
 	defer cancel()
 	lines, err := h.Units.Said(ctx, DockerUnit, since)
 	if err != nil {
-		h.log().Debug("what docker said is not known", zap.Error(err))
+		h.Logger().Debug("what docker said is not known", zap.Error(err))
 		return nil
 	}
 	var words []string

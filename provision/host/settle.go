@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/blocked"
-	"runsc-provisioner/provision/config"
 )
 
 const (
@@ -17,19 +16,9 @@ const (
 	settleLook = 50 * time.Millisecond
 )
 
-// observeSettled is Observe once docker.service is settled. What that very
-// dockerd has just said, if anything, is not asked again.
-func (pr *Provisioner) observeSettled(ctx context.Context, c config.Config, said *confirmed) (Observed, error) {
-	unit, err := pr.settled(ctx)
-	if err != nil {
-		return Observed{}, err
-	}
-	return pr.observe(ctx, c, unit, said.of(unit))
-}
-
-// settled is the unit once it is not on its way from one state to another: a
+// Settled is the unit once it is not on its way from one state to another: a
 // SIGHUP kills a dockerd that has not finished starting.
-func (h *Host) settled(ctx context.Context) (Unit, error) {
+func (h *Host) Settled(ctx context.Context) (Unit, error) {
 	end := time.After(settleWithin)
 	for {
 		unit, err := h.Docker(ctx)

@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"cmp"
@@ -29,13 +29,13 @@ func Ask(ctx context.Context, within time.Duration, question func(context.Contex
 	return err
 }
 
-func (h *Host) ask(ctx context.Context, question func(context.Context) error) error {
+func (h *Host) AskBounded(ctx context.Context, question func(context.Context) error) error {
 	return Ask(ctx, cmp.Or(h.AnswerWithin, AnswerWithin), question)
 }
 
-// askUnit asks for a unit, with the patience of Ask.
-func (h *Host) askUnit(ctx context.Context, name string) (u Unit, err error) {
-	err = h.ask(ctx, func(ctx context.Context) (err error) {
+// AskUnit asks for a unit, with the patience of Ask.
+func (h *Host) AskUnit(ctx context.Context, name string) (u Unit, err error) {
+	err = h.AskBounded(ctx, func(ctx context.Context) (err error) {
 		u, err = h.Units.Unit(ctx, name)
 		return err
 	})

@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"errors"
@@ -58,7 +58,7 @@ func TestFault_V06_AProcessThatCannotBeReadUsesEveryRelease(t *testing.T) {
 			if test.do != nil {
 				err = errors.Join(err, test.do(dir))
 			}
-			installed, listErr := h.store().List()
+			installed, listErr := h.Store().List()
 			if err = errors.Join(err, listErr); err != nil || len(installed) != 2 {
 				t.Fatal(installed, err)
 			}

@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"os"
@@ -19,25 +19,25 @@ const buildxPlugin = "docker-buildx"
 // the command line does by a plugin. What a user has in his home directory or
 // environment, and what other clients ask for, is not looked at: docker-py always
 // uses the classic builder.
-func (h *Host) classicBuild(version string, doc daemonjson.Document) string {
+func classicBuild(plugins []string, version string, doc daemonjson.Document) string {
 	major, _, _ := strings.Cut(version, ".")
 	number, err := strconv.Atoi(major)
 	switch {
-	case h.Paths.CLIPlugins == nil || err != nil:
+	case plugins == nil || err != nil:
 		return ""
 	case number < 23:
 		if on, _ := doc.Raw("features", "buildkit"); on == "true" {
 			return ""
 		}
 		return "Docker " + version + " builds with the classic builder"
-	case h.hasPlugin(buildxPlugin):
+	case hasPlugin(plugins, buildxPlugin):
 		return ""
 	}
 	return "without the plugin buildx Docker's command line builds with the classic builder"
 }
 
-func (h *Host) hasPlugin(name string) bool {
-	for _, dir := range h.Paths.CLIPlugins {
+func hasPlugin(dirs []string, name string) bool {
+	for _, dir := range dirs {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
 			return true
 		}

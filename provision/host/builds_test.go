@@ -1,11 +1,11 @@
-package provision
+package host
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
 
-	"runsc-provisioner/provision/config"
+	"runsc-provisioner/daemonjson"
 )
 
 func TestClassicBuild(t *testing.T) {
@@ -31,32 +31,17 @@ func TestClassicBuild(t *testing.T) {
 		{"not looked at", "20.10.24", "{}", nil, false},
 	} {
 		h := &Host{Paths: Paths{CLIPlugins: test.plugins}}
-		if got := h.classicBuild(test.version, fileOf(t, test.file).Doc); (got != "") != test.classic {
+		if got := classicBuild(h.Paths.CLIPlugins, test.version, documentOf(t, test.file)); (got != "") != test.classic {
 			t.Errorf("%s: got %q, want the classic builder: %v", test.name, got, test.classic)
 		}
 	}
 }
 
-// What a host loses, and how it builds, is told with verify's report.
-func TestNotes_Writes(t *testing.T) {
-	adopted := withArgs(runscOf(newer), `"--debug"`)
-	for _, test := range []struct {
-		name   string
-		config func(*config.Config)
-		host   host
-		want   int
-	}{
-		{"kept", nil, host{file: registered(newer)}, 0},
-		{"adopted", nil, host{file: adopted, before: adopted}, 1},
-		{"sandbox, chosen", rootfs(config.RootfsSandbox), host{file: bare(newer)}, 0},
-		{"the default: BuildKit is told of", asDefault, host{file: registered(newer, `"default-runtime":"runsc"`), classic: "it is"}, 1},
-		{"adopted, the default, with the classic builder", asDefault, host{file: adopted, before: adopted, classic: "it is"}, 3},
-	} {
-		test.host.releases, test.host.link, test.host.engine = []string{newer}, newer, dockerd(test.host.file)
-		c := wants(test.config)
-		v := Verification{Sandboxes: c.Docker.DefaultRuntime != ""}
-		if got := notes(c, v, test.host.observed(t)); len(got) != test.want {
-			t.Errorf("%s: got notes %q, want %d", test.name, got, test.want)
-		}
+func documentOf(t *testing.T, text string) daemonjson.Document {
+	t.Helper()
+	doc, err := daemonjson.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
 	}
+	return doc
 }

@@ -1,4 +1,4 @@
-package provision
+package host
 
 import (
 	"errors"
@@ -15,10 +15,10 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// knownReleases is what package verify may believe: the files that are as they
+// KnownReleases is what package verify may believe: the files that are as they
 // were installed, by device and inode, and of all the digests in the manifests,
 // by which a sandbox is known whose file was deleted.
-func knownReleases(store release.Store, installed []release.Installed) ([]verify.Release, error) {
+func KnownReleases(store release.Store, installed []release.Installed) ([]verify.Release, error) {
 	known := make([]verify.Release, 0, len(installed))
 	dir, err := fileID(store.Dir)
 	if err != nil && len(installed) > 0 && !errors.Is(err, fs.ErrNotExist) {

@@ -1,15 +1,15 @@
-package provision
+package host
 
 import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
 
-// judged are the containers of dockerd as package verify judges them.
-func judged(list []engine.Container, uids []verify.IDRange) []verify.Container {
+// ContainersOf are the containers of dockerd as package verify judges them.
+func ContainersOf(list []engine.Container, uids []verify.IDRange) []verify.Container {
 	containers := make([]verify.Container, len(list))
 	for i, c := range list {
-		containers[i] = asked(c)
+		containers[i] = Asked(c)
 		if c.UsernsMode != "host" {
 			containers[i].UIDMap = uids
 		}
@@ -17,7 +17,7 @@ func judged(list []engine.Container, uids []verify.IDRange) []verify.Container {
 	return containers
 }
 
-func asked(c engine.Container) verify.Container {
+func Asked(c engine.Container) verify.Container {
 	one := verify.Container{
 		ID: c.ID, Name: c.Name, Unread: c.Unread, Image: c.Image, ImageID: c.ImageID, Runtime: c.Runtime, PID: c.PID, Restarting: c.Restarting,
 		Privileged: c.Privileged, UsernsMode: c.UsernsMode, Created: c.Created, HostNamespaces: c.HostNamespaces,
