@@ -30,7 +30,7 @@ install: build ## install the program (PREFIX, DESTDIR) with its unit and comple
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -d $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner/docs
 	install -m 0644 README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
-	install -m 0644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner/docs
+	install -m 0644 docs/*.md docs/*.svg $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner/docs
 	install -m 0644 cmd/runsc-provisioner/verify.schema.json $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
 	sed 's,@BINDIR@,$(PREFIX)/bin,; s,@DOCDIR@,$(PREFIX)/share/doc/runsc-provisioner,' packaging/runsc-provisioner.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/runsc-provisioner.service
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
