@@ -1,8 +1,8 @@
-# Everything here runs from a fresh clone on Debian or Ubuntu: what is missing
-# is installed. `make` alone lists the targets.
+# Everything here runs from a fresh clone on Debian or Ubuntu, and installs what
+# is missing. `make` alone lists the targets.
 
 GO = $(eval GO := $$(shell scripts/need-go.sh))$(if $(GO),$(GO),$(error no Go))
-# The lab calls go itself, and finds the same one.
+# The lab calls go too, and must find the same one.
 RUN_GO = PATH="$(dir $(GO)):$$PATH" $(GO)
 export GOTOOLCHAIN ?= auto
 export CGO_ENABLED := 0
@@ -12,7 +12,7 @@ DESTDIR ?=
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 BUILD := -trimpath -buildvcs=auto -ldflags '-s -w'
 
-# The lab needs root; without it the rest of the tests runs, and says so.
+# The lab needs root. Without root only the other tests run, and a line says so.
 LAB := $(if $(filter 0,$(shell id -u)),RUNSC_LAB=1)
 
 .DEFAULT_GOAL := help
@@ -39,41 +39,41 @@ install: build ## install the program (PREFIX, DESTDIR) with its unit and comple
 	bin/runsc-provisioner completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_runsc-provisioner
 	@if [ -z "$(DESTDIR)" ] && command -v docker >/dev/null 2>&1; then printf '\nnow:  sudo runsc-provisioner apply\n'; fi
 
-try: ## see it provision a throwaway host, for real (needs root)
+try: ## watch it provision a real throwaway host (needs root)
 	@$(RUN_GO) run ./test/lab/cmd/try
 
-test: ## run all tests; as root also those in the lab
+test: ## run all tests; as root also the lab tests
 	@scripts/need-tools.sh
 	$(LAB) $(RUN_GO) test -count=1 -timeout=60m $(if $(RUN),-run '$(RUN)') ./...
 
-test-kill: ## kill a run, or signal it, at every instant, and lose its writes at every rename (needs root)
+test-kill: ## kill or signal a run at every instant, and lose its writes at every rename (needs root)
 	@scripts/need-tools.sh
 	RUNSC_KILL_EVERY=$(or $(EVERY),1) $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestFault_(F0[12]|X01|X14)' ./test/kill
 
-matrix: ## switch userns-remap on and off on each Docker, the newest one too (needs root)
+matrix: ## switch userns-remap on and off on each Docker, and on the newest one (needs root)
 	@scripts/need-tools.sh 'gcc:gcc libc6-dev'
 	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=60m -v -run 'TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05' ./test/e2e
 
-soak: ## random drift, and another program that restarts Docker, against the daemon; random containers against verify (SOAK=30m, ROUNDS=1000, SEED=…; needs root)
+soak: ## test the daemon with random drift and Docker restarts, and verify with random containers (SOAK=30m, ROUNDS=1000, SEED=…; needs root)
 	@scripts/need-tools.sh
 	RUNSC_SOAK=$(or $(SOAK),10m) RUNSC_SEED=$(SEED) RUNSC_ROUNDS=$(ROUNDS) $(LAB) $(RUN_GO) test -count=1 -timeout=0 -v -run '$(or $(RUN),TestSoak)' ./test/soak
 
-check: ## gofmt, vet, staticcheck, go.mod tidiness
+check: ## run gofmt, vet, staticcheck; check that go.mod is tidy
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(RUN_GO) vet ./...
 	$(RUN_GO) run $(STATICCHECK) ./...
 	$(RUN_GO) mod tidy -diff
 
-bench: ## measure against peers, in the lab where a host is needed
+bench: ## measure against peers; uses the lab where it needs a host
 	$(LAB) $(RUN_GO) run ./test/bench
 
-lab: ## a shell in a throwaway host
+lab: ## open a shell in a throwaway host
 	@$(RUN_GO) run ./test/lab/cmd/lab shell
 
-golden: ## write the expected outputs of the command tests anew
+golden: ## write the expected outputs of the command tests again
 	$(RUN_GO) test -count=1 ./cmd/runsc-provisioner -run TestScript -update
 
-fuzz: ## run each fuzz target for a while (FUZZTIME=30s)
+fuzz: ## run each fuzz target (FUZZTIME=30s)
 	@for pkg in $$($(RUN_GO) list ./...); do \
 		for target in $$($(RUN_GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$target"; $(RUN_GO) test $$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),30s) || exit 1; \

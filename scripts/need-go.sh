@@ -1,15 +1,15 @@
 #!/bin/sh
-# Prints the path of a go command that builds this project: the one in PATH if
-# it is new enough or fetches a newer toolchain by itself (from 1.21 on), else
-# one that is installed on Debian and Ubuntu. Everything else it says goes to
+# Prints the path of a go command that builds this project. It takes the one in
+# PATH if that is new enough, or can fetch a newer toolchain (from 1.21 on).
+# Otherwise it installs one, on Debian and Ubuntu. All other output goes to
 # standard error.
 set -eu
 cd "$(dirname "$0")/.."
 least=$(sed -n 's/^go //p' go.mod)
-fetch=$(sed -n 's/^toolchain go//p' go.mod) # the release with its fixes
+fetch=$(sed -n 's/^toolchain go//p' go.mod) # the patch release to fetch
 : "${fetch:=$least}"
 
-at_least() { # at_least VERSION: is version $2 (of go $1) that or newer
+at_least() { # at_least VERSION WANTED: VERSION is WANTED or newer
 	[ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
 }
 
@@ -26,8 +26,8 @@ candidate() {
 	return 1
 }
 
-# An older go cannot run a newer toolchain by itself, but it can fetch one: a
-# toolchain is a module.
+# A go before 1.21 cannot run a newer toolchain by itself, but it can fetch one,
+# because a toolchain is a module.
 fetched() {
 	old=$(command -v go) || return 1
 	os_arch=$("$old" env GOOS)-$("$old" env GOARCH)
@@ -41,12 +41,12 @@ fetched() {
 
 if ! go=$(candidate); then
 	if ! command -v go >/dev/null; then
-		command -v apt-get >/dev/null || { echo "error: Go $least or newer is needed, and this is not Debian or Ubuntu: install it, then try again" >&2; exit 1; }
+		command -v apt-get >/dev/null || { echo "error: no Go found, and this is not Debian or Ubuntu: install Go $least or newer, then try again" >&2; exit 1; }
 		sudo=
 		[ "$(id -u)" = 0 ] || sudo=sudo
 		echo "installing Go" >&2
 		{ $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends golang-go ca-certificates; } >&2
 	fi
-	go=$(candidate) || go=$(fetched) || { echo "error: Go $least or newer is needed, and it could not be fetched: install it, then try again" >&2; exit 1; }
+	go=$(candidate) || go=$(fetched) || { echo "error: Go $fetch could not be fetched: install Go $least or newer, then try again" >&2; exit 1; }
 fi
 echo "$go"

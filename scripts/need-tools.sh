@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the programs that the tests compare with, on Debian and Ubuntu and as
-# root; PROGRAM:PACKAGES as arguments are installed too. Elsewhere it says what is missing; the tests that need it are skipped.
+# Installs the programs that the tests need, as root on Debian and Ubuntu. Each
+# argument PROGRAM:PACKAGES adds one. Elsewhere it prints what is missing, and
+# the tests that need it are skipped.
 set -eu
 missing=
 for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus strace:strace chattr:e2fsprogs "$@"; do
@@ -8,7 +9,7 @@ for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus strace:strace chattr:e2fspr
 done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-	echo "missing, so that some tests are skipped:$missing" >&2
+	echo "some tests are skipped, because these packages are missing:$missing" >&2
 	exit 0
 fi
 echo "installing$missing" >&2
