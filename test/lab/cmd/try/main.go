@@ -57,7 +57,7 @@ func try(ctx context.Context) (err error) {
 	return nil
 }
 
-// session types commands on the host for somebody who watches.
+// session types commands on the host for a person who watches.
 type session struct {
 	ctx  context.Context
 	host *lab.Host
@@ -68,14 +68,14 @@ func (s session) show() error {
 	steps := []struct{ say, command, want string }{
 		{"Docker knows no runsc, and a container sees the host's kernel:",
 			"docker info --format 'runtimes: {{range $name, $_ := .Runtimes}}{{$name}} {{end}} default: {{.DefaultRuntime}}'; docker run --rm " + lab.Image + " uname -r", ""},
-		{"What would be changed:", "runsc-provisioner plan --default-runtime", "default-runtime"},
+		{"What apply would change:", "runsc-provisioner plan --default-runtime", "default-runtime"},
 		{"Change it:", "runsc-provisioner apply --default-runtime", "done in"},
 		{"A container without any --runtime. The kernel inside:", "docker run -d --name demo " + lab.Image + " sleep 600 >/dev/null && docker exec demo uname -r", "gvisor"},
 		{"The kernel outside:", "uname -r", ""},
 		{"Its process on the host:", "ps -eo pid,user,args | grep '[r]unsc-sandbox' | cut -c -150", "runsc-sandbox"},
 		{"Which containers are in a sandbox, seen from the host:", "runsc-provisioner verify", "sandboxed"},
 		{"A second apply changes nothing:", "runsc-provisioner apply --default-runtime", "nothing to do"},
-		{"Keep it so. Somebody empties daemon.json, and a moment later it is as wanted again:",
+		{"Keep it this way. Another program empties daemon.json, and the daemon repairs it:",
 			"systemctl start runsc-provisioner; echo '{}' >/etc/docker/daemon.json; until runsc-provisioner status >status && grep -q 'last drift' status; do sleep 0.1; done; cat status", "enforced"},
 	}
 	for _, step := range steps {
