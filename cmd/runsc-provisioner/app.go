@@ -23,7 +23,7 @@ import (
 	"runsc-provisioner/systemd"
 )
 
-// app is what the commands share. Tests make one over a temporary directory.
+// app is what the commands share. Tests make one with a temporary directory.
 type app struct {
 	paths    host.Paths
 	http     *http.Client // nil: the default of package release
@@ -32,25 +32,25 @@ type app struct {
 	stdin    io.Reader
 	stdout   io.Writer
 	stderr   io.Writer
-	terminal bool // stderr is one
+	terminal bool // stderr is a terminal
 	color    bool // stdout is a terminal and NO_COLOR is not set
 	euid     int
-	owner    int // of the store: root, but in tests
-	// systemd connects to the manager; the connection is closed by the caller.
+	owner    int // of the store: root, except in tests
+	// systemd connects to the manager; the caller closes the connection.
 	systemd func(context.Context) (unitsCloser, error)
-	// inDocker stands for the proof through dockerd where dockerd is a fake.
+	// inDocker replaces the proof through dockerd in tests with a fake dockerd.
 	inDocker func(context.Context, provision.ProveInDocker) (string, error)
 	verbose  bool
-	// untilHangup is a context until the terminal goes away; nil is all along.
+	// untilHangup ends a context when the terminal goes away; nil never does.
 	untilHangup func(context.Context) context.Context
 }
 
 type unitsCloser interface {
 	host.Units
 	provision.Jobs
-	// Changes gives hints that units may have changed, until ctx ends.
+	// Changes sends a hint when units may have changed, until ctx ends.
 	Changes(ctx context.Context, units ...string) <-chan struct{}
-	// RunAside runs a program of root's with all privileges, and waits for it.
+	// RunAside runs a program as root with all privileges, and waits for it.
 	RunAside(ctx context.Context, argv ...string) error
 	Close()
 }
@@ -75,7 +75,7 @@ func hostApp() *app {
 	}
 }
 
-// run carries out one command line and gives its exit code.
+// run executes one command line and returns its exit code.
 func run(ctx context.Context, a *app, args []string) int {
 	out := &output{w: a.stdout}
 	a.stdout = out
@@ -85,7 +85,7 @@ func run(ctx context.Context, a *app, args []string) int {
 	return a.heard(cmd, a.code(cmd, err, args), out.lost)
 }
 
-// code is the exit code of a command that ended with err.
+// code is the exit code of a command that returned err.
 func (a *app) code(cmd *cobra.Command, err error, args []string) int {
 	if err == nil {
 		return exitDone
@@ -101,12 +101,12 @@ func (a *app) code(cmd *cobra.Command, err error, args []string) int {
 	return a.explain(err)
 }
 
-// looks is true of the commands whose exit codes are those of monitoring plugins,
-// where a command line that makes no sense is unknown, too (Monitoring Plugins
-// Development Guidelines, "Plugin Return Codes").
+// looks reports whether cmd exits like a monitoring plugin. A wrong command line
+// is then unknown too (Monitoring Plugins Development Guidelines, "Plugin Return
+// Codes").
 func looks(cmd *cobra.Command) bool { return cmd.Name() == "verify" || cmd.Name() == "doctor" }
 
-// formatIn finds the format in a command line that could not be read whole.
+// formatIn finds the format in a command line that cobra could not parse.
 func formatIn(args []string) string {
 	for i, arg := range args {
 		if value, ok := strings.CutPrefix(arg, "--format="); ok {
@@ -125,20 +125,20 @@ func newRoot(a *app) *cobra.Command {
 		Short: "Make Docker run its containers in gVisor, and prove that it does",
 		Long: `runsc-provisioner makes Docker run its containers in gVisor's runsc.
 
-  runsc-provisioner plan                      what would be changed, with a diff
+  runsc-provisioner plan                      show what apply would change
   sudo runsc-provisioner apply                install gVisor and register runsc
   sudo runsc-provisioner apply --default-runtime
-                                              and run every new container in it
-  sudo runsc-provisioner verify               which containers are in a sandbox
+                                              also run every new container in it
+  sudo runsc-provisioner verify               show which containers are in a sandbox
   sudo systemctl enable --now runsc-provisioner
-                                              and keep it so; see "status"`,
+                                              keep the host this way; see "status"`,
 		Args:          usageArgs(cobra.NoArgs),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	// cobra's own --version takes text/template, for which the linker keeps every
-	// method that there is: 3 MB.
-	showVersion := root.Flags().Bool("version", false, "version for runsc-provisioner")
+	// cobra's own --version uses text/template. The linker then keeps every method
+	// of the program: 3 MB.
+	showVersion := root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *showVersion {
 			a.printf("%s", versionText())
@@ -147,7 +147,7 @@ func newRoot(a *app) *cobra.Command {
 		return cmd.Help()
 	}
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
-		// The daemon is told by SIGHUP to read its configuration again.
+		// SIGHUP makes the daemon read its configuration again.
 		if a.untilHangup != nil && cmd.Name() != "daemon" {
 			cmd.SetContext(a.untilHangup(cmd.Context()))
 		}
@@ -157,12 +157,12 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.PersistentFlags().StringVar(&a.paths.Config, "config-dir", a.paths.Config, "directory of config.toml and config.d/*.toml")
-	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what is looked at, as JSON on standard error")
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what the program looks at, as JSON on standard error")
 	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newDoctor(a), newDebugBundle(a), newConfig(a), newVersion(a))
 	return root
 }
 
-// usageArgs makes the errors of an argument check usage errors.
+// usageArgs turns the errors of an argument check into usage errors.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
@@ -172,8 +172,8 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// host connects to systemd and gives the Provisioner to work with. The returned
-// function ends the connection.
+// host connects to systemd and returns the Provisioner to work with. The returned
+// function closes the connection.
 func (a *app) host(ctx context.Context) (*provision.Provisioner, func(), error) {
 	units, err := a.systemd(ctx)
 	if err != nil {
@@ -184,7 +184,7 @@ func (a *app) host(ctx context.Context) (*provision.Provisioner, func(), error) 
 	}, units.Close, nil
 }
 
-// hostWith is the host over a systemd, to look at.
+// hostWith is the host, to read only, with a connection to systemd.
 func (a *app) hostWith(units host.Units) *host.Host {
 	host := &host.Host{Paths: a.paths, Units: units, Owner: a.owner, Log: a.logger()}
 	host.Suspect = host.Touched
@@ -199,7 +199,7 @@ func (a *app) logger() *zap.Logger {
 	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(a.stderr), zapcore.DebugLevel))
 }
 
-// systemdUnits is systemd as package provision wants it.
+// systemdUnits adapts package systemd to provision.Units.
 type systemdUnits struct{ *systemd.Conn }
 
 func dialSystemd(ctx context.Context) (unitsCloser, error) {
@@ -213,7 +213,7 @@ func dialSystemd(ctx context.Context) (unitsCloser, error) {
 func (u systemdUnits) Unit(ctx context.Context, name string) (host.Unit, error) {
 	unit, err := u.Conn.Unit(ctx, name)
 	if errors.Is(err, systemd.ErrLost) {
-		// Nothing depends on whether the question was heard: it is put again.
+		// A question changes nothing, so it is safe to ask again.
 		unit, err = u.Conn.Unit(ctx, name)
 	}
 	return host.Unit(unit), err
@@ -231,17 +231,17 @@ func (u systemdUnits) Start(ctx context.Context, name string) error {
 	return unknown(u.Conn.Start(ctx, name))
 }
 
-// asideWithin is beyond what a proof takes.
+// asideWithin is longer than any proof takes.
 const asideWithin = 2 * time.Minute
 
 func (u systemdUnits) RunAside(ctx context.Context, argv ...string) error {
 	return u.Conn.RunTransient(ctx, systemd.Transient{
-		Name: "runsc-provisioner-" + strings.ToLower(rand.Text()) + ".service", Description: "runsc-provisioner: a proof that a sandbox starts",
+		Name: "runsc-provisioner-" + strings.ToLower(rand.Text()) + ".service", Description: "runsc-provisioner: prove that a sandbox starts",
 		Argv: argv, Timeout: asideWithin,
 	})
 }
 
-// unknown marks the error of a job whose end was not seen.
+// unknown marks the error of a job that we did not see end.
 func unknown(err error) error {
 	if errors.Is(err, systemd.ErrLost) {
 		return fmt.Errorf("%w: %w", provision.ErrOutcomeUnknown, err)

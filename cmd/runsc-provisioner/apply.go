@@ -24,22 +24,27 @@ func newApply(a *app) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "apply",
-		Short: "Make the host as wanted: install gVisor, register it with Docker, confirm",
-		Long: `apply makes the host as its configuration and flags say. It installs the gVisor
-release, proves outside Docker that a sandbox of it starts here, edits
-daemon.json, reloads dockerd (no container is stopped), confirms in dockerd that
-the change is in effect, and proves it with a container that dockerd starts,
-before it becomes the default. When nothing is left to do it changes nothing and
-needs no network.
+		Short: "Make the host match its configuration: install gVisor, register it, confirm",
+		Long: `apply makes the host match its configuration and flags. It works in this order:
 
-Whatever fails, daemon.json, the link and dockerd are put back as they were; what
-a run that was killed has left, the next one finishes or reverts. What needs a
-restart that would stop containers is held (exit 4) unless --allow-restart is
-given. So are settings in effect that are missing from the configuration: the
-host is kept at them until the files are put back or --give-up is given.
+  1. install the gVisor release;
+  2. prove, outside Docker, that a sandbox of it starts on this host;
+  3. edit daemon.json and reload dockerd (no container is stopped);
+  4. confirm in dockerd that the change is in effect;
+  5. prove it with a container that dockerd starts, before it becomes the default.
 
-Flags are saved to config.d/50-apply.toml, so that the next apply, and verify,
-want the same; --once does not save them.`,
+If the host matches already, apply changes nothing and needs no network.
+
+If a step fails, daemon.json, the link and dockerd are put back as they were. If
+a run is killed, the next run finishes or reverts its change.
+
+Some changes are held (exit 4) until you allow them. A restart that would stop
+containers needs --allow-restart. A switch that would hide data needs
+--allow-hidden-data. Settings that are in effect but missing from the
+configuration stay in effect, until you put the files back or give --give-up.
+
+apply saves its flags to config.d/50-apply.toml, so that the next apply, and
+verify, use them too. --once does not save them.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.euid != 0 {
@@ -66,17 +71,17 @@ want the same; --once does not save them.`,
 	}
 	wanted.add(cmd)
 	flags := cmd.Flags()
-	flags.Var(&format, "format", "how to print it")
+	flags.Var(&format, "format", "output format")
 	flags.BoolVar(&once, "once", false, "do not save the flags to config.d/50-apply.toml")
 	opts.add(cmd)
-	flags.BoolVar(&noProgress, "no-progress", false, "no progress bar")
+	flags.BoolVar(&noProgress, "no-progress", false, "show no progress bar")
 	limits.add(cmd)
-	flags.DurationVar(&limits.restart, "restart-timeout", 2*time.Minute, "how long Docker may take to restart, before everything is put back")
+	flags.DurationVar(&limits.restart, "restart-timeout", 2*time.Minute, "how long to wait for Docker to restart, before everything is put back")
 	return cmd
 }
 
-// apply makes the host as in says and saves the overrides, as the only one that
-// changes the host or its configuration meanwhile.
+// apply makes the host match in and saves the overrides. It holds the lock, so
+// that no other run changes the host or its configuration meanwhile.
 func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Options, limits timeLimits, saved config.Overrides, once bool, show *telling) (provision.Result, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
@@ -88,7 +93,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Opti
 		return provision.Result{}, err
 	}
 	defer func() { _ = unlock() }()
-	// A server may be slow: the daemon, and other runs, go on meanwhile.
+	// A server may be slow. The daemon and other runs need not wait for it.
 	host.Fetched = func(ctx context.Context, s provision.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
 		if err := unlock(); err != nil {
 			return nil, err
@@ -106,8 +111,8 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Opti
 	var saveErr error
 	host.RestartWithin = limits.restart
 	host.Report = func(e provision.Event) {
-		// By now userns-remap is switched and proven: a run that gets no further
-		// has to be gone on with, and not to be undone.
+		// By now userns-remap is switched and proven. If this run gets no further,
+		// the next run must go on, not undo it.
 		if _, loads := e.Step.(provision.LoadImages); loads && e.Kind == provision.StepStarted {
 			saveErr = a.save(saved, show)
 		}
@@ -123,7 +128,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Opti
 		return result, err
 	}
 	if err := host.ConfigFiles().AcceptInEffect(in, result.Observed.File.Doc); err != nil {
-		return result, fmt.Errorf("the host is as wanted, but the daemon was not told: %w", err)
+		return result, fmt.Errorf("the host matches the configuration, but the daemon was not told: %w", err)
 	}
 	return result, nil
 }
@@ -131,7 +136,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Opti
 func (a *app) save(o config.Overrides, show *telling) error {
 	changed, err := o.Save(a.paths.Config)
 	if err != nil {
-		return fmt.Errorf("the host is as wanted, but the flags were not saved: %w", err)
+		return fmt.Errorf("the host matches the configuration, but the flags were not saved: %w", err)
 	}
 	if changed {
 		show.saved(config.SavedPath(a.paths.Config))

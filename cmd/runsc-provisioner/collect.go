@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	// partWithin is how long each part of a bundle may take: a look at a thousand
+	// partWithin is how long each part of a bundle may take. To look at a thousand
 	// containers takes seconds.
 	partWithin = 15 * time.Second
-	// partPatience is after how long it is said what is waited for.
+	// partPatience is the time after which we print what we wait for.
 	partPatience = 3 * time.Second
-	// partGrace is what a part has left to say that it was ended.
+	// partGrace is the time that an ended part gets to say so.
 	partGrace = 2 * time.Second
 )
 
-// part is something to be collected: files by name.
+// part is one thing to collect: files by name.
 type part struct {
 	name string
 	get  func(context.Context) map[string]string
 }
 
-// collector collects parts side by side, since one that hangs takes all of its
-// time.
+// collector collects parts at the same time, because a part that hangs uses up
+// its whole time.
 type collector struct {
 	app      *app
 	within   time.Duration
@@ -37,8 +37,8 @@ type collector struct {
 	grace    time.Duration
 }
 
-// collect gives the files of all parts, fit to be shown and without secrets. A
-// part that does not end is left behind.
+// collect returns the files of all parts, printable and without secrets. It does
+// not wait for a part that does not end.
 func (c collector) collect(ctx context.Context, parts []part) map[string]string {
 	type result struct {
 		part  int
@@ -73,7 +73,7 @@ func (c collector) collect(ctx context.Context, parts []part) map[string]string 
 			c.say("waiting for", parts, pending)
 		case <-end:
 			for i := range pending {
-				files["not-collected-"+parts[i].name+".txt"] = "it did not end\n"
+				files["not-collected-"+parts[i].name+".txt"] = "no answer: this part did not end\n"
 			}
 			return files
 		}
@@ -91,7 +91,7 @@ func (c collector) say(what string, parts []part, pending map[int]bool) {
 	fmt.Fprintf(c.app.stderr, "%s: %s (%s at most)\n", what, strings.Join(names, ", "), c.within)
 }
 
-// fit makes a text of the bundle printable, line by line, and takes secrets out
+// fit makes a text of the bundle printable, line by line, and removes secrets
 // of it. JSON stays JSON.
 func fit(name, text string) string {
 	if strings.HasSuffix(name, ".json") {
@@ -112,8 +112,8 @@ func fit(name, text string) string {
 	return redact.Text(strings.Join(lines, "\n"))
 }
 
-// parts are what a bundle is made of: the facts, and what the commands print,
-// each under a name of its own.
+// parts are the contents of a bundle: the facts, and the output of the commands,
+// each under its own name.
 func (a *app) parts(now time.Time) []part {
 	parts := []part{{"facts", func(ctx context.Context) map[string]string {
 		host, done := a.anyHost(ctx)
@@ -139,7 +139,7 @@ func (a *app) parts(now time.Time) []part {
 	}})
 }
 
-// within carries out a command of this program's inside of another.
+// within runs a command of this program inside another one.
 func (a *app) within(ctx context.Context, args []string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	quiet := *a

@@ -24,13 +24,13 @@ func newConfig(a *app) *cobra.Command {
 func newConfigCheck(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
-		Short: "Say whether the configuration is understood",
+		Short: "Check that the configuration is valid",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			if _, err := config.Load(a.paths.Config); err != nil {
 				return err
 			}
-			a.printf("%s is understood\n", a.paths.Config)
+			a.printf("%s is valid\n", a.paths.Config)
 			return nil
 		},
 	}
@@ -56,23 +56,23 @@ func newConfigShow(a *app) *cobra.Command {
 					SchemaVersion int               `json:"schema_version"`
 					Config        config.Config     `json:"config"`
 					Sources       map[string]string `json:"sources"`
-					// Missing are values in effect, in TOML, that the files have lost.
+					// Missing are values in effect, in TOML, that the files no longer have.
 					Missing map[string]string `json:"missing,omitempty"`
 				}{schemaVersion, layered.Config, layered.Sources, byKey(missing)})
 			}
 			return a.printConfig(layered, missing)
 		},
 	}
-	cmd.Flags().Var(&format, "format", "how to print it")
+	cmd.Flags().Var(&format, "format", "output format")
 	return cmd
 }
 
-// missingValues are the settings in effect that the files have lost: what has to
-// be written to put them back.
+// missingValues are the settings in effect that the files no longer have. Written
+// back, they would be complete.
 func (a *app) missingValues() ([][3]string, error) {
 	in, _, fatal := a.inEffect()
 	if fatal != nil || in.Lost == nil {
-		return nil, nil // where nothing can be compared, nothing is known to be missing
+		return nil, nil // without a record to compare with, nothing is missing
 	}
 	all, err := in.Values()
 	return slices.DeleteFunc(all, func(v [3]string) bool {
@@ -94,7 +94,7 @@ func (a *app) printConfig(layered config.Layered, missing [][3]string) error {
 		return err
 	}
 	for _, v := range missing {
-		values = append(values, [3]string{v[0], v[1], "missing, and in effect: was in " + v[2]})
+		values = append(values, [3]string{v[0], v[1], "missing, but in effect: was in " + v[2]})
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, v := range values {

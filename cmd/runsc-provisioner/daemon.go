@@ -25,19 +25,19 @@ import (
 func newDaemon(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "daemon",
-		Short: "Keep the host as wanted: notice drift, repair it, and say so",
-		Long: `daemon makes the host as its configuration says and keeps it so: it notices within
-milliseconds when daemon.json, the release, the link or what Docker runs with is
-changed, and changes it back, as far as [enforce] max_disruption allows. What
-somebody else keeps changing is left alone after a while, and said so. Every
-container that starts is looked at from the host.
+		Short: "Keep the host at its configuration: notice drift, repair it, report it",
+		Long: `daemon makes the host match its configuration and keeps it that way. It notices
+within milliseconds when daemon.json, the release, the link or dockerd's settings
+change, and changes them back as far as [enforce] max_disruption allows. If another
+program keeps changing a setting, the daemon leaves that setting alone after a
+while and reports it. It looks at every container that starts, from the host.
 
-It is meant to be run by systemd:
+Let systemd run it:
 
   sudo systemctl enable --now runsc-provisioner
 
-SIGHUP (systemctl reload) reads the configuration again. What it knows is shown
-by "runsc-provisioner status".`,
+On SIGHUP (systemctl reload) it reads the configuration again. To see what it
+knows, run "runsc-provisioner status".`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.euid != 0 {
@@ -98,7 +98,7 @@ func (a *app) daemon(ctx context.Context) error {
 	return err
 }
 
-// showing is where the status and the metrics go.
+// showing publishes the status and the metrics.
 type showing struct {
 	app     *app
 	log     *zap.Logger
@@ -106,13 +106,13 @@ type showing struct {
 	config  config.Metrics
 	stop    func() // listening
 
-	mu   sync.Mutex  // of what follows
-	dir  string      // of the textfile; "" while none is written
-	next *time.Timer // until it is written again; nil while that is not due
+	mu   sync.Mutex  // guards the fields below
+	dir  string      // of the textfile; "" if none is written
+	next *time.Timer // until the next write; nil if none is due
 }
 
-// textfileEvery is how long a change may wait for the textfile:
-// node_exporter is scraped every 15 s or so.
+// textfileEvery is how late the textfile may show a change. Prometheus scrapes
+// node_exporter about every 15 s.
 const textfileEvery = 5 * time.Second
 
 func newShowing(a *app, log *zap.Logger) *showing {
@@ -125,16 +125,16 @@ func (s *showing) publish(status daemon.Status) {
 	s.metrics.Publish(status)
 	text, err := json.MarshalIndent(status, "", "  ")
 	if err == nil {
-		// For root only: it names containers.
+		// For root only, because it names containers.
 		err = durable.WriteFile(statusPath(s.app), append(text, '\n'), durable.Plain(0o600))
 	}
 	if err != nil {
-		s.log.Warn("status not written", zap.Error(err))
+		s.log.Warn("write status", zap.Error(err))
 	}
 	s.textfile(textfileEvery)
 }
 
-// textfile has the metrics written, unless that is due already.
+// textfile schedules a write of the metrics, unless one is due already.
 func (s *showing) textfile(after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,13 +149,13 @@ func (s *showing) textfile(after time.Duration) {
 			return
 		}
 		if err := s.metrics.WriteFile(s.dir); err != nil {
-			s.log.Warn("metrics not written", zap.Error(err))
+			s.log.Warn("write metrics", zap.Error(err))
 		}
 	})
 }
 
-// textfileIn has the metrics written into another directory, or none. What
-// stayed in the one before would be taken for today's.
+// textfileIn changes the directory of the metrics; "" writes none. It removes the
+// old file, because a reader would take it for current.
 func (s *showing) textfileIn(dir string) {
 	s.mu.Lock()
 	before := s.dir
@@ -167,7 +167,7 @@ func (s *showing) textfileIn(dir string) {
 	s.textfile(0)
 }
 
-// configure takes in where metrics are to go.
+// configure applies the configuration of the metrics.
 func (s *showing) configure(c config.Config) {
 	if c.Metrics == s.config {
 		return
@@ -185,8 +185,8 @@ func (s *showing) configure(c config.Config) {
 	}
 	stop, err := s.metrics.Serve(c.Metrics.Listen)
 	if err != nil {
-		s.log.Warn("metrics not served", zap.Error(err))
-		s.config.Listen = "" // tried again when the configuration is read again
+		s.log.Warn("serve metrics", zap.Error(err))
+		s.config.Listen = "" // so that the next reading of the configuration tries again
 		return
 	}
 	s.stop = stop
@@ -195,5 +195,5 @@ func (s *showing) configure(c config.Config) {
 func (s *showing) end() {
 	s.stop()
 	s.textfileIn("")
-	_ = os.Remove(statusPath(s.app)) // nobody keeps it true any more
+	_ = os.Remove(statusPath(s.app)) // no process keeps it current any more
 }

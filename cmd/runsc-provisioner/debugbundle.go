@@ -18,15 +18,17 @@ import (
 func newDebugBundle(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "debug-bundle [FILE]",
-		Short: "Write what a maintainer needs to help into a .tar.gz, and nothing secret",
-		Long: `debug-bundle writes what doctor and verify say, the status, configuration, plan,
-releases and the last lines of this program's journal. daemon.json is masked as in
-a diff, dockerd's flags and variables are shown without values that could be secret,
-and what looks like a secret is taken out of everything. Names of containers and
-images are in it: look before you send it. FILE may be - for standard output.
+		Short: "Collect what a maintainer needs into a .tar.gz, without secrets",
+		Long: `debug-bundle writes the output of doctor and verify, the status, configuration,
+plan, releases, and the last lines of this program's journal. FILE may be - for
+standard output.
 
-What does not answer is not waited for: it takes some seconds, also where Docker or
-systemd hangs.`,
+It removes secrets: daemon.json is masked as in a diff, dockerd's flags and
+variables have no values that could be secret, and anything that looks like a
+secret is removed. The names of containers and images stay, so look at the bundle
+before you send it.
+
+It takes a few seconds, even if Docker or systemd hangs.`,
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now := time.Now()
@@ -39,13 +41,13 @@ systemd hangs.`,
 	}
 }
 
-// writeBundle makes the file before anything is collected: what cannot be
-// written is not waited for.
+// writeBundle makes the file before it collects anything, so that a file that
+// cannot be written fails at once.
 func (a *app) writeBundle(ctx context.Context, path string, now time.Time) error {
 	if path == "-" {
 		return a.bundleTo(ctx, a.stdout, now)
 	}
-	// Whose file it is already is not ours to overwrite.
+	// O_EXCL: a file that exists belongs to the user.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -60,7 +62,7 @@ func (a *app) writeBundle(ctx context.Context, path string, now time.Time) error
 	return nil
 }
 
-// bundleTo writes the archive. What cannot be had is said in its place.
+// bundleTo writes the archive. Where a part failed, the archive has its error.
 func (a *app) bundleTo(ctx context.Context, w io.Writer, now time.Time) error {
 	files := collector{app: a, within: partWithin, patience: partPatience, grace: partGrace}.collect(ctx, a.parts(now))
 	if ctx.Err() != nil {

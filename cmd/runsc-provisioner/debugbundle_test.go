@@ -129,7 +129,7 @@ func TestCollect_WhatHangsIsNotWaitedFor(t *testing.T) {
 		var stderr bytes.Buffer
 		c := collector{app: &app{stderr: &stderr, terminal: true}, within: 15 * time.Second, patience: 3 * time.Second, grace: 2 * time.Second}
 		got := c.collect(t.Context(), []part{quick, slow, deaf})
-		want := map[string]string{"quick.txt": "here\n", "slow.txt": "no answer within 15s\n", "not-collected-deaf.txt": "it did not end\n"}
+		want := map[string]string{"quick.txt": "here\n", "slow.txt": "no answer within 15s\n", "not-collected-deaf.txt": "no answer: this part did not end\n"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

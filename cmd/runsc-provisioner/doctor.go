@@ -19,10 +19,10 @@ func newDoctor(a *app) *cobra.Command {
 	format := formatFlag{value: "table", allowed: []string{"table", "json"}}
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look for what keeps gVisor, Docker or this program from working here",
-		Long: `doctor looks at kernel, cgroups, KVM, subordinate ids, units, daemon.json, Docker's
-API, room, proxy and clock, each by itself, and changes nothing. What does not
-answer within 5 seconds is not waited for.
+		Short: "Look for what stops gVisor, Docker or this program from working here",
+		Long: `doctor checks the kernel, cgroups, KVM, subordinate ids, units, daemon.json,
+Docker's API, disk space, proxy and clock. Each check is independent. doctor
+changes nothing, and waits at most 5 seconds for each answer.
 
 Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 		Args: usageArgs(cobra.NoArgs),
@@ -42,25 +42,25 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 			return nil
 		},
 	}
-	cmd.Flags().Var(&format, "format", "how to print it")
+	cmd.Flags().Var(&format, "format", "output format")
 	return cmd
 }
 
-// doctor gives the items, and ends the connection.
+// doctor returns the items, and a function that closes the connection.
 func (a *app) doctor(ctx context.Context) ([]provision.Item, func()) {
 	config, confErr := a.configOrDefault()
 	host, done := a.anyHost(ctx)
 	return provision.Run(ctx, host, config, confErr, os.Getenv), done
 }
 
-// configOrDefault is the configuration in effect, or the default one, and what
-// is wrong with it.
+// configOrDefault is the configuration in effect, or else the default one, with
+// the error in it.
 func (a *app) configOrDefault() (config.Config, error) {
 	in, err, _ := a.inEffect()
 	return in.Config, err
 }
 
-// anyHost is host, also where systemd cannot be asked, or does not answer.
+// anyHost is host, even if systemd is out of reach or does not answer.
 func (a *app) anyHost(ctx context.Context) (*host.Host, func()) {
 	var units unitsCloser
 	err := host.Ask(ctx, host.AnswerWithin, func(ctx context.Context) (err error) {

@@ -11,8 +11,8 @@ import (
 	"runsc-provisioner/provision"
 )
 
-// output is standard output, which drops what could not be written, and
-// stops nothing.
+// output is standard output. After a write has failed it drops all text, and
+// never stops the command.
 type output struct {
 	w    io.Writer
 	lost error // the first error; nothing is written after it
@@ -25,9 +25,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// works is true of the commands that do something: the code says how that
-// ended, also where what they print is lost. All others are there for what they
-// print.
+// works reports whether cmd does some work. Its exit code then tells how the work
+// ended, even if its output is lost. All other commands exist for their output.
 func works(cmd *cobra.Command) bool {
 	switch cmd.Name() {
 	case "apply", "prove", "daemon":
@@ -36,8 +35,8 @@ func works(cmd *cobra.Command) bool {
 	return false
 }
 
-// heard is the exit code of cmd, which would be code had all that it printed
-// arrived.
+// heard is the exit code of cmd, given the code that it has when all of its output
+// arrives.
 func (a *app) heard(cmd *cobra.Command, code int, lost error) int {
 	if lost == nil {
 		return code
@@ -47,14 +46,14 @@ func (a *app) heard(cmd *cobra.Command, code int, lost error) int {
 	case works(cmd):
 		word = "note"
 	case looks(cmd):
-		// What was found was not heard, and may have been bad.
+		// The lost output may have held bad news.
 		after = pluginCodes[provision.Unsure]
 	default:
 		after = exitFailed
 	}
 	// The reader of a pipe closes it when it has read enough.
 	if !errors.Is(lost, syscall.EPIPE) {
-		fmt.Fprintf(a.stderr, "%s: the output could not be written: %s\n", word, printable(lost.Error()))
+		fmt.Fprintf(a.stderr, "%s: write the output: %s\n", word, printable(lost.Error()))
 	}
 	return after
 }

@@ -1,5 +1,5 @@
-// Command runsc-provisioner makes Docker run its containers in gVisor, and
-// says from the host whether they do.
+// Command runsc-provisioner makes Docker run its containers in gVisor, and checks
+// from the host that they do.
 package main
 
 import (
@@ -20,8 +20,8 @@ func main() {
 		}
 		return
 	}
-	// What others need to read is given its mode file by file; a hostile umask
-	// must not take it away in between.
+	// Every file gets its mode explicitly. A strict umask of the caller must not
+	// hide a file from dockerd until then.
 	syscall.Umask(0o022)
 	surviveLostOutput()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

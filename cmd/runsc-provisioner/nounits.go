@@ -7,7 +7,7 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// noUnits is a systemd that cannot be asked, as in a container.
+// noUnits stands for a systemd that is out of reach, as in a container.
 type noUnits struct{ why error }
 
 func (u noUnits) Unit(context.Context, string) (host.Unit, error) {

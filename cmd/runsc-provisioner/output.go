@@ -10,8 +10,8 @@ import (
 	"unicode"
 )
 
-// printable makes text from outside fit for a terminal, a journal line or a
-// table: control and format characters become Go escapes.
+// printable makes text from outside safe for a terminal, a journal line or a
+// table. Control and format characters become Go escapes.
 func printable(s string) string {
 	if !strings.ContainsFunc(s, unsafeRune) {
 		return s
@@ -27,10 +27,10 @@ func printable(s string) string {
 	return b.String()
 }
 
-// unsafeRune also finds U+FFFD, which stands for bytes that are no UTF-8.
+// unsafeRune also finds U+FFFD, which stands for bytes that are not UTF-8.
 func unsafeRune(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
 
-// style wraps text in an ANSI attribute where the output is a terminal.
+// style wraps text in an ANSI attribute if the output is a terminal.
 func (a *app) style(attribute, text string) string {
 	if !a.color {
 		return text
@@ -56,7 +56,7 @@ func printJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// took gives a duration for people.
+// took formats a duration for people.
 func took(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())
@@ -64,7 +64,7 @@ func took(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// formatFlag is a --format that takes only some words.
+// formatFlag is a --format with a fixed list of values.
 type formatFlag struct {
 	value   string
 	allowed []string
@@ -80,5 +80,5 @@ func (f *formatFlag) Set(s string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("is one of %s", strings.Join(f.allowed, ", "))
+	return fmt.Errorf("want one of %s", strings.Join(f.allowed, ", "))
 }

@@ -12,8 +12,8 @@ import (
 	"runsc-provisioner/provision/config"
 )
 
-// schemaVersion is that of all JSON output; it grows when a field changes its
-// meaning or goes.
+// schemaVersion is the version of all JSON output. It grows when a field changes
+// its meaning or is removed.
 const schemaVersion = 1
 
 func newPlan(a *app) *cobra.Command {
@@ -54,8 +54,8 @@ func newPlan(a *app) *cobra.Command {
 		},
 	}
 	wanted.add(cmd)
-	cmd.Flags().Var(&format, "format", "how to print it")
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do, 4 when all of it is held")
+	cmd.Flags().Var(&format, "format", "output format")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 if there is something to do, 4 if all of it is held")
 	opts.add(cmd)
 	return cmd
 }
@@ -81,13 +81,13 @@ func (a *app) printPlanAs(format string, plan provision.Plan) error {
 	return nil
 }
 
-// printPlan lists the steps, what is held and what is worth knowing.
+// printPlan lists the steps, what is held, and the warnings.
 func (a *app) printPlan(plan provision.Plan) {
 	switch {
 	case plan.Empty() && len(plan.Held) > 0:
-		a.printf("nothing to do but what is held\n")
+		a.printf("nothing to do except what is held\n")
 	case plan.Empty():
-		a.printf("nothing to do: the host is as wanted\n")
+		a.printf("nothing to do: the host matches the configuration\n")
 	default:
 		a.printf("%s, disruption: %s\n", a.style(bold, count(len(plan.Steps), "step")), plan.Disruption())
 	}
@@ -95,7 +95,7 @@ func (a *app) printPlan(plan provision.Plan) {
 		a.printf("  %2d  %-8s %s\n", i+1, step.Kind().Action, printable(step.Object()))
 	}
 	if plan.Provisional && len(plan.Steps) > 1 {
-		a.printf("  (the name in braces is known once the release was fetched)\n")
+		a.printf("  (the name in braces is known after the download)\n")
 	}
 	a.printHidden(plan.Hidden)
 	a.printHeld(plan.Held)
@@ -109,13 +109,13 @@ func (a *app) printHidden(all []provision.Hidden) {
 	if len(all) == 0 {
 		return
 	}
-	a.printf("%s until userns-remap is switched back, and not deleted:\n", a.style(yellow, "not seen"))
+	a.printf("%s until userns-remap is switched back, and not deleted:\n", a.style(yellow, "hidden"))
 	for i, hidden := range all {
 		if i == maxHidden {
 			a.printf("      … and %d more (--format json lists them)\n", len(all)-maxHidden)
 			break
 		}
-		size := "size not known"
+		size := "size unknown"
 		if hidden.Bytes >= 0 {
 			size = humanize.IBytes(uint64(hidden.Bytes))
 		}
@@ -126,10 +126,10 @@ func (a *app) printHidden(all []provision.Hidden) {
 	}
 }
 
-// maxHidden is how much is listed of what is hidden.
+// maxHidden is how many hidden things are listed.
 const maxHidden = 60
 
-// maxNames is how many containers are named of those that a restart stops.
+// maxNames is how many of the containers that a restart stops are named.
 const maxNames = 20
 
 func (a *app) printHeld(all []provision.Held) {

@@ -17,16 +17,17 @@ func newProve(a *app) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "prove [RUNTIME…]",
-		Short: "Start a container of its own under each runtime, and look at it from the host",
-		Long: `prove starts, for each managed runtime or those named, a sandbox outside Docker and
-then a container through Docker, from an image made on the spot (no registry, no
-network, no capabilities). It looks at both from the host: they must be in a
-sandbox of the release that the runtime is registered with. The container writes,
-deletes and renames files in its root file system; where that must be kept,
-docker cp and diff must show it. Container and image are gone afterwards, and
-nothing else is changed.
+		Short: "Start a test container under each runtime, and check it from the host",
+		Long: `prove tests each managed runtime, or only those that you name. It starts a sandbox
+outside Docker, and then a container through Docker, from an image that it makes
+itself (no registry, no network, no capabilities). It looks at both from the host:
+they must be in a sandbox of the release that the runtime is registered with.
 
-It exits with 0 when every one is, and with 1 when one is not.`,
+The container writes, deletes and renames files in its root file system. Where
+writes must be kept, docker cp and docker diff must show these changes. Afterwards
+prove removes the container and the image. It changes nothing else.
+
+It exits with 0 if every runtime passes, and with 1 if one does not.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if a.euid != 0 {
 				return errNotRoot
@@ -37,7 +38,7 @@ It exits with 0 when every one is, and with 1 when one is not.`,
 			}
 			for _, name := range names {
 				if _, managed := in.Config.Docker.Runtimes[name]; !managed {
-					return &usageError{errors.New("runtime " + name + " is not one of those in docker.runtimes")}
+					return &usageError{errors.New("runtime " + name + " is not in docker.runtimes")}
 				}
 			}
 			show := newTelling(a, format.value, true)
@@ -48,7 +49,7 @@ It exits with 0 when every one is, and with 1 when one is not.`,
 			return err
 		},
 	}
-	cmd.Flags().Var(&format, "format", "how to print it")
+	cmd.Flags().Var(&format, "format", "output format")
 	limits.add(cmd)
 	return cmd
 }

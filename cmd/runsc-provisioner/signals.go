@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// surviveLostOutput has a write to a pipe that was closed at its other end fail,
-// also on standard output and standard error, where Go ends the process (os/signal,
-// "SIGPIPE"). It is not ignored: that would be handed on to children.
+// surviveLostOutput makes a write to a closed pipe return an error. On standard
+// output and standard error, Go would end the process instead (os/signal,
+// "SIGPIPE"). The signal is not ignored, because children would inherit that.
 func surviveLostOutput() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// untilHangup is ctx until the terminal or the ssh session of this process goes
-// away, for as long as the process lasts. After nohup that stays ignored.
+// untilHangup ends ctx when the terminal or the ssh session of this process goes
+// away. After nohup it does not.
 func untilHangup(ctx context.Context) context.Context {
 	if signal.Ignored(syscall.SIGHUP) {
 		return ctx

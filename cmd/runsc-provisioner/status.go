@@ -18,20 +18,23 @@ import (
 	"runsc-provisioner/provision/daemon"
 )
 
-// maxStatus is more than any status has, in bytes.
+// maxStatus is larger than any status, in bytes.
 const maxStatus = 16 << 20
 
 func newStatus(a *app) *cobra.Command {
 	format := formatFlag{value: "text", allowed: []string{"text", "json"}}
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show what is wanted, what is, what drifted last, and what is held or contested",
-		Long: `status shows what the daemon knows. Where none runs it takes one look at the host
-itself, and changes nothing.
+		Short: "Show the configuration, the host, the last drift, and what is held or contested",
+		Long: `status shows what the daemon knows. If no daemon runs, it looks at the host once
+itself. It changes nothing.
 
-Exit codes: 0 the host is as wanted; 1 it is not, and could not be made so, or no
-daemon runs that would; 4 something is held or contested, a release is being fetched, or
-a configuration that was lost is kept; 69 it waits for Docker.`,
+Exit codes:
+  0   the host matches the configuration
+  1   it does not, and could not be changed, or no daemon runs to change it
+  4   something is held or contested, a release is being downloaded, or a lost
+      configuration is kept
+  69  it waits for Docker`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, kept, err := a.status(cmd.Context())
@@ -49,11 +52,11 @@ a configuration that was lost is kept; 69 it waits for Docker.`,
 			return err
 		},
 	}
-	cmd.Flags().Var(&format, "format", "how to print it")
+	cmd.Flags().Var(&format, "format", "output format")
 	return cmd
 }
 
-// status is the daemon's, or that of one look where none runs.
+// status is the daemon's status. If no daemon runs, it is the result of one look.
 func (a *app) status(ctx context.Context) (s daemon.Status, kept bool, err error) {
 	s, err = readStatus(statusPath(a))
 	switch {
@@ -76,8 +79,8 @@ func (a *app) status(ctx context.Context) (s daemon.Status, kept bool, err error
 	return s, false, err
 }
 
-// deniedError is what only root may read. It is an errNotRoot without its words,
-// which are of changes.
+// deniedError says that only root may read a file. It counts as an errNotRoot, but
+// keeps its own text, because nothing was to be changed.
 type deniedError struct{ error }
 
 func (e deniedError) Unwrap() error        { return e.error }
@@ -128,7 +131,7 @@ func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
 	if kept {
 		row("daemon", "process %d, since %s", s.PID, s.Started.Format(time.DateTime))
 	} else {
-		row("daemon", "none runs: this is what was seen just now (sudo systemctl enable --now runsc-provisioner)")
+		row("daemon", "not running: this is one look, taken now (to start it: sudo systemctl enable --now runsc-provisioner)")
 	}
 	row("wanted", "%s", wantedInWords(s.Wanted))
 	if s.ConfigKept != "" {
@@ -150,7 +153,7 @@ func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
 	if d := s.LastDrift; d != nil {
 		after := "not repaired"
 		if !d.Repaired.IsZero() {
-			after = "as wanted again at " + d.Repaired.Format(time.DateTime)
+			after = "repaired at " + d.Repaired.Format(time.DateTime)
 		}
 		row("last drift", "%s was %q, %s; %s", d.Item, d.Got, humanize.RelTime(d.At, now, "ago", "from now"), after)
 	}
@@ -158,21 +161,21 @@ func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
 		row("held", "%s: %s", h.What, h.Why)
 	}
 	for _, c := range s.Contested {
-		row("contested", "%s, wanted %q and left as %q, since %s", c.Item, c.Want, c.Got, c.Since.Format(time.DateTime))
+		row("contested", "%s: want %q, left as %q since %s", c.Item, c.Want, c.Got, c.Since.Format(time.DateTime))
 		const shown = 5
 		for _, r := range c.Reverts[max(0, len(c.Reverts)-shown):] {
 			row("  changed back", "%s  %q", r.At.Format(time.DateTime), r.Got)
 		}
 	}
 	if f := s.Fetching; f != nil {
-		row("fetching", "gVisor %s, since %s; meanwhile the installed release is enforced", f.Release, f.Since.Format(time.DateTime))
+		row("fetching", "gVisor %s, since %s; until then the installed release is enforced", f.Release, f.Since.Format(time.DateTime))
 	}
 	if s.Error != "" {
 		row("error", "%s", s.Error)
 	}
 	next := ""
 	if !s.NextLook.IsZero() {
-		next = "; the next one at " + s.NextLook.Format(time.TimeOnly) + " at the latest"
+		next = "; next look by " + s.NextLook.Format(time.TimeOnly)
 	}
 	row("last look", "%s%s", humanize.RelTime(s.LastLook, now, "ago", "from now"), next)
 	return table.Flush()

@@ -8,8 +8,8 @@ import (
 	"runsc-provisioner/systemd"
 )
 
-// messageID is that of each kind of notice in the journal
-// (systemd.journal-fields(7)): journalctl MESSAGE_ID=… finds them. They never
+// messageID is the MESSAGE_ID of each kind of notice in the journal
+// (systemd.journal-fields(7)): journalctl MESSAGE_ID=… finds them. The ids never
 // change, and docs/daemon.md lists them.
 func messageID(kind daemon.Kind) string {
 	return map[daemon.Kind]string{
@@ -33,8 +33,8 @@ func messageID(kind daemon.Kind) string {
 	}[kind]
 }
 
-// teller tells what the daemon does: to the journal where it writes to that, and
-// else as JSON on standard error.
+// teller logs what the daemon does: to the journal if standard error leads there,
+// and otherwise as JSON on standard error.
 type teller struct {
 	app     *app
 	log     *zap.Logger
@@ -52,18 +52,17 @@ func (a *app) newTeller() *teller {
 	return &teller{app: a, log: log, journal: systemd.Journalled()}
 }
 
-// close writes what is held back.
-func (t *teller) close() { _ = t.log.Sync() } // standard error need not know how
+// close flushes the log.
+func (t *teller) close() { _ = t.log.Sync() } // standard error need not support it
 
-// notify tells systemd. That nobody hears it is nothing to stop for.
+// notify tells systemd. The daemon goes on if systemd does not listen.
 func (t *teller) notify(state ...string) {
 	if err := systemd.Notify(state...); err != nil {
-		t.log.Warn("systemd was not notified", zap.Error(err))
+		t.log.Warn("notify systemd", zap.Error(err))
 	}
 }
 
-// tell writes one notice. Text in it that comes from outside is made fit to be
-// read by people.
+// tell logs one notice, and makes text from outside printable.
 func (t *teller) tell(n daemon.Notice) {
 	fields := map[string]string{"MESSAGE_ID": messageID(n.Kind), "RUNSC_KIND": string(n.Kind), "SYSLOG_IDENTIFIER": "runsc-provisioner"}
 	for name, value := range n.Fields {

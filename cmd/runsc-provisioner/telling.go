@@ -11,7 +11,7 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// telling says what apply does as it does it.
+// telling prints what apply and prove do, while they do it.
 type telling struct {
 	app     *app
 	json    bool
@@ -21,7 +21,7 @@ type telling struct {
 	shown   bool // a plan was printed
 	done    []doneStep
 	savedTo string
-	// recovered says what was done about a run that was killed.
+	// recovered says what was done about a killed run.
 	recovered string
 	// setAside says which recovery failed, and where its journal is.
 	setAside string
@@ -66,8 +66,8 @@ func (t *telling) event(e provision.Event) {
 	}
 }
 
-// planMade prints the first plan as a list; a later one of the same run only
-// goes on with what the first one could not know.
+// planMade prints the first plan. A later plan of the same run only goes on with
+// what the first one could not know.
 func (t *telling) planMade(plan provision.Plan) {
 	if t.json || t.shown {
 		return
@@ -97,8 +97,7 @@ func (t *telling) stepDone(e provision.Event) {
 	t.app.printf("%s %-8s %s %s\n", mark, e.Step.Kind().Action, printable(text), t.app.style(faint, "("+took(e.Took)+")"))
 }
 
-// progress draws the bar on standard error, so that output in a pipe stays
-// clean.
+// progress draws the bar on standard error, so that piped output stays clean.
 func (t *telling) progress(s provision.Step, p release.Progress) {
 	if !t.bars {
 		return
@@ -113,15 +112,15 @@ func (t *telling) progress(s provision.Step, p release.Progress) {
 			progressbar.OptionThrottle(100*time.Millisecond),
 		)
 	}
-	// The size of what is saved is an estimate.
+	// When images are saved, the total is an estimate.
 	if p.Total != t.bar.GetMax64() {
 		t.bar.ChangeMax64(p.Total)
 	}
-	// A bar that cannot be drawn is no reason to stop.
+	// The run goes on if the bar cannot be drawn.
 	_ = t.bar.Set64(p.Done)
 }
 
-// doing is what is in progress.
+// doing is the label of the bar.
 func doing(s provision.Step) string {
 	switch s.(type) {
 	case provision.SaveImages:
@@ -129,7 +128,7 @@ func doing(s provision.Step) string {
 	case provision.LoadImages:
 		return "loading images"
 	default:
-		return "fetching"
+		return "downloading"
 	}
 }
 
@@ -147,8 +146,8 @@ func (t *telling) saved(path string) {
 	}
 }
 
-// failed completes the JSON report of a run that ends with err, which is
-// explained on standard error as always.
+// failed prints the JSON report of a run that ends with err. The caller explains
+// err on standard error, as always.
 func (t *telling) failed(result provision.Result, err error) error {
 	t.endBar()
 	if t.json {
@@ -157,7 +156,7 @@ func (t *telling) failed(result provision.Result, err error) error {
 	return err
 }
 
-// end sums up. Something held makes the exit code 4.
+// end prints the summary. If something is held, the exit code is 4.
 func (t *telling) end(result provision.Result) error {
 	if t.json {
 		if err := t.report(result, nil); err != nil {

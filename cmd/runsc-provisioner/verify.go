@@ -23,13 +23,12 @@ func newVerify(a *app) *cobra.Command {
 	f := verifyFlags{format: formatFlag{value: "table", allowed: []string{"table", "json", "plugin", "prometheus"}}}
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Say whether the host is as wanted, and which containers are in a sandbox",
+		Short: "Say whether the host matches its configuration, and which containers are in a sandbox",
 		Long: `verify looks at the host as apply would, and at every running container through
-the host's process table, and changes nothing. What could not be seen is unknown,
+the host's process table. It changes nothing. What it could not see is unknown,
 never ok.
 
-Exit codes are those of monitoring plugins: 0 ok, 1 warning, 2 critical,
-3 unknown.`,
+It exits like a monitoring plugin: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 		Example: `  sudo runsc-provisioner verify
   sudo runsc-provisioner verify --explain web
   sudo runsc-provisioner verify --expect all --fail-on weakening --max-age 90d --format plugin
@@ -38,17 +37,17 @@ Exit codes are those of monitoring plugins: 0 ok, 1 warning, 2 critical,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runVerify(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
-	flags.Var(&f.format, "format", "how to print it")
-	flags.StringVar(&f.explain, "explain", "", "look at one container, by name or ID, and say what was read where")
-	flags.StringSliceVar(&f.expect, "expect", []string{"default"}, "what is expected of containers: default (as configured), all in a sandbox, some (at least one), or these, by name or ID")
-	flags.StringArrayVar(&f.require, "require-sandbox", nil, "label=KEY or label=KEY=VALUE: containers with it are to be in a sandbox")
-	flags.StringSliceVar(&f.failOn, "fail-on", nil, "what is critical too: weakening, ways-around")
+	flags.Var(&f.format, "format", "output format")
+	flags.StringVar(&f.explain, "explain", "", "check one container, by name or ID, and show what was read and where")
+	flags.StringSliceVar(&f.expect, "expect", []string{"default"}, "which containers must be in a sandbox: default (as configured), all, some (at least one), or names or IDs")
+	flags.StringArrayVar(&f.require, "require-sandbox", nil, "label=KEY or label=KEY=VALUE: containers with this label must be in a sandbox")
+	flags.StringSliceVar(&f.failOn, "fail-on", nil, "also critical: weakening, ways-around")
 	flags.StringVar(&f.least, "min-release", "", "the oldest release that containers may run from")
-	flags.StringVar(&f.maxAge, "max-age", "", "how old that release may be, in days: 90d")
+	flags.StringVar(&f.maxAge, "max-age", "", "the greatest age of that release in days, such as 90d")
 	flags.BoolVar(&f.deep, "deep", false, "read every file of every release, and the kept archive")
-	flags.DurationVar(&f.timeout, "timeout", 0, "how long it may take before all is unknown (default 9s, with --deep 2m)")
-	flags.StringVar(&a.paths.Proc, "proc", a.paths.Proc, "the host's /proc, where it is mounted in a container")
-	flags.BoolVar(&f.schema, "json-schema", false, "print the JSON Schema of --format json, and look at nothing")
+	flags.DurationVar(&f.timeout, "timeout", 0, "how long it may take; then the result is unknown (default 9s, with --deep 2m)")
+	flags.StringVar(&a.paths.Proc, "proc", a.paths.Proc, "where the host's /proc is mounted, if verify runs in a container")
+	flags.BoolVar(&f.schema, "json-schema", false, "only print the JSON Schema of --format json")
 	return cmd
 }
 
@@ -72,7 +71,7 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 		}
 		return to.printVerification(f.format.value, v)
 	}); err != nil {
-		return a.unknown("", fmt.Errorf("print what was found: %w", err))
+		return a.unknown("", fmt.Errorf("print the result: %w", err))
 	}
 	if code := pluginCodes[v.Health()]; code != 0 {
 		return exitError(code)
@@ -80,7 +79,7 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 	return nil
 }
 
-// printWhole prints what print does in one piece, or says that it could not.
+// printWhole writes the output of print at once, or returns the error.
 func (a *app) printWhole(print func(to *app) error) error {
 	var out bytes.Buffer
 	to := *a
@@ -92,8 +91,8 @@ func (a *app) printWhole(print func(to *app) error) error {
 	return err
 }
 
-// verifyWithin is verify that ends in time, also where the kernel does not let
-// go of a system call.
+// verifyWithin is verify, but ends in time, even if the kernel never returns from a
+// system call.
 func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect provision.Expect, one string) (provision.Verification, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, &host.NoAnswer{Within: within})
 	defer cancel()
@@ -111,7 +110,7 @@ func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect pro
 		return got.v, got.err
 	case <-ctx.Done():
 	}
-	// Who was asked last says more than that time is over.
+	// An error from verify names what did not answer: better than "time is over".
 	const grace = 500 * time.Millisecond
 	select {
 	case got := <-answers:
@@ -121,7 +120,7 @@ func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect pro
 	}
 }
 
-// verify looks at the host, or at the one container called one.
+// verify looks at the host, or only at the container named one.
 func (a *app) verify(ctx context.Context, expect provision.Expect, one string) (provision.Verification, error) {
 	in, wrong, err := a.inEffect()
 	if err != nil {
@@ -142,7 +141,7 @@ func (a *app) verify(ctx context.Context, expect provision.Expect, one string) (
 	return v, nil
 }
 
-// unknown says that nothing can be said, in the words of format.
+// unknown reports in format that the result is unknown, because of err.
 func (a *app) unknown(format string, err error) error {
 	code := pluginCodes[provision.Unsure]
 	hint := lookHint(err)

@@ -7,12 +7,12 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// verifySchema is the JSON Schema of what --format json prints.
+// verifySchema is the JSON Schema of the output of --format json.
 //
 //go:embed verify.schema.json
 var verifySchema string
 
-// The parts of what --format json prints: see verify.schema.json.
+// The parts of the output of --format json: see verify.schema.json.
 type (
 	documentCheck struct {
 		Name     string `json:"name"`
@@ -90,7 +90,7 @@ type (
 	}
 )
 
-// documentOf is v for machines.
+// documentOf is v as JSON has it.
 func documentOf(v provision.Verification) document {
 	d := document{
 		SchemaVersion: schemaVersion, Status: v.Health(), Host: v.Items, Evidence: v.Report.State.String(),

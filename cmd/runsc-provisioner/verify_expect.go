@@ -10,7 +10,7 @@ import (
 	"runsc-provisioner/provision"
 )
 
-// verifyFlags are verify's.
+// verifyFlags are the flags of verify.
 type verifyFlags struct {
 	format  formatFlag
 	explain string
@@ -24,8 +24,8 @@ type verifyFlags struct {
 	timeout time.Duration // 0 is patience or deepPatience
 }
 
-// patience is less than the 10 s after which NRPE ends a plugin, whose output is
-// lost then. Every file is read in less than deepPatience.
+// patience is less than the 10 s after which NRPE ends a plugin and drops its
+// output. To read every file takes less than deepPatience.
 const (
 	patience     = 9 * time.Second
 	deepPatience = 2 * time.Minute
@@ -42,11 +42,11 @@ func (f verifyFlags) patience() time.Duration {
 	}
 }
 
-// expectation reads the flags that say what is expected.
+// expectation turns the flags into an Expect.
 func (f verifyFlags) expectation() (provision.Expect, error) {
 	e := provision.Expect{MinRelease: f.least, Deep: f.deep}
 	if len(f.expect) == 0 {
-		return e, errors.New("--expect: nothing is expected; default, all, some or names are")
+		return e, errors.New("--expect: is empty, want default, all, some or names")
 	}
 	for _, word := range f.expect {
 		switch word {
@@ -83,7 +83,7 @@ func (f verifyFlags) expectation() (provision.Expect, error) {
 		return e, fmt.Errorf("--max-age: %w", err)
 	}
 	if f.explain != "" && (e.Some || len(e.Containers) > 0) {
-		return e, errors.New("--expect: with --explain, which looks at one container, only default or all can be expected")
+		return e, errors.New("--expect: --explain looks at one container, so --expect must be default or all")
 	}
 	if err := e.Validate(); err != nil {
 		return e, err
@@ -91,7 +91,7 @@ func (f verifyFlags) expectation() (provision.Expect, error) {
 	return e, nil
 }
 
-// parseAge reads days: releases have a date and no hour.
+// parseAge reads a number of days: a release has a date and no hour.
 func parseAge(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil

@@ -7,7 +7,7 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// printExplanation says of one container what was read, where, and what that
+// printExplanation says what was read about one container, where, and what that
 // means.
 func (a *app) printExplanation(v provision.Verification) {
 	colors := map[verify.CheckState]string{verify.Passed: green, verify.Limited: yellow, verify.Unread: yellow, verify.Failed: red}
@@ -24,12 +24,12 @@ func (a *app) printExplanation(v provision.Verification) {
 		for _, check := range verdict.Checks {
 			a.printf("\n%s: %s\n", a.style(bold, check.Name), a.style(colors[check.State], check.State.String()))
 			a.printf("  It asks %s.\n", verify.About(check.Name))
-			a.printf("  Expected was: %s.\n", check.Expected)
-			a.printf("  Seen was: %s.\n", check.Seen)
-			a.printf("  It was read from %s.\n", check.Source)
+			a.printf("  Expected: %s.\n", check.Expected)
+			a.printf("  Seen: %s.\n", check.Seen)
+			a.printf("  Read from: %s.\n", check.Source)
 		}
 		for _, w := range verdict.Weaknesses {
-			a.printf("\n%s %s\n  It means: %s.\n  It was read from %s; gVisor says so in %s.\n", a.style(yellow, "weakened by"), w.Setting, w.Gives, w.Where, w.Source)
+			a.printf("\n%s %s\n  It means: %s.\n  Read from: %s. Source: %s.\n", a.style(yellow, "weakened by"), w.Setting, w.Gives, w.Where, w.Source)
 		}
 		for _, w := range verdict.Ways {
 			a.printf("\n%s %s\n  It gives %s.\n", a.style(yellow, "way around:"), w.What, w.Gives)
@@ -39,7 +39,7 @@ func (a *app) printExplanation(v provision.Verification) {
 	a.printFindings(v)
 }
 
-// printFindings ends with the overall status, and what to do about each thing.
+// printFindings prints the overall status, and each finding with its remedy.
 func (a *app) printFindings(v provision.Verification) {
 	colors := map[provision.Health]string{
 		provision.Healthy: green, provision.Warning: yellow, provision.Unsure: yellow, provision.Critical: red,

@@ -31,7 +31,7 @@ func (a *app) printTable(v provision.Verification) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", item.Name, item.Health, printable(item.Seen))
 	}
 	for _, look := range v.Deep {
-		seen, health := "every file read and as installed", provision.Healthy
+		seen, health := "every file was read and is as installed", provision.Healthy
 		switch {
 		case !look.State.Intact():
 			seen, health = look.State.Reason, provision.Critical
@@ -40,7 +40,7 @@ func (a *app) printTable(v provision.Verification) error {
 		case look.Unarchived:
 			seen += "; its archive is not kept"
 		default:
-			seen += ", and as in the archive"
+			seen += " and as in the archive"
 		}
 		fmt.Fprintf(table, "content %s\t%s\t%s\n", look.Name, health, printable(seen))
 	}
@@ -62,11 +62,11 @@ func (a *app) printTable(v provision.Verification) error {
 
 func (a *app) printContainers(table *tabwriter.Writer, v provision.Verification) error {
 	if v.Report.Unasked {
-		a.printf("dockerd was not asked: which containers run is not known\n")
+		a.printf("dockerd was not asked: the running containers are unknown\n")
 		return nil
 	}
 	if len(v.Report.Verdicts) == 0 {
-		a.printf("no container is running: no evidence of a sandbox, nor against\n")
+		a.printf("no container is running: no evidence for or against a sandbox\n")
 		return nil
 	}
 	userns := ""
@@ -97,8 +97,8 @@ func (a *app) printContainers(table *tabwriter.Writer, v provision.Verification)
 	return nil
 }
 
-// printStrays lists sandboxes that no container owns, what only calls itself
-// one, and containers of others.
+// printStrays lists sandboxes without a container, processes that only claim to be
+// a sandbox, and containers of other engines.
 func (a *app) printStrays(report verify.Report) {
 	const most = 10
 	for i, box := range report.Unowned {
@@ -106,7 +106,7 @@ func (a *app) printStrays(report verify.Report) {
 			a.printf("… and %d more\n", len(report.Unowned)-most)
 			break
 		}
-		a.printf("sandbox: process %d is one of release %s for container %.12s; whether dockerd runs it is not known\n",
+		a.printf("sandbox: process %d is a sandbox of release %s for container %.12s; dockerd did not say whether it runs that container\n",
 			box.PID, box.File.Release, printable(box.ContainerID))
 	}
 	for i, orphan := range report.Orphans {
@@ -114,7 +114,7 @@ func (a *app) printStrays(report verify.Report) {
 			a.printf("… and %d more\n", report.OrphanCount-most)
 			break
 		}
-		a.printf("orphan: process %d is a sandbox of release %s for container %.12s, which does not run\n",
+		a.printf("orphan: process %d is a sandbox of release %s for container %.12s, which is not running\n",
 			orphan.PID, orphan.File.Release, printable(orphan.ContainerID))
 	}
 	for i, claim := range report.Claims {
@@ -122,17 +122,17 @@ func (a *app) printStrays(report verify.Report) {
 			a.printf("… and %d more\n", len(report.Claims)-most)
 			break
 		}
-		a.printf("claim: process %d calls itself a sandbox and runs from no known release\n", claim.PID)
+		a.printf("claim: process %d calls itself a sandbox, but runs from no known release\n", claim.PID)
 	}
 	for i, other := range report.Others {
 		if i == most {
 			a.printf("… and %d more\n", len(report.Others)-most)
 			break
 		}
-		a.printf("other: container %.12s of %s, %s, is not this dockerd's\n", other.ID, verify.Printable(orUnknown(other.Engine)), count(other.Processes, "process"))
+		a.printf("other: container %.12s of %s (%s) does not belong to this dockerd\n", other.ID, verify.Printable(orUnknown(other.Engine)), count(other.Processes, "process"))
 	}
 	if report.Denied > 0 {
-		a.printf("unknown: %s may not be looked at; run it as root\n", count(report.Denied, "process"))
+		a.printf("unknown: %s could not be read: run it as root\n", count(report.Denied, "process"))
 	}
 }
 
@@ -156,7 +156,7 @@ func pluginLine(v provision.Verification) string {
 	sandboxed, outside, unknown := v.Report.Count()
 	text := fmt.Sprintf("%d of %s in a sandbox", sandboxed, count(sandboxed+outside+unknown, "container"))
 	if v.Report.Unasked {
-		text = "which containers run is not known"
+		text = "the running containers are unknown"
 	}
 	const most = 3
 	for i, f := range v.Findings {
@@ -173,8 +173,8 @@ func pluginLine(v provision.Verification) string {
 	return fmt.Sprintf("RUNSC %s - %s | %s claims=%d;;;0", strings.ToUpper(v.Health().String()), perfText(text), perf, v.Report.ClaimCount)
 }
 
-// perfText keeps text on its side of the bar that starts performance data, and
-// leaves room for those in the 1024 bytes that NRPE hands on.
+// perfText replaces the bar, which starts performance data, and shortens text so
+// that these also fit into the 1024 bytes that NRPE passes on.
 func perfText(text string) string {
 	const most = 700
 	text = strings.ReplaceAll(printable(text), "|", "/")

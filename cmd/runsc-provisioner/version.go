@@ -24,7 +24,7 @@ func versionText() string {
 	return fmt.Sprintf("runsc-provisioner %s %s/%s %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
-// version is that of the module, or the commit that the binary was built from.
+// version is the version of the module, or the commit of the build.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

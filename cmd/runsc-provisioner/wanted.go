@@ -13,7 +13,7 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// wantedFlags are the parts of the configuration that a command line may set.
+// wantedFlags are the flags that set a part of the configuration.
 type wantedFlags struct {
 	release        string
 	channel        string
@@ -29,15 +29,15 @@ func (w *wantedFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&w.release, "release", "", "the gVisor release: latest, YYYYMMDD, YYYYMMDD.N or, for nightly, YYYY-MM-DD")
 	flags.StringVar(&w.channel, "channel", "", "where releases come from: release, nightly or master")
 	flags.StringVar(&w.url, "url", "", "base https URL of the releases")
-	flags.StringVar(&w.defaultRuntime, "default-runtime", "", "also make it what containers run in by default")
+	flags.StringVar(&w.defaultRuntime, "default-runtime", "", "also make it the default runtime of new containers")
 	flags.Lookup("default-runtime").NoOptDefVal = config.DefaultRuntimeName
-	flags.StringVar(&w.usernsRemap, "userns-remap", "", "also take root away: map containers to ids of default, a user, or user:group; off switches it off")
+	flags.StringVar(&w.usernsRemap, "userns-remap", "", "also take root away: give containers the ids of default, a user, or user:group; off switches it off")
 	flags.Lookup("userns-remap").NoOptDefVal = "default"
-	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "an argument for runsc, once for each, as in --runtime-arg=--platform=kvm")
-	flags.StringVar(&w.rootfs, "rootfs", "", "docker keeps what containers write, as runc does; sandbox is gVisor's own default, in which it ends with the sandbox")
+	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "an argument for runsc, such as --runtime-arg=--platform=kvm; repeat it for more")
+	flags.StringVar(&w.rootfs, "rootfs", "", "docker keeps what containers write, as runc does; sandbox, gVisor's own default, loses it when the sandbox ends")
 }
 
-// optionFlags are those that hold for one run only.
+// optionFlags are the flags that count for one run only.
 type optionFlags struct {
 	provision.Options
 	giveUp bool
@@ -45,22 +45,22 @@ type optionFlags struct {
 
 func (o *optionFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&o.Upgrade, "upgrade", false, "ask the channel for a newer release, although an installed one will do")
-	flags.BoolVar(&o.AllowRestart, "allow-restart", false, "consent to a restart of Docker that stops running containers")
-	flags.BoolVar(&o.AllowHiddenData, "allow-hidden-data", false, "consent to a data root in which the images, containers and volumes of now are not seen (userns-remap)")
-	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "bring the images along when userns-remap is switched on; nothing is deleted from where they are")
-	flags.BoolVar(&o.Purge, "purge", false, "with --userns-remap=off: also remove the account and the id ranges that were made for it")
-	flags.BoolVar(&o.giveUp, "give-up", false, "give up settings in effect that are missing from the configuration")
-	flags.BoolVar(&o.NoProof, "no-proof", false, "do not prove that containers start in a sandbox before relying on it")
+	flags.BoolVar(&o.Upgrade, "upgrade", false, "look for a newer release, even if an installed one is good enough")
+	flags.BoolVar(&o.AllowRestart, "allow-restart", false, "allow a restart of Docker that stops running containers")
+	flags.BoolVar(&o.AllowHiddenData, "allow-hidden-data", false, "allow a switch that hides existing images, containers and volumes until it is undone (userns-remap)")
+	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "copy the images when userns-remap is switched on; the originals stay")
+	flags.BoolVar(&o.Purge, "purge", false, "with --userns-remap=off: also remove the account and the id ranges that we made")
+	flags.BoolVar(&o.giveUp, "give-up", false, "give up settings that are in effect but missing from the configuration")
+	flags.BoolVar(&o.NoProof, "no-proof", false, "do not prove that a sandbox starts before relying on it")
 }
 
-// fit refuses options that mean nothing to c.
+// fit refuses options that have no effect with c.
 func (o *optionFlags) fit(c config.Config) error {
 	switch remap := c.Docker.UsernsRemap; {
 	case o.Purge && remap != config.RemapDisabled:
-		return &usageError{errors.New("--purge takes back what --userns-remap has made, and goes with --userns-remap=off")}
+		return &usageError{errors.New("--purge removes what --userns-remap made, and goes with --userns-remap=off")}
 	case o.MigrateImages && (remap == "" || remap == config.RemapDisabled):
-		return &usageError{errors.New("--migrate-images goes with --userns-remap, when that is switched on")}
+		return &usageError{errors.New("--migrate-images goes with --userns-remap, when you switch that on")}
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (l *timeLimits) add(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&l.lock, "lock-timeout", time.Minute, "how long to wait for another run")
 }
 
-// overrides are the flags that were given.
+// overrides are the flags that the user gave.
 func (w *wantedFlags) overrides(cmd *cobra.Command) config.Overrides {
 	given := func(name string, value *string) *string {
 		if cmd.Flags().Changed(name) {
@@ -93,8 +93,8 @@ func (w *wantedFlags) overrides(cmd *cobra.Command) config.Overrides {
 	}
 }
 
-// config is the configuration in effect, with the flags of cmd laid over it.
-// Files that are not understood are refused.
+// config is the configuration in effect, with the flags of cmd on top. A file with
+// an error is refused.
 func (a *app) config(cmd *cobra.Command, wanted wantedFlags, giveUp bool) (config.InEffect, error) {
 	host := a.recordHost()
 	in, err := host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), wanted.overrides(cmd), giveUp)
@@ -104,8 +104,8 @@ func (a *app) config(cmd *cobra.Command, wanted wantedFlags, giveUp bool) (confi
 	return in, err
 }
 
-// inEffect is config for commands that only look: with in, err is what is wrong
-// with it, and fatal that there is none.
+// inEffect is config for commands that only look. If it returns in, then err says
+// what is wrong with in. If fatal is set, there is no configuration.
 func (a *app) inEffect() (in config.InEffect, err, fatal error) {
 	host := a.recordHost()
 	in, err = host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), config.Overrides{}, false)
@@ -119,8 +119,8 @@ func (a *app) inEffect() (in config.InEffect, err, fatal error) {
 	return config.InEffect{Layered: config.Layered{Config: config.Default()}}, err, err
 }
 
-// recordHost is a host that knows where configuration and record are, before
-// systemd was asked for anything.
+// recordHost is a host that can read configuration and record, without a
+// connection to systemd.
 func (a *app) recordHost() *host.Host { return &host.Host{Paths: a.paths} }
 
 func count(n int, noun string) string {
