@@ -50,8 +50,8 @@ type unitsCloser interface {
 	provision.Jobs
 	// Changes sends a hint when units may have changed, until ctx ends.
 	Changes(ctx context.Context, units ...string) <-chan struct{}
-	// RunAside runs a program as root with all privileges, and waits for it.
-	RunAside(ctx context.Context, argv ...string) error
+	// RunPrivileged runs a program as root with all privileges, and waits for it.
+	RunPrivileged(ctx context.Context, argv ...string) error
 	Close()
 }
 
@@ -82,17 +82,17 @@ func run(ctx context.Context, a *app, args []string) int {
 	root := newRoot(a) //nolint:contextcheck // cobra gives the commands theirs
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	return a.heard(cmd, a.code(cmd, err, args), out.lost)
+	return a.codeAfterOutput(cmd, a.exitCode(cmd, err, args), out.err)
 }
 
-// code is the exit code of a command that returned err.
-func (a *app) code(cmd *cobra.Command, err error, args []string) int {
+// exitCode is the exit code of a command that returned err.
+func (a *app) exitCode(cmd *cobra.Command, err error, args []string) int {
 	if err == nil {
 		return exitDone
 	}
 	var usage *usageError
-	if errors.As(err, &usage) && looks(cmd) {
-		err = a.unknown(formatIn(args), err)
+	if errors.As(err, &usage) && usesPluginCodes(cmd) {
+		err = a.reportUnknown(formatFromArgs(args), err)
 	}
 	var code exitError
 	if errors.As(err, &code) {
@@ -101,13 +101,15 @@ func (a *app) code(cmd *cobra.Command, err error, args []string) int {
 	return a.explain(err)
 }
 
-// looks reports whether cmd exits like a monitoring plugin. A wrong command line
+// usesPluginCodes reports whether cmd exits like a monitoring plugin. A wrong command line
 // is then unknown too (Monitoring Plugins Development Guidelines, "Plugin Return
 // Codes").
-func looks(cmd *cobra.Command) bool { return cmd.Name() == "verify" || cmd.Name() == "doctor" }
+func usesPluginCodes(cmd *cobra.Command) bool {
+	return cmd.Name() == "verify" || cmd.Name() == "doctor"
+}
 
-// formatIn finds the format in a command line that cobra could not parse.
-func formatIn(args []string) string {
+// formatFromArgs finds the format in a command line that cobra could not parse.
+func formatFromArgs(args []string) string {
 	for i, arg := range args {
 		if value, ok := strings.CutPrefix(arg, "--format="); ok {
 			return value
@@ -220,29 +222,29 @@ func (u systemdUnits) Unit(ctx context.Context, name string) (host.Unit, error) 
 }
 
 func (u systemdUnits) Reload(ctx context.Context, name string) error {
-	return unknown(u.Conn.Reload(ctx, name))
+	return outcomeUnknown(u.Conn.Reload(ctx, name))
 }
 
 func (u systemdUnits) Restart(ctx context.Context, name string) error {
-	return unknown(u.Conn.Restart(ctx, name))
+	return outcomeUnknown(u.Conn.Restart(ctx, name))
 }
 
 func (u systemdUnits) Start(ctx context.Context, name string) error {
-	return unknown(u.Conn.Start(ctx, name))
+	return outcomeUnknown(u.Conn.Start(ctx, name))
 }
 
-// asideWithin is longer than any proof takes.
-const asideWithin = 2 * time.Minute
+// privilegedTimeout is longer than any proof takes.
+const privilegedTimeout = 2 * time.Minute
 
-func (u systemdUnits) RunAside(ctx context.Context, argv ...string) error {
+func (u systemdUnits) RunPrivileged(ctx context.Context, argv ...string) error {
 	return u.Conn.RunTransient(ctx, systemd.Transient{
 		Name: "runsc-provisioner-" + strings.ToLower(rand.Text()) + ".service", Description: "runsc-provisioner: prove that a sandbox starts",
-		Argv: argv, Timeout: asideWithin,
+		Argv: argv, Timeout: privilegedTimeout,
 	})
 }
 
-// unknown marks the error of a job that we did not see end.
-func unknown(err error) error {
+// outcomeUnknown marks the error of a job that we did not see end.
+func outcomeUnknown(err error) error {
 	if errors.Is(err, systemd.ErrLost) {
 		return fmt.Errorf("%w: %w", provision.ErrOutcomeUnknown, err)
 	}

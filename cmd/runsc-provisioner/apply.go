@@ -15,7 +15,7 @@ import (
 
 func newApply(a *app) *cobra.Command {
 	var (
-		wanted     wantedFlags
+		settings   settingFlags
 		format     = formatFlag{value: "text", allowed: []string{"text", "json"}}
 		opts       optionFlags
 		once       bool
@@ -50,26 +50,26 @@ verify, use them too. --once does not save them.`,
 			if a.euid != 0 {
 				return errNotRoot
 			}
-			in, err := a.config(cmd, wanted, opts.giveUp)
+			in, err := a.config(cmd, settings, opts.giveUp)
 			if err != nil {
 				return err
 			}
-			if err := opts.fit(in.Config); err != nil {
+			if err := opts.check(in.Config); err != nil {
 				return err
 			}
-			show := newTelling(a, format.value, noProgress)
+			report := newRunReport(a, format.value, noProgress)
 			var saved config.Overrides
 			if !once {
-				saved = wanted.overrides(cmd)
+				saved = settings.overrides(cmd)
 			}
-			result, err := a.apply(cmd.Context(), in, opts.options(), limits, saved, once, show)
+			result, err := a.apply(cmd.Context(), in, opts.options(), limits, saved, once, report)
 			if err != nil {
-				return show.failed(result, err)
+				return report.failed(result, err)
 			}
-			return show.end(result)
+			return report.finish(result)
 		},
 	}
-	wanted.add(cmd)
+	settings.add(cmd)
 	flags := cmd.Flags()
 	flags.Var(&format, "format", "output format")
 	flags.BoolVar(&once, "once", false, "do not save the flags to config.d/50-apply.toml")
@@ -82,7 +82,7 @@ verify, use them too. --once does not save them.`,
 
 // apply makes the host match in and saves the overrides. It holds the lock, so
 // that no other run changes the host or its configuration meanwhile.
-func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Options, limits timeLimits, saved config.Overrides, once bool, show *telling) (provision.Result, error) {
+func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Options, limits timeLimits, saved config.Overrides, once bool, report *runReport) (provision.Result, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return provision.Result{}, err
@@ -114,9 +114,9 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Opti
 		// By now userns-remap is switched and proven. If this run gets no further,
 		// the next run must go on, not undo it.
 		if _, loads := e.Step.(provision.LoadImages); loads && e.Kind == provision.StepStarted {
-			saveErr = a.save(saved, show)
+			saveErr = a.save(saved, report)
 		}
-		show.event(e)
+		report.event(e)
 	}
 	result, err := host.Converge(ctx, in.Config, opts)
 	result.Last.Held = append(provision.HeldByConfig(in), result.Last.Held...)
@@ -124,7 +124,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Opti
 	if err != nil || saveErr != nil {
 		return result, errors.Join(err, saveErr)
 	}
-	if err := a.save(saved, show); err != nil || once {
+	if err := a.save(saved, report); err != nil || once {
 		return result, err
 	}
 	if err := host.ConfigFiles().AcceptInEffect(in, result.Observed.File.Doc); err != nil {
@@ -133,13 +133,13 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Opti
 	return result, nil
 }
 
-func (a *app) save(o config.Overrides, show *telling) error {
+func (a *app) save(o config.Overrides, report *runReport) error {
 	changed, err := o.Save(a.paths.Config)
 	if err != nil {
 		return fmt.Errorf("the host matches the configuration, but the flags were not saved: %w", err)
 	}
 	if changed {
-		show.saved(config.SavedPath(a.paths.Config))
+		report.flagsSaved(config.SavedPath(a.paths.Config))
 	}
 	return nil
 }

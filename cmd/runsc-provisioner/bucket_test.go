@@ -22,13 +22,13 @@ import (
 	"runsc-provisioner/test/releases"
 )
 
-// The releases of every bucket; newer is also what `latest` leads to.
+// The releases of every bucket; `latest` is newer.
 const (
 	older = "20260907.0"
 	newer = "20260914.0"
 )
 
-// bucket is a release server over TLS whose tree is well made at first.
+// bucket is a release server with TLS. Its tree has no fault at first.
 type bucket struct {
 	server *httptest.Server
 	dir    string
@@ -53,7 +53,7 @@ func newBucket(t testing.TB) *bucket {
 		b.mu.Unlock()
 		tree.ServeHTTP(w, r)
 	}))
-	b.server.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that hang up
+	b.server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that hang up log errors
 	b.server.StartTLS()
 	t.Cleanup(b.server.Close)
 	return b
@@ -69,10 +69,10 @@ func (b *bucket) publish(t testing.TB, version string, bundle []byte) {
 	fakerunsc.Publish(t, b.at(version), string(fakerunsc.Zstd), bundle)
 }
 
-// origin is a name that httptest's certificate is for.
+// origin is a name in httptest's certificate.
 const origin = "https://example.com"
 
-// client trusts the server, and finds it under every name.
+// client trusts the server, and reaches it under every name.
 func (b *bucket) client(limits release.Limits) *http.Client {
 	roots := x509.NewCertPool()
 	roots.AddCert(b.server.Certificate())
@@ -83,8 +83,8 @@ func (b *bucket) client(limits release.Limits) *http.Client {
 	return client
 }
 
-// asked counts the requests for artifacts or digests whose path ends so.
-func (b *bucket) asked(suffix string) int {
+// requestCount counts the requests with a path that ends in suffix.
+func (b *bucket) requestCount(suffix string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := 0
@@ -96,8 +96,8 @@ func (b *bucket) asked(suffix string) int {
 	return n
 }
 
-// resumed counts the requests with a Range.
-func (b *bucket) resumed() int {
+// resumedCount counts the requests with a Range.
+func (b *bucket) resumedCount() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := 0
@@ -109,7 +109,7 @@ func (b *bucket) resumed() int {
 	return n
 }
 
-// member is a file of a bundle. The content's size is filled in.
+// member is a file of a bundle. pack fills in the size.
 type member struct {
 	tar.Header
 	content []byte
@@ -119,8 +119,8 @@ func program(name string, content []byte) member {
 	return member{tar.Header{Name: name, Mode: 0o755, Typeflag: tar.TypeReg}, content}
 }
 
-// wellMade are the files of a bundle whose programs are all content.
-func wellMade(content []byte) []member {
+// validMembers are the files of a valid bundle. Each program is content.
+func validMembers(content []byte) []member {
 	return []member{
 		program("runsc", content),
 		program("containerd-shim-runsc-v1", content),
@@ -147,43 +147,42 @@ func pack(t testing.TB, members []member) []byte {
 	return fakerunsc.Pack(t, fakerunsc.Zstd, archive.Bytes())
 }
 
-// once keeps what takes long to make and is the same for every test.
-var once struct {
+// built keeps what takes long to build and is the same for every test.
+var built struct {
 	sync.Mutex
 	programs, bundles map[string][]byte
 }
 
-// fakeProgram is a fake runsc of the release called name that the proof can
-// see.
+// fakeProgram is a fake runsc of the release called name. A proof accepts it.
 func fakeProgram(t testing.TB, name string) []byte {
 	t.Helper()
-	once.Lock()
-	defer once.Unlock()
+	built.Lock()
+	defer built.Unlock()
 	return build(t, name)
 }
 
-// packed is a well-made bundle of the release called name.
+// packed is a valid bundle of the release called name.
 func packed(t testing.TB, name string) []byte {
 	t.Helper()
-	once.Lock()
-	defer once.Unlock()
-	if once.bundles == nil {
-		once.bundles = map[string][]byte{}
+	built.Lock()
+	defer built.Unlock()
+	if built.bundles == nil {
+		built.bundles = map[string][]byte{}
 	}
-	if once.bundles[name] == nil {
-		once.bundles[name] = pack(t, wellMade(build(t, name)))
+	if built.bundles[name] == nil {
+		built.bundles[name] = pack(t, validMembers(build(t, name)))
 	}
-	return once.bundles[name]
+	return built.bundles[name]
 }
 
-// build is for who holds the lock.
+// build builds the fake runsc. The caller holds the lock of built.
 func build(t testing.TB, name string) []byte {
 	t.Helper()
-	if once.programs == nil {
-		once.programs = map[string][]byte{}
+	if built.programs == nil {
+		built.programs = map[string][]byte{}
 	}
-	if once.programs[name] != nil {
-		return once.programs[name]
+	if built.programs[name] != nil {
+		return built.programs[name]
 	}
 	path := filepath.Join(t.TempDir(), "runsc")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -X main.label=release-"+name, "-o", path, "./testdata/fakerunsc")
@@ -195,6 +194,6 @@ func build(t testing.TB, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	once.programs[name] = content
+	built.programs[name] = content
 	return content
 }

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// partWithin is how long each part of a bundle may take. To look at a thousand
+	// partTimeout is how long each part of a bundle may take. To look at a thousand
 	// containers takes seconds.
-	partWithin = 15 * time.Second
-	// partPatience is the time after which we print what we wait for.
-	partPatience = 3 * time.Second
+	partTimeout = 15 * time.Second
+	// partNoticeAfter is the time after which we print what we wait for.
+	partNoticeAfter = 3 * time.Second
 	// partGrace is the time that an ended part gets to say so.
 	partGrace = 2 * time.Second
 )
@@ -31,10 +31,10 @@ type part struct {
 // collector collects parts at the same time, because a part that hangs uses up
 // its whole time.
 type collector struct {
-	app      *app
-	within   time.Duration
-	patience time.Duration
-	grace    time.Duration
+	app         *app
+	timeout     time.Duration
+	noticeAfter time.Duration
+	grace       time.Duration
 }
 
 // collect returns the files of all parts, printable and without secrets. It does
@@ -47,7 +47,7 @@ func (c collector) collect(ctx context.Context, parts []part) map[string]string 
 	results := make(chan result, len(parts))
 	for i, p := range parts {
 		go func() {
-			ctx, cancel := context.WithTimeoutCause(ctx, c.within, &host.NoAnswer{Within: c.within})
+			ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, &host.NoAnswer{Within: c.timeout})
 			defer cancel()
 			results <- result{i, p.get(ctx)}
 		}()
@@ -57,20 +57,20 @@ func (c collector) collect(ctx context.Context, parts []part) map[string]string 
 		pending[i] = true
 	}
 	if c.app.terminal {
-		c.say("collecting", parts, pending)
+		c.printPending("collecting", parts, pending)
 	}
-	late := time.After(c.patience)
-	end := time.After(c.within + c.grace)
+	late := time.After(c.noticeAfter)
+	end := time.After(c.timeout + c.grace)
 	files := map[string]string{}
 	for len(pending) > 0 {
 		select {
 		case r := <-results:
 			delete(pending, r.part)
 			for name, text := range r.files {
-				files[name] = fit(name, text)
+				files[name] = sanitize(name, text)
 			}
 		case <-late:
-			c.say("waiting for", parts, pending)
+			c.printPending("waiting for", parts, pending)
 		case <-end:
 			for i := range pending {
 				files["not-collected-"+parts[i].name+".txt"] = "no answer: this part did not end\n"
@@ -81,19 +81,19 @@ func (c collector) collect(ctx context.Context, parts []part) map[string]string 
 	return files
 }
 
-func (c collector) say(what string, parts []part, pending map[int]bool) {
+func (c collector) printPending(what string, parts []part, pending map[int]bool) {
 	var names []string
 	for i, p := range parts {
 		if pending[i] {
 			names = append(names, p.name)
 		}
 	}
-	fmt.Fprintf(c.app.stderr, "%s: %s (%s at most)\n", what, strings.Join(names, ", "), c.within)
+	fmt.Fprintf(c.app.stderr, "%s: %s (%s at most)\n", what, strings.Join(names, ", "), c.timeout)
 }
 
-// fit makes a text of the bundle printable, line by line, and removes secrets
+// sanitize makes a text of the bundle printable, line by line, and removes secrets
 // of it. JSON stays JSON.
-func fit(name, text string) string {
+func sanitize(name, text string) string {
 	if strings.HasSuffix(name, ".json") {
 		redacted, err := redact.JSON([]byte(text))
 		if err != nil {
@@ -116,7 +116,7 @@ func fit(name, text string) string {
 // each under its own name.
 func (a *app) parts(now time.Time) []part {
 	parts := []part{{"facts", func(ctx context.Context) map[string]string {
-		host, done := a.anyHost(ctx)
+		host, done := a.hostEvenWithoutSystemd(ctx)
 		defer done()
 		config, _ := a.configOrDefault() // config.txt says what is wrong with it
 		files := provision.Facts(ctx, host, config)
@@ -125,7 +125,7 @@ func (a *app) parts(now time.Time) []part {
 	}}}
 	for _, args := range [][]string{{"verify"}, {"status"}, {"plan"}, {"config", "show"}, {"doctor"}} {
 		parts = append(parts, part{args[0], func(ctx context.Context) map[string]string {
-			code, stdout, stderr := a.within(ctx, args)
+			code, stdout, stderr := a.runCommand(ctx, args)
 			text := fmt.Sprintf("%s%s\nexit %d\n", stdout, stderr, code)
 			if ctx.Err() != nil {
 				text += context.Cause(ctx).Error() + "\n"
@@ -134,13 +134,13 @@ func (a *app) parts(now time.Time) []part {
 		}})
 	}
 	return append(parts, part{"verify.json", func(ctx context.Context) map[string]string {
-		_, stdout, _ := a.within(ctx, []string{"verify", "--format=json"})
+		_, stdout, _ := a.runCommand(ctx, []string{"verify", "--format=json"})
 		return map[string]string{"verify.json": stdout}
 	}})
 }
 
-// within runs a command of this program inside another one.
-func (a *app) within(ctx context.Context, args []string) (code int, stdout, stderr string) {
+// runCommand runs a command of this program inside another one.
+func (a *app) runCommand(ctx context.Context, args []string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	quiet := *a
 	quiet.stdout, quiet.stderr, quiet.color, quiet.terminal, quiet.verbose = &out, &err, false, false, false

@@ -58,7 +58,7 @@ func newConfigShow(a *app) *cobra.Command {
 					Sources       map[string]string `json:"sources"`
 					// Missing are values in effect, in TOML, that the files no longer have.
 					Missing map[string]string `json:"missing,omitempty"`
-				}{schemaVersion, layered.Config, layered.Sources, byKey(missing)})
+				}{schemaVersion, layered.Config, layered.Sources, valuesByKey(missing)})
 			}
 			return a.printConfig(layered, missing)
 		},
@@ -80,7 +80,7 @@ func (a *app) missingValues() ([][3]string, error) {
 	}), err
 }
 
-func byKey(values [][3]string) map[string]string {
+func valuesByKey(values [][3]string) map[string]string {
 	text := map[string]string{}
 	for _, v := range values {
 		text[v[0]] = v[1]

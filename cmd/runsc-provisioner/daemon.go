@@ -54,9 +54,9 @@ func (a *app) daemon(ctx context.Context) error {
 		return err
 	}
 	defer done()
-	units := h.Units.(unitsCloser)
-	h.Outside = func(ctx context.Context, s provision.Prove) (string, error) {
-		return h.Prover().ProveOutside(ctx, s, units.RunAside)
+	units := host.Units.(unitsCloser)
+	host.Outside = func(ctx context.Context, s provision.Prove) (string, error) {
+		return host.Prover().ProveOutside(ctx, s, units.RunPrivileged)
 	}
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {
 		return err
@@ -71,35 +71,35 @@ func (a *app) daemon(ctx context.Context) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	teller := a.newTeller()
-	defer teller.close()
-	shown := newShowing(a, teller.log)
-	defer shown.end()
+	notices := a.newDaemonLog()
+	defer notices.close()
+	publisher := newStatusPublisher(a, notices.log)
+	defer publisher.close()
 	d := daemon.Daemon{
 		Host: h,
 		Changes: func(ctx context.Context) <-chan struct{} {
 			return units.Changes(ctx, host.DockerUnit)
 		},
 		Reload:     hup,
-		Ready:      func() { teller.notify(systemd.Ready) },
-		Reloading:  func() { teller.notify(systemd.Reloading) },
-		Alive:      func() { teller.notify(systemd.Watchdog) },
+		Ready:      func() { notices.notify(systemd.Ready) },
+		Reloading:  func() { notices.notify(systemd.Reloading) },
+		Alive:      func() { notices.notify(systemd.Watchdog) },
 		AliveEvery: every,
-		Tell:       teller.tell,
+		Tell:       notices.write,
 		Publish: func(s daemon.Status) {
-			teller.notify(systemd.Status(printable(s.Line)))
-			shown.publish(s)
+			notices.notify(systemd.Status(printable(s.Line)))
+			publisher.publish(s)
 		},
-		Measure:    shown.metrics.Measure,
-		Configured: shown.configure,
+		Measure:    publisher.metrics.Measure,
+		Configured: publisher.configure,
 	}
 	err = d.Run(ctx)
-	teller.notify(systemd.Stopping)
+	notices.notify(systemd.Stopping)
 	return err
 }
 
-// showing publishes the status and the metrics.
-type showing struct {
+// statusPublisher publishes the status and the metrics.
+type statusPublisher struct {
 	app     *app
 	log     *zap.Logger
 	metrics *metrics.Metrics
@@ -115,13 +115,13 @@ type showing struct {
 // node_exporter about every 15 s.
 const textfileEvery = 5 * time.Second
 
-func newShowing(a *app, log *zap.Logger) *showing {
-	return &showing{app: a, log: log, metrics: metrics.New(version()), stop: func() {}}
+func newStatusPublisher(a *app, log *zap.Logger) *statusPublisher {
+	return &statusPublisher{app: a, log: log, metrics: metrics.New(version()), stop: func() {}}
 }
 
 func statusPath(a *app) string { return filepath.Join(a.paths.Run, "status.json") }
 
-func (s *showing) publish(status daemon.Status) {
+func (s *statusPublisher) publish(status daemon.Status) {
 	s.metrics.Publish(status)
 	text, err := json.MarshalIndent(status, "", "  ")
 	if err == nil {
@@ -131,11 +131,11 @@ func (s *showing) publish(status daemon.Status) {
 	if err != nil {
 		s.log.Warn("write status", zap.Error(err))
 	}
-	s.textfile(textfileEvery)
+	s.scheduleTextfile(textfileEvery)
 }
 
-// textfile schedules a write of the metrics, unless one is due already.
-func (s *showing) textfile(after time.Duration) {
+// scheduleTextfile schedules a write of the metrics, unless one is due already.
+func (s *statusPublisher) scheduleTextfile(after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dir == "" || s.next != nil {
@@ -154,9 +154,9 @@ func (s *showing) textfile(after time.Duration) {
 	})
 }
 
-// textfileIn changes the directory of the metrics; "" writes none. It removes the
+// setTextfileDir changes the directory of the metrics; "" writes none. It removes the
 // old file, because a reader would take it for current.
-func (s *showing) textfileIn(dir string) {
+func (s *statusPublisher) setTextfileDir(dir string) {
 	s.mu.Lock()
 	before := s.dir
 	s.dir = dir
@@ -164,17 +164,17 @@ func (s *showing) textfileIn(dir string) {
 	if before != "" && before != dir {
 		_ = os.Remove(filepath.Join(before, metrics.FileName))
 	}
-	s.textfile(0)
+	s.scheduleTextfile(0)
 }
 
 // configure applies the configuration of the metrics.
-func (s *showing) configure(c config.Config) {
+func (s *statusPublisher) configure(c config.Config) {
 	if c.Metrics == s.config {
 		return
 	}
 	before := s.config
 	s.config = c.Metrics
-	s.textfileIn(c.Metrics.Textfile)
+	s.setTextfileDir(c.Metrics.Textfile)
 	if before.Listen == c.Metrics.Listen {
 		return
 	}
@@ -192,8 +192,8 @@ func (s *showing) configure(c config.Config) {
 	s.stop = stop
 }
 
-func (s *showing) end() {
+func (s *statusPublisher) close() {
 	s.stop()
-	s.textfileIn("")
+	s.setTextfileDir("")
 	_ = os.Remove(statusPath(s.app)) // no process keeps it current any more
 }

@@ -44,7 +44,7 @@ func unpacked(t *testing.T, bundle string) map[string]string {
 var bundled = []string{"config.txt", "daemon.json.txt", "docker.service.txt", "dockerd.txt", "doctor.txt", "journal.txt", "plan.txt",
 	"releases.txt", "status.txt", "verify.json", "verify.txt", "version.txt"}
 
-func TestDebugBundle_IsWholeAndPrintableWhateverIsBroken(t *testing.T) {
+func TestDebugBundle_IsCompleteAndPrintableOnABrokenHost(t *testing.T) {
 	for situation, daemonJSON := range map[string]string{
 		"all is well":           `{"labels": ["hunter2"]}`,
 		"daemon.json is broken": `{"labels": ["hunter2"],}`,
@@ -61,14 +61,14 @@ func TestDebugBundle_IsWholeAndPrintableWhateverIsBroken(t *testing.T) {
 			}
 			for name, text := range files {
 				if strings.Contains(text, "hunter2") {
-					t.Errorf("%s: a secret is in it:\n%s", name, text)
+					t.Errorf("%s: got a secret in it, want none:\n%s", name, text)
 				}
 				if strings.HasSuffix(name, ".json") && !json.Valid([]byte(text)) {
 					t.Errorf("%s: got\n%s\nwant JSON", name, text)
 				}
 				for _, r := range text {
 					if r != '\n' && r != '\t' && unsafeRune(r) {
-						t.Errorf("%s: got %q in it, want only what is printable", name, r)
+						t.Errorf("%s: got %q in it, want only printable text", name, r)
 					}
 				}
 			}
@@ -85,35 +85,35 @@ func TestDebugBundle_IsWholeAndPrintableWhateverIsBroken(t *testing.T) {
 	}
 }
 
-func TestDebugBundle_AFileThatIsThereIsLeftBeforeAnythingIsAsked(t *testing.T) {
+func TestDebugBundle_AnExistingFileIsNotOverwritten(t *testing.T) {
 	h := freshHost(t, "{}")
-	h.write("b.tar.gz", "somebody's")
-	before := h.dockerd.asked()
+	h.write("b.tar.gz", "the user's")
+	before := h.dockerd.requestCount()
 	h.want(exitFailed, "debug-bundle", filepath.Join(h.root, "b.tar.gz"))
-	if got := h.read("b.tar.gz"); got != "somebody's" || h.dockerd.asked() != before {
-		t.Errorf("got %q after %d questions, want the file as it was after none", got, h.dockerd.asked()-before)
+	if got := h.read("b.tar.gz"); got != "the user's" || h.dockerd.requestCount() != before {
+		t.Errorf("got %q after %d questions, want the file unchanged and no question", got, h.dockerd.requestCount()-before)
 	}
 }
 
-func TestDebugBundle_NoFileIsLeftOfOneThatWasInterrupted(t *testing.T) {
+func TestDebugBundle_AnInterruptedBundleLeavesNoFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "b.tar.gz")
 	ctx, cancel := context.WithCancel(t.Context())
 	a := &app{stdout: io.Discard, stderr: io.Discard, systemd: func(ctx context.Context) (unitsCloser, error) {
 		if _, err := os.Stat(path); err != nil {
-			t.Errorf("got %v, want the file made before anything is asked", err)
+			t.Errorf("got %v, want the file made before the first question", err)
 		}
 		cancel()
 		return nil, ctx.Err()
 	}}
 	if err := a.writeBundle(ctx, path, time.Now()); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that it was cancelled", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 	if _, err := os.Stat(path); err == nil {
 		t.Errorf("got %s left behind", path)
 	}
 }
 
-func TestCollect_WhatHangsIsNotWaitedFor(t *testing.T) {
+func TestCollect_DoesNotWaitForAPartThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
@@ -127,7 +127,7 @@ func TestCollect_WhatHangsIsNotWaitedFor(t *testing.T) {
 			return nil
 		}}
 		var stderr bytes.Buffer
-		c := collector{app: &app{stderr: &stderr, terminal: true}, within: 15 * time.Second, patience: 3 * time.Second, grace: 2 * time.Second}
+		c := collector{app: &app{stderr: &stderr, terminal: true}, timeout: 15 * time.Second, noticeAfter: 3 * time.Second, grace: 2 * time.Second}
 		got := c.collect(t.Context(), []part{quick, slow, deaf})
 		want := map[string]string{"quick.txt": "here\n", "slow.txt": "no answer within 15s\n", "not-collected-deaf.txt": "no answer: this part did not end\n"}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -49,7 +49,7 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 // doctor returns the items, and a function that closes the connection.
 func (a *app) doctor(ctx context.Context) ([]provision.Item, func()) {
 	config, confErr := a.configOrDefault()
-	host, done := a.anyHost(ctx)
+	host, done := a.hostEvenWithoutSystemd(ctx)
 	return provision.Run(ctx, host, config, confErr, os.Getenv), done
 }
 
@@ -60,8 +60,8 @@ func (a *app) configOrDefault() (config.Config, error) {
 	return in.Config, err
 }
 
-// anyHost is host, even if systemd is out of reach or does not answer.
-func (a *app) anyHost(ctx context.Context) (*host.Host, func()) {
+// hostEvenWithoutSystemd is host, even if systemd is out of reach or does not answer.
+func (a *app) hostEvenWithoutSystemd(ctx context.Context) (*host.Host, func()) {
 	var units unitsCloser
 	err := host.Ask(ctx, host.AnswerWithin, func(ctx context.Context) (err error) {
 		units, err = a.systemd(ctx)

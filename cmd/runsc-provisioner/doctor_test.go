@@ -10,7 +10,7 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-func TestAnyHost_ASystemdThatHangsIsNotWaitedFor(t *testing.T) {
+func TestHostEvenWithoutSystemd_DoesNotWaitForASystemdThatHangs(t *testing.T) {
 	a := &app{systemd: func(ctx context.Context) (unitsCloser, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -22,7 +22,7 @@ func TestAnyHost_ASystemdThatHangsIsNotWaitedFor(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), tt.callers, &host.NoAnswer{Within: tt.callers})
 			defer cancel()
-			h, done := a.anyHost(ctx)
+			host, done := a.hostEvenWithoutSystemd(ctx)
 			defer done()
 			_, err := h.Units.Unit(t.Context(), host.DockerUnit)
 			var silent *host.NoAnswer

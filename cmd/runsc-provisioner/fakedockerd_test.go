@@ -17,8 +17,8 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// fakeDockerd answers on a unix socket as dockerd does, with the settings that
-// it has read from daemon.json. Nothing runs in it.
+// fakeDockerd answers on a unix socket like dockerd, with the settings that it
+// read from daemon.json. It runs nothing.
 type fakeDockerd struct {
 	socket string
 
@@ -34,7 +34,7 @@ type fakeRuntime struct {
 	Args []string `json:"runtimeArgs,omitempty"`
 }
 
-// fakeContainer is one that runs.
+// fakeContainer is a running container.
 type fakeContainer struct {
 	id, name, runtime string
 	pid               int
@@ -65,8 +65,8 @@ func newFakeDockerd(t testing.TB) *fakeDockerd {
 	return d
 }
 
-// load reads daemon.json as dockerd does on SIGHUP: a text that it does not
-// take changes nothing, and neither does a key that is gone.
+// load reads daemon.json as dockerd does on SIGHUP: a text that it refuses changes
+// nothing, and neither does a missing key.
 func (d *fakeDockerd) load(path string) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,8 +94,8 @@ func (d *fakeDockerd) load(path string) error {
 	return nil
 }
 
-// asked counts the requests so far.
-func (d *fakeDockerd) asked() int {
+// requestCount counts the requests so far.
+func (d *fakeDockerd) requestCount() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.requests
@@ -157,16 +157,16 @@ func (d *fakeDockerd) inspect(r *http.Request) any {
 	return object{"message": "no such container"}
 }
 
-// fakeUnits is systemd with one unit, docker.service, that runs dockerd.
+// fakeUnits is a systemd with one unit, docker.service, which runs dockerd.
 type fakeUnits struct {
 	dockerd    *fakeDockerd
 	daemonJSON string
 
 	unit      host.Unit
-	reloadErr error // of the job; dockerd is not told then
+	reloadErr error // the result of the job; dockerd then does not reload
 	reloads   int
-	said      []string // what it logged
-	// read are the texts that daemon.json had at each reload.
+	said      []string // the log of the unit
+	// read are the texts of daemon.json at each reload.
 	read []string
 }
 
@@ -179,7 +179,7 @@ func newFakeUnits(d *fakeDockerd, daemonJSON string) *fakeUnits {
 
 func (u *fakeUnits) Unit(context.Context, string) (host.Unit, error) { return u.unit, nil }
 
-// Reload says "done" whether or not dockerd took the file, as systemd does.
+// Reload says "done" whether or not dockerd accepted the file, like systemd.
 func (u *fakeUnits) Reload(context.Context, string) error {
 	u.reloads++
 	if u.reloadErr != nil {
@@ -194,17 +194,17 @@ func (u *fakeUnits) Reload(context.Context, string) error {
 	return nil
 }
 
-func (u *fakeUnits) Restart(context.Context, string) error     { return errors.New("not this fake's") }
-func (u *fakeUnits) Start(context.Context, string) error       { return errors.New("not this fake's") }
+func (u *fakeUnits) Restart(context.Context, string) error     { return errors.New("not part of the fake") }
+func (u *fakeUnits) Start(context.Context, string) error       { return errors.New("not part of the fake") }
 func (u *fakeUnits) ResetFailed(context.Context, string) error { return nil }
 func (u *fakeUnits) Said(context.Context, string, time.Time) ([]string, error) {
 	return u.said, nil
 }
 
-// Changes gives no hints: nothing of the fake changes by itself.
+// Changes sends no hints: nothing in the fake changes by itself.
 func (u *fakeUnits) Changes(context.Context, ...string) <-chan struct{} { return nil }
 
-func (u *fakeUnits) RunAside(context.Context, ...string) error {
+func (u *fakeUnits) RunPrivileged(context.Context, ...string) error {
 	return errors.New("the fake systemd runs nothing")
 }
 

@@ -21,9 +21,9 @@ import (
 	"runsc-provisioner/test/releases"
 )
 
-// fakeHost is a directory that stands for a host's file system, with a fake
-// dockerd, systemd and release server. Processes are the real host's, but to
-// verify those of a fake /proc.
+// fakeHost is a directory in place of a host's file system, with a fake dockerd,
+// systemd and release server. Processes are those of the real host, except that
+// verify sees a fake /proc.
 type fakeHost struct {
 	t       testing.TB
 	root    string
@@ -35,19 +35,19 @@ type fakeHost struct {
 	limits  release.Limits
 	http    *http.Client // nil: the bucket's
 	euid    int
-	// inDockerErr is what a container of dockerd's says instead of starting; nil
-	// lets it start.
+	// inDockerErr is the error of a container that dockerd starts; nil lets it
+	// start.
 	inDockerErr error
-	// after, when set, runs after each step that was told to be done, before
-	// the next one, with what the step does: prove, write, confirm.
+	// after, if set, runs after the output says that a step is done and before
+	// the next step, with the action of the step: prove, write, confirm.
 	after func(action string)
 	// ctx ends the commands; nil is the test's.
 	ctx context.Context
-	// lost is what a write to standard output fails with.
+	// lost is the error of every write to standard output; nil lets it through.
 	lost error
 }
 
-// newFakeHost is a host with Docker, without gVisor, below root.
+// newFakeHost is a host with Docker and without gVisor, below root.
 func newFakeHost(t testing.TB, root string) *fakeHost {
 	t.Helper()
 	at := func(path string) string { return filepath.Join(root, path) }
@@ -68,7 +68,7 @@ func newFakeHost(t testing.TB, root string) *fakeHost {
 	return h
 }
 
-// freshHost has no gVisor and the daemon.json given; none where it is "".
+// freshHost has no gVisor, and the given daemon.json; "" is no file.
 func freshHost(t *testing.T, daemonJSON string) *fakeHost {
 	t.Helper()
 	h := newFakeHost(t, t.TempDir())
@@ -76,14 +76,14 @@ func freshHost(t *testing.T, daemonJSON string) *fakeHost {
 	if daemonJSON != "" {
 		h.write("etc/docker/daemon.json", daemonJSON)
 		if err := h.dockerd.load(h.paths.DaemonJSON); err != nil {
-			t.Logf("fake dockerd does not take it: %v", err)
+			t.Logf("the fake dockerd refuses it: %v", err)
 		}
 	}
 	return h
 }
 
-// olderHost runs its containers in the older release by default. It is what a
-// fault must leave as it is.
+// olderHost runs its containers in the older release by default. A fault must not
+// change it.
 func olderHost(t *testing.T) *fakeHost {
 	t.Helper()
 	needRoot(t)
@@ -92,7 +92,7 @@ func olderHost(t *testing.T) *fakeHost {
 	return h
 }
 
-// needRoot skips where no proof can run: its runsc has a mount namespace.
+// needRoot skips a test that needs a proof: its runsc makes a mount namespace.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 && os.Getenv("CI") != "true" {
@@ -100,7 +100,7 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// url is the flag for a release server with a fault.
+// url is the flag for a release server with this fault.
 func url(fault string) string { return "--url=" + releases.URL(origin, fault) }
 
 // outcome is how one command ended. Paths in it are as on a real host.
@@ -113,10 +113,10 @@ func (o outcome) String() string {
 	return fmt.Sprintf("exit %d\n--- stdout\n%s--- stderr\n%s", o.code, o.stdout, o.stderr)
 }
 
-// run carries out one command line in process.
+// run runs one command line in this process.
 func (h *fakeHost) run(args ...string) outcome {
 	h.t.Helper()
-	stdout, stderr := watched{after: h.after, lost: h.lost}, bytes.Buffer{}
+	stdout, stderr := stepWatcher{after: h.after, lost: h.lost}, bytes.Buffer{}
 	ctx := h.ctx
 	if ctx == nil {
 		ctx = h.t.Context()
@@ -140,12 +140,12 @@ func (h *fakeHost) run(args ...string) outcome {
 	return outcome{code, rerooted.Replace(stdout.String()), rerooted.Replace(stderr.String())}
 }
 
-// inDocker stands for the proof through dockerd, which here is a fake.
+// inDocker replaces the proof through dockerd, because dockerd is a fake.
 func (h *fakeHost) inDocker(context.Context, provision.ProveInDocker) (string, error) {
 	return "a fake", h.inDockerErr
 }
 
-// want runs a command that has to end with code.
+// want runs a command that must exit with code.
 func (h *fakeHost) want(code int, args ...string) outcome {
 	h.t.Helper()
 	got := h.run(args...)
@@ -155,15 +155,15 @@ func (h *fakeHost) want(code int, args ...string) outcome {
 	return got
 }
 
-// watched is standard output, of which each line that tells a step is noticed
-// as it is written.
-type watched struct {
+// stepWatcher is standard output. It calls after for each line that reports a step,
+// as the line is written.
+type stepWatcher struct {
 	bytes.Buffer
 	after func(action string)
 	lost  error
 }
 
-func (w *watched) Write(p []byte) (int, error) {
+func (w *stepWatcher) Write(p []byte) (int, error) {
 	if done, ok := strings.CutPrefix(string(p), "✓ "); ok && w.after != nil {
 		w.after(strings.Fields(done)[0])
 	}
@@ -196,9 +196,9 @@ func (h *fakeHost) read(path string) string {
 // runsc is the path that daemon.json has for a release.
 func (h *fakeHost) runsc(name string) string { return filepath.Join(h.paths.Store, name, "runsc") }
 
-// snapshot is all that a run which is refused must leave as it is: every file
-// and link with its content, mode and times, and what dockerd was told. The
-// lock and the directory it is in may come into being.
+// snapshot is everything that a refused run must not change: every file and link
+// with its content, mode and times, and the number of reloads. The run may make
+// the lock and its directory.
 func (h *fakeHost) snapshot() map[string]string {
 	h.t.Helper()
 	seen := map[string]string{"reloads": fmt.Sprint(h.units.reloads)}
@@ -237,16 +237,16 @@ func (h *fakeHost) snapshot() map[string]string {
 	return seen
 }
 
-// untouched fails the test when the host is not as it was.
+// untouched fails the test if the host differs from before.
 func (h *fakeHost) untouched(before map[string]string) {
 	h.t.Helper()
 	if diff := cmp.Diff(before, h.snapshot()); diff != "" {
-		h.t.Errorf("the host was touched (-before +after):\n%s", diff)
+		h.t.Errorf("the host was changed (-before +after):\n%s", diff)
 	}
 }
 
-// refuses runs a command that has to end with code, say all of said on
-// standard error, and leave the host as it was.
+// refuses runs a command that must exit with code, print all of said on standard
+// error, and leave the host unchanged.
 func (h *fakeHost) refuses(code int, said []string, args ...string) outcome {
 	h.t.Helper()
 	before := h.snapshot()

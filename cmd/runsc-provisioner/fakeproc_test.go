@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// fakeProc is a directory that looks like /proc to package verify: the same
-// names and texts, and exe links to real files, which give it real inodes. So
-// no test of verify depends on what else runs here.
+// fakeProc is a directory that looks like /proc to package verify. It has the same
+// names and texts, and exe links to real files with real inodes. So no test of
+// verify depends on other processes of this machine.
 type fakeProc struct {
 	t    testing.TB
 	root string
@@ -36,8 +36,8 @@ func (p *fakeProc) plain(pid int, id string) {
 	p.add(pid, "/bin/sh", "0::/docker/"+id+"\n", pid, "sleep", "900")
 }
 
-// add makes a process whose namespaces have numbers of their own, those of the
-// host for own 0.
+// add makes a process. Its namespaces have numbers of their own; own 0 means those
+// of the host.
 func (p *fakeProc) add(pid int, exe, cgroup string, own int, argv ...string) {
 	p.t.Helper()
 	if err := os.MkdirAll(p.path(pid, "ns"), 0o755); err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// edited changes daemon.json by hand; dockerd is not told.
-func (h *fakeHost) edited(old, text string) string {
+// editByHand changes daemon.json; dockerd does not reload.
+func (h *fakeHost) editByHand(old, text string) string {
 	h.t.Helper()
 	before := h.read("etc/docker/daemon.json")
 	after := strings.Replace(before, old, text, 1)
@@ -26,10 +26,10 @@ func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
 	h := freshHost(t, "{\"debug\": true}\n")
 	h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
 	had := maps.Clone(h.dockerd.runtimes)
-	text := h.edited(`"--dcache=0"`, `"--dcache=0", "--debug"`)
+	text := h.editByHand(`"--dcache=0"`, `"--dcache=0", "--debug"`)
 
 	h.inDockerErr = errors.New("OCI runtime create failed")
-	for range 2 { // who asks for it tries again
+	for range 2 { // every apply tries it again
 		h.want(exitRolledBack, "apply")
 		if diff := cmp.Diff(had, h.dockerd.runtimes, cmp.Comparer(func(a, b fakeRuntime) bool {
 			return a.Path == b.Path && strings.Join(a.Args, " ") == strings.Join(b.Args, " ")
@@ -37,13 +37,13 @@ func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
 			t.Errorf("dockerd (-want +got):\n%s", diff)
 		}
 		if got := h.read("etc/docker/daemon.json"); got != text {
-			t.Errorf("got %s, want the edit left alone: %s", got, text)
+			t.Errorf("got %s, want the edit unchanged: %s", got, text)
 		}
 	}
 	h.inDockerErr = nil
 	h.want(exitDone, "apply")
 	if got := h.dockerd.runtimes["runsc"].Args; len(got) != 3 || got[2] != "--debug" {
-		t.Errorf("got the arguments %q, want those of the edit", got)
+		t.Errorf("got the arguments %q, want the arguments of the edit", got)
 	}
 	reloads := h.units.reloads
 	h.want(exitDone, "apply")
@@ -52,11 +52,11 @@ func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
 	}
 }
 
-func TestFault_X05_WhatAnotherProgramHasLoadedIsTried(t *testing.T) {
+func TestFault_X05_ArgumentsThatAnotherProgramLoadedAreProven(t *testing.T) {
 	needRoot(t)
 	h := freshHost(t, "{}\n")
 	h.want(exitDone, "apply", "--release="+newer)
-	h.edited(`"--dcache=0"`, `"--dcache=0", "--debug"`)
+	h.editByHand(`"--dcache=0"`, `"--dcache=0", "--debug"`)
 	if err := h.dockerd.load(h.paths.DaemonJSON); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestFault_X05_WhatAnotherProgramHasLoadedIsTried(t *testing.T) {
 		t.Errorf("got %v after %d reloads, want it to fail without one", r, h.units.reloads-reloads)
 	}
 	if r := h.run("verify"); r.code == exitDone {
-		t.Errorf("got %v, want it said", r)
+		t.Errorf("got %v, want it to report that", r)
 	}
 	h.inDockerErr = nil
 	h.want(exitDone, "apply")

@@ -21,7 +21,7 @@ func TestFault_E01_AHostWithoutDockerIsOutOfReach(t *testing.T) {
 		for _, command := range []string{"plan", "apply"} {
 			h.refuses(exitOutOfReach, []string{"docker.service: ", test.said}, command)
 		}
-		if got := h.dockerd.asked(); got != 0 {
+		if got := h.dockerd.requestCount(); got != 0 {
 			t.Errorf("%s: got %d requests to dockerd, want none", test.load, got)
 		}
 	}
@@ -39,8 +39,8 @@ func TestFault_E02_StoppedDockerIsRegisteredAndNotStarted(t *testing.T) {
 	if got, want := h.read("etc/docker/daemon.json"), `{"runtimes":{"runsc":{"path":"`+h.runsc(newer)+`","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`; strings.Join(strings.Fields(got), "") != want {
 		t.Errorf("got daemon.json %s, want the runtime registered and no default: %s", got, want)
 	}
-	if got := h.dockerd.asked(); got != 0 || h.units.reloads != 0 {
-		t.Errorf("got %d requests to dockerd and %d reloads, want none: either would start it", got, h.units.reloads)
+	if got := h.dockerd.requestCount(); got != 0 || h.units.reloads != 0 {
+		t.Errorf("got %d requests to dockerd and %d reloads, want none, because either would start Docker", got, h.units.reloads)
 	}
 	h.units.unit.ActiveState = "active"
 	h.want(exitDone, "apply")
@@ -87,25 +87,26 @@ func TestFault_E09_AReleaseThatStartsNoSandboxIsNeverRegistered(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(h.paths.State, "*")); len(left) != 2 {
 		t.Errorf("got %q left in the state directory, want only the lock and before.json", left)
 	}
-	// What failed is not what the next apply wants.
+	// The flags of a failed run must not affect the next apply.
 	if _, err := os.Lstat(filepath.Join(h.paths.Config, "config.d/50-apply.toml")); err == nil {
-		t.Error("got the flags saved, want them forgotten")
+		t.Error("got the flags saved, want them not saved")
 	}
 	h.want(exitDone, "apply", "--release="+newer)
 }
 
-// A runtime that starts a sandbox outside Docker and no container of dockerd's.
-func TestFault_E09_ARuntimeThatFailsInDockerIsTakenBack(t *testing.T) {
+// The runtime starts a sandbox outside Docker, but dockerd starts no container
+// with it.
+func TestFault_E09_ARuntimeThatFailsInDockerIsRolledBack(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, daemonJSON string }{
-		{"nothing was there", "{}"},
-		{"another default was there", `{"default-runtime":"nvidia","runtimes":{"nvidia":{"path":"/usr/bin/nvidia"}}}`},
+		{"no runtime before", "{}"},
+		{"another default before", `{"default-runtime":"nvidia","runtimes":{"nvidia":{"path":"/usr/bin/nvidia"}}}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			needRoot(t)
 			h := freshHost(t, test.daemonJSON)
-			was := h.dockerd.defaultRuntime
+			previous := h.dockerd.defaultRuntime
 			h.inDockerErr = errors.New("OCI runtime start failed: starting container: no such device")
 			h.units.said = []string{`time="…" level=error msg="Handler for POST /start returned error"`, `level=info msg="token=hunter2"`}
 			got := h.want(exitRolledBack, "apply", "--release="+newer, "--default-runtime")
@@ -118,22 +119,22 @@ func TestFault_E09_ARuntimeThatFailsInDockerIsTakenBack(t *testing.T) {
 				}
 			}
 			if strings.Contains(got.stderr, "hunter2") {
-				t.Errorf("got stderr %q, want no line that is not an error", got.stderr)
+				t.Errorf("got stderr %q, want only lines with errors", got.stderr)
 			}
 			if text := h.read("etc/docker/daemon.json"); text != test.daemonJSON {
 				t.Errorf("got daemon.json %s, want the old one", text)
 			}
-			if _, knows := h.dockerd.runtimes["runsc"]; knows || h.dockerd.defaultRuntime != was {
+			if _, knows := h.dockerd.runtimes["runsc"]; knows || h.dockerd.defaultRuntime != previous {
 				t.Errorf("got dockerd with %v and default %s, want it as before", h.dockerd.runtimes, h.dockerd.defaultRuntime)
 			}
 			for _, read := range h.units.read {
 				if strings.Contains(read, `"default-runtime":"runsc"`) {
-					t.Errorf("got dockerd made to read %s, want the default never switched", read)
+					t.Errorf("got dockerd made to read %s, want no switch of the default", read)
 				}
 			}
 			for _, path := range []string{h.paths.Link, h.runsc(newer), filepath.Join(h.paths.State, "journal.json")} {
 				if _, err := os.Lstat(path); err == nil {
-					t.Errorf("got %s left, want it gone", path)
+					t.Errorf("got %s left, want it removed", path)
 				}
 			}
 			h.inDockerErr = nil
@@ -149,9 +150,9 @@ func TestApply_OnceDoesNotSaveItsFlags(t *testing.T) {
 	saved := filepath.Join(h.paths.Config, "config.d/50-apply.toml")
 	got := h.want(exitDone, "apply", "--once", "--release="+older, "--default-runtime")
 	if _, err := os.Lstat(saved); err == nil || strings.Contains(got.stdout, "saved") {
-		t.Errorf("--once: got %v and the flags saved, want them forgotten", got)
+		t.Errorf("--once: got %v and the flags saved, want them not saved", got)
 	}
-	// What it did stays: a default that nobody asks for is not undone.
+	// Its effect stays: an unset default is not undone.
 	h.want(exitDone, "apply", "--release="+older)
 	if text, want := h.read("etc/runsc-provisioner/config.d/50-apply.toml"), "version = '"+older+"'\n"; !strings.HasSuffix(text, want) {
 		t.Errorf("got %q saved, want %q at its end", text, want)
@@ -175,7 +176,7 @@ func TestFault_J12_ASymlinkStaysAndItsTargetIsEdited(t *testing.T) {
 	}
 	h.want(exitDone, "apply", "--release="+newer)
 	if got, err := os.Readlink(h.paths.DaemonJSON); got != target {
-		t.Errorf("got link to %q (%v), want it to lead to %q", got, err, target)
+		t.Errorf("got link to %q (%v), want a link to %q", got, err, target)
 	}
 	if text := h.read("srv/daemon.json"); !strings.Contains(text, h.runsc(newer)) {
 		t.Errorf("got %s, want the target edited", text)
@@ -204,13 +205,13 @@ func TestFault_J13_OwnerAndModeAreKept(t *testing.T) {
 	}
 }
 
-func TestFault_J14_SomebodyElsesEditMeanwhileIsNotLost(t *testing.T) {
+func TestFault_J14_AnotherProgramsEditIsNotLost(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	theirs := strings.Replace(h.read("etc/docker/daemon.json"), `"local"`, `"journald"`, 1)
 	edited := false
 	h.after = func(action string) {
-		if action == "prove" && !edited { // read, and not yet written
+		if action == "prove" && !edited { // daemon.json was read, and not yet written
 			edited = true
 			h.write("etc/docker/daemon.json", theirs)
 		}
@@ -222,7 +223,7 @@ func TestFault_J14_SomebodyElsesEditMeanwhileIsNotLost(t *testing.T) {
 	}
 }
 
-func TestFault_J14_SomebodyWhoKeepsWritingWins(t *testing.T) {
+func TestFault_J14_AProgramThatKeepsWritingWins(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	theirs, edits := h.read("etc/docker/daemon.json"), 0
@@ -236,7 +237,7 @@ func TestFault_J14_SomebodyWhoKeepsWritingWins(t *testing.T) {
 	reloads := h.units.reloads
 	got := h.want(exitTryAgain, "apply", "--release="+newer)
 	if !strings.Contains(got.stderr, "/etc/docker/daemon.json: the host kept changing") {
-		t.Errorf("got stderr %q, want it to say what kept changing", got.stderr)
+		t.Errorf("got stderr %q, want it to name what kept changing", got.stderr)
 	}
 	if edits != 3 {
 		t.Errorf("got %d tries, want 3", edits)
@@ -246,8 +247,8 @@ func TestFault_J14_SomebodyWhoKeepsWritingWins(t *testing.T) {
 	}
 }
 
-// Between the two writes of one apply, dockerd has the runtimes and
-// daemon.json has somebody else's edit.
+// Between the two writes of one apply, dockerd has our runtimes, and daemon.json
+// has the edit of another program.
 func TestFault_J14_AnEditBetweenRegisteringAndChoosingIsNotLost(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -269,8 +270,8 @@ func TestFault_J14_AnEditBetweenRegisteringAndChoosingIsNotLost(t *testing.T) {
 	}
 }
 
-// dockerd reads somebody else's text, and never shows ours: that is no failure
-// to wait for and to undo, but one more thing to look at.
+// dockerd reads the text of another program, and never shows ours. apply must
+// neither wait for ours nor undo anything, but look again.
 func TestFault_J14_AnEditBetweenWritingAndReloadingIsNotLost(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
@@ -290,6 +291,6 @@ func TestFault_J14_AnEditBetweenWritingAndReloadingIsNotLost(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if _, err := os.Stat(filepath.Join(h.paths.State, "journal.json")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("journal: got %v, want none left", err)
+		t.Errorf("journal: got %v, want no journal left", err)
 	}
 }

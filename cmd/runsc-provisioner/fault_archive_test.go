@@ -13,8 +13,8 @@ import (
 	"runsc-provisioner/test/fakerunsc"
 )
 
-// badBundle upgrades h to a release whose bundle has these members and a right
-// digest. It has to be refused with the words said.
+// badBundle upgrades h to a release with these members and a correct digest. apply
+// must refuse it and print all of said.
 func badBundle(t *testing.T, h *fakeHost, members []member, said ...string) {
 	t.Helper()
 	h.bucket.publish(t, newer, pack(t, members))
@@ -24,7 +24,7 @@ func badBundle(t *testing.T, h *fakeHost, members []member, said ...string) {
 func TestFault_D13_AnArchiveThatReachesOutIsRefused(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	good := wellMade(fakeProgram(t, newer))
+	good := validMembers(fakeProgram(t, newer))
 	for _, test := range []struct {
 		header tar.Header
 		said   string
@@ -45,14 +45,14 @@ func TestFault_D13_AnArchiveThatReachesOutIsRefused(t *testing.T) {
 		badBundle(t, h, members, strings.ReplaceAll(fmt.Sprintf("entry %q %s", test.header.Name, test.said), h.root, ""))
 	}
 	if _, err := os.Lstat(filepath.Join(h.root, "escaped")); err == nil {
-		t.Errorf("got a file outside of the store, want none")
+		t.Errorf("got a file outside the store, want none")
 	}
 }
 
 func TestFault_D13_SetuidBitsAreStripped(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	members := wellMade(fakeProgram(t, newer))
+	members := validMembers(fakeProgram(t, newer))
 	for i := range members {
 		members[i].Mode = 0o7777
 	}
@@ -72,7 +72,7 @@ func TestFault_D13_SetuidBitsAreStripped(t *testing.T) {
 func TestFault_D14_AnArchiveWithoutEndIsRefused(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	good := wellMade(fakeProgram(t, newer))
+	good := validMembers(fakeProgram(t, newer))
 	bomb := append(append([]member{}, good...), program("zeros", make([]byte, h.limits.UnpackedBytes)))
 	badBundle(t, h, bomb, "more than 67108864 bytes in all")
 	many := append([]member{}, good...)
@@ -102,7 +102,7 @@ func TestFault_D15_AProgramThatIsNotTheReleaseIsRefused(t *testing.T) {
 		{"not static", dynamic(t), "runsc is not static"},
 		{"hangs", fake(fakerunsc.Options{Label: label, Behaviour: fakerunsc.Hangs}), "takes longer than 1s"},
 		{"fails", fake(fakerunsc.Options{Label: label, Behaviour: fakerunsc.Fails}), "fails on --version"},
-		{"prints without end", fake(fakerunsc.Options{Label: label, Behaviour: fakerunsc.Floods}), "for --version"},
+		{"never stops printing", fake(fakerunsc.Options{Label: label, Behaviour: fakerunsc.Floods}), "for --version"},
 		{"another release", fakeProgram(t, older), "runsc says it is " + older + ", wanted is " + newer},
 		{"no release at all", fake(fakerunsc.Options{Label: "VERSION_MISSING"}), "VERSION_MISSING"},
 	} {
@@ -110,18 +110,18 @@ func TestFault_D15_AProgramThatIsNotTheReleaseIsRefused(t *testing.T) {
 			h.limits.VersionTime = time.Second
 		}
 		before := h.snapshot()
-		badBundle(t, h, wellMade(test.content), test.said)
+		badBundle(t, h, validMembers(test.content), test.said)
 		h.untouched(before)
 	}
-	badBundle(t, h, wellMade(fakeProgram(t, newer))[1:], "runsc is missing")
+	badBundle(t, h, validMembers(fakeProgram(t, newer))[1:], "runsc is missing")
 }
 
-// dynamic is a program of this machine that wants a loader, as a build of runsc
-// with cgo does: the fake one with a PT_INTERP in place of another header.
+// dynamic is a program of this machine that needs a loader, like a build of runsc
+// with cgo: the fake one with a PT_INTERP in place of another header.
 func dynamic(t *testing.T) []byte {
 	t.Helper()
 	content := append([]byte{}, fakeProgram(t, newer)...)
-	const headers, headerSize = 64, 56 // of ELF64 (elf(5)); Go puts them there
+	const headers, headerSize = 64, 56 // ELF64 (elf(5)), where Go puts them
 	for at := headers; at < headers+20*headerSize; at += headerSize {
 		if elf.ProgType(content[at]) == elf.PT_NOTE {
 			content[at] = byte(elf.PT_INTERP)
@@ -135,7 +135,7 @@ func dynamic(t *testing.T) []byte {
 func TestFault_D16_SidecarsThatAreMissingOrOfAnotherReleaseAreRefused(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	good := wellMade(fakeProgram(t, newer))
+	good := validMembers(fakeProgram(t, newer))
 	badBundle(t, h, good[:2], "no program in gvisor-bin/")
 	badBundle(t, h, append(good[:2:2], program("gvisor-bin/gvisor_sentry", fakeProgram(t, older))),
 		"gvisor_sentry says it is "+older+", runsc "+newer)

@@ -9,31 +9,31 @@ import (
 	"testing"
 )
 
-// hooked calls before with each request for an artifact.
-type hooked struct {
+// requestHook calls before ahead of each request for an artifact.
+type requestHook struct {
 	http.RoundTripper
 	before func()
 }
 
-func (h hooked) RoundTrip(r *http.Request) (*http.Response, error) {
+func (h requestHook) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.Path, artifactName) {
 		h.before()
 	}
 	return h.RoundTripper.RoundTrip(r)
 }
 
-// downloading has during called while the next run downloads a release.
-func (h *fakeHost) downloading(during func()) {
+// duringDownload calls during while the next run downloads a release.
+func (h *fakeHost) duringDownload(during func()) {
 	h.http = h.bucket.client(h.limits)
-	h.http.Transport = hooked{h.http.Transport, during}
+	h.http.Transport = requestHook{h.http.Transport, during}
 }
 
 func TestFault_X15_AnApplyThatDownloadsHasNoLock(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	h.downloading(func() {
+	h.duringDownload(func() {
 		if got := h.want(exitDone, "apply", "--lock-timeout=0"); !strings.Contains(got.stdout, "nothing to do") {
-			t.Errorf("another run beside the download: got %v, want nothing to do", got)
+			t.Errorf("another run during the download: got %v, want nothing to do", got)
 		}
 	})
 	h.want(exitDone, "apply", "--release="+newer)
@@ -42,24 +42,25 @@ func TestFault_X15_AnApplyThatDownloadsHasNoLock(t *testing.T) {
 	}
 }
 
-// A release that another run has installed meanwhile is not removed when it does
-// not work here: that run, or Docker, may need it.
-func TestFault_X15_WhatAnotherRunInstalledStays(t *testing.T) {
+// Another run installed the release meanwhile. If the release does not work here,
+// it still stays, because that run or Docker may need it.
+func TestFault_X15_AReleaseOfAnotherRunStays(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	h.downloading(func() {
+	h.duringDownload(func() {
 		h.http = nil
 		h.want(exitDone, "apply", "--release="+newer)
 		h.want(exitDone, "apply", "--release="+older)
 	})
 	h.want(exitFailed, "apply", "--release="+newer, "--runtime-arg=--no-such-flag")
 	if _, err := os.Lstat(h.runsc(newer)); err != nil {
-		t.Errorf("got %v, want the release of the other run left there", err)
+		t.Errorf("got %v, want the release of the other run to stay", err)
 	}
 }
 
-// A run that is killed while this one downloads is finished or reverted first.
-func TestFault_X15_ARunThatIsKilledBesideADownload(t *testing.T) {
+// Another run is killed while this one downloads. This one must finish or revert
+// its change first.
+func TestFault_X15_ARunKilledDuringADownloadIsRecovered(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	h := freshHost(t, "{}")
@@ -79,8 +80,8 @@ func TestFault_X15_ARunThatIsKilledBesideADownload(t *testing.T) {
 	}
 	h.want(exitDone, "apply", "--release="+older)
 	h.after = nil
-	journal = regexp.MustCompile(`,\s*"trial": "[^"]*"`).ReplaceAll(journal, nil) // which a fake dockerd does not know
-	h.downloading(func() {
+	journal = regexp.MustCompile(`,\s*"trial": "[^"]*"`).ReplaceAll(journal, nil) // the fake dockerd has no trials
+	h.duringDownload(func() {
 		for path, text := range map[string][]byte{filepath.Join(state, "journal.json"): journal, h.paths.DaemonJSON: written} {
 			if err := os.WriteFile(path, text, 0o644); err != nil {
 				t.Error(err)
@@ -89,7 +90,7 @@ func TestFault_X15_ARunThatIsKilledBesideADownload(t *testing.T) {
 	})
 	got := h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
 	if !strings.Contains(got.stdout, "a run that was killed is finished") {
-		t.Errorf("got %v, want what the killed run had left finished", got)
+		t.Errorf("got %v, want the change of the killed run finished", got)
 	}
 	if got := h.dockerd.runtimes["runsc"].Path; got != h.runsc(newer) || h.dockerd.defaultRuntime != "runsc" {
 		t.Errorf("got dockerd with %s by default and %s, want runsc of %s", h.dockerd.defaultRuntime, got, newer)

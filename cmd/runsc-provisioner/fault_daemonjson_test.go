@@ -10,12 +10,12 @@ import (
 	"runsc-provisioner/daemonjson"
 )
 
-// secret is in the daemon.json of each test of a bad one: whatever is said
-// about the file, this is not.
+// secret is in the daemon.json of each test of a bad file. No output may contain
+// it.
 const secret = "hunter2"
 
-// badFile has plan and apply refuse a daemon.json, with the words said, on a
-// host that has no release yet.
+// badFile checks that plan and apply refuse a daemon.json and print all of said, on
+// a host that has no release yet.
 func badFile(t *testing.T, text string, said ...string) {
 	t.Helper()
 	h := freshHost(t, text)
@@ -26,14 +26,14 @@ func badFile(t *testing.T, text string, said ...string) {
 			t.Errorf("%s: got %v\nwant it without the secret", args[0], got)
 		}
 	}
-	if got := h.bucket.asked(""); got != 0 {
+	if got := h.bucket.requestCount(""); got != 0 {
 		t.Errorf("got %d requests to the release server, want none", got)
 	}
 }
 
-// become applies to a host whose daemon.json is text, and gives what it is
-// afterwards, with RUNSC for the path of the release's runsc.
-func become(t *testing.T, text string, args ...string) string {
+// applyTo runs apply on a host with this daemon.json. It returns the new text, with
+// RUNSC for the path of the release's runsc.
+func applyTo(t *testing.T, text string, args ...string) string {
 	t.Helper()
 	needRoot(t)
 	h := freshHost(t, text)
@@ -88,7 +88,7 @@ func wantMode(t *testing.T, path string, want os.FileMode) {
 func TestFault_J02_ABlankFileIsAnEmptyObject(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"\n", " \t\n\n"} {
-		if got := become(t, text); got != registered {
+		if got := applyTo(t, text); got != registered {
 			t.Errorf("%q: got %s, want %s", text, got, registered)
 		}
 	}
@@ -184,7 +184,7 @@ func TestFault_J07_EverythingElseStaysByteForByte(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := become(t, test.text, "--default-runtime"); got != test.want {
+			if got := applyTo(t, test.text, "--default-runtime"); got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})
@@ -194,7 +194,7 @@ func TestFault_J07_EverythingElseStaysByteForByte(t *testing.T) {
 	}
 	t.Run("64 levels", func(t *testing.T) {
 		want := strings.TrimSuffix(deep(64), "}") + `,"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
-		if got := become(t, deep(64)); got != want {
+		if got := applyTo(t, deep(64)); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	})
@@ -221,7 +221,7 @@ func TestFault_J08_ARuntimeOfGVisorsOwnInstallerIsAdopted(t *testing.T) {
 		{nil, `{"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--platform=kvm"]}}}`},
 		{[]string{"--runtime-arg=--debug", "--runtime-arg=--platform=systrap"}, `{"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--debug","--platform=systrap"]}}}`},
 	} {
-		if got := become(t, text, test.args...); got != test.want {
+		if got := applyTo(t, text, test.args...); got != test.want {
 			t.Errorf("%v:\ngot  %s\nwant %s", test.args, got, test.want)
 		}
 	}

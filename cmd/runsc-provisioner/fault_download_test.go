@@ -20,12 +20,12 @@ import (
 	"runsc-provisioner/test/releases"
 )
 
-// The tests of FAULTS.md's D: a host that runs the older release is told to
-// install the newer one from a server that misbehaves.
+// The faults D: a host that runs the older release is told to install the newer
+// one, from a server that misbehaves.
 
-// faulty upgrades olderHost from a server with fault, which has to be refused
-// with code and words.
-func faulty(t *testing.T, h *fakeHost, fault string, code int, said ...string) {
+// refusesFault upgrades h from a server with this fault. apply must exit with code,
+// print all of said, and change nothing.
+func refusesFault(t *testing.T, h *fakeHost, fault string, code int, said ...string) {
 	t.Helper()
 	h.refuses(code, said, "apply", "--release="+newer, url(fault))
 }
@@ -35,44 +35,44 @@ const artifactName = "gvisor.tar.zstd"
 func TestFault_D01_APageInPlaceOfAReleaseIsRefused(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	faulty(t, h, "html404", exitRefusedData, "error: fetch https://example.com/fault-html404/gvisor/releases/release/"+newer, "404")
-	faulty(t, h, "html403", exitRefusedData, "error: fetch https://example.com/fault-html403/gvisor/releases/release/"+newer, "403")
+	refusesFault(t, h, "html404", exitRefusedData, "error: fetch https://example.com/fault-html404/gvisor/releases/release/"+newer, "404")
+	refusesFault(t, h, "html403", exitRefusedData, "error: fetch https://example.com/fault-html403/gvisor/releases/release/"+newer, "403")
 	h.refuses(exitRefusedData, []string{"release/20991231.0/", "no release there"}, "apply", "--release=20991231.0")
 }
 
 func TestFault_D02_ACaptivePortalIsRefused(t *testing.T) {
 	t.Parallel()
-	faulty(t, olderHost(t), "html200", exitRefusedData, "https://example.com/", "HTML page")
+	refusesFault(t, olderHost(t), "html200", exitRefusedData, "https://example.com/", "HTML page")
 }
 
 func TestFault_D03_AServerThatFailsIsTriedAFewTimes(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	for _, fault := range []string{"500", "reset"} {
-		asked := h.bucket.asked(artifactName) + h.bucket.asked(".sha512")
-		faulty(t, h, fault, exitTryAgain, "gave up after", "hint: ")
-		if got := h.bucket.asked(artifactName) + h.bucket.asked(".sha512") - asked; got < h.limits.Tries {
+		asked := h.bucket.requestCount(artifactName) + h.bucket.requestCount(".sha512")
+		refusesFault(t, h, fault, exitTryAgain, "gave up after", "hint: ")
+		if got := h.bucket.requestCount(artifactName) + h.bucket.requestCount(".sha512") - asked; got < h.limits.Tries {
 			t.Errorf("%s: got %d requests, want %d tries", fault, got, h.limits.Tries)
 		}
 	}
 	h.bucket.server.Close()
-	faulty(t, h, "", exitTryAgain, "connection refused")
+	refusesFault(t, h, "", exitTryAgain, "connection refused")
 }
 
 func TestFault_D04_RetryAfterIsHonouredUpToItsCap(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	faulty(t, h, "429-day", exitTryAgain, "gave up after 1 try", "24h0m0s")
+	refusesFault(t, h, "429-day", exitTryAgain, "gave up after 1 try", "24h0m0s")
 	h.limits.Tries = 2
-	faulty(t, h, "429", exitTryAgain, "gave up after 2 tries", "asked to wait 1s")
-	faulty(t, h, "503", exitTryAgain, "gave up after 2 tries", "asked to wait 1s")
+	refusesFault(t, h, "429", exitTryAgain, "gave up after 2 tries", "asked to wait 1s")
+	refusesFault(t, h, "503", exitTryAgain, "gave up after 2 tries", "asked to wait 1s")
 }
 
 func TestFault_D05_ABodyCutShortIsResumed(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	h.want(exitDone, "apply", "--release="+newer, url("cut"))
-	if got := h.bucket.resumed(); got != 1 {
+	if got := h.bucket.resumedCount(); got != 1 {
 		t.Errorf("got %d requests with a Range, want 1", got)
 	}
 	if text := h.read("etc/docker/daemon.json"); !strings.Contains(text, h.runsc(newer)) {
@@ -82,14 +82,14 @@ func TestFault_D05_ABodyCutShortIsResumed(t *testing.T) {
 
 func TestFault_D06_ABodyCutShortTwiceIsGivenUp(t *testing.T) {
 	t.Parallel()
-	faulty(t, olderHost(t), "short", exitTryAgain, "cannot resume")
+	refusesFault(t, olderHost(t), "short", exitTryAgain, "cannot resume")
 }
 
 func TestFault_D07_ABodyBeyondItsLimitIsRefused(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	faulty(t, h, "huge", exitRefusedData, "629145600 bytes announced, at most 33554432 accepted")
-	faulty(t, h, "long", exitRefusedData, "more than the 33554432 bytes accepted")
+	refusesFault(t, h, "huge", exitRefusedData, "629145600 bytes announced, at most 33554432 accepted")
+	refusesFault(t, h, "long", exitRefusedData, "more than the 33554432 bytes accepted")
 }
 
 func TestFault_D08_AServerThatTricklesIsGivenUp(t *testing.T) {
@@ -98,10 +98,10 @@ func TestFault_D08_AServerThatTricklesIsGivenUp(t *testing.T) {
 	h.limits.Tries = 1
 	usual := h.limits
 	h.limits.Window, h.limits.MinRate = 100*time.Millisecond, 1<<10
-	faulty(t, h, "slow", exitTryAgain, "too slow")
+	refusesFault(t, h, "slow", exitTryAgain, "too slow")
 	h.limits = usual
 	h.limits.Total = 300 * time.Millisecond
-	faulty(t, h, "slow", exitTryAgain, "not done in 300ms")
+	refusesFault(t, h, "slow", exitTryAgain, "not done in 300ms")
 }
 
 func TestFault_D09_RedirectsElsewhereAreRefused(t *testing.T) {
@@ -110,19 +110,19 @@ func TestFault_D09_RedirectsElsewhereAreRefused(t *testing.T) {
 	h.http = h.bucket.client(h.limits)
 	// The server answers under every name.
 	h.http.Transport.(*http.Transport).TLSClientConfig.ServerName = strings.TrimPrefix(origin, "https://")
-	faulty(t, h, "redirect-http", exitRefusedData, "which is not https")
-	faulty(t, h, "redirect-loop", exitRefusedData, "more than 5 redirects")
-	faulty(t, h, "redirect-other", exitRefusedData, "another host, other.lab")
+	refusesFault(t, h, "redirect-http", exitRefusedData, "which is not https")
+	refusesFault(t, h, "redirect-loop", exitRefusedData, "more than 5 redirects")
+	refusesFault(t, h, "redirect-other", exitRefusedData, "another host, other.lab")
 
 	h.write("etc/runsc-provisioner/config.d/20-mirror.toml", "[release]\nredirect_hosts = [\"other.lab\"]\n")
-	faulty(t, h, "redirect-http", exitRefusedData, "which is not https")
+	refusesFault(t, h, "redirect-http", exitRefusedData, "which is not https")
 	h.want(exitDone, "apply", "--release="+newer, url("redirect-other"))
 	if text := h.read("etc/docker/daemon.json"); !strings.Contains(text, h.runsc(newer)) {
-		t.Errorf("got daemon.json %s, want runsc of %s from the host that is allowed", text, newer)
+		t.Errorf("got daemon.json %s, want runsc of %s from the allowed host", text, newer)
 	}
 }
 
-func TestFault_D10_ACertificateNobodyVouchesForIsRefused(t *testing.T) {
+func TestFault_D10_AnUntrustedCertificateIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*tls.Config)
@@ -137,7 +137,7 @@ func TestFault_D10_ACertificateNobodyVouchesForIsRefused(t *testing.T) {
 			h := olderHost(t)
 			h.http = h.bucket.client(h.limits)
 			test.change(h.http.Transport.(*http.Transport).TLSClientConfig)
-			faulty(t, h, "", exitRefusedData, test.says)
+			refusesFault(t, h, "", exitRefusedData, test.says)
 		})
 	}
 	t.Run("TLS below 1.2", func(t *testing.T) {
@@ -145,15 +145,15 @@ func TestFault_D10_ACertificateNobodyVouchesForIsRefused(t *testing.T) {
 		h := olderHost(t)
 		old := httptest.NewUnstartedServer(releases.Handler(h.bucket.dir))
 		old.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
-		old.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes are meant to fail
+		old.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes fail on purpose
 		old.StartTLS()
 		defer old.Close()
 		h.bucket.server = old
-		faulty(t, h, "", exitRefusedData, "protocol version")
+		refusesFault(t, h, "", exitRefusedData, "protocol version")
 	})
 }
 
-func TestFault_D11_CredentialsOfAProxyAreNotTold(t *testing.T) {
+func TestFault_D11_CredentialsOfAProxyAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	p := &proxy.Proxy{User: "agent", Password: secret, Dial: func() (net.Conn, error) { return net.Dial("tcp", h.bucket.server.Listener.Addr().String()) }}
@@ -185,7 +185,7 @@ func TestFault_D12_AnotherDigestIsRefused(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	for _, fault := range []string{"bitflip", "badsum-empty", "badsum-malformed", "badsum-othername", "badsum-wrong"} {
-		faulty(t, h, fault, exitRefusedData, "https://example.com/fault-"+fault, artifactName)
+		refusesFault(t, h, fault, exitRefusedData, "https://example.com/fault-"+fault, artifactName)
 	}
 }
 
@@ -193,7 +193,7 @@ func TestFault_D12_AnotherDigestThanThePinnedOneIsRefused(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	h.write("etc/runsc-provisioner/config.toml", "[release]\nsha512 = { \""+artifactName+"\" = \""+strings.Repeat("ab", 64)+"\" }\n")
-	faulty(t, h, "", exitRefusedData, "pinned abab")
+	refusesFault(t, h, "", exitRefusedData, "pinned abab")
 }
 
 func TestFault_D19_PlainHTTPIsRefused(t *testing.T) {
@@ -231,8 +231,8 @@ func TestFault_D18_AStoreWithoutRoomOrReadOnlyIsRefused(t *testing.T) {
 	}
 }
 
-// The converged host needs no network, whatever the server does.
-func TestApply_OfAConvergedHostAsksNoServer(t *testing.T) {
+// A converged host needs no network.
+func TestApply_OnAConvergedHostNeedsNoServer(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	h.bucket.server.Close()
@@ -240,6 +240,6 @@ func TestApply_OfAConvergedHostAsksNoServer(t *testing.T) {
 	got := h.want(exitDone, "apply")
 	h.untouched(before)
 	if !strings.Contains(got.stdout, "nothing to do") {
-		t.Errorf("got %v, want that there is nothing to do", got)
+		t.Errorf("got %v, want nothing to do", got)
 	}
 }

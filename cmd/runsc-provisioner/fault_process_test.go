@@ -26,11 +26,11 @@ func TestFault_F04_ASecondRunWaitsAndThenGivesUp(t *testing.T) {
 	for _, timeout := range []string{"0s", "1ms"} {
 		h.refuses(exitTryAgain, []string{"another runsc-provisioner is changing this host", "hint: "}, "apply", "--lock-timeout="+timeout)
 	}
-	h.want(exitDone, "plan") // only looks
+	h.want(exitDone, "plan") // plan needs no lock
 }
 
-// Not parallel: umask and environment are the whole process's.
-func TestFault_F06_UmaskAndEnvironmentOfTheCallerDoNotCount(t *testing.T) {
+// Not parallel: umask and environment belong to the whole process.
+func TestFault_F06_TheCallersUmaskAndEnvironmentHaveNoEffect(t *testing.T) {
 	needRoot(t)
 	h := freshHost(t, "")
 	marker := filepath.Join(t.TempDir(), "ran")
@@ -48,7 +48,7 @@ func TestFault_F06_UmaskAndEnvironmentOfTheCallerDoNotCount(t *testing.T) {
 	}
 	defer syscall.Umask(syscall.Umask(0o077))
 
-	// The fake runsc itself refuses an environment that is not clean.
+	// The fake runsc fails if its environment is not clean.
 	h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
 
 	if ran, err := os.ReadFile(marker); err == nil {
@@ -81,9 +81,9 @@ func TestFault_F07_WithoutRootNothingIsTouched(t *testing.T) {
 	before := h.snapshot()
 	h.refuses(exitNotRoot, []string{"error: this changes the host and needs root", "hint: run it with sudo"}, "apply", "--default-runtime")
 	if _, err := os.Lstat(filepath.Dir(h.paths.State)); err == nil {
-		t.Errorf("got %s made, want nothing made", h.paths.State)
+		t.Errorf("got %s made, want nothing", h.paths.State)
 	}
-	if got := h.dockerd.asked() + h.bucket.asked(""); got != 0 {
+	if got := h.dockerd.requestCount() + h.bucket.requestCount(""); got != 0 {
 		t.Errorf("got %d requests, want none", got)
 	}
 	got := h.want(exitDone, "plan")

@@ -64,13 +64,13 @@ func TestFault_J10_AnOptionThatIsAlsoAFlagIsRefused(t *testing.T) {
 			for _, command := range []string{"apply", "plan"} {
 				h.refuses(exitRefused, []string{"docker.service: default-runtime is set by the flag " + flag + " in " + test.where, "hint: "}, command, "--default-runtime")
 			}
-			// Without the default nothing is set twice.
+			// Without the default, nothing is set twice.
 			h.want(exitDone, "plan")
 		})
 	}
 }
 
-func TestFault_J11_AHostAsWantedIsLeftAlone(t *testing.T) {
+func TestFault_J11_AMatchingHostIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	before := h.snapshot()
@@ -86,7 +86,7 @@ func TestFault_J11_AHostAsWantedIsLeftAlone(t *testing.T) {
 	}
 }
 
-// What is in daemon.json beside our keys is nobody else's business.
+// Everything in daemon.json except our keys may be secret.
 func TestOutput_HidesSecretsOfDaemonJSON(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// endedAfter is a run of apply that is asked to end once n of its steps are done.
-func (h *fakeHost) endedAfter(n int, args ...string) (got outcome, steps int) {
+// cancelAfter runs apply and cancels it after n of its steps.
+func (h *fakeHost) cancelAfter(n int, args ...string) (got outcome, steps int) {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(h.t.Context())
 	defer cancel()
@@ -25,13 +25,13 @@ func (h *fakeHost) endedAfter(n int, args ...string) (got outcome, steps int) {
 	return h.run(append([]string{"apply"}, args...)...), steps
 }
 
-// Whichever step a signal comes after: all is as before, or all is done, and the
-// exit code and the words say which.
+// A signal comes after each step in turn. Either all is as before or all is done,
+// and the exit code and the message say which.
 func TestFault_X14_ASignalAfterEachStep(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	whole := freshHost(t, "{}")
-	_, steps := whole.endedAfter(0, "--release="+newer, "--default-runtime")
+	_, steps := whole.cancelAfter(0, "--release="+newer, "--default-runtime")
 	if steps < 9 {
 		t.Fatalf("got %d steps", steps)
 	}
@@ -39,23 +39,23 @@ func TestFault_X14_ASignalAfterEachStep(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			h := freshHost(t, "{}")
-			got, done := h.endedAfter(n, "--release="+newer, "--default-runtime")
+			got, done := h.cancelAfter(n, "--release="+newer, "--default-runtime")
 			saved := filepath.Join(h.paths.Config, "config.d/50-apply.toml")
 			_, err := os.Lstat(saved)
 			switch {
 			case n == steps:
 				if got.code != exitDone || err != nil || !strings.Contains(got.stdout, "done in") {
-					t.Errorf("got %v, %v, want it done, and the flags saved", got, err)
+					t.Errorf("got %v, %v, want it done and the flags saved", got, err)
 				}
 			case got.code != exitFailed && got.code != exitRolledBack || err == nil || done != n:
-				t.Errorf("got %v after %d steps, %v, want it ended, and no flags saved", got, done, err)
+				t.Errorf("got %v after %d steps, %v, want it ended and no flags saved", got, done, err)
 			case h.read("etc/docker/daemon.json") != "{}" || h.dockerd.defaultRuntime != "runc" || len(h.dockerd.runtimes) != 1:
 				t.Errorf("got daemon.json %s and dockerd with %s and %v, want both as before", h.read("etc/docker/daemon.json"), h.dockerd.defaultRuntime, h.dockerd.runtimes)
 			}
 			if _, err := os.Lstat(filepath.Join(h.paths.State, "journal.json")); err == nil {
 				t.Error("got a journal left, want it closed")
 			}
-			// What it has fetched stays, and is not said to be as before.
+			// The downloaded release stays, and the message says so.
 			if want := "stays (install)"; n < steps && !strings.Contains(got.stderr, want) {
 				t.Errorf("got stderr %q, want %q", got.stderr, want)
 			}
@@ -66,7 +66,7 @@ func TestFault_X14_ASignalAfterEachStep(t *testing.T) {
 	}
 }
 
-func TestFault_X14_ASignalBeforeAnythingIsDone(t *testing.T) {
+func TestFault_X14_ASignalBeforeTheFirstStep(t *testing.T) {
 	t.Parallel()
 	h := freshHost(t, "{}")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -75,9 +75,9 @@ func TestFault_X14_ASignalBeforeAnythingIsDone(t *testing.T) {
 	h.refuses(exitFailed, []string{"hint: nothing was changed"}, "apply", "--release="+newer)
 }
 
-// A closed or full output stops no work, and is an error where it is what the
-// command is for.
-func TestFault_X14_AnOutputThatIsLost(t *testing.T) {
+// A closed or full output stops no work. It is an error of a command that exists for
+// its output.
+func TestFault_X14_ALostOutputStopsNoWork(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	for _, lost := range []error{syscall.EPIPE, syscall.EIO, syscall.ENOSPC} {
@@ -113,7 +113,7 @@ func TestFault_X14_AnOutputThatIsLost(t *testing.T) {
 			} {
 				got := h.want(test.code, strings.Fields(test.args)...)
 				if said := strings.Contains(got.stderr, lost.Error()); said == errors.Is(lost, syscall.EPIPE) {
-					t.Errorf("%s: got stderr %q, want it said, but of a pipe", test.args, got.stderr)
+					t.Errorf("%s: got stderr %q, want it to name the error, except a closed pipe", test.args, got.stderr)
 				}
 			}
 			if h.dockerd.defaultRuntime != "runsc" {

@@ -14,20 +14,20 @@ import (
 // output is standard output. After a write has failed it drops all text, and
 // never stops the command.
 type output struct {
-	w    io.Writer
-	lost error // the first error; nothing is written after it
+	w   io.Writer
+	err error // the first error; nothing is written after it
 }
 
 func (o *output) Write(p []byte) (int, error) {
-	if o.lost == nil {
-		_, o.lost = o.w.Write(p)
+	if o.err == nil {
+		_, o.err = o.w.Write(p)
 	}
 	return len(p), nil
 }
 
-// works reports whether cmd does some work. Its exit code then tells how the work
+// doesWork reports whether cmd does some work. Its exit code then tells how the work
 // ended, even if its output is lost. All other commands exist for their output.
-func works(cmd *cobra.Command) bool {
+func doesWork(cmd *cobra.Command) bool {
 	switch cmd.Name() {
 	case "apply", "prove", "daemon":
 		return true
@@ -35,17 +35,17 @@ func works(cmd *cobra.Command) bool {
 	return false
 }
 
-// heard is the exit code of cmd, given the code that it has when all of its output
+// codeAfterOutput is the exit code of cmd, given the code that it has when all of its output
 // arrives.
-func (a *app) heard(cmd *cobra.Command, code int, lost error) int {
+func (a *app) codeAfterOutput(cmd *cobra.Command, code int, lost error) int {
 	if lost == nil {
 		return code
 	}
 	word, after := "error", code
 	switch {
-	case works(cmd):
+	case doesWork(cmd):
 		word = "note"
-	case looks(cmd):
+	case usesPluginCodes(cmd):
 		// The lost output may have held bad news.
 		after = pluginCodes[provision.Unsure]
 	default:

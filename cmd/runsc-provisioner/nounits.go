@@ -8,11 +8,11 @@ import (
 )
 
 // noUnits stands for a systemd that is out of reach, as in a container.
-type noUnits struct{ why error }
+type noUnits struct{ err error }
 
 func (u noUnits) Unit(context.Context, string) (host.Unit, error) {
-	return host.Unit{}, u.why
+	return host.Unit{}, u.err
 }
 func (u noUnits) Said(context.Context, string, time.Time) ([]string, error) {
-	return nil, u.why
+	return nil, u.err
 }

@@ -56,8 +56,8 @@ func printJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// took formats a duration for people.
-func took(d time.Duration) string {
+// durationText formats a duration for people.
+func durationText(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	}

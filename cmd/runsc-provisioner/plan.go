@@ -18,7 +18,7 @@ const schemaVersion = 1
 
 func newPlan(a *app) *cobra.Command {
 	var (
-		wanted   wantedFlags
+		settings settingFlags
 		format   = formatFlag{value: "text", allowed: []string{"text", "json"}}
 		opts     optionFlags
 		detailed bool
@@ -28,11 +28,11 @@ func newPlan(a *app) *cobra.Command {
 		Short: "Show what apply would change, step by step, with a diff of daemon.json",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := a.config(cmd, wanted, opts.giveUp)
+			in, err := a.config(cmd, settings, opts.giveUp)
 			if err != nil {
 				return err
 			}
-			if err := opts.fit(in.Config); err != nil {
+			if err := opts.check(in.Config); err != nil {
 				return err
 			}
 			plan, err := a.plan(cmd.Context(), in.Config, opts.options())
@@ -53,7 +53,7 @@ func newPlan(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	wanted.add(cmd)
+	settings.add(cmd)
 	cmd.Flags().Var(&format, "format", "output format")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 if there is something to do, 4 if all of it is held")
 	opts.add(cmd)
@@ -89,7 +89,7 @@ func (a *app) printPlan(plan provision.Plan) {
 	case plan.Empty():
 		a.printf("nothing to do: the host matches the configuration\n")
 	default:
-		a.printf("%s, disruption: %s\n", a.style(bold, count(len(plan.Steps), "step")), plan.Disruption())
+		a.printf("%s, disruption: %s\n", a.style(bold, plural(len(plan.Steps), "step")), plan.Disruption())
 	}
 	for i, step := range plan.Steps {
 		a.printf("  %2d  %-8s %s\n", i+1, step.Kind().Action, printable(step.Object()))

@@ -9,8 +9,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// The grammar of the Monitoring Plugins Development Guidelines: one line, text
-// without a bar, and then performance data.
+// The grammar of the Monitoring Plugins Development Guidelines: one line, with text
+// that has no bar, and then performance data.
 var (
 	pluginGrammar = regexp.MustCompile(`^RUNSC (OK|WARNING|CRITICAL|UNKNOWN) - [^|\n]+( \|( [^\n]*))?$`)
 	perfGrammar   = regexp.MustCompile(`^('[^'=]+'|[^'= ]+)=(U|-?[0-9.]+)(s|us|ms|%|B|KB|MB|TB|c)?(;[0-9.:@~-]*){0,4}$`)
@@ -26,20 +26,20 @@ func TestFault_V09_PluginLineKeepsToItsGrammar(t *testing.T) {
 	unasked := provision.Verification{Report: verify.NewUnaskedReport(verify.Survey{})}
 	for _, line := range []string{pluginLine(v), pluginLine(provision.Verification{}), pluginLine(unasked), pluginLine(long)} {
 		if len(line) > 1024 {
-			t.Errorf("%d bytes are more than NRPE hands on", len(line))
+			t.Errorf("got %d bytes, want at most the 1024 that NRPE passes on", len(line))
 		}
 		if !pluginGrammar.MatchString(line) {
-			t.Errorf("%q is not of the grammar", line)
+			t.Errorf("%q does not match the grammar", line)
 		}
 		_, perf, _ := strings.Cut(line, " | ")
 		for _, one := range strings.Fields(perf) {
 			if !perfGrammar.MatchString(one) {
-				t.Errorf("%q is no performance data", one)
+				t.Errorf("%q is not performance data", one)
 			}
 		}
 		for _, r := range line {
 			if unsafeRune(r) {
-				t.Errorf("%q holds %q", line, r)
+				t.Errorf("%q has %q in it", line, r)
 			}
 		}
 	}

@@ -32,7 +32,7 @@ It exits with 0 if every runtime passes, and with 1 if one does not.`,
 			if a.euid != 0 {
 				return errNotRoot
 			}
-			in, err := a.config(cmd, wantedFlags{}, false)
+			in, err := a.config(cmd, settingFlags{}, false)
 			if err != nil {
 				return err
 			}
@@ -41,10 +41,10 @@ It exits with 0 if every runtime passes, and with 1 if one does not.`,
 					return &usageError{errors.New("runtime " + name + " is not in docker.runtimes")}
 				}
 			}
-			show := newTelling(a, format.value, true)
-			err = a.prove(cmd.Context(), in.Config, names, limits, show)
+			report := newRunReport(a, format.value, true)
+			err = a.prove(cmd.Context(), in.Config, names, limits, report)
 			if format.value == "json" {
-				return errors.Join(err, show.report(provision.Result{}, err))
+				return errors.Join(err, report.printJSON(provision.Result{}, err))
 			}
 			return err
 		},
@@ -54,7 +54,7 @@ It exits with 0 if every runtime passes, and with 1 if one does not.`,
 	return cmd
 }
 
-func (a *app) prove(ctx context.Context, c config.Config, names []string, limits timeLimits, show *telling) error {
+func (a *app) prove(ctx context.Context, c config.Config, names []string, limits timeLimits, report *runReport) error {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return err
@@ -65,6 +65,6 @@ func (a *app) prove(ctx context.Context, c config.Config, names []string, limits
 		return err
 	}
 	defer unlock()
-	host.Report = show.event
+	host.Report = report.event
 	return host.ProveRuntimes(ctx, c, names)
 }

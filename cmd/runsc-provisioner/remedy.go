@@ -49,12 +49,12 @@ var errNotRoot = errors.New("this changes the host and needs root")
 // explain prints err with a hint, and returns the exit code.
 func (a *app) explain(err error) int {
 	code, hint := remedy(err)
-	a.tell(err, hint)
+	a.printError(err, hint)
 	return code
 }
 
-// tell prints err with the output of runsc and Docker, and a hint.
-func (a *app) tell(err error, hint string) {
+// printError prints err with the output of runsc and Docker, and a hint.
+func (a *app) printError(err error, hint string) {
 	// errors.Join puts each of its errors on a line of its own.
 	fmt.Fprintf(a.stderr, "error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
 	var proof *provision.ProofFailed
@@ -63,7 +63,7 @@ func (a *app) tell(err error, hint string) {
 			fmt.Fprintf(a.stderr, "  runsc: %s\n", printable(strings.TrimRight(line, "\n")))
 		}
 	}
-	for _, line := range said(err) {
+	for _, line := range dockerLog(err) {
 		fmt.Fprintf(a.stderr, "  docker: %s\n", printable(line))
 	}
 	if hint != "" {
@@ -71,8 +71,8 @@ func (a *app) tell(err error, hint string) {
 	}
 }
 
-// said is what Docker logged while a change failed.
-func said(err error) []string {
+// dockerLog is what Docker logged while a change failed.
+func dockerLog(err error) []string {
 	var down *provision.DockerDown
 	var rolledBack *provision.RolledBack
 	switch {
@@ -111,13 +111,13 @@ func remedy(err error) (code int, hint string) {
 	case errors.As(err, &rolledBack) && rolledBack.Restore != nil:
 		return exitRolledBack, "compare daemon.json with the copy in /var/lib/runsc-provisioner/backup, and read journalctl -u docker.service; the next apply tries once more, and sets aside a change that cannot be undone"
 	case errors.As(err, &rolledBack) && errors.As(err, &ended):
-		return exitRolledBack, stays(ended)
+		return exitRolledBack, interruptedHint(ended)
 	case errors.As(err, &rolledBack) && errors.As(err, &unseen):
-		return exitRolledBack, unseenHint
+		return exitRolledBack, unseenWritesHint
 	case errors.As(err, &rolledBack):
 		return exitRolledBack, "journalctl -u docker.service shows the error of dockerd; you need not undo anything"
 	case errors.As(err, &ended):
-		return exitFailed, stays(ended)
+		return exitFailed, interruptedHint(ended)
 	case errors.Is(err, context.Canceled):
 		return exitFailed, "the run was interrupted before it changed anything"
 	case errors.As(err, &usage):
@@ -133,7 +133,7 @@ func remedy(err error) (code int, hint string) {
 	case errors.As(err, &conf):
 		return exitRefused, "`runsc-provisioner config show` lists every value and its source"
 	case errors.As(err, &unseen):
-		return exitFailed, unseenHint
+		return exitFailed, unseenWritesHint
 	case errors.As(err, &proof):
 		return exitFailed, "nothing was changed in Docker; the lines above are from runsc"
 	case errors.As(err, &refused):
@@ -165,8 +165,8 @@ func remedy(err error) (code int, hint string) {
 	}
 }
 
-// stays says which changes of an interrupted run stay.
-func stays(ended *provision.Interrupted) string {
+// interruptedHint says which changes of an interrupted run stay.
+func interruptedHint(ended *provision.Interrupted) string {
 	var actions []string
 	for _, step := range ended.Stays {
 		if !slices.Contains(actions, step.Kind().Action) {
@@ -186,8 +186,8 @@ func stays(ended *provision.Interrupted) string {
 	}
 }
 
-// unseenHint is for a Docker that does not see a container's writes.
-const unseenHint = `give the runtime the argument --overlay2=none and no other overlay flag; or set rootfs = "sandbox" in [docker.runtimes.NAME], if you do not need docker cp, commit and diff`
+// unseenWritesHint is for a Docker that does not see a container's writes.
+const unseenWritesHint = `give the runtime the argument --overlay2=none and no other overlay flag; or set rootfs = "sandbox" in [docker.runtimes.NAME], if you do not need docker cp, commit and diff`
 
 // reachHint is for a systemd or Docker that is out of reach.
 func reachHint(reach *blocked.Unreachable) string {

@@ -16,19 +16,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var update = flag.Bool("update", false, "write the expected outputs of TestScript anew")
+var update = flag.Bool("update", false, "write the expected outputs of TestScript again")
 
-// TestScript runs testdata/script/*.txtar, each on a host of its own whose
-// file system is the script's directory. Beside testscript's own commands
+// TestScript runs testdata/script/*.txtar, each on its own host. The script's
+// directory is the file system of the host. Besides the commands of testscript
 // there are
 //
-//	runsc-provisioner ARG...           has to end with 0
+//	runsc-provisioner ARG...           must exit with 0
 //	exits CODE runsc-provisioner ARG...
-//	show FILE                          prints one
-//	docker start|stop                  the unit
-//	container NAME RUNTIME [RELEASE]   runs one, in a sandbox of RELEASE
+//	show FILE                          prints the file
+//	docker start|stop                  starts or stops the unit
+//	container NAME RUNTIME [RELEASE]   runs a container, in a sandbox of RELEASE
 //
-// Paths in their output are as on a real host, and times read "N ms".
+// Paths in the output are those of a real host, and times read "N ms".
 func TestScript(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {
@@ -38,7 +38,7 @@ func TestScript(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
 		t.Run(name, func(t *testing.T) {
 			work := t.TempDir()
-			h := newFakeHost(t, filepath.Join(work, "script-"+name)) // where testscript unpacks it
+			h := newFakeHost(t, filepath.Join(work, "script-"+name)) // where testscript unpacks the script
 			testscript.Run(t, testscript.Params{
 				Files:              []string{file},
 				WorkdirRoot:        work,
@@ -46,7 +46,7 @@ func TestScript(t *testing.T) {
 				RequireUniqueNames: true,
 				Condition:          func(string) (bool, error) { return os.Geteuid() == 0 || os.Getenv("CI") == "true", nil }, // [root]
 				Setup: func(*testscript.Env) error {
-					_ = h.dockerd.load(h.paths.DaemonJSON) // one that it does not take is what some are about
+					_ = h.dockerd.load(h.paths.DaemonJSON) // some scripts test a file that dockerd refuses
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -92,7 +92,7 @@ func (h *fakeHost) script(ts *testscript.TestScript, code int, args []string) {
 	}
 }
 
-// container runs NAME with RUNTIME, in a sandbox where RELEASE is given.
+// container runs NAME with RUNTIME, in a sandbox if RELEASE is given.
 func (h *fakeHost) container(args []string) {
 	pid := 100 * (len(h.dockerd.containers) + 1)
 	c := fakeContainer{id: fmt.Sprintf("%x", sha256.Sum256([]byte(args[0]))), name: args[0], runtime: args[1], pid: pid}

@@ -37,14 +37,14 @@ Exit codes:
   69  it waits for Docker`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, kept, err := a.status(cmd.Context())
+			s, fromDaemon, err := a.status(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if format.value == "json" {
 				err = printJSON(a.stdout, s)
 			} else {
-				err = a.printStatus(s, kept, time.Now())
+				err = a.printStatus(s, fromDaemon, time.Now())
 			}
 			if code := statusCode(s); err == nil && code != exitDone {
 				return exitError(code)
@@ -57,7 +57,7 @@ Exit codes:
 }
 
 // status is the daemon's status. If no daemon runs, it is the result of one look.
-func (a *app) status(ctx context.Context) (s daemon.Status, kept bool, err error) {
+func (a *app) status(ctx context.Context) (s daemon.Status, fromDaemon bool, err error) {
 	s, err = readStatus(statusPath(a))
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -117,7 +117,7 @@ func statusCode(s daemon.Status) int {
 	return exitDone
 }
 
-func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
+func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error {
 	colors := map[daemon.State]string{daemon.Enforced: green, daemon.Failing: red, daemon.Drifting: red}
 	color, known := colors[s.State]
 	if !known {
@@ -128,12 +128,12 @@ func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(table, "%s\t%s\n", name, printable(fmt.Sprintf(format, args...)))
 	}
-	if kept {
+	if fromDaemon {
 		row("daemon", "process %d, since %s", s.PID, s.Started.Format(time.DateTime))
 	} else {
 		row("daemon", "not running: this is one look, taken now (to start it: sudo systemctl enable --now runsc-provisioner)")
 	}
-	row("wanted", "%s", wantedInWords(s.Wanted))
+	row("wanted", "%s", settingsText(s.Wanted))
 	if s.ConfigKept != "" {
 		row("configuration", "the last good one is kept: %s", s.ConfigKept)
 	}
@@ -181,7 +181,7 @@ func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
 	return table.Flush()
 }
 
-func wantedInWords(w daemon.Wanted) string {
+func settingsText(w daemon.Wanted) string {
 	words := []string{"release " + w.Release, "runtimes " + strings.Join(w.Runtimes, ", ")}
 	if w.DefaultRuntime != "" {
 		words = append(words, "default runtime "+w.DefaultRuntime)

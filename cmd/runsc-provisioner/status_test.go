@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestStatus_WhatMayNotBeReadNeedsRoot(t *testing.T) {
+func TestStatus_AFileForRootOnlyNeedsRoot(t *testing.T) {
 	err := deniedError{&fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}}
 	code, hint := remedy(err)
 	if want := "run it with sudo; `runsc-provisioner plan` shows what apply would do"; code != exitNotRoot || hint != want || err.Error() != "open /x: permission denied" {

@@ -33,15 +33,15 @@ func messageID(kind daemon.Kind) string {
 	}[kind]
 }
 
-// teller logs what the daemon does: to the journal if standard error leads there,
+// daemonLog logs what the daemon does: to the journal if standard error leads there,
 // and otherwise as JSON on standard error.
-type teller struct {
+type daemonLog struct {
 	app     *app
 	log     *zap.Logger
 	journal bool
 }
 
-func (a *app) newTeller() *teller {
+func (a *app) newDaemonLog() *daemonLog {
 	encoder := zap.NewProductionEncoderConfig()
 	encoder.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	level := zapcore.InfoLevel
@@ -49,21 +49,21 @@ func (a *app) newTeller() *teller {
 		level = zapcore.DebugLevel
 	}
 	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.AddSync(a.stderr), level))
-	return &teller{app: a, log: log, journal: systemd.Journalled()}
+	return &daemonLog{app: a, log: log, journal: systemd.Journalled()}
 }
 
 // close flushes the log.
-func (t *teller) close() { _ = t.log.Sync() } // standard error need not support it
+func (t *daemonLog) close() { _ = t.log.Sync() } // standard error need not support it
 
 // notify tells systemd. The daemon goes on if systemd does not listen.
-func (t *teller) notify(state ...string) {
+func (t *daemonLog) notify(state ...string) {
 	if err := systemd.Notify(state...); err != nil {
 		t.log.Warn("notify systemd", zap.Error(err))
 	}
 }
 
-// tell logs one notice, and makes text from outside printable.
-func (t *teller) tell(n daemon.Notice) {
+// write logs one notice, and makes text from outside printable.
+func (t *daemonLog) write(n daemon.Notice) {
 	fields := map[string]string{"MESSAGE_ID": messageID(n.Kind), "RUNSC_KIND": string(n.Kind), "SYSLOG_IDENTIFIER": "runsc-provisioner"}
 	for name, value := range n.Fields {
 		fields["RUNSC_"+name] = printable(value)

@@ -11,7 +11,7 @@ import (
 	"runsc-provisioner/provision/daemon"
 )
 
-// Whoever searches the journal by MESSAGE_ID has it from the docs.
+// Users who search the journal by MESSAGE_ID have the id from the docs.
 func TestMessageIDs(t *testing.T) {
 	docs, err := os.ReadFile("../../docs/daemon.md")
 	if err != nil {
@@ -25,7 +25,7 @@ func TestMessageIDs(t *testing.T) {
 			t.Errorf("%s: got %q, want 32 hex digits", kind, id)
 		}
 		if other, taken := seen[id]; taken {
-			t.Errorf("%s has the id of %s", kind, other)
+			t.Errorf("%s has the same id as %s", kind, other)
 		}
 		seen[id] = kind
 		if row := fmt.Sprintf("| `%s` | %s | `%s` |", kind, priorities[kind.Severity()], id); !bytes.Contains(docs, []byte(row)) {
@@ -34,11 +34,11 @@ func TestMessageIDs(t *testing.T) {
 	}
 }
 
-func TestFault_V09_NoticesAreFitForAJournal(t *testing.T) {
+func TestFault_V09_NoticesArePrintable(t *testing.T) {
 	var stderr bytes.Buffer
-	teller := (&app{stderr: &stderr}).newTeller()
-	teller.journal = false
-	teller.tell(daemon.Notice{Kind: daemon.Unsandboxed, Text: "container \"a\x1b[2J\nb\" runs", Fields: map[string]string{"CONTAINER_NAME": "a\x1b[2J\nb"}})
+	notices := (&app{stderr: &stderr}).newDaemonLog()
+	notices.journal = false
+	notices.write(daemon.Notice{Kind: daemon.Unsandboxed, Text: "container \"a\x1b[2J\nb\" runs", Fields: map[string]string{"CONTAINER_NAME": "a\x1b[2J\nb"}})
 	got := stderr.String()
 	if strings.Count(got, "\n") != 1 || strings.Contains(got, "\x1b") || strings.Contains(got, `\u001b`) {
 		t.Errorf("got %q, want one line without control characters", got)

@@ -11,16 +11,16 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// telling prints what apply and prove do, while they do it.
-type telling struct {
-	app     *app
-	json    bool
-	bar     *progressbar.ProgressBar
-	bars    bool
-	started time.Time
-	shown   bool // a plan was printed
-	done    []doneStep
-	savedTo string
+// runReport prints what apply and prove do, while they do it.
+type runReport struct {
+	app         *app
+	json        bool
+	bar         *progressbar.ProgressBar
+	showBars    bool
+	started     time.Time
+	planPrinted bool // a plan was printed
+	done        []doneStep
+	savedTo     string
 	// recovered says what was done about a killed run.
 	recovered string
 	// setAside says which recovery failed, and where its journal is.
@@ -36,11 +36,11 @@ type doneStep struct {
 	Error   string  `json:"error,omitempty"`
 }
 
-func newTelling(a *app, format string, noProgress bool) *telling {
-	return &telling{app: a, json: format == "json", bars: a.terminal && !noProgress && format != "json", started: time.Now()}
+func newRunReport(a *app, format string, noProgress bool) *runReport {
+	return &runReport{app: a, json: format == "json", showBars: a.terminal && !noProgress && format != "json", started: time.Now()}
 }
 
-func (t *telling) event(e provision.Event) {
+func (t *runReport) event(e provision.Event) {
 	switch e.Kind {
 	case provision.PlanMade:
 		t.planMade(e.Plan)
@@ -68,16 +68,16 @@ func (t *telling) event(e provision.Event) {
 
 // planMade prints the first plan. A later plan of the same run only goes on with
 // what the first one could not know.
-func (t *telling) planMade(plan provision.Plan) {
-	if t.json || t.shown {
+func (t *runReport) planMade(plan provision.Plan) {
+	if t.json || t.planPrinted {
 		return
 	}
-	t.shown = true
+	t.planPrinted = true
 	t.app.printPlan(plan)
 	t.app.printf("\n")
 }
 
-func (t *telling) stepDone(e provision.Event) {
+func (t *runReport) stepDone(e provision.Event) {
 	t.endBar()
 	step := doneStep{Action: e.Step.Kind().Action, Object: e.Step.Object(), Seen: e.Seen, Seconds: e.Took.Seconds()}
 	if e.Err != nil {
@@ -94,18 +94,18 @@ func (t *telling) stepDone(e provision.Event) {
 	if e.Seen != "" {
 		text += ": " + e.Seen
 	}
-	t.app.printf("%s %-8s %s %s\n", mark, e.Step.Kind().Action, printable(text), t.app.style(faint, "("+took(e.Took)+")"))
+	t.app.printf("%s %-8s %s %s\n", mark, e.Step.Kind().Action, printable(text), t.app.style(faint, "("+durationText(e.Took)+")"))
 }
 
 // progress draws the bar on standard error, so that piped output stays clean.
-func (t *telling) progress(s provision.Step, p release.Progress) {
-	if !t.bars {
+func (t *runReport) progress(s provision.Step, p release.Progress) {
+	if !t.showBars {
 		return
 	}
 	if t.bar == nil {
 		t.bar = progressbar.NewOptions64(p.Total,
 			progressbar.OptionSetWriter(t.app.stderr),
-			progressbar.OptionSetDescription("  "+doing(s)),
+			progressbar.OptionSetDescription("  "+barLabel(s)),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionClearOnFinish(),
 			progressbar.OptionEnableColorCodes(t.app.color),
@@ -120,8 +120,8 @@ func (t *telling) progress(s provision.Step, p release.Progress) {
 	_ = t.bar.Set64(p.Done)
 }
 
-// doing is the label of the bar.
-func doing(s provision.Step) string {
+// barLabel is the label of the bar.
+func barLabel(s provision.Step) string {
 	switch s.(type) {
 	case provision.SaveImages:
 		return "saving images"
@@ -132,14 +132,14 @@ func doing(s provision.Step) string {
 	}
 }
 
-func (t *telling) endBar() {
+func (t *runReport) endBar() {
 	if t.bar != nil {
 		_ = t.bar.Finish()
 		t.bar = nil
 	}
 }
 
-func (t *telling) saved(path string) {
+func (t *runReport) flagsSaved(path string) {
 	t.savedTo = path
 	if !t.json {
 		t.app.printf("flags saved to %s\n", path)
@@ -148,22 +148,22 @@ func (t *telling) saved(path string) {
 
 // failed prints the JSON report of a run that ends with err. The caller explains
 // err on standard error, as always.
-func (t *telling) failed(result provision.Result, err error) error {
+func (t *runReport) failed(result provision.Result, err error) error {
 	t.endBar()
 	if t.json {
-		return errors.Join(err, t.report(result, err))
+		return errors.Join(err, t.printJSON(result, err))
 	}
 	return err
 }
 
-// end prints the summary. If something is held, the exit code is 4.
-func (t *telling) end(result provision.Result) error {
+// finish prints the summary. If something is held, the exit code is 4.
+func (t *runReport) finish(result provision.Result) error {
 	if t.json {
-		if err := t.report(result, nil); err != nil {
+		if err := t.printJSON(result, nil); err != nil {
 			return err
 		}
 	} else {
-		t.sum(result)
+		t.printSummary(result)
 	}
 	if len(result.Last.Held) > 0 {
 		return exitError(exitHeld)
@@ -171,13 +171,13 @@ func (t *telling) end(result provision.Result) error {
 	return nil
 }
 
-func (t *telling) sum(result provision.Result) {
+func (t *runReport) printSummary(result provision.Result) {
 	if !result.Changed {
 		t.app.printPlan(result.Last)
 		return
 	}
 	t.app.printHeld(result.Last.Held)
-	t.app.printf("done in %s\n\n", took(time.Since(t.started)))
+	t.app.printf("done in %s\n\n", durationText(time.Since(t.started)))
 	example := "docker run --rm --runtime=" + config.DefaultRuntimeName + " hello-world"
 	if engine := result.Observed.Engine; engine != nil && engine.DefaultRuntime != "runc" {
 		example = "docker run --rm hello-world"
@@ -185,7 +185,7 @@ func (t *telling) sum(result provision.Result) {
 	t.app.printf("try:  %s\n      runsc-provisioner verify\n", example)
 }
 
-func (t *telling) report(result provision.Result, failure error) error {
+func (t *runReport) printJSON(result provision.Result, failure error) error {
 	said := ""
 	if failure != nil {
 		said = failure.Error()

@@ -40,9 +40,9 @@ It exits like a monitoring plugin: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 	flags.Var(&f.format, "format", "output format")
 	flags.StringVar(&f.explain, "explain", "", "check one container, by name or ID, and show what was read and where")
 	flags.StringSliceVar(&f.expect, "expect", []string{"default"}, "which containers must be in a sandbox: default (as configured), all, some (at least one), or names or IDs")
-	flags.StringArrayVar(&f.require, "require-sandbox", nil, "label=KEY or label=KEY=VALUE: containers with this label must be in a sandbox")
+	flags.StringArrayVar(&f.requireSandbox, "require-sandbox", nil, "label=KEY or label=KEY=VALUE: containers with this label must be in a sandbox")
 	flags.StringSliceVar(&f.failOn, "fail-on", nil, "also critical: weakening, ways-around")
-	flags.StringVar(&f.least, "min-release", "", "the oldest release that containers may run from")
+	flags.StringVar(&f.minRelease, "min-release", "", "the oldest release that containers may run from")
 	flags.StringVar(&f.maxAge, "max-age", "", "the greatest age of that release in days, such as 90d")
 	flags.BoolVar(&f.deep, "deep", false, "read every file of every release, and the kept archive")
 	flags.DurationVar(&f.timeout, "timeout", 0, "how long it may take; then the result is unknown (default 9s, with --deep 2m)")
@@ -60,18 +60,18 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	v, err := a.verifyWithin(ctx, f.patience(), expect, f.explain)
+	v, err := a.verifyInTime(ctx, f.timeLimit(), expect, f.explain)
 	if err != nil {
-		return a.unknown(f.format.value, err)
+		return a.reportUnknown(f.format.value, err)
 	}
-	if err := a.printWhole(func(to *app) error {
+	if err := a.printAtOnce(func(to *app) error {
 		if f.explain != "" && f.format.value == "table" {
 			to.printExplanation(v)
 			return nil
 		}
 		return to.printVerification(f.format.value, v)
 	}); err != nil {
-		return a.unknown("", fmt.Errorf("print the result: %w", err))
+		return a.reportUnknown("", fmt.Errorf("print the result: %w", err))
 	}
 	if code := pluginCodes[v.Health()]; code != 0 {
 		return exitError(code)
@@ -79,8 +79,8 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 	return nil
 }
 
-// printWhole writes the output of print at once, or returns the error.
-func (a *app) printWhole(print func(to *app) error) error {
+// printAtOnce writes the output of print at once, or returns the error.
+func (a *app) printAtOnce(print func(to *app) error) error {
 	var out bytes.Buffer
 	to := *a
 	to.stdout = &out
@@ -91,10 +91,10 @@ func (a *app) printWhole(print func(to *app) error) error {
 	return err
 }
 
-// verifyWithin is verify, but ends in time, even if the kernel never returns from a
+// verifyInTime is verify, but ends in time, even if the kernel never returns from a
 // system call.
-func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect provision.Expect, one string) (provision.Verification, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, within, &host.NoAnswer{Within: within})
+func (a *app) verifyInTime(ctx context.Context, timeout time.Duration, expect provision.Expect, container string) (provision.Verification, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, &host.NoAnswer{Within: timeout})
 	defer cancel()
 	type answer struct {
 		v   provision.Verification
@@ -102,7 +102,7 @@ func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect pro
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		v, err := a.verify(ctx, expect, one)
+		v, err := a.verify(ctx, expect, container)
 		answers <- answer{v, err}
 	}()
 	select {
@@ -120,17 +120,17 @@ func (a *app) verifyWithin(ctx context.Context, within time.Duration, expect pro
 	}
 }
 
-// verify looks at the host, or only at the container named one.
-func (a *app) verify(ctx context.Context, expect provision.Expect, one string) (provision.Verification, error) {
+// verify looks at the host, or only at one container.
+func (a *app) verify(ctx context.Context, expect provision.Expect, container string) (provision.Verification, error) {
 	in, wrong, err := a.inEffect()
 	if err != nil {
 		return provision.Verification{}, err
 	}
-	host, done := a.anyHost(ctx)
+	host, done := a.hostEvenWithoutSystemd(ctx)
 	defer done()
 	var v provision.Verification
-	if one != "" {
-		v, err = provision.VerifyOne(ctx, host, in.Config, expect, one)
+	if container != "" {
+		v, err = provision.VerifyOne(ctx, host, in.Config, expect, container)
 	} else {
 		v, err = provision.Verify(ctx, host, in.Config, expect)
 	}
@@ -141,8 +141,8 @@ func (a *app) verify(ctx context.Context, expect provision.Expect, one string) (
 	return v, nil
 }
 
-// unknown reports in format that the result is unknown, because of err.
-func (a *app) unknown(format string, err error) error {
+// reportUnknown reports in format that the result is unknown, because of err.
+func (a *app) reportUnknown(format string, err error) error {
 	code := pluginCodes[provision.Unsure]
 	hint := lookHint(err)
 	// errors.Join puts each of its errors on a line of its own.
@@ -164,12 +164,12 @@ func (a *app) unknown(format string, err error) error {
 		}
 		fmt.Fprintf(a.stdout, "RUNSC UNKNOWN - %s\n", perfText(text))
 	case "prometheus":
-		a.tell(err, hint)
+		a.printError(err, hint)
 		if perr := metrics.WriteUnknown(a.stdout); perr != nil {
 			return perr
 		}
 	default:
-		a.tell(err, hint)
+		a.printError(err, hint)
 	}
 	return exitError(code)
 }

@@ -12,39 +12,39 @@ import (
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
-	format  formatFlag
-	explain string
-	expect  []string
-	require []string
-	failOn  []string
-	least   string
-	maxAge  string
-	deep    bool
-	schema  bool
-	timeout time.Duration // 0 is patience or deepPatience
+	format         formatFlag
+	explain        string
+	expect         []string
+	requireSandbox []string
+	failOn         []string
+	minRelease     string
+	maxAge         string
+	deep           bool
+	schema         bool
+	timeout        time.Duration // 0 is verifyTimeout or deepVerifyTimeout
 }
 
-// patience is less than the 10 s after which NRPE ends a plugin and drops its
-// output. To read every file takes less than deepPatience.
+// verifyTimeout is less than the 10 s after which NRPE ends a plugin and drops its
+// output. To read every file takes less than deepVerifyTimeout.
 const (
-	patience     = 9 * time.Second
-	deepPatience = 2 * time.Minute
+	verifyTimeout     = 9 * time.Second
+	deepVerifyTimeout = 2 * time.Minute
 )
 
-func (f verifyFlags) patience() time.Duration {
+func (f verifyFlags) timeLimit() time.Duration {
 	switch {
 	case f.timeout > 0:
 		return f.timeout
 	case f.deep:
-		return deepPatience
+		return deepVerifyTimeout
 	default:
-		return patience
+		return verifyTimeout
 	}
 }
 
 // expectation turns the flags into an Expect.
 func (f verifyFlags) expectation() (provision.Expect, error) {
-	e := provision.Expect{MinRelease: f.least, Deep: f.deep}
+	e := provision.Expect{MinRelease: f.minRelease, Deep: f.deep}
 	if len(f.expect) == 0 {
 		return e, errors.New("--expect: is empty, want default, all, some or names")
 	}
@@ -61,7 +61,7 @@ func (f verifyFlags) expectation() (provision.Expect, error) {
 			e.Containers = append(e.Containers, word)
 		}
 	}
-	for _, text := range f.require {
+	for _, text := range f.requireSandbox {
 		label, ok := strings.CutPrefix(text, "label=")
 		if !ok {
 			return e, fmt.Errorf("--require-sandbox: %q does not begin with label=", text)

@@ -129,10 +129,10 @@ func (a *app) printStrays(report verify.Report) {
 			a.printf("… and %d more\n", len(report.Others)-most)
 			break
 		}
-		a.printf("other: container %.12s of %s (%s) does not belong to this dockerd\n", other.ID, verify.Printable(orUnknown(other.Engine)), count(other.Processes, "process"))
+		a.printf("other: container %.12s of %s (%s) does not belong to this dockerd\n", other.ID, verify.Printable(orUnknown(other.Engine)), plural(other.Processes, "process"))
 	}
 	if report.Denied > 0 {
-		a.printf("unknown: %s could not be read: run it as root\n", count(report.Denied, "process"))
+		a.printf("unknown: %s could not be read: run it as root\n", plural(report.Denied, "process"))
 	}
 }
 
@@ -154,7 +154,7 @@ func orDash(s string) string {
 // (Monitoring Plugins Development Guidelines, "Plugin Output").
 func pluginLine(v provision.Verification) string {
 	sandboxed, outside, unknown := v.Report.Count()
-	text := fmt.Sprintf("%d of %s in a sandbox", sandboxed, count(sandboxed+outside+unknown, "container"))
+	text := fmt.Sprintf("%d of %s in a sandbox", sandboxed, plural(sandboxed+outside+unknown, "container"))
 	if v.Report.Unasked {
 		text = "the running containers are unknown"
 	}

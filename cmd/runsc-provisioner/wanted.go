@@ -13,8 +13,8 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// wantedFlags are the flags that set a part of the configuration.
-type wantedFlags struct {
+// settingFlags are the flags that set a part of the configuration.
+type settingFlags struct {
 	release        string
 	channel        string
 	url            string
@@ -24,7 +24,7 @@ type wantedFlags struct {
 	rootfs         string
 }
 
-func (w *wantedFlags) add(cmd *cobra.Command) {
+func (w *settingFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&w.release, "release", "", "the gVisor release: latest, YYYYMMDD, YYYYMMDD.N or, for nightly, YYYY-MM-DD")
 	flags.StringVar(&w.channel, "channel", "", "where releases come from: release, nightly or master")
@@ -54,8 +54,8 @@ func (o *optionFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&o.NoProof, "no-proof", false, "do not prove that a sandbox starts before relying on it")
 }
 
-// fit refuses options that have no effect with c.
-func (o *optionFlags) fit(c config.Config) error {
+// check refuses options that have no effect with c.
+func (o *optionFlags) check(c config.Config) error {
 	switch remap := c.Docker.UsernsRemap; {
 	case o.Purge && remap != config.RemapDisabled:
 		return &usageError{errors.New("--purge removes what --userns-remap made, and goes with --userns-remap=off")}
@@ -75,7 +75,7 @@ func (l *timeLimits) add(cmd *cobra.Command) {
 }
 
 // overrides are the flags that the user gave.
-func (w *wantedFlags) overrides(cmd *cobra.Command) config.Overrides {
+func (w *settingFlags) overrides(cmd *cobra.Command) config.Overrides {
 	given := func(name string, value *string) *string {
 		if cmd.Flags().Changed(name) {
 			return value
@@ -95,9 +95,9 @@ func (w *wantedFlags) overrides(cmd *cobra.Command) config.Overrides {
 
 // config is the configuration in effect, with the flags of cmd on top. A file with
 // an error is refused.
-func (a *app) config(cmd *cobra.Command, wanted wantedFlags, giveUp bool) (config.InEffect, error) {
-	host := a.recordHost()
-	in, err := host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), wanted.overrides(cmd), giveUp)
+func (a *app) config(cmd *cobra.Command, settings settingFlags, giveUp bool) (config.InEffect, error) {
+	host := a.hostForRecords()
+	in, err := host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), settings.overrides(cmd), giveUp)
 	if err == nil {
 		err = in.Unread
 	}
@@ -107,7 +107,7 @@ func (a *app) config(cmd *cobra.Command, wanted wantedFlags, giveUp bool) (confi
 // inEffect is config for commands that only look. If it returns in, then err says
 // what is wrong with in. If fatal is set, there is no configuration.
 func (a *app) inEffect() (in config.InEffect, err, fatal error) {
-	host := a.recordHost()
+	host := a.hostForRecords()
 	in, err = host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), config.Overrides{}, false)
 	var record *config.RecordError
 	switch {
@@ -119,11 +119,11 @@ func (a *app) inEffect() (in config.InEffect, err, fatal error) {
 	return config.InEffect{Layered: config.Layered{Config: config.Default()}}, err, err
 }
 
-// recordHost is a host that can read configuration and record, without a
+// hostForRecords is a host that can read configuration and record, without a
 // connection to systemd.
-func (a *app) recordHost() *host.Host { return &host.Host{Paths: a.paths} }
+func (a *app) hostForRecords() *host.Host { return &host.Host{Paths: a.paths} }
 
-func count(n int, noun string) string {
+func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
