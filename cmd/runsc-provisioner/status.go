@@ -119,8 +119,8 @@ func statusCode(s daemon.Status) int {
 
 func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error {
 	colors := map[daemon.State]string{daemon.Enforced: green, daemon.Failing: red, daemon.Drifting: red}
-	color, known := colors[s.State]
-	if !known {
+	color, ok := colors[s.State]
+	if !ok {
 		color = yellow
 	}
 	a.printf("%s\n\n", a.style(color, printable(s.Line)))

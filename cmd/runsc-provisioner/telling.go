@@ -186,9 +186,9 @@ func (t *runReport) printSummary(result provision.Result) {
 }
 
 func (t *runReport) printJSON(result provision.Result, failure error) error {
-	said := ""
+	message := ""
 	if failure != nil {
-		said = failure.Error()
+		message = failure.Error()
 	}
 	return printJSON(t.app.stdout, struct {
 		SchemaVersion int            `json:"schema_version"`
@@ -200,5 +200,5 @@ func (t *runReport) printJSON(result provision.Result, failure error) error {
 		SavedTo       string         `json:"saved_to,omitempty"`
 		Seconds       float64        `json:"seconds"`
 		Error         string         `json:"error,omitempty"`
-	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.savedTo, time.Since(t.started).Seconds(), said})
+	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.savedTo, time.Since(t.started).Seconds(), message})
 }

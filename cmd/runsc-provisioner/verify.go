@@ -146,7 +146,7 @@ func (a *app) reportUnknown(format string, err error) error {
 	code := pluginCodes[provision.Unsure]
 	hint := lookHint(err)
 	// errors.Join puts each of its errors on a line of its own.
-	said := strings.ReplaceAll(err.Error(), "\n", ": ")
+	message := strings.ReplaceAll(err.Error(), "\n", ": ")
 	switch format {
 	case "json":
 		if perr := printJSON(a.stdout, struct {
@@ -154,11 +154,11 @@ func (a *app) reportUnknown(format string, err error) error {
 			Status        string `json:"status"`
 			Error         string `json:"error"`
 			Remedy        string `json:"remedy,omitempty"`
-		}{schemaVersion, provision.Unsure.String(), said, hint}); perr != nil {
+		}{schemaVersion, provision.Unsure.String(), message, hint}); perr != nil {
 			return perr
 		}
 	case "plugin":
-		text := said
+		text := message
 		if hint != "" {
 			text += ": " + hint
 		}

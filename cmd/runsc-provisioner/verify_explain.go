@@ -18,8 +18,8 @@ func (a *app) printExplanation(v provision.Verification) {
 			a.printf(", in release %s", verdict.Release)
 		}
 		a.printf(".\n")
-		if why := v.Outside[c.ID]; why != "" {
-			a.printf("It is outside because it was %s.\n", strings.TrimPrefix(why, "was "))
+		if reason := v.Outside[c.ID]; reason != "" {
+			a.printf("It is outside because it was %s.\n", strings.TrimPrefix(reason, "was "))
 		}
 		for _, check := range verdict.Checks {
 			a.printf("\n%s: %s\n", a.style(bold, check.Name), a.style(colors[check.State], check.State.String()))
