@@ -49,14 +49,14 @@ knows, run "runsc-provisioner status".`,
 }
 
 func (a *app) daemon(ctx context.Context) error {
-	h, done, err := a.host(ctx)
+	pr, done, err := a.host(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	units := host.Units.(unitsCloser)
-	host.Outside = func(ctx context.Context, s provision.Prove) (string, error) {
-		return host.Prover().ProveOutside(ctx, s, units.RunPrivileged)
+	units := pr.Units.(unitsCloser)
+	pr.Outside = func(ctx context.Context, s provision.Prove) (string, error) {
+		return pr.Prover().ProveOutside(ctx, s, units.RunPrivileged)
 	}
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (a *app) daemon(ctx context.Context) error {
 	publisher := newStatusPublisher(a, notices.log)
 	defer publisher.close()
 	d := daemon.Daemon{
-		Host: h,
+		Host: pr,
 		Changes: func(ctx context.Context) <-chan struct{} {
 			return units.Changes(ctx, host.DockerUnit)
 		},

@@ -22,7 +22,7 @@ func TestHostEvenWithoutSystemd_DoesNotWaitForASystemdThatHangs(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), tt.callers, &host.NoAnswer{Within: tt.callers})
 			defer cancel()
-			host, done := a.hostEvenWithoutSystemd(ctx)
+			h, done := a.hostEvenWithoutSystemd(ctx)
 			defer done()
 			_, err := h.Units.Unit(t.Context(), host.DockerUnit)
 			var silent *host.NoAnswer
