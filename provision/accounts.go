@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/subid"
 )
 
@@ -29,7 +30,7 @@ var ErrAccountsLocked = errors.New("the files of accounts are in use by another 
 
 // addAccount makes the user as the distribution makes those of services. That it
 // is ours is written down first: a run that is killed has then made it too.
-func (pr *Provisioner) addAccount(ctx context.Context, s AddAccount) error {
+func (pr *Provisioner) addAccount(ctx context.Context, s plan.AddAccount) error {
 	if err := pr.State().MadeIDs().Add(subid.AccountKey(s.Name)); err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (pr *Provisioner) addAccount(ctx context.Context, s AddAccount) error {
 }
 
 // removeAccount removes the user, and with it the group of its name.
-func (pr *Provisioner) removeAccount(ctx context.Context, s RemoveAccount) error {
+func (pr *Provisioner) removeAccount(ctx context.Context, s plan.RemoveAccount) error {
 	if err := shadow(ctx, "userdel", s.Name); err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func shadow(ctx context.Context, program string, args ...string) error {
 
 // editIDs writes /etc/subuid or /etc/subgid. What becomes ours is written down
 // first, so that a run that is killed is known to have made it.
-func (pr *Provisioner) editIDs(ctx context.Context, s EditIDs) error {
+func (pr *Provisioner) editIDs(ctx context.Context, s plan.EditIDs) error {
 	for _, key := range s.Made {
 		if err := pr.State().MadeIDs().Add(key); err != nil {
 			return err
@@ -95,7 +96,7 @@ func (pr *Provisioner) editIDs(ctx context.Context, s EditIDs) error {
 	return err
 }
 
-func (pr *Provisioner) lockedWrite(ctx context.Context, s EditIDs) error {
+func (pr *Provisioner) lockedWrite(ctx context.Context, s plan.EditIDs) error {
 	limited, cancel := context.WithTimeout(ctx, lockIDsWithin)
 	defer cancel()
 	unlock, err := subid.Lock(limited, pr.Paths.Etc)

@@ -11,14 +11,15 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
 
 // Event is told to Host.Report.
 type Event struct {
 	Kind    EventKind
-	Plan    Plan             // PlanMade
-	Step    Step             // StepStarted, StepDone
+	Plan    plan.Plan        // PlanMade
+	Step    plan.Step        // StepStarted, StepDone
 	Fetched release.Progress // StepProgress
 	Seen    string           // StepDone: what was seen, in a few words; may be empty
 	Took    time.Duration    // StepDone
@@ -43,7 +44,7 @@ const (
 // what was done by then is undone. Where only the first step can be carried out, it
 // changes nothing that is in use. What dockerd said in the
 // last step is returned, or nil.
-func (pr *Provisioner) apply(ctx context.Context, p Plan, c config.Config, o host.Observed) (*confirmed, error) {
+func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, o host.Observed) (*confirmed, error) {
 	if pr.firstOnly(p) {
 		_, err := pr.step(ctx, p.Steps[0], nil, o)
 		return nil, err
@@ -75,25 +76,25 @@ func (pr *Provisioner) apply(ctx context.Context, p Plan, c config.Config, o hos
 // firstOnly reports whether only the first step of p can be carried out before
 // the host is observed again: what it brings has another name, or others may have
 // changed the host while it was fetched.
-func (pr *Provisioner) firstOnly(p Plan) bool {
-	_, installs := p.Steps[0].(InstallRelease)
+func (pr *Provisioner) firstOnly(p plan.Plan) bool {
+	_, installs := p.Steps[0].(plan.InstallRelease)
 	return p.Provisional || installs && pr.Fetched != nil
 }
 
 // open begins a transaction.
-func (pr *Provisioner) open(p Plan, c config.Config, o host.Observed) (*transaction, error) {
+func (pr *Provisioner) open(p plan.Plan, c config.Config, o host.Observed) (*transaction, error) {
 	t := &transaction{pr: pr, flags: o.Flags, command: o.Command, old: o.File.Bytes}
 	t.j = newJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
 	return t, pr.State().BeginJournal(&t.j, t.old)
 }
 
-func (pr *Provisioner) step(ctx context.Context, step Step, t *transaction, o host.Observed) (said *confirmed, err error) {
+func (pr *Provisioner) step(ctx context.Context, step plan.Step, t *transaction, o host.Observed) (said *confirmed, err error) {
 	pr.report(Event{Kind: StepStarted, Step: step})
 	start := time.Now()
 	var seen string
 	switch s := step.(type) {
-	case Confirm:
+	case plan.Confirm:
 		said, err = pr.confirmed(ctx, s.Settings, o, t)
 	default:
 		seen, err = pr.carryOut(ctx, step, t, o)
@@ -103,41 +104,41 @@ func (pr *Provisioner) step(ctx context.Context, step Step, t *transaction, o ho
 }
 
 // carryOut does one step and says in a few words what was seen.
-func (pr *Provisioner) carryOut(ctx context.Context, step Step, t *transaction, o host.Observed) (seen string, err error) {
+func (pr *Provisioner) carryOut(ctx context.Context, step plan.Step, t *transaction, o host.Observed) (seen string, err error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx) // which names the signal
 	}
 	switch s := step.(type) {
-	case InstallRelease:
+	case plan.InstallRelease:
 		return pr.install(ctx, s, o.Releases)
-	case Prove:
+	case plan.Prove:
 		if pr.Outside != nil {
 			return pr.Outside(ctx, s)
 		}
 		return pr.Prover().Prove(ctx, s)
-	case ProveInDocker:
+	case plan.ProveInDocker:
 		return pr.proveInDocker(ctx, s, t)
-	case Link:
+	case plan.Link:
 		return "", pr.store().SetLink(s.Release)
-	case WriteDaemonJSON:
+	case plan.WriteDaemonJSON:
 		return "", t.write(s)
-	case Reload:
+	case plan.Reload:
 		return "", t.reload(ctx)
-	case Restart:
+	case plan.Restart:
 		return "", t.restart(ctx, s)
-	case RemoveRelease:
+	case plan.RemoveRelease:
 		return "", pr.store().Remove(s.Name)
-	case AddAccount:
+	case plan.AddAccount:
 		return "", pr.addAccount(ctx, s)
-	case RemoveAccount:
+	case plan.RemoveAccount:
 		return "", pr.removeAccount(ctx, s)
-	case EditIDs:
+	case plan.EditIDs:
 		return "", pr.editIDs(ctx, s)
-	case SaveImages:
+	case plan.SaveImages:
 		return pr.saveImages(ctx, s, o.Flags)
-	case LoadImages:
+	case plan.LoadImages:
 		return "", pr.loadImages(ctx, s, o.Flags)
-	case DropImages:
+	case plan.DropImages:
 		return "", pr.Images().Drop()
 	default:
 		return "", fmt.Errorf("step %T is not known", step)

@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/test/seen"
 )
@@ -81,7 +83,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 			}
 			var told []Event
 			h.Report = func(e Event) { told = append(told, e) }
-			changed, err := h.recover(t.Context(), Options{})
+			changed, err := h.recover(t.Context(), plan.Options{})
 			if err != nil || !changed || len(told) != 1 || told[0].Kind != Abandoned {
 				t.Fatalf("got changed %t, error %v, told %+v, want it set aside and told so", changed, err, told)
 			}
@@ -98,11 +100,11 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 					t.Errorf("got daemon.json %q, %v, want it left, %q", now, err, test.file)
 				}
 			}
-			item, some := asideItem(all)
-			if !some || item.Health != Warning || !strings.Contains(item.Remedy, all[0].Path) {
+			item, some := checkup.AsideItem(all)
+			if !some || item.Health != checkup.Warning || !strings.Contains(item.Remedy, all[0].Path) {
 				t.Errorf("got item %+v, want a warning that names %s", item, all[0].Path)
 			}
-			if changed, err := h.recover(t.Context(), Options{}); changed || err != nil {
+			if changed, err := h.recover(t.Context(), plan.Options{}); changed || err != nil {
 				t.Errorf("a second time: got %t, %v, want nothing to do", changed, err)
 			}
 		})
@@ -115,7 +117,7 @@ func TestFault_X01_AJournalOfANewerVersionIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	var refusal *blocked.Refused
-	if _, err := h.recover(t.Context(), Options{}); !errors.As(err, &refusal) || refusal.Object != h.State().JournalPath() {
+	if _, err := h.recover(t.Context(), plan.Options{}); !errors.As(err, &refusal) || refusal.Object != h.State().JournalPath() {
 		t.Errorf("got error %v, want a refusal of %s", err, h.State().JournalPath())
 	}
 	if !h.isOpen(t) || len(h.State().FailedRecoveries()) != 0 {
@@ -127,7 +129,7 @@ func TestFault_X01_AnInterruptedRecoveryIsNotSetAside(t *testing.T) {
 	h, _ := unfinished(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.recover(ctx, Options{}); !errors.Is(err, context.Canceled) || !h.isOpen(t) || len(h.State().FailedRecoveries()) != 0 {
+	if _, err := h.recover(ctx, plan.Options{}); !errors.Is(err, context.Canceled) || !h.isOpen(t) || len(h.State().FailedRecoveries()) != 0 {
 		t.Errorf("got error %v, journal open: %t, aside %v, want it left as it is", err, h.isOpen(t), h.State().FailedRecoveries())
 	}
 }
@@ -190,7 +192,7 @@ func TestFault_X01_AnotherStartLeadsToWhatTheOldFileGives(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.info = *seen.Reloaded(d.info, seen.FileOf(t, newText).Doc)
-		if _, err := h.recover(t.Context(), Options{}); err != nil || len(h.State().FailedRecoveries()) != 0 {
+		if _, err := h.recover(t.Context(), plan.Options{}); err != nil || len(h.State().FailedRecoveries()) != 0 {
 			t.Errorf("invocation %s: got error %v, aside %v, want it undone", test.invocation, err, h.State().FailedRecoveries())
 		}
 		if d.info.DefaultRuntime != test.want {
@@ -215,7 +217,7 @@ func (d fakeRestarts) Unit(context.Context, string) (host.Unit, error) {
 func (d fakeRestarts) Restart(context.Context, string) error { *d.restarts++; return nil }
 
 func TestFault_E05_OneRestartOnTheWayBack(t *testing.T) {
-	for name, opts := range map[string]*Options{"in the same run": nil, "by a later run": {AllowRestart: true}} {
+	for name, opts := range map[string]*plan.Options{"in the same run": nil, "by a later run": {AllowRestart: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // a change that is not taken is waited for
 			h, d, o := changing(t, oldText)
@@ -242,11 +244,11 @@ func TestAJournalHasTheStartOfDockerAndTheRuntimesOfOthers(t *testing.T) {
 		"runc": {Path: "runc"}, "runsc": {Path: "/x"}, "nvidia": {Path: "/n", Args: []string{"-a"}},
 		"io.containerd.runc.v2": {Path: "runc"}, "kata": {Type: "io.containerd.kata.v2"},
 	}
-	j := newJournal(Plan{}, o, []string{"runsc"}, "")
+	j := newJournal(plan.Plan{}, o, []string{"runsc"}, "")
 	if got := j.Engine.Others; j.Invocation != "1" || len(got) != 1 || got["nvidia"].Path != "/n" || len(got["nvidia"].Args) != 1 {
 		t.Errorf("got invocation %q and others %v, want 1 and nvidia", j.Invocation, got)
 	}
-	if o.Engine = nil; newJournal(Plan{}, o, nil, "").Invocation != "" {
+	if o.Engine = nil; newJournal(plan.Plan{}, o, nil, "").Invocation != "" {
 		t.Error("got the start of a Docker that did not run")
 	}
 }

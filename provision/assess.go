@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
@@ -33,7 +34,7 @@ const (
 // assess draws the findings from what was seen. It is pure.
 func (v *Verification) assess(e Expect) {
 	for _, item := range v.Items {
-		if item.Health != Healthy {
+		if item.Health != checkup.Healthy {
 			v.find(item.Health, foundItem, item.Name, item.Seen, cmp.Or(item.Remedy, "sudo runsc-provisioner plan, which says what is in the way"))
 		}
 	}
@@ -43,7 +44,7 @@ func (v *Verification) assess(e Expect) {
 	}
 	v.assessAbsent(e)
 	if sandboxed, _, _ := v.Report.Count(); e.Some && sandboxed == 0 {
-		v.find(Warning, foundNoEvidence, "containers", "none runs in a sandbox, so nothing was shown", "start one, or do not --expect some")
+		v.find(checkup.Warning, foundNoEvidence, "containers", "none runs in a sandbox, so nothing was shown", "start one, or do not --expect some")
 	}
 	if e.Weakening {
 		v.assessRuntimes()
@@ -55,7 +56,7 @@ func (v *Verification) assess(e Expect) {
 	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(b.Health, a.Health) })
 }
 
-func (v *Verification) find(health Health, code, object, seen, remedy string) {
+func (v *Verification) find(health checkup.Health, code, object, seen, remedy string) {
 	v.Findings = append(v.Findings, Finding{Health: health, Code: code, Object: object, Seen: seen, Remedy: remedy})
 }
 
@@ -63,14 +64,14 @@ func (v *Verification) assessDeep() {
 	for _, look := range v.Deep {
 		object := "release " + look.Name
 		if !look.State.Intact() {
-			remedy := applyRemedy + ", which puts it back; containers that run from it are to be started anew"
+			remedy := checkup.ApplyRemedy + ", which puts it back; containers that run from it are to be started anew"
 			if look.Name != v.Wanted {
-				remedy = "start the containers that run from it anew, if there are any, then " + applyRemedy + ", which removes it"
+				remedy = "start the containers that run from it anew, if there are any, then " + checkup.ApplyRemedy + ", which removes it"
 			}
-			v.find(Critical, foundDeep, object, look.State.Reason, remedy)
+			v.find(checkup.Critical, foundDeep, object, look.State.Reason, remedy)
 		}
 		if look.Archive != "" {
-			v.find(Critical, foundDeep, object, look.Archive, "sudo runsc-provisioner apply --release="+look.Name+" fetches it anew once its directory and archive are removed")
+			v.find(checkup.Critical, foundDeep, object, look.Archive, "sudo runsc-provisioner apply --release="+look.Name+" fetches it anew once its directory and archive are removed")
 		}
 	}
 }
@@ -107,12 +108,12 @@ func (v *Verification) assessContainer(e Expect, verdict verify.Verdict) {
 	c := verdict.Container
 	object := "container " + verify.Printable(c.Name)
 	v.assessSandbox(e, verdict, object)
-	if health := v.remapHealth(verdict); health != Healthy {
+	if health := v.remapHealth(verdict); health != checkup.Healthy {
 		seen, remedy := "its ids are not those it should have: "+verdict.Remap.String(), "create it anew"
 		switch health {
-		case Warning:
+		case checkup.Warning:
 			seen, remedy = "its root is the host's root (--userns=host)", "create it anew without that to have it remapped"
-		case Unsure:
+		case checkup.Unsure:
 			seen, remedy = "whose ids it has could not be read", "run it as root: sudo runsc-provisioner verify"
 		}
 		v.find(health, foundIDs, object, seen, remedy)
@@ -124,14 +125,14 @@ func (v *Verification) assessContainer(e Expect, verdict verify.Verdict) {
 			// Without userns-remap it gives nothing, and with it there is the
 			// finding about its ids.
 		case e.WaysAround:
-			v.find(Critical, foundWay, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
+			v.find(checkup.Critical, foundWay, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
 		case ours:
-			v.find(Warning, foundWay, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
+			v.find(checkup.Warning, foundWay, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
 		}
 	}
 	if e.Weakening {
 		for _, w := range verdict.Weaknesses {
-			v.find(Critical, foundWeak, object, w.Setting+": "+w.Gives, weakRemedy(w, c.Runtime))
+			v.find(checkup.Critical, foundWeak, object, w.Setting+": "+w.Gives, weakRemedy(w, c.Runtime))
 		}
 	}
 	if verdict.State == verify.Sandboxed {
@@ -162,18 +163,18 @@ func (v *Verification) assessSandbox(e Expect, verdict verify.Verdict, object st
 		v.Outside[c.ID] = why
 		switch {
 		case v.Managed[c.Runtime]:
-			v.find(Critical, foundOutside, object, "not in a sandbox: "+why, "stop it, then "+explain)
+			v.find(checkup.Critical, foundOutside, object, "not in a sandbox: "+why, "stop it, then "+explain)
 		case asked != "":
-			v.find(Critical, foundOutside, object, "not in a sandbox ("+asked+"): "+why, "create it anew"+v.inSandbox())
+			v.find(checkup.Critical, foundOutside, object, "not in a sandbox ("+asked+"): "+why, "create it anew"+v.inSandbox())
 		case v.Sandboxes:
-			v.find(Warning, foundOutside, object, "not in a sandbox: "+why, "create it anew to have it in a sandbox")
+			v.find(checkup.Warning, foundOutside, object, "not in a sandbox: "+why, "create it anew to have it in a sandbox")
 		}
 	default:
 		if c.Unread != nil {
-			v.find(Unsure, foundUnknown, object, "not known: "+verdict.Why(), "sudo docker inspect "+verify.Printable(c.Name)+" shows what dockerd says of it: create it anew with less")
+			v.find(checkup.Unsure, foundUnknown, object, "not known: "+verdict.Why(), "sudo docker inspect "+verify.Printable(c.Name)+" shows what dockerd says of it: create it anew with less")
 			return
 		}
-		v.find(Unsure, foundUnknown, object, "not known: "+verdict.Why(), "run it as root on the host; "+explain+" says what was not read")
+		v.find(checkup.Unsure, foundUnknown, object, "not known: "+verdict.Why(), "run it as root on the host; "+explain+" says what was not read")
 	}
 }
 
@@ -204,27 +205,27 @@ func (v *Verification) whyOutside(verdict verify.Verdict) string {
 
 // remapHealth weighs whose ids a container has: one that opted out is a warning,
 // any other that is not remapped where all are is critical.
-func (v *Verification) remapHealth(verdict verify.Verdict) Health {
+func (v *Verification) remapHealth(verdict verify.Verdict) checkup.Health {
 	switch {
 	case verdict.Container.Unread != nil, !v.Remapped || verdict.Container.UIDMap == nil && verdict.Container.UsernsMode != "host", verdict.Remap == verify.Remapped:
-		return Healthy
+		return checkup.Healthy
 	case verdict.Remap == verify.RemapUnknown:
-		return Unsure
+		return checkup.Unsure
 	case verdict.Container.UsernsMode == "host":
-		return Warning
+		return checkup.Warning
 	default:
-		return Critical
+		return checkup.Critical
 	}
 }
 
 func (v *Verification) assessAbsent(e Expect) {
 	for _, name := range e.Containers {
 		if v.Report.Unasked {
-			v.find(Unsure, foundUnknown, "container "+verify.Printable(name), "whether it runs is not known: dockerd was not asked", "look again when Docker runs: systemctl status "+host.DockerUnit)
+			v.find(checkup.Unsure, foundUnknown, "container "+verify.Printable(name), "whether it runs is not known: dockerd was not asked", "look again when Docker runs: systemctl status "+host.DockerUnit)
 			continue
 		}
 		if !slices.ContainsFunc(v.Report.Verdicts, func(one verify.Verdict) bool { return matches(name, one.Container) }) {
-			v.find(Critical, foundAbsent, "container "+verify.Printable(name), "does not run, or was started or stopped during the look", "docker ps -a shows what became of it")
+			v.find(checkup.Critical, foundAbsent, "container "+verify.Printable(name), "does not run, or was started or stopped during the look", "docker ps -a shows what became of it")
 		}
 	}
 }
@@ -234,17 +235,17 @@ func (v *Verification) assessRelease(e Expect, name, object, remedy string) {
 	got, err := release.ParseLabel(name)
 	if err != nil {
 		if e.MinRelease != "" || e.MaxAge > 0 {
-			v.find(Unsure, foundRelease, object, "release "+verify.Printable(name)+" has no date that is understood", remedy)
+			v.find(checkup.Unsure, foundRelease, object, "release "+verify.Printable(name)+" has no date that is understood", remedy)
 		}
 		return
 	}
 	if e.MinRelease != "" {
 		if least, err := release.ParseLabel(e.MinRelease); err == nil && got.Compare(least) < 0 {
-			v.find(Critical, foundRelease, object, "release "+name+" is older than "+e.MinRelease, remedy)
+			v.find(checkup.Critical, foundRelease, object, "release "+name+" is older than "+e.MinRelease, remedy)
 		}
 	}
 	if age := v.At.Sub(got.Date()); e.MaxAge > 0 && age > e.MaxAge {
-		v.find(Critical, foundRelease, object, fmt.Sprintf("release %s is %d days old, more than %d", name, days(age), days(e.MaxAge)), remedy)
+		v.find(checkup.Critical, foundRelease, object, fmt.Sprintf("release %s is %d days old, more than %d", name, days(age), days(e.MaxAge)), remedy)
 	}
 }
 

@@ -4,42 +4,43 @@ import (
 	"cmp"
 	"fmt"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
 )
 
 func (v *Verification) assessStrays(e Expect) {
 	if n := v.Report.Denied; n > 0 {
-		v.find(Unsure, foundDenied, "processes", fmt.Sprintf("%d may not be looked at", n), "run it as root on the host")
+		v.find(checkup.Unsure, foundDenied, "processes", fmt.Sprintf("%d may not be looked at", n), "run it as root on the host")
 	}
 	v.assessUnasked()
 	const most = 10
 	for i, box := range v.Report.Orphans {
 		if i == most {
-			v.find(Warning, foundOrphan, "processes", fmt.Sprintf("%d more sandboxes that dockerd does not run", v.Report.OrphanCount-most), "end those named first, then look again")
+			v.find(checkup.Warning, foundOrphan, "processes", fmt.Sprintf("%d more sandboxes that dockerd does not run", v.Report.OrphanCount-most), "end those named first, then look again")
 			break
 		}
-		v.find(Warning, foundOrphan, fmt.Sprintf("process %d", box.PID),
+		v.find(checkup.Warning, foundOrphan, fmt.Sprintf("process %d", box.PID),
 			fmt.Sprintf("a sandbox of release %s for container %.12s, which dockerd does not run", box.File.Release, verify.Printable(box.ContainerID)),
 			fmt.Sprintf("if nobody else uses this gVisor, end it: sudo kill -9 %d", box.PID))
 	}
 	if n := len(v.Report.Claims); n > 0 {
-		v.find(Warning, foundClaim, "processes", fmt.Sprintf("%d call themselves a sandbox and run from no known release, such as process %d", n, v.Report.Claims[0].PID),
+		v.find(checkup.Warning, foundClaim, "processes", fmt.Sprintf("%d call themselves a sandbox and run from no known release, such as process %d", n, v.Report.Claims[0].PID),
 			fmt.Sprintf("sudo ls -l /proc/%d/exe says what it is: another gVisor, or something that hides", v.Report.Claims[0].PID))
 	}
 	for _, other := range v.Report.Others {
 		// One process of a release clears no others, and of many nobody says that
 		// they were started as a sandbox.
 		if other.Sandboxed == other.Processes && e.All && !(v.Report.Unasked && other.Engine == dockerEngine) {
-			v.find(Unsure, foundOther, fmt.Sprintf("container %.12s", other.ID), "runs from a release, but not by this dockerd, which says of its own what they were started as",
+			v.find(checkup.Unsure, foundOther, fmt.Sprintf("container %.12s", other.ID), "runs from a release, but not by this dockerd, which says of its own what they were started as",
 				"ask the engine that runs it: cat /proc/"+fmt.Sprint(other.PID)+"/cgroup")
 		}
 		if other.Sandboxed == other.Processes || !v.Sandboxes && !e.All || v.Report.Unasked && other.Engine == dockerEngine {
 			continue
 		}
-		health := Warning
+		health := checkup.Warning
 		if e.All {
-			health = Critical
+			health = checkup.Critical
 		}
 		v.find(health, foundOther, fmt.Sprintf("container %.12s", other.ID),
 			otherSeen(other), "that engine has a runtime of its own to be set; or stop what makes cgroups of such a name: cat /proc/"+fmt.Sprint(other.PID)+"/cgroup")
@@ -68,7 +69,7 @@ func (v *Verification) assessUnasked() {
 		}
 	}
 	if in := len(v.Report.Unowned); v.Report.Unasked && in+outside > 0 {
-		v.find(Unsure, foundUnknown, "containers",
+		v.find(checkup.Unsure, foundUnknown, "containers",
 			fmt.Sprintf("%d run in a sandbox and %d outside, by what processes show, and whose they are dockerd was not asked", in, outside),
 			"they may be healthy: look again when Docker runs; systemctl status "+host.DockerUnit)
 	}

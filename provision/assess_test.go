@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -86,7 +87,7 @@ func TestAssess(t *testing.T) {
 		{name: "too old", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260921"}, want: "critical release-too-old"},
 		{name: "too old in days", verdicts: []verify.Verdict{in}, expect: Expect{MaxAge: 30 * 24 * time.Hour}, want: "critical release-too-old"},
 		{name: "files that differ", change: func(v *Verification) { v.Deep = []release.DeepLook{{State: release.State{Reason: "x"}, Archive: "y"}} }, want: "critical content content"},
-		{name: "an item", change: func(v *Verification) { v.Items = []Item{{Name: "dockerd", Health: Unsure}} }, want: "unknown host"},
+		{name: "an item", change: func(v *Verification) { v.Items = []checkup.Item{{Name: "dockerd", Health: checkup.Unsure}} }, want: "unknown host"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := Verification{Managed: map[string]bool{"runsc": true}, Sandboxes: !tt.plain, Outside: map[string]string{}, At: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}

@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
 
@@ -120,7 +121,7 @@ func (t *transaction) startBack(ctx context.Context, unit host.Unit, restart boo
 			return err
 		}
 	}
-	step, begun := Restart{Unit: unit.Name}, time.Now()
+	step, begun := plan.Restart{Unit: unit.Name}, time.Now()
 	t.pr.report(Event{Kind: StepStarted, Step: step})
 	up, err := t.pr.bringUp(ctx, unit, job)
 	t.pr.report(Event{Kind: StepDone, Step: step, Took: time.Since(begun), Err: err})

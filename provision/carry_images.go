@@ -6,11 +6,12 @@ import (
 
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/images"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
 
 // saveImages says how many bytes it wrote.
-func (pr *Provisioner) saveImages(ctx context.Context, s SaveImages, flags engine.Flags) (seen string, err error) {
+func (pr *Provisioner) saveImages(ctx context.Context, s plan.SaveImages, flags engine.Flags) (seen string, err error) {
 	client, err := pr.Dial(flags)
 	if err != nil {
 		return "", err
@@ -23,7 +24,7 @@ func (pr *Provisioner) saveImages(ctx context.Context, s SaveImages, flags engin
 	return fmt.Sprintf("%d bytes", written), nil
 }
 
-func (pr *Provisioner) loadImages(ctx context.Context, s LoadImages, flags engine.Flags) error {
+func (pr *Provisioner) loadImages(ctx context.Context, s plan.LoadImages, flags engine.Flags) error {
 	client, err := pr.Dial(flags)
 	if err != nil {
 		return err
@@ -32,7 +33,7 @@ func (pr *Provisioner) loadImages(ctx context.Context, s LoadImages, flags engin
 	return pr.Images().Load(ctx, client, pr.progressOf(s))
 }
 
-func (pr *Provisioner) progressOf(s Step) images.Progress {
+func (pr *Provisioner) progressOf(s plan.Step) images.Progress {
 	return func(done, total int64) {
 		pr.report(Event{Kind: StepProgress, Step: s, Fetched: release.Progress{Done: done, Total: total}})
 	}

@@ -8,24 +8,25 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // Check refuses a plan whose daemon.json could not be put in place, or that
 // dockerd would not start from. It changes nothing; the errors are *blocked.Refused.
-func (pr *Provisioner) Check(ctx context.Context, p Plan, o host.Observed) error {
+func (pr *Provisioner) Check(ctx context.Context, p plan.Plan, o host.Observed) error {
 	_, err := pr.check(ctx, p, o)
 	return err
 }
 
 // check is Check, and returns the key of a validation to be remembered, or "".
-func (pr *Provisioner) check(ctx context.Context, p Plan, o host.Observed) (validated string, err error) {
+func (pr *Provisioner) check(ctx context.Context, p plan.Plan, o host.Observed) (validated string, err error) {
 	root := os.Geteuid() == 0 || pr.Owner != 0
 	if root {
 		if err := replaceableIDs(p); err != nil {
 			return "", err
 		}
 	}
-	text := p.lastText()
+	text := p.LastText()
 	if text == nil {
 		return "", nil
 	}
@@ -33,7 +34,7 @@ func (pr *Provisioner) check(ctx context.Context, p Plan, o host.Observed) (vali
 	if err != nil {
 		return "", &blocked.Refused{Object: o.File.Path, Err: err}
 	}
-	if err := known(doc, o); err != nil {
+	if err := plan.CheckDefaultRuntime(doc, o); err != nil {
 		return "", err
 	}
 	if _, validated, err = pr.Validate(ctx, doc, o); err != nil {

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // defaultConfirmWithin is how long dockerd may take to show a change: it takes
@@ -30,7 +31,7 @@ func (c *confirmed) of(unit host.Unit) *engine.Info {
 }
 
 // confirmed confirms what a plan for o has changed.
-func (pr *Provisioner) confirmed(ctx context.Context, s Settings, o host.Observed, t *transaction) (*confirmed, error) {
+func (pr *Provisioner) confirmed(ctx context.Context, s plan.Settings, o host.Observed, t *transaction) (*confirmed, error) {
 	info, err := pr.confirm(ctx, s, o.Flags, t.stale)
 	if err != nil {
 		return nil, err
@@ -40,7 +41,7 @@ func (pr *Provisioner) confirmed(ctx context.Context, s Settings, o host.Observe
 
 // confirm asks dockerd until it shows what s wants, or time is up, or it cannot
 // because daemon.json is stale.
-func (pr *Provisioner) confirm(ctx context.Context, s Settings, flags engine.Flags, stale func() error) (engine.Info, error) {
+func (pr *Provisioner) confirm(ctx context.Context, s plan.Settings, flags engine.Flags, stale func() error) (engine.Info, error) {
 	within := pr.confirmWithin()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

@@ -6,14 +6,15 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/plan"
 )
 
 // consents reports whether a recovery by a later run with opts may restart
 // Docker: as far as a plan of that run might. A restart that would stop
 // containers needs the consent of a person, or max_disruption, and one that
 // live-restore would keep containers over is never consented to.
-func (pr *Provisioner) consents(ctx context.Context, opts Options, info engine.Info, flags engine.Flags) (bool, error) {
-	if !MayRestart(opts, info, nil) {
+func (pr *Provisioner) consents(ctx context.Context, opts plan.Options, info engine.Info, flags engine.Flags) (bool, error) {
+	if !plan.MayRestart(opts, info, nil) {
 		return false, nil
 	}
 	client, err := pr.Dial(flags)
@@ -25,8 +26,10 @@ func (pr *Provisioner) consents(ctx context.Context, opts Options, info engine.I
 	if err != nil {
 		return false, blocked.DockerdSilent(err)
 	}
-	return MayRestart(opts, info, running), nil
+	return plan.MayRestart(opts, info, running), nil
 }
 
 // noRestart are the options of a run that consents to none.
-func noRestart() Options { return Options{Unattended: &Unattended{Most: config.DisruptionReload}} }
+func noRestart() plan.Options {
+	return plan.Options{Unattended: &plan.Unattended{Most: config.DisruptionReload}}
+}

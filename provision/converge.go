@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 
 	"go.uber.org/zap"
 )
@@ -24,15 +25,15 @@ const (
 type Result struct {
 	Changed bool
 	// Last is the plan that is left: no steps, but what is held and warned of.
-	Last     Plan
+	Last     plan.Plan
 	Observed host.Observed
 }
 
 // Converge finishes or reverts what a killed run left, and then observes, plans
 // and applies until nothing is left to do. A Result with Last.Held is one that
 // more consent would take further. The caller holds the lock (Host.Lock).
-func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts Options) (Result, error) {
-	return pr.convergeBy(ctx, c, func(host.Observed) (Options, error) {
+func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts plan.Options) (Result, error) {
+	return pr.convergeBy(ctx, c, func(host.Observed) (plan.Options, error) {
 		now := opts
 		opts.Upgrade = false // has been asked for by then
 		return now, nil
@@ -41,7 +42,7 @@ func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts Optio
 
 // ConvergeBy is Converge with options that depend on what is seen: decide is
 // asked after every look at the host.
-func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide func(host.Observed) (Options, error)) (Result, error) {
+func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error)) (Result, error) {
 	recovery := noRestart()
 	if pr.Consent != nil {
 		var err error
@@ -53,7 +54,7 @@ func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide f
 }
 
 // convergeBy is ConvergeBy, with what a recovery may do.
-func (pr *Provisioner) convergeBy(ctx context.Context, c config.Config, decide func(host.Observed) (Options, error), recovery Options) (Result, error) {
+func (pr *Provisioner) convergeBy(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error), recovery plan.Options) (Result, error) {
 	var run converging
 	var err error
 	run.recovery = recovery
@@ -87,18 +88,18 @@ func (pr *Provisioner) convergeBy(ctx context.Context, c config.Config, decide f
 type converging struct {
 	result    Result
 	stale     int
-	brought   []string   // the names of releases that were not in the store before
-	confirmed *confirmed // by the last step of the round before
-	done      []Step     // of the plan under way
-	stays     []Step     // what earlier ones have done
-	whole     bool       // the last plan was carried out to its end
-	yielded   bool       // others may have changed the host since it was recovered
-	awaited   bool       // the directory of daemon.json, in vain
-	recovery  Options    // what a recovery may do
+	brought   []string     // the names of releases that were not in the store before
+	confirmed *confirmed   // by the last step of the round before
+	done      []plan.Step  // of the plan under way
+	stays     []plan.Step  // what earlier ones have done
+	whole     bool         // the last plan was carried out to its end
+	yielded   bool         // others may have changed the host since it was recovered
+	awaited   bool         // the directory of daemon.json, in vain
+	recovery  plan.Options // what a recovery may do
 }
 
 // round observes the host once and does what is to be done.
-func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(host.Observed) (Options, error), run *converging) (done bool, err error) {
+func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error), run *converging) (done bool, err error) {
 	if pr.BeforeLook != nil {
 		pr.BeforeLook()
 	}
@@ -131,12 +132,12 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(h
 	if err != nil {
 		return false, err
 	}
-	if NeedsData(c, observed, opts) {
+	if plan.NeedsData(c, observed, opts) {
 		if observed.Data, err = pr.ObserveData(look, observed); err != nil {
 			return false, err
 		}
 	}
-	plan, err := NewPlan(c, observed, opts)
+	plan, err := plan.New(c, observed, opts)
 	if err != nil {
 		return false, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 )
@@ -17,26 +18,26 @@ const OwnUnit = "runsc-provisioner.service"
 // Run looks for whatever keeps gVisor, Docker or this program from working
 // on the host, each thing by itself, and changes nothing. confErr is why the
 // configuration could not be read, or nil. What it cannot see is Unsure.
-func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, getenv func(string) string) []Item {
+func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, getenv func(string) string) []checkup.Item {
 	docker := lookAtDocker(ctx, h, c)
 	validateFile(ctx, h, &docker)
 	p := platformsOf(c, docker.observed)
-	items := []Item{kernelItem(), archItem(), cgroupItem(), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), configItem(h, confErr)}
+	items := []checkup.Item{kernelItem(), archItem(), cgroupItem(), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), checkup.ConfigItem(h, confErr)}
 	items = append(items, docker.items(c)...)
 	items = append(items, lookedRuntimeItems(h, c, docker)...)
 	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c), storeItem(h))
-	if item, some := asideItem(h.State().FailedRecoveries()); some {
+	if item, some := checkup.AsideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)
 	}
 	items = append(items, diskItems(h)...)
 	return append(items, proxyItem(getenv), clockItem(h, time.Now()))
 }
 
-func askOwnUnit(ctx context.Context, h *host.Host) Item {
+func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {
 	u, err := h.AskUnit(ctx, OwnUnit)
 	if err != nil {
-		item := Item{Name: OwnUnit}
-		item.unasked(err)
+		item := checkup.Item{Name: OwnUnit}
+		item.Unasked(err)
 		return item
 	}
 	return ownUnitItem(u)
@@ -44,45 +45,45 @@ func askOwnUnit(ctx context.Context, h *host.Host) Item {
 
 // ownUnitItem is pure. A service with Restart=always is hardly ever "failed": one
 // that ends as soon as it starts is seen while it waits for the next start.
-func ownUnitItem(u host.Unit) Item {
-	item := Item{Name: OwnUnit, Seen: u.ActiveState + " (" + u.SubState + ")"}
+func ownUnitItem(u host.Unit) checkup.Item {
+	item := checkup.Item{Name: OwnUnit, Seen: u.ActiveState + " (" + u.SubState + ")"}
 	ended := u.Result != "" && u.Result != "success"
 	switch {
 	case u.LoadState == "not-found":
 		item.Seen = "not installed: nothing keeps the host as it is wanted"
 	case u.LoadState == "masked":
-		item.Health, item.Seen, item.Remedy = Warning, "masked: nothing keeps the host as it is wanted", "systemctl unmask "+OwnUnit
+		item.Health, item.Seen, item.Remedy = checkup.Warning, "masked: nothing keeps the host as it is wanted", "systemctl unmask "+OwnUnit
 	case u.ActiveState == "failed", strings.HasPrefix(u.SubState, "auto-restart"), u.ActiveState == "activating" && ended:
-		item.Health, item.Remedy = Critical, "journalctl -u "+OwnUnit+" says why it ends"
+		item.Health, item.Remedy = checkup.Critical, "journalctl -u "+OwnUnit+" says why it ends"
 		if ended {
 			item.Seen += ": " + u.Result
 		}
 	case u.ActiveState == "inactive" && u.UnitFileState == "enabled":
-		item.Health, item.Seen, item.Remedy = Warning, item.Seen+", though it is enabled: nothing keeps the host as it is wanted", "systemctl start "+OwnUnit
+		item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+", though it is enabled: nothing keeps the host as it is wanted", "systemctl start "+OwnUnit
 	}
 	return item
 }
 
-func subidItem(ctx context.Context, h *host.Host, c config.Config) Item {
-	item := Item{Name: "subordinate ids"}
+func subidItem(ctx context.Context, h *host.Host, c config.Config) checkup.Item {
+	item := checkup.Item{Name: "subordinate ids"}
 	ids, err := h.ObserveIDs(ctx, c)
 	if err != nil {
-		item.broken(err, "mend that line of the file, as subuid(5) and subgid(5) have it")
+		item.Broken(err, "mend that line of the file, as subuid(5) and subgid(5) have it")
 		return item
 	}
 	item.Seen = fmt.Sprintf("%d ranges of uids, %d of gids", len(ids.UIDs.Ranges), len(ids.GIDs.Ranges))
 	return item
 }
 
-func storeItem(h *host.Host) Item {
-	item := Item{Name: "store"}
+func storeItem(h *host.Host) checkup.Item {
+	item := checkup.Item{Name: "store"}
 	if err := h.Store().Safe(); err != nil {
-		item.Health, item.Seen, item.Remedy = Critical, err.Error(), "only root may be able to write there: whoever else can, decides what root runs"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, err.Error(), "only root may be able to write there: whoever else can, decides what root runs"
 		return item
 	}
 	releases, err := h.Store().List()
 	if err != nil {
-		item.Health, item.Seen, item.Remedy = Unsure, err.Error(), asRoot
+		item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRoot
 		return item
 	}
 	var names []string
@@ -92,7 +93,7 @@ func storeItem(h *host.Host) Item {
 			continue
 		}
 		names = append(names, r.Name+" (damaged: "+r.State.Reason+")")
-		item.Health, item.Remedy = Critical, applyRemedy
+		item.Health, item.Remedy = checkup.Critical, checkup.ApplyRemedy
 	}
 	item.Seen = h.Paths.Store + ": " + cmp.Or(strings.Join(names, ", "), "no release")
 	return item

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // validateFile has dockerd look at daemon.json as it is: one that parses may still have
@@ -16,7 +18,7 @@ func validateFile(ctx context.Context, h *host.Host, l *dockerLook) {
 	if l.flagsErr != nil || l.fileErr != nil || !l.observed.File.Exists {
 		return
 	}
-	if l.takenErr = known(l.observed.File.Doc, l.observed); l.takenErr != nil {
+	if l.takenErr = plan.CheckDefaultRuntime(l.observed.File.Doc, l.observed); l.takenErr != nil {
 		return
 	}
 	l.takenErr = h.AskBounded(ctx, func(ctx context.Context) (err error) {
@@ -26,57 +28,47 @@ func validateFile(ctx context.Context, h *host.Host, l *dockerLook) {
 }
 
 // items are Docker's unit, its settings and its API.
-func (l dockerLook) items(c config.Config) []Item {
+func (l dockerLook) items(c config.Config) []checkup.Item {
 	if l.loadErr != nil {
-		return []Item{l.unitItem()}
+		return []checkup.Item{l.unitItem()}
 	}
-	return []Item{l.unitItem(), l.fileItem(c), l.apiItem()}
+	return []checkup.Item{l.unitItem(), l.fileItem(c), l.apiItem()}
 }
 
-// unasked is of what only systemd can say.
-func (i *Item) unasked(err error) {
-	i.Health, i.Seen, i.Remedy = Unsure, err.Error(), "run this as root, on a host with systemd"
-	var silent *host.NoAnswer
-	if errors.As(err, &silent) {
-		i.Health, i.Seen = Critical, "systemd: "+err.Error()
-		i.Remedy = "systemctl status shows whether systemd answers again; dmesg and journalctl -k say what holds it up"
-	}
-}
-
-func (l dockerLook) unitItem() Item {
-	item := Item{Name: host.DockerUnit}
+func (l dockerLook) unitItem() checkup.Item {
+	item := checkup.Item{Name: host.DockerUnit}
 	u := l.observed.Unit
 	switch {
 	case l.unitErr != nil:
-		item.unasked(l.unitErr)
+		item.Unasked(l.unitErr)
 		return item
 	case u.LoadState == "masked":
-		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "systemctl unmask "+host.DockerUnit
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.loadErr.Error(), "systemctl unmask "+host.DockerUnit
 		return item
 	case u.LoadState == "not-found":
-		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "install Docker from your distribution or docker.com, or run this on the host itself"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.loadErr.Error(), "install Docker from your distribution or docker.com, or run this on the host itself"
 		return item
 	case l.loadErr != nil:
-		item.Health, item.Seen, item.Remedy = Critical, l.loadErr.Error(), "systemctl status "+host.DockerUnit+" says what is wrong with its file"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.loadErr.Error(), "systemctl status "+host.DockerUnit+" says what is wrong with its file"
 		return item
 	}
 	item.Seen = u.ActiveState + " (" + u.SubState + ")"
 	switch {
 	case l.flagsErr != nil:
-		item.broken(fmt.Errorf("%s; %w", item.Seen, l.flagsErr), "systemctl cat "+host.DockerUnit+" shows what it runs: that has to be dockerd itself")
+		item.Broken(fmt.Errorf("%s; %w", item.Seen, l.flagsErr), "systemctl cat "+host.DockerUnit+" shows what it runs: that has to be dockerd itself")
 	case !u.Running():
-		item.Health, item.Remedy = Warning, "systemctl start docker.service; systemctl status docker.service says why it does not run"
+		item.Health, item.Remedy = checkup.Warning, "systemctl start docker.service; systemctl status docker.service says why it does not run"
 	case u.NeedDaemonReload:
-		item.Health, item.Seen, item.Remedy = Warning, item.Seen+", its file has changed since", "systemctl daemon-reload"
+		item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+", its file has changed since", "systemctl daemon-reload"
 	}
 	return item
 }
 
-func (l dockerLook) fileItem(c config.Config) Item {
-	item := Item{Name: "daemon.json"}
+func (l dockerLook) fileItem(c config.Config) checkup.Item {
+	item := checkup.Item{Name: "daemon.json"}
 	file := l.observed.File
 	if l.fileErr != nil {
-		item.broken(l.fileErr, "mend it; dockerd would read it in another way, or not at all")
+		item.Broken(l.fileErr, "mend it; dockerd would read it in another way, or not at all")
 		return item
 	}
 	switch {
@@ -88,24 +80,24 @@ func (l dockerLook) fileItem(c config.Config) Item {
 		item.Seen = file.Path + " parses; whether dockerd takes it was not to be tried"
 	}
 	if l.takenErr != nil {
-		item.Health, item.Seen, item.Remedy = Critical, l.takenErr.Error(), "mend it: dockerd would not start with it"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.takenErr.Error(), "mend it: dockerd would not start with it"
 	}
-	if conflict := conflictOf(c, l.observed); conflict != nil {
-		item.Health, item.Seen, item.Remedy = Critical, conflict.Error(), "remove the flag: dockerd does not start with an option in both places"
+	if conflict := plan.ConflictOf(c, l.observed); conflict != nil {
+		item.Health, item.Seen, item.Remedy = checkup.Critical, conflict.Error(), "remove the flag: dockerd does not start with an option in both places"
 	}
 	return item
 }
 
-func (l dockerLook) apiItem() Item {
-	item := Item{Name: "docker API"}
+func (l dockerLook) apiItem() checkup.Item {
+	item := checkup.Item{Name: "docker API"}
 	var silent *host.NoAnswer
 	switch {
 	case errors.Is(l.engineErr, errNotAsked):
-		item.Health, item.Seen, item.Remedy = Unsure, l.engineErr.Error(), l.unitItem().Remedy
+		item.Health, item.Seen, item.Remedy = checkup.Unsure, l.engineErr.Error(), l.unitItem().Remedy
 	case errors.Is(l.engineErr, fs.ErrPermission), errors.As(l.engineErr, &silent):
-		item.broken(l.engineErr, "journalctl -u docker.service says what it is at; systemctl restart docker.service, which stops containers unless live-restore is on")
+		item.Broken(l.engineErr, "journalctl -u docker.service says what it is at; systemctl restart docker.service, which stops containers unless live-restore is on")
 	case l.engineErr != nil:
-		item.Health, item.Seen, item.Remedy = Critical, l.engineErr.Error(), "systemctl status docker.service"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.engineErr.Error(), "systemctl status docker.service"
 	default:
 		e := l.observed.Engine
 		item.Seen = fmt.Sprintf("%s, default runtime %s, data in %s (%s), %d containers run, live-restore %t",

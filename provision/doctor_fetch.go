@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
@@ -21,10 +22,10 @@ import (
 // installed, in bytes.
 const needed = 1 << 30
 
-func diskItems(h *host.Host) []Item {
-	var items []Item
+func diskItems(h *host.Host) []checkup.Item {
+	var items []checkup.Item
 	for _, path := range []string{h.Paths.Store, h.Paths.State} {
-		item := Item{Name: "room in " + path}
+		item := checkup.Item{Name: "room in " + path}
 		at := path
 		bytes, err := release.Free(at)
 		for errors.Is(err, fs.ErrNotExist) && at != "/" {
@@ -33,9 +34,9 @@ func diskItems(h *host.Host) []Item {
 		}
 		switch {
 		case err != nil:
-			item.Health, item.Seen, item.Remedy = Unsure, err.Error(), asRoot
+			item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRoot
 		case bytes < needed:
-			item.Health, item.Seen, item.Remedy = Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "make room: a release with its archive takes up to "+humanize.IBytes(needed)
+			item.Health, item.Seen, item.Remedy = checkup.Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "make room: a release with its archive takes up to "+humanize.IBytes(needed)
 		default:
 			item.Seen = humanize.IBytes(uint64(bytes)) + " free"
 		}
@@ -45,8 +46,8 @@ func diskItems(h *host.Host) []Item {
 }
 
 // proxyItem names the proxies of this process, without what they ask for.
-func proxyItem(getenv func(string) string) Item {
-	item := Item{Name: "proxy", Seen: "none"}
+func proxyItem(getenv func(string) string) checkup.Item {
+	item := checkup.Item{Name: "proxy", Seen: "none"}
 	var seen []string
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"} {
 		value := getenv(name)
@@ -56,7 +57,7 @@ func proxyItem(getenv func(string) string) Item {
 		if strings.EqualFold(name, "HTTPS_PROXY") {
 			var ok bool
 			if value, ok = proxyShown(value); !ok {
-				item.Health, item.Remedy = Critical, "set it to a URL such as http://proxy.example.com:3128"
+				item.Health, item.Remedy = checkup.Critical, "set it to a URL such as http://proxy.example.com:3128"
 				seen = append(seen, name+" is no URL of a proxy")
 				continue
 			}
@@ -92,12 +93,12 @@ func proxyShown(value string) (shown string, ok bool) {
 // clockItem compares the clock with what cannot be later than now: certificates
 // and release ages go by it. What the kernel knows of who keeps it right is only
 // remarked: not every hypervisor or daemon that does tells the kernel.
-func clockItem(h *host.Host, now time.Time) Item {
-	item := Item{Name: "clock", Seen: now.UTC().Format(time.RFC3339)}
+func clockItem(h *host.Host, now time.Time) checkup.Item {
+	item := checkup.Item{Name: "clock", Seen: now.UTC().Format(time.RFC3339)}
 	if releases, err := h.Store().List(); err == nil {
 		for _, r := range releases {
 			if label, err := release.ParseLabel(r.Name); err == nil && now.Before(label.Date()) {
-				item.Health, item.Seen = Critical, item.Seen+", before the date of the installed release "+r.Name
+				item.Health, item.Seen = checkup.Critical, item.Seen+", before the date of the installed release "+r.Name
 				item.Remedy = "set it, and let systemd-timesyncd or chrony keep it"
 				return item
 			}

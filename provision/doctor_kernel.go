@@ -7,49 +7,50 @@ import (
 	"runtime"
 	"strings"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 
 	"golang.org/x/sys/unix"
 )
 
-func kernelItem() Item {
-	item := Item{Name: "kernel", Remedy: "boot a kernel of 5.6 or later: gVisor needs it"}
+func kernelItem() checkup.Item {
+	item := checkup.Item{Name: "kernel", Remedy: "boot a kernel of 5.6 or later: gVisor needs it"}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
-		item.Health, item.Seen = Unsure, err.Error()
+		item.Health, item.Seen = checkup.Unsure, err.Error()
 		return item
 	}
 	text := unix.ByteSliceToString(name.Release[:])
 	item.Seen = "Linux " + text
 	var major, minor int
 	if _, err := fmt.Sscanf(text, "%d.%d", &major, &minor); err != nil {
-		item.Health = Unsure
+		item.Health = checkup.Unsure
 		return item
 	}
 	if major < 5 || major == 5 && minor < 6 {
-		item.Health = Critical
+		item.Health = checkup.Critical
 		return item
 	}
 	item.Remedy = ""
 	return item
 }
 
-func archItem() Item {
-	item := Item{Name: "architecture", Seen: runtime.GOARCH}
+func archItem() checkup.Item {
+	item := checkup.Item{Name: "architecture", Seen: runtime.GOARCH}
 	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
-		item.Health, item.Remedy = Critical, "gVisor is built for x86_64 and aarch64 only"
+		item.Health, item.Remedy = checkup.Critical, "gVisor is built for x86_64 and aarch64 only"
 	}
 	return item
 }
 
-func cgroupItem() Item {
-	item := Item{Name: "cgroups"}
+func cgroupItem() checkup.Item {
+	item := checkup.Item{Name: "cgroups"}
 	var st unix.Statfs_t
 	err := unix.Statfs("/sys/fs/cgroup", &st)
 	switch {
 	case err != nil:
-		item.Health, item.Seen, item.Remedy = Critical, "/sys/fs/cgroup: "+err.Error(), "mount the cgroup hierarchy: Docker needs it"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, "/sys/fs/cgroup: "+err.Error(), "mount the cgroup hierarchy: Docker needs it"
 	case st.Type == unix.CGROUP2_SUPER_MAGIC:
 		item.Seen = "v2"
 	default:
@@ -61,26 +62,26 @@ func cgroupItem() Item {
 	return item
 }
 
-func namespaceItem(h *host.Host) Item {
-	item := Item{Name: "user namespaces", Remedy: "sysctl user.max_user_namespaces=15000: a sandbox has one of its own"}
+func namespaceItem(h *host.Host) checkup.Item {
+	item := checkup.Item{Name: "user namespaces", Remedy: "sysctl user.max_user_namespaces=15000: a sandbox has one of its own"}
 	n, err := h.Namespaces()
 	switch {
 	case err != nil:
-		item.Health, item.Seen = Unsure, err.Error()
+		item.Health, item.Seen = checkup.Unsure, err.Error()
 	case n < 0:
-		item.Health, item.Seen, item.Remedy = Critical, "this kernel has none", "boot a kernel with CONFIG_USER_NS"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, "this kernel has none", "boot a kernel with CONFIG_USER_NS"
 	case n == 0:
-		item.Health, item.Seen = Critical, "switched off: user.max_user_namespaces is 0"
+		item.Health, item.Seen = checkup.Critical, "switched off: user.max_user_namespaces is 0"
 	default:
 		item.Seen, item.Remedy = fmt.Sprintf("at most %d", n), ""
 	}
 	return item
 }
 
-func seccompItem(h *host.Host) Item {
-	item := Item{Name: "seccomp", Seen: "filters"}
+func seccompItem(h *host.Host) checkup.Item {
+	item := checkup.Item{Name: "seccomp", Seen: "filters"}
 	if text, err := sysctl(h, "kernel/seccomp/actions_avail"); err != nil || !strings.Contains(text, "trap") {
-		item.Health, item.Seen, item.Remedy = Critical, "this kernel has no filters of system calls", "boot a kernel with CONFIG_SECCOMP_FILTER"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, "this kernel has no filters of system calls", "boot a kernel with CONFIG_SECCOMP_FILTER"
 	}
 	return item
 }

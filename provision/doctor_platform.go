@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // gVisor's platforms, which are how a sandbox catches system calls. systrap is
@@ -23,9 +25,9 @@ type platforms map[string][]string
 // platformsOf reads the arguments that the runtimes of c are to have.
 func platformsOf(c config.Config, o host.Observed) platforms {
 	p := platforms{}
-	wanted, _ := satisfying(o.Releases, c.Spec())
+	wanted, _ := plan.Satisfying(o.Releases, c.Spec())
 	for _, name := range c.RuntimeNames() {
-		platform := platformOf(argumentsOf(c, o, wanted.Name, name).List)
+		platform := platformOf(plan.ArgumentsOf(c, o, wanted.Name, name).List)
 		p[platform] = append(p[platform], name)
 	}
 	return p
@@ -49,12 +51,12 @@ func platformOf(args []string) string {
 }
 
 // ptraceItem is of Yama's scope 3, with which nobody may trace.
-func ptraceItem(h *host.Host, p platforms) Item {
+func ptraceItem(h *host.Host, p platforms) checkup.Item {
 	scope, err := sysctl(h, "kernel/yama/ptrace_scope")
 	if err != nil {
-		return Item{Name: "ptrace", Seen: "not restricted by Yama"}
+		return checkup.Item{Name: "ptrace", Seen: "not restricted by Yama"}
 	}
-	item := Item{Name: "ptrace", Seen: "kernel.yama.ptrace_scope is " + scope}
+	item := checkup.Item{Name: "ptrace", Seen: "kernel.yama.ptrace_scope is " + scope}
 	if scope != "3" {
 		return item
 	}
@@ -63,20 +65,20 @@ func ptraceItem(h *host.Host, p platforms) Item {
 		item.Seen += ", and no runtime traces"
 		return item
 	}
-	item.Health = Critical
+	item.Health = checkup.Critical
 	item.Seen += ": nobody may trace, and the platform of runtime " + strings.Join(tracing, ", ") + " does"
 	item.Remedy = "set it to 2 or less and boot again, or use --runtime-arg=--platform=kvm"
 	return item
 }
 
-func kvmItem(p platforms) Item {
+func kvmItem(p platforms) checkup.Item {
 	_, err := os.Stat("/dev/kvm")
 	return p.kvmItem(err == nil)
 }
 
 // kvmItem is pure.
-func (p platforms) kvmItem(there bool) Item {
-	item := Item{Name: "kvm"}
+func (p platforms) kvmItem(there bool) checkup.Item {
+	item := checkup.Item{Name: "kvm"}
 	used := strings.Join(p[platformKVM], ", ")
 	switch {
 	case there && used != "":
@@ -84,7 +86,7 @@ func (p platforms) kvmItem(there bool) Item {
 	case there:
 		item.Seen = "/dev/kvm is there: --runtime-arg=--platform=kvm could be used"
 	case used != "":
-		item.Health, item.Seen = Critical, "no /dev/kvm, and runtime "+used+" is to use it: no sandbox of it starts"
+		item.Health, item.Seen = checkup.Critical, "no /dev/kvm, and runtime "+used+" is to use it: no sandbox of it starts"
 		item.Remedy = "modprobe kvm_intel or kvm_amd (virtualisation has to be on in the firmware, or passed on by the hypervisor), or take --platform=kvm out of its arguments"
 	default:
 		item.Seen = "no /dev/kvm, which no runtime here uses"

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/host"
@@ -52,12 +53,12 @@ func TestDoctor_WhatAPlatformNeedsIsAskedOfThoseThatUseIt(t *testing.T) {
 	for _, tt := range []struct {
 		platforms platforms
 		there     bool
-		want      Item
+		want      checkup.Item
 	}{
-		{systrap, false, Item{"kvm", Healthy, "no /dev/kvm, which no runtime here uses", ""}},
-		{systrap, true, Item{"kvm", Healthy, "/dev/kvm is there: --runtime-arg=--platform=kvm could be used", ""}},
-		{kvm, true, Item{"kvm", Healthy, "/dev/kvm is there, for runtime runsc", ""}},
-		{kvm, false, Item{"kvm", Critical, "no /dev/kvm, and runtime runsc is to use it: no sandbox of it starts", load}},
+		{systrap, false, checkup.Item{Name: "kvm", Health: checkup.Healthy, Seen: "no /dev/kvm, which no runtime here uses", Remedy: ""}},
+		{systrap, true, checkup.Item{Name: "kvm", Health: checkup.Healthy, Seen: "/dev/kvm is there: --runtime-arg=--platform=kvm could be used", Remedy: ""}},
+		{kvm, true, checkup.Item{Name: "kvm", Health: checkup.Healthy, Seen: "/dev/kvm is there, for runtime runsc", Remedy: ""}},
+		{kvm, false, checkup.Item{Name: "kvm", Health: checkup.Critical, Seen: "no /dev/kvm, and runtime runsc is to use it: no sandbox of it starts", Remedy: load}},
 	} {
 		if got := tt.platforms.kvmItem(tt.there); got != tt.want {
 			t.Errorf("%v, %t: got %+v, want %+v", tt.platforms, tt.there, got, tt.want)
@@ -67,13 +68,13 @@ func TestDoctor_WhatAPlatformNeedsIsAskedOfThoseThatUseIt(t *testing.T) {
 	for _, tt := range []struct {
 		platforms platforms
 		scope     string
-		want      Item
+		want      checkup.Item
 	}{
-		{systrap, "", Item{"ptrace", Healthy, "not restricted by Yama", ""}},
-		{systrap, "2\n", Item{"ptrace", Healthy, "kernel.yama.ptrace_scope is 2", ""}},
-		{systrap, "3\n", Item{"ptrace", Critical, "kernel.yama.ptrace_scope is 3: nobody may trace, and the platform of runtime runsc does", lower}},
-		{kvm, "3\n", Item{"ptrace", Healthy, "kernel.yama.ptrace_scope is 3, and no runtime traces", ""}},
-		{both, "3\n", Item{"ptrace", Critical, "kernel.yama.ptrace_scope is 3: nobody may trace, and the platform of runtime b, c does", lower}},
+		{systrap, "", checkup.Item{Name: "ptrace", Health: checkup.Healthy, Seen: "not restricted by Yama", Remedy: ""}},
+		{systrap, "2\n", checkup.Item{Name: "ptrace", Health: checkup.Healthy, Seen: "kernel.yama.ptrace_scope is 2", Remedy: ""}},
+		{systrap, "3\n", checkup.Item{Name: "ptrace", Health: checkup.Critical, Seen: "kernel.yama.ptrace_scope is 3: nobody may trace, and the platform of runtime runsc does", Remedy: lower}},
+		{kvm, "3\n", checkup.Item{Name: "ptrace", Health: checkup.Healthy, Seen: "kernel.yama.ptrace_scope is 3, and no runtime traces", Remedy: ""}},
+		{both, "3\n", checkup.Item{Name: "ptrace", Health: checkup.Critical, Seen: "kernel.yama.ptrace_scope is 3: nobody may trace, and the platform of runtime b, c does", Remedy: lower}},
 	} {
 		h := &host.Host{Paths: host.Paths{Proc: t.TempDir()}}
 		dir := filepath.Join(h.Paths.Proc, "sys/kernel/yama")

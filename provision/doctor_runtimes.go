@@ -1,12 +1,13 @@
 package provision
 
 import (
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 )
 
 // lookedRuntimeItems are the same of a look part by part.
-func lookedRuntimeItems(h *host.Host, c config.Config, l dockerLook) []Item {
+func lookedRuntimeItems(h *host.Host, c config.Config, l dockerLook) []checkup.Item {
 	if l.engineErr != nil || l.fileErr != nil {
 		return nil
 	}
@@ -19,5 +20,5 @@ func lookedRuntimeItems(h *host.Host, c config.Config, l dockerLook) []Item {
 		return nil
 	}
 	o.Proofs, o.Failed = h.State().Remembered()
-	return runtimeItems(c, o)
+	return checkup.RuntimeItems(c, o)
 }

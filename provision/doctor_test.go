@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
@@ -82,41 +83,41 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 		situation  string
 		units      saidUnits
 		daemonJSON string
-		want       []Item
+		want       []checkup.Item
 	}{
-		{"systemd hangs", nil, "{}", []Item{
-			{host.DockerUnit, Critical, "systemd: no answer within 1s", frozen},
+		{"systemd hangs", nil, "{}", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "systemd: no answer within 1s", Remedy: frozen},
 			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
-			{"docker API", Unsure, "not asked: systemd does not say whether it runs", frozen},
+			{Name: "docker API", Health: checkup.Unsure, Seen: "not asked: systemd does not say whether it runs", Remedy: frozen},
 		}},
-		{"dockerd hangs", saidUnits{host.DockerUnit: dockerd}, "{}", []Item{
+		{"dockerd hangs", saidUnits{host.DockerUnit: dockerd}, "{}", []checkup.Item{
 			{Name: host.DockerUnit, Seen: "active (running)"},
 			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
-			{"docker API", Critical, "no answer within 1s", silent},
+			{Name: "docker API", Health: checkup.Critical, Seen: "no answer within 1s", Remedy: silent},
 		}},
-		{"dockerd hangs, and daemon.json is broken", saidUnits{host.DockerUnit: dockerd}, `{"x":`, []Item{
+		{"dockerd hangs, and daemon.json is broken", saidUnits{host.DockerUnit: dockerd}, `{"x":`, []checkup.Item{
 			{Name: host.DockerUnit, Seen: "active (running)"},
-			{"daemon.json", Critical, "DIR/daemon.json: line 1, column 6: cut short: the file ends inside the object that starts on line 1", "mend it; dockerd would read it in another way, or not at all"},
-			{"docker API", Critical, "no answer within 1s", silent},
+			{Name: "daemon.json", Health: checkup.Critical, Seen: "DIR/daemon.json: line 1, column 6: cut short: the file ends inside the object that starts on line 1", Remedy: "mend it; dockerd would read it in another way, or not at all"},
+			{Name: "docker API", Health: checkup.Critical, Seen: "no answer within 1s", Remedy: silent},
 		}},
-		{"stopped, without daemon.json", saidUnits{host.DockerUnit: stopped}, "", []Item{
-			{host.DockerUnit, Warning, "inactive (dead)", start},
+		{"stopped, without daemon.json", saidUnits{host.DockerUnit: stopped}, "", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Warning, Seen: "inactive (dead)", Remedy: start},
 			{Name: "daemon.json", Seen: "there is no DIR/daemon.json: dockerd has what its flags say, and its defaults"},
-			{"docker API", Unsure, "not asked: Docker does not run", start},
+			{Name: "docker API", Health: checkup.Unsure, Seen: "not asked: Docker does not run", Remedy: start},
 		}},
-		{"masked", saidUnits{host.DockerUnit: {LoadState: "masked", ActiveState: "inactive"}}, "{}", []Item{
-			{host.DockerUnit, Critical, "docker.service: systemd says it is masked", "systemctl unmask docker.service"},
+		{"masked", saidUnits{host.DockerUnit: {LoadState: "masked", ActiveState: "inactive"}}, "{}", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is masked", Remedy: "systemctl unmask docker.service"},
 		}},
-		{"not installed", saidUnits{}, "", []Item{
-			{host.DockerUnit, Critical, "docker.service: there is no such unit: Docker is not installed", "install Docker from your distribution or docker.com, or run this on the host itself"},
+		{"not installed", saidUnits{}, "", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: there is no such unit: Docker is not installed", Remedy: "install Docker from your distribution or docker.com, or run this on the host itself"},
 		}},
-		{"a file that systemd does not understand", saidUnits{host.DockerUnit: {LoadState: "bad-setting"}}, "", []Item{
-			{host.DockerUnit, Critical, "docker.service: systemd says it is bad-setting", "systemctl status docker.service says what is wrong with its file"},
+		{"a file that systemd does not understand", saidUnits{host.DockerUnit: {LoadState: "bad-setting"}}, "", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is bad-setting", Remedy: "systemctl status docker.service says what is wrong with its file"},
 		}},
-		{"a wrapper", saidUnits{host.DockerUnit: running("/usr/bin/wrapper", "--token", "hunter2")}, "{}", []Item{
-			{host.DockerUnit, Critical, `active (running); docker.service: not a dockerd command line: ["/usr/bin/wrapper"]`, "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
+		{"a wrapper", saidUnits{host.DockerUnit: running("/usr/bin/wrapper", "--token", "hunter2")}, "{}", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: `active (running); docker.service: not a dockerd command line: ["/usr/bin/wrapper"]`, Remedy: "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
 			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
-			{"docker API", Unsure, "not asked: where it listens is not known", "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
+			{Name: "docker API", Health: checkup.Unsure, Seen: "not asked: where it listens is not known", Remedy: "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
 		}},
 	} {
 		t.Run(tt.situation, func(t *testing.T) {
@@ -137,12 +138,12 @@ func TestDoctor_WhatMayNotBeReadIsUnsure(t *testing.T) {
 	denied := &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}
 	look := dockerLook{observed: host.Observed{Unit: running()}, fileErr: &blocked.Refused{Object: "/x", Err: denied}, engineErr: &blocked.Unreachable{Object: "dockerd", Err: denied}}
 	h := &host.Host{}
-	got := append(look.items(config.Config{}), configItem(h, &config.Error{Source: "/x", Reason: denied.Error(), Err: denied}))
-	want := []Item{
+	got := append(look.items(config.Config{}), checkup.ConfigItem(h, &config.Error{Source: "/x", Reason: denied.Error(), Err: denied}))
+	want := []checkup.Item{
 		{Name: host.DockerUnit, Seen: "active (running)"},
-		{"daemon.json", Unsure, "/x: open /x: permission denied", "run this as root"},
-		{"docker API", Unsure, "dockerd: open /x: permission denied", "run this as root"},
-		{"configuration", Unsure, "/x: open /x: permission denied", "run this as root"},
+		{Name: "daemon.json", Health: checkup.Unsure, Seen: "/x: open /x: permission denied", Remedy: "run this as root"},
+		{Name: "docker API", Health: checkup.Unsure, Seen: "dockerd: open /x: permission denied", Remedy: "run this as root"},
+		{Name: "configuration", Health: checkup.Unsure, Seen: "/x: open /x: permission denied", Remedy: "run this as root"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -156,17 +157,17 @@ func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
 	mend := "mend it: dockerd would not start with it"
 	for _, tt := range []struct {
 		situation, script, daemonJSON string
-		want                          Item
+		want                          checkup.Item
 	}{
-		{"it takes it", "exit 0", "{}", Item{Name: "daemon.json", Seen: "DIR/daemon.json is one that dockerd --validate takes"}},
+		{"it takes it", "exit 0", "{}", checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json is one that dockerd --validate takes"}},
 		{"it refuses it", "echo no such key: x; exit 1", `{"x": 1}`,
-			Item{"daemon.json", Critical, "DIR/daemon.json: dockerd --validate refuses this text: no such key: x", mend}},
+			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "DIR/daemon.json: dockerd --validate refuses this text: no such key: x", Remedy: mend}},
 		{"it cannot look", "echo unknown flag: --validate; exit 125", "{}",
-			Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"}},
+			checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"}},
 		{"it hangs", "exec sleep 60", "{}",
-			Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"}},
+			checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"}},
 		{"a default that is no runtime, which it does not look at", "exit 0", `{"default-runtime": "x"}`,
-			Item{"daemon.json", Critical, `DIR/daemon.json: default-runtime is "x", which is no runtime: dockerd would not start with it`, mend}},
+			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: `DIR/daemon.json: default-runtime is "x", which is no runtime: dockerd would not start with it`, Remedy: mend}},
 	} {
 		units := saidUnits{}
 		h := dockerOf(t, units, tt.daemonJSON)
@@ -195,19 +196,19 @@ func TestDoctor_OwnUnit(t *testing.T) {
 	why := "journalctl -u runsc-provisioner.service says why it ends"
 	for _, tt := range []struct {
 		unit host.Unit
-		want Item
+		want checkup.Item
 	}{
-		{host.Unit{LoadState: "not-found"}, Item{OwnUnit, Healthy, "not installed: nothing keeps the host as it is wanted", ""}},
-		{host.Unit{LoadState: "masked", ActiveState: "inactive"}, Item{OwnUnit, Warning, "masked: nothing keeps the host as it is wanted", "systemctl unmask runsc-provisioner.service"}},
-		{host.Unit{LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success"}, Item{OwnUnit, Healthy, "active (running)", ""}},
-		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "success"}, Item{OwnUnit, Healthy, "activating (start)", ""}},
-		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "success"}, Item{OwnUnit, Critical, "activating (auto-restart)", why}},
-		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "exit-code"}, Item{OwnUnit, Critical, "activating (auto-restart): exit-code", why}},
-		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "signal"}, Item{OwnUnit, Critical, "activating (start): signal", why}},
-		{host.Unit{LoadState: "loaded", ActiveState: "failed", SubState: "failed", Result: "exit-code"}, Item{OwnUnit, Critical, "failed (failed): exit-code", why}},
+		{host.Unit{LoadState: "not-found"}, checkup.Item{Name: OwnUnit, Health: checkup.Healthy, Seen: "not installed: nothing keeps the host as it is wanted", Remedy: ""}},
+		{host.Unit{LoadState: "masked", ActiveState: "inactive"}, checkup.Item{Name: OwnUnit, Health: checkup.Warning, Seen: "masked: nothing keeps the host as it is wanted", Remedy: "systemctl unmask runsc-provisioner.service"}},
+		{host.Unit{LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success"}, checkup.Item{Name: OwnUnit, Health: checkup.Healthy, Seen: "active (running)", Remedy: ""}},
+		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "success"}, checkup.Item{Name: OwnUnit, Health: checkup.Healthy, Seen: "activating (start)", Remedy: ""}},
+		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "success"}, checkup.Item{Name: OwnUnit, Health: checkup.Critical, Seen: "activating (auto-restart)", Remedy: why}},
+		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "exit-code"}, checkup.Item{Name: OwnUnit, Health: checkup.Critical, Seen: "activating (auto-restart): exit-code", Remedy: why}},
+		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "signal"}, checkup.Item{Name: OwnUnit, Health: checkup.Critical, Seen: "activating (start): signal", Remedy: why}},
+		{host.Unit{LoadState: "loaded", ActiveState: "failed", SubState: "failed", Result: "exit-code"}, checkup.Item{Name: OwnUnit, Health: checkup.Critical, Seen: "failed (failed): exit-code", Remedy: why}},
 		{host.Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "enabled"},
-			Item{OwnUnit, Warning, "inactive (dead), though it is enabled: nothing keeps the host as it is wanted", "systemctl start runsc-provisioner.service"}},
-		{host.Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "disabled"}, Item{OwnUnit, Healthy, "inactive (dead)", ""}},
+			checkup.Item{Name: OwnUnit, Health: checkup.Warning, Seen: "inactive (dead), though it is enabled: nothing keeps the host as it is wanted", Remedy: "systemctl start runsc-provisioner.service"}},
+		{host.Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "disabled"}, checkup.Item{Name: OwnUnit, Health: checkup.Healthy, Seen: "inactive (dead)", Remedy: ""}},
 	} {
 		if got := ownUnitItem(tt.unit); got != tt.want {
 			t.Errorf("%+v: got %+v, want %+v", tt.unit, got, tt.want)
@@ -220,8 +221,8 @@ func TestDoctor_AFlagIsInTheWayAlsoOfAFileThatIsNotThere(t *testing.T) {
 		File:      daemonfile.File{Path: "/etc/docker/daemon.json"},
 		Conflicts: []*engine.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
 	}}
-	want := Item{"daemon.json", Critical, "default-runtime is set by the flag --default-runtime=runc in ExecStart: an option in daemon.json must not be a flag too",
-		"remove the flag: dockerd does not start with an option in both places"}
+	want := checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "default-runtime is set by the flag --default-runtime=runc in ExecStart: an option in daemon.json must not be a flag too",
+		Remedy: "remove the flag: dockerd does not start with an option in both places"}
 	if got := look.fileItem(config.Config{Docker: config.Docker{DefaultRuntime: "runsc"}}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

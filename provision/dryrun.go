@@ -4,22 +4,23 @@ import (
 	"context"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/plan"
 )
 
 // Plan says what would make the host as c wants it, and changes nothing.
-func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts Options) (Plan, error) {
+func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts plan.Options) (plan.Plan, error) {
 	o, err := pr.Observe(ctx, c)
 	if err != nil {
-		return Plan{}, err
+		return plan.Plan{}, err
 	}
-	if NeedsData(c, o, opts) {
+	if plan.NeedsData(c, o, opts) {
 		if o.Data, err = pr.ObserveData(ctx, o); err != nil {
-			return Plan{}, err
+			return plan.Plan{}, err
 		}
 	}
-	p, err := NewPlan(c, o, opts)
+	p, err := plan.New(c, o, opts)
 	if err != nil {
-		return Plan{}, err
+		return plan.Plan{}, err
 	}
 	return p, pr.Check(ctx, p, o)
 }

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/verify"
 )
 
@@ -171,9 +172,9 @@ func wantedUIDMap(c config.Config, o host.Observed) []verify.IDRange {
 	if c.Docker.Remap() != config.RemapOn || !o.Engine.UsernsRemap {
 		return nil
 	}
-	ids, err := NewGoal(c, o).grant()
+	ids, err := plan.NewGoal(c, o).Grant()
 	if err != nil {
 		return nil
 	}
-	return uidMap(ids.UIDs)
+	return plan.UIDMap(ids.UIDs)
 }

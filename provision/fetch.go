@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
 
@@ -24,7 +25,7 @@ func (f *Fetched) Discard() error { return f.staged.Discard() }
 // Fetch brings what s installs into the store, where Converge takes it from
 // (Host.Fetched). It changes nothing that is in use, needs no lock, and may run
 // beside anything. have are the releases that are installed.
-func (pr *Provisioner) Fetch(ctx context.Context, s InstallRelease, have []release.Installed) (*Fetched, error) {
+func (pr *Provisioner) Fetch(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*Fetched, error) {
 	staged, err := pr.store().Fetch(ctx, pr.source(s, have), s.Spec)
 	if err != nil {
 		return nil, config.OfSpec(err)
@@ -33,13 +34,13 @@ func (pr *Provisioner) Fetch(ctx context.Context, s InstallRelease, have []relea
 }
 
 // source is where releases come from.
-func (pr *Provisioner) source(s InstallRelease, have []release.Installed) release.Source {
+func (pr *Provisioner) source(s plan.InstallRelease, have []release.Installed) release.Source {
 	return &release.Checksum{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
 		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
 	}}
 }
 
-func (pr *Provisioner) install(ctx context.Context, s InstallRelease, have []release.Installed) (string, error) {
+func (pr *Provisioner) install(ctx context.Context, s plan.InstallRelease, have []release.Installed) (string, error) {
 	installed, err := pr.bring(ctx, s, have)
 	if err != nil {
 		return "", config.OfSpec(err)
@@ -49,7 +50,7 @@ func (pr *Provisioner) install(ctx context.Context, s InstallRelease, have []rel
 
 // bring restores the release from its archive, takes what was fetched before, or
 // fetches it now.
-func (pr *Provisioner) bring(ctx context.Context, s InstallRelease, have []release.Installed) (release.Installed, error) {
+func (pr *Provisioner) bring(ctx context.Context, s plan.InstallRelease, have []release.Installed) (release.Installed, error) {
 	store := pr.store()
 	mended, mendErr := store.Mend(ctx, s.Spec)
 	if mendErr == nil {

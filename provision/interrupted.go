@@ -3,6 +3,8 @@ package provision
 import (
 	"context"
 	"time"
+
+	"runsc-provisioner/provision/plan"
 )
 
 // Interrupted is a run that was asked to end before all was done: what was in
@@ -12,7 +14,7 @@ type Interrupted struct {
 	// that was killed before had left.
 	Changed bool
 	// Stays are the steps whose effect is there still, in their order.
-	Stays []Step
+	Stays []plan.Step
 	Err   error // a *RolledBack or *DockerDown where the step in hand was undone
 }
 
@@ -31,7 +33,7 @@ func (i *Interrupted) Docker() bool {
 
 // lasting are those of the steps that were done whose effect stays. Of a plan that
 // was not carried out whole that is what was done beside its transaction.
-func lasting(done []Step, whole bool) (stay []Step) {
+func lasting(done []plan.Step, whole bool) (stay []plan.Step) {
 	for _, step := range done {
 		if kind := step.Kind(); kind.Lasts && (whole || !kind.Shared) {
 			stay = append(stay, step)

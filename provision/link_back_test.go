@@ -12,6 +12,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/test/stored"
 )
 
@@ -51,8 +52,8 @@ func TestFault_X01_TheLinkIsPutBack(t *testing.T) {
 			}
 			p := upgrade(o, newText)
 			if test.changes {
-				link := Link{Path: h.Paths.Link, Target: filepath.Join(h.Paths.Store, later, "runsc"), Release: later}
-				p.Steps = slices.Insert(p.Steps, 0, Step(link))
+				link := plan.Link{Path: h.Paths.Link, Target: filepath.Join(h.Paths.Store, later, "runsc"), Release: later}
+				p.Steps = slices.Insert(p.Steps, 0, plan.Step(link))
 			}
 			if test.killed {
 				err = h.killedAfterWriting(t, p, o, test.foreign)
@@ -73,12 +74,12 @@ func TestFault_X01_TheLinkIsPutBack(t *testing.T) {
 }
 
 // failsAfterWriting carries out p, and ends it once daemon.json is written.
-func (h *Provisioner) failsAfterWriting(t *testing.T, p Plan, o host.Observed) error {
+func (h *Provisioner) failsAfterWriting(t *testing.T, p plan.Plan, o host.Observed) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	h.Report = func(e Event) {
-		if _, writes := e.Step.(WriteDaemonJSON); writes && e.Kind == StepDone {
+		if _, writes := e.Step.(plan.WriteDaemonJSON); writes && e.Kind == StepDone {
 			cancel()
 		}
 	}
@@ -92,14 +93,14 @@ func (h *Provisioner) failsAfterWriting(t *testing.T, p Plan, o host.Observed) e
 
 // killedAfterWriting carries out the steps of p up to the first reload, is killed
 // at the start of its way back, and then does what the next run does.
-func (h *Provisioner) killedAfterWriting(t *testing.T, p Plan, o host.Observed, foreign bool) error {
+func (h *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Observed, foreign bool) error {
 	t.Helper()
 	tx, err := h.open(p, config.Default(), o)
 	if err != nil {
 		return err
 	}
 	for _, step := range p.Steps {
-		if _, reloads := step.(Reload); reloads {
+		if _, reloads := step.(plan.Reload); reloads {
 			break
 		}
 		if _, err := h.step(t.Context(), step, tx, o); err != nil {
@@ -115,7 +116,7 @@ func (h *Provisioner) killedAfterWriting(t *testing.T, p Plan, o host.Observed, 
 	if err := h.State().WriteJournal(tx.j); err != nil {
 		return err
 	}
-	if _, err := h.recover(t.Context(), Options{}); err != nil {
+	if _, err := h.recover(t.Context(), plan.Options{}); err != nil {
 		return err
 	}
 	if _, found, err := h.State().ReadJournal(); err != nil || found || len(h.State().FailedRecoveries()) != 0 {

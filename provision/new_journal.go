@@ -11,12 +11,13 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 )
 
 // newJournal is the journal of p on a host that looks like o.
-func newJournal(p Plan, o host.Observed, names []string, trial string) state.Journal {
+func newJournal(p plan.Plan, o host.Observed, names []string, trial string) state.Journal {
 	j := state.Journal{
 		SchemaVersion: state.JournalSchema, Started: time.Now().UTC(), PID: os.Getpid(), Runtimes: names, Trial: trial,
 		File: state.JournalFile{Place: o.File.Place(), Was: durable.Digest(o.File.Bytes)},
@@ -26,9 +27,9 @@ func newJournal(p Plan, o host.Observed, names []string, trial string) state.Jou
 	}
 	for _, step := range p.Steps {
 		switch s := step.(type) {
-		case WriteDaemonJSON:
+		case plan.WriteDaemonJSON:
 			j.File.Later = append(j.File.Later, durable.Digest(s.New))
-		case Link:
+		case plan.Link:
 			j.Link.Changes = true
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/test/stored"
 )
 
@@ -94,7 +95,7 @@ func TestProve_LeavesNoBundle(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			mayProve(t)
 			h, host := proofHost(t, test.run)
-			_, err := h.Prover().Prove(t.Context(), Prove{Release: "20260914.0", Runtime: "runsc"})
+			_, err := h.Prover().Prove(t.Context(), plan.Prove{Release: "20260914.0", Runtime: "runsc"})
 			var failed *ProofFailed
 			if passes := err == nil; passes != test.passes || !passes && !errors.As(err, &failed) {
 				t.Errorf("got error %v, want it to pass: %t", err, test.passes)
@@ -116,7 +117,7 @@ func TestProve_LeavesNoBundleWhereRunscDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	var failed *ProofFailed
-	if _, err := h.Prover().Prove(t.Context(), Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.As(err, &failed) {
+	if _, err := h.Prover().Prove(t.Context(), plan.Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.As(err, &failed) {
 		t.Errorf("got error %v, want a *ProofFailed", err)
 	}
 	if left := h.proofsLeft(t); len(left) != 0 || noted(t, host, "ran") != "" {
@@ -140,7 +141,7 @@ func TestProve_LeavesNoBundleWhereItIsInterrupted(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if _, err := h.Prover().Prove(ctx, Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.Is(err, context.Canceled) {
+	if _, err := h.Prover().Prove(ctx, plan.Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want %v", err, context.Canceled)
 	}
 	if left := h.proofsLeft(t); len(left) != 0 {
@@ -159,7 +160,7 @@ func TestSweep_RemovesTheBundleOfAKilledProof(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := proofPrefix + "killed"
-	p := proof{step: Prove{Release: "20260914.0"}, release: installed, id: id, dir: filepath.Join(h.Paths.State, id)}
+	p := proof{step: plan.Prove{Release: "20260914.0"}, release: installed, id: id, dir: filepath.Join(h.Paths.State, id)}
 	request := filepath.Join(h.Paths.State, outsideMark+"killed")
 	gone := filepath.Join(h.Paths.State, proofPrefix+"gone") // its release is removed since
 	other := filepath.Join(h.Paths.State, "runsc-other")

@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -70,7 +71,7 @@ type Runner struct {
 // Prove runs a container of our own with the release's runsc, without Docker,
 // and looks at it from the host: it must be in a sandbox of that release. It
 // leaves nothing behind. The error is a *ProofFailed with runsc's own words.
-func (r Runner) Prove(ctx context.Context, s Prove) (seen string, err error) {
+func (r Runner) Prove(ctx context.Context, s plan.Prove) (seen string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, proofWithin)
 	defer cancel()
 	installed, err := r.Installed(s.Release)
@@ -96,7 +97,7 @@ func (r Runner) Prove(ctx context.Context, s Prove) (seen string, err error) {
 
 // proof is one container under one runsc.
 type proof struct {
-	step    Prove
+	step    plan.Prove
 	release release.Installed
 	store   release.Store
 	id      string

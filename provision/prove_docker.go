@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -20,7 +21,7 @@ const trialWithin = time.Minute
 // inDocker has the dockerd of info start a container called name, which the caller
 // has noted, so that a later run removes what is left of it. It says in a few words
 // what was seen.
-func (r Runner) inDocker(ctx context.Context, s ProveInDocker, name string, flags engine.Flags, info engine.Info) (seen string, err error) {
+func (r Runner) inDocker(ctx context.Context, s plan.ProveInDocker, name string, flags engine.Flags, info engine.Info) (seen string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, trialWithin)
 	defer cancel()
 	client, err := r.Dial(flags)
@@ -53,7 +54,7 @@ func (r Runner) inDocker(ctx context.Context, s ProveInDocker, name string, flag
 }
 
 // judge wants the container in a sandbox of the release, seen from the host.
-func (r Runner) judge(ctx context.Context, s ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
+func (r Runner) judge(ctx context.Context, s plan.ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
 	line, err := trial.Line(ctx)
 	if err != nil {
 		return "", err

@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 )
 
@@ -14,7 +15,7 @@ import (
 // looks at it from the host as `verify` does, asks it which kernel it sees, and
 // has Docker look at what it writes. Container and image are gone afterwards.
 // The error is a *ProofFailed.
-func (pr *Provisioner) proveInDocker(ctx context.Context, s ProveInDocker, t *transaction) (seen string, err error) {
+func (pr *Provisioner) proveInDocker(ctx context.Context, s plan.ProveInDocker, t *transaction) (seen string, err error) {
 	installed, err := pr.Installed(s.Release)
 	if err != nil {
 		return "", err

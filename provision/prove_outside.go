@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // OutsideArg, followed by the path of a request, makes this program carry out
@@ -28,7 +29,7 @@ type outsideRequest struct {
 	Paths host.Paths `json:"paths"`
 	Self  string     `json:"self"`
 	Owner int        `json:"owner"`
-	Step  Prove      `json:"step"`
+	Step  plan.Prove `json:"step"`
 }
 
 // outsideAnswer is what came of it.
@@ -42,7 +43,7 @@ type outsideAnswer struct {
 // ProveOutside is Prove in another process of this program, which aside starts
 // with all privileges of root and waits for: a unit that is hardened starts no
 // sandbox. Both speak by way of files for root only.
-func (r Runner) ProveOutside(ctx context.Context, s Prove, aside func(ctx context.Context, argv ...string) error) (seen string, err error) {
+func (r Runner) ProveOutside(ctx context.Context, s plan.Prove, aside func(ctx context.Context, argv ...string) error) (seen string, err error) {
 	dir := filepath.Join(r.Paths.State, outsideMark+strings.ToLower(rand.Text()))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", fmt.Errorf("ask for a proof: %w", err)

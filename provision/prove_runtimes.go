@@ -6,6 +6,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/plan"
 )
 
 // ProveRuntimes proves the runtimes called names, or all that c manages, as
@@ -26,14 +27,14 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 	if len(names) == 0 {
 		names = c.RuntimeNames()
 	}
-	var plan Plan
+	var p plan.Plan
 	for _, name := range names {
-		steps, err := proofOf(c, name, o)
+		steps, err := plan.ProofOf(c, name, o)
 		if err != nil {
 			return err
 		}
-		plan.Steps = append(plan.Steps, steps...)
+		p.Steps = append(p.Steps, steps...)
 	}
-	_, err = pr.apply(ctx, plan, c, o)
+	_, err = pr.apply(ctx, p, c, o)
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 )
 
@@ -34,7 +35,7 @@ type Recovery struct {
 // proof. Whatever would need one more restart is reverted. What can be neither
 // is set aside after one try, and the host as it is then is what the next plan
 // begins from.
-func (pr *Provisioner) Recover(ctx context.Context, opts Options) (Recovery, error) {
+func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery, error) {
 	j, found, err := pr.State().ReadJournal()
 	switch {
 	case errors.Is(err, state.ErrUnreadable):
@@ -181,7 +182,7 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	want := Settings{Runtimes: map[string]daemonjson.Runtime{}}
+	want := plan.Settings{Runtimes: map[string]daemonjson.Runtime{}}
 	for _, name := range t.j.Runtimes {
 		if r, has := doc.Runtimes()[name]; has {
 			want.Runtimes[name] = r
@@ -218,7 +219,7 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 }
 
 // recover is Recover, and tells of what it did.
-func (pr *Provisioner) recover(ctx context.Context, opts Options) (changed bool, err error) {
+func (pr *Provisioner) recover(ctx context.Context, opts plan.Options) (changed bool, err error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/test/seen"
 )
@@ -62,12 +63,12 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 }
 
 // asText is a dockerd that runs with text, of runsc and the default.
-func asText(t *testing.T, text string) Settings {
+func asText(t *testing.T, text string) plan.Settings {
 	doc, err := daemonjson.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Settings{Default: "runc"}
+	want := plan.Settings{Default: "runc"}
 	if r, has := doc.Runtimes()["runsc"]; has {
 		want.Runtimes = map[string]daemonjson.Runtime{"runsc": r}
 	} else {
@@ -81,7 +82,7 @@ func asText(t *testing.T, text string) Settings {
 
 // recoverWith is Recover without the proof's container, which is a fake
 // dockerd's not to have, and without a process to read flags of.
-func (pr *Provisioner) recoverWith(t *testing.T, opts Options) (string, error) {
+func (pr *Provisioner) recoverWith(t *testing.T, opts plan.Options) (string, error) {
 	t.Helper()
 	j, found, err := pr.State().ReadJournal()
 	if err != nil || !found {

@@ -8,12 +8,13 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/plan"
 )
 
 // replaceableIDs refuses a file of subordinate ids that could not be replaced.
-func replaceableIDs(p Plan) error {
+func replaceableIDs(p plan.Plan) error {
 	for _, step := range p.Steps {
-		s, ok := step.(EditIDs)
+		s, ok := step.(plan.EditIDs)
 		if !ok {
 			continue
 		}

@@ -22,6 +22,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/test/seen"
 )
 
@@ -126,17 +127,17 @@ func serve(t *testing.T, handler http.Handler) (socket string) {
 }
 
 // upgrade is the plan that writes what an apply with the default would.
-func upgrade(o host.Observed, texts ...string) Plan {
-	var p Plan
+func upgrade(o host.Observed, texts ...string) plan.Plan {
+	var p plan.Plan
 	old := string(o.File.Bytes)
 	for _, text := range texts {
-		p.Steps = append(p.Steps, WriteDaemonJSON{File: o.File, Old: []byte(old), New: []byte(text)}, Reload{Unit: host.DockerUnit})
+		p.Steps = append(p.Steps, plan.WriteDaemonJSON{File: o.File, Old: []byte(old), New: []byte(text)}, plan.Reload{Unit: host.DockerUnit})
 		doc, err := daemonjson.Parse([]byte(text))
 		if err != nil {
 			panic(err)
 		}
 		name, _ := doc.DefaultRuntime()
-		p.Steps = append(p.Steps, Confirm{Settings{Runtimes: doc.Runtimes(), Default: name}})
+		p.Steps = append(p.Steps, plan.Confirm{Settings: plan.Settings{Runtimes: doc.Runtimes(), Default: name}})
 		old = text
 	}
 	return p
@@ -207,11 +208,11 @@ func squeezed(texts []string) []string {
 // was wanted, is taken from it again: leaving the key out would not do that.
 func TestFault_E04_ADefaultThatWasTakenIsTakenBack(t *testing.T) {
 	h, d, o := changing(t, oldText)
-	plan := upgrade(o, nowText)
-	confirm := plan.Steps[2].(Confirm)
+	p := upgrade(o, nowText)
+	confirm := p.Steps[2].(plan.Confirm)
 	confirm.Runtimes = map[string]daemonjson.Runtime{"other": {Path: "/y"}}
-	plan.Steps[2] = confirm
-	_, err := h.apply(t.Context(), plan, config.Default(), o)
+	p.Steps[2] = confirm
+	_, err := h.apply(t.Context(), p, config.Default(), o)
 	var back *RolledBack
 	if !errors.As(err, &back) || back.Restore != nil {
 		t.Fatalf("got error %v, want a clean *RolledBack", err)

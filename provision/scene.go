@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // look sees what the way back depends on.
@@ -78,7 +79,7 @@ func (t *transaction) engineIs(ctx context.Context, unit host.Unit) (engineIs, e
 // target is what dockerd is to run with: what it did before, or, once it was
 // started since, what the old daemon.json gives. No file brings back what only
 // its memory had. It reports false where dockerd does not start from that.
-func (t *transaction) target(unit host.Unit) (Settings, bool) {
+func (t *transaction) target(unit host.Unit) (plan.Settings, bool) {
 	if !startedSince(t.j, unit) {
 		return ranWith(t.j), true
 	}

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 )
 
@@ -38,7 +39,7 @@ type transaction struct {
 	command []string
 	// later is set in a run after the one that wrote the journal, with what that
 	// run may do; nil is that run itself.
-	later *Options
+	later *plan.Options
 	// hangs says that docker.service was waited for, and is still on its way.
 	hangs bool
 	// started says that the way back has started Docker: it does so once.
@@ -46,7 +47,7 @@ type transaction struct {
 }
 
 // write replaces daemon.json.
-func (t *transaction) write(s WriteDaemonJSON) error {
+func (t *transaction) write(s plan.WriteDaemonJSON) error {
 	makes := !t.j.File.InDir && daemonfile.DirGone(t.j.File.Target)
 	if err := t.replace(s.Old, s.New); err != nil {
 		return err
@@ -123,7 +124,7 @@ func (t *transaction) text() []byte {
 
 // restart restarts Docker, marked in the journal beforehand: from then on only
 // another restart brings back what was.
-func (t *transaction) restart(ctx context.Context, s Restart) error {
+func (t *transaction) restart(ctx context.Context, s plan.Restart) error {
 	unit, err := t.pr.Settled(ctx)
 	if err != nil {
 		return err
@@ -153,7 +154,7 @@ func (t *transaction) restart(ctx context.Context, s Restart) error {
 
 // stillRunning refuses a restart that would stop, or with live-restore lose, a
 // container that was not there when the plan was made.
-func (t *transaction) stillRunning(ctx context.Context, s Restart) error {
+func (t *transaction) stillRunning(ctx context.Context, s plan.Restart) error {
 	client, err := t.pr.Dial(t.flags)
 	if err != nil {
 		return blocked.DockerdSilent(err)

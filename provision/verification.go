@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -51,7 +53,7 @@ func (e Expect) Validate() error {
 
 // Verification is what was found of a host, and what is to be made of it.
 type Verification struct {
-	Items    []Item
+	Items    []checkup.Item
 	Report   verify.Report
 	Findings []Finding // that are not ok, the worst first
 	// Notes are worth knowing once and change no health.
@@ -68,7 +70,7 @@ type Verification struct {
 	Weak map[string][]verify.Weakness
 	// Writes says of each runtime that is ours what becomes of the changes that
 	// containers make to their root file system, where dockerd was asked.
-	Writes []RuntimeWrites
+	Writes []checkup.RuntimeWrites
 	// Written is when daemon.json was last written: zero is not known.
 	Written time.Time
 	At      time.Time
@@ -76,16 +78,16 @@ type Verification struct {
 
 // Finding is one thing that is not as it should be, and what to do.
 type Finding struct {
-	Health Health `json:"status"`
-	Code   string `json:"code"`   // for programs: "container-outside"
-	Object string `json:"object"` // "daemon.json", "container web"
-	Seen   string `json:"seen"`
-	Remedy string `json:"remedy"`
+	Health checkup.Health `json:"status"`
+	Code   string         `json:"code"`   // for programs: "container-outside"
+	Object string         `json:"object"` // "daemon.json", "container web"
+	Seen   string         `json:"seen"`
+	Remedy string         `json:"remedy"`
 }
 
 // Health is the worst of everything that was found.
-func (v Verification) Health() Health {
-	worst := Healthy
+func (v Verification) Health() checkup.Health {
+	worst := checkup.Healthy
 	for _, f := range v.Findings {
 		worst = max(worst, f.Health)
 	}
@@ -146,13 +148,13 @@ func verification(ctx context.Context, h *host.Host, c config.Config, e Expect, 
 	}
 	if without != nil {
 		v.Items = itemsWithout(c, o, without)
-	} else if v.Items, err = Checkup(c, o); err != nil {
+	} else if v.Items, err = checkup.New(c, o); err != nil {
 		return Verification{}, err
 	}
 	if without == nil { // else no proof was looked for
-		v.Writes = writesInEffect(c, o)
+		v.Writes = checkup.WritesInEffect(c, o)
 	}
-	if installed, found := satisfying(o.Releases, c.Spec()); found {
+	if installed, found := plan.Satisfying(o.Releases, c.Spec()); found {
 		v.Wanted = installed.Name
 	}
 	if e.Deep {
@@ -180,14 +182,14 @@ func verification(ctx context.Context, h *host.Host, c config.Config, e Expect, 
 
 // notes are the things that are told once.
 func notes(c config.Config, v Verification, o host.Observed) []string {
-	g := NewGoal(c, o)
+	g := plan.NewGoal(c, o)
 	var all []string
 	for _, name := range c.RuntimeNames() {
-		if text := lossOf(c, name, g.arguments(name)); text != "" && !o.Unread {
+		if text := plan.LossOf(c, name, g.Arguments(name)); text != "" && !o.Unread {
 			all = append(all, text)
 		}
 	}
-	if text := g.classicBuild(); text != "" {
+	if text := g.ClassicBuild(); text != "" {
 		all = append(all, text)
 	}
 	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, engine.BuildKitCommand+"=") })

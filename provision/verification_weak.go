@@ -4,8 +4,10 @@ import (
 	"maps"
 	"slices"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/verify"
 )
 
@@ -15,9 +17,9 @@ import (
 // are in daemon.json, and somebody else may have registered a release's runsc.
 func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[string][]verify.Weakness, error) {
 	args := map[string][][]string{}
-	wanted, _ := satisfying(o.Releases, c.Spec())
+	wanted, _ := plan.Satisfying(o.Releases, c.Spec())
 	for name := range c.Docker.Runtimes {
-		args[name] = [][]string{argumentsOf(c, o, wanted.Name, name).List}
+		args[name] = [][]string{plan.ArgumentsOf(c, o, wanted.Name, name).List}
 	}
 	if o.Engine != nil {
 		known, err := host.KnownReleases(h.Store(), o.Releases)
@@ -47,7 +49,7 @@ func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[stri
 func (v *Verification) assessRuntimes() {
 	for _, name := range slices.Sorted(maps.Keys(v.Weak)) {
 		for _, w := range v.Weak[name] {
-			v.find(Critical, foundWeak, "runtime "+verify.Printable(name), w.Setting+": "+w.Gives, weakRemedy(w, name))
+			v.find(checkup.Critical, foundWeak, "runtime "+verify.Printable(name), w.Setting+": "+w.Gives, weakRemedy(w, name))
 		}
 	}
 }

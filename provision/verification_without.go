@@ -6,8 +6,10 @@ import (
 	"io/fs"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // observeWithout looks at what can be seen of a host of which something could
@@ -52,18 +54,18 @@ func observeWithout(ctx context.Context, h *host.Host, c config.Config, why erro
 	return o, h.ObserveEngine(ctx, c, &o, nil)
 }
 
-func itemsWithout(c config.Config, o host.Observed, why error) []Item {
-	g := NewGoal(c, o)
-	item := Item{Name: "systemd", Health: Unsure, Seen: why.Error(), Remedy: "run it on the host for the rest: sudo runsc-provisioner verify"}
+func itemsWithout(c config.Config, o host.Observed, why error) []checkup.Item {
+	g := plan.NewGoal(c, o)
+	item := checkup.Item{Name: "systemd", Health: checkup.Unsure, Seen: why.Error(), Remedy: "run it on the host for the rest: sudo runsc-provisioner verify"}
 	var refusal *blocked.Refused
 	if errors.As(why, &refusal) {
-		item = Item{Name: refusal.Object, Health: Critical, Seen: why.Error(), Remedy: "mend that first: nothing else can be done here before"}
+		item = checkup.Item{Name: refusal.Object, Health: checkup.Critical, Seen: why.Error(), Remedy: "mend that first: nothing else can be done here before"}
 		if refusal.Object == o.File.Path {
 			item.Name, item.Remedy = "daemon.json", "mend the file: dockerd would not read it either, or read it in another way"
 		}
 		if errors.Is(why, fs.ErrPermission) {
-			item.Health, item.Remedy = Unsure, "run it as root"
+			item.Health, item.Remedy = checkup.Unsure, "run it as root"
 		}
 	}
-	return []Item{releaseItem(g), item, engineItem(g, Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
+	return []checkup.Item{checkup.ReleaseItem(g), item, checkup.EngineItem(g, plan.Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
 }

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 )
 
@@ -133,8 +134,8 @@ func startedSince(j state.Journal, unit host.Unit) bool {
 }
 
 // ranWith is what dockerd ran with when j was begun.
-func ranWith(j state.Journal) Settings {
-	want := Settings{Runtimes: map[string]daemonjson.Runtime{}, Default: j.Engine.Default, Remap: j.Engine.Remap, Root: j.Engine.Root}
+func ranWith(j state.Journal) plan.Settings {
+	want := plan.Settings{Runtimes: map[string]daemonjson.Runtime{}, Default: j.Engine.Default, Remap: j.Engine.Remap, Root: j.Engine.Root}
 	maps.Copy(want.Runtimes, j.Engine.Runtimes)
 	for _, name := range j.Runtimes {
 		if _, knew := j.Engine.Runtimes[name]; !knew {
@@ -148,12 +149,12 @@ func ranWith(j state.Journal) Settings {
 // startsWith is what a dockerd with these flags runs with once it is started from
 // text, as far as j is about it. It reports false for a text that it does not
 // start from.
-func startsWith(j state.Journal, text []byte, flags engine.Flags) (Settings, bool) {
+func startsWith(j state.Journal, text []byte, flags engine.Flags) (plan.Settings, bool) {
 	doc, err := daemonjson.Parse(text)
 	if err != nil {
-		return Settings{}, false
+		return plan.Settings{}, false
 	}
-	want := Settings{Runtimes: map[string]daemonjson.Runtime{}, Default: flags.DefaultRuntime, Remap: config.RemapOf(flags.UsernsRemap != "" || config.UsernsRemapIn(doc) != "")}
+	want := plan.Settings{Runtimes: map[string]daemonjson.Runtime{}, Default: flags.DefaultRuntime, Remap: config.RemapOf(flags.UsernsRemap != "" || config.UsernsRemapIn(doc) != "")}
 	if name, has := doc.DefaultRuntime(); has {
 		want.Default = name
 	}
@@ -188,7 +189,7 @@ func defines(doc daemonjson.Document, flags engine.Flags, name string) bool {
 // unless there is an object of them (moby daemon/reload_unix.go). A default that
 // nothing defines is not in it, nor one beside the flag: dockerd would refuse the
 // text.
-func explicit(old []byte, to Settings, flags engine.Flags) (daemonjson.Document, error) {
+func explicit(old []byte, to plan.Settings, flags engine.Flags) (daemonjson.Document, error) {
 	doc, err := daemonjson.Parse(old)
 	if err != nil {
 		return doc, err

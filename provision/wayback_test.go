@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 )
 
@@ -136,52 +137,52 @@ func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
 		unit  host.Unit
 		old   string
 		flags engine.Flags
-		want  Settings
+		want  plan.Settings
 		known bool
 		text  string // explicit
 	}{
 		{
 			name: "the same dockerd: what it had in memory, with the definition of its default",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"debug": false}`, known: true,
-			want: Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: config.RemapOff, Root: "/var/lib/docker"},
+			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: config.RemapOff, Root: "/var/lib/docker"},
 			text: `{"debug": false, "default-runtime": "runsc", "runtimes": {"nvidia": {"path": "/n"}, "runsc": {"path": "/x/runsc"}}}`,
 		},
 		{
 			name: "the same dockerd, which knew less than the file has",
 			j:    state.Journal{Invocation: "1", Engine: &state.JournalEngine{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOff}, Runtimes: []string{"runsc"}},
 			unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}}`, known: true,
-			want: Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
+			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"runtimes": {}, "default-runtime": "runc"}`,
 		},
 		{
 			name: "another start: what the file gives",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"debug": false}`, known: true,
-			want: Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
+			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"debug": false, "default-runtime": "runc", "runtimes": {}}`,
 		},
 		{
 			name: "a journal that does not say which start: what the file gives",
 			j:    state.Journal{Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`, known: true,
-			want: Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: config.RemapOff},
+			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: config.RemapOff},
 			text: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`,
 		},
 		{
 			name: "another start: the file and the flags",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: ``, known: true,
 			flags: engine.Flags{DefaultRuntime: "runsc", AddRuntimes: map[string]string{"runsc": "/f"}, UsernsRemap: "default"},
-			want:  Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn},
+			want:  plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn},
 			text:  "{\n    \"default-runtime\": \"runsc\"\n}\n",
 		},
 		{
 			name: "another start, and a default that the file does not define",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"default-runtime": "runsc"}`,
-			want: Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
+			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"runtimes": {}}`,
 		},
 		{
 			name: "the data root of the same userns-remap",
 			j:    state.Journal{Invocation: "1", Restarting: true, Engine: &state.JournalEngine{Default: "runc", Remap: config.RemapOn, Root: "/r/1.1"}}, unit: other, old: `{"userns-remap": "default"}`, known: true,
-			want: Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn, Root: "/r/1.1"},
+			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn, Root: "/r/1.1"},
 			text: `{"userns-remap": "default", "default-runtime": "runc"}`,
 		},
 	} {

@@ -19,6 +19,7 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/systemd"
 )
@@ -39,7 +40,7 @@ type app struct {
 	// systemd connects to the manager; the caller closes the connection.
 	systemd func(context.Context) (unitsCloser, error)
 	// inDocker replaces the proof through dockerd in tests with a fake dockerd.
-	inDocker func(context.Context, provision.ProveInDocker) (string, error)
+	inDocker func(context.Context, plan.ProveInDocker) (string, error)
 	verbose  bool
 	// untilHangup ends a context when the terminal goes away; nil never does.
 	untilHangup func(context.Context) context.Context

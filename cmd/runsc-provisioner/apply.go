@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
 
@@ -82,7 +84,7 @@ verify, use them too. --once does not save them.`,
 
 // apply makes the host match in and saves the overrides. It holds the lock, so
 // that no other run changes the host or its configuration meanwhile.
-func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Options, limits timeLimits, saved config.Overrides, once bool, report *runReport) (provision.Result, error) {
+func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, limits timeLimits, saved config.Overrides, once bool, report *runReport) (provision.Result, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
 		return provision.Result{}, err
@@ -94,7 +96,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Opti
 	}
 	defer func() { _ = unlock() }()
 	// A server may be slow. The daemon and other runs need not wait for it.
-	host.Fetched = func(ctx context.Context, s provision.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
+	host.Fetched = func(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
 		if err := unlock(); err != nil {
 			return nil, err
 		}
@@ -113,13 +115,13 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts provision.Opti
 	host.Report = func(e provision.Event) {
 		// By now userns-remap is switched and proven. If this run gets no further,
 		// the next run must go on, not undo it.
-		if _, loads := e.Step.(provision.LoadImages); loads && e.Kind == provision.StepStarted {
+		if _, loads := e.Step.(plan.LoadImages); loads && e.Kind == provision.StepStarted {
 			saveErr = a.save(saved, report)
 		}
 		report.event(e)
 	}
 	result, err := host.Converge(ctx, in.Config, opts)
-	result.Last.Held = append(provision.HeldByConfig(in), result.Last.Held...)
+	result.Last.Held = append(checkup.HeldByConfig(in), result.Last.Held...)
 	result.Last.Warnings = append(in.Warnings(), result.Last.Warnings...)
 	if err != nil || saveErr != nil {
 		return result, errors.Join(err, saveErr)

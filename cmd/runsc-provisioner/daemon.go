@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/metrics"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/systemd"
 )
 
@@ -55,7 +55,7 @@ func (a *app) daemon(ctx context.Context) error {
 	}
 	defer done()
 	units := pr.Units.(unitsCloser)
-	pr.Outside = func(ctx context.Context, s provision.Prove) (string, error) {
+	pr.Outside = func(ctx context.Context, s plan.Prove) (string, error) {
 		return pr.Prover().ProveOutside(ctx, s, units.RunPrivileged)
 	}
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 )
@@ -29,7 +30,7 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			items, done := a.doctor(cmd.Context())
 			defer done()
-			worst := provision.Healthy
+			worst := checkup.Healthy
 			for _, item := range items {
 				worst = max(worst, item.Health)
 			}
@@ -47,7 +48,7 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 }
 
 // doctor returns the items, and a function that closes the connection.
-func (a *app) doctor(ctx context.Context) ([]provision.Item, func()) {
+func (a *app) doctor(ctx context.Context) ([]checkup.Item, func()) {
 	config, confErr := a.configOrDefault()
 	host, done := a.hostEvenWithoutSystemd(ctx)
 	return provision.Run(ctx, host, config, confErr, os.Getenv), done
@@ -73,12 +74,12 @@ func (a *app) hostEvenWithoutSystemd(ctx context.Context) (*host.Host, func()) {
 	return a.hostWith(noUnits{err}), func() {}
 }
 
-func (a *app) printDoctor(w io.Writer, format string, worst provision.Health, items []provision.Item) error {
+func (a *app) printDoctor(w io.Writer, format string, worst checkup.Health, items []checkup.Item) error {
 	if format == "json" {
 		return printJSON(w, struct {
-			SchemaVersion int              `json:"schema_version"`
-			Status        provision.Health `json:"status"`
-			Items         []provision.Item `json:"items"`
+			SchemaVersion int            `json:"schema_version"`
+			Status        checkup.Health `json:"status"`
+			Items         []checkup.Item `json:"items"`
 		}{schemaVersion, worst, items})
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -92,7 +93,7 @@ func (a *app) printDoctor(w io.Writer, format string, worst provision.Health, it
 	}
 	fmt.Fprintf(w, "\n%s\n", worst)
 	for _, item := range items {
-		if item.Health != provision.Healthy && item.Remedy != "" {
+		if item.Health != checkup.Healthy && item.Remedy != "" {
 			fmt.Fprintf(w, "  %s: %s\n", printable(item.Name), printable(item.Remedy))
 		}
 	}

@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/releases"
 )
@@ -141,7 +141,7 @@ func (h *fakeHost) run(args ...string) outcome {
 }
 
 // inDocker replaces the proof through dockerd, because dockerd is a fake.
-func (h *fakeHost) inDocker(context.Context, provision.ProveInDocker) (string, error) {
+func (h *fakeHost) inDocker(context.Context, plan.ProveInDocker) (string, error) {
 	return "a fake", h.inDockerErr
 }
 

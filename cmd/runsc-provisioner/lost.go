@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 )
 
 // output is standard output. After a write has failed it drops all text, and
@@ -47,7 +47,7 @@ func (a *app) codeAfterOutput(cmd *cobra.Command, code int, lost error) int {
 		word = "note"
 	case usesPluginCodes(cmd):
 		// The lost output may have held bad news.
-		after = pluginCodes[provision.Unsure]
+		after = pluginCodes[checkup.Unsure]
 	default:
 		after = exitFailed
 	}

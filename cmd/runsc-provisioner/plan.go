@@ -8,8 +8,9 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/plan"
 )
 
 // schemaVersion is the version of all JSON output. It grows when a field changes
@@ -39,7 +40,7 @@ func newPlan(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			plan.Held = append(provision.HeldByConfig(in), plan.Held...)
+			plan.Held = append(checkup.HeldByConfig(in), plan.Held...)
 			plan.Warnings = append(in.Warnings(), plan.Warnings...)
 			if err := a.printPlanAs(format.value, plan); err != nil {
 				return err
@@ -60,29 +61,29 @@ func newPlan(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) plan(ctx context.Context, c config.Config, opts provision.Options) (provision.Plan, error) {
+func (a *app) plan(ctx context.Context, c config.Config, opts plan.Options) (plan.Plan, error) {
 	host, done, err := a.host(ctx)
 	if err != nil {
-		return provision.Plan{}, err
+		return plan.Plan{}, err
 	}
 	defer done()
 	return host.Plan(ctx, c, opts)
 }
 
-func (a *app) printPlanAs(format string, plan provision.Plan) error {
+func (a *app) printPlanAs(format string, p plan.Plan) error {
 	if format == "json" {
 		return printJSON(a.stdout, struct {
-			SchemaVersion int            `json:"schema_version"`
-			Plan          provision.Plan `json:"plan"`
-		}{schemaVersion, plan})
+			SchemaVersion int       `json:"schema_version"`
+			Plan          plan.Plan `json:"plan"`
+		}{schemaVersion, p})
 	}
-	a.printPlan(plan)
-	a.printDiff(plan.Diff())
+	a.printPlan(p)
+	a.printDiff(p.Diff())
 	return nil
 }
 
 // printPlan lists the steps, what is held, and the warnings.
-func (a *app) printPlan(plan provision.Plan) {
+func (a *app) printPlan(plan plan.Plan) {
 	switch {
 	case plan.Empty() && len(plan.Held) > 0:
 		a.printf("nothing to do except what is held\n")
@@ -105,7 +106,7 @@ func (a *app) printPlan(plan provision.Plan) {
 }
 
 // printHidden lists what a switch of userns-remap hides.
-func (a *app) printHidden(all []provision.Hidden) {
+func (a *app) printHidden(all []plan.Hidden) {
 	if len(all) == 0 {
 		return
 	}
@@ -132,7 +133,7 @@ const maxHidden = 60
 // maxNames is how many of the containers that a restart stops are named.
 const maxNames = 20
 
-func (a *app) printHeld(all []provision.Held) {
+func (a *app) printHeld(all []plan.Held) {
 	for _, held := range all {
 		a.printf("%s %s: %s\n", a.style(yellow, "held:"), printable(held.What), printable(held.Why))
 		for i, name := range held.Containers {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/verify"
 )
 
@@ -20,7 +21,7 @@ func TestFault_V09_PluginLineKeepsToItsGrammar(t *testing.T) {
 	evil := "a|b=1;2 \x1b[31m\n'x'\u202e\xff"
 	v := provision.Verification{
 		Report:   verify.Report{Verdicts: []verify.Verdict{{Container: verify.Container{Name: evil}, State: verify.NotSandboxed}}, ClaimCount: 7},
-		Findings: []provision.Finding{{Health: provision.Critical, Object: "container " + evil, Seen: evil, Remedy: evil}, {}, {}, {}, {}},
+		Findings: []provision.Finding{{Health: checkup.Critical, Object: "container " + evil, Seen: evil, Remedy: evil}, {}, {}, {}, {}},
 	}
 	long := provision.Verification{Findings: []provision.Finding{{Object: strings.Repeat("ü|\n", 500)}}}
 	unasked := provision.Verification{Report: verify.NewUnaskedReport(verify.Survey{})}

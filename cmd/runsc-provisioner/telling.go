@@ -8,6 +8,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
 
@@ -68,7 +69,7 @@ func (t *runReport) event(e provision.Event) {
 
 // planMade prints the first plan. A later plan of the same run only goes on with
 // what the first one could not know.
-func (t *runReport) planMade(plan provision.Plan) {
+func (t *runReport) planMade(plan plan.Plan) {
 	if t.json || t.planPrinted {
 		return
 	}
@@ -98,7 +99,7 @@ func (t *runReport) stepDone(e provision.Event) {
 }
 
 // progress draws the bar on standard error, so that piped output stays clean.
-func (t *runReport) progress(s provision.Step, p release.Progress) {
+func (t *runReport) progress(s plan.Step, p release.Progress) {
 	if !t.showBars {
 		return
 	}
@@ -121,11 +122,11 @@ func (t *runReport) progress(s provision.Step, p release.Progress) {
 }
 
 // barLabel is the label of the bar.
-func barLabel(s provision.Step) string {
+func barLabel(s plan.Step) string {
 	switch s.(type) {
-	case provision.SaveImages:
+	case plan.SaveImages:
 		return "saving images"
-	case provision.LoadImages:
+	case plan.LoadImages:
 		return "loading images"
 	default:
 		return "downloading"
@@ -191,14 +192,14 @@ func (t *runReport) printJSON(result provision.Result, failure error) error {
 		message = failure.Error()
 	}
 	return printJSON(t.app.stdout, struct {
-		SchemaVersion int            `json:"schema_version"`
-		Changed       bool           `json:"changed"`
-		Steps         []doneStep     `json:"steps"`
-		Left          provision.Plan `json:"left"`
-		Recovered     string         `json:"recovered,omitempty"`
-		SetAside      string         `json:"set_aside,omitempty"`
-		SavedTo       string         `json:"saved_to,omitempty"`
-		Seconds       float64        `json:"seconds"`
-		Error         string         `json:"error,omitempty"`
+		SchemaVersion int        `json:"schema_version"`
+		Changed       bool       `json:"changed"`
+		Steps         []doneStep `json:"steps"`
+		Left          plan.Plan  `json:"left"`
+		Recovered     string     `json:"recovered,omitempty"`
+		SetAside      string     `json:"set_aside,omitempty"`
+		SavedTo       string     `json:"saved_to,omitempty"`
+		Seconds       float64    `json:"seconds"`
+		Error         string     `json:"error,omitempty"`
 	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.savedTo, time.Since(t.started).Seconds(), message})
 }

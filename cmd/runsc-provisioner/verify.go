@@ -10,13 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/metrics"
 )
 
 // pluginCodes are the exit codes of monitoring plugins, by health.
-var pluginCodes = map[provision.Health]int{
-	provision.Healthy: 0, provision.Warning: 1, provision.Critical: 2, provision.Unsure: 3,
+var pluginCodes = map[checkup.Health]int{
+	checkup.Healthy: 0, checkup.Warning: 1, checkup.Critical: 2, checkup.Unsure: 3,
 }
 
 func newVerify(a *app) *cobra.Command {
@@ -143,7 +144,7 @@ func (a *app) verify(ctx context.Context, expect provision.Expect, container str
 
 // reportUnknown reports in format that the result is unknown, because of err.
 func (a *app) reportUnknown(format string, err error) error {
-	code := pluginCodes[provision.Unsure]
+	code := pluginCodes[checkup.Unsure]
 	hint := lookHint(err)
 	// errors.Join puts each of its errors on a line of its own.
 	message := strings.ReplaceAll(err.Error(), "\n", ": ")
@@ -154,7 +155,7 @@ func (a *app) reportUnknown(format string, err error) error {
 			Status        string `json:"status"`
 			Error         string `json:"error"`
 			Remedy        string `json:"remedy,omitempty"`
-		}{schemaVersion, provision.Unsure.String(), message, hint}); perr != nil {
+		}{schemaVersion, checkup.Unsure.String(), message, hint}); perr != nil {
 			return perr
 		}
 	case "plugin":

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/verify"
 )
 
@@ -73,8 +74,8 @@ type (
 	}
 	document struct {
 		SchemaVersion int                 `json:"schema_version"`
-		Status        provision.Health    `json:"status"`
-		Host          []provision.Item    `json:"host"`
+		Status        checkup.Health      `json:"status"`
+		Host          []checkup.Item      `json:"host"`
 		Runtimes      []documentRuntime   `json:"runtimes,omitempty"`
 		Evidence      string              `json:"evidence"`
 		Findings      []provision.Finding `json:"findings"`

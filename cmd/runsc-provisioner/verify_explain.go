@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/verify"
 )
 
@@ -41,8 +42,8 @@ func (a *app) printExplanation(v provision.Verification) {
 
 // printFindings prints the overall status, and each finding with its remedy.
 func (a *app) printFindings(v provision.Verification) {
-	colors := map[provision.Health]string{
-		provision.Healthy: green, provision.Warning: yellow, provision.Unsure: yellow, provision.Critical: red,
+	colors := map[checkup.Health]string{
+		checkup.Healthy: green, checkup.Warning: yellow, checkup.Unsure: yellow, checkup.Critical: red,
 	}
 	a.printf("%s\n", a.style(colors[v.Health()], v.Health().String()))
 	const most = 50

@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/metrics"
 	"runsc-provisioner/verify"
 )
@@ -31,12 +32,12 @@ func (a *app) printTable(v provision.Verification) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", item.Name, item.Health, printable(item.Seen))
 	}
 	for _, look := range v.Deep {
-		seen, health := "every file was read and is as installed", provision.Healthy
+		seen, health := "every file was read and is as installed", checkup.Healthy
 		switch {
 		case !look.State.Intact():
-			seen, health = look.State.Reason, provision.Critical
+			seen, health = look.State.Reason, checkup.Critical
 		case look.Archive != "":
-			seen, health = look.Archive, provision.Critical
+			seen, health = look.Archive, checkup.Critical
 		case look.Unarchived:
 			seen += "; its archive is not kept"
 		default:

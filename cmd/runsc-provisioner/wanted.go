@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // settingFlags are the flags that set a part of the configuration.
@@ -39,7 +39,7 @@ func (w *settingFlags) add(cmd *cobra.Command) {
 
 // optionFlags are the flags that count for one run only.
 type optionFlags struct {
-	provision.Options
+	plan.Options
 	giveUp bool
 }
 
@@ -65,7 +65,7 @@ func (o *optionFlags) check(c config.Config) error {
 	return nil
 }
 
-func (o *optionFlags) options() provision.Options { return o.Options }
+func (o *optionFlags) options() plan.Options { return o.Options }
 
 // timeLimits are how long a run may wait.
 type timeLimits struct{ lock, restart time.Duration }

@@ -9,18 +9,20 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/watch"
 )
 
 // decide says what may be done about what was seen.
-func (r *rounds) decide(o host.Observed) (provision.Options, error) {
+func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 	r.digested(o)
 	c := r.config.Config
-	drifts, err := provision.Drifts(c, o)
+	drifts, err := checkup.Drifts(c, o)
 	if err != nil {
-		return provision.Options{}, err
+		return plan.Options{}, err
 	}
 	now := r.now()
 	if config := encoded(c); string(config) != string(r.applied) {
@@ -31,18 +33,18 @@ func (r *rounds) decide(o host.Observed) (provision.Options, error) {
 		r.out.fresh = append(r.out.fresh, r.pace.look(now, drifts)...)
 	}
 	for _, d := range drifts {
-		if !slices.ContainsFunc(r.out.found, func(f provision.Drift) bool { return f.Item == d.Item }) {
+		if !slices.ContainsFunc(r.out.found, func(f checkup.Drift) bool { return f.Item == d.Item }) {
 			r.out.found = append(r.out.found, d)
 		}
 	}
-	u := &provision.Unattended{Most: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.holdsBack(now, o)}
+	u := &plan.Unattended{Most: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.holdsBack(now, o)}
 	for _, contest := range r.pace.contests(drifts) {
 		u.Contested[contest.Item] = contest.why(r.pace.window)
 	}
 	if u.NoRestart, err = r.noRestart(now); err != nil {
-		return provision.Options{}, err
+		return plan.Options{}, err
 	}
-	return provision.Options{Unattended: u}, nil
+	return plan.Options{Unattended: u}, nil
 }
 
 // noRestart says why Docker is not restarted now although it may be; "" where
@@ -62,29 +64,29 @@ func (r *rounds) noRestart(now time.Time) (why string, err error) {
 }
 
 // consent is what a recovery may do to Docker: no more than any repair.
-func (r *rounds) consent() (provision.Options, error) {
+func (r *rounds) consent() (plan.Options, error) {
 	why, err := r.noRestart(r.now())
-	return provision.Options{Unattended: &provision.Unattended{Most: r.config.Config.Enforce.MaxDisruption, NoRestart: why}}, err
+	return plan.Options{Unattended: &plan.Unattended{Most: r.config.Config.Enforce.MaxDisruption, NoRestart: why}}, err
 }
 
 // converged takes in what is left once nothing can be done any more.
 func (r *rounds) converged(result provision.Result) error {
 	o, c := result.Observed, r.config.Config
-	left, err := provision.Drifts(c, o)
+	left, err := checkup.Drifts(c, o)
 	if err != nil {
 		return err
 	}
 	for _, d := range r.out.found {
-		if !slices.ContainsFunc(left, func(l provision.Drift) bool { return l.Item == d.Item }) {
+		if !slices.ContainsFunc(left, func(l checkup.Drift) bool { return l.Item == d.Item }) {
 			r.out.repaired = append(r.out.repaired, d)
 		}
 	}
 	r.out.contests = r.pace.contests(left)
 	under, fetching := r.fetches.underWay(r.lacks)
-	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h provision.Held) bool {
+	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h plan.Held) bool {
 		return fetching && h.Why == under.inWords() || slices.ContainsFunc(r.out.contests, func(c Contest) bool { return c.Item == h.What })
 	})
-	if r.out.items, err = provision.Checkup(c, o); err != nil {
+	if r.out.items, err = checkup.New(c, o); err != nil {
 		return err
 	}
 	r.unit, r.out.unit = o.Unit, o.Unit
@@ -139,30 +141,30 @@ func (r *rounds) report(e provision.Event) {
 	}
 	done := e.Kind == provision.StepDone && e.Err == nil
 	switch s := e.Step.(type) {
-	case provision.Reload:
+	case plan.Reload:
 		if e.Kind == provision.StepStarted {
 			r.out.reloads++
 		}
 		if done && s.Alone {
 			r.pace.revert(r.now(), config.ItemDockerd)
 		}
-	case provision.Restart:
+	case plan.Restart:
 		if e.Kind == provision.StepStarted {
 			r.out.restarts++
 			// Should it not be noted, there is one more restart at most.
 			_ = r.host.State().NoteRestart(r.now())
 		}
-	case provision.WriteDaemonJSON:
+	case plan.WriteDaemonJSON:
 		for _, item := range s.Items {
 			if done {
 				r.pace.revert(r.now(), item)
 			}
 		}
-	case provision.Link:
+	case plan.Link:
 		if done {
 			r.pace.revert(r.now(), config.ItemLink)
 		}
-	case provision.InstallRelease:
+	case plan.InstallRelease:
 		if e.Kind == provision.StepDone {
 			r.tookIn(s, e.Err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
 
@@ -39,7 +40,7 @@ type fetches struct {
 
 // fetch is one of them.
 type fetch struct {
-	step   provision.InstallRelease
+	step   plan.InstallRelease
 	since  time.Time
 	cancel context.CancelFunc
 	over   bool
@@ -52,11 +53,11 @@ func newFetches(host *provision.Provisioner, now func() time.Time) *fetches {
 }
 
 // same is true of two steps that install the same from the same place.
-func same(a, b provision.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
+func same(a, b plan.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
 
 // fetched is Host.Fetched: what has arrived, or errFetching while it is on its way,
 // from now on at the latest. ctx is the daemon's.
-func (f *fetches) fetched(ctx context.Context, s provision.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
+func (f *fetches) fetched(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch w := f.wanted; {
@@ -100,7 +101,7 @@ func (w *fetch) discard() {
 }
 
 // underWay is the fetch of what s installs, if it has not ended.
-func (f *fetches) underWay(s provision.InstallRelease) (Download, bool) {
+func (f *fetches) underWay(s plan.InstallRelease) (Download, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if w := f.wanted; w != nil && !w.over && same(w.step, s) {

@@ -12,6 +12,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
 
@@ -49,7 +50,7 @@ func (f *fetches) leftovers(t *testing.T) int {
 
 func TestFault_X15_AFetchThatFailsIsTakenOnce(t *testing.T) {
 	f, spec, arrived, answer := hanging(t)
-	step := provision.InstallRelease{Spec: spec, Why: "not installed"}
+	step := plan.InstallRelease{Spec: spec, Why: "not installed"}
 	if _, err := f.fetched(t.Context(), step, nil); !errors.Is(err, errFetching) {
 		t.Fatalf("got %v, want %v", err, errFetching)
 	}
@@ -79,17 +80,17 @@ func TestFault_X15_AFetchThatFailsIsTakenOnce(t *testing.T) {
 }
 
 func TestFault_X15_AFetchEndsWithItsReasonOrTheDaemon(t *testing.T) {
-	for name, end := range map[string]func(f *fetches, cancel context.CancelFunc, other provision.InstallRelease){
-		"not lacking any more": func(f *fetches, _ context.CancelFunc, _ provision.InstallRelease) { f.unwanted() },
-		"the daemon ends":      func(f *fetches, cancel context.CancelFunc, _ provision.InstallRelease) { cancel() },
-		"another one is wanted": func(f *fetches, cancel context.CancelFunc, other provision.InstallRelease) {
+	for name, end := range map[string]func(f *fetches, cancel context.CancelFunc, other plan.InstallRelease){
+		"not lacking any more": func(f *fetches, _ context.CancelFunc, _ plan.InstallRelease) { f.unwanted() },
+		"the daemon ends":      func(f *fetches, cancel context.CancelFunc, _ plan.InstallRelease) { cancel() },
+		"another one is wanted": func(f *fetches, cancel context.CancelFunc, other plan.InstallRelease) {
 			_, _ = f.fetched(context.Background(), other, nil)
 			f.unwanted()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, spec, arrived, _ := hanging(t)
-			step := provision.InstallRelease{Spec: spec}
+			step := plan.InstallRelease{Spec: spec}
 			other := step
 			other.Spec.Version = "20260907.0"
 			ctx, cancel := context.WithCancel(t.Context())

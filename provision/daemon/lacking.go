@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"time"
 
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // holdsBack is why the release that is lacking in o, if one is, is not installed
 // now.
 func (r *rounds) holdsBack(now time.Time, o host.Observed) string {
-	step, lacking := provision.Lacking(r.config.Config, o)
+	step, lacking := plan.Lacking(r.config.Config, o)
 	r.lacks, r.out.lacks = step, lacking
 	if !lacking {
 		// It may be that an apply was faster.
@@ -43,7 +43,7 @@ func (r *rounds) notInstalled(err error) {
 }
 
 // tookIn takes in what came of an installation.
-func (r *rounds) tookIn(s provision.InstallRelease, err error) {
+func (r *rounds) tookIn(s plan.InstallRelease, err error) {
 	r.out.install = err
 	if err != nil {
 		return

@@ -10,8 +10,10 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/verify"
 )
 
@@ -26,7 +28,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 		return Status{}, err
 	}
 	c := config.Config
-	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.why, AcceptedUnread: config.record, Held: []provision.Held{}, Contested: []Contest{}}
+	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.why, AcceptedUnread: config.record, Held: []plan.Held{}, Contested: []Contest{}}
 	o, err := h.Observe(ctx, c)
 	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {
@@ -39,7 +41,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 	}
 	out := outcome{observed: o, unit: o.Unit, config: config}
 	s.Docker, s.Release = dockerInWords(&out), out.installed()
-	if s.Host, err = provision.Checkup(c, o); err != nil {
+	if s.Host, err = checkup.New(c, o); err != nil {
 		return Status{}, err
 	}
 	report, err := provision.Evidence(ctx, h, c, o)
@@ -53,7 +55,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 		waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}
 	s.sum(waiting)
-	drifts, err := provision.Drifts(c, o)
+	drifts, err := checkup.Drifts(c, o)
 	if err != nil {
 		return s, err
 	}
@@ -62,7 +64,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 		return s, nil
 	}
 	s.State = Drifting
-	s.Line = string(Drifting) + ": " + joined(drifts, func(d provision.Drift) string { return d.Item }) + "; `sudo runsc-provisioner apply` makes it as wanted"
+	s.Line = string(Drifting) + ": " + joined(drifts, func(d checkup.Drift) string { return d.Item }) + "; `sudo runsc-provisioner apply` makes it as wanted"
 	return s, nil
 }
 
@@ -71,7 +73,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 func (s *Status) unproven() {
 	var parts []string
 	for _, item := range s.Host {
-		if strings.HasPrefix(item.Name, provision.RuntimeItemName("")) && item.Health != provision.Healthy {
+		if strings.HasPrefix(item.Name, checkup.RuntimeItemName("")) && item.Health != checkup.Healthy {
 			parts = append(parts, item.Name+": "+item.Seen)
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/watch"
 )
@@ -19,12 +21,12 @@ type outcome struct {
 	unit     host.Unit
 	config   kept
 	targets  targets
-	found    []provision.Drift // by any of its looks, one for each item
-	fresh    []provision.Drift // what of it was right before
-	repaired []provision.Drift
-	held     []provision.Held
+	found    []checkup.Drift // by any of its looks, one for each item
+	fresh    []checkup.Drift // what of it was right before
+	repaired []checkup.Drift
+	held     []plan.Held
 	contests []Contest
-	items    []provision.Item
+	items    []checkup.Item
 	waiting  string // for what
 	err      error
 	untold   bool // err or waiting may pass by itself

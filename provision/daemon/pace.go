@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 )
 
 // Contest is a thing that somebody else keeps changing, and that is not changed
@@ -43,7 +43,7 @@ type history struct {
 
 // begin takes in what is not as a new configuration wants it, which nobody has
 // changed.
-func (p *pace) begin(drifts []provision.Drift) {
+func (p *pace) begin(drifts []checkup.Drift) {
 	p.items = map[string]*history{}
 	for _, d := range drifts {
 		p.items[d.Item] = &history{got: d.Got, open: true, ours: true}
@@ -52,7 +52,7 @@ func (p *pace) begin(drifts []provision.Drift) {
 
 // look takes in what a look at the host has found, and returns what of it is
 // new, in that it was right at the look before.
-func (p *pace) look(now time.Time, drifts []provision.Drift) (fresh []provision.Drift) {
+func (p *pace) look(now time.Time, drifts []checkup.Drift) (fresh []checkup.Drift) {
 	if p.items == nil {
 		p.items = map[string]*history{}
 	}
@@ -106,7 +106,7 @@ func (h *history) forget(before time.Time) {
 
 // contests are the things that are not changed back now, of what drifts says is
 // wanted.
-func (p *pace) contests(drifts []provision.Drift) []Contest {
+func (p *pace) contests(drifts []checkup.Drift) []Contest {
 	var all []Contest
 	for _, d := range drifts {
 		if h := p.items[d.Item]; h != nil && !h.contested.IsZero() {

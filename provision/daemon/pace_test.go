@@ -6,17 +6,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 )
 
 // at is a moment some seconds after an arbitrary one.
 func at(seconds int) time.Time { return time.Unix(1_800_000_000+int64(seconds), 0) }
 
 func TestPace(t *testing.T) {
-	theirs := []provision.Drift{{Item: "default-runtime", Want: "runsc", Got: "runc"}}
+	theirs := []checkup.Drift{{Item: "default-runtime", Want: "runsc", Got: "runc"}}
 	type look struct {
 		at     int
-		drifts []provision.Drift
+		drifts []checkup.Drift
 		revert bool
 	}
 	// fight is a drift every so many seconds, changed back at once.
@@ -66,13 +66,13 @@ func TestPace(t *testing.T) {
 
 func TestPaceKeepsItemsApart(t *testing.T) {
 	p := pace{after: 1, window: time.Hour}
-	link := provision.Drift{Item: "link", Want: "b", Got: "a"}
-	file := provision.Drift{Item: "default-runtime", Want: "runsc", Got: "runc"}
-	p.look(at(0), []provision.Drift{link})
+	link := checkup.Drift{Item: "link", Want: "b", Got: "a"}
+	file := checkup.Drift{Item: "default-runtime", Want: "runsc", Got: "runc"}
+	p.look(at(0), []checkup.Drift{link})
 	p.revert(at(0), "link")
 	p.revert(at(0), "default-runtime") // never seen to be otherwise
-	p.look(at(30), []provision.Drift{link, file})
-	got := p.contests([]provision.Drift{link, file})
+	p.look(at(30), []checkup.Drift{link, file})
+	got := p.contests([]checkup.Drift{link, file})
 	want := []Contest{{Item: "link", Want: "b", Got: "a", Since: at(30), Reverts: []Revert{{at(0), "a"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("contests (-want +got):\n%s", diff)
@@ -82,7 +82,7 @@ func TestPaceKeepsItemsApart(t *testing.T) {
 // What a new configuration wants is nobody's drift, and does not count.
 func TestPaceBegins(t *testing.T) {
 	p := pace{after: 1, window: time.Hour}
-	d := []provision.Drift{{Item: "link"}}
+	d := []checkup.Drift{{Item: "link"}}
 	p.begin(d)
 	p.revert(at(1), "link") // it is made as it is newly wanted
 	if fresh := p.look(at(1), d); len(fresh) != 0 || len(p.contests(d)) != 0 {

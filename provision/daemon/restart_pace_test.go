@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // restarting is the rounds of a daemon that may restart Docker, at a moment that
@@ -47,8 +48,8 @@ func (r *rounds) held(t *testing.T) bool {
 }
 
 func (r *rounds) restart(failed error) {
-	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: provision.Restart{Unit: host.DockerUnit}})
-	r.host.Report(provision.Event{Kind: provision.StepDone, Step: provision.Restart{Unit: host.DockerUnit}, Err: failed})
+	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: plan.Restart{Unit: host.DockerUnit}})
+	r.host.Report(provision.Event{Kind: provision.StepDone, Step: plan.Restart{Unit: host.DockerUnit}, Err: failed})
 }
 
 func TestRestartsAreFarApart(t *testing.T) {
@@ -92,7 +93,7 @@ func TestRestartsAreFarApart(t *testing.T) {
 func TestARestartIsNotedAsItBegins(t *testing.T) {
 	now, dir := at(0), t.TempDir()
 	r := restarting(t, dir, config.DisruptionRestart, &now)
-	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: provision.Restart{Unit: host.DockerUnit}})
+	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: plan.Restart{Unit: host.DockerUnit}})
 	now = at(1)
 	if !restarting(t, dir, config.DisruptionRestart, &now).held(t) {
 		t.Error("not held one second after a restart began")

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -48,9 +49,9 @@ type rounds struct {
 	retry   retry // of what Docker is disturbed by
 	failure error // that retry is about
 	fetches *fetches
-	fetch   retry                    // of releases
-	noFetch string                   // why there is none
-	without provision.InstallRelease // that noFetch is about
+	fetch   retry               // of releases
+	noFetch string              // why there is none
+	without plan.InstallRelease // that noFetch is about
 
 	targets targets
 	seen    stamps // of the last look that found nothing to do; zero after any other
@@ -63,8 +64,8 @@ type rounds struct {
 		stamp watch.Stamp
 		since time.Time
 	}
-	trouble time.Time                // since when the same thing is wrong
-	lacks   provision.InstallRelease // by the last look; zero where nothing is lacking
+	trouble time.Time           // since when the same thing is wrong
+	lacks   plan.InstallRelease // by the last look; zero where nothing is lacking
 
 	out *outcome // of the round under way
 }

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/plan"
 )
 
 // SchemaVersion is that of Status as JSON.
@@ -52,16 +53,16 @@ type Status struct {
 	// AcceptedUnread is why the record of what was last accepted cannot be used.
 	AcceptedUnread string `json:"accepted_unread,omitempty"`
 
-	Docker     string           `json:"docker"`            // docker.service's state, and dockerd's version
-	Release    string           `json:"release,omitempty"` // what is installed of what is wanted
-	Host       []provision.Item `json:"host"`
-	LastDrift  *LastDrift       `json:"last_drift,omitempty"`
-	Held       []provision.Held `json:"held"`
-	Contested  []Contest        `json:"contested"`
-	Fetching   *Download        `json:"fetching,omitempty"` // the release that is wanted
-	Error      string           `json:"error,omitempty"`
-	Containers Containers       `json:"containers"`
-	Counts     Counts           `json:"counts"`
+	Docker     string         `json:"docker"`            // docker.service's state, and dockerd's version
+	Release    string         `json:"release,omitempty"` // what is installed of what is wanted
+	Host       []checkup.Item `json:"host"`
+	LastDrift  *LastDrift     `json:"last_drift,omitempty"`
+	Held       []plan.Held    `json:"held"`
+	Contested  []Contest      `json:"contested"`
+	Fetching   *Download      `json:"fetching,omitempty"` // the release that is wanted
+	Error      string         `json:"error,omitempty"`
+	Containers Containers     `json:"containers"`
+	Counts     Counts         `json:"counts"`
 }
 
 // Wanted is the configuration in brief.
@@ -75,7 +76,7 @@ type Wanted struct {
 
 // LastDrift is what was last found changed.
 type LastDrift struct {
-	provision.Drift
+	checkup.Drift
 	At       time.Time `json:"at"`
 	Repaired time.Time `json:"repaired,omitzero"`
 }
@@ -144,7 +145,7 @@ func (s *Status) sum(waiting string) {
 	case Fought:
 		parts = append(parts, "somebody else keeps changing "+joined(s.Contested, func(c Contest) string { return c.Item }))
 	case HeldBack:
-		parts = append(parts, joined(s.Held, func(h provision.Held) string { return h.What }))
+		parts = append(parts, joined(s.Held, func(h plan.Held) string { return h.What }))
 	case Fetching:
 		parts = append(parts, "gVisor "+s.Fetching.Release+" since "+s.Fetching.Since.Format(time.TimeOnly))
 	default:

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/plan"
 )
 
 // record puts what came of a round into the status, and tells of it.
@@ -119,8 +119,8 @@ func (l *loop) tellStanding(out *outcome) {
 		standing[Kept] = Notice{Text: text, Fields: map[string]string{fieldWhy: out.config.record}}
 	}
 	if len(out.held) > 0 {
-		what := joined(out.held, func(h provision.Held) string { return h.What + ": " + h.Why })
-		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h provision.Held) string { return h.What }), fieldWhy: what}}
+		what := joined(out.held, func(h plan.Held) string { return h.What + ": " + h.Why })
+		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h plan.Held) string { return h.What }), fieldWhy: what}}
 	}
 	if f := out.fetching; f != nil && len(out.held) == 0 {
 		standing[Downloading] = Notice{Text: "gVisor " + f.Release + " is being downloaded; meanwhile the installed release is enforced", Fields: map[string]string{fieldItem: config.ItemRelease, fieldWant: f.Release}}

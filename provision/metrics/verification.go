@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 )
 
 // WriteVerification prints what was found of a host as Prometheus text. Like
@@ -54,12 +55,12 @@ func WriteVerification(w io.Writer, v provision.Verification) error {
 }
 
 // WriteUnknown prints that nothing could be said.
-func WriteUnknown(w io.Writer) error { return newReport(provision.Unsure).write(w) }
+func WriteUnknown(w io.Writer) error { return newReport(checkup.Unsure).write(w) }
 
 // report is one verification as metrics.
 type report struct{ registry *prometheus.Registry }
 
-func newReport(health provision.Health) report {
+func newReport(health checkup.Health) report {
 	r := report{prometheus.NewRegistry()}
 	status := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "verify_status", Help: "What verify says: 0 ok, 1 warning, 2 critical, 3 unknown."})
 	status.Set(pluginCode(health))
@@ -93,6 +94,6 @@ func (r report) write(w io.Writer) error {
 }
 
 // pluginCode is a health in the numbers of monitoring plugins.
-func pluginCode(h provision.Health) float64 {
-	return map[provision.Health]float64{provision.Healthy: 0, provision.Warning: 1, provision.Critical: 2, provision.Unsure: 3}[h]
+func pluginCode(h checkup.Health) float64 {
+	return map[checkup.Health]float64{checkup.Healthy: 0, checkup.Warning: 1, checkup.Critical: 2, checkup.Unsure: 3}[h]
 }

@@ -19,7 +19,7 @@ import (
 // for time.
 func (r *rig) bubble(t *testing.T, h http.Handler, test func(t *testing.T)) {
 	t.Helper()
-	r.source.HTTP = &http.Client{Transport: handled{r.recording(h)}}
+	r.source.HTTP = &http.Client{Transport: handled{Handler: r.recording(h)}}
 	synctest.Test(t, test)
 }
 

@@ -183,7 +183,7 @@ func newAuthority(t *testing.T) authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return authority{cert, key}
+	return authority{cert: cert, key: key}
 }
 
 func (a authority) roots() *x509.CertPool {

@@ -14,7 +14,6 @@ var allowed = map[string]row{
 		},
 	},
 	"provision/blocked":   {},
-	"provision/command":   {modules: []string{"golang.org/x/sys"}},
 	"provision/failpoint": {modules: []string{"golang.org/x/sys"}},
 	"provision/durable": {
 		ours:    []string{"provision/failpoint"},
@@ -36,6 +35,7 @@ var allowed = map[string]row{
 		ours:    []string{"daemonjson", "provision/blocked", "provision/durable", "provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
+	"provision/command": {modules: []string{"golang.org/x/sys"}},
 	"provision/engine": {
 		ours:    []string{"provision/durable"},
 		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
@@ -64,34 +64,50 @@ var allowed = map[string]row{
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
+	"provision/plan": {
+		ours: []string{
+			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
+			"provision/engine", "provision/host", "provision/images", "provision/release",
+			"provision/state", "provision/subid", "verify",
+		},
+		modules: []string{"github.com/dustin/go-humanize"},
+	},
+	"provision/checkup": {
+		ours: []string{
+			"provision/config", "provision/daemonfile", "provision/host", "provision/plan",
+			"provision/release", "provision/state", "provision/subid", "verify",
+		},
+	},
 	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
 	"provision": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/command", "provision/config",
-			"provision/daemonfile", "provision/durable", "provision/engine", "provision/failpoint",
-			"provision/host", "provision/images", "provision/redact", "provision/release",
-			"provision/state", "provision/subid", "verify",
+			"daemonjson", "provision/blocked", "provision/checkup", "provision/command",
+			"provision/config", "provision/daemonfile", "provision/durable", "provision/engine",
+			"provision/failpoint", "provision/host", "provision/images", "provision/plan",
+			"provision/redact", "provision/release", "provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "go.uber.org/zap", "golang.org/x/sys"},
 	},
 	"provision/watch": {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"provision/daemon": {
 		ours: []string{
-			"daemonjson", "provision", "provision/blocked", "provision/config", "provision/engine",
-			"provision/host", "provision/release", "provision/state", "provision/watch", "verify",
+			"daemonjson", "provision", "provision/blocked", "provision/checkup", "provision/config",
+			"provision/engine", "provision/host", "provision/plan", "provision/release",
+			"provision/state", "provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
 	"provision/metrics": {
-		ours:    []string{"provision", "provision/daemon", "provision/durable"},
+		ours:    []string{"provision", "provision/checkup", "provision/daemon", "provision/durable"},
 		modules: []string{"github.com/prometheus/client_golang", "github.com/prometheus/common"},
 	},
 	"systemd": {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
 	"cmd/runsc-provisioner": {
 		ours: []string{
-			"daemonjson", "provision", "provision/blocked", "provision/config", "provision/daemon",
-			"provision/durable", "provision/engine", "provision/host", "provision/metrics",
-			"provision/redact", "provision/release", "provision/state", "systemd", "verify",
+			"daemonjson", "provision", "provision/blocked", "provision/checkup", "provision/config",
+			"provision/daemon", "provision/durable", "provision/engine", "provision/host",
+			"provision/metrics", "provision/plan", "provision/redact", "provision/release",
+			"provision/state", "systemd", "verify",
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",

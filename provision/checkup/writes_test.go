@@ -1,0 +1,119 @@
+package checkup
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/test/seen"
+	"runsc-provisioner/verify"
+)
+
+func runscWrites(writes, promised verify.Writes, proven bool) []RuntimeWrites {
+	return []RuntimeWrites{{Runtime: "runsc", Writes: writes, Promised: promised, Proven: proven}}
+}
+
+// What dockerd has counts, and what was proven of just that.
+func TestWritesInEffect(t *testing.T) {
+	const none = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
+	const self = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc"}}}`
+	const dated = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Older + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
+	const elsewhere = `{"runtimes":{"runsc":{"path":"/opt/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
+	kept, lost := verify.WritesKept, verify.WritesLost
+	tests := []struct {
+		situation string
+		host      seen.Host
+		change    func(*host.Observed)
+		want      []RuntimeWrites
+		health    Health
+	}{
+		{"Docker is stopped", seen.Host{File: none, Releases: []string{seen.Newer}}, nil, nil, Healthy},
+		{"dockerd does not know it", seen.Host{File: none, Engine: seen.Dockerd("{}"), Releases: []string{seen.Newer}}, nil, nil, Healthy},
+		{"kept, proven", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
+			runscWrites(kept, kept, true), Healthy},
+		{"kept, not proven", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}}, nil,
+			runscWrites(kept, kept, false), Healthy},
+		{"kept, proven of another release", seen.Host{File: dated, Engine: seen.Dockerd(dated), Releases: []string{seen.Newer, seen.Older}, Proven: []string{"runsc"}}, nil,
+			runscWrites(kept, kept, false), Healthy},
+		{"kept, proven before the boot", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},
+			func(o *host.Observed) { o.Since = "another" }, runscWrites(kept, kept, false), Healthy},
+		{"kept, proven under another dockerd", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},
+			func(o *host.Observed) { o.Engine.Version = "99" }, runscWrites(kept, kept, false), Healthy},
+		{"kept, proven without userns-remap", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},
+			func(o *host.Observed) { o.Engine.UsernsRemap = true }, runscWrites(kept, kept, false), Healthy},
+		{"kept, by what is no release", seen.Host{File: elsewhere, Engine: seen.Dockerd(elsewhere), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
+			runscWrites(kept, kept, false), Critical},
+		{"lost by a version before, to be brought along", seen.Host{File: self, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Unrecorded: true}, nil,
+			runscWrites(lost, kept, false), Warning},
+		{"lost although promised: not loaded", seen.Host{File: none, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
+			runscWrites(lost, kept, false), Warning},
+	}
+	for _, tt := range tests {
+		t.Run(tt.situation, func(t *testing.T) {
+			o := tt.host.Observed(t)
+			if tt.change != nil {
+				tt.change(&o)
+			}
+			if diff := cmp.Diff(tt.want, WritesInEffect(seen.Wants(nil), o)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			items := RuntimeItems(seen.Wants(nil), o)
+			if len(items) != len(tt.want) {
+				t.Fatalf("got %+v, want %d items", items, len(tt.want))
+			}
+			for _, item := range items {
+				if item.Name != RuntimeItemName("runsc") || item.Health != tt.health || item.Seen == "" || (item.Remedy != "") != (tt.health != Healthy) {
+					t.Errorf("got %+v, want it to be %s", item, tt.health)
+				}
+			}
+		})
+	}
+}
+
+// What the configuration asks for is fine, and what it has adopted is said.
+func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
+	const adopted = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc","runtimeArgs":["--debug"]}}}`
+	for _, row := range []struct {
+		situation, rootfs string
+		loss              bool
+	}{
+		{"sandbox", config.RootfsSandbox, false},
+		{"there before", "", true},
+	} {
+		t.Run(row.situation, func(t *testing.T) {
+			c := seen.Wants(func(c *config.Config) { c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Rootfs: row.rootfs}} })
+			o := seen.Host{File: adopted, Engine: seen.Dockerd(adopted), Releases: []string{seen.Newer}, Unrecorded: true}.Observed(t)
+			got := WritesInEffect(c, o)
+			if len(got) != 1 || got[0].Promised != verify.WritesLost || (got[0].Loss != "") != row.loss {
+				t.Errorf("got %+v", got)
+			}
+			if item := RuntimeItems(c, o)[0]; item.Health != Healthy || row.loss && !strings.HasSuffix(item.Seen, got[0].Loss) {
+				t.Errorf("got %+v", item)
+			}
+		})
+	}
+}
+
+// Arguments in the configuration promise more than those that dockerd has.
+func TestWritesAreAsConfigured(t *testing.T) {
+	c := seen.Wants(func(c *config.Config) {
+		c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Args: []string{"--overlay2=none"}}}
+	})
+	o := seen.Host{File: "{}", Releases: []string{seen.Newer}}.Observed(t)
+	o.Engine = &engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: seen.Store + "/" + seen.Newer + "/runsc"}}}
+	if diff := cmp.Diff(runscWrites(verify.WritesLost, verify.WritesKept, false), WritesInEffect(c, o)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestItemOfARuntimeKeepsWhatIsWorse(t *testing.T) {
+	item := Item{Name: "runtime runsc", Health: Critical, Seen: "it is broken", Remedy: "mend it"}
+	runscWrites(verify.WritesLost, verify.WritesKept, false)[0].addTo(&item)
+	if item.Health != Critical || item.Remedy != "mend it" || len(item.Seen) <= len("it is broken; ") {
+		t.Errorf("got %+v", item)
+	}
+}

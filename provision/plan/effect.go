@@ -1,0 +1,80 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/state"
+	"runsc-provisioner/verify"
+)
+
+// SameOfOurs reports whether dockerd runs a runtime of ours as it is defined.
+func SameOfOurs(got engine.Runtime, want daemonjson.Runtime) bool {
+	return got.Path == want.Path && slices.Equal(got.Args, want.Args)
+}
+
+// unseen adds to names the runtimes that need a proof although daemon.json has
+// them already: those that dockerd has otherwise, so that a reload brings an edit
+// of daemon.json into effect that no one has tried, and those that dockerd has
+// loaded with arguments that no container was ever seen to start with, or that
+// failed when they were last tried.
+func (g Goal) unseen(names []string, want Settings) []string {
+	for _, name := range slices.Sorted(maps.Keys(want.Runtimes)) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		got, known := g.Observed.Engine.Runtimes[name]
+		switch {
+		case !known, !SameOfOurs(got, want.Runtimes[name]):
+			names = append(names, name)
+		case !g.options.NoProof && (!g.EverProven(got.Args) || g.Failed(got.Args)):
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// EverProven reports whether a proof of the release with args is remembered, of
+// whatever time, or may not be asked for.
+func (g Goal) EverProven(args []string) bool {
+	if g.Observed.Proofs == nil {
+		return true
+	}
+	manifest := g.Current.ManifestDigest
+	if g.Observed.Proofs[state.EverKey(manifest, args, g.Observed.Since)] {
+		return true
+	}
+	return g.Observed.Proofs[g.proofKeyOf(args, g.Observed.Engine.UsernsRemap)]
+}
+
+// Failed reports whether a container with args did not start when that was last
+// tried.
+func (g Goal) Failed(args []string) bool {
+	return g.Observed.Failed[g.proofKeyOf(args, g.Observed.Engine.UsernsRemap)]
+}
+
+// proofKeyOf is the key of a proof of the current release with args, under this
+// dockerd, with userns-remap or without.
+func (g Goal) proofKeyOf(args []string, remapped bool) string {
+	return state.ProofKey(g.Current.ManifestDigest, args, g.Observed.Engine.Version, g.Observed.Since, remapped, verify.WritesUnder(g.Current.Name, args))
+}
+
+// failedHeld holds a reload that would once more bring into effect an edit of
+// daemon.json under which no container started. Only who asks for it tries again.
+func (p *planner) failedHeld(all Settings) bool {
+	if p.options.Unattended == nil {
+		return false
+	}
+	for _, name := range slices.Sorted(maps.Keys(all.Runtimes)) {
+		want := all.Runtimes[name]
+		if p.Failed(want.Args) && !SameOfOurs(p.Observed.Engine.Runtimes[name], want) {
+			p.hold(Held{What: config.RuntimeItem(name), Why: "dockerd has not loaded its arguments in " + p.Observed.File.Path +
+				": a container that was started with them failed; change them, or try them again with `runsc-provisioner apply`"})
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,58 @@
+package plan
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/subid"
+	"runsc-provisioner/verify"
+)
+
+// Grant settles whose ids containers get, where userns-remap is wanted. The error is
+// a *blocked.Refused that says what a person has to do.
+func (g Goal) Grant() (subid.Grant, error) {
+	value, e := g.Config.Docker.UsernsRemap, g.Observed.Engine
+	request := subid.Request{
+		Value: value, Create: value == config.RemapDefault, Advice: config.RemapDefault,
+		InEffect: e != nil && e.UsernsRemap, HasData: g.Observed.RemapRoots > 0,
+	}
+	request.User, request.Group = config.RemapNames(value)
+	request.Own = request.User == config.RemapAccount
+	if request.InEffect {
+		var uid, gid uint32
+		if n, _ := fmt.Sscanf(filepath.Base(e.RootDir), "%d.%d", &uid, &gid); n == 2 && uid == gid {
+			request.Prefer = uid
+		}
+	}
+	return subid.Allocate(g.Observed.IDs, request)
+}
+
+// grantSteps are the steps that make what g needs.
+func grantSteps(g subid.Grant) []Step {
+	var steps []Step
+	if g.Create {
+		steps = append(steps, AddAccount{Name: g.Account.Name, Grouped: g.Grouped})
+	}
+	for _, edit := range g.Edits {
+		steps = append(steps, EditIDs{edit})
+	}
+	return steps
+}
+
+// RemappedRoot is the data root of a dockerd that maps containers to g, below the
+// one without userns-remap.
+func RemappedRoot(data string, g subid.Grant) string {
+	return filepath.Join(data, fmt.Sprintf("%d.%d", g.UIDs[0].Start, g.GIDs[0].Start))
+}
+
+// UIDMap is the text of /proc/PID/uid_map of a container's process.
+func UIDMap(uids []subid.Range) []verify.IDRange {
+	var lines []verify.IDRange
+	var inside uint32
+	for _, r := range uids {
+		lines = append(lines, verify.IDRange{Inside: inside, Outside: r.Start, Length: r.Count})
+		inside += r.Count
+	}
+	return lines
+}

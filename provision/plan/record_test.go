@@ -1,0 +1,222 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/test/seen"
+)
+
+// history is a host and its record over several runs.
+type history struct {
+	t      *testing.T
+	config config.Config
+	o      host.Observed
+	now    time.Time
+}
+
+func historyOf(t *testing.T, change func(*config.Config), h seen.Host) *history {
+	h.Unrecorded = true
+	return &history{t: t, config: seen.Wants(change), o: h.Observed(t), now: time.Unix(1, 0).UTC()}
+}
+
+// remembers plans and records, as a run does before its first step.
+func (h *history) remembers() Plan {
+	h.t.Helper()
+	plan, err := New(h.config, h.o, Options{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.now = h.now.Add(time.Second)
+	h.o.Before = Recorded(h.config, h.o, plan, Options{}, h.now)
+	return plan
+}
+
+// applies carries out the plan, and looks again.
+func (h *history) applies() {
+	h.t.Helper()
+	for range 8 {
+		plan := h.remembers()
+		if plan.Empty() {
+			return
+		}
+		for _, step := range plan.Steps {
+			h.o = carriedOut(h.t, h.o, step)
+			if plan.Provisional {
+				break
+			}
+		}
+	}
+	h.t.Fatal("got something left to do, want none")
+}
+
+// edits is another program.
+func (h *history) edits(text string) { h.o.File = seen.FileOf(h.t, text) }
+
+// has checks keys: "absent", or the recorded text, with marks.
+func (h *history) has(text string, keys map[string]string) {
+	h.t.Helper()
+	file := h.o.Before.Files[h.o.File.Path]
+	got := map[string]string{}
+	for item, key := range file.Keys {
+		words := []string{"absent"}
+		if key.Present {
+			words[0] = key.Value
+		}
+		if key.Assumed {
+			words = append(words, "assumed")
+		}
+		if !key.Managed {
+			words = append(words, "not managed")
+		}
+		got[item] = strings.Join(words, ", ")
+	}
+	if diff := cmp.Diff(keys, got); diff != "" {
+		h.t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	if file.Text != text || file.Exists != (text != "") {
+		h.t.Errorf("got the text %q recorded (exists: %v), want %q", file.Text, file.Exists, text)
+	}
+}
+
+func TestRecord_FirstRun(t *testing.T) {
+	h := historyOf(t, seen.AsDefault, seen.Host{File: `{"default-runtime": "nvidia"}`, Engine: seen.Dockerd(`{"default-runtime":"nvidia"}`)})
+	h.remembers()
+	h.has(`{"default-runtime": "nvidia"}`, map[string]string{config.RuntimeItem("runsc"): "absent, not managed", config.ItemDefaultRuntime: `"nvidia", not managed`})
+	h.applies()
+	want := map[string]string{config.RuntimeItem("runsc"): "absent", config.ItemDefaultRuntime: `"nvidia"`}
+	h.has(`{"default-runtime": "nvidia"}`, want)
+	first := h.o.Before
+	h.edits(seen.Bare(seen.Newer, `"default-runtime":"runc"`))
+	h.applies()
+	if diff := cmp.Diff(first, h.o.Before); diff != "" {
+		t.Errorf("after drift: the record changed (-first +later):\n%s", diff)
+	}
+}
+
+func TestRecord_MissingFile(t *testing.T) {
+	h := historyOf(t, nil, seen.Host{Engine: seen.Dockerd("")})
+	h.applies()
+	h.has("", map[string]string{config.RuntimeItem("runsc"): "absent"})
+}
+
+func TestRecord_Adopted(t *testing.T) {
+	text := seen.WithArgs("/usr/bin/runsc", `"--debug"`)
+	h := historyOf(t, nil, seen.Host{File: text, Engine: seen.Dockerd(text)})
+	h.applies()
+	h.has(text, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc","runtimeArgs":["--debug"]}`})
+	// The path is ours and the arguments are gone: it is still adopted.
+	h.edits(seen.Bare(seen.Newer))
+	if got := ArgumentsOf(h.config, h.o, seen.Newer, "runsc"); got.Origin != Adopted || got.Assumed {
+		t.Errorf("got %+v, want it adopted by the record", got)
+	}
+}
+
+// A run ended after the record and before the first write, and what it would have
+// written was never there.
+func TestRecord_AnotherProgramWritesBeforeTheFirstWrite(t *testing.T) {
+	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
+	h.remembers()
+	text := seen.WithArgs("/usr/bin/runsc", `"--debug"`)
+	h.edits(text)
+	if got := ArgumentsOf(h.config, h.o, seen.Newer, "runsc").Origin; got != Adopted {
+		t.Error("got the runtime of another program for ours, want it adopted")
+	}
+	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)
+	h.applies()
+	h.has(text, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc","runtimeArgs":["--debug"]}`})
+}
+
+// A run ended after its first write: settleBefore has marked the record.
+func TestRecord_OurTextIsNeverWhatWasThereBefore(t *testing.T) {
+	h := historyOf(t, nil, seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: "{}", Engine: seen.Dockerd("")})
+	h.o.Releases = nil // the first run has none yet
+	h.o.Link.Kind = release.LinkAbsent
+	h.remembers()
+	h.o.Releases = []release.Installed{seen.Intact(seen.Newer)}
+	ours := seen.FileOf(t, seen.Registered(seen.Newer)).Doc
+	h.o.Before = h.o.Before.Marked(h.o.File.Path, ours)
+	h.edits(seen.Registered(seen.Newer, `"debug":true`))
+	h.applies()
+	h.has("{}", map[string]string{config.RuntimeItem("runsc"): "absent"})
+}
+
+// A run was rolled back, and then the user registers a runtime of his own.
+func TestRecord_RolledBack(t *testing.T) {
+	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
+	h.remembers()
+	path := h.o.File.Path
+	h.o.Before = h.o.Before.Marked(path, seen.FileOf(t, seen.Registered(seen.Newer)).Doc).Unmarked(path, seen.FileOf(t, "{}").Doc)
+	text := `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`
+	h.edits(text)
+	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)
+	h.applies()
+	h.has(text, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc"}`})
+}
+
+func TestRecord_KeysAreAddedLater(t *testing.T) {
+	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
+	h.applies()
+	first := h.o.Before.Files[h.o.File.Path].Keys[config.RuntimeItem("runsc")]
+	h.edits(strings.Replace(string(h.o.File.Bytes), "{", `{"default-runtime":"crun",`, 1))
+	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)
+	h.config.Docker.DefaultRuntime = "runsc"
+	h.config.Docker.Runtimes["gv"] = config.Runtime{}
+	h.applies()
+	h.has("{}", map[string]string{config.RuntimeItem("runsc"): "absent", "runtimes.gv": "absent", config.ItemDefaultRuntime: `"crun"`})
+	if got := h.o.Before.Files[h.o.File.Path].Keys[config.RuntimeItem("runsc")]; got != first {
+		t.Errorf("got %+v, want what was recorded first: %+v", got, first)
+	}
+}
+
+// What is held was not written, and another program may change it until it is.
+func TestRecord_HeldKeysAreRecordedWhenTheyAreWritten(t *testing.T) {
+	h := historyOf(t, seen.AsDefault, seen.Host{File: `{"default-runtime":"crun"}`})
+	h.applies()
+	h.has(`{"default-runtime":"crun"}`, map[string]string{config.RuntimeItem("runsc"): "absent"})
+}
+
+func TestRecord_OfAnEarlierVersion(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		config func(*config.Config)
+		file   string
+		want   map[string]string
+	}{
+		{"ours", seen.AsDefault, seen.Bare(seen.Newer, `"default-runtime":"runsc"`), map[string]string{config.RuntimeItem("runsc"): "absent, assumed", config.ItemDefaultRuntime: "absent, assumed"}},
+		{"with arguments", nil, seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`), map[string]string{
+			config.RuntimeItem("runsc"): `{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--debug"]}, assumed`,
+		}},
+		{"of another path", nil, `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc"}, assumed`}},
+		{"another default", seen.AsDefault, seen.Bare(seen.Newer, `"default-runtime":"crun"`), map[string]string{config.RuntimeItem("runsc"): "absent, assumed", config.ItemDefaultRuntime: `"crun", assumed`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := historyOf(t, test.config, seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: test.file, Engine: seen.Dockerd(test.file)})
+			h.applies()
+			h.has(test.file, test.want)
+			if !h.o.Before.Files[h.o.File.Path].Assumed {
+				t.Error("got the text for what was there before, want it marked as assumed")
+			}
+		})
+	}
+}
+
+func TestRecord_AnotherFile(t *testing.T) {
+	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
+	h.applies()
+	first := h.o.Before.Files[h.o.File.Path]
+	path := h.o.File.Path
+	h.edits(`{"debug":true}`)
+	h.o.File.Path = "/srv/daemon.json"
+	h.remembers()
+	h.has(`{"debug":true}`, map[string]string{config.RuntimeItem("runsc"): "absent, not managed"})
+	if diff := cmp.Diff(first, h.o.Before.Files[path]); diff != "" {
+		t.Errorf("the other file's record changed (-first +later):\n%s", diff)
+	}
+}

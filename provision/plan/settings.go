@@ -1,0 +1,57 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/engine"
+)
+
+// missing is nil when dockerd runs as s wants, or says what differs.
+func (s Settings) Missing(info engine.Info) error {
+	for _, name := range slices.Sorted(maps.Keys(s.Runtimes)) {
+		want := s.Runtimes[name]
+		got, known := info.Runtimes[name]
+		switch {
+		case !known:
+			return fmt.Errorf("it knows no runtime %s", name)
+		case got.Path != want.Path:
+			return fmt.Errorf("its runtime %s runs %s, not %s", name, got.Path, want.Path)
+		case !slices.Equal(got.Args, want.Args):
+			return fmt.Errorf("its runtime %s has the arguments %q, not %q", name, strings.Join(got.Args, " "), strings.Join(want.Args, " "))
+		}
+	}
+	for _, name := range s.Without {
+		if _, known := info.Runtimes[name]; known {
+			return fmt.Errorf("it still knows the runtime %s", name)
+		}
+	}
+	if err := LostRuntimes(s.Keeps, info); err != nil {
+		return err
+	}
+	if s.Default != "" && info.DefaultRuntime != s.Default {
+		return fmt.Errorf("its default runtime is %s, not %s", info.DefaultRuntime, s.Default)
+	}
+	if s.Remap != config.RemapAny && s.Remap != config.RemapOf(info.UsernsRemap) {
+		return fmt.Errorf("its userns-remap is %s, not %s", config.RemapOf(info.UsernsRemap), s.Remap)
+	}
+	if s.Root != "" && info.RootDir != s.Root {
+		return fmt.Errorf("its data is in %s, not in %s", info.RootDir, s.Root)
+	}
+	return nil
+}
+
+// Settings are what dockerd runs with, or is to run with, as far as it can be asked.
+type Settings struct {
+	Runtimes map[string]daemonjson.Runtime
+	Without  []string // runtimes that it must not know
+	// Keeps are runtimes, not ours, that it must know as it did before.
+	Keeps   map[string]engine.Runtime
+	Default string // "": not looked at
+	Remap   config.Remap
+	Root    string // the data root; "": not looked at
+}

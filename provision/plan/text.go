@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"encoding/json"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
+)
+
+// MarshalJSON gives the plan for machines: steps as action, object and
+// disruption. The bytes of daemon.json are left out: secrets live there.
+func (p Plan) MarshalJSON() ([]byte, error) {
+	type step struct {
+		Action     string            `json:"action"`
+		Object     string            `json:"object"`
+		Disruption config.Disruption `json:"disruption"`
+	}
+	steps := make([]step, len(p.Steps))
+	for i, s := range p.Steps {
+		steps[i] = step{s.Kind().Action, s.Object(), s.Kind().Disruption}
+	}
+	return json.Marshal(struct {
+		Steps       []step            `json:"steps"`
+		Disruption  config.Disruption `json:"disruption"`
+		Held        []Held            `json:"held,omitempty"`
+		Hidden      []Hidden          `json:"hidden,omitempty"`
+		Warnings    []string          `json:"warnings,omitempty"`
+		Activates   []string          `json:"activates,omitempty"`
+		Provisional bool              `json:"provisional,omitempty"`
+		Diff        string            `json:"diff,omitempty"`
+	}{steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Diff()})
+}
+
+// Diff is what the plan does to daemon.json as a whole, as a unified diff with
+// the values of secrets hidden.
+func (p Plan) Diff() string {
+	writes := p.writes()
+	if len(writes) == 0 {
+		return ""
+	}
+	return daemonjson.Diff(writes[0].File.Path, writes[0].Old, p.LastText())
+}
+
+func (p Plan) writes() []WriteDaemonJSON {
+	var writes []WriteDaemonJSON
+	for _, s := range p.Steps {
+		if write, ok := s.(WriteDaemonJSON); ok {
+			writes = append(writes, write)
+		}
+	}
+	return writes
+}
+
+// LastText is what daemon.json has when p is carried out; nil when p does not
+// write it.
+func (p Plan) LastText() []byte {
+	writes := p.writes()
+	if len(writes) == 0 {
+		return nil
+	}
+	return writes[len(writes)-1].New
+}

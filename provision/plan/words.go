@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/verify"
+)
+
+// says is what a write of final over at changes, in words.
+func (g Goal) says(at, final daemonjson.Document) string {
+	var parts []string
+	if runtimes := g.registers(final); runtimes != "" && differRuntimes(g.Config, at, final) {
+		parts = append(parts, runtimes)
+	}
+	if was, now := config.DefaultRuntimeIn(at), config.DefaultRuntimeIn(final); was != now {
+		parts = append(parts, g.chooses())
+	}
+	if was, now := config.UsernsRemapIn(at), config.UsernsRemapIn(final); g.Config.Docker.Remap() != config.RemapAny && was != now {
+		parts = append(parts, "userns-remap "+g.Config.Docker.UsernsRemap)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func differRuntimes(c config.Config, a, b daemonjson.Document) bool {
+	for _, name := range c.RuntimeNames() {
+		was, now := a.Runtimes()[name], b.Runtimes()[name]
+		if was.Path != now.Path || !slices.Equal(was.Args, now.Args) {
+			return true
+		}
+	}
+	return false
+}
+
+// registers says in words what becomes of the runtimes.
+func (g Goal) registers(after daemonjson.Document) string {
+	var parts []string
+	before := g.Observed.File.Doc.Runtimes()
+	for _, name := range g.Config.RuntimeNames() {
+		old, existed := before[name]
+		now := after.Runtimes()[name]
+		switch {
+		case !existed:
+			parts = append(parts, "register "+name)
+		case old.Path != now.Path:
+			what := fmt.Sprintf("%s runs %s instead of %s", name, now.Path, PathOrType(old))
+			if kept := verify.WithoutRootfs(old.Args); len(kept) > 0 && g.Config.Docker.Runtimes[name].Args == nil {
+				what += ", its arguments are kept"
+			}
+			parts = append(parts, what+rootfsWords(", and ", old.Args, now.Args))
+		case slices.Equal(verify.WithoutRootfs(old.Args), verify.WithoutRootfs(now.Args)) && rootfsWords("", old.Args, now.Args) != "":
+			parts = append(parts, name+rootfsWords(" ", old.Args, now.Args))
+		case !slices.Equal(old.Args, now.Args):
+			parts = append(parts, "new arguments for "+name+rootfsWords(", which ", old.Args, now.Args))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// rootfsWords says, after a join, what other arguments change about what
+// containers write; "" where that stays.
+func rootfsWords(join string, old, now []string) string {
+	before, after := verify.RootfsArgs(old), verify.RootfsArgs(now)
+	kept := verify.WritesOf(now) == verify.WritesKept
+	switch overlay := verify.OverlayArgs(now); {
+	case slices.Equal(before, after), !kept && slices.Equal(verify.OverlayArgs(old), overlay):
+		return ""
+	case kept:
+		return join + "keeps what containers write (" + strings.Join(after, " ") + ")"
+	case len(overlay) == 0:
+		gone := slices.DeleteFunc(before, func(arg string) bool { return slices.Contains(after, arg) })
+		return join + "has gVisor's own overlay (without " + strings.Join(gone, " ") + ")"
+	default:
+		return join + "has another overlay (" + strings.Join(overlay, " ") + ")"
+	}
+}
+
+func PathOrType(r daemonjson.Runtime) string {
+	if r.Path == "" && r.Type != "" {
+		return "runtimeType " + r.Type
+	}
+	return r.Path
+}
+
+func (g Goal) chooses() string {
+	what := "default runtime " + g.Config.Docker.DefaultRuntime
+	if old, ok := g.Observed.File.Doc.DefaultRuntime(); ok {
+		what += " instead of " + old
+	}
+	return what
+}
+
+// items are those whose values are not the same in two texts.
+func (g Goal) items(old, text daemonjson.Document) []string {
+	var all []string
+	for _, name := range g.Config.RuntimeNames() {
+		if ShowRuntime(old, name) != ShowRuntime(text, name) {
+			all = append(all, config.RuntimeItem(name))
+		}
+	}
+	if config.DefaultRuntimeIn(old) != config.DefaultRuntimeIn(text) {
+		all = append(all, config.ItemDefaultRuntime)
+	}
+	if config.UsernsRemapIn(old) != config.UsernsRemapIn(text) {
+		all = append(all, config.ItemUsernsRemap)
+	}
+	return all
+}
+
+// ShowRuntime is a runtime of doc in a few words.
+func ShowRuntime(doc daemonjson.Document, name string) string {
+	r, has := doc.Runtimes()[name]
+	if !has {
+		return Absent
+	}
+	return strings.Join(append([]string{PathOrType(r)}, r.Args...), " ")
+}
+
+// Absent is what stands in a Drift for a key that is not there.
+const Absent = "absent"
+
+func OrAbsent(s string) string {
+	if s == "" {
+		return Absent
+	}
+	return s
+}
