@@ -11,16 +11,11 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// Check refuses a plan whose daemon.json could not be put in place, or that
-// dockerd would not start from. It changes nothing; the errors are *blocked.Refused.
-func (pr *Provisioner) Check(ctx context.Context, p plan.Plan, o host.Observed) error {
-	_, err := pr.check(ctx, p, o)
-	return err
-}
-
-// check is Check, and returns the key of a validation to be remembered, or "".
-func (pr *Provisioner) check(ctx context.Context, p plan.Plan, o host.Observed) (validated string, err error) {
-	root := os.Geteuid() == 0 || pr.Owner != 0
+// Check refuses a plan whose daemon.json could not be put in place, or that dockerd
+// would not start from. It changes nothing. validated is the key of a validation that
+// the caller may remember, or "". The errors are *blocked.Refused.
+func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (validated string, err error) {
+	root := os.Geteuid() == 0 || h.Owner != 0
 	if root {
 		if err := replaceableIDs(p); err != nil {
 			return "", err
@@ -37,7 +32,7 @@ func (pr *Provisioner) check(ctx context.Context, p plan.Plan, o host.Observed) 
 	if err := plan.CheckDefaultRuntime(doc, o); err != nil {
 		return "", err
 	}
-	if _, validated, err = pr.Validate(ctx, doc, o); err != nil {
+	if _, validated, err = h.Validate(ctx, doc, o); err != nil {
 		return "", err
 	}
 	if !root {

@@ -39,6 +39,12 @@ func (pr *Provisioner) confirmed(ctx context.Context, s plan.Settings, o host.Ob
 	return &confirmed{o.Unit.InvocationID, info}, nil
 }
 
+// Dockerd is a dockerd that is waited for.
+type Dockerd struct {
+	*host.Host
+	Within time.Duration // the longest wait
+}
+
 // confirm asks dockerd until it shows what s wants, or time is up, or it cannot
 // because daemon.json is stale.
 func (pr *Provisioner) confirm(ctx context.Context, s plan.Settings, flags engine.Flags, stale func() error) (engine.Info, error) {

@@ -154,7 +154,7 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(h
 	}
 	pr.report(Event{Kind: PlanMade, Plan: plan})
 	run.done, run.whole, run.yielded = nil, false, pr.firstOnly(plan)
-	validated, err := pr.check(ctx, plan, observed)
+	validated, err := Check(ctx, &pr.Host, plan, observed)
 	if err == nil && validated != "" {
 		err = pr.State().Validations().Add(validated)
 	}

@@ -22,5 +22,6 @@ func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts plan.Opti
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return p, pr.Check(ctx, p, o)
+	_, err = Check(ctx, &pr.Host, p, o)
+	return p, err
 }

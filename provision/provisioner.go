@@ -78,6 +78,9 @@ type Provisioner struct {
 	brought func(name string)
 }
 
+// awaited is the dockerd that is waited for to show a change.
+func (pr *Provisioner) awaited() Dockerd { return Dockerd{&pr.Host, pr.confirmWithin()} }
+
 // store is the host's, where fetching has the limits of pr.
 func (pr *Provisioner) store() release.Store {
 	store := pr.Host.Store()

@@ -3,12 +3,10 @@ package provision
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
-	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
@@ -63,28 +61,14 @@ func (t *transaction) engineIs(ctx context.Context, unit host.Unit) (engineIs, e
 	if err != nil {
 		return engineUnseen, info, err
 	}
-	want, known := t.target(unit)
-	switch {
-	case !known:
-		return engineUnseen, info, nil
-	case want.Missing(info) == nil:
-		return engineBefore, info, nil
-	case want.Remap != config.RemapOf(info.UsernsRemap), want.Root != "" && want.Root != info.RootDir:
-		return engineRestart, info, nil
-	default:
-		return engineReload, info, nil
-	}
+	return compareEngine(t.j, unit, t.old, t.flags, info), info, nil
 }
 
-// target is what dockerd is to run with: what it did before, or, once it was
-// started since, what the old daemon.json gives. No file brings back what only
-// its memory had. It reports false where dockerd does not start from that.
 func (t *transaction) target(unit host.Unit) (plan.Settings, bool) {
-	if !startedSince(t.j, unit) {
-		return ranWith(t.j), true
-	}
-	return startsWith(t.j, t.old, t.flags)
+	return target(t.j, unit, t.old, t.flags)
 }
+
+func (t *transaction) textIs(text []byte) textIs { return textOf(t.j, text) }
 
 // moved reports whether the host changed under a way back that ended with err,
 // so that another look is worth taking.
@@ -103,19 +87,4 @@ func (t *transaction) moved(ctx context.Context, s scene, err error) bool {
 		return false // only by us
 	}
 	return unit.InvocationID != s.unit.InvocationID || unit.Running() != s.unit.Running()
-}
-
-// textIs says whose a text is that daemon.json has.
-func (t *transaction) textIs(text []byte) textIs {
-	digest := durable.Digest(text)
-	switch {
-	case digest == t.j.File.Was:
-		return textOld
-	case slices.Contains(t.j.File.Later, digest):
-		return textLater
-	case slices.Contains(t.j.File.Back, digest):
-		return textBack
-	default:
-		return textForeign
-	}
 }

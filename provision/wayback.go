@@ -8,6 +8,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
@@ -232,4 +233,45 @@ func explicit(old []byte, to plan.Settings, flags engine.Flags) (daemonjson.Docu
 		return daemonjson.Edit(doc, daemonjson.Want{DefaultRuntime: &none})
 	}
 	return doc, nil
+}
+
+// compareEngine says what brings the dockerd of unit, which runs with info, to what the
+// way back leads to. old is daemon.json before.
+func compareEngine(j state.Journal, unit host.Unit, old []byte, flags engine.Flags, info engine.Info) engineIs {
+	want, known := target(j, unit, old, flags)
+	switch {
+	case !known:
+		return engineUnseen
+	case want.Missing(info) == nil:
+		return engineBefore
+	case want.Remap != config.RemapOf(info.UsernsRemap), want.Root != "" && want.Root != info.RootDir:
+		return engineRestart
+	default:
+		return engineReload
+	}
+}
+
+// target is what dockerd is to run with: what it did before, or, once it was started
+// since, what the old daemon.json gives. No file brings back what only its memory had.
+// It reports false where dockerd does not start from that.
+func target(j state.Journal, unit host.Unit, old []byte, flags engine.Flags) (plan.Settings, bool) {
+	if !startedSince(j, unit) {
+		return ranWith(j), true
+	}
+	return startsWith(j, old, flags)
+}
+
+// textOf says who wrote a text that daemon.json has.
+func textOf(j state.Journal, text []byte) textIs {
+	digest := durable.Digest(text)
+	switch {
+	case digest == j.File.Was:
+		return textOld
+	case slices.Contains(j.File.Later, digest):
+		return textLater
+	case slices.Contains(j.File.Back, digest):
+		return textBack
+	default:
+		return textForeign
+	}
 }

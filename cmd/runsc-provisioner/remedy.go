@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/subid"
 )
 
 // Exit codes of every command but verify and doctor, after sysexits.h where it has one.
@@ -146,7 +147,7 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "that file system is read-only: mount it writable, then run it again; the kernel's log says why it is read-only"
 	case errors.Is(err, state.ErrLocked):
 		return exitTryAgain, "wait for the other run to end, or wait longer with --lock-timeout"
-	case errors.Is(err, provision.ErrAccountsLocked):
+	case errors.Is(err, subid.ErrLocked):
 		return exitTryAgain, "wait until useradd, usermod or vipw ends; /etc/.pwd.lock, /etc/subuid.lock and /etc/subgid.lock name the process"
 	case errors.Is(err, provision.ErrBusy):
 		return exitTryAgain, "another program keeps writing daemon.json (configuration management?): stop it, then run this again"

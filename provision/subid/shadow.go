@@ -1,0 +1,85 @@
+package subid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/command"
+)
+
+const (
+	// lockWithin is how long the shadow tools themselves wait for each other.
+	lockWithin = 15 * time.Second
+	// accountWithin bounds useradd and userdel, which take 50 ms.
+	accountWithin = time.Minute
+)
+
+// AddUser creates a system user that can neither log in nor own a home. Its group is
+// the one of its name where grouped says that this exists, else a new one.
+func AddUser(ctx context.Context, name string, grouped bool) error {
+	args := []string{"--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"}
+	if grouped {
+		args = append(args, "--gid", name)
+	} else {
+		args = append(args, "--user-group")
+	}
+	return shadow(ctx, "useradd", append(args, name)...)
+}
+
+// RemoveUser removes a user, and with it the group of its name.
+func RemoveUser(ctx context.Context, name string) error { return shadow(ctx, "userdel", name) }
+
+// Exit codes of useradd(8) and userdel(8).
+const (
+	shadowBusy  = 1  // cannot update password file: it is locked
+	shadowGroup = 10 // cannot update group file
+)
+
+// shadow runs one of the shadow tools to its end, even when this process is asked to
+// end: a tool that is killed leaves its locks, and perhaps half an account.
+func shadow(ctx context.Context, program string, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), accountWithin)
+	defer cancel()
+	output, err := command.Command(ctx, program, args...).CombinedOutput()
+	said := strings.TrimSpace(string(output))
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, exec.ErrNotFound):
+		return blocked.Refuse(program, "is missing, which makes and removes accounts: install the package passwd (shadow), or name an existing user")
+	case errors.As(err, &exit) && (exit.ExitCode() == shadowBusy || exit.ExitCode() == shadowGroup) && strings.Contains(said, "lock"):
+		return fmt.Errorf("%w: %s", ErrLocked, said)
+	}
+	return fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, said)
+}
+
+// Apply makes the edit, under the locks of the shadow tools in the directory etc. The
+// error is ErrLocked while another program holds them, ErrChanged where the file no
+// longer has the old text, one of the disk, or a *blocked.Refused.
+func (e Edit) Apply(ctx context.Context, etc string) error {
+	limited, cancel := context.WithTimeout(ctx, lockWithin)
+	defer cancel()
+	unlock, err := Lock(limited, etc)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	err = Write(e.Path, e.Old, e.New)
+	for _, expected := range []error{ErrChanged, unix.ENOSPC, unix.EDQUOT, unix.EIO, unix.EROFS} {
+		if errors.Is(err, expected) {
+			return err
+		}
+	}
+	if err != nil {
+		return &blocked.Refused{Object: e.Path, Err: err}
+	}
+	return nil
+}
