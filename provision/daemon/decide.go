@@ -83,6 +83,9 @@ func (r *rounds) converged(result provision.Result) error {
 	}
 	r.out.contests = r.pace.contests(left)
 	under, fetching := r.fetches.underWay(r.lacks)
+	if fetching {
+		r.out.fetching = &under // though it may end before the round does: another one is due then
+	}
 	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h plan.Held) bool {
 		return fetching && h.Why == under.inWords() || slices.ContainsFunc(r.out.contests, func(c Contest) bool { return c.Item == h.What })
 	})
