@@ -166,7 +166,7 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.containers.timer.C:
 			l.containers.ready = true
 		case <-alive:
-			if !l.busy || l.Now().Sub(l.began) < stuckAfter {
+			if !l.isStuck() {
 				l.Alive()
 			}
 		case <-l.publish.C:
@@ -174,6 +174,9 @@ func (l *loop) run(ctx context.Context) error {
 		l.publishChanges()
 	}
 }
+
+// isStuck reports whether the round under way takes so long that it will not end.
+func (l *loop) isStuck() bool { return l.busy && l.Now().Sub(l.began) >= stuckAfter }
 
 // begin starts what is due.
 func (l *loop) begin(ctx context.Context) {
