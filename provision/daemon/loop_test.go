@@ -1,0 +1,201 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"runsc-provisioner/provision"
+)
+
+// running starts a daemon with the real clock and real hints, which installs the
+// release. The function it returns ends it.
+func running(t *testing.T, settings ...string) (h *fakeHost, stop func() error) {
+	t.Helper()
+	h = newFakeHost(t, append([]string{"[docker]", `default_runtime = "runsc"`}, settings...)...)
+	h.turn <- struct{}{}
+	h.daemon.Now = time.Now
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.daemon.Run(ctx) }()
+	stopped := false
+	stop = func() error {
+		stopped = true
+		cancel()
+		return <-ended
+	}
+	t.Cleanup(func() {
+		if !stopped {
+			_ = stop()
+		}
+	})
+	h.await("enforced", func(s Status) bool { return s.State == Enforced && s.Containers.Known })
+	h.dockerd.awaitListener()
+	return h, stop
+}
+
+func enforced(s Status) bool { return s.State == Enforced }
+
+func TestDaemonRepairsWhatIsChanged(t *testing.T) {
+	t.Parallel()
+	h, stop := running(t)
+	before := h.read("etc/docker/daemon.json")
+	h.editDaemonJSON(right, wrong)
+	h.await("repaired", func(s Status) bool { return enforced(s) && s.LastDrift != nil && !s.LastDrift.Repaired.IsZero() })
+	if got := h.read("etc/docker/daemon.json"); got != before {
+		t.Errorf("daemon.json: got %s\nwant %s", got, before)
+	}
+	if err := stop(); err != nil {
+		t.Errorf("got error %v at its end", err)
+	}
+	kinds := h.kinds()
+	if kinds[0] != Started || kinds[len(kinds)-1] != Stopping || !slices.Contains(kinds, Repaired) || slices.Contains(kinds, Failed) {
+		t.Errorf("told of %v", kinds)
+	}
+}
+
+func TestDaemonStopsContainersOutsideASandbox(t *testing.T) {
+	t.Parallel()
+	h, _ := running(t, "[enforce]", `unsandboxed = "stop"`)
+	id := strings.Repeat("c", 64)
+	h.process(77, "0::/docker/"+id+"\n", "sleep", "900")
+	h.dockerd.start(fakeContainer{id: id, name: "web", pid: 77})
+	s := h.await("aware that it was stopped", func(s Status) bool { return s.Counts.Stopped == 1 })
+	if s.Counts.Unsandboxed != 1 || s.Containers.Outside != 1 || len(s.Containers.Strays) != 1 || s.Containers.Strays[0].Name != "web" {
+		t.Errorf("got %+v, %d starts outside", s.Containers, s.Counts.Unsandboxed)
+	}
+	h.dockerd.mu.Lock()
+	if !slices.Equal(h.dockerd.stopped, []string{id}) {
+		t.Errorf("dockerd was told to stop %v, want %s", h.dockerd.stopped, id)
+	}
+	h.dockerd.remove(id)
+	h.dockerd.mu.Unlock()
+	h.await("aware of its end", func(s Status) bool { return s.Containers.Outside == 0 })
+	if kinds := h.kinds(); !slices.Contains(kinds, Unsandboxed) || !slices.Contains(kinds, Stopped) {
+		t.Errorf("told of %v", kinds)
+	}
+}
+
+func TestDaemonReportsContainersThatRanBeforeAndStopsNone(t *testing.T) {
+	t.Parallel()
+	h, _ := running(t, "[enforce]", `unsandboxed = "stop"`)
+	id := strings.Repeat("d", 64)
+	h.process(78, "0::/docker/"+id+"\n", "sleep", "900")
+	h.dockerd.mu.Lock()
+	h.dockerd.containers = []fakeContainer{{id: id, name: "old", pid: 78}}
+	h.dockerd.mu.Unlock()
+	// A dockerd that was stopped and started again has new containers only.
+	h.units.set(func(u *provision.Unit) { u.ActiveState = "inactive" })
+	h.units.changes <- struct{}{}
+	h.await("waiting", func(s Status) bool { return s.State == WaitingOn && !s.Containers.Known })
+	h.units.set(func(u *provision.Unit) { u.ActiveState, u.InvocationID = "active", strings.Repeat("b", 32) })
+	h.units.changes <- struct{}{}
+	s := h.await("aware of it", func(s Status) bool { return enforced(s) && s.Containers.Outside == 1 })
+	if s.Counts.Stopped != 0 || s.Counts.Unsandboxed != 0 || len(s.Containers.Strays) != 1 {
+		t.Errorf("got %d stopped, %d starts outside, strays %v", s.Counts.Stopped, s.Counts.Unsandboxed, s.Containers.Strays)
+	}
+}
+
+func TestDaemonListensAgainAfterTheStreamOfEventsEnds(t *testing.T) {
+	t.Parallel()
+	h, _ := running(t)
+	h.dockerd.hangUp()
+	h.dockerd.awaitListener()
+	id := strings.Repeat("e", 64)
+	h.process(79, "0::/docker/"+id+"\n", "sleep", "900")
+	h.dockerd.start(fakeContainer{id: id, name: "web", pid: 79})
+	h.await("aware of the start", func(s Status) bool { return s.Counts.Unsandboxed == 1 })
+}
+
+// dockerd tells that it has read daemon.json, also where nothing else gives a hint.
+func TestDaemonLooksAfterAReloadOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	h, _ := running(t)
+	h.dockerd.forget()
+	h.dockerd.mu.Lock()
+	h.dockerd.send(event("daemon", "reload", "fake"))
+	h.dockerd.mu.Unlock()
+	h.await("repaired", func(s Status) bool {
+		return enforced(s) && s.LastDrift != nil && s.LastDrift.Item == provision.ItemDockerd && !s.LastDrift.Repaired.IsZero()
+	})
+}
+
+func TestDaemonReadsTheConfigurationAgainWhenAsked(t *testing.T) {
+	t.Parallel()
+	hup, calls := make(chan os.Signal, 1), make(chan string, 100)
+	h := newFakeHost(t)
+	h.daemon.Reload = hup
+	h.daemon.Ready = func() { calls <- "ready" }
+	h.daemon.Reloading = func() { calls <- "reloading" }
+	h.daemon.Now = time.Now
+	h.turn <- struct{}{}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.daemon.Run(ctx) }()
+	if got := <-calls; got != "ready" {
+		t.Errorf("got %s first", got)
+	}
+	h.await("enforced", enforced)
+	hup <- syscall.SIGHUP
+	if got := []string{<-calls, <-calls}; !slices.Equal(got, []string{"reloading", "ready"}) {
+		t.Errorf("got %v after SIGHUP", got)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if !slices.Contains(h.kinds(), Reloaded) {
+		t.Errorf("told of %v", h.kinds())
+	}
+}
+
+// In a hardened unit only systemd can make the directory again.
+func TestDaemonEndsWhenItsDirectoryIsRemoved(t *testing.T) {
+	t.Parallel()
+	h := newFakeHost(t)
+	h.daemon.Now = time.Now
+	must(t, os.Remove(h.path("run/runsc-provisioner")))
+	if err := h.daemon.Run(t.Context()); !errors.Is(err, errRemoved) || !strings.Contains(err.Error(), "run/runsc-provisioner") {
+		t.Errorf("got %v, want the directory that was removed", err)
+	}
+}
+
+func TestDaemonThatIsStuckIsNotAlive(t *testing.T) {
+	t.Parallel()
+	h := newFakeHost(t)
+	alive := make(chan struct{}, 1)
+	h.daemon.Alive = func() {
+		select {
+		case alive <- struct{}{}:
+		default:
+		}
+	}
+	h.daemon.AliveEvery = time.Millisecond
+	l := newLoop(h.daemon, nil)
+	l.busy, l.began = true, h.clock()
+	if l.isStuck() {
+		t.Error("a round that has just begun is stuck")
+	}
+	h.pass(stuckAfter)
+	if !l.isStuck() {
+		t.Errorf("a round is not stuck after %s", stuckAfter)
+	}
+	l.busy = false
+	if l.isStuck() {
+		t.Error("stuck between two rounds")
+	}
+	h.daemon.Now = time.Now
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.daemon.Run(ctx) }()
+	<-alive
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

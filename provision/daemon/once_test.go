@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/provision"
+)
+
+func TestStatusWithoutADaemon(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*fakeHost)
+		want   State
+		docker string
+	}{
+		{"all is as configured", func(*fakeHost) {}, Enforced, "26.1.5, active"},
+		{"daemon.json has drifted", func(h *fakeHost) { h.editDaemonJSON(right, wrong) }, Drifting, "26.1.5, active"},
+		{"dockerd runs with other settings", func(h *fakeHost) { h.dockerd.forget() }, Drifting, "26.1.5, active"},
+		{"docker is stopped", func(h *fakeHost) {
+			h.units.set(func(u *provision.Unit) { u.ActiveState = "inactive" })
+		}, WaitingOn, "inactive"},
+		{"docker is not installed", func(h *fakeHost) {
+			h.units.set(func(u *provision.Unit) { u.LoadState = "not-found" })
+		}, WaitingOn, "not known"},
+		{"a container runs outside", func(h *fakeHost) {
+			id := strings.Repeat("c", 64)
+			h.process(77, "0::/docker/"+id+"\n", "sleep")
+			h.dockerd.containers = []fakeContainer{{id: id, name: "web", pid: 77}}
+		}, Enforced, "26.1.5, active"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := provisionedHost(t)
+			test.change(h)
+			before := h.read("etc/docker/daemon.json")
+			reloads, _ := h.units.counts()
+			s, err := Once(t.Context(), h.daemon.Host, at(7))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.State != test.want || s.Docker != test.docker || !s.LastLook.Equal(at(7)) {
+				t.Errorf("got %q, docker %q, want %s, %q", s.Line, s.Docker, test.want, test.docker)
+			}
+			if len(h.dockerd.containers) > 0 && (s.Containers.Outside != 1 || len(s.Containers.Strays) != 1) {
+				t.Errorf("got %+v, want one container that should be in a sandbox", s.Containers)
+			}
+			if got, _ := h.units.counts(); got != reloads || h.read("etc/docker/daemon.json") != before {
+				t.Error("the look has changed the host")
+			}
+			if Runs(s) {
+				t.Error("got a running daemon")
+			}
+		})
+	}
+}
+
+func TestRunsIsForThisProcessOnly(t *testing.T) {
+	s := Status{PID: os.Getpid(), PIDStart: startOf(os.Getpid())}
+	if !Runs(s) {
+		t.Errorf("got this process, started at %d, as ended", s.PIDStart)
+	}
+	s.PIDStart++ // another process got the pid
+	if Runs(s) || Runs(Status{PID: 1 << 30, PIDStart: 1}) || Runs(Status{PID: os.Getpid()}) {
+		t.Error("got a daemon that has ended as running")
+	}
+}
+
+func TestRuntimeThatWasNeverProvenIsNotEnforced(t *testing.T) {
+	for _, test := range []struct {
+		state  State
+		health provision.Health
+		want   State
+	}{
+		{Enforced, provision.Healthy, Enforced},
+		{Enforced, provision.Warning, Drifting},
+		{WaitingOn, provision.Warning, WaitingOn},
+	} {
+		s := Status{State: test.state, Host: []provision.Item{{Name: provision.RuntimeItemName("runsc"), Health: test.health}}}
+		if s.unproven(); s.State != test.want {
+			t.Errorf("%s with a runtime of health %v: got %s, want %s", test.state, test.health, s.State, test.want)
+		}
+	}
+}
