@@ -104,11 +104,11 @@ func readStatus(path string) (s daemon.Status, err error) {
 
 func statusCode(s daemon.Status) int {
 	switch s.State {
-	case daemon.Failing, daemon.Drifting:
+	case daemon.StateFailing, daemon.StateDrifted:
 		return exitFailed
-	case daemon.HeldBack, daemon.Fought, daemon.Fetching:
+	case daemon.StateHeld, daemon.StateContested, daemon.StateFetching:
 		return exitHeld
-	case daemon.WaitingOn, daemon.Starting:
+	case daemon.StateWaiting, daemon.StateStarting:
 		return exitOutOfReach
 	}
 	if s.ConfigKept != "" || s.AcceptedUnread != "" {
@@ -117,10 +117,10 @@ func statusCode(s daemon.Status) int {
 	return exitDone
 }
 
-func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error {
-	colors := map[daemon.State]string{daemon.Enforced: green, daemon.Failing: red, daemon.Drifting: red}
-	color, ok := colors[s.State]
-	if !ok {
+func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
+	colors := map[daemon.State]string{daemon.StateEnforced: green, daemon.StateFailing: red, daemon.StateDrifted: red}
+	color, known := colors[s.State]
+	if !known {
 		color = yellow
 	}
 	a.printf("%s\n\n", a.style(color, printable(s.Line)))

@@ -28,7 +28,7 @@ const (
 // containers are those that run, as far as they were looked at.
 type containers struct {
 	daemon  *Daemon
-	known   map[string]finding
+	judged  map[string]finding
 	pending map[string]start
 	all     bool // all of them are to be looked at
 	whole   bool // all of them were
@@ -62,7 +62,7 @@ type seen struct {
 
 func (c *containers) init(d *Daemon) {
 	c.daemon = d
-	c.known, c.pending = map[string]finding{}, map[string]start{}
+	c.judged, c.pending = map[string]finding{}, map[string]start{}
 	c.done = make(chan *seen, 1)
 	c.timer = time.NewTimer(0)
 	c.stopped, c.turns = make(chan finding), make(chan struct{}, maxStops)
@@ -71,7 +71,7 @@ func (c *containers) init(d *Daemon) {
 func (c *containers) started(id string, now time.Time) { c.pending[id] = start{at: now} }
 
 func (c *containers) died(id string) {
-	delete(c.known, id)
+	delete(c.judged, id)
 	delete(c.pending, id)
 	if c.busy {
 		c.gone[id] = true
@@ -80,7 +80,7 @@ func (c *containers) died(id string) {
 
 // forget is for when Docker has gone.
 func (c *containers) forget() {
-	clear(c.known)
+	clear(c.judged)
 	clear(c.pending)
 	c.whole, c.failed = false, 0
 }
@@ -90,8 +90,8 @@ func (c *containers) begin(ctx context.Context, last *outcome) {
 	if c.busy || !c.ready || !c.all && len(c.pending) == 0 {
 		return
 	}
-	look := look{host: &c.daemon.Host.Host, config: last.config.Config, whole: c.whole,
-		seen: &seen{observed: last.observed, all: c.all, ids: slices.Sorted(maps.Keys(c.pending)), starts: maps.Clone(c.pending)}, known: maps.Clone(c.known)}
+	look := look{host: c.daemon.Host, config: last.config.Config, whole: c.whole,
+		seen: &seen{observed: last.observed, all: c.all, ids: slices.Sorted(maps.Keys(c.pending)), starts: maps.Clone(c.pending)}, judged: maps.Clone(c.judged)}
 	c.busy, c.all, c.ready, c.gone = true, false, false, map[string]bool{}
 	clear(c.pending)
 	go func() { c.done <- look.run(ctx) }()
@@ -126,7 +126,7 @@ func (c *containers) stop(ctx context.Context, o host.Observed, f finding) {
 func (c *containers) count() Containers {
 	n := Containers{Known: c.whole}
 	var strays []Outside
-	for _, f := range c.known {
+	for _, f := range c.judged {
 		switch f.verdict.State {
 		case verify.Sandboxed:
 			n.Sandboxed++
@@ -160,7 +160,7 @@ func (l *loop) sawContainers(ctx context.Context, s *seen) {
 	}
 	c.failed = 0
 	if s.all {
-		clear(c.known)
+		clear(c.judged)
 		c.whole = true
 	}
 	for _, f := range s.findings {
@@ -172,14 +172,14 @@ func (l *loop) sawContainers(ctx context.Context, s *seen) {
 			l.tellFinding(f)
 			continue
 		}
-		c.known[id] = f
+		c.judged[id] = f
 		if f.verdict.State == verify.Unknown && s.starts[id].tries+1 < maxTries {
 			c.pending[id] = start{at: s.starts[id].at, tries: s.starts[id].tries + 1}
 			continue
 		}
-		if f.verdict.Container.Unread != nil && !f.told {
-			f.told = true
-			c.known[id] = f
+		if f.verdict.Container.Unread != nil && !f.unreadTold {
+			f.unreadTold = true
+			c.judged[id] = f
 			l.tellUnjudged(f)
 		}
 		l.tellFinding(f)

@@ -26,7 +26,7 @@ func watched(t *testing.T) (l *loop, told *[]string) {
 		Measure: func(Measure, time.Duration) {},
 		Now:     func() time.Time { return at(0) },
 	}
-	l = &loop{Daemon: d, told: map[Kind]string{}}
+	l = &loop{Daemon: d, standing: map[Kind]string{}}
 	l.containers.init(d)
 	return l, told
 }
@@ -35,9 +35,9 @@ func watched(t *testing.T) (l *loop, told *[]string) {
 // it would stop.
 func (l *loop) sees(all bool, verdicts ...verify.Verdict) (stopped []string) {
 	c := &l.containers
-	conf := config.Default()
-	conf.Docker.DefaultRuntime, conf.Enforce.Unsandboxed = config.DefaultRuntimeName, config.UnsandboxedStop
-	look := look{host: &l.Host.Host, config: conf, whole: c.whole, known: c.known, seen: &seen{all: all, starts: c.pending}}
+	config := config.Default()
+	config.Docker.DefaultRuntime, config.Enforce.Unsandboxed = config.DefaultRuntimeName, config.UnsandboxedStop
+	look := look{host: l.Host, config: config, whole: c.whole, judged: c.judged, seen: &seen{all: all, starts: c.pending}}
 	c.pending, c.gone = map[string]start{}, map[string]bool{}
 	for _, v := range verdicts {
 		f := look.find(context.Background(), v)

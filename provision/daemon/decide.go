@@ -39,7 +39,7 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 	}
 	u := &plan.Unattended{Most: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.holdsBack(now, o)}
 	for _, contest := range r.pace.contests(drifts) {
-		u.Contested[contest.Item] = contest.why(r.pace.window)
+		u.Contested[contest.Item] = contest.explain(r.pace.window)
 	}
 	if u.NoRestart, err = r.noRestart(now); err != nil {
 		return plan.Options{}, err
@@ -97,7 +97,7 @@ func (r *rounds) converged(result provision.Result) error {
 	if o.Engine == nil {
 		r.out.waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}
-	r.targets = r.targetsOf(o.File.Path, c, r.config.why != "")
+	r.targets = r.targetsOf(o.File.Path, c, r.config.keptBecause != "")
 	if r.config.acceptable {
 		if err := r.host.ConfigFiles().Accept(r.host.ConfigFiles().WithoutHeld(r.config.Layered, o.File.Doc)); err != nil {
 			return err
@@ -128,7 +128,7 @@ func (r *rounds) suspect(name string) bool {
 // digested takes in which releases were found to be as they were installed.
 func (r *rounds) digested(o host.Observed) {
 	for _, installed := range o.Releases {
-		if stamp, was := r.read[installed.Name]; was && installed.State.Intact() {
+		if stamp, wasRead := r.read[installed.Name]; wasRead && installed.State.Intact() {
 			r.digests[installed.Name] = stamp
 		}
 	}

@@ -105,10 +105,10 @@ func provisionedHost(t *testing.T, settings ...string) *fakeHost {
 	t.Helper()
 	h := newFakeHost(t, append([]string{"[docker]", `default_runtime = "runsc"`}, settings...)...)
 	h.startDaemon()
-	if s := h.round(becauseTimer); s.State != Fetching {
+	if s := h.round(becauseTimer); s.State != StateFetching {
 		t.Fatalf("first round: got %q, want a download", s.Line)
 	}
-	if s := h.fetch(); s.State != Enforced {
+	if s := h.fetch(); s.State != StateEnforced {
 		t.Fatalf("second round: got %q, want the release installed", s.Line)
 	}
 	h.loop.status.Counts = Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}}

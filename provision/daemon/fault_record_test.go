@@ -81,8 +81,8 @@ func TestFault_X22_WhatADaemonKeepsAHostAt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Config.Docker.DefaultRuntime != test.want || (got.why != "") != test.kept || (got.record != "") != test.said || got.acceptable != test.acceptable {
-				t.Errorf("got default %q, why %q, record %q, acceptable %v", got.Config.Docker.DefaultRuntime, got.why, got.record, got.acceptable)
+			if got.Config.Docker.DefaultRuntime != test.want || (got.keptBecause != "") != test.kept || (got.record != "") != test.said || got.acceptable != test.acceptable {
+				t.Errorf("got default %q, why %q, record %q, acceptable %v", got.Config.Docker.DefaultRuntime, got.keptBecause, got.record, got.acceptable)
 			}
 			// A second round knows no more than the first: it accepts nothing either.
 			if again, err := keep(host, got); err != nil || again.acceptable != test.acceptable || strings.TrimSpace(again.record) != got.record {

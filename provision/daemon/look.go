@@ -13,14 +13,14 @@ import (
 
 // finding is what was seen of one container.
 type finding struct {
-	verdict verify.Verdict
-	stray   bool  // it is to be in a sandbox
-	allowed bool  // and is outside by leave
-	stop    bool  // it is to be stopped
-	err     error // of asking whether it is allowed, or of stopping it
-	fresh   bool  // it was started while we watched
-	told    bool  // that it cannot be inspected
-	at      time.Time
+	verdict    verify.Verdict
+	stray      bool  // it is to be in a sandbox
+	allowed    bool  // and is outside by leave
+	stop       bool  // it is to be stopped
+	err        error // of asking whether it is allowed, or of stopping it
+	fresh      bool  // it was started while we watched
+	unreadTold bool  // that it cannot be inspected
+	at         time.Time
 }
 
 func (f finding) outside() Outside {
@@ -33,7 +33,7 @@ type look struct {
 	host   *host.Host
 	config config.Config
 	whole  bool
-	known  map[string]finding
+	judged map[string]finding
 	*seen
 }
 
@@ -71,20 +71,20 @@ func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
 	f := finding{verdict: verdict}
 	started := l.starts[verdict.Container.ID]
 	fresh := !started.at.IsZero() // else it is looked at again that was there before
-	before, known := l.known[verdict.Container.ID]
-	f.told = before.told
-	f.at, f.fresh = started.at, fresh || l.whole && !known
+	before, judgedBefore := l.judged[verdict.Container.ID]
+	f.unreadTold = before.unreadTold
+	f.at, f.fresh = started.at, fresh || l.whole && !judgedBefore
 	if before.verdict.State == verify.Unknown {
 		// It is judged now for the first time.
-		f.fresh, known = f.fresh || before.fresh, false
+		f.fresh, judgedBefore = f.fresh || before.fresh, false
 	}
 	_, managed := l.config.Docker.Runtimes[l.config.Docker.DefaultRuntime]
 	if verdict.State != verify.NotSandboxed || !managed {
 		return f
 	}
 	// Its start may be heard of after a look at all containers has found it.
-	same := known && before.fresh && before.stray && before.verdict.Container.PID == verdict.Container.PID
-	if known && (!fresh || same) {
+	same := judgedBefore && before.fresh && before.stray && before.verdict.Container.PID == verdict.Container.PID
+	if judgedBefore && (!fresh || same) {
 		return finding{verdict: verdict, stray: before.stray, allowed: before.allowed}
 	}
 	var err error

@@ -40,19 +40,19 @@ type loop struct {
 	containers containers
 	status     Status
 	said       repeats
-	told       map[Kind]string // what goes on, as it was last told
+	standing   map[Kind]string // what goes on, as it was last told
 
-	due    cause
-	busy   bool
-	began  time.Time // of the round under way
-	done   chan *outcome
-	timer  *time.Timer
-	again  *time.Timer // while something fails: for what changes without a hint
-	units  chan host.Unit
-	unit   host.Unit
-	last   *outcome // that looked at the host
-	why    cause    // of the round under way
-	stream stream
+	due        cause
+	busy       bool
+	began      time.Time // of the round under way
+	done       chan *outcome
+	timer      *time.Timer
+	again      *time.Timer // while something fails: for what changes without a hint
+	units      chan host.Unit
+	unit       host.Unit
+	last       *outcome // that looked at the host
+	roundCause cause    // of the round under way
+	stream     stream
 	// reloaded is when dockerd last read its configuration.
 	reloaded time.Time
 
@@ -64,16 +64,16 @@ type loop struct {
 func newLoop(d *Daemon, w *watch.Watcher) *loop {
 	l := &loop{
 		Daemon: d, watcher: w, rounds: newRounds(d),
-		told:    map[Kind]string{},
-		done:    make(chan *outcome, 1),
-		units:   make(chan host.Unit, 1),
-		timer:   time.NewTimer(firstLook),
-		again:   time.NewTimer(lookAgain),
-		publish: time.NewTimer(publishEvery),
+		standing: map[Kind]string{},
+		done:     make(chan *outcome, 1),
+		units:    make(chan host.Unit, 1),
+		timer:    time.NewTimer(firstLook),
+		again:    time.NewTimer(lookAgain),
+		publish:  time.NewTimer(publishEvery),
 	}
 	l.containers.init(d)
 	l.status = Status{
-		SchemaVersion: SchemaVersion, State: Starting, Line: string(Starting) + ": the first look",
+		SchemaVersion: SchemaVersion, State: StateStarting, Line: string(StateStarting) + ": the first look",
 		PID: os.Getpid(), PIDStart: startOf(os.Getpid()), Started: d.Now(), Docker: "not looked at yet",
 		Counts: Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}},
 	}
@@ -181,8 +181,8 @@ func (l *loop) isStuck() bool { return l.busy && l.Now().Sub(l.began) >= stuckAf
 // begin starts what is due.
 func (l *loop) begin(ctx context.Context) {
 	if l.due != 0 && !l.busy {
-		l.why, l.due, l.busy, l.began = l.due, 0, true, l.Now()
-		why := l.why
+		l.roundCause, l.due, l.busy, l.began = l.due, 0, true, l.Now()
+		why := l.roundCause
 		go func() { l.done <- l.rounds.run(ctx, why) }()
 	}
 	if l.last != nil && l.last.observed.Engine != nil {
@@ -234,7 +234,7 @@ func (l *loop) watch(t targets) {
 	if err := l.watcher.Watch(t.all()); err != nil {
 		l.goesOn(Notice{Kind: Watching, Text: "files cannot be watched, so that drift is noticed by the timer only: " + err.Error(), Fields: map[string]string{fieldWhy: err.Error()}})
 	} else {
-		delete(l.told, Watching)
+		delete(l.standing, Watching)
 	}
 }
 
@@ -243,9 +243,9 @@ func (l *loop) took(ctx context.Context, out *outcome) {
 	l.busy = false
 	now := l.Now()
 	if l.Host.Log != nil {
-		l.Host.Log.Debug("round", zap.Int("why", int(l.why)), zap.Bool("nothing_new", out.nothing), zap.Error(out.err))
+		l.Host.Log.Debug("round", zap.Int("why", int(l.roundCause)), zap.Bool("nothing_new", out.nothing), zap.Error(out.err))
 	}
-	if l.why&becauseAsked != 0 {
+	if l.roundCause&becauseAsked != 0 {
 		l.Ready()
 		l.tell(Notice{Kind: Reloaded, Text: "the configuration was read again"})
 	}
@@ -258,12 +258,12 @@ func (l *loop) took(ctx context.Context, out *outcome) {
 	}
 	l.watch(out.targets)
 	l.timer.Reset(out.next)
-	if l.why&becauseDockerd != 0 && len(out.found) == 0 && out.err == nil {
+	if l.roundCause&becauseDockerd != 0 && len(out.found) == 0 && out.err == nil {
 		// dockerd gives those who ask at once one answer, which may be from before
 		// the reload that it has told of (26.1).
 		l.timer.Reset(listenAgain)
 	}
-	if out.config.known {
+	if out.config.wasRead {
 		l.Configured(out.config.Config)
 	}
 	l.record(out, now)
@@ -280,7 +280,7 @@ func (l *loop) took(ctx context.Context, out *outcome) {
 	if out.unit.LoadState != "" && !out.unit.Running() {
 		l.containers.forget()
 	}
-	if l.why&becauseTimer != 0 {
+	if l.roundCause&becauseTimer != 0 {
 		l.containers.all = true
 	}
 	l.heardReload(l.reloaded)

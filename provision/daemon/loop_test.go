@@ -34,12 +34,12 @@ func running(t *testing.T, settings ...string) (h *fakeHost, stop func() error) 
 			_ = stop()
 		}
 	})
-	h.await("enforced", func(s Status) bool { return s.State == Enforced && s.Containers.Known })
+	h.await("enforced", func(s Status) bool { return s.State == StateEnforced && s.Containers.Known })
 	h.dockerd.awaitListener()
 	return h, stop
 }
 
-func enforced(s Status) bool { return s.State == Enforced }
+func enforced(s Status) bool { return s.State == StateEnforced }
 
 func TestDaemonRepairsWhatIsChanged(t *testing.T) {
 	t.Parallel()
@@ -92,7 +92,7 @@ func TestDaemonReportsContainersThatRanBeforeAndStopsNone(t *testing.T) {
 	// A dockerd that was stopped and started again has new containers only.
 	h.units.set(func(u *provision.Unit) { u.ActiveState = "inactive" })
 	h.units.changes <- struct{}{}
-	h.await("waiting", func(s Status) bool { return s.State == WaitingOn && !s.Containers.Known })
+	h.await("waiting", func(s Status) bool { return s.State == StateWaiting && !s.Containers.Known })
 	h.units.set(func(u *provision.Unit) { u.ActiveState, u.InvocationID = "active", strings.Repeat("b", 32) })
 	h.units.changes <- struct{}{}
 	s := h.await("aware of it", func(s Status) bool { return enforced(s) && s.Containers.Outside == 1 })

@@ -28,8 +28,8 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 		return Status{}, err
 	}
 	c := config.Config
-	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.why, AcceptedUnread: config.record, Held: []plan.Held{}, Contested: []Contest{}}
-	o, err := h.Observe(ctx, c)
+	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.keptBecause, AcceptedUnread: config.record, Held: []plan.Held{}, Contested: []Contest{}}
+	o, err := host.Observe(ctx, c)
 	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {
 		s.Docker = "not known"
@@ -63,8 +63,8 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 		s.unproven()
 		return s, nil
 	}
-	s.State = Drifting
-	s.Line = string(Drifting) + ": " + joined(drifts, func(d checkup.Drift) string { return d.Item }) + "; `sudo runsc-provisioner apply` makes it as wanted"
+	s.State = StateDrifted
+	s.Line = string(StateDrifted) + ": " + joined(drifts, func(d checkup.Drift) string { return d.Item }) + "; `sudo runsc-provisioner apply` makes it as wanted"
 	return s, nil
 }
 
@@ -77,18 +77,18 @@ func (s *Status) unproven() {
 			parts = append(parts, item.Name+": "+item.Seen)
 		}
 	}
-	if len(parts) > 0 && s.State == Enforced {
-		s.State = Drifting
-		s.Line = string(Drifting) + ": " + strings.Join(parts, ", ") + "; `sudo runsc-provisioner apply` tries it"
+	if len(parts) > 0 && s.State == StateEnforced {
+		s.State = StateDrifted
+		s.Line = string(StateDrifted) + ": " + strings.Join(parts, ", ") + "; `sudo runsc-provisioner apply` tries it"
 	}
 }
 
 // countOf sums a report up.
 func countOf(report verify.Report, c config.Config) Containers {
-	all := containers{known: map[string]finding{}, whole: true}
+	all := containers{judged: map[string]finding{}, whole: true}
 	_, managed := c.Docker.Runtimes[c.Docker.DefaultRuntime]
 	for _, verdict := range report.Verdicts {
-		all.known[verdict.Container.ID] = finding{verdict: verdict, stray: managed && verdict.State == verify.NotSandboxed}
+		all.judged[verdict.Container.ID] = finding{verdict: verdict, stray: managed && verdict.State == verify.NotSandboxed}
 	}
 	return all.count()
 }

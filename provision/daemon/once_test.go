@@ -15,20 +15,20 @@ func TestStatusWithoutADaemon(t *testing.T) {
 		want   State
 		docker string
 	}{
-		{"all is as configured", func(*fakeHost) {}, Enforced, "26.1.5, active"},
-		{"daemon.json has drifted", func(h *fakeHost) { h.editDaemonJSON(right, wrong) }, Drifting, "26.1.5, active"},
-		{"dockerd runs with other settings", func(h *fakeHost) { h.dockerd.forget() }, Drifting, "26.1.5, active"},
+		{"all is as configured", func(*fakeHost) {}, StateEnforced, "26.1.5, active"},
+		{"daemon.json has drifted", func(h *fakeHost) { h.editDaemonJSON(right, wrong) }, StateDrifted, "26.1.5, active"},
+		{"dockerd runs with other settings", func(h *fakeHost) { h.dockerd.forget() }, StateDrifted, "26.1.5, active"},
 		{"docker is stopped", func(h *fakeHost) {
 			h.units.set(func(u *provision.Unit) { u.ActiveState = "inactive" })
-		}, WaitingOn, "inactive"},
+		}, StateWaiting, "inactive"},
 		{"docker is not installed", func(h *fakeHost) {
 			h.units.set(func(u *provision.Unit) { u.LoadState = "not-found" })
-		}, WaitingOn, "not known"},
+		}, StateWaiting, "not known"},
 		{"a container runs outside", func(h *fakeHost) {
 			id := strings.Repeat("c", 64)
 			h.process(77, "0::/docker/"+id+"\n", "sleep")
 			h.dockerd.containers = []fakeContainer{{id: id, name: "web", pid: 77}}
-		}, Enforced, "26.1.5, active"},
+		}, StateEnforced, "26.1.5, active"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -73,9 +73,9 @@ func TestRuntimeThatWasNeverProvenIsNotEnforced(t *testing.T) {
 		health provision.Health
 		want   State
 	}{
-		{Enforced, provision.Healthy, Enforced},
-		{Enforced, provision.Warning, Drifting},
-		{WaitingOn, provision.Warning, WaitingOn},
+		{StateEnforced, provision.Healthy, StateEnforced},
+		{StateEnforced, provision.Warning, StateDrifted},
+		{StateWaiting, provision.Warning, StateWaiting},
 	} {
 		s := Status{State: test.state, Host: []provision.Item{{Name: provision.RuntimeItemName("runsc"), Health: test.health}}}
 		if s.unproven(); s.State != test.want {

@@ -116,8 +116,8 @@ func (p *pace) contests(drifts []checkup.Drift) []Contest {
 	return all
 }
 
-// why says in words why c is left as it is.
-func (c Contest) why(window time.Duration) string {
+// explain says why c is left as it is.
+func (c Contest) explain(window time.Duration) string {
 	return fmt.Sprintf("contested: it was changed back %d times within %s, and is %q again; find out who changes it, then run `runsc-provisioner apply`",
 		len(c.Reverts), window, c.Got)
 }

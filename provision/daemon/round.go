@@ -173,7 +173,7 @@ func (r *rounds) converge(ctx context.Context) error {
 		return err
 	}
 	r.unit, r.out.unit = unit, unit
-	r.targets = r.targetsOf(r.host.DaemonJSON(unit), config.Config, config.why != "")
+	r.targets = r.targetsOf(r.host.DaemonJSON(unit), config.Config, config.keptBecause != "")
 	if err := r.host.Loaded(ctx, unit); err != nil {
 		return err
 	}

@@ -20,19 +20,19 @@ type State string
 
 // The states, from good to bad.
 const (
-	Enforced  State = "enforced"  // the host is as wanted
-	Starting  State = "starting"  // not looked at yet
-	WaitingOn State = "waiting"   // for Docker, or another run
-	HeldBack  State = "held"      // all but what needs consent
-	Fought    State = "contested" // all but what somebody else keeps changing
-	Drifting  State = "drifted"   // it is not, and no daemon runs that would make it so
-	Fetching  State = "fetching"  // all but a release that is on its way
-	Failing   State = "failing"   // it is not, and could not be made so
+	StateEnforced  State = "enforced"  // the host is as wanted
+	StateStarting  State = "starting"  // not looked at yet
+	StateWaiting   State = "waiting"   // for Docker, or another run
+	StateHeld      State = "held"      // all but what needs consent
+	StateContested State = "contested" // all but what somebody else keeps changing
+	StateDrifted   State = "drifted"   // it is not, and no daemon runs that would make it so
+	StateFetching  State = "fetching"  // all but a release that is on its way
+	StateFailing   State = "failing"   // it is not, and could not be made so
 )
 
 // States lists them all.
 func States() []State {
-	return []State{Enforced, Starting, WaitingOn, HeldBack, Fought, Fetching, Drifting, Failing}
+	return []State{StateEnforced, StateStarting, StateWaiting, StateHeld, StateContested, StateFetching, StateDrifted, StateFailing}
 }
 
 // Status is what the daemon knows, for people and machines. Text in it may come
@@ -124,29 +124,29 @@ func (c Counts) clone() Counts {
 func (s *Status) sum(waiting string) {
 	switch {
 	case s.Error != "":
-		s.State = Failing
+		s.State = StateFailing
 	case waiting != "":
-		s.State = WaitingOn
+		s.State = StateWaiting
 	case len(s.Contested) > 0:
-		s.State = Fought
+		s.State = StateContested
 	case len(s.Held) > 0:
-		s.State = HeldBack
+		s.State = StateHeld
 	case s.Fetching != nil:
-		s.State = Fetching
+		s.State = StateFetching
 	default:
-		s.State = Enforced
+		s.State = StateEnforced
 	}
 	var parts []string
 	switch s.State {
-	case Failing:
+	case StateFailing:
 		parts = append(parts, s.Error)
-	case WaitingOn:
+	case StateWaiting:
 		parts = append(parts, waiting)
-	case Fought:
+	case StateContested:
 		parts = append(parts, "somebody else keeps changing "+joined(s.Contested, func(c Contest) string { return c.Item }))
-	case HeldBack:
+	case StateHeld:
 		parts = append(parts, joined(s.Held, func(h plan.Held) string { return h.What }))
-	case Fetching:
+	case StateFetching:
 		parts = append(parts, "gVisor "+s.Fetching.Release+" since "+s.Fetching.Since.Format(time.TimeOnly))
 	default:
 		parts = append(parts, s.wantedInWords())

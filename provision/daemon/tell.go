@@ -41,7 +41,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 	if out.untold {
 		return
 	}
-	s.Wanted, s.ConfigKept, s.AcceptedUnread = wantedOf(out.config.Config), out.config.why, out.config.record
+	s.Wanted, s.ConfigKept, s.AcceptedUnread = wantedOf(out.config.Config), out.config.keptBecause, out.config.record
 	if out.rewritten {
 		s.AcceptedUnread = ""
 	}
@@ -108,10 +108,10 @@ func (l *loop) tellStanding(out *outcome) {
 	if out.waiting != "" {
 		standing[Waiting] = Notice{Text: "waiting: " + out.waiting, Fields: map[string]string{fieldWhy: out.waiting}}
 	}
-	if out.config.why != "" {
-		standing[Kept] = Notice{Text: "the last good configuration is kept: " + out.config.why, Fields: map[string]string{fieldWhy: out.config.why}}
+	if out.config.keptBecause != "" {
+		standing[Kept] = Notice{Text: "the last good configuration is kept: " + out.config.keptBecause, Fields: map[string]string{fieldWhy: out.config.keptBecause}}
 	}
-	if out.config.record != "" && out.config.why == "" {
+	if out.config.record != "" && out.config.keptBecause == "" {
 		text := "the record of what was last accepted is damaged: " + out.config.record
 		if out.rewritten {
 			text += "; it is written again"
@@ -138,7 +138,7 @@ func (l *loop) tellStanding(out *outcome) {
 	for _, kind := range []Kind{Failed, Waiting, Kept, Held, Contested, Downloading} {
 		n, stands := standing[kind]
 		if !stands {
-			delete(l.told, kind)
+			delete(l.standing, kind)
 			continue
 		}
 		n.Kind = kind
@@ -148,8 +148,8 @@ func (l *loop) tellStanding(out *outcome) {
 
 // goesOn tells of what goes on, once.
 func (l *loop) goesOn(n Notice) {
-	if l.told[n.Kind] != n.Text {
-		l.told[n.Kind] = n.Text
+	if l.standing[n.Kind] != n.Text {
+		l.standing[n.Kind] = n.Text
 		l.tell(n)
 	}
 }
@@ -182,7 +182,7 @@ func (l *loop) publishNow() {
 	l.changed, l.published = false, l.Now()
 	s := l.status
 	s.Containers = l.containers.count()
-	if s.State != Starting {
+	if s.State != StateStarting {
 		s.sum(l.waiting())
 	}
 	s.Counts = s.Counts.clone()
@@ -192,7 +192,7 @@ func (l *loop) publishNow() {
 
 // waiting is what is waited for, as far as that was told.
 func (l *loop) waiting() string {
-	return strings.TrimPrefix(l.told[Waiting], "waiting: ")
+	return strings.TrimPrefix(l.standing[Waiting], "waiting: ")
 }
 
 func orEmpty[T any](s []T) []T {

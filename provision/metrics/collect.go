@@ -19,7 +19,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	c := collecting{to}
-	c.gauge("converged", "Whether the host is as wanted, with nothing held, contested or failing.", truth(s.State == daemon.Enforced))
+	c.gauge("converged", "Whether the host is as wanted, with nothing held, contested or failing.", truth(s.State == daemon.StateEnforced))
 	for _, state := range daemon.States() {
 		c.gauge("state", "How the host is: 1 for the state that it is in.", truth(s.State == state), "state", string(state))
 	}

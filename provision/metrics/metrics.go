@@ -62,7 +62,7 @@ func (m *Metrics) Publish(s daemon.Status) { m.status.Store(&s) }
 
 // Measure takes in how long something took.
 func (m *Metrics) Measure(what daemon.Measure, took time.Duration) {
-	if h, known := m.took[what]; known {
+	if h, measured := m.took[what]; measured {
 		h.Observe(took.Seconds())
 	}
 }

@@ -87,7 +87,7 @@ func TestOneStateIsOneAndOnlyEnforcedIsConverged(t *testing.T) {
 		m := New("1.2.3")
 		m.Publish(daemon.Status{State: state})
 		want := map[string]float64{"converged": 0}
-		if state == daemon.Enforced {
+		if state == daemon.StateEnforced {
 			want["converged"] = 1
 		}
 		for _, other := range daemon.States() {
@@ -104,7 +104,7 @@ func TestNothingIsKnownBeforeTheFirstStatus(t *testing.T) {
 
 func TestMetricsFollowTheStatus(t *testing.T) {
 	m := New("1.2.3")
-	m.Publish(daemon.Status{State: daemon.Starting})
+	m.Publish(daemon.Status{State: daemon.StateStarting})
 	has(t, written(t, m), map[string]float64{"held": 0, "config_kept": 0, "looks_total": 0},
 		"containers sandboxed", "last_look_timestamp_seconds", "last_drift_timestamp_seconds", "release_info 20260914.0")
 
@@ -181,7 +181,7 @@ func serve(t *testing.T, m *Metrics) (address string, stop func()) {
 
 func TestServerAnswersScrapesAndNothingElse(t *testing.T) {
 	m := New("1.2.3")
-	m.Publish(daemon.Status{State: daemon.Enforced})
+	m.Publish(daemon.Status{State: daemon.StateEnforced})
 	address, stop := serve(t, m)
 	ask := func(method, path string, header http.Header) (int, string) {
 		t.Helper()

@@ -11,7 +11,7 @@ import (
 func TestADockerdThatHangsIsSaid(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	h.run("kill -STOP $(systemctl show -p MainPID --value docker); rm " + daemonJSON)
-	s := h.awaits("waiting", func(s daemon.Status) bool { return s.State == daemon.WaitingOn })
+	s := h.awaits("waiting", func(s daemon.Status) bool { return s.State == daemon.StateWaiting })
 	if !strings.Contains(s.Line, "dockerd") {
 		t.Errorf("got %q, want it to name dockerd", s.Line)
 	}
@@ -33,7 +33,7 @@ func TestOurOwnDirectoriesAreRemoved(t *testing.T) {
 	for _, dir := range []string{"/var/lib/runsc-provisioner", "/run/runsc-provisioner"} {
 		pid := h.status().PID
 		h.run("rm -rf " + dir + "; rm " + daemonJSON)
-		h.awaits("started anew without "+dir, func(s daemon.Status) bool { return s.PID != pid && s.State == daemon.Enforced })
+		h.awaits("started anew without "+dir, func(s daemon.Status) bool { return s.PID != pid && s.State == daemon.StateEnforced })
 		h.wantsRunsc()
 	}
 }

@@ -84,7 +84,7 @@ func (h host) awaits(what string, is func(daemon.Status) bool) daemon.Status {
 // enforced waits until all is as wanted.
 func (h host) enforced() daemon.Status {
 	h.t.Helper()
-	return h.awaits("enforced", func(s daemon.Status) bool { return s.State == daemon.Enforced })
+	return h.awaits("enforced", func(s daemon.Status) bool { return s.State == daemon.StateEnforced })
 }
 
 // repaired makes a change of the host and waits until items were repaired since.
@@ -98,7 +98,7 @@ func (h host) repaired(change string, items ...string) daemon.Status {
 				return false
 			}
 		}
-		return s.State == daemon.Enforced
+		return s.State == daemon.StateEnforced
 	})
 }
 

@@ -107,7 +107,7 @@ func TestFault_X02_ARestartActivatesNothingElse(t *testing.T) {
 		says(t, h.exit(4, switchOff), "mtu")
 		h.run("cat > " + ownConfig + " <<'EOF'\n[docker]\nuserns_remap = \"off\"\n[enforce]\nmax_disruption = \"restart\"\nEOF\nrm -f /etc/runsc-provisioner/config.d/50-apply.toml; systemctl start runsc-provisioner")
 		s := h.awaits("held", func(s daemon.Status) bool { return len(s.Held) > 0 })
-		if s.State != daemon.HeldBack || s.Counts.Restarts != 0 {
+		if s.State != daemon.StateHeld || s.Counts.Restarts != 0 {
 			t.Errorf("got %s after %d restarts, want it held", s.State, s.Counts.Restarts)
 		}
 	})
@@ -152,7 +152,7 @@ func TestFault_X04_AReloadKeepsTheRuntimesOfFlags(t *testing.T) {
 		// The daemon holds it too.
 		h.run("systemctl start runsc-provisioner")
 		s := h.awaits("held", func(s daemon.Status) bool { return len(s.Held) > 0 })
-		if s.State != daemon.HeldBack || s.Counts.Reloads != 0 {
+		if s.State != daemon.StateHeld || s.Counts.Reloads != 0 {
 			t.Errorf("got %s after %d reloads, want it held", s.State, s.Counts.Reloads)
 		}
 		h.run("systemctl stop runsc-provisioner")
@@ -202,7 +202,7 @@ func TestFault_X05_WhatTakesEffectWasProven(t *testing.T) {
 			t.Errorf("verify: got %s of the runtime, want a warning", got)
 		}
 		h.run("systemctl start runsc-provisioner")
-		s := h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.Failing })
+		s := h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.StateFailing })
 		if s.Counts.Reloads != 0 {
 			t.Errorf("got %d reloads, want none", s.Counts.Reloads)
 		}
@@ -220,7 +220,7 @@ func TestFault_X05_WhatTakesEffectWasProven(t *testing.T) {
 		}
 		says(t, h.exit(1, "runsc-provisioner apply"), "ignore-cgruops")
 		h.run("systemctl start runsc-provisioner")
-		h.awaits("failing again", func(s daemon.Status) bool { return s.State == daemon.Failing })
+		h.awaits("failing again", func(s daemon.Status) bool { return s.State == daemon.StateFailing })
 
 		// Mended by hand, it is loaded by the daemon.
 		h.edited("--ignore-cgruops", "--ignore-cgroups")

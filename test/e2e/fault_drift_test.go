@@ -78,14 +78,16 @@ func TestFault_R01_DockerdAlone(t *testing.T) {
 	// other one.
 	h.run("systemctl stop runsc-provisioner; cp -p " + daemonJSON + " /root/right; echo '{\"default-runtime\":\"runc\"}' > " + daemonJSON + "; systemctl reload docker; cp -p /root/right " + daemonJSON)
 	h.run("systemctl start runsc-provisioner")
-	h.awaits("dockerd repaired", func(s daemon.Status) bool { return s.Counts.Repairs["dockerd"] == 1 && s.State == daemon.Enforced })
+	h.awaits("dockerd repaired", func(s daemon.Status) bool { return s.Counts.Repairs["dockerd"] == 1 && s.State == daemon.StateEnforced })
 	h.wantsRunsc()
 }
 
 func TestFault_R01_ImmutableIsSaid(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	h.run("echo '{}' > /root/new; systemctl stop runsc-provisioner; cp /root/new " + daemonJSON + "; chattr +i " + daemonJSON + "; systemctl start runsc-provisioner")
-	h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.Failing && strings.Contains(s.Error, "immutable") })
+	h.awaits("failing", func(s daemon.Status) bool {
+		return s.State == daemon.StateFailing && strings.Contains(s.Error, "immutable")
+	})
 	if got := h.read(daemonJSON); got != "{}\n" {
 		t.Errorf("got %q, want it left alone", got)
 	}
@@ -100,7 +102,7 @@ func TestFault_R02_AHalfWrittenFileIsLeftAlone(t *testing.T) {
 	// Closed, and cut short.
 	h.run(`printf '{"debug": fal' > ` + daemonJSON)
 	before := inode()
-	s := h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.Failing })
+	s := h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.StateFailing })
 	if !strings.Contains(s.Error, daemonJSON) {
 		t.Errorf("got the error %q, want it to name the file", s.Error)
 	}
@@ -172,7 +174,7 @@ func TestFault_R04_ContestedIsLeftAlone(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {
 		h.keep(asDefault + "[enforce]\ncontested_after = 4\ncontested_window = \"1h\"\n")
 		loop := h.began(revertLoop)
-		s := h.awaits("contested", func(s daemon.Status) bool { return s.State == daemon.Fought })
+		s := h.awaits("contested", func(s daemon.Status) bool { return s.State == daemon.StateContested })
 		// What is contested stays theirs, however long the loop goes on.
 		h.looked()
 		if got := h.read(daemonJSON); got != "{\"debug\":true}\n" {
@@ -219,7 +221,7 @@ func TestFault_R06_TheNetworkIsDown(t *testing.T) {
 	}
 	// Another release is wanted, which cannot be had.
 	h.run("sed -i '1i [release]\\nversion = \"" + older + "\"' " + ownConfig)
-	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.HeldBack })
+	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld })
 	if len(s.Held) != 1 || !strings.Contains(s.Held[0].What, older) {
 		t.Errorf("got %+v held, want the release", s.Held)
 	}
@@ -231,7 +233,7 @@ func TestFault_R06_TheNetworkIsDown(t *testing.T) {
 	// Damaged, and its archive is gone too: said, and all else is enforced.
 	h.run("sed -i 's/^version.*/version = \"" + newer + "\"/' " + ownConfig + "; rm -rf " + store + "/.archive; rm " + store + "/" + newer + "/runsc")
 	h.awaits("held, for the damage", func(s daemon.Status) bool {
-		return s.State == daemon.HeldBack && strings.Contains(fmt.Sprint(s.Held), "damaged")
+		return s.State == daemon.StateHeld && strings.Contains(fmt.Sprint(s.Held), "damaged")
 	})
 	if got := h.run("systemctl is-active runsc-provisioner"); got != "active" {
 		t.Errorf("got %s, want it to go on", got)
@@ -240,14 +242,14 @@ func TestFault_R06_TheNetworkIsDown(t *testing.T) {
 
 func TestFault_R07_DockerGoesAndComesBack(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"restart\"\n")
-	waits := func(s daemon.Status) bool { return s.State == daemon.WaitingOn }
+	waits := func(s daemon.Status) bool { return s.State == daemon.StateWaiting }
 	started := h.starts()
 
 	h.run("systemctl restart docker")
 	h.enforced()
 	h.run("kill -9 $(systemctl show -p MainPID --value docker)")
 	h.awaits("back", func(s daemon.Status) bool {
-		return s.State == daemon.Enforced && h.run("systemctl is-active docker || true") == "active"
+		return s.State == daemon.StateEnforced && h.run("systemctl is-active docker || true") == "active"
 	})
 
 	// In a loop of crashes, with drift meanwhile.
@@ -310,10 +312,10 @@ func TestFault_R09_OurOwnConfigIsLost(t *testing.T) {
 			h.wantsRunsc()
 			// Also after it was started anew.
 			h.run("systemctl restart runsc-provisioner")
-			h.awaits("keeping it still", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.ConfigKept != "" })
+			h.awaits("keeping it still", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept != "" })
 			says(t, h.exit(4, "runsc-provisioner status"), "last good")
 			h.run("rm -rf /etc/runsc-provisioner; mv /root/saved /etc/runsc-provisioner")
-			h.awaits("as the files say", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.ConfigKept == "" })
+			h.awaits("as the files say", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept == "" })
 		})
 	}
 	if got := h.read(ownConfig); got != right {
@@ -343,7 +345,7 @@ func TestFault_R10_AProofThatHoldsIsNotRepeated(t *testing.T) {
 func TestWhatIsBeyondMaxDisruptionIsHeld(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"reload\"\n")
 	h.run("sed -i 's/^default_runtime.*/&\\nuserns_remap = \"default\"/' " + ownConfig)
-	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.HeldBack })
+	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld })
 	if len(s.Held) != 1 || !strings.Contains(s.Held[0].What, "userns-remap") || !strings.Contains(s.Held[0].Why, "max_disruption") {
 		t.Errorf("got %+v held", s.Held)
 	}
@@ -355,7 +357,7 @@ func TestWhatIsBeyondMaxDisruptionIsHeld(t *testing.T) {
 	h.enforced()
 	h.run("echo '{}' > " + daemonJSON)
 	h.awaits("held, even a reload", func(s daemon.Status) bool {
-		return s.State == daemon.HeldBack && strings.Contains(fmt.Sprint(s.Held), "reload")
+		return s.State == daemon.StateHeld && strings.Contains(fmt.Sprint(s.Held), "reload")
 	})
 	if got := h.read(daemonJSON); got != "{}\n" {
 		t.Errorf("got %q, want it left", got)
@@ -366,13 +368,13 @@ func TestARestartOfOursIsMadeOnce(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"restart\"\n")
 	h.run("docker rmi " + lab.Image) // nothing is there that would be hidden
 	h.run("sed -i 's/^default_runtime.*/&\\nuserns_remap = \"default\"/' " + ownConfig)
-	s := h.awaits("remapped", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.Wanted.UsernsRemap != "" })
+	s := h.awaits("remapped", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Wanted.UsernsRemap != "" })
 	if s.Counts.Restarts != 1 || h.starts() != 2 {
 		t.Errorf("got %d restarts of %d starts, want 1 of 2", s.Counts.Restarts, h.starts())
 	}
 	// The next one has to wait.
 	h.run("sed -i 's/^userns_remap.*/userns_remap = \"off\"/' " + ownConfig)
-	s = h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.HeldBack })
+	s = h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld })
 	if !strings.Contains(s.Held[0].Why, "restarted at") {
 		t.Errorf("got %+v", s.Held)
 	}
@@ -418,7 +420,7 @@ func TestTheDaemonAndApplyTakeTurns(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	for _, name := range []string{older, newer, older} {
 		h.run("runsc-provisioner apply --release " + name)
-		s := h.awaits("what apply said", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.Release == name })
+		s := h.awaits("what apply said", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Release == name })
 		if n := s.Counts.Drifts[config.ItemRelease] + s.Counts.Drifts["default-runtime"]; n != 0 {
 			t.Errorf("got %v for drift, want what apply does not taken for it", s.Counts.Drifts)
 		}

@@ -91,7 +91,7 @@ func TestFault_X22_TheRecordOfWhatWasAcceptedIsDamaged(t *testing.T) {
 			h := host{h.Host, t}
 			// Started with it, the daemon follows the files, and says so.
 			h.run("systemctl stop runsc-provisioner; " + damage + "; systemctl start runsc-provisioner")
-			s := h.awaits("following the files", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.AcceptedUnread != "" })
+			s := h.awaits("following the files", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.AcceptedUnread != "" })
 			if s.Wanted.DefaultRuntime != "runsc" {
 				t.Errorf("got %+v wanted", s.Wanted)
 			}
@@ -114,7 +114,7 @@ func TestFault_X22_TheRecordOfWhatWasAcceptedIsDamaged(t *testing.T) {
 			// Started without both, it has nothing to go by, changes nothing, and says so.
 			h.run("rm -rf /root/dir; mv /etc/runsc-provisioner /root/dir; systemctl restart runsc-provisioner")
 			h.awaits("failing", func(s daemon.Status) bool {
-				return s.State == daemon.Failing && strings.Contains(s.Error, "accepted")
+				return s.State == daemon.StateFailing && strings.Contains(s.Error, "accepted")
 			})
 			h.run("echo '{}' > " + daemonJSON)
 			h.exit(1, "runsc-provisioner status")
@@ -125,7 +125,7 @@ func TestFault_X22_TheRecordOfWhatWasAcceptedIsDamaged(t *testing.T) {
 			h.repaired("mv /root/own /root/dir/config.d/60-test.toml; mv /root/dir /etc/runsc-provisioner", "default-runtime")
 			// A person settles it.
 			h.run("[ ! -d " + accepted + " ] || rmdir " + accepted + " " + acceptedCopy + "; runsc-provisioner apply --give-up; runsc-provisioner verify; systemctl restart runsc-provisioner")
-			h.awaits("as before", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.AcceptedUnread == "" })
+			h.awaits("as before", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.AcceptedUnread == "" })
 		})
 	}
 	// One of the two is enough, and is written again at the next round.

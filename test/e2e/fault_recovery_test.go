@@ -118,9 +118,9 @@ func TestFault_X01_TheDaemonDoesNotRestartDockerToRecover(t *testing.T) {
 	h.write(theirs)
 	h.run("systemctl restart docker; systemctl start runsc-provisioner")
 	s := h.awaits("at an end with the recovery", func(s daemon.Status) bool {
-		return s.State == daemon.Enforced || s.Counts.Failures > 1
+		return s.State == daemon.StateEnforced || s.Counts.Failures > 1
 	})
-	if s.State != daemon.Enforced || s.Counts.Restarts != 0 {
+	if s.State != daemon.StateEnforced || s.Counts.Restarts != 0 {
 		t.Errorf("got %+v, want the host enforced and no restart", s)
 	}
 	h.run("systemctl stop runsc-provisioner")

@@ -86,7 +86,7 @@ func TestFault_R09_OurOwnDirectoryIsReplaced(t *testing.T) {
 	h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
 	h.repaired("rm "+daemonJSON, "default-runtime")
 	h.run("mv /etc/runsc-provisioner.new /etc/runsc-provisioner")
-	h.awaits("as the files say", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.ConfigKept == "" })
+	h.awaits("as the files say", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept == "" })
 	if got := h.run("ls /etc/runsc-provisioner"); got != "config.d" {
 		t.Errorf("got %s in it, want the replacement alone", got)
 	}

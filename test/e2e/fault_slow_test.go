@@ -38,7 +38,7 @@ func (h host) truthful(release string) (end func()) {
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		for {
-			if s := h.status(); s.State == daemon.Enforced && s.Wanted.Release == release && s.Release != release {
+			if s := h.status(); s.State == daemon.StateEnforced && s.Wanted.Release == release && s.Release != release {
 				h.t.Errorf("got %q while %s is not there", s.Line, release)
 				return
 			}
@@ -58,7 +58,7 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	end := h.truthful(older)
 	h.wants(older, trickle)
 	s := h.fetching(older)
-	if s.State != daemon.Fetching || len(s.Held) != 0 {
+	if s.State != daemon.StateFetching || len(s.Held) != 0 {
 		t.Errorf("got %s, held %v, want it to be fetching", s.State, s.Held)
 	}
 	says(t, h.exit(4, "runsc-provisioner status"), "fetching", older)
@@ -70,7 +70,7 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 		s = h.awaits("repaired after "+change, func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
 		h.wantsRunsc()
 	}
-	if s.State != daemon.Fetching || !s.LastSuccess.Before(s.Fetching.Since) || s.LastSuccess.Before(success) {
+	if s.State != daemon.StateFetching || !s.LastSuccess.Before(s.Fetching.Since) || s.LastSuccess.Before(success) {
 		t.Errorf("got %s, last success at %s, want it to be fetching since %s, and without success since", s.State, s.LastSuccess, s.Fetching.Since)
 	}
 	if h.hidden() == "" {
@@ -78,8 +78,8 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	}
 
 	// An apply goes on at its own pace, and what it installs ends the fetch.
-	h.run("runsc-provisioner apply --once --lock-timeout=2m --url https://releases.lab/gvisor/releases --release " + older)
-	s = h.awaits("enforced with what apply has installed", func(s daemon.Status) bool { return s.State == daemon.Enforced && s.Release == older })
+	h.run("runsc-provisioner apply --once --lock-timeout=10s --url https://releases.lab/gvisor/releases --release " + older)
+	s = h.awaits("enforced with what apply has installed", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Release == older })
 	if s.Fetching != nil {
 		t.Errorf("got %+v, want the fetch ended", s.Fetching)
 	}
@@ -89,10 +89,10 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	// A long change by another run: what becomes of the host is not known meanwhile.
 	letGo := h.holdsLock()
 	h.run("rm " + daemonJSON)
-	h.awaits("waiting for the other run", func(s daemon.Status) bool { return s.State == daemon.WaitingOn })
+	h.awaits("waiting for the other run", func(s daemon.Status) bool { return s.State == daemon.StateWaiting })
 	letGo()
 	h.awaits("enforced again", func(s daemon.Status) bool {
-		return s.State == daemon.Enforced && s.Counts.Repairs["default-runtime"] >= 3
+		return s.State == daemon.StateEnforced && s.Counts.Repairs["default-runtime"] >= 3
 	})
 }
 
@@ -118,7 +118,7 @@ func TestFault_X15_ASlowDownloadEndsWithTheDaemonAndWithItsReason(t *testing.T) 
 	}
 	// Another release is asked for meanwhile, then the one that is there.
 	h.wants("20991231.0", trickle)
-	h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.HeldBack && s.Fetching == nil })
+	h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld && s.Fetching == nil })
 	h.wants(newer, trickle)
 	h.enforced()
 	if got := h.hidden(); got != "" {
@@ -134,7 +134,7 @@ func TestFault_X15_AFreshHostAndASlowDownload(t *testing.T) {
 	h.wants(newer, p.url)
 	h.run("systemctl start runsc-provisioner")
 	<-p.arrived
-	if s := h.fetching(newer); s.State != daemon.Fetching || s.Release != "" {
+	if s := h.fetching(newer); s.State != daemon.StateFetching || s.Release != "" {
 		t.Errorf("got %s, release %q, want it to be fetching", s.State, s.Release)
 	}
 	close(p.goOn)

@@ -54,7 +54,7 @@ func (h host) status() (s daemon.Status) {
 func (h host) quiet() {
 	h.t.Helper()
 	for end := time.Now().Add(unrepaired); ; time.Sleep(20 * time.Millisecond) {
-		if s := h.status(); s.State == daemon.Enforced && s.Containers.Known {
+		if s := h.status(); s.State == daemon.StateEnforced && s.Containers.Known {
 			return
 		}
 		if time.Now().After(end) {

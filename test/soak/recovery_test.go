@@ -219,7 +219,7 @@ func (s *storm) judge(before int, seed uint64, length time.Duration) {
 	if starts > asked+scheduled+begun {
 		s.t.Errorf("got %d starts of Docker, %d more than accounted for", starts, starts-asked-scheduled-begun)
 	}
-	if status := s.status(); status.State != daemon.Enforced {
+	if status := s.status(); status.State != daemon.StateEnforced {
 		s.t.Errorf("got the daemon %s, want it enforced", status.Line)
 	}
 	if text := strings.TrimSpace(s.run("cat " + daemonJSON)); !strings.HasPrefix(text, "{") {

@@ -124,7 +124,7 @@ const sums = "cd " + dir + " && find . -printf '%m %p\\n' | sort && sha256sum $(
 // wrong says what is not as wanted, if anything.
 func (s *soak) wrong(n int, edits, files bool) string {
 	status := s.status()
-	if status.State != daemon.Enforced || status.ConfigKept != "" {
+	if status.State != daemon.StateEnforced || status.ConfigKept != "" {
 		return "status: " + status.Line
 	}
 	var text struct {
