@@ -33,11 +33,13 @@ type containers struct {
 	all     bool // all of them are to be looked at
 	whole   bool // all of them were
 	busy    bool
-	failed  int             // looks in a row
-	gone    map[string]bool // during the look under way
-	done    chan *seen
-	timer   *time.Timer
-	ready   bool // the pause between two looks is over
+	// outdated says that Docker stopped during the look under way.
+	outdated bool
+	failed   int             // looks in a row
+	gone     map[string]bool // during the look under way
+	done     chan *seen
+	timer    *time.Timer
+	ready    bool // the pause between two looks is over
 
 	stopped chan finding  // what came of stopping one
 	turns   chan struct{} // of stopping
@@ -82,7 +84,7 @@ func (c *containers) died(id string) {
 func (c *containers) forget() {
 	clear(c.judged)
 	clear(c.pending)
-	c.whole, c.failed = false, 0
+	c.whole, c.failed, c.outdated = false, 0, c.busy
 }
 
 // begin looks at those that have started, or at all.
@@ -150,6 +152,10 @@ func (l *loop) sawContainers(ctx context.Context, s *seen) {
 	c.busy = false
 	c.timer.Reset(looksEvery)
 	l.changed = true
+	if c.outdated {
+		c.outdated = false
+		return // all of them are looked at when Docker is back
+	}
 	if s.err != nil {
 		// Docker has gone, and then all is looked at when it is back, or it has not.
 		c.again(s)

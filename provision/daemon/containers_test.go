@@ -148,3 +148,16 @@ func TestFault_V09_LostEventHasAllLookedAt(t *testing.T) {
 		t.Error("nothing is looked at for it")
 	}
 }
+
+func TestLookDuringWhichDockerStopsIsDropped(t *testing.T) {
+	l, told := watched(t)
+	l.containers.busy = true
+	l.containers.forget()
+	l.sees(true, verdictOf("old", verify.NotSandboxed))
+	if got := l.containers.count(); got.Known || got.Outside != 0 || len(*told) != 0 {
+		t.Errorf("got %+v, told %v, want nothing known", got, *told)
+	}
+	if got := l.sees(true, verdictOf("old", verify.NotSandboxed)); got != nil {
+		t.Errorf("Docker is back: got %v stopped, want none", got)
+	}
+}

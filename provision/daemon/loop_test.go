@@ -86,13 +86,13 @@ func TestDaemonReportsContainersThatRanBeforeAndStopsNone(t *testing.T) {
 	h, _ := running(t, "[enforce]", `unsandboxed = "stop"`)
 	id := strings.Repeat("d", 64)
 	h.process(78, "0::/docker/"+id+"\n", "sleep", "900")
-	h.dockerd.mu.Lock()
-	h.dockerd.containers = []fakeContainer{{id: id, name: "old", pid: 78}}
-	h.dockerd.mu.Unlock()
 	// A dockerd that was stopped and started again has new containers only.
 	h.units.set(func(u *provision.Unit) { u.ActiveState = "inactive" })
 	h.units.changes <- struct{}{}
 	h.await("waiting", func(s Status) bool { return s.State == StateWaiting && !s.Containers.Known })
+	h.dockerd.mu.Lock()
+	h.dockerd.containers = []fakeContainer{{id: id, name: "old", pid: 78}}
+	h.dockerd.mu.Unlock()
 	h.units.set(func(u *provision.Unit) { u.ActiveState, u.InvocationID = "active", strings.Repeat("b", 32) })
 	h.units.changes <- struct{}{}
 	s := h.await("aware of it", func(s Status) bool { return enforced(s) && s.Containers.Outside == 1 })
