@@ -3,9 +3,9 @@
 // Events (inotify, systemd's signals, Docker's event stream, a timer) are
 // hints: every one ends in the same look at the whole host and, where that finds
 // drift, in the same transaction that apply uses. It guarantees that nothing is
-// done that disturbs more than the configuration allows; that what somebody else
+// done that disturbs more than the configuration allows; that what another program
 // keeps changing is left to them after a while, and said so; that a file which
-// somebody is still writing is not touched; and that a configuration of ours
+// another program is still writing is not touched; and that a configuration of ours
 // which was lost, or has lost what it asked for, un-manages nothing. It never
 // gives up: what fails is tried again, more and more seldom.
 //
@@ -58,7 +58,7 @@ type Measure string
 // What is measured.
 const (
 	LookTook   Measure = "look"   // a look that found nothing to do
-	RepairTook Measure = "repair" // from the hint to all being as wanted again
+	RepairTook Measure = "repair" // from the hint until the host matches the configuration again
 	StartTook  Measure = "start"  // from a container's start to its verdict
 )
 

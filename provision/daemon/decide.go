@@ -26,7 +26,7 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 	}
 	now := r.now()
 	if config := encoded(c); string(config) != string(r.applied) {
-		// What is new in the configuration is nobody's drift.
+		// What is new in the configuration is not drift.
 		r.pace.begin(drifts)
 		r.applied = config
 	} else {

@@ -13,17 +13,17 @@ type Kind string
 const (
 	Started     Kind = "started"
 	Stopping    Kind = "stopping"
-	Reloaded    Kind = "reloaded"    // our configuration was read again, because somebody asked for it
-	Drifted     Kind = "drift"       // something is not as wanted that was
+	Reloaded    Kind = "reloaded"    // our configuration was read again, because the user asked for it
+	Drifted     Kind = "drift"       // something that matched the configuration no longer does
 	Repaired    Kind = "repaired"    // it is again
 	Failed      Kind = "failed"      // it could not be made so
 	Held        Kind = "held"        // it needs consent
-	Contested   Kind = "contested"   // somebody else keeps changing it
+	Contested   Kind = "contested"   // another program keeps changing it
 	Kept        Kind = "config-kept" // our configuration was lost: the last good one is kept
 	Waiting     Kind = "waiting"     // Docker is not there, or not running
 	Unsandboxed Kind = "unsandboxed" // a container runs outside a sandbox although one is the default
 	Stopped     Kind = "stopped"     // it was stopped for that
-	Unjudged    Kind = "unjudged"    // whether a container runs in a sandbox cannot be known
+	Unjudged    Kind = "unjudged"    // whether a container runs in a sandbox could not be determined
 	Downloading Kind = "fetching"    // a release is being fetched, beside all else
 	Recovered   Kind = "recovered"   // a change that did not end was finished or undone
 	SetAside    Kind = "set-aside"   // it could not be, and its journal was moved away for a look
@@ -33,7 +33,7 @@ const (
 // Severity is how bad a Notice is.
 type Severity int
 
-// From what everybody may overlook to what somebody has to look at.
+// From what a user may overlook to what a user must look at.
 const (
 	Info Severity = iota
 	Warning

@@ -8,7 +8,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 )
 
-// Contest is a thing that somebody else keeps changing, and that is not changed
+// Contest is a setting that another program keeps changing, and that is not changed
 // back any more.
 type Contest struct {
 	Item    string    `json:"item"`
@@ -24,7 +24,7 @@ type Revert struct {
 	Got string    `json:"got"` // from outside: not fit for a terminal as it is
 }
 
-// pace says what is changed back, and what is left because somebody else keeps
+// pace says what is changed back, and what is left because another program keeps
 // changing it. It is a value: the time is told to it.
 type pace struct {
 	after  int // times
@@ -118,7 +118,7 @@ func (p *pace) contests(drifts []checkup.Drift) []Contest {
 
 // explain says why c is left as it is.
 func (c Contest) explain(window time.Duration) string {
-	return fmt.Sprintf("contested: it was changed back %d times within %s, and is %q again; find out who changes it, then run `runsc-provisioner apply`",
+	return fmt.Sprintf("contested: it was changed back %d times within %s, and is %q again; find the program that changes it, then run `runsc-provisioner apply`",
 		len(c.Reverts), window, c.Got)
 }
 

@@ -18,7 +18,7 @@ const (
 	// lockWithin is how long a round waits for an apply that is under way before the
 	// status says that it does: until then it is what it was before.
 	lockWithin = 10 * time.Second
-	// idleWriter is how long a file that somebody has open for writing is waited
+	// idleWriter is how long a file that a program has open for writing is waited
 	// for after it was last written.
 	idleWriter = time.Minute
 	// grace is how long a file may be half-written, or Docker on its way, before
@@ -114,7 +114,7 @@ func (r *rounds) run(ctx context.Context, why cause) *outcome {
 	return out
 }
 
-// settle waits until nobody is writing what is about to be read.
+// settle waits until no program writes the files that are about to be read.
 func (r *rounds) settle(ctx context.Context) error {
 	for _, t := range r.targets.all() {
 		if t.Tree || t.Path == r.host.Paths.Link {

@@ -20,14 +20,14 @@ type State string
 
 // The states, from good to bad.
 const (
-	StateEnforced  State = "enforced"  // the host is as wanted
+	StateEnforced  State = "enforced"  // the host matches the configuration
 	StateStarting  State = "starting"  // not looked at yet
 	StateWaiting   State = "waiting"   // for Docker, or another run
 	StateHeld      State = "held"      // all but what needs consent
-	StateContested State = "contested" // all but what somebody else keeps changing
-	StateDrifted   State = "drifted"   // it is not, and no daemon runs that would make it so
+	StateContested State = "contested" // all but what another program keeps changing
+	StateDrifted   State = "drifted"   // it does not, and no daemon runs to repair it
 	StateFetching  State = "fetching"  // all but a release that is on its way
-	StateFailing   State = "failing"   // it is not, and could not be made so
+	StateFailing   State = "failing"   // it does not, and the repair failed
 )
 
 // States lists them all.
@@ -143,7 +143,7 @@ func (s *Status) sum(waiting string) {
 	case StateWaiting:
 		parts = append(parts, waiting)
 	case StateContested:
-		parts = append(parts, "somebody else keeps changing "+joined(s.Contested, func(c Contest) string { return c.Item }))
+		parts = append(parts, "another program keeps changing "+joined(s.Contested, func(c Contest) string { return c.Item }))
 	case StateHeld:
 		parts = append(parts, joined(s.Held, func(h plan.Held) string { return h.What }))
 	case StateFetching:

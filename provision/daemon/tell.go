@@ -22,14 +22,14 @@ func (l *loop) record(out *outcome, now time.Time) {
 	for _, d := range out.fresh {
 		s.Counts.Drifts[d.Item]++
 		s.LastDrift = &LastDrift{Drift: d, At: now}
-		l.tell(Notice{Kind: Drifted, Text: fmt.Sprintf("%s is %q, and is to be %q", d.Item, d.Got, d.Want), Fields: map[string]string{fieldItem: d.Item, fieldWant: d.Want, fieldGot: d.Got}})
+		l.tell(Notice{Kind: Drifted, Text: fmt.Sprintf("drift: %s is %q, want %q", d.Item, d.Got, d.Want), Fields: map[string]string{fieldItem: d.Item, fieldWant: d.Want, fieldGot: d.Got}})
 	}
 	for _, d := range out.repaired {
 		s.Counts.Repairs[d.Item]++
 		if s.LastDrift != nil && s.LastDrift.Item == d.Item {
 			s.LastDrift.Repaired = now
 		}
-		l.tell(Notice{Kind: Repaired, Text: fmt.Sprintf("%s is as wanted now (%d ms)", d.Item, took.Milliseconds()), Fields: map[string]string{fieldItem: d.Item, fieldTook: strconv.FormatInt(took.Milliseconds(), 10)}})
+		l.tell(Notice{Kind: Repaired, Text: fmt.Sprintf("repaired: %s matches the configuration again (%d ms)", d.Item, took.Milliseconds()), Fields: map[string]string{fieldItem: d.Item, fieldTook: strconv.FormatInt(took.Milliseconds(), 10)}})
 	}
 	switch {
 	case len(out.repaired) > 0:
@@ -98,7 +98,7 @@ func dockerInWords(out *outcome) string {
 	}
 }
 
-// tellStanding tells of what stays as it is until somebody does something.
+// tellStanding tells of conditions that last until the user or another program acts.
 func (l *loop) tellStanding(out *outcome) {
 	standing := map[Kind]Notice{}
 	if out.err != nil {
@@ -131,7 +131,7 @@ func (l *loop) tellStanding(out *outcome) {
 			words = append(words, fmt.Sprintf("%s (wanted %q) was changed back %d times and is %q again", c.Item, c.Want, len(c.Reverts), c.Got))
 		}
 		standing[Contested] = Notice{
-			Text:   "somebody else keeps changing what is wanted, so it is left as it is: " + strings.Join(words, "; "),
+			Text:   "another program keeps changing a setting, so it is left alone: " + strings.Join(words, "; "),
 			Fields: map[string]string{fieldItem: joined(out.contests, func(c Contest) string { return c.Item }), fieldWhy: strings.Join(words, "; ")},
 		}
 	}

@@ -19,7 +19,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	c := collecting{to}
-	c.gauge("converged", "Whether the host is as wanted, with nothing held, contested or failing.", truth(s.State == daemon.StateEnforced))
+	c.gauge("converged", "Whether the host matches the configuration, with nothing held, contested or failing.", truth(s.State == daemon.StateEnforced))
 	for _, state := range daemon.States() {
 		c.gauge("state", "How the host is: 1 for the state that it is in.", truth(s.State == state), "state", string(state))
 	}
@@ -27,7 +27,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		c.counter("drifts_total", "How often something was found changed.", n, "item", item)
 	}
 	for item, n := range s.Counts.Repairs {
-		c.counter("repairs_total", "How often something was made as wanted again.", n, "item", item)
+		c.counter("repairs_total", "How often drift was repaired.", n, "item", item)
 	}
 	c.counter("failures_total", "How often a look or a repair failed.", s.Counts.Failures)
 	c.counter("looks_total", "How often the whole host was looked at.", s.Counts.Looks)
@@ -37,7 +37,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	c.counter("recoveries_set_aside_total", "How often it could not be, and was set aside for a look.", s.Counts.SetAside)
 	c.gauge("held", "How many changes wait for consent.", float64(len(s.Held)))
 	for _, contest := range s.Contested {
-		c.gauge("contested", "1 for each thing that somebody else keeps changing, and that is left as it is.", 1, "item", contest.Item)
+		c.gauge("contested", "1 for each setting that another program keeps changing, and that is left alone.", 1, "item", contest.Item)
 	}
 	c.gauge("config_kept", "Whether the last good configuration is kept, because the files have lost it.", truth(s.ConfigKept != ""))
 	if s.Release != "" {
