@@ -14,9 +14,9 @@ import (
 // finding is what was seen of one container.
 type finding struct {
 	verdict    verify.Verdict
-	stray      bool  // it is to be in a sandbox
+	stray      bool  // it should be in a sandbox
 	allowed    bool  // and is outside by leave
-	stop       bool  // it is to be stopped
+	stop       bool  // it must be stopped
 	err        error // of asking whether it is allowed, or of stopping it
 	fresh      bool  // it was started while we watched
 	unreadTold bool  // that it cannot be inspected

@@ -64,7 +64,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 		return s, nil
 	}
 	s.State = StateDrifted
-	s.Line = string(StateDrifted) + ": " + joined(drifts, func(d checkup.Drift) string { return d.Item }) + "; `sudo runsc-provisioner apply` makes it as wanted"
+	s.Line = string(StateDrifted) + ": " + joined(drifts, func(d checkup.Drift) string { return d.Item }) + "; `sudo runsc-provisioner apply` repairs it"
 	return s, nil
 }
 

@@ -61,13 +61,13 @@ func (r *rounds) judge(out *outcome) {
 	case out.err == nil:
 	case out.early:
 	case errors.Is(out.err, watch.ErrWriting):
-		out.untold, out.next = true, time.Second // that it is closed is told by nobody
+		out.untold, out.next = true, time.Second // nothing reports that it was closed
 	case errors.Is(out.err, errNoConfig), errors.As(out.err, &syntax):
 		out.untold = true // perhaps half-written
 	case errors.As(out.err, &reach):
 		out.waiting, out.err, out.untold = out.err.Error(), nil, true
 		if out.unit.Running() {
-			out.next = firstRetry // nobody tells when it answers again
+			out.next = firstRetry // nothing reports when it answers again
 		}
 	case errors.Is(out.err, state.ErrLocked):
 		// What it will be like afterwards is not known: not "enforced", for one.

@@ -125,7 +125,7 @@ func (r *rounds) settle(ctx context.Context) error {
 			continue
 		}
 		// Who keeps a file open and writes nothing does not keep the host from
-		// being as wanted.
+		// being repaired.
 		now, stamp := r.now(), watch.StampOf([]watch.Target{t})
 		if r.writing.stamp != stamp {
 			r.writing.stamp, r.writing.since = stamp, now
@@ -149,7 +149,7 @@ func (r *rounds) news(ctx context.Context, why cause) bool {
 	return err != nil || !reflect.DeepEqual(unit, r.unit)
 }
 
-// under makes the host as wanted, as the only one that changes it meanwhile.
+// under makes the host match the configuration while it holds the lock.
 func (r *rounds) under(ctx context.Context) error {
 	unlock, err := r.host.Lock(ctx, lockWithin)
 	if err != nil {

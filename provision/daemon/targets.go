@@ -11,8 +11,8 @@ import (
 
 // targets is what is watched.
 type targets struct {
-	config []watch.Target // what says how the host is to be
-	host   []watch.Target // what is to be so
+	config []watch.Target // what says how the host should be
+	host   []watch.Target // what should be so
 }
 
 // stamps are those of targets, each from before it was read.

@@ -39,7 +39,7 @@ func New(version string) *Metrics {
 	m := &Metrics{own: prometheus.NewRegistry(), process: prometheus.NewRegistry(), took: map[daemon.Measure]prometheus.Histogram{}}
 	for what, help := range map[daemon.Measure]string{
 		daemon.LookTook:   "How long a look at the host took that found nothing to do.",
-		daemon.RepairTook: "How long it took from the hint that something has changed until all was as wanted again.",
+		daemon.RepairTook: "How long it took from the hint that something has changed until the host matched the configuration again.",
 		daemon.StartTook:  "How long it took from the start of a container to the verdict on it.",
 	} {
 		m.took[what] = prometheus.NewHistogram(prometheus.HistogramOpts{
