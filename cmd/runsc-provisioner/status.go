@@ -117,7 +117,7 @@ func statusCode(s daemon.Status) int {
 	return exitDone
 }
 
-func (a *app) printStatus(s daemon.Status, kept bool, now time.Time) error {
+func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error {
 	colors := map[daemon.State]string{daemon.StateEnforced: green, daemon.StateFailing: red, daemon.StateDrifted: red}
 	color, known := colors[s.State]
 	if !known {

@@ -92,7 +92,7 @@ func (c *containers) begin(ctx context.Context, last *outcome) {
 	if c.busy || !c.ready || !c.all && len(c.pending) == 0 {
 		return
 	}
-	look := look{host: c.daemon.Host, config: last.config.Config, whole: c.whole,
+	look := look{host: &c.daemon.Host.Host, config: last.config.Config, whole: c.whole,
 		seen: &seen{observed: last.observed, all: c.all, ids: slices.Sorted(maps.Keys(c.pending)), starts: maps.Clone(c.pending)}, judged: maps.Clone(c.judged)}
 	c.busy, c.all, c.ready, c.gone = true, false, false, map[string]bool{}
 	clear(c.pending)

@@ -35,9 +35,9 @@ func watched(t *testing.T) (l *loop, told *[]string) {
 // it would stop.
 func (l *loop) sees(all bool, verdicts ...verify.Verdict) (stopped []string) {
 	c := &l.containers
-	config := config.Default()
-	config.Docker.DefaultRuntime, config.Enforce.Unsandboxed = config.DefaultRuntimeName, config.UnsandboxedStop
-	look := look{host: l.Host, config: config, whole: c.whole, judged: c.judged, seen: &seen{all: all, starts: c.pending}}
+	conf := config.Default()
+	conf.Docker.DefaultRuntime, conf.Enforce.Unsandboxed = config.DefaultRuntimeName, config.UnsandboxedStop
+	look := look{host: &l.Host.Host, config: conf, whole: c.whole, judged: c.judged, seen: &seen{all: all, starts: c.pending}}
 	c.pending, c.gone = map[string]start{}, map[string]bool{}
 	for _, v := range verdicts {
 		f := look.find(context.Background(), v)

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/host"
 )
 
 // fakeDockerd answers on a unix socket as dockerd does, with the settings that it
@@ -246,7 +246,7 @@ type fakeUnits struct {
 	changes chan struct{} // hints that the unit may have changed
 
 	mu        sync.Mutex
-	unit      provision.Unit
+	unit      host.Unit
 	reloads   int
 	restarts  int
 	reloadErr error // what a reload fails with; dockerd then reads nothing
@@ -254,20 +254,20 @@ type fakeUnits struct {
 }
 
 func newFakeUnits(d *fakeDockerd) *fakeUnits {
-	return &fakeUnits{dockerd: d, changes: make(chan struct{}), unit: provision.Unit{
-		Name: provision.DockerUnit, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success",
+	return &fakeUnits{dockerd: d, changes: make(chan struct{}), unit: host.Unit{
+		Name: host.DockerUnit, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success",
 		ExecStart: []string{"/usr/bin/dockerd", "-H", "fd://"}, InvocationID: strings.Repeat("a", 32),
 	}}
 }
 
 // set changes the unit.
-func (u *fakeUnits) set(change func(*provision.Unit)) {
+func (u *fakeUnits) set(change func(*host.Unit)) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	change(&u.unit)
 }
 
-func (u *fakeUnits) Unit(context.Context, string) (provision.Unit, error) {
+func (u *fakeUnits) Unit(context.Context, string) (host.Unit, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.unit, nil

@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/fakerunsc"
 	"runsc-provisioner/test/releases"
@@ -75,15 +78,15 @@ func newFakeHost(t *testing.T, settings ...string) *fakeHost {
 		must(t, os.MkdirAll(h.path(dir), 0o755))
 	}
 	h.daemon = &Daemon{
-		Host: &provision.Host{
-			Paths: provision.Paths{
+		Host: &provision.Provisioner{
+			Host: host.Host{Units: h.units, Owner: os.Geteuid(), Paths: host.Paths{
 				Etc: h.path("etc"), Config: h.path("etc/runsc-provisioner"), State: h.path("var/lib/runsc-provisioner"),
 				Run: h.path("run/runsc-provisioner"), Store: h.path("usr/local/lib/gvisor"), Link: h.path("usr/local/bin/runsc"),
 				Proc: h.path("proc"), DaemonJSON: h.dockerd.daemonJSON, Socket: h.dockerd.socket,
-			},
-			Units: h.units, Owner: os.Geteuid(), HTTP: server.Client(), Limits: release.Limits{Tries: 1},
-			Outside:  func(context.Context, provision.Prove) (string, error) { return h.proven(), nil },
-			InDocker: func(context.Context, provision.ProveInDocker) (string, error) { return h.proven(), nil },
+			}},
+			Jobs: h.units, HTTP: server.Client(), Limits: release.Limits{Tries: 1},
+			Outside:  func(context.Context, plan.Prove) (string, error) { return h.proven(), nil },
+			InDocker: func(context.Context, plan.ProveInDocker) (string, error) { return h.proven(), nil },
 		},
 		Changes:    func(context.Context) <-chan struct{} { return h.units.changes },
 		Ready:      func() {},
@@ -91,7 +94,7 @@ func newFakeHost(t *testing.T, settings ...string) *fakeHost {
 		Alive:      func() {},
 		Tell:       h.tell,
 		Publish:    h.publish,
-		Configured: func(provision.Config) {},
+		Configured: func(config.Config) {},
 		Measure:    h.measure,
 		Now:        h.clock,
 	}

@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 // running starts a daemon with the real clock and real hints, which installs the
@@ -87,13 +88,13 @@ func TestDaemonReportsContainersThatRanBeforeAndStopsNone(t *testing.T) {
 	id := strings.Repeat("d", 64)
 	h.process(78, "0::/docker/"+id+"\n", "sleep", "900")
 	// A dockerd that was stopped and started again has new containers only.
-	h.units.set(func(u *provision.Unit) { u.ActiveState = "inactive" })
+	h.units.set(func(u *host.Unit) { u.ActiveState = "inactive" })
 	h.units.changes <- struct{}{}
 	h.await("waiting", func(s Status) bool { return s.State == StateWaiting && !s.Containers.Known })
 	h.dockerd.mu.Lock()
 	h.dockerd.containers = []fakeContainer{{id: id, name: "old", pid: 78}}
 	h.dockerd.mu.Unlock()
-	h.units.set(func(u *provision.Unit) { u.ActiveState, u.InvocationID = "active", strings.Repeat("b", 32) })
+	h.units.set(func(u *host.Unit) { u.ActiveState, u.InvocationID = "active", strings.Repeat("b", 32) })
 	h.units.changes <- struct{}{}
 	s := h.await("aware of it", func(s Status) bool { return enforced(s) && s.Containers.Outside == 1 })
 	if s.Counts.Stopped != 0 || s.Counts.Unsandboxed != 0 || len(s.Containers.Strays) != 1 {
@@ -121,7 +122,7 @@ func TestDaemonLooksAfterAReloadOfAnotherProgram(t *testing.T) {
 	h.dockerd.send(event("daemon", "reload", "fake"))
 	h.dockerd.mu.Unlock()
 	h.await("repaired", func(s Status) bool {
-		return enforced(s) && s.LastDrift != nil && s.LastDrift.Item == provision.ItemDockerd && !s.LastDrift.Repaired.IsZero()
+		return enforced(s) && s.LastDrift != nil && s.LastDrift.Item == config.ItemDockerd && !s.LastDrift.Repaired.IsZero()
 	})
 }
 

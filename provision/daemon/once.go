@@ -29,7 +29,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 	}
 	c := config.Config
 	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.keptBecause, AcceptedUnread: config.record, Held: []plan.Held{}, Contested: []Contest{}}
-	o, err := host.Observe(ctx, c)
+	o, err := h.Observe(ctx, c)
 	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {
 		s.Docker = "not known"

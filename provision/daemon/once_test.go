@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/host"
 )
 
 func TestStatusWithoutADaemon(t *testing.T) {
@@ -19,10 +20,10 @@ func TestStatusWithoutADaemon(t *testing.T) {
 		{"daemon.json has drifted", func(h *fakeHost) { h.editDaemonJSON(right, wrong) }, StateDrifted, "26.1.5, active"},
 		{"dockerd runs with other settings", func(h *fakeHost) { h.dockerd.forget() }, StateDrifted, "26.1.5, active"},
 		{"docker is stopped", func(h *fakeHost) {
-			h.units.set(func(u *provision.Unit) { u.ActiveState = "inactive" })
+			h.units.set(func(u *host.Unit) { u.ActiveState = "inactive" })
 		}, StateWaiting, "inactive"},
 		{"docker is not installed", func(h *fakeHost) {
-			h.units.set(func(u *provision.Unit) { u.LoadState = "not-found" })
+			h.units.set(func(u *host.Unit) { u.LoadState = "not-found" })
 		}, StateWaiting, "not known"},
 		{"a container runs outside", func(h *fakeHost) {
 			id := strings.Repeat("c", 64)
@@ -36,7 +37,7 @@ func TestStatusWithoutADaemon(t *testing.T) {
 			test.change(h)
 			before := h.read("etc/docker/daemon.json")
 			reloads, _ := h.units.counts()
-			s, err := Once(t.Context(), h.daemon.Host, at(7))
+			s, err := Once(t.Context(), &h.daemon.Host.Host, at(7))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,14 +71,14 @@ func TestRunsIsForThisProcessOnly(t *testing.T) {
 func TestRuntimeThatWasNeverProvenIsNotEnforced(t *testing.T) {
 	for _, test := range []struct {
 		state  State
-		health provision.Health
+		health checkup.Health
 		want   State
 	}{
-		{StateEnforced, provision.Healthy, StateEnforced},
-		{StateEnforced, provision.Warning, StateDrifted},
-		{StateWaiting, provision.Warning, StateWaiting},
+		{StateEnforced, checkup.Healthy, StateEnforced},
+		{StateEnforced, checkup.Warning, StateDrifted},
+		{StateWaiting, checkup.Warning, StateWaiting},
 	} {
-		s := Status{State: test.state, Host: []provision.Item{{Name: provision.RuntimeItemName("runsc"), Health: test.health}}}
+		s := Status{State: test.state, Host: []checkup.Item{{Name: checkup.RuntimeItemName("runsc"), Health: test.health}}}
 		if s.unproven(); s.State != test.want {
 			t.Errorf("%s with a runtime of health %v: got %s, want %s", test.state, test.health, s.State, test.want)
 		}

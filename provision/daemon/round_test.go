@@ -11,6 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 )
 
 const (
@@ -23,29 +26,29 @@ func TestDriftIsRepairedOnce(t *testing.T) {
 		name     string
 		change   func(*fakeHost)
 		why      cause
-		want     provision.Drift // Got and Want are not compared where empty
+		want     checkup.Drift // Got and Want are not compared where empty
 		reloads  int
 		unitSeen bool
 	}{
 		{
 			name:   "the default runtime in daemon.json",
 			change: func(h *fakeHost) { h.editDaemonJSON(right, wrong) }, why: becauseFiles,
-			want: provision.Drift{Item: provision.ItemDefaultRuntime, Want: "runsc", Got: "runc"}, reloads: 1,
+			want: checkup.Drift{Item: config.ItemDefaultRuntime, Want: "runsc", Got: "runc"}, reloads: 1,
 		},
 		{
 			name:   "the path of a runtime in daemon.json",
 			change: func(h *fakeHost) { h.editDaemonJSON(newer+"/runsc", "../other/runsc") }, why: becauseFiles,
-			want: provision.Drift{Item: provision.RuntimeItem("runsc")}, reloads: 1,
+			want: checkup.Drift{Item: config.RuntimeItem("runsc")}, reloads: 1,
 		},
 		{
 			name:   "dockerd runs with other settings than daemon.json",
 			change: func(h *fakeHost) { h.dockerd.forget() }, why: becauseDockerd,
-			want: provision.Drift{Item: provision.ItemDockerd}, reloads: 1,
+			want: checkup.Drift{Item: config.ItemDockerd}, reloads: 1,
 		},
 		{
 			name:   "the link is removed",
 			change: func(h *fakeHost) { must(h.T, os.Remove(h.path("usr/local/bin/runsc"))) }, why: becauseFiles,
-			want: provision.Drift{Item: provision.ItemLink, Want: newer, Got: "absent"},
+			want: checkup.Drift{Item: config.ItemLink, Want: newer, Got: "absent"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -118,7 +121,7 @@ func TestContestedKeyIsLeftAlone(t *testing.T) {
 
 	// Everything else is still repaired.
 	must(t, os.Remove(h.path("usr/local/bin/runsc")))
-	if s := h.round(becauseFiles); s.Counts.Repairs[provision.ItemLink] != 1 || s.State != StateContested {
+	if s := h.round(becauseFiles); s.Counts.Repairs[config.ItemLink] != 1 || s.State != StateContested {
 		t.Errorf("link removed: got %q, repairs %v, want the link back and the key contested", s.Line, s.Counts.Repairs)
 	}
 	// Once the other program has put it right, there is no contest.
@@ -135,7 +138,7 @@ func TestDriftIsHeldWithoutConsentToReload(t *testing.T) {
 	h.editDaemonJSON(right, wrong)
 	changed := h.read("etc/docker/daemon.json")
 	s := h.round(becauseFiles)
-	if s.State != StateHeld || len(s.Held) == 0 || s.Counts.Drifts[provision.ItemDefaultRuntime] != 1 || len(s.Counts.Repairs) != 0 {
+	if s.State != StateHeld || len(s.Held) == 0 || s.Counts.Drifts[config.ItemDefaultRuntime] != 1 || len(s.Counts.Repairs) != 0 {
 		t.Errorf("got %q, held %+v, drifts %v, repairs %v", s.Line, s.Held, s.Counts.Drifts, s.Counts.Repairs)
 	}
 	if got := h.read("etc/docker/daemon.json"); got != changed {
@@ -216,7 +219,7 @@ func TestWaitsForDocker(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			h := provisionedHost(t)
-			h.units.set(func(u *provision.Unit) { u.ActiveState, u.LoadState = test.state, test.load })
+			h.units.set(func(u *host.Unit) { u.ActiveState, u.LoadState = test.state, test.load })
 			s := h.round(becauseUnit)
 			if got := s.State != StateWaiting; got != test.grace {
 				t.Errorf("at first: got %q, grace %v", s.Line, test.grace)
@@ -228,7 +231,7 @@ func TestWaitsForDocker(t *testing.T) {
 			if diff := cmp.Diff([]Kind{Waiting}, h.kinds()); diff != "" {
 				t.Errorf("told -want +got:\n%s", diff)
 			}
-			h.units.set(func(u *provision.Unit) { u.ActiveState, u.LoadState = "active", "loaded" })
+			h.units.set(func(u *host.Unit) { u.ActiveState, u.LoadState = "active", "loaded" })
 			if s = h.round(becauseUnit); s.State != StateEnforced {
 				t.Errorf("back: got %q", s.Line)
 			}
@@ -270,7 +273,7 @@ func TestReleaseThatCannotBeFetchedHoldsUpNothingElse(t *testing.T) {
 		t.Fatalf("got %q, want a download", s.Line)
 	}
 	h.editDaemonJSON(right, wrong)
-	if s := h.round(becauseFiles); s.Counts.Repairs[provision.ItemDefaultRuntime] != 1 || s.State != StateFetching {
+	if s := h.round(becauseFiles); s.Counts.Repairs[config.ItemDefaultRuntime] != 1 || s.State != StateFetching {
 		t.Errorf("drift meanwhile: got %q, repairs %v", s.Line, s.Counts.Repairs)
 	}
 	success := h.status().LastSuccess
@@ -279,7 +282,7 @@ func TestReleaseThatCannotBeFetchedHoldsUpNothingElse(t *testing.T) {
 		t.Errorf("not found: got %q, error %q, next look in %s, want it held for %s", s.Line, s.Error, h.outcome.next, firstRetry)
 	}
 	h.editDaemonJSON(right, wrong)
-	if s := h.round(becauseFiles); s.Counts.Repairs[provision.ItemDefaultRuntime] != 2 || s.State != StateHeld {
+	if s := h.round(becauseFiles); s.Counts.Repairs[config.ItemDefaultRuntime] != 2 || s.State != StateHeld {
 		t.Errorf("drift then: got %q, repairs %v", s.Line, s.Counts.Repairs)
 	}
 	if got := h.status().LastSuccess; !got.Equal(success) {
@@ -303,7 +306,7 @@ func TestDamagedReleaseIsReplaced(t *testing.T) {
 	h.pass(time.Second)
 	h.turn <- struct{}{}
 	s := h.round(becauseFiles)
-	if s.Counts.Drifts[provision.ItemRelease] != 1 {
+	if s.Counts.Drifts[config.ItemRelease] != 1 {
 		t.Fatalf("got %q, drifts %v, want the damage found", s.Line, s.Counts.Drifts)
 	}
 	// The archive is still in the store: the first round may be fast enough.
@@ -311,7 +314,7 @@ func TestDamagedReleaseIsReplaced(t *testing.T) {
 		<-h.loop.rounds.fetches.ended
 		s = h.round(becauseFetched)
 	}
-	if s.State != StateEnforced || s.Counts.Repairs[provision.ItemRelease] != 1 {
+	if s.State != StateEnforced || s.Counts.Repairs[config.ItemRelease] != 1 {
 		t.Errorf("got %q, repairs %v", s.Line, s.Counts.Repairs)
 	}
 	if got := h.read("usr/local/lib/gvisor/" + newer + "/runsc"); got == "not a program" {
@@ -352,7 +355,7 @@ func TestIdleWriterIsIgnoredAfterAWhile(t *testing.T) {
 	}
 	h.pass(time.Second)
 	h.round(becauseTimer)
-	if s := h.round(becauseTimer); s.Counts.Drifts[provision.ItemDefaultRuntime] == 0 {
+	if s := h.round(becauseTimer); s.Counts.Drifts[config.ItemDefaultRuntime] == 0 {
 		t.Errorf("got %q, error %v, want the host looked at", s.Line, h.outcome.err)
 	}
 }

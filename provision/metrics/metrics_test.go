@@ -14,7 +14,9 @@ import (
 	"github.com/prometheus/common/model"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/verify"
 )
 
@@ -112,7 +114,7 @@ func TestMetricsFollowTheStatus(t *testing.T) {
 	m.Publish(daemon.Status{
 		Release: "20260914.0", ConfigKept: "lost", LastLook: at(1000.5), LastSuccess: at(900),
 		LastDrift:  &daemon.LastDrift{At: at(800)},
-		Held:       []provision.Held{{What: "a"}, {What: "b"}},
+		Held:       []plan.Held{{What: "a"}, {What: "b"}},
 		Contested:  []daemon.Contest{{Item: "default-runtime"}},
 		Containers: daemon.Containers{Known: true, Sandboxed: 3, Outside: 2, Unknown: 1},
 		Counts: daemon.Counts{
@@ -140,7 +142,7 @@ func TestNoLabelIsChosenByAContainer(t *testing.T) {
 	m := New("1.2.3")
 	m.Publish(daemon.Status{
 		Contested:  []daemon.Contest{{Item: "link", Got: chosen}},
-		LastDrift:  &daemon.LastDrift{Drift: provision.Drift{Got: chosen}},
+		LastDrift:  &daemon.LastDrift{Drift: checkup.Drift{Got: chosen}},
 		Containers: daemon.Containers{Known: true, Strays: []daemon.Outside{{ID: chosen, Name: chosen, Image: chosen, Runtime: chosen}}},
 	})
 	var text strings.Builder
@@ -240,14 +242,14 @@ func TestVerificationInNumbers(t *testing.T) {
 	weak.Weaknesses = make([]verify.Weakness, 2)
 	weak.Ways = []verify.Way{{Grave: true}, {}}
 	v := provision.Verification{
-		Items: []provision.Item{{Name: "release", Health: provision.Healthy}, {Name: "link", Health: provision.Warning},
-			{Name: "dockerd", Health: provision.Critical}, {Name: "runtime", Health: provision.Unsure}},
-		Findings: []provision.Finding{{Code: "orphan", Health: provision.Warning}, {Code: "orphan", Health: provision.Critical}},
+		Items: []checkup.Item{{Name: "release", Health: checkup.Healthy}, {Name: "link", Health: checkup.Warning},
+			{Name: "dockerd", Health: checkup.Critical}, {Name: "runtime", Health: checkup.Unsure}},
+		Findings: []provision.Finding{{Code: "orphan", Health: checkup.Warning}, {Code: "orphan", Health: checkup.Critical}},
 		Report: verify.Report{
 			Verdicts:    []verify.Verdict{weak, verdict(verify.Sandboxed), verdict(verify.NotSandboxed), verdict(verify.Unknown)},
 			OrphanCount: 5, ClaimCount: 6, Others: make([]verify.Other, 7), Denied: 8,
 		},
-		Writes: []provision.RuntimeWrites{{Runtime: "runsc", Proven: true}},
+		Writes: []checkup.RuntimeWrites{{Runtime: "runsc", Proven: true}},
 	}
 	text := func() map[string]float64 {
 		var out strings.Builder
