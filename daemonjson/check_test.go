@@ -29,7 +29,7 @@ func TestCheckEditSeesAnyOtherChange(t *testing.T) {
 
 func TestReplaceRefusesToChangeOtherBytes(t *testing.T) {
 	d := mustParse(t, `{"a": "x", "b": "x"}`)
-	other, _ := d.at("b")
+	other, _ := d.nodeAt("b")
 	if got, err := d.replace([]string{"a"}, other, `"yy"`); err == nil {
 		t.Errorf("got %s, want an error: the value at a is not the node of b", got.text)
 	}

@@ -11,7 +11,7 @@ import (
 
 const (
 	mask        = `"***"`
-	readingOnly = "# for reading only: values that may be secret are shown as ***, so this is no patch\n"
+	readingOnly = "# for reading only: values that may be secret are shown as ***, so this is not a patch\n"
 )
 
 // Diff returns a unified diff from before to after that `patch -p1 -d /`

@@ -56,7 +56,7 @@ func TestDiff(t *testing.T) {
    "b": false,
 `},
 		{"secret on a line that changes", "{\n  \"a\": true,\n  \"http-token\": \"hunter2\"\n}\n", Want{DefaultRuntime: new("runsc")},
-			`# for reading only: values that may be secret are shown as ***, so this is no patch
+			`# for reading only: values that may be secret are shown as ***, so this is not a patch
 --- a/etc/docker/daemon.json
 +++ b/etc/docker/daemon.json
 @@ line 1 @@
@@ -68,7 +68,7 @@ func TestDiff(t *testing.T) {
  }
 `},
 		{"secrets in a one-line file", `{"proxies": {"http-proxy": "http://u:hunter2@p", "https-proxy": "http://p"}, "a": true}` + "\n", Want{DefaultRuntime: new("runsc")},
-			`# for reading only: values that may be secret are shown as ***, so this is no patch
+			`# for reading only: values that may be secret are shown as ***, so this is not a patch
 --- a/etc/docker/daemon.json
 +++ b/etc/docker/daemon.json
 @@ line 1 @@
@@ -108,9 +108,9 @@ func TestDiffHides(t *testing.T) {
 		`"storage-opts": ["plugin.password=hunter2"]`,
 		`"exec-opts": ["native.cgroupdriver=systemd", "hunter2"]`,
 		`"authorization-plugins": ["hunter2"]`,
-		`"nobody-knows": "hunter2"`,
-		`"nobody-knows": ["hunter2", {"b": "hunter2"}]`,
-		`"nobody-knows": 4711000000004711`,
+		`"unknown-key": "hunter2"`,
+		`"unknown-key": ["hunter2", {"b": "hunter2"}]`,
+		`"unknown-key": 4711000000004711`,
 		`"log-opts": [4711000000004711, {"a": [4711000000004711]}]`,
 		`"n\u006fbody-knows": "hunter2"`,
 		`"Debug": "hunter2"`,
@@ -123,7 +123,7 @@ func TestDiffHides(t *testing.T) {
 		`"runtimes": {"a": {"path": "x", "runtimeArgs": ["--token", "hunter2", "--debug"]}}`,
 		`"runtimes": {"a": {"path": "x", "runtimeArgs": ["--log=http://me:hunter2@x"]}}`,
 		`"runtimes": {"a": {"runtimeType": "x", "options": {"Root": "hunter2", "n": 4711000000004711}}}`,
-		`"runtimes": {"a": {"path": "x", "nobody-knows": "hunter2"}}`,
+		`"runtimes": {"a": {"path": "x", "unknown-key": "hunter2"}}`,
 		`"runtimes": {"a": {"path": "x", "runtimeArgs": ["--a=hunter2hunter2hunter2"]}}`,
 	} {
 		for _, before := range []string{"{" + value + "}", "{\n  " + value + "\n}\n", "{\n  \"a\": true,\n  " + value + ",\n  \"b\": false\n}\n"} {
@@ -165,7 +165,7 @@ func TestDiffShowsHarmlessValues(t *testing.T) {
 		`"default-ulimits": {"nofile": {"Name": "nofile", "Hard": 64000, "Soft": 64000}}`,
 		`"builder": {"gc": {"enabled": true, "defaultKeepStorage": "20GB", "policy": [{"keepStorage": "10GB", "filter": ["unused-for=2200h"]}]}}`,
 		`"hosts": ["fd://", "unix:///run/docker.sock"], "tls": true, "tlskey": "/etc/docker/key.pem"`,
-		`"nobody-knows": [true, false, null]`,
+		`"unknown-key": [true, false, null]`,
 		`"bip": "172.17.0.1/16", "mtu": 1450, "data-root": "/srv/docker", "log-driver": "json-file"`,
 	} {
 		before := "{" + value + ", \"debug\": false}\n"

@@ -80,7 +80,7 @@ func (d Document) Keys() []string {
 // Raw returns the text of the value that the keys lead to from the top, as
 // written, and whether it exists.
 func (d Document) Raw(keys ...string) (string, bool) {
-	n, ok := d.at(keys...)
+	n, ok := d.nodeAt(keys...)
 	if !ok || len(keys) == 0 {
 		return "", false
 	}
@@ -147,8 +147,8 @@ func (d Document) strs(n node) []string {
 	return all
 }
 
-// at returns the value that the keys lead to, from the top.
-func (d Document) at(path ...string) (node, bool) {
+// nodeAt returns the value that the keys lead to, from the top.
+func (d Document) nodeAt(path ...string) (node, bool) {
 	n, ok := d.root, true
 	for _, key := range path {
 		if n, ok = n.kid(key); !ok {

@@ -133,7 +133,7 @@ func (d Document) setString(path []string, key string, want *string) (Document, 
 	if *want == "" {
 		return d.remove(path, key)
 	}
-	if old, ok := d.at(append(slices.Clip(path), key)...); ok && d.str(old) == *want {
+	if old, ok := d.nodeAt(append(slices.Clip(path), key)...); ok && d.str(old) == *want {
 		return d, nil
 	}
 	return d.put(path, key, func(form, string) string { return quote(*want) })
@@ -194,7 +194,7 @@ func (d Document) setArgs(path []string, args []string) (Document, error) {
 	if len(args) == 0 {
 		return d.remove(path, fieldArgs)
 	}
-	old, _ := d.at(append(slices.Clip(path), fieldArgs)...)
+	old, _ := d.nodeAt(append(slices.Clip(path), fieldArgs)...)
 	if slices.Equal(d.strs(old), args) {
 		return d, nil
 	}

@@ -55,7 +55,7 @@ func edit(t testing.TB, text string, w Want) string {
 		t.Fatalf("second Edit of %.200q: %v", text, err)
 	}
 	if string(twice.Bytes()) != string(once.Bytes()) {
-		t.Errorf("second Edit of %.200q is no no-op:\n got %q\nwant %q", text, twice.Bytes(), once.Bytes())
+		t.Errorf("second Edit of %.200q is not a no-op:\n got %q\nwant %q", text, twice.Bytes(), once.Bytes())
 	}
 	return string(once.Bytes())
 }

@@ -103,7 +103,7 @@ func (d Document) fill(obj node, key string, f form, write func(f form, indent s
 // remove removes a member with its comma and, if it has its own lines, with
 // those. sjson would leave an empty line behind.
 func (d Document) remove(path []string, key string) (Document, error) {
-	obj, _ := d.at(path...)
+	obj, _ := d.nodeAt(path...)
 	for i, kid := range obj.kids {
 		if kid.key == key {
 			return d.splice(d.without(obj, i))

@@ -119,12 +119,12 @@ func (s *scanner) word() error {
 		s.pos++
 	}
 	word := s.text[begin:s.pos]
-	for _, known := range []string{"true", "false", "null"} {
-		if word == known {
+	for _, literal := range []string{"true", "false", "null"} {
+		if word == literal {
 			return nil
 		}
-		if s.pos == len(s.text) && strings.HasPrefix(known, word) {
-			return s.unexpected("the rest of " + known)
+		if s.pos == len(s.text) && strings.HasPrefix(literal, word) {
+			return s.unexpected("the rest of " + literal)
 		}
 	}
 	return errorAt(s.text, begin, "unknown word: text must be in double quotes, and true, false and null in lower case")

@@ -51,7 +51,7 @@ func (c *Conn) Changes(ctx context.Context, names ...string) <-chan struct{} {
 	go func() {
 		defer close(hints)
 		for pause := firstPause; ; pause = min(2*pause, lastPause) {
-			w, err := reach(ctx, c.addresses, func(ctx context.Context, address string) (*watch, error) {
+			w, err := dialFirst(ctx, c.addresses, func(ctx context.Context, address string) (*watch, error) {
 				return listen(ctx, address, names, c.patience)
 			})
 			if err == nil {
@@ -192,7 +192,7 @@ func (w *watch) isHint(signal *dbus.Signal) bool {
 	case managerInterface + ".UnitNew", managerInterface + ".UnitRemoved":
 		path, _ := field[dbus.ObjectPath](signal.Body, 1)
 		if unit := w.units[path]; unit != nil {
-			w.ask(unit)
+			w.askIfLoaded(unit)
 		}
 	case managerInterface + ".Reloading":
 		begins, ok := field[bool](signal.Body, 0)
@@ -203,11 +203,11 @@ func (w *watch) isHint(signal *dbus.Signal) bool {
 	return false
 }
 
-// ask asks whether a unit is loaded, without loading it. A request for the
+// askIfLoaded asks whether a unit is loaded, without loading it. A request for the
 // properties of an unloaded unit makes systemd load and unload it, with a
 // signal for each: if these were hints, hints and requests would follow each
 // other for ever.
-func (w *watch) ask(unit *watched) {
+func (w *watch) askIfLoaded(unit *watched) {
 	if unit.asked {
 		unit.again = true
 		return
@@ -223,14 +223,14 @@ func (w *watch) isHintAnswer(answer *dbus.Call) bool {
 		if unit.name != name {
 			continue
 		}
-		was := unit.loaded
+		wasLoaded := unit.loaded
 		unit.loaded = !notLoaded(answer.Err)
 		unit.asked = false
 		if unit.again {
 			unit.again = false
-			w.ask(unit)
+			w.askIfLoaded(unit)
 		}
-		return was || unit.loaded
+		return wasLoaded || unit.loaded
 	}
 	return false
 }

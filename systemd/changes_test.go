@@ -251,7 +251,7 @@ func TestChangesEndWithTheirContext(t *testing.T) {
 				heard(t, f, hints)
 			},
 		},
-		"while nobody is there": {
+		"while nothing listens": {
 			address: ".gone",
 			until:   func(*testing.T, *fakeManager, <-chan struct{}) {},
 		},

@@ -98,7 +98,7 @@ func (c *Conn) link(ctx context.Context) (*link, error) {
 	if c.live != nil && !c.live.lost() {
 		return c.live, nil
 	}
-	l, err := reach(ctx, c.addresses, connect)
+	l, err := dialFirst(ctx, c.addresses, connect)
 	if err != nil {
 		return nil, err
 	}
@@ -106,8 +106,8 @@ func (c *Conn) link(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-// reach connects to the first address that answers.
-func reach[T any](ctx context.Context, addresses []string, connect func(ctx context.Context, address string) (T, error)) (T, error) {
+// dialFirst connects to the first address that answers.
+func dialFirst[T any](ctx context.Context, addresses []string, connect func(ctx context.Context, address string) (T, error)) (T, error) {
 	var errs []error
 	for _, address := range addresses {
 		connected, err := connect(ctx, address)

@@ -118,8 +118,8 @@ func TestHostChangesOfUnitFiles(t *testing.T) {
 
 func TestHostFault_E07_ChangesGoOn(t *testing.T) {
 	for what, lose := range map[string][]string{
-		"systemd anew": {"daemon-reexec"},
-		"bus killed":   {"kill", "-s", "KILL", "dbus.service"},
+		"systemd executed again": {"daemon-reexec"},
+		"bus killed":             {"kill", "-s", "KILL", "dbus.service"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {

@@ -199,7 +199,7 @@ func TestHostJobsThatDoNotEnd(t *testing.T) {
 	onBoth(t, func(t *testing.T, ctx context.Context, c *systemd.Conn) {
 		err := startSlow(t, ctx, c, func() { systemctl(t, "stop", "lab-slow.service") })
 		if job, ok := errors.AsType[*systemd.JobError](err); !ok || job.Result != "canceled" {
-			t.Errorf("stopped by somebody else: got %v, want a job that was canceled", err)
+			t.Errorf("stopped by another program: got %v, want a job that was canceled", err)
 		}
 		limited, cancel := context.WithCancel(ctx)
 		defer cancel()

@@ -21,7 +21,7 @@ func TestRunTransientIsStoppedWhenItsContextEnds(t *testing.T) {
 		want string
 	}{
 		"it is stopped":        {endJob("done"), "run migration.service: context canceled"},
-		"it ended by itself":   {isNotLoaded, "run migration.service: context canceled"},
+		"it ended before":      {isNotLoaded, "run migration.service: context canceled"},
 		"the stop is refused":  {refuse, "run migration.service: context canceled (and stop migration.service: not you)"},
 		"the stop is canceled": {endJob("canceled"), `run migration.service: context canceled (and stop migration.service: systemd's job ended with "canceled")`},
 	} {
@@ -57,8 +57,8 @@ func TestRunTransientStopsNothingThatItDidNotStart(t *testing.T) {
 		want      string
 		asked     bool
 	}{
-		"somebody else's unit":                    {exists, migration, "never", "was already loaded", true},
-		"somebody else's unit, and ctx ends":      {exists, migration, "meanwhile", "context canceled", true},
+		"another program's unit":                  {exists, migration, "never", "was already loaded", true},
+		"another program's unit, and ctx ends":    {exists, migration, "meanwhile", "context canceled", true},
 		"ctx has ended":                           {takeJob, migration, "before", "context canceled", false},
 		"the process fails":                       {endJob("failed"), migration, "never", `run migration.service: systemd's job ended with "failed"`, true},
 		"the process is done":                     {endJob("done"), migration, "never", "", true},

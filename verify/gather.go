@@ -169,8 +169,8 @@ func (p *pass) members(containers []Container, all []Evidence, entries []entry) 
 // goferOf finds the container without its own cgroup that an entry is the gofer
 // of, or -1. A gofer is not a child of the sandbox but of the shim, the
 // sandbox's parent, and names the container in its arguments (the bundle's
-// directory). Any user may run the genuine file with such arguments, but only
-// the shim itself has children.
+// directory). Any user may run the genuine file with such arguments, but not as
+// a child of another container's shim.
 func (p *pass) goferOf(e *entry, containers []Container, all []Evidence, owner owners, parents map[int]int) int {
 	if e.file == (File{}) || !e.gofer || parents[e.pid] <= 1 {
 		return -1

@@ -142,7 +142,7 @@ func TestFault_V08_OrphanAndDeadSandbox(t *testing.T) {
 	proc := newFakeProc(t)
 	r := fakeRelease(t, t.TempDir(), "20260914.0")
 	proc.add(sandboxProcess(1000, r, containerID(1)))
-	proc.add(sandboxProcess(1010, r, containerID(7))) // nobody's
+	proc.add(sandboxProcess(1010, r, containerID(7))) // of no listed container
 	proc.add(sandboxProcess(1020, r, containerID(1))) // an earlier start of container 1
 	dead := container(2, 2000, "runsc")
 	report, _ := judgeAll(t, proc.fs(), []Container{container(1, 1000, "runsc"), dead}, runtimesOf(r), []Release{r})

@@ -27,8 +27,8 @@ type FS struct {
 	Proc string // the mount to read; "" is /proc
 
 	// Cgroup is where the cgroup hierarchies are mounted. "" is /sys/fs/cgroup
-	// for the host's own /proc; for another Proc it means that cgroups are not
-	// read.
+	// for the host's own /proc; for another Proc it makes LookAt do what Look
+	// does.
 	Cgroup string
 	// Whole makes Look also report processes that belong to none of the
 	// containers it was asked about: Claims and Others. It then reads more of

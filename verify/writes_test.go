@@ -31,10 +31,10 @@ func TestWritesOf(t *testing.T) {
 // These are the releases in which gVisor's source changed.
 func TestWritesUnder(t *testing.T) {
 	for _, row := range []struct {
-		release string
-		args    []string
-		known   bool
-		want    Writes
+		release   string
+		args      []string
+		knowsFlag bool
+		want      Writes
 	}{
 		{"20221128.0", nil, false, WritesKept},
 		{"20221128.0", []string{"--overlay"}, false, WritesLost},
@@ -52,8 +52,8 @@ func TestWritesUnder(t *testing.T) {
 		if got := WritesUnder(row.release, row.args); got != row.want {
 			t.Errorf("%s %q: got writes %s, want %s", row.release, row.args, got, row.want)
 		}
-		if got := KnowsOverlay(row.release); got != row.known {
-			t.Errorf("%s: got the flag known %v, want %v", row.release, got, row.known)
+		if got := KnowsOverlay(row.release); got != row.knowsFlag {
+			t.Errorf("%s: got the flag known %v, want %v", row.release, got, row.knowsFlag)
 		}
 	}
 }

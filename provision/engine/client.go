@@ -98,11 +98,11 @@ func (c *Client) agree(ctx context.Context) error {
 // types do not fit in every version. Call agree first. If dockerd answers 404,
 // found is false and err is nil.
 func (c *Client) get(ctx context.Context, path string, into any) (found bool, err error) {
-	return c.ask(ctx, path, func(answer *json.Decoder) error { return answer.Decode(into) })
+	return c.request(ctx, path, func(answer *json.Decoder) error { return answer.Decode(into) })
 }
 
-// ask is get with a function that reads the answer.
-func (c *Client) ask(ctx context.Context, path string, read func(*json.Decoder) error) (found bool, err error) {
+// request is get with a function that reads the answer.
+func (c *Client) request(ctx context.Context, path string, read func(*json.Decoder) error) (found bool, err error) {
 	// The host name has no meaning: the transport always opens the socket.
 	url := "http://docker/v" + c.moby.ClientVersion() + path
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -138,9 +138,9 @@ type Unreadable struct{ Err error }
 func (u *Unreadable) Error() string { return u.Err.Error() }
 func (u *Unreadable) Unwrap() error { return u.Err }
 
-// explain adds the act to an error, and restores the context's error if moby's
+// withAct adds the act to an error, and restores the context's error if moby's
 // client has dropped it.
-func (c *Client) explain(ctx context.Context, act string, err error) error {
+func (c *Client) withAct(ctx context.Context, act string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -218,7 +218,7 @@ func TestFault_J10_OptionThatIsAlsoAFlag(t *testing.T) {
 			options: []string{"userns-remap"}, flag: "--userns-remap=default", where: "environment:1",
 		},
 		{
-			situation: "running with it, and in no file any more", fragment: plain,
+			situation: "running with it, but no longer in a file", fragment: plain,
 			start: []string{"dockerd"}, running: "dockerd --default-runtime=runc",
 			options: []string{"default-runtime"}, flag: "--default-runtime=runc", where: "process 7",
 		},

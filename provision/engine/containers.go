@@ -84,7 +84,7 @@ type Mount struct {
 // error, so no container is missed silently.
 func (c *Client) Containers(ctx context.Context) ([]Container, error) {
 	containers, err := c.containers(ctx)
-	return containers, c.explain(ctx, "list containers", err)
+	return containers, c.withAct(ctx, "list containers", err)
 }
 
 func (c *Client) containers(ctx context.Context) ([]Container, error) {
@@ -101,7 +101,7 @@ func (c *Client) containers(ctx context.Context) ([]Container, error) {
 // Inspect is Containers for the containers with these IDs.
 func (c *Client) Inspect(ctx context.Context, ids []string) ([]Container, error) {
 	if err := c.agree(ctx); err != nil {
-		return nil, c.explain(ctx, "inspect containers", err)
+		return nil, c.withAct(ctx, "inspect containers", err)
 	}
 	list := make([]listed, len(ids))
 	for i, id := range ids {
@@ -111,7 +111,7 @@ func (c *Client) Inspect(ctx context.Context, ids []string) ([]Container, error)
 	if err == nil && slices.ContainsFunc(containers, func(one Container) bool { return one.Unread != nil }) {
 		containers, err = c.nameUnread(ctx, containers)
 	}
-	return containers, c.explain(ctx, "inspect containers", err)
+	return containers, c.withAct(ctx, "inspect containers", err)
 }
 
 // nameUnread takes the names of containers that could not be inspected from the

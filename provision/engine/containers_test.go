@@ -42,7 +42,7 @@ func TestContainers(t *testing.T) {
 	}{
 		{situation: "20.10", dir: "api-1.41", min: 12, max: 41, want: []Container{open}},
 		{situation: "29", dir: "api-1.52", min: 44, max: 52, want: []Container{bridged}},
-		{situation: "published on an address that is none", dir: "api-1.41", min: 12, max: 41,
+		{situation: "published on an invalid address", dir: "api-1.41", min: 12, max: 41,
 			replace: []string{`{"HostIp":"","HostPort":"8080"}`, `{"HostIp":"localhost","HostPort":"8080"}`, `"Dns":[]`, `"Dns":["010.0.0.1"]`}, want: []Container{open}},
 		{situation: "ended after it was listed", dir: "api-1.52", min: 44, max: 52,
 			replace: []string{`"Running":true`, `"Running":false`, `"Pid":4711`, `"Pid":0`}, want: []Container{}},

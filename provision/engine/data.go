@@ -70,7 +70,7 @@ type Volume struct {
 // Data lists what dockerd has. It omits a container that is removed meanwhile.
 func (c *Client) Data(ctx context.Context) (Data, error) {
 	data, err := c.data(ctx)
-	return data, c.explain(ctx, "list the contents of the data root", err)
+	return data, c.withAct(ctx, "list the contents of the data root", err)
 }
 
 func (c *Client) data(ctx context.Context) (data Data, err error) {
@@ -118,10 +118,10 @@ func (c *Client) data(ctx context.Context) (data Data, err error) {
 // Images lists the images.
 func (c *Client) Images(ctx context.Context) ([]Image, error) {
 	if err := c.agree(ctx); err != nil {
-		return nil, c.explain(ctx, "list images", err)
+		return nil, c.withAct(ctx, "list images", err)
 	}
 	images, err := c.images(ctx)
-	return images, c.explain(ctx, "list images", err)
+	return images, c.withAct(ctx, "list images", err)
 }
 
 func (c *Client) images(ctx context.Context) ([]Image, error) {
@@ -196,7 +196,7 @@ func (c *Client) layersSize(ctx context.Context) (int64, error) {
 // more than most bytes is an error.
 func (c *Client) SaveImages(ctx context.Context, images []Image, w io.Writer, most int64) error {
 	if err := c.agree(ctx); err != nil {
-		return c.explain(ctx, "save images", err)
+		return c.withAct(ctx, "save images", err)
 	}
 	var refs []string
 	for _, image := range images {
@@ -204,25 +204,25 @@ func (c *Client) SaveImages(ctx context.Context, images []Image, w io.Writer, mo
 	}
 	answer, err := c.moby.ImageSave(ctx, refs)
 	if err != nil {
-		return c.explain(ctx, "save images", err)
+		return c.withAct(ctx, "save images", err)
 	}
 	defer answer.Close()
 	n, err := io.Copy(w, io.LimitReader(answer, most+1))
 	if err == nil && n > most {
 		err = errTooLarge
 	}
-	return c.explain(ctx, "save images", err)
+	return c.withAct(ctx, "save images", err)
 }
 
 // LoadImages reads an archive of SaveImages. It returns an error that dockerd
 // reports anywhere in its answer.
 func (c *Client) LoadImages(ctx context.Context, r io.Reader) error {
 	if err := c.agree(ctx); err != nil {
-		return c.explain(ctx, "load images", err)
+		return c.withAct(ctx, "load images", err)
 	}
 	answer, err := c.moby.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
 	if err != nil {
-		return c.explain(ctx, "load images", err)
+		return c.withAct(ctx, "load images", err)
 	}
 	defer answer.Close()
 	decoder := json.NewDecoder(answer)
@@ -238,7 +238,7 @@ func (c *Client) LoadImages(ctx context.Context, r io.Reader) error {
 			err = errors.New(line.Error)
 		}
 		if err != nil {
-			return c.explain(ctx, "load images", err)
+			return c.withAct(ctx, "load images", err)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (c *Client) Events(ctx context.Context) (<-chan Event, <-chan error) {
 	ended := make(chan error, 1)
 	since := time.Now()
 	if err := c.agree(ctx); err != nil {
-		ended <- c.explain(ctx, "watch events", err)
+		ended <- c.withAct(ctx, "watch events", err)
 		close(ended)
 		close(happened)
 		return happened, ended
@@ -50,7 +50,7 @@ func (c *Client) Events(ctx context.Context) (<-chan Event, <-chan error) {
 	go func() {
 		defer close(ended)
 		defer close(happened)
-		ended <- c.explain(ctx, "watch events", forward(ctx, stream, happened))
+		ended <- c.withAct(ctx, "watch events", forward(ctx, stream, happened))
 	}()
 	return happened, ended
 }

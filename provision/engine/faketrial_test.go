@@ -36,7 +36,7 @@ type fakeTrialDockerd struct {
 	// takes effect, or after it (done is true).
 	fault func(question string, w http.ResponseWriter, r *http.Request, act func()) (answered bool)
 
-	busy sync.WaitGroup // answers under way, also those that nobody waits for
+	busy sync.WaitGroup // answers under way, even without a waiting client
 
 	mu        sync.Mutex
 	asked     []string

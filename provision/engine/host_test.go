@@ -66,6 +66,6 @@ func TestHostFault_J10_FlagIsFoundInTheEnvironmentFile(t *testing.T) {
 		t.Errorf("got %v, want %v", err, &want)
 	}
 	if err := engine.Conflict("/proc", dockerService(t), "userns-remap"); err != nil {
-		t.Errorf("an option that is no flag: got %v, want nil", err)
+		t.Errorf("an option that is not a flag: got %v, want nil", err)
 	}
 }

@@ -44,7 +44,7 @@ type Runtime struct {
 // Info asks dockerd for its settings.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	info, err := c.info(ctx)
-	return info, c.explain(ctx, "ask for info", err)
+	return info, c.withAct(ctx, "ask for info", err)
 }
 
 func (c *Client) info(ctx context.Context) (Info, error) {

@@ -36,14 +36,14 @@ func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
 // any state. PID and StartedAt are not set.
 func (c *Client) Asked(ctx context.Context, name string) (one Container, found bool, err error) {
 	if err := c.agree(ctx); err != nil {
-		return Container{}, false, c.explain(ctx, "look up a container", err)
+		return Container{}, false, c.withAct(ctx, "look up a container", err)
 	}
 	said, err := c.askInspection(ctx, name)
 	if err != nil || said == nil {
-		return Container{}, false, c.explain(ctx, "look up a container", err)
+		return Container{}, false, c.withAct(ctx, "look up a container", err)
 	}
 	if !said.isComplete() {
-		return Container{}, false, c.explain(ctx, "look up a container", errors.New("the answer is not about a container"))
+		return Container{}, false, c.withAct(ctx, "look up a container", errors.New("the answer is not about a container"))
 	}
 	return said.container(), true, nil
 }
@@ -54,7 +54,7 @@ func (i *inspection) isComplete() bool { return i.HostConfig != nil && (i.Config
 // askInspection returns nil for a container that is gone.
 func (c *Client) askInspection(ctx context.Context, name string) (*inspection, error) {
 	said := new(inspection)
-	found, err := c.ask(ctx, "/containers/"+url.PathEscape(name)+"/json", said.read)
+	found, err := c.request(ctx, "/containers/"+url.PathEscape(name)+"/json", said.read)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -68,10 +68,10 @@ var errEnough = errors.New("enough was read")
 // state.
 func (c *Client) Lookup(ctx context.Context, name string) (id string, found bool, err error) {
 	if err := c.agree(ctx); err != nil {
-		return "", false, c.explain(ctx, "look up a container", err)
+		return "", false, c.withAct(ctx, "look up a container", err)
 	}
 	// Stop at the ID: the rest of the answer may be too large.
-	found, err = c.ask(ctx, "/containers/"+url.PathEscape(name)+"/json", func(answer *json.Decoder) error {
+	found, err = c.request(ctx, "/containers/"+url.PathEscape(name)+"/json", func(answer *json.Decoder) error {
 		return eachPart(answer, func(part string) error {
 			if part != "Id" {
 				return answer.Decode(&unneeded{})
@@ -88,5 +88,5 @@ func (c *Client) Lookup(ctx context.Context, name string) (id string, found bool
 	if err == nil && found && !containerID.MatchString(id) {
 		err = errors.New("the answer has no container ID")
 	}
-	return id, found, c.explain(ctx, "look up a container", err)
+	return id, found, c.withAct(ctx, "look up a container", err)
 }

@@ -25,7 +25,7 @@ func (l listed) name() string {
 func (c *Client) listRunning(ctx context.Context) ([]listed, error) {
 	var list []listed
 	const path = "/containers/json"
-	found, err := c.ask(ctx, path, func(answer *json.Decoder) error {
+	found, err := c.request(ctx, path, func(answer *json.Decoder) error {
 		if token, err := answer.Token(); err != nil || token != json.Delim('[') {
 			return cmp.Or(err, errors.New("the answer is not a list"))
 		}
@@ -51,11 +51,11 @@ func (c *Client) listRunning(ctx context.Context) ([]listed, error) {
 // Names lists the names of the containers that run or are paused, sorted.
 func (c *Client) Names(ctx context.Context) ([]string, error) {
 	if err := c.agree(ctx); err != nil {
-		return nil, c.explain(ctx, "list containers", err)
+		return nil, c.withAct(ctx, "list containers", err)
 	}
 	list, err := c.listRunning(ctx)
 	if err != nil {
-		return nil, c.explain(ctx, "list containers", err)
+		return nil, c.withAct(ctx, "list containers", err)
 	}
 	names := make([]string, 0, len(list))
 	for _, item := range list {

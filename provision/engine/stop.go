@@ -15,14 +15,14 @@ const stopSeconds = 1
 // an error if the container is gone.
 func (c *Client) Stop(ctx context.Context, id string) error {
 	if err := c.agree(ctx); err != nil {
-		return c.explain(ctx, "stop container "+id, err)
+		return c.withAct(ctx, "stop container "+id, err)
 	}
 	seconds := stopSeconds
 	_, err := c.moby.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &seconds})
 	if errdefs.IsNotFound(err) {
 		return nil
 	}
-	return c.explain(ctx, "stop container "+id, err)
+	return c.withAct(ctx, "stop container "+id, err)
 }
 
 // ImageDigests returns the digests ("sha256:…") that identify the image with
@@ -30,7 +30,7 @@ func (c *Client) Stop(ctx context.Context, id string) error {
 // that is gone it returns only the ID.
 func (c *Client) ImageDigests(ctx context.Context, id string) ([]string, error) {
 	if err := c.agree(ctx); err != nil {
-		return nil, c.explain(ctx, "inspect image", err)
+		return nil, c.withAct(ctx, "inspect image", err)
 	}
 	digests := []string{id}
 	image, err := c.moby.ImageInspect(ctx, id)
@@ -38,7 +38,7 @@ func (c *Client) ImageDigests(ctx context.Context, id string) ([]string, error) 
 		return digests, nil
 	}
 	if err != nil {
-		return nil, c.explain(ctx, "inspect image", err)
+		return nil, c.withAct(ctx, "inspect image", err)
 	}
 	for _, name := range image.RepoDigests {
 		if _, digest, found := strings.Cut(name, "@"); found {

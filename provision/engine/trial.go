@@ -88,7 +88,7 @@ func (c *Client) StartTrial(ctx context.Context, s TrialSpec) (*Trial, error) {
 		return nil, &TrialError{Act: "create", Err: fmt.Errorf("%q is not a trial's name", s.Name)}
 	}
 	if err := c.agree(ctx); err != nil {
-		return nil, &TrialError{Act: "create", Err: c.explain(ctx, "ask", err)}
+		return nil, &TrialError{Act: "create", Err: c.withAct(ctx, "ask", err)}
 	}
 	t := &Trial{name: s.Name, client: c, output: newTrialOutput()}
 	if err := t.start(ctx, s); err != nil {

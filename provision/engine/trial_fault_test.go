@@ -124,7 +124,7 @@ func TestFault_E07_ImageThatGotNoName(t *testing.T) {
 func TestFault_F03_InterruptedTrialLeavesNothing(t *testing.T) {
 	const (
 		done    = "done"
-		late    = "done long after nobody listens"
+		late    = "done long after the client is gone"
 		refused = "done and refused"
 	)
 	for question := range trialQuestions {

@@ -45,9 +45,9 @@ func TestWhatDockerSeesOfATrial(t *testing.T) {
 	f.changes = `[{"Path":"/proof","Kind":0},{"Path":"/proof/made","Kind":1},{"Path":"/proof/gone","Kind":2}]`
 	f.files = map[string]string{"/proof/made/file": "new", "/proof/kept": "", "/proofs": "another"}
 	trial := startFake(t, f)
-	changes, told, err := trial.Changes(t.Context())
-	if diff := cmp.Diff([]Change{{'C', "/proof"}, {'A', "/proof/made"}, {'D', "/proof/gone"}}, changes); diff != "" || !told || err != nil {
-		t.Errorf("Changes: told %t, %v, -want +got:\n%s", told, err, diff)
+	changes, supported, err := trial.Changes(t.Context())
+	if diff := cmp.Diff([]Change{{'C', "/proof"}, {'A', "/proof/made"}, {'D', "/proof/gone"}}, changes); diff != "" || !supported || err != nil {
+		t.Errorf("Changes: told %t, %v, -want +got:\n%s", supported, err, diff)
 	}
 	files, err := trial.Files(t.Context(), "/proof")
 	if diff := cmp.Diff(map[string][]byte{"/proof/made/file": []byte("new"), "/proof/kept": {}}, files); diff != "" || err != nil {
@@ -63,8 +63,8 @@ func TestWhatDockerSeesOfATrial(t *testing.T) {
 func TestTrialWithoutChanges(t *testing.T) {
 	f := newFakeTrialDockerd(t)
 	f.changes = "null"
-	if changes, told, err := startFake(t, f).Changes(t.Context()); len(changes) > 0 || !told || err != nil {
-		t.Errorf("got %v, told %t, %v, want none, told", changes, told, err)
+	if changes, supported, err := startFake(t, f).Changes(t.Context()); len(changes) > 0 || !supported || err != nil {
+		t.Errorf("got %v, told %t, %v, want none, told", changes, supported, err)
 	}
 }
 
@@ -106,8 +106,8 @@ func TestWhatDockerCannotSayAboutATrial(t *testing.T) {
 			var err error
 			switch tt.question {
 			case diff:
-				_, told, failed := trial.Changes(t.Context())
-				if err = failed; told {
+				_, supported, failed := trial.Changes(t.Context())
+				if err = failed; supported {
 					t.Error("got an answer, want none")
 				}
 			case cp:

@@ -13,7 +13,7 @@ const localDriver = "local"
 // name. A volume with options is a mount of something else while it is used.
 func (c *Client) VolumeOptions(ctx context.Context) (map[string]map[string]string, error) {
 	options, err := c.volumeOptions(ctx)
-	return options, c.explain(ctx, "list volumes", err)
+	return options, c.withAct(ctx, "list volumes", err)
 }
 
 func (c *Client) volumeOptions(ctx context.Context) (map[string]map[string]string, error) {

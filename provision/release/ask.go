@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// ask sends one request, for the whole file or for the missing part.
-func (t *transfer) ask(ctx context.Context) (*http.Response, error) {
+// request sends one request, for the whole file or for the missing part.
+func (t *transfer) request(ctx context.Context) (*http.Response, error) {
 	var handshake atomic.Pointer[error]
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
@@ -90,7 +90,7 @@ func (t *transfer) status(resp *http.Response) error {
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusNotFound || code == http.StatusForbidden:
-		return &absentError{url: show(t.url), status: said}
+		return &absentError{url: withoutSecrets(t.url), status: said}
 	case code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= 500:
 		return &againError{err: errors.New(said), after: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	default:

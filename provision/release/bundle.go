@@ -50,7 +50,7 @@ func (d *downloader) bundle(ctx context.Context, a artifact, kept, dir string) (
 	case err != nil:
 		return Archive{}, nil, err
 	case sum != a.sum:
-		return Archive{}, nil, &RefusedError{"fetch", show(a.url), differs(sum, a.sum)}
+		return Archive{}, nil, &RefusedError{"fetch", withoutSecrets(a.url), differs(sum, a.sum)}
 	case unpacked.err != nil:
 		return Archive{}, nil, unpacked.err
 	case syncErr != nil:
@@ -73,7 +73,7 @@ func (d *downloader) loose(ctx context.Context, a artifact, kept string) (Archiv
 		return Archive{}, err
 	}
 	if sum != a.sum {
-		return Archive{}, &RefusedError{"fetch", show(a.url), differs(sum, a.sum)}
+		return Archive{}, &RefusedError{"fetch", withoutSecrets(a.url), differs(sum, a.sum)}
 	}
 	return Archive{Name: filepath.Base(kept), Size: file.written, SHA512: sum.String()}, nil
 }

@@ -69,12 +69,12 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 		return Fetched{}, &PresentError{Release: name}
 	}
 	d.progress = c.Progress
-	fetched := Fetched{URL: show(at), Trust: TrustChecksum}
+	fetched := Fetched{URL: withoutSecrets(at), Trust: TrustChecksum}
 	for _, a := range artifacts {
-		archive, files, err := d.bring(ctx, a, into)
+		archive, files, err := d.fetchAndUnpack(ctx, a, into)
 		var absent *absentError
 		if errors.As(err, &absent) {
-			err = &RefusedError{"fetch", show(a.url), errors.New(absent.status + ", though its digest is there")}
+			err = &RefusedError{"fetch", withoutSecrets(a.url), errors.New(absent.status + ", though its digest is there")}
 		}
 		if err != nil {
 			return Fetched{}, err
@@ -131,7 +131,7 @@ func (d *downloader) resolve(ctx context.Context, u *url.URL, spec Spec) ([]arti
 		}
 		return artifacts, nil
 	}
-	return nil, &RefusedError{"fetch", show(u), fmt.Errorf("no release there: %s for each of %s", last.status, strings.Join(tried, ", "))}
+	return nil, &RefusedError{"fetch", withoutSecrets(u), fmt.Errorf("no release there: %s for each of %s", last.status, strings.Join(tried, ", "))}
 }
 
 // digestOf fetches the digest of the artifact at u.
@@ -145,10 +145,10 @@ func (d *downloader) digestOf(ctx context.Context, u *url.URL, spec Spec) (artif
 	}
 	sum, err := ParseChecksum(text.Bytes(), name)
 	if err != nil {
-		return artifact{}, &RefusedError{"fetch", show(&from), err}
+		return artifact{}, &RefusedError{"fetch", withoutSecrets(&from), err}
 	}
 	if err := spec.pin(name, sum); err != nil {
-		return artifact{}, &RefusedError{"fetch", show(u), err}
+		return artifact{}, &RefusedError{"fetch", withoutSecrets(u), err}
 	}
 	return artifact{name: name, url: u, sum: sum}, nil
 }
@@ -158,8 +158,8 @@ type small struct{ bytes.Buffer }
 
 func (*small) Expect(int64) error { return nil }
 
-// bring downloads and unpacks one artifact.
-func (d *downloader) bring(ctx context.Context, a artifact, into string) (Archive, []File, error) {
+// fetchAndUnpack downloads and unpacks one artifact.
+func (d *downloader) fetchAndUnpack(ctx context.Context, a artifact, into string) (Archive, []File, error) {
 	kept := filepath.Join(into, archiveDir, a.name)
 	dir := filepath.Join(into, releaseDir)
 	if !isBundle(a.name) {
@@ -175,7 +175,7 @@ func (d *downloader) bring(ctx context.Context, a artifact, into string) (Archiv
 		return Archive{}, nil, err
 	}
 	if !slices.ContainsFunc(files, func(f File) bool { return filepath.Dir(f.Path) == sidecarDir && f.Mode == modeText(programMode) }) {
-		return Archive{}, nil, &RefusedError{"unpack", show(a.url), errors.New("no program in " + sidecarDir + "/: sandboxes would not start")}
+		return Archive{}, nil, &RefusedError{"unpack", withoutSecrets(a.url), errors.New("no program in " + sidecarDir + "/: sandboxes would not start")}
 	}
 	return archive, files, nil
 }

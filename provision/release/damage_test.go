@@ -45,7 +45,7 @@ func TestFault_R03_DamageIsSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			dir := filepath.Join(r.store.Dir, before)
-			was, err := r.store.List()
+			old, err := r.store.List()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestFault_R03_DamageIsSeen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(was[0], restored); diff != "" {
+			if diff := cmp.Diff(old[0], restored); diff != "" {
 				t.Errorf("restored (-was +is):\n%s", diff)
 			}
 			if verified, err := r.store.Verify(t.Context(), before); err != nil || !verified.State.Intact() {

@@ -72,7 +72,7 @@ func contents(ctx context.Context, kept string, a Archive, limits Limits) ([]Fil
 	if err != nil {
 		return nil, &RefusedError{"read", kept, err}
 	}
-	return through("read", kept, want, func(_ *os.File, from io.Reader) ([]File, error) {
+	return readVerified("read", kept, want, func(_ *os.File, from io.Reader) ([]File, error) {
 		r := &reading{ctx: ctx, from: from}
 		if isBundle(a.Name) {
 			return contentsOfTar(r, a.Name, limits)

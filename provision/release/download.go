@@ -52,7 +52,7 @@ func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out s
 		if err == nil {
 			return t.digest(), nil
 		}
-		unavailable := &UnavailableError{URL: show(u), Tries: tries, Err: err}
+		unavailable := &UnavailableError{URL: withoutSecrets(u), Tries: tries, Err: err}
 		var again *againError
 		if !errors.As(err, &again) {
 			return Digest{}, err
@@ -66,7 +66,7 @@ func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out s
 		if again.last || fruitless >= d.limits.Tries || again.after > d.limits.RetryAfterMax {
 			return Digest{}, unavailable
 		}
-		if !wait(ctx, max(pause.NextBackOff(), again.after)) {
+		if !pauseFor(ctx, max(pause.NextBackOff(), again.after)) {
 			if parent.Err() != nil {
 				return Digest{}, context.Cause(parent)
 			}
@@ -101,8 +101,8 @@ type absentError struct {
 
 func (e *absentError) Error() string { return fmt.Sprintf("fetch %s: %s", e.url, e.status) }
 
-// wait is false when ctx ended first.
-func wait(ctx context.Context, d time.Duration) bool {
+// pauseFor is false when ctx ended first.
+func pauseFor(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

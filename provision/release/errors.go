@@ -83,9 +83,9 @@ type ForeignError struct {
 
 func (e *ForeignError) Error() string { return fmt.Sprintf("%s is %s: left alone", e.Path, e.Is) }
 
-// show formats u for users: without credentials, and without a query, which may
+// withoutSecrets formats u for users: without credentials, and without a query, which may
 // be a signature that gives any reader of a log access.
-func show(u *url.URL) string {
+func withoutSecrets(u *url.URL) string {
 	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
 	return plain.String()
 }

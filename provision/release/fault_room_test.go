@@ -110,7 +110,7 @@ func TestFault_D18_ReadOnlyStore(t *testing.T) {
 	if err := unix.Mount("", top, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	was := r.snapshot(t)
+	old := r.snapshot(t)
 	_, err := r.install(t, r.spec(wanted, ""))
 	if !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), r.store.Dir) {
 		t.Errorf("got %v, want %v that names %s", err, unix.EROFS, r.store.Dir)
@@ -118,7 +118,7 @@ func TestFault_D18_ReadOnlyStore(t *testing.T) {
 	if got := len(r.requests); got != 0 {
 		t.Errorf("got %d requests, want it seen before", got)
 	}
-	if is := r.snapshot(t); is != was {
-		t.Errorf("store changed\nfrom\n%s\nto\n%s", was, is)
+	if is := r.snapshot(t); is != old {
+		t.Errorf("store changed\nfrom\n%s\nto\n%s", old, is)
 	}
 }

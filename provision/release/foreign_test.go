@@ -38,11 +38,11 @@ func TestLink(t *testing.T) {
 			if err != nil || got.Kind != test.kind || got.Release != test.release || !strings.HasPrefix(got.Is, test.is) || got.Path != r.store.Link {
 				t.Errorf("got %+v, error %v; want %s, %q, %q", got, err, test.kind, test.release, test.is)
 			}
-			was := r.snapshot(t)
+			old := r.snapshot(t)
 			err = r.store.SetLink(before)
 			var foreign *release.ForeignError
 			if test.kind == release.LinkForeign {
-				if !errors.As(err, &foreign) || r.snapshot(t) != was {
+				if !errors.As(err, &foreign) || r.snapshot(t) != old {
 					t.Errorf("got %v, want a foreign link refused and left", err)
 				}
 				return
@@ -108,13 +108,13 @@ func TestFault_F08_ForeignDirectoryWithTheReleasesName(t *testing.T) {
 		t.Errorf("got %v, error %v; want our release alone", list, err)
 	}
 	if err := r.store.Remove(wanted); err == nil {
-		t.Error("got nil, want a foreign directory not to be removed")
+		t.Error("got nil, want a foreign directory kept")
 	}
 }
 
 func TestFault_F05_LeftoversOfAKilledRun(t *testing.T) {
 	r := newRig(t)
-	was := r.snapshot(t)
+	old := r.snapshot(t)
 	ours := []string{".runsc-provisioner-staging-ABCDEFGHIJKLMNOPQRSTUVWXYZ", ".runsc-provisioner-removed-234567ABCDEFGHIJKLMNOPQRST"}
 	foreign := []string{".runsc-provisioner-staging-mine", ".runsc-provisioner-other-ABCDEFGHIJKLMNOPQRSTUVWXYZ", ".hidden", "notes"}
 	for _, name := range append(ours, foreign...) {
@@ -127,11 +127,11 @@ func TestFault_F05_LeftoversOfAKilledRun(t *testing.T) {
 	}
 	for _, name := range foreign {
 		if err := errors.Join(os.Remove(filepath.Join(r.store.Dir, name, "release")), os.Remove(filepath.Join(r.store.Dir, name))); err != nil {
-			t.Errorf("%s was somebody else's: %v", name, err)
+			t.Errorf("%s was another program's: %v", name, err)
 		}
 	}
-	if is := r.snapshot(t); is != was {
-		t.Errorf("store changed\nfrom\n%s\nto\n%s", was, is)
+	if is := r.snapshot(t); is != old {
+		t.Errorf("store changed\nfrom\n%s\nto\n%s", old, is)
 	}
 }
 
@@ -150,7 +150,7 @@ func TestFault_F08_OwnedByAnotherUser(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(staging); err != nil {
-		t.Errorf("somebody else's was swept: %v", err)
+		t.Errorf("another program's was swept: %v", err)
 	}
 }
 

@@ -53,7 +53,7 @@ func (k *keptFile) finish() error {
 // place unpacks the archive in the file kept into dir, and checks its digest
 // meanwhile.
 func place(kept, name string, want Digest, dir string, limits Limits) ([]File, error) {
-	return through("unpack", kept, want, func(f *os.File, r io.Reader) ([]File, error) {
+	return readVerified("unpack", kept, want, func(f *os.File, r io.Reader) ([]File, error) {
 		if isBundle(name) {
 			return unpack(r, name, dir, limits)
 		}
@@ -61,9 +61,9 @@ func place(kept, name string, want Digest, dir string, limits Limits) ([]File, e
 	})
 }
 
-// through calls read on an archive, the file f read through r, and checks its
+// readVerified calls read on an archive, the file f read through r, and checks its
 // digest. act is for the error.
-func through(act, kept string, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
+func readVerified(act, kept string, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
 	f, err := os.Open(kept)
 	if err != nil {
 		return nil, err

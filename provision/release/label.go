@@ -86,9 +86,9 @@ func (l Label) Satisfies(version string) bool {
 	}
 }
 
-// fits reports whether the release l may be what the source has under spec. The
+// mayComeFrom reports whether the release l may be what the source has under spec. The
 // label of a nightly build does not have its date.
-func (l Label) fits(spec Spec) bool {
+func (l Label) mayComeFrom(spec Spec) bool {
 	if spec.Channel != ChannelRelease {
 		return true
 	}

@@ -88,7 +88,7 @@ func (r *rig) install(t *testing.T, spec release.Spec) (release.Installed, error
 // the words, and must leave the store and the link unchanged.
 func refused[T error](t *testing.T, r *rig, spec release.Spec, says ...string) {
 	t.Helper()
-	was := r.snapshot(t)
+	old := r.snapshot(t)
 	got, err := r.install(t, spec)
 	var want T
 	if !errors.As(err, &want) {
@@ -99,8 +99,8 @@ func refused[T error](t *testing.T, r *rig, spec release.Spec, says ...string) {
 			t.Errorf("got error %q, want it to say %q", err, word)
 		}
 	}
-	if is := r.snapshot(t); is != was {
-		t.Errorf("store changed\nfrom\n%s\nto\n%s", was, is)
+	if is := r.snapshot(t); is != old {
+		t.Errorf("store changed\nfrom\n%s\nto\n%s", old, is)
 	}
 }
 

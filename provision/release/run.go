@@ -53,7 +53,7 @@ func start(ctx context.Context, path string, out *capped) (*exec.Cmd, error) {
 		if !errors.Is(err, syscall.ETXTBSY) || pause > time.Second {
 			return cmd, err
 		}
-		if !wait(ctx, pause) {
+		if !pauseFor(ctx, pause) {
 			return nil, context.Cause(ctx)
 		}
 	}

@@ -34,7 +34,7 @@ func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (L
 	if err != nil {
 		return Label{}, refuse("runsc %w", err)
 	}
-	if !label.fits(spec) {
+	if !label.mayComeFrom(spec) {
 		return Label{}, refuse("runsc says it is %s, wanted is %s of channel %s", label, spec.Version, spec.Channel)
 	}
 	// runsc panics when it starts a sidecar of another release (gVisor,

@@ -111,11 +111,11 @@ func (s Spec) base() (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme != "https":
-		return nil, &SpecError{"url", show(u), "is not https, and a checksum from the same place proves nothing without it"}
+		return nil, &SpecError{"url", withoutSecrets(u), "is not https, and a checksum from the same place proves nothing without it"}
 	case u.Host == "" || u.Opaque != "":
-		return nil, &SpecError{"url", show(u), "names no host"}
+		return nil, &SpecError{"url", withoutSecrets(u), "names no host"}
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, &SpecError{"url", show(u), "has a query or fragment"}
+		return nil, &SpecError{"url", withoutSecrets(u), "has a query or fragment"}
 	}
 	return u, nil
 }

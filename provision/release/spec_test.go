@@ -68,7 +68,7 @@ func TestSpecDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := show(u), "https://mirror.example/gvisor/releases/release/20260914.0/x86_64"; got != want {
+	if got, want := withoutSecrets(u), "https://mirror.example/gvisor/releases/release/20260914.0/x86_64"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if u.User == nil {

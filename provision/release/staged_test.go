@@ -34,7 +34,7 @@ func TestFault_X15_FetchInProgressIsNotSwept(t *testing.T) {
 		t.Fatal(err)
 	}
 	if list, err := r.store.List(); err != nil || len(list) != 1 {
-		t.Errorf("got %v, %v, want what is staged not to be seen", list, err)
+		t.Errorf("got %v, %v, want the staged release hidden", list, err)
 	}
 	if err := r.store.Sweep(); err != nil || len(hiddenIn(t, r)) != 1 {
 		t.Fatalf("got %q after a sweep, %v, want what is in use left there", hiddenIn(t, r), err)
@@ -51,13 +51,13 @@ func TestFault_X15_FetchInProgressIsNotSwept(t *testing.T) {
 func TestFault_X15_DiscardedFetchLeavesNothing(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)
-	was := r.snapshot(t)
+	old := r.snapshot(t)
 	staged, err := r.store.Fetch(t.Context(), r.source, r.spec(wanted, ""))
 	if err := errors.Join(err, staged.Discard()); err != nil {
 		t.Fatal(err)
 	}
-	if is := r.snapshot(t); is != was {
-		t.Errorf("store changed\nfrom\n%s\nto\n%s", was, is)
+	if is := r.snapshot(t); is != old {
+		t.Errorf("store changed\nfrom\n%s\nto\n%s", old, is)
 	}
 }
 

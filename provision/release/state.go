@@ -39,8 +39,8 @@ func reason(err error) error {
 	return err
 }
 
-// look compares the stat(2) results of dir with its manifest. It reads no file.
-func look(dir string, m Manifest, owner int) State {
+// compareWithManifest compares the stat(2) results of dir with its manifest. It reads no file.
+func compareWithManifest(dir string, m Manifest, owner int) State {
 	want := map[string]File{manifestName: {Path: manifestName, Size: -1, Mode: modeText(plainMode)}}
 	dirs := map[string]bool{".": true}
 	for _, f := range m.Files {

@@ -72,7 +72,7 @@ func (r Installed) Satisfies(spec Spec) bool {
 		return true
 	case spec.Channel == ChannelRelease:
 		// A nightly build may have the label of a release.
-		return label.fits(spec) && (m.Channel == "" || m.Channel == ChannelRelease)
+		return label.mayComeFrom(spec) && (m.Channel == "" || m.Channel == ChannelRelease)
 	default:
 		return m.Channel == spec.Channel && (spec.Version == latest || m.Version == spec.Version)
 	}
@@ -117,7 +117,7 @@ func (s Store) open(name string) Installed {
 		return r
 	}
 	r.Manifest, r.ManifestDigest = m, manifestDigest(text)
-	r.State = look(dir, m, s.Owner)
+	r.State = compareWithManifest(dir, m, s.Owner)
 	if r.State.Intact() && s.Suspect != nil && s.Suspect(name) {
 		if r.State, err = digest(context.Background(), dir, m); err != nil {
 			r.State = damaged(".", "cannot be read: %v", reason(err))

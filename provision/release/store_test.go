@@ -83,10 +83,10 @@ func TestInstall_VersionsAreResolved(t *testing.T) {
 
 func TestInstall_AgainKeepsTheRelease(t *testing.T) {
 	r := newRig(t)
-	was := r.snapshot(t)
+	old := r.snapshot(t)
 	got := mustInstall(t, r, r.spec(before, ""))
-	if is := r.snapshot(t); is != was || got.Name != before {
-		t.Errorf("got %s, store changed\nfrom\n%s\nto\n%s", got.Name, was, is)
+	if is := r.snapshot(t); is != old || got.Name != before {
+		t.Errorf("got %s, store changed\nfrom\n%s\nto\n%s", got.Name, old, is)
 	}
 }
 
@@ -131,12 +131,12 @@ func TestInstall_ArchiveOfTheLastInstalledIsKept(t *testing.T) {
 
 func TestInstall_LostArchiveIsStoredAgain(t *testing.T) {
 	r := newRig(t)
-	was := r.snapshot(t)
+	old := r.snapshot(t)
 	if err := os.RemoveAll(filepath.Join(r.store.Dir, ".archive", before)); err != nil {
 		t.Fatal(err)
 	}
 	mustInstall(t, r, r.spec(before, ""))
-	if got, want := strings.Count(r.snapshot(t), "\n"), strings.Count(was, "\n"); got != want {
+	if got, want := strings.Count(r.snapshot(t), "\n"), strings.Count(old, "\n"); got != want {
 		t.Errorf("got %d entries, want %d:\n%s", got, want, r.snapshot(t))
 	}
 	damage(t, r)

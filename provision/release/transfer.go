@@ -39,7 +39,7 @@ func newTransfer(d *downloader, u *url.URL, most int64, out sink) *transfer {
 func (t *transfer) digest() Digest { return Digest(t.sum.Sum(nil)) }
 
 func (t *transfer) refuse(format string, args ...any) error {
-	return &RefusedError{"fetch", show(t.url), fmt.Errorf(format, args...)}
+	return &RefusedError{"fetch", withoutSecrets(t.url), fmt.Errorf(format, args...)}
 }
 
 // try requests the missing part and takes as much of it as arrives. An
@@ -47,7 +47,7 @@ func (t *transfer) refuse(format string, args ...any) error {
 func (t *transfer) try(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	resp, err := t.ask(ctx)
+	resp, err := t.request(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (t *transfer) try(ctx context.Context) error {
 		err = t.skip(body)
 	}
 	if err == nil {
-		err = t.take(body)
+		err = t.receive(body)
 	}
 	var broken *readError
 	if !errors.As(err, &broken) {
@@ -133,8 +133,8 @@ func (t *transfer) skip(body io.Reader) error {
 	return nil
 }
 
-// take passes on the rest of the file.
-func (t *transfer) take(body io.Reader) error {
+// receive passes on the rest of the file.
+func (t *transfer) receive(body io.Reader) error {
 	if t.held == 0 {
 		start, err := t.peek(body)
 		if err != nil {
@@ -153,10 +153,10 @@ func (t *transfer) take(body io.Reader) error {
 			}
 			t.sum.Write(t.buf[:n])
 			t.held += int64(n)
-			t.tell(false)
+			t.reportProgress(false)
 		}
 		if err == io.EOF && (t.size < 0 || t.held == t.size) {
-			t.tell(true)
+			t.reportProgress(true)
 			return nil
 		}
 		if err == io.EOF {
@@ -185,7 +185,7 @@ func (t *transfer) peek(body io.Reader) (string, error) {
 	return start, nil
 }
 
-func (t *transfer) tell(end bool) {
+func (t *transfer) reportProgress(end bool) {
 	if t.progress == nil || !end && t.held-t.told < minProgress {
 		return
 	}
