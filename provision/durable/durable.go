@@ -1,10 +1,10 @@
-// Package durable puts files, links and directories in place so that a crash
-// at any instant leaves the old one or the complete new one, and a power loss
-// after a return leaves the new one.
+// Package durable guarantees that a crash at any instant leaves the old file,
+// link or directory, or the complete new one, and that a power loss after a
+// write has returned leaves the new one.
 //
-// It never truncates a file that is in use, never follows a symlink in the
-// last element of a path, and never leaves a temporary file behind when it
-// returns an error.
+// A write never truncates a file in use, never follows a symlink in the last
+// element of a path, and never leaves a temporary file behind when it returns
+// an error.
 package durable
 
 import (
@@ -20,34 +20,37 @@ import (
 	"runsc-provisioner/provision/failpoint"
 )
 
-// tempMark is in the name of every temporary file, so that leftovers of a
-// killed run can be told from other people's files.
+// tempMark is in the name of every temporary file. It distinguishes what a
+// killed run left from other programs' files.
 const tempMark = ".runsc-provisioner-"
 
-// Attr is what a written file looks like to others.
+// Attr has the mode, owner and attributes of a file to write, and conditions on
+// the write.
 type Attr struct {
-	Mode fs.FileMode // permission bits; whatever the umask, the file has them
-	UID  int         // owner; -1 leaves the caller's
-	GID  int         // group; -1 leaves the caller's
-	// Like, when set, is an existing file whose extended attributes (among
-	// them POSIX ACLs and security labels) the new file gets too. One that
-	// cannot be set is an error: nothing is dropped silently.
+	Mode fs.FileMode // permission bits, regardless of the umask
+	UID  int         // owner; -1 means the caller
+	GID  int         // group; -1 means the caller's
+	// Like, if set, is an existing file. The new file gets its extended
+	// attributes too, including POSIX ACLs and security labels. It is an error
+	// if one cannot be set: none is dropped silently.
 	Like string
-	// New has the file put only where there is none: one that another program has
-	// made meanwhile stays, and the error is fs.ErrExist. On a file system that
-	// cannot do that it is looked for right before.
+	// New writes the file only if there is none: a file that another program
+	// has made meanwhile stays, and the error is fs.ErrExist. On a file system
+	// without RENAME_NOREPLACE, a check right before the rename takes its
+	// place.
 	New bool
-	// Before, when set, runs after everything was written and synced and
-	// right before the rename. Its error stops the rename.
+	// Before, if set, runs right before the rename, after everything was
+	// written and synced. Its error stops the rename.
 	Before func() error
 }
 
-// Plain is the Attr of a file of root's own with the given permission bits.
+// Plain returns the Attr of a file of the caller with the given permission
+// bits.
 func Plain(mode fs.FileMode) Attr { return Attr{Mode: mode, UID: -1, GID: -1} }
 
 // WriteFile puts data at path: a temporary file beside it, mode, owner and
-// attributes, fsync, rename, fsync of the directory. The error of Before is
-// returned as it is, any other names the act and the path.
+// attributes, fsync, rename, fsync of the directory. It returns the error of
+// Before unchanged; any other error names the act and the path.
 func WriteFile(path string, data []byte, attr Attr) error {
 	name := filepath.Base(path)
 	failpoint.Here("write " + name + ": before the temporary file")
@@ -94,7 +97,7 @@ func rename(from, to string, fresh bool) error {
 	return os.Rename(from, to)
 }
 
-// fill writes all of a temporary file that is to be called name.
+// fill writes the temporary file of a file called name.
 func fill(f *os.File, name string, data []byte, attr Attr) error {
 	failpoint.Here("write " + name + ": the temporary file is there")
 	if _, err := f.Write(data); err != nil {
@@ -120,8 +123,9 @@ func fill(f *os.File, name string, data []byte, attr Attr) error {
 	return f.Sync()
 }
 
-// Symlink makes path a symlink to target in one step, replacing whatever
-// non-directory is there. The caller decides whether that may be replaced.
+// Symlink makes path a symlink to target in one step, and replaces any existing
+// file except a directory. The caller decides whether that file may be
+// replaced.
 func Symlink(target, path string) error {
 	temp, name := tempName(path), filepath.Base(path)
 	failpoint.Here("link " + name + ": before the temporary link")
@@ -150,8 +154,8 @@ func Rename(from, to string) error {
 	return errors.Join(SyncDir(b), SyncDir(a))
 }
 
-// MkdirAll makes dir and the parents it lacks, each with exactly perm
-// whatever the umask, and syncs the directory each was made in.
+// MkdirAll makes dir and its missing parents, each with exactly perm regardless
+// of the umask, and syncs the parent of each.
 func MkdirAll(dir string, perm fs.FileMode) error {
 	if info, err := os.Stat(dir); err == nil {
 		if info.IsDir() {
@@ -176,8 +180,8 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 	return SyncDir(parent)
 }
 
-// Remove removes a file that may be gone already. It syncs nothing: where a
-// power loss may not bring the file back, SyncDir comes after it.
+// Remove removes a file; it is not an error if the file is missing. It syncs
+// nothing: call SyncDir if a power loss must not bring the file back.
 func Remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -185,8 +189,8 @@ func Remove(path string) error {
 	return nil
 }
 
-// SyncDir makes renames, creations and removals in dir outlive a power loss:
-// rename(2) alone orders nothing on most file systems.
+// SyncDir makes renames, creations and removals in dir survive a power loss:
+// rename(2) alone guarantees no order on most file systems.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

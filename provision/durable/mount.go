@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// maxMounts is the most bytes of /proc/self/mountinfo that are read: a host
-// with thousands of containers has a megabyte.
+// maxMounts limits how many bytes of /proc/self/mountinfo are read: a host with
+// thousands of containers has a megabyte.
 const maxMounts = 16 << 20
 
-// mountAt is what is mounted at path; "" when nothing is.
+// mountAt describes what is mounted at path, or returns "" if nothing is.
 func mountAt(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -22,14 +22,14 @@ func mountAt(path string) (string, error) {
 	}
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		return "", fmt.Errorf("look at mounts: %w", err)
+		return "", fmt.Errorf("read mounts: %w", err)
 	}
 	defer f.Close()
 	return findMount(io.LimitReader(f, maxMounts), path)
 }
 
-// findMount looks in the text of proc_pid_mountinfo(5); of several mounts at
-// one path the last one is seen.
+// findMount searches the text of proc_pid_mountinfo(5). Of several mounts at
+// one path, the last one is on top.
 func findMount(text io.Reader, path string) (string, error) {
 	found := ""
 	lines := bufio.NewScanner(text)
@@ -47,12 +47,12 @@ func findMount(text io.Reader, path string) (string, error) {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return "", fmt.Errorf("look at mounts: %w", err)
+		return "", fmt.Errorf("read mounts: %w", err)
 	}
 	return found, nil
 }
 
-// unescape undoes the kernel's \ooo for blanks and backslashes.
+// unescape replaces the kernel's \ooo by blanks and backslashes.
 func unescape(s string) string {
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {

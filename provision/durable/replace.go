@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MountError says that a file is a mount point, which rename(2) does not
+// MountError means that a file is a mount point, which rename(2) does not
 // replace (EBUSY).
 type MountError struct {
 	Path   string
@@ -18,17 +18,17 @@ type MountError struct {
 
 func (e *MountError) Error() string { return e.Path + " is a mount of " + e.Source }
 
-// ImmutableError says that a file, or the directory it is in, has the
-// attribute that keeps root from replacing it (chattr +i or +a).
+// ImmutableError means that a file or its directory has an attribute that keeps
+// even root from replacing the file (chattr +i or +a).
 type ImmutableError struct{ Path string }
 
 func (e *ImmutableError) Error() string { return e.Path + " is immutable or append-only" }
 
-// CanReplace says whether WriteFile could replace the file at path. It does all
-// that WriteFile does but the rename, and leaves nothing behind: an attribute
-// that could not be set again, a file system without room or that is read-only
-// are the errors that WriteFile would have. What only the rename would meet is a
-// *MountError or an *ImmutableError.
+// CanReplace checks whether WriteFile could replace the file at path. It does
+// everything that WriteFile does except the rename, and leaves nothing behind.
+// So it returns WriteFile's errors, for example if an attribute cannot be set
+// or the file system is full or read-only. What would fail only at the rename
+// is a *MountError or an *ImmutableError.
 func CanReplace(path string, attr Attr) error {
 	if mount, err := mountAt(path); err != nil || mount != "" {
 		if err != nil {
@@ -39,7 +39,7 @@ func CanReplace(path string, attr Attr) error {
 	for _, at := range []string{filepath.Dir(path), path} {
 		fixed, err := immutable(at)
 		if err != nil {
-			return fmt.Errorf("look at %s: %w", at, err)
+			return fmt.Errorf("check %s: %w", at, err)
 		}
 		if fixed {
 			return &ImmutableError{Path: at}
@@ -63,9 +63,8 @@ const (
 	flagAppend    = 0x20 // FS_APPEND_FL
 )
 
-// immutable reports whether path has one of the flags that keep it from being
-// renamed over, or, of a directory, anything in it. A file system without flags
-// has none.
+// immutable reports whether path has a flag that prevents a rename over it or,
+// for a directory, over its files. A file system without flags has none.
 func immutable(path string) (bool, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {

@@ -28,7 +28,7 @@ func existing(t *testing.T) string {
 	return path
 }
 
-// alone fails the test when there is more than path in its directory.
+// alone fails the test if the directory of path has another entry.
 func alone(t *testing.T, path string) {
 	t.Helper()
 	left, err := os.ReadDir(filepath.Dir(path))
@@ -37,7 +37,7 @@ func alone(t *testing.T, path string) {
 	}
 }
 
-func TestFault_J12_WhatARenameWouldMeet(t *testing.T) {
+func TestFault_J12_ObstaclesToARename(t *testing.T) {
 	needRoot(t)
 	for _, test := range []struct {
 		name  string
@@ -159,7 +159,7 @@ func TestFault_F05_SweepTakesOnlyItsOwn(t *testing.T) {
 	}
 }
 
-func TestANewFileReplacesNone(t *testing.T) {
+func TestNewFileReplacesNone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	attr := Plain(0o644)
 	attr.New = true
@@ -169,7 +169,7 @@ func TestANewFileReplacesNone(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	// Another program makes it at the last moment.
+	// Another program makes the file at the last moment.
 	attr.Before = func() error { return os.WriteFile(path, []byte("theirs"), 0o644) }
 	if err := WriteFile(path, []byte("ours"), attr); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v, want fs.ErrExist", err)

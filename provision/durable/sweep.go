@@ -11,12 +11,12 @@ import (
 	"syscall"
 )
 
-// tempSuffix is what rand.Text puts at the end of a temporary name.
+// tempSuffix matches what rand.Text adds to a temporary name.
 var tempSuffix = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
 // Sweep removes the temporary files and links that killed writes have left
-// beside path: only those of the caller's own, with a name that WriteFile or
-// Symlink would give. A directory that is not there has none.
+// beside path: only those that belong to the caller and have a name that
+// WriteFile or Symlink would give. A missing directory has none.
 func Sweep(path string) error {
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir)

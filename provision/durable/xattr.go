@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxXattr is the kernel's own limit for one value and for a list of names
+// maxXattr is the kernel's limit for one value and for a list of names
 // (XATTR_SIZE_MAX and XATTR_LIST_MAX, linux/limits.h).
 const maxXattr = 64 << 10
 
-// copyXattrs gives to every extended attribute that the file at from has.
+// copyXattrs copies every extended attribute of the file at from.
 func copyXattrs(from string, to *os.File) error {
 	names, err := listXattrs(from)
 	if err != nil {
