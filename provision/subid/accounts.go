@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Entry is a line of passwd(5) or group(5), as far as it matters here.
+// Entry is the needed part of a line of passwd(5) or group(5).
 type Entry struct {
 	Name string
 	ID   uint32 // uid, or gid
 }
 
-// ParseEntries reads the text of /etc/passwd or /etc/group. Lines that it does
-// not understand are left out, as the C library does (among them those of NIS,
-// which begin with + or -).
+// ParseEntries reads the text of /etc/passwd or /etc/group. It omits lines that
+// do not parse, as the C library does, among them those of NIS, which begin
+// with + or -.
 func ParseEntries(text string) []Entry {
 	var entries []Entry
 	for line := range strings.Lines(text) {
@@ -30,8 +30,8 @@ func ParseEntries(text string) []Entry {
 	return entries
 }
 
-// Find finds the entry that has name, or else the id that name is in decimal,
-// as dockerd does.
+// Find finds the entry with the name, or else the one with name as its decimal
+// id, as dockerd does.
 func Find(entries []Entry, name string) (Entry, bool) {
 	for _, e := range entries {
 		if e.Name == name {
@@ -50,7 +50,7 @@ func Find(entries []Entry, name string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Taken are the ids of entries, as ranges of one.
+// Taken returns the ids of entries, each as a range of one id.
 func Taken(entries []Entry) []Range {
 	ranges := make([]Range, 0, len(entries))
 	for _, e := range entries {
@@ -59,8 +59,8 @@ func Taken(entries []Entry) []Range {
 	return ranges
 }
 
-// Source says where nsswitch.conf(5) has subordinate ids from: "files" where it
-// says nothing of them.
+// Source returns the source of subordinate ids in nsswitch.conf(5), or "files"
+// if it has none.
 func Source(nsswitch string) string {
 	for line := range strings.Lines(nsswitch) {
 		line, _, _ = strings.Cut(line, "#")

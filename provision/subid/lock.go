@@ -24,15 +24,14 @@ const (
 	GIDFile = "subgid"
 )
 
-// ErrLocked says that somebody else holds the locks of the shadow tools.
+// ErrLocked means that another program holds the locks of the shadow tools.
 var ErrLocked = errors.New("locked by another program, such as useradd or usermod")
 
-// ErrChanged says that a file is not any more what it was when the change was
-// planned.
+// ErrChanged means that a file has changed since the change was planned.
 var ErrChanged = errors.New("changed meanwhile")
 
-// lockRetry is how often a lock that is held is tried again: neither kind can
-// be waited for together with a context.
+// lockRetry is the pause between two tries for a lock: a wait for either kind
+// could not end with a context.
 const lockRetry = 20 * time.Millisecond
 
 // Lock takes the locks that the shadow tools take before they write both files
@@ -88,8 +87,8 @@ func retry(ctx context.Context, path string, try func() error) error {
 	}
 }
 
-// lockFile makes path.lock, a link to a file that holds our pid. One whose
-// owner does not live any more is taken away, as the shadow tools do.
+// lockFile makes path.lock, a hard link to a file with our pid. It removes an
+// existing lock if its owner is dead, as the shadow tools do.
 func lockFile(path string) error {
 	pid := strconv.Itoa(os.Getpid())
 	own, lock := path+"."+pid, path+".lock"
@@ -109,7 +108,7 @@ func lockFile(path string) error {
 	return err
 }
 
-// abandoned reports whether the process that a lock names does not live.
+// abandoned reports whether the process named in a lock is dead.
 func abandoned(path string) bool {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -119,9 +118,9 @@ func abandoned(path string) bool {
 	return err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
-// Sweep removes what a process that was killed has left of its locks and writes
-// in etc: files with its pid that name it, and temporary ones. The caller holds
-// a lock that keeps others of this program away.
+// Sweep removes what a killed process has left of its locks and writes in etc:
+// files with its pid in their name and content, and temporary files. The caller
+// must hold a lock that excludes other processes of this program.
 func Sweep(etc string) error {
 	for _, name := range []string{UIDFile, GIDFile} {
 		path := filepath.Join(etc, name)
@@ -146,7 +145,7 @@ func Sweep(etc string) error {
 	return nil
 }
 
-// namesItself reports whether a file NAME.PID holds PID.
+// namesItself reports whether a file called NAME.PID contains PID.
 func namesItself(path string) bool {
 	text, err := os.ReadFile(path)
 	return err == nil && "."+string(bytes.TrimRight(text, "\x00")) == filepath.Ext(path)
@@ -159,10 +158,10 @@ func kind(mode fs.FileMode) string {
 	return mode.Type().String()
 }
 
-// Write makes the file at path hold text where it held old, with the mode and
-// owner it has (0644 and root's where it is not there), and keeps old in path-
-// as the shadow tools do. The caller holds the locks. Where the file is not old
-// any more, nothing is written and the error is ErrChanged.
+// Write replaces old by text in the file at path, keeps its mode and owner
+// (0644 and root for a new file), and keeps old in path-, as the shadow tools
+// do. The caller must hold the locks. If the file no longer has the text old,
+// Write writes nothing and the error is ErrChanged.
 func Write(path, old, text string) error {
 	attr := durable.Plain(0o644)
 	now, err := os.ReadFile(path)

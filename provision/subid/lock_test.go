@@ -47,9 +47,9 @@ func TestLockOfOthers(t *testing.T) {
 		situation, content string
 		locked             bool
 	}{
-		{"of one that lives", strconv.Itoa(os.Getpid()) + "\x00", true},
-		{"of one that is dead", strconv.Itoa(dead.Process.Pid) + "\x00", false},
-		{"of nobody", "", true},
+		{"of a live process", strconv.Itoa(os.Getpid()) + "\x00", true},
+		{"of a dead process", strconv.Itoa(dead.Process.Pid) + "\x00", false},
+		{"without a pid", "", true},
 	}
 	for _, tt := range tests {
 		etc := t.TempDir()
@@ -116,7 +116,7 @@ func TestSweepRemovesOursOnly(t *testing.T) {
 		"subuid.lock":      {gone + "\x00", false},
 		"subgid." + lives:  {lives + "\x00", true},
 		"subgid.lock":      {lives + "\x00", true},
-		"subgid.20260914":  {"somebody's copy", true},
+		"subgid.20260914":  {"a user's copy", true},
 		"subuid.dpkg-dist": {"", true},
 	}
 	etc := t.TempDir()

@@ -1,12 +1,14 @@
-// Package subid reads, allocates and writes subordinate ids: the ranges of
-// uids and gids that /etc/subuid and /etc/subgid (subuid(5)) give to users, and
-// that dockerd's userns-remap maps containers to.
+// Package subid guarantees that the subordinate ids that it allocates overlap
+// no other range, no account and no group, and lie within the limits of
+// login.defs(5).
 //
-// What it allocates overlaps no range of anybody, no account and no group, and
-// lies within login.defs(5). It locks both files as the shadow tools do
-// (useradd, usermod), writes them in one step, and keeps a copy of the file of
-// before beside it, as they do (/etc/subuid-). It never changes a line that it
-// was not told to.
+// Subordinate ids are the ranges of uids and gids that /etc/subuid and
+// /etc/subgid (subuid(5)) give to users, and to which dockerd's userns-remap
+// maps containers. Like the shadow tools (useradd, usermod), it locks both
+// files, writes each in one step, and keeps a copy of the previous one beside
+// it (/etc/subuid-).
+//
+// It never changes a line that it was not told to change.
 package subid
 
 import (
@@ -17,25 +19,25 @@ import (
 	"strings"
 )
 
-// Range is one line of a file.
+// Range is one line of /etc/subuid or /etc/subgid.
 type Range struct {
 	Owner string // a user name, or a uid in decimal
 	Start uint32 // the first id
 	Count uint32 // how many
 }
 
-// end is the id after the last one.
+// end returns the id after the last one.
 func (r Range) end() uint64 { return uint64(r.Start) + uint64(r.Count) }
 
 func (r Range) overlaps(other Range) bool {
 	return r.Count > 0 && other.Count > 0 && uint64(r.Start) < other.end() && uint64(other.Start) < r.end()
 }
 
-// String is r as a line, without its end.
+// String returns r as a line, without a newline.
 func (r Range) String() string { return fmt.Sprintf("%s:%d:%d", r.Owner, r.Start, r.Count) }
 
-// Account is a user. Lines are its by name or by uid, as dockerd and the shadow
-// tools read them.
+// Account is a user. A line belongs to it by name or by uid, as dockerd and the
+// shadow tools read the files.
 type Account struct {
 	Name string
 	UID  uint32
@@ -45,7 +47,8 @@ func (a Account) owns(r Range) bool {
 	return r.Owner == a.Name || r.Owner == strconv.FormatUint(uint64(a.UID), 10)
 }
 
-// LineError is a line that cannot be read: nobody can tell what it takes.
+// LineError is a line that does not parse, so the ids that it takes are
+// unknown.
 type LineError struct {
 	Path string
 	Line int // from 1
@@ -56,8 +59,8 @@ func (e *LineError) Error() string {
 	return fmt.Sprintf("%s:%d: %q is not OWNER:FIRST:COUNT (subuid(5))", e.Path, e.Line, e.Text)
 }
 
-// Parse reads the text of the file at path, which is only named in errors. A
-// line that is not understood is a *LineError.
+// Parse reads the text of a file; path is only for errors. A line that does not
+// parse is a *LineError.
 func Parse(path, text string) ([]Range, error) {
 	var ranges []Range
 	number := 0
@@ -81,13 +84,13 @@ func Parse(path, text string) ([]Range, error) {
 	return ranges, nil
 }
 
-// Of are the ranges of a, in the order of the file, which is the one that
-// containers' ids are mapped in.
+// Of returns the ranges of a in the order of the file, which is also the order
+// in which dockerd maps ids.
 func Of(ranges []Range, a Account) []Range {
 	return slices.DeleteFunc(slices.Clone(ranges), func(r Range) bool { return !a.owns(r) })
 }
 
-// Total is how many ids ranges have.
+// Total returns the number of ids in ranges.
 func Total(ranges []Range) uint64 {
 	var n uint64
 	for _, r := range ranges {
@@ -96,8 +99,7 @@ func Total(ranges []Range) uint64 {
 	return n
 }
 
-// Clash finds a range of a that another owner's, or another one of its own,
-// overlaps.
+// Clash finds a range of a that overlaps another one, of any owner.
 func Clash(ranges []Range, a Account) (own, other Range, found bool) {
 	for i, r := range ranges {
 		if !a.owns(r) {
@@ -112,7 +114,7 @@ func Clash(ranges []Range, a Account) (own, other Range, found bool) {
 	return Range{}, Range{}, false
 }
 
-// Append is text with one more line.
+// Append returns text with the line r added.
 func Append(text string, r Range) string {
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
@@ -120,7 +122,7 @@ func Append(text string, r Range) string {
 	return text + r.String() + "\n"
 }
 
-// Drop is text without the lines that are r.
+// Drop returns text without the lines equal to r.
 func Drop(text string, r Range) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -132,17 +134,16 @@ func Drop(text string, r Range) string {
 	return b.String()
 }
 
-// Limits are where ranges may lie, from login.defs(5).
+// Limits are the ids that ranges may have, from login.defs(5).
 type Limits struct {
 	Min, Max uint32 // the first and the last id
 }
 
-// DefaultLimits are those of shadow where login.defs says nothing.
+// DefaultLimits are the limits of the shadow tools if login.defs has none.
 var DefaultLimits = Limits{100_000, 600_100_000}
 
-// ParseLimits reads SUB_UID_MIN and SUB_UID_MAX, or those for GID, from the text
-// of login.defs. What makes no sense is as if it were not there: the shadow
-// tools take it so.
+// ParseLimits reads SUB_UID_MIN and SUB_UID_MAX, or those for GID, from the
+// text of login.defs. It ignores malformed values, as the shadow tools do.
 func ParseLimits(text, kind string) Limits {
 	limits := DefaultLimits
 	for line := range strings.Lines(text) {
@@ -164,15 +165,15 @@ func ParseLimits(text, kind string) Limits {
 	return limits
 }
 
-// within is what both allow.
-func (l Limits) within(other Limits) Limits {
+// intersect returns the ids that both allow.
+func (l Limits) intersect(other Limits) Limits {
 	return Limits{max(l.Min, other.Min), min(l.Max, other.Max)}
 }
 
-// Free finds count ids in a row that are in none of taken and within both
-// limits: those from hint on if they are free, or else the first such ones.
+// Free finds a range of count ids within both limits that overlaps none of
+// taken: the one at hint if it is free, or else the first one.
 func Free(taken []Range, uids, gids Limits, count, hint uint32) (start uint32, ok bool) {
-	limits := uids.within(gids)
+	limits := uids.intersect(gids)
 	fits := func(at uint64) bool {
 		return at >= uint64(limits.Min) && at+uint64(count)-1 <= uint64(limits.Max)
 	}
@@ -184,7 +185,7 @@ func Free(taken []Range, uids, gids Limits, count, hint uint32) (start uint32, o
 	at := uint64(limits.Min)
 	for _, r := range sorted {
 		if at+uint64(count) <= uint64(r.Start) {
-			break // before r there is room
+			break // there is room before r
 		}
 		if r.Count > 0 {
 			at = max(at, r.end())

@@ -60,7 +60,7 @@ func TestFree(t *testing.T) {
 	}{
 		{"nothing taken", "", DefaultLimits, 0, 100000},
 		{"the first taken", "alice:100000:65536\n", DefaultLimits, 0, 165536},
-		{"in no order, with a gap that is too small", "b:165537:65536\na:100000:65536\n", DefaultLimits, 0, 231073},
+		{"unsorted, with too small a gap", "b:165537:65536\na:100000:65536\n", DefaultLimits, 0, 231073},
 		{"one within another", "a:100000:200000\nb:110000:10\n", DefaultLimits, 0, 300000},
 		{"an empty one", "a:120000:0\n", DefaultLimits, 0, 100000},
 		{"one id within", "app:120000:1\n", DefaultLimits, 0, 120001},
@@ -110,8 +110,8 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, what is allocated is nobody's, and the edit is the file
-// and one line more.
+// Whatever is in a file, the allocated ids are free, and the edit only adds one
+// line.
 func FuzzAllocate(f *testing.F) {
 	f.Add("alice:100000:65536\nbob:165536:65536", uint32(100000))
 	f.Add("a:0:4294967295\n", uint32(0))
