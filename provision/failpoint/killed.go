@@ -1,17 +1,17 @@
 //go:build failpoint
 
-// Package failpoint marks the instants at which a run may be killed. With the
-// build tag failpoint, which this is, they are counted:
+// Package failpoint marks the instants at which a test may kill a run. This is
+// the build with the tag failpoint, which counts them:
 //
 //   - RUNSC_FAILPOINT_LOG=PATH appends the name of each to a file;
 //   - RUNSC_FAILPOINT=N sends SIGKILL to this process at the Nth, counted from 1,
 //     and RUNSC_FAILPOINT=NAME at the first of that name;
-//   - RUNSC_FAILPOINT_DO=SCRIPT, beside it, has the shell run SCRIPT there instead,
-//     as a child of this process, and goes on when that has ended;
-//   - RUNSC_FAILPOINT_SHUTDOWN=DIR, beside it, first shuts down the ext4 that
-//     DIR is on without flushing its log, as a power loss would.
+//   - RUNSC_FAILPOINT_DO=SCRIPT, in addition, runs SCRIPT in a shell there instead,
+//     as a child of this process, and goes on after it has ended;
+//   - RUNSC_FAILPOINT_SHUTDOWN=DIR, in addition, first shuts down the ext4 of
+//     DIR without flushing its log, as a power loss would.
 //
-// It is for the lab only: a build with it never goes to users.
+// It is for the lab only: no build with this tag is released.
 package failpoint
 
 import (
@@ -26,7 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// timestamp is in names that are to be the same in every run.
+// timestamp matches the part of a name that differs between runs.
 var timestamp = regexp.MustCompile(`\d{8}T\d{6}\.\d+Z`)
 
 var (
@@ -34,7 +34,7 @@ var (
 	count int
 )
 
-// Here is an instant.
+// Here counts an instant, and acts if it is the chosen one.
 func Here(name string) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -47,7 +47,7 @@ func Here(name string) {
 		return
 	}
 	if script := os.Getenv("RUNSC_FAILPOINT_DO"); script != "" {
-		_ = exec.Command("/bin/sh", "-c", script).Run() // which may be about itself, too
+		_ = exec.Command("/bin/sh", "-c", script).Run() // it may kill this process too
 		return
 	}
 	if dir := os.Getenv("RUNSC_FAILPOINT_SHUTDOWN"); dir != "" {
@@ -73,7 +73,8 @@ const (
 	shutdownNoLogFlush = 2          // FS_SHUTDOWN_FLAGS_NOLOGFLUSH
 )
 
-// shutdown drops what is not on the disk yet of the file system that dir is on.
+// shutdown drops everything that the file system of dir has not yet written to
+// disk.
 func shutdown(dir string) {
 	d, err := os.Open(dir)
 	if err != nil {
