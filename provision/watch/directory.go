@@ -4,10 +4,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inode tells a directory from another that has its name.
+// An inode distinguishes a directory from another one with the same name.
 type inode struct{ dev, ino uint64 }
 
-// inodeOf is the inode of the directory at path, which no symlink may stand for.
+// inodeOf returns the inode of the directory at path, which must not be a
+// symlink.
 func inodeOf(path string) (inode, error) {
 	var stat unix.Stat_t
 	if err := unix.Lstat(path, &stat); err != nil {
@@ -19,10 +20,10 @@ func inodeOf(path string) (inode, error) {
 	return inode{dev: stat.Dev, ino: stat.Ino}, nil
 }
 
-// enter sees to it that a directory on the way to target, or in its tree, is
-// watched, and gives the name that events in it will have. That is another one
-// where two names lead to one directory (a bind mount): inotify has one watch for
-// an inode, and fsnotify one name for a watch.
+// enter makes sure that a directory on the way to target, or in its tree, is
+// watched, and returns the name that its events will have. That is a different
+// name if two names lead to one directory (a bind mount): inotify has one watch
+// for an inode, and fsnotify one name for a watch.
 func (s *survey) enter(dir, target string) string {
 	id, err := inodeOf(dir)
 	if err != nil {
@@ -31,7 +32,7 @@ func (s *survey) enter(dir, target string) string {
 	}
 	if name, met := s.met[id]; met {
 		dir = name
-	} else if err := s.hold(dir, id); err != nil {
+	} else if err := s.watchDir(dir, id); err != nil {
 		s.fail(dir, target, err)
 		return dir
 	}
@@ -41,21 +42,22 @@ func (s *survey) enter(dir, target string) string {
 	return dir
 }
 
-// holdTries is how often a directory is watched anew that is replaced meanwhile.
+// holdTries is how often to try to watch a directory that keeps being replaced.
 const holdTries = 3
 
-// hold watches the directory at dir, unless it is watched already.
-func (s *survey) hold(dir string, id inode) error {
-	before, known := s.w.dirs[dir]
-	if known && before == id && s.alive[dir] {
+// watchDir watches the directory at dir, unless it is already watched.
+func (s *survey) watchDir(dir string, id inode) error {
+	before, isWatched := s.w.dirs[dir]
+	if isWatched && before == id && s.alive[dir] {
 		s.met[id] = dir
 		return nil
 	}
 	if name, held := s.held[id]; held && s.w.dirs[name] == id {
-		s.w.drop(name) // a second watch of the inode would be reported by its first name
+		s.w.drop(name) // events of a second watch would have the name of the first
 	}
 	for try := 1; ; try++ {
-		// fsnotify keeps watches by name: it would leave the old one in the kernel.
+		// fsnotify stores watches by name and would leave the old one in the
+		// kernel.
 		s.w.drop(dir)
 		if err := s.w.inotify.Add(dir); err != nil {
 			return err
@@ -73,14 +75,14 @@ func (s *survey) hold(dir string, id inode) error {
 	}
 	s.met[id] = dir
 	s.fresh[dir] = true
-	if known && len(s.ways[dir]) > 0 {
+	if isWatched && len(s.ways[dir]) > 0 {
 		s.hint.Lost = true
 	}
 	return nil
 }
 
-// drop ends the watch of a directory, if there is one: fsnotify has dropped it
-// already when the directory was moved or removed.
+// drop ends the watch of a directory, if there is one: if the directory was
+// moved or removed, fsnotify has already dropped it.
 func (w *Watcher) drop(dir string) {
 	_ = w.inotify.Remove(dir)
 	delete(w.dirs, dir)

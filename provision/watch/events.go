@@ -7,7 +7,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// events makes hints of events until the Watcher is closed.
+// events turns events into hints until the Watcher is closed.
 func (w *Watcher) events() {
 	defer w.running.Done()
 	var taken []fsnotify.Event
@@ -24,15 +24,15 @@ func (w *Watcher) events() {
 			w.taken(taken)
 			w.consider(taken)
 		case <-w.trouble:
-			w.again()
+			w.renewAll()
 		}
 	}
 }
 
-// complaints takes fsnotify's errors. It is a goroutine of its own because
+// complaints receives fsnotify's errors. It is a separate goroutine because
 // fsnotify holds its lock while it sends some of them (v1.10.1,
-// backend_inotify.go, handleEvent: a directory that was moved and is gone when
-// its watch is to be removed), and events waits for that lock when it adds a
+// backend_inotify.go, handleEvent: for a directory that was moved and is gone
+// before its watch is removed), and events waits for that lock when it adds a
 // watch.
 func (w *Watcher) complaints() {
 	defer w.running.Done()
@@ -44,9 +44,8 @@ func (w *Watcher) complaints() {
 	}
 }
 
-// consider gives a hint of those events that are about a target. The
-// directories are put in order first, so that whatever is done after the hint
-// was taken makes an event.
+// consider gives a hint for those events that concern a target. It updates the
+// watches first, so that every change after the hint makes an event.
 func (w *Watcher) consider(events []fsnotify.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -56,20 +55,20 @@ func (w *Watcher) consider(events []fsnotify.Event) {
 	var hint Hint
 	moved := false
 	for _, event := range events {
-		name := filepath.Clean(event.Name) // fsnotify says //etc
+		name := filepath.Clean(event.Name) // fsnotify reports //etc
 		way, tree := w.ways[name], w.trees[filepath.Dir(name)]
 		hint.add(way...)
 		hint.add(tree...)
 		moved = moved || event.Op != fsnotify.Write && (len(way) > 0 || len(tree) > 0 && w.isDir(name))
 	}
 	if moved {
-		found, _ := w.survey() // what fails is Lost, and the next Watch has the error
+		found, _ := w.survey() // a failure is Lost, and the next Watch returns the error
 		hint.merge(found)
 	}
-	w.give(hint)
+	w.offer(hint)
 }
 
-// isDir says whether name is or was a directory.
+// isDir reports whether name is or was a directory.
 func (w *Watcher) isDir(name string) bool {
 	if _, watched := w.dirs[name]; watched {
 		return true
@@ -78,8 +77,8 @@ func (w *Watcher) isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// again watches everything anew, after events were lost.
-func (w *Watcher) again() {
+// renewAll renews all watches after events were lost.
+func (w *Watcher) renewAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -90,5 +89,5 @@ func (w *Watcher) again() {
 	}
 	hint, _ := w.survey()
 	hint.Lost = true
-	w.give(hint)
+	w.offer(hint)
 }

@@ -16,9 +16,9 @@ import (
 
 func TestHintsNotTakenBecomeOne(t *testing.T) {
 	r := newRig(t)
-	r.give(Hint{Paths: []string{"b"}, Lost: true})
-	r.give(Hint{Paths: []string{"a", "b"}})
-	r.give(Hint{})
+	r.offer(Hint{Paths: []string{"b"}, Lost: true})
+	r.offer(Hint{Paths: []string{"a", "b"}})
+	r.offer(Hint{})
 	if got, want := r.pending(), []string{"a", "b"}; !slices.Equal(got.Paths, want) || !got.Lost {
 		t.Errorf("first: got %v, want %v and Lost", got, want)
 	}
@@ -27,8 +27,7 @@ func TestHintsNotTakenBecomeOne(t *testing.T) {
 	}
 }
 
-// held is a hook that keeps the Watcher from considering events until it is
-// released.
+// held is a hook that keeps the Watcher from considering events until released.
 type held struct {
 	armed   atomic.Bool
 	taken   chan struct{}
@@ -44,7 +43,8 @@ func (h *held) hook() {
 	}
 }
 
-// hold makes an event that is about no target, and waits until it is held.
+// hold makes an event that concerns no target, and waits until the hook holds
+// it.
 func (h *held) hold(r *rig, dir string) {
 	r.write(filepath.Join(dir, "noise 0"), "")
 	r.write(filepath.Join(dir, "noise 1"), "")
@@ -53,8 +53,8 @@ func (h *held) hold(r *rig, dir string) {
 	<-h.taken
 }
 
-// noise makes count events that are about no target. The kernel drops one that is
-// like the last.
+// noise makes count events that concern no target. The kernel drops an event
+// that is equal to the last.
 func (r *rig) noise(dir string, count int) {
 	for n := range count {
 		must(r.T, os.Chtimes(r.path(dir, "noise "+strconv.Itoa(n%2)), time.Time{}, time.Now()))
@@ -72,9 +72,9 @@ func TestAQueueThatRunsOverIsLostAndAllIsWatchedAgain(t *testing.T) {
 	existing(r)
 	r.set(Target{Path: "etc/docker/daemon.json"})
 	hook.hold(r, "etc/docker")
-	// fsnotify has read 2048 of them at most, and has sent as many as it can.
+	// fsnotify has read at most 2048 of them, and has sent as many as it can.
 	r.noise("etc/docker", limit+backlog+4096)
-	// Of this nobody is told.
+	// This change makes no event.
 	r.move("etc/docker", "etc/docker.old")
 	existing(r)
 	close(hook.release)
@@ -91,9 +91,9 @@ func TestAQueueThatRunsOverIsLostAndAllIsWatchedAgain(t *testing.T) {
 	r.expect("a file in the new directory edited", false, func() { r.edit("etc/docker/daemon.json") }, "etc/docker/daemon.json")
 }
 
-// The watch of the old directory, of which fsnotify hears nothing, must go from the
-// kernel too.
-func TestADirectoryFurtherUpReplacedBehindTheWatchersBack(t *testing.T) {
+// The kernel's watch of the old directory must end too, although fsnotify gets
+// no event about it.
+func TestADirectoryFurtherUpReplacedUnnoticed(t *testing.T) {
 	hook := newHeld()
 	r := newRigTaking(t, func([]fsnotify.Event) { hook.hook() })
 	existing(r)
@@ -107,7 +107,8 @@ func TestADirectoryFurtherUpReplacedBehindTheWatchersBack(t *testing.T) {
 	r.tidy()
 }
 
-// fsnotify complains of it with its lock held, and waits until it is heard.
+// fsnotify reports this error while it holds its lock, and waits until it is
+// received.
 func TestADirectoryThatIsMovedAndGoneAtOnceBlocksNothing(t *testing.T) {
 	hook := newHeld()
 	r := newRigTaking(t, func([]fsnotify.Event) { hook.hook() })
@@ -115,11 +116,13 @@ func TestADirectoryThatIsMovedAndGoneAtOnceBlocksNothing(t *testing.T) {
 	r.mkdir("etc/docker")
 	r.set(Target{Path: "etc/docker/daemon.json"})
 	hook.hold(r, "etc")
-	// More than fsnotify can send, so that it comes to the directory when that is gone.
+	// More than fsnotify can send, so that the directory is gone when fsnotify
+	// gets to it.
 	r.noise("etc", 2*backlog)
 	must(t, os.Rename(r.path("etc/docker"), gone))
 	must(t, os.Remove(gone))
-	// What holds the events now may as well be an Add that waits for fsnotify's lock.
+	// Instead of the hook, an Add that waits for fsnotify's lock could hold the
+	// events here.
 	await(t, "a complaint is heard", func() bool {
 		select {
 		case <-r.inotify.Events:
@@ -147,7 +150,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if got, want := inotifies(t), descriptors+1; got != want {
 		t.Errorf("inotify descriptors: got %d, want %d", got, want)
 	}
-	// Its goroutines have something to do.
+	// Keep its goroutines busy.
 	for n := range 1000 {
 		must(t, os.WriteFile(filepath.Join(dir, []string{"file", "other"}[n%2]), nil, 0o600))
 	}
@@ -161,11 +164,11 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if got := inotifies(t); got != descriptors {
 		t.Errorf("inotify descriptors: got %d, want %d", got, descriptors)
 	}
-	// One that has said that it ends may still be about to.
+	// A goroutine that has signalled its end may still be running.
 	await(t, "no goroutine is left", func() bool { return running() == goroutines })
 }
 
-func TestCloseWaitsForWhatIsBeingConsidered(t *testing.T) {
+func TestCloseWaitsForEventsBeingConsidered(t *testing.T) {
 	hook := newHeld()
 	r := newRigTaking(t, func([]fsnotify.Event) { hook.hook() })
 	r.set(Target{Path: "file"})
@@ -198,14 +201,14 @@ func TestAnEventInTheRootDirectory(t *testing.T) {
 	}
 }
 
-// running is how many goroutines of this package's and of fsnotify's there are.
+// running counts the goroutines of this package and of fsnotify.
 func running() int {
 	return len(slices.DeleteFunc(stacks(), func(stack string) bool {
 		return !strings.Contains(stack, "watch.(*Watcher).") && !strings.Contains(stack, "fsnotify.(*")
 	}))
 }
 
-// stacks is the stack of each goroutine.
+// stacks returns the stack of each goroutine.
 func stacks() []string {
 	text := make([]byte, 1<<20)
 	return strings.Split(string(text[:runtime.Stack(text, true)]), "\n\n")

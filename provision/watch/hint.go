@@ -2,12 +2,13 @@ package watch
 
 import "slices"
 
-// Hint is what may have changed.
+// Hint says which targets may have changed.
 type Hint struct {
-	Paths []string // of the targets, as they were given, sorted
-	// Lost says that something may have been missed: the kernel's queue ran
-	// over, a directory cannot be watched, or one on the way to a target is gone
-	// or was replaced. All is watched again by then, as far as it exists.
+	Paths []string // of the targets, as given to Watch, sorted
+	// Lost means that changes may have been missed: the kernel's queue
+	// overflowed, a directory cannot be watched, or one on the way to a target
+	// is gone or was replaced. By then, everything that exists is watched
+	// again.
 	Lost bool
 }
 
@@ -24,9 +25,9 @@ func (h *Hint) merge(other Hint) {
 	h.Lost = h.Lost || other.Lost
 }
 
-// give leaves a hint for the caller, together with the one not yet taken. It
+// offer leaves a hint for the caller, merged with the one not yet taken. It
 // never blocks: only the holder of w.mu sends.
-func (w *Watcher) give(hint Hint) {
+func (w *Watcher) offer(hint Hint) {
 	if len(hint.Paths) == 0 && !hint.Lost {
 		return
 	}

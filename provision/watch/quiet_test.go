@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// script takes the place of waiting: at each pause its next act is done. It notes
-// the pauses that were asked for.
+// A script replaces waiting: at each pause it does its next act. It records the
+// pauses.
 type script struct {
 	acts   []func()
 	pauses []time.Duration
@@ -32,7 +32,7 @@ func (s *script) pause(_ context.Context, d time.Duration) error {
 	return nil
 }
 
-// expect fails the test unless just these pauses were asked for.
+// expect fails the test unless there were exactly these pauses.
 func (s *script) expect(t *testing.T, want ...time.Duration) {
 	t.Helper()
 	if !slices.Equal(s.pauses, want) {
@@ -77,7 +77,7 @@ func TestAWriterIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestWhoKeepsAFileOpenIsNotWaitedForForever(t *testing.T) {
+func TestTheWaitForAWriterEnds(t *testing.T) {
 	path := newFile(t, "")
 	openWriter(t, path)
 	s := &script{}
@@ -104,7 +104,7 @@ func TestASharedMappingIsAWriter(t *testing.T) {
 	s.expect(t, time.Millisecond)
 }
 
-func TestWhatIsSettledIsNotWaitedFor(t *testing.T) {
+func TestASettledFileIsNotWaitedFor(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	must(t, os.WriteFile(at("file"), nil, 0o400))
@@ -138,7 +138,7 @@ func TestAnOpenerForWritingIsLetThrough(t *testing.T) {
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		for ctx.Err() == nil {
-			if writersOf(path) == none {
+			if writersOf(path) == writersNone {
 				leases.Add(1)
 			}
 		}
@@ -152,12 +152,12 @@ func TestAnOpenerForWritingIsLetThrough(t *testing.T) {
 	})
 	stop()
 	asking.Wait()
-	if got := writersOf(path); got != none {
-		t.Errorf("afterwards: got %v, want %v", got, none)
+	if got := writersOf(path); got != writersNone {
+		t.Errorf("afterwards: got %v, want %v", got, writersNone)
 	}
 }
 
-func TestAFileOfWhichNobodySaysWhoWritesIsLeftUntilItIsStill(t *testing.T) {
+func TestWithoutLeasesAFileIsLeftUntilItIsStill(t *testing.T) {
 	needRoot(t)
 	path := newFile(t, "")
 	must(t, os.Chown(path, 12345, -1))
@@ -165,14 +165,14 @@ func TestAFileOfWhichNobodySaysWhoWritesIsLeftUntilItIsStill(t *testing.T) {
 	s := &script{}
 	done := make(chan error)
 	go func() {
-		// The thread has no CAP_LEASE from now on, and ends with the goroutine.
+		// From now on the thread has no CAP_LEASE. It ends with the goroutine.
 		runtime.LockOSThread()
 		if err := dropCapability(unix.CAP_LEASE); err != nil {
 			done <- err
 			return
 		}
-		if got := writersOf(path); got != unknown {
-			t.Errorf("writers: got %v, want %v", got, unknown)
+		if got := writersOf(path); got != writersUnknown {
+			t.Errorf("writers: got %v, want %v", got, writersUnknown)
 		}
 		done <- settled(context.Background(), path, s.pause)
 	}()
@@ -218,13 +218,13 @@ func TestAFileThatChangesIsNotStill(t *testing.T) {
 func TestSettledEndsWithItsContext(t *testing.T) {
 	path := newFile(t, "")
 	openWriter(t, path)
-	why := errors.New("no more")
+	cause := errors.New("no more")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(why)
-	if err := Settled(ctx, path); !errors.Is(err, why) {
-		t.Errorf("with a writer: got %v, want %v", err, why)
+	cancel(cause)
+	if err := Settled(ctx, path); !errors.Is(err, cause) {
+		t.Errorf("with a writer: got %v, want %v", err, cause)
 	}
-	if err := unchanged(ctx, path, settleWithin, pause); !errors.Is(err, why) {
-		t.Errorf("without leases: got %v, want %v", err, why)
+	if err := unchanged(ctx, path, settleWithin, pause); !errors.Is(err, cause) {
+		t.Errorf("without leases: got %v, want %v", err, cause)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// What is in a Stamp and what is in a Hint are found in different ways: whatever
-// is done, a target with another stamp must have been hinted at.
+// A Stamp and a Hint are found in different ways. After any change, a target
+// with a new stamp must have had a hint.
 func TestWhateverChangesIsHintedAt(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -47,8 +47,8 @@ func TestWhateverChangesIsHintedAt(t *testing.T) {
 	}
 }
 
-// stamps is the stamp of each target; one that is a directory and no tree has
-// none, since what is in it is not watched but changes its times.
+// stamps returns the stamp of each target. It has none for a directory that is
+// not a tree: its content is not watched, but changes its times.
 func (r *rig) stamps(targets []Target) []Stamp {
 	var stamps []Stamp
 	for _, target := range targets {
@@ -61,8 +61,7 @@ func (r *rig) stamps(targets []Target) []Stamp {
 	return stamps
 }
 
-// act does something to some of a few names, and says what. Often it cannot be
-// done.
+// act makes a random change to a few names, and says which. Many attempts fail.
 func (r *rig) act(random *rand.Rand) string {
 	name := func() string {
 		parts := []string{}

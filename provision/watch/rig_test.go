@@ -12,10 +12,11 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// patience is for what never comes: a test that waits for so long has failed.
+// patience is how long a test waits before it fails.
 const patience = time.Minute
 
-// rig is a Watcher of targets in a directory of the test, and of two barriers.
+// A rig is a Watcher of targets in a directory of the test, and of two
+// barriers.
 type rig struct {
 	*testing.T
 	*Watcher
@@ -65,13 +66,13 @@ func (r *rig) set(targets ...Target) {
 		if hint := r.pending(); !slices.Contains(hint.Paths, target.Path) {
 			r.Fatalf("hint after the first Watch: got %v, want one with %s", hint, target.Path)
 		} else {
-			r.give(hint)
+			r.offer(hint)
 		}
 	}
 	r.pending()
 }
 
-// pending takes the hint that is there.
+// pending takes the pending hint.
 func (r *rig) pending() Hint {
 	select {
 	case hint := <-r.Hints():
@@ -92,10 +93,10 @@ func (r *rig) next() Hint {
 	}
 }
 
-// during gives all that is hinted at because of act. The kernel keeps events in
-// order, so whatever act made has been considered once a barrier that was written
-// to after it is hinted at. That is one event, after which no directory is looked
-// at. The barriers take turns because a lost queue hints at both.
+// during returns all hints that act causes. The kernel keeps events in order,
+// so the events of act have been considered once there is a hint for a barrier
+// that was written after it. That write is one event, which causes no look at
+// directories. The barriers take turns because a lost queue hints at both.
 func (r *rig) during(act func()) Hint {
 	r.Helper()
 	act()
@@ -110,8 +111,8 @@ func (r *rig) during(act func()) Hint {
 	return all
 }
 
-// expect fails the test unless act has exactly the targets with these paths in
-// r.dir hinted at.
+// expect fails the test unless act causes hints for exactly the targets with
+// these paths in r.dir.
 func (r *rig) expect(what string, lost bool, act func(), paths ...string) {
 	r.Helper()
 	want := Hint{Lost: lost}
@@ -153,7 +154,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// await returns when done does not say that it is not.
+// await returns when done returns true.
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !done(); runtime.Gosched() {
@@ -182,7 +183,8 @@ func (r *rig) tidy() {
 	}
 }
 
-// descriptors are those of this process that are open to what has this name.
+// descriptors counts this process's descriptors that are open to a file with
+// this name.
 func descriptors(t *testing.T, name string) []string {
 	t.Helper()
 	links, err := filepath.Glob("/proc/self/fd/*")

@@ -13,26 +13,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stamp stands for the state of targets, as stat(2) tells it. Two are equal if
-// nothing was written, renamed, removed, replaced, or given another mode or owner
-// between them.
+// A Stamp represents the state of targets by stat(2). Two are equal if between
+// them nothing was written, renamed, removed, replaced, or given another mode
+// or owner.
 type Stamp string
 
-// A file's times are those of the kernel's last tick, ten milliseconds apart at
-// most, so that a second write in the same tick may change nothing that stat
-// tells (until Linux 6.13, and since on file systems without multigrain
-// timestamps: Documentation/filesystems/multigrain-ts.rst). A stamp is therefore
-// taken in a later tick than that of the last change.
+// The kernel dates changes by its last tick. Ticks are ten milliseconds apart
+// at most, so a second write in the same tick may be invisible to stat (until
+// Linux 6.13, and later on file systems without multigrain timestamps:
+// Documentation/filesystems/multigrain-ts.rst). So a stamp is taken in a later
+// tick than that of the last change.
 const (
 	tick      = 20 * time.Millisecond
 	tickPause = time.Millisecond
 )
 
-// StampOf is the stamp of targets: for each what lstat and stat say of it, the
-// text of a symlink, the directory it is in, and for a tree the same of everything
-// below it, hidden entries too. No file is read. It takes longer by a tick for what
-// has just changed. What cannot be told apart (a tree with too much in it, a file
-// that is changed in every tick) has a stamp that no other is equal to.
+// StampOf returns the stamp of targets. It covers for each the results of lstat
+// and stat, the text of a symlink and its directory, and for a tree the same
+// for everything below it, including hidden entries. It reads no file. If a
+// target has just changed, it waits for the next tick. If states cannot be told
+// apart (too large a tree, or a file that changes in every tick), the stamp is
+// equal to no other.
 func StampOf(targets []Target) Stamp {
 	for end := time.Now().Add(tick); ; time.Sleep(tickPause) {
 		// Before the look: a process that has to wait for a CPU after it has looked
@@ -53,14 +54,14 @@ func StampOf(targets []Target) Stamp {
 	}
 }
 
-// stamp is one being taken.
+// A stamp is a Stamp in the making.
 type stamp struct {
 	digest interface {
 		io.Writer
 		Sum([]byte) []byte
 	}
 	newest  int64 // the latest ctime, in nanoseconds
-	blurred bool  // not everything was looked at
+	blurred bool  // something could not be looked at
 }
 
 func (s *stamp) target(target Target) {
@@ -79,7 +80,7 @@ func (s *stamp) target(target Target) {
 	s.blurred = s.blurred || errors.Is(err, errTooLarge)
 }
 
-// entry takes in what lstat says of path, and where it leads if it is a symlink.
+// entry adds what lstat says about path, and where it leads if it is a symlink.
 func (s *stamp) entry(path string) {
 	var stat unix.Stat_t
 	err := unix.Lstat(path, &stat)
@@ -102,7 +103,7 @@ func (s *stamp) state(stat unix.Stat_t, err error) {
 	fmt.Fprintln(s.digest, stat.Dev, stat.Ino, stat.Mode, stat.Uid, stat.Gid, stat.Size, stat.Mtim.Nano(), stat.Ctim.Nano())
 }
 
-// coarse is the clock by which the kernel dates changes, in nanoseconds.
+// coarse returns the clock by which the kernel dates changes, in nanoseconds.
 func coarse() int64 {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now); err != nil {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stamped is a directory with a file, a symlink and a tree in it, to be stamped.
+// stamped is a directory with a file, a symlink and a tree to take stamps of.
 type stamped struct {
 	*testing.T
 	dir     string
@@ -54,7 +54,7 @@ func (s *stamped) overwrite(name, text string) {
 	must(s, f.Close())
 }
 
-func TestWhateverIsDoneTheStampIsAnother(t *testing.T) {
+func TestEveryChangeChangesTheStamp(t *testing.T) {
 	s := newStamped(t, t.TempDir())
 	seen := map[Stamp]string{StampOf(s.targets): "at first"}
 	for _, step := range []struct {
@@ -74,10 +74,10 @@ func TestWhateverIsDoneTheStampIsAnother(t *testing.T) {
 			s.move("old/file", "etc/file")
 			s.move("old/link", "etc/link")
 		}},
-		{"what a symlink leads to written in place", func() { s.overwrite("real", "T") }},
-		{"a symlink made anew", func() { s.relink("../real", "etc/link") }},
+		{"the target of a symlink written in place", func() { s.overwrite("real", "T") }},
+		{"a symlink made again", func() { s.relink("../real", "etc/link") }},
 		{"a symlink repointed", func() { s.relink("../nowhere", "etc/link") }},
-		{"what it would lead to created", func() { s.write("nowhere", "") }},
+		{"its missing target created", func() { s.write("nowhere", "") }},
 		{"a directory on the way made", func() { s.mkdir("missing") }},
 		{"a file of the tree written in place", func() { s.overwrite("tree/release/runsc", "P") }},
 		{"one further down", func() { s.overwrite("tree/release/sub/file", "T") }},
@@ -106,7 +106,7 @@ func TestWhateverIsDoneTheStampIsAnother(t *testing.T) {
 	}
 }
 
-func TestWhatOnlyRootDoesIsInTheStampToo(t *testing.T) {
+func TestChangesThatNeedRootChangeTheStamp(t *testing.T) {
 	needRoot(t)
 	s := newStamped(t, t.TempDir())
 	chattr := func(flag string) {
@@ -130,7 +130,7 @@ func TestWhatOnlyRootDoesIsInTheStampToo(t *testing.T) {
 	}
 }
 
-func TestWhatIsBesideATargetIsNotInTheStamp(t *testing.T) {
+func TestFilesBesideATargetAreNotInTheStamp(t *testing.T) {
 	s := newStamped(t, t.TempDir())
 	before := StampOf(s.targets)
 	s.write("etc/.file.runsc-provisioner-ABCDEFGHIJKLMNOPQRSTUVWXYZ", "")
@@ -148,7 +148,7 @@ func TestWhatIsBesideATargetIsNotInTheStamp(t *testing.T) {
 	}
 }
 
-// On ramfs a time is that of the last tick, as it is on every file system until
+// On ramfs times are those of the last tick, as on every file system until
 // Linux 6.13.
 func TestTwoWritesInOneTickHaveTwoStamps(t *testing.T) {
 	needRoot(t)
@@ -167,7 +167,7 @@ func TestTwoWritesInOneTickHaveTwoStamps(t *testing.T) {
 	}
 }
 
-func TestTheStampOfWhatIsTooLargeIsLikeNoOther(t *testing.T) {
+func TestTheStampOfTooLargeATreeIsUnique(t *testing.T) {
 	s := newStamped(t, t.TempDir())
 	for n := range maxDirs {
 		s.mkdir(filepath.Join("tree", strconv.Itoa(n)))
@@ -177,17 +177,17 @@ func TestTheStampOfWhatIsTooLargeIsLikeNoOther(t *testing.T) {
 	}
 }
 
-func TestWhatATreeExceptsIsNoPartOfTheStamp(t *testing.T) {
+func TestExceptedEntriesAreNotInTheStamp(t *testing.T) {
 	s := newStamped(t, t.TempDir())
 	s.mkdir("tree/.hidden-1/sub")
 	s.targets = []Target{{Path: s.path("tree"), Tree: true, Except: ".hidden-"}}
-	was := StampOf(s.targets)
+	before := StampOf(s.targets)
 	s.write("tree/.hidden-1/sub/file", "text")
-	if got := StampOf(s.targets); got != was {
-		t.Error("got another stamp for what is left out")
+	if got := StampOf(s.targets); got != before {
+		t.Error("got another stamp for an excepted entry")
 	}
 	s.mkdir("tree/release/.hidden-2")
-	if got := StampOf(s.targets); got == was {
+	if got := StampOf(s.targets); got == before {
 		t.Error("got the same stamp, want only the tree's own directory to have exceptions")
 	}
 }

@@ -11,19 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLinks is how many symlinks are followed on the way to one target: as many
-// as the kernel follows (path_resolution(7)).
+// maxLinks is how many symlinks are followed on the way to one target, the
+// kernel's limit (path_resolution(7)).
 const maxLinks = 40
 
-// survey is one walk from "/" to every target, as the kernel would walk, which
-// puts the watches in order on its way. A directory is watched before anything in
-// it is looked at: what comes into being behind the walk's back makes an event.
+// A survey is one walk from "/" to every target, in the way of the kernel, that
+// updates the watches. It watches a directory before it looks at an entry, so
+// whatever appears after the look makes an event.
 type survey struct {
 	w      *Watcher
-	alive  map[string]bool  // what fsnotify watches; it drops what is moved, removed or unmounted
-	held   map[inode]string // what was watched before
-	met    map[inode]string // the directories met, by the name they are watched by
-	fresh  map[string]bool  // those whose watch is of this walk
+	alive  map[string]bool  // what fsnotify watches; it drops directories that are moved, removed or unmounted
+	held   map[inode]string // the directories watched before
+	met    map[inode]string // the directories met, with the name under which each is watched
+	fresh  map[string]bool  // those that this walk began to watch
 	ways   map[string][]string
 	trees  map[string][]string
 	failed map[string]bool
@@ -31,8 +31,8 @@ type survey struct {
 	hint   Hint
 }
 
-// survey puts the watches in order, and hints at each target whose watches were
-// not.
+// survey updates the watches, and hints at each target whose watches had to
+// change.
 func (w *Watcher) survey() (Hint, error) {
 	s := &survey{
 		w: w, alive: map[string]bool{}, held: map[inode]string{}, met: map[inode]string{}, fresh: map[string]bool{},
@@ -47,12 +47,12 @@ func (w *Watcher) survey() (Hint, error) {
 	for _, target := range w.targets {
 		s.follow(target)
 	}
-	s.leave()
+	s.dropUnmet()
 	w.ways, w.trees, w.failed = s.ways, s.trees, s.failed
 	return s.hint, errors.Join(s.errs...)
 }
 
-// follow walks to one target, as far as there is a way.
+// follow walks to one target, as far as its path exists.
 func (s *survey) follow(target Target) {
 	dir, rest, links := "/", strings.Split(target.Path, "/"), 0
 	watched := s.enter(dir, target.Path)
@@ -64,7 +64,7 @@ func (s *survey) follow(target Target) {
 		}
 		path := filepath.Join(dir, name)
 		if name != ".." {
-			note(s.ways, filepath.Join(watched, name), target.Path)
+			addTarget(s.ways, filepath.Join(watched, name), target.Path)
 		}
 		info, err := os.Lstat(path)
 		if err != nil {
@@ -95,21 +95,21 @@ func (s *survey) follow(target Target) {
 		}
 	}
 	if target.Tree {
-		s.spread(dir, target)
+		s.watchTree(dir, target)
 	}
 }
 
-// spread watches a directory and all below it.
-func (s *survey) spread(root string, target Target) {
-	err := walk(target, root, func(dir string) { note(s.trees, s.enter(dir, target.Path), target.Path) }, func(string) {})
+// watchTree watches a directory and everything below it.
+func (s *survey) watchTree(root string, target Target) {
+	err := walk(target, root, func(dir string) { addTarget(s.trees, s.enter(dir, target.Path), target.Path) }, func(string) {})
 	if err != nil {
 		s.fail(root, target.Path, err)
 	}
 }
 
-// leave ends the watches of directories that were not met. A directory that is
-// still on the way, but is none any more, is lost.
-func (s *survey) leave() {
+// dropUnmet ends the watches of directories that were not met. If such a name is
+// still on the way to a target, but no longer a directory, the Hint is Lost.
+func (s *survey) dropUnmet() {
 	for dir, id := range s.w.dirs {
 		if s.met[id] == dir {
 			continue
@@ -121,8 +121,8 @@ func (s *survey) leave() {
 	}
 }
 
-// fail notes what is in the way of watching target: a Hint says so once, and each
-// Watch again. What is not there is not in the way.
+// fail records what prevents watching target: one Hint reports it, and every
+// Watch. A missing file or directory is not a failure.
 func (s *survey) fail(at, target string, err error) {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return
@@ -136,9 +136,9 @@ func (s *survey) fail(at, target string, err error) {
 	}
 }
 
-// note adds target to those that have name.
-func note(names map[string][]string, name, target string) {
-	if all := names[name]; len(all) == 0 || all[len(all)-1] != target { // targets come one after another
+// addTarget adds target to those with name.
+func addTarget(names map[string][]string, name, target string) {
+	if all := names[name]; len(all) == 0 || all[len(all)-1] != target { // each target is walked to only once
 		names[name] = append(all, target)
 	}
 }

@@ -13,18 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a tree may have. A store has a few releases of a few files.
+// The limits of a tree. A store has a few releases with a few files each.
 const (
 	maxDirs    = 1000
 	maxEntries = 20000
 )
 
-var errTooLarge = fmt.Errorf("there are more than %d directories or %d entries in it", maxDirs, maxEntries)
+var errTooLarge = fmt.Errorf("it has more than %d directories or %d entries", maxDirs, maxEntries)
 
-// walk goes through the directory at root, which is target, and all below it but
-// what target excepts, in an order that depends on their names only: dir for each directory before it is read, entry for
-// each thing in it. What is gone when it comes to be read is passed over; errors
-// of the rest are joined.
+// walk goes through the directory at root, which is target, and everything
+// below it that target does not except, in an order that depends on names only.
+// It calls dir for each directory before it reads it, and entry for each entry.
+// It skips what is gone before it is read, and joins the errors of the rest.
 func walk(target Target, root string, dir, entry func(path string)) error {
 	var errs []error
 	dirs, left := []string{root}, maxEntries
@@ -55,7 +55,8 @@ func walk(target Target, root string, dir, entry func(path string)) error {
 	return errors.Join(errs...)
 }
 
-// readDir gives the entries of a directory by name; more than limit are an error.
+// readDir returns the entries of a directory by name; more than limit are an
+// error.
 func readDir(path string, limit int) ([]fs.DirEntry, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestATreeIsWatchedWithAllBelow(t *testing.T) {
+func TestATreeIsWatchedWithEverythingBelow(t *testing.T) {
 	r := newRig(t)
 	r.mkdir("store/release-1")
 	r.write("store/release-1/runsc", "program")

@@ -1,25 +1,25 @@
-// Package watch says that files may have changed, so that they need not be
-// looked at all the time.
+// Package watch guarantees that every change of a watched file that this kernel
+// reports, from the moment Watch is called, is followed by a Hint, so that a
+// caller need not poll.
 //
-// It guarantees that whatever this kernel does to a target, or to a directory or
-// a symlink on the way to it, from the moment Watch is called is followed by a
-// Hint with that target: an edit in place, another mode or owner, a rename over
-// it, its creation and removal, and the same of any directory above it, even if
-// the directories were not there, were moved away, or were replaced. When it
-// cannot know that it missed nothing, it says Lost. It costs the caller one
-// pending Hint, however much happens.
+// That covers a target and every directory and symlink on the way to it: an
+// edit in place, a change of mode or owner, a rename over it, its creation and
+// removal, even if the directories were missing, moved away or replaced. If the
+// package may have missed something, the Hint says Lost. At most one Hint is
+// pending, however much happens.
 //
-// A Hint is a hint: it may come when nothing has changed, and never says what
-// has. The package never opens, reads, locks or writes a target, and never
-// watches a file, since a watch on a file ends with the first rename over it.
-// Settled alone opens one, for reading, and never keeps it from being written.
+// A Hint may come although nothing has changed, and never says what has
+// changed. The package never opens, reads, locks or writes a target, and never
+// watches a file, because a watch on a file ends with the first rename over it.
+// Only Settled opens a file, for reading, and it never keeps another program
+// from writing it.
 //
-// There are changes that the kernel tells nobody of: writes through a shared
-// mapping, and those of another machine on a network file system (inotify(7),
-// "Limitations and caveats"), writes by another name of the same file (a hard link,
-// or where it is mounted from), attributes that chattr(1) sets (but a Stamp has
-// them), and that something was mounted on the way, which the next Watch sees.
-// Whoever cannot miss them looks from time to time.
+// The kernel does not report some changes: writes through a shared mapping and
+// writes by another machine on a network file system (inotify(7), "Limitations
+// and caveats"), writes through another name of the same file (a hard link, or
+// the source of a mount), attributes set by chattr(1) (a Stamp has them), and a
+// mount on the way to a target, which the next Watch finds. A caller that must
+// not miss these has to look from time to time.
 package watch
 
 import (
@@ -32,26 +32,27 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Target is a path to be watched.
+// Target is a path to watch.
 type Target struct {
 	Path string // absolute
-	// Tree makes it a directory with all below it, up to 1000 directories and
-	// 20000 entries; symlinks in it are not followed. Else it is a file or a
-	// symlink, which is followed to what it leads to, up to 40 links.
+	// Tree means a directory with everything below it, up to 1000 directories
+	// and 20000 entries; symlinks in it are not followed. Without Tree it is a
+	// file, or a symlink, which is followed, up to 40 links.
 	Tree bool
-	// Except is how the names begin of entries of a tree's own directory that are
-	// left out, with all below them; "" is none. That they come and go is noticed.
+	// Except is a prefix: entries in the top directory of a tree whose names
+	// begin with it are left out, with everything below them; "" excludes none.
+	// Their creation and removal is still noticed.
 	Except string
 }
 
-// Watcher watches the directories in which targets are, those above them up to
-// "/", and those in trees. It has one inotify instance. Its methods may be called
-// at the same time.
+// A Watcher watches the directories of targets, those above them up to "/", and
+// those in trees. It has one inotify instance. Several goroutines may call its
+// methods.
 type Watcher struct {
 	inotify *fsnotify.Watcher
 	hints   chan Hint
 	trouble chan struct{}          // capacity 1: fsnotify has complained
-	taken   func([]fsnotify.Event) // for tests: these are about to be considered
+	taken   func([]fsnotify.Event) // for tests: called before events are considered
 	running sync.WaitGroup
 	closing sync.Once
 
@@ -59,17 +60,17 @@ type Watcher struct {
 	closed  bool
 	targets []Target
 	dirs    map[string]inode    // the directories that are watched
-	ways    map[string][]string // names on the way to targets, the last ones too, with the targets
+	ways    map[string][]string // names on the way to targets, including the targets, with the targets
 	trees   map[string][]string // directories of trees, with the targets
-	failed  map[string]bool     // what could not be watched, and was said to be Lost
+	failed  map[string]bool     // what could not be watched, already reported as Lost
 }
 
-// backlog is how many events are taken at once, so that a burst of them has the
-// directories looked at once. The kernel's queue has 16384
+// backlog is how many events are taken at a time, so that a burst of events
+// causes only one look at the directories. The kernel's queue has 16384
 // (fs.inotify.max_queued_events).
 const backlog = 512
 
-// New makes a Watcher without targets. Its error is that of inotify_init(2).
+// New makes a Watcher without targets. Its error comes from inotify_init(2).
 func New() (*Watcher, error) { return start(func([]fsnotify.Event) {}) }
 
 func start(taken func([]fsnotify.Event)) (*Watcher, error) {
@@ -84,15 +85,16 @@ func start(taken func([]fsnotify.Event)) (*Watcher, error) {
 	return w, nil
 }
 
-// Watch sets the targets. It is for the caller to call again after every look:
-// what has become of the directories since, without an event, is seen then. When
-// nothing has, it costs one lstat(2) for each name on the way to a target and one
-// readdir(3) for each directory of a tree.
+// Watch sets the targets. The caller should call it again after every look: it
+// then finds changes of the directories that made no event. If there are none,
+// it costs one lstat(2) for each name on the way to a target and one readdir(3)
+// for each directory of a tree.
 //
-// There is a Hint for each target that is new, and for each whose directories
-// had to be watched anew: what happened before they were is not known. An error
-// names each directory that cannot be watched (ENOSPC: fs.inotify.max_user_watches
-// are in use) or a tree that has too much in it; all else is watched nevertheless.
+// There is a Hint for each new target, and for each target with directories
+// that had to be watched again, since earlier changes in them are unknown. The
+// error names each directory that cannot be watched (ENOSPC:
+// fs.inotify.max_user_watches are in use) and each tree that is too large;
+// everything else is still watched.
 func (w *Watcher) Watch(targets []Target) error {
 	for _, target := range targets {
 		if !filepath.IsAbs(target.Path) {
@@ -113,15 +115,15 @@ func (w *Watcher) Watch(targets []Target) error {
 	w.targets = slices.Clone(targets)
 	found, err := w.survey()
 	hint.merge(found)
-	w.give(hint)
+	w.offer(hint)
 	return err
 }
 
-// Hints has what may have changed since the last Hint was taken from it. It is
-// closed by Close.
+// Hints delivers what may have changed since the last Hint was taken. Close
+// closes it.
 func (w *Watcher) Hints() <-chan Hint { return w.hints }
 
-// Close ends all watches. When it returns nothing of the Watcher runs any more.
+// Close ends all watches. When it returns, no goroutine of the Watcher runs.
 func (w *Watcher) Close() error {
 	var err error
 	w.closing.Do(func() {

@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// step is something that is done to a host.
+// A step is one change to a host.
 type step struct {
 	what string
 	do   func(r *rig)
 	lost bool // a directory on the way is gone or replaced
 }
 
-func TestWhatIsDoneToAFileIsHintedAt(t *testing.T) {
+func TestEveryChangeOfAFileGivesAHint(t *testing.T) {
 	edited := step{what: "edited", do: func(r *rig) { r.edit("etc/docker/daemon.json") }}
 	for _, situation := range []struct {
 		name   string
@@ -62,13 +62,13 @@ func TestWhatIsDoneToAFileIsHintedAt(t *testing.T) {
 			{what: "put back", do: func(r *rig) { r.move("etc.old", "etc") }},
 			edited,
 		}},
-		{"no directory there", func(*rig) {}, []step{
+		{"a missing directory", func(*rig) {}, []step{
 			{what: "one made", do: func(r *rig) { r.mkdir("etc") }},
 			{what: "another one made", do: func(r *rig) { r.mkdir("etc/docker") }},
 			{what: "created", do: func(r *rig) { r.write("etc/docker/daemon.json", "{}") }},
 			edited,
 		}},
-		{"no directory there, and all made at once", func(*rig) {}, []step{
+		{"a missing directory, everything made at once", func(*rig) {}, []step{
 			{what: "made", do: existing},
 			edited,
 		}},
@@ -102,7 +102,7 @@ func existing(r *rig) {
 	r.write("etc/docker/daemon.json", "{}")
 }
 
-func TestAnotherOwnerAndAttributeOfAFileAreHintedAt(t *testing.T) {
+func TestChangesOfOwnerAndAttributesGiveAHint(t *testing.T) {
 	needRoot(t)
 	r := newRig(t)
 	existing(r)
@@ -112,7 +112,7 @@ func TestAnotherOwnerAndAttributeOfAFileAreHintedAt(t *testing.T) {
 	r.expect("a label", false, func() { must(t, unix.Setxattr(path, "security.note", []byte("x"), 0)) }, "etc/docker/daemon.json")
 }
 
-func TestWhatIsBesideATargetIsNoHint(t *testing.T) {
+func TestFilesBesideATargetGiveNoHint(t *testing.T) {
 	r := newRig(t)
 	existing(r)
 	r.mkdir("store")
@@ -142,7 +142,7 @@ func TestWatchAgain(t *testing.T) {
 	existing(r)
 	r.mkdir("store/release")
 	r.set(Target{Path: "etc/docker/daemon.json"}, Target{Path: "store", Tree: true})
-	was := r.inotify.WatchList()
+	before := r.inotify.WatchList()
 	must(t, r.Watch(r.targets))
 	if hint := r.pending(); hint.Paths != nil || hint.Lost {
 		t.Errorf("nothing changed: got %v, want no hint", hint)
@@ -151,14 +151,14 @@ func TestWatchAgain(t *testing.T) {
 	more := append(slices.Clone(r.targets), Target{Path: r.path("etc/docker/other")})
 	must(t, r.Watch(more))
 	if hint := r.pending(); !slices.Equal(hint.Paths, []string{r.path("etc/docker/other")}) || hint.Lost {
-		t.Errorf("a target more, in a directory that is watched: got %v, want a hint at it alone", hint)
+		t.Errorf("one more target, in a watched directory: got %v, want a hint at it alone", hint)
 	}
 
 	must(t, r.Watch(more[1:]))
 	if hint := r.pending(); hint.Paths != nil || hint.Lost {
-		t.Errorf("a target less: got %v, want no hint", hint)
+		t.Errorf("one target less: got %v, want no hint", hint)
 	}
-	r.expect("what is no target any more", false, func() { r.edit("etc/docker/daemon.json") })
+	r.expect("no longer a target", false, func() { r.edit("etc/docker/daemon.json") })
 
 	must(t, r.Watch(nil))
 	if got := r.inotify.WatchList(); len(got) != 0 {
@@ -166,10 +166,10 @@ func TestWatchAgain(t *testing.T) {
 	}
 	must(t, r.Watch(r.targets))
 	now := r.inotify.WatchList()
-	slices.Sort(was)
+	slices.Sort(before)
 	slices.Sort(now)
-	if !slices.Equal(was, now) {
-		t.Errorf("watched: got %v, want %v", now, was)
+	if !slices.Equal(before, now) {
+		t.Errorf("watched: got %v, want %v", now, before)
 	}
 	if err := r.Watch([]Target{{Path: "etc"}}); err == nil {
 		t.Error("a relative path was taken")

@@ -70,7 +70,7 @@ func TestASymlinkTooManyIsAnErrorAndLostOnce(t *testing.T) {
 	must(t, r.Watch(targets))
 }
 
-func TestWhatIsMountedOnTheWayIsSeenByTheNextWatch(t *testing.T) {
+func TestTheNextWatchSeesAMountOnTheWay(t *testing.T) {
 	needRoot(t)
 	r := newRig(t)
 	existing(r)
@@ -83,7 +83,8 @@ func TestWhatIsMountedOnTheWayIsSeenByTheNextWatch(t *testing.T) {
 	t.Cleanup(func() { _ = unix.Unmount(r.path("etc/docker"), unix.MNT_DETACH) })
 	for _, step := range []step{
 		{what: "mounted", do: func(*rig) { mount() }},
-		// Often the same device number, and the same inode: only that the watch is gone is seen.
+		// Device number and inode are often the same, so only the lost watch
+		// shows it.
 		{what: "mounted again", do: func(*rig) {
 			unmount()
 			await(t, "fsnotify knows that the watch is gone", func() bool { return !slices.Contains(r.inotify.WatchList(), r.path("etc/docker")) })
@@ -114,5 +115,5 @@ func TestTwoNamesOfOneDirectory(t *testing.T) {
 	r.expect("by the second name", false, func() { r.edit("two/b") }, "two/b")
 	must(t, r.Watch(r.targets[1:]))
 	r.pending()
-	r.expect("the first name is not watched any more", false, func() { r.edit("two/a") }, "two/a")
+	r.expect("the first name is no longer watched", false, func() { r.edit("two/a") }, "two/a")
 }
