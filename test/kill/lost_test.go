@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"runsc-provisioner/test/lab"
 )
 
 // What is kept on a file system of its own, by directory on it and in the host.
@@ -39,7 +41,7 @@ func TestFault_F02_LostWrites(t *testing.T) {
 	s.name = "lost writes"
 	s.setup = lostSetup + s.setup
 	s.reset = strings.ReplaceAll(s.reset, "rm -rf", "sync; rm -rf") + "sync\n"
-	one := boot(t, s, built(t))
+	one := boot(t, s, lab.BuildWithFailpoints(t))
 	one.shutdown, one.mended = lostDir, lostMended
 	killed, inconsistent, _ := one.sweep(func(points []string) []int {
 		var renames []int

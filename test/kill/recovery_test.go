@@ -70,7 +70,7 @@ func recoveries() []scenario {
 // The run that settles what a killed one has left is killed at each instant of
 // that itself. The one after it succeeds: no host is stuck.
 func TestFault_X01_KilledInRecovery(t *testing.T) {
-	host := boot(t, scenario{name: "recovery", suite: "trixie", files: breakable}, built(t))
+	host := boot(t, scenario{name: "recovery", suite: "trixie", files: breakable}, lab.BuildWithFailpoints(t))
 	if _, err := host.shell(0, nothing+begin+"\n"+keepOne); err != nil {
 		t.Fatal(err)
 	}

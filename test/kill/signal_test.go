@@ -118,7 +118,7 @@ func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 // Asked to end at every instant: all is as it was or all is done, dockerd agrees,
 // and what this run and the next one say is true.
 func TestFault_X14_SignalledAtEveryInstant(t *testing.T) {
-	binary := built(t)
+	binary := lab.BuildWithFailpoints(t)
 	all := scenarios()[:4]
 	if !everything() {
 		all = all[:1]
@@ -166,7 +166,7 @@ func pointOf(t *testing.T, points []string, name string) int {
 // The terminal goes away, as when an ssh session is lost: writes give EIO, and the
 // run gets SIGHUP. Ctrl-C goes to all that the terminal has in the foreground.
 func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
-	s := boot(t, scenarios()[0], built(t))
+	s := boot(t, scenarios()[0], lab.BuildWithFailpoints(t))
 	if _, err := s.shell(0, s.setup); err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,18 +59,6 @@ type sweeper struct {
 	shutdown string
 	// mended brings the file system back after that.
 	mended string
-}
-
-// built is the product with failpoints.
-func built(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "runsc-provisioner")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "failpoint", "-trimpath", "-buildvcs=false", "-o", path, "runsc-provisioner/cmd/runsc-provisioner")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
 }
 
 // everything is true where every point is taken, or a certain one.
@@ -279,7 +265,7 @@ func boot(t *testing.T, s scenario, binary string, binds ...lab.Bind) *sweeper {
 }
 
 func TestFault_F01_KilledAtEveryInstant(t *testing.T) {
-	binary := built(t)
+	binary := lab.BuildWithFailpoints(t)
 	var killed, inconsistent int
 	distinct := map[string]bool{}
 	for _, s := range scenarios() {

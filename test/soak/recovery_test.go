@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +53,7 @@ func TestSoakRecovery(t *testing.T) {
 		t.Skip("takes minutes: make soak RUN=TestSoakRecovery SOAK=15m")
 	}
 	length, seed := lengthAndSeed(t)
-	binary := built(t)
+	binary := lab.BuildWithFailpoints(t)
 	for i, live := range []bool{false, true} {
 		t.Run(map[bool]string{false: "containers end with dockerd", true: "live-restore"}[live], func(t *testing.T) {
 			t.Parallel()
@@ -70,18 +68,6 @@ func TestSoakRecovery(t *testing.T) {
 			s.judge(before, seed, length)
 		})
 	}
-}
-
-// built is the product with failpoints, which say what it asks of systemd.
-func built(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "runsc-provisioner")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "failpoint", "-trimpath", "-buildvcs=false", "-o", path, "runsc-provisioner/cmd/runsc-provisioner")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
 }
 
 func newStorm(t *testing.T, binary string, live bool, seed uint64) *storm {
