@@ -75,14 +75,3 @@ func Program(t testing.TB, o Options) []byte {
 	}
 	return program
 }
-
-// Build writes a fake runsc into a temporary directory of the test and
-// returns its path.
-func Build(t testing.TB, o Options) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "runsc")
-	if err := os.WriteFile(path, Program(t, o), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
