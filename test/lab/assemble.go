@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// productPath is where a host has the product.
+// productPath is the path of the product in a host.
 const productPath = "/usr/local/bin/runsc-provisioner"
 
-// assemble makes the host's root: an overlay over the pristine one, and in it
-// the lab's own files.
+// assemble makes the host's root: an overlay over the pristine one, with the
+// lab's own files.
 func (h *Host) assemble(ctx context.Context, o Options) error {
 	lower, err := h.cache.Root(ctx, o.Suite)
 	if err != nil {
@@ -31,7 +31,7 @@ func (h *Host) assemble(ctx context.Context, o Options) error {
 	if err := mountOverlay(lower, filepath.Join(h.dir, "upper"), filepath.Join(h.dir, "work"), h.rootDir()); err != nil {
 		return err
 	}
-	// os.Root keeps absolute symlinks of the host from leading to the machine.
+	// os.Root keeps the host's absolute symlinks from leading to the machine.
 	root, err := os.OpenRoot(h.rootDir())
 	if err != nil {
 		return err
@@ -93,7 +93,8 @@ func (h *Host) install(ctx context.Context, root *os.Root, o Options) error {
 	return copyInto(root, product, productPath[1:])
 }
 
-// disabled are the enablement links to remove so that Docker is as asked for.
+// disabled returns the enablement links to remove for the requested state of
+// Docker.
 func disabled(d Docker) []string {
 	switch d {
 	case DockerOnDemand:

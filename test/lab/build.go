@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// moduleRoot is the directory of the product's go.mod, found from the current
-// directory as the go command finds it.
+// moduleRoot returns the directory of the product's go.mod, found from the
+// current directory as the go command finds it.
 func moduleRoot(ctx context.Context) (string, error) {
 	gomod, err := toolRun(ctx, "", []string{"GOWORK=off"}, "go", "env", "GOMOD")
 	if err != nil {
@@ -24,8 +24,8 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return root, nil
 }
 
-// programs builds the named main packages of the product's module, statically,
-// and copies each to where it is wanted. The go command skips what is current.
+// programs builds the named main packages of the product's module statically,
+// and copies each to its destination. The go command skips what is up to date.
 func (c *Cache) programs(ctx context.Context, wanted map[string]string) error {
 	if len(wanted) == 0 {
 		return nil
@@ -34,8 +34,9 @@ func (c *Cache) programs(ctx context.Context, wanted map[string]string) error {
 	if err != nil {
 		return err
 	}
-	// By checkout, so that two of them sharing a cache do not rebuild in turn.
-	name := keyed("bin", root)
+	// One directory per checkout, so that two checkouts with one cache do not
+	// rebuild in turn.
+	name := artefactName("bin", root)
 	unlock, err := c.lock(ctx, name)
 	if err != nil {
 		return err

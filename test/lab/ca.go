@@ -20,12 +20,12 @@ const (
 	OtherHost   = "other.lab"
 )
 
-// certificateLife is as long as a cache is kept, with room to spare.
+// certificateLife is longer than any cache is kept.
 const certificateLife = 10 * 365 * 24 * time.Hour
 
-// authority makes the lab's own certificate authority and the release server's
-// certificate: ca.pem, server.pem, server.key. The authority's key is not kept,
-// so nobody can sign with it later.
+// authority makes the lab's certificate authority and the release server's
+// certificate: ca.pem, server.pem, server.key. It does not keep the authority's
+// key, so no one can sign with it later.
 func (c *Cache) authority(ctx context.Context) (string, error) {
 	return c.artefact(ctx, "authority", "1 "+ReleaseHost+" "+OtherHost, func(_ context.Context, dir string) error {
 		caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -13,7 +13,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// CacheEnv names the environment variable that moves the cache.
+// CacheEnv is the environment variable with the path of the cache.
 const CacheEnv = "RUNSC_LAB_CACHE"
 
 const defaultCache = "/var/cache/runsc-provisioner-lab"
@@ -21,15 +21,15 @@ const defaultCache = "/var/cache/runsc-provisioner-lab"
 // lockRetry is how often a lock held by another process is tried again.
 const lockRetry = 100 * time.Millisecond
 
-// Cache is the directory of what is costly to make: root file systems, gVisor
-// builds, the release tree. Processes may share one.
+// A Cache is a directory of everything that is slow to make: root file systems,
+// gVisor builds, the release tree. Processes may share one.
 type Cache struct {
 	dir string
 	log io.Writer
 }
 
-// OpenCache returns the cache named by RUNSC_LAB_CACHE, or the default one,
-// making the directory. What it builds is told to log, one line per artefact.
+// OpenCache returns the cache at RUNSC_LAB_CACHE, or the default one, and makes
+// the directory. It reports what it builds to log, one line per artefact.
 func OpenCache(log io.Writer) (*Cache, error) {
 	dir := os.Getenv(CacheEnv)
 	if dir == "" {
@@ -47,14 +47,14 @@ func OpenCache(log io.Writer) (*Cache, error) {
 	return &Cache{dir: dir, log: log}, nil
 }
 
-// Dir is where the cache is.
+// Dir returns the cache's directory.
 func (c *Cache) Dir() string { return c.dir }
 
-// artefact returns the directory NAME-KEY, key being the digest of recipe. If
-// it is missing, build fills a temporary directory that takes the name only
-// when build succeeded: what has the name is complete.
+// artefact returns the directory NAME-KEY, where KEY is the digest of recipe.
+// If it is missing, build fills a temporary directory, which gets the name only
+// after build succeeded: a directory with the name is complete.
 func (c *Cache) artefact(ctx context.Context, name, recipe string, build func(ctx context.Context, dir string) error) (string, error) {
-	path := filepath.Join(c.dir, keyed(name, recipe))
+	path := filepath.Join(c.dir, artefactName(name, recipe))
 	if exists(path) {
 		return path, nil
 	}
@@ -86,12 +86,13 @@ func (c *Cache) artefact(ctx context.Context, name, recipe string, build func(ct
 	return path, nil
 }
 
-// keyed is the directory name of an artefact: a changed recipe is another one.
-func keyed(name, recipe string) string {
+// artefactName returns the directory name of an artefact: a changed recipe gives
+// another name.
+func artefactName(name, recipe string) string {
 	return fmt.Sprintf("%s-%x", name, sha256.Sum256([]byte(recipe)))[:len(name)+1+12]
 }
 
-// lock takes the named lock of the cache, waiting for other processes.
+// lock takes the named lock of the cache, and waits for other processes.
 func (c *Cache) lock(ctx context.Context, name string) (unlock func(), err error) {
 	l := flock.New(filepath.Join(c.dir, name+".lock"))
 	if _, err := l.TryLockContext(ctx, lockRetry); err != nil {
@@ -100,9 +101,9 @@ func (c *Cache) lock(ctx context.Context, name string) (unlock func(), err error
 	return func() { _ = l.Unlock() }, nil
 }
 
-// removeTree removes dir, after unmounting what is mounted below it: a killed
-// debootstrap leaves /proc there, and removing through a mount would reach the
-// machine itself.
+// removeTree unmounts everything below dir and removes it: a killed debootstrap
+// leaves /proc there, and a removal through a mount would reach the machine
+// itself.
 func removeTree(dir string) error {
 	if err := unmountBelow(dir); err != nil {
 		return err

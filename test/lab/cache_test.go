@@ -25,7 +25,7 @@ func openTestCache(t *testing.T) *Cache {
 	return c
 }
 
-func TestArtefact_IsBuiltOnceByManyAtOnce(t *testing.T) {
+func TestArtefact_IsBuiltOnceForManyCallers(t *testing.T) {
 	c := openTestCache(t)
 	var built atomic.Int32
 	var wg sync.WaitGroup
@@ -86,7 +86,7 @@ func TestArtefact_FailedBuildLeavesNothing(t *testing.T) {
 
 func TestArtefact_LeftoverOfAKilledBuildIsNotUsed(t *testing.T) {
 	c := openTestCache(t)
-	partial := filepath.Join(c.Dir(), keyed("thing", "recipe")+".partial")
+	partial := filepath.Join(c.Dir(), artefactName("thing", "recipe")+".partial")
 	if err := os.MkdirAll(filepath.Join(partial, "half"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestWriteSum_IsWhatSha512sumWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path + ".sha512")
-	// The digest of "abc" in FIPS 180-4's examples.
+	// The digest of "abc" from the examples of FIPS 180-4.
 	const want = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a" +
 		"2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f  runsc\n"
 	if string(got) != want {

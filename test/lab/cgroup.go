@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroupWait bounds the wait for killed processes to be gone.
+// cgroupWait limits the wait until killed processes are gone.
 const cgroupWait = 20 * time.Second
 
 // cgroup is a cgroup v2 directory made by the lab.
 type cgroup struct{ path string }
 
-// cgroupRoot is where cgroup v2 is mounted: alone, or beside v1.
+// cgroupRoot returns where cgroup v2 is mounted: alone, or beside v1.
 func cgroupRoot() (string, error) {
 	for _, path := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		var st unix.Statfs_t
@@ -42,8 +42,8 @@ func makeCgroup(name string) (*cgroup, error) {
 	return &cgroup{path}, nil
 }
 
-// remove kills every process of the cgroup and those below it, waits until
-// they are gone, and removes it. Without the cgroup it does nothing.
+// remove kills every process in and below the cgroup, waits until they are
+// gone, and removes it. If the cgroup is missing it does nothing.
 func (g *cgroup) remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, cgroupWait)
 	defer cancel()
@@ -56,11 +56,13 @@ func (g *cgroup) remove(ctx context.Context) error {
 	if err := removeCgroups(g.path); err != nil {
 		return err
 	}
-	// nspawn repeats the name in the v1 hierarchy of name=systemd where there is one.
+	// nspawn makes the same name in the v1 hierarchy name=systemd, if there is
+	// one.
 	return removeCgroups(filepath.Join("/sys/fs/cgroup/systemd", filepath.Base(g.path)))
 }
 
-// waitEmpty waits for cgroup.events to say that no process is left, which the kernel announces by POLLPRI.
+// waitEmpty waits until cgroup.events says that no process is left; the kernel
+// signals changes by POLLPRI.
 func (g *cgroup) waitEmpty(ctx context.Context) error {
 	events, err := os.Open(filepath.Join(g.path, "cgroup.events"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -104,8 +106,8 @@ func removeCgroups(path string) error {
 	return nil
 }
 
-// removeBelow goes from directory to directory: whoever is handed a cgroup may
-// make the path of one below it longer than any path may be.
+// removeBelow goes from directory to directory: a program with a delegated
+// cgroup may nest cgroups deeper than PATH_MAX.
 func removeBelow(root *os.Root) error {
 	dir, err := root.Open(".")
 	if err != nil {
@@ -117,7 +119,7 @@ func removeBelow(root *os.Root) error {
 	}
 	for _, entry := range entries {
 		if !entry.IsDir() {
-			continue // it goes with its directory
+			continue // the kernel removes it with its directory
 		}
 		below, err := root.OpenRoot(entry.Name())
 		if err == nil {
@@ -133,11 +135,11 @@ func removeBelow(root *os.Root) error {
 	return nil
 }
 
-// kill ends every process of the cgroup and those below it.
+// kill kills every process in and below the cgroup.
 func (g *cgroup) kill() error {
 	return os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0)
 }
 
-// removeEmpty removes the cgroup unless a process is left in it, a program's
-// background child, which then lives on as long as the host.
+// removeEmpty removes the cgroup unless a process is left in it: a program's
+// background child may live as long as the host.
 func (g *cgroup) removeEmpty() { _ = os.Remove(g.path) }

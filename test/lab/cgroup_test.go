@@ -39,6 +39,6 @@ func TestRemoveCgroups_DeeperThanAnyPath(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 	if err := removeCgroups(top); err != nil {
-		t.Errorf("of one that is not there: %v", err)
+		t.Errorf("of a missing one: %v", err)
 	}
 }

@@ -12,14 +12,15 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// poweroffWait is how long a host may take to stop by itself.
+// poweroffWait is how long a host may take to stop.
 const poweroffWait = 10 * time.Second
 
-// aliveSuffix names, beside a host's directory, the file that its owner keeps locked.
+// aliveSuffix ends the name of the file beside a host's directory that the
+// host's owner keeps locked.
 const aliveSuffix = ".alive"
 
-// Close ends the host and removes everything of it. Called again it only
-// returns the same error.
+// Close ends the host and removes everything of it. A second call only returns
+// the same error.
 func (h *Host) Close() error {
 	h.closing.Do(func() {
 		if err := h.close(); err != nil {
@@ -43,15 +44,15 @@ func (h *Host) close() error {
 	return errors.Join(errs...)
 }
 
-// powerOff asks the host's systemd to power off at once, without stopping
-// units first: nothing of the host is kept, so there is nothing to save.
+// powerOff asks the host's systemd to power off at once, without stopping units
+// first: nothing of the host is kept.
 func (h *Host) powerOff() {
 	if h.leader == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), poweroffWait)
 	defer cancel()
-	// The answer is of no interest: the program dies with the host.
+	// Ignore the result: the program dies with the host.
 	_, _ = h.Run(ctx, "systemctl", "poweroff", "--force", "--force")
 	select {
 	case <-h.machine.exited:
@@ -60,8 +61,8 @@ func (h *Host) powerOff() {
 }
 
 // removeHost removes what is left of a host: processes, cgroups, mounts,
-// nspawn's own directory, and last its directory, by which it is found again
-// if something before that fails.
+// nspawn's own directory, and last the host's directory, so that the next sweep
+// finds it if an earlier step fails.
 func removeHost(dir string) error {
 	id := filepath.Base(dir)
 	root, err := cgroupRoot()
@@ -79,14 +80,14 @@ func removeHost(dir string) error {
 }
 
 // sweep removes the hosts of processes that ended without closing them: the
-// kernel has dropped their locks. The caller holds the lock "hosts".
+// kernel has dropped their locks. The caller must hold the lock "hosts".
 func (c *Cache) sweep() error {
 	dirs, err := filepath.Glob(filepath.Join(c.dir, "hosts", "*"))
 	if err != nil {
 		return err
 	}
 	for _, dir := range dirs {
-		dir = strings.TrimSuffix(dir, aliveSuffix) // a lock without its directory is left over, too
+		dir = strings.TrimSuffix(dir, aliveSuffix) // a lock without its directory is a leftover too
 		alive := flock.New(dir + aliveSuffix)
 		dead, err := alive.TryLock()
 		if err != nil {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// debian returns a directory with what is in some of trixie's packages, as
-// dpkg unpacks them, and the packages themselves, as NAME.deb.
+// debian returns a directory with the unpacked content of some of trixie's
+// packages, and the packages themselves as NAME.deb.
 func (c *Cache) debian(ctx context.Context, packages ...string) (string, error) {
 	root, err := c.Root(ctx, "trixie")
 	if err != nil {
@@ -23,8 +23,8 @@ func (c *Cache) debian(ctx context.Context, packages ...string) (string, error) 
 				return err
 			}
 		}
-		// The machine's apt with the root's sources and keys: the machine may
-		// be of another suite, and the root is not to be written to.
+		// Use the machine's apt with the root's sources and keys: the machine
+		// may have another suite, and the root must not be written to.
 		apt := []string{
 			"apt-get", "-qq",
 			"-o", "Dir::Etc::sourcelist=" + filepath.Join(root, "etc/apt/sources.list"), "-o", "Dir::Etc::sourceparts=-",
@@ -58,16 +58,17 @@ func (c *Cache) debian(ctx context.Context, packages ...string) (string, error) 
 }
 
 // debianRunsc returns a directory with the runsc of trixie's package, an old
-// release of the loose layout that nobody here built.
+// release in the loose layout that Debian built.
 func (c *Cache) debianRunsc(ctx context.Context) (string, error) {
 	dir, err := c.debian(ctx, "runsc")
 	return filepath.Join(dir, "usr/bin"), err
 }
 
-// DockerPackage is where Options.DockerPackage puts the package of Docker.
+// DockerPackage is the path at which Options.DockerPackage puts Docker's
+// package.
 const DockerPackage = "/root/docker.io.deb"
 
-// withDebian puts further parts of Debian into a host.
+// withDebian adds further parts of Debian to a host.
 func (h *Host) withDebian(ctx context.Context, root *os.Root, o Options) error {
 	if o.Prometheus {
 		dir, err := h.cache.debian(ctx, "prometheus", "promtool", "prometheus-node-exporter")

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// outputLimit bounds what is kept of a program's output, in bytes per stream.
+// outputLimit is how much of a program's output is kept, in bytes per stream.
 const outputLimit = 16 << 20
 
-// killGrace is how long a program's pipes are read after it was killed.
+// killGrace is how long a program's pipes are read after its kill.
 const killGrace = 5 * time.Second
 
 // toolRun runs one of the machine's programs and returns its standard output. If ctx ends, the
@@ -35,8 +35,7 @@ func toolRun(ctx context.Context, dir string, env []string, argv ...string) (str
 	return stdout.String(), nil
 }
 
-// limitedBuffer keeps the first outputLimit bytes and counts on nobody
-// wanting more.
+// limitedBuffer keeps the first outputLimit bytes and drops the rest.
 type limitedBuffer struct{ buf bytes.Buffer }
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {

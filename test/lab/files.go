@@ -13,14 +13,15 @@ import (
 	"strings"
 )
 
-// trustBundle is what OpenSSL and Go read in Debian; localCA is what
-// update-ca-certificates makes it from.
+// trustBundle is the file that OpenSSL and Go read in Debian;
+// update-ca-certificates makes it from files such as localCA.
 const (
 	trustBundle = "/etc/ssl/certs/ca-certificates.crt"
 	localCA     = "/usr/local/share/ca-certificates/runsc-provisioner-lab.crt"
 )
 
-// files are the lab's own and, over them, those asked for, by absolute path.
+// files returns the lab's own files, overridden by those of o, by absolute
+// path.
 func (h *Host) files(ctx context.Context, root *os.Root, o Options) (map[string]File, error) {
 	authority, err := h.cache.authority(ctx)
 	if err != nil {
@@ -78,14 +79,15 @@ func productUnit(ctx context.Context) (string, error) {
 	return strings.NewReplacer("@BINDIR@", "/usr/local/bin", "@DOCDIR@", "/usr/local/share/doc/runsc-provisioner").Replace(string(text)), err
 }
 
-// machineID is a new one (machine-id(5)): hosts of one root are to differ.
+// machineID returns a new one (machine-id(5)): hosts with the same root must
+// differ.
 func machineID() string {
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // crypto/rand never returns an error
 	return fmt.Sprintf("%x\n", id)
 }
 
-// writeFile writes f at name, a path within root.
+// writeFile writes f at name, a path in root.
 func writeFile(root *os.Root, name string, f File) error {
 	mode := f.Mode
 	if mode == 0 {
@@ -94,7 +96,7 @@ func writeFile(root *os.Root, name string, f File) error {
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	// Removed first: what is there may be a symlink to somewhere else.
+	// Remove it first: it may be a symlink to another place.
 	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -104,7 +106,7 @@ func writeFile(root *os.Root, name string, f File) error {
 	return root.Chmod(name, mode) // not subject to the umask
 }
 
-// copyInto copies the program at source on the machine to target within root.
+// copyInto copies the program at source on the machine to target in root.
 func copyInto(root *os.Root, source, target string) error {
 	in, err := os.Open(source)
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// Env switches the lab on when it is 1. CI=true does so too.
+// Env switches the lab on if it is 1. So does CI=true.
 const Env = "RUNSC_LAB"
 
 var notInName = regexp.MustCompile(`[^a-z0-9]+`)
 
-// ForTest boots a host for one test and closes it when the test ends, also
-// when it panics. Where the lab is off the test is skipped; where it is on,
-// whatever keeps it from booting is a failure.
+// ForTest boots a host for one test and closes it when the test ends, even by a
+// panic. If the lab is off it skips the test; if it is on, a host that does not
+// boot is a failure.
 func ForTest(t testing.TB, o Options) *Host {
 	t.Helper()
 	if os.Getenv(Env) != "1" && os.Getenv("CI") != "true" {

@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 )
 
-// gvisor returns a directory with gVisor's binaries that say they are of the
-// given release (`release-20260914.0`), laid out as in its bundle. They are
-// built from the module that test/lab/gvisor pins; the sidecars that the module
-// lacks are left out, which runsc allows.
+// gvisor returns a directory with gVisor's binaries that report the given
+// release (`release-20260914.0`), laid out as in its bundle. They are built
+// from the module that test/lab/gvisor pins. The sidecars that the module lacks
+// are missing, which runsc allows.
 func (c *Cache) gvisor(ctx context.Context, label string) (string, error) {
 	root, err := moduleRoot(ctx)
 	if err != nil {
@@ -25,8 +25,8 @@ func (c *Cache) gvisor(ctx context.Context, label string) (string, error) {
 		}
 		recipe += "\n" + string(text)
 	}
-	// One build at a time: the second label only links again, from a build
-	// cache that the first one filled.
+	// One build at a time: the second label only needs a new link, from the
+	// build cache that the first one filled.
 	unlock, err := c.lock(ctx, "gvisor-build")
 	if err != nil {
 		return "", err

@@ -13,31 +13,31 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// bootTimeout is for systemd's start until its last job is done; a warm host
+// bootTimeout limits systemd's start until its last job is done; a warm host
 // takes a second or two.
 const bootTimeout = 90 * time.Second
 
-// Host is one running throwaway host.
+// A Host is a running throwaway host.
 type Host struct {
 	id      string // host name, unique on the machine
 	dir     string // what Close removes
 	tree    string // what the release server serves
 	cache   *Cache
-	alive   *flock.Flock // held while this process owns the host
+	alive   *flock.Flock // locked while this process owns the host
 	machine *machine
 	leader  int // pid, on the machine, of the host's init
 
 	closing  sync.Once
 	closeErr error
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	closed bool
 	runs   int
 }
 
-// Boot makes what is missing in the cache, boots a host and returns when it
-// can be used: systemd has no job left, the release server answers, and
-// dockerd is as asked for. The caller must Close the host.
+// Boot makes what the cache lacks, boots a host and returns when it is usable:
+// systemd has no job left, the release server answers, and dockerd has the
+// requested state. The caller must Close the host.
 func Boot(ctx context.Context, options Options) (*Host, error) {
 	o, err := options.complete()
 	if err != nil {
@@ -61,8 +61,8 @@ func Boot(ctx context.Context, options Options) (*Host, error) {
 	return h, nil
 }
 
-// newHost sweeps what dead processes left and makes the new host's directory,
-// marked as owned by a lock that the kernel drops when this process ends.
+// newHost sweeps what dead processes left and makes the new host's directory. A
+// lock, which the kernel drops when this process ends, marks it as owned.
 func (c *Cache) newHost(ctx context.Context, name string) (*Host, error) {
 	unlock, err := c.lock(ctx, "hosts")
 	if err != nil {
@@ -112,7 +112,7 @@ func (h *Host) boot(ctx context.Context, o Options) error {
 	return nil
 }
 
-// binds are the mounts of every host and those asked for. Docker's directories
+// binds returns the mounts of every host and those of o. Docker's directories
 // are on a real file system: overlay2 does not stack on overlay.
 func (h *Host) binds(o Options) []Bind {
 	binds := []Bind{{Source: h.tree, Target: releasesDir, ReadOnly: true}}
@@ -122,7 +122,8 @@ func (h *Host) binds(o Options) []Bind {
 	return append(binds, o.Binds...)
 }
 
-// wantActive reports a unit that is not active with the end of its journal.
+// wantActive returns an error with the end of the journal if a unit is not
+// active.
 func (h *Host) wantActive(ctx context.Context, unit string) error {
 	r, err := h.Run(ctx, "systemctl", "is-active", unit)
 	if err != nil {
@@ -138,20 +139,20 @@ func (h *Host) wantActive(ctx context.Context, unit string) error {
 	return fmt.Errorf("%s is %s:\n%s", unit, strings.TrimSpace(r.Stdout), journal.Stdout)
 }
 
-// Name is the host's name, unique among those of the machine.
+// Name returns the host's name, unique on the machine.
 func (h *Host) Name() string { return h.id }
 
-// PID is that of the host's init as the machine sees it.
+// PID returns the pid of the host's init as the machine sees it.
 func (h *Host) PID() int { return h.leader }
 
-// Path is a path of the host as the machine sees it, for reading and writing
-// files directly. A symlink in it with an absolute target leads astray, to the
+// Path returns a path of the host as the machine sees it, to read and write
+// files directly. Beware: a symlink in it with an absolute target leads to the
 // machine's own files.
 func (h *Host) Path(p string) string {
 	return filepath.Join(fmt.Sprintf("/proc/%d/root", h.leader), p)
 }
 
-// console is the end of what the host's init printed.
+// console returns the end of the output of the host's init.
 func (h *Host) console() string {
 	text, err := os.ReadFile(filepath.Join(h.dir, "console.log"))
 	if err != nil {

@@ -23,7 +23,7 @@ func run(t *testing.T, h *Host, argv ...string) string {
 	return strings.TrimSpace(r.Stdout)
 }
 
-// leftovers lists what is still on the machine of a host.
+// leftovers lists what is left of a host on the machine.
 func leftovers(t *testing.T, cache, id string) []string {
 	t.Helper()
 	var left []string
@@ -83,7 +83,7 @@ tar --zstd -xf gvisor.tar.zstd`
 			run(t, h, "sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 &")
 
 			if got := leftovers(t, h.cache.Dir(), h.Name()); len(got) == 0 {
-				t.Fatal("a running host was not seen: this test would not see one left over")
+				t.Fatal("a running host was not found: this test would not find one left over")
 			}
 			if err := h.Close(); err != nil {
 				t.Errorf("close: got %v", err)
@@ -180,7 +180,7 @@ func TestHost_EndedContextKillsTheProgramAndItsChildren(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	enough := errors.New("enough")
 	started := writerFunc(func(p []byte) (int, error) {
-		cancel(enough) // only when the program runs
+		cancel(enough) // once the program runs
 		return len(p), nil
 	})
 	_, err := h.RunWith(ctx, Command{Argv: []string{"sh", "-c", "sleep 4711 & echo started; wait"}, Stdout: started})

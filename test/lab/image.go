@@ -14,8 +14,8 @@ import (
 // Image is the name of the one image that a host has.
 const Image = "busybox:lab"
 
-// image makes rootfs.tar, busybox with a link for each of its applets, as
-// `docker import` takes it.
+// image makes rootfs.tar for `docker import`: busybox with a link for each of
+// its applets.
 func (c *Cache) image(ctx context.Context) (string, error) {
 	return c.artefact(ctx, "image", "1", func(ctx context.Context, dir string) error {
 		busybox, err := exec.LookPath("busybox")
@@ -77,8 +77,8 @@ func writeImage(w io.Writer, busybox string, applets []string) error {
 	return tw.Close()
 }
 
-// LoadImage imports the busybox image as Image. Boot does so where Docker
-// runs; it is wanted again where dockerd got another data root.
+// LoadImage imports the busybox image as Image. Boot does so if Docker runs.
+// Call it again after dockerd got another data root.
 func (h *Host) LoadImage(ctx context.Context) error {
 	dir, err := h.cache.image(ctx)
 	if err != nil {

@@ -38,7 +38,7 @@ func unmountBelow(dir string) error {
 		if p != dir && !strings.HasPrefix(p, dir+"/") {
 			continue
 		}
-		// Detached, so that a reader of a file in it cannot keep it.
+		// Detach, so that an open file in it cannot keep it mounted.
 		if err := unix.Unmount(p, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
 			errs = append(errs, fmt.Errorf("unmount %s: %w", p, err))
 		}

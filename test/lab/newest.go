@@ -7,15 +7,15 @@ import (
 	"path/filepath"
 )
 
-// newestDropIn has docker.service start the newest dockerd. Its runc is built
+// newestDropIn makes docker.service start the newest dockerd. Its runc is built
 // without libseccomp.
 const newestDropIn = `[Service]
 ExecStart=
 ExecStart=/usr/local/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock --seccomp-profile=unconfined
 `
 
-// newest returns a directory with the dockerd and the runc that
-// test/lab/newest pins. It takes minutes the first time.
+// newest returns a directory with the dockerd and the runc that test/lab/newest
+// pins. The first build takes minutes.
 func (c *Cache) newest(ctx context.Context) (string, error) {
 	root, err := moduleRoot(ctx)
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *Cache) newest(ctx context.Context) (string, error) {
 	})
 }
 
-// withNewest puts them into a host, before the suite's own in the PATH.
+// withNewest puts them into a host, ahead of the suite's own in the PATH.
 func (h *Host) withNewest(ctx context.Context, root *os.Root, o Options) error {
 	if !o.Newest {
 		return nil

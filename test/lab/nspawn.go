@@ -22,9 +22,9 @@ type machine struct {
 	exited chan struct{} // closed when nspawn is gone
 }
 
-// startMachine starts nspawn in a cgroup of its own, over dir/root.
+// startMachine starts nspawn in its own cgroup, over dir/root.
 func startMachine(ctx context.Context, id, dir string, binds []Bind) (*machine, error) {
-	// An abstract socket: a path below dir may be longer than a socket's may.
+	// An abstract socket: a path below dir may be too long for a socket.
 	address := &net.UnixAddr{Net: "unixgram", Name: "@runsc-lab-" + id}
 	notify, err := net.ListenUnixgram("unixgram", address)
 	if err != nil {
@@ -73,21 +73,22 @@ func (m *machine) start(ctx context.Context, id, dir string, binds []Bind) error
 	}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setpgid: true, // a Ctrl-C at the terminal is for us to act on
-		// Dies with this process, so that only mounts are left to sweep.
+		Setpgid: true, // we handle Ctrl-C ourselves
+		// Dies with this process, so that only mounts remain to sweep.
 		Pdeathsig:   syscall.SIGKILL,
 		UseCgroupFD: true,
 		CgroupFD:    int(fd.Fd()),
 	}
 	started := make(chan error)
 	go func() {
-		// The signal is tied to the thread that starts the child (prctl(2)),
-		// which this goroutine therefore keeps as long as the child lives.
+		// The kernel sends the signal when the thread that started the child
+		// ends (prctl(2)), so this goroutine keeps its thread as long as the
+		// child lives.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // its status says nothing: it is killed, as a rule
+			_ = cmd.Wait() // ignore its status: usually it is killed
 			close(m.exited)
 		}
 	}()
@@ -139,8 +140,8 @@ func (m *machine) waitReady(ctx context.Context) (leader int, err error) {
 	}
 }
 
-// drain reads what comes after READY and drops it: nspawn passes on every
-// notification of the host's systemd, and with nobody reading, first nspawn and
+// drain reads and drops everything after READY: nspawn passes on every
+// notification of the host's systemd, and without a reader first nspawn and
 // then the host's init block in sendmsg. It ends when the socket is closed.
 func (m *machine) drain() {
 	buf := make([]byte, 4096)
@@ -148,7 +149,7 @@ func (m *machine) drain() {
 		if _, err := m.notify.Read(buf); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
-		// A deadline set while waiting for READY is not of this reader.
+		// Remove the deadline that was set while waiting for READY.
 		_ = m.notify.SetReadDeadline(time.Time{})
 	}
 }

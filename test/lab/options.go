@@ -7,28 +7,29 @@ import (
 	"regexp"
 )
 
-// Docker says how dockerd is found when the host is up.
+// Docker is the state of dockerd after the boot.
 type Docker int
 
 const (
-	// DockerRunning is started at boot, answers, and has Image loaded.
+	// DockerRunning: it is started at boot, answers, and has Image loaded.
 	DockerRunning Docker = iota
-	// DockerOnDemand is stopped, with docker.socket listening: whoever asks starts it.
+	// DockerOnDemand: it is stopped, with docker.socket listening, so a request
+	// starts it.
 	DockerOnDemand
-	// DockerStopped is stopped and disabled, docker.socket too.
+	// DockerStopped: it is stopped and disabled, and so is docker.socket.
 	DockerStopped
 )
 
 // NoBinary as Options.Binary boots a host without the product.
 const NoBinary = "none"
 
-// File is one to be put into a host before it boots. Owner is root.
+// A File is put into a host before it boots. Its owner is root.
 type File struct {
 	Content string
 	Mode    fs.FileMode // 0: 0644
 }
 
-// Bind makes a directory or file of the machine visible in the host.
+// A Bind makes a directory or file of the machine visible in the host.
 type Bind struct {
 	Source   string // on the machine, absolute
 	Target   string // in the host, absolute
@@ -39,15 +40,15 @@ type Bind struct {
 // release server up and the product installed.
 type Options struct {
 	Suite  string // one of Suites; empty: trixie
-	Name   string // part of the host name, for people; empty: the suite
+	Name   string // part of the host name, for readers; empty: the suite
 	Docker Docker
-	// Files by absolute path; parents are made.
+	// Files by absolute path; Boot makes missing parents.
 	Files map[string]File
 	Binds []Bind
 	// Binary is put at /usr/local/bin/runsc-provisioner: a path on the machine,
 	// NoBinary, or empty for one built from this checkout.
 	Binary string
-	// Newest is a host with the newest dockerd instead of the suite's own, and a
+	// Newest gives the host the newest dockerd instead of the suite's, and a
 	// runc that it can use.
 	Newest bool
 	// Prometheus puts trixie's prometheus, promtool and prometheus-node-exporter
@@ -56,16 +57,16 @@ type Options struct {
 	// DockerPackage puts trixie's package of Docker at DockerPackage, to be
 	// installed with dpkg.
 	DockerPackage bool
-	// WithoutConfig leaves out the drop-in LabConfig: the host then knows
-	// nothing of the lab's release server.
+	// WithoutConfig omits the drop-in LabConfig: the product then does not know
+	// the lab's release server.
 	WithoutConfig bool
 }
 
-// LabConfigPath is where LabConfig stands in a host.
+// LabConfigPath is the path of LabConfig in a host.
 const LabConfigPath = "/etc/runsc-provisioner/config.d/00-lab.toml"
 
-// LabConfig points the product at the lab's release server. No cgroup
-// controller is delegated to a lab host, so that runsc needs the argument.
+// LabConfig points the product to the lab's release server. A lab host has no
+// delegated cgroup controller, so runsc needs the argument.
 const LabConfig = `[release]
 url = "https://` + ReleaseHost + `/gvisor/releases"
 
@@ -75,7 +76,7 @@ args = ["--ignore-cgroups"]
 
 var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
-// complete fills in what is left empty and refuses what cannot be.
+// complete sets defaults and refuses impossible options.
 func (o Options) complete() (Options, error) {
 	if o.Suite == "" {
 		o.Suite = "trixie"

@@ -15,7 +15,7 @@ func TestOptions(t *testing.T) {
 		{"zero value", Options{}, "trixie"},
 		{"suite names the host", Options{Suite: "bookworm"}, "bookworm"},
 		{"unknown suite", Options{Suite: "sid"}, `suite "sid"`},
-		{"name that is no host name", Options{Name: "../x"}, `host name "../x"`},
+		{"name that is not a host name", Options{Name: "../x"}, `host name "../x"`},
 		{"relative bind", Options{Binds: []Bind{{Source: "a", Target: "/b"}}}, "want absolute paths"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// fakeTB is a test that notes that it was skipped.
+// A fakeTB is a test that records that it was skipped.
 type fakeTB struct {
 	testing.TB
 	skipped string

@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// ReleaseTree names the release tree among what Prepare makes.
+// ReleaseTree is the name of the release tree for Prepare.
 const ReleaseTree = "releases"
 
-// Prepare makes what is missing of the named things, each a suite or
-// ReleaseTree, side by side, and what every host needs.
+// Prepare makes what the cache lacks for the names, each a suite or
+// ReleaseTree, in parallel, and what every host needs.
 func (c *Cache) Prepare(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		if name != ReleaseTree {
@@ -41,7 +41,7 @@ func (c *Cache) Prepare(ctx context.Context, names ...string) error {
 	for i, job := range jobs {
 		wg.Go(func() {
 			if _, errs[i] = job(ctx); errs[i] != nil {
-				cancel(errs[i]) // the others need not go on for minutes
+				cancel(errs[i]) // so that the others do not go on for minutes
 			}
 		})
 	}

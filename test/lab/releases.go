@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// labDir holds what the lab itself needs in a host.
+// labDir has what the lab itself needs in a host.
 const (
 	labDir       = "/usr/local/lib/runsc-provisioner-lab"
 	releasesDir  = labDir + "/tree"
@@ -21,10 +21,10 @@ Type=notify
 ExecStart=` + labDir + `/releases -dir ` + releasesDir + ` -cert ` + labDir + `/server.pem -key ` + labDir + `/server.key
 `
 
-// StopReleases takes the release server down: connections are refused.
+// StopReleases stops the release server: connections are refused.
 func (h *Host) StopReleases(ctx context.Context) error { return h.systemctl(ctx, "stop", releasesUnit) }
 
-// StartReleases brings it back and returns when it listens.
+// StartReleases starts it again and returns when it listens.
 func (h *Host) StartReleases(ctx context.Context) error {
 	return h.systemctl(ctx, "start", releasesUnit)
 }

@@ -11,8 +11,9 @@ import (
 // Suites are the Debian releases that a host can run.
 func Suites() []string { return []string{"trixie", "bookworm"} }
 
-// packages of a root: what the product needs of a Docker host, and what tests
-// use to make trouble (attributes, ACLs) and to look (curl, procps).
+// packages lists the packages of a root: those that the product needs on a
+// Docker host, and those that tests use to cause trouble (attributes, ACLs) and
+// to look (curl, procps).
 func packages(suite string) []string {
 	list := []string{
 		"systemd", "systemd-sysv", "dbus", "docker.io", "iptables", "iproute2",
@@ -24,8 +25,8 @@ func packages(suite string) []string {
 	return list
 }
 
-// masked units do nothing for a host that lives for seconds, fail in a
-// container (the modules), or would reach for the network (apt's timers).
+// masked units are useless on a host that lives for seconds, fail in a
+// container (the modules), or would use the network (apt's timers).
 func masked() []string {
 	return []string{
 		"systemd-modules-load.service", "console-getty.service", "apt-daily.timer", "apt-daily-upgrade.timer",

@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// Result of a program that ran in a host.
+// A Result is that of a program that ran in a host.
 type Result struct {
 	Stdout, Stderr string // at most 16 MiB each, the rest is dropped
 	Code           int    // exit status; 128+N after signal N
@@ -26,22 +26,23 @@ func (r Result) String() string {
 // Command is a program to run in a host.
 type Command struct {
 	Argv []string
-	// Env is added to PATH, HOME and LANG; nothing of the machine's
-	// environment gets in.
+	// Env is added to PATH, HOME and LANG; the rest of the machine's
+	// environment is not passed on.
 	Env   []string
 	Stdin io.Reader
-	// Stdout and Stderr get the output instead of the Result where set.
+	// Stdout and Stderr, if set, get the output instead of the Result.
 	Stdout, Stderr io.Writer
 }
 
-// Run runs a program in the host as root and waits for it. An exit status
-// other than 0 is no error.
+// Run runs a program in the host as root and waits for it. An exit status other
+// than 0 is not an error.
 func (h *Host) Run(ctx context.Context, argv ...string) (Result, error) {
 	return h.RunWith(ctx, Command{Argv: argv})
 }
 
-// RunWith is Run with an environment, an input, or the output somewhere else.
-// When ctx ends, the program and all its children in the host are killed.
+// RunWith is Run with an environment, an input or another destination of the
+// output. When ctx ends, the program and all its children in the host are
+// killed.
 func (h *Host) RunWith(ctx context.Context, c Command) (Result, error) {
 	group, err := h.runCgroup()
 	if err != nil {
@@ -99,8 +100,8 @@ func (h *Host) Shell(ctx context.Context) error {
 	return err
 }
 
-// runCgroup makes a cgroup for one program, within those of the host's own
-// systemd: there it is seen with a path like any other.
+// runCgroup makes a cgroup for one program below that of the host's systemd, so
+// that the host sees it with an ordinary path.
 func (h *Host) runCgroup() (*cgroup, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

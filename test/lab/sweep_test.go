@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// victimEnv makes this test binary a process that boots a host and never
+// victimEnv turns this test binary into a process that boots a host and never
 // closes it.
 const victimEnv = "RUNSC_LAB_VICTIM"
 

@@ -24,7 +24,7 @@ func tools() map[string]string {
 	}
 }
 
-// installTools installs with apt-get what the lab needs and the machine lacks.
+// installTools installs the tools that the machine lacks with apt-get.
 func (c *Cache) installTools(ctx context.Context) error {
 	if len(missingTools()) == 0 {
 		return nil
@@ -64,7 +64,7 @@ func missingTools() []string {
 	return slices.Sorted(maps.Keys(missing))
 }
 
-// possible says why a lab cannot be here, or returns nil.
+// possible returns why the lab cannot run on this machine, or nil.
 func possible() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("the lab needs root")

@@ -14,8 +14,8 @@ import (
 	"sync"
 )
 
-// layout is one of the two forms in which gVisor publishes a release, or the
-// reduced form of the bundle that lacks the zstd archive.
+// A layout is one of the two forms in which gVisor publishes a release, or the
+// bundle without the zstd archive.
 type layout int
 
 const (
@@ -24,15 +24,15 @@ const (
 	loose
 )
 
-// published is one release of the lab's bucket.
+// published is a release in the lab's bucket.
 type published struct {
-	label  string // as the binaries say it; empty: Debian's package
+	label  string // as the binaries report it; empty: Debian's package
 	layout layout
 	paths  []string // below the root of the tree, without the architecture
 }
 
-// bucket is what the lab's release server has. A date alone names the latest
-// point release of that date; `latest` the newest.
+// bucket lists what the lab's release server has. A date alone names the latest
+// point release of that date; `latest` names the newest.
 func bucket() []published {
 	return []published{
 		{"release-20260914.0", bundle, []string{"release/20260914.0", "release/20260914", "release/latest"}},
@@ -44,7 +44,7 @@ func bucket() []published {
 	}
 }
 
-// Arch is the machine's architecture as the bucket spells it.
+// Arch returns the machine's architecture as the bucket names it.
 func Arch() string {
 	switch runtime.GOARCH {
 	case "amd64":
@@ -56,14 +56,14 @@ func Arch() string {
 	}
 }
 
-// Releases returns a directory laid out as gVisor's bucket is below
-// releases/. It must not be written to: files of equal content are hard links.
+// Releases returns a directory laid out like releases/ in gVisor's bucket. Do
+// not write to it: files with equal content are hard links.
 func (c *Cache) Releases(ctx context.Context) (string, error) {
 	recipe := "1 " + Arch()
 	for _, p := range bucket() {
 		recipe += fmt.Sprintf("\n%+v", p)
 	}
-	// The binaries are found first: their keys are part of this recipe.
+	// Find the binaries first: their keys are part of this recipe.
 	sources := map[string]string{}
 	for _, p := range bucket() {
 		var dir string
@@ -90,7 +90,7 @@ func (c *Cache) Releases(ctx context.Context) (string, error) {
 	})
 }
 
-// publish puts one release, from the binaries in source, at all its paths.
+// publish puts one release, made from the binaries in source, at all its paths.
 func publish(ctx context.Context, p published, source, tree string) error {
 	first := filepath.Join(tree, p.paths[0], Arch())
 	if err := os.MkdirAll(first, 0o755); err != nil {
@@ -131,8 +131,9 @@ func publish(ctx context.Context, p published, source, tree string) error {
 	return nil
 }
 
-// pack writes the bundles of a release, in layout and form as published. The
-// levels are low: they cost time here only, not where it is unpacked.
+// pack writes the bundles of a release, laid out as gVisor publishes them. The
+// compression levels are low: higher ones would only cost time here, and
+// unpacking takes the same.
 func pack(ctx context.Context, source, target string, names ...string) error {
 	for _, name := range names {
 		compress := "zstd -3"
@@ -149,8 +150,8 @@ func pack(ctx context.Context, source, target string, names ...string) error {
 	return nil
 }
 
-// linkAll links those of the named files that are there: Debian's package has
-// no shim.
+// linkAll links those of the named files that exist: Debian's package has no
+// shim.
 func linkAll(source, target string, names ...string) error {
 	for _, name := range names {
 		err := os.Link(filepath.Join(source, name), filepath.Join(target, name))
@@ -161,8 +162,8 @@ func linkAll(source, target string, names ...string) error {
 	return nil
 }
 
-// writeSum writes PATH.sha512 as the bucket has it: digest, two blanks, base
-// name, newline.
+// writeSum writes PATH.sha512 like the bucket: digest, two blanks, base name,
+// newline.
 func writeSum(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// TestReleases_AreAsTheBucketHasThem looks at the whole cached tree.
-func TestReleases_AreAsTheBucketHasThem(t *testing.T) {
-	h := ForTest(t, Options{Docker: DockerStopped, Binary: NoBinary}) // makes the tree, where the lab is on
+// TestReleases_MatchTheBucket checks the whole cached tree.
+func TestReleases_MatchTheBucket(t *testing.T) {
+	h := ForTest(t, Options{Docker: DockerStopped, Binary: NoBinary}) // makes the tree, if the lab is on
 	bundles := []string{"gvisor.tar.bz2", "gvisor.tar.bz2.sha512", "gvisor.tar.zstd", "gvisor.tar.zstd.sha512"}
 	looseFiles := []string{"containerd-shim-runsc-v1", "containerd-shim-runsc-v1.sha512", "runsc", "runsc.sha512"}
 	for path, want := range map[string][]string{

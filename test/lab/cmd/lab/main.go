@@ -1,4 +1,4 @@
-// Command lab prepares the lab's cache and gives a shell in a throwaway host.
+// Command lab prepares the lab's cache and opens a shell in a throwaway host.
 package main
 
 import (
@@ -26,7 +26,8 @@ shell boots a host (trixie), gives a shell in it, and removes it afterwards.
 var errUsage = errors.New("usage")
 
 func main() {
-	// The first signal ends the run in order, teardown included; a second one kills.
+	// The first signal ends the run in order and removes the host; a second one
+	// kills.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
 	switch err := run(ctx, os.Args[1:]); {

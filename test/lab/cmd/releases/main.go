@@ -1,6 +1,6 @@
 // Command releases is the release server of a lab host: the bucket's layout
 // over TLS, with the faults of package releases. It listens on loopback only
-// and tells systemd when it does.
+// and notifies systemd when it listens.
 package main
 
 import (
@@ -34,7 +34,7 @@ func serve(dir, cert, key, address string) error {
 	if err != nil {
 		return fmt.Errorf("load certificate: %w", err)
 	}
-	// HTTP/1.1 only: some faults are of the connection, not of a stream in it.
+	// HTTP/1.1 only: some faults affect the connection, not a stream in it.
 	config := &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {

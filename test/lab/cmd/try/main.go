@@ -1,6 +1,6 @@
-// Command try shows the whole main job on a throwaway host: gVisor installed,
+// Command try shows the whole job on a throwaway host: gVisor installed,
 // registered, made the default, proven, a second run with nothing to do, and a
-// daemon that keeps it so.
+// daemon that repairs drift.
 package main
 
 import (
@@ -52,12 +52,12 @@ func try(ctx context.Context) (err error) {
 	if err := s.show(); err != nil {
 		return err
 	}
-	fmt.Printf("\nAll of it took %.1f s. The host is being removed.\n", time.Since(start).Seconds())
+	fmt.Printf("\nEverything took %.1f s. The host is being removed.\n", time.Since(start).Seconds())
 	onThisMachine()
 	return nil
 }
 
-// session types commands on the host for a person who watches.
+// A session types commands on the host for a spectator.
 type session struct {
 	ctx  context.Context
 	host *lab.Host
@@ -75,7 +75,7 @@ func (s session) show() error {
 		{"Its process on the host:", "ps -eo pid,user,args | grep '[r]unsc-sandbox' | cut -c -150", "runsc-sandbox"},
 		{"Which containers are in a sandbox, seen from the host:", "runsc-provisioner verify", "sandboxed"},
 		{"A second apply changes nothing:", "runsc-provisioner apply --default-runtime", "nothing to do"},
-		{"Keep it this way. Another program empties daemon.json, and the daemon repairs it:",
+		{"Keep it so. Another program empties daemon.json, and a moment later it matches the configuration again:",
 			"systemctl start runsc-provisioner; echo '{}' >/etc/docker/daemon.json; until runsc-provisioner status >status && grep -q 'last drift' status; do sleep 0.1; done; cat status", "enforced"},
 	}
 	for _, step := range steps {
@@ -99,7 +99,7 @@ func (s session) show() error {
 	return nil
 }
 
-// onThisMachine says the real thing to those who have Docker.
+// onThisMachine prints the command for this machine, if it has Docker.
 func onThisMachine() {
 	if _, err := exec.LookPath("dockerd"); err != nil {
 		return
