@@ -1,4 +1,4 @@
-// Package kill ends runs of the product with SIGKILL, or asks them to end by
-// another signal, at one instant after another, on a real host, and looks at what is left and at what the next run
-// makes of it. All of it is tests.
+// Package kill tests that a run of the product may be killed, or ended by a
+// signal, at any instant: it does so at one after another on a real host, and
+// checks what is left and what the next run does. It has only tests.
 package kill

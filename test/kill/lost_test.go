@@ -8,7 +8,7 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// What is kept on a file system of its own, by directory on it and in the host.
+// The directories on a separate file system, with their paths in the host.
 const (
 	lostImage = "/var/lib/docker/lost.img"
 	lostDir   = "/mnt/lost"
@@ -24,7 +24,7 @@ mount -o loop ` + lostImage + ` ` + lostDir + `
 mkdir -p ` + lostDir + `/config; cp -a /etc/runsc-provisioner/. ` + lostDir + `/config/
 ` + bindAll + `bound
 `
-	// A process of the run that was killed may be on its way out.
+	// A process of the killed run may still be ending.
 	lostMended = bindAll + `
 for pair in /etc/docker /var/lib/runsc-provisioner /usr/local/lib/gvisor /etc/runsc-provisioner /usr/local/bin; do umount $pair || umount -l $pair; done
 for i in $(seq 600); do umount ` + lostDir + ` 2>/dev/null && break; sleep 0.1; done
@@ -34,8 +34,8 @@ bound
 `
 )
 
-// Power is lost at every rename: what was not synced is gone, and what is on
-// the disk is mounted again.
+// A power loss at every rename: everything not synced is gone, and the disk is
+// mounted again.
 func TestFault_F02_LostWrites(t *testing.T) {
 	s := scenarios()[0]
 	s.name = "lost writes"

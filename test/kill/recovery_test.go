@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// forgotten makes dockerd forget what it knows of us, and keeps the store.
+	// forgotten makes dockerd forget our settings, and keeps the store.
 	forgotten = `systemctl reset-failed docker.service docker.socket
 rm -rf /var/lib/runsc-provisioner /usr/local/bin/runsc /etc/runsc-provisioner/config.d/50-apply.toml
 printf '%s' '` + explicit + `' > /etc/docker/daemon.json
@@ -19,16 +19,17 @@ printf '%s' '` + start + `' > /etc/docker/daemon.json
 `
 	begin   = "runsc-provisioner apply --default-runtime --release " + older
 	journal = "/var/lib/runsc-provisioner/journal.json"
-	// failed is in the journal of a run that was on its way back.
+	// failed is in the journal of a run that was rolling back.
 	failed = `sed -i 's/"pid"/"failed": true, "pid"/' ` + journal + "\n"
-	// leftDown is a Docker that did not come up from a restart of ours, and that
-	// no question to its socket starts.
+	// leftDown leaves a Docker that did not start after our restart, and that
+	// no request to its socket starts.
 	leftDown = `sed -i 's/"pid"/"restarting": true, "pid"/' ` + journal + `
 touch /run/broken; systemctl restart docker; systemctl stop docker.socket; rm /run/broken; systemctl is-failed -q docker || exit 1
 `
 )
 
-// breakable has a dockerd that ends at once while /run/broken is there.
+// breakable gives the host a dockerd that exits at once while /run/broken
+// exists.
 var breakable = map[string]lab.File{
 	"/usr/local/sbin/dockerd": {Mode: 0o755, Content: "#!/bin/bash\n[ -e /run/broken ] && exit 1\nexec -a /usr/local/sbin/dockerd /usr/sbin/dockerd \"$@\"\n"},
 	"/etc/systemd/system/docker.service.d/50-lab.conf": {
@@ -36,13 +37,13 @@ var breakable = map[string]lab.File{
 	},
 }
 
-// killedAt is a first apply that is killed at a point.
+// killedAt returns the script of a first apply that is killed at a point.
 func killedAt(point string) string {
 	return forgotten + "RUNSC_FAILPOINT='" + point + "' " + begin + " >/run/out 2>&1; [ $? = 137 ] || { cat /run/out; exit 1; }\n"
 }
 
-// recoveries are runs that were killed, each with the host as the recovering run
-// finds it. That is `prove`: it settles what there is, and changes nothing else.
+// recoveries are killed runs, each with the host as the recovering run finds
+// it. That run is `prove`, which settles the journal and changes nothing else.
 func recoveries() []scenario {
 	all := []scenario{
 		{name: "finishes", reset: killedAt("done: write"), texts: []string{start, olderSet}},
@@ -67,8 +68,8 @@ func recoveries() []scenario {
 	return all
 }
 
-// The run that settles what a killed one has left is killed at each instant of
-// that itself. The one after it succeeds: no host is stuck.
+// The recovering run is itself killed at each instant of its recovery. The run
+// after it must succeed: no host is stuck.
 func TestFault_X01_KilledInRecovery(t *testing.T) {
 	host := boot(t, scenario{name: "recovery", suite: "trixie", files: breakable}, lab.BuildWithFailpoints(t))
 	if _, err := host.shell(0, nothing+begin+"\n"+keepOne); err != nil {
@@ -89,7 +90,7 @@ func TestFault_X01_KilledInRecovery(t *testing.T) {
 	fmt.Printf("recovery killed %d times at %d distinct points, %d hosts stuck\n", killed, len(distinct), stuck)
 }
 
-// untilDone is how many of the points belong to the recovery, and not to the
+// untilDone returns how many of the points belong to the recovery, not to the
 // proof after it.
 func untilDone(points []string) int {
 	for i, name := range points {

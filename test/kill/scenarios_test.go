@@ -14,7 +14,7 @@ const (
 	olderAll  = `{"debug":false,` + runtimes + older + arguments + `,"default-runtime":"runsc"}`
 	newerAll  = `{"debug":false,` + runtimes + newer + arguments + `,"default-runtime":"runsc"}`
 	remapped  = `{"debug":false,` + runtimes + older + arguments + `,"default-runtime":"runsc","userns-remap":"default"}`
-	// the same where there was no daemon.json
+	// the same without a daemon.json
 	olderAllEmpty = `{` + runtimes + older + arguments + `,"default-runtime":"runsc"}`
 	remappedEmpty = `{` + runtimes + older + arguments + `,"default-runtime":"runsc","userns-remap":"default"}`
 
@@ -25,7 +25,7 @@ const (
 	olderRunsc = "runsc /usr/local/lib/gvisor/" + older + "/runsc"
 	newerRunsc = "runsc /usr/local/lib/gvisor/" + newer + "/runsc"
 
-	// nothing makes dockerd forget what it knows of us, and removes our files.
+	// nothing makes dockerd forget our settings, and removes our files.
 	nothing = `systemctl reset-failed docker.service docker.socket
 rm -rf /usr/local/lib/gvisor /var/lib/runsc-provisioner /usr/local/bin/runsc /etc/runsc-provisioner/config.d/50-apply.toml
 mkdir -p /etc/docker; printf '%s' '` + explicit + `' > /etc/docker/daemon.json
@@ -33,13 +33,14 @@ systemctl reload docker
 until docker info -f '{{.DefaultRuntime}} {{.Runtimes}}' | grep '^runc ' | grep -qv runsc; do :; done
 printf '%s' '` + start + `' > /etc/docker/daemon.json
 `
-	// recorded holds where before.json has what was there before, and nothing of ours.
+	// recorded succeeds if before.json has the values from before, and none of
+	// ours.
 	recorded = `grep -qF '"text": "{\"debug\":false}"' /var/lib/runsc-provisioner/before.json && ! grep -q 'gvisor/2026' /var/lib/runsc-provisioner/before.json`
 	keepOne  = "docker run -d --runtime=runc " + lab.Image + " sleep 100000"
 )
 
-// fails makes every container under runsc fail, and no proof outside Docker:
-// what containerd starts may not execute the store.
+// fails makes every container under runsc fail, but no proof outside Docker:
+// programs that containerd starts may not execute the store.
 var fails = map[string]lab.File{"/etc/systemd/system/containerd.service.d/50-lab.conf": {Content: "[Service]\nNoExecPaths=-/usr/local/lib\n"}}
 
 func scenarios() []scenario {
@@ -66,8 +67,8 @@ func scenarios() []scenario {
 			name: "rolled back", suite: "trixie", files: fails, setup: keepOne, reset: nothing,
 			run: "runsc-provisioner apply --default-runtime --release " + older, code: 3,
 			texts: []string{start, olderSet, explicit},
-			// It finishes the registration, and sees that nothing starts under it, or it
-			// reverts it, and does not find the runtime.
+			// It either finishes the registration, and finds that no container
+			// starts, or reverts it, and does not find the runtime.
 			next: "runsc-provisioner prove; code=$?; [ $code = 1 ] && code=78; exit $code", after: 78,
 			then: []string{"runc", strings.Replace(olderRunsc, "runsc", "runc", 1)},
 		},

@@ -11,16 +11,16 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// signals take turns from one point to the next.
+// signals are sent in turn, from one point to the next.
 var signals = []string{"HUP", "TERM", "INT"}
 
-// sending is the environment of a run that gets a signal at a point, and goes on
-// once it had the time to hear it.
+// sending returns the environment of a run that gets a signal at a point, and
+// goes on after it had time to receive it.
 func sending(number int, signal string) string {
 	return fmt.Sprintf("RUNSC_FAILPOINT=%d RUNSC_FAILPOINT_DO='kill -%s $PPID; sleep 0.1' ", number, signal)
 }
 
-// ended is how a run ended that was asked to.
+// ended is the end of a run that got a signal.
 type ended struct {
 	lab.Result
 	text string // of daemon.json
@@ -35,7 +35,7 @@ func (s *sweeper) signalled(number int, signal string) (ended, error) {
 	return ended{r, text}, err
 }
 
-// signal does one round. What it returns is an inconsistency.
+// signal does one round. Its error is an inconsistency.
 func (s *sweeper) signal(number int, signal string) error {
 	if _, err := s.shell(0, s.reset); err != nil {
 		return fmt.Errorf("before the run: %w", err)
@@ -44,7 +44,7 @@ func (s *sweeper) signal(number int, signal string) error {
 	if err != nil {
 		return fmt.Errorf("before the run: %w", err)
 	}
-	was, err := s.shell(0, "cat "+daemonJSON+" 2>/dev/null || echo '{}'")
+	before, err := s.shell(0, "cat "+daemonJSON+" 2>/dev/null || echo '{}'")
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *sweeper) signal(number int, signal string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.truthful(end, was); err != nil {
+	if err := s.checkOutcome(end, before); err != nil {
 		return fmt.Errorf("after the signal: %w: %v", err, end.Result)
 	}
 	if err := s.consistent(ran); err != nil {
@@ -68,14 +68,14 @@ func (s *sweeper) signal(number int, signal string) error {
 	return s.converged(ran)
 }
 
-// truthful holds the exit code and the words of a run against the host: done,
-// or as it was, or that what was done before stays.
-func (s *sweeper) truthful(end ended, was string) error {
+// checkOutcome compares the exit code and output of a run with the host: everything
+// done, nothing changed, or the finished steps kept.
+func (s *sweeper) checkOutcome(end ended, before string) error {
 	last := s.texts[len(s.texts)-1]
 	switch {
-	case end.Code == s.code && s.code != 0 && same(end.text, was):
+	case end.Code == s.code && s.code != 0 && same(end.text, before):
 	case end.Code == 0 && s.code == 0 && same(end.text, last):
-	case (end.Code == 1 || end.Code == 3) && same(end.text, was):
+	case (end.Code == 1 || end.Code == 3) && same(end.text, before):
 	case end.Code == 1 && same(end.text, last) && strings.Contains(end.Stderr, "is in effect"):
 	default:
 		return fmt.Errorf("exit %d with daemon.json %s", end.Code, end.text)
@@ -86,7 +86,7 @@ func (s *sweeper) truthful(end ended, was string) error {
 	return s.agrees(end.text)
 }
 
-// agrees holds what dockerd runs with against the text of daemon.json.
+// agrees compares dockerd's settings with the text of daemon.json.
 func (s *sweeper) agrees(text string) error {
 	var file struct {
 		Default  string `json:"default-runtime"`
@@ -115,8 +115,8 @@ func (s *sweeper) agrees(text string) error {
 
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// Asked to end at every instant: all is as it was or all is done, dockerd agrees,
-// and what this run and the next one say is true.
+// A signal at every instant: nothing has changed or everything is done, dockerd
+// agrees, and the output of this run and the next one is true.
 func TestFault_X14_SignalledAtEveryInstant(t *testing.T) {
 	binary := lab.BuildWithFailpoints(t)
 	all := scenarios()[:4]
@@ -153,7 +153,7 @@ func TestFault_X14_SignalledAtEveryInstant(t *testing.T) {
 	fmt.Printf("signalled %d times, %d hosts left inconsistent\n", sent, inconsistent)
 }
 
-// pointOf is the number of the first point that is called name.
+// pointOf returns the number of the first point with the name.
 func pointOf(t *testing.T, points []string, name string) int {
 	t.Helper()
 	if i := slices.Index(points, name); i >= 0 {
@@ -163,8 +163,9 @@ func pointOf(t *testing.T, points []string, name string) int {
 	return 0
 }
 
-// The terminal goes away, as when an ssh session is lost: writes give EIO, and the
-// run gets SIGHUP. Ctrl-C goes to all that the terminal has in the foreground.
+// The terminal goes away, as when an ssh session is lost: writes return EIO,
+// and the run gets SIGHUP. Ctrl-C goes to all foreground processes of the
+// terminal.
 func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 	s := boot(t, scenarios()[0], lab.BuildWithFailpoints(t))
 	if _, err := s.shell(0, s.setup); err != nil {
@@ -174,8 +175,8 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The point is over when SIGHUP has come: it ends the script of the point, too.
-	const lost = "kill -9 $(pgrep -x script); sleep 300"
+	// The point ends with SIGHUP, which also ends the point's script.
+	const lost = "kill -9 $(pgrep -x script); sleep 60"
 	last := len(points)
 	for _, test := range []struct {
 		name, do string
@@ -197,7 +198,8 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 			if test.nohup {
 				run = "nohup " + run
 			}
-			// The shell goes on after a signal, to note the code. The pty is script's.
+			// The shell goes on after a signal, to record the exit code. script
+			// makes the pty.
 			script := "trap : HUP INT; RUNSC_FAILPOINT=" + fmt.Sprint(test.point) + " RUNSC_FAILPOINT_DO='" + test.do + "' " + run + "; echo $? >/run/code.new; mv /run/code.new /run/code"
 			if _, err := s.shell(0, "rm -f /run/code; cat >/run/it <<'END'\n"+script+"\nEND\n(script -qec 'bash /run/it' /dev/null </dev/null >/run/out 2>&1 &) ; for i in $(seq 3000); do [ -e /run/code ] && break; sleep 0.1; done"); err != nil {
 				t.Fatal(err)

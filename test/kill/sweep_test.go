@@ -25,46 +25,48 @@ const (
 	pointsLog  = "/run/points"
 )
 
-// scenario is a run that is killed, and the one after it.
+// A scenario is a run that is killed, and the one after it.
 type scenario struct {
 	name  string
 	suite string
 	files map[string]lab.File
 	setup string // once, right after the start
-	reset string // brings the host to where the run begins; any number of times
+	reset string // brings the host to the state where the run begins, any number of times
 	run   string // the command that is killed
-	code  int    // with which it ends when it is not
-	// texts are what daemon.json may be after the kill, as JSON.
+	code  int    // its exit code if it is not killed
+	// texts are the texts that daemon.json may have after the kill, as JSON.
 	texts []string
 	next  string // the command after it
 	after int    // its exit code
-	// then is what `state` may print after it.
+	// then lists what `state` may print after it.
 	then []string
-	// stops says that containers do not outlive the run.
+	// stops is true if the run may end containers.
 	stops bool
-	// down says that Docker may be down after the kill.
+	// down is true if Docker may be down after the kill.
 	down bool
-	// aside says that a recovery was set aside.
+	// aside is true if a recovery was set aside.
 	aside bool
-	// holds is a command that has to succeed in the end.
+	// holds is a command that must succeed in the end.
 	holds string
 }
 
-// sweeper is one scenario on one host.
+// A sweeper is one scenario on one host.
 type sweeper struct {
 	scenario
 	*lab.Host
 	t *testing.T
-	// shutdown is the directory whose file system loses what is not on the disk.
+	// shutdown is a directory; its file system loses everything that is not on
+	// the disk.
 	shutdown string
-	// mended brings the file system back after that.
+	// mended is the script that mounts the file system again after that.
 	mended string
 }
 
-// everything is true where every point is taken, or a certain one.
+// everything reports whether the environment asks for every point or for a
+// certain one.
 func everything() bool { return os.Getenv(everyEnv) != "" || os.Getenv(onlyEnv) != "" }
 
-// numbers are the points to be taken of n.
+// numbers returns which of n points to take.
 func numbers(t *testing.T, n int) []int {
 	t.Helper()
 	number := func(env string, otherwise int) int {
@@ -89,7 +91,7 @@ func numbers(t *testing.T, n int) []int {
 	return taken
 }
 
-// shell runs a script in the host, which has to end with code.
+// shell runs a script in the host, which must exit with code.
 func (s *sweeper) shell(code int, script string) (string, error) {
 	r, err := s.Run(s.t.Context(), "bash", "-c", "export PATH=/opt/product:$PATH\n"+script)
 	if err != nil {
@@ -103,7 +105,8 @@ func (s *sweeper) shell(code int, script string) (string, error) {
 
 // points lists the instants of a run that is not killed.
 func (s *sweeper) points() ([]string, error) {
-	// What only a first run finds missing, such as directories, later ones do not.
+	// Run it once before: only a first run finds directories missing, for
+	// example.
 	if _, err := s.shell(0, s.reset+"\n"+s.run+" >/dev/null 2>&1\n"+s.reset); err != nil {
 		return nil, err
 	}
@@ -111,7 +114,7 @@ func (s *sweeper) points() ([]string, error) {
 	return strings.Split(text, "\n"), err
 }
 
-// kill does one round. What it returns is an inconsistency.
+// kill does one round. Its error is an inconsistency.
 func (s *sweeper) kill(number int) error {
 	if _, err := s.shell(0, s.reset); err != nil {
 		return fmt.Errorf("before the run: %w", err)
@@ -142,13 +145,13 @@ func (s *sweeper) kill(number int) error {
 }
 
 const (
-	// running lists the containers that run, with when they were started.
+	// running lists the running containers with their start times.
 	running = "docker ps -q --no-trunc | sort | xargs -r docker inspect -f '{{.Id}} {{.State.StartedAt}}'"
-	// up waits for a Docker that a job of systemd's is starting.
-	up = "for i in $(seq 600); do [ $(systemctl is-active docker) = active ] && break; sleep 0.1; done; "
-	// state is what dockerd runs with.
+	// up waits for a Docker that systemd is starting.
+	up = "for i in $(seq 300); do [ $(systemctl is-active docker) = active ] && break; sleep 0.1; done; "
+	// state prints the settings that dockerd runs with.
 	state = "docker info -f '{{.DefaultRuntime}} {{with index .Runtimes \"runsc\"}}{{.Path}}{{end}} {{range .SecurityOptions}}{{if eq . \"name=userns\"}}remapped{{end}}{{end}}'"
-	// leftovers of a run that should have left none.
+	// leftovers lists what a run has left; there should be nothing.
 	leftovers = `ls -A /var/lib/runsc-provisioner 2>/dev/null | grep -v '^lock$\|^accepted.json$\|^accepted.copy.json$\|^made-directory.json$\|^proofs$\|^validated$\|^failed-proofs$\|^loaded.json$\|^before.json$\|^ids$\|^backup$'
 ls -A /usr/local/lib/gvisor /etc/docker /usr/local/bin /etc/runsc-provisioner/config.d 2>/dev/null | grep runsc-provisioner-
 docker ps -aq --filter name=runsc-provisioner-proof; docker images -q --filter reference='runsc-provisioner-proof*'
@@ -156,7 +159,7 @@ for p in /proc/[0-9]*; do tr '\0' ' ' < $p/cmdline 2>/dev/null | grep 'runsc-pro
 true`
 )
 
-// consistent is what has to hold right after a kill.
+// consistent checks the host right after a kill.
 func (s *sweeper) consistent(ran string) error {
 	text, err := s.shell(0, "cat "+daemonJSON+" 2>/dev/null || echo '{}'")
 	if err != nil {
@@ -167,7 +170,7 @@ func (s *sweeper) consistent(ran string) error {
 		return fmt.Errorf("daemon.json does not parse: %w: %s", err, text)
 	}
 	if !slices.ContainsFunc(s.texts, func(want string) bool { return same(text, want) }) {
-		return fmt.Errorf("daemon.json is none of the texts of the plan: %s", text)
+		return fmt.Errorf("daemon.json has none of the texts of the plan: %s", text)
 	}
 	if s.down {
 		return nil
@@ -191,7 +194,7 @@ func (s *sweeper) stillRun(ran string) error {
 	return nil
 }
 
-// converged is what has to hold after the next run.
+// converged checks the host after the next run.
 func (s *sweeper) converged(ran string) error {
 	if s.after == 0 {
 		said, err := s.shell(0, s.next)
@@ -209,7 +212,7 @@ func (s *sweeper) converged(ran string) error {
 	}
 	now, err := s.shell(0, state)
 	if err != nil || !slices.Contains(s.then, strings.Join(strings.Fields(now), " ")) {
-		return errors.Join(err, fmt.Errorf("dockerd runs with %q, none of %q", now, s.then))
+		return errors.Join(err, fmt.Errorf("dockerd runs with %q, want one of %q", now, s.then))
 	}
 	if s.holds != "" {
 		if out, err := s.shell(0, s.holds); err != nil {
@@ -231,7 +234,8 @@ func same(a, b string) bool {
 }
 
 // sweep kills the runs of a scenario at the points that take chooses, and
-// reports how many it killed and the names of the points.
+// returns how many it killed, how many hosts were inconsistent, and the names
+// of the points.
 func (s *sweeper) sweep(take func(points []string) []int) (killed, inconsistent int, names []string) {
 	s.t.Helper()
 	if s.setup != "" {
