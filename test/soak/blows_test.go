@@ -1,12 +1,12 @@
 package soak
 
-// blow is what another program, or a person, does to a host. Its script has $f,
-// daemon.json, and $new, a text of theirs, and notes each time that it asks
-// systemd for a start of Docker.
+// A blow is a change that another program or a user makes to a host. Its script
+// has $f, daemon.json, and $new, a foreign text. It records each time that it
+// asks systemd to start Docker.
 type blow struct {
 	name   string
 	script string
-	// gentle leaves dockerd running.
+	// gentle is true if it leaves dockerd running.
 	gentle bool
 }
 
@@ -30,7 +30,7 @@ var blows = []blow{
 	{"the daemon killed", "kill -9 $(systemctl show -p MainPID --value runsc-provisioner)", true},
 }
 
-// applies are runs of ours beside the daemon: some end, some are killed.
+// applies are our runs beside the daemon: some end, some are killed.
 var applies = []string{
 	applyIt + " --once --release " + older,
 	applyIt + " --once --release " + newer,

@@ -11,15 +11,15 @@ const (
 	ownConfig  = "/etc/runsc-provisioner/config.d/60-soak.toml"
 )
 
-// drift is one way to change a host. Its script has $new, a file with a
-// daemon.json of somebody else's.
+// A drift is one way to change a host. Its script has $new, a file with a
+// foreign daemon.json.
 type drift struct {
 	name   string
 	script string
-	edits  bool // it leaves $new in daemon.json, but for what is ours
-	starts int  // how often it has Docker started
+	edits  bool // it leaves $new in daemon.json, except for our keys
+	starts int  // how often it makes Docker start
 	files  bool // it touches the release
-	image  bool // it needs a Docker that runs
+	image  bool // it needs a running Docker
 }
 
 var drifts = []drift{
@@ -44,5 +44,5 @@ var drifts = []drift{
 	{name: "containers come and go", script: "docker run --rm $image true; docker run --rm --runtime=runc $image true", image: true},
 }
 
-// theirs is a daemon.json of somebody else's, unlike any before.
+// theirs returns a foreign daemon.json, different in each round.
 func theirs(n int) string { return fmt.Sprintf("{\n  \"labels\": [\"round=%d\"]\n}\n", n) }

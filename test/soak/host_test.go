@@ -12,7 +12,7 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// host is a lab host that the daemon keeps.
+// A host is a lab host under the daemon.
 type host struct {
 	*lab.Host
 	t *testing.T
@@ -38,7 +38,7 @@ func (h host) run(command string) string {
 	return strings.TrimSpace(r.Stdout)
 }
 
-// status is what the daemon last published; zero where there is none.
+// status returns what the daemon last published; zero if nothing.
 func (h host) status() (s daemon.Status) {
 	text, err := os.ReadFile(h.Path("/run/runsc-provisioner/status.json"))
 	if err == nil {
@@ -50,7 +50,8 @@ func (h host) status() (s daemon.Status) {
 	return s
 }
 
-// quiet waits until all is as wanted, and looked at since.
+// quiet waits until the host matches the configuration and the daemon has
+// checked it since.
 func (h host) quiet() {
 	h.t.Helper()
 	for end := time.Now().Add(unrepaired); ; time.Sleep(20 * time.Millisecond) {
@@ -58,16 +59,16 @@ func (h host) quiet() {
 			return
 		}
 		if time.Now().After(end) {
-			h.t.Fatalf("not as wanted within %s: %+v", unrepaired, h.status())
+			h.t.Fatalf("does not match the configuration after %s: %+v", unrepaired, h.status())
 		}
 	}
 }
 
-// footprint is what the daemon takes.
+// footprint is the daemon's use of resources.
 type footprint struct{ fds, watches, threads, resident int }
 
-// footprint is taken of a quiet daemon: after one more drift, whose events are
-// all heard once a container was seen to come and go.
+// footprint measures a quiet daemon: after one more drift. A container that
+// comes and goes shows that the daemon has received all its events.
 func (h host) footprint() footprint {
 	h.t.Helper()
 	h.quiet()
@@ -100,12 +101,12 @@ func (h host) count(command string) int {
 	return n
 }
 
-// starts is how often Docker was started.
+// starts returns how often Docker was started.
 func (h host) starts() int {
 	return h.count("journalctl -u docker -o cat --no-pager | grep -c '^Starting docker.service' || true")
 }
 
-// lines is how much the daemon has logged.
+// lines returns how many lines the daemon has logged.
 func (h host) lines() int {
 	return h.count("journalctl -u runsc-provisioner -o cat --no-pager | wc -l")
 }

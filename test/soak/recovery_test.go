@@ -16,11 +16,12 @@ import (
 const (
 	older = "20260907.0"
 	state = "/var/lib/runsc-provisioner"
-	// pointsLog has the instants of our runs: what they asked of systemd, too.
+	// pointsLog has the instants of our runs, including their requests to
+	// systemd.
 	pointsLog = state + "/points"
-	// ofOneKind is how many containers run under either runtime.
+	// ofOneKind is how many containers run under each runtime.
 	ofOneKind = 2
-	// betweenCalms is how many blows there are before the host has to be right.
+	// betweenCalms is the number of blows after which the host must be right.
 	betweenCalms = 8
 
 	ours      = "[docker]\ndefault_runtime = \"runsc\"\n\n[enforce]\ncontested_after = 1000000\ncontested_window = \"24h\"\n"
@@ -29,7 +30,7 @@ const (
 	begun     = `^back: before docker is started$`
 )
 
-// storm is one host while another program is at it.
+// A storm is one host while another program keeps changing it.
 type storm struct {
 	host
 	live     bool // live-restore
@@ -39,15 +40,15 @@ type storm struct {
 	calms    int
 	stuck    int
 	runs     int
-	kept     string // the containers, as they were begun
-	made     int    // how many were
-	outlived int    // how many blasts they had to outlive, and did
+	kept     string // the containers, as started
+	made     int    // how many containers were started
+	outlived int    // how many blasts they had to survive, and did
 }
 
-// TestSoakRecovery has another program overwrite daemon.json and restart Docker
-// at random moments, also into its start limit, with the daemon at work and with
-// runs of apply beside it that end or are killed, for as long as RUNSC_SOAK says,
-// from RUNSC_SEED.
+// In TestSoakRecovery another program overwrites daemon.json and restarts
+// Docker at random moments, even into its start limit, while the daemon works
+// and runs of apply end or are killed, for as long as RUNSC_SOAK says, from
+// RUNSC_SEED.
 func TestSoakRecovery(t *testing.T) {
 	if os.Getenv("RUNSC_SOAK") == "" {
 		t.Skip("takes minutes: make soak RUN=TestSoakRecovery SOAK=15m")
@@ -91,7 +92,7 @@ func newStorm(t *testing.T, binary string, live bool, seed uint64) *storm {
 	return s
 }
 
-// begin starts containers of either kind, whatever became of the ones before.
+// begin starts containers of both kinds, whatever happened to the earlier ones.
 func (s *storm) begin() {
 	s.t.Helper()
 	s.script("docker ps -aq --filter name=keep- | xargs -r docker rm -f", s.blows)
@@ -106,7 +107,8 @@ func (s *storm) begin() {
 
 const containersOf = "docker ps --no-trunc -q --filter name=keep- | sort | xargs -r docker inspect -f '{{.Name}} {{.State.StartedAt}} {{.State.Pid}}'"
 
-// script runs one whose commands may fail: what counts is how the host is then.
+// script runs a script whose commands may fail: only the state of the host
+// afterwards counts.
 func (s *storm) script(text string, random *rand.Rand) {
 	s.t.Helper()
 	part := random.IntN(10)
@@ -116,8 +118,8 @@ func (s *storm) script(text string, random *rand.Rand) {
 	}
 }
 
-// blast is a number of blows, one after another at random moments, with runs of
-// ours beside them.
+// blast makes a number of blows, one after another at random moments, with our
+// runs beside them.
 func (s *storm) blast(n int, end time.Time) {
 	s.t.Helper()
 	s.run(fmt.Sprintf("cat > /root/theirs.json <<'EOF'\n%sEOF\necho '{\"default-runtime\": \"runsc\"}' > /root/bare.json; mkdir -p /etc/docker", theirs(n)))
@@ -141,7 +143,7 @@ func (s *storm) blast(n int, end time.Time) {
 		}
 		s.byName[b.name]++
 		s.script(fmt.Sprintf("sleep %d.%d\n%s", s.blows.IntN(2), s.blows.IntN(10), b.script), s.blows)
-		// Docker that others have stopped is started by them again.
+		// The other program starts Docker again if it has stopped it.
 		s.script(fmt.Sprintf("sleep %d.%d\nsystemctl is-active -q docker || { put $new; systemctl reset-failed docker docker.socket; asked; systemctl start docker; }",
 			s.blows.IntN(3), s.blows.IntN(10)), s.blows)
 		if time.Now().After(end) {
@@ -152,13 +154,13 @@ func (s *storm) blast(n int, end time.Time) {
 	both.Wait()
 }
 
-// forgotten ends the dockerd that systemd has forgotten: a restart that hits the
-// start limit while another one starts Docker leaves its process (KillMode=process),
-// and no later dockerd starts beside it.
+// forgotten kills a dockerd that systemd has forgotten: a restart that hits the
+// start limit while another one starts Docker leaves its process
+// (KillMode=process), and no later dockerd starts beside it.
 const forgotten = "for p in $(cat /sys/fs/cgroup/system.slice/docker.service/cgroup.procs 2>/dev/null); do grep -qsx dockerd /proc/$p/comm && kill $p; done; "
 
-// calm ends the blows for a moment: Docker runs, the next apply succeeds, and the
-// one after it has nothing to do. A host that does not get there is stuck.
+// calm pauses the blows: Docker must run, the next apply must succeed, and the
+// one after it must have nothing to do. Otherwise the host is stuck.
 func (s *storm) calm(n int) {
 	s.t.Helper()
 	s.calms++
@@ -181,12 +183,13 @@ func (s *storm) calm(n int) {
 	}
 }
 
-// gentle reports whether nothing of blast n stops dockerd: every other one
-// where containers end with it.
+// gentle reports whether blast n leaves dockerd running: every other one does,
+// if containers end with dockerd.
 func (s *storm) gentle(n int) bool { return !s.live && n%2 == 0 }
 
-// judge accounts for every start of Docker: the other program's, systemd's after
-// a crash, and ours, which need Docker to be down because of us.
+// judge accounts for every start of Docker: by the other program, by systemd
+// after a crash, and by us, which is allowed only if Docker is down because of
+// us.
 func (s *storm) judge(before int, seed uint64, length time.Duration) {
 	s.t.Helper()
 	starts := s.starts() - before

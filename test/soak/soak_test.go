@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// defaultSoak is how long the one lasts that is part of all tests.
+	// defaultSoak is the length of the soak that is part of all tests.
 	defaultSoak = 45 * time.Second
-	// unrepaired is when a host counts as that: repairs take milliseconds, the
-	// restart of a killed dockerd seconds.
+	// unrepaired is the time after which a host counts as not repaired: repairs
+	// take milliseconds, the restart of a killed dockerd seconds.
 	unrepaired = time.Minute
-	// mostGrowth is what memory may have grown by in the end, in KiB: the Go
-	// runtime gives it back late.
+	// mostGrowth is by how much memory may grow until the end, in KiB: the Go
+	// runtime returns it late.
 	mostGrowth = 8 << 10
 )
 
@@ -71,18 +71,19 @@ func lengthAndSeed(t *testing.T) (length time.Duration, seed uint64) {
 	return length, seed
 }
 
-// soak is one while it lasts.
+// A soak is one soak in progress.
 type soak struct {
 	host
 	random  *rand.Rand
-	sums    string // of the release
+	sums    string // digests of the release
 	byName  map[string]int
 	drifts  int
 	took    []time.Duration
-	started int // how often we had Docker started
+	started int // how often we made Docker start
 }
 
-// round makes one drift, or a few at once, and waits until the host is as wanted.
+// round makes one drift, or a few at once, and waits until the host matches the
+// configuration again.
 func (s *soak) round(n int) {
 	s.t.Helper()
 	several := 1
@@ -95,7 +96,7 @@ func (s *soak) round(n int) {
 	for range several {
 		d := drifts[s.random.IntN(len(drifts))]
 		if (d.image || d.starts > 0) && several > 1 {
-			continue // Docker does not start with what is changed beside it
+			continue // Docker would not start with the other changes
 		}
 		script += "RANDOM=" + strconv.Itoa(s.random.IntN(30000)) + "; mkdir -p /etc/docker\n" + d.script + "\n"
 		names = append(names, d.name)
@@ -104,10 +105,10 @@ func (s *soak) round(n int) {
 		s.started += d.starts
 		edits, files = d.edits, files || d.files
 	}
-	s.run(script + "true") // one may have taken away what another was to change
+	s.run(script + "true") // one may have removed what the next changes
 	begun := time.Now()
 	for {
-		wrong := s.wrong(n, edits, files)
+		wrong := s.mismatch(n, edits, files)
 		if wrong == "" {
 			break
 		}
@@ -121,8 +122,8 @@ func (s *soak) round(n int) {
 
 const sums = "cd " + dir + " && find . -printf '%m %p\\n' | sort && sha256sum $(find . -type f | sort)"
 
-// wrong says what is not as wanted, if anything.
-func (s *soak) wrong(n int, edits, files bool) string {
+// mismatch returns what does not match the configuration, or "".
+func (s *soak) mismatch(n int, edits, files bool) string {
 	status := s.status()
 	if status.State != daemon.StateEnforced || status.ConfigKept != "" {
 		return "status: " + status.Line
@@ -142,7 +143,7 @@ func (s *soak) wrong(n int, edits, files bool) string {
 	case text.Default != "runsc" || text.Runtimes["runsc"].Path != dir+"/runsc":
 		return "daemon.json: " + string(raw)
 	case edits && !slices.Equal(text.Labels, []string{fmt.Sprintf("round=%d", n)}):
-		return "daemon.json has lost what is somebody else's: " + string(raw)
+		return "daemon.json has lost foreign keys: " + string(raw)
 	}
 	r, err := s.Run(s.t.Context(), "sh", "-c", `readlink `+link+`; docker info -f '{{.DefaultRuntime}} {{(index .Runtimes "runsc").Path}}'`)
 	if err != nil {
@@ -159,7 +160,7 @@ func (s *soak) wrong(n int, edits, files bool) string {
 	return ""
 }
 
-// judge looks at what is left.
+// judge checks the host and the daemon at the end.
 func (s *soak) judge(early, late footprint) {
 	s.t.Helper()
 	status := s.status()
@@ -167,9 +168,9 @@ func (s *soak) judge(early, late footprint) {
 		s.t.Errorf("got %d starts of Docker, %d of them the daemon's, want %d and none", got, status.Counts.Restarts, 1+s.started)
 	}
 	if got := s.run("systemctl show -p NRestarts --value runsc-provisioner"); got != "0" {
-		s.t.Errorf("the daemon itself was started again %s times", got)
+		s.t.Errorf("the daemon itself was restarted %s times", got)
 	}
-	// A descriptor that was open early on, for a moment, is no leak.
+	// A descriptor that happened to be open at the early look is not a leak.
 	if late.fds > early.fds || late.watches != early.watches {
 		s.t.Errorf("descriptors and watches: got %+v, want no more, and the same watches, than early on, %+v", late, early)
 	}
@@ -180,7 +181,7 @@ func (s *soak) judge(early, late footprint) {
 		s.t.Errorf("got %d log lines for %d drifts, want at most %d", got, s.drifts, most)
 	}
 	if got := s.run("journalctl -u runsc-provisioner -o cat --no-pager | grep -iE 'operation not permitted|permission denied|read-only file system|bad system call|watchdog' || true"); got != "" {
-		s.t.Errorf("the unit was kept from something: %s", got)
+		s.t.Errorf("the unit's sandboxing denied something: %s", got)
 	}
 }
 

@@ -14,12 +14,13 @@ import (
 )
 
 const (
-	ofEach     = 25 // containers in a sandbox, and outside
+	ofEach     = 25 // containers in a sandbox, and as many outside
 	fewRounds  = 20
 	manyRounds = 1000
 )
 
-// crowd are containers on a host whose names say the truth about them.
+// A crowd is a set of containers on a host; their names say whether they are in
+// a sandbox.
 type crowd struct {
 	t    *testing.T
 	host *lab.Host
@@ -37,7 +38,8 @@ func (c *crowd) sh(script string) string {
 	return r.Stdout
 }
 
-// name makes a new one: what begins with "in" is in a sandbox.
+// name makes a new name; one that begins with "in" is for a container in a
+// sandbox.
 func (c *crowd) name(runtime string) string {
 	c.made++
 	return fmt.Sprintf("%s-%d", map[string]string{"runsc": "in", "runc": "out"}[runtime], c.made)
@@ -51,8 +53,8 @@ func start(name string) string {
 	return "docker run -d --name " + name + " --runtime=" + runtime + " " + lab.Image + " sleep 90000 >/dev/null"
 }
 
-// churn gives a script that ends some containers, in one of several ways, and
-// starts as many of either kind.
+// churn returns a script that ends some containers, in one of several ways, and
+// starts as many of each kind.
 func (c *crowd) churn() string {
 	var script []string
 	for range 1 + c.rand.IntN(3) {
@@ -71,7 +73,7 @@ func (c *crowd) churn() string {
 	return strings.Join(script, " && ")
 }
 
-// verdicts are what verify says, by name.
+// verdicts returns verify's verdicts by name.
 func (c *crowd) verdicts() map[string]string {
 	c.t.Helper()
 	r, err := c.host.Run(c.t.Context(), "runsc-provisioner", "verify", "--format", "json")
@@ -102,8 +104,8 @@ func (c *crowd) verdicts() map[string]string {
 	return states
 }
 
-// TestSoakVerdictsAreTheTruth has verify look at fifty containers, of which
-// some come and go, also while it looks.
+// TestSoakVerdictsAreTheTruth runs verify on fifty containers, some of which
+// come and go, even during the look.
 func TestSoakVerdictsAreTheTruth(t *testing.T) {
 	rounds := fewRounds
 	if os.Getenv("RUNSC_SOAK") != "" {
@@ -147,7 +149,7 @@ func TestSoakVerdictsAreTheTruth(t *testing.T) {
 			}
 			churned <- r
 		}()
-		judged += len(c.verdicts()) // as they come and go: right or not there
+		judged += len(c.verdicts()) // while containers come and go, each verdict is right or missing
 		if r := <-churned; r.Code != 0 {
 			t.Fatalf("round %d: %s: %v", round, script, r)
 		}
@@ -155,7 +157,7 @@ func TestSoakVerdictsAreTheTruth(t *testing.T) {
 		judged += len(states)
 		for _, name := range c.live {
 			if states[name] == "" {
-				t.Errorf("round %d: nothing is said of %s", round, name)
+				t.Errorf("round %d: no verdict on %s", round, name)
 			}
 		}
 		if len(states) != len(c.live) {
