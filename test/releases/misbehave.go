@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// capExceeded is more than the product takes for any artifact (512 MiB).
+// capExceeded is more than the product accepts for any artifact (512 MiB).
 const capExceeded = 600 << 20
 
 type serve = func(w http.ResponseWriter, r *http.Request, f file)
 
-// artifacts limits a fault to them; digest files are served well.
+// artifacts limits a fault to artifacts; digest files are served correctly.
 func artifacts(bad serve) serve {
 	return func(w http.ResponseWriter, r *http.Request, f file) {
 		if f.isSum() {
@@ -26,8 +26,8 @@ func artifacts(bad serve) serve {
 	}
 }
 
-// sums serves digest files with another text, made from the digest and name in
-// the right one.
+// sums serves digest files with another text, made from the right digest and
+// name.
 func sums(text func(sum, name string) string) serve {
 	return func(w http.ResponseWriter, r *http.Request, f file) {
 		if !f.isSum() {
@@ -70,7 +70,8 @@ func redirect(scheme, host string) serve {
 			if _, port, err := net.SplitHostPort(r.Host); err == nil {
 				to.Host = net.JoinHostPort(host, port)
 			}
-			// Served well there, so that a client that allows the host arrives.
+			// Served correctly there, so that a client that allows the host
+			// succeeds.
 			_, file, _ := parse(r.URL.Path)
 			to.Path = path.Join(Prefix, file)
 		}
@@ -113,7 +114,7 @@ func reset(w http.ResponseWriter, _ *http.Request, f file) {
 	if tcp, ok := under.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // closing then sends RST (tcp(7))
 	}
-	_ = under.Close() // not conn: TLS would say goodbye first
+	_ = under.Close() // not conn: TLS would send close_notify first
 }
 
 func withoutRange(w http.ResponseWriter, r *http.Request, f file) {
@@ -125,7 +126,7 @@ func withoutRange(w http.ResponseWriter, r *http.Request, f file) {
 	}
 }
 
-// zeros is endless.
+// zeros is an endless reader.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -150,13 +151,13 @@ func huge(w http.ResponseWriter, r *http.Request, f file) {
 
 func slow(w http.ResponseWriter, r *http.Request, f file) { paced(w, r, f, 1, time.Second) }
 
-// trickle is above the least rate that the product accepts (4 KiB a second), and
-// needs hours for a release.
+// trickle sends just above the lowest rate that the product accepts (4 KiB per
+// second), so a release takes hours.
 func trickle(w http.ResponseWriter, r *http.Request, f file) {
 	paced(w, r, f, 500, 100*time.Millisecond)
 }
 
-// paced sends so many bytes in each period.
+// paced sends the given number of bytes in each period.
 func paced(w http.ResponseWriter, r *http.Request, f file, bytes int64, period time.Duration) {
 	header(w, f)
 	w.Header().Set("Content-Length", fmt.Sprint(f.size))
@@ -177,7 +178,7 @@ func paced(w http.ResponseWriter, r *http.Request, f file, bytes int64, period t
 	}
 }
 
-// flipped differs from what it wraps by one bit, at one offset.
+// flipped flips one bit of the wrapped reader, at one offset.
 type flipped struct {
 	io.ReadSeeker
 	at, pos int64

@@ -1,5 +1,5 @@
-// Package releases serves a directory laid out as gVisor's bucket, well or
-// badly. Which fault a request meets is in its path alone, so that faults are
+// Package releases serves a directory laid out as gVisor's bucket, correctly or
+// with a fault. Only the path of a request selects the fault, so faults are
 // stateless and tests run side by side:
 //
 //	/gvisor/releases/PATH             the file, as the bucket serves it
@@ -17,11 +17,11 @@ import (
 	"time"
 )
 
-// Prefix is the path of the tree's root, as it is in the real bucket's URLs.
+// Prefix is the path of the tree's root, as in the real bucket's URLs.
 const Prefix = "/gvisor/releases"
 
-// URL returns the release url for a fault, or for no fault where it is empty,
-// on the server at base (`https://127.0.0.1:1234`).
+// URL returns the release url for a fault, or without one if fault is empty, on
+// the server at base (`https://127.0.0.1:1234`).
 func URL(base, fault string) string {
 	if fault == "" {
 		return base + Prefix
@@ -29,7 +29,7 @@ func URL(base, fault string) string {
 	return base + "/fault-" + fault + Prefix
 }
 
-// Handler serves the tree in dir, which holds `release/`, `nightly/` and so on.
+// Handler serves the tree in dir, which has `release/`, `nightly/` and so on.
 func Handler(dir string) http.Handler {
 	faults := map[string]Fault{"": {serve: serveFile}}
 	for _, f := range Faults() {
@@ -72,18 +72,18 @@ type file struct {
 	content io.ReadSeekCloser
 }
 
-// isSum tells a digest file from an artifact.
+// isSum reports whether the file is a digest file.
 func (f file) isSum() bool { return strings.HasSuffix(f.name, ".sha512") }
 
 func open(dir, path string) (file, error) {
-	// Not below a root of its own: symlinks and dots do not lead out of it.
+	// os.Root keeps symlinks and dots from leading out of the tree.
 	f, err := os.OpenInRoot(dir, path)
 	if err != nil {
 		return file{}, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
+		err = fmt.Errorf("%s is not a regular file", path)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -92,7 +92,7 @@ func open(dir, path string) (file, error) {
 	return file{name: info.Name(), size: info.Size(), modTime: info.ModTime(), content: f}, nil
 }
 
-// serveFile answers as the bucket does, with Range and an ETag.
+// serveFile answers like the bucket, with Range and an ETag.
 func serveFile(w http.ResponseWriter, r *http.Request, f file) {
 	header(w, f)
 	http.ServeContent(w, r, "", f.modTime, f.content)
@@ -103,7 +103,7 @@ func header(w http.ResponseWriter, f file) {
 	w.Header().Set("ETag", fmt.Sprintf(`"%x-%x"`, f.size, f.modTime.UnixNano()))
 }
 
-// notFound answers as the bucket does, a body of XML that installers have
+// notFound answers like the bucket, with a body of XML that installers have
 // taken for a binary.
 func notFound(w http.ResponseWriter, path string) {
 	w.Header().Set("Content-Type", "application/xml; charset=UTF-8")

@@ -20,11 +20,11 @@ const (
 	digest   = artifact + ".sha512"
 )
 
-// artifactContent is more than the buffers between server and client hold.
+// artifactContent is larger than the buffers between server and client.
 func artifactContent() string { return strings.Repeat("0123456789abcdef", 1<<16) }
 
-// serveTree serves a tree with one artifact, whose content it returns, and its
-// digest.
+// serveTree serves a tree with one artifact and its digest, and returns the
+// content of the artifact.
 func serveTree(t *testing.T) (*httptest.Server, string) {
 	t.Helper()
 	content := artifactContent()
@@ -47,8 +47,8 @@ func serveTree(t *testing.T) (*httptest.Server, string) {
 	return server, content
 }
 
-// answer is what a client got: the head, as much of the body as came, and
-// how that ended.
+// An answer is what a client got: the head, the part of the body that arrived,
+// and how it ended.
 type answer struct {
 	*http.Response
 	body string
@@ -169,7 +169,7 @@ func TestHandler_FaultsOfTheBody(t *testing.T) {
 		t.Run(strings.TrimSpace(test.fault+" "+test.byteRange), func(t *testing.T) {
 			limit := int64(len(content))
 			if test.err == nil {
-				limit = int64(len(test.body)) // of the endless ones, no more
+				limit = int64(len(test.body)) // read no more of an endless one
 			}
 			a := get(t, server, test.fault, artifact, test.byteRange, limit)
 			if a.StatusCode != test.status || a.ContentLength != test.length {
@@ -178,7 +178,7 @@ func TestHandler_FaultsOfTheBody(t *testing.T) {
 			if !errors.Is(a.err, test.err) {
 				t.Errorf("got error %v, want %v", a.err, test.err)
 			}
-			// A reset may destroy what was on its way.
+			// A reset may destroy bytes in transit.
 			if test.fault != "reset" && a.body != test.body {
 				t.Errorf("got %d bytes, want %d", len(a.body), len(test.body))
 			}
@@ -214,7 +214,7 @@ func TestHandler_FaultsOfTheDigest(t *testing.T) {
 			t.Errorf("%s: got %s %q, want %q", fault, a.Status, a.body, want)
 		}
 		if a := get(t, server, fault, artifact, "", 1<<30); a.body != content {
-			t.Errorf("%s: got %d bytes of the artifact, want it as it is", fault, len(a.body))
+			t.Errorf("%s: got %d bytes of the artifact, want it unchanged", fault, len(a.body))
 		}
 	}
 }
