@@ -1,7 +1,7 @@
-// Package proxy is an HTTP proxy for tests that wants a name and a password.
+// Package proxy is an HTTP proxy for tests that requires a name and a password.
 //
-// It leads every tunnel to one address, whatever was asked for, so that who
-// arrives there has come through it.
+// It leads every tunnel to one address, whatever the client asked for, so every
+// connection that arrives there has come through the proxy.
 package proxy
 
 import (
@@ -15,19 +15,19 @@ import (
 // Proxy is an http.Handler.
 type Proxy struct {
 	User, Password string
-	// Dial connects to where all tunnels lead.
+	// Dial connects to the address where all tunnels lead.
 	Dial func() (net.Conn, error)
 
 	tunnels, refused atomic.Int32
 }
 
-// Tunnels is how many were made.
+// Tunnels returns how many tunnels were made.
 func (p *Proxy) Tunnels() int { return int(p.tunnels.Load()) }
 
-// Refused is how many requests came without the right name and password.
+// Refused returns how many requests came without the right name and password.
 func (p *Proxy) Refused() int { return int(p.refused.Load()) }
 
-// Encoded is the name and the password as they are sent.
+// Encoded returns the name and the password as a client sends them.
 func (p *Proxy) Encoded() string {
 	return base64.StdEncoding.EncodeToString([]byte(p.User + ":" + p.Password))
 }
