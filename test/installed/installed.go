@@ -1,5 +1,5 @@
-// Package installed shows a directory of gVisor's files to package verify, for
-// programs of the tests that have no store.
+// Package installed lists a directory of gVisor's files for package verify, in
+// test programs without a store.
 package installed
 
 import (
@@ -11,8 +11,7 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Files lists the regular files below dir, of which there are none where it is
-// not there.
+// Files lists the regular files below dir; a missing dir has none.
 func Files(dir string) (map[verify.FileID]string, error) {
 	files := map[verify.FileID]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
