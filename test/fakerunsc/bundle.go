@@ -23,7 +23,7 @@ const (
 	Loose Layout = "loose"
 )
 
-// Files gives the files of a well-made release of fakes, in an archive's order.
+// Files returns the files of a correct fake release, in an archive's order.
 func Files(t testing.TB, o Options) []tar.Header {
 	t.Helper()
 	program := int64(len(Program(t, o)))
@@ -34,10 +34,10 @@ func Files(t testing.TB, o Options) []tar.Header {
 	}
 }
 
-// Bundle puts a release of fakes with the given layouts into dir, the
-// directory of a release and architecture in a bucket, each file with its
-// digest. Packing bzip2 takes the program bzip2: without it the test is
-// skipped, in CI it fails.
+// Bundle puts a fake release with the given layouts into dir, the directory of
+// a release and architecture in a bucket, each file with its digest. Packing
+// bzip2 needs the program bzip2: without it the test is skipped, or fails in
+// CI.
 func Bundle(t testing.TB, dir string, o Options, layouts ...Layout) {
 	t.Helper()
 	program := Program(t, o)
@@ -60,7 +60,7 @@ func Bundle(t testing.TB, dir string, o Options, layouts ...Layout) {
 	}
 }
 
-// Pack compresses a tar archive as layout has it.
+// Pack compresses a tar archive for a layout.
 func Pack(t testing.TB, layout Layout, archive []byte) []byte {
 	t.Helper()
 	if layout == Zstd {

@@ -1,8 +1,8 @@
 // Package fakerunsc makes fake releases for tests: small static programs that
-// answer --version as runsc does, packed and laid out as in gVisor's bucket.
+// answer --version like runsc, packed and laid out as in gVisor's bucket.
 //
-// They run nothing in a sandbox. What needs one is tested with the real runsc,
-// in the lab.
+// They run nothing in a sandbox. Tests that need one use the real runsc, in the
+// lab.
 package fakerunsc
 
 import (
@@ -24,17 +24,18 @@ const (
 	Hangs       Behaviour = "hang"
 	Fails       Behaviour = "fail"
 	Floods      Behaviour = "flood"       // prints without end
-	Environment Behaviour = "environment" // says its environment for a label
+	Environment Behaviour = "environment" // prints its environment as the label
 )
 
-// Options say what a fake program is.
+// Options describe a fake program.
 type Options struct {
-	Label     string // after `runsc version`; release-20260914.0 when empty
+	Label     string // after `runsc version`; release-20260914.0 if empty
 	Behaviour Behaviour
 	Machine   uint16 // of the ELF header; 0 is this machine's
 }
 
-// built is shared: a build takes a second, and every test binary needs it often.
+// built is shared: a build takes a second, and every test binary needs the
+// program often.
 var built = sync.OnceValues(build)
 
 func build() ([]byte, error) {
@@ -52,7 +53,7 @@ func build() ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// Program gives the bytes of a fake runsc, or of a sidecar.
+// Program returns the bytes of a fake runsc, or of a sidecar.
 func Program(t testing.TB, o Options) []byte {
 	t.Helper()
 	plain, err := built()
