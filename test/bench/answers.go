@@ -11,18 +11,19 @@ import (
 
 const (
 	pingerInHost = "/usr/local/lib/runsc-provisioner-bench/pinger"
-	// withoutRemap is a copy of a daemon.json that is as wanted but for a key
-	// that needs a restart.
+	// withoutRemap is a copy of a correct daemon.json without a key that needs
+	// a restart.
 	withoutRemap = "/root/without-remap.json"
 )
 
-// pinging is how the pinger is run: before all others, so that it waits for
-// dockerd and not for the processor. asOthers takes that back for what it runs.
+// pinging runs the pinger with priority over all others, so that it waits for
+// dockerd and not for the processor. asOthers removes the priority from what it
+// runs.
 func pinging() []string  { return []string{"chrt", "--fifo", "1", pingerInHost} }
 func asOthers() []string { return []string{"chrt", "--other", "0"} }
 
-// answerRows measure the longest answer of dockerd to a ping every 5 ms while
-// an apply changes what it runs with.
+// answerRows measures the longest answer of dockerd to a ping every 5 ms while
+// an apply changes dockerd's settings.
 func answerRows(ctx context.Context, p pace, built programs) (rows []row, err error) {
 	host, err := lab.Boot(ctx, lab.Options{
 		Suite:  "trixie",
@@ -44,12 +45,12 @@ func answerRows(ctx context.Context, p pace, built programs) (rows []row, err er
 	return append(rows, restart), err
 }
 
-// reloadRows are of applies that have other arguments to register each time,
-// beside as long a time without one, and beside a mere signal to dockerd. Not
-// one ping may fail.
+// reloadRows measures applies that register other arguments each time, compared
+// with an equally long time without one, and with a mere signal to dockerd. No
+// ping may fail.
 func reloadRows(ctx context.Context, p pace, host *lab.Host) ([]row, error) {
 	const signal = "signal"
-	// The longest of a few dozen answers scatters widely, and a run is short.
+	// The longest of a few dozen answers varies widely, and a run is short.
 	p.runs *= 3
 	three := compare(p, "",
 		race.Entrant{
@@ -60,7 +61,7 @@ func reloadRows(ctx context.Context, p pace, host *lab.Host) ([]row, error) {
 		race.Entrant{Rests: this},
 	)
 	three.Entrants = append(three.Entrants, race.Entrant{
-		// As long as an apply takes.
+		// This takes as long as an apply.
 		Name: signal, Argv: append(asOthers(), "sh", "-c", "sleep 0.03; systemctl reload docker.service; sleep 0.03"),
 	})
 	result, err := raceInHost(ctx, host, pinging(), three)
@@ -78,15 +79,15 @@ func reloadRows(ctx context.Context, p pace, host *lab.Host) ([]row, error) {
 	}, nil
 }
 
-// restartRow is of applies that turn userns-remap on, beside the restart of a
-// dockerd that starts from the same state.
+// restartRow measures applies that switch userns-remap on, compared with a
+// restart of a dockerd in the same state.
 func restartRow(ctx context.Context, p pace, host *lab.Host) (row, error) {
 	const prepare = `cp /etc/docker/daemon.json ` + withoutRemap + `
 printf '[docker]\nuserns_remap = "default"\n' >/etc/runsc-provisioner/config.d/60-remap.toml`
 	if _, err := succeed(ctx, host, lab.Command{Argv: []string{"sh", "-euc", prepare}}); err != nil {
 		return row{}, err
 	}
-	// Three starts in a minute are the most that docker.service has.
+	// docker.service allows at most three starts per minute.
 	before := []string{"sh", "-euc", `cp ` + withoutRemap + ` /etc/docker/daemon.json
 systemctl reset-failed docker.service
 systemctl restart docker.service

@@ -15,12 +15,13 @@ import (
 const (
 	timerInHost = "/usr/local/lib/runsc-provisioner-bench/timer"
 	runscInHost = "/usr/local/bin/runsc"
-	// peerConfig is the peer's own daemon.json: it would undo what we wrote.
+	// peerConfig is a separate daemon.json for the peer, which would overwrite
+	// ours.
 	peerConfig = "/etc/docker/peer.json"
 )
 
 // applyRows measures apply in a host where it has nothing to do, and gVisor's
-// own `runsc install` on a daemon.json that already is as it wants it.
+// own `runsc install` on a daemon.json that it would not change.
 func applyRows(ctx context.Context, p pace, built programs) (rows []row, err error) {
 	host, err := lab.Boot(ctx, lab.Options{
 		Suite:  "trixie",
@@ -34,8 +35,8 @@ func applyRows(ctx context.Context, p pace, built programs) (rows []row, err err
 	defer func() { err = errors.Join(err, host.Close()) }()
 
 	apply := []string{"runsc-provisioner", "apply", "--default-runtime"}
-	// Sidecars it would fetch from the network otherwise; what is there it would
-	// write anew.
+	// Otherwise it would fetch sidecars from the network, or write existing
+	// files again.
 	install := []string{
 		runscInHost, "install", "--download-sidecars=NEVER", "--require-sidecars=NEVER", "--clobber=false",
 		"--config_file=" + peerConfig, "--", "--ignore-cgroups",
@@ -55,8 +56,8 @@ func applyRows(ctx context.Context, p pace, built programs) (rows []row, err err
 	return wallAndMemory("apply with nothing to do", result, aim{ofRatio, 1}, aim{ofRatio, 1})
 }
 
-// raceInHost has the timer or the pinger run r in the host, so that what it
-// takes to get into the host is not measured.
+// raceInHost runs r in the host with the timer or the pinger, so that entering
+// the host is not measured.
 func raceInHost(ctx context.Context, host *lab.Host, measure []string, r race.Race) (race.Result, error) {
 	wanted, err := json.Marshal(r)
 	if err != nil {
@@ -77,7 +78,7 @@ func parseResult(text string) (race.Result, error) {
 	return result, nil
 }
 
-// succeed runs a program that has to end with 0 and returns what it printed.
+// succeed runs a program that must exit with 0 and returns its output.
 func succeed(ctx context.Context, host *lab.Host, c lab.Command) (string, error) {
 	result, err := host.RunWith(ctx, c)
 	if err != nil {

@@ -16,9 +16,9 @@ const (
 	drifterInHost = "/usr/local/lib/runsc-provisioner-bench/drifter"
 	driftRounds   = 200
 	effectRounds  = 50
-	// pollEvery is how often an agent looks that polls: nothing in the field has
-	// a figure for drift, so that half of it, which such an agent takes on
-	// average, stands for the peer.
+	// pollEvery is the interval of a polling agent. No comparable program has a
+	// figure for drift, so the peer is half of it, the average delay of such an
+	// agent.
 	pollEvery = time.Minute
 )
 
@@ -29,7 +29,7 @@ default_runtime = "runsc"
 contested_after = 1000000
 `
 
-// keptHost boots a host that the daemon keeps under its own unit.
+// keptHost boots a host with the daemon under its own unit.
 func keptHost(ctx context.Context, built programs, o lab.Options) (*lab.Host, error) {
 	o.Suite, o.Binary = "trixie", built.product
 	o.Binds = []lab.Bind{{Source: built.drifter, Target: drifterInHost, ReadOnly: true}}
@@ -47,8 +47,8 @@ until grep -q '"state": "enforced"' /run/runsc-provisioner/status.json; do sleep
 	return host, nil
 }
 
-// driftRows measure how long a foreign edit of daemon.json, and a foreign
-// reload of dockerd, last.
+// driftRows measures how long a foreign edit of daemon.json and a foreign
+// reload of dockerd last.
 func driftRows(ctx context.Context, built programs) (rows []row, err error) {
 	host, err := keptHost(ctx, built, lab.Options{Name: "bench-drift"})
 	if err != nil {
@@ -84,8 +84,8 @@ func driftRows(ctx context.Context, built programs) (rows []row, err error) {
 	}, nil
 }
 
-// footprintRows measure what the daemon takes while nothing happens, beside
-// node_exporter, scraped every 15 s as it is used.
+// footprintRows measures the idle daemon's use of resources, compared with
+// node_exporter, scraped every 15 s as usual.
 func footprintRows(ctx context.Context, built programs, window time.Duration) (rows []row, err error) {
 	host, err := keptHost(ctx, built, lab.Options{Name: "bench-footprint", Prometheus: true})
 	if err != nil {

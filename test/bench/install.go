@@ -18,10 +18,10 @@ import (
 	"runsc-provisioner/test/releases"
 )
 
-// version is the release that is installed: a bundle, in zstd.
+// version is the release to install: a bundle, in zstd.
 const version = "20260914.0"
 
-// byHand is what one would type in place of an installer.
+// byHand has the commands that a user would type without an installer.
 const byHand = `set -eu
 curl -fsS --cacert "$CA" -O "$URL/gvisor.tar.zstd.sha512" -O "$URL/gvisor.tar.zstd"
 sha512sum -c gvisor.tar.zstd.sha512
@@ -68,14 +68,14 @@ func installRows(ctx context.Context, p pace, built programs, dir string) ([]row
 	return wallAndMemory("install a release, zstd", result, aim{ofRatio, 1}, aim{})
 }
 
-// raceHere has the timer run r on this machine.
+// raceHere runs r on this machine with the timer.
 func raceHere(ctx context.Context, built programs, r race.Race) (race.Result, error) {
 	wanted, err := json.Marshal(r)
 	if err != nil {
 		return race.Result{}, err
 	}
 	cmd := exec.CommandContext(ctx, built.timer)
-	// It ends what it runs, and clears away, when it is told to end.
+	// On SIGTERM it ends what it runs and cleans up.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Stdin = bytes.NewReader(wanted)

@@ -11,8 +11,8 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// installChild as the first argument makes this program install one release
-// and exit: the process that is measured.
+// installChild, as the first argument, makes this program install one release
+// and exit: that process is measured.
 const installChild = "install"
 
 // installOnce installs the release from the server at args[0], whose

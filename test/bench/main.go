@@ -1,10 +1,10 @@
-// Command bench measures this project against what people would use in its
-// place, and prints one table.
+// Command bench measures this project against the alternatives that users have,
+// and prints one table.
 //
-// It guarantees that both sides are whole processes which do their work on the
-// same machine, in turn and in one go, and that a side which did not do its
-// work fails the benchmark. It never fails for being slow: a missed aim is said
-// in the table.
+// It guarantees that both sides are whole processes that do their work on the
+// same machine, in turn, and that a side that did not do its work fails the
+// benchmark. It never fails because of a slow result: the table shows a missed
+// aim.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	// A second signal ends it at once.
+	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintf(os.Stderr, "error: %v\n", err)
@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// leastRuns make a median that one disturbed run does not move.
+// leastRuns are enough for a median that one disturbed run does not change.
 const leastRuns = 10
 
 func run(ctx context.Context, args []string) error {
@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string) error {
 	var p pace
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&p.runs, "runs", 11, "measured runs of each side")
-	flags.DurationVar(&p.idle, "idle", 5*time.Minute, "for how long the daemon is looked at while nothing happens")
+	flags.DurationVar(&p.idle, "idle", 5*time.Minute, "how long to measure the idle daemon")
 	flags.StringVar(&p.only, "only", "", "measure only this: apply, answers, install, verify, writes, drift or footprint")
 	flags.IntVar(&p.warmup, "warmup", 2, "runs of each side before those")
 	err := flags.Parse(args)
@@ -56,7 +56,8 @@ func run(ctx context.Context, args []string) error {
 	return bench(ctx, p)
 }
 
-// pace is how often each side runs, for how long, and of what.
+// pace says how often each side runs, for how long, and which measurements to
+// make.
 type pace struct {
 	runs, warmup int
 	idle         time.Duration
@@ -64,7 +65,7 @@ type pace struct {
 }
 
 func bench(ctx context.Context, p pace) (err error) {
-	// Below /var/tmp, which unlike /tmp is on a disk: files are synced there.
+	// Below /var/tmp: unlike /tmp it is on a disk, where syncing takes time.
 	dir, err := os.MkdirTemp("/var/tmp", "runsc-provisioner-bench-")
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func bench(ctx context.Context, p pace) (err error) {
 	case os.Getenv("CI") == "true":
 		return errors.New("the lab needs root")
 	default:
-		fmt.Println("left out: apply and install are measured in the lab, which needs root")
+		fmt.Println("skipped: the measurements in the lab need root")
 	}
 	size, err := sizeRow(built)
 	if err != nil {

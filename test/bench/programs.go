@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// programs are the paths of what is built for the benchmark.
+// programs has the paths of the programs built for the benchmark.
 type programs struct {
 	product string
 	timer   string
@@ -19,8 +19,8 @@ type programs struct {
 	pages   string
 }
 
-// build builds the product as `make build` does, and the others,
-// statically: all run in a host with another libc.
+// build builds the product as `make build` does, and the others, all
+// statically: they run in a host with another libc.
 func build(ctx context.Context, dir string) (programs, error) {
 	built := programs{filepath.Join(dir, "runsc-provisioner"), filepath.Join(dir, "timer"), filepath.Join(dir, "pinger"), filepath.Join(dir, "drifter"),
 		filepath.Join(dir, "crowd"), filepath.Join(dir, "scan"), filepath.Join(dir, "pages")}
@@ -42,7 +42,7 @@ func build(ctx context.Context, dir string) (programs, error) {
 	return built, nil
 }
 
-// mostBytes is the size that the product's binary may have.
+// mostBytes is the aim for the size of the product's binary.
 const mostBytes = 16e6
 
 func sizeRow(built programs) (row, error) {

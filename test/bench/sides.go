@@ -18,11 +18,11 @@ func compare(p pace, scratch string, thisSide, peerSide race.Entrant) race.Race 
 	return race.Race{Warmup: p.warmup, Runs: p.runs, Scratch: scratch, Entrants: []race.Entrant{thisSide, peerSide}}
 }
 
-// wallAndMemory are the two rows that a race gives.
+// wallAndMemory returns the two rows of a race.
 func wallAndMemory(work string, r race.Result, wall, memory aim) ([]row, error) {
 	for _, side := range []string{this, peer} {
 		if r.Hidden(side) {
-			return nil, fmt.Errorf("the memory of %s in %q is not above that of the timer, %s: it cannot be told", side, work, megabytes.value(float64(r.Floor)))
+			return nil, fmt.Errorf("the memory of %s in %q is not above that of the timer, %s: it cannot be measured", side, work, megabytes.value(float64(r.Floor)))
 		}
 	}
 	return []row{

@@ -9,16 +9,16 @@ import (
 	"text/tabwriter"
 )
 
-// row is one line of the table: what was measured of one kind of work.
+// A row is one line of the table: the measurements of one kind of work.
 type row struct {
 	work string
 	unit unit
 	this []float64 // in the unit's base: seconds or bytes
-	peer []float64 // none where there is nobody to compare with
+	peer []float64 // empty without a peer
 	aim  aim
 }
 
-// unit is what the values of a row are shown in.
+// A unit is the unit of a row's values.
 type unit int
 
 const (
@@ -27,10 +27,10 @@ const (
 	times             // how often
 )
 
-// aim is the most that a row may show.
+// An aim is the most that a row should show.
 type aim struct {
 	of   aimOf
-	most float64 // in the unit's base where it is of the value
+	most float64 // for a value: in the unit's base
 }
 
 // aimOf says what an aim limits.
@@ -56,11 +56,11 @@ func printTable(w io.Writer, rows []row) error {
 	return table.Flush()
 }
 
-// ratio is the median of this by that of the peer.
+// ratio returns the median of this divided by that of the peer.
 func (r row) ratio() float64 { return median(r.this) / median(r.peer) }
 
-// verdict is the aim of the row, and whether it was missed. What is compared
-// is what was measured, not what is shown of it.
+// verdict returns the aim of the row, and whether it was missed. It compares
+// the measured values, not the rounded ones in the table.
 func (r row) verdict() string {
 	var text string
 	var got float64
@@ -78,7 +78,7 @@ func (r row) verdict() string {
 	return text
 }
 
-// ratioText has one digit after the point, or as many as there are.
+// ratioText has at least one digit after the point.
 func ratioText(ratio float64) string {
 	text := strconv.FormatFloat(ratio, 'g', -1, 64)
 	if !strings.Contains(text, ".") {
@@ -97,8 +97,7 @@ func (u unit) value(v float64) string {
 	return fmt.Sprintf("%.1f ms", v*1e3)
 }
 
-// values shows the median, and how far the values are apart where there are
-// several.
+// values shows the median and, for several values, their range.
 func (u unit) values(all []float64) string {
 	switch len(all) {
 	case 0:
@@ -109,8 +108,8 @@ func (u unit) values(all []float64) string {
 	return fmt.Sprintf("%s (%s – %s)", u.value(median(all)), u.value(slices.Min(all)), u.value(slices.Max(all)))
 }
 
-// median is the middle of values, of which there is at least one, or the mean
-// of the two in the middle.
+// median returns the middle of values, or the mean of the two in the middle.
+// There must be at least one.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	middle := len(sorted) / 2
@@ -120,7 +119,8 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// percentile is the least of values that p hundredths of them are not above.
+// percentile returns the least value that p percent of the values do not
+// exceed.
 func percentile(values []float64, p int) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[max((len(sorted)*p+99)/100-1, 0)]

@@ -14,7 +14,7 @@ func TestMedian(t *testing.T) {
 		{"one value", []float64{7}, 7},
 		{"odd, out of order", []float64{9, 1, 5}, 5},
 		{"even: the mean of the two in the middle", []float64{4, 1, 100, 2}, 3},
-		{"one disturbed run does not move it", []float64{2, 2, 2, 1000, 2}, 2},
+		{"one disturbed run does not change it", []float64{2, 2, 2, 1000, 2}, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := median(test.values); got != test.want {
@@ -59,12 +59,12 @@ func TestTable(t *testing.T) {
 			"work 11.0 ms (10.0 ms – 12.0 ms) 22.0 ms (20.0 ms – 30.0 ms) 0.50 ≤ 1.0",
 		},
 		{
-			"exactly as the aim",
+			"exactly the aim",
 			row{"work", milliseconds, []float64{0.5}, []float64{0.5}, aim{ofRatio, 1}},
 			"work 500.0 ms 500.0 ms 1.00 ≤ 1.0",
 		},
 		{
-			"missed by less than is shown",
+			"missed by less than the table shows",
 			row{"work", milliseconds, []float64{1.001}, []float64{1}, aim{ofRatio, 1}},
 			"work 1001.0 ms 1000.0 ms 1.00 ≤ 1.0, missed",
 		},
@@ -74,7 +74,7 @@ func TestTable(t *testing.T) {
 			"work 4.0 MB 2.0 MB 2.00 -",
 		},
 		{
-			"nobody to compare with",
+			"no peer",
 			row{"size", megabytes, []float64{10.7e6}, nil, aim{ofValue, 16e6}},
 			"size 10.7 MB - - ≤ 16.0 MB",
 		},

@@ -16,14 +16,16 @@ const (
 	scanInHost  = "/usr/local/lib/runsc-provisioner-bench/scan"
 
 	fewProcesses, someProcesses, manyProcesses = 1000, 5000, 20_000
-	// ofAll is how many containers run for `verify` of all of them.
+	// ofAll is how many containers run for a `verify` of all.
 	ofAll = 25
-	// mostScan and mostVerify are by peer, mostGrowth by the smaller crowd.
+	// mostScan and mostVerify are ratios to the peer, mostGrowth to the smaller
+	// crowd.
 	mostScan, mostVerify, mostGrowth = 0.12, 0.5, 1.2
 )
 
-// verifyRows measure looks at hosts with more and more processes beside what
-// people grep with, and `verify` beside `docker inspect` of each container.
+// verifyRows measures looks at hosts with more and more processes, compared
+// with the commands that users grep with, and `verify` compared with `docker
+// inspect` of each container.
 func verifyRows(ctx context.Context, p pace, built programs) (rows []row, err error) {
 	host, err := lab.Boot(ctx, lab.Options{
 		Suite:  "trixie",

@@ -14,12 +14,12 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// The sides of what keeping writes costs, each a runtime of dockerd's.
+// The sides of the cost of keeping writes, each one of dockerd's runtimes.
 const (
 	plain   = "runc"
 	kept    = "kept"    // rootfs = "docker": --overlay2=none --dcache=0
 	cached  = "cached"  // --overlay2=none alone: shows the price of --dcache=0
-	sandbox = "sandbox" // gVisor's own default, which keeps them from Docker
+	sandbox = "sandbox" // gVisor's default, which hides writes from Docker
 )
 
 const (
@@ -28,9 +28,9 @@ const (
 	inserts     = 200
 )
 
-// writesRows measure work that writes to the root file system, in a container
-// of each runtime, which is there already: by what keeping the writes costs
-// beside runc, and beside gVisor's default.
+// writesRows measures work that writes to the root file system, in a running
+// container of each runtime. It compares kept writes with runc and with
+// gVisor's default.
 func writesRows(ctx context.Context, p pace, built programs, dir string) (rows []row, err error) {
 	input := filepath.Join(dir, "writes")
 	if err := os.Mkdir(input, 0o755); err != nil {
@@ -74,7 +74,7 @@ func writesRows(ctx context.Context, p pace, built programs, dir string) (rows [
 		},
 		{
 			"go build of three packages, with what they depend on built before",
-			// The results of earlier runs, and nothing else, are later than the stamp.
+			// Only the results of earlier runs are later than the stamp.
 			"rm -rf /gotmp; mkdir /gotmp; find /cache -type f -newer /stamp -exec rm {} +", goBuild + " && echo built", "built",
 		},
 		{
@@ -107,18 +107,17 @@ func writesRows(ctx context.Context, p pace, built programs, dir string) (rows [
 	return rows, nil
 }
 
-// buildPackages are of the product, and small enough that 50 builds in a sandbox
-// take minutes.
+// buildPackages are packages of the product, small enough that 50 builds in a
+// sandbox take minutes.
 const buildPackages = "./daemonjson ./verify ./systemd"
 
-// goBuild builds them in the root file system, temporary files too:
-// /tmp is one in memory under gVisor. Only Go itself and the modules are read
-// from elsewhere.
+// goBuild builds them in the root file system, including temporary files: under
+// gVisor, /tmp is in memory. Only Go itself and the modules are elsewhere.
 const goBuild = "cd /source && " + goEnv + " go build -buildvcs=false " + buildPackages
 
 const goEnv = "HOME=/root PATH=$PATH:/bench/go/bin GOCACHE=/cache GOMODCACHE=/bench/modules GOTMPDIR=/gotmp GOPROXY=off GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_ENABLED=0"
 
-// writesSetup installs a release, registers it once for each way, starts a
+// writesSetup installs a release, registers it once for each side, starts a
 // container for each, and gives each the same build cache.
 const writesSetup = `
 runsc-provisioner apply

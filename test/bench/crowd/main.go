@@ -1,5 +1,5 @@
-// Command crowd makes as many processes as it is told to, which do nothing,
-// writes a file when all are there, and takes them with it when it ends.
+// Command crowd starts COUNT idle processes, writes a file when all exist, and
+// ends them when it ends.
 //
 //	crowd COUNT FILE
 package main
@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The children die with the thread that made them: it has to stay.
+// The children die with the thread that made them, so it must stay.
 func init() { runtime.LockOSThread() }
 
 func main() {
@@ -47,8 +47,8 @@ func run(args []string) error {
 	}
 }
 
-// child forks. The new process has none of the Go runtime's threads but this
-// one, so it makes system calls and nothing else.
+// child forks. The new process has only this one of the Go runtime's threads,
+// so it only makes system calls.
 func child() error {
 	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 {

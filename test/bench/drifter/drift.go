@@ -23,24 +23,24 @@ const (
 	status     = "/run/runsc-provisioner/status.json"
 	socket     = "/run/docker.sock"
 	wanted     = "runsc"
-	// within bounds one round.
-	within = 30 * time.Second
+	// roundLimit limits one round.
+	roundLimit = 30 * time.Second
 )
 
-// texts gives the foreign text of a round.
+// texts returns the foreign text of a round.
 type texts func(round int) string
 
-// same is what a program writes that has one text.
+// same is for a program that always writes the same text.
 func same(int) string { return "{\"debug\": false, \"default-runtime\": \"runc\"}\n" }
 
-// fresh was never there before, as when people edit: dockerd has not validated
-// it yet.
+// fresh returns a new text each time, as when users edit: dockerd has not
+// validated it yet.
 func fresh(round int) string {
 	return fmt.Sprintf("{\"labels\": [\"round=%d\"], \"default-runtime\": \"runc\"}\n", round)
 }
 
-// save writes a foreign text, in one way and the other, and returns when it was
-// there.
+// save writes a foreign text, in one of two ways in turn, and returns when it
+// was in place.
 func save(round int, text string) (time.Time, error) {
 	if round%2 == 0 {
 		err := os.WriteFile(daemonJSON, []byte(text), 0o644)
@@ -54,7 +54,7 @@ func save(round int, text string) (time.Time, error) {
 	return time.Now(), err
 }
 
-// ours reports whether daemon.json has what is wanted.
+// ours reports whether daemon.json matches the configuration.
 func ours() bool {
 	text, err := os.ReadFile(daemonJSON)
 	if err != nil {
@@ -67,10 +67,10 @@ func ours() bool {
 	return json.Unmarshal(text, &doc) == nil && doc.Default == wanted && doc.Runtimes[wanted] != nil
 }
 
-// quiet waits until the daemon has nothing left to do, having repaired more than
-// before, and returns how often it has repaired by then.
+// quiet waits until the daemon has repaired more often than before and has
+// nothing left to do, and returns how often it has repaired.
 func quiet(before float64) (float64, error) {
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(roundLimit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		text, err := os.ReadFile(status)
 		if err != nil {
 			continue
@@ -83,10 +83,10 @@ func quiet(before float64) (float64, error) {
 			return s.Counts.Repairs["default-runtime"], nil
 		}
 	}
-	return 0, errors.New("the daemon does not get to be done")
+	return 0, errors.New("the daemon does not finish")
 }
 
-// untilBytes measures to the bytes in the file, in seconds.
+// untilBytes measures the time until our bytes are in the file, in seconds.
 func untilBytes(rounds int, text texts) (seconds []float64, err error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -105,14 +105,14 @@ func untilBytes(rounds int, text texts) (seconds []float64, err error) {
 		if err != nil {
 			return nil, err
 		}
-		end := time.After(within)
+		end := time.After(roundLimit)
 		for !ours() {
 			select {
 			case <-watcher.Events:
 			case err := <-watcher.Errors:
 				return nil, err
 			case <-end:
-				return nil, fmt.Errorf("round %d: not restored within %s", round, within)
+				return nil, fmt.Errorf("round %d: not restored within %s", round, roundLimit)
 			}
 		}
 		seconds = append(seconds, time.Since(begun).Seconds())
@@ -126,8 +126,8 @@ func untilBytes(rounds int, text texts) (seconds []float64, err error) {
 	return seconds, nil
 }
 
-// untilEffect measures from the moment at which dockerd says that it runs with
-// the foreign text to the one at which it says that it runs with ours.
+// untilEffect measures the time from dockerd's event that it runs with the
+// foreign text to its event that it runs with ours.
 func untilEffect(rounds int) (seconds []float64, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -151,18 +151,19 @@ func untilEffect(rounds int) (seconds []float64, err error) {
 			return nil, err
 		}
 		var drifted time.Time
-		for end := time.After(within); ; {
+		for end := time.After(roundLimit); ; {
 			var runtime string
 			select {
 			case runtime = <-reloads:
 			case <-end:
-				return nil, fmt.Errorf("round %d: dockerd does not run with ours within %s", len(seconds), within)
+				return nil, fmt.Errorf("round %d: dockerd does not run with ours within %s", len(seconds), roundLimit)
 			}
 			if runtime != wanted {
 				drifted = time.Now()
 				continue
 			}
-			// Where ours was quicker than the signal there was no effect to undo.
+			// If our write was quicker than the signal, there was no effect to
+			// undo.
 			if !drifted.IsZero() {
 				seconds = append(seconds, time.Since(drifted).Seconds())
 			}
@@ -178,7 +179,7 @@ func untilEffect(rounds int) (seconds []float64, err error) {
 	return seconds, nil
 }
 
-// listen gives the default runtime of each reload that dockerd tells of.
+// listen sends the default runtime of each reload event of dockerd.
 func listen(ctx context.Context) (<-chan string, error) {
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)

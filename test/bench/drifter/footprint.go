@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// footprint is what one process took.
+// footprint is one process's use of resources.
 type footprint struct {
 	Resident float64 // bytes, the median of samples
 	CPU      float64 // seconds, with that of children that ended
 	Wakeups  float64 // how often its threads were put to sleep and woken
 }
 
-// sampleEvery is how often resident memory is looked at.
+// sampleEvery is the interval between samples of resident memory.
 const sampleEvery = 5 * time.Second
 
-// footprints looks at processes for as long as window.
+// footprints measures processes for the time window.
 func footprints(window time.Duration, pids []string) ([]footprint, error) {
 	before := make([]footprint, len(pids))
 	resident := make([][]float64, len(pids))
@@ -51,7 +51,7 @@ func footprints(window time.Duration, pids []string) ([]footprint, error) {
 	return after, nil
 }
 
-// look reads what a process has taken until now (proc(5)).
+// look reads what a process has used so far (proc(5)).
 func look(pid string) (f footprint, err error) {
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {

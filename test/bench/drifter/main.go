@@ -1,10 +1,10 @@
-// Command drifter measures a daemon that keeps a host, from inside of it, as
-// somebody else would see it, and prints seconds as JSON.
+// Command drifter measures a daemon from inside its host, as another program
+// would see it, and prints seconds as JSON.
 //
 //	drifter bytes N             from the close of a foreign write of daemon.json to our bytes in it
-//	drifter fresh N             the same, with a text each time that was never there
+//	drifter fresh N             the same, with a new text each time
 //	drifter effect N            from a foreign reload of dockerd to dockerd running with ours again
-//	drifter footprint FOR PID…  what processes take while nothing happens to them
+//	drifter footprint FOR PID…  the resources that idle processes use
 package main
 
 import (
@@ -50,7 +50,7 @@ func run(args []string) error {
 		}
 		result, err = footprints(window, args[2:])
 	default:
-		err = fmt.Errorf("%q is nothing to measure", args[0])
+		err = fmt.Errorf("%q cannot be measured", args[0])
 	}
 	if err != nil {
 		return err

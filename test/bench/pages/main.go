@@ -1,6 +1,6 @@
-// Command pages writes to the disk as a database does that promises to keep
-// what it was told: for each insert it appends a page to a log and syncs it,
-// then changes a page of a table in place and syncs that. It is no database.
+// Command pages writes to the disk like a durable database: for each insert it
+// appends a page to a log and syncs it, then changes a page of a table in place
+// and syncs that. It is not a database.
 package main
 
 import (

@@ -1,10 +1,9 @@
-// Package ping measures how long dockerd takes to answer while something else
-// happens to it.
+// Package ping measures how long dockerd takes to answer during another
+// operation, and guarantees that no slow answer delays the schedule of the
+// pings.
 //
-// It guarantees that pings are sent on a fixed schedule which no slow answer
-// delays, that the time of each is counted from its place in that schedule
-// until it was answered, however often its connection was lost, and that every
-// loss is counted. It asks dockerd for nothing but a ping.
+// It measures each ping from its scheduled time to its answer, however often
+// the connection was lost, and counts every loss. It sends dockerd only pings.
 package ping
 
 import (
@@ -22,19 +21,20 @@ import (
 )
 
 const (
-	// waiting bounds the pings that have no answer yet. Beyond it the next ones
-	// wait, and that counts.
+	// waiting limits the unanswered pings. Beyond it later pings wait, and
+	// their wait counts.
 	waiting = 4096
-	// giveUp is how long a ping waits for its answer, in all.
+	// giveUp is how long a ping waits for its answer in total.
 	giveUp = time.Minute
-	// again is how long a ping whose connection was lost waits to be sent again.
+	// again is the pause before a ping is sent again after its connection was
+	// lost.
 	again = time.Millisecond
-	// longestLine bounds what is read of an answer, in bytes.
+	// longestLine limits how much of an answer is read, in bytes.
 	longestLine = 4 << 10
 )
 
-// Watch pings dockerd at socket, a path, every so often. To end it waits for
-// the answers to all pings that were sent.
+// Watch pings dockerd at the socket path at a fixed interval. Its end waits for
+// the answers to all pings sent.
 func Watch(socket string, every time.Duration) race.Watch {
 	return func() func() race.Answers {
 		ctx, stop := context.WithCancel(context.Background())
@@ -48,7 +48,7 @@ func Watch(socket string, every time.Duration) race.Watch {
 	}
 }
 
-// round is a series of pings that goes on.
+// A round is a running series of pings.
 type round struct {
 	socket string
 	done   chan struct{}
@@ -80,13 +80,13 @@ func (r *round) send(ctx context.Context, every time.Duration) {
 
 // ping asks until there is an answer.
 func (r *round) ping(due time.Time) {
-	failed, why := 0, ""
+	failed, reason := 0, ""
 	for {
 		err := r.ask(due)
 		if err == nil {
 			break
 		}
-		failed, why = failed+1, err.Error()
+		failed, reason = failed+1, err.Error()
 		if time.Since(due) > giveUp {
 			break
 		}
@@ -98,14 +98,14 @@ func (r *round) ping(due time.Time) {
 	r.answers.Asked++
 	r.answers.Failed += failed
 	r.answers.Longest = max(r.answers.Longest, took)
-	if why != "" {
-		r.answers.Why = why
+	if reason != "" {
+		r.answers.Why = reason
 	}
 }
 
-// ask sends one request over a connection of its own: one that is kept would
-// hide whether new ones are taken. net/http would be most of the program that
-// does this.
+// ask sends one request over a new connection: a reused one would hide whether
+// dockerd accepts new ones. It avoids net/http, which would make up most of the
+// program.
 func (r *round) ask(due time.Time) error {
 	conn, err := net.Dial("unix", r.socket)
 	if err != nil {

@@ -34,7 +34,7 @@ func TestASlowAnswerDelaysNoOtherPing(t *testing.T) {
 		if r.URL.Path != "/_ping" {
 			t.Errorf("got %s, want /_ping", r.URL.Path)
 		}
-		// Nobody gets an answer before the fifth has asked.
+		// Answer no ping before the fifth has arrived.
 		if asked.Add(1) == 5 {
 			close(open)
 		}

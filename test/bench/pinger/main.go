@@ -1,5 +1,5 @@
-// Command pinger runs the race given as JSON on standard input, asks dockerd
-// for a ping every 5 ms while a side of it runs, and prints the result as JSON.
+// Command pinger runs the race given as JSON on standard input, pings dockerd
+// every 5 ms while an entrant runs, and prints the result as JSON.
 package main
 
 import (

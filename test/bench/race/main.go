@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// Main is the main function of a program called name: it runs the race given
-// as JSON on standard input, watches as it is told, and prints the Result as
-// JSON. It ends the process where that fails.
+// Main is the main function of a program called name: it runs the race given as
+// JSON on standard input with watch, and prints the Result as JSON. If that
+// fails, it exits.
 func Main(name string, watch Watch) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

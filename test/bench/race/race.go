@@ -1,11 +1,11 @@
-// Package race runs programs in turn and measures each whole process.
+// Package race measures programs as whole processes, and guarantees that their
+// runs alternate, A B A B …, so that anything that slows the machine affects
+// all entrants alike.
 //
-// It guarantees that all runs of a race are taken in one go, A B A B …, so that
-// what slows the machine down meets every entrant alike; that a run which does
-// not do what it should ends the race; and that preparing and clearing away is
-// not measured. It never judges what it measured.
+// A run that does not do its work ends the race. Preparation and cleanup are
+// not measured. The package never judges its results.
 //
-// What else happens while an entrant runs can be watched.
+// A Watch can observe something else while an entrant runs.
 package race
 
 import (
@@ -14,12 +14,13 @@ import (
 	"time"
 )
 
-// Race says which programs are run, and how often.
+// Race says which programs to run, and how often.
 type Race struct {
-	Warmup int // runs of each that are not counted
-	Runs   int // runs of each that are
-	// Scratch is a directory in which each run gets a fresh one to work in,
-	// removed afterwards. Empty: all runs work in the root directory.
+	Warmup int // uncounted runs of each
+	Runs   int // counted runs of each
+	// Scratch is a directory in which each run gets a new working directory,
+	// which is removed afterwards. If it is empty, all runs work in the root
+	// directory.
 	Scratch  string
 	Entrants []Entrant
 }
@@ -28,52 +29,52 @@ type Race struct {
 type Entrant struct {
 	Name string
 	Argv []string // the program by its absolute path, or found in PATH
-	Env  []string // added to PATH, HOME and LANG; nothing else gets in
-	// Want is in the output of every run that did its work.
+	Env  []string // added to PATH, HOME and LANG; nothing else is passed on
+	// Want must be in the output of every run.
 	Want string
-	// Before is a program that brings about the state that a run starts from,
-	// each time, and is not measured. None where it is empty.
+	// Before is a program that prepares each run and is not measured. None if
+	// it is empty.
 	Before []string
-	// Turns are arguments of which a run gets one after the other, added to Argv
-	// and in turn, so that each finds something to do.
+	// Turns are arguments; each run gets the next one, added to Argv, so that
+	// each finds something to do.
 	Turns []string
-	// Rests, where set, is the name of another entrant: in place of running a
-	// program, nothing is done for as long as the last run of that one took.
+	// Rests, if set, is the name of another entrant. Instead of running a
+	// program, this one sleeps as long as the last run of that entrant took.
 	Rests string
 }
 
 // Sample is one run.
 type Sample struct {
 	Wall time.Duration
-	// Peak is the resident memory, in bytes, of the process or the child of it
-	// that had the most: wait4(2) gives no sum.
+	// Peak is the resident memory, in bytes, of the process or, if larger, of
+	// its largest child: wait4(2) gives no sum.
 	Peak int64
-	// Seen is what was watched meanwhile; zero where nothing was.
+	// Seen is what the Watch saw meanwhile; zero without one.
 	Seen Answers
 }
 
-// Answers are those of a server that was asked something, time and again,
-// while an entrant ran.
+// Answers sums up the answers of a server that got requests while an entrant
+// ran.
 type Answers struct {
 	Asked   int
-	Failed  int           // attempts that got no answer, or another one
-	Longest time.Duration // from when something was to be asked to the answer
-	Why     string        // the last attempt failed; for people
+	Failed  int           // attempts that got no answer, or a wrong one
+	Longest time.Duration // from the scheduled time of a request to its answer
+	Why     string        // why the last attempt failed; for readers
 }
 
-// Watch begins to watch something. The function that it returns ends that.
+// Watch begins to watch something. The returned function ends it.
 type Watch func() (end func() Answers)
 
-// Result is a race that was run.
+// Result is the outcome of a race.
 type Result struct {
 	Samples map[string][]Sample // by entrant, in the order of the runs
-	// Floor is the peak memory of the process that ran the race, in bytes. The
-	// kernel counts the memory that a new process shares with its parent until it
-	// executes its program, so that no Peak is lower.
+	// Floor is the peak memory of the process that ran the race, in bytes.
+	// Until a new process executes its program, the kernel counts the memory
+	// that it shares with its parent, so no Peak is lower.
 	Floor int64
 }
 
-// Peaks gives the peak memory of the runs of an entrant, in bytes.
+// Peaks returns the peak memory of an entrant's runs, in bytes.
 func (r Result) Peaks(entrant string) []float64 {
 	var peaks []float64
 	for _, s := range r.Samples[entrant] {
@@ -82,7 +83,7 @@ func (r Result) Peaks(entrant string) []float64 {
 	return peaks
 }
 
-// Walls gives what the runs of an entrant took, in seconds.
+// Walls returns how long an entrant's runs took, in seconds.
 func (r Result) Walls(entrant string) []float64 {
 	var walls []float64
 	for _, s := range r.Samples[entrant] {
@@ -91,7 +92,7 @@ func (r Result) Walls(entrant string) []float64 {
 	return walls
 }
 
-// Longest gives the longest answers during the runs of an entrant, in seconds.
+// Longest returns the longest answers during an entrant's runs, in seconds.
 func (r Result) Longest(entrant string) []float64 {
 	var longest []float64
 	for _, s := range r.Samples[entrant] {
@@ -112,8 +113,8 @@ func (r Result) Seen(entrant string) Answers {
 	return all
 }
 
-// Hidden reports whether the memory of an entrant may be less than what was
-// seen of it, because it is not above the Floor.
+// Hidden reports whether the real memory of an entrant may be lower than
+// measured, because it is not above the Floor.
 func (r Result) Hidden(entrant string) bool {
 	return slices.ContainsFunc(r.Samples[entrant], func(s Sample) bool { return s.Peak <= r.Floor })
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// shell is an entrant that runs a script.
+// shell returns an entrant that runs a script.
 func shell(name, script string) Entrant {
 	return Entrant{Name: name, Argv: []string{"sh", "-c", script}}
 }
@@ -81,8 +81,8 @@ func TestARunThatDoesNotDoItsWorkEndsTheRace(t *testing.T) {
 	}{
 		{"it fails", shell("a", "echo reason >&2; exit 3"), []string{"run a", "exit status 3", "reason"}},
 		{"it is killed", shell("a", "kill -9 $$"), []string{"run a", "signal: killed"}},
-		{"it says something else", Entrant{Name: "a", Argv: []string{"echo", "changed it"}, Want: "nothing to do"}, []string{"run a", `no "nothing to do"`, "changed it"}},
-		{"it is not there", Entrant{Name: "a", Argv: []string{"/nonexistent/program"}}, []string{"run a", "/nonexistent/program"}},
+		{"it prints something else", Entrant{Name: "a", Argv: []string{"echo", "changed it"}, Want: "nothing to do"}, []string{"run a", `no "nothing to do"`, "changed it"}},
+		{"it is missing", Entrant{Name: "a", Argv: []string{"/nonexistent/program"}}, []string{"run a", "/nonexistent/program"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Run(t.Context(), Race{Runs: 2, Entrants: []Entrant{test.entrant}}, nil)
@@ -137,7 +137,7 @@ func TestWhatIsBeforeARunIsNotPartOfIt(t *testing.T) {
 	entrant.Before = []string{"sh", "-c", "printf b >> " + log + "; echo said"}
 	watch := func() func() Answers {
 		if text, _ := os.ReadFile(log); !strings.HasSuffix(string(text), "b") {
-			t.Errorf("watched after %q, want that only when all is prepared", text)
+			t.Errorf("watched after %q, want the preparation first", text)
 		}
 		watched = true
 		return func() Answers { return Answers{Asked: 1} }
@@ -154,7 +154,7 @@ func TestWhatIsBeforeARunIsNotPartOfIt(t *testing.T) {
 	}
 	entrant.Want = "said"
 	if _, err := Run(t.Context(), Race{Runs: 1, Entrants: []Entrant{entrant}}, nil); err == nil {
-		t.Error("got no error, want what was said before not taken for the run's output")
+		t.Error("got no error, want the output of Before ignored")
 	}
 	entrant.Before = []string{"sh", "-c", "exit 3"}
 	if _, err := Run(t.Context(), Race{Runs: 1, Entrants: []Entrant{entrant}}, nil); err == nil || !strings.Contains(err.Error(), "before it: exit status 3") {
@@ -217,8 +217,8 @@ func TestARaceAndItsProcessesEndWithItsContext(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		// Opening waits for the entrant's child to open the other end, which is
-		// closed when that is gone.
+		// Opening waits until the entrant's child opens the other end, which is
+		// closed when the child is gone.
 		f, err := os.Open(started)
 		cancel(cause)
 		if err == nil {

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// runTimeout bounds one run; the longest takes seconds.
+	// runTimeout limits one run; the longest takes seconds.
 	runTimeout = 2 * time.Minute
-	// outputLimit bounds what is looked at of a run's output, in bytes.
+	// outputLimit limits how much of a run's output is read, in bytes.
 	outputLimit = 1 << 20
 )
 
-// Run runs the race. It fails with the first run that does, and with the
-// cause of ctx. Each run is watched by watch, which may be nil.
+// Run runs the race. It returns the error of the first run that fails, or the
+// cause of ctx. watch, which may be nil, watches each run.
 func Run(ctx context.Context, r Race, watch Watch) (Result, error) {
 	output, err := os.CreateTemp("", "race-")
 	if err != nil {
@@ -58,14 +58,14 @@ func Run(ctx context.Context, r Race, watch Watch) (Result, error) {
 	return result, err
 }
 
-// track is where entrants run.
+// A track is where entrants run.
 type track struct {
 	scratch string
 	output  *os.File
 	watch   Watch
 }
 
-// rest does nothing for a while.
+// rest sleeps for a while.
 func (t track) rest(ctx context.Context, d time.Duration) (Sample, error) {
 	end := t.watch()
 	select {
@@ -77,8 +77,7 @@ func (t track) rest(ctx context.Context, d time.Duration) (Sample, error) {
 	}
 }
 
-// run runs the entrant once, in a fresh directory below scratch if that is
-// named.
+// run runs the entrant once, in a new directory below scratch if that is set.
 func (t track) run(ctx context.Context, e Entrant, round int) (s Sample, err error) {
 	dir := "/"
 	if t.scratch != "" {
@@ -86,7 +85,8 @@ func (t track) run(ctx context.Context, e Entrant, round int) (s Sample, err err
 			return Sample{}, err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		// Who syncs files would else wait for what an earlier run has written.
+		// Otherwise an entrant that syncs files would wait for the writes of an
+		// earlier run.
 		syscall.Sync()
 	}
 	if len(e.Before) > 0 {
@@ -121,10 +121,10 @@ func (t track) start(ctx context.Context, dir string, env, argv []string) (Sampl
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "LANG=C.UTF-8"}, env...)
-	// With its children, should it be killed: they would disturb who is next.
+	// Kill its children with it: they would disturb the next run.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	// A file: a pipe would have to be read while the time runs.
+	// A file: a pipe would need a reader during the measurement.
 	cmd.Stdout, cmd.Stderr = t.output, t.output
 
 	start := time.Now()
@@ -141,17 +141,18 @@ func (t track) start(ctx context.Context, dir string, env, argv []string) (Sampl
 	return Sample{Wall: wall, Peak: usage.Maxrss * kibibyte}, nil
 }
 
-// said is what the last program printed.
+// said returns the output of the last program.
 func (t track) said() (string, error) {
 	text, err := io.ReadAll(io.NewSectionReader(t.output, 0, outputLimit))
 	return string(text), err
 }
 
-// kibibyte is what Linux counts memory in (getrusage(2), proc_pid_status(5)).
+// kibibyte is Linux's unit of memory (getrusage(2), proc_pid_status(5)).
 const kibibyte = 1024
 
-// ownPeak is what new processes share with this one. What getrusage says of
-// this process would not do: that has its parent's memory in it in turn.
+// ownPeak returns the memory that new processes share with this one. getrusage
+// would be wrong here: its value includes the memory of this process's own
+// parent.
 func ownPeak() (int64, error) {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {

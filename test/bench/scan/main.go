@@ -1,5 +1,5 @@
-// Command scan looks at a host's processes with package verify and says how
-// many sandboxes there are, or whether one container's evidence is complete.
+// Command scan looks at a host's processes with package verify and prints the
+// number of sandboxes, or whether one container's evidence is complete.
 //
 //	scan RELEASE [whole | CONTAINER PID]
 package main
@@ -49,7 +49,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	const lists = 100 // more would be a look at all processes
+	const lists = 100 // with more it would have looked at all processes
 	if e := survey.Evidence[0]; e.Gap != verify.Complete || survey.Processes > lists {
 		return fmt.Errorf("gap %d, %d processes looked at: %w", e.Gap, survey.Processes, e.Why)
 	}

@@ -1,6 +1,6 @@
 // Command timer runs the race given as JSON on standard input and prints its
-// result as JSON. It is a program of its own because it has to be small: its
-// memory is the least that can be seen of what it runs.
+// result as JSON. It is a separate program because it must be small: no entrant
+// can be measured below its memory.
 package main
 
 import "runsc-provisioner/test/bench/race"
