@@ -196,7 +196,7 @@ func (all Identities) free(g Grant, r Request, kept map[string][]Range, short ma
 	}
 	start, ok := Free(taken, all.UIDs.Limits, all.GIDs.Limits, Count, prefer)
 	if !ok {
-		limits := all.UIDs.Limits.within(all.GIDs.Limits)
+		limits := all.UIDs.Limits.intersect(all.GIDs.Limits)
 		return 0, blocked.Refuse(all.UIDs.Path, "no free range of %d ids between %d and %d: free some, or raise SUB_UID_MAX and SUB_GID_MAX in %s",
 			Count, limits.Min, limits.Max, filepath.Join(all.Dir, "login.defs"))
 	}
