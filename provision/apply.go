@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/wayback"
 )
 
 // Event is told to Host.Report.
@@ -84,7 +85,7 @@ func (pr *Provisioner) firstOnly(p plan.Plan) bool {
 // open begins a transaction.
 func (pr *Provisioner) open(p plan.Plan, c config.Config, o host.Observed) (*transaction, error) {
 	t := &transaction{pr: pr, flags: o.Flags, command: o.Command, old: o.File.Bytes}
-	t.j = newJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
+	t.j = wayback.NewJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
 	return t, pr.State().BeginJournal(&t.j, t.old)
 }

@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/wayback"
 	"runsc-provisioner/test/seen"
 )
 
@@ -244,11 +245,11 @@ func TestAJournalHasTheStartOfDockerAndTheRuntimesOfOthers(t *testing.T) {
 		"runc": {Path: "runc"}, "runsc": {Path: "/x"}, "nvidia": {Path: "/n", Args: []string{"-a"}},
 		"io.containerd.runc.v2": {Path: "runc"}, "kata": {Type: "io.containerd.kata.v2"},
 	}
-	j := newJournal(plan.Plan{}, o, []string{"runsc"}, "")
+	j := wayback.NewJournal(plan.Plan{}, o, []string{"runsc"}, "")
 	if got := j.Engine.Others; j.Invocation != "1" || len(got) != 1 || got["nvidia"].Path != "/n" || len(got["nvidia"].Args) != 1 {
 		t.Errorf("got invocation %q and others %v, want 1 and nvidia", j.Invocation, got)
 	}
-	if o.Engine = nil; newJournal(plan.Plan{}, o, nil, "").Invocation != "" {
+	if o.Engine = nil; wayback.NewJournal(plan.Plan{}, o, nil, "").Invocation != "" {
 		t.Error("got the start of a Docker that did not run")
 	}
 }

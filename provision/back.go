@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/wayback"
 )
 
 // errForeign says that daemon.json has a text that is not from us.
@@ -26,12 +27,12 @@ func (t *transaction) back(ctx context.Context) error {
 	failpoint.Here("back: begun")
 	var err error
 	for range maxStale {
-		var s scene
+		var s wayback.Scene
 		if s, err = t.look(ctx); err != nil {
 			err = errors.Join(err, t.fileBack())
 			break
 		}
-		if err = t.take(ctx, wayBack(t.j, s), s); err == nil || !t.moved(ctx, s, err) {
+		if err = t.take(ctx, wayback.Decide(t.j, s), s); err == nil || !t.moved(ctx, s, err) {
 			break
 		}
 	}
@@ -43,21 +44,21 @@ func (t *transaction) back(ctx context.Context) error {
 var errNoConsent = errors.New("only a restart of Docker would undo it, and this run may not restart Docker")
 
 // take goes one of the ways back.
-func (t *transaction) take(ctx context.Context, w way, s scene) error {
+func (t *transaction) take(ctx context.Context, w wayback.Way, s wayback.Scene) error {
 	switch w {
-	case wayLeave:
-		if s.text == textForeign && t.later == nil {
+	case wayback.WayLeave:
+		if s.Text == wayback.TextForeign && t.later == nil {
 			return fmt.Errorf("%s: %w", t.j.File.Path, errForeign)
 		}
 		return nil
-	case wayReload:
+	case wayback.WayReload:
 		return t.reloadBack(ctx, s)
-	case wayStart:
+	case wayback.WayStart:
 		// It does nothing to a Docker that another program has started meanwhile.
-		return t.startBack(ctx, s.unit, s.unit.Changing())
-	case wayRestart:
-		return t.startBack(ctx, s.unit, true)
-	case wayAside:
+		return t.startBack(ctx, s.Unit, s.Unit.Changing())
+	case wayback.WayRestart:
+		return t.startBack(ctx, s.Unit, true)
+	case wayback.WayAside:
 		return errNoConsent
 	default:
 		return t.fileBack()
@@ -65,7 +66,7 @@ func (t *transaction) take(ctx context.Context, w way, s scene) error {
 }
 
 // reloadBack has a running dockerd take back what it has taken.
-func (t *transaction) reloadBack(ctx context.Context, s scene) error {
+func (t *transaction) reloadBack(ctx context.Context, s wayback.Scene) error {
 	now, err := t.j.File.Text()
 	if err != nil {
 		return err
@@ -73,10 +74,10 @@ func (t *transaction) reloadBack(ctx context.Context, s scene) error {
 	if !t.ours(now) {
 		return fmt.Errorf("%s: %w", t.j.File.Path, errForeign)
 	}
-	want, _ := t.target(s.unit)
-	text, err := explicit(t.old, want, t.flags)
+	want, _ := t.target(s.Unit)
+	text, err := wayback.Explicit(t.old, want, t.flags)
 	if err == nil {
-		_, _, err = t.pr.Validate(ctx, text, host.Observed{Unit: s.unit, Command: t.command, File: daemonfile.File{Path: t.j.File.Path}})
+		_, _, err = t.pr.Validate(ctx, text, host.Observed{Unit: s.Unit, Command: t.command, File: daemonfile.File{Path: t.j.File.Path}})
 	}
 	if err != nil {
 		return errors.Join(err, t.fileBack())
@@ -91,7 +92,7 @@ func (t *transaction) reloadBack(ctx context.Context, s scene) error {
 	if err := t.reload(ctx); err != nil {
 		return errors.Join(err, t.fileBack())
 	}
-	_, err = t.pr.confirm(ctx, want, t.flags, t.stale)
+	_, err = t.pr.awaited().Confirm(ctx, want, t.flags, t.stale)
 	return errors.Join(err, t.fileBack())
 }
 
@@ -137,7 +138,7 @@ func (t *transaction) startBack(ctx context.Context, unit host.Unit, restart boo
 	if !known {
 		return nil
 	}
-	_, err = t.pr.confirm(ctx, want, t.flags, func() error { return nil })
+	_, err = t.pr.awaited().Confirm(ctx, want, t.flags, func() error { return nil })
 	return err
 }
 
@@ -161,7 +162,7 @@ func (t *transaction) fileBack() error {
 
 // ours reports whether text is one that this transaction has written, or the
 // one that was there before.
-func (t *transaction) ours(text []byte) bool { return t.textIs(text) != textForeign }
+func (t *transaction) ours(text []byte) bool { return t.textIs(text) != wayback.TextForeign }
 
 // linkBack points the link at what it led to.
 func (t *transaction) linkBack() error {

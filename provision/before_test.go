@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/prepare"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/test/seen"
 )
@@ -37,7 +38,7 @@ func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {
 	}
 	var texts []string
 	for range 2 {
-		if err := remember(&h.Host, config.Default(), o, p, plan.Options{}); err != nil {
+		if err := prepare.Remember(&h.Host, config.Default(), o, p, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if o.Before, _, err = h.State().ReadBefore(); err != nil {

@@ -9,6 +9,8 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/prepare"
+	"runsc-provisioner/provision/proof"
 
 	"go.uber.org/zap"
 )
@@ -143,7 +145,7 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(h
 	}
 	pr.Logger().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
 	run.result.Last, run.result.Observed = plan, observed
-	if err := remember(&pr.Host, c, observed, plan, opts); err != nil {
+	if err := prepare.Remember(&pr.Host, c, observed, plan, opts); err != nil {
 		return false, err
 	}
 	if plan.Empty() {
@@ -154,7 +156,7 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(h
 	}
 	pr.report(Event{Kind: PlanMade, Plan: plan})
 	run.done, run.whole, run.yielded = nil, false, pr.firstOnly(plan)
-	validated, err := Check(ctx, &pr.Host, plan, observed)
+	validated, err := prepare.Check(ctx, &pr.Host, plan, observed)
 	if err == nil && validated != "" {
 		err = pr.State().Validations().Add(validated)
 	}
@@ -181,7 +183,7 @@ func leftOpen(err error) bool {
 // then seen not to work here. After any other error they stay: the next run
 // goes on from them.
 func (pr *Provisioner) uninstall(ctx context.Context, cause error, brought []string) error {
-	var proof *ProofFailed
+	var proof *proof.Failed
 	var back *RolledBack
 	if !errors.As(cause, &proof) && !errors.As(cause, &back) || errors.Is(cause, context.Canceled) {
 		return nil

@@ -5,6 +5,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/prepare"
 )
 
 // Plan says what would make the host as c wants it, and changes nothing.
@@ -22,6 +23,6 @@ func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts plan.Opti
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	_, err = Check(ctx, &pr.Host, p, o)
+	_, err = prepare.Check(ctx, &pr.Host, p, o)
 	return p, err
 }

@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/state"
 )
 
@@ -33,13 +34,13 @@ func (pr *Provisioner) proveInDocker(ctx context.Context, s plan.ProveInDocker, 
 	if pr.InDocker != nil {
 		seen, err = pr.InDocker(ctx, s)
 	} else {
-		seen, err = pr.Prover().inDocker(ctx, s, t.j.Trial, t.flags, info)
+		seen, err = pr.Prover().InDocker(ctx, s, t.j.Trial, t.flags, info)
 	}
 	if errors.Is(err, context.Canceled) {
 		return "", fmt.Errorf("prove runtime %s: %w", s.Runtime, context.Canceled)
 	}
 	if err != nil {
-		failed := &ProofFailed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, InDocker: true, Err: err}
+		failed := &proof.Failed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, InDocker: true, Err: err}
 		var trial *engine.TrialError
 		if errors.As(err, &trial) {
 			failed.Output = trial.Output

@@ -18,8 +18,10 @@ import (
 	"net/http"
 	"time"
 
+	"runsc-provisioner/provision/await"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
 )
 
@@ -79,7 +81,9 @@ type Provisioner struct {
 }
 
 // awaited is the dockerd that is waited for to show a change.
-func (pr *Provisioner) awaited() Dockerd { return Dockerd{&pr.Host, pr.confirmWithin()} }
+func (pr *Provisioner) awaited() await.Dockerd {
+	return await.Dockerd{Host: &pr.Host, Within: pr.confirmWithin()}
+}
 
 // store is the host's, where fetching has the limits of pr.
 func (pr *Provisioner) store() release.Store {
@@ -113,4 +117,4 @@ func (pr *Provisioner) restartWithin() time.Duration {
 const dockerSocket = "docker.socket"
 
 // runner proves with this program's own binary.
-func (pr *Provisioner) Prover() Runner { return Runner{&pr.Host, pr.Self} }
+func (pr *Provisioner) Prover() proof.Runner { return proof.Runner{Host: &pr.Host, Self: pr.Self} }

@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/wayback"
 )
 
 // Recovery is what came of a run that did not end. It is zero where there was
@@ -131,8 +132,8 @@ func (t *transaction) recover(ctx context.Context) (did string, err error) {
 }
 
 // settle removes what is left of a proof, and goes the way that s leads to.
-func (t *transaction) settle(ctx context.Context, s scene) (did string, err error) {
-	if s.unit.Running() && t.j.Trial != "" && !t.j.TrialGone {
+func (t *transaction) settle(ctx context.Context, s wayback.Scene) (did string, err error) {
+	if s.Unit.Running() && t.j.Trial != "" && !t.j.TrialGone {
 		if err := t.removeTrial(ctx, t.j.Trial); err != nil {
 			return "", err
 		}
@@ -141,26 +142,26 @@ func (t *transaction) settle(ctx context.Context, s scene) (did string, err erro
 	return t.settleFile(ctx, s)
 }
 
-func (t *transaction) settleFile(ctx context.Context, s scene) (did string, err error) {
+func (t *transaction) settleFile(ctx context.Context, s wayback.Scene) (did string, err error) {
 	const reverted = "a run that was killed is undone"
-	switch w := wayBack(t.j, s); {
-	case w == wayLeave && s.text == textForeign:
+	switch w := wayback.Decide(t.j, s); {
+	case w == wayback.WayLeave && s.Text == wayback.TextForeign:
 		return fmt.Sprintf("a run was killed, and somebody else has changed %s since: it is left as it is", t.j.File.Path), nil
-	case w == wayLeave:
+	case w == wayback.WayLeave:
 		return "a run was killed after it had done its work", nil
-	case w == wayFile && s.text == textOld && s.engine == engineBefore && !t.j.Failed:
+	case w == wayback.WayFile && s.Text == wayback.TextOld && s.Engine == wayback.EngineBefore && !t.j.Failed:
 		return "a run was killed before it changed anything in Docker", nil
-	case w == wayFinish:
+	case w == wayback.WayFinish:
 		if done, err := t.finish(ctx); err != nil || done {
 			return "a run that was killed is finished", err
 		}
 		if s, err = t.look(ctx); err != nil {
 			return "", err
 		}
-		s.refused = true
+		s.Refused = true
 	}
 	failpoint.Here("recover: the way back")
-	if err := t.take(ctx, wayBack(t.j, s), s); err != nil {
+	if err := t.take(ctx, wayback.Decide(t.j, s), s); err != nil {
 		return "", err
 	}
 	failpoint.Here("back: docker is as before")
@@ -171,7 +172,7 @@ func (t *transaction) settleFile(ctx context.Context, s scene) (did string, err 
 // where a reload is not enough for that.
 func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 	now, err := t.j.File.Text()
-	if err != nil || t.textIs(now) != textLater {
+	if err != nil || t.textIs(now) != wayback.TextLater {
 		return false, errors.Join(err, daemonfile.ErrStale)
 	}
 	if t.j.Engine == nil {
@@ -208,7 +209,7 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 		t.pr.Logger().Debug("a reload did not finish it", zap.Error(err))
 		return false, nil
 	}
-	if _, err := t.pr.confirm(ctx, want, t.flags, t.stale); err != nil {
+	if _, err := t.pr.awaited().Confirm(ctx, want, t.flags, t.stale); err != nil {
 		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
 			return false, err
 		}

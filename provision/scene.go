@@ -10,73 +10,74 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/wayback"
 )
 
 // look sees what the way back depends on.
-func (t *transaction) look(ctx context.Context) (scene, error) {
+func (t *transaction) look(ctx context.Context) (wayback.Scene, error) {
 	now, err := t.j.File.Text()
 	if err != nil {
-		return scene{}, err
+		return wayback.Scene{}, err
 	}
-	s := scene{text: t.textIs(now), most: config.DisruptionReload, sameRun: t.later == nil}
-	if s.unit, err = t.pr.Units.Unit(ctx, host.DockerUnit); err != nil {
-		return scene{}, blocked.SystemdSilent(err)
+	s := wayback.Scene{Text: t.textIs(now), Most: config.DisruptionReload, SameRun: t.later == nil}
+	if s.Unit, err = t.pr.Units.Unit(ctx, host.DockerUnit); err != nil {
+		return wayback.Scene{}, blocked.SystemdSilent(err)
 	}
-	if !s.unit.Running() && !(s.sameRun && t.j.Restarting) && !(t.hangs && s.unit.Changing()) {
+	if !s.Unit.Running() && !(s.SameRun && t.j.Restarting) && !(t.hangs && s.Unit.Changing()) {
 		// A crash, perhaps of our SIGHUP, that systemd starts it again after. One that
 		// is at it for ever is looked at as it is.
-		if s.unit, err = t.pr.Settled(ctx); err != nil && s.unit.Name == "" {
-			return scene{}, err
+		if s.Unit, err = t.pr.Settled(ctx); err != nil && s.Unit.Name == "" {
+			return wayback.Scene{}, err
 		}
 	}
-	if !s.unit.Running() {
+	if !s.Unit.Running() {
 		return s, nil
 	}
 	var live engine.Info
-	if s.engine, live, err = t.engineIs(ctx, s.unit); err != nil {
-		return scene{}, blocked.DockerdSilent(err)
+	if s.Engine, live, err = t.engineIs(ctx, s.Unit); err != nil {
+		return wayback.Scene{}, blocked.DockerdSilent(err)
 	}
 	if t.later == nil {
 		if t.j.Restarting && !t.started {
-			s.most = config.DisruptionRestart
+			s.Most = config.DisruptionRestart
 		}
 		return s, nil
 	}
 	if u := t.later.Unattended; u != nil {
-		s.most = min(s.most, u.Most)
+		s.Most = min(s.Most, u.Most)
 	}
-	if s.engine != engineRestart || t.started {
+	if s.Engine != wayback.EngineRestart || t.started {
 		return s, nil
 	}
 	ok, err := t.pr.consents(ctx, *t.later, live, t.flags)
 	if ok {
-		s.most = config.DisruptionRestart
+		s.Most = config.DisruptionRestart
 	}
 	return s, err
 }
 
 // engineIs compares a dockerd that runs with what the way back leads to.
-func (t *transaction) engineIs(ctx context.Context, unit host.Unit) (engineIs, engine.Info, error) {
+func (t *transaction) engineIs(ctx context.Context, unit host.Unit) (wayback.Engine, engine.Info, error) {
 	info, err := t.engineNow(ctx)
 	if err != nil {
-		return engineUnseen, info, err
+		return wayback.EngineUnseen, info, err
 	}
-	return compareEngine(t.j, unit, t.old, t.flags, info), info, nil
+	return wayback.CompareEngine(t.j, unit, t.old, t.flags, info), info, nil
 }
 
 func (t *transaction) target(unit host.Unit) (plan.Settings, bool) {
-	return target(t.j, unit, t.old, t.flags)
+	return wayback.Target(t.j, unit, t.old, t.flags)
 }
 
-func (t *transaction) textIs(text []byte) textIs { return textOf(t.j, text) }
+func (t *transaction) textIs(text []byte) wayback.Text { return wayback.TextOf(t.j, text) }
 
 // moved reports whether the host changed under a way back that ended with err,
 // so that another look is worth taking.
-func (t *transaction) moved(ctx context.Context, s scene, err error) bool {
+func (t *transaction) moved(ctx context.Context, s wayback.Scene, err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errNoConsent) {
 		return false
 	}
-	if errors.Is(err, daemonfile.ErrStale) || errors.Is(err, errForeign) && s.text != textForeign {
+	if errors.Is(err, daemonfile.ErrStale) || errors.Is(err, errForeign) && s.Text != wayback.TextForeign {
 		return true
 	}
 	unit, unitErr := t.pr.Docker(ctx)
@@ -86,5 +87,5 @@ func (t *transaction) moved(ctx context.Context, s scene, err error) bool {
 	if t.started && unit.InvocationID == t.j.Restarted {
 		return false // only by us
 	}
-	return unit.InvocationID != s.unit.InvocationID || unit.Running() != s.unit.Running()
+	return unit.InvocationID != s.Unit.InvocationID || unit.Running() != s.Unit.Running()
 }

@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
-	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/subid"
 )
 
@@ -31,16 +27,8 @@ func (pr *Provisioner) Lock(ctx context.Context, timeout time.Duration) (unlock 
 // sweep removes what proofs, installations and writes of killed runs left
 // behind; only what bears our mark.
 func (pr *Provisioner) sweep(ctx context.Context) error {
-	left, err := filepath.Glob(filepath.Join(pr.Paths.State, proofPrefix+"*"))
-	if err != nil {
+	if err := pr.Prover().Sweep(ctx); err != nil {
 		return err
-	}
-	for _, dir := range left {
-		pr.endProof(ctx, dir)
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("clear %s: %w", dir, err)
-		}
-		failpoint.Here("sweep: a proof is cleared")
 	}
 	for _, path := range []string{pr.ConfigFiles().AcceptedPath(), pr.ConfigFiles().AcceptedCopy(), pr.Paths.Link, pr.Paths.DaemonJSON, config.SavedPath(pr.Paths.Config)} {
 		if err := durable.Sweep(path); err != nil {
@@ -59,22 +47,4 @@ func (pr *Provisioner) sweep(ctx context.Context) error {
 		}
 	}
 	return pr.store().Sweep()
-}
-
-// endProof ends the sandbox of a proof whose run was killed: it ends by itself
-// when its input does, unless it hangs. What it was is read from its name.
-func (pr *Provisioner) endProof(ctx context.Context, dir string) {
-	name, err := os.ReadFile(filepath.Join(dir, "release"))
-	if err != nil {
-		return
-	}
-	installed, err := pr.Installed(strings.TrimSpace(string(name)))
-	if err != nil || !installed.State.Intact() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	p := proof{release: installed, id: filepath.Base(dir), dir: dir}
-	// An error here says only that the container is gone already.
-	_ = p.runsc(ctx, "delete", "-force", p.id).Run()
 }

@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/wayback"
 )
 
 const (
@@ -93,7 +94,7 @@ func (t *transaction) reload(ctx context.Context) error {
 	if err := t.stale(); err != nil {
 		return err // what would be loaded is not what the plan has looked at
 	}
-	taken, err := t.pr.watchReload(ctx, t.flags, t.stale)
+	taken, err := t.pr.awaited().WatchReload(ctx, t.flags, t.stale)
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}
@@ -258,7 +259,7 @@ func (t *transaction) down(ctx context.Context) bool {
 		return false
 	}
 	now, err := t.j.File.Text()
-	return err == nil && leftDown(t.j, scene{text: t.textIs(now), unit: unit, sameRun: t.later == nil})
+	return err == nil && wayback.LeftDown(t.j, wayback.Scene{Text: t.textIs(now), Unit: unit, SameRun: t.later == nil})
 }
 
 // engineNow is what dockerd runs with now.
@@ -281,5 +282,5 @@ func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	is, _, err := t.engineIs(context.WithoutCancel(ctx), unit)
-	return is == engineReload || is == engineRestart, err
+	return is == wayback.EngineReload || is == wayback.EngineRestart, err
 }

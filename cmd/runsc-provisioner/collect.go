@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/doctor"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/redact"
 )
@@ -119,7 +119,7 @@ func (a *app) parts(now time.Time) []part {
 		host, done := a.hostEvenWithoutSystemd(ctx)
 		defer done()
 		config, _ := a.configOrDefault() // config.txt says what is wrong with it
-		files := provision.Facts(ctx, host, config)
+		files := doctor.Facts(ctx, host, config)
 		files["version.txt"] = versionText() + "made " + now.UTC().Format(time.RFC3339) + "\n"
 		return files
 	}}}

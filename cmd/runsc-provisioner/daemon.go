@@ -56,7 +56,7 @@ func (a *app) daemon(ctx context.Context) error {
 	defer done()
 	units := pr.Units.(unitsCloser)
 	pr.Outside = func(ctx context.Context, s plan.Prove) (string, error) {
-		return pr.Prover().ProveOutside(ctx, s, units.RunPrivileged)
+		return pr.Prover().ProveElsewhere(ctx, s, units.RunPrivileged)
 	}
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {
 		return err

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/doctor"
 	"runsc-provisioner/provision/host"
 )
 
@@ -51,7 +51,7 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 func (a *app) doctor(ctx context.Context) ([]checkup.Item, func()) {
 	config, confErr := a.configOrDefault()
 	host, done := a.hostEvenWithoutSystemd(ctx)
-	return provision.Run(ctx, host, config, confErr, os.Getenv), done
+	return doctor.Run(ctx, host, config, confErr, os.Getenv), done
 }
 
 // configOrDefault is the configuration in effect, or else the default one, with

@@ -9,12 +9,12 @@ import (
 	"os/signal"
 	"syscall"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/proof"
 )
 
 func main() {
-	if len(os.Args) >= 2 && os.Args[1] == provision.ProofArg {
-		if err := provision.ProofInit(os.Args[2:], os.Stdin, os.Stdout); err != nil {
+	if len(os.Args) >= 2 && os.Args[1] == proof.InitArg {
+		if err := proof.Init(os.Args[2:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -26,8 +26,8 @@ func main() {
 	surviveLostOutput()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if len(os.Args) == 3 && os.Args[1] == provision.OutsideArg {
-		if err := provision.ProveForAnother(ctx, os.Args[2]); err != nil {
+	if len(os.Args) == 3 && os.Args[1] == proof.OutsideArg {
+		if err := proof.ForAnother(ctx, os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/verify"
 )
@@ -19,13 +19,13 @@ var (
 
 func TestFault_V09_PluginLineKeepsToItsGrammar(t *testing.T) {
 	evil := "a|b=1;2 \x1b[31m\n'x'\u202e\xff"
-	v := provision.Verification{
+	v := audit.Verification{
 		Report:   verify.Report{Verdicts: []verify.Verdict{{Container: verify.Container{Name: evil}, State: verify.NotSandboxed}}, ClaimCount: 7},
-		Findings: []provision.Finding{{Health: checkup.Critical, Object: "container " + evil, Seen: evil, Remedy: evil}, {}, {}, {}, {}},
+		Findings: []audit.Finding{{Health: checkup.Critical, Object: "container " + evil, Seen: evil, Remedy: evil}, {}, {}, {}, {}},
 	}
-	long := provision.Verification{Findings: []provision.Finding{{Object: strings.Repeat("ü|\n", 500)}}}
-	unasked := provision.Verification{Report: verify.NewUnaskedReport(verify.Survey{})}
-	for _, line := range []string{pluginLine(v), pluginLine(provision.Verification{}), pluginLine(unasked), pluginLine(long)} {
+	long := audit.Verification{Findings: []audit.Finding{{Object: strings.Repeat("ü|\n", 500)}}}
+	unasked := audit.Verification{Report: verify.NewUnaskedReport(verify.Survey{})}
+	for _, line := range []string{pluginLine(v), pluginLine(audit.Verification{}), pluginLine(unasked), pluginLine(long)} {
 		if len(line) > 1024 {
 			t.Errorf("got %d bytes, want at most the 1024 that NRPE passes on", len(line))
 		}

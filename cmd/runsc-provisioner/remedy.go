@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
@@ -58,7 +59,7 @@ func (a *app) explain(err error) int {
 func (a *app) printError(err error, hint string) {
 	// errors.Join puts each of its errors on a line of its own.
 	fmt.Fprintf(a.stderr, "error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
-	var proof *provision.ProofFailed
+	var proof *proof.Failed
 	if errors.As(err, &proof) {
 		for line := range strings.Lines(strings.TrimSpace(proof.Output)) {
 			fmt.Fprintf(a.stderr, "  runsc: %s\n", printable(strings.TrimRight(line, "\n")))
@@ -92,8 +93,8 @@ func remedy(err error) (code int, hint string) {
 		down       *provision.DockerDown
 		rolledBack *provision.RolledBack
 		conf       *config.Error
-		proof      *provision.ProofFailed
-		unseen     *provision.UnseenWrites
+		failed     *proof.Failed
+		unseen     *proof.UnseenWrites
 		refused    *release.RefusedError
 		gone       *release.UnavailableError
 		room       *release.SpaceError
@@ -135,7 +136,7 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "`runsc-provisioner config show` lists every value and its source"
 	case errors.As(err, &unseen):
 		return exitFailed, unseenWritesHint
-	case errors.As(err, &proof):
+	case errors.As(err, &failed):
 		return exitFailed, "nothing was changed in Docker; the lines above are from runsc"
 	case errors.As(err, &refused):
 		return exitRefusedData, "nothing was installed; check whether a proxy or login page answered instead of the server"

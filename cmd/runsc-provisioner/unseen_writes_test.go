@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/proof"
 )
 
 // A sandbox that hides its writes from Docker does not become the default, and the
@@ -13,7 +13,7 @@ func TestApply_RollsBackARuntimeThatHidesWritesFromDocker(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	h := freshHost(t, "{}")
-	h.inDockerErr = &provision.UnseenWrites{Differences: []string{"docker diff does not show A /proof/made", "docker diff shows A /\x1b[2Jx"}}
+	h.inDockerErr = &proof.UnseenWrites{Differences: []string{"docker diff does not show A /proof/made", "docker diff shows A /\x1b[2Jx"}}
 	got := h.want(exitRolledBack, "apply", "--release="+newer, "--default-runtime")
 	for _, said := range []string{"A /proof/made", "hint: " + unseenWritesHint} {
 		if !strings.Contains(got.stderr, said) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/metrics"
@@ -94,11 +94,11 @@ func (a *app) printAtOnce(print func(to *app) error) error {
 
 // verifyInTime is verify, but ends in time, even if the kernel never returns from a
 // system call.
-func (a *app) verifyInTime(ctx context.Context, timeout time.Duration, expect provision.Expect, container string) (provision.Verification, error) {
+func (a *app) verifyInTime(ctx context.Context, timeout time.Duration, expect audit.Expect, container string) (audit.Verification, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, &host.NoAnswer{Within: timeout})
 	defer cancel()
 	type answer struct {
-		v   provision.Verification
+		v   audit.Verification
 		err error
 	}
 	answers := make(chan answer, 1)
@@ -117,23 +117,23 @@ func (a *app) verifyInTime(ctx context.Context, timeout time.Duration, expect pr
 	case got := <-answers:
 		return got.v, got.err
 	case <-time.After(grace):
-		return provision.Verification{}, fmt.Errorf("look at the host: %w", context.Cause(ctx))
+		return audit.Verification{}, fmt.Errorf("look at the host: %w", context.Cause(ctx))
 	}
 }
 
 // verify looks at the host, or only at one container.
-func (a *app) verify(ctx context.Context, expect provision.Expect, container string) (provision.Verification, error) {
+func (a *app) verify(ctx context.Context, expect audit.Expect, container string) (audit.Verification, error) {
 	in, wrong, err := a.inEffect()
 	if err != nil {
-		return provision.Verification{}, err
+		return audit.Verification{}, err
 	}
 	host, done := a.hostEvenWithoutSystemd(ctx)
 	defer done()
-	var v provision.Verification
+	var v audit.Verification
 	if container != "" {
-		v, err = provision.VerifyOne(ctx, host, in.Config, expect, container)
+		v, err = audit.VerifyOne(ctx, host, in.Config, expect, container)
 	} else {
-		v, err = provision.Verify(ctx, host, in.Config, expect)
+		v, err = audit.Verify(ctx, host, in.Config, expect)
 	}
 	if err != nil {
 		return v, err

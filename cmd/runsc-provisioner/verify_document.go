@@ -3,7 +3,7 @@ package main
 import (
 	_ "embed"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/verify"
 )
@@ -78,7 +78,7 @@ type (
 		Host          []checkup.Item      `json:"host"`
 		Runtimes      []documentRuntime   `json:"runtimes,omitempty"`
 		Evidence      string              `json:"evidence"`
-		Findings      []provision.Finding `json:"findings"`
+		Findings      []audit.Finding     `json:"findings"`
 		Notes         []string            `json:"notes"`
 		Containers    []documentContainer `json:"containers"`
 		Orphans       []documentSandbox   `json:"orphans"`
@@ -92,10 +92,10 @@ type (
 )
 
 // documentOf is v as JSON has it.
-func documentOf(v provision.Verification) document {
+func documentOf(v audit.Verification) document {
 	d := document{
 		SchemaVersion: schemaVersion, Status: v.Health(), Host: v.Items, Evidence: v.Report.State.String(),
-		Findings: append([]provision.Finding{}, v.Findings...), Notes: append([]string{}, v.Notes...),
+		Findings: append([]audit.Finding{}, v.Findings...), Notes: append([]string{}, v.Notes...),
 		Containers: []documentContainer{}, Orphans: sandboxesOf(v.Report.Orphans), Unowned: sandboxesOf(v.Report.Unowned), Claims: sandboxesOf(v.Report.Claims), ClaimCount: v.Report.ClaimCount,
 		Others: []documentOther{}, Denied: v.Report.Denied,
 	}
@@ -114,7 +114,7 @@ func documentOf(v provision.Verification) document {
 	return d
 }
 
-func containerOf(v provision.Verification, verdict verify.Verdict) documentContainer {
+func containerOf(v audit.Verification, verdict verify.Verdict) documentContainer {
 	c := verdict.Container
 	out := documentContainer{
 		ID: c.ID, Name: c.Name, Image: c.Image, Runtime: verify.Printable(c.Runtime), PID: c.PID, State: verdict.State.String(), Release: verdict.Release,

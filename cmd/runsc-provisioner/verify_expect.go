@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 )
 
 // verifyFlags are the flags of verify.
@@ -43,8 +43,8 @@ func (f verifyFlags) timeLimit() time.Duration {
 }
 
 // expectation turns the flags into an Expect.
-func (f verifyFlags) expectation() (provision.Expect, error) {
-	e := provision.Expect{MinRelease: f.minRelease, Deep: f.deep}
+func (f verifyFlags) expectation() (audit.Expect, error) {
+	e := audit.Expect{MinRelease: f.minRelease, Deep: f.deep}
 	if len(f.expect) == 0 {
 		return e, errors.New("--expect: is empty, want default, all, some or names")
 	}

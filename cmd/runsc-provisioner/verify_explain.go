@@ -3,14 +3,14 @@ package main
 import (
 	"strings"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/verify"
 )
 
 // printExplanation says what was read about one container, where, and what that
 // means.
-func (a *app) printExplanation(v provision.Verification) {
+func (a *app) printExplanation(v audit.Verification) {
 	colors := map[verify.CheckState]string{verify.Passed: green, verify.Limited: yellow, verify.Unread: yellow, verify.Failed: red}
 	for _, verdict := range v.Report.Verdicts {
 		c := verdict.Container
@@ -41,7 +41,7 @@ func (a *app) printExplanation(v provision.Verification) {
 }
 
 // printFindings prints the overall status, and each finding with its remedy.
-func (a *app) printFindings(v provision.Verification) {
+func (a *app) printFindings(v audit.Verification) {
 	colors := map[checkup.Health]string{
 		checkup.Healthy: green, checkup.Warning: yellow, checkup.Unsure: yellow, checkup.Critical: red,
 	}

@@ -5,13 +5,13 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/metrics"
 	"runsc-provisioner/verify"
 )
 
-func (a *app) printVerification(format string, v provision.Verification) error {
+func (a *app) printVerification(format string, v audit.Verification) error {
 	switch format {
 	case "json":
 		return printJSON(a.stdout, documentOf(v))
@@ -25,7 +25,7 @@ func (a *app) printVerification(format string, v provision.Verification) error {
 	}
 }
 
-func (a *app) printTable(v provision.Verification) error {
+func (a *app) printTable(v audit.Verification) error {
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "HOST\tSTATUS\tSEEN")
 	for _, item := range v.Items {
@@ -61,7 +61,7 @@ func (a *app) printTable(v provision.Verification) error {
 	return nil
 }
 
-func (a *app) printContainers(table *tabwriter.Writer, v provision.Verification) error {
+func (a *app) printContainers(table *tabwriter.Writer, v audit.Verification) error {
 	if v.Report.Unasked {
 		a.printf("dockerd was not asked: the running containers are unknown\n")
 		return nil
@@ -153,7 +153,7 @@ func orDash(s string) string {
 
 // pluginLine is the one line of a monitoring plugin, with performance data
 // (Monitoring Plugins Development Guidelines, "Plugin Output").
-func pluginLine(v provision.Verification) string {
+func pluginLine(v audit.Verification) string {
 	sandboxed, outside, unknown := v.Report.Count()
 	text := fmt.Sprintf("%d of %s in a sandbox", sandboxed, plural(sandboxed+outside+unknown, "container"))
 	if v.Report.Unasked {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
@@ -57,9 +57,9 @@ func (l *look) run(ctx context.Context) *seen {
 
 func (l *look) evidence(ctx context.Context) (verify.Report, error) {
 	if l.all {
-		return provision.Evidence(ctx, l.host, l.config, l.observed)
+		return audit.Evidence(ctx, l.host, l.config, l.observed)
 	}
-	return provision.EvidenceOf(ctx, l.host, l.config, l.observed, l.ids)
+	return audit.EvidenceOf(ctx, l.host, l.config, l.observed, l.ids)
 }
 
 func (l *look) anyOutside(r verify.Report) bool {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
@@ -44,7 +44,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 	if s.Host, err = checkup.New(c, o); err != nil {
 		return Status{}, err
 	}
-	report, err := provision.Evidence(ctx, h, c, o)
+	report, err := audit.Evidence(ctx, h, c, o)
 	if err != nil {
 		return Status{}, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/plan"
@@ -146,8 +146,8 @@ func TestNoLabelIsChosenByAContainer(t *testing.T) {
 		Containers: daemon.Containers{Known: true, Strays: []daemon.Outside{{ID: chosen, Name: chosen, Image: chosen, Runtime: chosen}}},
 	})
 	var text strings.Builder
-	v := provision.Verification{Report: verify.Report{Verdicts: []verify.Verdict{{Container: verify.Container{ID: chosen, Name: chosen, Runtime: chosen}}}},
-		Findings: []provision.Finding{{Code: "container-outside", Object: chosen, Seen: chosen}}}
+	v := audit.Verification{Report: verify.Report{Verdicts: []verify.Verdict{{Container: verify.Container{ID: chosen, Name: chosen, Runtime: chosen}}}},
+		Findings: []audit.Finding{{Code: "container-outside", Object: chosen, Seen: chosen}}}
 	if err := WriteVerification(&text, v); err != nil {
 		t.Fatal(err)
 	}
@@ -241,10 +241,10 @@ func TestVerificationInNumbers(t *testing.T) {
 	weak := verdict(verify.Sandboxed)
 	weak.Weaknesses = make([]verify.Weakness, 2)
 	weak.Ways = []verify.Way{{Grave: true}, {}}
-	v := provision.Verification{
+	v := audit.Verification{
 		Items: []checkup.Item{{Name: "release", Health: checkup.Healthy}, {Name: "link", Health: checkup.Warning},
 			{Name: "dockerd", Health: checkup.Critical}, {Name: "runtime", Health: checkup.Unsure}},
-		Findings: []provision.Finding{{Code: "orphan", Health: checkup.Warning}, {Code: "orphan", Health: checkup.Critical}},
+		Findings: []audit.Finding{{Code: "orphan", Health: checkup.Warning}, {Code: "orphan", Health: checkup.Critical}},
 		Report: verify.Report{
 			Verdicts:    []verify.Verdict{weak, verdict(verify.Sandboxed), verdict(verify.NotSandboxed), verdict(verify.Unknown)},
 			OrphanCount: 5, ClaimCount: 6, Others: make([]verify.Other, 7), Denied: 8,

@@ -7,13 +7,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
-	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 )
 
 // WriteVerification prints what was found of a host as Prometheus text. Like
 // the daemon's, its labels have no value that a container could choose.
-func WriteVerification(w io.Writer, v provision.Verification) error {
+func WriteVerification(w io.Writer, v audit.Verification) error {
 	r := newReport(v.Health())
 	var weak, grave int
 	for _, verdict := range v.Report.Verdicts {

@@ -19,6 +19,11 @@ var allowed = map[string]row{
 		ours:    []string{"provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
+	"provision/engine": {
+		ours:    []string{"provision/durable"},
+		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
+	},
+	"provision/command": {modules: []string{"golang.org/x/sys"}},
 	"provision/release": {
 		ours: []string{"provision/durable", "provision/failpoint"},
 		modules: []string{
@@ -35,11 +40,6 @@ var allowed = map[string]row{
 		ours:    []string{"daemonjson", "provision/blocked", "provision/durable", "provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
-	"provision/command": {modules: []string{"golang.org/x/sys"}},
-	"provision/engine": {
-		ours:    []string{"provision/durable"},
-		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
-	},
 	"provision/images": {
 		ours: []string{
 			"provision/blocked", "provision/durable", "provision/engine", "provision/failpoint",
@@ -53,7 +53,9 @@ var allowed = map[string]row{
 		modules: []string{"github.com/gofrs/flock", "golang.org/x/sys"},
 	},
 	"provision/subid": {
-		ours:    []string{"provision/blocked", "provision/durable", "provision/failpoint"},
+		ours: []string{
+			"provision/blocked", "provision/command", "provision/durable", "provision/failpoint",
+		},
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/host": {
@@ -72,42 +74,82 @@ var allowed = map[string]row{
 		},
 		modules: []string{"github.com/dustin/go-humanize"},
 	},
+	"provision/await": {
+		ours:    []string{"provision/blocked", "provision/engine", "provision/host", "provision/plan"},
+		modules: []string{"go.uber.org/zap"},
+	},
+	"provision/prepare": {
+		ours: []string{
+			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
+			"provision/durable", "provision/host", "provision/plan", "provision/release",
+			"provision/state", "provision/subid",
+		},
+	},
+	"provision/proof": {
+		ours: []string{
+			"provision/command", "provision/config", "provision/durable", "provision/engine",
+			"provision/failpoint", "provision/host", "provision/plan", "provision/release", "verify",
+		},
+		modules: []string{"golang.org/x/sys"},
+	},
+	"provision/wayback": {
+		ours: []string{
+			"daemonjson", "provision/config", "provision/durable", "provision/engine", "provision/host",
+			"provision/plan", "provision/release", "provision/state",
+		},
+	},
+	"provision": {
+		ours: []string{
+			"daemonjson", "provision/await", "provision/blocked", "provision/config",
+			"provision/daemonfile", "provision/durable", "provision/engine", "provision/failpoint",
+			"provision/host", "provision/images", "provision/plan", "provision/prepare",
+			"provision/proof", "provision/release", "provision/state", "provision/subid",
+			"provision/wayback",
+		},
+		modules: []string{"go.uber.org/zap"},
+	},
 	"provision/checkup": {
 		ours: []string{
 			"provision/config", "provision/daemonfile", "provision/host", "provision/plan",
 			"provision/release", "provision/state", "provision/subid", "verify",
 		},
 	},
-	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
-	"provision": {
+	"provision/audit": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/checkup", "provision/command",
-			"provision/config", "provision/daemonfile", "provision/durable", "provision/engine",
-			"provision/failpoint", "provision/host", "provision/images", "provision/plan",
-			"provision/redact", "provision/release", "provision/state", "provision/subid", "verify",
+			"provision/blocked", "provision/checkup", "provision/config", "provision/engine",
+			"provision/host", "provision/plan", "provision/release", "verify",
 		},
-		modules: []string{"github.com/dustin/go-humanize", "go.uber.org/zap", "golang.org/x/sys"},
 	},
 	"provision/watch": {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"provision/daemon": {
 		ours: []string{
-			"daemonjson", "provision", "provision/blocked", "provision/checkup", "provision/config",
-			"provision/engine", "provision/host", "provision/plan", "provision/release",
-			"provision/state", "provision/watch", "verify",
+			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
+			"provision/config", "provision/engine", "provision/host", "provision/plan",
+			"provision/release", "provision/state", "provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
+	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
+	"provision/doctor": {
+		ours: []string{
+			"daemonjson", "provision/checkup", "provision/config", "provision/daemonfile",
+			"provision/durable", "provision/engine", "provision/host", "provision/plan",
+			"provision/redact", "provision/release",
+		},
+		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
+	},
 	"provision/metrics": {
-		ours:    []string{"provision", "provision/checkup", "provision/daemon", "provision/durable"},
+		ours:    []string{"provision/audit", "provision/checkup", "provision/daemon", "provision/durable"},
 		modules: []string{"github.com/prometheus/client_golang", "github.com/prometheus/common"},
 	},
 	"systemd": {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
 	"cmd/runsc-provisioner": {
 		ours: []string{
-			"daemonjson", "provision", "provision/blocked", "provision/checkup", "provision/config",
-			"provision/daemon", "provision/durable", "provision/engine", "provision/host",
-			"provision/metrics", "provision/plan", "provision/redact", "provision/release",
-			"provision/state", "systemd", "verify",
+			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
+			"provision/config", "provision/daemon", "provision/doctor", "provision/durable",
+			"provision/engine", "provision/host", "provision/metrics", "provision/plan",
+			"provision/proof", "provision/redact", "provision/release", "provision/state",
+			"provision/subid", "systemd", "verify",
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",

@@ -1,0 +1,32 @@
+package audit
+
+import (
+	"testing"
+
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/test/seen"
+)
+
+// What a host loses, and how it builds, is told with verify's report.
+func TestNotes_Writes(t *testing.T) {
+	adopted := seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)
+	for _, test := range []struct {
+		name   string
+		config func(*config.Config)
+		host   seen.Host
+		want   int
+	}{
+		{"kept", nil, seen.Host{File: seen.Registered(seen.Newer)}, 0},
+		{"adopted", nil, seen.Host{File: adopted, Before: adopted}, 1},
+		{"sandbox, chosen", seen.Rootfs(config.RootfsSandbox), seen.Host{File: seen.Bare(seen.Newer)}, 0},
+		{"the default: BuildKit is told of", seen.AsDefault, seen.Host{File: seen.Registered(seen.Newer, `"default-runtime":"runsc"`), Classic: "it is"}, 1},
+		{"adopted, the default, with the classic builder", seen.AsDefault, seen.Host{File: adopted, Before: adopted, Classic: "it is"}, 3},
+	} {
+		test.host.Releases, test.host.Link, test.host.Engine = []string{seen.Newer}, seen.Newer, seen.Dockerd(test.host.File)
+		c := seen.Wants(test.config)
+		v := Verification{Sandboxes: c.Docker.DefaultRuntime != ""}
+		if got := notes(c, v, test.host.Observed(t)); len(got) != test.want {
+			t.Errorf("%s: got notes %q, want %d", test.name, got, test.want)
+		}
+	}
+}

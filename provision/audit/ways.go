@@ -1,0 +1,135 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/verify"
+)
+
+// fillWays fills in what leads around the sandboxes of a report's containers. What
+// only dockerd and the host can say of it is found out first: what volumes and
+// paths lead to, and whose namespaces are joined.
+func fillWays(ctx context.Context, h *host.Host, o host.Observed, report *verify.Report) error {
+	containers := make([]*verify.Container, len(report.Verdicts))
+	for i := range report.Verdicts {
+		containers[i] = &report.Verdicts[i].Container
+	}
+	if slices.ContainsFunc(containers, func(c *verify.Container) bool { return len(c.Volumes)+len(c.Joins) > 0 }) {
+		client, err := h.Dial(o.Flags)
+		if err != nil {
+			return blocked.DockerdSilent(err)
+		}
+		defer client.Close()
+		if err := fillVolumes(ctx, client, containers); err != nil {
+			return blocked.DockerdSilent(err)
+		}
+		followJoins(containers, func(name string) (verify.Container, bool) {
+			c, found, err := client.Asked(ctx, name)
+			return host.Asked(c), found && err == nil
+		})
+		if ctx.Err() != nil {
+			return &blocked.Unreachable{Object: "dockerd", Err: context.Cause(ctx)}
+		}
+	}
+	if h.Paths.Proc == host.DefaultPaths().Proc { // else the paths are another host's
+		fillPaths(containers)
+	}
+	more := worthPaths(h, o)
+	for i := range report.Verdicts {
+		report.Verdicts[i].Ways = verify.WaysAround(report.Verdicts[i].Container, more)
+	}
+	return nil
+}
+
+// worthPaths are the paths of this host that lead around a sandbox, besides those
+// of any host.
+func worthPaths(h *host.Host, o host.Observed) []verify.HostPath {
+	list := []verify.HostPath{
+		{Path: h.Paths.State, Gives: "what runsc-provisioner has root do, and the copies of daemon.json", Secret: true},
+		{Path: h.Paths.Config, Gives: "what runsc-provisioner has root do"},
+		{Path: h.Paths.Store, Gives: "gVisor itself"},
+	}
+	if o.File.Path != "" {
+		list = append(list, verify.HostPath{Path: o.File.Path, Gives: "dockerd's configuration"})
+	}
+	for _, host := range append(slices.Clone(o.Flags.Hosts), "unix://"+h.Socket(o.Flags)) {
+		if path, ok := strings.CutPrefix(host, "unix://"); ok {
+			list = append(list, verify.HostPath{Path: path, Gives: "dockerd's API: it starts any container, also one that is root on the host", Secret: true})
+		}
+	}
+	if o.Engine != nil && o.Engine.RootDir != "" {
+		list = append(list, verify.HostPath{Path: o.Engine.RootDir, Gives: "every container's files", Secret: true})
+	}
+	for i := range list {
+		list[i].Path = filepath.Clean(list[i].Path)
+	}
+	return list
+}
+
+// fillVolumes asks what the volumes are, once for all of them.
+func fillVolumes(ctx context.Context, client *engine.Client, containers []*verify.Container) error {
+	if !slices.ContainsFunc(containers, func(c *verify.Container) bool { return len(c.Volumes) > 0 }) {
+		return nil
+	}
+	known, err := client.VolumeOptions(ctx)
+	var unread *engine.Unreadable
+	if err != nil && !errors.As(err, &unread) {
+		return err
+	}
+	for _, c := range containers {
+		for i := range c.Volumes {
+			v := &c.Volumes[i]
+			if options, found := known[v.Name]; found {
+				v.Options = options
+			}
+			v.Unread = err
+		}
+	}
+	return nil
+}
+
+// followJoins finds out whose the namespaces are that containers join, which may
+// be joined again. other is asked for a container that is none of these.
+func followJoins(containers []*verify.Container, other func(name string) (verify.Container, bool)) {
+	known := map[string]*verify.Container{}
+	for _, c := range containers {
+		known[c.ID], known[c.Name] = c, c
+	}
+	find := func(name string) *verify.Container {
+		c, seen := known[name]
+		if !seen {
+			if found, ok := other(name); ok {
+				c = &found
+			}
+			known[name] = c
+		}
+		return c
+	}
+	var leads func(c *verify.Container, kind string, passed []*verify.Container) verify.Leads
+	leads = func(c *verify.Container, kind string, passed []*verify.Container) verify.Leads {
+		switch {
+		case c == nil || slices.Contains(passed, c): // dockerd makes no circle
+			return verify.ToNothing
+		case slices.Contains(c.HostNamespaces, kind):
+			return verify.ToHost
+		}
+		for _, join := range c.Joins {
+			if join.Kind == kind {
+				return leads(find(join.Container), kind, append(passed, c))
+			}
+		}
+		return verify.ToOwn
+	}
+	for _, c := range containers {
+		for i, join := range c.Joins {
+			c.Joins[i].Leads = leads(find(join.Container), join.Kind, []*verify.Container{c})
+		}
+	}
+}

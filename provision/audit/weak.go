@@ -1,0 +1,55 @@
+package audit
+
+import (
+	"maps"
+	"slices"
+
+	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/verify"
+)
+
+// runtimeWeaknesses lists what would be weakened in the next sandbox, by runtime:
+// by what we want, and by what dockerd has of every runtime that is a release's
+// or called as one of ours. Arguments that are not configured are left as they
+// are in daemon.json, and somebody else may have registered a release's runsc.
+func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[string][]verify.Weakness, error) {
+	args := map[string][][]string{}
+	wanted, _ := plan.Satisfying(o.Releases, c.Spec())
+	for name := range c.Docker.Runtimes {
+		args[name] = [][]string{plan.ArgumentsOf(c, o, wanted.Name, name).List}
+	}
+	if o.Engine != nil {
+		known, err := host.KnownReleases(h.Store(), o.Releases)
+		if err != nil {
+			return nil, err
+		}
+		for name, runtime := range host.RuntimesOf(*o.Engine) {
+			if _, ours := args[name]; ours || runtime.Leads(known) {
+				args[name] = append(args[name], runtime.Args)
+			}
+		}
+	}
+	found := map[string][]verify.Weakness{}
+	for name, lists := range args {
+		for _, list := range lists {
+			for _, w := range verify.RuntimeWeaknesses(list) {
+				if !slices.Contains(found[name], w) {
+					found[name] = append(found[name], w)
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// assessRuntimes makes a finding of each.
+func (v *Verification) assessRuntimes() {
+	for _, name := range slices.Sorted(maps.Keys(v.Weak)) {
+		for _, w := range v.Weak[name] {
+			v.find(checkup.Critical, foundWeak, "runtime "+verify.Printable(name), w.Setting+": "+w.Gives, weakRemedy(w, name))
+		}
+	}
+}

@@ -1,0 +1,103 @@
+// Package doctor says what keeps gVisor, Docker or this program from working on a host,
+// each thing by itself, so that one that is broken or hangs hides no other; and collects
+// the facts that a maintainer needs, without secrets. It changes nothing.
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
+)
+
+// OwnUnit is the unit that runs this program's daemon.
+const OwnUnit = "runsc-provisioner.service"
+
+// Run looks for whatever keeps gVisor, Docker or this program from working
+// on the host, each thing by itself, and changes nothing. confErr is why the
+// configuration could not be read, or nil. What it cannot see is Unsure.
+func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, getenv func(string) string) []checkup.Item {
+	docker := lookAtDocker(ctx, h, c)
+	validateFile(ctx, h, &docker)
+	p := platformsOf(c, docker.observed)
+	items := []checkup.Item{kernelItem(), archItem(), cgroupItem(), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), checkup.ConfigItem(h, confErr)}
+	items = append(items, docker.items(c)...)
+	items = append(items, lookedRuntimeItems(h, c, docker)...)
+	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c), storeItem(h))
+	if item, some := checkup.AsideItem(h.State().FailedRecoveries()); some {
+		items = append(items, item)
+	}
+	items = append(items, diskItems(h)...)
+	return append(items, proxyItem(getenv), clockItem(h, time.Now()))
+}
+
+func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {
+	u, err := h.AskUnit(ctx, OwnUnit)
+	if err != nil {
+		item := checkup.Item{Name: OwnUnit}
+		item.Unasked(err)
+		return item
+	}
+	return ownUnitItem(u)
+}
+
+// ownUnitItem is pure. A service with Restart=always is hardly ever "failed": one
+// that ends as soon as it starts is seen while it waits for the next start.
+func ownUnitItem(u host.Unit) checkup.Item {
+	item := checkup.Item{Name: OwnUnit, Seen: u.ActiveState + " (" + u.SubState + ")"}
+	ended := u.Result != "" && u.Result != "success"
+	switch {
+	case u.LoadState == "not-found":
+		item.Seen = "not installed: nothing keeps the host as it is wanted"
+	case u.LoadState == "masked":
+		item.Health, item.Seen, item.Remedy = checkup.Warning, "masked: nothing keeps the host as it is wanted", "systemctl unmask "+OwnUnit
+	case u.ActiveState == "failed", strings.HasPrefix(u.SubState, "auto-restart"), u.ActiveState == "activating" && ended:
+		item.Health, item.Remedy = checkup.Critical, "journalctl -u "+OwnUnit+" says why it ends"
+		if ended {
+			item.Seen += ": " + u.Result
+		}
+	case u.ActiveState == "inactive" && u.UnitFileState == "enabled":
+		item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+", though it is enabled: nothing keeps the host as it is wanted", "systemctl start "+OwnUnit
+	}
+	return item
+}
+
+func subidItem(ctx context.Context, h *host.Host, c config.Config) checkup.Item {
+	item := checkup.Item{Name: "subordinate ids"}
+	ids, err := h.ObserveIDs(ctx, c)
+	if err != nil {
+		item.Broken(err, "mend that line of the file, as subuid(5) and subgid(5) have it")
+		return item
+	}
+	item.Seen = fmt.Sprintf("%d ranges of uids, %d of gids", len(ids.UIDs.Ranges), len(ids.GIDs.Ranges))
+	return item
+}
+
+func storeItem(h *host.Host) checkup.Item {
+	item := checkup.Item{Name: "store"}
+	if err := h.Store().Safe(); err != nil {
+		item.Health, item.Seen, item.Remedy = checkup.Critical, err.Error(), "only root may be able to write there: whoever else can, decides what root runs"
+		return item
+	}
+	releases, err := h.Store().List()
+	if err != nil {
+		item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRoot
+		return item
+	}
+	var names []string
+	for _, r := range releases {
+		if r.State.Intact() {
+			names = append(names, r.Name)
+			continue
+		}
+		names = append(names, r.Name+" (damaged: "+r.State.Reason+")")
+		item.Health, item.Remedy = checkup.Critical, checkup.ApplyRemedy
+	}
+	item.Seen = h.Paths.Store + ": " + cmp.Or(strings.Join(names, ", "), "no release")
+	return item
+}

@@ -1,0 +1,105 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/redact"
+)
+
+// Facts are what a maintainer needs of a host, beside what else is asked: text
+// by name, each of them there even if it only says why there is no more. The
+// values of settings are in them as far as they are known to be harmless; what
+// others said, such as the journal, is as it was found, for Redact.
+func Facts(ctx context.Context, h *host.Host, c config.Config) map[string]string {
+	look := lookAtDocker(ctx, h, c)
+	return map[string]string{
+		"docker.service.txt": look.unitText(),
+		"dockerd.txt":        look.dockerdText(c),
+		"daemon.json.txt":    look.fileText(),
+		"releases.txt":       releasesText(h),
+		"journal.txt":        journalText(ctx, h),
+	}
+}
+
+func notRead(err error) string { return "not read: " + err.Error() + "\n" }
+
+func (l dockerLook) unitText() string {
+	if l.unitErr != nil {
+		return notRead(l.unitErr)
+	}
+	u := l.observed.Unit
+	return fmt.Sprintf("load %s\nactive %s (%s)\nresult %s\nfragment %s\ndrop-ins %q\nneeds daemon-reload %t\narguments %s\nvariables %s\n",
+		u.LoadState, u.ActiveState, u.SubState, u.Result, u.FragmentPath, u.DropIns, u.NeedDaemonReload, redact.Arguments(u.ExecStart), redact.Environment(u.Environment))
+}
+
+// dockerdText is the command line of dockerd, and what it says of itself.
+func (l dockerLook) dockerdText(c config.Config) string {
+	text := "flags " + redact.Arguments(l.observed.Command) + "\n"
+	if l.flagsErr != nil {
+		text += "flags " + notRead(l.flagsErr)
+	}
+	if l.engineErr != nil {
+		return text + "the rest is " + notRead(l.engineErr)
+	}
+	e := l.observed.Engine
+	text += fmt.Sprintf("version %s\ndefault runtime %s\nuserns-remap %t\nlive-restore %t\nroot %s\nstorage %s\ncgroups %s\nsnapshotter %t\nswarm %t\nrunning %d\n",
+		e.Version, e.DefaultRuntime, e.UsernsRemap, e.LiveRestore, e.RootDir, e.StorageDriver, e.CgroupDriver, e.Snapshotter, e.Swarm, e.Running)
+	for _, name := range c.RuntimeNames() {
+		text += fmt.Sprintf("runtime %s %s %q\n", name, e.Runtimes[name].Path, e.Runtimes[name].Args)
+	}
+	return text
+}
+
+// fileText is daemon.json, masked. Of one that does not parse it is the outline:
+// what is wrong with it is often what the question is about.
+func (l dockerLook) fileText() string {
+	file := l.observed.File
+	switch {
+	case l.fileErr == nil && !file.Exists:
+		return "there is no " + file.Path + "\n"
+	case l.fileErr == nil:
+		return fmt.Sprintf("%s, mode %o of %d:%d, masked, and so not JSON any more\n\n%s", file.Path, file.Mode, file.UID, file.GID, file.Doc.Redacted())
+	}
+	text := "not understood: " + l.fileErr.Error() + "\n"
+	if bytes, err := durable.ReadLimited(file.Path, daemonjson.MaxBytes); err == nil {
+		text += "\nits outline:\n\n" + daemonjson.Outline(bytes)
+	}
+	return text
+}
+
+func releasesText(h *host.Host) string {
+	var list strings.Builder
+	releases, err := h.Store().List()
+	for _, r := range releases {
+		fmt.Fprintf(&list, "%s\n  state %q\n  url %s\n  installed %s\n", r.Name, r.State.Reason, r.Manifest.URL, r.Manifest.InstalledAt)
+		for _, f := range r.Manifest.Files {
+			fmt.Fprintf(&list, "  %s %s %d %s\n", f.SHA256, f.Mode, f.Size, f.Path)
+		}
+	}
+	if err != nil {
+		list.WriteString(notRead(err))
+	}
+	return cmp.Or(list.String(), "none\n")
+}
+
+// journalText is what this program's daemon said in the last week.
+func journalText(ctx context.Context, h *host.Host) string {
+	const back = 7 * 24 * time.Hour
+	var said []string
+	err := h.AskBounded(ctx, func(ctx context.Context) (err error) {
+		said, err = h.Units.Said(ctx, OwnUnit, time.Now().Add(-back))
+		return err
+	})
+	if err != nil {
+		return notRead(err)
+	}
+	return strings.Join(said, "\n") + "\n"
+}

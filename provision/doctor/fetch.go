@@ -1,0 +1,123 @@
+package doctor
+
+import (
+	"errors"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/redact"
+	"runsc-provisioner/provision/release"
+)
+
+// needed is the room that a release with its archive takes while it is
+// installed, in bytes.
+const needed = 1 << 30
+
+func diskItems(h *host.Host) []checkup.Item {
+	var items []checkup.Item
+	for _, path := range []string{h.Paths.Store, h.Paths.State} {
+		item := checkup.Item{Name: "room in " + path}
+		at := path
+		bytes, err := release.Free(at)
+		for errors.Is(err, fs.ErrNotExist) && at != "/" {
+			at = filepath.Dir(at)
+			bytes, err = release.Free(at)
+		}
+		switch {
+		case err != nil:
+			item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRoot
+		case bytes < needed:
+			item.Health, item.Seen, item.Remedy = checkup.Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "make room: a release with its archive takes up to "+humanize.IBytes(needed)
+		default:
+			item.Seen = humanize.IBytes(uint64(bytes)) + " free"
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// proxyItem names the proxies of this process, without what they ask for.
+func proxyItem(getenv func(string) string) checkup.Item {
+	item := checkup.Item{Name: "proxy", Seen: "none"}
+	var seen []string
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"} {
+		value := getenv(name)
+		if value == "" {
+			continue
+		}
+		if strings.EqualFold(name, "HTTPS_PROXY") {
+			var ok bool
+			if value, ok = proxyShown(value); !ok {
+				item.Health, item.Remedy = checkup.Critical, "set it to a URL such as http://proxy.example.com:3128"
+				seen = append(seen, name+" is no URL of a proxy")
+				continue
+			}
+		}
+		if entry := name + "=" + redact.Text(value); !slices.Contains(seen, entry) {
+			seen = append(seen, entry)
+		}
+	}
+	if len(seen) > 0 {
+		item.Seen = strings.Join(seen, ", ")
+	}
+	return item
+}
+
+// proxyShown is a proxy's URL without user and path, where net/http takes it
+// (golang.org/x/net/http/httpproxy: http:// may be left out; net/http.Transport:
+// which schemes there are).
+func proxyShown(value string) (shown string, ok bool) {
+	u, err := url.Parse(value)
+	if (err != nil || u.Scheme == "" || u.Host == "") && !strings.Contains(value, "://") {
+		u, err = url.Parse("http://" + value)
+	}
+	if err != nil || u.Hostname() == "" {
+		return "", false
+	}
+	switch u.Scheme {
+	case "http", "https", "socks5", "socks5h":
+		return u.Scheme + "://" + u.Host, true
+	}
+	return "", false
+}
+
+// clockItem compares the clock with what cannot be later than now: certificates
+// and release ages go by it. What the kernel knows of who keeps it right is only
+// remarked: not every hypervisor or daemon that does tells the kernel.
+func clockItem(h *host.Host, now time.Time) checkup.Item {
+	item := checkup.Item{Name: "clock", Seen: now.UTC().Format(time.RFC3339)}
+	if releases, err := h.Store().List(); err == nil {
+		for _, r := range releases {
+			if label, err := release.ParseLabel(r.Name); err == nil && now.Before(label.Date()) {
+				item.Health, item.Seen = checkup.Critical, item.Seen+", before the date of the installed release "+r.Name
+				item.Remedy = "set it, and let systemd-timesyncd or chrony keep it"
+				return item
+			}
+		}
+	}
+	var state unix.Timex
+	status, err := unix.Adjtimex(&state)
+	item.Seen += ", " + keptRight(status, state, err)
+	return item
+}
+
+// keptRight is what adjtimex(2) says, in words.
+func keptRight(status int, state unix.Timex, err error) string {
+	const unsynchronised = 5 // TIME_ERROR
+	switch {
+	case err != nil:
+		return "whether it is kept right is not known: " + err.Error()
+	case status == unsynchronised:
+		return "the kernel knows of nothing that keeps it right"
+	}
+	return "off by at most " + (time.Duration(state.Maxerror) * time.Microsecond).String()
+}

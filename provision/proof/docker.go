@@ -1,0 +1,104 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/verify"
+)
+
+// trialWithin bounds the proof through Docker, which takes 200 ms.
+const trialWithin = time.Minute
+
+// InDocker has the dockerd of info start a container called name, which the caller
+// has noted, so that a later run removes what is left of it. It says in a few words
+// what was seen.
+func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string, flags engine.Flags, info engine.Info) (seen string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, trialWithin)
+	defer cancel()
+	client, err := r.Dial(flags)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	failpoint.Here("trial: before it is started")
+	writes := NewWrites()
+	trial, err := client.StartTrial(ctx, engine.TrialSpec{
+		Name: name, Runtime: s.Runtime, Init: r.Self, Args: []string{InitArg, writes.nonce}, Files: writes.image(),
+	})
+	if err != nil {
+		return "", err
+	}
+	failpoint.Here("trial: started")
+	kernel, err := r.judge(ctx, s, info, trial)
+	var docker string
+	if err == nil {
+		// Its line came after its last write.
+		docker, err = writes.compare(ctx, trial, s.Writes)
+	}
+	failpoint.Here("trial: looked at")
+	err = errors.Join(err, trial.End(context.WithoutCancel(ctx)))
+	failpoint.Here("trial: removed")
+	if err != nil {
+		return "", err
+	}
+	return "kernel inside: " + kernel + "; " + docker, nil
+}
+
+// judge wants the container in a sandbox of the release, seen from the host.
+func (r Runner) judge(ctx context.Context, s plan.ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
+	line, err := trial.Line(ctx)
+	if err != nil {
+		return "", err
+	}
+	if kernel, err = insideKernel(line); err != nil {
+		return "", err
+	}
+	installed, err := r.Installed(s.Release)
+	if err != nil {
+		return "", err
+	}
+	known, err := host.KnownReleases(r.Store(), []release.Installed{installed})
+	if err != nil {
+		return "", err
+	}
+	container := verify.Container{ID: trial.ID, Name: trial.ID[:12], Runtime: s.Runtime, PID: trial.PID, UIDMap: s.UIDMap}
+	survey, err := r.Proc().Look(ctx, []verify.Container{container}, known)
+	if err != nil {
+		return "", err
+	}
+	verdict := verify.Judge(container, survey.Evidence[0], host.RuntimesOf(info), known)
+	if verdict.State == verify.Sandboxed && verdict.Release == s.Release {
+		return kernel, nil
+	}
+	return "", fmt.Errorf("its process ran, but seen from the host it is %s: %s", verdict.State, why(verdict))
+}
+
+// why names the checks that did not pass.
+func why(v verify.Verdict) string {
+	var parts []string
+	for _, c := range v.Checks {
+		if c.State != verify.Passed {
+			parts = append(parts, fmt.Sprintf("%s is %s", c.Name, c.Seen))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// insideKernel reads what ProofInit says: the kernel's release, and the first
+// line of its log, which gVisor's begins with its name.
+func insideKernel(line string) (string, error) {
+	kernel, log, _ := strings.Cut(strings.TrimSpace(line), "\t")
+	if !strings.Contains(log, "gVisor") {
+		return "", fmt.Errorf("the kernel inside, %q, is not gVisor's: its log begins with %q", kernel, log)
+	}
+	return kernel, nil
+}

@@ -1,0 +1,189 @@
+// Package proof starts a sandbox of ours and looks at it from the host, outside Docker
+// and through it: only a process of the release, seen in /proc, counts as a proof. It
+// leaves no container, image or bundle behind, and clears away those of killed runs.
+package proof
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/command"
+	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/verify"
+)
+
+const (
+	// InitArg, as the first argument, makes this program the init process of
+	// the proof's sandbox (ProofInit).
+	InitArg = "proof-init"
+	// proofWithin is far beyond the 80 ms that a sandbox takes to start.
+	proofWithin = 30 * time.Second
+	proofPrefix = "runsc-proof-"
+)
+
+// Init is what runs inside the sandbox. With an argument it first makes the
+// changes to its root file system that follow from it (proofWrites). It says
+// which kernel it sees, and with which line that kernel's log begins, and then
+// waits for its input to end, so that it can be looked at from outside.
+func Init(args []string, stdin io.Reader, stdout io.Writer) error {
+	if len(args) > 0 {
+		if err := (proofWrites{args[0]}).carryOut("/"); err != nil {
+			return fmt.Errorf("change the root file system: %w", err)
+		}
+	}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return err
+	}
+	log := make([]byte, 256<<10)
+	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, log)
+	if err != nil {
+		n = 0 // Linux lets only privileged processes read it, gVisor everyone
+	}
+	first, _, _ := strings.Cut(string(log[:n]), "\n")
+	first = first[:min(len(first), 100)]
+	if _, err := fmt.Fprintf(stdout, "%s\t%s\n", unix.ByteSliceToString(name.Release[:]), first); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, stdin)
+	return err
+}
+
+// Runner starts sandboxes of releases on Host, and looks at them from outside.
+type Runner struct {
+	*host.Host
+	// Self is the path of this program's own static binary, which runs inside the
+	// sandbox with ProofArg.
+	Self string
+}
+
+// Prove runs a container of our own with the release's runsc, without Docker,
+// and looks at it from the host: it must be in a sandbox of that release. It
+// leaves nothing behind. The error is a *ProofFailed with runsc's own words.
+func (r Runner) Prove(ctx context.Context, s plan.Prove) (seen string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, proofWithin)
+	defer cancel()
+	installed, err := r.Installed(s.Release)
+	if err != nil {
+		return "", err
+	}
+	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), store: r.Store(), proc: r.Proc()}
+	p.dir = filepath.Join(r.Paths.State, p.id)
+	defer func() { err = errors.Join(err, p.clear(context.WithoutCancel(ctx))) }()
+	failpoint.Here("proof: before the bundle")
+	if err := p.bundle(r.Self); err != nil {
+		return "", fmt.Errorf("prepare the proof in %s: %w", p.dir, err)
+	}
+	kernel, err := p.run(ctx)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return "", fmt.Errorf("prove release %s: %w", s.Release, context.Canceled)
+	}
+	if err != nil {
+		return "", &Failed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, Err: err, Output: p.output.String()}
+	}
+	return "kernel inside: " + kernel, nil
+}
+
+// proof is one container under one runsc.
+type proof struct {
+	step    plan.Prove
+	release release.Installed
+	store   release.Store
+	id      string
+	dir     string // holds the bundle and runsc's own state
+	proc    *verify.FS
+	output  command.Output
+}
+
+// run starts the container, looks at it from the host and lets it end.
+func (p *proof) run(ctx context.Context) (kernel string, err error) {
+	cmd := p.runsc(ctx, "run", "-bundle", p.dir, p.id)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	cmd.Stderr = &p.output
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	failpoint.Here("proof: started")
+	kernel, lookErr := p.look(ctx, stdout)
+	failpoint.Here("proof: looked at")
+	stdin.Close()
+	if lookErr != nil {
+		// What it printed instead of starting is worth more than the end of its output.
+		waitErr := cmd.Wait()
+		return "", errors.Join(lookErr, waitErr)
+	}
+	if err := cmd.Wait(); err != nil {
+		return "", err
+	}
+	return kernel, nil
+}
+
+// look waits for the container's first line and finds its sandbox on the host.
+func (p *proof) look(ctx context.Context, stdout io.Reader) (kernel string, err error) {
+	line, err := bufio.NewReader(io.LimitReader(stdout, 256)).ReadString('\n')
+	if err != nil {
+		return "", errors.New("it ended before a process ran inside")
+	}
+	known, err := host.KnownReleases(p.store, []release.Installed{p.release})
+	if err != nil {
+		return "", err
+	}
+	survey, err := p.proc.Look(ctx, nil, known)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range survey.Sandboxes {
+		if s.ContainerID == p.id && s.File.Release == p.release.Name {
+			kernel, _, _ = strings.Cut(strings.TrimSpace(line), "\t")
+			return kernel, nil
+		}
+	}
+	return "", errors.New("its process ran, but no sandbox of this release was seen on the host")
+}
+
+// runsc is a command of the release under proof, with the arguments that
+// dockerd will give it, in a clean environment.
+func (p *proof) runsc(ctx context.Context, args ...string) *exec.Cmd {
+	argv := append([]string{"--root", filepath.Join(p.dir, "state")}, p.step.Args...)
+	if p.step.CgroupDriver == cgroupSystemd {
+		argv = append(argv, "--systemd-cgroup")
+	}
+	cmd := command.Command(ctx, p.release.Runsc, append(argv, args...)...)
+	// What runsc mounts (a network namespace in its root directory) goes with
+	// the mount namespace, also when this process is killed.
+	cmd.SysProcAttr.Unshareflags = unix.CLONE_NEWNS
+	return cmd
+}
+
+// clear removes the container, also one that hangs, and the bundle.
+func (p *proof) clear(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, proofWithin)
+	defer cancel()
+	if _, err := os.Stat(filepath.Join(p.dir, "state")); err == nil {
+		// An error here says only that the container is gone already.
+		_ = p.runsc(ctx, "delete", "-force", p.id).Run()
+	}
+	failpoint.Here("proof: deleted")
+	return os.RemoveAll(p.dir)
+}

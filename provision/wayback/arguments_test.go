@@ -1,0 +1,43 @@
+package wayback
+
+import (
+	"strings"
+	"testing"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/state"
+)
+
+func TestFault_X04_TheWayBackNamesWhatWasForgotten(t *testing.T) {
+	for _, test := range []struct{ name, old, flags, want string }{
+		{"no runtimes before", `{"debug":true}`, "", `{"debug":true,"default-runtime":"runc","runtimes":{"nvidia":{"path":"/bin/nvidia","runtimeArgs":["-v"]}}}`},
+		{"a default that is a flag", `{"debug":true}`, "--default-runtime=nvidia", `{"debug":true,"runtimes":{"nvidia":{"path":"/bin/nvidia","runtimeArgs":["-v"]}}}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			flags, err := engine.ParseFlags(append([]string{"dockerd"}, strings.Fields(test.flags)...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			j := state.Journal{Runtimes: []string{"runsc"}, Engine: &state.JournalEngine{
+				Default: "runc", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/bin/nvidia", Args: []string{"-v"}}},
+			}}
+			doc, err := Explicit([]byte(test.old), ranWith(j), flags)
+			if got := strings.Join(strings.Fields(string(doc.Bytes())), ""); err != nil || got != test.want {
+				t.Errorf("got %s, %v, want %s", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestFault_X05_TheWayBackHasTheOldArguments(t *testing.T) {
+	j := state.Journal{Runtimes: []string{"runsc", "new"}, Engine: &state.JournalEngine{
+		Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/good", Args: []string{"--right"}}},
+	}}
+	old := []byte(`{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--wrong"]},"new":{"path":"/new"}},"default-runtime":"runsc"}`)
+	doc, err := Explicit(old, ranWith(j), engine.Flags{})
+	want := `{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--right"]}},"default-runtime":"runsc"}`
+	if got := strings.Join(strings.Fields(string(doc.Bytes())), ""); err != nil || got != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+}

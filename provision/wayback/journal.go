@@ -1,0 +1,60 @@
+package wayback
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
+)
+
+// NewJournal is the journal of p on a host that looks like o.
+func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) state.Journal {
+	j := state.Journal{
+		SchemaVersion: state.JournalSchema, Started: time.Now().UTC(), PID: os.Getpid(), Runtimes: names, Trial: trial,
+		File: state.JournalFile{Place: o.File.Place(), Was: durable.Digest(o.File.Bytes)},
+	}
+	if o.Link.Kind == release.LinkOurs {
+		j.Link.Release = o.Link.Release
+	}
+	for _, step := range p.Steps {
+		switch s := step.(type) {
+		case plan.WriteDaemonJSON:
+			j.File.Later = append(j.File.Later, durable.Digest(s.New))
+		case plan.Link:
+			j.Link.Changes = true
+		}
+	}
+	if o.Engine != nil {
+		j.Invocation = o.Unit.InvocationID
+		j.Engine = &state.JournalEngine{Default: o.Engine.DefaultRuntime, Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOf(o.Engine.UsernsRemap), Root: o.Engine.RootDir}
+		for _, name := range names {
+			if r, known := o.Engine.Runtimes[name]; known {
+				j.Engine.Runtimes[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}
+			}
+		}
+		j.Engine.Others = others(*o.Engine, names)
+	}
+	return j
+}
+
+// others are the runtimes of info that are not managed and have a path, but for
+// dockerd's own.
+func others(info engine.Info, names []string) map[string]daemonjson.Runtime {
+	found := map[string]daemonjson.Runtime{}
+	for name, r := range info.Runtimes {
+		own := name == config.RuncRuntime || strings.Contains(name, ".")
+		if !own && r.Path != "" && !slices.Contains(names, name) && daemonjson.CheckName(name) == nil {
+			found[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}
+		}
+	}
+	return found
+}

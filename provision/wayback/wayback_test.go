@@ -1,0 +1,200 @@
+package wayback
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/state"
+)
+
+func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
+	var (
+		running  = state.Journal{Engine: &state.JournalEngine{}}
+		stopped  = state.Journal{}
+		failing  = state.Journal{Engine: &state.JournalEngine{}, Failed: true}
+		asked    = state.Journal{Engine: &state.JournalEngine{}, Restarting: true}
+		wasUp    = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Restarted: "2"}
+		undoing  = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Starting: true, Failed: true}
+		undone   = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Restarted: "2", Failed: true}
+		up       = host.Unit{ActiveState: "active"}
+		inactive = host.Unit{ActiveState: "inactive", Result: "success"}
+		hanging  = host.Unit{ActiveState: "activating"}
+		exited   = host.Unit{ActiveState: "failed", Result: "exit-code"}
+		limited  = host.Unit{ActiveState: "failed", Result: "start-limit-hit"}
+		shot     = host.Unit{ActiveState: "failed", Result: "signal"}
+	)
+	const none, reload, restart = config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart
+	for _, test := range []struct {
+		name string
+		j    state.Journal
+		s    Scene
+		want Way
+	}{
+		{"killed before the first write", running, Scene{Text: TextOld, Unit: up, Engine: EngineBefore, Most: reload}, WayFile},
+		{"old text, dockerd has what was taken", running, Scene{Text: TextOld, Unit: up, Engine: EngineReload, Most: reload}, WayReload},
+		{"old text, and not even a reload is consented to", running, Scene{Text: TextOld, Unit: up, Engine: EngineReload, Most: none}, WayFile},
+		{"old text that dockerd does not start from", running, Scene{Text: TextOld, Unit: up, Engine: EngineUnseen, Most: reload}, WayFile},
+		{"written: finished", running, Scene{Text: TextLater, Unit: up, Engine: EngineBefore, Most: reload}, WayFinish},
+		{"written, and no reload is consented to", running, Scene{Text: TextLater, Unit: up, Engine: EngineBefore, Most: none}, WayFile},
+		{"written, and dockerd does not take it", running, Scene{Text: TextLater, Unit: up, Engine: EngineBefore, Most: reload, Refused: true}, WayFile},
+		{"half taken, and refused", running, Scene{Text: TextLater, Unit: up, Engine: EngineReload, Most: reload, Refused: true}, WayReload},
+		{"a failed run's text is not finished", failing, Scene{Text: TextLater, Unit: up, Engine: EngineReload, Most: reload}, WayReload},
+		{"killed on the way back", running, Scene{Text: textBack, Unit: up, Engine: EngineReload, Most: reload}, WayReload},
+		{"killed on the way back, which dockerd has taken", running, Scene{Text: textBack, Unit: up, Engine: EngineBefore, Most: reload}, WayFile},
+		{"another program's text", failing, Scene{Text: TextForeign, Unit: up, Engine: EngineReload, Most: restart}, WayLeave},
+
+		{"remapped, no consent", undone, Scene{Text: TextLater, Unit: up, Engine: EngineRestart, Most: reload}, WayAside},
+		{"remapped, with consent", undone, Scene{Text: TextLater, Unit: up, Engine: EngineRestart, Most: restart}, WayRestart},
+		{"remapped, in the same run", undone, Scene{Text: TextLater, Unit: up, Engine: EngineRestart, Most: restart, SameRun: true}, WayRestart},
+		{"restarted, and then killed", wasUp, Scene{Text: TextLater, Unit: up, Engine: EngineRestart, Most: reload}, WayFinish},
+		{"the restart was not begun", asked, Scene{Text: TextLater, Unit: up, Engine: EngineBefore, Most: none}, WayFile},
+
+		{"a stop by a person", running, Scene{Text: TextLater, Unit: inactive, Most: restart}, WayFile},
+		{"a stop by a person, in the same run", running, Scene{Text: TextLater, Unit: inactive, Most: reload, SameRun: true}, WayFile},
+		{"a stop by a person, old text", running, Scene{Text: TextOld, Unit: inactive, Most: restart}, WayFile},
+		{"a stop after our restart came up", wasUp, Scene{Text: TextLater, Unit: inactive, Most: restart}, WayFile},
+		{"a stop after our restart was asked for", asked, Scene{Text: TextLater, Unit: inactive, Most: restart}, WayFile},
+		{"our job is canceled, in the same run", asked, Scene{Text: TextLater, Unit: inactive, Most: restart, SameRun: true}, WayStart},
+		{"our restart fails, in the same run", asked, Scene{Text: TextLater, Unit: exited, Most: restart, SameRun: true}, WayStart},
+		{"our restart meets the start limit, in the same run", asked, Scene{Text: TextLater, Unit: limited, Most: restart, SameRun: true}, WayStart},
+		{"our restart failed, and the run was killed", asked, Scene{Text: TextLater, Unit: exited, Most: none}, WayStart},
+		{"our restart met the start limit, and the run was killed", asked, Scene{Text: TextOld, Unit: limited, Most: none}, WayStart},
+		{"our start back failed", undoing, Scene{Text: TextOld, Unit: exited, Most: reload}, WayStart},
+		{"our start back was not begun, and the failure was reset", undoing, Scene{Text: TextOld, Unit: inactive, Most: reload}, WayStart},
+		{"our restart failed, and another program wrote since", asked, Scene{Text: TextForeign, Unit: exited, Most: none}, WayStart},
+		{"our restart hangs", asked, Scene{Text: TextLater, Unit: hanging, Most: reload}, WayStart},
+		{"dockerd ends from our text", running, Scene{Text: TextLater, Unit: exited, Most: reload}, WayStart},
+		{"dockerd ends from our way back", failing, Scene{Text: textBack, Unit: exited, Most: reload}, WayStart},
+		{"dockerd hangs from our text", running, Scene{Text: TextLater, Unit: hanging, Most: reload}, WayStart},
+		{"dockerd ends from the old text, which we did not load", running, Scene{Text: TextOld, Unit: exited, Most: restart}, WayFile},
+		{"dockerd hangs from the old text", running, Scene{Text: TextOld, Unit: hanging, Most: restart}, WayFile},
+		{"another program's start limit, with our text", running, Scene{Text: TextLater, Unit: limited, Most: restart}, WayFile},
+		{"another program's start limit, in the same run", running, Scene{Text: TextLater, Unit: limited, Most: reload, SameRun: true}, WayFile},
+		{"another program's start limit, after our restart came up", wasUp, Scene{Text: TextLater, Unit: limited, Most: restart}, WayFile},
+		{"dockerd killed by another", running, Scene{Text: TextLater, Unit: shot, Most: restart}, WayFile},
+		{"down, another program's text", running, Scene{Text: TextForeign, Unit: exited, Most: restart}, WayLeave},
+
+		{"Docker was stopped, and written", stopped, Scene{Text: TextLater, Unit: inactive, Most: reload}, WayLeave},
+		{"Docker was stopped, and not written", stopped, Scene{Text: TextOld, Unit: inactive, Most: reload}, WayFile},
+		{"Docker was stopped, and fails since", stopped, Scene{Text: TextLater, Unit: exited, Most: restart}, WayLeave},
+		{"Docker was stopped, written, and started since", stopped, Scene{Text: TextLater, Unit: up, Engine: EngineReload, Most: reload}, WayFinish},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := Decide(test.j, test.s); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// No journal and no host has Docker restarted without consent, nor one started
+// that was running when it was stopped.
+func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
+	flip := []bool{false, true}
+	for _, engine := range []*state.JournalEngine{nil, {}} {
+		for _, restarting := range flip {
+			for _, restarted := range []string{"", "2"} {
+				for i, failed := range slices.Concat(flip, flip) {
+					starting := i > 1
+					j := state.Journal{Engine: engine, Restarting: restarting, Restarted: restarted, Failed: failed, Starting: starting}
+					for _, state := range []string{"active", "inactive", "failed", "activating"} {
+						for _, text := range []Text{TextForeign, TextOld, TextLater, textBack} {
+							for _, is := range []Engine{EngineUnseen, EngineBefore, EngineReload, EngineRestart} {
+								for _, most := range []config.Disruption{config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart} {
+									s := Scene{Text: text, Unit: host.Unit{ActiveState: state}, Engine: is, Most: most}
+									w := Decide(j, s)
+									bad := w == WayRestart && (most < config.DisruptionRestart || !s.Unit.Running()) ||
+										(w == WayReload || w == WayFinish) && (most < config.DisruptionReload || !s.Unit.Running()) ||
+										w == WayStart && (s.Unit.Running() || engine == nil || state == "inactive" && !starting) ||
+										text == TextForeign && w != WayLeave && w != WayStart
+									if bad {
+										t.Errorf("got %s for %+v of %+v", w, s, j)
+									}
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
+	runsc := map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}}
+	memory := &state.JournalEngine{Default: "runsc", Runtimes: runsc, Remap: config.RemapOff, Root: "/var/lib/docker", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/n"}}}
+	here, other := host.Unit{ActiveState: "active", InvocationID: "1"}, host.Unit{ActiveState: "active", InvocationID: "2"}
+	for _, test := range []struct {
+		name  string
+		j     state.Journal
+		unit  host.Unit
+		old   string
+		flags engine.Flags
+		want  plan.Settings
+		known bool
+		text  string // explicit
+	}{
+		{
+			name: "the same dockerd: what it had in memory, with the definition of its default",
+			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"debug": false}`, known: true,
+			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: config.RemapOff, Root: "/var/lib/docker"},
+			text: `{"debug": false, "default-runtime": "runsc", "runtimes": {"nvidia": {"path": "/n"}, "runsc": {"path": "/x/runsc"}}}`,
+		},
+		{
+			name: "the same dockerd, which knew less than the file has",
+			j:    state.Journal{Invocation: "1", Engine: &state.JournalEngine{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOff}, Runtimes: []string{"runsc"}},
+			unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}}`, known: true,
+			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
+			text: `{"runtimes": {}, "default-runtime": "runc"}`,
+		},
+		{
+			name: "another start: what the file gives",
+			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"debug": false}`, known: true,
+			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
+			text: `{"debug": false, "default-runtime": "runc", "runtimes": {}}`,
+		},
+		{
+			name: "a journal that does not say which start: what the file gives",
+			j:    state.Journal{Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`, known: true,
+			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: config.RemapOff},
+			text: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`,
+		},
+		{
+			name: "another start: the file and the flags",
+			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: ``, known: true,
+			flags: engine.Flags{DefaultRuntime: "runsc", AddRuntimes: map[string]string{"runsc": "/f"}, UsernsRemap: "default"},
+			want:  plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn},
+			text:  "{\n    \"default-runtime\": \"runsc\"\n}\n",
+		},
+		{
+			name: "another start, and a default that the file does not define",
+			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"default-runtime": "runsc"}`,
+			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
+			text: `{"runtimes": {}}`,
+		},
+		{
+			name: "the data root of the same userns-remap",
+			j:    state.Journal{Invocation: "1", Restarting: true, Engine: &state.JournalEngine{Default: "runc", Remap: config.RemapOn, Root: "/r/1.1"}}, unit: other, old: `{"userns-remap": "default"}`, known: true,
+			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn, Root: "/r/1.1"},
+			text: `{"userns-remap": "default", "default-runtime": "runc"}`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, known := Target(test.j, test.unit, []byte(test.old), test.flags)
+			if diff := cmp.Diff(test.want, got); diff != "" || known != test.known {
+				t.Errorf("known %t, want %t (-want +got):\n%s", known, test.known, diff)
+			}
+			text, err := Explicit([]byte(test.old), got, test.flags)
+			if err != nil || string(text.Bytes()) != test.text {
+				t.Errorf("explicit: got %s, %v\nwant %s", text.Bytes(), err, test.text)
+			}
+		})
+	}
+}
