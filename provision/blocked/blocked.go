@@ -43,6 +43,7 @@ func SystemdSilent(err error) error { return &Unreachable{Object: "systemd", Err
 
 // Reasons that users get advice about.
 var (
+	//lint:ignore ST1005 Docker is a name
 	ErrNotInstalled = errors.New("Docker is not installed")
 	ErrMasked       = errors.New("masked")
 )
