@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -101,4 +102,19 @@ func TestEveryPackageOfOursIsListed(t *testing.T) {
 func listed(pkg string) bool {
 	_, found := allowed[pkg]
 	return found
+}
+
+// The architecture names every package of the product in one row of its table.
+func TestEveryPackageIsInTheArchitecture(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, layout, _ := strings.Cut(string(text), "\n## Layout\n")
+	layout, _, _ = strings.Cut(layout, "\n## ")
+	for pkg := range allowed {
+		if n := strings.Count(layout, "\n| `"+pkg+"` |"); n != 1 {
+			t.Errorf("docs/architecture.md has %d rows for %s, want 1", n, pkg)
+		}
+	}
 }
