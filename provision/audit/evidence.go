@@ -23,7 +23,7 @@ func Evidence(ctx context.Context, h *host.Host, c config.Config, o host.Observe
 // not run any more are left out, and what the report says of sandboxes without a
 // container means nothing.
 func EvidenceOf(ctx context.Context, h *host.Host, c config.Config, o host.Observed, ids []string) (verify.Report, error) {
-	return evidence(ctx, h, c, o, func(client *engine.Client, ctx context.Context) ([]engine.Container, error) {
+	return evidence(ctx, h, c, o, func(client *engine.Client, ctx context.Context) ([]verify.Container, error) {
 		return client.Inspect(ctx, ids)
 	}, h.Proc().LookAt)
 }
@@ -40,7 +40,7 @@ func surveyor(h *host.Host) *verify.FS {
 }
 
 type (
-	lister func(*engine.Client, context.Context) ([]engine.Container, error)
+	lister func(*engine.Client, context.Context) ([]verify.Container, error)
 	looker func(context.Context, []verify.Container, []verify.Release) (verify.Survey, error)
 )
 
@@ -66,7 +66,7 @@ func evidence(ctx context.Context, h *host.Host, c config.Config, o host.Observe
 		if err != nil {
 			return nil, blocked.DockerdSilent(err)
 		}
-		return host.ContainersOf(found, uids), nil
+		return host.Remapped(found, uids), nil
 	}
 	before, err := running()
 	if err != nil {

@@ -32,7 +32,7 @@ func fillWays(ctx context.Context, h *host.Host, o host.Observed, report *verify
 		}
 		followJoins(containers, func(name string) (verify.Container, bool) {
 			c, found, err := client.Asked(ctx, name)
-			return host.Asked(c), found && err == nil
+			return c, found && err == nil
 		})
 		if ctx.Err() != nil {
 			return &blocked.Unreachable{Object: "dockerd", Err: context.Cause(ctx)}

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
+
+	"runsc-provisioner/verify"
 )
 
 const (
@@ -20,74 +21,16 @@ const (
 
 var containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// Container is a running container, or one that dockerd is about to start
-// again.
-type Container struct {
-	ID      string // 64 hex digits
-	Unread  error  // why only ID and Name are set
-	Name    string // without the leading slash
-	Image   string // as the user named it
-	ImageID string // "sha256:…"
-
-	Runtime string // the name it was created with
-	PID     int    // of its first process, in dockerd's pid namespace
-	// Restarting is true if it has no process, PID 0, because dockerd is about
-	// to start it again.
-	Restarting bool
-	StartedAt  time.Time
-
-	Privileged  bool
-	UsernsMode  string // "host" if it opted out of userns-remap
-	NetworkMode string
-	PidMode     string
-
-	Created        time.Time // zero if it does not parse
-	HostNamespaces []string  // those of network, pid, ipc, uts, cgroupns that it shares with the host
-	Joins          []Join    // and those that it shares with another container
-	CapAdd         []string
-	SecurityOpt    []string
-	MaskedPaths    []string // nil if dockerd names none
-	ReadonlyPaths  []string
-	Devices        []Device
-	DeviceRules    []string // "c 1:3 rwm"
-	DeviceRequests []string // "--gpus all"
-	Mounts         []Mount
-	Volumes        []MountedVolume
-	Labels         map[string]string
-	LabelsCut      bool // there are too many labels to read, so Labels is empty
-	Annotations    map[string]string
-}
-
-// Join is a namespace that a container shares with another, which is given by
-// ID or name.
-type Join struct{ Kind, Container string }
-
-// MountedVolume is a volume of the driver "local" in a container.
-type MountedVolume struct {
-	Name, Destination string
-	Writable          bool
-	Options           map[string]string // those requested; VolumeOptions returns those in effect
-}
-
-// Device is a device of the host inside a container.
-type Device struct{ Source, Destination string }
-
-// Mount is a path of the host inside a container.
-type Mount struct {
-	Source, Destination string
-	Writable            bool
-}
-
 // Containers lists the containers that run, are paused or Restarting, sorted by
 // ID. It omits one that ends meanwhile. If dockerd's answer about one is
-// unusable, that Container has its ID, Name and Unread. Any other failure is an
+// unusable, that verify.Container has its ID, Name and Unread. Any other failure is an
 // error, so no container is missed silently.
-func (c *Client) Containers(ctx context.Context) ([]Container, error) {
+func (c *Client) Containers(ctx context.Context) ([]verify.Container, error) {
 	containers, err := c.containers(ctx)
 	return containers, c.withAct(ctx, "list containers", err)
 }
 
-func (c *Client) containers(ctx context.Context) ([]Container, error) {
+func (c *Client) containers(ctx context.Context) ([]verify.Container, error) {
 	if err := c.agree(ctx); err != nil {
 		return nil, err
 	}
@@ -99,7 +42,7 @@ func (c *Client) containers(ctx context.Context) ([]Container, error) {
 }
 
 // Inspect is Containers for the containers with these IDs.
-func (c *Client) Inspect(ctx context.Context, ids []string) ([]Container, error) {
+func (c *Client) Inspect(ctx context.Context, ids []string) ([]verify.Container, error) {
 	if err := c.agree(ctx); err != nil {
 		return nil, c.withAct(ctx, "inspect containers", err)
 	}
@@ -108,7 +51,7 @@ func (c *Client) Inspect(ctx context.Context, ids []string) ([]Container, error)
 		list[i].ID = id
 	}
 	containers, err := c.inspectAll(ctx, list)
-	if err == nil && slices.ContainsFunc(containers, func(one Container) bool { return one.Unread != nil }) {
+	if err == nil && slices.ContainsFunc(containers, func(one verify.Container) bool { return one.Unread != nil }) {
 		containers, err = c.nameUnread(ctx, containers)
 	}
 	return containers, c.withAct(ctx, "inspect containers", err)
@@ -116,7 +59,7 @@ func (c *Client) Inspect(ctx context.Context, ids []string) ([]Container, error)
 
 // nameUnread takes the names of containers that could not be inspected from the
 // list, and drops those that the list no longer has.
-func (c *Client) nameUnread(ctx context.Context, containers []Container) ([]Container, error) {
+func (c *Client) nameUnread(ctx context.Context, containers []verify.Container) ([]verify.Container, error) {
 	list, err := c.listRunning(ctx)
 	if err != nil {
 		return nil, err
@@ -139,7 +82,7 @@ func (c *Client) nameUnread(ctx context.Context, containers []Container) ([]Cont
 	return kept, nil
 }
 
-func (c *Client) inspectAll(ctx context.Context, list []listed) ([]Container, error) {
+func (c *Client) inspectAll(ctx context.Context, list []listed) ([]verify.Container, error) {
 	for _, item := range list {
 		if !containerID.MatchString(item.ID) {
 			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
@@ -148,7 +91,7 @@ func (c *Client) inspectAll(ctx context.Context, list []listed) ([]Container, er
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 
-	found := make([]Container, len(list)) // ID is empty for one that is gone
+	found := make([]verify.Container, len(list)) // ID is empty for one that is gone
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(inspectors, len(list)) {
@@ -158,7 +101,7 @@ func (c *Client) inspectAll(ctx context.Context, list []listed) ([]Container, er
 				var unread *Unreadable
 				switch {
 				case errors.As(err, &unread):
-					one = Container{ID: list[i].ID, Name: list[i].name(), Unread: err}
+					one = verify.Container{ID: list[i].ID, Name: list[i].name(), Unread: err}
 				case err != nil:
 					stop(fmt.Errorf("inspect container %s: %w", list[i].ID, err))
 				}
@@ -174,7 +117,7 @@ func (c *Client) inspectAll(ctx context.Context, list []listed) ([]Container, er
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	found = slices.DeleteFunc(found, func(one Container) bool { return one.ID == "" })
-	slices.SortFunc(found, func(a, b Container) int { return strings.Compare(a.ID, b.ID) })
+	found = slices.DeleteFunc(found, func(one verify.Container) bool { return one.ID == "" })
+	slices.SortFunc(found, func(a, b verify.Container) int { return strings.Compare(a.ID, b.ID) })
 	return found, nil
 }

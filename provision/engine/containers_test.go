@@ -12,57 +12,56 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"runsc-provisioner/verify"
 )
 
 var idA = strings.Repeat("a", 64)
 
 func TestContainers(t *testing.T) {
-	web := Container{
+	web := verify.Container{
 		ID: idA, Name: "web", Image: "busybox", ImageID: "sha256:1111", Runtime: "runsc", PID: 4711,
-		StartedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC),
 	}
 	web.Created = time.Date(2026, 1, 2, 3, 4, 5, 1, time.UTC)
 	bridged, open := web, web
 	open.HostNamespaces, open.SecurityOpt, open.Labels = []string{"network", "pid"}, []string{"label=disable"}, map[string]string{"a": "b"}
 	bridged.MaskedPaths, bridged.ReadonlyPaths = []string{"/proc/kcore"}, []string{"/proc/bus"}
-	bridged.NetworkMode, bridged.Labels = "bridge", map[string]string{}
+	bridged.Labels = map[string]string{}
 	unlabelled, cut, again := bridged, bridged, bridged
 	again.PID, again.Restarting = 0, true
 	unlabelled.Labels, unlabelled.LabelsCut = nil, true
 	cut.Labels, cut.LabelsCut, cut.Image = nil, true, ""
-	open.Privileged, open.NetworkMode, open.PidMode, open.UsernsMode = true, "host", "host", "host"
+	open.Privileged, open.UsernsMode = true, "host"
 
 	tests := []struct {
 		situation string
 		dir       string
 		min, max  int
 		replace   []string // in the inspection
-		want      []Container
+		want      []verify.Container
 		unread    string
 	}{
-		{situation: "20.10", dir: "api-1.41", min: 12, max: 41, want: []Container{open}},
-		{situation: "29", dir: "api-1.52", min: 44, max: 52, want: []Container{bridged}},
+		{situation: "20.10", dir: "api-1.41", min: 12, max: 41, want: []verify.Container{open}},
+		{situation: "29", dir: "api-1.52", min: 44, max: 52, want: []verify.Container{bridged}},
 		{situation: "published on an invalid address", dir: "api-1.41", min: 12, max: 41,
-			replace: []string{`{"HostIp":"","HostPort":"8080"}`, `{"HostIp":"localhost","HostPort":"8080"}`, `"Dns":[]`, `"Dns":["010.0.0.1"]`}, want: []Container{open}},
+			replace: []string{`{"HostIp":"","HostPort":"8080"}`, `{"HostIp":"localhost","HostPort":"8080"}`, `"Dns":[]`, `"Dns":["010.0.0.1"]`}, want: []verify.Container{open}},
 		{situation: "ended after it was listed", dir: "api-1.52", min: 44, max: 52,
-			replace: []string{`"Running":true`, `"Running":false`, `"Pid":4711`, `"Pid":0`}, want: []Container{}},
+			replace: []string{`"Running":true`, `"Running":false`, `"Pid":4711`, `"Pid":0`}, want: []verify.Container{}},
 		{situation: "not running, process not forgotten yet", dir: "api-1.52", min: 44, max: 52,
-			replace: []string{`"Running":true`, `"Running":false`}, want: []Container{}},
+			replace: []string{`"Running":true`, `"Running":false`}, want: []verify.Container{}},
 		{situation: "no process", dir: "api-1.52", min: 44, max: 52,
-			replace: []string{`"Pid":4711`, `"Pid":0`}, want: []Container{}},
+			replace: []string{`"Pid":4711`, `"Pid":0`}, want: []verify.Container{}},
 		{situation: "restarting, no process", dir: "api-1.52", min: 44, max: 52,
-			replace: []string{`"Restarting":false`, `"Restarting":true`, `"Pid":4711`, `"Pid":0`}, want: []Container{again}},
+			replace: []string{`"Restarting":false`, `"Restarting":true`, `"Pid":4711`, `"Pid":0`}, want: []verify.Container{again}},
 		{situation: "paused", dir: "api-1.52", min: 44, max: 52,
-			replace: []string{`"Status":"running"`, `"Status":"paused"`, `"Paused":false`, `"Paused":true`}, want: []Container{bridged}},
+			replace: []string{`"Status":"running"`, `"Status":"paused"`, `"Paused":false`, `"Paused":true`}, want: []verify.Container{bridged}},
 		{situation: "answer about another container", dir: "api-1.52", min: 44, max: 52,
 			replace: []string{`"Id":"` + idA, `"Id":"` + strings.Repeat("b", 64)}, unread: "not about this container"},
-		{situation: "no start time", dir: "api-1.52", min: 44, max: 52,
-			replace: []string{"2026-01-02T03:04:05.678901234Z", ""}, unread: "start time"},
 		{situation: "no JSON", dir: "api-1.52", min: 44, max: 52, replace: []string{`"State":`, `"State"`}, unread: "colon after object key"},
 		{situation: "no object", dir: "api-1.52", min: 44, max: 52, replace: []string{`{"Id":`, `[{"Id":`}, unread: "not an object"},
 		{situation: "of another type", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Pid":4711`, `"Pid":"x"`}, unread: "cannot unmarshal"},
-		{situation: "more labels than are read", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Labels":{}`, `"Labels":{"a":"` + strings.Repeat("x", maxLabels) + `"}`}, want: []Container{unlabelled}},
-		{situation: "longer than an answer may be, by labels", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Labels":{}`, `"Labels":{"a":"` + strings.Repeat("x", maxAnswer) + `"}`}, want: []Container{cut}},
+		{situation: "more labels than are read", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Labels":{}`, `"Labels":{"a":"` + strings.Repeat("x", maxLabels) + `"}`}, want: []verify.Container{unlabelled}},
+		{situation: "longer than an answer may be, by labels", dir: "api-1.52", min: 44, max: 52, replace: []string{`"Labels":{}`, `"Labels":{"a":"` + strings.Repeat("x", maxAnswer) + `"}`}, want: []verify.Container{cut}},
 		{situation: "longer than an answer may be, before it says how it runs", dir: "api-1.52", min: 44, max: 52, replace: []string{`"State":`, `"X":"` + strings.Repeat("x", maxAnswer) + `","State":`}, unread: errTooLarge.Error()},
 	}
 	for _, tt := range tests {
@@ -75,7 +74,7 @@ func TestContainers(t *testing.T) {
 				if err != nil || len(got) != 1 || got[0].Unread == nil || !strings.Contains(got[0].Unread.Error(), tt.unread) {
 					t.Fatalf("got %+v, %v, want one that is unread because of %q", got, err, tt.unread)
 				}
-				got[0].Unread, tt.want = nil, []Container{{ID: idA, Name: "web"}}
+				got[0].Unread, tt.want = nil, []verify.Container{{ID: idA, Name: "web"}}
 			}
 			if err != nil || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got  %+v, %v\nwant %+v", got, err, tt.want)

@@ -4,46 +4,42 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
-	"time"
+
+	"runsc-provisioner/verify"
 )
 
 // inspect returns the zero Container for one that no longer has a process,
 // unless dockerd is about to start it again. If the answer is unusable the
 // error is an *Unreadable.
-func (c *Client) inspect(ctx context.Context, id string) (Container, error) {
+func (c *Client) inspect(ctx context.Context, id string) (verify.Container, error) {
 	said, err := c.askInspection(ctx, id)
 	if err != nil || said == nil {
-		return Container{}, err
+		return verify.Container{}, err
 	}
 	if said.ID != id || said.State == nil || !said.isComplete() {
-		return Container{}, &Unreadable{errors.New("the answer is not about this container")}
+		return verify.Container{}, &Unreadable{errors.New("the answer is not about this container")}
 	}
 	if !said.State.Restarting && (!said.State.Running || said.State.Pid == 0) {
-		return Container{}, nil
-	}
-	started, err := time.Parse(time.RFC3339Nano, said.State.StartedAt)
-	if err != nil {
-		return Container{}, &Unreadable{fmt.Errorf("start time: %w", err)}
+		return verify.Container{}, nil
 	}
 	one := said.container()
-	one.PID, one.StartedAt, one.Restarting = said.State.Pid, started, said.State.Pid == 0
+	one.PID, one.Restarting = said.State.Pid, said.State.Pid == 0
 	return one, nil
 }
 
 // Asked returns what the container with an ID or a name was created with, in
-// any state. PID and StartedAt are not set.
-func (c *Client) Asked(ctx context.Context, name string) (one Container, found bool, err error) {
+// any state. PID is not set.
+func (c *Client) Asked(ctx context.Context, name string) (one verify.Container, found bool, err error) {
 	if err := c.agree(ctx); err != nil {
-		return Container{}, false, c.withAct(ctx, "look up a container", err)
+		return verify.Container{}, false, c.withAct(ctx, "look up a container", err)
 	}
 	said, err := c.askInspection(ctx, name)
 	if err != nil || said == nil {
-		return Container{}, false, c.withAct(ctx, "look up a container", err)
+		return verify.Container{}, false, c.withAct(ctx, "look up a container", err)
 	}
 	if !said.isComplete() {
-		return Container{}, false, c.withAct(ctx, "look up a container", errors.New("the answer is not about a container"))
+		return verify.Container{}, false, c.withAct(ctx, "look up a container", errors.New("the answer is not about a container"))
 	}
 	return said.container(), true, nil
 }

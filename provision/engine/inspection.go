@@ -21,7 +21,6 @@ type inspection struct {
 		// Restarting means that dockerd is about to start it again.
 		Restarting bool
 		Pid        int
-		StartedAt  string
 	}
 	HostConfig *hostConfig
 	Mounts     []struct {

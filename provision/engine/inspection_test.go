@@ -6,7 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
+
+	"runsc-provisioner/verify"
 )
 
 // The settings that lead around a sandbox are spread over an answer.
@@ -19,12 +20,12 @@ const askedMuch = `{"Id":"ID","Name":"/web","Image":"sha256:1","Created":"x","St
 {"Type":"volume","Name":"x","Driver":"other","Destination":"/f"},{"Type":"bind","Source":"/s","Destination":"/t","RW":true}],"Config":{"Image":"i"}}`
 
 func TestWhatAContainerAskedFor(t *testing.T) {
-	want := Container{
-		ID: idA, Name: "web", Image: "i", ImageID: "sha256:1", Runtime: "runc", NetworkMode: "container:db", PidMode: "host",
-		HostNamespaces: []string{"pid"}, Joins: []Join{{"network", "db"}, {"ipc", "db"}}, MaskedPaths: []string{}, ReadonlyPaths: []string{"/proc/sys"},
-		Devices: []Device{{"/dev/a", "/dev/b"}}, DeviceRules: []string{"a *:* rwm"}, DeviceRequests: []string{"--gpus all", "--gpus 2", "--gpus device=0,1", "--device=vendor.com/gpu=0"},
-		Mounts:  []Mount{{"/s", "/t", true}},
-		Volumes: []MountedVolume{{"v", "/d", true, map[string]string{"o": "bind"}}, {"w", "/e", false, nil}},
+	want := verify.Container{
+		ID: idA, Name: "web", Image: "i", ImageID: "sha256:1", Runtime: "runc",
+		HostNamespaces: []string{"pid"}, Joins: []verify.Join{{Kind: "network", Container: "db"}, {Kind: "ipc", Container: "db"}}, MaskedPaths: []string{}, ReadonlyPaths: []string{"/proc/sys"},
+		Devices: []verify.HostDevice{{Source: "/dev/a", Destination: "/dev/b"}}, DeviceRules: []string{"a *:* rwm"}, DeviceRequests: []string{"--gpus all", "--gpus 2", "--gpus device=0,1", "--device=vendor.com/gpu=0"},
+		Mounts:  []verify.HostMount{{Source: "/s", Destination: "/t", Writable: true}},
+		Volumes: []verify.Volume{{Name: "v", Destination: "/d", Writable: true, Options: map[string]string{"o": "bind"}}, {Name: "w", Destination: "/e"}},
 	}
 	f := newFakeDockerd(t, 44, 52)
 	text := strings.ReplaceAll(askedMuch, `"ID"`, `"`+idA+`"`)
@@ -35,8 +36,8 @@ func TestWhatAContainerAskedFor(t *testing.T) {
 	if got, found, err := f.open().Asked(t.Context(), "web"); err != nil || !found || !reflect.DeepEqual(got, want) {
 		t.Errorf("one that does not run:\ngot  %+v, %v, %v\nwant %+v", got, found, err, want)
 	}
-	want.PID, want.StartedAt = 7, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	if got, err := f.open().Inspect(t.Context(), []string{idA}); err != nil || !reflect.DeepEqual(got, []Container{want}) {
+	want.PID = 7
+	if got, err := f.open().Inspect(t.Context(), []string{idA}); err != nil || !reflect.DeepEqual(got, []verify.Container{want}) {
 		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 	}
 	if _, found, err := f.open().Asked(t.Context(), "gone"); found || err != nil {

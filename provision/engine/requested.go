@@ -4,20 +4,20 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"runsc-provisioner/verify"
 )
 
 // container returns what the creator asked for, without the state.
-func (i *inspection) container() Container {
+func (i *inspection) container() verify.Container {
 	host := i.HostConfig
-	one := Container{
+	one := verify.Container{
 		ID:             i.ID,
 		Name:           strings.TrimPrefix(i.Name, "/"),
 		ImageID:        i.Image,
 		Runtime:        host.Runtime,
 		Privileged:     host.Privileged,
 		UsernsMode:     host.UsernsMode,
-		NetworkMode:    host.NetworkMode,
-		PidMode:        host.PidMode,
 		CapAdd:         host.CapAdd,
 		SecurityOpt:    host.SecurityOpt,
 		MaskedPaths:    host.MaskedPaths,
@@ -36,21 +36,21 @@ func (i *inspection) container() Container {
 		{"network", host.NetworkMode}, {"pid", host.PidMode}, {"ipc", host.IpcMode}, {"uts", host.UTSMode}, {"cgroupns", host.CgroupnsMode},
 	} {
 		if of, joins := strings.CutPrefix(mode.is, "container:"); joins {
-			one.Joins = append(one.Joins, Join{Kind: mode.name, Container: of})
+			one.Joins = append(one.Joins, verify.Join{Kind: mode.name, Container: of})
 		}
 		if mode.is == "host" {
 			one.HostNamespaces = append(one.HostNamespaces, mode.name)
 		}
 	}
 	for _, device := range host.Devices {
-		one.Devices = append(one.Devices, Device{Source: device.PathOnHost, Destination: device.PathInContainer})
+		one.Devices = append(one.Devices, verify.HostDevice{Source: device.PathOnHost, Destination: device.PathInContainer})
 	}
 	for _, mount := range i.Mounts {
 		switch {
 		case mount.Type == "bind":
-			one.Mounts = append(one.Mounts, Mount{Source: mount.Source, Destination: mount.Destination, Writable: mount.RW})
+			one.Mounts = append(one.Mounts, verify.HostMount{Source: mount.Source, Destination: mount.Destination, Writable: mount.RW})
 		case mount.Type == "volume" && mount.Driver == localDriver:
-			one.Volumes = append(one.Volumes, MountedVolume{
+			one.Volumes = append(one.Volumes, verify.Volume{
 				Name: mount.Name, Destination: mount.Destination, Writable: mount.RW, Options: host.volumeOptions(mount.Destination),
 			})
 		}

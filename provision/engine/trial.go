@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"runsc-provisioner/verify"
+
 	"github.com/moby/moby/client"
 )
 
@@ -52,7 +54,7 @@ type TrialFile struct {
 // the process's input ends, so a process that reads its input ends too, and
 // dockerd removes the container. The image then remains until RemoveTrial.
 type Trial struct {
-	Container
+	verify.Container
 
 	name   string
 	client *Client

@@ -16,6 +16,7 @@ import (
 
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/test/lab"
+	"runsc-provisioner/verify"
 )
 
 // engineUnits are services that behave in ways which jobs have to cope with.
@@ -127,10 +128,10 @@ func TestEngineAnswersOfRealDockerd(t *testing.T) {
 			if err != nil || len(containers) != 4 {
 				t.Fatalf("Containers: got %+v, %v, want the four that run", containers, err)
 			}
-			byName := map[string]engine.Container{}
+			byName := map[string]verify.Container{}
 			for _, one := range containers {
 				byName[one.Name] = one
-				if one.Image != lab.Image || !strings.HasPrefix(one.ImageID, "sha256:") || one.PID < 2 || time.Since(one.StartedAt).Abs() > time.Hour {
+				if one.Image != lab.Image || !strings.HasPrefix(one.ImageID, "sha256:") || one.PID < 2 || time.Since(one.Created).Abs() > time.Hour {
 					t.Errorf("got %+v", one)
 				}
 				if pid := engineRun(t, h, "docker", "inspect", "-f", "{{.State.Pid}}", one.ID); !strings.HasPrefix(engineRun(t, h, "cat", "/proc/"+pid+"/comm"), "sleep") {
@@ -138,11 +139,11 @@ func TestEngineAnswersOfRealDockerd(t *testing.T) {
 				}
 			}
 			got := byName["plain"]
-			if got.ID != id || got.Runtime != "runc" || got.Privileged || got.UsernsMode != "" || got.PidMode != "" {
+			if got.ID != id || got.Runtime != "runc" || got.Privileged || got.UsernsMode != "" || len(got.HostNamespaces) > 0 {
 				t.Errorf("got %+v", got)
 			}
 			got = byName["open"]
-			if got.ID != open || got.Runtime != "other" || got.Privileged != privileged || got.UsernsMode != "host" || got.PidMode != "host" || got.NetworkMode != "host" {
+			if got.ID != open || got.Runtime != "other" || got.Privileged != privileged || got.UsernsMode != "host" || !slices.Contains(got.HostNamespaces, "pid") || !slices.Contains(got.HostNamespaces, "network") {
 				t.Errorf("got %+v", got)
 			}
 			if byName["paused"].ID != paused {
@@ -215,7 +216,7 @@ func TestEngineFault_E07_ContainersAndDockerdComeAndGo(t *testing.T) {
 			looks, most := 0, 0
 			for !done.Load() {
 				containers, err := c.Containers(ctx)
-				if err != nil || !slices.ContainsFunc(containers, func(one engine.Container) bool { return one.ID == stays }) {
+				if err != nil || !slices.ContainsFunc(containers, func(one verify.Container) bool { return one.ID == stays }) {
 					t.Fatalf("got %+v, %v, want at least %s", containers, err, stays)
 				}
 				looks, most = looks+1, max(most, len(containers))

@@ -19,8 +19,9 @@ var allowed = map[string]row{
 		ours:    []string{"provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
+	"verify": {modules: []string{"golang.org/x/sys"}},
 	"provision/engine": {
-		ours:    []string{"provision/durable"},
+		ours:    []string{"provision/durable", "verify"},
 		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
 	},
 	"provision/command": {modules: []string{"golang.org/x/sys"}},
@@ -31,7 +32,6 @@ var allowed = map[string]row{
 			"github.com/hashicorp/go-version", "github.com/klauspost/compress", "golang.org/x/sys",
 		},
 	},
-	"verify": {modules: []string{"golang.org/x/sys"}},
 	"provision/config": {
 		ours:    []string{"daemonjson", "provision/durable", "provision/release", "verify"},
 		modules: []string{"github.com/pelletier/go-toml/v2"},
