@@ -18,7 +18,7 @@ func (pr *Provisioner) addAccount(ctx context.Context, s plan.AddAccount) error 
 		return err
 	}
 	failpoint.Here("account: before it is made")
-	return subid.AddUser(ctx, s.Name, s.Grouped)
+	return subid.AddUser(ctx, s.Name, s.GroupExists)
 }
 
 func (pr *Provisioner) removeAccount(ctx context.Context, s plan.RemoveAccount) error {

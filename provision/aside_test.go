@@ -101,7 +101,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 					t.Errorf("got daemon.json %q, %v, want it left, %q", now, err, test.file)
 				}
 			}
-			item, some := checkup.AsideItem(all)
+			item, some := checkup.SetAsideItem(all)
 			if !some || item.Health != checkup.Warning || !strings.Contains(item.Remedy, all[0].Path) {
 				t.Errorf("got item %+v, want a warning that names %s", item, all[0].Path)
 			}
@@ -192,7 +192,7 @@ func TestFault_X01_AnotherStartLeadsToWhatTheOldFileGives(t *testing.T) {
 		if err := errors.Join(h.State().WriteJournal(tx.j), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
 			t.Fatal(err)
 		}
-		d.info = *seen.Reloaded(d.info, seen.FileOf(t, newText).Doc)
+		d.info = *seen.Reloaded(d.info, seen.DaemonJSON(t, newText).Doc)
 		if _, err := h.recover(t.Context(), plan.Options{}); err != nil || len(h.State().FailedRecoveries()) != 0 {
 			t.Errorf("invocation %s: got error %v, aside %v, want it undone", test.invocation, err, h.State().FailedRecoveries())
 		}

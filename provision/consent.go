@@ -31,5 +31,5 @@ func (pr *Provisioner) consents(ctx context.Context, opts plan.Options, info eng
 
 // noRestart are the options of a run that consents to none.
 func noRestart() plan.Options {
-	return plan.Options{Unattended: &plan.Unattended{Most: config.DisruptionReload}}
+	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: config.DisruptionReload}}
 }

@@ -14,7 +14,7 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 	start := time.Now()
 	boot := host.SinceBoot()
 	unit := host.Unit{InvocationID: "a", Started: start, StartedAfterBoot: boot}
-	file := seen.FileOf(t, `{"mtu":1}`)
+	file := seen.DaemonJSON(t, `{"mtu":1}`)
 	file.Exists = true
 	for _, test := range []struct {
 		name    string

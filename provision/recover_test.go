@@ -43,7 +43,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 			if err := os.WriteFile(d.file, []byte(test.file), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			d.info = *seen.Reloaded(d.info, seen.FileOf(t, test.read).Doc)
+			d.info = *seen.Reloaded(d.info, seen.DaemonJSON(t, test.read).Doc)
 			d.deafTo = test.deafTo
 			did, err := h.recoverWith(t, noRestart())
 			if err != nil || did == "" {

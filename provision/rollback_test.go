@@ -76,7 +76,7 @@ func (d *fakeDockerd) Reload(context.Context, string) error {
 	defer d.mu.Unlock()
 	d.read = append(d.read, string(text))
 	if d.deafTo == "" || !strings.Contains(string(text), d.deafTo) {
-		d.info = *seen.Reloaded(d.info, seen.FileOf(d.t, string(text)).Doc)
+		d.info = *seen.Reloaded(d.info, seen.DaemonJSON(d.t, string(text)).Doc)
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func (d *fakeDockerd) Said(context.Context, string, time.Time) ([]string, error)
 // running dockerd has read, and what was observed of it.
 func changing(t *testing.T, text string) (*Provisioner, *fakeDockerd, host.Observed) {
 	t.Helper()
-	file := seen.FileOf(t, text)
+	file := seen.DaemonJSON(t, text)
 	file.Path = filepath.Join(t.TempDir(), "docker", "daemon.json")
 	file.Target, file.UID, file.GID = file.Path, -1, -1
 	if file.Exists {

@@ -44,7 +44,7 @@ func (t *transaction) look(ctx context.Context) (wayback.Scene, error) {
 		return s, nil
 	}
 	if u := t.later.Unattended; u != nil {
-		s.Most = min(s.Most, u.Most)
+		s.Most = min(s.Most, u.MaxDisruption)
 	}
 	if s.Engine != wayback.EngineRestart || t.started {
 		return s, nil

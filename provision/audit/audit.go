@@ -152,13 +152,13 @@ func verification(ctx context.Context, h *host.Host, c config.Config, e Expect, 
 	}
 	if without != nil {
 		v.Items = itemsWithout(c, o, without)
-	} else if v.Items, err = checkup.New(c, o); err != nil {
+	} else if v.Items, err = checkup.Items(c, o); err != nil {
 		return Verification{}, err
 	}
 	if without == nil { // else no proof was looked for
 		v.Writes = checkup.WritesInEffect(c, o)
 	}
-	if installed, found := plan.Satisfying(o.Releases, c.Spec()); found {
+	if installed, found := plan.NewestSatisfying(o.Releases, c.Spec()); found {
 		v.Wanted = installed.Name
 	}
 	if e.Deep {
@@ -189,11 +189,11 @@ func notes(c config.Config, v Verification, o host.Observed) []string {
 	g := plan.NewGoal(c, o)
 	var all []string
 	for _, name := range c.RuntimeNames() {
-		if text := plan.LossOf(c, name, g.Arguments(name)); text != "" && !o.Unread {
+		if text := plan.DescribeLoss(c, name, g.Arguments(name)); text != "" && !o.Unread {
 			all = append(all, text)
 		}
 	}
-	if text := g.ClassicBuild(); text != "" {
+	if text := g.ClassicBuildWarning(); text != "" {
 		all = append(all, text)
 	}
 	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, engine.BuildKitCommand+"=") })

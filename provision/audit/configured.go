@@ -11,7 +11,7 @@ import (
 // Configured adds what is wrong with the configuration that the host was judged
 // by; err is InEffect.Err, or InEffect's own.
 func (v *Verification) Configured(h *host.Host, err error) {
-	item, code := checkup.ConfigItemAndCode(h, err)
+	item, code := checkup.ConfigItemWithCode(h, err)
 	if item.Health == checkup.Healthy {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 
 // What a host loses, and how it builds, is told with verify's report.
 func TestNotes_Writes(t *testing.T) {
-	adopted := seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)
+	adopted := seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)
 	for _, test := range []struct {
 		name   string
 		config func(*config.Config)
@@ -18,9 +18,9 @@ func TestNotes_Writes(t *testing.T) {
 	}{
 		{"kept", nil, seen.Host{File: seen.Registered(seen.Newer)}, 0},
 		{"adopted", nil, seen.Host{File: adopted, Before: adopted}, 1},
-		{"sandbox, chosen", seen.Rootfs(config.RootfsSandbox), seen.Host{File: seen.Bare(seen.Newer)}, 0},
-		{"the default: BuildKit is told of", seen.AsDefault, seen.Host{File: seen.Registered(seen.Newer, `"default-runtime":"runsc"`), Classic: "it is"}, 1},
-		{"adopted, the default, with the classic builder", seen.AsDefault, seen.Host{File: adopted, Before: adopted, Classic: "it is"}, 3},
+		{"sandbox, chosen", seen.Rootfs(config.RootfsSandbox), seen.Host{File: seen.RegisteredBare(seen.Newer)}, 0},
+		{"the default: BuildKit is told of", seen.AsDefault, seen.Host{File: seen.Registered(seen.Newer, `"default-runtime":"runsc"`), ClassicBuild: "it is"}, 1},
+		{"adopted, the default, with the classic builder", seen.AsDefault, seen.Host{File: adopted, Before: adopted, ClassicBuild: "it is"}, 3},
 	} {
 		test.host.Releases, test.host.Link, test.host.Engine = []string{seen.Newer}, seen.Newer, seen.Dockerd(test.host.File)
 		c := seen.Wants(test.config)

@@ -17,7 +17,7 @@ import (
 // are in daemon.json, and somebody else may have registered a release's runsc.
 func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[string][]verify.Weakness, error) {
 	args := map[string][][]string{}
-	wanted, _ := plan.Satisfying(o.Releases, c.Spec())
+	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
 	for name := range c.Docker.Runtimes {
 		args[name] = [][]string{plan.ArgumentsOf(c, o, wanted.Name, name).List}
 	}

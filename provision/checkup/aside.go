@@ -7,8 +7,8 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-// AsideItem says what was set aside; it reports false where nothing was.
-func AsideItem(all []state.SetAside) (Item, bool) {
+// SetAsideItem says what was set aside; it reports false where nothing was.
+func SetAsideItem(all []state.SetAside) (Item, bool) {
 	if len(all) == 0 {
 		return Item{}, false
 	}

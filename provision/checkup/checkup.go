@@ -49,12 +49,12 @@ type Item struct {
 
 const ApplyRemedy = "sudo runsc-provisioner apply"
 
-// New says how a host is that should be as c: its release, the files of
+// Items says how a host is that should be as c: its release, the files of
 // it, the link, daemon.json, what dockerd runs with, and its runtimes. It is pure. The error
 // is NewPlan's.
-func New(c config.Config, o host.Observed) ([]Item, error) {
+func Items(c config.Config, o host.Observed) ([]Item, error) {
 	g := plan.NewGoal(c, o)
-	wanted, err := g.Whole()
+	wanted, err := g.DaemonJSON()
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +64,14 @@ func New(c config.Config, o host.Observed) ([]Item, error) {
 		file.Health, file.Remedy = Critical, ApplyRemedy
 		file.Seen = o.File.Path + " differs from what is wanted"
 	}
-	if conflict := plan.ConflictOf(c, o); conflict != nil {
+	if conflict := plan.FlagConflict(c, o); conflict != nil {
 		file.Health, file.Remedy = Critical, "remove the flag: dockerd does not start with the option in both places"
 		file.Seen = conflict.Error()
 	}
 	if len(o.File.Misplaced) > 0 && file.Health == Healthy {
 		file.Health, file.Seen, file.Remedy = misplacedItem(o.File)
 	}
-	engine := plan.Settings{Runtimes: g.Managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
+	engine := plan.Settings{Runtimes: g.RuntimesIn(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
 	items = append(items, file)
 	if c.Docker.Remap() == config.RemapOn {
 		items = append(items, idsItem(g, &engine))
@@ -82,7 +82,7 @@ func New(c config.Config, o host.Observed) ([]Item, error) {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: ApplyRemedy,
 			Seen: fmt.Sprintf("%s of a switch of userns-remap are still in %s", plan.CountImages(o.Images.Images), o.Images.Path)})
 	}
-	if item, some := AsideItem(o.SetAside); some {
+	if item, some := SetAsideItem(o.SetAside); some {
 		items = append(items, item)
 	}
 	return items, nil
@@ -111,7 +111,7 @@ func idsItem(g plan.Goal, want *plan.Settings) Item {
 
 func ReleaseItem(g plan.Goal) Item {
 	item := Item{Name: "release", Remedy: ApplyRemedy}
-	installed, found := plan.Satisfying(g.Observed.Releases, g.Config.Spec())
+	installed, found := plan.NewestSatisfying(g.Observed.Releases, g.Config.Spec())
 	switch {
 	case !found:
 		item.Health, item.Seen = Critical, g.Config.Release.Version+" is not installed"

@@ -11,7 +11,7 @@ import (
 
 func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 	with := func(args string) string {
-		return `{"runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["` + args + `"]}}}`
+		return `{"runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["` + args + `"]}}}`
 	}
 	for _, test := range []struct {
 		name   string
@@ -23,7 +23,7 @@ func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 		{name: "proven, and the store was mounted in another way since", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}, since: "boot 8", want: Warning},
 		{name: "proven before a reboot", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}, since: "another"},
 		{name: "proven", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}},
-		{name: "never proven", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer)), Untried: true}, want: Warning},
+		{name: "never proven", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer)), NeverProven: true}, want: Warning},
 		{name: "failed", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}, failed: true, want: Critical},
 		{name: "another in the file", host: seen.Host{File: with("--a"), Engine: seen.Dockerd(with("--b"))}, want: Warning},
 		{name: "no release", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(`{"runtimes":{"runsc":{"path":"/bin/runsc"}}}`)}, want: Critical},

@@ -11,21 +11,21 @@ import (
 
 // What findings about the configuration are called for programs.
 const (
-	foundLost     = "configuration-lost"
-	foundUnread   = "configuration-unread"
-	foundRecord   = "accepted-unread"
-	itemConfig    = "configuration"
-	recordRewrite = "sudo runsc-provisioner apply writes it again"
+	codeLost       = "configuration-lost"
+	codeUnread     = "configuration-unread"
+	codeRecord     = "accepted-unread"
+	configItemName = "configuration"
+	recordRewrite  = "sudo runsc-provisioner apply writes it again"
 )
 
 // ConfigItem says how the configuration is; err is InEffect.Err.
 func ConfigItem(h *host.Host, err error) Item {
-	item, _ := ConfigItemAndCode(h, err)
+	item, _ := ConfigItemWithCode(h, err)
 	return item
 }
 
-func ConfigItemAndCode(h *host.Host, err error) (item Item, code string) {
-	item = Item{Name: itemConfig, Seen: h.Paths.Config + " is understood"}
+func ConfigItemWithCode(h *host.Host, err error) (item Item, code string) {
+	item = Item{Name: configItemName, Seen: h.Paths.Config + " is understood"}
 	var (
 		lost   *config.LostError
 		record *config.RecordError
@@ -35,13 +35,13 @@ func ConfigItemAndCode(h *host.Host, err error) (item Item, code string) {
 		return item, ""
 	case errors.As(err, &lost):
 		item.Health, item.Seen, item.Remedy = Critical, lost.Error(), config.GiveUpRemedy
-		return item, foundLost
+		return item, codeLost
 	case errors.As(err, &record):
 		item.recordDamaged(record)
-		return item, foundRecord
+		return item, codeRecord
 	}
-	item.Broken(err, "mend it: runsc-provisioner config check")
-	return item, foundUnread
+	item.SetBroken(err, "mend it: runsc-provisioner config check")
+	return item, codeUnread
 }
 
 func (i *Item) recordDamaged(e *config.RecordError) {
@@ -49,7 +49,7 @@ func (i *Item) recordDamaged(e *config.RecordError) {
 	i.Remedy = "look at `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"
 	switch {
 	case errors.Is(e, fs.ErrPermission):
-		i.Health, i.Remedy = Unsure, AsRoot
+		i.Health, i.Remedy = Unsure, AsRootRemedy
 	case e.Found && e.Err != nil && !errors.Is(e, fs.ErrNotExist):
 		i.Health, i.Seen, i.Remedy = Warning, "its copy is used instead of "+e.Error(), "move it away: "+recordRewrite
 	case e.Found:
@@ -57,15 +57,15 @@ func (i *Item) recordDamaged(e *config.RecordError) {
 	}
 }
 
-// Broken makes i critical, or unsure where it was only not to be read.
-func (i *Item) Broken(err error, remedy string) {
+// SetBroken makes i critical, or unsure where it was only not to be read.
+func (i *Item) SetBroken(err error, remedy string) {
 	i.Health, i.Seen, i.Remedy = Critical, err.Error(), remedy
 	if errors.Is(err, fs.ErrPermission) {
-		i.Health, i.Remedy = Unsure, AsRoot
+		i.Health, i.Remedy = Unsure, AsRootRemedy
 	}
 }
 
-const AsRoot = "run this as root"
+const AsRootRemedy = "run this as root"
 
 // HeldByConfig is what a plan holds until a person settles it: settings that were
 // in effect and are missing, or a record of them that cannot be used.
@@ -81,9 +81,9 @@ func HeldByConfig(in config.InEffect) []plan.Held {
 	return nil
 }
 
-// Unasked makes i unsure because systemd could not be asked, or critical where it
+// SetSystemdError makes i unsure because systemd could not be asked, or critical where it
 // does not answer.
-func (i *Item) Unasked(err error) {
+func (i *Item) SetSystemdError(err error) {
 	i.Health, i.Seen, i.Remedy = Unsure, err.Error(), "run this as root, on a host with systemd"
 	var silent *host.NoAnswer
 	if errors.As(err, &silent) {

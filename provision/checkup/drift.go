@@ -21,14 +21,14 @@ type Drift struct {
 // Docker to run, is among it. It is pure. The error is NewPlan's.
 func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 	g := plan.NewGoal(c, o)
-	wanted, err := g.Whole()
+	wanted, err := g.DaemonJSON()
 	if err != nil {
 		return nil, err
 	}
 	var all []Drift
 	item := func(item string, differs bool, want, got string) {
 		if differs {
-			all = append(all, Drift{Item: item, Want: want, Got: limit(got)})
+			all = append(all, Drift{Item: item, Want: want, Got: truncate(got)})
 		}
 	}
 	state := ReleaseItem(g)
@@ -43,7 +43,7 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 	inFile := len(all)
 	at := o.File.Doc
 	for _, name := range c.RuntimeNames() {
-		want, got := plan.ShowRuntime(wanted, name), plan.ShowRuntime(at, name)
+		want, got := plan.FormatRuntime(wanted, name), plan.FormatRuntime(at, name)
 		item(config.RuntimeItem(name), want != got, want, got)
 	}
 	item(config.ItemDefaultRuntime, config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(wanted), plan.OrAbsent(config.DefaultRuntimeIn(wanted)), plan.OrAbsent(config.DefaultRuntimeIn(at)))
@@ -52,15 +52,15 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 		return all, nil
 	}
 	// Of a dockerd whose file is another one it is not known what it was told.
-	want := plan.Settings{Runtimes: g.Managed(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
+	want := plan.Settings{Runtimes: g.RuntimesIn(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
 	if err := want.Missing(*o.Engine); err != nil {
 		item(config.ItemDockerd, true, "runs with what daemon.json has", err.Error())
 	}
 	return all, nil
 }
 
-// limit cuts text from outside to what a status line can hold.
-func limit(s string) string {
+// truncate cuts text from outside to what a status line can hold.
+func truncate(s string) string {
 	const most = 200 // bytes
 	if len(s) <= most {
 		return s

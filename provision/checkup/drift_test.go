@@ -28,7 +28,7 @@ func TestDrifts(t *testing.T) {
 			want: []Drift{
 				{config.ItemRelease, "latest", seen.Store + "/" + seen.Newer + " is damaged: runsc is missing"},
 				{config.ItemLink, seen.Newer, "absent"},
-				{"runtimes.runsc", seen.KeptOf(seen.Newer), "absent"},
+				{"runtimes.runsc", seen.RunscKeepingWrites(seen.Newer), "absent"},
 				{config.ItemDefaultRuntime, "runsc", "runc"},
 			},
 		},
@@ -39,7 +39,7 @@ func TestDrifts(t *testing.T) {
 		},
 		{
 			name: "somebody else's link is no drift",
-			host: seen.Host{Releases: []string{seen.Newer}, Foreign: "a file", File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))},
+			host: seen.Host{Releases: []string{seen.Newer}, LinkIs: "a file", File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))},
 		},
 		{
 			name: "stopped: dockerd cannot differ", config: seen.AsDefault,
@@ -68,11 +68,11 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 		want   []string
 		writes verify.Writes
 	}{
-		{"created", nil, seen.Host{File: seen.Bare(seen.Newer)}, []string{"--overlay2=none", "--dcache=0"}, verify.WritesKept},
-		{"created, sandbox", seen.Rootfs(config.RootfsSandbox), seen.Host{File: seen.Bare(seen.Newer)}, nil, verify.WritesLost},
-		{"created, with arguments of the file", nil, seen.Host{File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
+		{"created", nil, seen.Host{File: seen.RegisteredBare(seen.Newer)}, []string{"--overlay2=none", "--dcache=0"}, verify.WritesKept},
+		{"created, sandbox", seen.Rootfs(config.RootfsSandbox), seen.Host{File: seen.RegisteredBare(seen.Newer)}, nil, verify.WritesLost},
+		{"created, with arguments of the file", nil, seen.Host{File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 		{"adopted", nil, seen.Host{File: seen.WithArgs("/x", `"--debug"`), Before: seen.WithArgs("/x", `"--debug"`)}, []string{"--debug"}, verify.WritesLost},
-		{"configured", seen.Rootfs(config.RootfsDocker, "--debug"), seen.Host{File: seen.Bare(seen.Newer)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
+		{"configured", seen.Rootfs(config.RootfsDocker, "--debug"), seen.Host{File: seen.RegisteredBare(seen.Newer)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := seen.Wants(test.config)
@@ -92,7 +92,7 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 				case plan.Confirm:
 					got = s.Runtimes["runsc"].Args
 				case plan.WriteDaemonJSON:
-					got = seen.FileOf(t, string(s.New)).Doc.Runtimes()["runsc"].Args
+					got = seen.DaemonJSON(t, string(s.New)).Doc.Runtimes()["runsc"].Args
 				}
 				if !slices.Equal(got, test.want) {
 					t.Errorf("%T: got arguments %q, want %q", step, got, test.want)
@@ -106,7 +106,7 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, d := range drifts {
-				if want := strings.Join(append([]string{seen.RunscOf(seen.Newer)}, test.want...), " "); d.Item == config.RuntimeItem("runsc") && d.Want != want {
+				if want := strings.Join(append([]string{seen.RunscPath(seen.Newer)}, test.want...), " "); d.Item == config.RuntimeItem("runsc") && d.Want != want {
 					t.Errorf("drift: got %q wanted, want %q", d.Want, want)
 				}
 			}

@@ -50,11 +50,11 @@ func runtimeItem(g plan.Goal, name string) (item Item, known bool) {
 	switch {
 	case ours < 0:
 		item.Health, item.Seen, item.Remedy = Critical, "dockerd runs "+got.Path+" for it, which is no installed release", ApplyRemedy
-	case g.Failed(got.Args):
+	case g.ProofFailed(got.Args):
 		item.Health, item.Seen = Critical, "a container that was started with "+with+" failed"
 		item.Remedy = "correct its arguments in " + g.Observed.File.Path + ", then " + ApplyRemedy
-	case defined && !plan.SameOfOurs(got, want):
-		item.Health, item.Seen = Warning, "dockerd has not loaded what "+g.Observed.File.Path+" has for it: "+plan.ShowRuntime(g.Observed.File.Doc, name)
+	case defined && !plan.RuntimeMatches(got, want):
+		item.Health, item.Seen = Warning, "dockerd has not loaded what "+g.Observed.File.Path+" has for it: "+plan.FormatRuntime(g.Observed.File.Doc, name)
 		item.Remedy = ApplyRemedy + ": it tries that before dockerd loads it"
 	case !g.EverProven(got.Args):
 		item.Health, item.Seen = Warning, "no container was seen to start in a sandbox with "+with

@@ -48,7 +48,7 @@ func WritesInEffect(c config.Config, o host.Observed) []RuntimeWrites {
 			w.Proven = w.Kept() && o.Proofs[state.ProofKey(r.ManifestDigest, runtime.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, verify.WritesKept)]
 		}
 		wanted := plan.ArgumentsOf(c, o, current, name)
-		w.Promised, w.Loss = wanted.Writes, plan.LossOf(c, name, wanted)
+		w.Promised, w.Loss = wanted.Writes, plan.DescribeLoss(c, name, wanted)
 		all = append(all, w)
 	}
 	return all

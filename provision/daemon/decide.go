@@ -37,7 +37,7 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 			r.out.found = append(r.out.found, d)
 		}
 	}
-	u := &plan.Unattended{Most: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.holdsBack(now, o)}
+	u := &plan.Unattended{MaxDisruption: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.holdsBack(now, o)}
 	for _, contest := range r.pace.contests(drifts) {
 		u.Contested[contest.Item] = contest.explain(r.pace.window)
 	}
@@ -66,7 +66,7 @@ func (r *rounds) noRestart(now time.Time) (why string, err error) {
 // consent is what a recovery may do to Docker: no more than any repair.
 func (r *rounds) consent() (plan.Options, error) {
 	why, err := r.noRestart(r.now())
-	return plan.Options{Unattended: &plan.Unattended{Most: r.config.Config.Enforce.MaxDisruption, NoRestart: why}}, err
+	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: r.config.Config.Enforce.MaxDisruption, NoRestart: why}}, err
 }
 
 // converged takes in what is left once nothing can be done any more.
@@ -89,7 +89,7 @@ func (r *rounds) converged(result provision.Result) error {
 	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h plan.Held) bool {
 		return fetching && h.Why == under.inWords() || slices.ContainsFunc(r.out.contests, func(c Contest) bool { return c.Item == h.What })
 	})
-	if r.out.items, err = checkup.New(c, o); err != nil {
+	if r.out.items, err = checkup.Items(c, o); err != nil {
 		return err
 	}
 	r.unit, r.out.unit = o.Unit, o.Unit
@@ -148,7 +148,7 @@ func (r *rounds) report(e provision.Event) {
 		if e.Kind == provision.StepStarted {
 			r.out.reloads++
 		}
-		if done && s.Alone {
+		if done && s.FileUnchanged {
 			r.pace.revert(r.now(), config.ItemDockerd)
 		}
 	case plan.Restart:

@@ -13,7 +13,7 @@ import (
 // holdsBack is why the release that is lacking in o, if one is, is not installed
 // now.
 func (r *rounds) holdsBack(now time.Time, o host.Observed) string {
-	step, lacking := plan.Lacking(r.config.Config, o)
+	step, lacking := plan.MissingRelease(r.config.Config, o)
 	r.lacks, r.out.lacks = step, lacking
 	if !lacking {
 		// It may be that an apply was faster.

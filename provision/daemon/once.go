@@ -41,7 +41,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 	}
 	out := outcome{observed: o, unit: o.Unit, config: config}
 	s.Docker, s.Release = dockerInWords(&out), out.installed()
-	if s.Host, err = checkup.New(c, o); err != nil {
+	if s.Host, err = checkup.Items(c, o); err != nil {
 		return Status{}, err
 	}
 	report, err := audit.Evidence(ctx, h, c, o)

@@ -37,9 +37,9 @@ func (r *rounds) held(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	most := r.config.Config.Enforce.MaxDisruption
-	if repair.Unattended.Most != most || recovery.Unattended.Most != most || repair.AllowRestart || recovery.AllowRestart {
+	if repair.Unattended.MaxDisruption != most || recovery.Unattended.MaxDisruption != most || repair.AllowRestart || recovery.AllowRestart {
 		t.Errorf("got consent to %v and %v, AllowRestart %t and %t, want %v twice and false",
-			repair.Unattended.Most, recovery.Unattended.Most, repair.AllowRestart, recovery.AllowRestart, most)
+			repair.Unattended.MaxDisruption, recovery.Unattended.MaxDisruption, repair.AllowRestart, recovery.AllowRestart, most)
 	}
 	if repair.Unattended.NoRestart != recovery.Unattended.NoRestart {
 		t.Errorf("got a repair told %q and a recovery %q, want the same", repair.Unattended.NoRestart, recovery.Unattended.NoRestart)

@@ -40,7 +40,7 @@ func (l dockerLook) unitItem() checkup.Item {
 	u := l.observed.Unit
 	switch {
 	case l.unitErr != nil:
-		item.Unasked(l.unitErr)
+		item.SetSystemdError(l.unitErr)
 		return item
 	case u.LoadState == "masked":
 		item.Health, item.Seen, item.Remedy = checkup.Critical, l.loadErr.Error(), "systemctl unmask "+host.DockerUnit
@@ -55,7 +55,7 @@ func (l dockerLook) unitItem() checkup.Item {
 	item.Seen = u.ActiveState + " (" + u.SubState + ")"
 	switch {
 	case l.flagsErr != nil:
-		item.Broken(fmt.Errorf("%s; %w", item.Seen, l.flagsErr), "systemctl cat "+host.DockerUnit+" shows what it runs: that has to be dockerd itself")
+		item.SetBroken(fmt.Errorf("%s; %w", item.Seen, l.flagsErr), "systemctl cat "+host.DockerUnit+" shows what it runs: that has to be dockerd itself")
 	case !u.Running():
 		item.Health, item.Remedy = checkup.Warning, "systemctl start docker.service; systemctl status docker.service says why it does not run"
 	case u.NeedDaemonReload:
@@ -68,7 +68,7 @@ func (l dockerLook) fileItem(c config.Config) checkup.Item {
 	item := checkup.Item{Name: "daemon.json"}
 	file := l.observed.File
 	if l.fileErr != nil {
-		item.Broken(l.fileErr, "mend it; dockerd would read it in another way, or not at all")
+		item.SetBroken(l.fileErr, "mend it; dockerd would read it in another way, or not at all")
 		return item
 	}
 	switch {
@@ -82,7 +82,7 @@ func (l dockerLook) fileItem(c config.Config) checkup.Item {
 	if l.takenErr != nil {
 		item.Health, item.Seen, item.Remedy = checkup.Critical, l.takenErr.Error(), "mend it: dockerd would not start with it"
 	}
-	if conflict := plan.ConflictOf(c, l.observed); conflict != nil {
+	if conflict := plan.FlagConflict(c, l.observed); conflict != nil {
 		item.Health, item.Seen, item.Remedy = checkup.Critical, conflict.Error(), "remove the flag: dockerd does not start with an option in both places"
 	}
 	return item
@@ -95,7 +95,7 @@ func (l dockerLook) apiItem() checkup.Item {
 	case errors.Is(l.engineErr, errNotAsked):
 		item.Health, item.Seen, item.Remedy = checkup.Unsure, l.engineErr.Error(), l.unitItem().Remedy
 	case errors.Is(l.engineErr, fs.ErrPermission), errors.As(l.engineErr, &silent):
-		item.Broken(l.engineErr, "journalctl -u docker.service says what it is at; systemctl restart docker.service, which stops containers unless live-restore is on")
+		item.SetBroken(l.engineErr, "journalctl -u docker.service says what it is at; systemctl restart docker.service, which stops containers unless live-restore is on")
 	case l.engineErr != nil:
 		item.Health, item.Seen, item.Remedy = checkup.Critical, l.engineErr.Error(), "systemctl status docker.service"
 	default:

@@ -29,7 +29,7 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	items = append(items, docker.items(c)...)
 	items = append(items, lookedRuntimeItems(h, c, docker)...)
 	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c), storeItem(h))
-	if item, some := checkup.AsideItem(h.State().FailedRecoveries()); some {
+	if item, some := checkup.SetAsideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)
 	}
 	items = append(items, diskItems(h)...)
@@ -40,7 +40,7 @@ func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {
 	u, err := h.AskUnit(ctx, OwnUnit)
 	if err != nil {
 		item := checkup.Item{Name: OwnUnit}
-		item.Unasked(err)
+		item.SetSystemdError(err)
 		return item
 	}
 	return ownUnitItem(u)
@@ -71,7 +71,7 @@ func subidItem(ctx context.Context, h *host.Host, c config.Config) checkup.Item 
 	item := checkup.Item{Name: "subordinate ids"}
 	ids, err := h.ObserveIDs(ctx, c)
 	if err != nil {
-		item.Broken(err, "mend that line of the file, as subuid(5) and subgid(5) have it")
+		item.SetBroken(err, "mend that line of the file, as subuid(5) and subgid(5) have it")
 		return item
 	}
 	item.Seen = fmt.Sprintf("%d ranges of uids, %d of gids", len(ids.UIDs.Ranges), len(ids.GIDs.Ranges))
@@ -86,7 +86,7 @@ func storeItem(h *host.Host) checkup.Item {
 	}
 	releases, err := h.Store().List()
 	if err != nil {
-		item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRoot
+		item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRootRemedy
 		return item
 	}
 	var names []string

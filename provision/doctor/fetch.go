@@ -34,7 +34,7 @@ func diskItems(h *host.Host) []checkup.Item {
 		}
 		switch {
 		case err != nil:
-			item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRoot
+			item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRootRemedy
 		case bytes < needed:
 			item.Health, item.Seen, item.Remedy = checkup.Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "make room: a release with its archive takes up to "+humanize.IBytes(needed)
 		default:

@@ -25,7 +25,7 @@ type platforms map[string][]string
 // platformsOf reads the arguments that the runtimes of c are to have.
 func platformsOf(c config.Config, o host.Observed) platforms {
 	p := platforms{}
-	wanted, _ := plan.Satisfying(o.Releases, c.Spec())
+	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
 	for _, name := range c.RuntimeNames() {
 		platform := platformOf(plan.ArgumentsOf(c, o, wanted.Name, name).List)
 		p[platform] = append(p[platform], name)

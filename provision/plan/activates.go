@@ -13,10 +13,10 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// restartActivates names the options of daemon.json that a restart of Docker, and
+// activatedByRestart names the options of daemon.json that a restart of Docker, and
 // nothing less, would bring into effect: those that dockerd is not known to run
 // with. userns-remap, which is ours, is not among them.
-func restartActivates(o host.Observed) []string {
+func activatedByRestart(o host.Observed) []string {
 	now, digests := o.File.Doc.Options(), host.Digests(o.Loaded.Invocation, o.File.Doc)
 	options := map[string]bool{host.OptionDataRoot: true}
 	for _, known := range []map[string]string{digests, o.Loaded.Started} {
@@ -69,10 +69,10 @@ func runsWith(o host.Observed, option, value string, set bool) (same, says bool)
 	return false, false
 }
 
-// reloadActivates names the other options of daemon.json that a reload of doc
+// activatedByReload names the other options of daemon.json that a reload of doc
 // brings into effect: those that dockerd is not known to run with. Our own
 // runtimes, and a default that c names, are not among them.
-func reloadActivates(c config.Config, o host.Observed, doc daemonjson.Document) []string {
+func activatedByReload(c config.Config, o host.Observed, doc daemonjson.Document) []string {
 	info, hot := *o.Engine, o.Loaded.Hot()
 	now, digests := doc.Options(), host.Digests(o.Loaded.Invocation, doc)
 	var all []string
@@ -123,7 +123,7 @@ func runtimesActivated(c config.Config, info engine.Info, doc daemonjson.Documen
 	for name, want := range defined {
 		_, ours := c.Docker.Runtimes[name]
 		got, known := info.Runtimes[name]
-		if !ours && !(known && sameRuntime(got, want)) {
+		if !ours && !(known && foreignMatches(got, want)) {
 			all = append(all, config.RuntimeItem(name))
 		}
 	}
@@ -140,34 +140,34 @@ func runtimesActivated(c config.Config, info engine.Info, doc daemonjson.Documen
 // with a dot on each reload of a file with runtimes [20.10.24].
 func builtIn(name string) bool { return name == config.RuncRuntime || strings.Contains(name, ".") }
 
-// sameRuntime reports whether dockerd has a runtime as daemon.json defines it.
+// foreignMatches reports whether dockerd has a runtime as daemon.json defines it.
 // Which shim it has is told from 23.0 on.
-func sameRuntime(got engine.Runtime, want daemonjson.Runtime) bool {
+func foreignMatches(got engine.Runtime, want daemonjson.Runtime) bool {
 	if want.Path == "" {
 		return got.Path == "" && (got.Type == "" || got.Type == want.Type)
 	}
 	return got.Path == want.Path && slices.Equal(got.Args, want.Args)
 }
 
-// activatesHeld holds a restart that would bring into effect more than what it is
+// heldByActivation holds a restart that would bring into effect more than what it is
 // for. There is no consent to it: who wrote those options knows what they do.
-func (g Goal) activatesHeld() Held {
-	options := restartActivates(g.Observed)
+func (g Goal) heldByActivation() Held {
+	options := activatedByRestart(g.Observed)
 	if len(options) == 0 {
 		return Held{}
 	}
-	return g.remapHeld("the restart of Docker that it needs would also bring into effect what " + g.Observed.File.Path +
+	return g.heldRemap("the restart of Docker that it needs would also bring into effect what " + g.Observed.File.Path +
 		" has and dockerd does not run with: " + strings.Join(options, ", ") +
 		"; restart Docker yourself (systemctl restart " + g.Observed.Unit.Name + ") if they are right, or take them back, then run apply again")
 }
 
-// saysActivated names in the plan what its reloads and restarts bring into effect
+// warnOfActivated names in the plan what its reloads and restarts bring into effect
 // besides.
-func (p *planner) saysActivated(final daemonjson.Document) {
+func (p *planner) warnOfActivated(final daemonjson.Document) {
 	if p.plan.Disruption() == config.DisruptionNone {
 		return
 	}
-	options := reloadActivates(p.Config, p.Observed, final)
+	options := activatedByReload(p.Config, p.Observed, final)
 	if len(options) == 0 {
 		return
 	}

@@ -46,15 +46,15 @@ func TestFault_X02_WhatARestartActivates(t *testing.T) {
 		{name: "an empty file", started: " ", file: "\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			o := host.Observed{File: seen.FileOf(t, test.file), NextRoot: test.next}
+			o := host.Observed{File: seen.DaemonJSON(t, test.file), NextRoot: test.next}
 			o.Engine = &engine.Info{Version: "26.1.5", RootDir: "/var/lib/docker", StorageDriver: "overlay2", LoggingDriver: "json-file"}
 			if test.info != nil {
 				test.info(o.Engine)
 			}
 			if test.started != "" {
-				o.Loaded.Started = host.Digests("", seen.FileOf(t, test.started).Doc)
+				o.Loaded.Started = host.Digests("", seen.DaemonJSON(t, test.started).Doc)
 			}
-			if got := restartActivates(o); !slices.Equal(got, test.want) {
+			if got := activatedByRestart(o); !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
@@ -99,9 +99,9 @@ func TestFault_X03_WhatAReloadActivates(t *testing.T) {
 			h := seen.Host{File: test.file, Engine: seen.Dockerd(test.started)}
 			o := h.Observed(t)
 			if test.reloaded != "" {
-				o.Loaded.Reloaded = host.Digests("", seen.FileOf(t, test.reloaded).Doc)
+				o.Loaded.Reloaded = host.Digests("", seen.DaemonJSON(t, test.reloaded).Doc)
 			}
-			if got := reloadActivates(c, o, o.File.Doc); !slices.Equal(got, test.want) {
+			if got := activatedByReload(c, o, o.File.Doc); !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
@@ -118,7 +118,7 @@ func TestFault_X04_RuntimesOfFlagsAreKept(t *testing.T) {
 		held bool
 	}{
 		{name: "no runtimes in the file", host: seen.Host{File: `{}`, Engine: seen.Dockerd(`{}`)}, held: true},
-		{name: "by the daemon", host: seen.Host{File: `{}`, Engine: seen.Dockerd(`{}`)}, opts: Options{Unattended: &Unattended{Most: config.DisruptionRestart}}, held: true},
+		{name: "by the daemon", host: seen.Host{File: `{}`, Engine: seen.Dockerd(`{}`)}, opts: Options{Unattended: &Unattended{MaxDisruption: config.DisruptionRestart}}, held: true},
 		{name: "defined in the file", host: seen.Host{File: `{"runtimes":{` + defined + `}}`, Engine: seen.Dockerd(`{"runtimes":{` + defined + `}}`)}},
 		{name: "defined in the file, which was not loaded", host: seen.Host{File: `{"runtimes":{` + defined + `}}`, Engine: seen.Dockerd(`{}`)}},
 		{name: "defined with another path", host: seen.Host{File: `{"runtimes":{"nvidia":{"path":"/other"}}}`, Engine: seen.Dockerd(`{}`)}, held: true},
@@ -136,7 +136,7 @@ func TestFault_X04_RuntimesOfFlagsAreKept(t *testing.T) {
 			}
 			for _, step := range plan.Steps {
 				if confirm, ok := step.(Confirm); ok && strings.Contains(test.host.File, "/bin/nvidia") {
-					forgetful := *seen.Reloaded(*o.Engine, seen.FileOf(t, seen.Registered(seen.Newer)).Doc)
+					forgetful := *seen.Reloaded(*o.Engine, seen.DaemonJSON(t, seen.Registered(seen.Newer)).Doc)
 					if confirm.Missing(forgetful) == nil {
 						t.Error("got it confirmed, want it missed that nvidia is forgotten")
 					}
@@ -189,27 +189,27 @@ func TestFault_X04_ARestartReadsTheFlagsAgain(t *testing.T) {
 func TestFault_X05_ArgumentsAreProven(t *testing.T) {
 	const typo = `"runtimeArgs":["--overlay2=none","--dcache=0","--typo"]`
 	with := func(args string) string {
-		return `{"runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `",` + args + `}}}`
+		return `{"runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `",` + args + `}}}`
 	}
-	proves := []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0 --typo", "reload docker.service", "confirm runsc=" + seen.RunscOf(seen.Newer) + " --overlay2=none --dcache=0 --typo", "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0 --typo"}
+	proves := []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0 --typo", "reload docker.service", "confirm runsc=" + seen.RunscPath(seen.Newer) + " --overlay2=none --dcache=0 --typo", "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0 --typo"}
 	h := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: with(typo), Engine: seen.Dockerd(seen.Registered(seen.Newer))}
 	checkPlan(t, config.Default(), h, Options{}, planned{Steps: proves})
-	checkPlan(t, config.Default(), h, Options{Unattended: &Unattended{Most: config.DisruptionReload}}, planned{Steps: proves})
+	checkPlan(t, config.Default(), h, Options{Unattended: &Unattended{MaxDisruption: config.DisruptionReload}}, planned{Steps: proves})
 
 	// Not known to dockerd at all.
 	h.Engine = seen.Dockerd(`{}`)
 	checkPlan(t, config.Default(), h, Options{}, planned{Steps: proves})
 
 	// Loaded by another program.
-	h.Engine, h.Untried = seen.Dockerd(h.File), true
+	h.Engine, h.NeverProven = seen.Dockerd(h.File), true
 	checkPlan(t, config.Default(), h, Options{}, planned{Steps: []string{proves[0], proves[3]}})
 	checkPlan(t, config.Default(), h, Options{NoProof: true}, planned{})
 
 	// Once tried and failed, the daemon does not load it again.
-	h.Engine, h.Untried = seen.Dockerd(seen.Registered(seen.Newer)), false
+	h.Engine, h.NeverProven = seen.Dockerd(seen.Registered(seen.Newer)), false
 	o := h.Observed(t)
 	o.Failed = map[string]bool{state.ProofKey(seen.Intact(seen.Newer).ManifestDigest, []string{"--overlay2=none", "--dcache=0", "--typo"}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
-	if plan, err := New(config.Default(), o, Options{Unattended: &Unattended{Most: config.DisruptionReload}}); err != nil || !plan.Empty() || len(plan.Held) != 1 {
+	if plan, err := New(config.Default(), o, Options{Unattended: &Unattended{MaxDisruption: config.DisruptionReload}}); err != nil || !plan.Empty() || len(plan.Held) != 1 {
 		t.Errorf("got %+v, %v, want it held", plan, err)
 	}
 	if plan, err := New(config.Default(), o, Options{}); err != nil || len(plan.Steps) != 4 {

@@ -19,8 +19,8 @@ const (
 	Adopted
 )
 
-// arguments are those that a runtime is to have, and how they came about.
-type arguments struct {
+// Arguments are those that a runtime is to have, and how they came about.
+type Arguments struct {
 	List   []string
 	Origin Origin
 	// Assumed says that no record tells the origin, but what daemon.json has.
@@ -36,10 +36,10 @@ type arguments struct {
 // of an adopted runtime that was removed there, those that it had before. What
 // becomes of a container's writes is then set by rootfs. It is pure, and the one
 // place where arguments are settled.
-func ArgumentsOf(c config.Config, o host.Observed, release, name string) arguments {
+func ArgumentsOf(c config.Config, o host.Observed, release, name string) Arguments {
 	want := c.Docker.Runtimes[name]
 	there, registered := o.File.Doc.Runtimes()[name]
-	a := arguments{List: want.Args}
+	a := Arguments{List: want.Args}
 	a.Origin, a.Assumed = originOf(c, o, name)
 	switch {
 	case want.Args != nil:
@@ -77,19 +77,19 @@ func originOf(c config.Config, o host.Observed, name string) (origin Origin, ass
 		return Created, false
 	}
 	own := verify.OnlyKept(there.Args) || slices.Equal(verify.WithoutRootfs(there.Args), verify.WithoutRootfs(c.Docker.Runtimes[name].Args))
-	if own && within(o.Store, there.Path) {
+	if own && isBelow(o.Store, there.Path) {
 		return Created, true
 	}
 	return Adopted, true
 }
 
 // Arguments are those of a runtime under the current release.
-func (g Goal) Arguments(name string) arguments {
+func (g Goal) Arguments(name string) Arguments {
 	return ArgumentsOf(g.Config, g.Observed, g.Current.Name, name)
 }
 
-// args are those that the runtime will have.
-func (g Goal) args(name string) []string { return g.Arguments(name).List }
+// argsOf are those that the runtime will have.
+func (g Goal) argsOf(name string) []string { return g.Arguments(name).List }
 
 // WritesPromised is what the configuration promises of a container's writes under
 // the runtime called name.

@@ -18,12 +18,12 @@ func Recorded(c config.Config, o host.Observed, p Plan, opts Options, now time.T
 	if o.Before == nil {
 		next.Recorded = now
 	}
-	g := goalOf(c, o, opts)
-	whole, err := g.Whole()
+	g := newGoal(c, o, opts)
+	whole, err := g.DaemonJSON()
 	if err != nil {
 		return next // there is no plan then either
 	}
-	r := recording{config: c, o: o, now: now, differs: g.items(o.File.Doc, whole), earlier: o.Earlier()}
+	r := recording{config: c, o: o, now: now, differs: g.changedItems(o.File.Doc, whole), earlier: o.Earlier()}
 	for _, step := range p.Steps {
 		if write, ok := step.(WriteDaemonJSON); ok {
 			r.writes = append(r.writes, write.Items...)

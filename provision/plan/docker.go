@@ -10,16 +10,16 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// docker brings daemon.json, and dockerd with it, to what is wanted.
-func (p *planner) docker() error {
+// planDocker brings daemon.json, and dockerd with it, to what is wanted.
+func (p *planner) planDocker() error {
 	for _, name := range p.Config.RuntimeNames() {
-		p.leaves(config.RuntimeItem(name))
+		p.holdContested(config.RuntimeItem(name))
 	}
-	registered, err := p.register()
+	registered, err := p.withRuntimes()
 	if err != nil {
 		return err
 	}
-	final, restart, err := p.final(registered)
+	final, restart, err := p.finalText(registered)
 	if err != nil {
 		return err
 	}
@@ -27,11 +27,11 @@ func (p *planner) docker() error {
 	return nil
 }
 
-// register is daemon.json with the managed runtimes as wanted.
-func (g Goal) register() (daemonjson.Document, error) {
+// withRuntimes is daemon.json with the managed runtimes as wanted.
+func (g Goal) withRuntimes() (daemonjson.Document, error) {
 	runtimes := map[string]*daemonjson.Runtime{}
-	for _, name := range g.names() {
-		args := g.args(name)
+	for _, name := range g.uncontestedNames() {
+		args := g.argsOf(name)
 		if slices.Equal(args, g.Observed.File.Doc.Runtimes()[name].Args) {
 			args = nil // they stay as they are written
 		}
@@ -40,17 +40,17 @@ func (g Goal) register() (daemonjson.Document, error) {
 	return g.edit(g.Observed.File.Doc, daemonjson.Want{Runtimes: runtimes})
 }
 
-// choose is doc with the default runtime of the configuration, and what is held
+// withDefault is doc with the default runtime of the configuration, and what is held
 // instead; Held.What is empty where nothing is.
-func (g Goal) choose(doc daemonjson.Document) (chosen daemonjson.Document, held Held, err error) {
+func (g Goal) withDefault(doc daemonjson.Document) (chosen daemonjson.Document, held Held, err error) {
 	name := g.Config.Docker.DefaultRuntime
 	if name == "" {
 		return doc, Held{}, nil
 	}
-	if why := g.options.contested(config.ItemDefaultRuntime); why != "" && config.DefaultRuntimeIn(doc) != name {
+	if why := g.options.contestedReason(config.ItemDefaultRuntime); why != "" && config.DefaultRuntimeIn(doc) != name {
 		return doc, Held{What: config.ItemDefaultRuntime, Why: why}, nil
 	}
-	if _, managed := g.Config.Docker.Runtimes[name]; managed && !slices.Contains(g.names(), name) {
+	if _, managed := g.Config.Docker.Runtimes[name]; managed && !slices.Contains(g.uncontestedNames(), name) {
 		if _, defined := doc.Runtimes()[name]; !defined {
 			return doc, Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is contested and not defined: dockerd would not start"}, nil
 		}
@@ -62,12 +62,12 @@ func (g Goal) choose(doc daemonjson.Document) (chosen daemonjson.Document, held 
 // unproven is why what depends on a proof is held while Docker is stopped.
 const unproven = "Docker is not running, so that nothing proves that its containers start; run apply again once it does"
 
-// final is registered with all that may be written now, and whether dockerd is
+// finalText is registered with all that may be written now, and whether dockerd is
 // to be restarted for it. What has to wait is held, and its key not written: it
 // would be a trap that the next unrelated restart springs.
-func (p *planner) final(registered daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
+func (p *planner) finalText(registered daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
 	stopped := p.Observed.Engine == nil
-	chosen, held, err := p.choose(registered)
+	chosen, held, err := p.withDefault(registered)
 	if err != nil {
 		return doc, false, err
 	}
@@ -79,7 +79,7 @@ func (p *planner) final(registered daemonjson.Document) (doc daemonjson.Document
 			Why: unproven})
 		chosen = registered
 	}
-	return p.remapped(chosen)
+	return p.finalRemap(chosen)
 }
 
 func Differ(a, b daemonjson.Document) bool { return !bytes.Equal(a.Bytes(), b.Bytes()) }
@@ -102,75 +102,75 @@ func (p *planner) dockerSteps(registered, final daemonjson.Document, restart boo
 		p.stoppedSteps(at, final)
 		return
 	}
-	all := p.wanted(final, restart)
-	if p.tooMuch(at, final, all) || p.unsafe(at, registered, final, all, restart) {
-		p.link()
+	all := p.wantedSettings(final, restart)
+	if p.holdForbidden(at, final, all) || p.holdUnsafe(at, registered, final, all, restart) {
+		p.planLink()
 		return
 	}
 	remapped := p.Observed.Engine.UsernsRemap
-	names := p.tried(Differ(at, registered), all, restart)
-	p.prove(names, remapped)
-	p.add(p.early...)
-	p.link()
-	if staged := (Differ(registered, final) || restart) && !p.proven(names, remapped); staged {
-		if runtimes := (Settings{Runtimes: p.Managed(registered)}); Differ(at, registered) {
-			p.write(at, registered, p.registers(registered))
+	names := p.runtimesToProve(Differ(at, registered), all, restart)
+	p.addProofs(names, remapped)
+	p.add(p.beforeDocker...)
+	p.planLink()
+	if staged := (Differ(registered, final) || restart) && !p.allProven(names, remapped); staged {
+		if runtimes := (Settings{Runtimes: p.RuntimesIn(registered)}); Differ(at, registered) {
+			p.addWrite(at, registered, p.describeRuntimes(registered))
 			at = registered
-			p.reload(at, runtimes, false)
+			p.addReload(at, runtimes, false)
 		} else if runtimes.Missing(*p.Observed.Engine) != nil {
-			p.reload(at, runtimes, true)
+			p.addReload(at, runtimes, true)
 		}
-		p.proveInDocker(names, registered, remapped)
+		p.addDockerProofs(names, registered, remapped)
 		if !restart {
 			names = nil
 		}
 	}
 	if Differ(at, final) {
-		p.write(at, final, p.says(at, final))
+		p.addWrite(at, final, p.describeWrite(at, final))
 	}
 	switch {
 	case restart:
-		p.restart(all)
+		p.addRestart(all)
 	case Differ(at, final):
-		p.reload(final, all, false)
+		p.addReload(final, all, false)
 	case all.Missing(*p.Observed.Engine) != nil:
-		p.reload(final, all, true)
+		p.addReload(final, all, true)
 	}
 	if restart {
 		remapped = p.Config.Docker.Remap() == config.RemapOn
 	}
-	p.proveInDocker(names, final, remapped)
-	p.saysActivated(final)
+	p.addDockerProofs(names, final, remapped)
+	p.warnOfActivated(final)
 }
 
-// unsafe holds what a reload is needed for, where one would take away or break
+// holdUnsafe holds what a reload is needed for, where one would take away or break
 // what dockerd has.
-func (p *planner) unsafe(at, registered, final daemonjson.Document, all Settings, restart bool) bool {
+func (p *planner) holdUnsafe(at, registered, final daemonjson.Document, all Settings, restart bool) bool {
 	if !Differ(at, final) && all.Missing(*p.Observed.Engine) == nil {
 		return false
 	}
-	if restart && !Differ(at, registered) && p.proven(p.names(), p.Observed.Engine.UsernsRemap) {
+	if restart && !Differ(at, registered) && p.allProven(p.uncontestedNames(), p.Observed.Engine.UsernsRemap) {
 		return false // a restart reads the flags again, and no reload comes before it
 	}
-	if p.forgetsHeld(at, final, all) || p.authorizationHeld(at, final, all) || !Differ(at, registered) && p.failedHeld(all) {
-		p.early = nil
+	if p.holdForgetting(at, final, all) || p.holdAuthorization(at, final, all) || !Differ(at, registered) && p.holdFailed(all) {
+		p.beforeDocker = nil
 		return true
 	}
 	return false
 }
 
-// tooMuch holds what a reload is needed for, where that is beyond what may be
+// holdForbidden holds what a reload is needed for, where that is beyond what may be
 // done, or where somebody else changes back what dockerd runs with.
-func (p *planner) tooMuch(at, final daemonjson.Document, all Settings) bool {
+func (p *planner) holdForbidden(at, final daemonjson.Document, all Settings) bool {
 	missing := all.Missing(*p.Observed.Engine)
-	if !Differ(at, final) && (missing == nil || p.leaves(config.ItemDockerd)) {
+	if !Differ(at, final) && (missing == nil || p.holdContested(config.ItemDockerd)) {
 		return missing != nil
 	}
-	why := p.options.beyond(config.DisruptionReload)
+	why := p.options.objection(config.DisruptionReload)
 	if why == "" {
 		return false
 	}
-	what := p.says(at, final)
+	what := p.describeWrite(at, final)
 	if what == "" {
 		what = "dockerd: " + missing.Error()
 	}
@@ -182,27 +182,27 @@ func (p *planner) tooMuch(at, final daemonjson.Document, all Settings) bool {
 // when it starts.
 func (p *planner) stoppedSteps(at, final daemonjson.Document) {
 	if Differ(at, final) {
-		p.prove(p.names(), false)
+		p.addProofs(p.uncontestedNames(), false)
 	}
-	p.link()
+	p.planLink()
 	if Differ(at, final) {
-		p.write(at, final, p.says(at, final))
+		p.addWrite(at, final, p.describeWrite(at, final))
 		p.warn("the runtimes take effect when Docker starts")
 	}
 }
 
-// tried are the runtimes of which a proof is wanted before the plan relies on
+// runtimesToProve are the runtimes of which a proof is wanted before the plan relies on
 // them: all of them where they change or Docker is restarted, else the default
 // if that changes in dockerd, and those that a reload changes in dockerd or that
 // it has loaded without a proof.
-func (p *planner) tried(registers bool, want Settings, restart bool) []string {
+func (p *planner) runtimesToProve(registers bool, want Settings, restart bool) []string {
 	name := want.Default
 	_, managed := p.Config.Docker.Runtimes[name]
 	var names []string
 	if managed && (p.Observed.Engine.DefaultRuntime != name || config.DefaultRuntimeIn(p.Observed.File.Doc) != name) {
 		names = append(names, name)
 	}
-	names = p.unseen(names, want)
+	names = p.addUnproven(names, want)
 	if !registers && !restart && len(names) == 0 {
 		return nil
 	}
@@ -211,15 +211,15 @@ func (p *planner) tried(registers bool, want Settings, restart bool) []string {
 		return nil
 	}
 	if registers || restart {
-		return p.names()
+		return p.uncontestedNames()
 	}
 	return names
 }
 
-// wanted is what dockerd has to run with in the end. What is held is not
+// wantedSettings is what dockerd has to run with in the end. What is held is not
 // looked for.
-func (p *planner) wanted(final daemonjson.Document, restart bool) Settings {
-	want := Settings{Runtimes: p.Managed(final)}
+func (p *planner) wantedSettings(final daemonjson.Document, restart bool) Settings {
+	want := Settings{Runtimes: p.RuntimesIn(final)}
 	if name, ok := final.DefaultRuntime(); ok && name == p.Config.Docker.DefaultRuntime {
 		want.Default = name
 	}
@@ -232,26 +232,26 @@ func (p *planner) wanted(final daemonjson.Document, restart bool) Settings {
 	return want
 }
 
-// Managed gives our runtimes as doc has them: arguments that the configuration
+// RuntimesIn gives our runtimes as doc has them: arguments that the configuration
 // leaves alone are those of the file.
-func (g Goal) Managed(doc daemonjson.Document) map[string]daemonjson.Runtime {
+func (g Goal) RuntimesIn(doc daemonjson.Document) map[string]daemonjson.Runtime {
 	runtimes := map[string]daemonjson.Runtime{}
-	for _, name := range g.names() {
+	for _, name := range g.uncontestedNames() {
 		runtimes[name] = doc.Runtimes()[name]
 	}
 	return runtimes
 }
 
-// prove asks for a sandbox of each runtime, but for those of which a proof is
+// addProofs asks for a sandbox of each runtime, but for those of which a proof is
 // remembered.
-func (p *planner) prove(names []string, remapped bool) {
+func (p *planner) addProofs(names []string, remapped bool) {
 	if p.options.NoProof {
 		return
 	}
 	var asked [][]string
 	for _, name := range names {
-		args := p.args(name)
-		if p.proven([]string{name}, remapped) || slices.ContainsFunc(asked, func(p []string) bool { return slices.Equal(p, args) }) {
+		args := p.argsOf(name)
+		if p.allProven([]string{name}, remapped) || slices.ContainsFunc(asked, func(p []string) bool { return slices.Equal(p, args) }) {
 			continue
 		}
 		asked = append(asked, args)
@@ -259,10 +259,10 @@ func (p *planner) prove(names []string, remapped bool) {
 	}
 }
 
-// proveInDocker asks for a container under each runtime.
-func (p *planner) proveInDocker(names []string, doc daemonjson.Document, remapped bool) {
+// addDockerProofs asks for a container under each runtime.
+func (p *planner) addDockerProofs(names []string, doc daemonjson.Document, remapped bool) {
 	for _, name := range names {
-		if !p.proven([]string{name}, remapped) {
+		if !p.allProven([]string{name}, remapped) {
 			step := ProveInDocker{Release: p.Current.Name, Runtime: name, Args: doc.Runtimes()[name].Args, Writes: p.WritesPromised(name)}
 			if remapped && p.ids != nil {
 				step.UIDMap = UIDMap(p.ids.UIDs)
@@ -272,13 +272,13 @@ func (p *planner) proveInDocker(names []string, doc daemonjson.Document, remappe
 	}
 }
 
-// proven reports whether a proof of every one is remembered.
-func (g Goal) proven(names []string, remapped bool) bool {
+// allProven reports whether a proof of every one is remembered.
+func (g Goal) allProven(names []string, remapped bool) bool {
 	if g.Observed.Engine == nil || g.Current.ManifestDigest == "" {
 		return len(names) == 0
 	}
 	return !slices.ContainsFunc(names, func(name string) bool {
-		return !g.Observed.Proofs[g.proofKeyOf(g.args(name), remapped)]
+		return !g.Observed.Proofs[g.proofKeyOf(g.argsOf(name), remapped)]
 	})
 }
 
@@ -291,15 +291,15 @@ func (g Goal) cgroupDriver() string {
 	return g.Observed.Engine.CgroupDriver
 }
 
-func (p *planner) write(old, text daemonjson.Document, what string) {
-	p.add(WriteDaemonJSON{File: p.Observed.File, Old: old.Bytes(), New: text.Bytes(), What: what, Items: p.items(old, text)})
+func (p *planner) addWrite(old, text daemonjson.Document, what string) {
+	p.add(WriteDaemonJSON{File: p.Observed.File, Old: old.Bytes(), New: text.Bytes(), What: what, Items: p.changedItems(old, text)})
 }
 
-func (p *planner) reload(text daemonjson.Document, confirm Settings, alone bool) {
-	confirm.Keeps = keeps(p.Config, p.Observed, text)
-	p.add(Reload{Unit: p.Observed.Unit.Name, Alone: alone}, Confirm{confirm})
+func (p *planner) addReload(text daemonjson.Document, confirm Settings, alone bool) {
+	confirm.Keeps = foreignRuntimes(p.Config, p.Observed, text)
+	p.add(Reload{Unit: p.Observed.Unit.Name, FileUnchanged: alone}, Confirm{confirm})
 }
 
-func (p *planner) restart(confirm Settings) {
+func (p *planner) addRestart(confirm Settings) {
 	p.add(Restart{Unit: p.Observed.Unit.Name, Stops: p.Observed.Running}, Confirm{confirm})
 }

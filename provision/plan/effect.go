@@ -11,26 +11,26 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// SameOfOurs reports whether dockerd runs a runtime of ours as it is defined.
-func SameOfOurs(got engine.Runtime, want daemonjson.Runtime) bool {
+// RuntimeMatches reports whether dockerd runs a runtime of ours as it is defined.
+func RuntimeMatches(got engine.Runtime, want daemonjson.Runtime) bool {
 	return got.Path == want.Path && slices.Equal(got.Args, want.Args)
 }
 
-// unseen adds to names the runtimes that need a proof although daemon.json has
+// addUnproven adds to names the runtimes that need a proof although daemon.json has
 // them already: those that dockerd has otherwise, so that a reload brings an edit
 // of daemon.json into effect that no one has tried, and those that dockerd has
 // loaded with arguments that no container was ever seen to start with, or that
 // failed when they were last tried.
-func (g Goal) unseen(names []string, want Settings) []string {
+func (g Goal) addUnproven(names []string, want Settings) []string {
 	for _, name := range slices.Sorted(maps.Keys(want.Runtimes)) {
 		if slices.Contains(names, name) {
 			continue
 		}
 		got, known := g.Observed.Engine.Runtimes[name]
 		switch {
-		case !known, !SameOfOurs(got, want.Runtimes[name]):
+		case !known, !RuntimeMatches(got, want.Runtimes[name]):
 			names = append(names, name)
-		case !g.options.NoProof && (!g.EverProven(got.Args) || g.Failed(got.Args)):
+		case !g.options.NoProof && (!g.EverProven(got.Args) || g.ProofFailed(got.Args)):
 			names = append(names, name)
 		}
 	}
@@ -50,9 +50,9 @@ func (g Goal) EverProven(args []string) bool {
 	return g.Observed.Proofs[g.proofKeyOf(args, g.Observed.Engine.UsernsRemap)]
 }
 
-// Failed reports whether a container with args did not start when that was last
+// ProofFailed reports whether a container with args did not start when that was last
 // tried.
-func (g Goal) Failed(args []string) bool {
+func (g Goal) ProofFailed(args []string) bool {
 	return g.Observed.Failed[g.proofKeyOf(args, g.Observed.Engine.UsernsRemap)]
 }
 
@@ -62,15 +62,15 @@ func (g Goal) proofKeyOf(args []string, remapped bool) string {
 	return state.ProofKey(g.Current.ManifestDigest, args, g.Observed.Engine.Version, g.Observed.Since, remapped, verify.WritesUnder(g.Current.Name, args))
 }
 
-// failedHeld holds a reload that would once more bring into effect an edit of
+// holdFailed holds a reload that would once more bring into effect an edit of
 // daemon.json under which no container started. Only who asks for it tries again.
-func (p *planner) failedHeld(all Settings) bool {
+func (p *planner) holdFailed(all Settings) bool {
 	if p.options.Unattended == nil {
 		return false
 	}
 	for _, name := range slices.Sorted(maps.Keys(all.Runtimes)) {
 		want := all.Runtimes[name]
-		if p.Failed(want.Args) && !SameOfOurs(p.Observed.Engine.Runtimes[name], want) {
+		if p.ProofFailed(want.Args) && !RuntimeMatches(p.Observed.Engine.Runtimes[name], want) {
 			p.hold(Held{What: config.RuntimeItem(name), Why: "dockerd has not loaded its arguments in " + p.Observed.File.Path +
 				": a container that was started with them failed; change them, or try them again with `runsc-provisioner apply`"})
 			return true

@@ -26,27 +26,27 @@ type Goal struct {
 	// provisional says that the name of the release is not known yet.
 	provisional bool
 	// nothing says that there is no release to go on with.
-	nothing bool
+	noRelease bool
 }
 
 // NewGoal settles the goal of c for a host that looks like o, as far as it does not
 // depend on the options of a run.
-func NewGoal(c config.Config, o host.Observed) Goal { return goalOf(c, o, Options{}) }
+func NewGoal(c config.Config, o host.Observed) Goal { return newGoal(c, o, Options{}) }
 
-// goalOf settles which release is current, and what has to be installed for it.
-func goalOf(c config.Config, o host.Observed, opts Options) Goal {
+// newGoal settles which release is current, and what has to be installed for it.
+func newGoal(c config.Config, o host.Observed, opts Options) Goal {
 	g := Goal{Config: c, Observed: o, options: opts}
 	spec := c.Spec()
-	installed, found := Satisfying(o.Releases, spec)
+	installed, found := NewestSatisfying(o.Releases, spec)
 	g.Current = installed
 	switch {
 	case !found:
-		g.Current = expected(o.Store, spec)
+		g.Current = placeholder(o.Store, spec)
 		g.provisional = !spec.Exact()
-		g.bring(InstallRelease{Spec: spec, Why: "not installed"})
+		g.setInstall(InstallRelease{Spec: spec, Why: "not installed"})
 	case !installed.State.Intact():
 		spec.Version = installed.Name
-		g.bring(InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason, Damaged: true})
+		g.setInstall(InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason, Damaged: true})
 	case opts.Upgrade && !spec.Exact():
 		g.provisional = true
 		g.install = &InstallRelease{Spec: spec, Why: "if newer than " + installed.Name}
@@ -54,10 +54,10 @@ func goalOf(c config.Config, o host.Observed, opts Options) Goal {
 	return g
 }
 
-// bring has a release installed, unless it may not be fetched or is contested: then
+// setInstall has a release installed, unless it may not be fetched or is contested: then
 // another one stands in for it.
-func (g *Goal) bring(step InstallRelease) {
-	contested, u := g.options.contested(config.ItemRelease), g.options.Unattended
+func (g *Goal) setInstall(step InstallRelease) {
+	contested, u := g.options.contestedReason(config.ItemRelease), g.options.Unattended
 	switch {
 	case step.Damaged && contested != "":
 		g.held = append(g.held, Held{What: config.ItemRelease, Why: contested})
@@ -70,11 +70,11 @@ func (g *Goal) bring(step InstallRelease) {
 	g.provisional = false
 	var found bool
 	g.Current, found = g.standIn()
-	g.nothing = !found
+	g.noRelease = !found
 }
 
-// Satisfying is the newest installed release that is what spec asks for.
-func Satisfying(installed []release.Installed, spec release.Spec) (release.Installed, bool) {
+// NewestSatisfying is the newest installed release that is what spec asks for.
+func NewestSatisfying(installed []release.Installed, spec release.Spec) (release.Installed, bool) {
 	var fit []release.Installed
 	for _, r := range installed {
 		if r.Satisfies(spec) {
@@ -87,9 +87,9 @@ func Satisfying(installed []release.Installed, spec release.Spec) (release.Insta
 	return slices.MinFunc(fit, release.Newest), true
 }
 
-// expected stands for a release that is not installed yet. One that is not
+// placeholder stands for a release that is not installed yet. One that is not
 // known by name has a placeholder for it.
-func expected(store string, spec release.Spec) release.Installed {
+func placeholder(store string, spec release.Spec) release.Installed {
 	name := spec.Version
 	if !spec.Exact() {
 		name = "{" + spec.Version + "}"
@@ -98,9 +98,9 @@ func expected(store string, spec release.Spec) release.Installed {
 	return release.Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
 }
 
-// Lacking is what has to be installed for o to be as c wants it, and whether
+// MissingRelease is what has to be installed for o to be as c wants it, and whether
 // anything has. It is pure.
-func Lacking(c config.Config, o host.Observed) (s InstallRelease, lacking bool) {
+func MissingRelease(c config.Config, o host.Observed) (s InstallRelease, lacking bool) {
 	g := NewGoal(c, o)
 	if g.install == nil {
 		return InstallRelease{}, false
@@ -108,14 +108,14 @@ func Lacking(c config.Config, o host.Observed) (s InstallRelease, lacking bool) 
 	return *g.install, true
 }
 
-// Whole is daemon.json with all that is wanted, also what has to wait.
-func (g Goal) Whole() (daemonjson.Document, error) {
-	doc, err := g.register()
+// DaemonJSON is daemon.json with all that is wanted, also what has to wait.
+func (g Goal) DaemonJSON() (daemonjson.Document, error) {
+	doc, err := g.withRuntimes()
 	if err == nil {
-		doc, _, err = g.choose(doc)
+		doc, _, err = g.withDefault(doc)
 	}
 	if err == nil {
-		doc, err = g.remap(doc)
+		doc, err = g.withRemap(doc)
 	}
 	return doc, err
 }

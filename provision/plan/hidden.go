@@ -23,15 +23,15 @@ type Hidden struct {
 	Note  string `json:"note,omitempty"`
 }
 
-// inTheWay refuses to switch userns-remap on where dockerd would not start with
+// refuseRemap refuses to switch userns-remap on where dockerd would not start with
 // it, or nothing would work.
-func (p *planner) inTheWay() error {
+func (p *planner) refuseRemap() error {
 	what := "userns-remap " + p.Config.Docker.UsernsRemap
 	data := p.Observed.Data
 	switch {
 	case p.Observed.Engine.Swarm:
 		return blocked.Refuse(what, "this host is a node of a swarm, which dockerd would not know any more with another data root: docker swarm leave first")
-	case p.snapshotter():
+	case p.wantsSnapshotter():
 		return blocked.Refuse(what, "features.containerd-snapshotter is on, and dockerd does not start with both: images are then kept in containerd's store; take it out of daemon.json and of dockerd's flags first")
 	case data.Unsearchable != "":
 		return blocked.Refuse(what, "others may not search %s, which is above the data root: remapped containers could not reach their own files; chmod o+x %s", data.Unsearchable, data.Unsearchable)
@@ -44,9 +44,9 @@ func (p *planner) inTheWay() error {
 	return nil
 }
 
-// snapshotter reports whether containerd's image store is asked for in so many
+// wantsSnapshotter reports whether containerd's image store is asked for in so many
 // words: dockerd 29 does not start with it and userns-remap.
-func (g Goal) snapshotter() bool {
+func (g Goal) wantsSnapshotter() bool {
 	var doc struct{ Features map[string]any }
 	// A text that is no JSON was refused long before.
 	_ = json.Unmarshal(g.Observed.File.Bytes, &doc)
@@ -54,8 +54,8 @@ func (g Goal) snapshotter() bool {
 		slices.ContainsFunc(g.Observed.Command, func(arg string) bool { return strings.HasSuffix(arg, "containerd-snapshotter=true") })
 }
 
-// hides lists what is not seen any more after a switch, and what will not start.
-func (p *planner) hides() {
+// listHidden lists what is not seen any more after a switch, and what will not start.
+func (p *planner) listHidden() {
 	data := p.Observed.Data
 	if !p.options.MigrateImages || p.Config.Docker.Remap() == config.RemapOff {
 		for _, image := range data.Images {
@@ -65,12 +65,12 @@ func (p *planner) hides() {
 	var refused []string
 	for _, c := range data.Containers {
 		p.hide(Hidden{Kind: "container", Name: c.Name, Bytes: c.Bytes, Note: c.State})
-		if why := unstartable(c); why != "" {
+		if why := startObjection(c); why != "" {
 			refused = append(refused, c.Name+" ("+why+")")
 		}
 	}
 	for _, v := range data.Volumes {
-		p.hide(Hidden{Kind: "volume", Name: v.Name, Bytes: data.VolumeBytes[v.Name], Note: carry(v)})
+		p.hide(Hidden{Kind: "volume", Name: v.Name, Bytes: data.VolumeBytes[v.Name], Note: copyCommand(v)})
 	}
 	for _, name := range data.Networks {
 		p.hide(Hidden{Kind: "network", Name: name})
@@ -85,9 +85,9 @@ func (p *planner) hides() {
 
 func (p *planner) hide(h Hidden) { p.plan.Hidden = append(p.plan.Hidden, h) }
 
-// unstartable is why dockerd would not start c with userns-remap (moby
+// startObjection is why dockerd would not start c with userns-remap (moby
 // daemon/daemon_unix.go, verifyPlatformContainerSettings), or "".
-func unstartable(c engine.Stored) string {
+func startObjection(c engine.Stored) string {
 	switch {
 	case c.UsernsMode == "host":
 		return ""
@@ -101,9 +101,9 @@ func unstartable(c engine.Stored) string {
 	return ""
 }
 
-// carry is the command that copies a volume after the switch. Inside a container
+// copyCommand is the command that copies a volume after the switch. Inside a container
 // tar gives the files to the ids that they then have.
-func carry(v engine.Volume) string {
+func copyCommand(v engine.Volume) string {
 	switch {
 	case v.Driver != "local" || v.Mountpoint == "":
 		return "of driver " + v.Driver
@@ -113,31 +113,31 @@ func carry(v engine.Volume) string {
 	return fmt.Sprintf("tar --numeric-owner -C %s -cf - . | docker run --rm -i -v %s:/to IMAGE tar -C /to -xf -", quoted(v.Mountpoint), quoted(v.Name))
 }
 
-// plain are words that a shell takes as they are.
-var plain = regexp.MustCompile(`^[a-zA-Z0-9_./-]+$`)
+// shellSafe are words that a shell takes as they are.
+var shellSafe = regexp.MustCompile(`^[a-zA-Z0-9_./-]+$`)
 
 // quoted is s as one word for a shell.
 func quoted(s string) string {
-	if plain.MatchString(s) {
+	if shellSafe.MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// hiddenHeld is held where something would be hidden and nobody consented.
-func (p *planner) hiddenHeld() Held {
+// heldByHiding is held where something would be hidden and nobody consented.
+func (p *planner) heldByHiding() Held {
 	if len(p.plan.Hidden) == 0 || p.options.AllowHiddenData {
 		return Held{}
 	}
-	why := fmt.Sprintf("it gives Docker another data root, in which what it has now (%s) is not seen until it is switched back; consent to it with --allow-hidden-data", amounts(p.plan.Hidden))
+	why := fmt.Sprintf("it gives Docker another data root, in which what it has now (%s) is not seen until it is switched back; consent to it with --allow-hidden-data", countHidden(p.plan.Hidden))
 	if p.Config.Docker.Remap() == config.RemapOn && !p.options.MigrateImages && slices.ContainsFunc(p.plan.Hidden, func(h Hidden) bool { return h.Kind == "image" }) {
 		why += ", and bring the images along with --migrate-images"
 	}
-	return p.remapHeld(why)
+	return p.heldRemap(why)
 }
 
-// amounts says how many of each kind there are.
-func amounts(all []Hidden) string {
+// countHidden says how many of each kind there are.
+func countHidden(all []Hidden) string {
 	var parts []string
 	for _, kind := range []string{"image", "container", "volume", "network"} {
 		n := 0
@@ -157,9 +157,9 @@ func amounts(all []Hidden) string {
 	return strings.Join(parts, ", ")
 }
 
-// save has the images written down before the switch, where they are to be
+// saveImages has the images written down before the switch, where they are to be
 // brought along.
-func (p *planner) save() error {
+func (p *planner) saveImages() error {
 	data := p.Observed.Data
 	if !p.options.MigrateImages || p.Config.Docker.Remap() != config.RemapOn || len(data.Images) == 0 {
 		return nil
@@ -178,7 +178,7 @@ func (p *planner) save() error {
 	case room.Root < need:
 		return &release.SpaceError{Path: p.Observed.Engine.RootDir, Need: need, Have: room.Root}
 	}
-	p.early = append(p.early, SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(room.SpoolPath).ArchivePath()})
+	p.beforeDocker = append(p.beforeDocker, SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(room.SpoolPath).ArchivePath()})
 	return nil
 }
 
@@ -186,9 +186,9 @@ func sameImages(a, b []engine.Image) bool {
 	return slices.EqualFunc(a, b, func(a, b engine.Image) bool { return a.ID == b.ID && slices.Equal(a.Tags, b.Tags) })
 }
 
-// load has the images read that were written down before, or that archive
+// planImages has the images read that were written down before, or that archive
 // removed that nobody asks for any more.
-func (p *planner) load() {
+func (p *planner) planImages() {
 	saved := p.Observed.Images
 	if saved == nil || p.Observed.Engine == nil || len(p.plan.Steps) > 0 {
 		return

@@ -32,7 +32,7 @@ func (g Goal) Grant() (subid.Grant, error) {
 func grantSteps(g subid.Grant) []Step {
 	var steps []Step
 	if g.Create {
-		steps = append(steps, AddAccount{Name: g.Account.Name, Grouped: g.Grouped})
+		steps = append(steps, AddAccount{Name: g.Account.Name, GroupExists: g.Grouped})
 	}
 	for _, edit := range g.Edits {
 		steps = append(steps, EditIDs{edit})

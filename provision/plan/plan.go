@@ -64,31 +64,31 @@ type Options struct {
 // New compares what is wanted with what was observed. It is pure. The
 // error is a *blocked.Refused when the host must not be touched as it is.
 func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
-	if conflict := ConflictOf(c, o); conflict != nil {
+	if conflict := FlagConflict(c, o); conflict != nil {
 		return Plan{}, &blocked.Refused{Object: o.Unit.Name, Err: conflict}
 	}
-	p := planner{Goal: goalOf(c, o, opts)}
+	p := planner{Goal: newGoal(c, o, opts)}
 	p.plan.Held, p.plan.Provisional = p.held, p.provisional
 	if p.install != nil {
 		p.add(*p.install)
 	}
-	if p.nothing {
+	if p.noRelease {
 		return p.plan, nil
 	}
-	if err := p.docker(); err != nil {
+	if err := p.planDocker(); err != nil {
 		return Plan{}, err
 	}
-	p.writes()
-	p.prune()
-	p.load()
-	p.purge()
+	p.warnOfWrites()
+	p.planRemovals()
+	p.planImages()
+	p.planPurge()
 	return p.plan, nil
 }
 
-// ConflictOf is an option that c manages and dockerd has as a flag: one that is
+// FlagConflict is an option that c manages and dockerd has as a flag: one that is
 // both is fatal to dockerd, even with equal values (moby
 // daemon/config/config.go). What is not managed may be a flag.
-func ConflictOf(c config.Config, o host.Observed) *engine.FlagConflict {
+func FlagConflict(c config.Config, o host.Observed) *engine.FlagConflict {
 	managed := map[string]bool{config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "", config.ItemUsernsRemap: c.Docker.UsernsRemap != ""}
 	for _, conflict := range o.Conflicts {
 		if managed[conflict.Option] {
@@ -101,18 +101,18 @@ func ConflictOf(c config.Config, o host.Observed) *engine.FlagConflict {
 // planner gathers the steps of one plan.
 type planner struct {
 	Goal
-	plan  Plan
-	ids   *subid.Grant // where userns-remap is wanted
-	early []Step       // for userns-remap, before Docker is touched
+	plan         Plan
+	ids          *subid.Grant // where userns-remap is wanted
+	beforeDocker []Step       // for userns-remap, before Docker is touched
 }
 
 func (p *planner) add(steps ...Step) { p.plan.Steps = append(p.plan.Steps, steps...) }
 
 func (p *planner) hold(h Held) { p.plan.Held = append(p.plan.Held, h) }
 
-// leaves reports whether item is left as another program has made it, and holds it.
-func (p *planner) leaves(item string) bool {
-	why := p.options.contested(item)
+// holdContested reports whether item is left as another program has made it, and holds it.
+func (p *planner) holdContested(item string) bool {
+	why := p.options.contestedReason(item)
 	if why != "" {
 		p.hold(Held{What: item, Why: why})
 	}
@@ -121,15 +121,15 @@ func (p *planner) leaves(item string) bool {
 
 func (p *planner) warn(text string) { p.plan.Warnings = append(p.plan.Warnings, text) }
 
-// link points the one link for people's shells at the release, unless
+// planLink points the one link for people's shells at the release, unless
 // somebody else's file stands there.
-func (p *planner) link() {
+func (p *planner) planLink() {
 	link := p.Observed.Link
 	switch {
 	case link.Kind == release.LinkForeign:
 		p.warn("left alone: " + link.Path + " is " + link.Is)
 	case link.Kind == release.LinkOurs && link.Release == p.Current.Name:
-	case p.leaves(config.ItemLink):
+	case p.holdContested(config.ItemLink):
 	default:
 		p.add(Link{Path: link.Path, Target: p.Current.Runsc, Release: p.Current.Name})
 	}

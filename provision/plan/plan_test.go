@@ -143,7 +143,7 @@ func carriedOut(t *testing.T, o host.Observed, step Step) host.Observed {
 	case Link:
 		o.Link.Kind, o.Link.Release = release.LinkOurs, s.Release
 	case WriteDaemonJSON:
-		o.File = seen.FileOf(t, string(s.New))
+		o.File = seen.DaemonJSON(t, string(s.New))
 		o.Before = o.Before.Marked(o.File.Path, o.File.Doc)
 	case Reload:
 		o.Engine = seen.Reloaded(*o.Engine, o.File.Doc)

@@ -10,8 +10,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// ProofOf is what proves the runtime called name.
-func ProofOf(c config.Config, name string, o host.Observed) ([]Step, error) {
+// ProofSteps is what proves the runtime called name.
+func ProofSteps(c config.Config, name string, o host.Observed) ([]Step, error) {
 	runtime, known := o.Engine.Runtimes[name]
 	if !known {
 		return nil, blocked.Refuse("runtime "+name, "dockerd does not know it: run apply first")
@@ -22,15 +22,15 @@ func ProofOf(c config.Config, name string, o host.Observed) ([]Step, error) {
 		}
 		return []Step{
 			Prove{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), CgroupDriver: o.Engine.CgroupDriver},
-			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: promised(c, o, r.Name, name)},
+			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: writesPromised(c, o, r.Name, name)},
 		}, nil
 	}
 	return nil, blocked.Refuse("runtime "+name, "dockerd runs %s for it, which is no installed release: run apply first", runtime.Path)
 }
 
-// promised is what a proof by hand is held against: what the configuration promises
+// writesPromised is what a proof by hand is held against: what the configuration promises
 // of a runtime that it manages, or else what the arguments of dockerd's say.
-func promised(c config.Config, o host.Observed, release, name string) verify.Writes {
+func writesPromised(c config.Config, o host.Observed, release, name string) verify.Writes {
 	if _, managed := c.Docker.Runtimes[name]; managed {
 		return ArgumentsOf(c, o, release, name).Writes
 	}

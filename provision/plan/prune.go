@@ -7,14 +7,14 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// prune removes old releases: those that nothing runs from and no runtime of
+// planRemovals removes old releases: those that nothing runs from and no runtime of
 // daemon.json names, but for the newest few that are as they were installed.
-func (p *planner) prune() {
+func (p *planner) planRemovals() {
 	if p.plan.Provisional {
 		return
 	}
 	var old, unfit []release.Installed
-	wanted, _ := Satisfying(p.Observed.Releases, p.Config.Spec()) // may be contested, and then another one is current
+	wanted, _ := NewestSatisfying(p.Observed.Releases, p.Config.Spec()) // may be contested, and then another one is current
 	for _, r := range p.Observed.Releases {
 		if r.Name != p.Current.Name && r.Name != wanted.Name && !p.Observed.InUse[r.Name] && !p.registeredElsewhere(r) {
 			if r.State.Intact() {
@@ -34,11 +34,11 @@ func (p *planner) prune() {
 // dockerd as it runs now, names r.
 func (g Goal) registeredElsewhere(r release.Installed) bool {
 	for name, runtime := range g.Observed.File.Doc.Runtimes() {
-		if !slices.Contains(g.names(), name) && within(r.Dir, runtime.Path) {
+		if !slices.Contains(g.uncontestedNames(), name) && isBelow(r.Dir, runtime.Path) {
 			return true
 		}
 	}
 	return false
 }
 
-func within(dir, path string) bool { return strings.HasPrefix(path, dir+"/") }
+func isBelow(dir, path string) bool { return strings.HasPrefix(path, dir+"/") }

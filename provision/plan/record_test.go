@@ -57,7 +57,7 @@ func (h *history) applies() {
 }
 
 // edits is another program.
-func (h *history) edits(text string) { h.o.File = seen.FileOf(h.t, text) }
+func (h *history) edits(text string) { h.o.File = seen.DaemonJSON(h.t, text) }
 
 // has checks keys: "absent", or the recorded text, with marks.
 func (h *history) has(text string, keys map[string]string) {
@@ -93,7 +93,7 @@ func TestRecord_FirstRun(t *testing.T) {
 	want := map[string]string{config.RuntimeItem("runsc"): "absent", config.ItemDefaultRuntime: `"nvidia"`}
 	h.has(`{"default-runtime": "nvidia"}`, want)
 	first := h.o.Before
-	h.edits(seen.Bare(seen.Newer, `"default-runtime":"runc"`))
+	h.edits(seen.RegisteredBare(seen.Newer, `"default-runtime":"runc"`))
 	h.applies()
 	if diff := cmp.Diff(first, h.o.Before); diff != "" {
 		t.Errorf("after drift: the record changed (-first +later):\n%s", diff)
@@ -112,7 +112,7 @@ func TestRecord_Adopted(t *testing.T) {
 	h.applies()
 	h.has(text, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc","runtimeArgs":["--debug"]}`})
 	// The path is ours and the arguments are gone: it is still adopted.
-	h.edits(seen.Bare(seen.Newer))
+	h.edits(seen.RegisteredBare(seen.Newer))
 	if got := ArgumentsOf(h.config, h.o, seen.Newer, "runsc"); got.Origin != Adopted || got.Assumed {
 		t.Errorf("got %+v, want it adopted by the record", got)
 	}
@@ -140,7 +140,7 @@ func TestRecord_OurTextIsNeverWhatWasThereBefore(t *testing.T) {
 	h.o.Link.Kind = release.LinkAbsent
 	h.remembers()
 	h.o.Releases = []release.Installed{seen.Intact(seen.Newer)}
-	ours := seen.FileOf(t, seen.Registered(seen.Newer)).Doc
+	ours := seen.DaemonJSON(t, seen.Registered(seen.Newer)).Doc
 	h.o.Before = h.o.Before.Marked(h.o.File.Path, ours)
 	h.edits(seen.Registered(seen.Newer, `"debug":true`))
 	h.applies()
@@ -152,7 +152,7 @@ func TestRecord_RolledBack(t *testing.T) {
 	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
 	h.remembers()
 	path := h.o.File.Path
-	h.o.Before = h.o.Before.Marked(path, seen.FileOf(t, seen.Registered(seen.Newer)).Doc).Unmarked(path, seen.FileOf(t, "{}").Doc)
+	h.o.Before = h.o.Before.Marked(path, seen.DaemonJSON(t, seen.Registered(seen.Newer)).Doc).Unmarked(path, seen.DaemonJSON(t, "{}").Doc)
 	text := `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`
 	h.edits(text)
 	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)
@@ -189,12 +189,12 @@ func TestRecord_OfAnEarlierVersion(t *testing.T) {
 		file   string
 		want   map[string]string
 	}{
-		{"ours", seen.AsDefault, seen.Bare(seen.Newer, `"default-runtime":"runsc"`), map[string]string{config.RuntimeItem("runsc"): "absent, assumed", config.ItemDefaultRuntime: "absent, assumed"}},
-		{"with arguments", nil, seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`), map[string]string{
-			config.RuntimeItem("runsc"): `{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--debug"]}, assumed`,
+		{"ours", seen.AsDefault, seen.RegisteredBare(seen.Newer, `"default-runtime":"runsc"`), map[string]string{config.RuntimeItem("runsc"): "absent, assumed", config.ItemDefaultRuntime: "absent, assumed"}},
+		{"with arguments", nil, seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`), map[string]string{
+			config.RuntimeItem("runsc"): `{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--debug"]}, assumed`,
 		}},
 		{"of another path", nil, `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc"}, assumed`}},
-		{"another default", seen.AsDefault, seen.Bare(seen.Newer, `"default-runtime":"crun"`), map[string]string{config.RuntimeItem("runsc"): "absent, assumed", config.ItemDefaultRuntime: `"crun", assumed`}},
+		{"another default", seen.AsDefault, seen.RegisteredBare(seen.Newer, `"default-runtime":"crun"`), map[string]string{config.RuntimeItem("runsc"): "absent, assumed", config.ItemDefaultRuntime: `"crun", assumed`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := historyOf(t, test.config, seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: test.file, Engine: seen.Dockerd(test.file)})

@@ -11,8 +11,8 @@ import (
 	"runsc-provisioner/provision/subid"
 )
 
-// remap is doc with userns-remap as wanted.
-func (g Goal) remap(doc daemonjson.Document) (daemonjson.Document, error) {
+// withRemap is doc with userns-remap as wanted.
+func (g Goal) withRemap(doc daemonjson.Document) (daemonjson.Document, error) {
 	if g.Config.Docker.Remap() == config.RemapAny {
 		return doc, nil
 	}
@@ -20,30 +20,30 @@ func (g Goal) remap(doc daemonjson.Document) (daemonjson.Document, error) {
 	return g.edit(doc, daemonjson.Want{UsernsRemap: &value})
 }
 
-// remapped is chosen with userns-remap as far as it may be written now, and
+// finalRemap is chosen with userns-remap as far as it may be written now, and
 // whether dockerd is to be restarted for it.
-func (p *planner) remapped(chosen daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
+func (p *planner) finalRemap(chosen daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
 	stopped := p.Observed.Engine == nil
-	remapped, err := p.remap(chosen)
+	remapped, err := p.withRemap(chosen)
 	if err != nil {
 		return doc, false, err
 	}
 	switch {
 	case p.Config.Docker.Remap() == config.RemapAny:
 		return chosen, false, nil
-	case Differ(chosen, remapped) && p.leaves(config.ItemUsernsRemap):
+	case Differ(chosen, remapped) && p.holdContested(config.ItemUsernsRemap):
 		return chosen, false, nil
 	case stopped && Differ(chosen, remapped):
-		p.hold(p.remapHeld(unproven))
+		p.hold(p.heldRemap(unproven))
 		return chosen, false, nil
 	case stopped:
 		return remapped, false, nil
 	}
-	if restart, p.ids, err = p.switches(); err != nil {
+	if restart, p.ids, err = p.remapSwitch(); err != nil {
 		return remapped, false, err
 	}
 	if p.ids != nil {
-		p.early = grantSteps(*p.ids)
+		p.beforeDocker = grantSteps(*p.ids)
 		if p.ids.Clash != "" {
 			p.warn(p.ids.Clash + ": containers can reach what belongs to the other; switch userns-remap off and on again, with --purge, to have other ids")
 		}
@@ -51,34 +51,34 @@ func (p *planner) remapped(chosen daemonjson.Document) (doc daemonjson.Document,
 	if !restart {
 		return remapped, false, nil
 	}
-	if why := p.options.beyond(config.DisruptionRestart); why != "" {
-		p.early = nil
-		p.hold(p.remapHeld(why))
+	if why := p.options.objection(config.DisruptionRestart); why != "" {
+		p.beforeDocker = nil
+		p.hold(p.heldRemap(why))
 		return chosen, false, nil
 	}
 	if p.Config.Docker.Remap() == config.RemapOn {
-		if err := p.inTheWay(); err != nil {
+		if err := p.refuseRemap(); err != nil {
 			return doc, false, err
 		}
 	}
-	p.hides()
+	p.listHidden()
 	held := false
-	for _, h := range []Held{p.activatesHeld(), p.restartHeld(), p.hiddenHeld()} {
+	for _, h := range []Held{p.heldByActivation(), p.heldByRestart(), p.heldByHiding()} {
 		if h.Why != "" {
 			p.hold(h)
 			held = true
 		}
 	}
 	if held {
-		p.early = nil
+		p.beforeDocker = nil
 		return chosen, false, nil
 	}
-	return remapped, true, p.save()
+	return remapped, true, p.saveImages()
 }
 
-// switches reports whether dockerd runs with another userns-remap than is wanted,
+// remapSwitch reports whether dockerd runs with another userns-remap than is wanted,
 // and whose ids it is to have; nil where userns-remap is to be off.
-func (g Goal) switches() (bool, *subid.Grant, error) {
+func (g Goal) remapSwitch() (bool, *subid.Grant, error) {
 	engine := *g.Observed.Engine
 	if g.Config.Docker.Remap() == config.RemapOff {
 		return engine.UsernsRemap, nil, nil
@@ -94,27 +94,27 @@ func (g Goal) switches() (bool, *subid.Grant, error) {
 // (Observed.Data), which takes long to look at: it may switch userns-remap. What is
 // wrong with the switch is for the plan to say.
 func NeedsData(c config.Config, o host.Observed, opts Options) bool {
-	if o.Engine == nil || c.Docker.Remap() == config.RemapAny || opts.beyond(config.DisruptionRestart) != "" {
+	if o.Engine == nil || c.Docker.Remap() == config.RemapAny || opts.objection(config.DisruptionRestart) != "" {
 		return false
 	}
-	switches, _, err := goalOf(c, o, opts).switches()
+	switches, _, err := newGoal(c, o, opts).remapSwitch()
 	return err == nil && switches
 }
 
-// remapHeld holds back the switch of userns-remap.
-func (g Goal) remapHeld(why string) Held {
+// heldRemap holds back the switch of userns-remap.
+func (g Goal) heldRemap(why string) Held {
 	return Held{What: "userns-remap " + g.Config.Docker.UsernsRemap, Why: why}
 }
 
-// restartHeld holds a restart of Docker that may not be made to change userns-remap;
+// heldByRestart holds a restart of Docker that may not be made to change userns-remap;
 // its Why is empty when it may be.
-func (g Goal) restartHeld() Held {
+func (g Goal) heldByRestart() Held {
 	running := g.Observed.Running
 	why := restartObjection(g.options, g.Observed.Engine.LiveRestore, running)
 	if why == "" {
 		return Held{}
 	}
-	held := g.remapHeld(why)
+	held := g.heldRemap(why)
 	held.Containers = running
 	return held
 }
@@ -122,7 +122,7 @@ func (g Goal) restartHeld() Held {
 // MayRestart reports whether a run with opts may restart the dockerd of info while
 // the containers called running run.
 func MayRestart(opts Options, info engine.Info, running []string) bool {
-	return opts.beyond(config.DisruptionRestart) == "" && restartObjection(opts, info.LiveRestore, running) == ""
+	return opts.objection(config.DisruptionRestart) == "" && restartObjection(opts, info.LiveRestore, running) == ""
 }
 
 // restartObjection says why Docker may not be restarted with another data root; "" if
@@ -140,9 +140,9 @@ func restartObjection(opts Options, liveRestore bool, running []string) string {
 	return "it needs a restart of Docker, which stops the running containers; consent to it with --allow-restart"
 }
 
-// purge takes back the ranges and the account that were made for userns-remap,
+// planPurge takes back the ranges and the account that were made for userns-remap,
 // once it is off.
-func (p *planner) purge() {
+func (p *planner) planPurge() {
 	e := p.Observed.Engine
 	if !p.options.Purge || p.Config.Docker.Remap() != config.RemapOff || e == nil || e.UsernsRemap || len(p.plan.Steps) > 0 {
 		return

@@ -161,7 +161,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 	})
 	t.Run("the key is gone from the file", func(t *testing.T) {
 		o := inEffect(t, own, own)
-		o.File = seen.FileOf(t, seen.Registered(seen.Newer, `"default-runtime":"runsc"`))
+		o.File = seen.DaemonJSON(t, seen.Registered(seen.Newer, `"default-runtime":"runsc"`))
 		plan, err := New(c, o, Options{})
 		if err != nil || plan.Disruption() != config.DisruptionReload || len(plan.writes()) != 1 || string(plan.LastText()) == string(o.File.Bytes) {
 			t.Errorf("got %v, %v, want it written again, without a restart", plan.Steps, err)
@@ -300,7 +300,7 @@ func TestCarry(t *testing.T) {
 		{engine.Volume{Name: "nfs", Driver: "local", Mountpoint: "/x", Mounts: true}, "mounts what its options say: create it anew with the same ones"},
 		{engine.Volume{Name: "far", Driver: "rexray"}, "of driver rexray"},
 	} {
-		if got := carry(tt.volume); got != tt.want {
+		if got := copyCommand(tt.volume); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.volume.Name, got, tt.want)
 		}
 	}

@@ -29,7 +29,7 @@ func TestNewPlan(t *testing.T) {
 			want: planned{
 				Steps: []string{
 					"install latest (not installed)", "prove {latest} as runsc --overlay2=none --dcache=0", "link {latest}",
-					"write register runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf("{latest}"),
+					"write register runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites("{latest}"),
 					"prove {latest} through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: seen.Registered("{latest}"), Provisional: true,
@@ -42,9 +42,9 @@ func TestNewPlan(t *testing.T) {
 			want: planned{
 				Steps: []string{
 					"install " + seen.Older + " (not installed)", "prove " + seen.Older + " as runsc --overlay2=none --dcache=0", "link " + seen.Older,
-					"write register runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Older),
+					"write register runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Older),
 					"prove " + seen.Older + " through Docker as runsc --overlay2=none --dcache=0",
-					"write default runtime runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Older) + ", default=runsc",
+					"write default runtime runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Older) + ", default=runsc",
 				},
 				File: `{"debug":true,` + seen.Registered(seen.Older, `"default-runtime":"runsc"`)[1:],
 			},
@@ -52,21 +52,21 @@ func TestNewPlan(t *testing.T) {
 		{
 			name: "file right, engine stale",
 			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Older))},
-			want: planned{Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0"}},
+			want: planned{Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0"}},
 		},
 		{
 			name: "X05: file right, engine has other arguments",
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer),
-				Engine: seen.Dockerd(`{"runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--debug"]}}}`),
+				Engine: seen.Dockerd(`{"runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--debug"]}}}`),
 			},
-			want: planned{Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0"}},
+			want: planned{Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0"}},
 		},
 		{
 			name: "engine right, file lost its key",
 			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: `{}`, Engine: seen.Dockerd(seen.Registered(seen.Newer))},
 			want: planned{
-				Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write register runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0"},
+				Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write register runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0"},
 				File:  seen.Registered(seen.Newer),
 			},
 		},
@@ -75,7 +75,7 @@ func TestNewPlan(t *testing.T) {
 			config: seen.AsDefault,
 			host:   converged,
 			want: planned{
-				Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0", "write default runtime runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc"},
+				Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0", "write default runtime runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc"},
 				File:  seen.Registered(seen.Newer, `"default-runtime":"runsc"`),
 			},
 		},
@@ -87,7 +87,7 @@ func TestNewPlan(t *testing.T) {
 				Engine: seen.Dockerd(seen.Registered(seen.Newer)),
 			},
 			want: planned{Steps: []string{
-				"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc",
+				"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc",
 				"prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0",
 			}},
 		},
@@ -99,7 +99,7 @@ func TestNewPlan(t *testing.T) {
 				Engine: seen.Dockerd(seen.Registered(seen.Newer, `"default-runtime":"runsc"`)),
 			},
 			want: planned{
-				Steps: []string{"write default runtime runc instead of runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runc"},
+				Steps: []string{"write default runtime runc instead of runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runc"},
 				File:  seen.Registered(seen.Newer, `"default-runtime":"runc"`),
 			},
 		},
@@ -120,7 +120,7 @@ func TestNewPlan(t *testing.T) {
 		},
 		{
 			name: "foreign link",
-			host: seen.Host{Releases: []string{seen.Newer}, Foreign: "a file", File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))},
+			host: seen.Host{Releases: []string{seen.Newer}, LinkIs: "a file", File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))},
 			want: planned{Warnings: []string{"left alone: /usr/local/bin/runsc is a file"}},
 		},
 		{
@@ -139,12 +139,12 @@ func TestNewPlan(t *testing.T) {
 			want: planned{
 				Steps: []string{
 					"prove " + seen.Newer + " as runsc --platform=kvm",
-					"write runsc runs " + seen.RunscOf(seen.Newer) + " instead of /usr/bin/runsc, its arguments are kept",
-					"reload docker.service", "confirm runsc=" + seen.RunscOf(seen.Newer) + " --platform=kvm",
+					"write runsc runs " + seen.RunscPath(seen.Newer) + " instead of /usr/bin/runsc, its arguments are kept",
+					"reload docker.service", "confirm runsc=" + seen.RunscPath(seen.Newer) + " --platform=kvm",
 					"prove " + seen.Newer + " through Docker as runsc --platform=kvm",
 				},
-				File:     `{"runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--platform=kvm"]}}}`,
-				Warnings: []string{LossOf(config.Default(), "runsc", arguments{Origin: Adopted})},
+				File:     `{"runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--platform=kvm"]}}}`,
+				Warnings: []string{DescribeLoss(config.Default(), "runsc", Arguments{Origin: Adopted})},
 			},
 		},
 		{
@@ -152,11 +152,11 @@ func TestNewPlan(t *testing.T) {
 			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{}} },
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer,
-				File:   `{"runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--debug"]}}}`,
-				Engine: seen.Dockerd(`{"runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--debug"]}}}`),
+				File:   `{"runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--debug"]}}}`,
+				Engine: seen.Dockerd(`{"runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--debug"]}}}`),
 			},
 			want: planned{
-				Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write new arguments for runsc, which keeps what containers write (--overlay2=none --dcache=0)", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0"},
+				Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write new arguments for runsc, which keeps what containers write (--overlay2=none --dcache=0)", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0"},
 				File:  seen.Registered(seen.Newer),
 			},
 		},
@@ -167,8 +167,8 @@ func TestNewPlan(t *testing.T) {
 			},
 			want: planned{
 				Steps: []string{
-					"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write runsc runs " + seen.RunscOf(seen.Newer) + " instead of runtimeType io.containerd.runsc.v1, and keeps what containers write (--overlay2=none --dcache=0)",
-					"reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0",
+					"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write runsc runs " + seen.RunscPath(seen.Newer) + " instead of runtimeType io.containerd.runsc.v1, and keeps what containers write (--overlay2=none --dcache=0)",
+					"reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: seen.Registered(seen.Newer),
 			},
@@ -195,8 +195,8 @@ func TestNewPlan(t *testing.T) {
 			host: seen.Host{Releases: []string{seen.Newer, seen.Older}, InUse: []string{seen.Older}, Link: seen.Older, File: seen.Registered(seen.Older), Engine: seen.Dockerd(seen.Registered(seen.Older))},
 			want: planned{
 				Steps: []string{
-					"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "link " + seen.Newer, "write runsc runs " + seen.RunscOf(seen.Newer) + " instead of " + seen.RunscOf(seen.Older),
-					"reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0",
+					"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "link " + seen.Newer, "write runsc runs " + seen.RunscPath(seen.Newer) + " instead of " + seen.RunscPath(seen.Older),
+					"reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer), "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: seen.Registered(seen.Newer),
 			},
@@ -222,8 +222,8 @@ func TestNewPlan(t *testing.T) {
 			config: func(c *config.Config) { c.Release.Keep = 0 },
 			host: seen.Host{
 				Releases: []string{seen.Newer, seen.Older, seen.Oldest}, Link: seen.Newer,
-				File:   seen.Registered(seen.Newer)[:len(seen.Registered(seen.Newer))-2] + `,"mine":{"path":"` + seen.RunscOf(seen.Oldest) + `"}}}`,
-				Engine: seen.Dockerd(seen.Registered(seen.Newer)[:len(seen.Registered(seen.Newer))-2] + `,"mine":{"path":"` + seen.RunscOf(seen.Oldest) + `"}}}`),
+				File:   seen.Registered(seen.Newer)[:len(seen.Registered(seen.Newer))-2] + `,"mine":{"path":"` + seen.RunscPath(seen.Oldest) + `"}}}`,
+				Engine: seen.Dockerd(seen.Registered(seen.Newer)[:len(seen.Registered(seen.Newer))-2] + `,"mine":{"path":"` + seen.RunscPath(seen.Oldest) + `"}}}`),
 			},
 			want: planned{Steps: []string{"remove " + seen.Older}},
 		},
@@ -240,14 +240,14 @@ func TestNewPlan(t *testing.T) {
 					"prove " + seen.Newer + " as debug --debug --overlay2=none --dcache=0", "prove " + seen.Newer + " as gv --overlay2=none --dcache=0",
 					"write register debug; register gv; register runsc",
 					"reload docker.service",
-					"confirm debug=" + seen.RunscOf(seen.Newer) + " --debug --overlay2=none --dcache=0, gv=" + seen.KeptOf(seen.Newer) + ", runsc=" + seen.KeptOf(seen.Newer),
+					"confirm debug=" + seen.RunscPath(seen.Newer) + " --debug --overlay2=none --dcache=0, gv=" + seen.RunscKeepingWrites(seen.Newer) + ", runsc=" + seen.RunscKeepingWrites(seen.Newer),
 					"prove " + seen.Newer + " through Docker as debug --debug --overlay2=none --dcache=0", "prove " + seen.Newer + " through Docker as gv --overlay2=none --dcache=0", "prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0",
 					"write default runtime runsc",
 					"reload docker.service",
-					"confirm debug=" + seen.RunscOf(seen.Newer) + " --debug --overlay2=none --dcache=0, gv=" + seen.KeptOf(seen.Newer) + ", runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc",
+					"confirm debug=" + seen.RunscPath(seen.Newer) + " --debug --overlay2=none --dcache=0, gv=" + seen.RunscKeepingWrites(seen.Newer) + ", runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc",
 				},
-				File: `{"runtimes":{"debug":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--debug","--overlay2=none","--dcache=0"]},"gv":{"path":"` + seen.RunscOf(seen.Newer) +
-					`","runtimeArgs":["--overlay2=none","--dcache=0"]},"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}},"default-runtime":"runsc"}`,
+				File: `{"runtimes":{"debug":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--debug","--overlay2=none","--dcache=0"]},"gv":{"path":"` + seen.RunscPath(seen.Newer) +
+					`","runtimeArgs":["--overlay2=none","--dcache=0"]},"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}},"default-runtime":"runsc"}`,
 			},
 		},
 		{
@@ -258,7 +258,7 @@ func TestNewPlan(t *testing.T) {
 				Engine: seen.Dockerd(seen.Registered(seen.Newer, `"default-runtime":"runsc"`, `"debug":true`)),
 			},
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc"},
+				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc"},
 				File:  `{"debug":true,` + seen.Registered(seen.Newer, `"default-runtime":"runsc"`)[1:],
 			},
 		},
@@ -268,7 +268,7 @@ func TestNewPlan(t *testing.T) {
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, Engine: seen.Dockerd("")},
 			opts:   Options{NoProof: true},
 			want: planned{
-				Steps:    []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc"},
+				Steps:    []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc"},
 				File:     seen.Registered(seen.Newer, `"default-runtime":"runsc"`),
 				Warnings: []string{"no proof: --no-proof was given, and nothing shows that containers start in a sandbox"},
 			},
@@ -279,10 +279,10 @@ func TestNewPlan(t *testing.T) {
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, Engine: seen.Dockerd("")},
 			want: planned{
 				Steps: []string{
-					"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write register runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer),
+					"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write register runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer),
 					"prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0",
 					"write default runtime runsc; userns-remap default", "restart docker.service",
-					"confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc, remap=on",
+					"confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc, remap=on",
 					"prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: seen.Registered(seen.Newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
@@ -293,7 +293,7 @@ func TestNewPlan(t *testing.T) {
 			config: seen.Remapped,
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, Proven: []string{"runsc"}, Running: []string{"a", "b"}, Engine: seen.Dockerd("")},
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc"},
+				Steps: []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc"},
 				File:  seen.Registered(seen.Newer, `"default-runtime":"runsc"`),
 				Held:  []string{"userns-remap default"},
 			},
@@ -308,7 +308,7 @@ func TestNewPlan(t *testing.T) {
 			opts: Options{AllowRestart: true},
 			want: planned{
 				Steps: []string{
-					"write userns-remap default", "restart docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc, remap=on",
+					"write userns-remap default", "restart docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc, remap=on",
 					"prove " + seen.Newer + " through Docker as runsc --overlay2=none --dcache=0",
 				},
 				File: seen.Registered(seen.Newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`),
@@ -318,7 +318,7 @@ func TestNewPlan(t *testing.T) {
 			name:   "U02: userns-remap, containers run, live-restore: held, even with consent",
 			config: seen.Remapped,
 			host: seen.Host{
-				Releases: []string{seen.Newer}, Link: seen.Newer, Running: []string{"a"}, Alive: true,
+				Releases: []string{seen.Newer}, Link: seen.Newer, Running: []string{"a"}, LiveRestore: true,
 				File: seen.Registered(seen.Newer, `"default-runtime":"runsc"`), Engine: seen.Dockerd(seen.Registered(seen.Newer, `"default-runtime":"runsc"`)),
 			},
 			opts: Options{AllowRestart: true},

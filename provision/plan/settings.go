@@ -30,7 +30,7 @@ func (s Settings) Missing(info engine.Info) error {
 			return fmt.Errorf("it still knows the runtime %s", name)
 		}
 	}
-	if err := LostRuntimes(s.Keeps, info); err != nil {
+	if err := CheckKept(s.Keeps, info); err != nil {
 		return err
 	}
 	if s.Default != "" && info.DefaultRuntime != s.Default {

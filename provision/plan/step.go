@@ -110,7 +110,7 @@ type WriteDaemonJSON struct {
 type Reload struct {
 	Unit string
 	// Alone says that dockerd differs from a daemon.json that is right.
-	Alone bool
+	FileUnchanged bool
 }
 
 // Restart stops dockerd and starts it again, and with it the containers that

@@ -11,8 +11,8 @@ import (
 
 // AddAccount makes the user whose ids containers get.
 type AddAccount struct {
-	Name    string
-	Grouped bool // its group is there already
+	Name        string
+	GroupExists bool // its group is there already
 }
 
 // RemoveAccount takes back one that was made.

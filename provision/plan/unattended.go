@@ -10,7 +10,7 @@ import (
 
 // Unattended bounds what is done where nobody is there to be asked.
 type Unattended struct {
-	Most config.Disruption // what disturbs more is held
+	MaxDisruption config.Disruption // what disturbs more is held
 	// Contested says, by item, why what somebody else changes is not changed
 	// back any more.
 	Contested map[string]string
@@ -20,34 +20,34 @@ type Unattended struct {
 	NoFetch string
 }
 
-// names are the runtimes that are looked after: all but those that are
+// uncontestedNames are the runtimes that are looked after: all but those that are
 // contested.
-func (g Goal) names() []string {
+func (g Goal) uncontestedNames() []string {
 	names := g.Config.RuntimeNames()
 	if g.options.Unattended == nil {
 		return names
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return g.options.contested(config.RuntimeItem(name)) != "" })
+	return slices.DeleteFunc(names, func(name string) bool { return g.options.contestedReason(config.RuntimeItem(name)) != "" })
 }
 
-// beyond says why something that disturbs as much as d is not done; "" when it
+// objection says why something that disturbs as much as d is not done; "" when it
 // may be.
-func (o Options) beyond(d config.Disruption) string {
+func (o Options) objection(d config.Disruption) string {
 	u := o.Unattended
 	switch {
 	case u == nil:
 		return ""
-	case d > u.Most:
-		return fmt.Sprintf("it needs a %s of Docker, which is beyond max_disruption (%s); `runsc-provisioner apply` does it", d, u.Most)
+	case d > u.MaxDisruption:
+		return fmt.Sprintf("it needs a %s of Docker, which is beyond max_disruption (%s); `runsc-provisioner apply` does it", d, u.MaxDisruption)
 	case d == config.DisruptionRestart:
 		return u.NoRestart
 	}
 	return ""
 }
 
-// contested says why item is left as another program has made it; "" when it is
+// contestedReason says why item is left as another program has made it; "" when it is
 // not.
-func (o Options) contested(item string) string {
+func (o Options) contestedReason(item string) string {
 	if o.Unattended == nil {
 		return ""
 	}
@@ -64,7 +64,7 @@ func (g Goal) standIn() (release.Installed, bool) {
 			intact = append(intact, r)
 		}
 	}
-	for _, name := range g.names() {
+	for _, name := range g.uncontestedNames() {
 		for _, r := range intact {
 			if r.Runsc == g.Observed.File.Doc.Runtimes()[name].Path {
 				return r, true

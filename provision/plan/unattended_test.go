@@ -9,7 +9,7 @@ import (
 
 // unattended is what the daemon may do at most, with one item contested.
 func unattended(most config.Disruption, contested ...string) Options {
-	u := &Unattended{Most: most, Contested: map[string]string{}}
+	u := &Unattended{MaxDisruption: most, Contested: map[string]string{}}
 	for _, item := range contested {
 		u.Contested[item] = "contested"
 	}
@@ -34,8 +34,8 @@ func TestNewPlan_Unattended(t *testing.T) {
 			name:   "R10: a proof that holds: all keys in one write, no other proof",
 			config: seen.AsDefault, host: drifted, opts: unattended(config.DisruptionReload),
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc"},
-				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
+				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc"},
+				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
 			},
 		},
 		{
@@ -76,8 +76,8 @@ func TestNewPlan_Unattended(t *testing.T) {
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: `{"default-runtime":"runc"}`, Engine: seen.Dockerd(`{"default-runtime":"runc"}`), Proven: []string{"runsc"}},
 			opts:   unattended(config.DisruptionReload, config.ItemDefaultRuntime),
 			want: planned{
-				Steps: []string{"write register runsc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer)},
-				File:  `{"default-runtime":"runc","runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
+				Steps: []string{"write register runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer)},
+				File:  `{"default-runtime":"runc","runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
 				Held:  []string{config.ItemDefaultRuntime},
 			},
 		},
@@ -115,8 +115,8 @@ func TestNewPlan_Unattended(t *testing.T) {
 			},
 			host: drifted, opts: noFetch,
 			want: planned{
-				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + seen.KeptOf(seen.Newer) + ", default=runsc"},
-				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + seen.RunscOf(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
+				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc"},
+				File:  `{"default-runtime":"runsc","runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`,
 				Held:  []string{"release " + seen.Oldest + " (not installed)"},
 			},
 		},

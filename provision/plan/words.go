@@ -10,14 +10,14 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// says is what a write of final over at changes, in words.
-func (g Goal) says(at, final daemonjson.Document) string {
+// describeWrite is what a write of final over at changes, in words.
+func (g Goal) describeWrite(at, final daemonjson.Document) string {
 	var parts []string
-	if runtimes := g.registers(final); runtimes != "" && differRuntimes(g.Config, at, final) {
+	if runtimes := g.describeRuntimes(final); runtimes != "" && runtimesDiffer(g.Config, at, final) {
 		parts = append(parts, runtimes)
 	}
 	if was, now := config.DefaultRuntimeIn(at), config.DefaultRuntimeIn(final); was != now {
-		parts = append(parts, g.chooses())
+		parts = append(parts, g.describeDefault())
 	}
 	if was, now := config.UsernsRemapIn(at), config.UsernsRemapIn(final); g.Config.Docker.Remap() != config.RemapAny && was != now {
 		parts = append(parts, "userns-remap "+g.Config.Docker.UsernsRemap)
@@ -25,7 +25,7 @@ func (g Goal) says(at, final daemonjson.Document) string {
 	return strings.Join(parts, "; ")
 }
 
-func differRuntimes(c config.Config, a, b daemonjson.Document) bool {
+func runtimesDiffer(c config.Config, a, b daemonjson.Document) bool {
 	for _, name := range c.RuntimeNames() {
 		was, now := a.Runtimes()[name], b.Runtimes()[name]
 		if was.Path != now.Path || !slices.Equal(was.Args, now.Args) {
@@ -35,8 +35,8 @@ func differRuntimes(c config.Config, a, b daemonjson.Document) bool {
 	return false
 }
 
-// registers says in words what becomes of the runtimes.
-func (g Goal) registers(after daemonjson.Document) string {
+// describeRuntimes says in words what becomes of the runtimes.
+func (g Goal) describeRuntimes(after daemonjson.Document) string {
 	var parts []string
 	before := g.Observed.File.Doc.Runtimes()
 	for _, name := range g.Config.RuntimeNames() {
@@ -50,19 +50,19 @@ func (g Goal) registers(after daemonjson.Document) string {
 			if kept := verify.WithoutRootfs(old.Args); len(kept) > 0 && g.Config.Docker.Runtimes[name].Args == nil {
 				what += ", its arguments are kept"
 			}
-			parts = append(parts, what+rootfsWords(", and ", old.Args, now.Args))
-		case slices.Equal(verify.WithoutRootfs(old.Args), verify.WithoutRootfs(now.Args)) && rootfsWords("", old.Args, now.Args) != "":
-			parts = append(parts, name+rootfsWords(" ", old.Args, now.Args))
+			parts = append(parts, what+describeRootfs(", and ", old.Args, now.Args))
+		case slices.Equal(verify.WithoutRootfs(old.Args), verify.WithoutRootfs(now.Args)) && describeRootfs("", old.Args, now.Args) != "":
+			parts = append(parts, name+describeRootfs(" ", old.Args, now.Args))
 		case !slices.Equal(old.Args, now.Args):
-			parts = append(parts, "new arguments for "+name+rootfsWords(", which ", old.Args, now.Args))
+			parts = append(parts, "new arguments for "+name+describeRootfs(", which ", old.Args, now.Args))
 		}
 	}
 	return strings.Join(parts, "; ")
 }
 
-// rootfsWords says, after a join, what other arguments change about what
+// describeRootfs says, after a join, what other arguments change about what
 // containers write; "" where that stays.
-func rootfsWords(join string, old, now []string) string {
+func describeRootfs(join string, old, now []string) string {
 	before, after := verify.RootfsArgs(old), verify.RootfsArgs(now)
 	kept := verify.WritesOf(now) == verify.WritesKept
 	switch overlay := verify.OverlayArgs(now); {
@@ -85,7 +85,7 @@ func PathOrType(r daemonjson.Runtime) string {
 	return r.Path
 }
 
-func (g Goal) chooses() string {
+func (g Goal) describeDefault() string {
 	what := "default runtime " + g.Config.Docker.DefaultRuntime
 	if old, ok := g.Observed.File.Doc.DefaultRuntime(); ok {
 		what += " instead of " + old
@@ -93,11 +93,11 @@ func (g Goal) chooses() string {
 	return what
 }
 
-// items are those whose values are not the same in two texts.
-func (g Goal) items(old, text daemonjson.Document) []string {
+// changedItems are those whose values are not the same in two texts.
+func (g Goal) changedItems(old, text daemonjson.Document) []string {
 	var all []string
 	for _, name := range g.Config.RuntimeNames() {
-		if ShowRuntime(old, name) != ShowRuntime(text, name) {
+		if FormatRuntime(old, name) != FormatRuntime(text, name) {
 			all = append(all, config.RuntimeItem(name))
 		}
 	}
@@ -110,8 +110,8 @@ func (g Goal) items(old, text daemonjson.Document) []string {
 	return all
 }
 
-// ShowRuntime is a runtime of doc in a few words.
-func ShowRuntime(doc daemonjson.Document, name string) string {
+// FormatRuntime is a runtime of doc in a few words.
+func FormatRuntime(doc daemonjson.Document, name string) string {
 	r, has := doc.Runtimes()[name]
 	if !has {
 		return Absent

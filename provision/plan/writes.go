@@ -12,11 +12,11 @@ import (
 // writesLost is what does not work where a container's writes end with its sandbox.
 const writesLost = "what its containers write to their root file system is lost: docker cp, commit, diff and export do not see it, nor does the container when it starts again"
 
-// writes warns of what becomes of a container's writes where nobody has chosen
+// warnOfWrites warns of what becomes of a container's writes where nobody has chosen
 // that, and says of each runtime that no record tells of whether it counts as
 // ours.
-func (p *planner) writes() {
-	for _, name := range p.names() {
+func (p *planner) warnOfWrites() {
+	for _, name := range p.uncontestedNames() {
 		a := p.Arguments(name)
 		if a.Assumed && p.Observed.Unread {
 			if a.Writes == verify.WritesLost {
@@ -26,28 +26,28 @@ func (p *planner) writes() {
 		}
 		_, registered := p.Observed.File.Doc.Runtimes()[name]
 		if registered && a.Assumed && p.Observed.Earlier() && len(p.plan.Steps) > 0 {
-			p.warn(assumed(name, a.Origin))
+			p.warn(describeAssumed(name, a.Origin))
 		}
-		if text := LossOf(p.Config, name, a); text != "" {
+		if text := DescribeLoss(p.Config, name, a); text != "" {
 			p.warn(text)
 		}
 	}
-	if text := p.ClassicBuild(); text != "" {
+	if text := p.ClassicBuildWarning(); text != "" {
 		p.warn(text)
 	}
 }
 
-// assumed says which a runtime of a version that kept no record counts as.
-func assumed(name string, origin Origin) string {
+// describeAssumed says which a runtime of a version that kept no record counts as.
+func describeAssumed(name string, origin Origin) string {
 	if origin == Created {
 		return fmt.Sprintf("nothing recorded who registered runtime %s: with a release's path and no arguments of its own it counts as registered by this program", name)
 	}
 	return fmt.Sprintf("nothing recorded who registered runtime %s: with its path and arguments it counts as there before this program, and keeps its arguments", name)
 }
 
-// LossOf says that writes are lost under a runtime where the configuration does
+// DescribeLoss says that writes are lost under a runtime where the configuration does
 // not ask for it in so many words, and the one setting that changes it.
-func LossOf(c config.Config, name string, a arguments) string {
+func DescribeLoss(c config.Config, name string, a Arguments) string {
 	runtime := c.Docker.Runtimes[name]
 	key := "docker.runtimes." + name
 	switch {
@@ -61,11 +61,11 @@ func LossOf(c config.Config, name string, a arguments) string {
 	}
 }
 
-// ClassicBuild warns of a default runtime under which the classic builder makes
+// ClassicBuildWarning warns of a default runtime under which the classic builder makes
 // images that lack what RUN wrote, at exit code 0. BuildKit calls runc instead.
-func (g Goal) ClassicBuild() string {
+func (g Goal) ClassicBuildWarning() string {
 	name := g.Config.Docker.DefaultRuntime
-	if g.Observed.ClassicBuild == "" || !slices.Contains(g.names(), name) || g.WritesPromised(name) == verify.WritesKept {
+	if g.Observed.ClassicBuild == "" || !slices.Contains(g.uncontestedNames(), name) || g.WritesPromised(name) == verify.WritesKept {
 		return ""
 	}
 	return fmt.Sprintf("docker build makes images that lack what RUN wrote, and says that it succeeded: %s, which follows the default runtime %s; docker.runtimes.%s.rootfs = %q changes that",

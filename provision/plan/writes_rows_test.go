@@ -16,14 +16,14 @@ func argumentSteps(what, args string) []string {
 	}
 	return []string{
 		"prove " + seen.Newer + " as runsc" + args, "write " + what, "reload docker.service",
-		"confirm runsc=" + seen.RunscOf(seen.Newer) + args, "prove " + seen.Newer + " through Docker as runsc" + args,
+		"confirm runsc=" + seen.RunscPath(seen.Newer) + args, "prove " + seen.Newer + " through Docker as runsc" + args,
 	}
 }
 
 const keepsWrites = "runsc keeps what containers write (--overlay2=none --dcache=0)"
 
 func TestNewPlan_Writes(t *testing.T) {
-	adopted := LossOf(config.Default(), "runsc", arguments{Origin: Adopted})
+	adopted := DescribeLoss(config.Default(), "runsc", Arguments{Origin: Adopted})
 	at := func(text string) seen.Host {
 		return seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: text, Engine: seen.Dockerd(text)}
 	}
@@ -39,34 +39,34 @@ func TestNewPlan_Writes(t *testing.T) {
 			name:   "sandbox: no flag is added",
 			config: seen.Rootfs(config.RootfsSandbox),
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, Engine: seen.Dockerd("")},
-			want:   planned{Steps: argumentSteps("register runsc", ""), File: seen.Bare(seen.Newer)},
+			want:   planned{Steps: argumentSteps("register runsc", ""), File: seen.RegisteredBare(seen.Newer)},
 		},
 		{
 			name:   "sandbox, registered with the flag: it is removed",
 			config: seen.Rootfs(config.RootfsSandbox),
 			host:   at(seen.Registered(seen.Newer)),
-			want:   planned{Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: seen.Bare(seen.Newer)},
+			want:   planned{Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: seen.RegisteredBare(seen.Newer)},
 		},
 		{
 			name: "the flag was taken out by another program: drift",
-			host: at(seen.Bare(seen.Newer)),
+			host: at(seen.RegisteredBare(seen.Newer)),
 			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
 			name: "another value was written by another program: drift, other arguments stay",
-			host: at(seen.WithArgs(seen.RunscOf(seen.Newer), `"-overlay2","root:self","--debug"`)),
-			want: planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
+			host: at(seen.WithArgs(seen.RunscPath(seen.Newer), `"-overlay2","root:self","--debug"`)),
+			want: planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name: "an earlier version registered it without --dcache=0: brought along",
-			host: at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=none"`)),
+			host: at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=none"`)),
 			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
 			name: "the same without a record: brought along, and said",
-			host: with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=none"`)), unrecorded),
+			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=none"`)), unrecorded),
 			want: planned{
-				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
 			},
 		},
 		{
@@ -74,7 +74,7 @@ func TestNewPlan_Writes(t *testing.T) {
 			config: seen.Rootfs(config.RootfsSandbox),
 			host:   with(at(seen.Registered(seen.Newer)), unrecorded),
 			want: planned{
-				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: seen.Bare(seen.Newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: seen.RegisteredBare(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
 			},
 		},
 		{
@@ -83,7 +83,7 @@ func TestNewPlan_Writes(t *testing.T) {
 		},
 		{
 			name: "a --dcache of the user's in daemon.json stays",
-			host: at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache=-1","--overlay2=none"`)),
+			host: at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--dcache=-1","--overlay2=none"`)),
 		},
 		{
 			name:   "a --dcache of the user's in the configuration stays",
@@ -91,130 +91,130 @@ func TestNewPlan_Writes(t *testing.T) {
 			host:   at(seen.Registered(seen.Newer)),
 			want: planned{
 				Steps: argumentSteps("runsc keeps what containers write (--dcache 100 --overlay2=none)", "--dcache 100 --overlay2=none"),
-				File:  seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache","100","--overlay2=none"`),
+				File:  seen.WithArgs(seen.RunscPath(seen.Newer), `"--dcache","100","--overlay2=none"`),
 			},
 		},
 		{
 			name:   "sandbox leaves a --dcache of the user's",
 			config: seen.Rootfs(config.RootfsSandbox),
-			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache=0","--overlay2=none"`)),
+			host:   at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--dcache=0","--overlay2=none"`)),
 			want: planned{
-				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none)", "--dcache=0"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache=0"`),
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none)", "--dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--dcache=0"`),
 			},
 		},
 		{
 			name:   "another --dcache under sandbox is nothing of the overlay's",
 			config: seen.Rootfs(config.RootfsSandbox, "--dcache=9"),
-			host:   at(seen.Bare(seen.Newer)),
-			want:   planned{Steps: argumentSteps("new arguments for runsc", "--dcache=9"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--dcache=9"`)},
+			host:   at(seen.RegisteredBare(seen.Newer)),
+			want:   planned{Steps: argumentSteps("new arguments for runsc", "--dcache=9"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--dcache=9"`)},
 		},
 		{
 			name:   "configured arguments that keep writes: --dcache=0 is added to them",
 			config: seen.Rootfs("", "--overlay2=none"),
-			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=none"`)),
+			host:   at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=none"`)),
 			want:   planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
 			name:   "the same with an explicit rootfs",
 			config: seen.Rootfs(config.RootfsDocker, "--overlay2=none"),
-			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=none"`)),
+			host:   at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=none"`)),
 			want:   planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
 			name:   "configured arguments: the flag is added to them",
 			config: seen.Rootfs("", "--debug"),
 			host:   at(seen.Registered(seen.Newer)),
-			want:   planned{Steps: argumentSteps("new arguments for runsc", "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
+			want:   planned{Steps: argumentSteps("new arguments for runsc", "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name:   "an explicit argument goes before an unset rootfs, and it is said",
 			config: seen.Rootfs("", "--overlay2=root:memory"),
-			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=root:memory"`)),
-			want:   planned{Warnings: []string{LossOf(config.Default(), "runsc", arguments{Explicit: []string{"--overlay2=root:memory"}})}},
+			host:   at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=root:memory"`)),
+			want:   planned{Warnings: []string{DescribeLoss(config.Default(), "runsc", Arguments{Explicit: []string{"--overlay2=root:memory"}})}},
 		},
 		{
 			name:   "the same, where it is meant",
 			config: seen.Rootfs(config.RootfsSandbox, "--overlay2=root:memory"),
-			host:   at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2=root:memory"`)),
+			host:   at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=root:memory"`)),
 		},
 		{
 			name: "an earlier version without a record registered it: brought along, and said",
-			host: with(at(seen.Bare(seen.Newer)), unrecorded),
+			host: with(at(seen.RegisteredBare(seen.Newer)), unrecorded),
 			want: planned{
-				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
 			},
 		},
 		{
 			name: "an earlier version without a record, an older release: brought along with the upgrade",
-			host: seen.Host{Releases: []string{seen.Newer, seen.Older}, InUse: []string{seen.Older}, Link: seen.Newer, File: seen.Bare(seen.Older), Engine: seen.Dockerd(seen.Bare(seen.Older)), Unrecorded: true},
+			host: seen.Host{Releases: []string{seen.Newer, seen.Older}, InUse: []string{seen.Older}, Link: seen.Newer, File: seen.RegisteredBare(seen.Older), Engine: seen.Dockerd(seen.RegisteredBare(seen.Older)), Unrecorded: true},
 			want: planned{
-				Steps: argumentSteps("runsc runs "+seen.RunscOf(seen.Newer)+" instead of "+seen.RunscOf(seen.Older)+", and keeps what containers write (--overlay2=none --dcache=0)", "--overlay2=none --dcache=0"),
-				File:  seen.Registered(seen.Newer), Warnings: []string{assumed("runsc", Created)},
+				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of "+seen.RunscPath(seen.Older)+", and keeps what containers write (--overlay2=none --dcache=0)", "--overlay2=none --dcache=0"),
+				File:  seen.Registered(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
 			},
 		},
 		{
 			name: "no record, a release's path with arguments: adopted, and what it loses is said",
-			host: with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)), unrecorded),
+			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)), unrecorded),
 			want: planned{Warnings: []string{adopted}},
 		},
 		{
 			name:   "a lost record, arguments that the configuration names: ours, and they keep the flags",
 			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{"--debug"}} },
-			host:   with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)), unrecorded),
+			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)), unrecorded),
 		},
 		{
 			name: "a record that this user may not read: it is not said who registered what",
-			host: with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.Unread = true }),
+			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.RecordUnreadable = true }),
 			want: planned{Warnings: []string{"runtime runsc: only root may read what is recorded of who registered it, and so this plan may lack a change of its arguments"}},
 		},
 		{
 			name: "no record, another path without arguments: adopted, and it is said which",
 			host: with(at(`{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`), unrecorded),
 			want: planned{
-				Steps: argumentSteps("runsc runs "+seen.RunscOf(seen.Newer)+" instead of /usr/bin/runsc", ""), File: seen.Bare(seen.Newer),
-				Warnings: []string{assumed("runsc", Adopted), adopted},
+				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /usr/bin/runsc", ""), File: seen.RegisteredBare(seen.Newer),
+				Warnings: []string{describeAssumed("runsc", Adopted), adopted},
 			},
 		},
 		{
 			name: "adopted with the flag: kept, and nothing to say",
-			host: with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug","--overlay2=none"`) }),
+			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug","--overlay2=none"`) }),
 		},
 		{
 			name:   "arguments that are as wanted stay as they are written",
 			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{}} },
-			host:   with(at(seen.WithArgs(seen.RunscOf(seen.Newer), "")), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", "") }),
+			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), "")), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", "") }),
 			want:   planned{Warnings: []string{adopted}},
 		},
 		{
 			name:   "adopted, docker: the flag is set in its kept arguments",
 			config: seen.Rootfs(config.RootfsDocker),
-			host:   with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
-			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
+			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
+			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name:   "adopted, sandbox: the flag is taken out of its kept arguments",
 			config: seen.Rootfs(config.RootfsSandbox),
-			host:   with(at(seen.WithArgs(seen.RunscOf(seen.Newer), `"--overlay2","none","--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
+			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2","none","--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
 			want: planned{
-				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2 none)", "--debug"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`),
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2 none)", "--debug"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`),
 			},
 		},
 		{
 			name: "adopted, and removed by another program: registered with the arguments that it had",
 			host: with(at(`{"runtimes":{}}`), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
 			want: planned{
-				Steps: argumentSteps("register runsc", "--debug"), File: seen.WithArgs(seen.RunscOf(seen.Newer), `"--debug"`), Warnings: []string{adopted},
+				Steps: argumentSteps("register runsc", "--debug"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`), Warnings: []string{adopted},
 			},
 		},
 		{
 			name:   "the classic builder, and writes are kept: nothing to say",
 			config: seen.AsDefault,
-			host:   with(at(seen.Registered(seen.Newer, `"default-runtime":"runsc"`)), func(h *seen.Host) { h.Classic = "this Docker builds with it" }),
+			host:   with(at(seen.Registered(seen.Newer, `"default-runtime":"runsc"`)), func(h *seen.Host) { h.ClassicBuild = "this Docker builds with it" }),
 		},
 		{
 			name:   "the classic builder meets a sandboxed default that loses writes",
 			config: func(c *config.Config) { seen.AsDefault(c); seen.Rootfs(config.RootfsSandbox)(c) },
-			host:   with(at(seen.Bare(seen.Newer, `"default-runtime":"runsc"`)), func(h *seen.Host) { h.Classic = "this Docker builds with it" }),
+			host:   with(at(seen.RegisteredBare(seen.Newer, `"default-runtime":"runsc"`)), func(h *seen.Host) { h.ClassicBuild = "this Docker builds with it" }),
 			want: planned{Warnings: []string{`docker build makes images that lack what RUN wrote, and says that it succeeded: this Docker builds with it, ` +
 				`which follows the default runtime runsc; docker.runtimes.runsc.rootfs = "docker" changes that`}},
 		},

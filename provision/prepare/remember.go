@@ -66,7 +66,7 @@ func objects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (stat
 		switch s := step.(type) {
 		case plan.AddAccount:
 			all[subid.AccountKey(s.Name)] = absent
-			all["group:"+s.Name] = func() (state.BeforeObject, error) { return state.BeforeObject{Present: s.Grouped}, nil }
+			all["group:"+s.Name] = func() (state.BeforeObject, error) { return state.BeforeObject{Present: s.GroupExists}, nil }
 		case plan.EditIDs:
 			all["file:"+s.Path] = lookAt(s.Path)
 			for _, key := range s.Made {

@@ -27,25 +27,25 @@ const (
 	Store  = "/usr/local/lib/gvisor"
 )
 
-func RunscOf(name string) string { return Store + "/" + name + "/runsc" }
+func RunscPath(name string) string { return Store + "/" + name + "/runsc" }
 
-// KeptOf is runsc of a release with the arguments that keep writes.
-func KeptOf(name string) string { return RunscOf(name) + " --overlay2=none --dcache=0" }
+// RunscKeepingWrites is runsc of a release with the arguments that keep writes.
+func RunscKeepingWrites(name string) string { return RunscPath(name) + " --overlay2=none --dcache=0" }
 
 // Registered is a daemon.json that has runsc of a release, as it is registered,
 // and more keys.
 func Registered(name string, more ...string) string {
-	return `{"runtimes":{"runsc":{"path":"` + RunscOf(name) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}` + strings.Join(append([]string{""}, more...), ",") + `}`
+	return `{"runtimes":{"runsc":{"path":"` + RunscPath(name) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}` + strings.Join(append([]string{""}, more...), ",") + `}`
 }
 
-// Bare is registered as a version did that kept no record, without arguments.
-func Bare(name string, more ...string) string {
+// RegisteredBare is registered as a version did that kept no record, without arguments.
+func RegisteredBare(name string, more ...string) string {
 	return strings.Replace(Registered(name, more...), `,"runtimeArgs":["--overlay2=none","--dcache=0"]`, "", 1)
 }
 
 func Intact(name string) release.Installed {
 	return release.Installed{
-		Name: name, Dir: Store + "/" + name, Runsc: RunscOf(name), ManifestDigest: "digest of " + name,
+		Name: name, Dir: Store + "/" + name, Runsc: RunscPath(name), ManifestDigest: "digest of " + name,
 		Manifest: release.Manifest{Release: name, Channel: release.ChannelRelease, Version: name, Arch: release.Arch()},
 	}
 }
@@ -56,25 +56,25 @@ type Host struct {
 	Damaged  string // one of them
 	InUse    []string
 	Link     string // the release it leads to, "" where there is none
-	Foreign  string // what stands in its place
+	LinkIs   string // what stands in its place
 	File     string // daemon.json; "" where there is none
 	// engine is the daemon.json that dockerd runs with; nil while it is stopped.
-	Engine   *string
-	Conflict *engine.FlagConflict
-	Running  []string // names of containers
-	Alive    bool     // live-restore
-	Remapped bool     // dockerd has userns-remap
-	Proven   []string // runtimes of which a proof is remembered, with the arguments that the file has
+	Engine      *string
+	Conflict    *engine.FlagConflict
+	Running     []string // names of containers
+	LiveRestore bool     // live-restore
+	Remapped    bool     // dockerd has userns-remap
+	Proven      []string // runtimes of which a proof is remembered, with the arguments that the file has
 	// before is the daemon.json that was there before this program came, as it is
 	// recorded; unrecorded is a host without a record.
-	Before     string
-	Unrecorded bool
-	Unread     bool     // there is one, for root only
-	Classic    string   // why docker build is the classic builder
-	Untried    bool     // no proof was ever seen of what dockerd has
-	Flags      []string // of dockerd
-	unknown    bool     // what dockerd has loaded is not known
-	nextRoot   string
+	Before           string
+	Unrecorded       bool
+	RecordUnreadable bool     // there is one, for root only
+	ClassicBuild     string   // why docker build is the classic builder
+	NeverProven      bool     // no proof was ever seen of what dockerd has
+	Flags            []string // of dockerd
+	unknown          bool     // what dockerd has loaded is not known
+	nextRoot         string
 }
 
 // Dockerd is one that has read text.
@@ -84,7 +84,7 @@ func (h Host) Observed(t *testing.T) host.Observed {
 	t.Helper()
 	o := host.Observed{
 		Unit:  host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: "inactive"},
-		File:  FileOf(t, h.File),
+		File:  DaemonJSON(t, h.File),
 		Store: Store, Link: release.LinkState{Kind: release.LinkAbsent, Path: "/usr/local/bin/runsc"}, InUse: map[string]bool{},
 	}
 	if h.Conflict != nil {
@@ -113,22 +113,22 @@ func (h Host) Observed(t *testing.T) host.Observed {
 	if h.Link != "" {
 		o.Link.Kind, o.Link.Release = release.LinkOurs, h.Link
 	}
-	if o.ClassicBuild, o.Unread = h.Classic, h.Unread; !h.Unrecorded && !h.Unread {
-		o.Before = before(t, h.Before)
+	if o.ClassicBuild, o.Unread = h.ClassicBuild, h.RecordUnreadable; !h.Unrecorded && !h.RecordUnreadable {
+		o.Before = recordOf(t, h.Before)
 	}
-	if h.Foreign != "" {
-		o.Link.Kind, o.Link.Is = release.LinkForeign, h.Foreign
+	if h.LinkIs != "" {
+		o.Link.Kind, o.Link.Is = release.LinkForeign, h.LinkIs
 	}
 	if h.Engine != nil {
 		o.Unit.ActiveState = "active"
-		o.Engine = Reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.Alive, UsernsRemap: h.Remapped, RootDir: "/var/lib/docker"}, FileOf(t, *h.Engine).Doc)
+		o.Engine = Reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.LiveRestore, UsernsRemap: h.Remapped, RootDir: "/var/lib/docker"}, DaemonJSON(t, *h.Engine).Doc)
 		if h.Remapped {
 			o.Engine.RootDir += "/100000.100000"
 		}
-		doc := FileOf(t, *h.Engine).Doc
+		doc := DaemonJSON(t, *h.Engine).Doc
 		for _, runtime := range doc.Runtimes() {
 			for _, r := range o.Releases {
-				o.Proofs[state.EverKey(r.ManifestDigest, runtime.Args, o.Since)] = !h.Untried
+				o.Proofs[state.EverKey(r.ManifestDigest, runtime.Args, o.Since)] = !h.NeverProven
 			}
 		}
 		if !h.unknown {
@@ -150,13 +150,13 @@ func (h Host) Observed(t *testing.T) host.Observed {
 	return o
 }
 
-// before is the record of a host that had text as its daemon.json, and whose keys
+// recordOf is the record of a host that had text as its daemon.json, and whose keys
 // are all managed since.
-func before(t *testing.T, text string) *state.Before {
+func recordOf(t *testing.T, text string) *state.Before {
 	t.Helper()
 	b := (*state.Before)(nil).Clone()
 	file := state.BeforeFile{Recorded: time.Unix(1, 0).UTC(), Managed: true, Exists: text != "", Text: text, Target: "/etc/docker/daemon.json", Keys: map[string]state.BeforeKey{}}
-	doc := FileOf(t, text).Doc
+	doc := DaemonJSON(t, text).Doc
 	for _, item := range []string{config.RuntimeItem("runsc"), config.ItemDefaultRuntime, config.ItemUsernsRemap} {
 		value, present := config.ItemValue(doc, item)
 		file.Keys[item] = state.BeforeKey{Recorded: file.Recorded, Managed: true, Present: present, Value: value}
@@ -184,7 +184,7 @@ func Identities(t *testing.T, account, subuid, subgid string) subid.Identities {
 	return ids
 }
 
-func FileOf(t *testing.T, text string) daemonfile.File {
+func DaemonJSON(t *testing.T, text string) daemonfile.File {
 	t.Helper()
 	doc, err := daemonjson.Parse([]byte(text))
 	if err != nil {
