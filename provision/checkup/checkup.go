@@ -1,25 +1,28 @@
-// Package checkup says how a host differs from its goal: item by item for people and
-// monitoring, and as drifts for the daemon. It is pure, and never decides what is done.
+// Package checkup says how a host differs from its configuration: item by item for people and monitoring, and
+// as drifts for the daemon. It is pure, and never decides what to do.
 package checkup
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
 )
 
-// Health is how one item of a host is, in the terms of monitoring plugins.
+// Health is the state of one item, in the terms of monitoring plugins.
 type Health int
 
-// In the order of how bad they are.
+// From best to worst.
 const (
 	Healthy Health = iota
 	Warning
-	Unsure // it could not be seen
+	Unsure // it could not be determined
 	Critical
 )
 
@@ -28,7 +31,7 @@ func (s Health) String() string { return [...]string{"ok", "warning", "unknown",
 // MarshalText gives the name of s.
 func (s Health) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads what MarshalText gives.
+// UnmarshalText reads a name that MarshalText gives. Any other text is an error.
 func (s *Health) UnmarshalText(text []byte) error {
 	for _, one := range []Health{Healthy, Warning, Unsure, Critical} {
 		if one.String() == string(text) {
@@ -36,79 +39,49 @@ func (s *Health) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is no status", text)
+	return fmt.Errorf("%q is not a status", text)
 }
 
-// Item is one thing that has to be right about a host.
+// Item is one part of a host that must be right.
 type Item struct {
 	Name   string `json:"name"`
 	Health Health `json:"status"`
 	Seen   string `json:"seen"`
-	Remedy string `json:"remedy,omitempty"` // what to do when it is not ok
+	Remedy string `json:"remedy,omitempty"` // what to do if it is not ok
 }
 
+// ApplyRemedy is the command that makes the host match its configuration.
 const ApplyRemedy = "sudo runsc-provisioner apply"
 
-// Items says how a host is that should be as c: its release, the files of
-// it, the link, daemon.json, what dockerd runs with, and its runtimes. It is pure. The error
-// is NewPlan's.
+// Items are the items of a host that shall match c: the release and its files, the link, daemon.json, dockerd's
+// settings, and the runtimes. It is pure. The error is that of plan.Goal.DaemonJSON.
 func Items(c config.Config, o host.Observed) ([]Item, error) {
 	g := plan.NewGoal(c, o)
 	wanted, err := g.DaemonJSON()
 	if err != nil {
 		return nil, err
 	}
-	items := []Item{ReleaseItem(g), linkItem(g)}
-	file := Item{Name: "daemon.json", Seen: o.File.Path + " has what is wanted"}
-	if plan.Differ(o.File.Doc, wanted) {
-		file.Health, file.Remedy = Critical, ApplyRemedy
-		file.Seen = o.File.Path + " differs from what is wanted"
-	}
-	if conflict := plan.FlagConflict(c, o); conflict != nil {
-		file.Health, file.Remedy = Critical, "remove the flag: dockerd does not start with the option in both places"
-		file.Seen = conflict.Error()
-	}
-	if len(o.File.Misplaced) > 0 && file.Health == Healthy {
-		file.Health, file.Seen, file.Remedy = misplacedItem(o.File)
-	}
-	engine := plan.Settings{Runtimes: g.RuntimesIn(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
-	items = append(items, file)
+	items := []Item{ReleaseItem(g), linkItem(g), fileItem(c, o, plan.Differ(o.File.Doc, wanted))}
+	settings := plan.Settings{Runtimes: g.RuntimesIn(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
 	if c.Docker.Remap() == config.RemapOn {
-		items = append(items, idsItem(g, &engine))
+		ids, item := idsItem(g)
+		if items = append(items, item); ids != nil && o.Engine != nil {
+			settings.Root = plan.RemappedRoot(host.DataRootOf(*o.Engine), *ids)
+		}
 	}
-	items = append(items, EngineItem(g, engine))
+	items = append(items, EngineItem(g, settings))
 	items = append(items, RuntimeItems(c, o)...)
 	if o.Images != nil {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: ApplyRemedy,
-			Seen: fmt.Sprintf("%s of a switch of userns-remap are still in %s", plan.CountImages(o.Images.Images), o.Images.Path)})
+			Seen: fmt.Sprintf("%s saved for a switch of userns-remap are still in %s", plan.CountImages(o.Images.Images), o.Images.Path)})
 	}
-	if item, some := SetAsideItem(o.SetAside); some {
+	if item, found := SetAsideItem(o.SetAside); found {
 		items = append(items, item)
 	}
 	return items, nil
 }
 
-// idsItem says whose ids containers get, and adds to want where dockerd then has
-// its data.
-func idsItem(g plan.Goal, want *plan.Settings) Item {
-	item := Item{Name: "id ranges", Remedy: ApplyRemedy}
-	ids, err := g.Grant()
-	switch {
-	case err != nil:
-		item.Health, item.Seen, item.Remedy = Critical, err.Error(), ""
-	case !ids.Complete():
-		item.Health, item.Seen = Critical, fmt.Sprintf("%s has not %d ids of its own in %s and %s", ids.Account.Name, subid.Count, g.Observed.IDs.UIDs.Path, g.Observed.IDs.GIDs.Path)
-	case ids.Clash != "":
-		item.Health, item.Seen, item.Remedy = Warning, ids.Clash, "switch userns-remap off and on again, with --purge, to have other ids"
-	default:
-		item.Seen, item.Remedy = fmt.Sprintf("%s: uids %s, gids %s", ids.Account.Name, subid.Spans(ids.UIDs), subid.Spans(ids.GIDs)), ""
-	}
-	if err == nil && g.Observed.Engine != nil {
-		want.Root = plan.RemappedRoot(host.DataRootOf(*g.Observed.Engine), ids)
-	}
-	return item
-}
-
+// ReleaseItem is the item of the release that the configuration asks for.
 func ReleaseItem(g plan.Goal) Item {
 	item := Item{Name: "release", Remedy: ApplyRemedy}
 	installed, found := plan.NewestSatisfying(g.Observed.Releases, g.Config.Spec())
@@ -130,25 +103,85 @@ func linkItem(g plan.Goal) Item {
 	switch {
 	case link.Kind == release.LinkForeign:
 		item.Health, item.Seen = Warning, link.Path+" is "+link.Is
-		item.Remedy = "nothing needs it; remove it to get the link"
+		item.Remedy = "Docker does not need the link; to get it, remove " + link.Path + " and apply again"
 	case link.Kind != release.LinkOurs || link.Release != g.Current.Name:
-		item.Health, item.Seen, item.Remedy = Warning, link.Path+" does not lead to the release", ApplyRemedy
+		item.Health, item.Seen, item.Remedy = Warning, link.Path+" does not point to the release", ApplyRemedy
 	}
 	return item
 }
 
+func fileItem(c config.Config, o host.Observed, differs bool) Item {
+	item := Item{Name: "daemon.json", Seen: o.File.Path + " matches the configuration"}
+	if differs {
+		item.Health, item.Remedy = Critical, ApplyRemedy
+		item.Seen = o.File.Path + " differs from the configuration"
+	}
+	if conflict := plan.FlagConflict(c, o); conflict != nil {
+		item.Health, item.Remedy = Critical, "remove the flag: dockerd does not start with the option in both places"
+		item.Seen = conflict.Error()
+	}
+	if len(o.File.Misplaced) > 0 && item.Health == Healthy {
+		item.reportMisplaced(o.File)
+	}
+	return item
+}
+
+// reportMisplaced reports a directory that was moved back too late, into the new one that had replaced it.
+func (i *Item) reportMisplaced(file daemonfile.File) {
+	late := file.Misplaced[0]
+	i.Health = Warning
+	i.Seen = fmt.Sprintf("%s was created again while it was missing, and the earlier one was then moved into it, as %s: its settings are not in effect", filepath.Dir(file.Path), filepath.Dir(late))
+	i.Remedy = fmt.Sprintf("compare it with %s, then move it into place: mv -T %s %s; or remove %s", file.Path, late, file.Path, filepath.Dir(late))
+}
+
+// idsItem is the item of the ids for containers, and those ids; nil if they cannot be allocated.
+func idsItem(g plan.Goal) (*subid.Grant, Item) {
+	item := Item{Name: "id ranges", Remedy: ApplyRemedy}
+	ids, err := g.Grant()
+	if err != nil {
+		item.Health, item.Seen, item.Remedy = Critical, err.Error(), ""
+		return nil, item
+	}
+	switch {
+	case !ids.Complete():
+		item.Health, item.Seen = Critical, fmt.Sprintf("%s lacks its own %d ids in %s and %s", ids.Account.Name, subid.Count, g.Observed.IDs.UIDs.Path, g.Observed.IDs.GIDs.Path)
+	case ids.Clash != "":
+		item.Health, item.Seen, item.Remedy = Warning, ids.Clash, plan.OtherIDsRemedy
+	default:
+		item.Seen, item.Remedy = fmt.Sprintf("%s: uids %s, gids %s", ids.Account.Name, subid.Spans(ids.UIDs), subid.Spans(ids.GIDs)), ""
+	}
+	return &ids, item
+}
+
+// EngineItem is the item of dockerd, which shall run with want.
 func EngineItem(g plan.Goal, want plan.Settings) Item {
 	info := g.Observed.Engine
 	if info == nil {
 		unit := g.Observed.Unit
 		item := Item{Name: "dockerd", Health: Unsure, Seen: unit.Name + " is " + unit.ActiveState, Remedy: "systemctl start " + unit.Name}
 		if unit.Changing() {
-			item.Remedy = "look again in a moment; journalctl -u " + unit.Name + " says what takes so long"
+			item.Remedy = "check again in a moment; journalctl -u " + unit.Name + " shows what it is waiting for"
 		}
 		return item
 	}
 	if err := want.Missing(*info); err != nil {
 		return Item{Name: "dockerd", Health: Critical, Seen: err.Error(), Remedy: ApplyRemedy}
 	}
-	return Item{Name: "dockerd", Seen: fmt.Sprintf("%s runs with it, default runtime %s", info.Version, info.DefaultRuntime)}
+	return Item{Name: "dockerd", Seen: fmt.Sprintf("%s runs with the configuration, default runtime %s", info.Version, info.DefaultRuntime)}
+}
+
+// SetAsideItem reports the changes that could not be undone; false if there are none.
+func SetAsideItem(all []state.SetAside) (Item, bool) {
+	if len(all) == 0 {
+		return Item{}, false
+	}
+	last := all[len(all)-1]
+	item := Item{Name: "recovery", Health: Warning,
+		Seen:   fmt.Sprintf("an unfinished change could not be undone and was set aside in %s: %s", last.Path, last.Why),
+		Remedy: "read " + last.Path + " (journal.json, the earlier daemon.json, why), then remove it: sudo rm -r " + last.Path}
+	if len(all) > 1 {
+		item.Seen = fmt.Sprintf("%d changes could not be undone and were set aside, the last one in %s: %s", len(all), last.Path, last.Why)
+		item.Remedy = "read each directory in " + filepath.Dir(last.Path) + ", then remove it: sudo rm -r " + filepath.Dir(last.Path)
+	}
+	return item, true
 }

@@ -20,13 +20,13 @@ func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 		since  string
 		want   Health
 	}{
-		{name: "proven, and the store was mounted in another way since", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}, since: "boot 8", want: Warning},
+		{name: "proven, and the store was mounted differently since", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}, since: "boot 8", want: Warning},
 		{name: "proven before a reboot", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}, since: "another"},
 		{name: "proven", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}},
 		{name: "never proven", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer)), NeverProven: true}, want: Warning},
 		{name: "failed", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}, failed: true, want: Critical},
-		{name: "another in the file", host: seen.Host{File: with("--a"), Engine: seen.Dockerd(with("--b"))}, want: Warning},
-		{name: "no release", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(`{"runtimes":{"runsc":{"path":"/bin/runsc"}}}`)}, want: Critical},
+		{name: "other arguments in the file", host: seen.Host{File: with("--a"), Engine: seen.Dockerd(with("--b"))}, want: Warning},
+		{name: "not an installed release", host: seen.Host{File: seen.Registered(seen.Newer), Engine: seen.Dockerd(`{"runtimes":{"runsc":{"path":"/bin/runsc"}}}`)}, want: Critical},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.host.Releases = []string{seen.Newer}

@@ -9,7 +9,7 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// What findings about the configuration are called for programs.
+// Codes of findings about the configuration, and the name of its item.
 const (
 	codeLost       = "configuration-lost"
 	codeUnread     = "configuration-unread"
@@ -18,14 +18,15 @@ const (
 	recordRewrite  = "sudo runsc-provisioner apply writes it again"
 )
 
-// ConfigItem says how the configuration is; err is InEffect.Err.
+// ConfigItem is the item of the configuration; err is config.InEffect.Err.
 func ConfigItem(h *host.Host, err error) Item {
 	item, _ := ConfigItemWithCode(h, err)
 	return item
 }
 
+// ConfigItemWithCode is ConfigItem, and the code of the finding for programs; "" if there is none.
 func ConfigItemWithCode(h *host.Host, err error) (item Item, code string) {
-	item = Item{Name: configItemName, Seen: h.Paths.Config + " is understood"}
+	item = Item{Name: configItemName, Seen: h.Paths.Config + " is valid"}
 	var (
 		lost   *config.LostError
 		record *config.RecordError
@@ -40,24 +41,24 @@ func ConfigItemWithCode(h *host.Host, err error) (item Item, code string) {
 		item.recordDamaged(record)
 		return item, codeRecord
 	}
-	item.SetBroken(err, "mend it: runsc-provisioner config check")
+	item.SetBroken(err, "fix it: runsc-provisioner config check")
 	return item, codeUnread
 }
 
 func (i *Item) recordDamaged(e *config.RecordError) {
-	i.Health, i.Seen = Critical, "what was last accepted cannot be read, so that lost settings are not noticed: "+e.Error()
-	i.Remedy = "look at `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"
+	i.Health, i.Seen = Critical, "the record of the accepted configuration cannot be read, so lost settings are not noticed: "+e.Error()
+	i.Remedy = "check `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"
 	switch {
 	case errors.Is(e, fs.ErrPermission):
 		i.Health, i.Remedy = Unsure, AsRootRemedy
 	case e.Found && e.Err != nil && !errors.Is(e, fs.ErrNotExist):
-		i.Health, i.Seen, i.Remedy = Warning, "its copy is used instead of "+e.Error(), "move it away: "+recordRewrite
+		i.Health, i.Seen, i.Remedy = Warning, e.Error()+"; its copy is used instead", "move it away: "+recordRewrite
 	case e.Found:
-		i.Health, i.Seen, i.Remedy = Warning, "its copy is used instead of "+e.Error(), recordRewrite
+		i.Health, i.Seen, i.Remedy = Warning, e.Error()+"; its copy is used instead", recordRewrite
 	}
 }
 
-// SetBroken makes i critical, or unsure where it was only not to be read.
+// SetBroken makes i critical, or unsure if err is only a missing permission.
 func (i *Item) SetBroken(err error, remedy string) {
 	i.Health, i.Seen, i.Remedy = Critical, err.Error(), remedy
 	if errors.Is(err, fs.ErrPermission) {
@@ -65,29 +66,28 @@ func (i *Item) SetBroken(err error, remedy string) {
 	}
 }
 
+// AsRootRemedy is what to do if only root may read something.
 const AsRootRemedy = "run this as root"
 
-// HeldByConfig is what a plan holds until a person settles it: settings that were
-// in effect and are missing, or a record of them that cannot be used.
+// HeldByConfig is what a plan holds until a person decides: settings that were in effect and are now missing,
+// or a record of them that cannot be used.
 func HeldByConfig(in config.InEffect) []plan.Held {
-	const what = "configuration"
 	switch {
 	case in.Lost != nil:
-		return []plan.Held{{What: what, Why: in.Lost.Error() + "; the host is kept at them; " + config.GiveUpRemedy}}
+		return []plan.Held{{What: configItemName, Why: in.Lost.Error() + "; the host keeps them; " + config.GiveUpRemedy}}
 	case in.Unsettled():
-		return []plan.Held{{What: what, Why: "the record of the accepted configuration cannot be used, so lost settings would not be noticed: " + in.Record.Error() +
+		return []plan.Held{{What: configItemName, Why: "the record of the accepted configuration cannot be used, so lost settings would not be noticed: " + in.Record.Error() +
 			"; check `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"}}
 	}
 	return nil
 }
 
-// SetSystemdError makes i unsure because systemd could not be asked, or critical where it
-// does not answer.
+// SetSystemdError makes i unsure if systemd cannot be reached, or critical if it does not answer.
 func (i *Item) SetSystemdError(err error) {
 	i.Health, i.Seen, i.Remedy = Unsure, err.Error(), "run this as root, on a host with systemd"
 	var silent *host.NoAnswer
 	if errors.As(err, &silent) {
 		i.Health, i.Seen = Critical, "systemd: "+err.Error()
-		i.Remedy = "systemctl status shows whether systemd answers again; dmesg and journalctl -k say what holds it up"
+		i.Remedy = "systemctl status shows whether systemd answers again; dmesg and journalctl -k show what blocks it"
 	}
 }

@@ -35,10 +35,10 @@ func TestDrifts(t *testing.T) {
 		{
 			name: "dockerd alone", config: seen.AsDefault,
 			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: both, Engine: seen.Dockerd(seen.Registered(seen.Newer))},
-			want: []Drift{{config.ItemDockerd, "runs with what daemon.json has", "its default runtime is runc, not runsc"}},
+			want: []Drift{{config.ItemDockerd, "runs with daemon.json", "its default runtime is runc, not runsc"}},
 		},
 		{
-			name: "somebody else's link is no drift",
+			name: "a foreign link is no drift",
 			host: seen.Host{Releases: []string{seen.Newer}, LinkIs: "a file", File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))},
 		},
 		{
@@ -59,7 +59,7 @@ func TestDrifts(t *testing.T) {
 	}
 }
 
-// What plan, drift, checkup, proofs and the trial go by is one list.
+// Plan, drifts, checkup, proofs and the trial use the same arguments.
 func TestArguments_AreTheSameEverywhere(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -70,7 +70,7 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 	}{
 		{"created", nil, seen.Host{File: seen.RegisteredBare(seen.Newer)}, []string{"--overlay2=none", "--dcache=0"}, verify.WritesKept},
 		{"created, sandbox", seen.Rootfs(config.RootfsSandbox), seen.Host{File: seen.RegisteredBare(seen.Newer)}, nil, verify.WritesLost},
-		{"created, with arguments of the file", nil, seen.Host{File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
+		{"created, with arguments in the file", nil, seen.Host{File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 		{"adopted", nil, seen.Host{File: seen.WithArgs("/x", `"--debug"`), Before: seen.WithArgs("/x", `"--debug"`)}, []string{"--debug"}, verify.WritesLost},
 		{"configured", seen.Rootfs(config.RootfsDocker, "--debug"), seen.Host{File: seen.RegisteredBare(seen.Newer)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 	} {

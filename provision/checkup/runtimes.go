@@ -10,9 +10,8 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// RuntimeItems say of each runtime of ours whether what dockerd starts containers
-// with is what daemon.json has, and whether a container was ever seen to start
-// with it. It is pure, and says nothing where that may not be known.
+// RuntimeItems say, for each runtime of ours, whether dockerd has it as in daemon.json, and whether a container
+// ever started with it. It is pure, and nil if dockerd is stopped or this user may not read the proofs.
 func RuntimeItems(c config.Config, o host.Observed) []Item {
 	if o.Engine == nil || o.Proofs == nil {
 		return nil
@@ -27,11 +26,10 @@ func RuntimeItems(c config.Config, o host.Observed) []Item {
 	return items
 }
 
-// RuntimeItemName is the item of a runtime that dockerd has.
+// RuntimeItemName is the name of the item of a runtime.
 func RuntimeItemName(name string) string { return "runtime " + name }
 
-// runtimeItem is that of one. A runtime that dockerd does not know is part of the
-// item dockerd.
+// runtimeItem is the item of one runtime; false if dockerd does not have it, which the item dockerd reports.
 func runtimeItem(g plan.Goal, name string) (item Item, known bool) {
 	item = Item{Name: RuntimeItemName(name)}
 	got, known := g.Observed.Engine.Runtimes[name]
@@ -49,18 +47,18 @@ func runtimeItem(g plan.Goal, name string) (item Item, known bool) {
 	}
 	switch {
 	case ours < 0:
-		item.Health, item.Seen, item.Remedy = Critical, "dockerd runs "+got.Path+" for it, which is no installed release", ApplyRemedy
+		item.Health, item.Seen, item.Remedy = Critical, "dockerd runs "+got.Path+" for it, which is not an installed release", ApplyRemedy
 	case g.ProofFailed(got.Args):
-		item.Health, item.Seen = Critical, "a container that was started with "+with+" failed"
+		item.Health, item.Seen = Critical, "a container started with "+with+" failed"
 		item.Remedy = "correct its arguments in " + g.Observed.File.Path + ", then " + ApplyRemedy
 	case defined && !plan.RuntimeMatches(got, want):
-		item.Health, item.Seen = Warning, "dockerd has not loaded what "+g.Observed.File.Path+" has for it: "+plan.FormatRuntime(g.Observed.File.Doc, name)
-		item.Remedy = ApplyRemedy + ": it tries that before dockerd loads it"
+		item.Health, item.Seen = Warning, "dockerd has not loaded its entry in "+g.Observed.File.Path+": "+plan.FormatRuntime(g.Observed.File.Doc, name)
+		item.Remedy = ApplyRemedy + ": it tests the entry before dockerd loads it"
 	case !g.EverProven(got.Args):
-		item.Health, item.Seen = Warning, "no container was seen to start in a sandbox with "+with
+		item.Health, item.Seen = Warning, "no container has started in a sandbox yet with "+with
 		item.Remedy = "sudo runsc-provisioner prove " + name
 	default:
-		item.Seen = "containers were seen to start in a sandbox with " + with
+		item.Seen = "containers have started in a sandbox with " + with
 	}
 	for _, w := range WritesInEffect(g.Config, g.Observed) {
 		if w.Runtime == name {

@@ -10,24 +10,24 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// RuntimeWrites says what becomes of the changes that containers make to their
-// root file system under a runtime of ours, as dockerd has it now.
+// RuntimeWrites says whether Docker keeps the changes that containers make to their root file system, under a
+// runtime of ours as dockerd has it now.
 type RuntimeWrites struct {
 	Runtime  string
 	Writes   verify.Writes // by its arguments
 	Promised verify.Writes // by the configuration
-	// Loss says what is lost, and the one setting that changes it, where the
-	// configuration does not ask for that; "" elsewhere.
+	// Loss says what is lost, and which setting changes that; "" if nothing is, or if the configuration
+	// asks for it.
 	Loss string
-	// Proven is true where Docker was seen to see such changes, with this release
-	// and these arguments, under this dockerd, since the host was booted.
+	// Proven says that a proof showed that Docker sees such changes, with this release, these arguments
+	// and this dockerd, since the host was booted.
 	Proven bool
 }
 
-// Kept is true where Docker sees them, by the runtime's arguments.
+// Kept reports whether Docker sees such changes, by the runtime's arguments.
 func (w RuntimeWrites) Kept() bool { return w.Writes == verify.WritesKept }
 
-// WritesInEffect is one for each runtime of ours that dockerd knows. It is pure.
+// WritesInEffect has one entry for each runtime of ours that dockerd has. It is pure.
 func WritesInEffect(c config.Config, o host.Observed) []RuntimeWrites {
 	if o.Engine == nil {
 		return nil
@@ -54,21 +54,20 @@ func WritesInEffect(c config.Config, o host.Observed) []RuntimeWrites {
 	return all
 }
 
-// addTo says it in the item of its runtime. That no proof is remembered changes
-// no health here.
+// addTo adds w to the item of its runtime. A missing proof does not change the health here.
 func (w RuntimeWrites) addTo(item *Item) {
 	seen, health, remedy := "", Healthy, ""
 	switch {
 	case w.Proven:
-		seen = "Docker sees what containers write, as was proven"
+		seen = "Docker sees what containers write (proven)"
 	case w.Kept():
-		seen = "by its arguments Docker sees what containers write; no proof of it is remembered"
+		seen = "Docker sees what containers write (by its arguments; not proven)"
 	case w.Promised == verify.WritesLost && w.Loss != "":
 		seen = w.Loss
 	case w.Promised == verify.WritesLost:
-		seen = "by its arguments what containers write stays in the sandbox: docker cp, commit and diff do not see it"
+		seen = "as configured, what containers write stays in the sandbox: docker cp, commit and diff do not see it"
 	default:
-		seen = "by the arguments that dockerd has, docker cp, commit and diff do not see what containers write, although the configuration promises it"
+		seen = "docker cp, commit and diff do not see what containers write, although the configuration promises it: dockerd runs with other arguments"
 		health, remedy = Warning, ApplyRemedy
 	}
 	if item.Seen != "" {

@@ -17,7 +17,7 @@ func runscWrites(writes, promised verify.Writes, proven bool) []RuntimeWrites {
 	return []RuntimeWrites{{Runtime: "runsc", Writes: writes, Promised: promised, Proven: proven}}
 }
 
-// What dockerd has counts, and what was proven of just that.
+// The arguments in dockerd decide, and proofs of exactly these.
 func TestWritesInEffect(t *testing.T) {
 	const none = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
 	const self = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc"}}}`
@@ -32,7 +32,7 @@ func TestWritesInEffect(t *testing.T) {
 		health    Health
 	}{
 		{"Docker is stopped", seen.Host{File: none, Releases: []string{seen.Newer}}, nil, nil, Healthy},
-		{"dockerd does not know it", seen.Host{File: none, Engine: seen.Dockerd("{}"), Releases: []string{seen.Newer}}, nil, nil, Healthy},
+		{"dockerd does not have the runtime", seen.Host{File: none, Engine: seen.Dockerd("{}"), Releases: []string{seen.Newer}}, nil, nil, Healthy},
 		{"kept, proven", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
 			runscWrites(kept, kept, true), Healthy},
 		{"kept, not proven", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}}, nil,
@@ -45,11 +45,11 @@ func TestWritesInEffect(t *testing.T) {
 			func(o *host.Observed) { o.Engine.Version = "99" }, runscWrites(kept, kept, false), Healthy},
 		{"kept, proven without userns-remap", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},
 			func(o *host.Observed) { o.Engine.UsernsRemap = true }, runscWrites(kept, kept, false), Healthy},
-		{"kept, by what is no release", seen.Host{File: elsewhere, Engine: seen.Dockerd(elsewhere), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
+		{"kept, not an installed release", seen.Host{File: elsewhere, Engine: seen.Dockerd(elsewhere), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
 			runscWrites(kept, kept, false), Critical},
-		{"lost by a version before, to be brought along", seen.Host{File: self, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Unrecorded: true}, nil,
+		{"lost under an earlier version, kept after the next apply", seen.Host{File: self, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Unrecorded: true}, nil,
 			runscWrites(lost, kept, false), Warning},
-		{"lost although promised: not loaded", seen.Host{File: none, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
+		{"lost although promised: the file is not loaded", seen.Host{File: none, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
 			runscWrites(lost, kept, false), Warning},
 	}
 	for _, tt := range tests {
@@ -67,14 +67,14 @@ func TestWritesInEffect(t *testing.T) {
 			}
 			for _, item := range items {
 				if item.Name != RuntimeItemName("runsc") || item.Health != tt.health || item.Seen == "" || (item.Remedy != "") != (tt.health != Healthy) {
-					t.Errorf("got %+v, want it to be %s", item, tt.health)
+					t.Errorf("got %+v, want health %s", item, tt.health)
 				}
 			}
 		})
 	}
 }
 
-// What the configuration asks for is fine, and what it has adopted is said.
+// A loss that the configuration asks for is fine; one that an adopted runtime has is reported.
 func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
 	const adopted = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc","runtimeArgs":["--debug"]}}}`
 	for _, row := range []struct {
@@ -82,7 +82,7 @@ func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
 		loss              bool
 	}{
 		{"sandbox", config.RootfsSandbox, false},
-		{"there before", "", true},
+		{"adopted", "", true},
 	} {
 		t.Run(row.situation, func(t *testing.T) {
 			c := seen.Wants(func(c *config.Config) { c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Rootfs: row.rootfs}} })
@@ -98,7 +98,7 @@ func TestWritesThatAreLostOnPurposeOrAsBefore(t *testing.T) {
 	}
 }
 
-// Arguments in the configuration promise more than those that dockerd has.
+// The configuration promises more than the arguments in dockerd give.
 func TestWritesAreAsConfigured(t *testing.T) {
 	c := seen.Wants(func(c *config.Config) {
 		c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Args: []string{"--overlay2=none"}}}
@@ -110,10 +110,10 @@ func TestWritesAreAsConfigured(t *testing.T) {
 	}
 }
 
-func TestItemOfARuntimeKeepsWhatIsWorse(t *testing.T) {
-	item := Item{Name: "runtime runsc", Health: Critical, Seen: "it is broken", Remedy: "mend it"}
+func TestAddTo_KeepsTheWorseHealth(t *testing.T) {
+	item := Item{Name: "runtime runsc", Health: Critical, Seen: "it is broken", Remedy: "fix it"}
 	runscWrites(verify.WritesLost, verify.WritesKept, false)[0].addTo(&item)
-	if item.Health != Critical || item.Remedy != "mend it" || len(item.Seen) <= len("it is broken; ") {
+	if item.Health != Critical || item.Remedy != "fix it" || len(item.Seen) <= len("it is broken; ") {
 		t.Errorf("got %+v", item)
 	}
 }

@@ -78,7 +78,7 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 	stopped.ActiveState, stopped.SubState = "inactive", "dead"
 	silent := "journalctl -u docker.service says what it is at; systemctl restart docker.service, which stops containers unless live-restore is on"
 	start := "systemctl start docker.service; systemctl status docker.service says why it does not run"
-	frozen := "systemctl status shows whether systemd answers again; dmesg and journalctl -k say what holds it up"
+	frozen := "systemctl status shows whether systemd answers again; dmesg and journalctl -k show what blocks it"
 	for _, tt := range []struct {
 		situation  string
 		units      saidUnits
@@ -167,7 +167,7 @@ func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
 		{"it hangs", "exec sleep 60", "{}",
 			checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"}},
 		{"a default that is no runtime, which it does not look at", "exit 0", `{"default-runtime": "x"}`,
-			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: `DIR/daemon.json: default-runtime is "x", which is no runtime: dockerd would not start with it`, Remedy: mend}},
+			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: `DIR/daemon.json: default-runtime is "x", which is not a defined runtime: dockerd would not start`, Remedy: mend}},
 	} {
 		units := saidUnits{}
 		h := dockerOf(t, units, tt.daemonJSON)

@@ -13,14 +13,13 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// activatedByRestart names the options of daemon.json that a restart of Docker, and
-// nothing less, would bring into effect: those that dockerd is not known to run
-// with. userns-remap, which is ours, is not among them.
+// activatedByRestart names the options of daemon.json that only a restart of Docker brings into effect, and
+// that dockerd is not known to run with. userns-remap, which is ours, is not among them.
 func activatedByRestart(o host.Observed) []string {
 	now, digests := o.File.Doc.Options(), host.Digests(o.Loaded.Invocation, o.File.Doc)
 	options := map[string]bool{host.OptionDataRoot: true}
-	for _, known := range []map[string]string{digests, o.Loaded.Started} {
-		for option := range known {
+	for _, some := range []map[string]string{digests, o.Loaded.Started} {
+		for option := range some {
 			options[option] = true
 		}
 	}
@@ -31,8 +30,8 @@ func activatedByRestart(o host.Observed) []string {
 		}
 		same := o.Loaded.Started != nil && digests[option] == o.Loaded.Started[option]
 		value, set := now[option]
-		if told, says := runsWith(o, option, value, set); says {
-			same = told
+		if inEffect, reported := reportedInEffect(o, option, value, set); reported {
+			same = inEffect
 		} else if o.Loaded.Started == nil {
 			same = !set
 		}
@@ -43,9 +42,9 @@ func activatedByRestart(o host.Observed) []string {
 	return all
 }
 
-// runsWith asks what dockerd says of itself: whether it runs with an option as
-// daemon.json has it, where it tells.
-func runsWith(o host.Observed, option, value string, set bool) (same, says bool) {
+// reportedInEffect says whether dockerd runs with an option as daemon.json has it. reported is false if
+// dockerd's API does not tell.
+func reportedInEffect(o host.Observed, option, value string, set bool) (same, reported bool) {
 	info := *o.Engine
 	switch option {
 	case host.OptionDataRoot:
@@ -62,16 +61,15 @@ func runsWith(o host.Observed, option, value string, set bool) (same, says bool)
 		if on, named := features[host.FeatureSnapshotter]; named {
 			return on == info.Snapshotter, true
 		}
-		// dockerd decides by its version; before 29 it is off unless it is named.
+		// The default depends on dockerd's version: off before 29.
 		major, err := strconv.Atoi(strings.SplitN(info.Version, ".", 2)[0])
 		return true, err == nil && major < 29 && !info.Snapshotter
 	}
 	return false, false
 }
 
-// activatedByReload names the other options of daemon.json that a reload of doc
-// brings into effect: those that dockerd is not known to run with. Our own
-// runtimes, and a default that c names, are not among them.
+// activatedByReload names the options of daemon.json that a reload of doc brings into effect, and that dockerd
+// is not known to run with. Our own runtimes, and a default runtime that c sets, are not among them.
 func activatedByReload(c config.Config, o host.Observed, doc daemonjson.Document) []string {
 	info, hot := *o.Engine, o.Loaded.Hot()
 	now, digests := doc.Options(), host.Digests(o.Loaded.Invocation, doc)
@@ -115,8 +113,8 @@ func jsonOf(value any) string {
 	return daemonjson.Spelled(text)
 }
 
-// runtimesActivated are the runtimes, not ours, that doc has otherwise than
-// dockerd, and those that dockerd forgets because doc has them no more.
+// runtimesActivated are the runtimes, not ours, that differ between doc and dockerd, and those that dockerd
+// loses because doc lacks them.
 func runtimesActivated(c config.Config, info engine.Info, doc daemonjson.Document) []string {
 	var all []string
 	defined := doc.Runtimes()
@@ -136,12 +134,12 @@ func runtimesActivated(c config.Config, info engine.Info, doc daemonjson.Documen
 	return all
 }
 
-// builtIn reports whether dockerd knows a runtime by itself. 20.10 forgets those
-// with a dot on each reload of a file with runtimes [20.10.24].
+// builtIn reports whether dockerd itself defines a runtime. 20.10 forgets those with a dot on each reload of a
+// file with runtimes [20.10.24].
 func builtIn(name string) bool { return name == config.RuncRuntime || strings.Contains(name, ".") }
 
-// foreignMatches reports whether dockerd has a runtime as daemon.json defines it.
-// Which shim it has is told from 23.0 on.
+// foreignMatches reports whether dockerd has a runtime as daemon.json defines it. dockerd reports the shim of a
+// runtime from 23.0 on.
 func foreignMatches(got engine.Runtime, want daemonjson.Runtime) bool {
 	if want.Path == "" {
 		return got.Path == "" && (got.Type == "" || got.Type == want.Type)
@@ -149,20 +147,19 @@ func foreignMatches(got engine.Runtime, want daemonjson.Runtime) bool {
 	return got.Path == want.Path && slices.Equal(got.Args, want.Args)
 }
 
-// heldByActivation holds a restart that would bring into effect more than what it is
-// for. There is no consent to it: who wrote those options knows what they do.
+// heldByActivation holds a restart that would also bring other options into effect. No flag allows it: the
+// user who wrote those options must decide.
 func (g Goal) heldByActivation() Held {
 	options := activatedByRestart(g.Observed)
 	if len(options) == 0 {
 		return Held{}
 	}
-	return g.heldRemap("the restart of Docker that it needs would also bring into effect what " + g.Observed.File.Path +
-		" has and dockerd does not run with: " + strings.Join(options, ", ") +
-		"; restart Docker yourself (systemctl restart " + g.Observed.Unit.Name + ") if they are right, or take them back, then run apply again")
+	return g.heldRemap("the restart of Docker that it needs would also bring into effect options of " + g.Observed.File.Path +
+		" that dockerd does not run with: " + strings.Join(options, ", ") +
+		"; if they are right, restart Docker yourself (systemctl restart " + g.Observed.Unit.Name + "), if not, remove them; then run apply again")
 }
 
-// warnOfActivated names in the plan what its reloads and restarts bring into effect
-// besides.
+// warnOfActivated names the other options that the plan's reloads and restarts bring into effect.
 func (p *planner) warnOfActivated(final daemonjson.Document) {
 	if p.plan.Disruption() == config.DisruptionNone {
 		return
@@ -172,6 +169,6 @@ func (p *planner) warnOfActivated(final daemonjson.Document) {
 		return
 	}
 	p.plan.Activates = options
-	p.warn("the " + p.plan.Disruption().String() + " also brings into effect what " + p.Observed.File.Path +
-		" has and dockerd is not known to have loaded: " + strings.Join(options, ", "))
+	p.warn("the " + p.plan.Disruption().String() + " also brings into effect options of " + p.Observed.File.Path +
+		" that dockerd may not have loaded yet: " + strings.Join(options, ", "))
 }

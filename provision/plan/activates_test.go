@@ -23,21 +23,21 @@ func TestFault_X02_WhatARestartActivates(t *testing.T) {
 		next    string
 		want    []string
 	}{
-		{name: "as it started", started: `{"data-root":"/srv","mtu":1450}`, file: `{ "mtu": 1450, "data-root": "/srv"}`},
-		{name: "spelled otherwise", started: `{"log-opts":{"a":"1","b":"2"}}`, file: `{"log-opts":{"b":"2", "a":"1"}}`},
+		{name: "unchanged since the start", started: `{"data-root":"/srv","mtu":1450}`, file: `{ "mtu": 1450, "data-root": "/srv"}`},
+		{name: "another spelling", started: `{"log-opts":{"a":"1","b":"2"}}`, file: `{"log-opts":{"b":"2", "a":"1"}}`},
 		{name: "a value changed", started: `{"mtu":1450,"dns":["1.1.1.1"]}`, file: `{"mtu":1400,"dns":["1.1.1.1"]}`, want: []string{"mtu"}},
 		{name: "an option removed", started: `{"storage-driver":"btrfs","exec-root":"/x"}`, file: `{}`, want: []string{"exec-root", "storage-driver"}},
 		{name: "an option added", started: `{}`, file: `{"exec-opts":["native.cgroupdriver=cgroupfs"]}`, want: []string{"exec-opts"}},
 		{name: "only hot ones changed", started: `{}`, file: hot},
 		{name: "ours", started: `{}`, file: `{"userns-remap":"default","runtimes":{},"default-runtime":"runsc"}`},
-		{name: "not known: what is there counts", file: `{"mtu":1450,"hosts":["fd://"],"no-such-option":1,"debug":true}`, want: []string{"hosts", "mtu", "no-such-option"}},
-		{name: "not known: what dockerd tells", file: `{"data-root":"/srv/docker","storage-driver":"overlay2","log-driver":"local","features":{"buildkit":true}}`,
+		{name: "not known: every set option counts", file: `{"mtu":1450,"hosts":["fd://"],"no-such-option":1,"debug":true}`, want: []string{"hosts", "mtu", "no-such-option"}},
+		{name: "not known: dockerd reports the same values", file: `{"data-root":"/srv/docker","storage-driver":"overlay2","log-driver":"local","features":{"buildkit":true}}`,
 			info: func(i *engine.Info) { i.LoggingDriver = "local"; i.RootDir = "/srv/docker" }, next: "/srv/docker"},
-		{name: "not known: what dockerd tells is another", file: `{"data-root":"/srv/docker","storage-driver":"zfs","log-driver":"local","features":{"containerd-snapshotter":true}}`,
+		{name: "not known: dockerd reports other values", file: `{"data-root":"/srv/docker","storage-driver":"zfs","log-driver":"local","features":{"containerd-snapshotter":true}}`,
 			next: "/srv/docker", want: []string{"data-root", "features", "log-driver", "storage-driver"}},
 		{name: "not known: the data root removed", file: `{}`, info: func(i *engine.Info) { i.RootDir = "/srv/docker" }, next: "/var/lib/docker", want: []string{"data-root"}},
 		{name: "remapped", started: `{}`, file: `{}`, info: func(i *engine.Info) { i.RootDir, i.UsernsRemap = "/var/lib/docker/100000.100000", true }, next: "/var/lib/docker"},
-		{name: "the same root in other words", started: `{"data-root":"/link"}`, file: `{"data-root":"/var/lib/docker/"}`, next: "/var/lib/docker"},
+		{name: "the same data root, spelled differently", started: `{"data-root":"/link"}`, file: `{"data-root":"/var/lib/docker/"}`, next: "/var/lib/docker"},
 		{name: "a feature that is hot", started: `{}`, file: `{"features":{"buildkit":false}}`},
 		{name: "the snapshotter turned off", started: `{"features":{"containerd-snapshotter":true}}`, file: `{"features":{"containerd-snapshotter":false}}`,
 			info: func(i *engine.Info) { i.Snapshotter = true }, want: []string{"features"}},
@@ -65,7 +65,7 @@ func TestFault_X02_TheRestartIsHeld(t *testing.T) {
 	h := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer, `"mtu":1400,"default-runtime":"runsc"`), Engine: seen.Dockerd(seen.Registered(seen.Newer, `"mtu":1450,"default-runtime":"runsc"`)), Proven: []string{"runsc"}}
 	plan, err := New(seen.Wants(seen.Remapped), h.Observed(t), Options{AllowRestart: true, AllowHiddenData: true})
 	if err != nil || !plan.Empty() || len(plan.Held) != 1 || !strings.Contains(plan.Held[0].Why, ": mtu;") || strings.Contains(plan.Held[0].Why, "1400") {
-		t.Errorf("got %+v, %v, want the restart held for mtu, and no value shown", plan, err)
+		t.Errorf("got %+v, %v, want the restart held for mtu, without its values", plan, err)
 	}
 	h.File = *h.Engine
 	if plan, err := New(seen.Wants(seen.Remapped), h.Observed(t), Options{}); err != nil || len(plan.Held) != 0 || plan.Disruption() != config.DisruptionRestart {
@@ -82,14 +82,14 @@ func TestFault_X03_WhatAReloadActivates(t *testing.T) {
 		asDefault     bool
 	}{
 		{name: "nothing", started: `{"debug":false,"mtu":1}`, file: `{"debug":false,"mtu":2}`},
-		{name: "what dockerd tells", started: `{}`, file: `{"debug":true,"labels":["a=1"],"live-restore":true}`, want: []string{"debug", "labels", "live-restore"}},
-		{name: "what is remembered", started: `{"registry-mirrors":["a"],"shutdown-timeout":5}`, file: `{"registry-mirrors":["b"],"shutdown-timeout":5}`, want: []string{"registry-mirrors"}},
-		{name: "what a reload of ours has loaded", started: `{}`, reloaded: `{"registry-mirrors":["b"]}`, file: `{"registry-mirrors":["b"]}`},
-		{name: "left out: stays", started: `{"registry-mirrors":["a"]}`, file: `{}`},
-		{name: "left out: goes back to dockerd's own", started: `{"max-concurrent-downloads":9}`, file: `{}`, want: []string{"max-concurrent-downloads"}},
+		{name: "options that dockerd reports", started: `{}`, file: `{"debug":true,"labels":["a=1"],"live-restore":true}`, want: []string{"debug", "labels", "live-restore"}},
+		{name: "an option that differs from the start", started: `{"registry-mirrors":["a"],"shutdown-timeout":5}`, file: `{"registry-mirrors":["b"],"shutdown-timeout":5}`, want: []string{"registry-mirrors"}},
+		{name: "already loaded by our reload", started: `{}`, reloaded: `{"registry-mirrors":["b"]}`, file: `{"registry-mirrors":["b"]}`},
+		{name: "removed: it stays in effect", started: `{"registry-mirrors":["a"]}`, file: `{}`},
+		{name: "removed: dockerd resets it", started: `{"max-concurrent-downloads":9}`, file: `{}`, want: []string{"max-concurrent-downloads"}},
 		{name: "another runtime and default", started: `{}`, file: `{"runtimes":{"kata":{"path":"/kata"}},"default-runtime":"kata"}`, want: []string{"default-runtime", "runtimes.kata"}},
-		{name: "a runtime that it forgets", started: `{"runtimes":{"kata":{"path":"/kata"}}}`, file: `{"runtimes":{}}`, want: []string{"runtimes.kata"}},
-		{name: "the default that we choose", started: `{}`, file: `{"runtimes":{"runsc":{"path":"/runsc"}},"default-runtime":"runsc"}`, asDefault: true},
+		{name: "a runtime that dockerd loses", started: `{"runtimes":{"kata":{"path":"/kata"}}}`, file: `{"runtimes":{}}`, want: []string{"runtimes.kata"}},
+		{name: "our own default", started: `{}`, file: `{"runtimes":{"runsc":{"path":"/runsc"}},"default-runtime":"runsc"}`, asDefault: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := config.Default()
@@ -120,9 +120,9 @@ func TestFault_X04_RuntimesOfFlagsAreKept(t *testing.T) {
 		{name: "no runtimes in the file", host: seen.Host{File: `{}`, Engine: seen.Dockerd(`{}`)}, held: true},
 		{name: "by the daemon", host: seen.Host{File: `{}`, Engine: seen.Dockerd(`{}`)}, opts: Options{Unattended: &Unattended{MaxDisruption: config.DisruptionRestart}}, held: true},
 		{name: "defined in the file", host: seen.Host{File: `{"runtimes":{` + defined + `}}`, Engine: seen.Dockerd(`{"runtimes":{` + defined + `}}`)}},
-		{name: "defined in the file, which was not loaded", host: seen.Host{File: `{"runtimes":{` + defined + `}}`, Engine: seen.Dockerd(`{}`)}},
+		{name: "defined in a file that was not loaded", host: seen.Host{File: `{"runtimes":{` + defined + `}}`, Engine: seen.Dockerd(`{}`)}},
 		{name: "defined with another path", host: seen.Host{File: `{"runtimes":{"nvidia":{"path":"/other"}}}`, Engine: seen.Dockerd(`{}`)}, held: true},
-		{name: "forgotten already", host: seen.Host{File: `{"runtimes":{"x":{"path":"/x"}}}`, Engine: seen.Dockerd(`{"runtimes":{"x":{"path":"/x"}}}`)}},
+		{name: "lost already", host: seen.Host{File: `{"runtimes":{"x":{"path":"/x"}}}`, Engine: seen.Dockerd(`{"runtimes":{"x":{"path":"/x"}}}`)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.host.Releases, test.host.Link, test.host.Flags = []string{seen.Newer}, seen.Newer, []string{nvidia}
@@ -138,7 +138,7 @@ func TestFault_X04_RuntimesOfFlagsAreKept(t *testing.T) {
 				if confirm, ok := step.(Confirm); ok && strings.Contains(test.host.File, "/bin/nvidia") {
 					forgetful := *seen.Reloaded(*o.Engine, seen.DaemonJSON(t, seen.Registered(seen.Newer)).Doc)
 					if confirm.Missing(forgetful) == nil {
-						t.Error("got it confirmed, want it missed that nvidia is forgotten")
+						t.Error("got no error, want an error, because nvidia is lost")
 					}
 				}
 			}
@@ -157,7 +157,7 @@ func TestFault_X04_AuthorizationPluginsOfFlagsAreKept(t *testing.T) {
 			t.Errorf("%s: got %+v, %v, want held %t", test.file, plan, err, test.held)
 		}
 	}
-	// Nothing to reload: nothing to hold.
+	// Without a reload, nothing is held.
 	h := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer)), Flags: []string{"--authorization-plugin=authz"}}
 	checkPlan(t, config.Default(), h, Options{}, planned{})
 }
@@ -196,7 +196,7 @@ func TestFault_X05_ArgumentsAreProven(t *testing.T) {
 	checkPlan(t, config.Default(), h, Options{}, planned{Steps: proves})
 	checkPlan(t, config.Default(), h, Options{Unattended: &Unattended{MaxDisruption: config.DisruptionReload}}, planned{Steps: proves})
 
-	// Not known to dockerd at all.
+	// dockerd does not have the runtime.
 	h.Engine = seen.Dockerd(`{}`)
 	checkPlan(t, config.Default(), h, Options{}, planned{Steps: proves})
 
@@ -205,7 +205,7 @@ func TestFault_X05_ArgumentsAreProven(t *testing.T) {
 	checkPlan(t, config.Default(), h, Options{}, planned{Steps: []string{proves[0], proves[3]}})
 	checkPlan(t, config.Default(), h, Options{NoProof: true}, planned{})
 
-	// Once tried and failed, the daemon does not load it again.
+	// After a failed proof, the daemon does not load the arguments again.
 	h.Engine, h.NeverProven = seen.Dockerd(seen.Registered(seen.Newer)), false
 	o := h.Observed(t)
 	o.Failed = map[string]bool{state.ProofKey(seen.Intact(seen.Newer).ManifestDigest, []string{"--overlay2=none", "--dcache=0", "--typo"}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
@@ -213,6 +213,6 @@ func TestFault_X05_ArgumentsAreProven(t *testing.T) {
 		t.Errorf("got %+v, %v, want it held", plan, err)
 	}
 	if plan, err := New(config.Default(), o, Options{}); err != nil || len(plan.Steps) != 4 {
-		t.Errorf("got %+v, %v, want it tried again by a person", plan, err)
+		t.Errorf("got %+v, %v, want a person to be able to try again", plan, err)
 	}
 }

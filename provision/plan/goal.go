@@ -4,36 +4,33 @@ import (
 	"path/filepath"
 	"slices"
 
-	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 )
 
-// Goal is what a host is to be: the configuration, and what follows from it for the
-// host as it was seen. It is a value that is settled once and never changed.
+// Goal is the desired state of a host: the configuration, and what follows from it for the host as observed.
+// It is a value that is computed once and never changed.
 type Goal struct {
 	Config   config.Config
 	Observed host.Observed
 	options  Options
-	// current is the release that runtimes are to run: the wanted one, or what stands
-	// in for it. It has only Name, Dir and Runsc until it is installed.
+	// Current is the release that runtimes shall run: the wanted one, or its stand-in. It has only Name,
+	// Dir and Runsc until it is installed.
 	Current release.Installed
-	// install brings the wanted release; nil where it is there, or may not be brought.
+	// install fetches the wanted release; nil if it is installed, or must not be fetched.
 	install *InstallRelease
-	// held has what keeps the wanted release from being installed.
+	// held has the reasons why the wanted release is not installed.
 	held []Held
 	// provisional says that the name of the release is not known yet.
 	provisional bool
-	// nothing says that there is no release to go on with.
+	// noRelease says that neither the wanted release nor a stand-in is available.
 	noRelease bool
 }
 
-// NewGoal settles the goal of c for a host that looks like o, as far as it does not
-// depend on the options of a run.
+// NewGoal computes the goal of c for a host that looks like o, for a run without options.
 func NewGoal(c config.Config, o host.Observed) Goal { return newGoal(c, o, Options{}) }
 
-// newGoal settles which release is current, and what has to be installed for it.
 func newGoal(c config.Config, o host.Observed, opts Options) Goal {
 	g := Goal{Config: c, Observed: o, options: opts}
 	spec := c.Spec()
@@ -54,8 +51,8 @@ func newGoal(c config.Config, o host.Observed, opts Options) Goal {
 	return g
 }
 
-// setInstall has a release installed, unless it may not be fetched or is contested: then
-// another one stands in for it.
+// setInstall plans step, unless the release is contested or must not be fetched now: then a stand-in becomes
+// the current release.
 func (g *Goal) setInstall(step InstallRelease) {
 	contested, u := g.options.contestedReason(config.ItemRelease), g.options.Unattended
 	switch {
@@ -73,7 +70,29 @@ func (g *Goal) setInstall(step InstallRelease) {
 	g.noRelease = !found
 }
 
-// NewestSatisfying is the newest installed release that is what spec asks for.
+// standIn is the release to use while the wanted one is not available: the intact one that Docker is
+// configured to run, or that it runs now, or else the newest intact one.
+func (g Goal) standIn() (release.Installed, bool) {
+	var intact []release.Installed
+	for _, r := range g.Observed.Releases {
+		if r.State.Intact() {
+			intact = append(intact, r)
+		}
+	}
+	for _, name := range g.uncontestedNames() {
+		for _, r := range intact {
+			if r.Runsc == g.Observed.File.Doc.Runtimes()[name].Path {
+				return r, true
+			}
+			if e := g.Observed.Engine; e != nil && r.Runsc == e.Runtimes[name].Path {
+				return r, true
+			}
+		}
+	}
+	return newest(intact)
+}
+
+// NewestSatisfying is the newest installed release that satisfies spec; false if none does.
 func NewestSatisfying(installed []release.Installed, spec release.Spec) (release.Installed, bool) {
 	var fit []release.Installed
 	for _, r := range installed {
@@ -81,14 +100,18 @@ func NewestSatisfying(installed []release.Installed, spec release.Spec) (release
 			fit = append(fit, r)
 		}
 	}
-	if len(fit) == 0 {
-		return release.Installed{}, false
-	}
-	return slices.MinFunc(fit, release.Newest), true
+	return newest(fit)
 }
 
-// placeholder stands for a release that is not installed yet. One that is not
-// known by name has a placeholder for it.
+func newest(all []release.Installed) (release.Installed, bool) {
+	if len(all) == 0 {
+		return release.Installed{}, false
+	}
+	return slices.MinFunc(all, release.Newest), true
+}
+
+// placeholder stands for a release that is not installed yet. Without an exact version, its name is
+// the wanted version in braces.
 func placeholder(store string, spec release.Spec) release.Installed {
 	name := spec.Version
 	if !spec.Exact() {
@@ -98,9 +121,8 @@ func placeholder(store string, spec release.Spec) release.Installed {
 	return release.Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
 }
 
-// MissingRelease is what has to be installed for o to be as c wants it, and whether
-// anything has. It is pure.
-func MissingRelease(c config.Config, o host.Observed) (s InstallRelease, lacking bool) {
+// MissingRelease is the step that installs the release that c asks for; false if it is installed and intact.
+func MissingRelease(c config.Config, o host.Observed) (step InstallRelease, missing bool) {
 	g := NewGoal(c, o)
 	if g.install == nil {
 		return InstallRelease{}, false
@@ -108,14 +130,9 @@ func MissingRelease(c config.Config, o host.Observed) (s InstallRelease, lacking
 	return *g.install, true
 }
 
-// DaemonJSON is daemon.json with all that is wanted, also what has to wait.
-func (g Goal) DaemonJSON() (daemonjson.Document, error) {
-	doc, err := g.withRuntimes()
-	if err == nil {
-		doc, _, err = g.withDefault(doc)
-	}
-	if err == nil {
-		doc, err = g.withRemap(doc)
-	}
-	return doc, err
+// uncontestedNames are the configured runtimes that no other program keeps changing.
+func (g Goal) uncontestedNames() []string {
+	return slices.DeleteFunc(g.Config.RuntimeNames(), func(name string) bool {
+		return g.options.contestedReason(config.RuntimeItem(name)) != ""
+	})
 }

@@ -9,8 +9,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Grant settles whose ids containers get, where userns-remap is wanted. The error is
-// a *blocked.Refused that says what a person has to do.
+// Grant allocates the ids for containers, if userns-remap is wanted. The error is a *blocked.Refused that says
+// what the user must do.
 func (g Goal) Grant() (subid.Grant, error) {
 	value, e := g.Config.Docker.UsernsRemap, g.Observed.Engine
 	request := subid.Request{
@@ -28,7 +28,7 @@ func (g Goal) Grant() (subid.Grant, error) {
 	return subid.Allocate(g.Observed.IDs, request)
 }
 
-// grantSteps are the steps that make what g needs.
+// grantSteps are the steps that create the account and the ranges of g.
 func grantSteps(g subid.Grant) []Step {
 	var steps []Step
 	if g.Create {
@@ -40,13 +40,13 @@ func grantSteps(g subid.Grant) []Step {
 	return steps
 }
 
-// RemappedRoot is the data root of a dockerd that maps containers to g, below the
-// one without userns-remap.
+// RemappedRoot is the data root of a dockerd that maps containers to the ids of g; data is its data root
+// without userns-remap.
 func RemappedRoot(data string, g subid.Grant) string {
 	return filepath.Join(data, fmt.Sprintf("%d.%d", g.UIDs[0].Start, g.GIDs[0].Start))
 }
 
-// UIDMap is the text of /proc/PID/uid_map of a container's process.
+// UIDMap is /proc/PID/uid_map of a process in a container with these uids.
 func UIDMap(uids []subid.Range) []verify.IDRange {
 	var lines []verify.IDRange
 	var inside uint32

@@ -1,6 +1,18 @@
-// Package plan compares what is wanted with what a host looks like, and gives the steps
-// that lead from one to the other, as data. It is pure: it reads nothing and changes
-// nothing. A step that needs more consent than was given is held, with the reason.
+// Package plan compares the configuration with the host as observed, and gives the steps that make the host
+// match, as data. It is pure: it reads nothing and changes nothing. A step that needs more consent than was
+// given is held, with the reason.
+//
+// New makes a plan in four moves:
+//
+//  1. Goal (goal.go): which release the runtimes shall run, and whether it must be installed first.
+//  2. Three texts of daemon.json (document.go): as observed; with our runtimes registered; and final, with
+//     the default runtime and userns-remap too. A part that must wait is held and left out of the final text.
+//  3. Steps (docker.go): prove the runtimes, write daemon.json, reload or restart dockerd, confirm, and prove
+//     again through Docker. Without an earlier proof, the runtimes are registered and proven through Docker
+//     before the default runtime or userns-remap relies on them.
+//  4. The rest: warnings about lost writes, old releases to remove, images to load, and ids to take back.
+//
+// A new kind of step is a type and its Kind in step.go, and a row in provision that carries it out.
 package plan
 
 import (
@@ -12,25 +24,24 @@ import (
 	"runsc-provisioner/provision/subid"
 )
 
-// Plan is what would change a host so that it is as wanted.
+// Plan is what makes a host match its configuration.
 type Plan struct {
 	Steps    []Step   `json:"steps"`
 	Held     []Held   `json:"held,omitempty"`
 	Hidden   []Hidden `json:"hidden,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
-	// Activates names what daemon.json has besides, not loaded yet, that the
+	// Activates names the other settings of daemon.json that dockerd has not loaded yet, and that the
 	// plan's reloads or restarts bring into effect.
 	Activates []string `json:"activates,omitempty"`
-	// Provisional says that the release is not known by name before it was
-	// fetched: paths in the plan have a placeholder, and only the first step
-	// can be carried out before the host is observed again.
+	// Provisional says that the release has no known name before it is fetched. Paths in the plan then
+	// have a placeholder, and the host must be observed again after the first step.
 	Provisional bool `json:"provisional,omitempty"`
 }
 
-// Empty reports whether the host is as wanted, as far as it may be made so.
+// Empty reports whether there is nothing to do. Parts may still be held.
 func (p Plan) Empty() bool { return len(p.Steps) == 0 }
 
-// Disruption is the most that any step disturbs.
+// Disruption is that of the most disruptive step.
 func (p Plan) Disruption() config.Disruption {
 	most := config.DisruptionNone
 	for _, s := range p.Steps {
@@ -39,30 +50,26 @@ func (p Plan) Disruption() config.Disruption {
 	return most
 }
 
-// Options are what one run wants beside the configuration.
+// Options are what the user or the daemon asks of one run, besides the configuration.
 type Options struct {
-	// Upgrade asks the channel for a newer release although an installed one
-	// satisfies the configuration.
+	// Upgrade asks the channel for a newer release although an installed one satisfies the configuration.
 	Upgrade bool
-	// AllowRestart consents to a restart of Docker that stops containers.
+	// AllowRestart allows a restart of Docker that stops containers.
 	AllowRestart bool
-	// NoProof leaves out the proofs, and the plan says so.
+	// NoProof skips the proofs; the plan warns of it.
 	NoProof bool
-	// AllowHiddenData consents to a data root in which what Docker has now is not
-	// seen.
+	// AllowHiddenData allows another data root, which hides Docker's existing data.
 	AllowHiddenData bool
-	// MigrateImages brings the images along when userns-remap is switched on.
+	// MigrateImages copies the images when userns-remap is switched on.
 	MigrateImages bool
-	// Purge also removes the account and the ranges that were made for
-	// userns-remap, once it is off.
+	// Purge also removes the account and the ranges that this program made for userns-remap, once it is off.
 	Purge bool
-	// Unattended is what the daemon may do by itself; nil is a run that somebody
-	// has asked for.
+	// Unattended limits what the daemon may do by itself; nil is a run that a person started.
 	Unattended *Unattended
 }
 
-// New compares what is wanted with what was observed. It is pure. The
-// error is a *blocked.Refused when the host must not be touched as it is.
+// New compares c with o and plans the steps. The error is a *blocked.Refused if the host must not be touched
+// in its current state, or a *release.SpaceError if there is no room for the images.
 func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	if conflict := FlagConflict(c, o); conflict != nil {
 		return Plan{}, &blocked.Refused{Object: o.Unit.Name, Err: conflict}
@@ -85,9 +92,9 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	return p.plan, nil
 }
 
-// FlagConflict is an option that c manages and dockerd has as a flag: one that is
-// both is fatal to dockerd, even with equal values (moby
-// daemon/config/config.go). What is not managed may be a flag.
+// FlagConflict is an option that c manages and that dockerd also has as a flag, or nil. dockerd does not start
+// with an option in both places, even with equal values (moby daemon/config/config.go). Flags for options
+// that c does not manage are fine.
 func FlagConflict(c config.Config, o host.Observed) *engine.FlagConflict {
 	managed := map[string]bool{config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "", config.ItemUsernsRemap: c.Docker.UsernsRemap != ""}
 	for _, conflict := range o.Conflicts {
@@ -98,11 +105,11 @@ func FlagConflict(c config.Config, o host.Observed) *engine.FlagConflict {
 	return nil
 }
 
-// planner gathers the steps of one plan.
+// planner collects the steps of one plan. Only its methods add steps.
 type planner struct {
 	Goal
 	plan         Plan
-	ids          *subid.Grant // where userns-remap is wanted
+	ids          *subid.Grant // nil unless userns-remap is wanted
 	beforeDocker []Step       // for userns-remap, before Docker is touched
 }
 
@@ -110,19 +117,18 @@ func (p *planner) add(steps ...Step) { p.plan.Steps = append(p.plan.Steps, steps
 
 func (p *planner) hold(h Held) { p.plan.Held = append(p.plan.Held, h) }
 
-// holdContested reports whether item is left as another program has made it, and holds it.
+// holdContested holds item, and reports true, if another program keeps changing it.
 func (p *planner) holdContested(item string) bool {
-	why := p.options.contestedReason(item)
-	if why != "" {
-		p.hold(Held{What: item, Why: why})
+	reason := p.options.contestedReason(item)
+	if reason != "" {
+		p.hold(Held{What: item, Why: reason})
 	}
-	return why != ""
+	return reason != ""
 }
 
 func (p *planner) warn(text string) { p.plan.Warnings = append(p.plan.Warnings, text) }
 
-// planLink points the one link for people's shells at the release, unless
-// somebody else's file stands there.
+// planLink points the link in PATH at the release, unless another program's file is in its place.
 func (p *planner) planLink() {
 	link := p.Observed.Link
 	switch {

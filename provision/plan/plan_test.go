@@ -56,7 +56,7 @@ func brief(step Step) string {
 	}
 }
 
-// planned is a Plan in few words. File is what daemon.json has at its end.
+// planned is a Plan in short form. File is daemon.json after it.
 type planned struct {
 	Steps       []string
 	File        string
@@ -75,7 +75,7 @@ func summary(t *testing.T, o host.Observed, p Plan) planned {
 			continue
 		}
 		if string(write.Old) != s.File {
-			t.Errorf("%s: got it written over %s, want over what is there by then: %s", brief(step), write.Old, s.File)
+			t.Errorf("%s: got it written over %s, want over the text at that point: %s", brief(step), write.Old, s.File)
 		}
 		s.File = string(write.New)
 	}
@@ -103,8 +103,7 @@ func checkPlan(t *testing.T, c config.Config, h seen.Host, opts Options, want pl
 	settles(t, c, o, opts)
 }
 
-// settles carries a plan out in memory, until there is none: the second apply
-// has to find nothing to do.
+// settles carries out plans in memory until they are empty: the second apply must find nothing to do.
 func settles(t *testing.T, c config.Config, o host.Observed, opts Options) {
 	t.Helper()
 	for round := range 8 {
@@ -116,7 +115,7 @@ func settles(t *testing.T, c config.Config, o host.Observed, opts Options) {
 			return
 		}
 		if round == 2 {
-			t.Fatalf("got this left to do after two rounds: %q\nwant nothing", summary(t, o, plan).Steps)
+			t.Fatalf("after two rounds: got the steps %q, want none", summary(t, o, plan).Steps)
 		}
 		o.Before = Recorded(c, o, plan, opts, time.Unix(2, 0).UTC())
 		for _, step := range plan.Steps {
@@ -129,7 +128,7 @@ func settles(t *testing.T, c config.Config, o host.Observed, opts Options) {
 	}
 }
 
-// carriedOut is o after step, on a host where everything goes well.
+// carriedOut is o after step succeeded.
 func carriedOut(t *testing.T, o host.Observed, step Step) host.Observed {
 	t.Helper()
 	switch s := step.(type) {

@@ -7,31 +7,30 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// planRemovals removes old releases: those that nothing runs from and no runtime of
-// daemon.json names, but for the newest few that are as they were installed.
+// planRemovals removes old releases that nothing runs from and that no foreign runtime of daemon.json names.
+// It keeps the newest few that are intact.
 func (p *planner) planRemovals() {
 	if p.plan.Provisional {
 		return
 	}
-	var old, unfit []release.Installed
-	wanted, _ := NewestSatisfying(p.Observed.Releases, p.Config.Spec()) // may be contested, and then another one is current
+	var old, damaged []release.Installed
+	wanted, _ := NewestSatisfying(p.Observed.Releases, p.Config.Spec()) // a stand-in may be current instead
 	for _, r := range p.Observed.Releases {
 		if r.Name != p.Current.Name && r.Name != wanted.Name && !p.Observed.InUse[r.Name] && !p.registeredElsewhere(r) {
 			if r.State.Intact() {
 				old = append(old, r)
 			} else {
-				unfit = append(unfit, r)
+				damaged = append(damaged, r)
 			}
 		}
 	}
 	slices.SortFunc(old, release.Newest)
-	for _, r := range append(unfit, old[min(p.Config.Release.Keep, len(old)):]...) {
+	for _, r := range append(damaged, old[min(p.Config.Release.Keep, len(old)):]...) {
 		p.add(RemoveRelease{Name: r.Name, Dir: r.Dir})
 	}
 }
 
-// registeredElsewhere reports whether a runtime that is not managed by us, or
-// dockerd as it runs now, names r.
+// registeredElsewhere reports whether a runtime of daemon.json that this plan leaves alone names r.
 func (g Goal) registeredElsewhere(r release.Installed) bool {
 	for name, runtime := range g.Observed.File.Doc.Runtimes() {
 		if !slices.Contains(g.uncontestedNames(), name) && isBelow(r.Dir, runtime.Path) {

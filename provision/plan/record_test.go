@@ -26,7 +26,7 @@ func historyOf(t *testing.T, change func(*config.Config), h seen.Host) *history 
 	return &history{t: t, config: seen.Wants(change), o: h.Observed(t), now: time.Unix(1, 0).UTC()}
 }
 
-// remembers plans and records, as a run does before its first step.
+// remembers makes a plan and a record, as a run does before its first step.
 func (h *history) remembers() Plan {
 	h.t.Helper()
 	plan, err := New(h.config, h.o, Options{})
@@ -38,7 +38,7 @@ func (h *history) remembers() Plan {
 	return plan
 }
 
-// applies carries out the plan, and looks again.
+// applies carries out plans until nothing is left to do.
 func (h *history) applies() {
 	h.t.Helper()
 	for range 8 {
@@ -53,13 +53,13 @@ func (h *history) applies() {
 			}
 		}
 	}
-	h.t.Fatal("got something left to do, want none")
+	h.t.Fatal("got steps left after eight plans, want none")
 }
 
-// edits is another program.
+// edits changes daemon.json like another program.
 func (h *history) edits(text string) { h.o.File = seen.DaemonJSON(h.t, text) }
 
-// has checks keys: "absent", or the recorded text, with marks.
+// has checks the recorded text and keys: a key is "absent" or its value, with marks.
 func (h *history) has(text string, keys map[string]string) {
 	h.t.Helper()
 	file := h.o.Before.Files[h.o.File.Path]
@@ -111,22 +111,21 @@ func TestRecord_Adopted(t *testing.T) {
 	h := historyOf(t, nil, seen.Host{File: text, Engine: seen.Dockerd(text)})
 	h.applies()
 	h.has(text, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc","runtimeArgs":["--debug"]}`})
-	// The path is ours and the arguments are gone: it is still adopted.
+	// Our path, and no arguments: it is still adopted.
 	h.edits(seen.RegisteredBare(seen.Newer))
 	if got := ArgumentsOf(h.config, h.o, seen.Newer, "runsc"); got.Origin != Adopted || got.Assumed {
 		t.Errorf("got %+v, want it adopted by the record", got)
 	}
 }
 
-// A run ended after the record and before the first write, and what it would have
-// written was never there.
+// A run ended after the record and before the first write, so its text was never on disk.
 func TestRecord_AnotherProgramWritesBeforeTheFirstWrite(t *testing.T) {
 	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
 	h.remembers()
 	text := seen.WithArgs("/usr/bin/runsc", `"--debug"`)
 	h.edits(text)
 	if got := ArgumentsOf(h.config, h.o, seen.Newer, "runsc").Origin; got != Adopted {
-		t.Error("got the runtime of another program for ours, want it adopted")
+		t.Error("got another program's runtime as ours, want it adopted")
 	}
 	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)
 	h.applies()
@@ -134,7 +133,7 @@ func TestRecord_AnotherProgramWritesBeforeTheFirstWrite(t *testing.T) {
 }
 
 // A run ended after its first write: settleBefore has marked the record.
-func TestRecord_OurTextIsNeverWhatWasThereBefore(t *testing.T) {
+func TestRecord_OurTextIsNeverRecordedAsTheEarlierOne(t *testing.T) {
 	h := historyOf(t, nil, seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: "{}", Engine: seen.Dockerd("")})
 	h.o.Releases = nil // the first run has none yet
 	h.o.Link.Kind = release.LinkAbsent
@@ -147,7 +146,7 @@ func TestRecord_OurTextIsNeverWhatWasThereBefore(t *testing.T) {
 	h.has("{}", map[string]string{config.RuntimeItem("runsc"): "absent"})
 }
 
-// A run was rolled back, and then the user registers a runtime of his own.
+// A run was rolled back, and then the user registers a runtime.
 func TestRecord_RolledBack(t *testing.T) {
 	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
 	h.remembers()
@@ -171,18 +170,18 @@ func TestRecord_KeysAreAddedLater(t *testing.T) {
 	h.applies()
 	h.has("{}", map[string]string{config.RuntimeItem("runsc"): "absent", "runtimes.gv": "absent", config.ItemDefaultRuntime: `"crun"`})
 	if got := h.o.Before.Files[h.o.File.Path].Keys[config.RuntimeItem("runsc")]; got != first {
-		t.Errorf("got %+v, want what was recorded first: %+v", got, first)
+		t.Errorf("got %+v, want the first record: %+v", got, first)
 	}
 }
 
-// What is held was not written, and another program may change it until it is.
+// A held key was not written, so another program may change it until it is.
 func TestRecord_HeldKeysAreRecordedWhenTheyAreWritten(t *testing.T) {
 	h := historyOf(t, seen.AsDefault, seen.Host{File: `{"default-runtime":"crun"}`})
 	h.applies()
 	h.has(`{"default-runtime":"crun"}`, map[string]string{config.RuntimeItem("runsc"): "absent"})
 }
 
-func TestRecord_OfAnEarlierVersion(t *testing.T) {
+func TestRecord_AfterAVersionWithoutARecord(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		config func(*config.Config)
@@ -193,7 +192,7 @@ func TestRecord_OfAnEarlierVersion(t *testing.T) {
 		{"with arguments", nil, seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`), map[string]string{
 			config.RuntimeItem("runsc"): `{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--debug"]}, assumed`,
 		}},
-		{"of another path", nil, `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc"}, assumed`}},
+		{"with another path", nil, `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc"}, assumed`}},
 		{"another default", seen.AsDefault, seen.RegisteredBare(seen.Newer, `"default-runtime":"crun"`), map[string]string{config.RuntimeItem("runsc"): "absent, assumed", config.ItemDefaultRuntime: `"crun", assumed`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -201,7 +200,7 @@ func TestRecord_OfAnEarlierVersion(t *testing.T) {
 			h.applies()
 			h.has(test.file, test.want)
 			if !h.o.Before.Files[h.o.File.Path].Assumed {
-				t.Error("got the text for what was there before, want it marked as assumed")
+				t.Error("got the text without a mark, want it marked as assumed")
 			}
 		})
 	}

@@ -1,27 +1,24 @@
 package plan
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/subid"
 )
 
-// withRemap is doc with userns-remap as wanted.
-func (g Goal) withRemap(doc daemonjson.Document) (daemonjson.Document, error) {
-	if g.Config.Docker.Remap() == config.RemapAny {
-		return doc, nil
-	}
-	value := g.Config.Docker.RemapValue()
-	return g.edit(doc, daemonjson.Want{UsernsRemap: &value})
-}
+// OtherIDsRemedy says how to get ids that no other user shares.
+const OtherIDsRemedy = "to get other ids, switch userns-remap off and on again with --purge"
 
-// finalRemap is chosen with userns-remap as far as it may be written now, and
-// whether dockerd is to be restarted for it.
+// finalRemap is chosen with as much of userns-remap as may be written now, and whether dockerd must be
+// restarted for it.
 func (p *planner) finalRemap(chosen daemonjson.Document) (doc daemonjson.Document, restart bool, err error) {
 	stopped := p.Observed.Engine == nil
 	remapped, err := p.withRemap(chosen)
@@ -45,15 +42,15 @@ func (p *planner) finalRemap(chosen daemonjson.Document) (doc daemonjson.Documen
 	if p.ids != nil {
 		p.beforeDocker = grantSteps(*p.ids)
 		if p.ids.Clash != "" {
-			p.warn(p.ids.Clash + ": containers can reach what belongs to the other; switch userns-remap off and on again, with --purge, to have other ids")
+			p.warn(p.ids.Clash + ": containers can reach files of the other owner; " + OtherIDsRemedy)
 		}
 	}
 	if !restart {
 		return remapped, false, nil
 	}
-	if why := p.options.objection(config.DisruptionRestart); why != "" {
+	if reason := p.options.objection(config.DisruptionRestart); reason != "" {
 		p.beforeDocker = nil
-		p.hold(p.heldRemap(why))
+		p.hold(p.heldRemap(reason))
 		return chosen, false, nil
 	}
 	if p.Config.Docker.Remap() == config.RemapOn {
@@ -76,8 +73,8 @@ func (p *planner) finalRemap(chosen daemonjson.Document) (doc daemonjson.Documen
 	return remapped, true, p.saveImages()
 }
 
-// remapSwitch reports whether dockerd runs with another userns-remap than is wanted,
-// and whose ids it is to have; nil where userns-remap is to be off.
+// remapSwitch reports whether dockerd must switch userns-remap, and the ids that containers get; nil if
+// userns-remap shall be off.
 func (g Goal) remapSwitch() (bool, *subid.Grant, error) {
 	engine := *g.Observed.Engine
 	if g.Config.Docker.Remap() == config.RemapOff {
@@ -90,9 +87,8 @@ func (g Goal) remapSwitch() (bool, *subid.Grant, error) {
 	return !engine.UsernsRemap || engine.RootDir != RemappedRoot(host.DataRootOf(engine), ids), &ids, nil
 }
 
-// NeedsData reports whether a plan depends on what is below dockerd's data root
-// (Observed.Data), which takes long to look at: it may switch userns-remap. What is
-// wrong with the switch is for the plan to say.
+// NeedsData reports whether a plan needs Observed.Data, which takes long to observe: it may switch
+// userns-remap. Errors of the switch are left for New to report.
 func NeedsData(c config.Config, o host.Observed, opts Options) bool {
 	if o.Engine == nil || c.Docker.Remap() == config.RemapAny || opts.objection(config.DisruptionRestart) != "" {
 		return false
@@ -101,47 +97,74 @@ func NeedsData(c config.Config, o host.Observed, opts Options) bool {
 	return err == nil && switches
 }
 
-// heldRemap holds back the switch of userns-remap.
-func (g Goal) heldRemap(why string) Held {
-	return Held{What: "userns-remap " + g.Config.Docker.UsernsRemap, Why: why}
+// refuseRemap refuses userns-remap if dockerd would not start with it, or containers would not work. The
+// error is a *blocked.Refused.
+func (p *planner) refuseRemap() error {
+	what := "userns-remap " + p.Config.Docker.UsernsRemap
+	data := p.Observed.Data
+	switch {
+	case p.Observed.Engine.Swarm:
+		return blocked.Refuse(what, "this host is a node of a swarm, and dockerd would forget the swarm with another data root: run docker swarm leave first")
+	case p.wantsSnapshotter():
+		return blocked.Refuse(what, "features.containerd-snapshotter is on, which keeps images in containerd's store, and dockerd does not start with both: first remove it from daemon.json and from dockerd's flags")
+	case data.Unsearchable != "":
+		return blocked.Refuse(what, "others may not search %s, which is above the data root: remapped containers could not reach their own files; run chmod o+x %s", data.Unsearchable, data.Unsearchable)
+	case data.Namespaces == 0:
+		return blocked.Refuse(what, "the kernel allows no user namespaces: sysctl user.max_user_namespaces=31000 allows them")
+	}
+	if p.Observed.Engine.Snapshotter {
+		p.warn("images are in containerd's store, which does not work with userns-remap: dockerd goes back to a graph driver, and the images are hidden until userns-remap is off again")
+	}
+	return nil
 }
 
-// heldByRestart holds a restart of Docker that may not be made to change userns-remap;
-// its Why is empty when it may be.
+// wantsSnapshotter reports whether daemon.json or a flag turns on containerd's image store. dockerd 29 does
+// not start with that and userns-remap; its default gives way.
+func (g Goal) wantsSnapshotter() bool {
+	var doc struct{ Features map[string]any }
+	// An invalid text was refused long before.
+	_ = json.Unmarshal(g.Observed.File.Bytes, &doc)
+	return doc.Features["containerd-snapshotter"] == true ||
+		slices.ContainsFunc(g.Observed.Command, func(arg string) bool { return strings.HasSuffix(arg, "containerd-snapshotter=true") })
+}
+
+// heldRemap is the switch of userns-remap, held for a reason.
+func (g Goal) heldRemap(reason string) Held {
+	return Held{What: "userns-remap " + g.Config.Docker.UsernsRemap, Why: reason}
+}
+
+// heldByRestart holds a switch that needs a forbidden restart of Docker; Why is empty if the restart is allowed.
 func (g Goal) heldByRestart() Held {
-	running := g.Observed.Running
-	why := restartObjection(g.options, g.Observed.Engine.LiveRestore, running)
-	if why == "" {
+	reason := restartObjection(g.options, g.Observed.Engine.LiveRestore, g.Observed.Running)
+	if reason == "" {
 		return Held{}
 	}
-	held := g.heldRemap(why)
-	held.Containers = running
+	held := g.heldRemap(reason)
+	held.Containers = g.Observed.Running
 	return held
 }
 
-// MayRestart reports whether a run with opts may restart the dockerd of info while
-// the containers called running run.
+// MayRestart reports whether a run with opts may restart dockerd while the named containers run.
 func MayRestart(opts Options, info engine.Info, running []string) bool {
 	return opts.objection(config.DisruptionRestart) == "" && restartObjection(opts, info.LiveRestore, running) == ""
 }
 
-// restartObjection says why Docker may not be restarted with another data root; "" if
-// it may. Where a run is unattended, Unattended.Most has allowed it.
+// restartObjection says why Docker must not be restarted with another data root; "" if it may. An unattended
+// run gets here only if MaxDisruption allows a restart.
 func restartObjection(opts Options, liveRestore bool, running []string) string {
 	switch {
 	case len(running) == 0:
 		return ""
 	case liveRestore:
-		// Docker 26.1 loses sight of them: they go on, unmanaged, below the old data root.
-		return "live-restore would keep the running containers, where dockerd with another data root does not see them; stop them first"
+		// Docker 26.1 loses sight of them: they keep running, unmanaged, below the old data root.
+		return "live-restore would keep containers running that dockerd cannot see with another data root; stop them first"
 	case opts.AllowRestart, opts.Unattended != nil:
 		return ""
 	}
-	return "it needs a restart of Docker, which stops the running containers; consent to it with --allow-restart"
+	return "it needs a restart of Docker, which stops the running containers; allow it with --allow-restart"
 }
 
-// planPurge takes back the ranges and the account that were made for userns-remap,
-// once it is off.
+// planPurge removes the ranges and the account that this program made for userns-remap, once it is off.
 func (p *planner) planPurge() {
 	e := p.Observed.Engine
 	if !p.options.Purge || p.Config.Docker.Remap() != config.RemapOff || e == nil || e.UsernsRemap || len(p.plan.Steps) > 0 {
@@ -151,10 +174,10 @@ func (p *planner) planPurge() {
 	for _, edit := range all.TakeBack() {
 		p.add(EditIDs{edit})
 	}
-	if _, there := subid.Find(all.Users, config.RemapAccount); there && slices.Contains(all.Ours, subid.AccountKey(config.RemapAccount)) {
+	if _, exists := subid.Find(all.Users, config.RemapAccount); exists && slices.Contains(all.Ours, subid.AccountKey(config.RemapAccount)) {
 		p.add(RemoveAccount{Name: config.RemapAccount})
 	}
 	if p.Observed.RemapRoots > 0 && len(p.plan.Steps) > 0 {
-		p.warn("what Docker had with userns-remap stays below " + filepath.Join(e.RootDir, "UID.GID") + ", and belongs to ids that nobody has then")
+		p.warn("Docker's data from userns-remap stays in " + filepath.Join(e.RootDir, "UID.GID") + ", owned by ids that no account has then")
 	}
 }

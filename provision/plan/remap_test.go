@@ -18,7 +18,7 @@ import (
 	"runsc-provisioner/test/seen"
 )
 
-// ready is a host on which nothing is left to do but to switch userns-remap on.
+// ready is a host on which only the switch of userns-remap is left to do.
 func ready(t *testing.T) host.Observed {
 	t.Helper()
 	text := seen.Registered(seen.Newer, `"default-runtime":"runsc"`)
@@ -56,9 +56,9 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 		steps          []string
 		refused        string
 	}{
-		{situation: "all there", value: "default", accounts: dockremap, subuid: "dockremap:100000:65536\n", subgid: "dockremap:100000:65536\n"},
+		{situation: "everything exists", value: "default", accounts: dockremap, subuid: "dockremap:100000:65536\n", subgid: "dockremap:100000:65536\n"},
 		{
-			situation: "nothing there", value: "default",
+			situation: "nothing exists", value: "default",
 			steps: []string{"add dockremap", "/etc/subuid: dockremap:100000:65536", "/etc/subgid: dockremap:100000:65536"},
 		},
 		{
@@ -85,7 +85,7 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 			situation: "shared with another user, and used", value: "default", accounts: dockremap, subuid: both + "dockremap:100000:65536\n", subgid: both + "dockremap:100000:65536\n",
 			change: func(o *host.Observed) { o.RemapRoots = 1 }, refused: "alice",
 		},
-		{situation: "a named user's is shared", value: "alice", accounts: alice, subuid: both + "bob:100000:1\n", subgid: both, refused: "bob"},
+		{situation: "the range of a named user is shared", value: "alice", accounts: alice, subuid: both + "bob:100000:1\n", subgid: both, refused: "bob"},
 		{situation: "root by another name", value: "toor", accounts: "toor:x:0:0::/root:/bin/sh\n", refused: "not be remapped at all"},
 		{situation: "no group of the account's name", value: "default", accounts: dockremap, change: func(o *host.Observed) { o.IDs.Groups = nil }, refused: "groupadd --system dockremap"},
 		{situation: "no such user", value: "carol", refused: "useradd --system carol"},
@@ -131,13 +131,13 @@ func TestPlan_RemapInEffect(t *testing.T) {
 	c := seen.Wants(seen.Remapped)
 	const own = "dockremap:100000:65536\n"
 
-	t.Run("its ranges are gone", func(t *testing.T) {
+	t.Run("its ranges are missing", func(t *testing.T) {
 		o := inEffect(t, "alice:500000:65536\n", "")
 		o.Engine.RootDir = "/var/lib/docker/700000.700000"
 		plan, err := New(c, o, Options{})
 		want := []string{"/etc/subuid: alice:500000:65536 dockremap:700000:65536", "/etc/subgid: dockremap:700000:65536"}
 		if err != nil || plan.Disruption() != config.DisruptionNone || !slices.Equal(idSteps(plan), want) {
-			t.Errorf("got %q, %v, want the ids that dockerd runs with back, and no restart", idSteps(plan), err)
+			t.Errorf("got %q, %v, want the ids that dockerd runs with restored, and no restart", idSteps(plan), err)
 		}
 	})
 	t.Run("shared with another user", func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 			t.Errorf("got %v, %q, %v, want a warning and no steps", plan.Steps, plan.Warnings, err)
 		}
 	})
-	t.Run("of another user", func(t *testing.T) {
+	t.Run("switched to another user", func(t *testing.T) {
 		o := inEffect(t, own+"bob:300000:65536\n", own+"bob:300000:65536\n")
 		o.IDs.Users = append(o.IDs.Users, subid.Entry{Name: "bob", ID: 1001})
 		o.IDs.Groups = append(o.IDs.Groups, subid.Entry{Name: "bob", ID: 1001})
@@ -159,15 +159,15 @@ func TestPlan_RemapInEffect(t *testing.T) {
 			t.Errorf("got %v, %v, want a restart into bob's data root", plan.Steps, err)
 		}
 	})
-	t.Run("the key is gone from the file", func(t *testing.T) {
+	t.Run("the key is missing in the file", func(t *testing.T) {
 		o := inEffect(t, own, own)
 		o.File = seen.DaemonJSON(t, seen.Registered(seen.Newer, `"default-runtime":"runsc"`))
 		plan, err := New(c, o, Options{})
 		if err != nil || plan.Disruption() != config.DisruptionReload || len(plan.writes()) != 1 || string(plan.LastText()) == string(o.File.Bytes) {
-			t.Errorf("got %v, %v, want it written again, without a restart", plan.Steps, err)
+			t.Errorf("got %v, %v, want the key written again, without a restart", plan.Steps, err)
 		}
 	})
-	t.Run("off is held over what runs", func(t *testing.T) {
+	t.Run("off, with a running container: held", func(t *testing.T) {
 		off := c
 		off.Docker.UsernsRemap = config.RemapDisabled
 		plan, err := New(off, inEffect(t, own, own), Options{AllowHiddenData: true})
@@ -175,7 +175,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 			t.Errorf("got %v, held %v, %v, want it held", plan.Steps, plan.Held, err)
 		}
 	})
-	t.Run("off, and what somebody else has made stays", func(t *testing.T) {
+	t.Run("off: ids made by another program stay", func(t *testing.T) {
 		off := c
 		off.Docker.UsernsRemap = config.RemapDisabled
 		text := seen.Registered(seen.Newer, `"default-runtime":"runsc"`)
@@ -184,7 +184,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 			t.Errorf("got %q, %v, want nothing to do", idSteps(plan), err)
 		}
 	})
-	t.Run("off, and what was made is taken back", func(t *testing.T) {
+	t.Run("off, with purge: our ids are removed", func(t *testing.T) {
 		off := c
 		off.Docker.UsernsRemap = config.RemapDisabled
 		o := inEffect(t, "alice:500000:65536\n"+own, own)
@@ -227,14 +227,14 @@ func TestFault_U01_HiddenData(t *testing.T) {
 		opts      Options
 		held      bool
 		saves     bool
-		space     string // where room is missing
+		space     string // the directory without enough room; "" if there is room
 	}{
-		{"nothing there", engine.Data{}, plenty, Options{}, false, false, ""},
+		{"no data", engine.Data{}, plenty, Options{}, false, false, ""},
 		{"all kinds", data, plenty, Options{}, true, false, ""},
 		{"consent", data, plenty, Options{AllowHiddenData: true}, false, false, ""},
-		{"images brought along, the rest is hidden", data, plenty, Options{MigrateImages: true}, true, false, ""},
-		{"images brought along, consent for the rest", data, plenty, Options{MigrateImages: true, AllowHiddenData: true}, false, true, ""},
-		{"only images, brought along", onlyImages, plenty, Options{MigrateImages: true}, false, true, ""},
+		{"images migrated, the rest is hidden", data, plenty, Options{MigrateImages: true}, true, false, ""},
+		{"images migrated, consent for the rest", data, plenty, Options{MigrateImages: true, AllowHiddenData: true}, false, true, ""},
+		{"only images, migrated", onlyImages, plenty, Options{MigrateImages: true}, false, true, ""},
 		{"room for one copy on one file system", onlyImages, host.Room{Spool: 3 << 29, SpoolPath: "/var/lib/x", Root: 3 << 29, Same: true}, Options{MigrateImages: true}, false, false, "/var/lib/x"},
 		{"room for one copy on each of two", onlyImages, host.Room{Spool: 3 << 29, Root: 3 << 29}, Options{MigrateImages: true}, false, true, ""},
 		{"no room in the data root", onlyImages, host.Room{Spool: 1 << 40, Root: 1 << 29}, Options{MigrateImages: true}, false, false, "/var/lib/docker"},
@@ -268,7 +268,7 @@ func TestFault_U01_HiddenData(t *testing.T) {
 
 func TestRemapIsRefused(t *testing.T) {
 	tests := []struct {
-		situation, said string
+		situation, want string
 		change          func(*host.Observed)
 	}{
 		{"U05: containerd's image store in the file", "containerd-snapshotter", func(o *host.Observed) {
@@ -277,7 +277,7 @@ func TestRemapIsRefused(t *testing.T) {
 		{"U05: containerd's image store as a flag", "containerd-snapshotter", func(o *host.Observed) {
 			o.Command = []string{"dockerd", "--feature", "containerd-snapshotter=true"}
 		}},
-		{"U06: a directory others may not search", "chmod o+x /srv", func(o *host.Observed) { o.Data.Unsearchable = "/srv" }},
+		{"U06: a directory that others may not search", "chmod o+x /srv", func(o *host.Observed) { o.Data.Unsearchable = "/srv" }},
 		{"no user namespaces", "max_user_namespaces", func(o *host.Observed) { o.Data.Namespaces = 0 }},
 		{"a swarm", "docker swarm leave", func(o *host.Observed) { o.Engine.Swarm = true }},
 	}
@@ -285,20 +285,20 @@ func TestRemapIsRefused(t *testing.T) {
 		o := ready(t)
 		tt.change(&o)
 		plan, err := New(seen.Wants(seen.Remapped), o, Options{AllowHiddenData: true, AllowRestart: true})
-		if _, ok := errors.AsType[*blocked.Refused](err); !ok || !strings.Contains(err.Error(), tt.said) || !plan.Empty() {
-			t.Errorf("%s: got %v, %v, want a refusal that says %q", tt.situation, plan.Steps, err, tt.said)
+		if _, ok := errors.AsType[*blocked.Refused](err); !ok || !strings.Contains(err.Error(), tt.want) || !plan.Empty() {
+			t.Errorf("%s: got %v, %v, want a refusal that says %q", tt.situation, plan.Steps, err, tt.want)
 		}
 	}
 }
 
-func TestCarry(t *testing.T) {
+func TestCopyCommand(t *testing.T) {
 	for _, tt := range []struct {
 		volume engine.Volume
 		want   string
 	}{
 		{engine.Volume{Name: "data", Driver: "local", Mountpoint: "/srv/it's here/data/_data"}, `tar --numeric-owner -C '/srv/it'\''s here/data/_data' -cf - . | docker run --rm -i -v data:/to IMAGE tar -C /to -xf -`},
-		{engine.Volume{Name: "nfs", Driver: "local", Mountpoint: "/x", Mounts: true}, "mounts what its options say: create it anew with the same ones"},
-		{engine.Volume{Name: "far", Driver: "rexray"}, "of driver rexray"},
+		{engine.Volume{Name: "nfs", Driver: "local", Mountpoint: "/x", Mounts: true}, "its options mount something: create it again with the same options"},
+		{engine.Volume{Name: "far", Driver: "rexray"}, "driver rexray"},
 	} {
 		if got := copyCommand(tt.volume); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.volume.Name, got, tt.want)
@@ -313,20 +313,20 @@ func TestSavedImages(t *testing.T) {
 	o.Data.Images, o.Data.Room = saved.Images, host.Room{Spool: 1 << 40, Root: 1 << 40}
 	plan, err := New(seen.Wants(seen.Remapped), o, Options{MigrateImages: true})
 	if err != nil || slices.ContainsFunc(plan.Steps, func(s Step) bool { _, ok := s.(SaveImages); return ok }) {
-		t.Errorf("got %v, %v, want what was written down to be used", plan.Steps, err)
+		t.Errorf("got %v, %v, want the saved images used", plan.Steps, err)
 	}
 	for _, s := range plan.Steps {
 		o = carriedOut(t, o, s)
 	}
 	if plan, err = New(seen.Wants(seen.Remapped), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "load" {
-		t.Errorf("after the switch: got %v, %v, want the images read", plan.Steps, err)
+		t.Errorf("after the switch: got %v, %v, want the images loaded", plan.Steps, err)
 	}
 	if plan, err = New(seen.Wants(seen.AsDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "load" {
-		t.Errorf("after the switch, not managed: got %v, %v, want the images read", plan.Steps, err)
+		t.Errorf("after the switch, not managed: got %v, %v, want the images loaded", plan.Steps, err)
 	}
 	o = ready(t)
 	o.Images = saved
 	if plan, err = New(seen.Wants(seen.AsDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "remove" {
-		t.Errorf("nobody wants them: got %v, %v, want them removed", plan.Steps, err)
+		t.Errorf("no longer needed: got %v, %v, want them removed", plan.Steps, err)
 	}
 }

@@ -92,7 +92,7 @@ func TestNewPlan(t *testing.T) {
 			}},
 		},
 		{
-			name:   "back to runc",
+			name:   "default back to runc",
 			config: func(c *config.Config) { c.Docker.DefaultRuntime = "runc" },
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer, `"default-runtime":"runsc"`),
@@ -115,7 +115,7 @@ func TestNewPlan(t *testing.T) {
 			},
 		},
 		{
-			name: "Docker stopped, and as wanted: empty",
+			name: "Docker stopped, nothing to change: empty",
 			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer)},
 		},
 		{
@@ -148,7 +148,7 @@ func TestNewPlan(t *testing.T) {
 			},
 		},
 		{
-			name:   "J08: arguments that the configuration names",
+			name:   "J08: arguments of the configuration",
 			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{}} },
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer,
@@ -161,7 +161,7 @@ func TestNewPlan(t *testing.T) {
 			},
 		},
 		{
-			name: "a runtime by the type of its shim",
+			name: "a runtime with a runtimeType: replaced",
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer, File: `{"runtimes":{"runsc":{"runtimeType":"io.containerd.runsc.v1"}}}`, Before: "{}", Engine: seen.Dockerd(`{"runtimes":{"runsc":{"path":"/x"}}}`),
 			},
@@ -185,13 +185,13 @@ func TestNewPlan(t *testing.T) {
 			want: planned{Steps: []string{"install latest (if newer than " + seen.Older + ")"}, Provisional: true},
 		},
 		{
-			name:   "upgrade asked of an exact release: nothing newer could be wanted",
+			name:   "upgrade asked, exact release: nothing newer satisfies it",
 			config: func(c *config.Config) { c.Release.Version = seen.Older },
 			host:   seen.Host{Releases: []string{seen.Older}, Link: seen.Older, File: seen.Registered(seen.Older), Engine: seen.Dockerd(seen.Registered(seen.Older))},
 			opts:   Options{Upgrade: true},
 		},
 		{
-			name: "a newer release is there",
+			name: "a newer release is installed",
 			host: seen.Host{Releases: []string{seen.Newer, seen.Older}, InUse: []string{seen.Older}, Link: seen.Older, File: seen.Registered(seen.Older), Engine: seen.Dockerd(seen.Registered(seen.Older))},
 			want: planned{
 				Steps: []string{
@@ -210,7 +210,7 @@ func TestNewPlan(t *testing.T) {
 			want: planned{Steps: []string{"remove " + seen.Oldest, "remove 20260824.0"}},
 		},
 		{
-			name: "the previous one is damaged: the one before it is kept",
+			name: "the previous release is damaged: the one before it is kept",
 			host: seen.Host{
 				Releases: []string{seen.Newer, seen.Older, seen.Oldest}, Damaged: seen.Older, Link: seen.Newer,
 				File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer)),
@@ -218,7 +218,7 @@ func TestNewPlan(t *testing.T) {
 			want: planned{Steps: []string{"remove " + seen.Older}},
 		},
 		{
-			name:   "old releases pruned, one that another runtime names kept",
+			name:   "old releases pruned, but not one that another runtime names",
 			config: func(c *config.Config) { c.Release.Keep = 0 },
 			host: seen.Host{
 				Releases: []string{seen.Newer, seen.Older, seen.Oldest}, Link: seen.Newer,
@@ -228,7 +228,7 @@ func TestNewPlan(t *testing.T) {
 			want: planned{Steps: []string{"remove " + seen.Older}},
 		},
 		{
-			name: "several runtimes, each proven with its arguments, equal ones once",
+			name: "several runtimes: each list of arguments is proven once",
 			config: func(c *config.Config) {
 				seen.AsDefault(c)
 				c.Docker.Runtimes["gv"] = config.Runtime{}
@@ -251,7 +251,7 @@ func TestNewPlan(t *testing.T) {
 			},
 		},
 		{
-			name:   "a proof is remembered: all keys in one write, and no other proof",
+			name:   "already proven: all keys in one write, no other proof",
 			config: seen.AsDefault,
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer, File: `{"debug":true}`, Proven: []string{"runsc"},
@@ -263,18 +263,18 @@ func TestNewPlan(t *testing.T) {
 			},
 		},
 		{
-			name:   "--no-proof: all keys in one write, and it is said",
+			name:   "--no-proof: all keys in one write, and a warning",
 			config: seen.AsDefault,
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, Engine: seen.Dockerd("")},
 			opts:   Options{NoProof: true},
 			want: planned{
 				Steps:    []string{"write register runsc; default runtime runsc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc"},
 				File:     seen.Registered(seen.Newer, `"default-runtime":"runsc"`),
-				Warnings: []string{"no proof: --no-proof was given, and nothing shows that containers start in a sandbox"},
+				Warnings: []string{"no proof: with --no-proof, nothing shows that containers start in a sandbox"},
 			},
 		},
 		{
-			name:   "userns-remap, nothing runs: restarted, and proven before and after",
+			name:   "userns-remap, no container runs: restarted, and proven before and after",
 			config: seen.Remapped,
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, Engine: seen.Dockerd("")},
 			want: planned{
@@ -289,7 +289,7 @@ func TestNewPlan(t *testing.T) {
 			},
 		},
 		{
-			name:   "E08: userns-remap, containers run: held, its key not written, the rest is done",
+			name:   "E08: userns-remap, containers run: held and not written; the rest is done",
 			config: seen.Remapped,
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, Proven: []string{"runsc"}, Running: []string{"a", "b"}, Engine: seen.Dockerd("")},
 			want: planned{
@@ -335,7 +335,7 @@ func TestNewPlan(t *testing.T) {
 			want: planned{Held: []string{"userns-remap default"}},
 		},
 		{
-			name:   "userns-remap as wanted: empty",
+			name:   "userns-remap in effect: empty",
 			config: seen.Remapped,
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer, Running: []string{"a"}, Remapped: true,
@@ -355,7 +355,7 @@ func TestNewPlan(t *testing.T) {
 			},
 		},
 		{
-			name: "a flag that nothing of ours stands beside",
+			name: "a flag for an option that is not managed",
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer)),
 				Conflict: &engine.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=crun", Where: "ExecStart"},
@@ -366,7 +366,7 @@ func TestNewPlan(t *testing.T) {
 	}
 }
 
-func TestFault_J10_NoPlanBesideAFlag(t *testing.T) {
+func TestFault_J10_NoPlanWithAConflictingFlag(t *testing.T) {
 	conflict := &engine.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=crun", Where: "/etc/default/docker:4"}
 	o := seen.Host{Engine: seen.Dockerd(""), Conflict: conflict}.Observed(t)
 	plan, err := New(seen.Wants(seen.AsDefault), o, Options{})
@@ -376,7 +376,7 @@ func TestFault_J10_NoPlanBesideAFlag(t *testing.T) {
 	}
 }
 
-// The proof is made with the cgroup driver of the dockerd that runs.
+// The proof uses the cgroup driver of the running dockerd.
 func TestNewPlan_ProvesWithDockersCgroupDriver(t *testing.T) {
 	for _, test := range []struct {
 		name string

@@ -11,14 +11,25 @@ import (
 	"runsc-provisioner/provision/engine"
 )
 
-// missing is nil when dockerd runs as s wants, or says what differs.
+// Settings are what dockerd runs with, or shall run with, as far as its API tells.
+type Settings struct {
+	Runtimes map[string]daemonjson.Runtime
+	Without  []string // runtimes that it must not have
+	// Keeps are runtimes, not ours, that it must still have.
+	Keeps   map[string]engine.Runtime
+	Default string // "": any
+	Remap   config.Remap
+	Root    string // the data root; "": any
+}
+
+// Missing says how dockerd differs from s; nil if it runs with s.
 func (s Settings) Missing(info engine.Info) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Runtimes)) {
 		want := s.Runtimes[name]
 		got, known := info.Runtimes[name]
 		switch {
 		case !known:
-			return fmt.Errorf("it knows no runtime %s", name)
+			return fmt.Errorf("it has no runtime %s", name)
 		case got.Path != want.Path:
 			return fmt.Errorf("its runtime %s runs %s, not %s", name, got.Path, want.Path)
 		case !slices.Equal(got.Args, want.Args):
@@ -27,7 +38,7 @@ func (s Settings) Missing(info engine.Info) error {
 	}
 	for _, name := range s.Without {
 		if _, known := info.Runtimes[name]; known {
-			return fmt.Errorf("it still knows the runtime %s", name)
+			return fmt.Errorf("it still has the runtime %s", name)
 		}
 	}
 	if err := CheckKept(s.Keeps, info); err != nil {
@@ -40,18 +51,22 @@ func (s Settings) Missing(info engine.Info) error {
 		return fmt.Errorf("its userns-remap is %s, not %s", config.RemapOf(info.UsernsRemap), s.Remap)
 	}
 	if s.Root != "" && info.RootDir != s.Root {
-		return fmt.Errorf("its data is in %s, not in %s", info.RootDir, s.Root)
+		return fmt.Errorf("its data root is %s, not %s", info.RootDir, s.Root)
 	}
 	return nil
 }
 
-// Settings are what dockerd runs with, or is to run with, as far as it can be asked.
-type Settings struct {
-	Runtimes map[string]daemonjson.Runtime
-	Without  []string // runtimes that it must not know
-	// Keeps are runtimes, not ours, that it must know as it did before.
-	Keeps   map[string]engine.Runtime
-	Default string // "": not looked at
-	Remap   config.Remap
-	Root    string // the data root; "": not looked at
+// CheckKept says which of the runtimes in kept dockerd has lost or changed; nil if none.
+func CheckKept(kept map[string]engine.Runtime, info engine.Info) error {
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		want := kept[name]
+		got, known := info.Runtimes[name]
+		switch {
+		case !known:
+			return fmt.Errorf("it has lost the runtime %s", name)
+		case got.Path != want.Path || got.Type != want.Type || !slices.Equal(got.Args, want.Args):
+			return fmt.Errorf("its runtime %s has changed", name)
+		}
+	}
+	return nil
 }

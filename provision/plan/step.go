@@ -12,21 +12,21 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Step is one change of a host, as data. A new kind of step is a type with these two
-// methods, and a row in provision that carries it out.
+// Step is one change of a host, as data. A new kind of step is a type with these two methods, and a row in
+// provision that carries it out.
 type Step interface {
 	Kind() Kind
-	Object() string // what it is done to, in a few words for people
+	Object() string // what the step acts on, in one line for people
 }
 
 // Kind is what all steps of one type have in common.
 type Kind struct {
 	Action     string // one word, for people and machines
 	Disruption config.Disruption
-	// Shared says that it changes, or asks something of, what other people use:
-	// Docker, daemon.json, the link. Such steps need a journal.
+	// Shared says that the step changes or uses what others use too: Docker, daemon.json, the link. Such
+	// steps need a journal.
 	Shared bool
-	// Lasts says that its effect is there after a run that was interrupted later.
+	// Lasts says that the effect stays if the run is interrupted later.
 	Lasts bool
 }
 
@@ -50,11 +50,12 @@ func (SaveImages) Kind() Kind    { return Kind{Action: "save", Lasts: true} }
 func (LoadImages) Kind() Kind    { return Kind{Action: "load", Lasts: true} }
 func (DropImages) Kind() Kind    { return Kind{Action: "remove", Lasts: true} }
 
-// Held is a step that needs more consent or disruption than was given.
+// Held is a change that is not made now: it needs consent, more disruption than this run may cause, or a
+// decision of the user.
 type Held struct {
 	What string `json:"what"`
 	Why  string `json:"why"`
-	// Containers are the names of those that would be stopped or lost.
+	// Containers are the names of the running containers that the change would stop.
 	Containers []string `json:"containers,omitempty"`
 }
 
@@ -62,65 +63,62 @@ type Held struct {
 type InstallRelease struct {
 	Spec    release.Spec
 	Why     string
-	Damaged bool // it is there, and not as it was installed
+	Damaged bool // it is installed, but damaged
 }
 
-// Prove starts a sandbox of the release outside Docker, with the arguments
-// that the runtime will have.
+// Prove starts a sandbox of the release outside Docker, with the arguments that the runtime will have.
 type Prove struct {
-	Release string // as it is called in the store, where it may not be yet
+	Release string // its name in the store; it may not be installed yet
 	Runtime string
 	Args    []string
-	// CgroupDriver is dockerd's, so that the proof's cgroup is made as those of
-	// containers are: cgroupfs or systemd. "" makes none.
+	// CgroupDriver is that of dockerd, cgroupfs or systemd, so that the proof's cgroup is made like those
+	// of containers. "" makes none.
 	CgroupDriver string
 }
 
-// ProveInDocker has dockerd start a container of our own under the runtime.
+// ProveInDocker lets dockerd start a container of this program under the runtime.
 type ProveInDocker struct {
 	Release string
 	Runtime string
 	Args    []string
-	// UIDMap is what its processes have to have; nil is not looked at.
+	// UIDMap is the uid_map that its processes must have; nil is any.
 	UIDMap []verify.IDRange
-	// Writes is what is promised of the changes that a container makes to its
-	// root file system. Unless they may be lost, Docker has to see each of them.
+	// Writes says whether the runtime promises to keep changes that a container makes to its root file
+	// system. If it does, Docker must see each of them.
 	Writes verify.Writes
 }
 
-// Link makes the release's runsc the one in people's PATH.
+// Link points the link in PATH at runsc of the release.
 type Link struct {
 	Path    string
 	Target  string
 	Release string
 }
 
-// WriteDaemonJSON replaces Old by New and nothing else: when the file is not
-// Old any more, nothing is written.
+// WriteDaemonJSON replaces Old by New. If the file no longer has exactly Old, nothing is written.
 type WriteDaemonJSON struct {
 	File daemonfile.File // as observed; File.Bytes is superseded by Old
 	Old  []byte
 	New  []byte
 	What string
-	// Items are those whose values change, as in Drift.
+	// Items names the items that get another value, as checkup.Drift does.
 	Items []string
 }
 
-// Reload makes dockerd read daemon.json again; no container notices.
+// Reload makes dockerd read daemon.json again; no container is disturbed.
 type Reload struct {
 	Unit string
-	// Alone says that dockerd differs from a daemon.json that is right.
+	// FileUnchanged says that daemon.json is right already, and only dockerd differs from it.
 	FileUnchanged bool
 }
 
-// Restart stops dockerd and starts it again, and with it the containers that
-// run, unless live-restore keeps them.
+// Restart restarts dockerd. This stops the running containers, unless live-restore keeps them.
 type Restart struct {
 	Unit  string
-	Stops []string // names of the containers that end with it
+	Stops []string // names of the containers that it stops
 }
 
-// Confirm waits until dockerd itself says that it runs with these settings.
+// Confirm waits until dockerd reports that it runs with these settings.
 type Confirm struct{ Settings }
 
 // RemoveRelease deletes an old release that nothing runs from.

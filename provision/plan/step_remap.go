@@ -9,42 +9,41 @@ import (
 	"runsc-provisioner/provision/subid"
 )
 
-// AddAccount makes the user whose ids containers get.
+// AddAccount creates the user that containers get their ids from.
 type AddAccount struct {
 	Name        string
-	GroupExists bool // its group is there already
+	GroupExists bool // its group exists already
 }
 
-// RemoveAccount takes back one that was made.
+// RemoveAccount removes an account that this program created.
 type RemoveAccount struct{ Name string }
 
-// EditIDs replaces the text of /etc/subuid or /etc/subgid, under the locks of the
-// shadow tools.
+// EditIDs replaces the text of /etc/subuid or /etc/subgid, under the locks of the shadow tools.
 type EditIDs struct{ subid.Edit }
 
-// SaveImages writes images down before dockerd gets another data root.
+// SaveImages saves images in an archive before dockerd gets another data root.
 type SaveImages struct {
 	Images []engine.Image
 	Bytes  int64 // of all layers
 	Path   string
 }
 
-// LoadImages has dockerd read what SaveImages wrote, and removes it.
+// LoadImages loads the archive of SaveImages into dockerd, and removes it.
 type LoadImages struct {
 	Images []engine.Image
 	Path   string
 }
 
-// DropImages removes what SaveImages wrote for a switch that did not happen.
+// DropImages removes the archive of a switch that did not happen.
 type DropImages struct{ Path string }
 
 func (s AddAccount) Object() string {
-	return "make the user " + s.Name + ", who can neither log in nor own a file"
+	return "create the user " + s.Name + ", which can neither log in nor own a file"
 }
 
 func (s RemoveAccount) Object() string { return "remove the user " + s.Name }
 func (s EditIDs) Object() string       { return s.Path + ": " + s.What }
-func (s DropImages) Object() string    { return s.Path + " (nobody asks for these images any more)" }
+func (s DropImages) Object() string    { return s.Path + " (these images are no longer needed)" }
 
 func (s SaveImages) Object() string {
 	return fmt.Sprintf("%s into %s (%s)", CountImages(s.Images), s.Path, humanize.IBytes(uint64(s.Bytes)))
@@ -54,6 +53,7 @@ func (s LoadImages) Object() string {
 	return fmt.Sprintf("%s from %s", CountImages(s.Images), s.Path)
 }
 
+// CountImages is the number of images in words.
 func CountImages(all []engine.Image) string {
 	if len(all) == 1 {
 		return "1 image"

@@ -7,8 +7,8 @@ import (
 	"runsc-provisioner/provision/config"
 )
 
-// MarshalJSON gives the plan for machines: steps as action, object and
-// disruption. The bytes of daemon.json are left out: secrets live there.
+// MarshalJSON gives the plan for programs: each step has its action, object and disruption. It omits the bytes
+// of daemon.json, which may have secrets.
 func (p Plan) MarshalJSON() ([]byte, error) {
 	type step struct {
 		Action     string            `json:"action"`
@@ -31,8 +31,8 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 	}{steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Diff()})
 }
 
-// Diff is what the plan does to daemon.json as a whole, as a unified diff with
-// the values of secrets hidden.
+// Diff is a unified diff of daemon.json before and after the plan, with secrets hidden; "" if it is not
+// written.
 func (p Plan) Diff() string {
 	writes := p.writes()
 	if len(writes) == 0 {
@@ -51,8 +51,7 @@ func (p Plan) writes() []WriteDaemonJSON {
 	return writes
 }
 
-// LastText is what daemon.json has when p is carried out; nil when p does not
-// write it.
+// LastText is daemon.json after the plan; nil if the plan does not write it.
 func (p Plan) LastText() []byte {
 	writes := p.writes()
 	if len(writes) == 0 {

@@ -7,7 +7,7 @@ import (
 	"runsc-provisioner/test/seen"
 )
 
-// unattended is what the daemon may do at most, with one item contested.
+// unattended are the daemon's options with a limit, and some items contested.
 func unattended(most config.Disruption, contested ...string) Options {
 	u := &Unattended{MaxDisruption: most, Contested: map[string]string{}}
 	for _, item := range contested {
@@ -31,7 +31,7 @@ func TestNewPlan_Unattended(t *testing.T) {
 		want   planned
 	}{
 		{
-			name:   "R10: a proof that holds: all keys in one write, no other proof",
+			name:   "R10: already proven: all keys in one write, no other proof",
 			config: seen.AsDefault, host: drifted, opts: unattended(config.DisruptionReload),
 			want: planned{
 				Steps: []string{"write register runsc; default runtime runsc instead of runc", "reload docker.service", "confirm runsc=" + seen.RunscKeepingWrites(seen.Newer) + ", default=runsc"},
@@ -44,7 +44,7 @@ func TestNewPlan_Unattended(t *testing.T) {
 			want: planned{Held: []string{"register runsc; default runtime runsc instead of runc"}},
 		},
 		{
-			name:   "no reload: the link is mended all the same",
+			name:   "no reload: the link is repaired anyway",
 			config: seen.AsDefault,
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Older, File: `{}`, Engine: seen.Dockerd(both)},
 			opts:   unattended(config.DisruptionNone),
@@ -54,7 +54,7 @@ func TestNewPlan_Unattended(t *testing.T) {
 			name: "no reload: dockerd alone differs",
 			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd("")},
 			opts: unattended(config.DisruptionNone),
-			want: planned{Held: []string{"dockerd: it knows no runtime runsc"}},
+			want: planned{Held: []string{"dockerd: it has no runtime runsc"}},
 		},
 		{
 			name:   "no restart: userns-remap is held and not written",
@@ -82,21 +82,21 @@ func TestNewPlan_Unattended(t *testing.T) {
 			},
 		},
 		{
-			name:   "R04: a contested runtime that nobody defines is not made the default",
+			name:   "R04: a contested, undefined runtime does not become the default",
 			config: seen.AsDefault,
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: `{}`, Engine: seen.Dockerd(`{}`)},
 			opts:   unattended(config.DisruptionReload, config.RuntimeItem("runsc")),
 			want:   planned{Held: []string{config.RuntimeItem("runsc"), "default-runtime runsc"}},
 		},
 		{
-			name:   "R04: what the release is named by is contested: it is not removed",
+			name:   "R04: a release that a contested runtime names is not removed",
 			config: seen.AsDefault,
 			host:   seen.Host{Releases: []string{seen.Newer, seen.Older, seen.Oldest}, Link: seen.Newer, File: seen.Registered(seen.Oldest, `"default-runtime":"runsc"`), Engine: seen.Dockerd(seen.Registered(seen.Oldest, `"default-runtime":"runsc"`))},
 			opts:   unattended(config.DisruptionReload, config.RuntimeItem("runsc")),
 			want:   planned{Held: []string{config.RuntimeItem("runsc")}},
 		},
 		{
-			name: "R04: dockerd is told something else again and again",
+			name: "R04: another program keeps changing dockerd",
 			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd("")},
 			opts: unattended(config.DisruptionReload, config.ItemDockerd),
 			want: planned{Held: []string{config.ItemDockerd}},
@@ -108,7 +108,7 @@ func TestNewPlan_Unattended(t *testing.T) {
 			want: planned{Held: []string{config.ItemLink}},
 		},
 		{
-			name: "R06: another release is wanted: what is there is enforced",
+			name: "R06: another release cannot be fetched: the installed one is enforced",
 			config: func(c *config.Config) {
 				seen.AsDefault(c)
 				c.Release.Version = seen.Oldest
@@ -121,13 +121,13 @@ func TestNewPlan_Unattended(t *testing.T) {
 			},
 		},
 		{
-			name: "R04: the release is damaged again and again: an older one that is intact goes on",
+			name: "R04: the release is damaged again and again: an older, intact one stands in",
 			host: seen.Host{Releases: []string{seen.Newer, seen.Older}, Damaged: seen.Newer, Link: seen.Older, File: seen.Registered(seen.Older), Engine: seen.Dockerd(seen.Registered(seen.Older))},
 			opts: unattended(config.DisruptionReload, config.ItemRelease),
 			want: planned{Held: []string{config.ItemRelease}},
 		},
 		{
-			name:   "R06: damaged, and nothing else is there: nothing of it is relied on",
+			name:   "R06: the only release is damaged: nothing relies on it",
 			config: seen.AsDefault,
 			host:   seen.Host{Releases: []string{seen.Newer}, Damaged: seen.Newer, Link: seen.Newer, File: `{}`, Engine: seen.Dockerd("")},
 			opts:   noFetch,

@@ -9,18 +9,17 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// writesLost is what does not work where a container's writes end with its sandbox.
-const writesLost = "what its containers write to their root file system is lost: docker cp, commit, diff and export do not see it, nor does the container when it starts again"
+// writesLost says what does not work if a container's writes end with its sandbox.
+const writesLost = "what its containers write to their root file system is lost: docker cp, commit, diff and export do not see it, and neither does the container when it starts again"
 
-// warnOfWrites warns of what becomes of a container's writes where nobody has chosen
-// that, and says of each runtime that no record tells of whether it counts as
-// ours.
+// warnOfWrites warns of writes that get lost although the configuration does not ask for it, and of runtimes
+// that count as ours, or not, without a record.
 func (p *planner) warnOfWrites() {
 	for _, name := range p.uncontestedNames() {
 		a := p.Arguments(name)
 		if a.Assumed && p.Observed.Unread {
 			if a.Writes == verify.WritesLost {
-				p.warn("runtime " + name + ": only root may read what is recorded of who registered it, and so this plan may lack a change of its arguments")
+				p.warn("runtime " + name + ": only root may read the record of who registered it, so this plan may lack a change to its arguments")
 			}
 			continue
 		}
@@ -37,16 +36,16 @@ func (p *planner) warnOfWrites() {
 	}
 }
 
-// describeAssumed says which a runtime of a version that kept no record counts as.
+// describeAssumed says what a runtime without a record counts as, and why.
 func describeAssumed(name string, origin Origin) string {
 	if origin == Created {
-		return fmt.Sprintf("nothing recorded who registered runtime %s: with a release's path and no arguments of its own it counts as registered by this program", name)
+		return fmt.Sprintf("no record says who registered runtime %s: it has a release's path and no arguments of its own, so it counts as registered by this program", name)
 	}
-	return fmt.Sprintf("nothing recorded who registered runtime %s: with its path and arguments it counts as there before this program, and keeps its arguments", name)
+	return fmt.Sprintf("no record says who registered runtime %s: by its path and arguments it counts as older than this program, and keeps its arguments", name)
 }
 
-// DescribeLoss says that writes are lost under a runtime where the configuration does
-// not ask for it in so many words, and the one setting that changes it.
+// DescribeLoss says that a runtime loses writes, and which setting changes that; "" if it loses none, or if
+// the configuration asks for the loss.
 func DescribeLoss(c config.Config, name string, a Arguments) string {
 	runtime := c.Docker.Runtimes[name]
 	key := "docker.runtimes." + name
@@ -54,20 +53,20 @@ func DescribeLoss(c config.Config, name string, a Arguments) string {
 	case a.Writes == verify.WritesKept || runtime.Rootfs != "":
 		return ""
 	case len(a.Explicit) > 0:
-		return fmt.Sprintf("runtime %s: %s in %s.args goes before the default of %s.rootfs, and %s; %s.rootfs = %q says that this is meant",
+		return fmt.Sprintf("runtime %s: %s in %s.args overrides the default of %s.rootfs, and %s; if you mean this, set %s.rootfs = %q",
 			name, strings.Join(a.Explicit, " "), key, key, writesLost, key, config.RootfsSandbox)
 	default:
-		return fmt.Sprintf("runtime %s was there before and keeps its arguments, and %s; %s.rootfs = %q changes that", name, writesLost, key, config.RootfsDocker)
+		return fmt.Sprintf("runtime %s is older than this program and keeps its arguments, and %s; set %s.rootfs = %q to change that", name, writesLost, key, config.RootfsDocker)
 	}
 }
 
-// ClassicBuildWarning warns of a default runtime under which the classic builder makes
-// images that lack what RUN wrote, at exit code 0. BuildKit calls runc instead.
+// ClassicBuildWarning warns if the classic builder would build with a default runtime that loses writes: its
+// images then lack what RUN wrote, at exit code 0. BuildKit uses runc instead.
 func (g Goal) ClassicBuildWarning() string {
 	name := g.Config.Docker.DefaultRuntime
 	if g.Observed.ClassicBuild == "" || !slices.Contains(g.uncontestedNames(), name) || g.WritesPromised(name) == verify.WritesKept {
 		return ""
 	}
-	return fmt.Sprintf("docker build makes images that lack what RUN wrote, and says that it succeeded: %s, which follows the default runtime %s; docker.runtimes.%s.rootfs = %q changes that",
+	return fmt.Sprintf("docker build makes images that lack what RUN wrote, and reports success: %s, which uses the default runtime %s; set docker.runtimes.%s.rootfs = %q to change that",
 		g.Observed.ClassicBuild, name, name, config.RootfsDocker)
 }

@@ -9,7 +9,7 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// steps are those of a plan that changes runsc's arguments only.
+// argumentSteps are the steps of a plan that only changes the arguments of runsc.
 func argumentSteps(what, args string) []string {
 	if args != "" {
 		args = " " + args
@@ -48,29 +48,29 @@ func TestNewPlan_Writes(t *testing.T) {
 			want:   planned{Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: seen.RegisteredBare(seen.Newer)},
 		},
 		{
-			name: "the flag was taken out by another program: drift",
+			name: "the flag was removed by another program: drift",
 			host: at(seen.RegisteredBare(seen.Newer)),
 			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
-			name: "another value was written by another program: drift, other arguments stay",
+			name: "another value was written by another program: drift; other arguments stay",
 			host: at(seen.WithArgs(seen.RunscPath(seen.Newer), `"-overlay2","root:self","--debug"`)),
 			want: planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
-			name: "an earlier version registered it without --dcache=0: brought along",
+			name: "an earlier version registered it without --dcache=0: added",
 			host: at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=none"`)),
 			want: planned{Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer)},
 		},
 		{
-			name: "the same without a record: brought along, and said",
+			name: "the same without a record: added, with a warning",
 			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=none"`)), unrecorded),
 			want: planned{
 				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
 			},
 		},
 		{
-			name:   "the record was lost: still ours, also where it is to be changed",
+			name:   "the record was lost: still ours, also if it changes",
 			config: seen.Rootfs(config.RootfsSandbox),
 			host:   with(at(seen.Registered(seen.Newer)), unrecorded),
 			want: planned{
@@ -78,15 +78,15 @@ func TestNewPlan_Writes(t *testing.T) {
 			},
 		},
 		{
-			name: "the record was lost, nothing to change",
+			name: "the record was lost, nothing changes",
 			host: with(at(seen.Registered(seen.Newer)), unrecorded),
 		},
 		{
-			name: "a --dcache of the user's in daemon.json stays",
+			name: "the user's --dcache in daemon.json stays",
 			host: at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--dcache=-1","--overlay2=none"`)),
 		},
 		{
-			name:   "a --dcache of the user's in the configuration stays",
+			name:   "the user's --dcache in the configuration stays",
 			config: seen.Rootfs(config.RootfsDocker, "--dcache", "100"),
 			host:   at(seen.Registered(seen.Newer)),
 			want: planned{
@@ -95,7 +95,7 @@ func TestNewPlan_Writes(t *testing.T) {
 			},
 		},
 		{
-			name:   "sandbox leaves a --dcache of the user's",
+			name:   "sandbox leaves the user's --dcache",
 			config: seen.Rootfs(config.RootfsSandbox),
 			host:   at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--dcache=0","--overlay2=none"`)),
 			want: planned{
@@ -103,7 +103,7 @@ func TestNewPlan_Writes(t *testing.T) {
 			},
 		},
 		{
-			name:   "another --dcache under sandbox is nothing of the overlay's",
+			name:   "another --dcache under sandbox: new arguments, same overlay",
 			config: seen.Rootfs(config.RootfsSandbox, "--dcache=9"),
 			host:   at(seen.RegisteredBare(seen.Newer)),
 			want:   planned{Steps: argumentSteps("new arguments for runsc", "--dcache=9"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--dcache=9"`)},
@@ -127,25 +127,25 @@ func TestNewPlan_Writes(t *testing.T) {
 			want:   planned{Steps: argumentSteps("new arguments for runsc", "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
-			name:   "an explicit argument goes before an unset rootfs, and it is said",
+			name:   "an explicit argument overrides an unset rootfs, with a warning",
 			config: seen.Rootfs("", "--overlay2=root:memory"),
 			host:   at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=root:memory"`)),
 			want:   planned{Warnings: []string{DescribeLoss(config.Default(), "runsc", Arguments{Explicit: []string{"--overlay2=root:memory"}})}},
 		},
 		{
-			name:   "the same, where it is meant",
+			name:   "the same with rootfs = sandbox: no warning",
 			config: seen.Rootfs(config.RootfsSandbox, "--overlay2=root:memory"),
 			host:   at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=root:memory"`)),
 		},
 		{
-			name: "an earlier version without a record registered it: brought along, and said",
+			name: "an earlier version without a record registered it: changed, with a warning",
 			host: with(at(seen.RegisteredBare(seen.Newer)), unrecorded),
 			want: planned{
 				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
 			},
 		},
 		{
-			name: "an earlier version without a record, an older release: brought along with the upgrade",
+			name: "an earlier version without a record, an older release: changed with the upgrade",
 			host: seen.Host{Releases: []string{seen.Newer, seen.Older}, InUse: []string{seen.Older}, Link: seen.Newer, File: seen.RegisteredBare(seen.Older), Engine: seen.Dockerd(seen.RegisteredBare(seen.Older)), Unrecorded: true},
 			want: planned{
 				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of "+seen.RunscPath(seen.Older)+", and keeps what containers write (--overlay2=none --dcache=0)", "--overlay2=none --dcache=0"),
@@ -153,22 +153,22 @@ func TestNewPlan_Writes(t *testing.T) {
 			},
 		},
 		{
-			name: "no record, a release's path with arguments: adopted, and what it loses is said",
+			name: "no record, a release's path with arguments: adopted, with a warning of lost writes",
 			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)), unrecorded),
 			want: planned{Warnings: []string{adopted}},
 		},
 		{
-			name:   "a lost record, arguments that the configuration names: ours, and they keep the flags",
+			name:   "a lost record, arguments of the configuration: ours, and the flags stay",
 			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{"--debug"}} },
 			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)), unrecorded),
 		},
 		{
-			name: "a record that this user may not read: it is not said who registered what",
+			name: "a record that this user may not read: no claim about who registered it",
 			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.RecordUnreadable = true }),
-			want: planned{Warnings: []string{"runtime runsc: only root may read what is recorded of who registered it, and so this plan may lack a change of its arguments"}},
+			want: planned{Warnings: []string{"runtime runsc: only root may read the record of who registered it, so this plan may lack a change to its arguments"}},
 		},
 		{
-			name: "no record, another path without arguments: adopted, and it is said which",
+			name: "no record, another path without arguments: adopted, with a warning",
 			host: with(at(`{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`), unrecorded),
 			want: planned{
 				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /usr/bin/runsc", ""), File: seen.RegisteredBare(seen.Newer),
@@ -176,11 +176,11 @@ func TestNewPlan_Writes(t *testing.T) {
 			},
 		},
 		{
-			name: "adopted with the flag: kept, and nothing to say",
+			name: "adopted with the flag: kept, no warning",
 			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug","--overlay2=none"`) }),
 		},
 		{
-			name:   "arguments that are as wanted stay as they are written",
+			name:   "equal arguments keep their spelling",
 			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{}} },
 			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), "")), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", "") }),
 			want:   planned{Warnings: []string{adopted}},
@@ -192,7 +192,7 @@ func TestNewPlan_Writes(t *testing.T) {
 			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
-			name:   "adopted, sandbox: the flag is taken out of its kept arguments",
+			name:   "adopted, sandbox: the flag is removed from its kept arguments",
 			config: seen.Rootfs(config.RootfsSandbox),
 			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2","none","--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
 			want: planned{
@@ -200,14 +200,14 @@ func TestNewPlan_Writes(t *testing.T) {
 			},
 		},
 		{
-			name: "adopted, and removed by another program: registered with the arguments that it had",
+			name: "adopted, and removed by another program: registered with its earlier arguments",
 			host: with(at(`{"runtimes":{}}`), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
 			want: planned{
 				Steps: argumentSteps("register runsc", "--debug"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`), Warnings: []string{adopted},
 			},
 		},
 		{
-			name:   "the classic builder, and writes are kept: nothing to say",
+			name:   "the classic builder, writes are kept: no warning",
 			config: seen.AsDefault,
 			host:   with(at(seen.Registered(seen.Newer, `"default-runtime":"runsc"`)), func(h *seen.Host) { h.ClassicBuild = "this Docker builds with it" }),
 		},
@@ -215,21 +215,21 @@ func TestNewPlan_Writes(t *testing.T) {
 			name:   "the classic builder meets a sandboxed default that loses writes",
 			config: func(c *config.Config) { seen.AsDefault(c); seen.Rootfs(config.RootfsSandbox)(c) },
 			host:   with(at(seen.RegisteredBare(seen.Newer, `"default-runtime":"runsc"`)), func(h *seen.Host) { h.ClassicBuild = "this Docker builds with it" }),
-			want: planned{Warnings: []string{`docker build makes images that lack what RUN wrote, and says that it succeeded: this Docker builds with it, ` +
-				`which follows the default runtime runsc; docker.runtimes.runsc.rootfs = "docker" changes that`}},
+			want: planned{Warnings: []string{`docker build makes images that lack what RUN wrote, and reports success: this Docker builds with it, ` +
+				`which uses the default runtime runsc; set docker.runtimes.runsc.rootfs = "docker" to change that`}},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) { checkPlan(t, seen.Wants(test.config), test.host, Options{}, test.want) })
 	}
 }
 
-// runsc ends at a flag that it does not know.
+// runsc exits on an unknown flag.
 func TestArguments_OfAReleaseBeforeTheFlag(t *testing.T) {
 	o := seen.Host{Releases: []string{seen.Newer}, File: seen.Registered("20221128.0")}.Observed(t)
 	for _, value := range []string{"", config.RootfsDocker, config.RootfsSandbox} {
 		got := ArgumentsOf(seen.Wants(seen.Rootfs(value)), o, "20221128.0", "runsc")
 		if len(got.List) > 0 || got.Writes != verify.WritesKept {
-			t.Errorf("rootfs %q: got arguments %q and writes %s, want none, and kept", value, got.List, got.Writes)
+			t.Errorf("rootfs %q: got arguments %q and writes %s, want no arguments and writes kept", value, got.List, got.Writes)
 		}
 	}
 }

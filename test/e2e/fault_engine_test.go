@@ -127,7 +127,7 @@ func TestFault_E03_ADefaultRuntimeThatIsNone(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {
 		h.run("mkdir -p /etc/docker; echo '{\"default-runtime\": \"nvidia\"}' > " + daemonJSON)
 		before := h.snapshot()
-		says(t, h.exit(78, "runsc-provisioner apply"), `"nvidia", which is no runtime`)
+		says(t, h.exit(78, "runsc-provisioner apply"), `"nvidia", which is not a defined runtime`)
 		h.untouched(before)
 	})
 }

@@ -122,7 +122,7 @@ func TestWritesAreKeptAndWhatWasThereIsRecorded(t *testing.T) {
 		h.run("rm " + recordPath + ` /var/lib/runsc-provisioner/accepted* && sed -i '/rootfs/d' /etc/runsc-provisioner/config.d/*.toml && ` +
 			`echo '{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc"}},"default-runtime":"runsc"}' > ` + daemonJSON +
 			" && rm /etc/runsc-provisioner/config.d/20-gv.toml && systemctl reload docker")
-		if said := h.exit(2, "runsc-provisioner plan --detailed-exitcode").Stdout; !strings.Contains(said, "--overlay2=none") || !strings.Contains(said, "nothing recorded who registered runtime runsc") {
+		if said := h.exit(2, "runsc-provisioner plan --detailed-exitcode").Stdout; !strings.Contains(said, "--overlay2=none") || !strings.Contains(said, "no record says who registered runtime runsc") {
 			t.Errorf("got %s\nwant the plan to say that it is brought along", said)
 		}
 		h.run("runsc-provisioner apply")

@@ -84,7 +84,7 @@ func TestUserns_OnAndOffAgain(t *testing.T) {
 		if got := h.run(dockerNow + "; grep -c dockremap /etc/subuid || true"); got != before+"\n0" || h.read(daemonJSON) != text {
 			t.Errorf("got %s\nand %s\nwant nothing changed by what is held", got, h.read(daemonJSON))
 		}
-		says(t, h.exit(0, switchOn), "make the user dockremap", "/etc/subuid: give dockremap the ids 100000–165535", "restart", "100000.100000")
+		says(t, h.exit(0, switchOn), "create the user dockremap", "/etc/subuid: give dockremap the ids 100000–165535", "restart", "100000.100000")
 		h.loadImage()
 		if got := h.run("docker info -f '{{.DockerRootDir}}'; cat /etc/subuid /etc/subgid; docker ps -aq; docker volume ls -q"); got != "/var/lib/docker/100000.100000\ndockremap:100000:65536\ndockremap:100000:65536" {
 			t.Errorf("got %s, want another data root, one range in each file and no container", got)
@@ -383,7 +383,7 @@ func TestFault_U04_WhatWouldNotStart(t *testing.T) {
 		h.run("docker create --runtime=runc " + args + " " + lab.Image + " true")
 	}
 	r := h.exit(0, "runsc-provisioner plan --userns-remap --allow-hidden-data")
-	says(t, r, "netted (network of the host)", "pidded (processes of the host)", "mighty (privileged)", "--userns=host")
+	says(t, r, "netted (host network)", "pidded (host processes)", "mighty (privileged)", "--userns=host")
 	if strings.Contains(r.Stdout, "fine (") || strings.Contains(r.Stdout, "plain (") {
 		t.Errorf("got %s, want nothing of those that would start", r.Stdout)
 	}

@@ -10,16 +10,20 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// describeWrite is what a write of final over at changes, in words.
+// describeWrite says in words what a write of final over at changes.
 func (g Goal) describeWrite(at, final daemonjson.Document) string {
 	var parts []string
 	if runtimes := g.describeRuntimes(final); runtimes != "" && runtimesDiffer(g.Config, at, final) {
 		parts = append(parts, runtimes)
 	}
-	if was, now := config.DefaultRuntimeIn(at), config.DefaultRuntimeIn(final); was != now {
-		parts = append(parts, g.describeDefault())
+	if config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(final) {
+		what := "default runtime " + g.Config.Docker.DefaultRuntime
+		if old, ok := g.Observed.File.Doc.DefaultRuntime(); ok {
+			what += " instead of " + old
+		}
+		parts = append(parts, what)
 	}
-	if was, now := config.UsernsRemapIn(at), config.UsernsRemapIn(final); g.Config.Docker.Remap() != config.RemapAny && was != now {
+	if g.Config.Docker.Remap() != config.RemapAny && config.UsernsRemapIn(at) != config.UsernsRemapIn(final) {
 		parts = append(parts, "userns-remap "+g.Config.Docker.UsernsRemap)
 	}
 	return strings.Join(parts, "; ")
@@ -27,15 +31,15 @@ func (g Goal) describeWrite(at, final daemonjson.Document) string {
 
 func runtimesDiffer(c config.Config, a, b daemonjson.Document) bool {
 	for _, name := range c.RuntimeNames() {
-		was, now := a.Runtimes()[name], b.Runtimes()[name]
-		if was.Path != now.Path || !slices.Equal(was.Args, now.Args) {
+		before, after := a.Runtimes()[name], b.Runtimes()[name]
+		if before.Path != after.Path || !slices.Equal(before.Args, after.Args) {
 			return true
 		}
 	}
 	return false
 }
 
-// describeRuntimes says in words what becomes of the runtimes.
+// describeRuntimes says in words how after changes the runtimes of daemon.json.
 func (g Goal) describeRuntimes(after daemonjson.Document) string {
 	var parts []string
 	before := g.Observed.File.Doc.Runtimes()
@@ -60,8 +64,7 @@ func (g Goal) describeRuntimes(after daemonjson.Document) string {
 	return strings.Join(parts, "; ")
 }
 
-// describeRootfs says, after a join, what other arguments change about what
-// containers write; "" where that stays.
+// describeRootfs says, after join, what new arguments change about the writes of containers; "" if nothing.
 func describeRootfs(join string, old, now []string) string {
 	before, after := verify.RootfsArgs(old), verify.RootfsArgs(now)
 	kept := verify.WritesOf(now) == verify.WritesKept
@@ -78,6 +81,7 @@ func describeRootfs(join string, old, now []string) string {
 	}
 }
 
+// PathOrType is the path of a runtime, or its type if it has only that.
 func PathOrType(r daemonjson.Runtime) string {
 	if r.Path == "" && r.Type != "" {
 		return "runtimeType " + r.Type
@@ -85,15 +89,7 @@ func PathOrType(r daemonjson.Runtime) string {
 	return r.Path
 }
 
-func (g Goal) describeDefault() string {
-	what := "default runtime " + g.Config.Docker.DefaultRuntime
-	if old, ok := g.Observed.File.Doc.DefaultRuntime(); ok {
-		what += " instead of " + old
-	}
-	return what
-}
-
-// changedItems are those whose values are not the same in two texts.
+// changedItems names the items that have different values in two texts.
 func (g Goal) changedItems(old, text daemonjson.Document) []string {
 	var all []string
 	for _, name := range g.Config.RuntimeNames() {
@@ -110,7 +106,7 @@ func (g Goal) changedItems(old, text daemonjson.Document) []string {
 	return all
 }
 
-// FormatRuntime is a runtime of doc in a few words.
+// FormatRuntime is a runtime of doc in one line: its path or type and its arguments, or Absent.
 func FormatRuntime(doc daemonjson.Document, name string) string {
 	r, has := doc.Runtimes()[name]
 	if !has {
@@ -119,9 +115,10 @@ func FormatRuntime(doc daemonjson.Document, name string) string {
 	return strings.Join(append([]string{PathOrType(r)}, r.Args...), " ")
 }
 
-// Absent is what stands in a Drift for a key that is not there.
+// Absent is the value of a missing key in a drift.
 const Absent = "absent"
 
+// OrAbsent is s, or Absent if s is empty.
 func OrAbsent(s string) string {
 	if s == "" {
 		return Absent

@@ -1,0 +1,55 @@
+package plan
+
+import (
+	"slices"
+
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/images"
+	"runsc-provisioner/provision/release"
+)
+
+// saveImages adds the step that saves the images before the switch, if they shall be migrated. The error is a
+// *release.SpaceError if there is no room for them.
+func (p *planner) saveImages() error {
+	data := p.Observed.Data
+	if !p.options.MigrateImages || p.Config.Docker.Remap() != config.RemapOn || len(data.Images) == 0 {
+		return nil
+	}
+	if p.Observed.Images != nil && sameImages(p.Observed.Images.Images, data.Images) {
+		return nil // an interrupted run saved them
+	}
+	need, room := images.ArchiveSize(data.LayersSize), data.Room
+	spool := need
+	if room.Same {
+		spool += need
+	}
+	switch {
+	case room.Spool < spool:
+		return &release.SpaceError{Path: room.SpoolPath, Need: spool, Have: room.Spool}
+	case room.Root < need:
+		return &release.SpaceError{Path: p.Observed.Engine.RootDir, Need: need, Have: room.Root}
+	}
+	p.beforeDocker = append(p.beforeDocker, SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(room.SpoolPath).ArchivePath()})
+	return nil
+}
+
+func sameImages(a, b []engine.Image) bool {
+	return slices.EqualFunc(a, b, func(a, b engine.Image) bool { return a.ID == b.ID && slices.Equal(a.Tags, b.Tags) })
+}
+
+// planImages loads the saved images once userns-remap is on, or removes the archive if the switch did not
+// happen and is not held.
+func (p *planner) planImages() {
+	saved := p.Observed.Images
+	if saved == nil || p.Observed.Engine == nil || len(p.plan.Steps) > 0 {
+		return
+	}
+	if p.Observed.Engine.UsernsRemap && p.Config.Docker.Remap() != config.RemapOff {
+		p.add(LoadImages{Images: saved.Images, Path: saved.Path})
+		return
+	}
+	if !p.Observed.Engine.UsernsRemap && len(p.plan.Held) == 0 {
+		p.add(DropImages{Path: saved.Path})
+	}
+}
