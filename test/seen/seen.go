@@ -1,5 +1,5 @@
-// Package seen makes hosts that a test can plan for, in few words: values as package
-// host gives them, with nothing behind them.
+// Package seen builds hosts for tests of plans from a few fields: values like those of host.Observe. It reads
+// nothing and changes nothing.
 package seen
 
 import (
@@ -18,8 +18,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// The host of the plan tests: three releases that may be installed, the newest
-// of which is what the channel calls latest.
+// Three releases that may be installed, and the directory that holds them. Newer is the latest one of the
+// channel.
 const (
 	Oldest = "20260831.0"
 	Older  = "20260907.0"
@@ -27,22 +27,23 @@ const (
 	Store  = "/usr/local/lib/gvisor"
 )
 
+// RunscPath is the path of runsc of a release.
 func RunscPath(name string) string { return Store + "/" + name + "/runsc" }
 
-// RunscKeepingWrites is runsc of a release with the arguments that keep writes.
+// RunscKeepingWrites is runsc of a release, with the arguments that keep writes.
 func RunscKeepingWrites(name string) string { return RunscPath(name) + " --overlay2=none --dcache=0" }
 
-// Registered is a daemon.json that has runsc of a release, as it is registered,
-// and more keys.
+// Registered is a daemon.json with runsc of a release as this version registers it, and more keys.
 func Registered(name string, more ...string) string {
 	return `{"runtimes":{"runsc":{"path":"` + RunscPath(name) + `","runtimeArgs":["--overlay2=none","--dcache=0"]}}` + strings.Join(append([]string{""}, more...), ",") + `}`
 }
 
-// RegisteredBare is registered as a version did that kept no record, without arguments.
+// RegisteredBare is Registered as a version without a record did it: without arguments.
 func RegisteredBare(name string, more ...string) string {
 	return strings.Replace(Registered(name, more...), `,"runtimeArgs":["--overlay2=none","--dcache=0"]`, "", 1)
 }
 
+// Intact is an installed, undamaged release.
 func Intact(name string) release.Installed {
 	return release.Installed{
 		Name: name, Dir: Store + "/" + name, Runsc: RunscPath(name), ManifestDigest: "digest of " + name,
@@ -50,36 +51,34 @@ func Intact(name string) release.Installed {
 	}
 }
 
-// Host is an Observed in few words.
+// Host is a host.Observed in short form.
 type Host struct {
 	Releases []string
 	Damaged  string // one of them
 	InUse    []string
-	Link     string // the release it leads to, "" where there is none
-	LinkIs   string // what stands in its place
-	File     string // daemon.json; "" where there is none
-	// engine is the daemon.json that dockerd runs with; nil while it is stopped.
+	Link     string // the release that it points to; "" if there is no link
+	LinkIs   string // a foreign file in its place
+	File     string // daemon.json; "" if it is missing
+	// Engine is the daemon.json that dockerd runs with; nil if it is stopped.
 	Engine      *string
 	Conflict    *engine.FlagConflict
-	Running     []string // names of containers
-	LiveRestore bool     // live-restore
+	Running     []string // names of the running containers
+	LiveRestore bool
 	Remapped    bool     // dockerd has userns-remap
-	Proven      []string // runtimes of which a proof is remembered, with the arguments that the file has
-	// before is the daemon.json that was there before this program came, as it is
-	// recorded; unrecorded is a host without a record.
+	Proven      []string // runtimes with a current proof, with the arguments of the file
+	// Before is the recorded daemon.json from before the first run; Unrecorded is a host without a record.
 	Before           string
 	Unrecorded       bool
-	RecordUnreadable bool     // there is one, for root only
-	ClassicBuild     string   // why docker build is the classic builder
-	NeverProven      bool     // no proof was ever seen of what dockerd has
+	RecordUnreadable bool     // only root may read the record
+	ClassicBuild     string   // why docker build uses the classic builder
+	NeverProven      bool     // the runtimes of dockerd have no proof
 	Flags            []string // of dockerd
-	unknown          bool     // what dockerd has loaded is not known
-	nextRoot         string
 }
 
-// Dockerd is one that has read text.
+// Dockerd is a running dockerd that has read text.
 func Dockerd(text string) *string { return &text }
 
+// Observed is h as host.Observe gives it.
 func (h Host) Observed(t *testing.T) host.Observed {
 	t.Helper()
 	o := host.Observed{
@@ -91,7 +90,6 @@ func (h Host) Observed(t *testing.T) host.Observed {
 		o.Conflicts = []*engine.FlagConflict{h.Conflict}
 	}
 	o.Running, o.Proofs = h.Running, map[string]bool{}
-	o.NextRoot = h.nextRoot
 	if h.Flags != nil {
 		var err error
 		if o.Flags, err = engine.ParseFlags(append([]string{"/usr/sbin/dockerd"}, h.Flags...)); err != nil {
@@ -131,9 +129,7 @@ func (h Host) Observed(t *testing.T) host.Observed {
 				o.Proofs[state.EverKey(r.ManifestDigest, runtime.Args, o.Since)] = !h.NeverProven
 			}
 		}
-		if !h.unknown {
-			o.Loaded.Started = host.Digests("", doc)
-		}
+		o.Loaded.Started = host.Digests("", doc)
 		for name, path := range o.Flags.AddRuntimes {
 			if _, has := o.Engine.Runtimes[name]; !has && !doc.Has("runtimes") {
 				o.Engine.Runtimes[name] = engine.Runtime{Path: path}
@@ -150,8 +146,7 @@ func (h Host) Observed(t *testing.T) host.Observed {
 	return o
 }
 
-// recordOf is the record of a host that had text as its daemon.json, and whose keys
-// are all managed since.
+// recordOf is the record of a host with text as its earlier daemon.json. All keys are managed by now.
 func recordOf(t *testing.T, text string) *state.Before {
 	t.Helper()
 	b := (*state.Before)(nil).Clone()
@@ -165,7 +160,7 @@ func recordOf(t *testing.T, text string) *state.Before {
 	return b
 }
 
-// Identities are those of a host with one more account, and a group of its name.
+// Identities are the ids of a host with root and one more account, each with a group of its name.
 func Identities(t *testing.T, account, subuid, subgid string) subid.Identities {
 	t.Helper()
 	ids := subid.Identities{
@@ -184,6 +179,7 @@ func Identities(t *testing.T, account, subuid, subgid string) subid.Identities {
 	return ids
 }
 
+// DaemonJSON is a daemon.json with text; "" is a missing file.
 func DaemonJSON(t *testing.T, text string) daemonfile.File {
 	t.Helper()
 	doc, err := daemonjson.Parse([]byte(text))
@@ -193,8 +189,7 @@ func DaemonJSON(t *testing.T, text string) daemonfile.File {
 	return daemonfile.File{Path: "/etc/docker/daemon.json", Target: "/etc/docker/daemon.json", Exists: text != "", Bytes: []byte(text), Doc: doc, Mode: 0o644}
 }
 
-// Reloaded is what dockerd runs with after SIGHUP: a key that is gone changes
-// nothing.
+// Reloaded is info after a SIGHUP with doc: a removed key changes nothing.
 func Reloaded(info engine.Info, doc daemonjson.Document) *engine.Info {
 	if info.Runtimes == nil || doc.Has("runtimes") {
 		info.Runtimes = map[string]engine.Runtime{"runc": {Path: "runc"}}
@@ -220,14 +215,18 @@ func Wants(change func(*config.Config)) config.Config {
 	return c
 }
 
+// AsDefault configures runsc as the default runtime.
 func AsDefault(c *config.Config) { c.Docker.DefaultRuntime = config.DefaultRuntimeName }
 
+// Remapped configures runsc as the default runtime, and userns-remap.
 func Remapped(c *config.Config) { AsDefault(c); c.Docker.UsernsRemap = "default" }
 
+// Rootfs configures rootfs and args of runsc.
 func Rootfs(value string, args ...string) func(*config.Config) {
 	return func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Rootfs: value, Args: args} }
 }
 
+// WithArgs is a daemon.json with runsc at path; args is JSON without its brackets.
 func WithArgs(path, args string) string {
 	return `{"runtimes":{"runsc":{"path":"` + path + `","runtimeArgs":[` + args + `]}}}`
 }
