@@ -44,7 +44,7 @@ func TestFault_J11_ConvergedApplyNeedsNoNetwork(t *testing.T) {
 	h.untouched(before)
 }
 
-// The same text has all that a rewrite through a map would lose.
+// The text has everything that a rewrite through a map would lose.
 const handFormatted = "{\r\n" +
 	"\t\"max-download-attempts\" :  9007199254740993,\r\n" +
 	"\t\"log-opts\": { \"max-size\":\"10m\",\t\"tag\":\"<&>\" },\r\n" +

@@ -8,14 +8,14 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-func TestADockerdThatHangsIsSaid(t *testing.T) {
+func TestAHangingDockerdIsReported(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	h.run("kill -STOP $(systemctl show -p MainPID --value docker); rm " + daemonJSON)
 	s := h.awaits("waiting", func(s daemon.Status) bool { return s.State == daemon.StateWaiting })
 	if !strings.Contains(s.Line, "dockerd") {
 		t.Errorf("got %q, want it to name dockerd", s.Line)
 	}
-	// Nobody tells when it goes on.
+	// No event says when dockerd continues.
 	h.run("kill -CONT $(systemctl show -p MainPID --value docker)")
 	h.enforced()
 	h.wantsRunsc()
@@ -24,8 +24,7 @@ func TestADockerdThatHangsIsSaid(t *testing.T) {
 	}
 }
 
-// What systemd gave the unit is removed by somebody: only systemd can give it
-// again.
+// Another program removes the directories that systemd gave the unit. Only systemd can give them again.
 func TestOurOwnDirectoriesAreRemoved(t *testing.T) {
 	h := boot(t, lab.Options{Files: map[string]lab.File{ownConfig: {Content: asDefault}}})
 	h.run("systemctl start runsc-provisioner")
@@ -33,7 +32,7 @@ func TestOurOwnDirectoriesAreRemoved(t *testing.T) {
 	for _, dir := range []string{"/var/lib/runsc-provisioner", "/run/runsc-provisioner"} {
 		pid := h.status().PID
 		h.run("rm -rf " + dir + "; rm " + daemonJSON)
-		h.awaits("started anew without "+dir, func(s daemon.Status) bool { return s.PID != pid && s.State == daemon.StateEnforced })
+		h.awaits("started again without "+dir, func(s daemon.Status) bool { return s.PID != pid && s.State == daemon.StateEnforced })
 		h.wantsRunsc()
 	}
 }

@@ -19,9 +19,8 @@ const (
 	asDefault  = "[docker]\ndefault_runtime = \"runsc\"\n"
 )
 
-// kept boots a host that the daemon keeps, under its own unit, with text as
-// configuration. Whatever the unit may not do is in its journal: there must be
-// nothing of it in the end.
+// kept boots a host on which the daemon runs as its unit, with text as configuration. At the end, the unit's
+// journal must show no refused access.
 func kept(t *testing.T, o lab.Options, text string) host {
 	t.Helper()
 	files := map[string]lab.File{ownConfig: {Content: text}}
@@ -38,7 +37,7 @@ func kept(t *testing.T, o lab.Options, text string) host {
 	return h
 }
 
-// neverRefused fails the test if the unit was kept from anything.
+// neverRefused fails the test if the unit's restrictions refused anything.
 func (h host) neverRefused() {
 	r, err := h.Run(context.Background(), "sh", "-c", "journalctl -u runsc-provisioner -o cat --no-pager | grep -iE 'operation not permitted|permission denied|read-only file system|bad system call|SIGSYS|watchdog'; coredumpctl --no-pager list 2>/dev/null | grep runsc")
 	if err != nil {
@@ -49,7 +48,7 @@ func (h host) neverRefused() {
 	}
 }
 
-// status is what the daemon last published.
+// status is the status that the daemon published last.
 func (h host) status() (s daemon.Status) {
 	h.t.Helper()
 	text, err := os.ReadFile(h.Path(statusFile))
@@ -65,7 +64,7 @@ func (h host) status() (s daemon.Status) {
 	return s
 }
 
-// awaits waits until the daemon's status is as it has to be.
+// awaits waits until the daemon's status satisfies a condition.
 func (h host) awaits(what string, is func(daemon.Status) bool) daemon.Status {
 	h.t.Helper()
 	deadline := time.Now().Add(3 * time.Minute)
@@ -75,19 +74,19 @@ func (h host) awaits(what string, is func(daemon.Status) bool) daemon.Status {
 			return s
 		}
 		if time.Now().After(deadline) {
-			h.t.Fatalf("the daemon does not get to be %s: %+v", what, s)
+			h.t.Fatalf("the daemon's status does not become %q: %+v", what, s)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// enforced waits until all is as wanted.
+// enforced waits until the host matches the configuration.
 func (h host) enforced() daemon.Status {
 	h.t.Helper()
 	return h.awaits("enforced", func(s daemon.Status) bool { return s.State == daemon.StateEnforced })
 }
 
-// repaired makes a change of the host and waits until items were repaired since.
+// repaired changes the host and waits until the daemon has repaired items.
 func (h host) repaired(change string, items ...string) daemon.Status {
 	h.t.Helper()
 	before := h.status()
@@ -102,8 +101,8 @@ func (h host) repaired(change string, items ...string) daemon.Status {
 	})
 }
 
-// looked has the daemon repair something else, and waits for it: what it has not
-// done by then it does not do.
+// looked makes the daemon repair something else, and waits for it. What the daemon has not done by then, it
+// does not do.
 func (h host) looked() daemon.Status {
 	h.t.Helper()
 	before := h.status().Counts.Repairs["link"]
@@ -111,7 +110,7 @@ func (h host) looked() daemon.Status {
 	return h.awaits("aware of the link", func(s daemon.Status) bool { return s.Counts.Repairs["link"] > before })
 }
 
-// starts is how often Docker was started.
+// starts is how often Docker has started.
 func (h host) starts() int {
 	h.t.Helper()
 	n, err := strconv.Atoi(h.run("journalctl -u docker -o cat --no-pager | grep -c '^Starting docker.service' || true"))
@@ -121,14 +120,13 @@ func (h host) starts() int {
 	return n
 }
 
-// dockerHas is what dockerd itself runs with.
+// dockerHas are the settings that dockerd reports.
 func (h host) dockerHas() string {
 	h.t.Helper()
 	return h.run(`docker info -f '{{.DefaultRuntime}} {{with index .Runtimes "runsc"}}{{.Path}}{{end}}'`)
 }
 
-// wantsRunsc fails the test unless daemon.json and dockerd have what asDefault
-// wants.
+// wantsRunsc fails the test unless daemon.json and dockerd match asDefault.
 func (h host) wantsRunsc() {
 	h.t.Helper()
 	var text struct {

@@ -27,13 +27,12 @@ func TestDoctor(t *testing.T) {
 		h.run(breaks)
 		r, err := h.Run(t.Context(), "sh", "-c", "runsc-provisioner doctor")
 		if err != nil || r.Code == 0 || !strings.Contains(r.Stdout, "\n  "+want+": ") {
-			t.Errorf("%s: got %v, %v, want what to do about %s", breaks, r, err, want)
+			t.Errorf("%s: got %v, %v, want a remedy for %s", breaks, r, err, want)
 		}
 	}
 }
 
-// doctor gives the line of one item, and what is to be done about it, of a doctor
-// that has to end with code.
+// doctor runs doctor, which must exit with code, and gives the line of one item and its remedy.
 func (h host) doctor(code int, prefix, item string) (line, remedy string) {
 	h.t.Helper()
 	for seen := range strings.Lines(h.exit(code, prefix+"runsc-provisioner doctor").Stdout) {
@@ -94,13 +93,13 @@ systemctl daemon-reload; systemctl start runsc-provisioner; until systemctl show
 	}
 }
 
-func TestDoctor_KnowsWhatItMayNotSee(t *testing.T) {
+func TestDoctor_ReportsWhatItMayNotSee(t *testing.T) {
 	const nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups "
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply; chmod 600 " + daemonJSON + "; mkdir -p /etc/runsc-provisioner; install -m 600 /dev/null /etc/runsc-provisioner/config.toml")
 	for _, item := range []string{"docker API", "daemon.json", "configuration"} {
 		if line, remedy := h.doctor(3, nobody, item); !strings.HasPrefix(line, item+" unknown") || remedy != "run this as root" {
-			t.Errorf("%s: got %q, %q, want it unknown, and what to do", item, line, remedy)
+			t.Errorf("%s: got %q, %q, want it unknown, with a remedy", item, line, remedy)
 		}
 	}
 	if r := h.exit(77, nobody+"runsc-provisioner status"); !strings.Contains(r.Stderr, "hint: run it with sudo") {
@@ -119,9 +118,8 @@ func TestDoctor_KnowsWhatTheConfigurationNeeds(t *testing.T) {
 	}
 }
 
-// Of a host on which Docker or systemd hangs a doctor and a bundle are needed
-// most.
-func TestDoctor_AnswersWhereOthersDoNot(t *testing.T) {
+// A doctor and a bundle are needed most when Docker or systemd hangs.
+func TestDoctor_AnswersWhenDockerOrSystemdHangs(t *testing.T) {
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime")
 	dockerd, err := strconv.Atoi(h.run("systemctl show -P MainPID docker"))
@@ -129,7 +127,7 @@ func TestDoctor_AnswersWhereOthersDoNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for who, stop := range map[string]func(syscall.Signal) error{
-		// By numbers of this machine's: no signal of the host's own stops its init.
+		// By its pid on this machine: no signal from inside the host stops its init.
 		"systemd": func(s syscall.Signal) error { return syscall.Kill(h.PID(), s) },
 		"dockerd": func(s syscall.Signal) error {
 			_, err := h.Run(t.Context(), "kill", "-"+strconv.Itoa(int(s)), strconv.Itoa(dockerd))
@@ -161,7 +159,7 @@ func TestDoctor_AnswersWhereOthersDoNot(t *testing.T) {
 	}
 }
 
-// bundled wants all files of a bundle in dir, and those of JSON to be JSON.
+// bundled checks that dir has all files of a bundle, and that JSON files are JSON.
 func (h host) bundled(dir string) {
 	h.t.Helper()
 	want := "config.txt daemon.json.txt docker.service.txt dockerd.txt doctor.txt journal.txt plan.txt releases.txt status.txt verify.json verify.txt version.txt"
@@ -195,7 +193,7 @@ systemctl daemon-reload && systemctl restart docker`)
 	}
 	h.exit(1, "cd /root && runsc-provisioner debug-bundle b.tar.gz")
 
-	// What is broken is in it too.
+	// The bundle has the broken parts too.
 	h.run("sed -i 's/}$/,}/' " + daemonJSON + " && cd /root && rm -r runsc-provisioner-debug && runsc-provisioner debug-bundle broken.tgz && tar -xzf broken.tgz")
 	h.bundled("/root/runsc-provisioner-debug")
 	for _, want := range []string{"its outline", "https-proxy", "trailing comma"} {

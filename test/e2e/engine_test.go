@@ -19,7 +19,7 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// engineUnits are services that behave in ways which jobs have to cope with.
+// engineUnits are services that behave in ways that jobs must cope with.
 var engineUnits = map[string]lab.File{
 	"/etc/systemd/system/docker.service.d/10-lab.conf": {Content: "[Service]\nEnvironment=\"LAB=a b\"\n"},
 	"/etc/systemd/system/lab-idle.service":             {Content: "[Service]\nExecStart=/bin/sleep infinity\nExecReload=/bin/true\n"},
@@ -99,7 +99,7 @@ func TestEngineAnswersOfRealDockerd(t *testing.T) {
 
 			happened, ended := c.Events(ctx)
 			id := engineRun(t, h, "docker", "run", "-d", "--name", "plain", "-p", "127.0.0.1:8080:80", "--dns", "192.0.2.1", lab.Image, "sleep", "1000")
-			// A lab host lacks capabilities that runc of bookworm wants to give.
+			// A lab host lacks capabilities that bookworm's runc gives containers.
 			privileged := suite != "bookworm"
 			open := engineRun(t, h, "docker", "run", "-d", "--name", "open", "--runtime=other", fmt.Sprintf("--privileged=%t", privileged), "--network=host", "--pid=host", "--userns=host", lab.Image, "sleep", "1000")
 			odd := engineOddContainer(t, h)
@@ -153,8 +153,8 @@ func TestEngineAnswersOfRealDockerd(t *testing.T) {
 	}
 }
 
-// engineOddContainer runs one whose port is published on an address that is
-// none, which the docker command refuses and dockerd does not.
+// engineOddContainer runs a container with a port published on an invalid address. The docker command refuses
+// that, dockerd does not.
 func engineOddContainer(t *testing.T, h *lab.Host) string {
 	t.Helper()
 	dockerd := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -192,8 +192,7 @@ func engineWantEvents(t *testing.T, happened <-chan engine.Event, ended <-chan e
 	}
 }
 
-// Containers come and go while they are listed, and dockerd restarts while its
-// events are watched.
+// Containers start and end while they are listed, and dockerd restarts while its events are watched.
 func TestEngineFault_E07_ContainersAndDockerdComeAndGo(t *testing.T) {
 	for _, suite := range lab.Suites() {
 		t.Run(suite, func(t *testing.T) {

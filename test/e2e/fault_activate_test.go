@@ -8,14 +8,14 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// dockerdFlags are flags that docker.service gives dockerd besides its own.
+// dockerdFlags adds flags to those that docker.service gives dockerd.
 func dockerdFlags(flags string) map[string]lab.File {
 	return map[string]lab.File{"/etc/systemd/system/docker.service.d/50-flags.conf": {
 		Content: "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock " + flags + "\n",
 	}}
 }
 
-// ordinary is a daemon.json that Docker has had since before it started.
+// ordinary is a daemon.json from before Docker started.
 const ordinary = `{
   "data-root": "/srv/docker/",
   "storage-driver": "overlay2",
@@ -27,7 +27,7 @@ const ordinary = `{
 }
 `
 
-// ordinaryHost has it, with a data root that a symlink leads to.
+// ordinaryHost has ordinary, with a symlink to its data root.
 func ordinaryHost() lab.Options {
 	return lab.Options{Files: map[string]lab.File{
 		daemonJSON: {Content: ordinary},
@@ -55,13 +55,13 @@ func TestFault_X02_ARestartActivatesNothingElse(t *testing.T) {
 			t.Helper()
 			says(t, h.exit(0, plan), append(options, "held: userns-remap")...)
 		}
-		// Docker has had all of it since before it started, and no one was here.
+		// The file is older than Docker's start, and this program has not run yet.
 		free()
 		if got := h.run("ls /var/lib/runsc-provisioner 2>/dev/null || true"); got != "" {
 			t.Errorf("a plan left %s", got)
 		}
 
-		// Changed since, and no one was here before: what is not known counts.
+		// Changed since the start, before this program ran: unknown options count as changed.
 		h.edited("/srv/docker/", "/srv/other")
 		held("data-root", "log-opts", "mtu")
 		h.edited("/srv/other", "/srv/docker/")
@@ -69,7 +69,7 @@ func TestFault_X02_ARestartActivatesNothingElse(t *testing.T) {
 		h.run("systemctl restart docker")
 		free()
 
-		// Seen by an apply, whose own writes make no difference.
+		// An apply has seen the options, and its own writes make no difference.
 		h.run("runsc-provisioner apply --default-runtime")
 		if got := h.run("stat -c %a /var/lib/runsc-provisioner/loaded.json; grep -c 10m /var/lib/runsc-provisioner/loaded.json || true"); got != "600\n0" {
 			t.Errorf("got %s, want a file for root alone, without values", got)
@@ -95,14 +95,14 @@ func TestFault_X02_ARestartActivatesNothingElse(t *testing.T) {
 			t.Errorf("got data in %s, want %s", change, root)
 		}
 
-		// As it was: nothing is held.
+		// Restored: nothing is held.
 		h.run("runsc-provisioner apply --userns-remap --allow-hidden-data")
 		if got := h.run("docker info -f '{{.DockerRootDir}}'"); got != root+"/100000.100000" {
 			t.Errorf("got data in %s, want it below %s", got, root)
 		}
 		says(t, h.exit(0, "runsc-provisioner apply"), "nothing to do")
 
-		// The way back, and the daemon, hold as well.
+		// Switching off, and the daemon, hold it too.
 		h.edited("\"mtu\": 1450", "\"mtu\": 1400")
 		says(t, h.exit(4, switchOff), "mtu")
 		h.run("cat > " + ownConfig + " <<'EOF'\n[docker]\nuserns_remap = \"off\"\n[enforce]\nmax_disruption = \"restart\"\nEOF\nrm -f /etc/runsc-provisioner/config.d/50-apply.toml; systemctl start runsc-provisioner")
@@ -129,7 +129,7 @@ func TestFault_X03_AReloadNamesWhatElseItActivates(t *testing.T) {
 	h.run("runsc-provisioner apply")
 	h.run("rm " + daemonJSON)
 	if got := h.run(plan); strings.Contains(got, "activates") {
-		t.Errorf("got %s, want nothing named: what is left out stays as it is", got)
+		t.Errorf("got %s, want no option named: a removed option stays in effect", got)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestFault_X04_AReloadKeepsTheRuntimesOfFlags(t *testing.T) {
 		}
 		h.run("systemctl stop runsc-provisioner")
 
-		// What the plan says to do is enough.
+		// The plan's advice is enough.
 		h.run(`echo '{"runtimes": {"nvidia":{"path":"` + nvidia + `"}}}' > ` + daemonJSON)
 		h.run("runsc-provisioner apply")
 		works()
@@ -168,10 +168,10 @@ func TestFault_X04_AReloadKeepsTheRuntimesOfFlags(t *testing.T) {
 	})
 }
 
-// ours has arguments that the configuration leaves to daemon.json.
+// ours is a daemon.json with arguments that the configuration leaves alone.
 var ours = map[string]lab.File{lab.LabConfigPath: {Content: strings.Split(lab.LabConfig, "\n[docker")[0] + "\n"}}
 
-func TestFault_X05_WhatTakesEffectWasProven(t *testing.T) {
+func TestFault_X05_NewArgumentsAreProvenFirst(t *testing.T) {
 	onEach(t, lab.Options{Files: ours}, func(t *testing.T, h host) {
 		h.run(`echo '{"runtimes": {"runsc": {"path": "/usr/bin/runsc", "runtimeArgs": ["--ignore-cgroups"]}}}' > ` + daemonJSON)
 		h.run("runsc-provisioner apply --default-runtime")
@@ -182,7 +182,7 @@ func TestFault_X05_WhatTakesEffectWasProven(t *testing.T) {
 		}
 		runs()
 
-		// A typo by hand, not loaded.
+		// A user's typo, not loaded.
 		h.edited("--ignore-cgroups", "--ignore-cgruops")
 		typo := h.read(daemonJSON)
 		says(t, h.exit(1, "runsc-provisioner apply"), "ignore-cgruops")
@@ -208,7 +208,7 @@ func TestFault_X05_WhatTakesEffectWasProven(t *testing.T) {
 		}
 		runs()
 
-		// Another program's reload is beyond us, and is said.
+		// Another program's reload cannot be prevented, but it is reported.
 		h.run("systemctl reload docker")
 		h.exit(1, "i=0; while docker run --rm "+lab.Image+" true 2>/dev/null && [ $i -lt 600 ]; do i=$((i+1)); sleep 0.1; done; docker run --rm "+lab.Image+" true 2>/dev/null && exit 0; exit 1")
 		if got := item(h.verify(1), "runtime runsc"); got != "warning" {
@@ -222,7 +222,7 @@ func TestFault_X05_WhatTakesEffectWasProven(t *testing.T) {
 		h.run("systemctl start runsc-provisioner")
 		h.awaits("failing again", func(s daemon.Status) bool { return s.State == daemon.StateFailing })
 
-		// Mended by hand, it is loaded by the daemon.
+		// The user fixes it, and the daemon loads it.
 		h.edited("--ignore-cgruops", "--ignore-cgroups")
 		h.enforced()
 		runs()

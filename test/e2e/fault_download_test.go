@@ -14,8 +14,7 @@ import (
 	"runsc-provisioner/test/releases"
 )
 
-// olderHost is a host that runs its containers in the older release. It is
-// what a fault of a download must leave as it is.
+// olderHost is a host that runs its containers in the older release. A failed download must not change it.
 func olderHost(t *testing.T, o lab.Options) host {
 	t.Helper()
 	h := boot(t, o)
@@ -23,8 +22,7 @@ func olderHost(t *testing.T, o lab.Options) host {
 	return h
 }
 
-// refuses runs a command that has to end with code, say all of parts, and
-// leave the host as it was.
+// refuses runs a command that must exit with code, print all of parts, and leave the host unchanged.
 func (h host) refuses(code int, command string, parts ...string) lab.Result {
 	h.t.Helper()
 	before := h.snapshot()
@@ -53,7 +51,7 @@ func TestFault_D09_RedirectsElsewhere(t *testing.T) {
 	}
 }
 
-func TestFault_D10_ServersThatAreNotWhoTheySay(t *testing.T) {
+func TestFault_D10_ServersWithAWrongIdentity(t *testing.T) {
 	h := olderHost(t, lab.Options{})
 	ca := h.trustedAuthority()
 	tomorrow := time.Now().Add(24 * time.Hour)
@@ -81,7 +79,7 @@ func TestFault_D10_ServersThatAreNotWhoTheySay(t *testing.T) {
 		h.refuses(65, upgrade(old), "releases.lab", "protocol version")
 	})
 	t.Run("no TLS at all", func(t *testing.T) { h.refuses(65, upgrade(nil), "does not look like a TLS handshake") })
-	// So it was not the authority that was refused.
+	// This succeeds, so the authority was not the reason.
 	h.run(upgrade(certificate("releases.lab", tomorrow, byAuthority)))
 }
 
@@ -90,7 +88,7 @@ func TestFault_D11_AProxyThatWantsCredentials(t *testing.T) {
 	const password = "hunter2"
 	p := &proxy.Proxy{User: "agent", Password: password, Dial: func() (net.Conn, error) { return h.dial("127.0.0.1:443") }}
 	port := h.serve(nil, p)
-	// There is no other way to the server.
+	// The proxy is the only way to the server.
 	h.run("sed -i 's/ releases.lab//' /etc/hosts")
 	upgrade := func(password string) string {
 		return "HTTPS_PROXY=http://agent:" + password + "@127.0.0.1:" + port + " runsc-provisioner apply -v --release " + newer
@@ -122,7 +120,7 @@ func TestFault_D18_NoRoomOrNoWriting(t *testing.T) {
 	h := boot(t, lab.Options{})
 	h.run("mkdir -p " + store)
 	apply := "runsc-provisioner apply --default-runtime --release " + newer
-	t.Run("no room, seen before", func(t *testing.T) {
+	t.Run("no room, detected before the download", func(t *testing.T) {
 		h.run("mount -t tmpfs -o size=64m,mode=755 tmpfs " + store)
 		h.refuses(1, apply, store, " MiB needed, 64 MiB free")
 		h.run("umount " + store)
@@ -132,7 +130,7 @@ func TestFault_D18_NoRoomOrNoWriting(t *testing.T) {
 		h.refuses(1, apply, store, "read-only file system")
 		h.run("umount " + store)
 	})
-	t.Run("no room, met in the middle", func(t *testing.T) {
+	t.Run("no room, detected in the middle", func(t *testing.T) {
 		h.run("mount -t tmpfs -o size=400m,mode=755 tmpfs " + store)
 		p := h.pausedReleases()
 		before := h.snapshot()
@@ -166,9 +164,9 @@ func TestFault_D18_NoRoomOrNoWriting(t *testing.T) {
 // paused is a release server that stops in the middle of every artifact.
 type paused struct {
 	url     string
-	arrived chan struct{} // closed when the first one is there
+	arrived chan struct{} // closed when the first one arrives
 	goOn    chan struct{} // closed by the test
-	asked   chan struct{} // has one for each artifact that was asked for
+	asked   chan struct{} // gets one for each request of an artifact
 }
 
 func (h host) pausedReleases() *paused {
@@ -197,7 +195,7 @@ type pausedWriter struct {
 	written int
 }
 
-// pauseAfter is when a download is in its middle, in bytes.
+// pauseAfter is where a download pauses, in bytes.
 const pauseAfter = 8 << 20
 
 func (w *pausedWriter) Write(b []byte) (int, error) {

@@ -11,18 +11,17 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// editors are the ways in which programs save a file. Each has "debug": false in
-// the end, and neither a runtime nor a default; $f is daemon.json and $new has
-// the new text.
+// editors are the ways in which programs save a file. Each ends with "debug": false and with neither a runtime
+// nor a default. $f is daemon.json, $new has the new text.
 var editors = map[string]string{
 	"in place":                "cat $new > $f",
 	"truncated, then written": ": > $f; cat $new > $f",
 	"nano":                    "exec 3<>$f; cat $new >&3; truncate -s $(stat -c %s $new) $f; exec 3>&-",
 	"vim, a backup by rename": "mv $f $f~; cat $new > $f; chmod 644 $f; rm $f~",
 	"sed -i, a rename over":   "cp $new /etc/docker/sedXYZ; mv /etc/docker/sedXYZ $f",
-	"deleted and made anew":   "rm $f; cp $new $f",
+	"deleted and created":     "rm $f; cp $new $f",
 	"directory replaced":      "mkdir /etc/docker.new; cp $new /etc/docker.new/daemon.json; mv /etc/docker /etc/docker.old; mv /etc/docker.new /etc/docker",
-	"directory made anew":     "rm -rf /etc/docker; mkdir /etc/docker; cp $new $f",
+	"directory created again": "rm -rf /etc/docker; mkdir /etc/docker; cp $new $f",
 	"another mode and owner":  "cat $new > $f; chown 33:33 $f; chmod 600 $f",
 }
 
@@ -46,7 +45,7 @@ func TestFault_R01_EveryWayToSaveAFile(t *testing.T) {
 	})
 }
 
-// keep starts the daemon on a host that is up.
+// keep starts the daemon on a running host.
 func (h host) keep(config string) {
 	h.t.Helper()
 	h.run("cat > " + ownConfig + " <<'EOF'\n" + config + "EOF\nsystemctl start runsc-provisioner")
@@ -74,15 +73,14 @@ func TestFault_R01_DeletedAndEmptied(t *testing.T) {
 
 func TestFault_R01_DockerdAlone(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
-	// The file is right again before anybody looks, and dockerd was told the
-	// other one.
+	// The file is right again before the daemon looks, but dockerd has loaded the other one.
 	h.run("systemctl stop runsc-provisioner; cp -p " + daemonJSON + " /root/right; echo '{\"default-runtime\":\"runc\"}' > " + daemonJSON + "; systemctl reload docker; cp -p /root/right " + daemonJSON)
 	h.run("systemctl start runsc-provisioner")
 	h.awaits("dockerd repaired", func(s daemon.Status) bool { return s.Counts.Repairs["dockerd"] == 1 && s.State == daemon.StateEnforced })
 	h.wantsRunsc()
 }
 
-func TestFault_R01_ImmutableIsSaid(t *testing.T) {
+func TestFault_R01_AnImmutableFileIsReported(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	h.run("echo '{}' > /root/new; systemctl stop runsc-provisioner; cp /root/new " + daemonJSON + "; chattr +i " + daemonJSON + "; systemctl start runsc-provisioner")
 	h.awaits("failing", func(s daemon.Status) bool {
@@ -112,9 +110,9 @@ func TestFault_R02_AHalfWrittenFileIsLeftAlone(t *testing.T) {
 	h.repaired(`printf 'se}' >> `+daemonJSON, "default-runtime")
 	h.wantsRunsc()
 
-	// Held open by its writer: what is in it so far may even be a whole text.
+	// Its writer holds it open: its text so far may even be complete.
 	fifo := h.began(`exec 3> ` + daemonJSON + `; printf '{}' >&3; mkfifo /root/go /root/on; read x < /root/go; printf '\n' >&3; echo >/root/on; exec 3>&-`)
-	h.awaits("told of a writer", func(s daemon.Status) bool { return strings.Contains(s.Error, "open for writing") })
+	h.awaits("failing because of a writer", func(s daemon.Status) bool { return strings.Contains(s.Error, "open for writing") })
 	if got := h.read(daemonJSON); got != "{}" {
 		t.Errorf("got %q, want it left alone while its writer has it open", got)
 	}
@@ -133,14 +131,14 @@ func TestFault_R03_TheReleaseIsRestored(t *testing.T) {
 	sums := "cd " + dir + " && sha256sum $(find . -type f -not -name manifest.json | sort)"
 	want := h.run(sums)
 	sentry := dir + "/gvisor-bin/gvisor_sentry"
-	// In place, while nothing runs from it: the kernel refuses it later.
+	// Written in place while nothing runs from it; later the kernel refuses that.
 	h.repaired("printf X | dd of="+sentry+" bs=1 seek=5000 conv=notrunc", "release")
 	if got := h.run(sums); got != want {
 		t.Errorf("one byte of the sentry in place: got %s\nwant %s", got, want)
 	}
 	h.run("docker run -d --name box " + lab.Image + " sleep 600")
 	for name, change := range map[string]string{
-		// Files that run cannot be written to, but replaced by a copy that differs.
+		// A running file cannot be written, but it can be replaced by another copy.
 		"one byte of the sentry":               "cp -p " + sentry + " /root/s; printf X | dd of=/root/s bs=1 seek=5000 conv=notrunc; mv /root/s " + sentry,
 		"one byte, size and time as they were": "cp -p " + sentry + " /root/s; printf X | dd of=/root/s bs=1 seek=5000 conv=notrunc; touch -r " + sentry + " /root/s; mv /root/s " + sentry,
 		"in place, size and time as they were": "cp -p " + dir + "/containerd-shim-runsc-v1 /root/r; printf X | dd of=" + dir + "/containerd-shim-runsc-v1 bs=1 seek=5000 conv=notrunc; touch -r /root/r " + dir + "/containerd-shim-runsc-v1",
@@ -167,7 +165,7 @@ func TestFault_R03_TheReleaseIsRestored(t *testing.T) {
 	}
 }
 
-// An Ansible-like loop puts its own text back whenever it is not there.
+// A loop like Ansible's puts its own text back whenever it is missing.
 const revertLoop = `echo '{"debug":true}' > /root/theirs; for i in $(seq 3000); do cmp -s /root/theirs ` + daemonJSON + ` || { cp /root/theirs ` + daemonJSON + `; echo x >> /root/reverts; }; sleep 0.05; done`
 
 func TestFault_R04_ContestedIsLeftAlone(t *testing.T) {
@@ -175,7 +173,7 @@ func TestFault_R04_ContestedIsLeftAlone(t *testing.T) {
 		h.keep(asDefault + "[enforce]\ncontested_after = 4\ncontested_window = \"1h\"\n")
 		loop := h.began(revertLoop)
 		s := h.awaits("contested", func(s daemon.Status) bool { return s.State == daemon.StateContested })
-		// What is contested stays theirs, however long the loop goes on.
+		// A contested item stays as the other program wrote it, however long the loop runs.
 		h.looked()
 		if got := h.read(daemonJSON); got != "{\"debug\":true}\n" {
 			t.Errorf("got %s, want theirs", got)
@@ -196,7 +194,7 @@ func TestFault_R04_ContestedIsLeftAlone(t *testing.T) {
 		}
 		h.run("pkill -f '[r]oot/theirs' || true")
 		<-loop
-		// A person settles it.
+		// A person decides.
 		h.run("runsc-provisioner apply")
 		h.enforced()
 		h.wantsRunsc()
@@ -210,7 +208,7 @@ i=0; while [ $i -lt 9000 ]; do : > /etc/docker/a; rm /etc/docker/a; i=$((i+1)); 
 echo '{"debug":true}' > ` + daemonJSON)
 	h.repaired("systemctl kill -s CONT runsc-provisioner", "default-runtime")
 	h.wantsRunsc()
-	// And everything is watched as before.
+	// Everything is watched as before.
 	h.repaired("rm -rf /etc/docker", "default-runtime")
 }
 
@@ -219,7 +217,7 @@ func TestFault_R06_TheNetworkIsDown(t *testing.T) {
 	if err := h.StopReleases(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// Another release is wanted, which cannot be had.
+	// The configuration asks for another release, which cannot be fetched.
 	h.run("sed -i '1i [release]\\nversion = \"" + older + "\"' " + ownConfig)
 	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld })
 	if len(s.Held) != 1 || !strings.Contains(s.Held[0].What, older) {
@@ -230,7 +228,7 @@ func TestFault_R06_TheNetworkIsDown(t *testing.T) {
 	h.awaits("enforced without network", func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
 	h.wantsRunsc()
 
-	// Damaged, and its archive is gone too: said, and all else is enforced.
+	// The release is damaged and its archive is missing too: this is reported, and the rest is enforced.
 	h.run("sed -i 's/^version.*/version = \"" + newer + "\"/' " + ownConfig + "; rm -rf " + store + "/.archive; rm " + store + "/" + newer + "/runsc")
 	h.awaits("held, for the damage", func(s daemon.Status) bool {
 		return s.State == daemon.StateHeld && strings.Contains(fmt.Sprint(s.Held), "damaged")
@@ -252,7 +250,7 @@ func TestFault_R07_DockerGoesAndComesBack(t *testing.T) {
 		return s.State == daemon.StateEnforced && h.run("systemctl is-active docker || true") == "active"
 	})
 
-	// In a loop of crashes, with drift meanwhile.
+	// dockerd crashes in a loop while the host drifts.
 	h.run("mkdir -p /etc/systemd/system/docker.service.d; printf '[Service]\\nExecStartPre=/bin/false\\n' > /etc/systemd/system/docker.service.d/99-crash.conf; systemctl daemon-reload; systemctl restart docker || true")
 	h.run("until [ $(systemctl is-active docker) = failed ]; do sleep 0.05; done")
 	h.awaits("waiting", waits)
@@ -278,9 +276,9 @@ func TestFault_R08_OwnWritesMakeNoSecondRound(t *testing.T) {
 	if got := after.Counts.Looks - before.Counts.Looks; got != 1 {
 		t.Errorf("got %d rounds for one drift, want 1", got)
 	}
-	// A container is looked at after all events of the repair were heard.
+	// The container's event comes after all events of the repair.
 	h.run("docker run -d --name box " + lab.Image + " sleep 600")
-	s := h.awaits("aware of a container", func(s daemon.Status) bool { return s.Containers.Sandboxed == 1 })
+	s := h.awaits("counting a container", func(s daemon.Status) bool { return s.Containers.Sandboxed == 1 })
 	if got := s.Counts.Looks - before.Counts.Looks; got != 1 {
 		t.Errorf("got %d rounds in the end, want 1", got)
 	}
@@ -308,20 +306,20 @@ func TestFault_R09_OurOwnConfigIsLost(t *testing.T) {
 			h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
 			before := h.status().Counts.Repairs["default-runtime"]
 			h.run("rm " + daemonJSON)
-			h.awaits("enforced all the same", func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
+			h.awaits("enforced anyway", func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
 			h.wantsRunsc()
-			// Also after it was started anew.
+			// Also after a restart of the daemon.
 			h.run("systemctl restart runsc-provisioner")
 			h.awaits("keeping it still", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept != "" })
 			says(t, h.exit(4, "runsc-provisioner status"), "last good")
 			h.run("rm -rf /etc/runsc-provisioner; mv /root/saved /etc/runsc-provisioner")
-			h.awaits("as the files say", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept == "" })
+			h.awaits("following the files", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept == "" })
 		})
 	}
 	if got := h.read(ownConfig); got != right {
 		t.Errorf("got %q, want our own files never written by the daemon", got)
 	}
-	// A person un-manages, in so many words.
+	// A person explicitly stops managing it.
 	h.run("rm " + ownConfig)
 	h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
 	h.exit(4, "runsc-provisioner apply")
@@ -329,7 +327,7 @@ func TestFault_R09_OurOwnConfigIsLost(t *testing.T) {
 		t.Errorf("after apply alone: got %+v wanted, kept %q", s.Wanted, s.ConfigKept)
 	}
 	h.run("runsc-provisioner apply --give-up")
-	h.awaits("what the files say", func(s daemon.Status) bool { return s.ConfigKept == "" && s.Wanted.DefaultRuntime == "" })
+	h.awaits("following the files", func(s daemon.Status) bool { return s.ConfigKept == "" && s.Wanted.DefaultRuntime == "" })
 }
 
 func TestFault_R10_AProofThatHoldsIsNotRepeated(t *testing.T) {
@@ -342,7 +340,7 @@ func TestFault_R10_AProofThatHoldsIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestWhatIsBeyondMaxDisruptionIsHeld(t *testing.T) {
+func TestStepsBeyondMaxDisruptionAreHeld(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"reload\"\n")
 	h.run("sed -i 's/^default_runtime.*/&\\nuserns_remap = \"default\"/' " + ownConfig)
 	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld })
@@ -350,9 +348,9 @@ func TestWhatIsBeyondMaxDisruptionIsHeld(t *testing.T) {
 		t.Errorf("got %+v held", s.Held)
 	}
 	if strings.Contains(h.read(daemonJSON), "userns-remap") {
-		t.Error("what is held was written")
+		t.Error("a held change was written")
 	}
-	// none: not even a reload.
+	// With none, not even a reload is made.
 	h.run("sed -i 's/^userns_remap.*//; s/^max_disruption.*/max_disruption = \"none\"/' " + ownConfig + "; runsc-provisioner apply --give-up")
 	h.enforced()
 	h.run("echo '{}' > " + daemonJSON)
@@ -364,15 +362,15 @@ func TestWhatIsBeyondMaxDisruptionIsHeld(t *testing.T) {
 	}
 }
 
-func TestARestartOfOursIsMadeOnce(t *testing.T) {
+func TestOurRestartIsMadeOnce(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"restart\"\n")
-	h.run("docker rmi " + lab.Image) // nothing is there that would be hidden
+	h.run("docker rmi " + lab.Image) // a switch hides nothing then
 	h.run("sed -i 's/^default_runtime.*/&\\nuserns_remap = \"default\"/' " + ownConfig)
 	s := h.awaits("remapped", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Wanted.UsernsRemap != "" })
 	if s.Counts.Restarts != 1 || h.starts() != 2 {
 		t.Errorf("got %d restarts of %d starts, want 1 of 2", s.Counts.Restarts, h.starts())
 	}
-	// The next one has to wait.
+	// The next restart must wait.
 	h.run("sed -i 's/^userns_remap.*/userns_remap = \"off\"/' " + ownConfig)
 	s = h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld })
 	if !strings.Contains(s.Held[0].Why, "restarted at") {
@@ -383,7 +381,7 @@ func TestARestartOfOursIsMadeOnce(t *testing.T) {
 func TestContainersThatStartOutside(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	h.run("docker run -d --name in " + lab.Image + " sleep 600; docker run -d --name out --runtime=runc " + lab.Image + " sleep 600")
-	s := h.awaits("aware of both", func(s daemon.Status) bool {
+	s := h.awaits("counting both", func(s daemon.Status) bool {
 		return s.Containers.Sandboxed == 1 && len(s.Containers.Strays) == 1 && s.Counts.Unsandboxed == 1
 	})
 	if got := s.Containers.Strays[0]; got.Name != "out" || got.Allowed {
@@ -397,7 +395,7 @@ func TestContainersThatStartOutside(t *testing.T) {
 	if fields["RUNSC_CONTAINER_NAME"] != "out" || fields["MESSAGE_ID"] == nil || fields["PRIORITY"] != "3" {
 		t.Errorf("got the entry %v", fields)
 	}
-	// By digest, it may.
+	// Allowed by its digest.
 	digest := h.run("docker inspect -f '{{.Image}}' out")
 	h.run("docker rm -f out; printf '[enforce]\\nunsandboxed = \"stop\"\\nallow_images = [\"" + digest + "\"]\\n' >> " + ownConfig)
 	h.awaits("reconfigured", func(s daemon.Status) bool { return len(s.Containers.Strays) == 0 })
@@ -405,7 +403,7 @@ func TestContainersThatStartOutside(t *testing.T) {
 	h.run("docker run -d --name allowed --runtime=runc " + lab.Image + " sleep 600")
 	h.awaits("aware of it", func(s daemon.Status) bool { return s.Containers.Outside == 1 && s.Counts.Unsandboxed == 1 })
 
-	// Another image is stopped, also where it was given the same name.
+	// Another image is stopped, even under the same name.
 	h.run("docker commit in other >/dev/null; docker rm -f allowed; docker run -d --name stray --runtime=runc --restart=always other sleep 600")
 	s = h.awaits("one stopped", func(s daemon.Status) bool { return s.Counts.Stopped == 1 })
 	if got := h.run("docker inspect -f '{{.State.Running}}' stray; docker inspect -f '{{.State.Running}}' in"); got != "false\ntrue" {
@@ -420,9 +418,9 @@ func TestTheDaemonAndApplyTakeTurns(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	for _, name := range []string{older, newer, older} {
 		h.run("runsc-provisioner apply --release " + name)
-		s := h.awaits("what apply said", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Release == name })
+		s := h.awaits("enforced as apply configured it", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Release == name })
 		if n := s.Counts.Drifts[config.ItemRelease] + s.Counts.Drifts["default-runtime"]; n != 0 {
-			t.Errorf("got %v for drift, want what apply does not taken for it", s.Counts.Drifts)
+			t.Errorf("got the drifts %v, want changes of apply not counted as drift", s.Counts.Drifts)
 		}
 	}
 }

@@ -10,8 +10,7 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// wrapped replaces the dockerd of docker.service by a script, which execs the
-// real one under its own name.
+// wrapped replaces dockerd in docker.service by a script that execs the real dockerd under its own name.
 func wrapped(body string) map[string]lab.File {
 	return map[string]lab.File{
 		"/usr/local/sbin/dockerd": {Mode: 0o755, Content: "#!/bin/bash\n" + body + "\nexec -a /usr/local/sbin/dockerd /usr/sbin/dockerd \"$@\"\n"},
@@ -21,7 +20,7 @@ func wrapped(body string) map[string]lab.File {
 	}
 }
 
-// remapping is a config that needs a restart of Docker.
+// remapping is a configuration that needs a restart of Docker.
 func remapping(user string) lab.File {
 	return lab.File{Content: "[docker]\nuserns_remap = \"" + user + "\"\n"}
 }
@@ -33,17 +32,17 @@ func with(files map[string]lab.File, path string, f lab.File) map[string]lab.Fil
 	return files
 }
 
-// says wants all of parts in what a command printed.
+// says checks that a command printed all of parts.
 func says(t *testing.T, r lab.Result, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(r.Stdout+r.Stderr, part) {
-			t.Errorf("got %v\nwant it to say %q", r, part)
+			t.Errorf("got %v\nwant it to have %q", r, part)
 		}
 	}
 }
 
-// settled is a host on which nothing is left of what a run began.
+// settled checks that no run has left anything unfinished.
 func (h host) settled() {
 	h.t.Helper()
 	if left := h.run("ls -A /var/lib/runsc-provisioner | grep -v '^lock$\\|^accepted.json$\\|^proofs$\\|^accepted.copy.json$\\|^validated$\\|^failed-proofs$\\|^loaded.json$\\|^before.json$\\|^ids$\\|^backup$' || true; ls -A " + store + " 2>/dev/null | grep '^.runsc-prov' || true; ls -A /etc/docker | grep runsc-prov || true"); left != "" {
@@ -92,8 +91,8 @@ func TestFault_E02_StoppedDockerIsNotStarted(t *testing.T) {
 	}
 }
 
-// A file that dockerd refuses: where --validate exists (23.0), nothing is
-// touched; where it does not, the reload shows it, and all is put back (E04).
+// dockerd refuses the file. With --validate (23.0), nothing is touched; without it, the reload fails and
+// everything is restored (E04).
 func TestFault_E03_AFileThatDockerdRefuses(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {
 		h.run("mkdir -p /etc/docker; echo '{\"bogus\": true}' > " + daemonJSON)
@@ -108,7 +107,7 @@ func TestFault_E03_AFileThatDockerdRefuses(t *testing.T) {
 				t.Errorf("got dockerd with runtimes %s, want it without", got)
 			}
 			h.settled()
-			// What dockerd still knows from before does not stand for the file.
+			// dockerd's earlier settings do not prove that the file is valid.
 			h.run("rm " + daemonJSON + "; runsc-provisioner apply; echo '{\"bogus\": true}' > " + daemonJSON)
 			h.exit(3, "runsc-provisioner apply")
 			if got := h.read(daemonJSON); got != before.DaemonJSON+"\n" {
@@ -123,7 +122,7 @@ func TestFault_E03_AFileThatDockerdRefuses(t *testing.T) {
 	})
 }
 
-func TestFault_E03_ADefaultRuntimeThatIsNone(t *testing.T) {
+func TestFault_E03_AnUndefinedDefaultRuntime(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {
 		h.run("mkdir -p /etc/docker; echo '{\"default-runtime\": \"nvidia\"}' > " + daemonJSON)
 		before := h.snapshot()
@@ -150,7 +149,7 @@ func TestFault_E04_AReloadThatIsRefused(t *testing.T) {
 	}
 }
 
-// Ways in which a restart with userns-remap goes wrong.
+// A restart with userns-remap can fail in these ways.
 func TestFault_E05_ARestartThatFailsIsRolledBack(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -226,8 +225,8 @@ func TestFault_E06_DockerThatStaysDown(t *testing.T) {
 	h.settled()
 }
 
-// systemd is re-executed, or dockerd killed, at one moment after another of an
-// apply. Whatever the outcome, it is told right and the next one converges.
+// systemd is re-executed, or dockerd killed, at successive moments of an apply. Each apply must report its
+// outcome correctly, and the next one must converge.
 func TestFault_E07_SystemdOrDockerdGoesAwayInTheMiddle(t *testing.T) {
 	for name, blow := range map[string]string{"systemd": "systemctl daemon-reexec", "dockerd": "kill -9 $(systemctl show -p MainPID --value docker)"} {
 		t.Run(name, func(t *testing.T) {
@@ -273,7 +272,7 @@ func TestFault_E08_ARestartThatStopsContainersIsHeld(t *testing.T) {
 	if got := h.run("docker inspect -f '{{.State.Running}}' " + id); got != "true" {
 		t.Errorf("got the container running: %s, want true", got)
 	}
-	// live-restore would keep it running where a remapped dockerd does not see it.
+	// live-restore would keep it running, and a remapped dockerd would not see it.
 	h.run("sed -i 's/^{/{\"live-restore\": true,/' " + daemonJSON + "; systemctl reload docker; until docker info -f '{{.LiveRestoreEnabled}}' | grep -q true; do :; done")
 	says(t, h.exit(4, "runsc-provisioner apply --allow-restart --allow-hidden-data"), "live-restore", "precious")
 	h.run("sed -i 's/\"live-restore\": true,/\"live-restore\": false,/' " + daemonJSON + "; systemctl reload docker; until docker info -f '{{.LiveRestoreEnabled}}' | grep -q false; do :; done")
@@ -294,9 +293,9 @@ func TestFault_E09_RuntimesThatStartNothing(t *testing.T) {
 		code  int
 		said  []string
 	}{
-		{name: "a flag it does not know", args: "--runtime-arg=--no-such-flag", code: 1, said: []string{"no-such-flag"}},
+		{name: "an unknown flag", args: "--runtime-arg=--no-such-flag", code: 1, said: []string{"no-such-flag"}},
 		{
-			// The lab's bundles lack one that gVisor's own have.
+			// The lab's bundles lack a sidecar that gVisor's bundles have.
 			name: "missing sidecar, strict policy", code: 1, said: []string{"sidecar", "STRICT"},
 			args: "--runtime-arg=--ignore-cgroups --runtime-arg=--sidecar-usage-policy=STRICT",
 		},

@@ -14,7 +14,7 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// loadFat makes an image of the lab's, called fat, with so many bytes of labels.
+// loadFat loads an image called fat, made from the lab's, with so many bytes of labels.
 func (h host) loadFat(labels int) {
 	h.t.Helper()
 	h.run("docker save -o /root/thin.tar " + lab.Image)
@@ -76,8 +76,8 @@ func (h host) loadFat(labels int) {
 	h.run("docker load -i /root/fat.tar")
 }
 
-// The labels of an image may be of any size. They hide neither the container, from
-// the daemon and from verify, nor any other.
+// The labels of an image may have any size. They must not hide its container, or any other, from the daemon and
+// verify.
 func TestFault_V09_LabelsOfAnySizeHideNothing(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nunsandboxed = \"stop\"\n")
 	h.loadFat(10 << 20)
@@ -85,7 +85,7 @@ func TestFault_V09_LabelsOfAnySizeHideNothing(t *testing.T) {
 	h.awaits("aware of it", func(s daemon.Status) bool { return s.Containers.Sandboxed == 1 && s.Containers.Known })
 	for i, run := range []string{"--name fat --runtime=runc fat", "--name thin --runtime=runc " + lab.Image} {
 		h.run("docker run -d " + run + " sleep 600")
-		h.awaits("that it is stopped: "+run, func(s daemon.Status) bool { return s.Counts.Stopped == uint64(i+1) })
+		h.awaits("stopping "+run, func(s daemon.Status) bool { return s.Counts.Stopped == uint64(i+1) })
 	}
 	if got := h.run("docker ps --format '{{.Names}}'"); got != "in" {
 		t.Errorf("got %q running, want in alone", got)
@@ -97,7 +97,7 @@ func TestFault_V09_LabelsOfAnySizeHideNothing(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
-	// What is not read of labels may be the one that demands.
+	// A label that is too long to read may be the one that demands a sandbox.
 	h.exit(2, "runsc-provisioner verify --require-sandbox label=untrusted")
 	h.exit(1, "docker rm -f fat; runsc-provisioner verify --require-sandbox label=untrusted")
 }

@@ -11,11 +11,11 @@ import (
 const (
 	accepted     = "/var/lib/runsc-provisioner/accepted.json"
 	acceptedCopy = "/var/lib/runsc-provisioner/accepted.copy.json"
-	// maintenance is the service of docs/daemon.md.
+	// maintenance is the service that docs/daemon.md shows.
 	maintenance = `printf '[Service]\nType=oneshot\nExecStart=/usr/local/bin/runsc-provisioner apply --allow-restart\n' > /etc/systemd/system/runsc-maintenance.service; systemctl daemon-reload`
 )
 
-// found reports whether verify has a finding of that code.
+// found reports whether verify has a finding with that code.
 func (v verification) found(code string) bool {
 	for _, f := range v.Findings {
 		if f.Code == code {
@@ -47,13 +47,13 @@ func TestFault_X21_ALostConfigurationGivesNothingUp(t *testing.T) {
 				h.run("rm -rf /root/own; cp -rp /etc/runsc-provisioner /root/own; " + lose)
 				v := h.verify(2)
 				if !v.found("configuration-lost") || !v.found("container-outside") {
-					t.Errorf("verify: got %+v, want the loss, and the container judged by what was accepted", v.Findings)
+					t.Errorf("verify: got %+v, want the loss, and the container judged by the accepted configuration", v.Findings)
 				}
 				says(t, h.exit(2, "runsc-provisioner verify --format plugin"), "RUNSC CRITICAL", "docker.default_runtime")
 				says(t, h.exit(2, "runsc-provisioner verify --format prometheus"), `verify_findings{code="configuration-lost"} 1`)
 				says(t, h.exit(2, "runsc-provisioner doctor"), "docker.default_runtime")
 				says(t, h.exit(4, "runsc-provisioner plan --detailed-exitcode"), "docker.default_runtime", "--give-up")
-				// It keeps the host as it was accepted, too, and does not get used to it.
+				// It keeps the accepted configuration too, and does not accept the loss over time.
 				maintained("4")
 				h.run("echo '{}' > " + daemonJSON)
 				maintained("4")
@@ -65,9 +65,9 @@ func TestFault_X21_ALostConfigurationGivesNothingUp(t *testing.T) {
 				maintained("0")
 			})
 		}
-		// The same under another name is no loss.
+		// The same settings in another file are no loss.
 		h.run("mv /etc/runsc-provisioner/config.d/50-apply.toml /etc/runsc-provisioner/config.toml; runsc-provisioner apply")
-		// A person gives it up. That un-manages, and undoes nothing.
+		// A person gives the settings up: they are no longer managed, and nothing is undone.
 		h.run("rm -r /etc/runsc-provisioner; runsc-provisioner plan --give-up; runsc-provisioner apply --give-up")
 		h.wantsRunsc()
 		maintained("0")
@@ -77,7 +77,7 @@ func TestFault_X21_ALostConfigurationGivesNothingUp(t *testing.T) {
 	})
 }
 
-func TestFault_X22_TheRecordOfWhatWasAcceptedIsDamaged(t *testing.T) {
+func TestFault_X22_TheAcceptedRecordIsDamaged(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\ncontested_after = 1000\n")
 	pid := func() string { return h.run("systemctl show -p MainPID -p NRestarts runsc-provisioner") }
 	both := func(text string) string {
@@ -89,7 +89,7 @@ func TestFault_X22_TheRecordOfWhatWasAcceptedIsDamaged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := host{h.Host, t}
-			// Started with it, the daemon follows the files, and says so.
+			// Started with the damaged record, the daemon follows the files, and reports that.
 			h.run("systemctl stop runsc-provisioner; " + damage + "; systemctl start runsc-provisioner")
 			s := h.awaits("following the files", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.AcceptedUnread != "" })
 			if s.Wanted.DefaultRuntime != "runsc" {
@@ -104,14 +104,14 @@ func TestFault_X22_TheRecordOfWhatWasAcceptedIsDamaged(t *testing.T) {
 			}
 			h.exit(2, "runsc-provisioner doctor")
 			h.exit(4, "runsc-provisioner apply")
-			// What the files lose then is kept for as long as the daemon runs.
+			// Settings that the files then lose are kept while the daemon runs.
 			h.run("mv " + ownConfig + " /root/own")
 			h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
 			h.repaired("rm "+daemonJSON, "default-runtime")
 			if got := pid(); got != started {
 				t.Errorf("got %s, want the same process, %s", got, started)
 			}
-			// Started without both, it has nothing to go by, changes nothing, and says so.
+			// Started without both, it changes nothing, and reports that.
 			h.run("rm -rf /root/dir; mv /etc/runsc-provisioner /root/dir; systemctl restart runsc-provisioner")
 			h.awaits("failing", func(s daemon.Status) bool {
 				return s.State == daemon.StateFailing && strings.Contains(s.Error, "accepted")
@@ -120,15 +120,15 @@ func TestFault_X22_TheRecordOfWhatWasAcceptedIsDamaged(t *testing.T) {
 			h.exit(1, "runsc-provisioner status")
 			h.exit(4, "runsc-provisioner apply")
 			if got := h.read(daemonJSON); got != "{}\n" {
-				t.Errorf("got %s, want it left: nothing says how the host is to be", got)
+				t.Errorf("got %s, want it unchanged: no configuration is known", got)
 			}
 			h.repaired("mv /root/own /root/dir/config.d/60-test.toml; mv /root/dir /etc/runsc-provisioner", "default-runtime")
-			// A person settles it.
+			// A person decides.
 			h.run("[ ! -d " + accepted + " ] || rmdir " + accepted + " " + acceptedCopy + "; runsc-provisioner apply --give-up; runsc-provisioner verify; systemctl restart runsc-provisioner")
-			h.awaits("as before", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.AcceptedUnread == "" })
+			h.awaits("enforced again", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.AcceptedUnread == "" })
 		})
 	}
-	// One of the two is enough, and is written again at the next round.
+	// One of the two is enough; the next round writes the other again.
 	h.run("echo x > " + accepted)
 	if v := h.verify(1); !v.found("accepted-unread") {
 		t.Errorf("verify: got %+v", v.Findings)

@@ -7,8 +7,8 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// What apply prints is not read, or there is no room for it: it does its work, and
-// its code is that of the work.
+// Nothing reads the output of apply, or there is no room for it: apply does its work, and its exit code says how
+// that went.
 func TestFault_X14_AnOutputThatIsLost(t *testing.T) {
 	h := boot(t, lab.Options{})
 	took := func(release string) {
@@ -27,13 +27,13 @@ func TestFault_X14_AnOutputThatIsLost(t *testing.T) {
 	took(older)
 	h.run(apply + newer + " >/dev/full 2>/dev/full")
 	took(newer)
-	// Files that are opened must not become standard output.
+	// No file that apply opens may become its standard output.
 	h.run(apply + older + " >&- 2>&- <&-")
 	took(older)
 	if got := h.run("stat -c %s /var/lib/runsc-provisioner/lock"); got != "0" {
 		t.Errorf("got %s bytes in the lock", got)
 	}
-	// Both streams are closed at the other end.
+	// The reader has closed both streams.
 	h.run("{ " + apply + newer + " 2>&1; echo $? >/root/code; } | true; [ $(cat /root/code) = 0 ]")
 	took(newer)
 	for _, command := range []string{"plan", "status", "config show"} {

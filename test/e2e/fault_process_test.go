@@ -7,7 +7,7 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// began runs a command beside the test, which gets its end from the channel.
+// began starts a command; its result comes from the channel.
 func (h host) began(command string) <-chan lab.Result {
 	ended := make(chan lab.Result, 1)
 	go func() {
@@ -20,8 +20,7 @@ func (h host) began(command string) <-chan lab.Result {
 	return ended
 }
 
-// holdsLock is another run, which changes the host until the function it gives is
-// called.
+// holdsLock starts another run, which holds the lock until you call the returned function.
 func (h host) holdsLock() (letGo func()) {
 	h.t.Helper()
 	h.run("rm -f /run/held /run/let-go")
@@ -41,7 +40,7 @@ func TestFault_F04_TwoAppliesAtOnce(t *testing.T) {
 		first := h.began(apply)
 		<-p.arrived
 
-		// A download holds no other run up, and arrives beside what they do.
+		// A download blocks no other run, and ends while they work.
 		if r := h.exit(0, "runsc-provisioner apply --lock-timeout=0"); !strings.Contains(r.Stdout, "nothing to do") {
 			t.Errorf("beside a download: got %v, want nothing to do", r)
 		}
@@ -56,9 +55,9 @@ func TestFault_F04_TwoAppliesAtOnce(t *testing.T) {
 		says(t, r, "another runsc-provisioner is changing this host", "waited 1s", "hint: ")
 		h.exit(75, "runsc-provisioner apply --lock-timeout=0")
 		if after := look(); after != before {
-			t.Errorf("the host was touched beside the one that has the lock\nbefore: %+v\nafter:  %+v", before, after)
+			t.Errorf("the host was touched by a run without the lock\nbefore: %+v\nafter:  %+v", before, after)
 		}
-		h.run("runsc-provisioner plan") // only looks
+		h.run("runsc-provisioner plan") // reads only
 
 		second := h.began(apply)
 		h.run("until [ $(pgrep -fc '^[r]unsc-provisioner apply') = 2 ]; do sleep 0.01; done")
@@ -74,7 +73,7 @@ func TestFault_F04_TwoAppliesAtOnce(t *testing.T) {
 	})
 }
 
-func TestFault_F04_AKilledDownloadKeepsNobodyWaiting(t *testing.T) {
+func TestFault_F04_AKilledDownloadBlocksNoRun(t *testing.T) {
 	h := boot(t, lab.Options{})
 	p := h.pausedReleases()
 	first := h.began("runsc-provisioner apply --release " + newer + " --url " + p.url)
@@ -90,8 +89,8 @@ func TestFault_F04_AKilledDownloadKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
-// Each of many at once wants something else: whoever comes later undoes what
-// the ones before did, and none may see another's work half done.
+// Many applies run at once, each with another goal. A later one undoes what the earlier ones did, and none may
+// see another's unfinished work.
 func TestFault_F04_ManyAppliesAtOnce(t *testing.T) {
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime --release " + older + " && runsc-provisioner apply --release " + newer)

@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	// othersText is a daemon.json of another program, with nothing of ours.
+	// othersText is a daemon.json of another program, without our keys.
 	othersText = `{"debug": false}`
 	state      = "/var/lib/runsc-provisioner"
 
-	// killed runs apply and kills it while it proves a runtime through Docker: then
-	// its text is in daemon.json, and its journal on the disk.
+	// killed runs apply and kills it while it proves a runtime through Docker. Its text is then in
+	// daemon.json, and its journal on disk.
 	killed = `runsc-provisioner apply --once --release ` + newer + ` >/tmp/out 2>&1 & pid=$!
 until docker ps -aq --filter name=runsc-provisioner-proof | grep -q .; do kill -0 $pid || { cat /tmp/out; exit 1; }; done
 kill -9 $pid; wait $pid; [ -e ` + state + `/journal.json ] || { cat /tmp/out; exit 1; }
@@ -24,9 +24,8 @@ kill -9 $pid; wait $pid; [ -e ` + state + `/journal.json ] || { cat /tmp/out; ex
 	limit = `for i in 1 2 3 4 5; do systemctl restart docker || break; done; systemctl is-failed docker`
 )
 
-// overwritten has dockerd run with a runtime and a default that its file does
-// not have any more: apply has reloaded them, and another program then wrote a
-// text of its own.
+// overwritten makes dockerd run with a runtime and a default that its file no longer has: apply loaded them, and
+// another program then wrote its own text.
 func (h host) overwritten(text string) {
 	h.t.Helper()
 	h.run("runsc-provisioner apply --default-runtime --release " + older)
@@ -38,8 +37,8 @@ func (h host) write(text string) {
 	h.run("cat > " + daemonJSON + ".new <<'EOF'\n" + text + "\nEOF\nmv " + daemonJSON + ".new " + daemonJSON)
 }
 
-// recovered fails the test unless the next apply succeeds, from the one after
-// which there is nothing left to do, and only others have started Docker.
+// recovered fails the test unless the next apply succeeds, the one after it finds nothing to do, and only other
+// programs have started Docker.
 func (h host) recovered(starts int) {
 	h.t.Helper()
 	h.run("runsc-provisioner apply --default-runtime --release " + newer)
@@ -53,9 +52,9 @@ func (h host) recovered(starts int) {
 	h.settled()
 }
 
-// What dockerd had in memory, no file brings back once Docker is restarted by
-// another program in the middle of a run. The way back wrote a default runtime
-// without its definition, which dockerd refuses, and so did every later run.
+// No file restores dockerd's settings in memory once another program has restarted Docker in the middle of a
+// run. The rollback wrote a default runtime without its definition, which dockerd refuses, and so did every
+// later run.
 func TestFault_X01_RestartedByAnotherProgramInTheMiddle(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {
 		h.overwritten(othersText)
@@ -83,9 +82,8 @@ func TestFault_X01_KilledAndThenRestartedByAnotherProgram(t *testing.T) {
 	h.recovered(starts + 1)
 }
 
-// A default whose definition is gone from the file: dockerd does not start from
-// it. It stays down until the file is right, and is not started by apply, which
-// did not stop it.
+// The file lacks the definition of its default runtime, so dockerd does not start. It stays down until the file
+// is right, and apply does not start it, because apply did not stop it.
 func TestFault_X01_StartLimitOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	h := boot(t, lab.Options{})
@@ -104,9 +102,8 @@ func TestFault_X01_StartLimitOfAnotherProgram(t *testing.T) {
 	h.recovered(starts + 1)
 }
 
-// A data root that was written and not loaded is another one after a restart by
-// another program: recovery restarted Docker at each try, without consent and
-// beyond max_disruption, and never got there.
+// A data root in the file that was not loaded takes effect when another program restarts Docker. Recovery
+// restarted Docker at each try, without consent and beyond max_disruption, and never succeeded.
 func TestFault_X01_TheDaemonDoesNotRestartDockerToRecover(t *testing.T) {
 	t.Parallel()
 	h := boot(t, lab.Options{Files: map[string]lab.File{ownConfig: {Content: asDefault}}})
@@ -117,7 +114,7 @@ func TestFault_X01_TheDaemonDoesNotRestartDockerToRecover(t *testing.T) {
 	h.run(killed)
 	h.write(theirs)
 	h.run("systemctl restart docker; systemctl start runsc-provisioner")
-	s := h.awaits("at an end with the recovery", func(s daemon.Status) bool {
+	s := h.awaits("done with the recovery", func(s daemon.Status) bool {
 		return s.State == daemon.StateEnforced || s.Counts.Failures > 1
 	})
 	if s.State != daemon.StateEnforced || s.Counts.Restarts != 0 {
@@ -127,8 +124,8 @@ func TestFault_X01_TheDaemonDoesNotRestartDockerToRecover(t *testing.T) {
 	h.recovered(starts + 1)
 }
 
-// A recovery that cannot be is set aside, for a look, and the host is planned
-// from what is seen: the same apply succeeds.
+// An impossible recovery is set aside for a person to read, and the plan starts from the host as observed: the
+// same apply succeeds.
 func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 	t.Parallel()
 	h := boot(t, lab.Options{})
@@ -144,7 +141,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 		SetAside string `json:"set_aside"`
 	}
 	if err := json.Unmarshal([]byte(r.Stdout), &report); err != nil || !report.Changed || !strings.Contains(report.SetAside, state+"/set-aside/") {
-		t.Errorf("got %v, %v, want it to say what was set aside", r, err)
+		t.Errorf("got %v, %v, want the directory of the recovery that was set aside", r, err)
 	}
 	if got := h.run("cat " + state + "/set-aside/*/daemon.json"); got != othersText {
 		t.Errorf("got the copy %s, want %s", got, othersText)
@@ -179,8 +176,8 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 	h.recovered(1)
 }
 
-// What only a restart undoes is left as it is where the restart would stop a
-// container without consent, and undone by a run that may.
+// Some changes can only be undone by a restart. They stay if the restart would stop a container without
+// consent, and a run with consent undoes them.
 func TestFault_X01_NoRestartToRecoverWithoutConsent(t *testing.T) {
 	t.Parallel()
 	h := boot(t, lab.Options{})

@@ -9,10 +9,9 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// replacing replaces the directory of daemon.json again and again, each time
-// with another text and with up to 300 ms between the two renames, and waits
-// until that text has our keys. It prints how many edits were lost, and how many
-// directories have ended inside of another.
+// replacing replaces the directory of daemon.json again and again, each time with another text and with up to
+// 300 ms between the two renames, and waits until that text has our keys. It prints how many edits were lost,
+// and how many directories ended up inside another.
 const replacing = `lost=0 nested=0
 for i in $(seq %d); do
 	mkdir /etc/docker.new
@@ -39,11 +38,10 @@ func TestFault_R01_ADirectoryIsReplacedBesideTheDaemon(t *testing.T) {
 	})
 }
 
-func TestFault_R01_ADirectoryThatComesTooLateIsSaid(t *testing.T) {
+func TestFault_R01_ADirectoryThatComesTooLateIsReported(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\ncontested_after = 1000\n")
-	// Only once it was made again does the replacement come. A directory of the
-	// lab's lower layer is copied by mv and then removed, file by file, and the
-	// daemon may put daemon.json back in between.
+	// The replacement comes only after the directory was created again. mv copies a directory of the lab's
+	// lower layer and then removes it file by file, and the daemon may put daemon.json back in between.
 	h.repaired("mkdir /etc/docker.new; echo '{\"debug\": true}' > /etc/docker.new/daemon.json; mv /etc/docker /etc/docker.old || until rm -rf /etc/docker; do :; done", "default-runtime")
 	h.run("mv /etc/docker.new /etc/docker")
 	says(t, h.exit(1, "runsc-provisioner verify"), "/etc/docker/docker.new")
@@ -56,7 +54,7 @@ func TestFault_R01_ADirectoryThatComesTooLateIsSaid(t *testing.T) {
 		}
 		return false
 	})
-	// The remedy that it gives.
+	// Its remedy works.
 	h.repaired("mv -T /etc/docker/docker.new/daemon.json "+daemonJSON+"; rmdir /etc/docker/docker.new", "default-runtime")
 	h.exit(0, "runsc-provisioner verify")
 	if got := h.read(daemonJSON); !strings.Contains(got, `"debug": true`) {
@@ -67,7 +65,7 @@ func TestFault_R01_ADirectoryThatComesTooLateIsSaid(t *testing.T) {
 func TestFault_R01_ADirectoryIsReplacedBesideApply(t *testing.T) {
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime")
-	// apply begins while there is no directory, and waits.
+	// apply starts while the directory is missing, and waits.
 	done := h.began("mkdir /etc/docker.new; echo '{\"debug\": false}' > /etc/docker.new/daemon.json; mv /etc/docker /etc/docker.old; runsc-provisioner --verbose apply 2> /root/log; echo $? > /root/code")
 	h.run("until grep -q 'waiting for a directory' /root/log; do sleep 0.01; done; mv /etc/docker.new /etc/docker")
 	<-done
@@ -86,7 +84,7 @@ func TestFault_R09_OurOwnDirectoryIsReplaced(t *testing.T) {
 	h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
 	h.repaired("rm "+daemonJSON, "default-runtime")
 	h.run("mv /etc/runsc-provisioner.new /etc/runsc-provisioner")
-	h.awaits("as the files say", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept == "" })
+	h.awaits("following the files", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept == "" })
 	if got := h.run("ls /etc/runsc-provisioner"); got != "config.d" {
 		t.Errorf("got %s in it, want the replacement alone", got)
 	}

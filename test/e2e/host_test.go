@@ -20,7 +20,7 @@ const (
 	newer      = "20260914.0"
 )
 
-// host is a lab host with the questions that tests ask of it.
+// host is a lab host with helpers for these tests.
 type host struct {
 	*lab.Host
 	t *testing.T
@@ -42,14 +42,14 @@ func onEach(t *testing.T, o lab.Options, test func(*testing.T, host)) {
 	}
 }
 
-// run runs a shell command that has to succeed, and gives its output.
+// run runs a shell command that must succeed, and gives its output.
 func (h host) run(command string) string {
 	h.t.Helper()
 	result := h.exit(0, command)
 	return strings.TrimSpace(result.Stdout)
 }
 
-// exit runs a shell command that has to end with code.
+// exit runs a shell command that must exit with code.
 func (h host) exit(code int, command string) lab.Result {
 	h.t.Helper()
 	result, err := h.Run(h.t.Context(), "sh", "-c", command)
@@ -71,13 +71,13 @@ func (h host) read(path string) string {
 	return string(text)
 }
 
-// snapshot is all that an apply which fails must leave as it is.
+// snapshot is everything that a failed apply must leave unchanged.
 type snapshot struct {
 	DaemonJSON string
 	MTime      string
 	Store      string
 	Link       string
-	Dockerd    string // its process and what it was told by signals
+	Dockerd    string // its process, and the signals it got
 }
 
 func (h host) snapshot() snapshot {
@@ -91,7 +91,7 @@ func (h host) snapshot() snapshot {
 	}
 }
 
-// untouched fails the test when the host is not as it was.
+// untouched fails the test if the host has changed.
 func (h host) untouched(before snapshot) {
 	h.t.Helper()
 	if after := h.snapshot(); after != before {
@@ -99,7 +99,7 @@ func (h host) untouched(before snapshot) {
 	}
 }
 
-// verification is what `verify --format json` says.
+// verification is the output of `verify --format json`.
 type verification struct {
 	Status   string
 	Host     []struct{ Name, Status, Seen string }
@@ -121,8 +121,7 @@ func (h host) verify(code int) verification {
 	return parse(h.t, h.exit(code, "runsc-provisioner verify --format json").Stdout)
 }
 
-// parse reads what `verify --format json` printed, after it was held against
-// its schema.
+// parse reads the output of `verify --format json`, after checking it against its schema.
 func parse(t *testing.T, text string) verification {
 	t.Helper()
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
@@ -148,7 +147,7 @@ func (v verification) runs(name string) bool {
 	return false
 }
 
-// verifySchema is what is shipped.
+// verifySchema is the schema that is shipped.
 func verifySchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	schema, err := jsonschema.NewCompiler().Compile("../../cmd/runsc-provisioner/verify.schema.json")
@@ -158,7 +157,7 @@ func verifySchema(t *testing.T) *jsonschema.Schema {
 	return schema
 }
 
-// container gives what verify says of the container called name.
+// container is verify's verdict on the container called name.
 func (v verification) container(t *testing.T, name string) (state, release string) {
 	t.Helper()
 	for _, c := range v.Containers {

@@ -17,7 +17,7 @@ listen = "127.0.0.1:9617"
 textfile = "/var/lib/prometheus/node-exporter"
 `
 
-// get is what a server in the host answers.
+// get is the answer of a server in the host.
 func (h host) get(url string) string {
 	h.t.Helper()
 	text := h.tryGet(url)
@@ -27,7 +27,7 @@ func (h host) get(url string) string {
 	return text
 }
 
-// tryGet is get, and "" while there is none.
+// tryGet is get, and "" if there is no answer.
 func (h host) tryGet(url string) string {
 	h.t.Helper()
 	return h.run("perl -MIO::Socket::INET -e '" + `
@@ -71,7 +71,7 @@ scrape_configs:
 
 	h.run("systemd-run -q --unit=node prometheus-node-exporter --web.listen-address=127.0.0.1:9100 --collector.textfile.directory=/var/lib/prometheus/node-exporter")
 	h.run("systemd-run -q --unit=prom prometheus --config.file=/root/prometheus.yml --storage.tsdb.path=/root/tsdb --web.listen-address=127.0.0.1:9090")
-	// Once from us, and once by way of node_exporter.
+	// Once from this program, and once through node_exporter.
 	h.prometheusHas(`runsc_provisioner_drifts_total{item="default-runtime"}`, 1, 1)
 	h.prometheusHas(`node_textfile_scrape_error`, 0)
 	h.prometheusHas(`up`, 1, 1)
@@ -160,8 +160,7 @@ func TestDockerComesAndGoes(t *testing.T) {
 	h.enforced()
 	h.wantsRunsc()
 
-	// Installed over itself, as an upgrade does; Debian's leaves the restart to
-	// others.
+	// Installed over itself, like an upgrade; Debian's package leaves the restart to others.
 	before := h.status()
 	h.run("DEBIAN_FRONTEND=noninteractive dpkg --force-depends -i " + lab.DockerPackage + "; systemctl restart docker")
 	h.awaits("enforced after the upgrade", func(s daemon.Status) bool { return s.State == "enforced" && s.LastLook.After(before.LastLook) })

@@ -25,8 +25,8 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// inNetwork calls f in the network of the host: a socket that it makes is the
-// host's, whoever uses it.
+// inNetwork calls f in the network of the host. A socket that f makes stays in the host's network, whichever
+// goroutine uses it.
 func (h host) inNetwork(f func() error) error {
 	ended := make(chan error, 1)
 	go func() {
@@ -74,7 +74,7 @@ func (h host) serve(config *tls.Config, handler http.Handler) (port string) {
 	if config != nil {
 		listener = tls.NewListener(listener, config)
 	}
-	// Handshakes are meant to fail, and clients to hang up.
+	// Handshakes fail and clients hang up on purpose.
 	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
 	go server.Serve(listener)
 	h.t.Cleanup(func() { server.Close() })
@@ -95,13 +95,13 @@ func tree(t *testing.T) string {
 	return dir
 }
 
-// authority is a certificate authority of a test's own.
+// authority is a test's own certificate authority.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// trustedAuthority is one that the host trusts beside its others.
+// trustedAuthority is an authority that the host also trusts.
 func (h host) trustedAuthority() authority {
 	h.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -148,7 +148,7 @@ func (a authority) certificate(t *testing.T, name string, until time.Time, signe
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// signature says who signed a certificate.
+// signature is who signs a certificate.
 type signature int
 
 const (

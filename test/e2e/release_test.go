@@ -42,7 +42,7 @@ func TestFault_D01_APageIsNeverInstalled(t *testing.T) {
 			t.Errorf("%s: the message names no URL: %s", page, result.Stderr)
 		}
 	}
-	// The attempts made the store's own directory at most.
+	// The attempts created at most the directory of the store.
 	h.run("rmdir " + store + " 2>/dev/null || true")
 	h.untouched(before)
 }
@@ -50,7 +50,7 @@ func TestFault_D01_APageIsNeverInstalled(t *testing.T) {
 func TestAReleaseThatCannotRunHereIsNeverRegistered(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {
 		for _, cannot := range []struct{ name, args, says string }{
-			{"a flag it does not know", "--runtime-arg=--ignore-cgroups --runtime-arg=--no-such-flag", "no-such-flag"},
+			{"an unknown flag", "--runtime-arg=--ignore-cgroups --runtime-arg=--no-such-flag", "no-such-flag"},
 			{"no cgroups", "--runtime-arg=--debug=false", "cgroup"},
 		} {
 			result := h.exit(1, "runsc-provisioner apply --default-runtime "+cannot.args)
@@ -90,7 +90,7 @@ func TestFault_F07_NotRoot(t *testing.T) {
 	const nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups "
 	h.exit(77, nobody+"runsc-provisioner apply")
 	if result := h.exit(69, nobody+"runsc-provisioner plan"); !strings.Contains(result.Stderr, "docker.sock") {
-		t.Errorf("plan does not say what it could not see: %s", result.Stderr)
+		t.Errorf("plan does not name what it may not read: %s", result.Stderr)
 	}
 	h.exit(3, nobody+"runsc-provisioner verify")
 	h.untouched(before)

@@ -10,7 +10,7 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// foreignRuntime was registered by another program, with arguments of its own.
+// foreignRuntime is a runtime that another program registered with its own arguments.
 const foreignRuntime = `{"debug":false,"runtimes":{"gv":{"path":"/opt/gv/runsc","runtimeArgs":["--ignore-cgroups"]}}}`
 
 // record is before.json.
@@ -37,7 +37,7 @@ func (h host) record() (r record, text string) {
 	return r, text
 }
 
-// runtimeArgs are those of a runtime, as dockerd has them.
+// runtimeArgs are the arguments of a runtime in dockerd.
 func (h host) runtimeArgs(name string) []string {
 	h.t.Helper()
 	var args []string
@@ -56,7 +56,7 @@ func (h host) keeps(runtime string) bool {
 	return got == "kept"
 }
 
-func TestWritesAreKeptAndWhatWasThereIsRecorded(t *testing.T) {
+func TestWritesAreKeptAndTheEarlierStateIsRecorded(t *testing.T) {
 	o := lab.Options{Files: map[string]lab.File{
 		daemonJSON: {Content: foreignRuntime},
 		"/etc/runsc-provisioner/config.d/20-gv.toml": {Content: "[docker.runtimes.gv]\n"},
@@ -64,7 +64,7 @@ func TestWritesAreKeptAndWhatWasThereIsRecorded(t *testing.T) {
 	onEach(t, o, func(t *testing.T, h host) {
 		said := h.run("runsc-provisioner apply --default-runtime --release " + older)
 		if !strings.Contains(said, `docker.runtimes.gv.rootfs = "docker"`) {
-			t.Errorf("got %s\nwant what gv loses, and the setting that changes it", said)
+			t.Errorf("got %s\nwant the loss of gv, and the setting that changes it", said)
 		}
 		for name, want := range map[string][]string{"runsc": {"--ignore-cgroups", "--overlay2=none", "--dcache=0"}, "gv": {"--ignore-cgroups"}} {
 			if got := h.runtimeArgs(name); !slices.Equal(got, want) {
@@ -103,7 +103,7 @@ func TestWritesAreKeptAndWhatWasThereIsRecorded(t *testing.T) {
 			t.Errorf("gv, after another program removed it: got the arguments %q, want %q", got, want)
 		}
 
-		// The one setting that changes it.
+		// The setting that the plan names changes it.
 		h.run(`echo 'rootfs = "docker"' >> /etc/runsc-provisioner/config.d/20-gv.toml`)
 		h.run("runsc-provisioner apply")
 		if !h.keeps("gv") {
@@ -118,12 +118,12 @@ func TestWritesAreKeptAndWhatWasThereIsRecorded(t *testing.T) {
 		h.exit(78, "runsc-provisioner apply --runtime-arg=--ignore-cgroups --runtime-arg=--overlay2=none")
 		h.untouched(before)
 
-		// A host of a version that kept no record, and registered no arguments.
+		// A version without a record was here, and registered no arguments.
 		h.run("rm " + recordPath + ` /var/lib/runsc-provisioner/accepted* && sed -i '/rootfs/d' /etc/runsc-provisioner/config.d/*.toml && ` +
 			`echo '{"runtimes":{"runsc":{"path":"` + store + "/" + newer + `/runsc"}},"default-runtime":"runsc"}' > ` + daemonJSON +
 			" && rm /etc/runsc-provisioner/config.d/20-gv.toml && systemctl reload docker")
 		if said := h.exit(2, "runsc-provisioner plan --detailed-exitcode").Stdout; !strings.Contains(said, "--overlay2=none") || !strings.Contains(said, "no record says who registered runtime runsc") {
-			t.Errorf("got %s\nwant the plan to say that it is brought along", said)
+			t.Errorf("got %s\nwant the plan to announce the change", said)
 		}
 		h.run("runsc-provisioner apply")
 		if got, want := h.runtimeArgs("runsc"), []string{"--ignore-cgroups", "--overlay2=none", "--dcache=0"}; !slices.Equal(got, want) || !h.keeps("runsc") {

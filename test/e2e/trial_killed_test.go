@@ -21,8 +21,7 @@ import (
 	"runsc-provisioner/provision/engine"
 )
 
-// TestTrialChild is not a test: TestFault_F01_TrialKilledAtEveryStep runs it
-// as a process of its own, and kills it.
+// TestTrialChild is not a test: TestFault_F01_TrialKilledAtEveryStep runs it as a separate process, and kills it.
 func TestTrialChild(t *testing.T) {
 	socket, program := os.Getenv("TRIAL_SOCKET"), os.Getenv("TRIAL_INIT")
 	if socket == "" {
@@ -52,11 +51,10 @@ func TestTrialChild(t *testing.T) {
 	}
 }
 
-// killingProxy passes a child's questions on to dockerd and kills it at one of
-// the instants before a question, while dockerd is at work on it, and after its
-// answer.
+// killingProxy passes a child's requests on to dockerd. It kills the child at one instant: before a request,
+// while dockerd works on it, or after the answer.
 type killingProxy struct {
-	at     int32 // which instant; none where it is negative
+	at     int32 // which instant; negative is none
 	seen   atomic.Int32
 	child  *exec.Cmd
 	passed chan string // the instants, by name
@@ -65,7 +63,7 @@ type killingProxy struct {
 
 var trialID = regexp.MustCompile(`[0-9a-f]{64}|v1\.\d+/`)
 
-// instant says whether the child was killed at it.
+// instant reports whether the child was killed at this instant.
 func (p *killingProxy) instant(name string) (killed bool) {
 	p.passed <- trialID.ReplaceAllString(name, "")
 	if p.seen.Add(1)-1 != p.at {
@@ -76,7 +74,7 @@ func (p *killingProxy) instant(name string) (killed bool) {
 	return true
 }
 
-// half is a body that has an instant in its middle.
+// half is a body with an instant in its middle.
 type half struct {
 	io.ReadCloser
 	left int
@@ -95,7 +93,7 @@ func (h *half) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// handler asks the dockerd behind a socket.
+// handler passes requests on to the dockerd behind a socket.
 func (p *killingProxy) handler(dockerd string) http.Handler {
 	pass := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "docker" },
@@ -126,8 +124,7 @@ func (p *killingProxy) handler(dockerd string) http.Handler {
 	})
 }
 
-// run runs the child to its end or to the instant, and gives the names of the
-// instants that were passed.
+// run runs the child to its end or to the instant, and gives the names of the instants before it.
 func (p *killingProxy) run(t *testing.T, dockerd, program string) []string {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "docker.sock")
@@ -192,8 +189,7 @@ func TestFault_F01_TrialKilledAtEveryStep(t *testing.T) {
 	})
 }
 
-// TestTrialEndsWithItsStarter: without a RemoveTrial the image is left, but
-// nothing runs.
+// Without RemoveTrial, the image stays, but nothing runs.
 func TestTrialEndsWithItsStarter(t *testing.T) {
 	onEachTrial(t, func(t *testing.T, h trialHost) {
 		p := &killingProxy{at: -1}
@@ -205,7 +201,7 @@ func TestTrialEndsWithItsStarter(t *testing.T) {
 			(&killingProxy{at: int32(i)}).run(t, h.Path("/run/docker.sock"), h.init)
 			h.run(fmt.Sprintf("for i in $(seq 600); do [ -z \"$(docker ps -aq -f name=%s)\" ] && exit 0; sleep 0.1; done; docker ps -a; exit 1", trialOwn))
 			if got := h.run("docker images -q " + trialOwn); got == "" {
-				t.Error("the image has gone too: this test does not test what it says")
+				t.Error("the image is missing too: this test proves nothing")
 			}
 			return
 		}

@@ -16,12 +16,11 @@ import (
 
 const trialOwn = engine.TrialPrefix + "e2e"
 
-// trialSettings keep a container from starting, or change how it runs, unless
-// it says otherwise itself: nobody listens to the syslog.
+// trialSettings are defaults that keep a container from starting, or change how it runs, unless the container
+// overrides them: nothing listens to the syslog.
 const trialSettings = `"log-driver": "syslog", "init": true, "default-ipc-mode": "shareable", "no-new-privileges": false`
 
-// Runtimes that do not do their work. dockerd asks for a runtime's features
-// when it reads its configuration.
+// Broken runtimes. dockerd asks a runtime for its features when it reads its configuration.
 var trialRuntimes = map[string]lab.File{
 	"/opt/hangs":  {Mode: 0o755, Content: "#!/bin/sh\ncase \"$*\" in *features*) exit 1;; esac\nsleep 1000\n"},
 	"/opt/panics": {Mode: 0o755, Content: "#!/bin/sh\necho panic: no sentry >&2\nfor i in $(seq 500); do echo goroutine $i >&2; done\nexit 2\n"},
@@ -61,13 +60,13 @@ func (h trialHost) spec(runtime string, args ...string) engine.TrialSpec {
 	return engine.TrialSpec{Name: trialOwn, Runtime: runtime, Init: h.init, Args: args}
 }
 
-// listed is what dockerd knows of, and what runs.
+// listed lists containers, images, volumes and processes, with the shims.
 func (h trialHost) listed() string {
 	h.t.Helper()
 	return h.running() + h.run(`pgrep -af 'containerd-[s]him' || true`)
 }
 
-// running leaves out the shims and looks at what runs below them.
+// running lists containers, images, volumes and processes, without the shims.
 func (h trialHost) running() string {
 	h.t.Helper()
 	return h.run(`docker ps -aq --no-trunc; docker images -aq --no-trunc; docker volume ls -q
@@ -75,8 +74,8 @@ func (h trialHost) running() string {
 		for shim in $(pgrep -f 'containerd-[s]him'); do pgrep -a -P $shim; done; true`)
 }
 
-// left is all that a trial could leave behind. The network namespace that
-// leads nowhere is one for all of runsc's containers, and stays.
+// left is everything that a trial could leave behind. The isolated network namespace is shared by all of runsc's
+// containers, and stays.
 func (h trialHost) left() string {
 	h.t.Helper()
 	return h.listed() + h.run(`find /var/lib/docker/containers /var/lib/docker/*.*/containers /run/docker/runtime-*/* \
@@ -127,7 +126,7 @@ func TestTrial(t *testing.T) {
 	}
 }
 
-// isProcess looks at the trial's process as the host sees it.
+// isProcess checks the trial's process from the host.
 func (h trialHost) isProcess(trial *engine.Trial, runtime, uids string) {
 	h.t.Helper()
 	proc := "/proc/" + strconv.Itoa(trial.PID)
@@ -139,7 +138,7 @@ func (h trialHost) isProcess(trial *engine.Trial, runtime, uids string) {
 		h.t.Errorf("%s: process %d is %q", runtime, trial.PID, argv)
 	}
 	if runtime != "runc" {
-		return // a sandbox has a user namespace of its own
+		return // a sandbox has its own user namespace
 	}
 	if got := strings.Join(strings.Fields(h.run("cat "+proc+"/uid_map")), " "); got != uids {
 		h.t.Errorf("%s: got uids %q, want %q", runtime, got, uids)
@@ -207,7 +206,7 @@ func TestTrialProcessThatMisbehaves(t *testing.T) {
 				_, err = trial.Line(t.Context())
 				ended, cancel := context.WithCancel(t.Context())
 				if tt.how == "stays" {
-					cancel() // and not only after the time that a process is given
+					cancel() // long before the time limit of a process
 				}
 				if err := trial.End(ended); err != nil {
 					t.Errorf("%s: End: %v", tt.how, err)
@@ -218,7 +217,7 @@ func TestTrialProcessThatMisbehaves(t *testing.T) {
 				h.nothingNew(before)
 				continue
 			}
-			// One that ends at once may have ended before it was looked at.
+			// A short-lived process may end before the look at it.
 			failure, ok := errors.AsType[*engine.TrialError](err)
 			if !ok || failure.Output != tt.output || !strings.Contains(err.Error(), tt.want) && failure.Act != "inspect" {
 				t.Errorf("%s: got %+v, want %q with the output %q", tt.how, err, tt.want, tt.output)
@@ -257,7 +256,7 @@ func TestFault_E07_TrialWhileDockerdIsRestarted(t *testing.T) {
 				}
 				h.nothingListed(before)
 
-				// And at whatever point it happens to be.
+				// At any point.
 				running := h.running()
 				for i := range 3 {
 					restarted := make(chan error, 1)
@@ -284,15 +283,15 @@ func TestFault_E07_TrialWhileDockerdIsRestarted(t *testing.T) {
 	}
 }
 
-// nothingListed leaves out the files: a dockerd that ends in the middle of a
-// removal may leave a directory which no dockerd knows of.
+// nothingListed ignores files: a dockerd that ends in the middle of a removal may leave a directory that no
+// dockerd lists.
 func (h trialHost) nothingListed(before string) {
 	h.t.Helper()
 	h.same(before, h.listed())
 }
 
-// nothingRuns leaves out the shims too: with live-restore a dockerd that ends
-// in the middle of a start may leave an empty one, which no dockerd knows of.
+// nothingRuns also ignores shims: with live-restore, a dockerd that ends in the middle of a start may leave an
+// empty one that no dockerd lists.
 func (h trialHost) nothingRuns(before string) {
 	h.t.Helper()
 	h.same(before, h.running())

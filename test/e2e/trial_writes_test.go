@@ -11,7 +11,7 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// writers are two runtimes of a release that is not there yet when dockerd starts.
+// writers are two runtimes of a release that is not installed yet when dockerd starts.
 const writers = `"runtimes": {
 	"keeps": {"path": "` + store + "/" + newer + `/runsc", "runtimeArgs": ["--ignore-cgroups", "--overlay2=none"]},
 	"loses": {"path": "` + store + "/" + newer + `/runsc", "runtimeArgs": ["--ignore-cgroups", "--overlay2=root:self"]}}`
@@ -24,8 +24,8 @@ var writersHosts = []struct{ situation, suite, settings string }{
 	{"trixie with containerd's image store", "trixie", `, "features": {"containerd-snapshotter": true}`},
 }
 
-// What a container writes, deletes and renames is seen by Docker as under runc
-// where runsc has no overlay, and not at all where it has its own default.
+// Docker sees what a container writes, deletes and renames as under runc if runsc has no overlay, and not at all
+// with runsc's own default.
 func TestDockerSeesWhatATrialWrites(t *testing.T) {
 	image := map[string]string{"/data/replaced": "in the image", "/data/deleted": "deleted", "/data/before": "renamed"}
 	written := map[string]string{"/data/replaced": "replaced", "/data/made/file": "new", "/data/after": "renamed"}
@@ -93,7 +93,7 @@ func (h trialHost) sees(trial *engine.Trial, runtime string, files map[string]st
 	}
 }
 
-// What dockerd has is held against what the configuration promises.
+// dockerd's arguments are compared with the configuration's promise.
 func TestProofOfWrites(t *testing.T) {
 	for _, tt := range writersHosts[:4] {
 		t.Run(tt.situation, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestProofOfWrites(t *testing.T) {
 			h.run("runsc-provisioner apply --default-runtime --runtime-arg=--ignore-cgroups --runtime-arg=--overlay2=none --release " + newer)
 			h.writes(0, "kept", true)
 
-			// Of the version before, or of another promise.
+			// Proofs of the earlier version, or of another promise.
 			h.run("sed -i 's/./0/g' /var/lib/runsc-provisioner/proofs")
 			h.writes(1, "kept", false)
 			h.run("runsc-provisioner prove")
@@ -127,8 +127,7 @@ func TestProofOfWrites(t *testing.T) {
 	}
 }
 
-// writes wants verify to say this of the runtime runsc, of which the
-// configuration promises that its writes are kept.
+// writes checks what verify says about the runtime runsc. The configuration promises that it keeps writes.
 func (h host) writes(code int, writes string, proven bool) {
 	h.t.Helper()
 	v := h.verify(code)

@@ -10,8 +10,8 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// engines are the kinds of hosts that userns-remap is switched on and off on.
-// The newest dockerd takes minutes to build, and is for `make matrix`.
+// engines are the kinds of hosts on which userns-remap is switched on and off. The newest dockerd takes minutes
+// to build, and is for `make matrix`.
 func engines() []lab.Options {
 	all := []lab.Options{{Suite: "bookworm"}, {Suite: "trixie"}}
 	if os.Getenv("RUNSC_MATRIX") == "1" {
@@ -37,7 +37,7 @@ const (
 	switchOnOnly = "runsc-provisioner apply --userns-remap"
 	switchOn     = switchOnOnly + " --allow-hidden-data"
 	switchOff    = "runsc-provisioner apply --userns-remap=off --allow-hidden-data"
-	// dockerNow is what dockerd has, as far as a switch concerns it.
+	// dockerNow prints the settings of dockerd that a switch changes.
 	dockerNow = `docker info -f '{{.DockerRootDir}} {{range .SecurityOptions}}{{if eq . "name=userns"}}remapped{{end}}{{end}}'; docker ps -aq --no-trunc | sort; docker images -q --no-trunc | sort; docker volume ls -q; docker network ls -q -f type=custom`
 )
 
@@ -48,8 +48,8 @@ func (h host) loadImage() {
 	}
 }
 
-// refused wants a plan and an apply, each with flags of its own, to end with
-// code and to say why, and daemon.json to stay as it is.
+// refused checks that a plan and an apply, each with its own flags, exit with code and give the reasons, and
+// that daemon.json stays unchanged.
 func (h host) refused(code int, plan, apply string, why ...string) {
 	h.t.Helper()
 	text := h.read(daemonJSON)
@@ -61,7 +61,7 @@ func (h host) refused(code int, plan, apply string, why ...string) {
 	}
 }
 
-// uids are those that the processes with a name on their command line run as.
+// uids are the uids of processes with a name on their command line.
 func (h host) uids(pattern string) string {
 	h.t.Helper()
 	return h.run(`for p in $(pgrep -f '` + pattern + `'); do stat -c %u /proc/$p; cat /proc/$p/uid_map | tr -s ' '; done | sort -u | tr '\n' ';'`)
@@ -75,14 +75,14 @@ func TestUserns_OnAndOffAgain(t *testing.T) {
 		before, text := h.run(dockerNow), h.read(daemonJSON)
 
 		var planned lab.Result
-		// U01: a plan lists, and an apply holds, what would be hidden.
+		// U01: a plan lists what would be hidden, and an apply holds the switch.
 		for _, command := range []string{"plan --detailed-exitcode --userns-remap", "apply --userns-remap"} {
 			planned = h.exit(4, "runsc-provisioner "+command)
 			says(t, planned, "image      "+lab.Image, "MiB", "container  old", "exited", "volume     data", "network    custom",
 				"--allow-hidden-data", "--migrate-images", "tar --numeric-owner -C /var/lib/docker/volumes/data/_data")
 		}
 		if got := h.run(dockerNow + "; grep -c dockremap /etc/subuid || true"); got != before+"\n0" || h.read(daemonJSON) != text {
-			t.Errorf("got %s\nand %s\nwant nothing changed by what is held", got, h.read(daemonJSON))
+			t.Errorf("got %s\nand %s\nwant nothing changed", got, h.read(daemonJSON))
 		}
 		says(t, h.exit(0, switchOn), "create the user dockremap", "/etc/subuid: give dockremap the ids 100000–165535", "restart", "100000.100000")
 		h.loadImage()
@@ -119,10 +119,10 @@ func TestUserns_OnAndOffAgain(t *testing.T) {
 		says(t, h.exit(1, "runsc-provisioner verify"), "hostly", "--userns=host")
 		h.run("docker rm -f hostly")
 
-		// Whoever may ask Docker may plan.
+		// A user who may use Docker may plan.
 		says(t, h.exit(0, "useradd -G docker carl; runuser -u carl -- runsc-provisioner plan --userns-remap=off"), "held: userns-remap off", "boxed")
 
-		// Off again, with consent for what runs.
+		// Off again, with consent to stop what runs.
 		says(t, h.exit(4, "runsc-provisioner apply --userns-remap=off"), "boxed", "--allow-restart", "--allow-hidden-data")
 		h.run(switchOff + " --allow-restart")
 		if got := h.run(dockerNow); got != before {
@@ -146,8 +146,7 @@ func TestUserns_OnAndOffAgain(t *testing.T) {
 	})
 }
 
-// dockerd 28 and later give dockremap the ids that another user has already, if
-// it is left to them.
+// dockerd 28 and later would give dockremap ids that another user has.
 func TestUserns_BesideAlice(t *testing.T) {
 	onEngines(t, func(t *testing.T, h host) {
 		h.run("useradd alice; echo alice:100000:65536 | tee /etc/subuid > /etc/subgid; " + switchOn)
@@ -165,7 +164,7 @@ func TestFault_U02_RunningContainersAreNeverOrphaned(t *testing.T) {
 			h.run("runsc-provisioner apply --default-runtime")
 			id := h.run("docker run -d --name precious " + lab.Image + " sleep 1000")
 			text := h.read(daemonJSON)
-			// state is the container, as dockerd and as the host see it.
+			// state is the container as dockerd and the host see it.
 			state := "docker inspect -f '{{.State.Running}} {{.State.Pid}}' " + id + "; pgrep -f 'runsc-[s]andbox' | wc -l"
 			before := h.run(state)
 			commands := []string{switchOn}
@@ -185,7 +184,7 @@ func TestFault_U02_RunningContainersAreNeverOrphaned(t *testing.T) {
 			if got := h.run("pgrep -f 'runsc-[s]andbox' | wc -l"); got != "0" {
 				t.Errorf("got %s sandboxes after the switch, want the container stopped and not orphaned", got)
 			}
-			// The way back is held just so.
+			// Switching off is held in the same way.
 			h.loadImage()
 			h.run("docker run -d --name other " + lab.Image + " sleep 1000")
 			says(t, h.exit(4, switchOff), "held", "other")
@@ -195,17 +194,17 @@ func TestFault_U02_RunningContainersAreNeverOrphaned(t *testing.T) {
 			}
 			h.run(switchOff + " --allow-restart")
 			if got := h.run("pgrep -f 'runsc-[s]andbox' | wc -l; docker start precious; docker inspect -f '{{.State.Running}}' precious"); got != "0\nprecious\ntrue" {
-				t.Errorf("got %s, want no sandbox left, and the container of before to start", got)
+				t.Errorf("got %s, want no sandbox left, and the earlier container started", got)
 			}
 		})
 	}
 }
 
-// A container that is started between the plan and the restart is not lost.
-func TestFault_U02_AContainerThatIsStartedMeanwhile(t *testing.T) {
+// A container that starts between the plan and the restart is not lost.
+func TestFault_U02_AContainerThatStartsMeanwhile(t *testing.T) {
 	h := boot(t, lab.Options{Files: map[string]lab.File{
 		daemonJSON: {Content: `{"live-restore": true}`},
-		// useradd is the last but one thing before Docker is touched.
+		// useradd is the second-last step before Docker is touched.
 		"/usr/local/sbin/useradd": {Mode: 0o755, Content: "#!/bin/sh\n/usr/sbin/useradd \"$@\" || exit\ndocker run -d --name late --runtime=runc " + lab.Image + " sleep 1000 >/dev/null\n"},
 	}})
 	h.run("runsc-provisioner apply --default-runtime")
@@ -217,7 +216,7 @@ func TestFault_U02_AContainerThatIsStartedMeanwhile(t *testing.T) {
 	h.settled()
 }
 
-// A dockerd that does not come up without userns-remap has it again.
+// If dockerd does not start without userns-remap, userns-remap is restored.
 func TestFault_E05_SwitchingOffThatFails(t *testing.T) {
 	h := boot(t, lab.Options{Files: wrapped(`case "$*" in *--validate*) ;; *) [ ! -e /run/needs ] || grep -qs userns-remap /etc/docker/daemon.json || { echo 'failed to start daemon: of the lab'; exit 1; } ;; esac`)})
 	h.run("useradd bob; runsc-provisioner apply --default-runtime --userns-remap=bob --allow-hidden-data; touch /run/needs")
@@ -229,7 +228,7 @@ func TestFault_E05_SwitchingOffThatFails(t *testing.T) {
 	}
 	h.settled()
 
-	// From one user's ids to another's, and back where that fails.
+	// From one user's ids to another's, and back if that fails.
 	h.run("rm /run/needs; systemctl reset-failed docker.service docker.socket; runsc-provisioner apply --userns-remap --allow-hidden-data")
 	if got := h.run(dockerNow); got == before || !strings.Contains(got, " remapped") {
 		t.Errorf("of another user: got %s, want another data root", got)
@@ -255,11 +254,11 @@ func TestFault_U03_Ranges(t *testing.T) {
 	}{
 		{name: "no range", remap: "default", uids: "dockremap:100000:65536", gids: "dockremap:100000:65536", root: "100000.100000"},
 		{
-			name: "beside another user's, without a final newline", remap: "default", setup: "printf alice:100000:65536 > /etc/subuid; printf 'alice:100000:65536\n' > /etc/subgid",
+			name: "another user has a range, without a final newline", remap: "default", setup: "printf alice:100000:65536 > /etc/subuid; printf 'alice:100000:65536\n' > /etc/subgid",
 			uids: "alice:100000:65536\ndockremap:165536:65536", gids: "alice:100000:65536\ndockremap:165536:65536", root: "165536.165536",
 		},
 		{
-			name: "overlaps another user's, as dockerd 28 gives it", remap: "default", setup: "useradd --system --user-group dockremap; printf 'alice:100000:65536\ndockremap:100000:65536\n' | tee /etc/subuid > /etc/subgid",
+			name: "overlaps another user's range, as dockerd 28 gives it", remap: "default", setup: "useradd --system --user-group dockremap; printf 'alice:100000:65536\ndockremap:100000:65536\n' | tee /etc/subuid > /etc/subgid",
 			uids: "alice:100000:65536\ndockremap:165536:65536", gids: "alice:100000:65536\ndockremap:165536:65536", root: "165536.165536",
 		},
 		{
@@ -295,8 +294,8 @@ func TestFault_U03_Ranges(t *testing.T) {
 		{"no such group", "", "bob:nosuchgroup", []string{"there is no group nosuchgroup"}},
 		{"a user of the name service", "", "u03nss", []string{"u03nss", "name service"}},
 		{"ids of the name service", "echo 'subid: sss' >> /etc/nsswitch.conf", "default", []string{"nsswitch.conf", "sss"}},
-		{"a named user's overlap", "printf 'alice:100000:65536\nbob:100000:65536\n' | tee /etc/subuid > /etc/subgid", "bob", []string{"bob", "alice", "/etc/subuid"}},
-		{"a line that is none", "echo alice:100000 > /etc/subuid", "default", []string{"/etc/subuid:1", "alice:100000"}},
+		{"an overlap of a named user", "printf 'alice:100000:65536\nbob:100000:65536\n' | tee /etc/subuid > /etc/subgid", "bob", []string{"bob", "alice", "/etc/subuid"}},
+		{"an invalid line", "echo alice:100000 > /etc/subuid", "default", []string{"/etc/subuid:1", "alice:100000"}},
 		{"an immutable file", "chattr +i /etc/subgid", "default", []string{"/etc/subgid is immutable", "chattr -i"}},
 		{"a symlink", "mv /etc/subgid /etc/real; ln -s /etc/real /etc/subgid", "default", []string{"/etc/subgid", "not a regular file"}},
 		{"no room in login.defs", "sed -i '/^SUB_/d' /etc/login.defs; printf 'SUB_UID_MIN 700000\nSUB_UID_MAX 700001\n' >> /etc/login.defs", "default", []string{"login.defs", "SUB_UID_MAX"}},
@@ -311,18 +310,17 @@ func TestFault_U03_Ranges(t *testing.T) {
 			t.Errorf("%s: got %s, want nothing changed", test.name, got)
 		}
 	}
-	// Somebody else has the files open.
+	// Another program has locked the files.
 	reset()
 	h.run("sleep 1000 > /dev/null 2>&1 & printf '%s\\0' $! > /etc/subuid.lock")
 	says(t, h.exit(75, switchOn), "in use by another program")
-	// One whose owner is dead is in nobody's way.
+	// The lock of a dead process blocks nothing.
 	h.run("kill $(tr -d '\\0' < /etc/subuid.lock); while kill -0 $(tr -d '\\0' < /etc/subuid.lock) 2>/dev/null; do :; done; " + switchOn)
 	h.settled()
 }
 
-// Ten images of 50 MB are brought along by a run that is killed while it writes
-// them down, by one that is killed while dockerd reads them, and by one that is
-// left alone.
+// Ten images of 50 MB are migrated by a run that is killed while it saves them, by one that is killed while
+// dockerd loads them, and by one that is not killed.
 func TestUserns_MigratesImages(t *testing.T) {
 	const begin = switchOnOnly + " --migrate-images > /tmp/out 2>&1 & pid=$!; "
 	for _, o := range engines() {
@@ -352,7 +350,7 @@ func TestUserns_MigratesImages(t *testing.T) {
 			if r, err := h.Run(t.Context(), "runsc-provisioner", "verify"); err != nil || r.Code != 1 || !strings.Contains(r.Stdout, "images.tar") {
 				t.Errorf("got %v, %v, want a warning of images.tar", r, err)
 			}
-			// Its flags were saved once the switch was done.
+			// The killed run saved its flags after the switch.
 			h.run("grep -q 'userns_remap = .default.' /etc/runsc-provisioner/config.d/50-apply.toml")
 			r := h.exit(0, "runsc-provisioner apply")
 			says(t, r, "load     11 images from /var/lib/runsc-provisioner/images.tar")
@@ -376,7 +374,7 @@ func TestUserns_ImagesWithoutRoom(t *testing.T) {
 	h.refused(1, "--userns-remap --migrate-images", "--userns-remap --migrate-images", "/var/lib/runsc-provisioner: ", "MiB needed")
 }
 
-func TestFault_U04_WhatWouldNotStart(t *testing.T) {
+func TestFault_U04_ContainersThatWouldNotStart(t *testing.T) {
 	h := boot(t, lab.Options{Name: "u04"})
 	h.run("runsc-provisioner apply --default-runtime")
 	for _, args := range []string{"--name=netted --network=host", "--name=pidded --pid=host", "--name=mighty --privileged", "--name=fine --privileged --network=host --userns=host", "--name=plain"} {
@@ -393,21 +391,21 @@ func TestFault_U04_WhatWouldNotStart(t *testing.T) {
 	for args, starts := range map[string]bool{"--network=host": false, "--pid=host": false, "--privileged": false, "--privileged --network=host --userns=host": true, "": true} {
 		r, err := h.Run(t.Context(), "sh", "-c", "docker run --rm --runtime=runc "+args+" "+lab.Image+" true")
 		if err != nil || (r.Code == 0) != starts {
-			t.Errorf("%s: got %v, %v, want it to start: %t", args, r, err, starts)
+			t.Errorf("%s: got %v, %v, want it started: %t", args, r, err, starts)
 		}
 	}
 }
 
 func TestFault_U05_ContainerdsImageStore(t *testing.T) {
 	onEngines(t, func(t *testing.T, h host) {
-		// What is only dockerd's own choice is warned of.
+		// A store that dockerd chose by default causes a warning.
 		r := h.exit(0, "runsc-provisioner plan --userns-remap --allow-hidden-data")
 		driver := h.run("docker info -f '{{.DriverStatus}}'")
 		if strings.Contains(driver, "io.containerd.snapshotter") != strings.Contains(r.Stdout, "images are in containerd's store") {
 			t.Errorf("of images in %s: got %s", driver, r.Stdout)
 		}
 		if h.run("docker version -f '{{.Server.Version}}'")[:2] == "20" {
-			return // which has no such store
+			return // this dockerd has no such store
 		}
 		h.run(`printf '{"features": {"containerd-snapshotter": true}}' > ` + daemonJSON + "; systemctl restart docker")
 		h.refused(78, "--userns-remap", "--userns-remap --allow-hidden-data", "containerd-snapshotter", "does not start with both")

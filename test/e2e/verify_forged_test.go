@@ -8,7 +8,7 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// seenOf is what verify says with these flags, where it exits with code.
+// seenOf is what verify prints with these flags; it must exit with code.
 func (h host) seenOf(code int, flags string) verification {
 	h.t.Helper()
 	return parse(h.t, h.exit(code, "runsc-provisioner verify --format json "+flags).Stdout)
@@ -22,9 +22,8 @@ func (v verification) codes() string {
 	return strings.Join(codes, " ")
 }
 
-// Nobody who is not root spoils the verdict on a sandbox, hides a container, or
-// makes the host unknown.
-func TestFault_V01_NobodySpoilsAVerdict(t *testing.T) {
+// A user who is not root cannot spoil the verdict on a sandbox, hide a container, or make the host unknown.
+func TestFault_V01_NoUserSpoilsAVerdict(t *testing.T) {
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime && useradd -m bob")
 	h.run("docker run -d --name good " + lab.Image + " sleep 9000")
@@ -36,7 +35,7 @@ func TestFault_V01_NobodySpoilsAVerdict(t *testing.T) {
 			t.Errorf("%s: good is %s of %q\n%+v", what, state, release, v.Findings)
 		}
 	}
-	// bob is handed a cgroup, as everybody is who logs in, and names those below.
+	// Like every user who logs in, bob gets a cgroup, and may name the cgroups below it.
 	delegated := func(unit, below string) {
 		t.Helper()
 		h.run(fmt.Sprintf(`systemd-run -q --uid=bob -p Delegate=yes --unit=%s bash -c '
@@ -71,7 +70,7 @@ for i in $(seq 600); do grep -q %[2]s /proc/$(systemctl show %[1]s -p MainPID --
 	h.exit(2, "runsc-provisioner verify --expect all")
 	h.run("systemctl stop bobs2; pkill -u bob || true")
 
-	// Files as large as one likes, deleted below the store's path in a container.
+	// Very large files, deleted below the store's path in a container.
 	h.run(`docker run -d --name big --runtime=runc ` + lab.Image + ` sh -c 'for i in $(seq 10); do D=` + store + `/$i; mkdir -p $D; cp /bin/busybox $D/sleep; truncate -s 500M $D/sleep; $D/sleep 9000 & done; sleep 1; rm -r ` + store + `; echo ready; sleep 9000'
 for i in $(seq 600); do docker logs big | grep -q ready && exit 0; sleep 0.1; done; exit 1`)
 	v = h.seenOf(1, "")
@@ -82,7 +81,7 @@ for i in $(seq 600); do docker logs big | grep -q ready && exit 0; sleep 0.1; do
 	h.run("docker rm -f big")
 	h.exit(0, "runsc-provisioner verify --expect all")
 
-	// One that ends and is started again, and again, is never left out.
+	// A container that ends and starts again and again is never missed.
 	h.run("docker run -d --name flapping --runtime=runc --restart=always " + lab.Image + " sh -c 'exit 0'")
 	for range 10 {
 		v = h.seenOf(2, "--expect all")
@@ -93,7 +92,7 @@ for i in $(seq 600); do docker logs big | grep -q ready && exit 0; sleep 0.1; do
 	}
 	h.run("docker rm -f flapping")
 
-	// A cgroup whose path is longer than a path may be.
+	// A cgroup with a path that is longer than the limit for paths.
 	h.run(`systemd-run -q --uid=bob -p Delegate=yes --unit=deep perl -MPOSIX -e '
 chdir "/sys/fs/cgroup/system.slice/deep.service" or die; for (1..18) { mkdir "a" x 250 or die; chdir "a" x 250 or die }
 open F, ">cgroup.procs" or die; print F getpid(); close F or die; sleep 900'
@@ -101,7 +100,7 @@ for i in $(seq 600); do P=/proc/$(systemctl show deep -p MainPID --value); test 
 	good(h.seenOf(0, "--expect all"), "a cgroup too deep to be named")
 }
 
-// With live-restore containers run on without dockerd, and are nobody's orphans.
+// With live-restore, containers keep running without dockerd, and do not count as orphans.
 func TestFault_E02_ContainersWhileDockerIsDown(t *testing.T) {
 	h := boot(t, lab.Options{Files: map[string]lab.File{daemonJSON: {Content: `{"live-restore": true}` + "\n"}}})
 	h.run("runsc-provisioner apply --default-runtime && docker run -d --name web " + lab.Image + " sleep 9000 && docker run -d --name old --runtime=runc " + lab.Image + " sleep 9000")
@@ -122,7 +121,7 @@ func TestFault_E02_ContainersWhileDockerIsDown(t *testing.T) {
 	h.run("systemctl start docker")
 	h.exit(1, "runsc-provisioner verify --expect web")
 
-	// One that hangs: the answer comes in time all the same.
+	// dockerd hangs: the answer comes in time anyway.
 	h.run("kill -STOP $(systemctl show docker -p MainPID --value)")
 	line := h.exit(3, "runsc-provisioner verify --format plugin --timeout 2s").Stdout
 	h.run("kill -CONT $(systemctl show docker -p MainPID --value)")
@@ -131,7 +130,7 @@ func TestFault_E02_ContainersWhileDockerIsDown(t *testing.T) {
 	}
 }
 
-// The host's network is a weaker sandbox, and one.
+// A sandbox with the host's network is weaker, but still a sandbox.
 func TestSandboxWithTheHostsNetwork(t *testing.T) {
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime --runtime-arg=--ignore-cgroups --runtime-arg=--network=host")

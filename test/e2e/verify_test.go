@@ -52,7 +52,7 @@ func TestVerifyOnHost(t *testing.T) {
 			h.sh("docker exec -d plain sleep 900")
 			h.sh("docker exec -d runc sleep 900")
 
-			// From here on the name that a forger was created with is ours.
+			// From here on, the runtime that the forger was created with is ours.
 			h.daemonJSON(verifyDir+"/runsc", "")
 			got := h.judge()
 			if len(got.Report.Verdicts) != 7 {
@@ -83,7 +83,7 @@ func TestVerifyOnHost(t *testing.T) {
 				}
 				for _, check := range []string{verify.CheckArguments, verify.CheckExecutable, verify.CheckSeccomp, verify.CheckPrivileges} {
 					if state := verifyCheck(v, check).State; state != verify.Passed {
-						t.Errorf("%s: %s is %v: the forgery was to be perfect there", name, check, state)
+						t.Errorf("%s: %s is %v: the forgery must be perfect there", name, check, state)
 					}
 				}
 			}
@@ -94,8 +94,8 @@ func TestVerifyOnHost(t *testing.T) {
 	}
 }
 
-// reused ends a sandbox and has a forger take exactly its pid, while whoever asks
-// still believes what dockerd said of it before (V02).
+// reused ends a sandbox and lets a forger take exactly its pid, while the caller still has dockerd's earlier
+// answer (V02).
 func (h *verifyHost) reused(t *testing.T) {
 	h.start("gone", "--runtime=runsc")
 	var said []string
@@ -106,7 +106,7 @@ func (h *verifyHost) reused(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.sh("docker rm -f gone >/dev/null && test ! -e /proc/" + said[1])
-	// clone3(2) takes the pid that the new process is to have.
+	// clone3(2) takes the pid for the new process.
 	h.sh(`perl -e '
 		my $tid = pack("i", ` + said[1] + `);
 		my $how = pack("Q11", 0, 0, 0, 0, 17, 0, 0, 0, unpack("Q", pack("P", $tid)), 1, 0);
@@ -125,7 +125,7 @@ exit 1`)
 	h.sh("kill -9 " + said[1])
 }
 
-// orphans makes a sandbox that dockerd does not know of (V08).
+// orphans makes a sandbox that dockerd does not list (V08).
 func (h *verifyHost) orphans(t *testing.T) {
 	id := strings.Repeat("0a", 32)
 	h.sh(`mkdir -p /tmp/bundle/rootfs && docker export plain | tar -C /tmp/bundle/rootfs -xf - && cd /tmp/bundle &&
@@ -139,8 +139,7 @@ J
 	}
 }
 
-// deleted removes the release under its sandboxes (V03), as a store does: to
-// a hidden name first.
+// deleted removes the release below its sandboxes (V03) like the store does: it renames it to a hidden name first.
 func (h *verifyHost) deleted(t *testing.T) {
 	before := h.judge().InUse[verifyName]
 	h.sh("cd " + verifyStore + " && mv " + verifyName + " .gone && rm -r .gone")
@@ -163,7 +162,7 @@ func TestVerifyOnHostWithRemappedUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.start("remapped", "--runtime=runsc")
-	h.start("not", "--runtime=runsc", "--userns=host") // and yet expected to be
+	h.start("not", "--runtime=runsc", "--userns=host") // but expected to be
 	got := h.judge(verify.IDRange{Inside: 0, Outside: 100000, Length: 65536})
 	for name, want := range map[string]verify.State{"remapped": verify.Sandboxed, "not": verify.NotSandboxed} {
 		if v := verifyFind(t, got, name); v.State != want {
@@ -201,8 +200,7 @@ func newVerifyHost(t *testing.T, suite string) *verifyHost {
 	return h
 }
 
-// daemonJSON registers the runtimes, one of them with a path that changes,
-// and waits until dockerd says so itself.
+// daemonJSON registers the runtimes, one of them with a path that changes, and waits until dockerd reports them.
 func (h *verifyHost) daemonJSON(renamed, more string) {
 	h.t.Helper()
 	h.sh(`cat >/etc/docker/daemon.json <<'J'
@@ -227,7 +225,7 @@ func (h *verifyHost) start(name string, flags ...string) {
 
 // forge starts a runc container that has the store mounted and runs the
 // genuine sentry, with the right arguments, seccomp and no-new-privs. It waits
-// for its user namespace on a pipe that nobody writes to.
+// for its user namespace on a pipe that never gets data.
 func (h *verifyHost) forge(name, runtime string) {
 	h.t.Helper()
 	h.sh(fmt.Sprintf(`docker run -d --name %s --runtime=%s --security-opt no-new-privileges -v %s:%s:ro %s sh -c '

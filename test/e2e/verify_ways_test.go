@@ -11,11 +11,11 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// longID is of a container, or of a volume without a name.
+// longID is the id of a container, or of a volume without a name.
 var longID = regexp.MustCompile(`(-v |:)[0-9a-f]{64}`)
 
-// What docker was asked for leads around a sandbox in whatever way dockerd keeps
-// it. Which runtime the container has is all the same.
+// Options of docker lead around a sandbox, in whatever form dockerd stores them. The container's runtime makes no
+// difference.
 func TestFault_V04_WaysAroundOnARealHost(t *testing.T) {
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime")
@@ -29,7 +29,7 @@ func TestFault_V04_WaysAroundOnARealHost(t *testing.T) {
 	dataRoot := strings.TrimSpace(h.run("docker info -f '{{.DockerRootDir}}'"))
 	for i, tt := range []struct {
 		flags string
-		want  []string // "!" is before a grave one
+		want  []string // "!" marks a grave one
 	}{
 		{"", nil},
 		{"-v hostroot:/h", []string{"!-v hostroot:/h, which is /"}},
@@ -42,7 +42,7 @@ func TestFault_V04_WaysAroundOnARealHost(t *testing.T) {
 		{"--pid=container:of-pid", []string{"!--pid=container:ID"}},
 		{"--ipc=container:of-ipc", []string{"!--ipc=container:ID"}},
 		{"--network=container:own --pid=container:own --ipc=container:own", nil},
-		{"--network=container:leaver", []string{"!--network=container:ID"}}, // which is removed then
+		{"--network=container:leaver", []string{"!--network=container:ID"}}, // leaver is removed then
 		{"--security-opt seccomp=/root/allow.json", []string{"!--security-opt seccomp=PROFILE"}},
 		{"--security-opt label=type:spc_t", []string{"!--security-opt label=type:spc_t"}},
 		{"-v /srv/s:/s", []string{"!-v /srv/s:/s"}},
@@ -63,7 +63,7 @@ func TestFault_V04_WaysAroundOnARealHost(t *testing.T) {
 			if strings.Contains(tt.flags, "leaver") {
 				h.run("docker rm -f leaver")
 			}
-			code := 1 // it is outside
+			code := 1 // outside a sandbox
 			if slices.ContainsFunc(tt.want, func(w string) bool { return w[0] == '!' }) {
 				code = 2
 			}

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// dockerfiles are built by the classic builder, each in a context of its own.
+// dockerfiles are built by the classic builder, each in its own context.
 var dockerfiles = map[string]string{
 	"run": `FROM ` + writesImage + `
 RUN writer change /work
@@ -47,12 +47,12 @@ CMD ["argument"]
 	"without-tmp": `FROM tmp-absent
 RUN ["/bin/writer", "put", "/made/file"]
 `,
-	// The default of gVisor: an empty /tmp is one in memory, in each step anew.
+	// gVisor's default: an empty /tmp is replaced by a new one in memory, in each step.
 	"tmp": `FROM ` + writesImage + `
 RUN echo one >/tmp/one && cat /tmp/one >/first
 RUN cat /tmp/one >/second; echo two >/tmp/two; true
 `,
-	// One that is not empty is the image's.
+	// A /tmp with files stays that of the image.
 	"tmp-with-a-file": `FROM ` + writesImage + `
 COPY file /tmp/.keep
 RUN echo one >/tmp/one && cat /tmp/one >/first
@@ -60,15 +60,13 @@ RUN cat /tmp/one >/second; echo two >/tmp/two; rm /tmp/one; true
 `,
 }
 
-// buildDifferences are the only ones from runc: in what a build has in an empty
-// /tmp, and that there is one.
+// buildDifferences are the only differences from runc: the files of a build in an empty /tmp, and /tmp itself.
 var buildDifferences = map[string][]string{
 	"build without-tmp": {"+tmp/"},
 	"build tmp":         {"~second", "~tmp/", "-tmp/one", "-tmp/two"},
 }
 
-// builds looks at the images that the classic builder makes, which follows the
-// default runtime.
+// builds checks the images of the classic builder, which uses the default runtime.
 func (o *writesObserver) builds(ctx context.Context) {
 	var all sync.WaitGroup
 	for name := range dockerfiles {

@@ -13,8 +13,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// dockerAPI asks the dockerd of a host as programs do that know nothing of the
-// docker command, CinCan's among them.
+// dockerAPI calls dockerd's API like programs that do not use the docker command, such as CinCan's.
 type dockerAPI struct{ *client.Client }
 
 func (h host) dockerAPI() dockerAPI {
@@ -27,7 +26,7 @@ func (h host) dockerAPI() dockerAPI {
 	return dockerAPI{moby}
 }
 
-// create creates a container of an image under a runtime.
+// create creates a container from an image under a runtime.
 func (d dockerAPI) create(ctx context.Context, runtime, image string, mounts []string, argv ...string) (string, error) {
 	made, err := d.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Config:     &container.Config{Image: image, Cmd: argv, OpenStdin: true, StdinOnce: true},
@@ -41,8 +40,7 @@ func (d dockerAPI) start(ctx context.Context, id string) error {
 	return err
 }
 
-// run starts a container that was created, gives it input, and returns what it
-// printed when it has ended well.
+// run starts a created container, gives it input, and returns its output once it has exited with 0.
 func (d dockerAPI) run(ctx context.Context, id string, input []byte) (string, error) {
 	stream, err := d.ContainerAttach(ctx, id, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
 	if err != nil {
@@ -74,8 +72,7 @@ func (d dockerAPI) run(ctx context.Context, id string, input []byte) (string, er
 	}
 }
 
-// exec runs a program in a container to its end, or until a line of it is
-// "ready".
+// exec runs a program in a container until it ends or prints the line "ready".
 func (d dockerAPI) exec(ctx context.Context, id string, argv ...string) (string, error) {
 	made, err := d.ExecCreate(ctx, id, client.ExecCreateOptions{Cmd: argv, AttachStdout: true, AttachStderr: true})
 	if err != nil {
@@ -100,7 +97,7 @@ func (d dockerAPI) exec(ctx context.Context, id string, argv ...string) (string,
 	return said.text.String(), err
 }
 
-// untilReady keeps what a program prints, and cancels after the line "ready".
+// untilReady keeps the output of a program, and cancels after the line "ready".
 type untilReady struct {
 	text   bytes.Buffer
 	ready  bool
@@ -153,8 +150,7 @@ func (d dockerAPI) export(ctx context.Context, id string) (fileTree, error) {
 	return readTar(got)
 }
 
-// image is the file system of an image, as a container of it starts with, and
-// what a container of it runs.
+// image is the file system that containers of an image start with, and the command that they run.
 func (d dockerAPI) image(ctx context.Context, image string) (fileTree, error) {
 	info, err := d.ImageInspect(ctx, image)
 	if err != nil {
@@ -198,7 +194,7 @@ func (d dockerAPI) restart(ctx context.Context, id string) error {
 	return err
 }
 
-// kill ends a container at once, and waits until it has ended.
+// kill kills a container, and waits for its end.
 func (d dockerAPI) kill(ctx context.Context, id string) error {
 	ended := d.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	if _, err := d.ContainerKill(ctx, id, client.ContainerKillOptions{Signal: "KILL"}); err != nil {
@@ -212,7 +208,7 @@ func (d dockerAPI) kill(ctx context.Context, id string) error {
 	}
 }
 
-// remove removes containers and what belongs to them.
+// remove removes containers with their volumes.
 func (d dockerAPI) remove(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
 		if _, err := d.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); err != nil {

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// writesExceptionImages are those that make a difference, most by what they
-// have at /tmp.
+// writesExceptionImages are images that make a difference, most of them by their /tmp.
 var writesExceptionImages = map[string][]tarEntry{
 	"tmp-empty":  {{name: "tmp/", mode: 0o1777}},
 	"tmp-absent": {},
@@ -19,16 +18,15 @@ var writesExceptionImages = map[string][]tarEntry{
 	"hard-links": {{name: "hard/", mode: 0o755}, {name: "hard/a", mode: 0o644, body: "a\n"}, {name: "hard/b", hardlink: "hard/a"}, {name: "tmp/", mode: 0o1777}, {name: "tmp/.keep", mode: 0o644}},
 }
 
-// A writesException is what a container does that is not kept, or would not be
-// without the way around it, and how it then differs from runc. The names are
-// of diff (with a slash before them) and of export.
+// A writesException is a change by a container that is not kept, or would not be without a workaround, and how
+// the result differs from runc. Names with a leading slash are from diff, the others from export.
 type writesException struct {
 	name, image string
 	argv        []string
-	volume      string // a directory with a volume of this container's
-	mount       string // a file of the host's, and where it is seen
-	put         string // a directory that a file is put into before the start
-	get         string // what is got from the container, beside diff and export
+	volume      string // a directory with an anonymous volume
+	mount       string // a file of the host, and its path in the container
+	put         string // a file is put into this directory before the start
+	get         string // this path is read from the container, besides diff and export
 	want        []string
 }
 
@@ -37,7 +35,7 @@ var writesExceptions = []writesException{
 	{name: "tmp, absent", image: "tmp-absent", argv: []string{"put", "/tmp/file", "/other"}, want: []string{"-/tmp/file", "-tmp/file"}},
 	{name: "tmp, absent and not used", image: "tmp-absent", argv: []string{"put", "/other"}, want: []string{"+/tmp", "+tmp/"}},
 	{name: "tmp, a symlink to an empty directory", image: "tmp-link", argv: []string{"put", "/tmp/file"}, want: []string{"-/var", "-/var/tmp", "-/var/tmp/file", "~var/tmp/", "-var/tmp/file"}},
-	// The ways around it.
+	// The workarounds.
 	{name: "tmp with a file of the image", image: "tmp-full", argv: []string{"put", "/tmp/file"}},
 	{name: "tmp with a file put there", image: "tmp-empty", put: "/tmp", argv: []string{"put", "/tmp/file"}},
 	{name: "a volume at tmp", image: "tmp-empty", volume: "/tmp", get: "/tmp", argv: []string{"put", "/tmp/file"}},
@@ -50,8 +48,7 @@ var writesExceptions = []writesException{
 // hardLinks changes both names of a file of the image.
 var hardLinks = writesException{image: "hard-links", argv: []string{"own", "/hard"}}
 
-// exceptions wants the differences from runc that remain, and no others, and
-// that the ways around them lead where they should.
+// exceptions checks that exactly the known differences from runc remain, and that the workarounds work.
 func (h host) exceptions() {
 	h.t.Helper()
 	d := h.dockerAPI()
@@ -97,15 +94,14 @@ func (h host) exceptions() {
 	h.t.Run("files remembered", func(t *testing.T) { host{h.Host, t}.seesFiles(cachedRuntime, "old", "-/hard/b", "~hard/b") })
 }
 
-// sameFiles wants Docker and a container to see the same files, as with runc.
+// sameFiles checks that Docker and a container see the same files, as with runc.
 func (h host) sameFiles() {
 	h.t.Helper()
 	h.seesFiles("runsc", "of then")
 }
 
-// seesFiles wants these differences from runc after both names of a file of the
-// image were changed, and put to be what a running container reads of a file
-// that it has read before, and that was then replaced by Docker.
+// seesFiles checks for these differences from runc after both names of a file of the image were changed. put is
+// what a running container reads from a file that it read before, and that Docker then replaced.
 func (h host) seesFiles(runtime, put string, links ...string) {
 	h.t.Helper()
 	d := h.dockerAPI()
@@ -132,7 +128,7 @@ func (h host) seesFiles(runtime, put string, links ...string) {
 	})
 }
 
-// except runs the container of an exception and looks at it.
+// except runs the container of an exception and gives what Docker sees of it.
 func (d dockerAPI) except(ctx context.Context, t *testing.T, runtime string, e writesException) (fileTree, error) {
 	var volumes []string
 	if e.volume != "" {
@@ -174,8 +170,8 @@ func (d dockerAPI) except(ctx context.Context, t *testing.T, runtime string, e w
 	return seen, err
 }
 
-// putWhileItRuns puts /file into a container that has run a command, and returns
-// what the next one says.
+// putWhileItRuns puts /file into a running container after a command ran in it, and returns the output of the
+// next command.
 func (d dockerAPI) putWhileItRuns(ctx context.Context, t *testing.T, runtime, before, after string) (string, error) {
 	id, err := d.create(ctx, runtime, writesImage, nil, "writer", "wait", "/")
 	if err != nil {

@@ -21,19 +21,18 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// withDefault makes sandboxes the default, with nothing else said.
+// withDefault makes sandboxes the default, and sets nothing else.
 const withDefault = "runsc-provisioner apply --default-runtime" +
 	""
 
-// Runtimes of this suite's own, which nothing of the product made.
+// This suite's own runtimes; the product did not register them.
 const (
 	sandboxedRuntime = "sandboxed" // as gVisor is by default: it keeps writes from Docker
-	cachedRuntime    = "cached"    // keeps them, and goes on with the first name of a file
+	cachedRuntime    = "cached"    // keeps writes, but follows the first name of a file (no --dcache=0)
 )
 
-// What a container wrote is where it is with runc, whichever of Docker's ways
-// leads there; and with gVisor's own default it is not, so that this suite can
-// fail.
+// A container's writes are where they are with runc, in each of Docker's views. With gVisor's own default they
+// are not, which shows that this suite can fail.
 func TestWrites(t *testing.T) {
 	contexts := writesContexts(t)
 	for _, suite := range lab.Suites() {
@@ -47,7 +46,7 @@ func TestWrites(t *testing.T) {
 			t.Run("kept", func(t *testing.T) { keeps(t, runc, kept) })
 			t.Run("same files", func(t *testing.T) { host{h.Host, t}.sameFiles() })
 
-			// Each of these on one host only: they take as long as the above.
+			// Each of these on one host only: they take as long as those above.
 			if suite == "bookworm" {
 				h.registerOthers(sandboxedRuntime)
 				lost := h.observe(sandboxedRuntime, false)
@@ -70,7 +69,7 @@ func TestWrites(t *testing.T) {
 	}
 }
 
-// keeps wants what is seen to be as with runc, in everything.
+// keeps checks that all sights are the same as with runc.
 func keeps(t *testing.T, runc, other sights) {
 	t.Helper()
 	if len(runc) < 20 || len(other) != len(runc) {
@@ -81,11 +80,10 @@ func keeps(t *testing.T, runc, other sights) {
 	}
 }
 
-// insideOnly are sights of the container that made them: they are the same
-// whatever becomes of its writes.
+// insideOnly are sights from inside the container that wrote: they are the same whether its writes are kept or not.
 var insideOnly = map[string]bool{"inside": true}
 
-// loses counts the sights that are not as with runc, and wants all of them.
+// loses checks that every other sight differs from runc.
 func loses(t *testing.T, runc, other sights) {
 	t.Helper()
 	differing := 0
@@ -95,7 +93,7 @@ func loses(t *testing.T, runc, other sights) {
 		case insideOnly[name]:
 			differ(t, runc[name], other[name])
 		case len(found) == 0:
-			t.Errorf("%s: got what runc gives", name)
+			t.Errorf("%s: got no differences from runc", name)
 		default:
 			differing++
 			t.Logf("%s: %d differences, the first %s", name, len(found), found[0])
@@ -154,8 +152,7 @@ func writesContexts(t *testing.T) string {
 	return dir
 }
 
-// tarEntry is a file for an archive: a directory where the name ends in a slash,
-// a link where it leads somewhere.
+// tarEntry is a file for an archive: a directory if its name ends in a slash, a link if it has a target.
 type tarEntry struct {
 	name     string
 	mode     int64
@@ -192,7 +189,7 @@ func tarOf(t *testing.T, entries ...tarEntry) []byte {
 	return buf.Bytes()
 }
 
-// baseTar is what the writer changes: a lower layer, below /work/image.
+// baseTar has the files that the writer changes: a lower layer, below /work/image.
 func baseTar(t *testing.T, writer []byte) []byte {
 	t.Helper()
 	file := func(name string) tarEntry {
@@ -211,15 +208,13 @@ func baseTar(t *testing.T, writer []byte) []byte {
 	)
 }
 
-// loadWrites makes the image that this suite's containers are of. It has only
-// what is copied into it: no runtime takes part.
+// loadWrites makes the image of this suite's containers. Files are only copied into it: no runtime takes part.
 func (h host) loadWrites() {
 	h.t.Helper()
 	h.run("docker import " + contextsInHost + "/tmp-absent.tar tmp-absent; DOCKER_BUILDKIT=0 docker build -q -t " + writesImage + " " + contextsInHost + "/base")
 }
 
-// registerOthers registers the suite's own runtimes, and has dockerd start
-// containers with one of those it has by default.
+// registerOthers registers the suite's own runtimes, and makes byDefault dockerd's default runtime.
 func (h host) registerOthers(byDefault string) {
 	h.t.Helper()
 	h.editDaemonJSON(func(doc map[string]any) {
@@ -250,7 +245,7 @@ func (h host) editDaemonJSON(edit func(map[string]any)) {
 	}
 }
 
-// sights are trees by the way that they were seen in.
+// sights are file trees, by the view that showed them.
 type sights map[string]fileTree
 
 // writesObserver collects sights from several goroutines.
@@ -258,14 +253,14 @@ type writesObserver struct {
 	host host
 	dockerAPI
 	runtime string
-	strict  bool // what cannot be seen fails the test
+	strict  bool // a sight that cannot be taken fails the test
 
 	mu   sync.Mutex
 	seen sights
 }
 
-// observe looks at what containers and builds write under a runtime, which is
-// the default, too: the classic builder knows no other.
+// observe records what containers and builds write under a runtime. It must be the default runtime too, because
+// the classic builder uses no other.
 func (h host) observe(runtime string, strict bool) sights {
 	h.t.Helper()
 	o := &writesObserver{host: h, dockerAPI: h.dockerAPI(), runtime: runtime, strict: strict, seen: sights{}}
@@ -279,7 +274,7 @@ func (h host) observe(runtime string, strict bool) sights {
 	return o.seen
 }
 
-// see keeps what look gives, or that it could not look.
+// see records the result of look, or its error.
 func (o *writesObserver) see(name string, look func() (fileTree, error)) {
 	seen, err := look()
 	if err != nil {
@@ -293,7 +288,7 @@ func (o *writesObserver) see(name string, look func() (fileTree, error)) {
 	o.seen[name] = seen
 }
 
-// afterwards does something that a following sight depends on.
+// afterwards does something that a later sight depends on.
 func afterwards(err error, look func() (fileTree, error)) (fileTree, error) {
 	if err != nil {
 		return nil, err
@@ -301,8 +296,7 @@ func afterwards(err error, look func() (fileTree, error)) (fileTree, error) {
 	return look()
 }
 
-// changed looks at one container that changed its file system: while it runs,
-// stopped, and started again.
+// changed records the sights of one container that changed its file system: running, stopped, and started again.
 func (o *writesObserver) changed(ctx context.Context) {
 	const dir = "/work"
 	id, err := o.create(ctx, o.runtime, writesImage, nil, "writer", "wait", dir)
@@ -351,8 +345,7 @@ func (o *writesObserver) changed(ctx context.Context) {
 	}
 }
 
-// committed looks at an image made of a container: at its files, and at what
-// its containers see of them.
+// committed records the sights of an image made from a container: its files, and what its containers see.
 func (o *writesObserver) committed(ctx context.Context, id string) {
 	image, err := o.commit(ctx, id)
 	o.see("commit", func() (fileTree, error) {
@@ -370,9 +363,8 @@ func (o *writesObserver) committed(ctx context.Context, id string) {
 	}
 }
 
-// clientsOutput does what CinCan's tool does: it puts an input file into a
-// container that it created, attaches, starts it, waits for it, and gets every
-// file that diff names.
+// clientsOutput does what CinCan's tool does: it creates a container, puts an input file into it, attaches, starts
+// it, waits for it, and gets every file that diff names.
 func (o *writesObserver) clientsOutput(ctx context.Context) (fileTree, error) {
 	random := rand.NewChaCha8([32]byte{7})
 	input := make([]byte, 3<<20+777)
@@ -403,7 +395,7 @@ func (o *writesObserver) clientsOutput(ctx context.Context) (fileTree, error) {
 			seen[name+": "+inner] = text
 		}
 	}
-	// Also without a look at runc.
+	// Also without comparing with runc.
 	if want := fmt.Sprintf("%x", sha256.Sum256(input)); o.strict && !strings.Contains(seen["/out/copy: copy"], want) {
 		return nil, fmt.Errorf("the output file is %q, want the digest %s", seen["/out/copy: copy"], want)
 	}

@@ -13,12 +13,11 @@ import (
 	"time"
 )
 
-// A fileTree is what one of Docker's ways shows of a file system: a description of
-// each file by its name.
+// A fileTree is a file system as one of Docker's views shows it: a description of each file, by name.
 type fileTree map[string]string
 
-// readTar describes what is in an archive: type, mode, owner, size, content,
-// link target and attributes. Times are left out where they are of this run.
+// readTar describes the files in an archive: type, mode, owner, size, content, link target and attributes, but
+// not times of this run.
 func readTar(r io.Reader) (fileTree, error) {
 	seen := fileTree{}
 	for archive := tar.NewReader(r); ; {
@@ -46,7 +45,7 @@ func readTar(r io.Reader) (fileTree, error) {
 	}
 }
 
-// linesOf is a tree of which only the lines are known.
+// linesOf is a tree of lines without a description.
 func linesOf(text string) fileTree {
 	seen := fileTree{}
 	for line := range strings.Lines(text) {
@@ -55,8 +54,8 @@ func linesOf(text string) fileTree {
 	return seen
 }
 
-// differences are the names at which b is not as a, sorted: -name is in a
-// only, +name in b only, and ~name is in both and differs.
+// differences are the names that differ, sorted: -name is only in a, +name only in b, ~name is in both and
+// differs.
 func (a fileTree) differences(b fileTree) []string {
 	found := []string{}
 	for name, text := range a {
@@ -76,7 +75,7 @@ func (a fileTree) differences(b fileTree) []string {
 	return found
 }
 
-// differ fails the test unless exactly the wanted differences are there.
+// differ fails the test unless exactly the wanted differences are found.
 func differ(t *testing.T, runc, other fileTree, want ...string) {
 	t.Helper()
 	got := runc.differences(other)
