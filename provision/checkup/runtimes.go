@@ -43,7 +43,7 @@ func runtimeItem(g plan.Goal, name string) (item Item, known bool) {
 	want, defined := g.Observed.File.Doc.Runtimes()[name]
 	ours := slices.IndexFunc(g.Observed.Releases, func(r release.Installed) bool { return r.Runsc == got.Path })
 	if ours >= 0 {
-		g.Current = g.Observed.Releases[ours]
+		g = g.WithRelease(g.Observed.Releases[ours])
 	}
 	switch {
 	case ours < 0:

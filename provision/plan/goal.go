@@ -10,7 +10,7 @@ import (
 )
 
 // Goal is the desired state of a host: the configuration, and what follows from it for the host as observed.
-// It is a value that is computed once and never changed.
+// It is a value: no code changes a goal, and WithRelease gives a new one.
 type Goal struct {
 	Config   config.Config
 	Observed host.Observed
@@ -48,6 +48,12 @@ func newGoal(c config.Config, o host.Observed, opts Options) Goal {
 		g.provisional = true
 		g.install = &InstallRelease{Spec: spec, Why: "if newer than " + installed.Name}
 	}
+	return g
+}
+
+// WithRelease is g with another current release.
+func (g Goal) WithRelease(r release.Installed) Goal {
+	g.Current = r
 	return g
 }
 

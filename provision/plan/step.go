@@ -55,7 +55,7 @@ func (DropImages) Kind() Kind    { return Kind{Action: "remove", Lasts: true} }
 type Held struct {
 	What string `json:"what"`
 	Why  string `json:"why"`
-	// Containers are the names of the running containers that the change would stop.
+	// Containers are the names of the running containers that the change would stop, or hide from dockerd.
 	Containers []string `json:"containers,omitempty"`
 }
 

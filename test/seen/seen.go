@@ -118,32 +118,38 @@ func (h Host) Observed(t *testing.T) host.Observed {
 		o.Link.Kind, o.Link.Is = release.LinkForeign, h.LinkIs
 	}
 	if h.Engine != nil {
-		o.Unit.ActiveState = "active"
-		o.Engine = Reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.LiveRestore, UsernsRemap: h.Remapped, RootDir: "/var/lib/docker"}, DaemonJSON(t, *h.Engine).Doc)
-		if h.Remapped {
-			o.Engine.RootDir += "/100000.100000"
-		}
-		doc := DaemonJSON(t, *h.Engine).Doc
-		for _, runtime := range doc.Runtimes() {
-			for _, r := range o.Releases {
-				o.Proofs[state.EverKey(r.ManifestDigest, runtime.Args, o.Since)] = !h.NeverProven
-			}
-		}
-		o.Loaded.Started = host.Digests("", doc)
-		for name, path := range o.Flags.AddRuntimes {
-			if _, has := o.Engine.Runtimes[name]; !has && !doc.Has("runtimes") {
-				o.Engine.Runtimes[name] = engine.Runtime{Path: path}
-			}
-		}
-		for _, name := range h.Proven {
-			args := o.File.Doc.Runtimes()[name].Args
-			if args == nil {
-				args = []string{verify.KeepWrites, verify.ForgetFiles}
-			}
-			o.Proofs[state.ProofKey(Intact(h.Releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.Remapped, verify.WritesOf(args))] = true
-		}
+		h.observeDockerd(t, &o)
 	}
 	return o
+}
+
+// observeDockerd fills in what a running dockerd reports, and the proofs.
+func (h Host) observeDockerd(t *testing.T, o *host.Observed) {
+	t.Helper()
+	doc := DaemonJSON(t, *h.Engine).Doc
+	o.Unit.ActiveState = "active"
+	o.Engine = Reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.LiveRestore, UsernsRemap: h.Remapped, RootDir: "/var/lib/docker"}, doc)
+	if h.Remapped {
+		o.Engine.RootDir += "/100000.100000"
+	}
+	for _, runtime := range doc.Runtimes() {
+		for _, r := range o.Releases {
+			o.Proofs[state.EverKey(r.ManifestDigest, runtime.Args, o.Since)] = !h.NeverProven
+		}
+	}
+	o.Loaded.Started = host.Digests("", doc)
+	for name, path := range o.Flags.AddRuntimes {
+		if _, has := o.Engine.Runtimes[name]; !has && !doc.Has("runtimes") {
+			o.Engine.Runtimes[name] = engine.Runtime{Path: path}
+		}
+	}
+	for _, name := range h.Proven {
+		args := o.File.Doc.Runtimes()[name].Args
+		if args == nil {
+			args = []string{verify.KeepWrites, verify.ForgetFiles}
+		}
+		o.Proofs[state.ProofKey(Intact(h.Releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.Remapped, verify.WritesOf(args))] = true
+	}
 }
 
 // recordOf is the record of a host with text as its earlier daemon.json. All keys are managed by now.
