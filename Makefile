@@ -10,13 +10,19 @@ export CGO_ENABLED := 0
 PREFIX ?= /usr/local
 DESTDIR ?=
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+MISSPELL := github.com/golangci/misspell/cmd/misspell@v0.8.0
 BUILD := -trimpath -buildvcs=auto -ldflags '-s -w'
 
 # The lab needs root. Without root only the other tests run, and a line says so.
 LAB := $(if $(filter 0,$(shell id -u)),RUNSC_LAB=1)
 
+# UNITS need no lab. RACING are those of them that run things at the same time.
+UNITS = $$($(RUN_GO) list ./... | grep -vE '/test/(bench|e2e|installed|kill|lab|soak)(/|$$)')
+RACING = $$($(RUN_GO) list ./provision/... ./systemd ./verify | grep -v /provision/release)
+
 .DEFAULT_GOAL := help
-.PHONY: help build install try test test-kill matrix soak check bench lab golden fuzz
+.PHONY: help build install try test test-quick test-race test-kill matrix soak check bench lab golden fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +52,14 @@ test: ## run all tests; as root also the lab tests
 	@scripts/need-tools.sh
 	$(LAB) $(RUN_GO) test -count=1 -timeout=60m $(if $(RUN),-run '$(RUN)') ./...
 
+test-quick: ## run the tests that need neither the lab nor a network (cached ones are not repeated)
+	$(RUN_GO) test $(if $(RUN),-run '$(RUN)') $(UNITS)
+
+test-race: ## run the tests of concurrent packages under the race detector, without the lab
+	@scripts/need-tools.sh 'gcc:gcc libc6-dev'
+	CGO_ENABLED=1 $(RUN_GO) test -race $(RACING)
+	CGO_ENABLED=1 $(RUN_GO) test -race -run 'TestFault_D0' ./provision/release # downloads; all of it takes minutes
+
 test-kill: ## kill or signal a run at every instant, and lose its writes at every rename (needs root)
 	@scripts/need-tools.sh
 	RUNSC_KILL_EVERY=$(or $(EVERY),1) $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestFault_(F0[12]|X01|X14)' ./test/kill
@@ -58,10 +72,12 @@ soak: ## test the daemon with random drift and Docker restarts, and verify with 
 	@scripts/need-tools.sh
 	RUNSC_SOAK=$(or $(SOAK),10m) RUNSC_SEED=$(SEED) RUNSC_ROUNDS=$(ROUNDS) $(LAB) $(RUN_GO) test -count=1 -timeout=0 -v -run '$(or $(RUN),TestSoak)' ./test/soak
 
-check: ## run gofmt, vet, staticcheck; check that go.mod is tidy
+check: ## run gofmt, vet, staticcheck and golangci-lint; check spelling and that go.mod is tidy
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(RUN_GO) vet ./...
 	$(RUN_GO) run $(STATICCHECK) ./...
+	$(RUN_GO) run $(GOLANGCI) run ./...
+	$(RUN_GO) run $(MISSPELL) -error $$(git ls-files '*.md' '*.sh' Makefile packaging)
 	$(RUN_GO) mod tidy -diff
 
 bench: ## measure against peers; uses the lab where it needs a host

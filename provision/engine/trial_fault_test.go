@@ -139,7 +139,7 @@ func TestFault_F03_InterruptedTrialLeavesNothing(t *testing.T) {
 					do() // all of it has come
 				}
 				cancel()
-				if how == late {
+				if how == late { // no event: a client that gives up has removed what it finds by then
 					time.Sleep(300 * time.Millisecond)
 				}
 				do()
