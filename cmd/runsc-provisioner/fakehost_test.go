@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/test/need"
 	"runsc-provisioner/test/releases"
 )
 
@@ -86,18 +87,10 @@ func freshHost(t *testing.T, daemonJSON string) *fakeHost {
 // change it.
 func olderHost(t *testing.T) *fakeHost {
 	t.Helper()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{\n\t\"log-driver\": \"local\"\n}")
 	h.want(exitDone, "apply", "--release="+older, "--default-runtime")
 	return h
-}
-
-// needRoot skips a test that needs a proof: its runsc makes a mount namespace.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 && os.Getenv("CI") != "true" {
-		t.Skip("needs root")
-	}
 }
 
 // url is the flag for a release server with this fault.

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/test/need"
 )
 
 // editByHand changes daemon.json; dockerd does not reload.
@@ -22,7 +24,7 @@ func (h *fakeHost) editByHand(old, text string) string {
 }
 
 func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{\"debug\": true}\n")
 	h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
 	had := maps.Clone(h.dockerd.runtimes)
@@ -53,7 +55,7 @@ func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
 }
 
 func TestFault_X05_ArgumentsThatAnotherProgramLoadedAreProven(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{}\n")
 	h.want(exitDone, "apply", "--release="+newer)
 	h.editByHand(`"--dcache=0"`, `"--dcache=0", "--debug"`)
@@ -73,7 +75,7 @@ func TestFault_X05_ArgumentsThatAnotherProgramLoadedAreProven(t *testing.T) {
 }
 
 func TestFault_X04_ARuntimeOfAFlagIsKept(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{}\n")
 	h.units.unit.ExecStart = append(h.units.unit.ExecStart, "--add-runtime=nvidia=/bin/nvidia")
 	h.dockerd.runtimes["nvidia"] = fakeRuntime{Path: "/bin/nvidia"}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"runsc-provisioner/test/need"
 )
 
 func TestFault_E01_AHostWithoutDockerIsOutOfReach(t *testing.T) {
@@ -29,7 +31,7 @@ func TestFault_E01_AHostWithoutDockerIsOutOfReach(t *testing.T) {
 
 func TestFault_E02_StoppedDockerIsRegisteredAndNotStarted(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{}")
 	h.units.unit.ActiveState = "inactive"
 	got := h.want(exitHeld, "apply", "--release="+newer, "--default-runtime")
@@ -70,7 +72,7 @@ func TestFault_E04_AReloadThatFailsIsRolledBack(t *testing.T) {
 
 func TestFault_E09_AReleaseThatStartsNoSandboxIsNeverRegistered(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{}")
 	got := h.want(exitFailed, "apply", "--release="+newer, "--default-runtime", "--runtime-arg=--no-such-flag")
 	for _, said := range []string{
@@ -104,7 +106,7 @@ func TestFault_E09_ARuntimeThatFailsInDockerIsRolledBack(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			needRoot(t)
+			need.Root(t)
 			h := freshHost(t, test.daemonJSON)
 			previous := h.dockerd.defaultRuntime
 			h.inDockerErr = errors.New("OCI runtime start failed: starting container: no such device")
@@ -145,7 +147,7 @@ func TestFault_E09_ARuntimeThatFailsInDockerIsRolledBack(t *testing.T) {
 
 func TestApply_OnceDoesNotSaveItsFlags(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{}")
 	saved := filepath.Join(h.paths.Config, "config.d/50-apply.toml")
 	got := h.want(exitDone, "apply", "--once", "--release="+older, "--default-runtime")
@@ -164,7 +166,7 @@ func TestApply_OnceDoesNotSaveItsFlags(t *testing.T) {
 
 func TestFault_J12_ASymlinkStaysAndItsTargetIsEdited(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "")
 	h.write("srv/daemon.json", "{}\n")
 	target := filepath.Join(h.root, "srv/daemon.json")
@@ -189,7 +191,7 @@ func TestFault_J12_ASymlinkStaysAndItsTargetIsEdited(t *testing.T) {
 
 func TestFault_J13_OwnerAndModeAreKept(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{}")
 	if err := errors.Join(os.Chmod(h.paths.DaemonJSON, 0o600), os.Chown(h.paths.DaemonJSON, 1234, 4321)); err != nil {
 		t.Fatal(err)
@@ -251,7 +253,7 @@ func TestFault_J14_AProgramThatKeepsWritingWins(t *testing.T) {
 // has the edit of another program.
 func TestFault_J14_AnEditBetweenRegisteringAndChoosingIsNotLost(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{}")
 	edited := false
 	h.after = func(action string) {

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"runsc-provisioner/test/need"
 )
 
 // requestHook calls before ahead of each request for an artifact.
@@ -62,7 +64,7 @@ func TestFault_X15_AReleaseOfAnotherRunStays(t *testing.T) {
 // its change first.
 func TestFault_X15_ARunKilledDuringADownloadIsRecovered(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{}")
 	state := h.paths.State
 	var journal, written []byte

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/test/need"
 )
 
 // secret is in the daemon.json of each test of a bad file. No output may contain
@@ -35,7 +36,7 @@ func badFile(t *testing.T, text string, said ...string) {
 // RUNSC for the path of the release's runsc.
 func applyTo(t *testing.T, text string, args ...string) string {
 	t.Helper()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, text)
 	h.want(exitDone, append([]string{"apply", "--release=" + newer}, args...)...)
 	return strings.ReplaceAll(h.read("etc/docker/daemon.json"), h.runsc(newer), "RUNSC")
@@ -56,7 +57,7 @@ const registered = `{
 
 func TestFault_J01_AMissingFileIsCreated(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	for _, missing := range []string{"file", "directory"} {
 		h := freshHost(t, "")
 		if missing == "file" {
@@ -92,7 +93,7 @@ func TestFault_J02_ABlankFileIsAnEmptyObject(t *testing.T) {
 			t.Errorf("%q: got %s, want %s", text, got, registered)
 		}
 	}
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "")
 	h.write("etc/docker/daemon.json", "")
 	h.want(exitDone, "apply", "--release="+newer)

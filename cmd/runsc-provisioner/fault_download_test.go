@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/test/need"
 	"runsc-provisioner/test/proxy"
 	"runsc-provisioner/test/releases"
 )
@@ -206,7 +207,7 @@ func TestFault_D19_PlainHTTPIsRefused(t *testing.T) {
 }
 
 func TestFault_D18_AStoreWithoutRoomOrReadOnlyIsRefused(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	t.Parallel()
 	for name, test := range map[string]struct {
 		size string

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"runsc-provisioner/test/need"
 )
 
 func TestFault_F04_ASecondRunWaitsAndThenGivesUp(t *testing.T) {
@@ -31,7 +33,7 @@ func TestFault_F04_ASecondRunWaitsAndThenGivesUp(t *testing.T) {
 
 // Not parallel: umask and environment belong to the whole process.
 func TestFault_F06_TheCallersUmaskAndEnvironmentHaveNoEffect(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "")
 	marker := filepath.Join(t.TempDir(), "ran")
 	hostile := t.TempDir()

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"runsc-provisioner/test/need"
 )
 
 func TestFault_J09_NamesAndArgumentsThatDockerWouldMisreadAreRefused(t *testing.T) {
@@ -89,7 +91,7 @@ func TestFault_J11_AMatchingHostIsLeftAlone(t *testing.T) {
 // Everything in daemon.json except our keys may be secret.
 func TestOutput_HidesSecretsOfDaemonJSON(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	text := `{
   "proxies": {
     "http-proxy": "http://user:` + secret + `@proxy:3128"

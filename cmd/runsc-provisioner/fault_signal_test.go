@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"runsc-provisioner/test/need"
 )
 
 // cancelAfter runs apply and cancels it after n of its steps.
@@ -29,7 +31,7 @@ func (h *fakeHost) cancelAfter(n int, args ...string) (got outcome, steps int) {
 // and the exit code and the message say which.
 func TestFault_X14_ASignalAfterEachStep(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	whole := freshHost(t, "{}")
 	_, steps := whole.cancelAfter(0, "--release="+newer, "--default-runtime")
 	if steps < 9 {
@@ -79,7 +81,7 @@ func TestFault_X14_ASignalBeforeTheFirstStep(t *testing.T) {
 // its output.
 func TestFault_X14_ALostOutputStopsNoWork(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	for _, lost := range []error{syscall.EPIPE, syscall.EIO, syscall.ENOSPC} {
 		t.Run(lost.Error(), func(t *testing.T) {
 			t.Parallel()

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/proof"
+	"runsc-provisioner/test/need"
 )
 
 // A sandbox that hides its writes from Docker does not become the default, and the
 // hint says what to do.
 func TestApply_RollsBackARuntimeThatHidesWritesFromDocker(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	h := freshHost(t, "{}")
 	h.inDockerErr = &proof.UnseenWrites{Differences: []string{"docker diff does not show A /proof/made", "docker diff shows A /\x1b[2Jx"}}
 	got := h.want(exitRolledBack, "apply", "--release="+newer, "--default-runtime")

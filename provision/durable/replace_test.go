@@ -10,14 +10,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-)
 
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 && os.Getenv("CI") != "true" {
-		t.Skip("needs root")
-	}
-}
+	"runsc-provisioner/test/need"
+)
 
 func existing(t *testing.T) string {
 	t.Helper()
@@ -38,7 +33,7 @@ func alone(t *testing.T, path string) {
 }
 
 func TestFault_J12_ObstaclesToARename(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	for _, test := range []struct {
 		name  string
 		setup func(t *testing.T, path string)
@@ -97,7 +92,7 @@ func chattr(t *testing.T, path, flag string) {
 }
 
 func TestFault_J13_AttributesAreKept(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	path := existing(t)
 	// An ACL in the kernel's form (linux/posix_acl_xattr.h): u::rw-, u:1000:r--, g::---, m::r--, o::---
 	acl := "\x02\x00\x00\x00" + "\x01\x00\x06\x00\xff\xff\xff\xff" + "\x02\x00\x04\x00\xe8\x03\x00\x00" + "\x04\x00\x00\x00\xff\xff\xff\xff" +

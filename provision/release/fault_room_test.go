@@ -13,6 +13,7 @@ import (
 
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/fakerunsc"
+	"runsc-provisioner/test/need"
 )
 
 func TestFault_D18_NoRoomIsSeenBefore(t *testing.T) {
@@ -47,15 +48,8 @@ func (r *rig) storeAt(t *testing.T, top string) {
 	}
 }
 
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to mount a small file system")
-	}
-}
-
 func TestFault_D18_NoRoomInTheMiddle(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	r := newRig(t)
 	r.larger(t)
 	top := t.TempDir()
@@ -99,7 +93,7 @@ func TestFault_D18_QuotaIsMetInTheMiddle(t *testing.T) {
 }
 
 func TestFault_D18_ReadOnlyStore(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	r := newRig(t)
 	r.publish(t, fakerunsc.Zstd)
 	top := t.TempDir()

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/test/need"
 )
 
 // A script replaces waiting: at each pause it does its next act. It records the
@@ -158,7 +160,7 @@ func TestAnOpenerForWritingIsLetThrough(t *testing.T) {
 }
 
 func TestWithoutLeasesAFileIsLeftUntilItIsStill(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	path := newFile(t, "")
 	must(t, os.Chown(path, 12345, -1))
 	openWriter(t, path) // is not seen

@@ -194,10 +194,3 @@ func descriptors(t *testing.T, name string) []string {
 		return err != nil || to != name
 	})
 }
-
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 && os.Getenv("CI") != "true" {
-		t.Skip("needs root")
-	}
-}

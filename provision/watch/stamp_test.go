@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/test/need"
 )
 
 // stamped is a directory with a file, a symlink and a tree to take stamps of.
@@ -107,7 +109,7 @@ func TestEveryChangeChangesTheStamp(t *testing.T) {
 }
 
 func TestChangesThatNeedRootChangeTheStamp(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	s := newStamped(t, t.TempDir())
 	chattr := func(flag string) {
 		if out, err := exec.Command("chattr", flag, s.path("etc/file")).CombinedOutput(); err != nil {
@@ -151,7 +153,7 @@ func TestFilesBesideATargetAreNotInTheStamp(t *testing.T) {
 // On ramfs times are those of the last tick, as on every file system until
 // Linux 6.13.
 func TestTwoWritesInOneTickHaveTwoStamps(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	dir := t.TempDir()
 	must(t, unix.Mount("ramfs", dir, "ramfs", 0, ""))
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })

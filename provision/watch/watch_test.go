@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/test/need"
 )
 
 // A step is one change to a host.
@@ -103,7 +105,7 @@ func existing(r *rig) {
 }
 
 func TestChangesOfOwnerAndAttributesGiveAHint(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	r := newRig(t)
 	existing(r)
 	r.set(Target{Path: "etc/docker/daemon.json"})

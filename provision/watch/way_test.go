@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/test/need"
 )
 
 func TestASymlinkIsFollowed(t *testing.T) {
@@ -71,7 +73,7 @@ func TestASymlinkTooManyIsAnErrorAndLostOnce(t *testing.T) {
 }
 
 func TestTheNextWatchSeesAMountOnTheWay(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	r := newRig(t)
 	existing(r)
 	r.set(Target{Path: "etc/docker/daemon.json"})
@@ -102,7 +104,7 @@ func TestTheNextWatchSeesAMountOnTheWay(t *testing.T) {
 }
 
 func TestTwoNamesOfOneDirectory(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	r := newRig(t)
 	r.mkdir("one")
 	r.mkdir("two")
