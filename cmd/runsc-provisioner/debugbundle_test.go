@@ -88,10 +88,10 @@ func TestDebugBundle_IsCompleteAndPrintableOnABrokenHost(t *testing.T) {
 func TestDebugBundle_AnExistingFileIsNotOverwritten(t *testing.T) {
 	h := freshHost(t, "{}")
 	h.write("b.tar.gz", "the user's")
-	before := h.dockerd.requestCount()
+	before := h.dockerd.Asked()
 	h.want(exitFailed, "debug-bundle", filepath.Join(h.root, "b.tar.gz"))
-	if got := h.read("b.tar.gz"); got != "the user's" || h.dockerd.requestCount() != before {
-		t.Errorf("got %q after %d questions, want the file unchanged and no question", got, h.dockerd.requestCount()-before)
+	if got := h.read("b.tar.gz"); got != "the user's" || h.dockerd.Asked() != before {
+		t.Errorf("got %q after %d questions, want the file unchanged and no question", got, h.dockerd.Asked()-before)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/need"
 	"runsc-provisioner/test/releases"
 )
@@ -30,7 +31,7 @@ type fakeHost struct {
 	root    string
 	paths   host.Paths
 	bucket  *bucket
-	dockerd *fakeDockerd
+	dockerd *fakedockerd.Host
 	units   *fakeUnits
 	proc    *fakeProc
 	limits  release.Limits
@@ -52,12 +53,12 @@ type fakeHost struct {
 func newFakeHost(t testing.TB, root string) *fakeHost {
 	t.Helper()
 	at := func(path string) string { return filepath.Join(root, path) }
-	d := newFakeDockerd(t)
+	d := fakedockerd.NewHost(t)
 	h := &fakeHost{
 		t: t, root: root, bucket: newBucket(t), dockerd: d,
 		paths: host.Paths{
 			Etc: at("etc"), Config: at("etc/runsc-provisioner"), State: at("var/lib/runsc-provisioner"), Run: at("run/runsc-provisioner"), Store: at("usr/local/lib/gvisor"),
-			Link: at("usr/local/bin/runsc"), Proc: "/proc", DaemonJSON: at("etc/docker/daemon.json"), Socket: d.socket,
+			Link: at("usr/local/bin/runsc"), Proc: "/proc", DaemonJSON: at("etc/docker/daemon.json"), Socket: d.Socket,
 		},
 		limits: release.Limits{
 			Tries: 3, FirstPause: time.Millisecond, LongestPause: 5 * time.Millisecond, RetryAfterMax: time.Second,
@@ -76,7 +77,7 @@ func freshHost(t *testing.T, daemonJSON string) *fakeHost {
 	h.write("etc/runsc-provisioner/config.d/10-mirror.toml", "[release]\nurl = \""+releases.URL(origin, "")+"\"\n")
 	if daemonJSON != "" {
 		h.write("etc/docker/daemon.json", daemonJSON)
-		if err := h.dockerd.load(h.paths.DaemonJSON); err != nil {
+		if err := h.dockerd.Load(h.paths.DaemonJSON); err != nil {
 			t.Logf("the fake dockerd refuses it: %v", err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/need"
 )
 
@@ -27,15 +28,15 @@ func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
 	need.Root(t)
 	h := freshHost(t, "{\"debug\": true}\n")
 	h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
-	had := maps.Clone(h.dockerd.runtimes)
+	had := maps.Clone(h.dockerd.Runtimes)
 	text := h.editByHand(`"--dcache=0"`, `"--dcache=0", "--debug"`)
 
 	h.inDockerErr = errors.New("OCI runtime create failed")
 	for range 2 { // every apply tries it again
 		h.want(exitRolledBack, "apply")
-		if diff := cmp.Diff(had, h.dockerd.runtimes, cmp.Comparer(func(a, b fakeRuntime) bool {
+		if diff := cmp.Diff(had, h.dockerd.Runtimes, cmp.Comparer(func(a, b fakedockerd.Runtime) bool {
 			return a.Path == b.Path && strings.Join(a.Args, " ") == strings.Join(b.Args, " ")
-		})); diff != "" || h.dockerd.defaultRuntime != "runsc" {
+		})); diff != "" || h.dockerd.DefaultRuntime != "runsc" {
 			t.Errorf("dockerd (-want +got):\n%s", diff)
 		}
 		if got := h.read("etc/docker/daemon.json"); got != text {
@@ -44,7 +45,7 @@ func TestFault_X05_AnEditThatFailsInDockerIsNotInEffect(t *testing.T) {
 	}
 	h.inDockerErr = nil
 	h.want(exitDone, "apply")
-	if got := h.dockerd.runtimes["runsc"].Args; len(got) != 3 || got[2] != "--debug" {
+	if got := h.dockerd.Runtimes["runsc"].Args; len(got) != 3 || got[2] != "--debug" {
 		t.Errorf("got the arguments %q, want the arguments of the edit", got)
 	}
 	reloads := h.units.reloads
@@ -59,7 +60,7 @@ func TestFault_X05_ArgumentsThatAnotherProgramLoadedAreProven(t *testing.T) {
 	h := freshHost(t, "{}\n")
 	h.want(exitDone, "apply", "--release="+newer)
 	h.editByHand(`"--dcache=0"`, `"--dcache=0", "--debug"`)
-	if err := h.dockerd.load(h.paths.DaemonJSON); err != nil {
+	if err := h.dockerd.Load(h.paths.DaemonJSON); err != nil {
 		t.Fatal(err)
 	}
 	reloads := h.units.reloads
@@ -78,14 +79,14 @@ func TestFault_X04_ARuntimeOfAFlagIsKept(t *testing.T) {
 	need.Root(t)
 	h := freshHost(t, "{}\n")
 	h.units.unit.ExecStart = append(h.units.unit.ExecStart, "--add-runtime=nvidia=/bin/nvidia")
-	h.dockerd.runtimes["nvidia"] = fakeRuntime{Path: "/bin/nvidia"}
+	h.dockerd.Runtimes["nvidia"] = fakedockerd.Runtime{Path: "/bin/nvidia"}
 	h.want(exitHeld, "apply", "--release="+newer, "--default-runtime")
 	if got := h.read("etc/docker/daemon.json"); got != "{}\n" || h.units.reloads != 0 {
 		t.Errorf("got %s after %d reloads, want nothing done", got, h.units.reloads)
 	}
 	h.write("etc/docker/daemon.json", `{"runtimes": {"nvidia":{"path":"/bin/nvidia"}}}`)
 	h.want(exitDone, "apply")
-	if h.dockerd.runtimes["nvidia"].Path != "/bin/nvidia" || h.dockerd.defaultRuntime != "runsc" {
-		t.Errorf("got %+v, default %s", h.dockerd.runtimes, h.dockerd.defaultRuntime)
+	if h.dockerd.Runtimes["nvidia"].Path != "/bin/nvidia" || h.dockerd.DefaultRuntime != "runsc" {
+		t.Errorf("got %+v, default %s", h.dockerd.Runtimes, h.dockerd.DefaultRuntime)
 	}
 }

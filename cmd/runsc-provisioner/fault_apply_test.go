@@ -23,7 +23,7 @@ func TestFault_E01_AHostWithoutDockerIsOutOfReach(t *testing.T) {
 		for _, command := range []string{"plan", "apply"} {
 			h.refuses(exitOutOfReach, []string{"docker.service: ", test.said}, command)
 		}
-		if got := h.dockerd.requestCount(); got != 0 {
+		if got := h.dockerd.Asked(); got != 0 {
 			t.Errorf("%s: got %d requests to dockerd, want none", test.load, got)
 		}
 	}
@@ -41,12 +41,12 @@ func TestFault_E02_StoppedDockerIsRegisteredAndNotStarted(t *testing.T) {
 	if got, want := h.read("etc/docker/daemon.json"), `{"runtimes":{"runsc":{"path":"`+h.runsc(newer)+`","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`; strings.Join(strings.Fields(got), "") != want {
 		t.Errorf("got daemon.json %s, want the runtime registered and no default: %s", got, want)
 	}
-	if got := h.dockerd.requestCount(); got != 0 || h.units.reloads != 0 {
+	if got := h.dockerd.Asked(); got != 0 || h.units.reloads != 0 {
 		t.Errorf("got %d requests to dockerd and %d reloads, want none, because either would start Docker", got, h.units.reloads)
 	}
 	h.units.unit.ActiveState = "active"
 	h.want(exitDone, "apply")
-	if got := h.dockerd.defaultRuntime; got != "runsc" {
+	if got := h.dockerd.DefaultRuntime; got != "runsc" {
 		t.Errorf("after Docker's start: got default runtime %s, want runsc", got)
 	}
 }
@@ -65,7 +65,7 @@ func TestFault_E04_AReloadThatFailsIsRolledBack(t *testing.T) {
 	if now := h.read("etc/docker/daemon.json"); now != daemonJSON {
 		t.Errorf("got daemon.json %s\nwant the old one: %s", now, daemonJSON)
 	}
-	if got := h.dockerd.runtimes["runsc"].Path; got != h.runsc(older) {
+	if got := h.dockerd.Runtimes["runsc"].Path; got != h.runsc(older) {
 		t.Errorf("got dockerd with %s, want %s", got, h.runsc(older))
 	}
 }
@@ -108,7 +108,7 @@ func TestFault_E09_ARuntimeThatFailsInDockerIsRolledBack(t *testing.T) {
 			t.Parallel()
 			need.Root(t)
 			h := freshHost(t, test.daemonJSON)
-			previous := h.dockerd.defaultRuntime
+			previous := h.dockerd.DefaultRuntime
 			h.inDockerErr = errors.New("OCI runtime start failed: starting container: no such device")
 			h.units.said = []string{`time="…" level=error msg="Handler for POST /start returned error"`, `level=info msg="token=hunter2"`}
 			got := h.want(exitRolledBack, "apply", "--release="+newer, "--default-runtime")
@@ -126,8 +126,8 @@ func TestFault_E09_ARuntimeThatFailsInDockerIsRolledBack(t *testing.T) {
 			if text := h.read("etc/docker/daemon.json"); text != test.daemonJSON {
 				t.Errorf("got daemon.json %s, want the old one", text)
 			}
-			if _, knows := h.dockerd.runtimes["runsc"]; knows || h.dockerd.defaultRuntime != previous {
-				t.Errorf("got dockerd with %v and default %s, want it as before", h.dockerd.runtimes, h.dockerd.defaultRuntime)
+			if _, knows := h.dockerd.Runtimes["runsc"]; knows || h.dockerd.DefaultRuntime != previous {
+				t.Errorf("got dockerd with %v and default %s, want it as before", h.dockerd.Runtimes, h.dockerd.DefaultRuntime)
 			}
 			for _, read := range h.units.read {
 				if strings.Contains(read, `"default-runtime":"runsc"`) {
@@ -267,7 +267,7 @@ func TestFault_J14_AnEditBetweenRegisteringAndChoosingIsNotLost(t *testing.T) {
 	if got := strings.Join(strings.Fields(h.read("etc/docker/daemon.json")), ""); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := h.dockerd.defaultRuntime; got != "runsc" {
+	if got := h.dockerd.DefaultRuntime; got != "runsc" {
 		t.Errorf("got default runtime %s, want runsc", got)
 	}
 }

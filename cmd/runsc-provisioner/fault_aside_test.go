@@ -39,7 +39,7 @@ func TestFault_X15_AnApplyThatDownloadsHasNoLock(t *testing.T) {
 		}
 	})
 	h.want(exitDone, "apply", "--release="+newer)
-	if got := h.dockerd.runtimes["runsc"].Path; got != h.runsc(newer) {
+	if got := h.dockerd.Runtimes["runsc"].Path; got != h.runsc(newer) {
 		t.Errorf("got dockerd with %s, want %s", got, h.runsc(newer))
 	}
 }
@@ -94,7 +94,7 @@ func TestFault_X15_ARunKilledDuringADownloadIsRecovered(t *testing.T) {
 	if !strings.Contains(got.stdout, "a run that was killed is finished") {
 		t.Errorf("got %v, want the change of the killed run finished", got)
 	}
-	if got := h.dockerd.runtimes["runsc"].Path; got != h.runsc(newer) || h.dockerd.defaultRuntime != "runsc" {
-		t.Errorf("got dockerd with %s by default and %s, want runsc of %s", h.dockerd.defaultRuntime, got, newer)
+	if got := h.dockerd.Runtimes["runsc"].Path; got != h.runsc(newer) || h.dockerd.DefaultRuntime != "runsc" {
+		t.Errorf("got dockerd with %s by default and %s, want runsc of %s", h.dockerd.DefaultRuntime, got, newer)
 	}
 }

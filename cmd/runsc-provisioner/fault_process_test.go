@@ -85,7 +85,7 @@ func TestFault_F07_WithoutRootNothingIsTouched(t *testing.T) {
 	if _, err := os.Lstat(filepath.Dir(h.paths.State)); err == nil {
 		t.Errorf("got %s made, want nothing", h.paths.State)
 	}
-	if got := h.dockerd.requestCount() + h.bucket.requestCount(""); got != 0 {
+	if got := h.dockerd.Asked() + h.bucket.requestCount(""); got != 0 {
 		t.Errorf("got %d requests, want none", got)
 	}
 	got := h.want(exitDone, "plan")

@@ -51,8 +51,8 @@ func TestFault_X14_ASignalAfterEachStep(t *testing.T) {
 				}
 			case got.code != exitFailed && got.code != exitRolledBack || err == nil || done != n:
 				t.Errorf("got %v after %d steps, %v, want it ended and no flags saved", got, done, err)
-			case h.read("etc/docker/daemon.json") != "{}" || h.dockerd.defaultRuntime != "runc" || len(h.dockerd.runtimes) != 1:
-				t.Errorf("got daemon.json %s and dockerd with %s and %v, want both as before", h.read("etc/docker/daemon.json"), h.dockerd.defaultRuntime, h.dockerd.runtimes)
+			case h.read("etc/docker/daemon.json") != "{}" || h.dockerd.DefaultRuntime != "runc" || len(h.dockerd.Runtimes) != 1:
+				t.Errorf("got daemon.json %s and dockerd with %s and %v, want both as before", h.read("etc/docker/daemon.json"), h.dockerd.DefaultRuntime, h.dockerd.Runtimes)
 			}
 			if _, err := os.Lstat(filepath.Join(h.paths.State, "journal.json")); err == nil {
 				t.Error("got a journal left, want it closed")
@@ -118,8 +118,8 @@ func TestFault_X14_ALostOutputStopsNoWork(t *testing.T) {
 					t.Errorf("%s: got stderr %q, want it to name the error, except a closed pipe", test.args, got.stderr)
 				}
 			}
-			if h.dockerd.defaultRuntime != "runsc" {
-				t.Errorf("got default runtime %s, want runsc", h.dockerd.defaultRuntime)
+			if h.dockerd.DefaultRuntime != "runsc" {
+				t.Errorf("got default runtime %s, want runsc", h.dockerd.DefaultRuntime)
 			}
 			h.lost = nil
 			if got := h.want(exitDone, "apply"); !strings.Contains(got.stdout, "nothing to do") {

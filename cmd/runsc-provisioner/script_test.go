@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"runsc-provisioner/test/fakedockerd"
 )
 
 var update = flag.Bool("update", false, "write the expected outputs of TestScript again")
@@ -46,7 +48,7 @@ func TestScript(t *testing.T) {
 				RequireUniqueNames: true,
 				Condition:          func(string) (bool, error) { return os.Geteuid() == 0 || os.Getenv("CI") == "true", nil }, // [root]
 				Setup: func(*testscript.Env) error {
-					_ = h.dockerd.load(h.paths.DaemonJSON) // some scripts test a file that dockerd refuses
+					_ = h.dockerd.Load(h.paths.DaemonJSON) // some scripts test a file that dockerd refuses
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -94,12 +96,12 @@ func (h *fakeHost) script(ts *testscript.TestScript, code int, args []string) {
 
 // container runs NAME with RUNTIME, in a sandbox if RELEASE is given.
 func (h *fakeHost) container(args []string) {
-	pid := 100 * (len(h.dockerd.containers) + 1)
-	c := fakeContainer{id: fmt.Sprintf("%x", sha256.Sum256([]byte(args[0]))), name: args[0], runtime: args[1], pid: pid}
-	h.dockerd.containers = append(h.dockerd.containers, c)
+	pid := 100 * (len(h.dockerd.Containers) + 1)
+	c := fakedockerd.Container{ID: fmt.Sprintf("%x", sha256.Sum256([]byte(args[0]))), Name: args[0], Runtime: args[1], PID: pid}
+	h.dockerd.Containers = append(h.dockerd.Containers, c)
 	if len(args) > 2 {
-		h.proc.sandbox(pid, filepath.Join(h.paths.Store, args[2]), c.id)
+		h.proc.sandbox(pid, filepath.Join(h.paths.Store, args[2]), c.ID)
 		return
 	}
-	h.proc.plain(pid, c.id)
+	h.proc.plain(pid, c.ID)
 }

@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"runsc-provisioner/test/fakedockerd"
 )
 
 func TestInfo(t *testing.T) {
@@ -66,7 +68,7 @@ func TestMalformedInfo(t *testing.T) {
 		answer    http.HandlerFunc
 		want      string // in the error
 	}{
-		{"an error of dockerd", func(w http.ResponseWriter, r *http.Request) { refuse(w, 500, "no space left") }, "no space left"},
+		{"an error of dockerd", func(w http.ResponseWriter, r *http.Request) { fakedockerd.Refuse(w, 500, "no space left") }, "no space left"},
 		{"an endless error", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(500)
 			io.WriteString(w, strings.Repeat("x", maxRefusal*4))
@@ -125,7 +127,7 @@ func TestSocketsThatDoNotAnswer(t *testing.T) {
 	}
 
 	failing := newFakeDockerd(t, 12, 41)
-	failing.HandleFunc("/_ping", func(w http.ResponseWriter, r *http.Request) { refuse(w, 500, "shutting down") })
+	failing.HandleFunc("/_ping", func(w http.ResponseWriter, r *http.Request) { fakedockerd.Refuse(w, 500, "shutting down") })
 	if _, err := failing.open().Info(t.Context()); err == nil || !strings.Contains(err.Error(), "shutting down") {
 		t.Errorf("dockerd refuses: got %v, want its message", err)
 	}
@@ -140,7 +142,7 @@ func TestVersionIsAgreedOnOnceAndItsFailureShown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := f.pings.Load(); got != 1 {
+	if got := f.Pings(); got != 1 {
 		t.Errorf("got %d pings for three requests, want 1", got)
 	}
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/verify"
 )
 
@@ -90,7 +91,7 @@ func manyContainers(f *fakeDockerd, n int, answer func(w http.ResponseWriter, id
 	for i := range n {
 		fmt.Fprintf(&list, `,{"Id":"%064x","Names":["/n%x"]}`, n-i, n-i)
 	}
-	f.says("/containers/json", "["+strings.TrimPrefix(list.String(), ",")+"]")
+	f.AnswerText("/containers/json", "["+strings.TrimPrefix(list.String(), ",")+"]")
 	f.HandleFunc("/containers/{id}/json", func(w http.ResponseWriter, r *http.Request) { answer(w, r.PathValue("id")) })
 }
 
@@ -136,7 +137,7 @@ func TestContainerThatDisappearsIsNoError(t *testing.T) {
 	f := newFakeDockerd(t, 44, 52)
 	manyContainers(f, 20, func(w http.ResponseWriter, id string) {
 		if strings.HasSuffix(id, "7") {
-			refuse(w, http.StatusNotFound, "No such container: "+id)
+			fakedockerd.Refuse(w, http.StatusNotFound, "No such container: "+id)
 			return
 		}
 		writeInspection(w, id)
@@ -158,7 +159,7 @@ func TestFault_V09_ContainerThatCannotBeReadHidesNoOther(t *testing.T) {
 	manyContainers(f, 50, func(w http.ResponseWriter, id string) {
 		switch {
 		case strings.HasSuffix(id, "7"):
-			refuse(w, http.StatusInternalServerError, "layer is broken")
+			fakedockerd.Refuse(w, http.StatusInternalServerError, "layer is broken")
 		case strings.HasSuffix(id, "8"):
 			io.WriteString(w, `{"Name":"`+strings.Repeat("x", maxAnswer)+`"}`)
 		default:
@@ -218,7 +219,7 @@ func TestListsThatAreRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
 			f := newFakeDockerd(t, 44, 52)
-			f.says("/containers/json", tt.list)
+			f.AnswerText("/containers/json", tt.list)
 			if _, err := f.open().Containers(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
@@ -228,7 +229,7 @@ func TestListsThatAreRefused(t *testing.T) {
 
 func TestNoContainers(t *testing.T) {
 	f := newFakeDockerd(t, 44, 52)
-	f.says("/containers/json", `[]`)
+	f.AnswerText("/containers/json", `[]`)
 	if got, err := f.open().Containers(t.Context()); err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v, want none", got, err)
 	}

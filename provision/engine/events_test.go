@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"runsc-provisioner/test/fakedockerd"
 )
 
 // hung is how long nothing has happened when a test has failed.
@@ -156,7 +158,7 @@ func TestFault_V09_OverlongEventIsLostAndTheNextIsNot(t *testing.T) {
 
 func TestEventsThatAreRefused(t *testing.T) {
 	f := newFakeDockerd(t, 44, 52)
-	f.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) { refuse(w, 500, "no events today") })
+	f.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) { fakedockerd.Refuse(w, 500, "no events today") })
 	happened, ended := f.open().Events(t.Context())
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), "no events today") {
 		t.Errorf("got %v, want dockerd's message", err)
@@ -165,7 +167,7 @@ func TestEventsThatAreRefused(t *testing.T) {
 		t.Error("got an event, want the channel closed")
 	}
 
-	c, err := Open(f.socket + ".gone")
+	c, err := Open(f.Socket + ".gone")
 	if err != nil {
 		t.Fatal(err)
 	}

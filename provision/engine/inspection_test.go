@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/verify"
 )
 
@@ -29,10 +30,12 @@ func TestWhatAContainerAskedFor(t *testing.T) {
 	}
 	f := newFakeDockerd(t, 44, 52)
 	text := strings.ReplaceAll(askedMuch, `"ID"`, `"`+idA+`"`)
-	f.says("/containers/"+idA+"/json", strings.ReplaceAll(text, "RUNNING", "true"))
-	f.says("/containers/web/json", strings.ReplaceAll(text, "RUNNING", "false"))
-	f.says("/containers/odd/json", `{}`)
-	f.HandleFunc("/containers/gone/json", func(w http.ResponseWriter, r *http.Request) { refuse(w, http.StatusNotFound, "No such container") })
+	f.AnswerText("/containers/"+idA+"/json", strings.ReplaceAll(text, "RUNNING", "true"))
+	f.AnswerText("/containers/web/json", strings.ReplaceAll(text, "RUNNING", "false"))
+	f.AnswerText("/containers/odd/json", `{}`)
+	f.HandleFunc("/containers/gone/json", func(w http.ResponseWriter, r *http.Request) {
+		fakedockerd.Refuse(w, http.StatusNotFound, "No such container")
+	})
 	if got, found, err := f.open().Asked(t.Context(), "web"); err != nil || !found || !reflect.DeepEqual(got, want) {
 		t.Errorf("one that does not run:\ngot  %+v, %v, %v\nwant %+v", got, found, err, want)
 	}
@@ -50,7 +53,7 @@ func TestWhatAContainerAskedFor(t *testing.T) {
 
 func TestVolumeOptions(t *testing.T) {
 	f := newFakeDockerd(t, 12, 41)
-	f.says("/volumes", `{"Volumes":[{"Name":"a","Driver":"local","Options":null},{"Name":"b","Driver":"local","Options":{"o":"bind","device":"/"}},{"Name":"c","Driver":"other","Options":{"x":"y"}}],"Warnings":null}`)
+	f.AnswerText("/volumes", `{"Volumes":[{"Name":"a","Driver":"local","Options":null},{"Name":"b","Driver":"local","Options":{"o":"bind","device":"/"}},{"Name":"c","Driver":"other","Options":{"x":"y"}}],"Warnings":null}`)
 	got, err := f.open().VolumeOptions(t.Context())
 	if want := map[string]map[string]string{"a": nil, "b": {"o": "bind", "device": "/"}}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"runsc-provisioner/test/fakedockerd"
 )
 
 // trialQuestions are the requests of a start, in order.
@@ -29,14 +31,14 @@ func TestFault_E09_TrialThatFailsLeavesNothing(t *testing.T) {
 	for question, act := range trialQuestions {
 		for _, acted := range []bool{false, true} {
 			f := newFakeTrialDockerd(t)
-			f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+			f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 				if asked != question {
 					return false
 				}
 				if acted {
 					do()
 				}
-				refuse(w, 500, "runsc says: no kvm")
+				fakedockerd.Refuse(w, 500, "runsc says: no kvm")
 				return true
 			}
 			_, err := f.open().StartTrial(t.Context(), ownSpec(t))
@@ -48,7 +50,7 @@ func TestFault_E09_TrialThatFailsLeavesNothing(t *testing.T) {
 			if act != "attach" && (err == nil || !strings.Contains(err.Error(), "runsc says: no kvm")) {
 				t.Errorf("%s: got %v, want dockerd's words", question, err)
 			}
-			f.nothingLeft()
+			f.RequireNothingLeft()
 		}
 	}
 }
@@ -64,11 +66,11 @@ func TestFault_E09_MessageOfTheRuntimeIsComplete(t *testing.T) {
 	}
 	for _, tt := range tests {
 		f := newFakeTrialDockerd(t)
-		f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+		f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 			if asked != "POST /containers/ID/start" {
 				return false
 			}
-			refuse(w, 500, "the beginning "+strings.Repeat("x", tt.length)+" the end")
+			fakedockerd.Refuse(w, 500, "the beginning "+strings.Repeat("x", tt.length)+" the end")
 			return true
 		}
 		_, err := f.open().StartTrial(t.Context(), ownSpec(t))
@@ -86,7 +88,7 @@ func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
 	}
 	for _, tt := range tests {
 		f := newFakeTrialDockerd(t)
-		f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+		f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 			if asked != "POST /images/create" {
 				return false
 			}
@@ -98,7 +100,7 @@ func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
 		if failure, ok := errors.AsType[*TrialError](err); !ok || failure.Act != "import" || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", tt.situation, err, tt.want)
 		}
-		f.nothingLeft()
+		f.RequireNothingLeft()
 	}
 }
 
@@ -106,19 +108,17 @@ func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
 // to leave it behind.
 func TestFault_E07_ImageThatGotNoName(t *testing.T) {
 	f := newFakeTrialDockerd(t)
-	f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+	f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 		if asked != "POST /images/create" {
 			return false
 		}
-		f.mu.Lock()
-		f.nameless = true
-		f.mu.Unlock()
+		f.SetState(fakedockerd.State{Nameless: true})
 		panic(http.ErrAbortHandler)
 	}
 	if _, err := f.open().StartTrial(t.Context(), ownSpec(t)); err == nil {
 		t.Error("got no error")
 	}
-	f.nothingLeft()
+	f.RequireNothingLeft()
 }
 
 func TestFault_F03_InterruptedTrialLeavesNothing(t *testing.T) {
@@ -131,7 +131,7 @@ func TestFault_F03_InterruptedTrialLeavesNothing(t *testing.T) {
 		for _, how := range []string{done, late, refused} {
 			f := newFakeTrialDockerd(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+			f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 				if asked != question {
 					return false
 				}
@@ -144,7 +144,7 @@ func TestFault_F03_InterruptedTrialLeavesNothing(t *testing.T) {
 				}
 				do()
 				if how == refused {
-					refuse(w, 500, "context canceled on the other side")
+					fakedockerd.Refuse(w, 500, "context canceled on the other side")
 				}
 				return how == refused
 			}
@@ -152,7 +152,7 @@ func TestFault_F03_InterruptedTrialLeavesNothing(t *testing.T) {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%s, %s: got %v, want %v", question, how, err, context.Canceled)
 			}
-			f.nothingLeft()
+			f.RequireNothingLeft()
 		}
 	}
 }
@@ -167,23 +167,23 @@ func TestRemovalIsTriedUntilItIsDone(t *testing.T) {
 			if time == 3 {
 				do()
 			}
-			refuse(w, http.StatusConflict, "removal of container is already in progress")
+			fakedockerd.Refuse(w, http.StatusConflict, "removal of container is already in progress")
 			return true
 		}},
 		{"gone before it is removed", "DELETE /containers/ID", func(_ int32, w http.ResponseWriter, do func()) bool {
 			do()
-			refuse(w, http.StatusNotFound, "No such container")
+			fakedockerd.Refuse(w, http.StatusNotFound, "No such container")
 			return true
 		}},
 		{"an error at first", "DELETE /containers/ID", func(time int32, w http.ResponseWriter, _ func()) bool {
 			if time < 3 {
-				refuse(w, http.StatusInternalServerError, "device or resource busy")
+				fakedockerd.Refuse(w, http.StatusInternalServerError, "device or resource busy")
 			}
 			return time < 3
 		}},
 		{"image in use for a moment", "DELETE /images/" + ownName, func(time int32, w http.ResponseWriter, _ func()) bool {
 			if time < 3 {
-				refuse(w, http.StatusConflict, "image is being used by stopped container")
+				fakedockerd.Refuse(w, http.StatusConflict, "image is being used by stopped container")
 			}
 			return time < 3
 		}},
@@ -197,15 +197,15 @@ func TestRemovalIsTriedUntilItIsDone(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
 			f := newFakeTrialDockerd(t)
-			f.image, f.container = true, true
+			f.SetState(fakedockerd.State{Image: true, Container: true})
 			var times atomic.Int32
-			f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+			f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 				return asked == tt.question && tt.fault(times.Add(1), w, do)
 			}
 			if err := f.open().RemoveTrial(t.Context(), ownName); err != nil {
 				t.Error(err)
 			}
-			f.nothingLeft()
+			f.RequireNothingLeft()
 		})
 	}
 }
@@ -217,9 +217,9 @@ func TestRemoveTrialOfMissingOrForeignObjects(t *testing.T) {
 		t.Errorf("nothing there: %v", err)
 	}
 	for _, name := range []string{"", "web", TrialPrefix, ownName + "/x", ownName + ".", "x" + ownName} {
-		f.asked = nil
-		if err := c.RemoveTrial(t.Context(), name); err == nil || len(f.asked) > 0 {
-			t.Errorf("%q: got %v after %q, want an error and no question", name, err, f.asked)
+		before := len(f.Questions())
+		if err := c.RemoveTrial(t.Context(), name); err == nil || len(f.Questions()) > before {
+			t.Errorf("%q: got %v after %q, want an error and no question", name, err, f.Questions()[before:])
 		}
 	}
 }
@@ -227,13 +227,11 @@ func TestRemoveTrialOfMissingOrForeignObjects(t *testing.T) {
 func TestRemoveTrialFindsLateObjects(t *testing.T) {
 	f := newFakeTrialDockerd(t)
 	var once sync.Once
-	f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+	f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 		if asked == "DELETE /images/"+ownName {
 			once.Do(func() {
-				refuse(w, http.StatusNotFound, "no such image")
-				f.mu.Lock()
-				f.image, f.container = true, true
-				f.mu.Unlock()
+				fakedockerd.Refuse(w, http.StatusNotFound, "no such image")
+				f.SetState(fakedockerd.State{Image: true, Container: true})
 				asked = ""
 			})
 		}
@@ -242,13 +240,13 @@ func TestRemoveTrialFindsLateObjects(t *testing.T) {
 	if err := f.open().RemoveTrial(t.Context(), ownName); err != nil {
 		t.Error(err)
 	}
-	f.nothingLeft()
+	f.RequireNothingLeft()
 }
 
 func TestRemoveTrialEndsWithTheContext(t *testing.T) {
 	f := newFakeTrialDockerd(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+	f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 		cancel()
 		<-r.Context().Done()
 		return true

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/test/fakedockerd"
 )
 
 // startFake starts a trial with files in its image.
@@ -25,7 +27,7 @@ func startFake(t *testing.T, f *fakeTrialDockerd, files ...TrialFile) *Trial {
 		if err := trial.End(context.Background()); err != nil {
 			t.Errorf("End: %v", err)
 		}
-		f.nothingLeft()
+		f.RequireNothingLeft()
 	})
 	return trial
 }
@@ -35,15 +37,15 @@ func TestTrialImageWithFiles(t *testing.T) {
 	f := newFakeTrialDockerd(t)
 	startFake(t, f, TrialFile{"proof/a", []byte("1")}, TrialFile{"top", nil}, TrialFile{"proof/b", []byte("22")})
 	want := []string{"0:0 755 proof/ ", "0:0 644 proof/a 1", "0:0 644 top ", "0:0 644 proof/b 22", "0:0 755 init \x7fELF and so on"}
-	if diff := cmp.Diff(want, f.archived()); diff != "" {
+	if diff := cmp.Diff(want, f.ImageEntries()); diff != "" {
 		t.Errorf("image (-want +got):\n%s", diff)
 	}
 }
 
 func TestWhatDockerSeesOfATrial(t *testing.T) {
 	f := newFakeTrialDockerd(t)
-	f.changes = `[{"Path":"/proof","Kind":0},{"Path":"/proof/made","Kind":1},{"Path":"/proof/gone","Kind":2}]`
-	f.files = map[string]string{"/proof/made/file": "new", "/proof/kept": "", "/proofs": "another"}
+	f.Changes = `[{"Path":"/proof","Kind":0},{"Path":"/proof/made","Kind":1},{"Path":"/proof/gone","Kind":2}]`
+	f.Files = map[string]string{"/proof/made/file": "new", "/proof/kept": "", "/proofs": "another"}
 	trial := startFake(t, f)
 	changes, supported, err := trial.Changes(t.Context())
 	if diff := cmp.Diff([]Change{{'C', "/proof"}, {'A', "/proof/made"}, {'D', "/proof/gone"}}, changes); diff != "" || !supported || err != nil {
@@ -62,7 +64,7 @@ func TestWhatDockerSeesOfATrial(t *testing.T) {
 
 func TestTrialWithoutChanges(t *testing.T) {
 	f := newFakeTrialDockerd(t)
-	f.changes = "null"
+	f.Changes = "null"
 	if changes, supported, err := startFake(t, f).Changes(t.Context()); len(changes) > 0 || !supported || err != nil {
 		t.Errorf("got %v, told %t, %v, want none, told", changes, supported, err)
 	}
@@ -90,12 +92,12 @@ func TestWhatDockerCannotSayAboutATrial(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
 			f := newFakeTrialDockerd(t)
-			f.fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
+			f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 				switch {
 				case asked != tt.question:
 					return false
 				case tt.status != 0:
-					refuse(w, tt.status, tt.answer)
+					fakedockerd.Refuse(w, tt.status, tt.answer)
 				default:
 					w.Header().Set("X-Docker-Container-Path-Stat", "e30=")
 					w.Write([]byte(tt.answer))

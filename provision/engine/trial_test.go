@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"runsc-provisioner/test/fakedockerd"
 )
 
 func TestTrialFromStartToEnd(t *testing.T) {
@@ -20,7 +22,7 @@ func TestTrialFromStartToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"0:0 755 init \x7fELF and so on"}, f.archived()); diff != "" {
+	if diff := cmp.Diff([]string{"0:0 755 init \x7fELF and so on"}, f.ImageEntries()); diff != "" {
 		t.Errorf("image (-want +got):\n%s", diff)
 	}
 	if trial.ID != idA || trial.PID != 4711 || trial.Runtime != "runsc" || trial.Name != ownName || trial.ImageID != "sha256:11" {
@@ -34,12 +36,12 @@ func TestTrialFromStartToEnd(t *testing.T) {
 	if err := trial.End(t.Context()); err != nil {
 		t.Errorf("End: %v", err)
 	}
-	f.nothingLeft()
-	asked := len(f.asked)
-	if err := trial.End(t.Context()); err != nil || len(f.asked) != asked {
-		t.Errorf("End again: got %v after %q, want no more questions", err, f.asked[asked:])
+	f.RequireNothingLeft()
+	asked := len(f.Questions())
+	if err := trial.End(t.Context()); err != nil || len(f.Questions()) != asked {
+		t.Errorf("End again: got %v after %q, want no more questions", err, f.Questions()[asked:])
 	}
-	if got := f.wasAsked("DELETE /containers/ID"); got != 0 {
+	if got := f.WasAsked("DELETE /containers/ID"); got != 0 {
 		t.Errorf("a container that ended and removed itself was removed %d times", got)
 	}
 }
@@ -63,8 +65,8 @@ func TestTrialHasNoPrivilegesAndNoDefaultsOfDockerd(t *testing.T) {
 		"LogConfig": object{"Type": "none", "Config": nil}, "RestartPolicy": object{"Name": "no", "MaximumRetryCount": 0.0},
 		"Memory": 0.0, "PidsLimit": nil,
 	}
-	host, _ := f.created["HostConfig"].(object)
-	for _, part := range []struct{ got, want object }{{f.created, want}, {host, wantHost}} {
+	host, _ := f.Created()["HostConfig"].(object)
+	for _, part := range []struct{ got, want object }{{f.Created(), want}, {host, wantHost}} {
 		got := object{}
 		for key := range part.want {
 			got[key] = part.got[key]
@@ -107,20 +109,20 @@ func TestTrialLine(t *testing.T) {
 			}
 		}, "", "ended before there was a line", maxTrialErrors},
 		{"not a stream of dockerd", func(_ io.Reader, stdout, _ io.Writer) {
-			stdout.(frames).conn.Write([]byte("HTTP/1.1 500 Internal Server Error\r\n\r\n"))
+			stdout.(fakedockerd.Frames).Conn.Write([]byte("HTTP/1.1 500 Internal Server Error\r\n\r\n"))
 		}, "", "ended before there was a line", 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
 			f := newFakeTrialDockerd(t)
 			inspected := make(chan struct{})
-			f.fault = func(question string, w http.ResponseWriter, r *http.Request, act func()) bool {
+			f.Fault = func(question string, w http.ResponseWriter, r *http.Request, act func()) bool {
 				if question == "GET /containers/ID/json" {
 					defer close(inspected)
 				}
 				return false
 			}
-			f.process = func(stdin io.Reader, stdout, stderr io.Writer) {
+			f.Process = func(stdin io.Reader, stdout, stderr io.Writer) {
 				<-inspected
 				tt.process(stdin, stdout, stderr)
 			}
@@ -144,7 +146,7 @@ func TestTrialLine(t *testing.T) {
 			if got := len(trial.output.stdout); got > maxTrialLine+1 {
 				t.Errorf("got %d bytes kept, want at most %d", got, maxTrialLine+1)
 			}
-			f.nothingLeft()
+			f.RequireNothingLeft()
 		})
 	}
 }
@@ -153,7 +155,7 @@ func TestTrialThatDoesNotEndIsKilled(t *testing.T) {
 	f := newFakeTrialDockerd(t)
 	forever := make(chan struct{})
 	defer close(forever)
-	f.process = func(io.Reader, io.Writer, io.Writer) { <-forever }
+	f.Process = func(io.Reader, io.Writer, io.Writer) { <-forever }
 	trial, err := f.open().StartTrial(t.Context(), ownSpec(t))
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +168,7 @@ func TestTrialThatDoesNotEndIsKilled(t *testing.T) {
 	if err := trial.End(ctx); err != nil {
 		t.Errorf("End: %v", err)
 	}
-	f.nothingLeft()
+	f.RequireNothingLeft()
 }
 
 func TestTrialsThatAreRefused(t *testing.T) {
@@ -194,7 +196,7 @@ func TestTrialsThatAreRefused(t *testing.T) {
 			if _, err := f.open().StartTrial(t.Context(), spec); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
-			if got := f.wasAsked("POST /images/create"); got != 0 {
+			if got := f.WasAsked("POST /images/create"); got != 0 {
 				t.Errorf("got %d imports, want 0", got)
 			}
 		})
