@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -116,11 +115,10 @@ func TestTrialLine(t *testing.T) {
 		t.Run(tt.situation, func(t *testing.T) {
 			f := newFakeTrialDockerd(t)
 			inspected := make(chan struct{})
-			f.Fault = func(question string, w http.ResponseWriter, r *http.Request, act func()) bool {
+			f.After = func(question string) {
 				if question == "GET /containers/ID/json" {
-					defer close(inspected)
+					close(inspected)
 				}
-				return false
 			}
 			f.Process = func(stdin io.Reader, stdout, stderr io.Writer) {
 				<-inspected

@@ -23,7 +23,9 @@ type Trial struct {
 	// Fault, if set, may answer a request in place of the fake, by "METHOD /path",
 	// in which ID stands for the container's ID. It may do so before the request
 	// takes effect, or after it calls act.
-	Fault   func(question string, w http.ResponseWriter, r *http.Request, act func()) (answered bool)
+	Fault func(question string, w http.ResponseWriter, r *http.Request, act func()) (answered bool)
+	// After, if set, runs when the answer to a request is written.
+	After   func(question string)
 	Files   map[string]string // what docker cp sees, by path
 	Changes string            // what docker diff answers
 
@@ -99,6 +101,9 @@ func (f *Trial) on(method, path string, act func(*http.Request)) {
 			return
 		}
 		f.answer(question, w, found)
+		if f.After != nil {
+			f.After(question)
+		}
 	})
 }
 
