@@ -19,6 +19,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/fakerunsc"
 	"runsc-provisioner/test/releases"
 )
@@ -35,7 +36,7 @@ const (
 type fakeHost struct {
 	*testing.T
 	root    string
-	dockerd *fakeDockerd
+	dockerd *fakedockerd.Live
 	units   *fakeUnits
 	daemon  *Daemon
 	loop    *loop    // set by startDaemon
@@ -70,8 +71,8 @@ func newFakeHost(t *testing.T, settings ...string) *fakeHost {
 		}
 	}))
 	t.Cleanup(server.Close)
-	h.dockerd = newFakeDockerd(t, h.path("etc/docker/daemon.json"))
-	h.units = newFakeUnits(h.dockerd)
+	h.dockerd = fakedockerd.NewLive(t)
+	h.units = newFakeUnits(h.dockerd, h.path("etc/docker/daemon.json"))
 	h.config = fmt.Sprintf("[release]\nurl = %q\nredirect_hosts = []\nversion = %q\n", releases.URL(server.URL, ""), newer)
 	h.process(1, "0::/init.scope\n", "/sbin/init")
 	for _, dir := range []string{"run/runsc-provisioner", "var/lib/runsc-provisioner", "usr/local/bin"} {
@@ -82,7 +83,7 @@ func newFakeHost(t *testing.T, settings ...string) *fakeHost {
 			Host: host.Host{Units: h.units, Owner: os.Geteuid(), Paths: host.Paths{
 				Etc: h.path("etc"), Config: h.path("etc/runsc-provisioner"), State: h.path("var/lib/runsc-provisioner"),
 				Run: h.path("run/runsc-provisioner"), Store: h.path("usr/local/lib/gvisor"), Link: h.path("usr/local/bin/runsc"),
-				Proc: h.path("proc"), DaemonJSON: h.dockerd.daemonJSON, Socket: h.dockerd.socket,
+				Proc: h.path("proc"), DaemonJSON: h.units.daemonJSON, Socket: h.dockerd.Socket,
 			}},
 			Jobs: h.units, HTTP: server.Client(), Limits: release.Limits{Tries: 1},
 			Outside:  func(context.Context, plan.Prove) (string, error) { return h.proven(), nil },

@@ -12,6 +12,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/test/fakedockerd"
 )
 
 // running starts a daemon with the real clock and real hints, which installs the
@@ -36,7 +37,7 @@ func running(t *testing.T, settings ...string) (h *fakeHost, stop func() error) 
 		}
 	})
 	h.await("enforced", func(s Status) bool { return s.State == StateEnforced && s.Containers.Known })
-	h.dockerd.awaitListener()
+	h.dockerd.AwaitListener()
 	return h, stop
 }
 
@@ -65,17 +66,15 @@ func TestDaemonStopsContainersOutsideASandbox(t *testing.T) {
 	h, _ := running(t, "[enforce]", `unsandboxed = "stop"`)
 	id := strings.Repeat("c", 64)
 	h.process(77, "0::/docker/"+id+"\n", "sleep", "900")
-	h.dockerd.start(fakeContainer{id: id, name: "web", pid: 77})
+	h.dockerd.Start(fakedockerd.Container{ID: id, Name: "web", Runtime: "runc", PID: 77})
 	s := h.await("aware that it was stopped", func(s Status) bool { return s.Counts.Stopped == 1 })
 	if s.Counts.Unsandboxed != 1 || s.Containers.Outside != 1 || len(s.Containers.Strays) != 1 || s.Containers.Strays[0].Name != "web" {
 		t.Errorf("got %+v, %d starts outside", s.Containers, s.Counts.Unsandboxed)
 	}
-	h.dockerd.mu.Lock()
-	if !slices.Equal(h.dockerd.stopped, []string{id}) {
-		t.Errorf("dockerd was told to stop %v, want %s", h.dockerd.stopped, id)
+	if got := h.dockerd.Stopped(); !slices.Equal(got, []string{id}) {
+		t.Errorf("dockerd was told to stop %v, want %s", got, id)
 	}
-	h.dockerd.remove(id)
-	h.dockerd.mu.Unlock()
+	h.dockerd.Remove(id)
 	h.await("aware of its end", func(s Status) bool { return s.Containers.Outside == 0 })
 	if kinds := h.kinds(); !slices.Contains(kinds, Unsandboxed) || !slices.Contains(kinds, Stopped) {
 		t.Errorf("told of %v", kinds)
@@ -91,9 +90,7 @@ func TestDaemonReportsContainersThatRanBeforeAndStopsNone(t *testing.T) {
 	h.units.set(func(u *host.Unit) { u.ActiveState = "inactive" })
 	h.units.changes <- struct{}{}
 	h.await("waiting", func(s Status) bool { return s.State == StateWaiting && !s.Containers.Known })
-	h.dockerd.mu.Lock()
-	h.dockerd.containers = []fakeContainer{{id: id, name: "old", pid: 78}}
-	h.dockerd.mu.Unlock()
+	h.dockerd.SetContainers(fakedockerd.Container{ID: id, Name: "old", Runtime: "runc", PID: 78})
 	h.units.set(func(u *host.Unit) { u.ActiveState, u.InvocationID = "active", strings.Repeat("b", 32) })
 	h.units.changes <- struct{}{}
 	s := h.await("aware of it", func(s Status) bool { return enforced(s) && s.Containers.Outside == 1 })
@@ -105,11 +102,11 @@ func TestDaemonReportsContainersThatRanBeforeAndStopsNone(t *testing.T) {
 func TestDaemonListensAgainAfterTheStreamOfEventsEnds(t *testing.T) {
 	t.Parallel()
 	h, _ := running(t)
-	h.dockerd.hangUp()
-	h.dockerd.awaitListener()
+	h.dockerd.HangUp()
+	h.dockerd.AwaitListener()
 	id := strings.Repeat("e", 64)
 	h.process(79, "0::/docker/"+id+"\n", "sleep", "900")
-	h.dockerd.start(fakeContainer{id: id, name: "web", pid: 79})
+	h.dockerd.Start(fakedockerd.Container{ID: id, Name: "web", Runtime: "runc", PID: 79})
 	h.await("aware of the start", func(s Status) bool { return s.Counts.Unsandboxed == 1 })
 }
 
@@ -117,10 +114,8 @@ func TestDaemonListensAgainAfterTheStreamOfEventsEnds(t *testing.T) {
 func TestDaemonLooksAfterAReloadOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	h, _ := running(t)
-	h.dockerd.forget()
-	h.dockerd.mu.Lock()
-	h.dockerd.send(event("daemon", "reload", "fake"))
-	h.dockerd.mu.Unlock()
+	h.dockerd.Forget()
+	h.dockerd.Send("daemon", "reload", "fake")
 	h.await("repaired", func(s Status) bool {
 		return enforced(s) && s.LastDrift != nil && s.LastDrift.Item == config.ItemDockerd && !s.LastDrift.Repaired.IsZero()
 	})

@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/test/fakedockerd"
 )
 
 func TestStatusWithoutADaemon(t *testing.T) {
@@ -18,7 +19,7 @@ func TestStatusWithoutADaemon(t *testing.T) {
 	}{
 		{"all is as configured", func(*fakeHost) {}, StateEnforced, "26.1.5, active"},
 		{"daemon.json has drifted", func(h *fakeHost) { h.editDaemonJSON(right, wrong) }, StateDrifted, "26.1.5, active"},
-		{"dockerd runs with other settings", func(h *fakeHost) { h.dockerd.forget() }, StateDrifted, "26.1.5, active"},
+		{"dockerd runs with other settings", func(h *fakeHost) { h.dockerd.Forget() }, StateDrifted, "26.1.5, active"},
 		{"docker is stopped", func(h *fakeHost) {
 			h.units.set(func(u *host.Unit) { u.ActiveState = "inactive" })
 		}, StateWaiting, "inactive"},
@@ -28,7 +29,7 @@ func TestStatusWithoutADaemon(t *testing.T) {
 		{"a container runs outside", func(h *fakeHost) {
 			id := strings.Repeat("c", 64)
 			h.process(77, "0::/docker/"+id+"\n", "sleep")
-			h.dockerd.containers = []fakeContainer{{id: id, name: "web", pid: 77}}
+			h.dockerd.SetContainers(fakedockerd.Container{ID: id, Name: "web", Runtime: "runc", PID: 77})
 		}, StateEnforced, "26.1.5, active"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -44,7 +45,7 @@ func TestStatusWithoutADaemon(t *testing.T) {
 			if s.State != test.want || s.Docker != test.docker || !s.LastLook.Equal(at(7)) {
 				t.Errorf("got %q, docker %q, want %s, %q", s.Line, s.Docker, test.want, test.docker)
 			}
-			if len(h.dockerd.containers) > 0 && (s.Containers.Outside != 1 || len(s.Containers.Strays) != 1) {
+			if len(h.dockerd.Containers) > 0 && (s.Containers.Outside != 1 || len(s.Containers.Strays) != 1) {
 				t.Errorf("got %+v, want one container that should be in a sandbox", s.Containers)
 			}
 			if got, _ := h.units.counts(); got != reloads || h.read("etc/docker/daemon.json") != before {

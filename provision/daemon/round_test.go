@@ -42,7 +42,7 @@ func TestDriftIsRepairedOnce(t *testing.T) {
 		},
 		{
 			name:   "dockerd runs with other settings than daemon.json",
-			change: func(h *fakeHost) { h.dockerd.forget() }, why: becauseDockerd,
+			change: func(h *fakeHost) { h.dockerd.Forget() }, why: becauseDockerd,
 			want: checkup.Drift{Item: config.ItemDockerd}, reloads: 1,
 		},
 		{

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -42,15 +43,20 @@ type Host struct {
 // NewHost starts a Host like a new Docker 26.1, with runc only.
 func NewHost(t testing.TB) *Host {
 	t.Helper()
-	h := &Host{Settings: Settings{DefaultRuntime: "runc", Runtimes: map[string]Runtime{"runc": {Path: "runc"}}}}
+	h := &Host{Settings: fresh()}
 	h.Dockerd = NewWithSettings(t, func() (Settings, []Container) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		now := h.Settings
 		now.Runtimes = maps.Clone(now.Runtimes)
-		return now, h.Containers
+		return now, slices.Clone(h.Containers)
 	})
 	return h
+}
+
+// fresh are the settings of a new Docker.
+func fresh() Settings {
+	return Settings{DefaultRuntime: "runc", Runtimes: map[string]Runtime{"runc": {Path: "runc"}}}
 }
 
 // Load reads daemon.json as dockerd does on SIGHUP: a text that it refuses changes
