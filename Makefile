@@ -53,7 +53,7 @@ test: ## run all tests; as root also the lab tests
 	$(LAB) $(RUN_GO) test -count=1 -timeout=60m $(if $(RUN),-run '$(RUN)') ./...
 
 test-quick: ## run the tests that need neither the lab nor a network (cached ones are not repeated)
-	$(RUN_GO) test -p 4 $(if $(RUN),-run '$(RUN)') $(UNITS)
+	$(RUN_GO) test -p 4 -parallel 8 $(if $(RUN),-run '$(RUN)') $(UNITS)
 
 test-race: ## run the tests of concurrent packages under the race detector, without the lab
 	@scripts/need-tools.sh 'gcc:gcc libc6-dev'
