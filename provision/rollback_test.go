@@ -2,12 +2,8 @@ package provision
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +19,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/seen"
 )
 
@@ -38,27 +35,15 @@ type fakeDockerd struct {
 	read []string // what daemon.json was at each reload
 }
 
-func (d *fakeDockerd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Api-Version", "1.45")
-	if strings.HasSuffix(r.URL.Path, "/containers/json") {
-		io.WriteString(w, "[]") //nolint:errcheck // the client sees it
-	}
-	if !strings.HasSuffix(r.URL.Path, "/info") {
-		return
-	}
+// settings returns the settings that dockerd answers with, and no containers.
+func (d *fakeDockerd) settings() (fakedockerd.Settings, []fakedockerd.Container) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	runtimes := map[string]map[string]any{}
+	runtimes := map[string]fakedockerd.Runtime{}
 	for name, runtime := range d.info.Runtimes {
-		runtimes[name] = map[string]any{"path": runtime.Path, "runtimeArgs": runtime.Args}
+		runtimes[name] = fakedockerd.Runtime{Path: runtime.Path, Args: runtime.Args}
 	}
-	answer := map[string]any{"ServerVersion": "26.1.5", "DefaultRuntime": d.info.DefaultRuntime, "Runtimes": runtimes}
-	if d.info.UsernsRemap {
-		answer["SecurityOptions"] = []string{"name=userns"}
-	}
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		d.t.Error(err)
-	}
+	return fakedockerd.Settings{DefaultRuntime: d.info.DefaultRuntime, Runtimes: runtimes, UsernsRemap: d.info.UsernsRemap}, nil
 }
 
 // Unit makes fakeDockerd the systemd that runs it, too.
@@ -100,30 +85,10 @@ func changing(t *testing.T, text string) (*Provisioner, *fakeDockerd, host.Obser
 	}
 	file.NoDir = !file.Exists
 	d := &fakeDockerd{t: t, file: file.Path, info: *seen.Reloaded(engine.Info{DefaultRuntime: "runc"}, file.Doc)}
-	socket := serve(t, d)
 	o := host.Observed{Unit: host.Unit{Name: host.DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}
 	*o.Engine = d.info
-	paths := host.Paths{DaemonJSON: file.Path, Socket: socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}
+	paths := host.Paths{DaemonJSON: file.Path, Socket: fakedockerd.NewWithSettings(t, d.settings).Socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}
 	return &Provisioner{Host: host.Host{Paths: paths, Units: d}, Jobs: d, ConfirmWithin: 3 * time.Second}, d, o
-}
-
-func serve(t *testing.T, handler http.Handler) (socket string) {
-	t.Helper()
-	// Not t.TempDir: the path of a socket has at most 107 bytes (unix(7)).
-	dir, err := os.MkdirTemp("", "fakedockerd-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "sock")
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: handler}
-	go server.Serve(listener) //nolint:errcheck // always http.ErrServerClosed
-	t.Cleanup(func() { server.Close() })
-	return socket
 }
 
 // upgrade is the plan that writes what an apply with the default would.

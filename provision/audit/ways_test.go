@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/verify"
 )
 
@@ -91,12 +91,11 @@ func TestPathsAreFollowedAndNobodyIsWaitedFor(t *testing.T) {
 func wayHost(t *testing.T, answers map[string]string) (*host.Host, host.Observed) {
 	t.Helper()
 	paths := host.DefaultPaths()
-	mux := http.NewServeMux()
-	mux.HandleFunc("/_ping", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Api-Version", "1.45") })
+	dockerd := fakedockerd.New(t, 24, 45)
 	for path, text := range answers {
-		mux.HandleFunc("/v1.45"+path, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, text) })
+		dockerd.AnswerText(path, text)
 	}
-	paths.Socket = serveOn(t, mux)
+	paths.Socket = dockerd.Socket
 	return &host.Host{Paths: paths}, host.Observed{Engine: &engine.Info{RootDir: "/srv/docker"}, Flags: engine.Flags{Hosts: []string{"fd://", "unix:///srv/api/x.sock"}}}
 }
 
