@@ -313,7 +313,7 @@ func TestFault_U03_Ranges(t *testing.T) {
 	// Another program has locked the files.
 	reset()
 	h.run("sleep 1000 > /dev/null 2>&1 & printf '%s\\0' $! > /etc/subuid.lock")
-	says(t, h.exit(75, switchOn), "in use by another program")
+	says(t, h.exit(75, switchOn), "locked by another program")
 	// The lock of a dead process blocks nothing.
 	h.run("kill $(tr -d '\\0' < /etc/subuid.lock); while kill -0 $(tr -d '\\0' < /etc/subuid.lock) 2>/dev/null; do :; done; " + switchOn)
 	h.settled()
