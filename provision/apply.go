@@ -22,7 +22,7 @@ type Event struct {
 	Plan    plan.Plan        // PlanMade
 	Step    plan.Step        // StepStarted, StepDone
 	Fetched release.Progress // StepProgress
-	Seen    string           // StepDone: what was seen, in a few words; may be empty
+	Text    string           // StepDone: what was seen, in a few words; may be empty
 	Took    time.Duration    // StepDone
 	Err     error            // StepDone
 }
@@ -45,17 +45,17 @@ const (
 // what was done by then is undone. Where only the first step can be carried out, it
 // changes nothing that is in use. What dockerd said in the
 // last step is returned, or nil.
-func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, o host.Observed) (*confirmed, error) {
+func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, o host.Observed) (*engineAnswer, error) {
 	if pr.firstOnly(p) {
 		_, err := pr.step(ctx, p.Steps[0], nil, o)
 		return nil, err
 	}
-	var said *confirmed
+	var said *engineAnswer
 	var t *transaction
 	for _, step := range p.Steps {
 		if t == nil && step.Kind().Shared {
 			var err error
-			if t, err = pr.open(p, c, o); err != nil {
+			if t, err = pr.beginTransaction(p, c, o); err != nil {
 				return nil, err
 			}
 		}
@@ -79,28 +79,28 @@ func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, 
 // changed the host while it was fetched.
 func (pr *Provisioner) firstOnly(p plan.Plan) bool {
 	_, installs := p.Steps[0].(plan.InstallRelease)
-	return p.Provisional || installs && pr.Fetched != nil
+	return p.Provisional || installs && pr.TakeFetched != nil
 }
 
-// open begins a transaction.
-func (pr *Provisioner) open(p plan.Plan, c config.Config, o host.Observed) (*transaction, error) {
+// beginTransaction begins a transaction.
+func (pr *Provisioner) beginTransaction(p plan.Plan, c config.Config, o host.Observed) (*transaction, error) {
 	t := &transaction{pr: pr, flags: o.Flags, command: o.Command, old: o.File.Bytes}
-	t.j = wayback.NewJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
+	t.journal = wayback.NewJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
-	return t, pr.State().BeginJournal(&t.j, t.old)
+	return t, pr.State().BeginJournal(&t.journal, t.old)
 }
 
-func (pr *Provisioner) step(ctx context.Context, step plan.Step, t *transaction, o host.Observed) (said *confirmed, err error) {
+func (pr *Provisioner) step(ctx context.Context, step plan.Step, t *transaction, o host.Observed) (said *engineAnswer, err error) {
 	pr.report(Event{Kind: StepStarted, Step: step})
 	start := time.Now()
 	var seen string
 	switch s := step.(type) {
 	case plan.Confirm:
-		said, err = pr.confirmed(ctx, s.Settings, o, t)
+		said, err = pr.confirm(ctx, s.Settings, o, t)
 	default:
 		seen, err = pr.carryOut(ctx, step, t, o)
 	}
-	pr.report(Event{Kind: StepDone, Step: step, Seen: seen, Took: time.Since(start), Err: err})
+	pr.report(Event{Kind: StepDone, Step: step, Text: seen, Took: time.Since(start), Err: err})
 	return said, err
 }
 
@@ -113,12 +113,12 @@ func (pr *Provisioner) carryOut(ctx context.Context, step plan.Step, t *transact
 	case plan.InstallRelease:
 		return pr.install(ctx, s, o.Releases)
 	case plan.Prove:
-		if pr.Outside != nil {
-			return pr.Outside(ctx, s)
+		if pr.ProveOutside != nil {
+			return pr.ProveOutside(ctx, s)
 		}
 		return pr.Prover().Prove(ctx, s)
 	case plan.ProveInDocker:
-		return pr.proveInDocker(ctx, s, t)
+		return pr.proveInDockerAndRecord(ctx, s, t)
 	case plan.Link:
 		return "", pr.store().SetLink(s.Release)
 	case plan.WriteDaemonJSON:

@@ -25,12 +25,12 @@ import (
 func unfinished(t *testing.T) (*Provisioner, *fakeDockerd) {
 	t.Helper()
 	h, d, o := changing(t, oldText)
-	tx, err := h.open(upgrade(o, newText), config.Default(), o)
+	tx, err := h.beginTransaction(upgrade(o, newText), config.Default(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tx.j.Trial = ""
-	if err := errors.Join(h.State().WriteJournal(tx.j), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
+	tx.journal.Trial = ""
+	if err := errors.Join(h.State().WriteJournal(tx.journal), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	return h, d
@@ -84,7 +84,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 			}
 			var told []Event
 			h.Report = func(e Event) { told = append(told, e) }
-			changed, err := h.recover(t.Context(), plan.Options{})
+			changed, err := h.recoverAndReport(t.Context(), plan.Options{})
 			if err != nil || !changed || len(told) != 1 || told[0].Kind != Abandoned {
 				t.Fatalf("got changed %t, error %v, told %+v, want it set aside and told so", changed, err, told)
 			}
@@ -105,7 +105,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 			if !some || item.Health != checkup.Warning || !strings.Contains(item.Remedy, all[0].Path) {
 				t.Errorf("got item %+v, want a warning that names %s", item, all[0].Path)
 			}
-			if changed, err := h.recover(t.Context(), plan.Options{}); changed || err != nil {
+			if changed, err := h.recoverAndReport(t.Context(), plan.Options{}); changed || err != nil {
 				t.Errorf("a second time: got %t, %v, want nothing to do", changed, err)
 			}
 		})
@@ -118,7 +118,7 @@ func TestFault_X01_AJournalOfANewerVersionIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	var refusal *blocked.Refused
-	if _, err := h.recover(t.Context(), plan.Options{}); !errors.As(err, &refusal) || refusal.Object != h.State().JournalPath() {
+	if _, err := h.recoverAndReport(t.Context(), plan.Options{}); !errors.As(err, &refusal) || refusal.Object != h.State().JournalPath() {
 		t.Errorf("got error %v, want a refusal of %s", err, h.State().JournalPath())
 	}
 	if !h.isOpen(t) || len(h.State().FailedRecoveries()) != 0 {
@@ -130,7 +130,7 @@ func TestFault_X01_AnInterruptedRecoveryIsNotSetAside(t *testing.T) {
 	h, _ := unfinished(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.recover(ctx, plan.Options{}); !errors.Is(err, context.Canceled) || !h.isOpen(t) || len(h.State().FailedRecoveries()) != 0 {
+	if _, err := h.recoverAndReport(ctx, plan.Options{}); !errors.Is(err, context.Canceled) || !h.isOpen(t) || len(h.State().FailedRecoveries()) != 0 {
 		t.Errorf("got error %v, journal open: %t, aside %v, want it left as it is", err, h.isOpen(t), h.State().FailedRecoveries())
 	}
 }
@@ -184,16 +184,16 @@ func TestFault_X01_AnotherStartLeadsToWhatTheOldFileGives(t *testing.T) {
 		o.Unit.InvocationID = "1"
 		starts := fakeStarts{d, host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: test.invocation}}
 		h.Units, h.Jobs = starts, starts
-		tx, err := h.open(upgrade(o, newText), config.Default(), o)
+		tx, err := h.beginTransaction(upgrade(o, newText), config.Default(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		tx.j.Trial, tx.j.Failed = "", true
-		if err := errors.Join(h.State().WriteJournal(tx.j), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
+		tx.journal.Trial, tx.journal.Failed = "", true
+		if err := errors.Join(h.State().WriteJournal(tx.journal), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		d.info = *seen.Reloaded(d.info, seen.DaemonJSON(t, newText).Doc)
-		if _, err := h.recover(t.Context(), plan.Options{}); err != nil || len(h.State().FailedRecoveries()) != 0 {
+		if _, err := h.recoverAndReport(t.Context(), plan.Options{}); err != nil || len(h.State().FailedRecoveries()) != 0 {
 			t.Errorf("invocation %s: got error %v, aside %v, want it undone", test.invocation, err, h.State().FailedRecoveries())
 		}
 		if d.info.DefaultRuntime != test.want {
@@ -225,13 +225,13 @@ func TestFault_E05_OneRestartOnTheWayBack(t *testing.T) {
 			restarts := 0
 			fake := fakeRestarts{d, &restarts}
 			h.Units, h.Jobs = fake, fake
-			tx, err := h.open(upgrade(o, newText), config.Default(), o)
+			tx, err := h.beginTransaction(upgrade(o, newText), config.Default(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			d.info.UsernsRemap = true // whatever the file is
-			tx.j.Restarting, tx.j.Restarted, tx.j.Failed, tx.later = true, "0", true, opts
-			if err := tx.back(t.Context()); err == nil || restarts != 1 {
+			tx.journal.Restarting, tx.journal.Restarted, tx.journal.Failed, tx.recoveryOptions = true, "0", true, opts
+			if err := tx.undo(t.Context()); err == nil || restarts != 1 {
 				t.Errorf("got error %v after %d restarts, want one after one", err, restarts)
 			}
 		})

@@ -38,7 +38,7 @@ func TestBefore_IsWrittenOnceAndForRootOnly(t *testing.T) {
 	}
 	var texts []string
 	for range 2 {
-		if err := prepare.Remember(&h.Host, config.Default(), o, p, plan.Options{}); err != nil {
+		if err := prepare.Record(&h.Host, config.Default(), o, p, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if o.Before, _, err = h.State().ReadBefore(); err != nil {

@@ -13,25 +13,25 @@ import (
 // 50 ms, and on a loaded host has been seen to need seconds.
 const defaultConfirmWithin = 15 * time.Second
 
-// confirmed is what dockerd said when it had taken a change.
-type confirmed struct {
+// engineAnswer is what dockerd said when it had taken a change.
+type engineAnswer struct {
 	invocation string // the start of docker.service that it belongs to
 	info       engine.Info
 }
 
 // of is what was said if unit is still the one that said it, or else nil.
-func (c *confirmed) of(unit host.Unit) *engine.Info {
+func (c *engineAnswer) of(unit host.Unit) *engine.Info {
 	if c == nil || !unit.Running() || unit.InvocationID != c.invocation {
 		return nil
 	}
 	return &c.info
 }
 
-// confirmed confirms what a plan for o has changed.
-func (pr *Provisioner) confirmed(ctx context.Context, s plan.Settings, o host.Observed, t *transaction) (*confirmed, error) {
-	info, err := pr.awaited().Confirm(ctx, s, o.Flags, t.stale)
+// confirm confirms what a plan for o has changed.
+func (pr *Provisioner) confirm(ctx context.Context, s plan.Settings, o host.Observed, t *transaction) (*engineAnswer, error) {
+	info, err := pr.dockerd().Confirm(ctx, s, o.Flags, t.stale)
 	if err != nil {
 		return nil, err
 	}
-	return &confirmed{o.Unit.InvocationID, info}, nil
+	return &engineAnswer{o.Unit.InvocationID, info}, nil
 }

@@ -29,7 +29,7 @@ func (pr *Provisioner) consents(ctx context.Context, opts plan.Options, info eng
 	return plan.MayRestart(opts, info, running), nil
 }
 
-// noRestart are the options of a run that consents to none.
-func noRestart() plan.Options {
+// withoutRestart are the options of a run that consents to none.
+func withoutRestart() plan.Options {
 	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: config.DisruptionReload}}
 }

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// maxRounds bounds how often the host is observed again after a change. A
+	// maxPasses bounds how often the host is observed again after a change. A
 	// first apply needs three: install, the rest, and a look that finds nothing.
-	maxRounds = 8
+	maxPasses = 8
 	// maxStale bounds how often somebody else may change daemon.json meanwhile.
 	maxStale = 3
 )
@@ -35,7 +35,7 @@ type Result struct {
 // and applies until nothing is left to do. A Result with Last.Held is one that
 // more consent would take further. The caller holds the lock (Host.Lock).
 func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts plan.Options) (Result, error) {
-	return pr.convergeBy(ctx, c, func(host.Observed) (plan.Options, error) {
+	return pr.convergeWith(ctx, c, func(host.Observed) (plan.Options, error) {
 		now := opts
 		opts.Upgrade = false // has been asked for by then
 		return now, nil
@@ -45,40 +45,40 @@ func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts plan.
 // ConvergeBy is Converge with options that depend on what is seen: decide is
 // asked after every look at the host.
 func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error)) (Result, error) {
-	recovery := noRestart()
-	if pr.Consent != nil {
+	recovery := withoutRestart()
+	if pr.RecoveryOptions != nil {
 		var err error
-		if recovery, err = pr.Consent(); err != nil {
+		if recovery, err = pr.RecoveryOptions(); err != nil {
 			return Result{}, err
 		}
 	}
-	return pr.convergeBy(ctx, c, decide, recovery)
+	return pr.convergeWith(ctx, c, decide, recovery)
 }
 
-// convergeBy is ConvergeBy, with what a recovery may do.
-func (pr *Provisioner) convergeBy(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error), recovery plan.Options) (Result, error) {
-	var run converging
+// convergeWith is ConvergeBy, with what a recovery may do.
+func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error), recovery plan.Options) (Result, error) {
+	var run convergence
 	var err error
 	run.recovery = recovery
-	pr = pr.noting(&run)
-	if run.result.Changed, err = pr.recover(ctx, recovery); err != nil {
-		return run.result, run.interrupted(ctx, err)
+	pr = pr.recordingSteps(&run)
+	if run.result.Changed, err = pr.recoverAndReport(ctx, recovery); err != nil {
+		return run.result, run.wrapInterrupted(ctx, err)
 	}
-	for range maxRounds {
-		done, err := pr.round(ctx, c, decide, &run)
+	for range maxPasses {
+		done, err := pr.observeAndApply(ctx, c, decide, &run)
 		switch {
-		case errors.Is(err, daemonfile.ErrStale) && !leftOpen(err):
+		case errors.Is(err, daemonfile.ErrStale) && !journalLeftOpen(err):
 			path := run.result.Observed.File.Path
-			if run.stale++; run.stale >= maxStale {
+			if run.staleCount++; run.staleCount >= maxStale {
 				return run.result, fmt.Errorf("%s: %w", path, ErrBusy)
 			}
-			if pr.Settle != nil {
-				if err := pr.Settle(ctx, path); err != nil {
-					return run.result, run.interrupted(ctx, err)
+			if pr.WaitForWriters != nil {
+				if err := pr.WaitForWriters(ctx, path); err != nil {
+					return run.result, run.wrapInterrupted(ctx, err)
 				}
 			}
 		case err != nil:
-			return run.result, run.interrupted(ctx, errors.Join(err, pr.uninstall(ctx, err, run.brought)))
+			return run.result, run.wrapInterrupted(ctx, errors.Join(err, pr.removeUnusable(ctx, err, run.installed)))
 		case done:
 			return run.result, nil
 		}
@@ -86,35 +86,35 @@ func (pr *Provisioner) convergeBy(ctx context.Context, c config.Config, decide f
 	return run.result, fmt.Errorf("%w: still to do: %s", ErrBusy, run.result.Last.Steps[0].Object())
 }
 
-// converging is one Converge under way.
-type converging struct {
-	result    Result
-	stale     int
-	brought   []string     // the names of releases that were not in the store before
-	confirmed *confirmed   // by the last step of the round before
-	done      []plan.Step  // of the plan under way
-	stays     []plan.Step  // what earlier ones have done
-	whole     bool         // the last plan was carried out to its end
-	yielded   bool         // others may have changed the host since it was recovered
-	awaited   bool         // the directory of daemon.json, in vain
-	recovery  plan.Options // what a recovery may do
+// convergence is one Converge under way.
+type convergence struct {
+	result        Result
+	staleCount    int
+	installed     []string      // the names of releases that were not in the store before
+	answer        *engineAnswer // by the last step of the round before
+	doneSteps     []plan.Step   // of the plan under way
+	lastingSteps  []plan.Step   // what earlier ones have done
+	planCompleted bool          // the last plan was carried out to its end
+	mustRecover   bool          // others may have changed the host since it was recovered
+	waitedForDir  bool          // the directory of daemon.json, in vain
+	recovery      plan.Options  // what a recovery may do
 }
 
-// round observes the host once and does what is to be done.
-func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error), run *converging) (done bool, err error) {
-	if pr.BeforeLook != nil {
-		pr.BeforeLook()
+// observeAndApply observes the host once and does what is to be done.
+func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error), run *convergence) (done bool, err error) {
+	if pr.BeforeObserve != nil {
+		pr.BeforeObserve()
 	}
-	if run.yielded {
-		changed, err := pr.recover(ctx, run.recovery)
+	if run.mustRecover {
+		changed, err := pr.recoverAndReport(ctx, run.recovery)
 		if run.result.Changed = run.result.Changed || changed; err != nil {
 			return false, err
 		}
-		run.yielded = false
+		run.mustRecover = false
 	}
-	look, cancel := run.look(ctx)
+	look, cancel := run.observeContext(ctx)
 	defer cancel()
-	observed, err := pr.observeSettled(look, c, run.confirmed)
+	observed, err := pr.observeSettled(look, c, run.answer)
 	if err != nil {
 		return false, err
 	}
@@ -122,12 +122,12 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(h
 		pr.rememberLoaded(observed.Loaded)
 	}
 	run.result.Observed = observed
-	if observed.File.NoDir && !run.awaited {
-		back, err := pr.awaitDir(ctx, observed.File.Path)
+	if observed.File.NoDir && !run.waitedForDir {
+		back, err := pr.waitForDir(ctx, observed.File.Path)
 		if err == nil && back {
 			err = daemonfile.ErrStale
 		}
-		run.awaited = !back
+		run.waitedForDir = !back
 		return false, err // what was seen is from before the wait
 	}
 	opts, err := decide(observed)
@@ -145,7 +145,7 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(h
 	}
 	pr.Logger().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
 	run.result.Last, run.result.Observed = plan, observed
-	if err := prepare.Remember(&pr.Host, c, observed, plan, opts); err != nil {
+	if err := prepare.Record(&pr.Host, c, observed, plan, opts); err != nil {
 		return false, err
 	}
 	if plan.Empty() {
@@ -155,7 +155,7 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(h
 		return false, context.Cause(ctx)
 	}
 	pr.report(Event{Kind: PlanMade, Plan: plan})
-	run.done, run.whole, run.yielded = nil, false, pr.firstOnly(plan)
+	run.doneSteps, run.planCompleted, run.mustRecover = nil, false, pr.firstOnly(plan)
 	validated, err := prepare.Check(ctx, &pr.Host, plan, observed)
 	if err == nil && validated != "" {
 		err = pr.State().Validations().Add(validated)
@@ -163,26 +163,26 @@ func (pr *Provisioner) round(ctx context.Context, c config.Config, decide func(h
 	if err != nil {
 		return false, err
 	}
-	if run.confirmed, err = pr.apply(ctx, plan, c, observed); err != nil {
+	if run.answer, err = pr.apply(ctx, plan, c, observed); err != nil {
 		return false, err
 	}
 	run.result.Changed = true
-	run.stays, run.done, run.whole = append(run.stays, lasting(run.done, true)...), nil, !pr.firstOnly(plan)
+	run.lastingSteps, run.doneSteps, run.planCompleted = append(run.lastingSteps, lastingOf(run.doneSteps, true)...), nil, !pr.firstOnly(plan)
 	return false, nil
 }
 
-// leftOpen reports whether a way back failed and has left its journal, which the
+// journalLeftOpen reports whether a way back failed and has left its journal, which the
 // next one would overwrite.
-func leftOpen(err error) bool {
+func journalLeftOpen(err error) bool {
 	var back *RolledBack
 	var down *DockerDown
 	return errors.As(err, &down) || errors.As(err, &back) && back.Restore != nil
 }
 
-// uninstall removes the releases that this run has installed and that were
+// removeUnusable removes the releases that this run has installed and that were
 // then seen not to work here. After any other error they stay: the next run
 // goes on from them.
-func (pr *Provisioner) uninstall(ctx context.Context, cause error, brought []string) error {
+func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, brought []string) error {
 	var proof *proof.Failed
 	var back *RolledBack
 	if !errors.As(cause, &proof) && !errors.As(cause, &back) || errors.Is(cause, context.Canceled) {

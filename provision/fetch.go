@@ -26,37 +26,37 @@ func (f *Fetched) Discard() error { return f.staged.Discard() }
 // (Host.Fetched). It changes nothing that is in use, needs no lock, and may run
 // beside anything. have are the releases that are installed.
 func (pr *Provisioner) Fetch(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*Fetched, error) {
-	staged, err := pr.store().Fetch(ctx, pr.source(s, have), s.Spec)
+	staged, err := pr.store().Fetch(ctx, pr.releaseSource(s, have), s.Spec)
 	if err != nil {
 		return nil, config.OfSpec(err)
 	}
 	return &Fetched{staged}, nil
 }
 
-// source is where releases come from.
-func (pr *Provisioner) source(s plan.InstallRelease, have []release.Installed) release.Source {
+// releaseSource is where releases come from.
+func (pr *Provisioner) releaseSource(s plan.InstallRelease, have []release.Installed) release.Source {
 	return &release.Checksum{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
 		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
 	}}
 }
 
 func (pr *Provisioner) install(ctx context.Context, s plan.InstallRelease, have []release.Installed) (string, error) {
-	installed, err := pr.bring(ctx, s, have)
+	installed, err := pr.obtain(ctx, s, have)
 	if err != nil {
 		return "", config.OfSpec(err)
 	}
 	return installed.Name + " in " + installed.Dir, nil
 }
 
-// bring restores the release from its archive, takes what was fetched before, or
+// obtain restores the release from its archive, takes what was fetched before, or
 // fetches it now.
-func (pr *Provisioner) bring(ctx context.Context, s plan.InstallRelease, have []release.Installed) (release.Installed, error) {
+func (pr *Provisioner) obtain(ctx context.Context, s plan.InstallRelease, have []release.Installed) (release.Installed, error) {
 	store := pr.store()
 	mended, mendErr := store.Mend(ctx, s.Spec)
 	if mendErr == nil {
 		return mended, nil
 	}
-	fetch := pr.Fetched
+	fetch := pr.TakeFetched
 	if fetch == nil {
 		fetch = pr.Fetch
 	}
@@ -74,8 +74,8 @@ func (pr *Provisioner) bring(ctx context.Context, s plan.InstallRelease, have []
 		return release.Installed{}, err
 	}
 	installed, err := store.Commit(ctx, fetched.staged)
-	if err == nil && pr.brought != nil && !slices.ContainsFunc(before, func(r release.Installed) bool { return r.Name == installed.Name }) {
-		pr.brought(installed.Name)
+	if err == nil && pr.onInstalled != nil && !slices.ContainsFunc(before, func(r release.Installed) bool { return r.Name == installed.Name }) {
+		pr.onInstalled(installed.Name)
 	}
 	return installed, err
 }

@@ -31,9 +31,9 @@ func (i *Interrupted) Docker() bool {
 	return false
 }
 
-// lasting are those of the steps that were done whose effect stays. Of a plan that
+// lastingOf are those of the steps that were done whose effect stays. Of a plan that
 // was not carried out whole that is what was done beside its transaction.
-func lasting(done []plan.Step, whole bool) (stay []plan.Step) {
+func lastingOf(done []plan.Step, whole bool) (stay []plan.Step) {
 	for _, step := range done {
 		if kind := step.Kind(); kind.Lasts && (whole || !kind.Shared) {
 			stay = append(stay, step)
@@ -42,37 +42,37 @@ func lasting(done []plan.Step, whole bool) (stay []plan.Step) {
 	return stay
 }
 
-// noting is h that also notes which steps are done, and what they bring.
-func (pr *Provisioner) noting(run *converging) *Provisioner {
+// recordingSteps is h that also notes which steps are done, and what they bring.
+func (pr *Provisioner) recordingSteps(run *convergence) *Provisioner {
 	noting := *pr
-	noting.brought = func(name string) { run.brought = append(run.brought, name) }
+	noting.onInstalled = func(name string) { run.installed = append(run.installed, name) }
 	noting.Report = func(e Event) {
 		if e.Kind == StepDone && e.Err == nil {
-			run.done = append(run.done, e.Step)
+			run.doneSteps = append(run.doneSteps, e.Step)
 		}
 		pr.report(e)
 	}
 	return &noting
 }
 
-// interrupted is err as the end of a run under ctx.
-func (run *converging) interrupted(ctx context.Context, err error) error {
+// wrapInterrupted is err as the end of a run under ctx.
+func (run *convergence) wrapInterrupted(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	stays := append(run.stays, lasting(run.done, false)...)
+	stays := append(run.lastingSteps, lastingOf(run.doneSteps, false)...)
 	return &Interrupted{Changed: run.result.Changed || len(stays) > 0, Stays: stays, Err: err}
 }
 
-// finishWithin bounds what is done yet after all steps, whether or not this
+// finishTimeout bounds what is done yet after all steps, whether or not this
 // process was asked to end: a look at the host.
-const finishWithin = 2 * time.Minute
+const finishTimeout = 2 * time.Minute
 
-// look is the context of a look at the host: one that only confirms that nothing
+// observeContext is the context of a look at the host: one that only confirms that nothing
 // is left to do is finished.
-func (run *converging) look(ctx context.Context) (context.Context, context.CancelFunc) {
-	if !run.whole {
+func (run *convergence) observeContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !run.planCompleted {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
+	return context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 }

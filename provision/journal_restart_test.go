@@ -67,7 +67,7 @@ func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 	}
 	back := func(again bool) func(context.Context, *transaction, host.Unit) error {
 		return func(ctx context.Context, tx *transaction, unit host.Unit) error {
-			return tx.startBack(ctx, unit, again)
+			return tx.undoByStart(ctx, unit, again)
 		}
 	}
 	for _, test := range []struct {
@@ -89,13 +89,13 @@ func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 			h, d, o := changing(t, oldText)
 			jobs := &fakeJobs{fakeDockerd: d, h: h, active: test.active}
 			h.Units, h.Jobs = jobs, jobs
-			tx, err := h.open(upgrade(o, newText), config.Default(), o)
+			tx, err := h.beginTransaction(upgrade(o, newText), config.Default(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			tx.j.Restarting, tx.j.Restarted = test.was.Restarting, test.was.Restarted
+			tx.journal.Restarting, tx.journal.Restarted = test.was.Restarting, test.was.Restarted
 			unit, unitErr := jobs.Unit(t.Context(), host.DockerUnit)
-			if err := errors.Join(unitErr, h.State().WriteJournal(tx.j), test.do(t.Context(), tx, unit)); err != nil {
+			if err := errors.Join(unitErr, h.State().WriteJournal(tx.journal), test.do(t.Context(), tx, unit)); err != nil {
 				t.Fatal(err)
 			}
 			if err := jobs.note(""); err != nil {

@@ -95,7 +95,7 @@ func (h *Provisioner) failsAfterWriting(t *testing.T, p plan.Plan, o host.Observ
 // at the start of its way back, and then does what the next run does.
 func (h *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Observed, foreign bool) error {
 	t.Helper()
-	tx, err := h.open(p, config.Default(), o)
+	tx, err := h.beginTransaction(p, config.Default(), o)
 	if err != nil {
 		return err
 	}
@@ -112,11 +112,11 @@ func (h *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Obser
 			return err
 		}
 	}
-	tx.j.Failed, tx.j.Trial = true, "" // a fake dockerd has no containers
-	if err := h.State().WriteJournal(tx.j); err != nil {
+	tx.journal.Failed, tx.journal.Trial = true, "" // a fake dockerd has no containers
+	if err := h.State().WriteJournal(tx.journal); err != nil {
 		return err
 	}
-	if _, err := h.recover(t.Context(), plan.Options{}); err != nil {
+	if _, err := h.recoverAndReport(t.Context(), plan.Options{}); err != nil {
 		return err
 	}
 	if _, found, err := h.State().ReadJournal(); err != nil || found || len(h.State().FailedRecoveries()) != 0 {

@@ -12,11 +12,11 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-// proveInDocker has dockerd start a container of our own under the runtime,
+// proveInDockerAndRecord has dockerd start a container of our own under the runtime,
 // looks at it from the host as `verify` does, asks it which kernel it sees, and
 // has Docker look at what it writes. Container and image are gone afterwards.
 // The error is a *ProofFailed.
-func (pr *Provisioner) proveInDocker(ctx context.Context, s plan.ProveInDocker, t *transaction) (seen string, err error) {
+func (pr *Provisioner) proveInDockerAndRecord(ctx context.Context, s plan.ProveInDocker, t *transaction) (seen string, err error) {
 	installed, err := pr.Installed(s.Release)
 	if err != nil {
 		return "", err
@@ -31,10 +31,10 @@ func (pr *Provisioner) proveInDocker(ctx context.Context, s plan.ProveInDocker, 
 	}
 	// What the proof holds for, as things are at this moment.
 	key := state.ProofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap, s.Writes)
-	if pr.InDocker != nil {
-		seen, err = pr.InDocker(ctx, s)
+	if pr.ProveInDocker != nil {
+		seen, err = pr.ProveInDocker(ctx, s)
 	} else {
-		seen, err = pr.Prover().InDocker(ctx, s, t.j.Trial, t.flags, info)
+		seen, err = pr.Prover().InDocker(ctx, s, t.journal.Trial, t.flags, info)
 	}
 	if errors.Is(err, context.Canceled) {
 		return "", fmt.Errorf("prove runtime %s: %w", s.Runtime, context.Canceled)

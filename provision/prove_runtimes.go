@@ -14,7 +14,7 @@ import (
 // what is remembered of proofs, and finishes first what a killed run left. The
 // caller holds the lock.
 func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names []string) error {
-	if _, err := pr.recover(ctx, noRestart()); err != nil {
+	if _, err := pr.recoverAndReport(ctx, withoutRestart()); err != nil {
 		return err
 	}
 	o, err := pr.observeSettled(ctx, c, nil)

@@ -58,31 +58,31 @@ type Provisioner struct {
 	RestartWithin time.Duration
 	// InDocker stands for the proof through dockerd where dockerd is a fake; nil
 	// is the real one.
-	InDocker func(context.Context, plan.ProveInDocker) (seen string, err error)
+	ProveInDocker func(context.Context, plan.ProveInDocker) (seen string, err error)
 	// Outside carries out the proof outside Docker where this process has not
 	// the privileges to start a sandbox; nil is Prover().Prove.
-	Outside func(context.Context, plan.Prove) (seen string, err error)
+	ProveOutside func(context.Context, plan.Prove) (seen string, err error)
 	// Fetched gives what Converge installs, by way of Fetch; its error holds that
 	// back. It may let others have the lock meanwhile. nil has it fetched while they
 	// wait.
-	Fetched func(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*Fetched, error)
+	TakeFetched func(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*Fetched, error)
 	// Settle waits until no program is writing daemon.json, before it is looked at
 	// again because another program has changed it; nil does not wait.
-	Settle func(ctx context.Context, path string) error
+	WaitForWriters func(ctx context.Context, path string) error
 	// BeforeLook is called before each look that Converge takes; nil is not.
-	BeforeLook func()
+	BeforeObserve func()
 	// Consent says what ConvergeBy may do to Docker to settle what a killed run has
 	// left: no more than a plan may. nil consents to a reload.
-	Consent func() (plan.Options, error)
+	RecoveryOptions func() (plan.Options, error)
 	// Report is told what is being done, as it is done; nil tells nobody.
 	Report func(Event)
 	// brought is told of each release that was not in the store before; nil is not.
-	brought func(name string)
+	onInstalled func(name string)
 }
 
-// awaited is the dockerd that is waited for to show a change.
-func (pr *Provisioner) awaited() await.Dockerd {
-	return await.Dockerd{Host: &pr.Host, Within: pr.confirmWithin()}
+// dockerd is the dockerd that is waited for to show a change.
+func (pr *Provisioner) dockerd() await.Dockerd {
+	return await.Dockerd{Host: &pr.Host, Timeout: pr.confirmWithin()}
 }
 
 // store is the host's, where fetching has the limits of pr.

@@ -40,11 +40,11 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 	j, found, err := pr.State().ReadJournal()
 	switch {
 	case errors.Is(err, state.ErrUnreadable):
-		return pr.abandon(j, err)
+		return pr.setAside(j, err)
 	case err != nil:
 		return Recovery{}, err
 	case !found:
-		return Recovery{}, pr.clearTrials(ctx)
+		return Recovery{}, pr.removeOldTrials(ctx)
 	}
 	pr.Logger().Debug("journal of a run that did not end", zap.Time("started", j.Started), zap.Int("pid", j.PID))
 	unit, err := pr.Settled(ctx)
@@ -59,7 +59,7 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 	if err != nil {
 		return Recovery{}, err
 	}
-	t := &transaction{pr: pr, flags: flags, command: command, j: j, later: &opts, hangs: hangs}
+	t := &transaction{pr: pr, flags: flags, command: command, journal: j, recoveryOptions: &opts, unitHangs: hangs}
 	did, err := t.recover(ctx)
 	switch {
 	case err == nil:
@@ -68,11 +68,11 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 	case keepsJournal(err):
 		return Recovery{}, err
 	}
-	aside, asideErr := pr.abandon(t.j, err)
+	aside, asideErr := pr.setAside(t.journal, err)
 	if asideErr != nil {
 		return aside, asideErr
 	}
-	if t.down(ctx) {
+	if t.leftDown(ctx) {
 		return aside, &DockerDown{Cause: fmt.Errorf("what a run that did not end has left could not be undone: %w (set aside in %s)", err, aside.Aside.Path), Said: pr.Said(ctx, j.Started)}
 	}
 	return aside, nil
@@ -89,8 +89,8 @@ func keepsJournal(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.As(err, &reach) || errors.Is(err, ErrBusy)
 }
 
-// abandon sets a recovery aside that failed with cause.
-func (pr *Provisioner) abandon(j state.Journal, cause error) (Recovery, error) {
+// setAside sets a recovery aside that failed with cause.
+func (pr *Provisioner) setAside(j state.Journal, cause error) (Recovery, error) {
 	if err := pr.State().SettleBefore(); err != nil {
 		return Recovery{}, errors.Join(cause, err)
 	}
@@ -103,79 +103,79 @@ func (pr *Provisioner) abandon(j state.Journal, cause error) (Recovery, error) {
 
 // recover settles what the run that did not end has left, as the host is now.
 func (t *transaction) recover(ctx context.Context) (did string, err error) {
-	if path := t.pr.DaemonJSONOf(t.flags); !t.j.File.At(path) {
-		return "", fmt.Errorf("it is about %s (%s), and dockerd reads %s", t.j.File.Path, t.j.File.Target, path)
+	if path := t.pr.DaemonJSONOf(t.flags); !t.journal.File.At(path) {
+		return "", fmt.Errorf("it is about %s (%s), and dockerd reads %s", t.journal.File.Path, t.journal.File.Target, path)
 	}
-	now, err := t.j.File.Text()
+	now, err := t.journal.File.Text()
 	if err != nil {
 		return "", err
 	}
-	if t.old, err = t.pr.State().OldText(t.j); err != nil {
-		if durable.Digest(now) != t.j.File.Was {
-			return "", fmt.Errorf("the copy of %s that a killed run made is lost: %w", t.j.File.Path, err)
+	if t.old, err = t.pr.State().OldText(t.journal); err != nil {
+		if durable.Digest(now) != t.journal.File.Was {
+			return "", fmt.Errorf("the copy of %s that a killed run made is lost: %w", t.journal.File.Path, err)
 		}
 		t.old = now
 	}
 	for range maxStale {
-		s, err := t.look(ctx)
+		s, err := t.observe(ctx)
 		if err != nil {
 			return "", err
 		}
 		if did, err = t.settle(ctx, s); err == nil {
 			return did, nil
 		}
-		if !t.moved(ctx, s, err) {
+		if !t.hostMoved(ctx, s, err) {
 			return "", err
 		}
 	}
-	return "", fmt.Errorf("%s: %w", t.j.File.Path, ErrBusy)
+	return "", fmt.Errorf("%s: %w", t.journal.File.Path, ErrBusy)
 }
 
 // settle removes what is left of a proof, and goes the way that s leads to.
 func (t *transaction) settle(ctx context.Context, s wayback.Scene) (did string, err error) {
-	if s.Unit.Running() && t.j.Trial != "" && !t.j.TrialGone {
-		if err := t.removeTrial(ctx, t.j.Trial); err != nil {
+	if s.Unit.Running() && t.journal.Trial != "" && !t.journal.TrialGone {
+		if err := t.removeTrial(ctx, t.journal.Trial); err != nil {
 			return "", err
 		}
-		t.j.TrialGone = true
+		t.journal.TrialGone = true
 	}
-	return t.settleFile(ctx, s)
+	return t.settleDaemonJSON(ctx, s)
 }
 
-func (t *transaction) settleFile(ctx context.Context, s wayback.Scene) (did string, err error) {
+func (t *transaction) settleDaemonJSON(ctx context.Context, s wayback.Scene) (did string, err error) {
 	const reverted = "a run that was killed is undone"
-	switch w := wayback.Decide(t.j, s); {
-	case w == wayback.WayLeave && s.Text == wayback.TextForeign:
-		return fmt.Sprintf("a run was killed, and somebody else has changed %s since: it is left as it is", t.j.File.Path), nil
-	case w == wayback.WayLeave:
+	switch w := wayback.Decide(t.journal, s); {
+	case w == wayback.Leave && s.Text == wayback.TextForeign:
+		return fmt.Sprintf("a run was killed, and somebody else has changed %s since: it is left as it is", t.journal.File.Path), nil
+	case w == wayback.Leave:
 		return "a run was killed after it had done its work", nil
-	case w == wayback.WayFile && s.Text == wayback.TextOld && s.Engine == wayback.EngineBefore && !t.j.Failed:
+	case w == wayback.RestoreFile && s.Text == wayback.TextOld && s.Engine == wayback.EngineRestored && !t.journal.Failed:
 		return "a run was killed before it changed anything in Docker", nil
-	case w == wayback.WayFinish:
-		if done, err := t.finish(ctx); err != nil || done {
+	case w == wayback.Finish:
+		if done, err := t.finishByReload(ctx); err != nil || done {
 			return "a run that was killed is finished", err
 		}
-		if s, err = t.look(ctx); err != nil {
+		if s, err = t.observe(ctx); err != nil {
 			return "", err
 		}
 		s.Refused = true
 	}
 	failpoint.Here("recover: the way back")
-	if err := t.take(ctx, wayback.Decide(t.j, s), s); err != nil {
+	if err := t.goBack(ctx, wayback.Decide(t.journal, s), s); err != nil {
 		return "", err
 	}
 	failpoint.Here("back: docker is as before")
-	return reverted, t.linkBack()
+	return reverted, t.restoreLink()
 }
 
-// finish has dockerd run with the text that daemon.json has, and reports false
+// finishByReload has dockerd run with the text that daemon.json has, and reports false
 // where a reload is not enough for that.
-func (t *transaction) finish(ctx context.Context) (done bool, err error) {
-	now, err := t.j.File.Text()
-	if err != nil || t.textIs(now) != wayback.TextLater {
+func (t *transaction) finishByReload(ctx context.Context) (done bool, err error) {
+	now, err := t.journal.File.Text()
+	if err != nil || t.identify(now) != wayback.TextPlanned {
 		return false, errors.Join(err, daemonfile.ErrStale)
 	}
-	if t.j.Engine == nil {
+	if t.journal.Engine == nil {
 		// Docker was started meanwhile, from this text.
 		return true, nil
 	}
@@ -184,7 +184,7 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	want := plan.Settings{Runtimes: map[string]daemonjson.Runtime{}}
-	for _, name := range t.j.Runtimes {
+	for _, name := range t.journal.Runtimes {
 		if r, has := doc.Runtimes()[name]; has {
 			want.Runtimes[name] = r
 		}
@@ -201,7 +201,7 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 	if want.Remap != config.RemapAny && want.Remap != config.RemapOf(info.UsernsRemap) {
 		return false, nil
 	}
-	t.wrote = now
+	t.written = now
 	if err := t.reload(ctx); err != nil {
 		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
 			return false, err
@@ -209,7 +209,7 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 		t.pr.Logger().Debug("a reload did not finish it", zap.Error(err))
 		return false, nil
 	}
-	if _, err := t.pr.awaited().Confirm(ctx, want, t.flags, t.stale); err != nil {
+	if _, err := t.pr.dockerd().Confirm(ctx, want, t.flags, t.stale); err != nil {
 		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
 			return false, err
 		}
@@ -219,24 +219,24 @@ func (t *transaction) finish(ctx context.Context) (done bool, err error) {
 	return true, nil
 }
 
-// recover is Recover, and tells of what it did.
-func (pr *Provisioner) recover(ctx context.Context, opts plan.Options) (changed bool, err error) {
+// recoverAndReport is Recover, and tells of what it did.
+func (pr *Provisioner) recoverAndReport(ctx context.Context, opts plan.Options) (changed bool, err error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
 	// What was begun before is finished or reverted whole, or has the next run do
 	// it all over again. It is bounded as the way back of a run is.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+pr.restartWithin())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout+pr.restartWithin())
 	defer cancel()
 	done, err := pr.Recover(ctx, opts)
 	if done.Aside != nil {
-		pr.report(Event{Kind: Abandoned, Seen: "what a run that did not end has left could not be undone, and was set aside in " + done.Aside.Path + ": " + done.Aside.Why})
+		pr.report(Event{Kind: Abandoned, Text: "what a run that did not end has left could not be undone, and was set aside in " + done.Aside.Path + ": " + done.Aside.Why})
 	}
 	if err != nil || done == (Recovery{}) {
 		return false, err
 	}
 	if done.Did != "" {
-		pr.report(Event{Kind: Recovered, Seen: done.Did})
+		pr.report(Event{Kind: Recovered, Text: done.Did})
 	}
 	return true, nil
 }

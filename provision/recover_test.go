@@ -37,7 +37,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // a change that is not taken is waited for
 			h, d, o := changing(t, oldText)
-			if _, err := h.open(upgrade(o, newText, nowText), config.Default(), o); err != nil {
+			if _, err := h.beginTransaction(upgrade(o, newText, nowText), config.Default(), o); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.WriteFile(d.file, []byte(test.file), 0o644); err != nil {
@@ -45,7 +45,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 			}
 			d.info = *seen.Reloaded(d.info, seen.DaemonJSON(t, test.read).Doc)
 			d.deafTo = test.deafTo
-			did, err := h.recoverWith(t, noRestart())
+			did, err := h.recoverWith(t, withoutRestart())
 			if err != nil || did == "" {
 				t.Fatalf("got %q, %v, want something done", did, err)
 			}
@@ -55,7 +55,7 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 			if err := asText(t, test.engine).Missing(d.info); err != nil {
 				t.Errorf("dockerd: %v, want it as %s", err, test.engine)
 			}
-			if again, err := h.recoverWith(t, noRestart()); again != "" || err != nil {
+			if again, err := h.recoverWith(t, withoutRestart()); again != "" || err != nil {
 				t.Errorf("a second time: got %q, %v, want nothing to do", again, err)
 			}
 		})
@@ -89,7 +89,7 @@ func (pr *Provisioner) recoverWith(t *testing.T, opts plan.Options) (string, err
 		return "", err
 	}
 	j.Trial = ""
-	tx := &transaction{pr: pr, flags: engine.Flags{}, j: j, later: &opts}
+	tx := &transaction{pr: pr, flags: engine.Flags{}, journal: j, recoveryOptions: &opts}
 	did, err := tx.recover(t.Context())
 	return did, errors.Join(err, pr.State().EndJournal())
 }

@@ -9,7 +9,7 @@ import (
 
 // observeSettled is Observe once docker.service is settled. What that very
 // dockerd has just said, if anything, is not asked again.
-func (pr *Provisioner) observeSettled(ctx context.Context, c config.Config, said *confirmed) (host.Observed, error) {
+func (pr *Provisioner) observeSettled(ctx context.Context, c config.Config, said *engineAnswer) (host.Observed, error) {
 	unit, err := pr.Settled(ctx)
 	if err != nil {
 		return host.Observed{}, err

@@ -24,51 +24,51 @@ const (
 	// defaultRestartWithin bounds a restart of Docker, which has no limit of its
 	// own (TimeoutStartSec=0).
 	defaultRestartWithin = 2 * time.Minute
-	// undoWithin bounds the way back beside that, which a signal does not cut
+	// undoTimeout bounds the way back beside that, which a signal does not cut
 	// short.
-	undoWithin = 2 * time.Minute
+	undoTimeout = 2 * time.Minute
 )
 
 // transaction is one plan being carried out, with its journal on the disk.
 type transaction struct {
-	pr    *Provisioner
-	flags engine.Flags
-	j     state.Journal
-	old   []byte // daemon.json before
-	wrote []byte // what it was given since; nil while it is as before
+	pr      *Provisioner
+	flags   engine.Flags
+	journal state.Journal
+	old     []byte // daemon.json before
+	written []byte // what it was given since; nil while it is as before
 	// command is dockerd's command line, which texts are validated with.
 	command []string
 	// later is set in a run after the one that wrote the journal, with what that
 	// run may do; nil is that run itself.
-	later *plan.Options
+	recoveryOptions *plan.Options
 	// hangs says that docker.service was waited for, and is still on its way.
-	hangs bool
+	unitHangs bool
 	// started says that the way back has started Docker: it does so once.
-	started bool
+	startedDocker bool
 }
 
 // write replaces daemon.json.
 func (t *transaction) write(s plan.WriteDaemonJSON) error {
-	makes := !t.j.File.InDir && daemonfile.DirGone(t.j.File.Target)
+	makes := !t.journal.File.InDir && daemonfile.DirGone(t.journal.File.Target)
 	if err := t.replace(s.Old, s.New); err != nil {
 		return err
 	}
-	t.j.File.InDir = true
+	t.journal.File.InDir = true
 	if makes {
-		if err := t.pr.State().NoteDir(t.j.File.Target); err != nil {
+		if err := t.pr.State().NoteDir(t.journal.File.Target); err != nil {
 			// Without the note a directory that comes too late is not told of; that is
 			// not worth undoing the change for.
 			t.pr.Logger().Debug("not noted that a directory was made", zap.Error(err))
 		}
 	}
-	return t.pr.State().MarkBefore(t.j.File.Path, s.New)
+	return t.pr.State().MarkBefore(t.journal.File.Path, s.New)
 }
 
 func (t *transaction) replace(old, text []byte) error {
-	if err := t.j.File.Replace(old, text); err != nil {
+	if err := t.journal.File.Replace(old, text); err != nil {
 		return err
 	}
-	t.wrote = text
+	t.written = text
 	return nil
 }
 
@@ -78,7 +78,7 @@ func (t *transaction) stale() error {
 	if t == nil {
 		return nil
 	}
-	return daemonfile.Unchanged(t.j.File.Target, t.text())
+	return daemonfile.Unchanged(t.journal.File.Target, t.currentText())
 }
 
 // reload signals dockerd, but only one that has finished starting, and waits
@@ -94,7 +94,7 @@ func (t *transaction) reload(ctx context.Context) error {
 	if err := t.stale(); err != nil {
 		return err // what would be loaded is not what the plan has looked at
 	}
-	taken, err := t.pr.awaited().WatchReload(ctx, t.flags, t.stale)
+	taken, err := t.pr.dockerd().WatchForReload(ctx, t.flags, t.stale)
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}
@@ -111,16 +111,16 @@ func (t *transaction) reload(ctx context.Context) error {
 	if err := taken(nil); err != nil {
 		return err
 	}
-	t.pr.rememberReload(unit.InvocationID, t.text())
+	t.pr.rememberReload(unit.InvocationID, t.currentText())
 	return nil
 }
 
-// text is what daemon.json has from this transaction.
-func (t *transaction) text() []byte {
-	if t.wrote == nil {
+// currentText is what daemon.json has from this transaction.
+func (t *transaction) currentText() []byte {
+	if t.written == nil {
 		return t.old
 	}
-	return t.wrote
+	return t.written
 }
 
 // restart restarts Docker, marked in the journal beforehand: from then on only
@@ -133,14 +133,14 @@ func (t *transaction) restart(ctx context.Context, s plan.Restart) error {
 	if !unit.Running() {
 		return &blocked.Unreachable{Object: unit.Name, Err: fmt.Errorf("is %s, and is not started by this", unit.ActiveState)}
 	}
-	if err := t.stillRunning(ctx, s); err != nil {
+	if err := t.checkContainers(ctx, s); err != nil {
 		return err
 	}
 	if err := t.stale(); err != nil {
 		return err
 	}
-	t.j.Restarting = true
-	if err := t.pr.State().WriteJournal(t.j); err != nil {
+	t.journal.Restarting = true
+	if err := t.pr.State().WriteJournal(t.journal); err != nil {
 		return err
 	}
 	failpoint.Here("restart: before the job")
@@ -149,13 +149,13 @@ func (t *transaction) restart(ctx context.Context, s plan.Restart) error {
 	if err != nil {
 		return err
 	}
-	t.j.Restarted = up.InvocationID
-	return t.pr.State().WriteJournal(t.j)
+	t.journal.Restarted = up.InvocationID
+	return t.pr.State().WriteJournal(t.journal)
 }
 
-// stillRunning refuses a restart that would stop, or with live-restore lose, a
+// checkContainers refuses a restart that would stop, or with live-restore lose, a
 // container that was not there when the plan was made.
-func (t *transaction) stillRunning(ctx context.Context, s plan.Restart) error {
+func (t *transaction) checkContainers(ctx context.Context, s plan.Restart) error {
 	client, err := t.pr.Dial(t.flags)
 	if err != nil {
 		return blocked.DockerdSilent(err)
@@ -209,29 +209,29 @@ func (pr *Provisioner) bringUp(ctx context.Context, was host.Unit, job func(cont
 // fail ends the transaction after cause: everything is put back as it was, and
 // the error says both what went wrong and what was done about it.
 func (t *transaction) fail(ctx context.Context, cause error) error {
-	now, err := t.j.File.Text()
-	if err == nil && errors.Is(cause, daemonfile.ErrStale) && !t.ours(now) && !t.j.Restarting {
+	now, err := t.journal.File.Text()
+	if err == nil && errors.Is(cause, daemonfile.ErrStale) && !t.ours(now) && !t.journal.Restarting {
 		// What is there is somebody else's, and stays. What is to be done about it
 		// is seen by the next look.
-		if t.wrote == nil {
+		if t.written == nil {
 			return errors.Join(cause, t.pr.State().CloseJournal())
 		}
 		return errors.Join(cause, t.pr.State().EndJournal())
 	}
-	if err == nil && bytes.Equal(now, t.old) && !t.j.Restarting && !t.j.Link.Changes {
+	if err == nil && bytes.Equal(now, t.old) && !t.journal.Restarting && !t.journal.Link.Changes {
 		// Nothing was changed, or somebody else changed it back.
 		if changed, err := t.engineChanged(ctx); err == nil && !changed {
 			return errors.Join(cause, t.pr.State().EndJournal())
 		}
 	}
-	said := t.pr.Said(ctx, t.j.Started)
+	said := t.pr.Said(ctx, t.journal.Started)
 	t.pr.report(Event{Kind: RollingBack, Err: cause})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin+t.pr.restartWithin())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout+t.pr.restartWithin())
 	defer cancel()
 	// Should this run be killed now, the next one goes on with the way back.
-	t.j.Failed, t.j.File.InDir = true, false
-	restoreErr := errors.Join(t.pr.State().WriteJournal(t.j), t.back(ctx))
-	if t.down(ctx) {
+	t.journal.Failed, t.journal.File.InDir = true, false
+	restoreErr := errors.Join(t.pr.State().WriteJournal(t.journal), t.undo(ctx))
+	if t.leftDown(ctx) {
 		// The journal stays: the next run tries once more, and then sets it aside.
 		return &DockerDown{Cause: cause, Restore: restoreErr, Said: said}
 	}
@@ -245,21 +245,21 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 // noted for a later run.
 func (t *transaction) close(ctx context.Context) error {
 	if unit, err := t.pr.Units.Unit(context.WithoutCancel(ctx), host.DockerUnit); err != nil || !unit.Running() {
-		if err := t.pr.State().KeepTrial(t.j); err != nil {
+		if err := t.pr.State().KeepTrial(t.journal); err != nil {
 			return err
 		}
 	}
 	return t.pr.State().EndJournal()
 }
 
-// down reports whether Docker is down because of us.
-func (t *transaction) down(ctx context.Context) bool {
+// leftDown reports whether Docker is down because of us.
+func (t *transaction) leftDown(ctx context.Context) bool {
 	unit, err := t.pr.Settled(ctx)
 	if err != nil && unit.Name == "" {
 		return false
 	}
-	now, err := t.j.File.Text()
-	return err == nil && wayback.LeftDown(t.j, wayback.Scene{Text: t.textIs(now), Unit: unit, SameRun: t.later == nil})
+	now, err := t.journal.File.Text()
+	return err == nil && wayback.LeftDown(t.journal, wayback.Scene{Text: t.identify(now), Unit: unit, SameRun: t.recoveryOptions == nil})
 }
 
 // engineNow is what dockerd runs with now.
@@ -281,6 +281,6 @@ func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
 	if err != nil || !unit.Running() {
 		return false, err
 	}
-	is, _, err := t.engineIs(context.WithoutCancel(ctx), unit)
-	return is == wayback.EngineReload || is == wayback.EngineRestart, err
+	is, _, err := t.compareEngine(context.WithoutCancel(ctx), unit)
+	return is == wayback.EngineNeedsReload || is == wayback.EngineNeedsRestart, err
 }

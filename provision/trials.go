@@ -21,9 +21,9 @@ func (t *transaction) removeTrial(ctx context.Context, name string) error {
 	return client.RemoveTrial(ctx, name)
 }
 
-// clearTrials removes what is left of proofs whose journal was closed while
+// removeOldTrials removes what is left of proofs whose journal was closed while
 // Docker was down. What cannot be removed now is tried again by the next run.
-func (pr *Provisioner) clearTrials(ctx context.Context) error {
+func (pr *Provisioner) removeOldTrials(ctx context.Context) error {
 	names := pr.State().Trials().Keys()
 	if len(names) == 0 {
 		return nil

@@ -183,7 +183,7 @@ func (a *app) host(ctx context.Context) (*provision.Provisioner, func(), error) 
 		return nil, nil, blocked.SystemdSilent(err)
 	}
 	return &provision.Provisioner{
-		Host: *a.hostWith(units), Jobs: units, Self: a.self, HTTP: a.http, Limits: a.limits, InDocker: a.inDocker,
+		Host: *a.hostWith(units), Jobs: units, Self: a.self, HTTP: a.http, Limits: a.limits, ProveInDocker: a.inDocker,
 	}, units.Close, nil
 }
 

@@ -96,7 +96,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, 
 	}
 	defer func() { _ = unlock() }()
 	// A server may be slow. The daemon and other runs need not wait for it.
-	host.Fetched = func(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
+	host.TakeFetched = func(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
 		if err := unlock(); err != nil {
 			return nil, err
 		}

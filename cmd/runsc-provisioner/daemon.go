@@ -55,8 +55,8 @@ func (a *app) daemon(ctx context.Context) error {
 	}
 	defer done()
 	units := pr.Units.(unitsCloser)
-	pr.Outside = func(ctx context.Context, s plan.Prove) (string, error) {
-		return pr.Prover().ProveElsewhere(ctx, s, units.RunPrivileged)
+	pr.ProveOutside = func(ctx context.Context, s plan.Prove) (string, error) {
+		return pr.Prover().ProveInOtherProcess(ctx, s, units.RunPrivileged)
 	}
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {
 		return err

@@ -27,7 +27,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) == 3 && os.Args[1] == proof.OutsideArg {
-		if err := proof.ForAnother(ctx, os.Args[2]); err != nil {
+		if err := proof.AnswerRequest(ctx, os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -54,14 +54,14 @@ func (t *runReport) event(e provision.Event) {
 			t.app.printf("%s putting everything back as it was\n", t.app.style(red, "!"))
 		}
 	case provision.Recovered:
-		t.recovered = e.Seen
+		t.recovered = e.Text
 		if !t.json {
-			t.app.printf("%s %s\n", t.app.style(yellow, "!"), printable(e.Seen))
+			t.app.printf("%s %s\n", t.app.style(yellow, "!"), printable(e.Text))
 		}
 	case provision.Abandoned:
-		t.setAside = e.Seen
+		t.setAside = e.Text
 		if !t.json {
-			t.app.printf("%s %s\n", t.app.style(yellow, "!"), printable(e.Seen))
+			t.app.printf("%s %s\n", t.app.style(yellow, "!"), printable(e.Text))
 		}
 	case provision.StepStarted:
 	}
@@ -80,7 +80,7 @@ func (t *runReport) planMade(plan plan.Plan) {
 
 func (t *runReport) stepDone(e provision.Event) {
 	t.endBar()
-	step := doneStep{Action: e.Step.Kind().Action, Object: e.Step.Object(), Seen: e.Seen, Seconds: e.Took.Seconds()}
+	step := doneStep{Action: e.Step.Kind().Action, Object: e.Step.Object(), Seen: e.Text, Seconds: e.Took.Seconds()}
 	if e.Err != nil {
 		step.Error = e.Err.Error()
 	}
@@ -92,8 +92,8 @@ func (t *runReport) stepDone(e provision.Event) {
 	if e.Err != nil {
 		mark = t.app.style(red, "✗")
 	}
-	if e.Seen != "" {
-		text += ": " + e.Seen
+	if e.Text != "" {
+		text += ": " + e.Text
 	}
 	t.app.printf("%s %-8s %s %s\n", mark, e.Step.Kind().Action, printable(text), t.app.style(faint, "("+durationText(e.Took)+")"))
 }

@@ -19,13 +19,13 @@ import (
 // Dockerd is a dockerd that is waited for.
 type Dockerd struct {
 	*host.Host
-	Within time.Duration // the longest wait
+	Timeout time.Duration // the longest wait
 }
 
 // Confirm asks dockerd until it shows what s wants, or time is up, or it cannot
 // because daemon.json is stale.
 func (d Dockerd) Confirm(ctx context.Context, s plan.Settings, flags engine.Flags, stale func() error) (engine.Info, error) {
-	within := d.Within
+	within := d.Timeout
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	client, err := d.Dial(flags)

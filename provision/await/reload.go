@@ -17,21 +17,21 @@ import (
 // earlier time: the file is what its next start will fail on.
 var errReloadRefused = errors.New("dockerd did not take the change: it refused to read daemon.json")
 
-// staleEvery is how often it is looked meanwhile whether daemon.json is still
+// staleCheckInterval is how often it is looked meanwhile whether daemon.json is still
 // what dockerd was to read.
-const staleEvery = 100 * time.Millisecond
+const staleCheckInterval = 100 * time.Millisecond
 
-// WatchReload subscribes to dockerd's events. The function it returns waits for
+// WatchForReload subscribes to dockerd's events. The function it returns waits for
 // the one that dockerd sends after it has taken its configuration, and only
 // then (moby daemon/reload.go): systemd says "reloaded" either way. With an
 // error it does not wait, and returns nil; nor does it wait once daemon.json is
 // stale, which may be what dockerd refuses.
-func (d Dockerd) WatchReload(ctx context.Context, flags engine.Flags, stale func() error) (taken func(error) error, err error) {
+func (d Dockerd) WatchForReload(ctx context.Context, flags engine.Flags, stale func() error) (taken func(error) error, err error) {
 	client, err := d.Dial(flags)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.Within)
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	events, ended := client.Events(ctx)
 	return func(stop error) error {
 		defer client.Close()
@@ -39,7 +39,7 @@ func (d Dockerd) WatchReload(ctx context.Context, flags engine.Flags, stale func
 		if stop != nil {
 			return nil
 		}
-		look := time.NewTicker(staleEvery)
+		look := time.NewTicker(staleCheckInterval)
 		defer look.Stop()
 		for open := true; open; {
 			var event engine.Event
@@ -58,7 +58,7 @@ func (d Dockerd) WatchReload(ctx context.Context, flags engine.Flags, stale func
 			return fmt.Errorf("wait for dockerd to reload: %w", context.Canceled)
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("%w within %s (journalctl -u %s says why)", errReloadRefused, d.Within, host.DockerUnit)
+			return fmt.Errorf("%w within %s (journalctl -u %s says why)", errReloadRefused, d.Timeout, host.DockerUnit)
 		}
 		// Without events, what dockerd says of its settings has to do: Settings
 		// comes next, and fails if it is gone.

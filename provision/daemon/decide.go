@@ -138,9 +138,9 @@ func (r *rounds) digested(o host.Observed) {
 func (r *rounds) report(e provision.Event) {
 	switch e.Kind {
 	case provision.Recovered:
-		r.out.recovered = append(r.out.recovered, e.Seen)
+		r.out.recovered = append(r.out.recovered, e.Text)
 	case provision.Abandoned:
-		r.out.abandoned = append(r.out.abandoned, e.Seen)
+		r.out.abandoned = append(r.out.abandoned, e.Text)
 	}
 	done := e.Kind == provision.StepDone && e.Err == nil
 	switch s := e.Step.(type) {

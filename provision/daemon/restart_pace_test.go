@@ -32,7 +32,7 @@ func restarting(t *testing.T, dir string, most config.Disruption, now *time.Time
 func (r *rounds) held(t *testing.T) bool {
 	t.Helper()
 	repair, err := r.decide(host.Observed{Store: r.host.Paths.Store})
-	recovery, consentErr := r.host.Consent()
+	recovery, consentErr := r.host.RecoveryOptions()
 	if err := errors.Join(err, consentErr); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestRestartsAreNotConsentedToWhereTheLastOneCannotBeRead(t *testing.T) {
 	if err := os.WriteFile(notes[0], []byte("odd"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.host.Consent(); err == nil {
+	if _, err := r.host.RecoveryOptions(); err == nil {
 		t.Error("a recovery: got no error")
 	}
 	if _, err := r.decide(host.Observed{Store: r.host.Paths.Store}); err == nil {

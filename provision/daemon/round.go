@@ -73,13 +73,13 @@ type rounds struct {
 func newRounds(d *Daemon) *rounds {
 	host := *d.Host
 	r := &rounds{host: &host, now: d.Now, digests: map[string]watch.Stamp{}}
-	host.Settle = watch.Settled
-	host.BeforeLook = r.beforeLook
+	host.WaitForWriters = watch.Settled
+	host.BeforeObserve = r.beforeLook
 	host.Suspect = r.suspect
 	host.Report = r.report
 	r.fetches = newFetches(r.host, d.Now)
-	host.Fetched = r.fetches.fetched
-	host.Consent = r.consent
+	host.TakeFetched = r.fetches.fetched
+	host.RecoveryOptions = r.consent
 	if record := host.ConfigFiles().Accepted(); record.Found {
 		r.applied = encoded(record.Config)
 	}

@@ -20,7 +20,7 @@ import (
 func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (validated string, err error) {
 	root := os.Geteuid() == 0 || h.Owner != 0
 	if root {
-		if err := replaceableIDs(p); err != nil {
+		if err := checkIDsReplaceable(p); err != nil {
 			return "", err
 		}
 	}

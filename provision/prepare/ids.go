@@ -11,8 +11,8 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// replaceableIDs refuses a file of subordinate ids that could not be replaced.
-func replaceableIDs(p plan.Plan) error {
+// checkIDsReplaceable refuses a file of subordinate ids that could not be replaced.
+func checkIDsReplaceable(p plan.Plan) error {
 	for _, step := range p.Steps {
 		s, ok := step.(plan.EditIDs)
 		if !ok {

@@ -18,12 +18,12 @@ import (
 	"runsc-provisioner/provision/subid"
 )
 
-// Remember writes down what is there before the first step of p, as far as it
+// Record writes down what is there before the first step of p, as far as it
 // was not recorded yet.
-func Remember(h *host.Host, c config.Config, o host.Observed, p plan.Plan, opts plan.Options) error {
+func Record(h *host.Host, c config.Config, o host.Observed, p plan.Plan, opts plan.Options) error {
 	now := time.Now().UTC()
 	next := plan.Recorded(c, o, p, opts, now)
-	for key, look := range objects(h, o, p) {
+	for key, look := range madeObjects(h, o, p) {
 		if _, known := next.Objects[key]; known {
 			continue
 		}
@@ -40,9 +40,9 @@ func Remember(h *host.Host, c config.Config, o host.Observed, p plan.Plan, opts 
 	return h.State().WriteBefore(next)
 }
 
-// objects are the things that this program makes beside the keys of daemon.json,
+// madeObjects are the things that this program makes beside the keys of daemon.json,
 // each with a look at what is there now.
-func objects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (state.BeforeObject, error) {
+func madeObjects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (state.BeforeObject, error) {
 	dropin := config.SavedPath(h.Paths.Config)
 	earlier := func(look func() (state.BeforeObject, error)) func() (state.BeforeObject, error) {
 		if o.Earlier() {
@@ -53,10 +53,10 @@ func objects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (stat
 	absent := func() (state.BeforeObject, error) { return state.BeforeObject{}, nil }
 	all := map[string]func() (state.BeforeObject, error){
 		"link:" + h.Paths.Link:                     func() (state.BeforeObject, error) { return linkBefore(o), nil },
-		"directory:" + h.Paths.Store:               earlier(lookAt(h.Paths.Store)),
-		"directory:" + h.Paths.Config:              lookAt(h.Paths.Config),
-		"directory:" + filepath.Dir(dropin):        lookAt(filepath.Dir(dropin)),
-		"directory:" + filepath.Dir(o.File.Target): lookAt(filepath.Dir(o.File.Target)),
+		"directory:" + h.Paths.Store:               earlier(inspectPath(h.Paths.Store)),
+		"directory:" + h.Paths.Config:              inspectPath(h.Paths.Config),
+		"directory:" + filepath.Dir(dropin):        inspectPath(filepath.Dir(dropin)),
+		"directory:" + filepath.Dir(o.File.Target): inspectPath(filepath.Dir(o.File.Target)),
 		"file:" + dropin:                           dropinBefore(dropin),
 	}
 	for _, key := range o.IDs.Ours {
@@ -68,7 +68,7 @@ func objects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (stat
 			all[subid.AccountKey(s.Name)] = absent
 			all["group:"+s.Name] = func() (state.BeforeObject, error) { return state.BeforeObject{Present: s.GroupExists}, nil }
 		case plan.EditIDs:
-			all["file:"+s.Path] = lookAt(s.Path)
+			all["file:"+s.Path] = inspectPath(s.Path)
 			for _, key := range s.Made {
 				all[key] = absent
 			}
@@ -90,8 +90,8 @@ func linkBefore(o host.Observed) state.BeforeObject {
 	}
 }
 
-// lookAt says whether a path is there, and what it is.
-func lookAt(path string) func() (state.BeforeObject, error) {
+// inspectPath says whether a path is there, and what it is.
+func inspectPath(path string) func() (state.BeforeObject, error) {
 	return func() (state.BeforeObject, error) {
 		info, err := os.Lstat(path)
 		if errors.Is(err, fs.ErrNotExist) {

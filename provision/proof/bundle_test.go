@@ -68,7 +68,7 @@ func noted(t *testing.T, root, name string) string {
 // proofsLeft are the names of the directories of proofs that are there.
 func (r Runner) proofsLeft(t *testing.T) []string {
 	t.Helper()
-	left, err := filepath.Glob(filepath.Join(r.Paths.State, proofPrefix+"*"))
+	left, err := filepath.Glob(filepath.Join(r.Paths.State, dirPrefix+"*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,10 +159,10 @@ func TestSweep_RemovesTheBundleOfAKilledProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := proofPrefix + "killed"
+	id := dirPrefix + "killed"
 	p := proof{step: plan.Prove{Release: "20260914.0"}, release: installed, id: id, dir: filepath.Join(r.Paths.State, id)}
-	request := filepath.Join(r.Paths.State, outsideMark+"killed")
-	gone := filepath.Join(r.Paths.State, proofPrefix+"gone") // its release is removed since
+	request := filepath.Join(r.Paths.State, requestPrefix+"killed")
+	gone := filepath.Join(r.Paths.State, dirPrefix+"gone") // its release is removed since
 	other := filepath.Join(r.Paths.State, "runsc-other")
 	err = errors.Join(p.bundle(r.Self), os.MkdirAll(filepath.Join(p.dir, "state", "runsc"), 0o700),
 		os.Mkdir(request, 0o700), os.WriteFile(filepath.Join(request, "request"), nil, 0o600),

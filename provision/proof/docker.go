@@ -15,14 +15,14 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// trialWithin bounds the proof through Docker, which takes 200 ms.
-const trialWithin = time.Minute
+// trialTimeout bounds the proof through Docker, which takes 200 ms.
+const trialTimeout = time.Minute
 
 // InDocker has the dockerd of info start a container called name, which the caller
 // has noted, so that a later run removes what is left of it. It says in a few words
 // what was seen.
 func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string, flags engine.Flags, info engine.Info) (seen string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, trialWithin)
+	ctx, cancel := context.WithTimeout(ctx, trialTimeout)
 	defer cancel()
 	client, err := r.Dial(flags)
 	if err != nil {
@@ -30,7 +30,7 @@ func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string,
 	}
 	defer client.Close()
 	failpoint.Here("trial: before it is started")
-	writes := NewWrites()
+	writes := newTrialWrites()
 	trial, err := client.StartTrial(ctx, engine.TrialSpec{
 		Name: name, Runtime: s.Runtime, Init: r.Self, Args: []string{InitArg, writes.nonce}, Files: writes.image(),
 	})
@@ -38,7 +38,7 @@ func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string,
 		return "", err
 	}
 	failpoint.Here("trial: started")
-	kernel, err := r.judge(ctx, s, info, trial)
+	kernel, err := r.checkTrial(ctx, s, info, trial)
 	var docker string
 	if err == nil {
 		// Its line came after its last write.
@@ -53,13 +53,13 @@ func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string,
 	return "kernel inside: " + kernel + "; " + docker, nil
 }
 
-// judge wants the container in a sandbox of the release, seen from the host.
-func (r Runner) judge(ctx context.Context, s plan.ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
+// checkTrial wants the container in a sandbox of the release, seen from the host.
+func (r Runner) checkTrial(ctx context.Context, s plan.ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
 	line, err := trial.Line(ctx)
 	if err != nil {
 		return "", err
 	}
-	if kernel, err = insideKernel(line); err != nil {
+	if kernel, err = parseInitLine(line); err != nil {
 		return "", err
 	}
 	installed, err := r.Installed(s.Release)
@@ -79,11 +79,11 @@ func (r Runner) judge(ctx context.Context, s plan.ProveInDocker, info engine.Inf
 	if verdict.State == verify.Sandboxed && verdict.Release == s.Release {
 		return kernel, nil
 	}
-	return "", fmt.Errorf("its process ran, but seen from the host it is %s: %s", verdict.State, why(verdict))
+	return "", fmt.Errorf("its process ran, but seen from the host it is %s: %s", verdict.State, failedChecks(verdict))
 }
 
-// why names the checks that did not pass.
-func why(v verify.Verdict) string {
+// failedChecks names the checks that did not pass.
+func failedChecks(v verify.Verdict) string {
 	var parts []string
 	for _, c := range v.Checks {
 		if c.State != verify.Passed {
@@ -93,9 +93,9 @@ func why(v verify.Verdict) string {
 	return strings.Join(parts, ", ")
 }
 
-// insideKernel reads what ProofInit says: the kernel's release, and the first
+// parseInitLine reads what ProofInit says: the kernel's release, and the first
 // line of its log, which gVisor's begins with its name.
-func insideKernel(line string) (string, error) {
+func parseInitLine(line string) (string, error) {
 	kernel, log, _ := strings.Cut(strings.TrimSpace(line), "\t")
 	if !strings.Contains(log, "gVisor") {
 		return "", fmt.Errorf("the kernel inside, %q, is not gVisor's: its log begins with %q", kernel, log)

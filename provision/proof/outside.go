@@ -21,8 +21,8 @@ import (
 // a proof outside Docker for a process that has not the privileges to.
 const OutsideArg = "proof-outside"
 
-// outsideMark is part of the names of requests.
-const outsideMark = proofPrefix + "request-"
+// requestPrefix is part of the names of requests.
+const requestPrefix = dirPrefix + "request-"
 
 // outsideRequest is what is asked of it.
 type outsideRequest struct {
@@ -40,11 +40,11 @@ type outsideAnswer struct {
 	Output string `json:"output"`
 }
 
-// ProveElsewhere is Prove in another process of this program, which aside starts
+// ProveInOtherProcess is Prove in another process of this program, which aside starts
 // with all privileges of root and waits for: a unit that is hardened starts no
 // sandbox. Both speak by way of files for root only.
-func (r Runner) ProveElsewhere(ctx context.Context, s plan.Prove, aside func(ctx context.Context, argv ...string) error) (seen string, err error) {
-	dir := filepath.Join(r.Paths.State, outsideMark+strings.ToLower(rand.Text()))
+func (r Runner) ProveInOtherProcess(ctx context.Context, s plan.Prove, aside func(ctx context.Context, argv ...string) error) (seen string, err error) {
+	dir := filepath.Join(r.Paths.State, requestPrefix+strings.ToLower(rand.Text()))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", fmt.Errorf("ask for a proof: %w", err)
 	}
@@ -79,9 +79,9 @@ func (r Runner) ProveElsewhere(ctx context.Context, s plan.Prove, aside func(ctx
 
 func answerPath(request string) string { return request + ".answer" }
 
-// ForAnother carries out the request in a file, and leaves the answer
+// AnswerRequest carries out the request in a file, and leaves the answer
 // beside it.
-func ForAnother(ctx context.Context, path string) error {
+func AnswerRequest(ctx context.Context, path string) error {
 	text, err := durable.ReadLimited(path, config.MaxFile)
 	if err != nil {
 		return err

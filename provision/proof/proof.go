@@ -30,9 +30,9 @@ const (
 	// InitArg, as the first argument, makes this program the init process of
 	// the proof's sandbox (ProofInit).
 	InitArg = "proof-init"
-	// proofWithin is far beyond the 80 ms that a sandbox takes to start.
-	proofWithin = 30 * time.Second
-	proofPrefix = "runsc-proof-"
+	// proofTimeout is far beyond the 80 ms that a sandbox takes to start.
+	proofTimeout = 30 * time.Second
+	dirPrefix    = "runsc-proof-"
 )
 
 // Init is what runs inside the sandbox. With an argument it first makes the
@@ -41,7 +41,7 @@ const (
 // waits for its input to end, so that it can be looked at from outside.
 func Init(args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) > 0 {
-		if err := (proofWrites{args[0]}).carryOut("/"); err != nil {
+		if err := (trialWrites{args[0]}).makeChanges("/"); err != nil {
 			return fmt.Errorf("change the root file system: %w", err)
 		}
 	}
@@ -75,13 +75,13 @@ type Runner struct {
 // and looks at it from the host: it must be in a sandbox of that release. It
 // leaves nothing behind. The error is a *ProofFailed with runsc's own words.
 func (r Runner) Prove(ctx context.Context, s plan.Prove) (seen string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, proofWithin)
+	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
 	installed, err := r.Installed(s.Release)
 	if err != nil {
 		return "", err
 	}
-	p := proof{step: s, release: installed, id: proofPrefix + strings.ToLower(rand.Text()), store: r.Store(), proc: r.Proc()}
+	p := proof{step: s, release: installed, id: dirPrefix + strings.ToLower(rand.Text()), store: r.Store(), proc: r.Proc()}
 	p.dir = filepath.Join(r.Paths.State, p.id)
 	defer func() { err = errors.Join(err, p.clear(context.WithoutCancel(ctx))) }()
 	failpoint.Here("proof: before the bundle")
@@ -125,7 +125,7 @@ func (p *proof) run(ctx context.Context) (kernel string, err error) {
 		return "", err
 	}
 	failpoint.Here("proof: started")
-	kernel, lookErr := p.look(ctx, stdout)
+	kernel, lookErr := p.findSandbox(ctx, stdout)
 	failpoint.Here("proof: looked at")
 	stdin.Close()
 	if lookErr != nil {
@@ -139,8 +139,8 @@ func (p *proof) run(ctx context.Context) (kernel string, err error) {
 	return kernel, nil
 }
 
-// look waits for the container's first line and finds its sandbox on the host.
-func (p *proof) look(ctx context.Context, stdout io.Reader) (kernel string, err error) {
+// findSandbox waits for the container's first line and finds its sandbox on the host.
+func (p *proof) findSandbox(ctx context.Context, stdout io.Reader) (kernel string, err error) {
 	line, err := bufio.NewReader(io.LimitReader(stdout, 256)).ReadString('\n')
 	if err != nil {
 		return "", errors.New("it ended before a process ran inside")
@@ -178,7 +178,7 @@ func (p *proof) runsc(ctx context.Context, args ...string) *exec.Cmd {
 
 // clear removes the container, also one that hangs, and the bundle.
 func (p *proof) clear(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, proofWithin)
+	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
 	if _, err := os.Stat(filepath.Join(p.dir, "state")); err == nil {
 		// An error here says only that the container is gone already.

@@ -13,12 +13,12 @@ import (
 
 // Sweep removes what proofs of killed runs have left.
 func (r Runner) Sweep(ctx context.Context) error {
-	left, err := filepath.Glob(filepath.Join(r.Paths.State, proofPrefix+"*"))
+	left, err := filepath.Glob(filepath.Join(r.Paths.State, dirPrefix+"*"))
 	if err != nil {
 		return err
 	}
 	for _, dir := range left {
-		r.endLeft(ctx, dir)
+		r.deleteContainer(ctx, dir)
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("clear %s: %w", dir, err)
 		}
@@ -27,9 +27,9 @@ func (r Runner) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// endLeft ends the sandbox of a proof whose run was killed: it ends by itself when its
+// deleteContainer ends the sandbox of a proof whose run was killed: it ends by itself when its
 // input does, unless it hangs. Which release it ran is read from its directory.
-func (r Runner) endLeft(ctx context.Context, dir string) {
+func (r Runner) deleteContainer(ctx context.Context, dir string) {
 	name, err := os.ReadFile(filepath.Join(dir, "release"))
 	if err != nil {
 		return

@@ -20,21 +20,21 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// proofDir has all that the container of a proof changes in its root file
+// writesDir has all that the container of a proof changes in its root file
 // system. The image has no /tmp: there gVisor mounts a tmpfs of its own, and
 // what is written to it Docker never sees.
-const proofDir = "/proof"
+const writesDir = "/proof"
 
-// proofWrites are the changes that the container of one proof makes: it writes
+// trialWrites are the changes that the container of one proof makes: it writes
 // a new file in a new directory, replaces one, deletes one and renames one. All
 // bytes follow from the nonce, so that only what was written in this proof is
 // taken for it.
-type proofWrites struct{ nonce string }
+type trialWrites struct{ nonce string }
 
-func NewWrites() proofWrites { return proofWrites{rand.Text()} }
+func newTrialWrites() trialWrites { return trialWrites{rand.Text()} }
 
 // content are n bytes that no other file and no other proof has.
-func (w proofWrites) content(of string, n int) []byte {
+func (w trialWrites) content(of string, n int) []byte {
 	content := make([]byte, n)
 	// It reads without an error (math/rand/v2).
 	_, _ = mathrand.NewChaCha8(sha256.Sum256([]byte(w.nonce + "\x00" + of))).Read(content)
@@ -42,46 +42,48 @@ func (w proofWrites) content(of string, n int) []byte {
 }
 
 // image are the files that are there before, beside init.
-func (w proofWrites) image() []engine.TrialFile {
+func (w trialWrites) image() []engine.TrialFile {
 	var files []engine.TrialFile
 	for _, name := range []string{"replaced", "deleted", "before"} {
-		files = append(files, engine.TrialFile{Name: path.Join(proofDir[1:], name), Content: w.content(name+" in the image", 3000)})
+		files = append(files, engine.TrialFile{Name: path.Join(writesDir[1:], name), Content: w.content(name+" in the image", 3000)})
 	}
 	return files
 }
 
 // files are those that are there afterwards, and nothing else is.
-func (w proofWrites) files() map[string][]byte {
+func (w trialWrites) files() map[string][]byte {
 	return map[string][]byte{
-		proofDir + "/replaced":  w.content("replaced", 5000),
-		proofDir + "/made/file": w.content("made", 5000),
-		proofDir + "/after":     w.content("before in the image", 3000),
+		writesDir + "/replaced":  w.content("replaced", 5000),
+		writesDir + "/made/file": w.content("made", 5000),
+		writesDir + "/after":     w.content("before in the image", 3000),
 	}
 }
 
-// gone are the paths that lead nowhere afterwards.
-func (w proofWrites) gone() []string { return []string{proofDir + "/deleted", proofDir + "/before"} }
+// missingPaths are the paths that lead nowhere afterwards.
+func (w trialWrites) missingPaths() []string {
+	return []string{writesDir + "/deleted", writesDir + "/before"}
+}
 
 // changes are what `docker diff` shows of them.
-func (w proofWrites) changes() []engine.Change {
+func (w trialWrites) changes() []engine.Change {
 	return []engine.Change{
-		{Kind: 'C', Path: proofDir},
-		{Kind: 'A', Path: proofDir + "/made"}, {Kind: 'A', Path: proofDir + "/made/file"},
-		{Kind: 'C', Path: proofDir + "/replaced"},
-		{Kind: 'D', Path: proofDir + "/deleted"},
-		{Kind: 'D', Path: proofDir + "/before"}, {Kind: 'A', Path: proofDir + "/after"},
+		{Kind: 'C', Path: writesDir},
+		{Kind: 'A', Path: writesDir + "/made"}, {Kind: 'A', Path: writesDir + "/made/file"},
+		{Kind: 'C', Path: writesDir + "/replaced"},
+		{Kind: 'D', Path: writesDir + "/deleted"},
+		{Kind: 'D', Path: writesDir + "/before"}, {Kind: 'A', Path: writesDir + "/after"},
 	}
 }
 
-// carryOut makes the changes below root, the container's, and reads them again.
+// makeChanges makes the changes below root, the container's, and reads them again.
 // It touches nothing where the image's files are not there.
-func (w proofWrites) carryOut(root string) error {
+func (w trialWrites) makeChanges(root string) error {
 	for _, file := range w.image() {
-		if err := has(filepath.Join(root, file.Name), file.Content); err != nil {
+		if err := checkContent(filepath.Join(root, file.Name), file.Content); err != nil {
 			return err
 		}
 	}
-	in := func(name string) string { return filepath.Join(root, proofDir, name) }
+	in := func(name string) string { return filepath.Join(root, writesDir, name) }
 	written := w.files()
 	// Nothing is synced: programs do not do so either, and expect Docker to see
 	// what they wrote.
@@ -89,7 +91,7 @@ func (w proofWrites) carryOut(root string) error {
 		return err
 	}
 	for _, name := range []string{"made/file", "replaced"} {
-		if err := os.WriteFile(in(name), written[proofDir+"/"+name], 0o644); err != nil {
+		if err := os.WriteFile(in(name), written[writesDir+"/"+name], 0o644); err != nil {
 			return err
 		}
 	}
@@ -100,15 +102,15 @@ func (w proofWrites) carryOut(root string) error {
 		return err
 	}
 	for name, content := range written {
-		if err := has(filepath.Join(root, name), content); err != nil {
+		if err := checkContent(filepath.Join(root, name), content); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// has wants a file with this content.
-func has(path string, content []byte) error {
+// checkContent wants a file with this content.
+func checkContent(path string, content []byte) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -121,34 +123,34 @@ func has(path string, content []byte) error {
 	return err
 }
 
-// sight is what Docker sees of a proof's container.
-type sight struct {
-	files   map[string][]byte
-	still   []string // of those that are gone
-	changes []engine.Change
-	told    bool // the changes could be asked for
+// dockerView is what Docker sees of a proof's container.
+type dockerView struct {
+	files        map[string][]byte
+	stillFound   []string // of those that are gone
+	changes      []engine.Change
+	changesKnown bool // the changes could be asked for
 }
 
-// look asks dockerd, while the container runs.
-func (w proofWrites) look(ctx context.Context, t *engine.Trial) (s sight, err error) {
-	if s.files, err = t.Files(ctx, proofDir); err != nil {
+// observe asks dockerd, while the container runs.
+func (w trialWrites) observe(ctx context.Context, t *engine.Trial) (s dockerView, err error) {
+	if s.files, err = t.Files(ctx, writesDir); err != nil {
 		return s, err
 	}
-	for _, path := range w.gone() {
+	for _, path := range w.missingPaths() {
 		found, err := t.Has(ctx, path)
 		if err != nil {
 			return s, err
 		}
 		if found {
-			s.still = append(s.still, path)
+			s.stillFound = append(s.stillFound, path)
 		}
 	}
-	s.changes, s.told, err = t.Changes(ctx)
+	s.changes, s.changesKnown, err = t.Changes(ctx)
 	return s, err
 }
 
 // unseen lists where what Docker sees is not what the container did.
-func (w proofWrites) unseen(s sight) (list []string) {
+func (w trialWrites) unseen(s dockerView) (list []string) {
 	wanted := w.files()
 	for _, path := range slices.Sorted(maps.Keys(wanted)) {
 		if got, found := s.files[path]; !found {
@@ -162,12 +164,12 @@ func (w proofWrites) unseen(s sight) (list []string) {
 			list = append(list, "docker cp gives "+path+", which is gone")
 		}
 	}
-	for _, path := range s.still {
+	for _, path := range s.stillFound {
 		if _, listed := s.files[path]; !listed {
 			list = append(list, "docker cp finds "+path+", which is gone")
 		}
 	}
-	if !s.told {
+	if !s.changesKnown {
 		return list
 	}
 	for _, change := range w.changes() {
@@ -190,8 +192,8 @@ var notOurs = []engine.Change{{Kind: 'A', Path: "/tmp"}}
 
 // compare has Docker look at what the container wrote, and holds that against
 // what is promised. It says in a few words what Docker sees.
-func (w proofWrites) compare(ctx context.Context, t *engine.Trial, promised verify.Writes) (seen string, err error) {
-	s, err := w.look(ctx, t)
+func (w trialWrites) compare(ctx context.Context, t *engine.Trial, promised verify.Writes) (seen string, err error) {
+	s, err := w.observe(ctx, t)
 	return w.judge(s, err, promised)
 }
 
@@ -201,7 +203,7 @@ func (w proofWrites) compare(ctx context.Context, t *engine.Trial, promised veri
 // Where the writes may be lost, nothing is wrong whatever is seen. Docker sees
 // all of them under releases from before 2023, which have no overlay of their
 // own, and a dockerd that cannot say breaks no promise.
-func (w proofWrites) judge(s sight, lookErr error, promised verify.Writes) (seen string, err error) {
+func (w trialWrites) judge(s dockerView, lookErr error, promised verify.Writes) (seen string, err error) {
 	lost := promised == verify.WritesLost
 	if over := errors.Is(lookErr, context.Canceled) || errors.Is(lookErr, context.DeadlineExceeded); lookErr != nil && (over || !lost) {
 		return "", lookErr

@@ -37,7 +37,7 @@ func below(t *testing.T, dir string) map[string][]byte {
 }
 
 // unpack puts the image's files below a directory of their own.
-func (w proofWrites) unpack(t *testing.T) (root string) {
+func (w trialWrites) unpack(t *testing.T) (root string) {
 	t.Helper()
 	root = t.TempDir()
 	for _, file := range w.image() {
@@ -50,10 +50,10 @@ func (w proofWrites) unpack(t *testing.T) (root string) {
 }
 
 func TestWhatAProofWrites(t *testing.T) {
-	w := NewWrites()
+	w := newTrialWrites()
 	root := w.unpack(t)
 	before := below(t, root)
-	if err := w.carryOut(root); err != nil {
+	if err := w.makeChanges(root); err != nil {
 		t.Fatal(err)
 	}
 	after := below(t, root)
@@ -61,7 +61,7 @@ func TestWhatAProofWrites(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	// What is announced to be shown is what has changed.
-	changes := map[string]byte{proofDir: 'C', proofDir + "/made": 'A'}
+	changes := map[string]byte{writesDir: 'C', writesDir + "/made": 'A'}
 	for path, content := range after {
 		if old, found := before[path]; !found {
 			changes[path] = 'A'
@@ -84,24 +84,24 @@ func TestWhatAProofWrites(t *testing.T) {
 		t.Errorf("changes, -want +got:\n%s", diff)
 	}
 	slices.Sort(gone)
-	if diff := cmp.Diff(gone, slices.Sorted(slices.Values(w.gone()))); diff != "" {
+	if diff := cmp.Diff(gone, slices.Sorted(slices.Values(w.missingPaths()))); diff != "" {
 		t.Errorf("gone, -want +got:\n%s", diff)
 	}
 }
 
 // On a host, by hand, it must not write.
 func TestProofWritesNothingWhereItsImageIsNot(t *testing.T) {
-	other := NewWrites()
+	other := newTrialWrites()
 	root := other.unpack(t)
 	before := below(t, root)
-	if err := NewWrites().carryOut(root); err == nil {
+	if err := newTrialWrites().makeChanges(root); err == nil {
 		t.Error("in the image of another proof: got no error")
 	}
 	if diff := cmp.Diff(before, below(t, root)); diff != "" {
 		t.Errorf("it wrote, -want +got:\n%s", diff)
 	}
 	empty := t.TempDir()
-	if err := NewWrites().carryOut(empty); !errors.Is(err, fs.ErrNotExist) {
+	if err := newTrialWrites().makeChanges(empty); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("where nothing is: got %v, want %v", err, fs.ErrNotExist)
 	}
 	if got := below(t, empty); len(got) > 0 {
@@ -110,38 +110,40 @@ func TestProofWritesNothingWhereItsImageIsNot(t *testing.T) {
 }
 
 // all is what Docker has to see.
-func (w proofWrites) all() sight { return sight{files: w.files(), changes: w.changes(), told: true} }
+func (w trialWrites) all() dockerView {
+	return dockerView{files: w.files(), changes: w.changes(), changesKnown: true}
+}
 
 func TestWhatDockerSeesIsHeldAgainstThePromise(t *testing.T) {
-	w, another := NewWrites(), NewWrites()
+	w, another := newTrialWrites(), newTrialWrites()
 	filestore := engine.Change{Kind: 'A', Path: "/.gvisor.filestore.0123"}
 	tests := []struct {
 		situation string
-		change    func(*sight)
+		change    func(*dockerView)
 		want      []string // the paths of what Docker does not see
 	}{
-		{"all of it", func(*sight) {}, nil},
-		{"in another order, and the directory of gVisor's /tmp", func(s *sight) {
+		{"all of it", func(*dockerView) {}, nil},
+		{"in another order, and the directory of gVisor's /tmp", func(s *dockerView) {
 			slices.Reverse(s.changes)
 			s.changes = append(s.changes, engine.Change{Kind: 'A', Path: "/tmp"})
 		}, nil},
-		{"a store that tells no changes", func(s *sight) { s.changes, s.told = nil, false }, nil},
-		{"a store that tells no changes, and nothing was written", func(s *sight) {
-			s.files, s.changes, s.told = map[string][]byte{}, nil, false
+		{"a store that tells no changes", func(s *dockerView) { s.changes, s.changesKnown = nil, false }, nil},
+		{"a store that tells no changes, and nothing was written", func(s *dockerView) {
+			s.files, s.changes, s.changesKnown = map[string][]byte{}, nil, false
 		}, []string{"/proof/after", "/proof/made/file", "/proof/replaced"}},
-		{"the answers of another proof", func(s *sight) { s.files = another.files() }, []string{"/proof/after", "/proof/made/file", "/proof/replaced"}},
-		{"a byte", func(s *sight) { s.files["/proof/made/file"][4096]++ }, []string{"/proof/made/file"}},
-		{"the end of a file", func(s *sight) { s.files["/proof/replaced"] = s.files["/proof/replaced"][:4096] }, []string{"/proof/replaced"}},
-		{"one that was deleted", func(s *sight) { s.still = []string{"/proof/deleted"} }, []string{"/proof/deleted"}},
-		{"one that was renamed", func(s *sight) { s.files["/proof/before"] = s.files["/proof/after"] }, []string{"/proof/before"}},
-		{"a deletion that diff does not show", func(s *sight) { s.changes = allBut(s.changes, engine.Change{Kind: 'D', Path: "/proof/deleted"}) }, []string{"D /proof/deleted"}},
-		{"a change of what nobody changed", func(s *sight) { s.changes = append(s.changes, engine.Change{Kind: 'C', Path: "/tmp"}) }, []string{"C /tmp"}},
-		{"gVisor's own overlay", func(s *sight) {
+		{"the answers of another proof", func(s *dockerView) { s.files = another.files() }, []string{"/proof/after", "/proof/made/file", "/proof/replaced"}},
+		{"a byte", func(s *dockerView) { s.files["/proof/made/file"][4096]++ }, []string{"/proof/made/file"}},
+		{"the end of a file", func(s *dockerView) { s.files["/proof/replaced"] = s.files["/proof/replaced"][:4096] }, []string{"/proof/replaced"}},
+		{"one that was deleted", func(s *dockerView) { s.stillFound = []string{"/proof/deleted"} }, []string{"/proof/deleted"}},
+		{"one that was renamed", func(s *dockerView) { s.files["/proof/before"] = s.files["/proof/after"] }, []string{"/proof/before"}},
+		{"a deletion that diff does not show", func(s *dockerView) { s.changes = allBut(s.changes, engine.Change{Kind: 'D', Path: "/proof/deleted"}) }, []string{"D /proof/deleted"}},
+		{"a change of what nobody changed", func(s *dockerView) { s.changes = append(s.changes, engine.Change{Kind: 'C', Path: "/tmp"}) }, []string{"C /tmp"}},
+		{"gVisor's own overlay", func(s *dockerView) {
 			s.files = map[string][]byte{}
 			for _, file := range w.image() {
 				s.files["/"+file.Name] = file.Content
 			}
-			s.still, s.changes = w.gone(), []engine.Change{filestore}
+			s.stillFound, s.changes = w.missingPaths(), []engine.Change{filestore}
 		}, []string{"/proof/after", "/proof/made/file", "/proof/replaced", "/proof/before", "/proof/deleted", "C /proof", "A /proof/made", "A /proof/made/file",
 			"C /proof/replaced", "D /proof/deleted", "D /proof/before", "A /proof/after", filestore.String()}},
 	}
@@ -175,7 +177,7 @@ func allBut(changes []engine.Change, one engine.Change) []engine.Change {
 }
 
 func TestDockerThatDoesNotSayWhatItSees(t *testing.T) {
-	w := NewWrites()
+	w := newTrialWrites()
 	for _, tt := range []struct {
 		err   error
 		fails map[verify.Writes]bool
@@ -185,7 +187,7 @@ func TestDockerThatDoesNotSayWhatItSees(t *testing.T) {
 		{context.DeadlineExceeded, map[verify.Writes]bool{verify.WritesKept: true, verify.WritesLost: true}},
 	} {
 		for _, promised := range slices.Sorted(maps.Keys(tt.fails)) {
-			if _, err := w.judge(sight{}, tt.err, promised); errors.Is(err, tt.err) != tt.fails[promised] || (err != nil) != tt.fails[promised] {
+			if _, err := w.judge(dockerView{}, tt.err, promised); errors.Is(err, tt.err) != tt.fails[promised] || (err != nil) != tt.fails[promised] {
 				t.Errorf("%v, promised %q: got %v, want it to fail: %t", tt.err, promised, err, tt.fails[promised])
 			}
 		}

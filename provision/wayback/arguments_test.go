@@ -22,7 +22,7 @@ func TestFault_X04_TheWayBackNamesWhatWasForgotten(t *testing.T) {
 			j := state.Journal{Runtimes: []string{"runsc"}, Engine: &state.JournalEngine{
 				Default: "runc", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/bin/nvidia", Args: []string{"-v"}}},
 			}}
-			doc, err := Explicit([]byte(test.old), ranWith(j), flags)
+			doc, err := ReloadText([]byte(test.old), ranWith(j), flags)
 			if got := strings.Join(strings.Fields(string(doc.Bytes())), ""); err != nil || got != test.want {
 				t.Errorf("got %s, %v, want %s", got, err, test.want)
 			}
@@ -35,7 +35,7 @@ func TestFault_X05_TheWayBackHasTheOldArguments(t *testing.T) {
 		Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/good", Args: []string{"--right"}}},
 	}}
 	old := []byte(`{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--wrong"]},"new":{"path":"/new"}},"default-runtime":"runsc"}`)
-	doc, err := Explicit(old, ranWith(j), engine.Flags{})
+	doc, err := ReloadText(old, ranWith(j), engine.Flags{})
 	want := `{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--right"]}},"default-runtime":"runsc"}`
 	if got := strings.Join(strings.Fields(string(doc.Bytes())), ""); err != nil || got != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)

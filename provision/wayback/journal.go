@@ -41,14 +41,14 @@ func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) stat
 				j.Engine.Runtimes[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}
 			}
 		}
-		j.Engine.Others = others(*o.Engine, names)
+		j.Engine.Others = otherRuntimes(*o.Engine, names)
 	}
 	return j
 }
 
-// others are the runtimes of info that are not managed and have a path, but for
+// otherRuntimes are the runtimes of info that are not managed and have a path, but for
 // dockerd's own.
-func others(info engine.Info, names []string) map[string]daemonjson.Runtime {
+func otherRuntimes(info engine.Info, names []string) map[string]daemonjson.Runtime {
 	found := map[string]daemonjson.Runtime{}
 	for name, r := range info.Runtimes {
 		own := name == config.RuncRuntime || strings.Contains(name, ".")

@@ -22,13 +22,13 @@ import (
 type Way int
 
 const (
-	WayLeave   Way = iota // nothing: daemon.json is another program's, or all is done
-	WayFile               // daemon.json and the link are put back, and dockerd needs nothing
-	WayFinish             // dockerd is made to run with the text that daemon.json has from us
-	WayReload             // a reload has dockerd take back what it has taken
-	WayStart              // Docker, which is down because of us, is started from the old text
-	WayRestart            // Docker is restarted from the old text
-	WayAside              // whatever would be enough may not be done
+	Leave       Way = iota // nothing: daemon.json is another program's, or all is done
+	RestoreFile            // daemon.json and the link are put back, and dockerd needs nothing
+	Finish                 // dockerd is made to run with the text that daemon.json has from us
+	Reload                 // a reload has dockerd take back what it has taken
+	Start                  // Docker, which is down because of us, is started from the old text
+	Restart                // Docker is restarted from the old text
+	SetAside               // whatever would be enough may not be done
 )
 
 func (w Way) String() string {
@@ -41,18 +41,18 @@ type Text int
 const (
 	TextForeign Text = iota // another program's
 	TextOld                 // the one before the change
-	TextLater               // one that the plan writes
-	textBack                // one written on the way back
+	TextPlanned             // one that the plan writes
+	textWayBack             // one written on the way back
 )
 
 // Engine is what a running dockerd is, beside what the way back leads to.
 type Engine int
 
 const (
-	EngineUnseen  Engine = iota // it was not asked, or cannot be compared
-	EngineBefore                // it is that already
-	EngineReload                // a reload makes it that
-	EngineRestart               // only a restart does
+	EngineUnknown      Engine = iota // it was not asked, or cannot be compared
+	EngineRestored                   // it is that already
+	EngineNeedsReload                // a reload makes it that
+	EngineNeedsRestart               // only a restart does
 )
 
 // Scene is what was seen of a host with an open journal.
@@ -61,7 +61,7 @@ type Scene struct {
 	Unit   host.Unit
 	Engine Engine
 	// most is what Docker may be disturbed by.
-	Most config.Disruption
+	MaxDisruption config.Disruption
 	// sameRun says that the run that wrote the journal is on its way back.
 	SameRun bool
 	// refused says that dockerd did not take the later text.
@@ -76,29 +76,29 @@ type Scene struct {
 func Decide(j state.Journal, s Scene) Way {
 	switch {
 	case LeftDown(j, s):
-		return WayStart
+		return Start
 	case s.Text == TextForeign:
-		return WayLeave
-	case !s.Unit.Running() && j.Engine == nil && s.Text == TextLater && !j.Failed:
-		return WayLeave // nothing else was to be done
+		return Leave
+	case !s.Unit.Running() && j.Engine == nil && s.Text == TextPlanned && !j.Failed:
+		return Leave // nothing else was to be done
 	case !s.Unit.Running():
-		return WayFile
-	case s.Text == TextLater && !j.Failed && !s.Refused && s.Most >= config.DisruptionReload:
-		return WayFinish
+		return RestoreFile
+	case s.Text == TextPlanned && !j.Failed && !s.Refused && s.MaxDisruption >= config.DisruptionReload:
+		return Finish
 	}
 	switch s.Engine {
-	case EngineRestart:
-		if s.Most < config.DisruptionRestart {
-			return WayAside
+	case EngineNeedsRestart:
+		if s.MaxDisruption < config.DisruptionRestart {
+			return SetAside
 		}
-		return WayRestart
-	case EngineReload:
-		if s.Most < config.DisruptionReload {
-			return WayFile
+		return Restart
+	case EngineNeedsReload:
+		if s.MaxDisruption < config.DisruptionReload {
+			return RestoreFile
 		}
-		return WayReload
+		return Reload
 	default:
-		return WayFile
+		return RestoreFile
 	}
 }
 
@@ -117,9 +117,9 @@ func LeftDown(j state.Journal, s Scene) bool {
 	}
 	switch s.Unit.ActiveState {
 	case "activating":
-		return asked || s.Text == TextLater || s.Text == textBack
+		return asked || s.Text == TextPlanned || s.Text == textWayBack
 	case "failed":
-		return asked || (s.Text == TextLater || s.Text == textBack) && !stoppedByOthers(s.Unit.Result)
+		return asked || (s.Text == TextPlanned || s.Text == textWayBack) && !stoppedByOthers(s.Unit.Result)
 	}
 	return asked && j.Starting // else by a stop
 }
@@ -188,12 +188,12 @@ func defines(doc daemonjson.Document, flags engine.Flags, name string) bool {
 	return defined || flag || name == config.RuncRuntime || strings.ContainsAny(name, "./")
 }
 
-// Explicit is old with all that makes dockerd, on a reload, what to says.
+// ReloadText is old with all that makes dockerd, on a reload, what to says.
 // Leaving a key out does not: it keeps its default runtime, and the runtimes too
 // unless there is an object of them (moby daemon/reload_unix.go). A default that
 // nothing defines is not in it, nor one beside the flag: dockerd would refuse the
 // text.
-func Explicit(old []byte, to plan.Settings, flags engine.Flags) (daemonjson.Document, error) {
+func ReloadText(old []byte, to plan.Settings, flags engine.Flags) (daemonjson.Document, error) {
 	doc, err := daemonjson.Parse(old)
 	if err != nil {
 		return doc, err
@@ -244,13 +244,13 @@ func CompareEngine(j state.Journal, unit host.Unit, old []byte, flags engine.Fla
 	want, known := Target(j, unit, old, flags)
 	switch {
 	case !known:
-		return EngineUnseen
+		return EngineUnknown
 	case want.Missing(info) == nil:
-		return EngineBefore
+		return EngineRestored
 	case want.Remap != config.RemapOf(info.UsernsRemap), want.Root != "" && want.Root != info.RootDir:
-		return EngineRestart
+		return EngineNeedsRestart
 	default:
-		return EngineReload
+		return EngineNeedsReload
 	}
 }
 
@@ -264,16 +264,16 @@ func Target(j state.Journal, unit host.Unit, old []byte, flags engine.Flags) (pl
 	return startsWith(j, old, flags)
 }
 
-// TextOf says who wrote a text that daemon.json has.
-func TextOf(j state.Journal, text []byte) Text {
+// IdentifyText says who wrote a text that daemon.json has.
+func IdentifyText(j state.Journal, text []byte) Text {
 	digest := durable.Digest(text)
 	switch {
 	case digest == j.File.Was:
 		return TextOld
 	case slices.Contains(j.File.Later, digest):
-		return TextLater
+		return TextPlanned
 	case slices.Contains(j.File.Back, digest):
-		return textBack
+		return textWayBack
 	default:
 		return TextForeign
 	}

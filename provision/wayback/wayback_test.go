@@ -37,54 +37,54 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 		s    Scene
 		want Way
 	}{
-		{"killed before the first write", running, Scene{Text: TextOld, Unit: up, Engine: EngineBefore, Most: reload}, WayFile},
-		{"old text, dockerd has what was taken", running, Scene{Text: TextOld, Unit: up, Engine: EngineReload, Most: reload}, WayReload},
-		{"old text, and not even a reload is consented to", running, Scene{Text: TextOld, Unit: up, Engine: EngineReload, Most: none}, WayFile},
-		{"old text that dockerd does not start from", running, Scene{Text: TextOld, Unit: up, Engine: EngineUnseen, Most: reload}, WayFile},
-		{"written: finished", running, Scene{Text: TextLater, Unit: up, Engine: EngineBefore, Most: reload}, WayFinish},
-		{"written, and no reload is consented to", running, Scene{Text: TextLater, Unit: up, Engine: EngineBefore, Most: none}, WayFile},
-		{"written, and dockerd does not take it", running, Scene{Text: TextLater, Unit: up, Engine: EngineBefore, Most: reload, Refused: true}, WayFile},
-		{"half taken, and refused", running, Scene{Text: TextLater, Unit: up, Engine: EngineReload, Most: reload, Refused: true}, WayReload},
-		{"a failed run's text is not finished", failing, Scene{Text: TextLater, Unit: up, Engine: EngineReload, Most: reload}, WayReload},
-		{"killed on the way back", running, Scene{Text: textBack, Unit: up, Engine: EngineReload, Most: reload}, WayReload},
-		{"killed on the way back, which dockerd has taken", running, Scene{Text: textBack, Unit: up, Engine: EngineBefore, Most: reload}, WayFile},
-		{"another program's text", failing, Scene{Text: TextForeign, Unit: up, Engine: EngineReload, Most: restart}, WayLeave},
+		{"killed before the first write", running, Scene{Text: TextOld, Unit: up, Engine: EngineRestored, MaxDisruption: reload}, RestoreFile},
+		{"old text, dockerd has what was taken", running, Scene{Text: TextOld, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload}, Reload},
+		{"old text, and not even a reload is consented to", running, Scene{Text: TextOld, Unit: up, Engine: EngineNeedsReload, MaxDisruption: none}, RestoreFile},
+		{"old text that dockerd does not start from", running, Scene{Text: TextOld, Unit: up, Engine: EngineUnknown, MaxDisruption: reload}, RestoreFile},
+		{"written: finished", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: reload}, Finish},
+		{"written, and no reload is consented to", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: none}, RestoreFile},
+		{"written, and dockerd does not take it", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: reload, Refused: true}, RestoreFile},
+		{"half taken, and refused", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload, Refused: true}, Reload},
+		{"a failed run's text is not finished", failing, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload}, Reload},
+		{"killed on the way back", running, Scene{Text: textWayBack, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload}, Reload},
+		{"killed on the way back, which dockerd has taken", running, Scene{Text: textWayBack, Unit: up, Engine: EngineRestored, MaxDisruption: reload}, RestoreFile},
+		{"another program's text", failing, Scene{Text: TextForeign, Unit: up, Engine: EngineNeedsReload, MaxDisruption: restart}, Leave},
 
-		{"remapped, no consent", undone, Scene{Text: TextLater, Unit: up, Engine: EngineRestart, Most: reload}, WayAside},
-		{"remapped, with consent", undone, Scene{Text: TextLater, Unit: up, Engine: EngineRestart, Most: restart}, WayRestart},
-		{"remapped, in the same run", undone, Scene{Text: TextLater, Unit: up, Engine: EngineRestart, Most: restart, SameRun: true}, WayRestart},
-		{"restarted, and then killed", wasUp, Scene{Text: TextLater, Unit: up, Engine: EngineRestart, Most: reload}, WayFinish},
-		{"the restart was not begun", asked, Scene{Text: TextLater, Unit: up, Engine: EngineBefore, Most: none}, WayFile},
+		{"remapped, no consent", undone, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: reload}, SetAside},
+		{"remapped, with consent", undone, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: restart}, Restart},
+		{"remapped, in the same run", undone, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: restart, SameRun: true}, Restart},
+		{"restarted, and then killed", wasUp, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: reload}, Finish},
+		{"the restart was not begun", asked, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: none}, RestoreFile},
 
-		{"a stop by a person", running, Scene{Text: TextLater, Unit: inactive, Most: restart}, WayFile},
-		{"a stop by a person, in the same run", running, Scene{Text: TextLater, Unit: inactive, Most: reload, SameRun: true}, WayFile},
-		{"a stop by a person, old text", running, Scene{Text: TextOld, Unit: inactive, Most: restart}, WayFile},
-		{"a stop after our restart came up", wasUp, Scene{Text: TextLater, Unit: inactive, Most: restart}, WayFile},
-		{"a stop after our restart was asked for", asked, Scene{Text: TextLater, Unit: inactive, Most: restart}, WayFile},
-		{"our job is canceled, in the same run", asked, Scene{Text: TextLater, Unit: inactive, Most: restart, SameRun: true}, WayStart},
-		{"our restart fails, in the same run", asked, Scene{Text: TextLater, Unit: exited, Most: restart, SameRun: true}, WayStart},
-		{"our restart meets the start limit, in the same run", asked, Scene{Text: TextLater, Unit: limited, Most: restart, SameRun: true}, WayStart},
-		{"our restart failed, and the run was killed", asked, Scene{Text: TextLater, Unit: exited, Most: none}, WayStart},
-		{"our restart met the start limit, and the run was killed", asked, Scene{Text: TextOld, Unit: limited, Most: none}, WayStart},
-		{"our start back failed", undoing, Scene{Text: TextOld, Unit: exited, Most: reload}, WayStart},
-		{"our start back was not begun, and the failure was reset", undoing, Scene{Text: TextOld, Unit: inactive, Most: reload}, WayStart},
-		{"our restart failed, and another program wrote since", asked, Scene{Text: TextForeign, Unit: exited, Most: none}, WayStart},
-		{"our restart hangs", asked, Scene{Text: TextLater, Unit: hanging, Most: reload}, WayStart},
-		{"dockerd ends from our text", running, Scene{Text: TextLater, Unit: exited, Most: reload}, WayStart},
-		{"dockerd ends from our way back", failing, Scene{Text: textBack, Unit: exited, Most: reload}, WayStart},
-		{"dockerd hangs from our text", running, Scene{Text: TextLater, Unit: hanging, Most: reload}, WayStart},
-		{"dockerd ends from the old text, which we did not load", running, Scene{Text: TextOld, Unit: exited, Most: restart}, WayFile},
-		{"dockerd hangs from the old text", running, Scene{Text: TextOld, Unit: hanging, Most: restart}, WayFile},
-		{"another program's start limit, with our text", running, Scene{Text: TextLater, Unit: limited, Most: restart}, WayFile},
-		{"another program's start limit, in the same run", running, Scene{Text: TextLater, Unit: limited, Most: reload, SameRun: true}, WayFile},
-		{"another program's start limit, after our restart came up", wasUp, Scene{Text: TextLater, Unit: limited, Most: restart}, WayFile},
-		{"dockerd killed by another", running, Scene{Text: TextLater, Unit: shot, Most: restart}, WayFile},
-		{"down, another program's text", running, Scene{Text: TextForeign, Unit: exited, Most: restart}, WayLeave},
+		{"a stop by a person", running, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart}, RestoreFile},
+		{"a stop by a person, in the same run", running, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: reload, SameRun: true}, RestoreFile},
+		{"a stop by a person, old text", running, Scene{Text: TextOld, Unit: inactive, MaxDisruption: restart}, RestoreFile},
+		{"a stop after our restart came up", wasUp, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart}, RestoreFile},
+		{"a stop after our restart was asked for", asked, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart}, RestoreFile},
+		{"our job is canceled, in the same run", asked, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart, SameRun: true}, Start},
+		{"our restart fails, in the same run", asked, Scene{Text: TextPlanned, Unit: exited, MaxDisruption: restart, SameRun: true}, Start},
+		{"our restart meets the start limit, in the same run", asked, Scene{Text: TextPlanned, Unit: limited, MaxDisruption: restart, SameRun: true}, Start},
+		{"our restart failed, and the run was killed", asked, Scene{Text: TextPlanned, Unit: exited, MaxDisruption: none}, Start},
+		{"our restart met the start limit, and the run was killed", asked, Scene{Text: TextOld, Unit: limited, MaxDisruption: none}, Start},
+		{"our start back failed", undoing, Scene{Text: TextOld, Unit: exited, MaxDisruption: reload}, Start},
+		{"our start back was not begun, and the failure was reset", undoing, Scene{Text: TextOld, Unit: inactive, MaxDisruption: reload}, Start},
+		{"our restart failed, and another program wrote since", asked, Scene{Text: TextForeign, Unit: exited, MaxDisruption: none}, Start},
+		{"our restart hangs", asked, Scene{Text: TextPlanned, Unit: hanging, MaxDisruption: reload}, Start},
+		{"dockerd ends from our text", running, Scene{Text: TextPlanned, Unit: exited, MaxDisruption: reload}, Start},
+		{"dockerd ends from our way back", failing, Scene{Text: textWayBack, Unit: exited, MaxDisruption: reload}, Start},
+		{"dockerd hangs from our text", running, Scene{Text: TextPlanned, Unit: hanging, MaxDisruption: reload}, Start},
+		{"dockerd ends from the old text, which we did not load", running, Scene{Text: TextOld, Unit: exited, MaxDisruption: restart}, RestoreFile},
+		{"dockerd hangs from the old text", running, Scene{Text: TextOld, Unit: hanging, MaxDisruption: restart}, RestoreFile},
+		{"another program's start limit, with our text", running, Scene{Text: TextPlanned, Unit: limited, MaxDisruption: restart}, RestoreFile},
+		{"another program's start limit, in the same run", running, Scene{Text: TextPlanned, Unit: limited, MaxDisruption: reload, SameRun: true}, RestoreFile},
+		{"another program's start limit, after our restart came up", wasUp, Scene{Text: TextPlanned, Unit: limited, MaxDisruption: restart}, RestoreFile},
+		{"dockerd killed by another", running, Scene{Text: TextPlanned, Unit: shot, MaxDisruption: restart}, RestoreFile},
+		{"down, another program's text", running, Scene{Text: TextForeign, Unit: exited, MaxDisruption: restart}, Leave},
 
-		{"Docker was stopped, and written", stopped, Scene{Text: TextLater, Unit: inactive, Most: reload}, WayLeave},
-		{"Docker was stopped, and not written", stopped, Scene{Text: TextOld, Unit: inactive, Most: reload}, WayFile},
-		{"Docker was stopped, and fails since", stopped, Scene{Text: TextLater, Unit: exited, Most: restart}, WayLeave},
-		{"Docker was stopped, written, and started since", stopped, Scene{Text: TextLater, Unit: up, Engine: EngineReload, Most: reload}, WayFinish},
+		{"Docker was stopped, and written", stopped, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: reload}, Leave},
+		{"Docker was stopped, and not written", stopped, Scene{Text: TextOld, Unit: inactive, MaxDisruption: reload}, RestoreFile},
+		{"Docker was stopped, and fails since", stopped, Scene{Text: TextPlanned, Unit: exited, MaxDisruption: restart}, Leave},
+		{"Docker was stopped, written, and started since", stopped, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload}, Finish},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := Decide(test.j, test.s); got != test.want {
@@ -105,15 +105,15 @@ func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
 					starting := i > 1
 					j := state.Journal{Engine: engine, Restarting: restarting, Restarted: restarted, Failed: failed, Starting: starting}
 					for _, state := range []string{"active", "inactive", "failed", "activating"} {
-						for _, text := range []Text{TextForeign, TextOld, TextLater, textBack} {
-							for _, is := range []Engine{EngineUnseen, EngineBefore, EngineReload, EngineRestart} {
+						for _, text := range []Text{TextForeign, TextOld, TextPlanned, textWayBack} {
+							for _, is := range []Engine{EngineUnknown, EngineRestored, EngineNeedsReload, EngineNeedsRestart} {
 								for _, most := range []config.Disruption{config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart} {
-									s := Scene{Text: text, Unit: host.Unit{ActiveState: state}, Engine: is, Most: most}
+									s := Scene{Text: text, Unit: host.Unit{ActiveState: state}, Engine: is, MaxDisruption: most}
 									w := Decide(j, s)
-									bad := w == WayRestart && (most < config.DisruptionRestart || !s.Unit.Running()) ||
-										(w == WayReload || w == WayFinish) && (most < config.DisruptionReload || !s.Unit.Running()) ||
-										w == WayStart && (s.Unit.Running() || engine == nil || state == "inactive" && !starting) ||
-										text == TextForeign && w != WayLeave && w != WayStart
+									bad := w == Restart && (most < config.DisruptionRestart || !s.Unit.Running()) ||
+										(w == Reload || w == Finish) && (most < config.DisruptionReload || !s.Unit.Running()) ||
+										w == Start && (s.Unit.Running() || engine == nil || state == "inactive" && !starting) ||
+										text == TextForeign && w != Leave && w != Start
 									if bad {
 										t.Errorf("got %s for %+v of %+v", w, s, j)
 									}
@@ -191,7 +191,7 @@ func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" || known != test.known {
 				t.Errorf("known %t, want %t (-want +got):\n%s", known, test.known, diff)
 			}
-			text, err := Explicit([]byte(test.old), got, test.flags)
+			text, err := ReloadText([]byte(test.old), got, test.flags)
 			if err != nil || string(text.Bytes()) != test.text {
 				t.Errorf("explicit: got %s, %v\nwant %s", text.Bytes(), err, test.text)
 			}
