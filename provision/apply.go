@@ -16,73 +16,77 @@ import (
 	"runsc-provisioner/provision/wayback"
 )
 
-// Event is told to Host.Report.
+// Event is what Provisioner.Report receives.
 type Event struct {
 	Kind    EventKind
 	Plan    plan.Plan        // PlanMade
-	Step    plan.Step        // StepStarted, StepDone
+	Step    plan.Step        // StepStarted, StepProgress, StepDone
 	Fetched release.Progress // StepProgress
-	Text    string           // StepDone: what was seen, in a few words; may be empty
+	Text    string           // StepDone: the result in a few words, may be empty; Recovered, Abandoned
 	Took    time.Duration    // StepDone
-	Err     error            // StepDone
+	Err     error            // StepDone, RollingBack
 }
 
-// EventKind says what an Event is about.
+// EventKind says what an Event reports.
 type EventKind int
 
-// In the order in which they happen.
+// The kinds, in the order in which they happen.
 const (
 	PlanMade EventKind = iota
 	StepStarted
 	StepProgress
 	StepDone
 	RollingBack
-	Recovered // Seen says what was done about a run that was killed
-	Abandoned // Seen says which recovery failed, and where it was set aside
+	Recovered // Text says what was done about a killed run
+	Abandoned // Text says which recovery failed, and where its journal was set aside
 )
 
-// apply carries out the steps of p in order. The first that fails ends it, and
-// what was done by then is undone. Where only the first step can be carried out, it
-// changes nothing that is in use. What dockerd said in the
-// last step is returned, or nil.
+// application is one plan that is being carried out.
+type application struct {
+	*Provisioner
+	observed host.Observed
+	tx       *transaction  // nil before the first step that needs a journal
+	answer   *engineAnswer // dockerd's answer to the last step, or nil
+}
+
+// apply carries out the steps of p in order and stops at the first error. Then it undoes
+// what the transaction has changed. If only the first step can be carried out, that step
+// changes nothing that Docker uses. The answer is dockerd's to the last step, or nil.
 func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, o host.Observed) (*engineAnswer, error) {
+	a := &application{Provisioner: pr, observed: o}
 	if pr.firstOnly(p) {
-		_, err := pr.step(ctx, p.Steps[0], nil, o)
-		return nil, err
+		return nil, a.step(ctx, p.Steps[0])
 	}
-	var said *engineAnswer
-	var t *transaction
 	for _, step := range p.Steps {
-		if t == nil && step.Kind().Shared {
-			var err error
-			if t, err = pr.beginTransaction(p, c, o); err != nil {
+		var err error
+		if a.tx == nil && step.Kind().Shared {
+			if a.tx, err = pr.beginTransaction(p, c, o); err != nil {
 				return nil, err
 			}
 		}
-		var err error
-		if said, err = pr.step(ctx, step, t, o); err != nil {
-			if t == nil {
-				return nil, err
-			}
-			return nil, t.fail(ctx, err)
+		switch err = a.step(ctx, step); {
+		case err != nil && a.tx != nil:
+			return nil, a.tx.fail(ctx, err)
+		case err != nil:
+			return nil, err
 		}
 		failpoint.Here("done: " + step.Kind().Action)
 	}
-	if t == nil {
-		return said, nil
+	if a.tx == nil {
+		return a.answer, nil
 	}
-	return said, pr.State().EndJournal()
+	return a.answer, pr.State().EndJournal()
 }
 
-// firstOnly reports whether only the first step of p can be carried out before
-// the host is observed again: what it brings has another name, or others may have
-// changed the host while it was fetched.
+// firstOnly reports whether the host must be observed again after the first step of p:
+// the release may get another name, or another run may have changed the host during
+// the fetch.
 func (pr *Provisioner) firstOnly(p plan.Plan) bool {
 	_, installs := p.Steps[0].(plan.InstallRelease)
 	return p.Provisional || installs && pr.TakeFetched != nil
 }
 
-// beginTransaction begins a transaction.
+// beginTransaction writes the journal of p.
 func (pr *Provisioner) beginTransaction(p plan.Plan, c config.Config, o host.Observed) (*transaction, error) {
 	t := &transaction{pr: pr, flags: o.Flags, command: o.Command, old: o.File.Bytes}
 	t.journal = wayback.NewJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
@@ -90,58 +94,58 @@ func (pr *Provisioner) beginTransaction(p plan.Plan, c config.Config, o host.Obs
 	return t, pr.State().BeginJournal(&t.journal, t.old)
 }
 
-func (pr *Provisioner) step(ctx context.Context, step plan.Step, t *transaction, o host.Observed) (said *engineAnswer, err error) {
-	pr.report(Event{Kind: StepStarted, Step: step})
+// step carries out one step and reports it.
+func (a *application) step(ctx context.Context, step plan.Step) error {
+	a.report(Event{Kind: StepStarted, Step: step})
 	start := time.Now()
-	var seen string
-	switch s := step.(type) {
-	case plan.Confirm:
-		said, err = pr.confirm(ctx, s.Settings, o, t)
-	default:
-		seen, err = pr.carryOut(ctx, step, t, o)
-	}
-	pr.report(Event{Kind: StepDone, Step: step, Text: seen, Took: time.Since(start), Err: err})
-	return said, err
+	a.answer = nil
+	result, err := a.carryOut(ctx, step)
+	a.report(Event{Kind: StepDone, Step: step, Text: result, Took: time.Since(start), Err: err})
+	return err
 }
 
-// carryOut does one step and says in a few words what was seen.
-func (pr *Provisioner) carryOut(ctx context.Context, step plan.Step, t *transaction, o host.Observed) (seen string, err error) {
+// carryOut is the table of steps: one case for each kind. The result is what was seen,
+// in a few words.
+func (a *application) carryOut(ctx context.Context, step plan.Step) (result string, err error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx) // which names the signal
 	}
 	switch s := step.(type) {
 	case plan.InstallRelease:
-		return pr.install(ctx, s, o.Releases)
+		return a.install(ctx, s, a.observed.Releases)
 	case plan.Prove:
-		if pr.ProveOutside != nil {
-			return pr.ProveOutside(ctx, s)
+		if a.ProveOutside != nil {
+			return a.ProveOutside(ctx, s)
 		}
-		return pr.Prover().Prove(ctx, s)
+		return a.Prover().Prove(ctx, s)
 	case plan.ProveInDocker:
-		return pr.proveInDockerAndRecord(ctx, s, t)
+		return a.tx.proveInDocker(ctx, s)
 	case plan.Link:
-		return "", pr.store().SetLink(s.Release)
+		return "", a.store().SetLink(s.Release)
 	case plan.WriteDaemonJSON:
-		return "", t.write(s)
+		return "", a.tx.write(s)
 	case plan.Reload:
-		return "", t.reload(ctx)
+		return "", a.tx.reload(ctx)
 	case plan.Restart:
-		return "", t.restart(ctx, s)
+		return "", a.tx.restart(ctx, s)
+	case plan.Confirm:
+		a.answer, err = a.confirm(ctx, s.Settings)
+		return "", err
 	case plan.RemoveRelease:
-		return "", pr.store().Remove(s.Name)
+		return "", a.store().Remove(s.Name)
 	case plan.AddAccount:
-		return "", pr.addAccount(ctx, s)
+		return "", a.addAccount(ctx, s)
 	case plan.RemoveAccount:
-		return "", pr.removeAccount(ctx, s)
+		return "", a.removeAccount(ctx, s)
 	case plan.EditIDs:
-		return "", pr.editIDs(ctx, s)
+		return "", a.editIDs(ctx, s)
 	case plan.SaveImages:
-		return pr.saveImages(ctx, s, o.Flags)
+		return a.saveImages(ctx, s)
 	case plan.LoadImages:
-		return "", pr.loadImages(ctx, s, o.Flags)
+		return "", a.loadImages(ctx, s)
 	case plan.DropImages:
-		return "", pr.Images().Drop()
+		return "", a.Images().Drop()
 	default:
-		return "", fmt.Errorf("step %T is not known", step)
+		return "", fmt.Errorf("no code carries out step %T", step)
 	}
 }

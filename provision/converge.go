@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
@@ -11,40 +14,47 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/prepare"
 	"runsc-provisioner/provision/proof"
-
-	"go.uber.org/zap"
 )
 
 const (
-	// maxPasses bounds how often the host is observed again after a change. A
-	// first apply needs three: install, the rest, and a look that finds nothing.
+	// maxPasses bounds the observations of one Converge. A first apply needs three: install,
+	// the other steps, and an observation that finds nothing to do.
 	maxPasses = 8
-	// maxStale bounds how often somebody else may change daemon.json meanwhile.
+	// maxStale is how often other programs may change daemon.json before Converge gives up.
 	maxStale = 3
+	// dirReplaceTimeout bounds the wait for the directory of daemon.json. A directory is
+	// replaced by two renames, and is missing in between. If this program made it then,
+	// mv(1) would move the new directory into it, and the user's edit would be lost. A
+	// program that takes longer finds our directory, and its own is then reported as
+	// misplaced.
+	dirReplaceTimeout = 2 * time.Second
 )
 
 // Result says what Converge did.
 type Result struct {
 	Changed bool
-	// Last is the plan that is left: no steps, but what is held and warned of.
+	// Last is the last plan. It has no steps left, but may have held steps and warnings.
 	Last     plan.Plan
 	Observed host.Observed
 }
 
-// Converge finishes or reverts what a killed run left, and then observes, plans
-// and applies until nothing is left to do. A Result with Last.Held is one that
-// more consent would take further. The caller holds the lock (Host.Lock).
+// chooseOptions returns the options of the next plan for what was observed.
+type chooseOptions = func(host.Observed) (plan.Options, error)
+
+// Converge finishes or reverts what a killed run left. Then it observes, plans and applies
+// until nothing is left to do. If Last.Held is not empty, more consent would allow more
+// steps. The caller holds the lock (Lock).
 func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts plan.Options) (Result, error) {
 	return pr.convergeWith(ctx, c, func(host.Observed) (plan.Options, error) {
-		now := opts
-		opts.Upgrade = false // has been asked for by then
-		return now, nil
+		next := opts
+		opts.Upgrade = false // one plan asks for it
+		return next, nil
 	}, opts)
 }
 
-// ConvergeBy is Converge with options that depend on what is seen: decide is
-// asked after every look at the host.
-func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error)) (Result, error) {
+// ConvergeBy is Converge with options that depend on the host: choose is called after each
+// observation.
+func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, choose chooseOptions) (Result, error) {
 	recovery := withoutRestart()
 	if pr.RecoveryOptions != nil {
 		var err error
@@ -52,20 +62,18 @@ func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, decide f
 			return Result{}, err
 		}
 	}
-	return pr.convergeWith(ctx, c, decide, recovery)
+	return pr.convergeWith(ctx, c, choose, recovery)
 }
 
-// convergeWith is ConvergeBy, with what a recovery may do.
-func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error), recovery plan.Options) (Result, error) {
-	var run convergence
+func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, choose chooseOptions, recovery plan.Options) (Result, error) {
+	run := convergence{recovery: recovery}
 	var err error
-	run.recovery = recovery
 	pr = pr.recordingSteps(&run)
 	if run.result.Changed, err = pr.recoverAndReport(ctx, recovery); err != nil {
 		return run.result, run.wrapInterrupted(ctx, err)
 	}
 	for range maxPasses {
-		done, err := pr.observeAndApply(ctx, c, decide, &run)
+		done, err := pr.observeAndApply(ctx, c, choose, &run)
 		switch {
 		case errors.Is(err, daemonfile.ErrStale) && !journalLeftOpen(err):
 			path := run.result.Observed.File.Path
@@ -86,22 +94,48 @@ func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, decide
 	return run.result, fmt.Errorf("%w: still to do: %s", ErrBusy, run.result.Last.Steps[0].Object())
 }
 
+// Plan returns the steps that would make the host match c. It changes nothing. If the
+// plan could not be carried out, the error is *blocked.Refused.
+func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts plan.Options) (plan.Plan, error) {
+	o, err := pr.Observe(ctx, c)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	p, err := pr.planFor(ctx, c, &o, opts)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	_, err = prepare.Check(ctx, &pr.Host, p, o)
+	return p, err
+}
+
+// planFor plans for o. It first observes the data root, if the plan depends on it.
+func (pr *Provisioner) planFor(ctx context.Context, c config.Config, o *host.Observed, opts plan.Options) (p plan.Plan, err error) {
+	if plan.NeedsData(c, *o, opts) {
+		if o.Data, err = pr.ObserveData(ctx, *o); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	return plan.New(c, *o, opts)
+}
+
 // convergence is one Converge under way.
 type convergence struct {
 	result        Result
-	staleCount    int
-	installed     []string      // the names of releases that were not in the store before
-	answer        *engineAnswer // by the last step of the round before
-	doneSteps     []plan.Step   // of the plan under way
-	lastingSteps  []plan.Step   // what earlier ones have done
-	planCompleted bool          // the last plan was carried out to its end
-	mustRecover   bool          // others may have changed the host since it was recovered
-	waitedForDir  bool          // the directory of daemon.json, in vain
-	recovery      plan.Options  // what a recovery may do
+	recovery      plan.Options // what a recovery may do
+	staleCount    int          // how often another program has changed daemon.json
+	installed     []string     // releases that this run has added to the store
+	answer        *engineAnswer
+	doneSteps     []plan.Step // of the current plan
+	lastingSteps  []plan.Step // of earlier plans
+	planCompleted bool        // the last plan was completed
+	mustRecover   bool        // another run may have had the lock since the last recovery
+	waitedForDir  bool        // in vain, for the directory of daemon.json
 }
 
-// observeAndApply observes the host once and does what is to be done.
-func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, decide func(host.Observed) (plan.Options, error), run *convergence) (done bool, err error) {
+// observeAndApply observes the host once and carries out one plan. It reports true if
+// nothing was left to do.
+func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, choose chooseOptions, run *convergence) (done bool, err error) {
 	if pr.BeforeObserve != nil {
 		pr.BeforeObserve()
 	}
@@ -112,9 +146,9 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, dec
 		}
 		run.mustRecover = false
 	}
-	look, cancel := run.observeContext(ctx)
+	observeCtx, cancel := run.observeContext(ctx)
 	defer cancel()
-	observed, err := pr.observeSettled(look, c, run.answer)
+	observed, err := pr.observeSettled(observeCtx, c, run.answer)
 	if err != nil {
 		return false, err
 	}
@@ -123,23 +157,18 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, dec
 	}
 	run.result.Observed = observed
 	if observed.File.NoDir && !run.waitedForDir {
-		back, err := pr.waitForDir(ctx, observed.File.Path)
-		if err == nil && back {
+		appeared, err := pr.waitForDir(ctx, observed.File.Path)
+		if err == nil && appeared {
 			err = daemonfile.ErrStale
 		}
-		run.waitedForDir = !back
-		return false, err // what was seen is from before the wait
+		run.waitedForDir = !appeared
+		return false, err // the observation is older than the wait
 	}
-	opts, err := decide(observed)
+	opts, err := choose(observed)
 	if err != nil {
 		return false, err
 	}
-	if plan.NeedsData(c, observed, opts) {
-		if observed.Data, err = pr.ObserveData(look, observed); err != nil {
-			return false, err
-		}
-	}
-	plan, err := plan.New(c, observed, opts)
+	plan, err := pr.planFor(observeCtx, c, &observed, opts)
 	if err != nil {
 		return false, err
 	}
@@ -167,37 +196,48 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, dec
 		return false, err
 	}
 	run.result.Changed = true
-	run.lastingSteps, run.doneSteps, run.planCompleted = append(run.lastingSteps, lastingOf(run.doneSteps, true)...), nil, !pr.firstOnly(plan)
+	run.lastingSteps = append(run.lastingSteps, lastingOf(run.doneSteps, true)...)
+	run.doneSteps, run.planCompleted = nil, !pr.firstOnly(plan)
 	return false, nil
 }
 
-// journalLeftOpen reports whether a way back failed and has left its journal, which the
-// next one would overwrite.
+// waitForDir waits for daemon.json to appear together with its directory: mkdir(1) comes
+// before the file. It reports whether it did. It does not wait on a host that was never
+// provisioned, because the directory may never have existed there.
+func (pr *Provisioner) waitForDir(ctx context.Context, path string) (appeared bool, err error) {
+	if !pr.ConfigFiles().Accepted().Found {
+		return false, nil
+	}
+	pr.Logger().Debug("waiting for the missing directory of daemon.json")
+	return daemonfile.Appears(ctx, path, dirReplaceTimeout)
+}
+
+// journalLeftOpen reports whether a rollback failed and left its journal, which another
+// transaction would overwrite.
 func journalLeftOpen(err error) bool {
 	var back *RolledBack
 	var down *DockerDown
 	return errors.As(err, &down) || errors.As(err, &back) && back.Restore != nil
 }
 
-// removeUnusable removes the releases that this run has installed and that were
-// then seen not to work here. After any other error they stay: the next run
-// goes on from them.
-func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, brought []string) error {
-	var proof *proof.Failed
+// removeUnusable removes the releases that this run installed, if cause says that they do
+// not work here. After any other error they stay for the next run.
+func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, names []string) error {
+	var failed *proof.Failed
 	var back *RolledBack
-	if !errors.As(cause, &proof) && !errors.As(cause, &back) || errors.Is(cause, context.Canceled) {
+	if !errors.As(cause, &failed) && !errors.As(cause, &back) || errors.Is(cause, context.Canceled) {
 		return nil
 	}
 	installed, err := pr.store().List()
 	if err != nil {
 		return err
 	}
-	seen, _, err := pr.RunsFrom(context.WithoutCancel(ctx), installed)
+	inUse, _, err := pr.RunsFrom(context.WithoutCancel(ctx), installed)
 	if err != nil {
 		return err
 	}
-	for _, name := range brought {
-		if seen[name] == 0 {
+	for _, name := range names {
+		if inUse[name] == 0 {
 			err = errors.Join(err, pr.store().Remove(name))
 		}
 	}

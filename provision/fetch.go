@@ -11,33 +11,29 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// StoreHidden is how the names begin of what is in the store and not to be looked
-// at: what is being fetched, or removed.
+// StoreHidden is the prefix of names in the store that other code must ignore: a release
+// that is being fetched or removed.
 const StoreHidden = release.HiddenPrefix
 
-// Fetched is a release that is in the store, complete and tried, and still hidden.
-// The caller discards it in the end, installed or not.
+// Fetched is a release in the store that is complete and tried, and still hidden. The
+// caller must discard it, installed or not.
 type Fetched struct{ staged *release.Staged }
 
-// Discard removes what is left of it once it was installed, or is not wanted.
+// Discard removes the files that were not installed.
 func (f *Fetched) Discard() error { return f.staged.Discard() }
 
-// Fetch brings what s installs into the store, where Converge takes it from
-// (Host.Fetched). It changes nothing that is in use, needs no lock, and may run
-// beside anything. have are the releases that are installed.
+// Fetch brings the release of s into the store for Converge to install (TakeFetched). It
+// changes nothing that is in use, needs no lock, and may run beside any other call. have
+// are the installed releases.
 func (pr *Provisioner) Fetch(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*Fetched, error) {
-	staged, err := pr.store().Fetch(ctx, pr.releaseSource(s, have), s.Spec)
+	source := &release.Checksum{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
+		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
+	}}
+	staged, err := pr.store().Fetch(ctx, source, s.Spec)
 	if err != nil {
 		return nil, config.OfSpec(err)
 	}
 	return &Fetched{staged}, nil
-}
-
-// releaseSource is where releases come from.
-func (pr *Provisioner) releaseSource(s plan.InstallRelease, have []release.Installed) release.Source {
-	return &release.Checksum{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
-		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
-	}}
 }
 
 func (pr *Provisioner) install(ctx context.Context, s plan.InstallRelease, have []release.Installed) (string, error) {
@@ -48,8 +44,7 @@ func (pr *Provisioner) install(ctx context.Context, s plan.InstallRelease, have 
 	return installed.Name + " in " + installed.Dir, nil
 }
 
-// obtain restores the release from its archive, takes what was fetched before, or
-// fetches it now.
+// obtain restores the release from its archive, takes a fetched one, or fetches it now.
 func (pr *Provisioner) obtain(ctx context.Context, s plan.InstallRelease, have []release.Installed) (release.Installed, error) {
 	store := pr.store()
 	mended, mendErr := store.Mend(ctx, s.Spec)
@@ -62,19 +57,20 @@ func (pr *Provisioner) obtain(ctx context.Context, s plan.InstallRelease, have [
 	}
 	fetched, err := fetch(ctx, s, have)
 	if err != nil && !errors.Is(mendErr, release.ErrNotDamaged) {
-		err = fmt.Errorf("%w (and before that: %w)", err, mendErr)
+		err = fmt.Errorf("%w (before that: %w)", err, mendErr)
 	}
 	if err != nil {
 		return release.Installed{}, err
 	}
-	// What stays behind is swept by the next run.
+	// The next run sweeps what an error leaves here.
 	defer fetched.Discard()
 	before, err := store.List()
 	if err != nil {
 		return release.Installed{}, err
 	}
 	installed, err := store.Commit(ctx, fetched.staged)
-	if err == nil && pr.onInstalled != nil && !slices.ContainsFunc(before, func(r release.Installed) bool { return r.Name == installed.Name }) {
+	isInstalled := func(r release.Installed) bool { return r.Name == installed.Name }
+	if err == nil && pr.onInstalled != nil && !slices.ContainsFunc(before, isInstalled) {
 		pr.onInstalled(installed.Name)
 	}
 	return installed, err

@@ -2,60 +2,56 @@ package provision
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"runsc-provisioner/provision/plan"
 )
 
-// Interrupted is a run that was asked to end before all was done: what was in
-// hand was finished or undone.
+// Interrupted says that a run was asked to end before all was done. It has finished or
+// undone the step in hand.
 type Interrupted struct {
-	// Changed says that something was changed that stays: Stays, or what a run
-	// that was killed before had left.
+	// Changed says that a change stays: one of Stays, or the recovery of a killed run.
 	Changed bool
-	// Stays are the steps whose effect is there still, in their order.
+	// Stays are the steps whose effect stays, in their order.
 	Stays []plan.Step
-	Err   error // a *RolledBack or *DockerDown where the step in hand was undone
+	Err   error // a *RolledBack or *DockerDown if the step in hand was undone
 }
 
 func (i *Interrupted) Error() string { return "interrupted: " + i.Err.Error() }
 func (i *Interrupted) Unwrap() error { return i.Err }
 
-// Docker reports whether what stays is in use by Docker.
+// Docker reports whether Docker uses what stays.
 func (i *Interrupted) Docker() bool {
-	for _, s := range i.Stays {
-		if s.Kind().Shared {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(i.Stays, func(s plan.Step) bool { return s.Kind().Shared })
 }
 
-// lastingOf are those of the steps that were done whose effect stays. Of a plan that
-// was not carried out whole that is what was done beside its transaction.
-func lastingOf(done []plan.Step, whole bool) (stay []plan.Step) {
+// lastingOf returns the done steps whose effect stays. If the plan was not completed,
+// its transaction was undone: then only the steps beside the transaction stay.
+func lastingOf(done []plan.Step, completed bool) (stay []plan.Step) {
 	for _, step := range done {
-		if kind := step.Kind(); kind.Lasts && (whole || !kind.Shared) {
+		if kind := step.Kind(); kind.Lasts && (completed || !kind.Shared) {
 			stay = append(stay, step)
 		}
 	}
 	return stay
 }
 
-// recordingSteps is h that also notes which steps are done, and what they bring.
+// recordingSteps is a copy of pr that also records in run which steps are done and which
+// releases are installed.
 func (pr *Provisioner) recordingSteps(run *convergence) *Provisioner {
-	noting := *pr
-	noting.onInstalled = func(name string) { run.installed = append(run.installed, name) }
-	noting.Report = func(e Event) {
+	recording := *pr
+	recording.onInstalled = func(name string) { run.installed = append(run.installed, name) }
+	recording.Report = func(e Event) {
 		if e.Kind == StepDone && e.Err == nil {
 			run.doneSteps = append(run.doneSteps, e.Step)
 		}
 		pr.report(e)
 	}
-	return &noting
+	return &recording
 }
 
-// wrapInterrupted is err as the end of a run under ctx.
+// wrapInterrupted returns err, as an *Interrupted if ctx has ended.
 func (run *convergence) wrapInterrupted(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
@@ -64,12 +60,12 @@ func (run *convergence) wrapInterrupted(ctx context.Context, err error) error {
 	return &Interrupted{Changed: run.result.Changed || len(stays) > 0, Stays: stays, Err: err}
 }
 
-// finishTimeout bounds what is done yet after all steps, whether or not this
-// process was asked to end: a look at the host.
+// finishTimeout bounds the last observation, which runs even if this process was asked to
+// end.
 const finishTimeout = 2 * time.Minute
 
-// observeContext is the context of a look at the host: one that only confirms that nothing
-// is left to do is finished.
+// observeContext is the context of an observation. One that only confirms that nothing is
+// left to do is not interrupted.
 func (run *convergence) observeContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	if !run.planCompleted {
 		return context.WithCancel(ctx)

@@ -103,7 +103,8 @@ func (h *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Obser
 		if _, reloads := step.(plan.Reload); reloads {
 			break
 		}
-		if _, err := h.step(t.Context(), step, tx, o); err != nil {
+		a := &application{Provisioner: h, observed: o, tx: tx}
+		if err := a.step(t.Context(), step); err != nil {
 			return err
 		}
 	}

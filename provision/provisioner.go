@@ -1,15 +1,15 @@
-// Package provision makes a host run its containers in gVisor, and is the only code
-// that changes one. The host is observed (package host), compared with what is wanted
-// by a pure function (package plan), changed by a short list of steps that are data,
-// and observed again until nothing is left to do.
+// Package provision changes a host so that its containers run in gVisor, and is the only
+// code that changes one. It observes the host (package host), compares it with the
+// configuration in a pure function (package plan), carries out a short list of steps, and
+// observes again until nothing is left to do.
 //
-// It guarantees that daemon.json keeps every byte that is not the value of a key named
-// in the configuration, that nothing is registered with dockerd before a sandbox of it
-// was seen to run on this host, and that an error leaves the daemon.json that was
-// there, also after a kill at any instant: a journal says what a run is about to do,
-// and the next run finishes or reverts it. It restarts Docker only for what a reload
-// cannot do and, where containers would be stopped, only with consent. It starts
-// Docker only where Docker is down because of a change of its own.
+// It guarantees the following. daemon.json keeps every byte that is not the value of a
+// key named in the configuration. Nothing is registered with dockerd before a sandbox of
+// it was seen to run on this host. An error leaves the old daemon.json, and so does a kill
+// at any instant: a journal says what a run is about to do, and the next run finishes or
+// reverts it. Docker is restarted only for what a reload cannot do and, if that stops
+// containers, only with consent. Docker is started only if it is down because of a change
+// of this program.
 package provision
 
 import (
@@ -18,34 +18,32 @@ import (
 	"net/http"
 	"time"
 
-	"runsc-provisioner/provision/await"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
 )
 
-// Jobs are what systemd is asked to do.
+// Jobs are what this program asks systemd to do.
 type Jobs interface {
-	// Reload, Restart and Start wait for systemd's job. One whose outcome was
-	// not seen is an ErrOutcomeUnknown.
+	// Reload, Restart and Start wait for systemd's job. If its outcome was not seen, the
+	// error is ErrOutcomeUnknown.
 	Reload(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error
 	Start(ctx context.Context, name string) error
 	ResetFailed(ctx context.Context, name string) error
 }
 
-// ErrOutcomeUnknown says that the connection to systemd went away before the
-// answer came: the unit's state says what became of the job.
+// ErrOutcomeUnknown says that the connection to systemd was lost before the answer. The
+// state of the unit shows what became of the job.
 var ErrOutcomeUnknown = errors.New("outcome unknown")
 
-// Provisioner changes a host. Beside Host's own, the fields Jobs and Self are
-// needed.
+// Provisioner changes a host. Besides the fields of Host, it needs Jobs and Self.
 type Provisioner struct {
 	host.Host
 	Jobs Jobs
 	// Self is the path of this program's own static binary: the proof runs it
-	// inside the sandbox, with ProofArg.
+	// inside the sandbox, with proof.InitArg.
 	Self string
 	// HTTP fetches releases; nil is the default client of package release.
 	HTTP *http.Client
@@ -53,39 +51,35 @@ type Provisioner struct {
 	Limits release.Limits
 	// ConfirmWithin bounds the wait for dockerd to show a change; zero is 15 s.
 	ConfirmWithin time.Duration
-	// RestartWithin bounds a restart of Docker; zero is 2 min. docker.service
-	// has no limit of its own.
+	// RestartWithin bounds a restart of Docker; zero is 2 min. docker.service has no
+	// limit of its own (TimeoutStartSec=0).
 	RestartWithin time.Duration
-	// InDocker stands for the proof through dockerd where dockerd is a fake; nil
-	// is the real one.
-	ProveInDocker func(context.Context, plan.ProveInDocker) (seen string, err error)
-	// Outside carries out the proof outside Docker where this process has not
-	// the privileges to start a sandbox; nil is Prover().Prove.
-	ProveOutside func(context.Context, plan.Prove) (seen string, err error)
-	// Fetched gives what Converge installs, by way of Fetch; its error holds that
-	// back. It may let others have the lock meanwhile. nil has it fetched while they
-	// wait.
+	// ProveInDocker replaces the proof through dockerd in tests with a fake dockerd; nil is
+	// the real proof.
+	ProveInDocker func(context.Context, plan.ProveInDocker) (result string, err error)
+	// ProveOutside carries out the proof outside Docker if this process lacks the
+	// privileges to start a sandbox; nil is Prover().Prove.
+	ProveOutside func(context.Context, plan.Prove) (result string, err error)
+	// TakeFetched returns a release from an earlier Fetch for Converge to install. Its
+	// error holds back the installation. It may release the lock while it runs. With nil,
+	// Converge fetches the release itself and keeps the lock.
 	TakeFetched func(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*Fetched, error)
-	// Settle waits until no program is writing daemon.json, before it is looked at
-	// again because another program has changed it; nil does not wait.
+	// WaitForWriters waits until no program is writing daemon.json. It is called after
+	// another program has changed the file, before the next observation; nil does not wait.
 	WaitForWriters func(ctx context.Context, path string) error
-	// BeforeLook is called before each look that Converge takes; nil is not.
+	// BeforeObserve is called before each observation by Converge; may be nil.
 	BeforeObserve func()
-	// Consent says what ConvergeBy may do to Docker to settle what a killed run has
-	// left: no more than a plan may. nil consents to a reload.
+	// RecoveryOptions says what ConvergeBy may do to Docker to settle a change of a killed
+	// run, as for a plan; nil allows a reload.
 	RecoveryOptions func() (plan.Options, error)
-	// Report is told what is being done, as it is done; nil tells nobody.
+	// Report receives each event as it happens; may be nil.
 	Report func(Event)
-	// brought is told of each release that was not in the store before; nil is not.
+	// onInstalled receives the name of each release that was missing from the store; may be
+	// nil.
 	onInstalled func(name string)
 }
 
-// dockerd is the dockerd that is waited for to show a change.
-func (pr *Provisioner) dockerd() await.Dockerd {
-	return await.Dockerd{Host: &pr.Host, Timeout: pr.confirmWithin()}
-}
-
-// store is the host's, where fetching has the limits of pr.
+// store is the host's store, with the limits of pr for fetching.
 func (pr *Provisioner) store() release.Store {
 	store := pr.Host.Store()
 	store.Limits = pr.Limits
@@ -98,23 +92,5 @@ func (pr *Provisioner) report(e Event) {
 	}
 }
 
-func (pr *Provisioner) confirmWithin() time.Duration {
-	if pr.ConfirmWithin == 0 {
-		return defaultConfirmWithin
-	}
-	return pr.ConfirmWithin
-}
-
-func (pr *Provisioner) restartWithin() time.Duration {
-	if pr.RestartWithin == 0 {
-		return defaultRestartWithin
-	}
-	return pr.RestartWithin
-}
-
-// dockerSocket starts DockerUnit when it is connected to, and fails with it
-// when that was started too often.
-const dockerSocket = "docker.socket"
-
-// runner proves with this program's own binary.
+// Prover starts proofs with this program's own binary.
 func (pr *Provisioner) Prover() proof.Runner { return proof.Runner{Host: &pr.Host, Self: pr.Self} }

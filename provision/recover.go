@@ -20,22 +20,19 @@ import (
 	"runsc-provisioner/provision/wayback"
 )
 
-// Recovery is what came of a run that did not end. It is zero where there was
-// none.
+// Recovery is the result of settling a killed run's change. It is zero if there was none.
 type Recovery struct {
-	Did   string          // in a few words; "" where it was set aside
-	Aside *state.SetAside // it failed
+	Did   string          // what was done, in a few words; "" if it was set aside
+	Aside *state.SetAside // the recovery that failed, or nil
 }
 
-// Recover finishes or reverts what a run that was killed has left, and says what
-// it did. The caller holds the lock. opts say what it may do to Docker: no more
-// than a plan of the same run.
+// Recover finishes or reverts the change of a killed run. opts say what it may do to
+// Docker, as for a plan. The caller holds the lock.
 //
-// A text of ours that a reload brings into effect is finished: dockerd has been
-// validated against it, and what depends on a proof was written after the
-// proof. Whatever would need one more restart is reverted. What can be neither
-// is set aside after one try, and the host as it is then is what the next plan
-// begins from.
+// If daemon.json has a text of ours that a reload can apply, the change is finished:
+// dockerd has validated the text, and what depends on a proof was written after the proof.
+// A change that needs another restart is reverted. If neither works, the journal is set
+// aside after one try, and the next plan starts from the host as it is.
 func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery, error) {
 	j, found, err := pr.State().ReadJournal()
 	switch {
@@ -46,14 +43,14 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 	case !found:
 		return Recovery{}, pr.removeOldTrials(ctx)
 	}
-	pr.Logger().Debug("journal of a run that did not end", zap.Time("started", j.Started), zap.Int("pid", j.PID))
+	pr.Logger().Debug("found the journal of a killed run", zap.Time("started", j.Started), zap.Int("pid", j.PID))
 	unit, err := pr.Settled(ctx)
 	if err != nil && unit.Name == "" {
 		return Recovery{}, err
 	}
 	hangs := err != nil
 	if hangs {
-		unit.MainPID = 0 // it may be anything that stands in dockerd's way
+		unit.MainPID = 0 // it may be another process, which dockerd waits for
 	}
 	command, flags, err := pr.ObserveFlags(unit)
 	if err != nil {
@@ -73,48 +70,50 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 		return aside, asideErr
 	}
 	if t.leftDown(ctx) {
-		return aside, &DockerDown{Cause: fmt.Errorf("what a run that did not end has left could not be undone: %w (set aside in %s)", err, aside.Aside.Path), Said: pr.Said(ctx, j.Started)}
+		cause := fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", err, aside.Aside.Path)
+		return aside, &DockerDown{Cause: cause, Said: pr.Said(ctx, j.Started)}
 	}
 	return aside, nil
 }
 
-// keepsJournal reports whether a recovery that ended with err is tried again as
-// it is: it was interrupted, or Docker or systemd did not answer, or there was no room.
+// keepsJournal reports whether the next run repeats a recovery that ended with err: it was
+// interrupted, Docker or systemd did not answer, the host kept changing, or the disk was
+// full, read-only or broken.
 func keepsJournal(err error) bool {
-	var reach *blocked.Unreachable
+	var unreachable *blocked.Unreachable
 	var errno syscall.Errno
 	if errors.As(err, &errno) && slices.Contains([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO}, errno) {
 		return true
 	}
-	return errors.Is(err, context.Canceled) || errors.As(err, &reach) || errors.Is(err, ErrBusy)
+	return errors.Is(err, context.Canceled) || errors.As(err, &unreachable) || errors.Is(err, ErrBusy)
 }
 
-// setAside sets a recovery aside that failed with cause.
+// setAside moves the journal away after a recovery that failed with cause.
 func (pr *Provisioner) setAside(j state.Journal, cause error) (Recovery, error) {
-	if err := pr.State().SettleBefore(); err != nil {
-		return Recovery{}, errors.Join(cause, err)
+	err := pr.State().SettleBefore()
+	if err == nil {
+		var aside state.SetAside
+		if aside, err = pr.State().SetAside(j, cause); err == nil {
+			return Recovery{Aside: &aside}, nil
+		}
 	}
-	aside, err := pr.State().SetAside(j, cause)
-	if err != nil {
-		return Recovery{}, errors.Join(cause, err)
-	}
-	return Recovery{Aside: &aside}, nil
+	return Recovery{}, errors.Join(cause, err)
 }
 
-// recover settles what the run that did not end has left, as the host is now.
+// recover settles the change of a killed run on the host as it is now.
 func (t *transaction) recover(ctx context.Context) (did string, err error) {
 	if path := t.pr.DaemonJSONOf(t.flags); !t.journal.File.At(path) {
-		return "", fmt.Errorf("it is about %s (%s), and dockerd reads %s", t.journal.File.Path, t.journal.File.Target, path)
+		return "", fmt.Errorf("the journal is for %s (%s), and dockerd reads %s", t.journal.File.Path, t.journal.File.Target, path)
 	}
-	now, err := t.journal.File.Text()
+	current, err := t.journal.File.Text()
 	if err != nil {
 		return "", err
 	}
 	if t.old, err = t.pr.State().OldText(t.journal); err != nil {
-		if durable.Digest(now) != t.journal.File.Was {
-			return "", fmt.Errorf("the copy of %s that a killed run made is lost: %w", t.journal.File.Path, err)
+		if durable.Digest(current) != t.journal.File.Was {
+			return "", fmt.Errorf("the copy of the old %s is lost: %w", t.journal.File.Path, err)
 		}
-		t.old = now
+		t.old = current
 	}
 	for range maxStale {
 		s, err := t.observe(ctx)
@@ -131,29 +130,24 @@ func (t *transaction) recover(ctx context.Context) (did string, err error) {
 	return "", fmt.Errorf("%s: %w", t.journal.File.Path, ErrBusy)
 }
 
-// settle removes what is left of a proof, and goes the way that s leads to.
+// settle removes the leftovers of a proof, and then finishes or reverts the change.
 func (t *transaction) settle(ctx context.Context, s wayback.Scene) (did string, err error) {
 	if s.Unit.Running() && t.journal.Trial != "" && !t.journal.TrialGone {
-		if err := t.removeTrial(ctx, t.journal.Trial); err != nil {
+		if err := t.pr.removeTrial(ctx, t.flags, t.journal.Trial); err != nil {
 			return "", err
 		}
 		t.journal.TrialGone = true
 	}
-	return t.settleDaemonJSON(ctx, s)
-}
-
-func (t *transaction) settleDaemonJSON(ctx context.Context, s wayback.Scene) (did string, err error) {
-	const reverted = "a run that was killed is undone"
 	switch w := wayback.Decide(t.journal, s); {
 	case w == wayback.Leave && s.Text == wayback.TextForeign:
-		return fmt.Sprintf("a run was killed, and somebody else has changed %s since: it is left as it is", t.journal.File.Path), nil
+		return fmt.Sprintf("a run was killed; another program has changed %s since, and it is left as it is", t.journal.File.Path), nil
 	case w == wayback.Leave:
-		return "a run was killed after it had done its work", nil
+		return "a run was killed after it had completed its change", nil
 	case w == wayback.RestoreFile && s.Text == wayback.TextOld && s.Engine == wayback.EngineRestored && !t.journal.Failed:
 		return "a run was killed before it changed anything in Docker", nil
 	case w == wayback.Finish:
 		if done, err := t.finishByReload(ctx); err != nil || done {
-			return "a run that was killed is finished", err
+			return "finished the change of a killed run", err
 		}
 		if s, err = t.observe(ctx); err != nil {
 			return "", err
@@ -165,21 +159,21 @@ func (t *transaction) settleDaemonJSON(ctx context.Context, s wayback.Scene) (di
 		return "", err
 	}
 	failpoint.Here("back: docker is as before")
-	return reverted, t.restoreLink()
+	return "undid the change of a killed run", t.restoreLink()
 }
 
-// finishByReload has dockerd run with the text that daemon.json has, and reports false
-// where a reload is not enough for that.
+// finishByReload has dockerd run with the text of daemon.json. It reports false if a reload
+// is not enough.
 func (t *transaction) finishByReload(ctx context.Context) (done bool, err error) {
-	now, err := t.journal.File.Text()
-	if err != nil || t.identify(now) != wayback.TextPlanned {
+	current, err := t.journal.File.Text()
+	if err != nil || t.identify(current) != wayback.TextPlanned {
 		return false, errors.Join(err, daemonfile.ErrStale)
 	}
 	if t.journal.Engine == nil {
-		// Docker was started meanwhile, from this text.
+		// Docker was down then, and was started from this text since.
 		return true, nil
 	}
-	doc, err := daemonjson.Parse(now)
+	doc, err := daemonjson.Parse(current)
 	if err != nil {
 		return false, err
 	}
@@ -190,53 +184,49 @@ func (t *transaction) finishByReload(ctx context.Context) (done bool, err error)
 		}
 	}
 	want.Default, _ = doc.DefaultRuntime()
-	// An old text that cannot be read counts as one without the key.
+	// An old text that cannot be parsed counts as a text without the key.
 	if old, _ := daemonjson.Parse(t.old); config.UsernsRemapIn(doc) != config.UsernsRemapIn(old) {
 		want.Remap = config.RemapOf(config.UsernsRemapIn(doc) != "")
 	}
-	info, err := t.engineNow(ctx)
+	info, err := t.engineInfo(ctx)
 	if err != nil {
-		return false, blocked.DockerdSilent(err)
+		return false, err
 	}
 	if want.Remap != config.RemapAny && want.Remap != config.RemapOf(info.UsernsRemap) {
 		return false, nil
 	}
-	t.written = now
-	if err := t.reload(ctx); err != nil {
-		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
-			return false, err
-		}
-		t.pr.Logger().Debug("a reload did not finish it", zap.Error(err))
-		return false, nil
+	t.written = current
+	if err = t.reload(ctx); err == nil {
+		_, err = t.pr.dockerd().Confirm(ctx, want, t.flags, t.checkStale)
 	}
-	if _, err := t.pr.dockerd().Confirm(ctx, want, t.flags, t.stale); err != nil {
-		if errors.Is(err, context.Canceled) || errors.Is(err, daemonfile.ErrStale) {
-			return false, err
-		}
-		t.pr.Logger().Debug("dockerd does not show it", zap.Error(err))
-		return false, nil
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, context.Canceled), errors.Is(err, daemonfile.ErrStale):
+		return false, err
 	}
-	return true, nil
+	t.pr.Logger().Debug("a reload did not finish the change", zap.Error(err))
+	return false, nil
 }
 
-// recoverAndReport is Recover, and tells of what it did.
+// recoverAndReport calls Recover and reports what it did.
 func (pr *Provisioner) recoverAndReport(ctx context.Context, opts plan.Options) (changed bool, err error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
-	// What was begun before is finished or reverted whole, or has the next run do
-	// it all over again. It is bounded as the way back of a run is.
+	// A signal does not cut a recovery short: the next run would have to repeat all of it.
+	// It is bounded like the way back of a run.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout+pr.restartWithin())
 	defer cancel()
-	done, err := pr.Recover(ctx, opts)
-	if done.Aside != nil {
-		pr.report(Event{Kind: Abandoned, Text: "what a run that did not end has left could not be undone, and was set aside in " + done.Aside.Path + ": " + done.Aside.Why})
+	recovery, err := pr.Recover(ctx, opts)
+	if aside := recovery.Aside; aside != nil {
+		pr.report(Event{Kind: Abandoned, Text: "the change of a killed run could not be undone, and was set aside in " + aside.Path + ": " + aside.Why})
 	}
-	if err != nil || done == (Recovery{}) {
+	if err != nil || recovery == (Recovery{}) {
 		return false, err
 	}
-	if done.Did != "" {
-		pr.report(Event{Kind: Recovered, Text: done.Did})
+	if recovery.Did != "" {
+		pr.report(Event{Kind: Recovered, Text: recovery.Did})
 	}
 	return true, nil
 }

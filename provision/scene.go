@@ -15,17 +15,18 @@ import (
 
 // observe sees what the way back depends on.
 func (t *transaction) observe(ctx context.Context) (wayback.Scene, error) {
-	now, err := t.journal.File.Text()
+	text, err := t.journal.File.Text()
 	if err != nil {
 		return wayback.Scene{}, err
 	}
-	s := wayback.Scene{Text: t.identify(now), MaxDisruption: config.DisruptionReload, SameRun: t.recoveryOptions == nil}
+	sameRun := t.recoveryOptions == nil
+	s := wayback.Scene{Text: t.identify(text), MaxDisruption: config.DisruptionReload, SameRun: sameRun}
 	if s.Unit, err = t.pr.Units.Unit(ctx, host.DockerUnit); err != nil {
 		return wayback.Scene{}, blocked.SystemdSilent(err)
 	}
-	if !s.Unit.Running() && !(s.SameRun && t.journal.Restarting) && !(t.unitHangs && s.Unit.Changing()) {
-		// A crash, perhaps of our SIGHUP, that systemd starts it again after. One that
-		// is at it for ever is looked at as it is.
+	if !s.Unit.Running() && !(sameRun && t.journal.Restarting) && !(t.unitHangs && s.Unit.Changing()) {
+		// dockerd may have crashed, perhaps on our SIGHUP, and systemd starts it again. A unit
+		// that never settles is taken as it is.
 		if s.Unit, err = t.pr.Settled(ctx); err != nil && s.Unit.Name == "" {
 			return wayback.Scene{}, err
 		}
@@ -33,11 +34,11 @@ func (t *transaction) observe(ctx context.Context) (wayback.Scene, error) {
 	if !s.Unit.Running() {
 		return s, nil
 	}
-	var live engine.Info
-	if s.Engine, live, err = t.compareEngine(ctx, s.Unit); err != nil {
-		return wayback.Scene{}, blocked.DockerdSilent(err)
+	var info engine.Info
+	if s.Engine, info, err = t.compareEngine(ctx, s.Unit); err != nil {
+		return wayback.Scene{}, err
 	}
-	if t.recoveryOptions == nil {
+	if sameRun {
 		if t.journal.Restarting && !t.startedDocker {
 			s.MaxDisruption = config.DisruptionRestart
 		}
@@ -49,32 +50,44 @@ func (t *transaction) observe(ctx context.Context) (wayback.Scene, error) {
 	if s.Engine != wayback.EngineNeedsRestart || t.startedDocker {
 		return s, nil
 	}
-	ok, err := t.pr.consents(ctx, *t.recoveryOptions, live, t.flags)
-	if ok {
+	mayRestart, err := t.mayRestart(ctx, info)
+	if mayRestart {
 		s.MaxDisruption = config.DisruptionRestart
 	}
 	return s, err
 }
 
-// compareEngine compares a dockerd that runs with what the way back leads to.
+// mayRestart reports whether a recovery by a later run may restart Docker. The rules are
+// those of a plan: a restart that stops containers needs a person's consent or
+// max_disruption. A restart that live-restore would keep containers over is never allowed.
+func (t *transaction) mayRestart(ctx context.Context, info engine.Info) (bool, error) {
+	if !plan.MayRestart(*t.recoveryOptions, info, nil) {
+		return false, nil
+	}
+	running, err := t.pr.runningContainers(ctx, t.flags)
+	return err == nil && plan.MayRestart(*t.recoveryOptions, info, running), err
+}
+
+// withoutRestart are the options of a run that may not restart Docker.
+func withoutRestart() plan.Options {
+	return plan.Options{Unattended: &plan.Unattended{Most: config.DisruptionReload}}
+}
+
+// compareEngine compares the running dockerd with the target of the way back.
 func (t *transaction) compareEngine(ctx context.Context, unit host.Unit) (wayback.Engine, engine.Info, error) {
-	info, err := t.engineNow(ctx)
+	info, err := t.engineInfo(ctx)
 	if err != nil {
 		return wayback.EngineUnknown, info, err
 	}
 	return wayback.CompareEngine(t.journal, unit, t.old, t.flags, info), info, nil
 }
 
-func (t *transaction) target(unit host.Unit) (plan.Settings, bool) {
-	return wayback.Target(t.journal, unit, t.old, t.flags)
-}
-
 func (t *transaction) identify(text []byte) wayback.Text {
 	return wayback.IdentifyText(t.journal, text)
 }
 
-// hostMoved reports whether the host changed under a way back that ended with err,
-// so that another look is worth taking.
+// hostMoved reports whether the host changed during a way back that ended with err. Then
+// the caller tries again from a new observation.
 func (t *transaction) hostMoved(ctx context.Context, s wayback.Scene, err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errNoConsent) {
 		return false
@@ -83,11 +96,32 @@ func (t *transaction) hostMoved(ctx context.Context, s wayback.Scene, err error)
 		return true
 	}
 	unit, unitErr := t.pr.Docker(ctx)
-	if unitErr != nil || t.journal.Restarting && t.journal.Restarted == "" {
-		return false // our own start has failed
-	}
-	if t.startedDocker && unit.InvocationID == t.journal.Restarted {
-		return false // only by us
+	ourStartFailed := t.journal.Restarting && t.journal.Restarted == ""
+	ourStartOnly := t.startedDocker && unit.InvocationID == t.journal.Restarted
+	if unitErr != nil || ourStartFailed || ourStartOnly {
+		return false
 	}
 	return unit.InvocationID != s.Unit.InvocationID || unit.Running() != s.Unit.Running()
+}
+
+// leftDown reports whether Docker is down because of this program.
+func (t *transaction) leftDown(ctx context.Context) bool {
+	unit, err := t.pr.Settled(ctx)
+	if err != nil && unit.Name == "" {
+		return false
+	}
+	current, err := t.journal.File.Text()
+	scene := wayback.Scene{Text: t.identify(current), Unit: unit, SameRun: t.recoveryOptions == nil}
+	return err == nil && wayback.LeftDown(t.journal, scene)
+}
+
+// engineChanged reports whether dockerd's settings differ from those before the
+// transaction.
+func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
+	unit, err := t.pr.Docker(ctx)
+	if err != nil || !unit.Running() {
+		return false, err
+	}
+	e, _, err := t.compareEngine(context.WithoutCancel(ctx), unit)
+	return e == wayback.EngineNeedsReload || e == wayback.EngineNeedsRestart, err
 }

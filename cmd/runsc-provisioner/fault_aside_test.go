@@ -91,7 +91,7 @@ func TestFault_X15_ARunKilledDuringADownloadIsRecovered(t *testing.T) {
 		}
 	})
 	got := h.want(exitDone, "apply", "--release="+newer, "--default-runtime")
-	if !strings.Contains(got.stdout, "a run that was killed is finished") {
+	if !strings.Contains(got.stdout, "finished the change of a killed run") {
 		t.Errorf("got %v, want the change of the killed run finished", got)
 	}
 	if got := h.dockerd.Runtimes["runsc"].Path; got != h.runsc(newer) || h.dockerd.DefaultRuntime != "runsc" {

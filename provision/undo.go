@@ -16,13 +16,20 @@ import (
 	"runsc-provisioner/provision/wayback"
 )
 
-// errForeign says that daemon.json has a text that is not from us.
-var errForeign = errors.New("somebody else has changed it meanwhile: it is left as it is")
+var (
+	// errForeign says that another program has written daemon.json.
+	errForeign = errors.New("another program has changed the file; it is left as it is")
+	// errNoConsent says that the recovery needs more disruption than is allowed.
+	errNoConsent = errors.New("only a restart of Docker would undo the change, and this run may not restart Docker")
+)
 
-// undo brings daemon.json, dockerd and the link to what the journal says they
-// were. It looks at the host instead of assuming how far the run had come, so
-// that it can be repeated, and does so where Docker was started or stopped, or
-// daemon.json written, while it was at it.
+// dockerSocket is the unit that starts docker.service on a connection. It fails together
+// with docker.service after too many starts.
+const dockerSocket = "docker.socket"
+
+// undo puts daemon.json, dockerd and the link back to what the journal says they were. It
+// observes the host and does not assume how far the run came, so it can be repeated. It
+// does repeat if meanwhile another program writes daemon.json, or starts or stops Docker.
 func (t *transaction) undo(ctx context.Context) error {
 	failpoint.Here("back: begun")
 	var err error
@@ -40,10 +47,7 @@ func (t *transaction) undo(ctx context.Context) error {
 	return errors.Join(err, t.restoreLink())
 }
 
-// errNoConsent says that recovery would have to disturb Docker more than it may.
-var errNoConsent = errors.New("only a restart of Docker would undo it, and this run may not restart Docker")
-
-// goBack goes one of the ways back.
+// goBack takes one way back.
 func (t *transaction) goBack(ctx context.Context, w wayback.Way, s wayback.Scene) error {
 	switch w {
 	case wayback.Leave:
@@ -54,7 +58,7 @@ func (t *transaction) goBack(ctx context.Context, w wayback.Way, s wayback.Scene
 	case wayback.Reload:
 		return t.undoByReload(ctx, s)
 	case wayback.Start:
-		// It does nothing to a Docker that another program has started meanwhile.
+		// A start has no effect if another program has started Docker meanwhile.
 		return t.undoByStart(ctx, s.Unit, s.Unit.Changing())
 	case wayback.Restart:
 		return t.undoByStart(ctx, s.Unit, true)
@@ -65,41 +69,38 @@ func (t *transaction) goBack(ctx context.Context, w wayback.Way, s wayback.Scene
 	}
 }
 
-// undoByReload has a running dockerd take back what it has taken.
+// undoByReload has the running dockerd undo the settings that it has taken.
 func (t *transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
-	now, err := t.journal.File.Text()
+	current, err := t.journal.File.Text()
 	if err != nil {
 		return err
 	}
-	if !t.ours(now) {
+	if !t.isOurs(current) {
 		return fmt.Errorf("%s: %w", t.journal.File.Path, errForeign)
 	}
-	want, _ := t.target(s.Unit)
+	want, _ := wayback.Target(t.journal, s.Unit, t.old, t.flags)
 	text, err := wayback.ReloadText(t.old, want, t.flags)
 	if err == nil {
 		_, _, err = t.pr.Validate(ctx, text, host.Observed{Unit: s.Unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
 	}
+	if err == nil {
+		t.journal.File.Back = append(t.journal.File.Back, durable.Digest(text.Bytes()))
+		err = t.pr.State().WriteJournal(t.journal)
+	}
 	if err != nil {
 		return errors.Join(err, t.restoreFile())
 	}
-	t.journal.File.Back = append(t.journal.File.Back, durable.Digest(text.Bytes()))
-	if err := t.pr.State().WriteJournal(t.journal); err != nil {
-		return errors.Join(err, t.restoreFile())
-	}
-	if err := t.replace(now, text.Bytes()); err != nil {
+	if err := t.replace(current, text.Bytes()); err != nil {
 		return err
 	}
-	if err := t.reload(ctx); err != nil {
-		return errors.Join(err, t.restoreFile())
+	if err = t.reload(ctx); err == nil {
+		_, err = t.pr.dockerd().Confirm(ctx, want, t.flags, t.checkStale)
 	}
-	_, err = t.pr.dockerd().Confirm(ctx, want, t.flags, t.stale)
 	return errors.Join(err, t.restoreFile())
 }
 
-// undoByStart starts, or restarts, a dockerd that came up in another way
-// than before, or not at all, from the old daemon.json. Start limits are lifted
-// first: three quick starts leave docker.service failed, and docker.socket with
-// it.
+// undoByStart starts or restarts Docker from the old daemon.json. It first resets the
+// start limit: after three quick starts docker.service fails, and docker.socket with it.
 func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart bool) error {
 	foreign := t.restoreFile()
 	if foreign != nil && !errors.Is(foreign, errForeign) {
@@ -132,9 +133,9 @@ func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart b
 	failpoint.Here("back: docker is started")
 	t.journal.Restarted = up.InvocationID
 	if err := t.pr.State().WriteJournal(t.journal); err != nil || foreign != nil {
-		return err // whatever the file of another program gives
+		return err // a file of another program is not checked
 	}
-	want, known := t.target(up)
+	want, known := wayback.Target(t.journal, up, t.old, t.flags)
 	if !known {
 		return nil
 	}
@@ -142,29 +143,28 @@ func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart b
 	return err
 }
 
-// restoreFile makes daemon.json what it was, if what it has is ours.
+// restoreFile puts the old daemon.json back. If another program has written the file, the
+// error is errForeign.
 func (t *transaction) restoreFile() error {
-	now, err := t.journal.File.Text()
-	if err != nil {
-		return err
-	}
+	current, err := t.journal.File.Text()
 	switch {
-	case bytes.Equal(now, t.old):
+	case err != nil:
+		return err
+	case bytes.Equal(current, t.old):
 		return nil
-	case !t.ours(now):
+	case !t.isOurs(current):
 		return fmt.Errorf("%s: %w", t.journal.File.Path, errForeign)
 	case t.journal.File.Existed:
-		return t.replace(now, t.old)
+		return t.replace(current, t.old)
 	default:
-		return t.journal.File.Remove(now)
+		return t.journal.File.Remove(current)
 	}
 }
 
-// ours reports whether text is one that this transaction has written, or the
-// one that was there before.
-func (t *transaction) ours(text []byte) bool { return t.identify(text) != wayback.TextForeign }
+// isOurs reports whether text is the old one or one that this transaction has written.
+func (t *transaction) isOurs(text []byte) bool { return t.identify(text) != wayback.TextForeign }
 
-// restoreLink points the link at what it led to.
+// restoreLink puts the old link back.
 func (t *transaction) restoreLink() error {
 	if !t.journal.Link.Changes {
 		return nil

@@ -8,15 +8,15 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-// rememberLoaded keeps l for later looks. Without it less is known and more is
-// held, so that an error is only logged.
+// rememberLoaded saves what dockerd has loaded. An error is only logged: without the
+// record, later plans know less and hold back more.
 func (pr *Provisioner) rememberLoaded(l state.Loaded) {
 	if err := pr.State().WriteLoaded(l); err != nil {
-		pr.Logger().Debug("what dockerd has loaded is not remembered", zap.Error(err))
+		pr.Logger().Debug("not saved: what dockerd has loaded", zap.Error(err))
 	}
 }
 
-// rememberReload notes that the dockerd of invocation has read text again.
+// rememberReload records that the dockerd of this invocation has reloaded text.
 func (pr *Provisioner) rememberReload(invocation string, text []byte) {
 	doc, err := daemonjson.Parse(text)
 	if err != nil {
@@ -26,13 +26,13 @@ func (pr *Provisioner) rememberReload(invocation string, text []byte) {
 	if err != nil || l.Invocation != invocation {
 		l = state.Loaded{SchemaVersion: state.LoadedSchema, Invocation: invocation}
 	}
-	now := host.Digests(invocation, doc)
-	// What the text leaves out keeps the value that dockerd has.
+	reloaded := host.Digests(invocation, doc)
+	// An option that is missing from the text keeps dockerd's value.
 	for option, digest := range l.Hot() {
-		if _, again := now[option]; !again && !host.ResetsOnReload(option) && option != host.OptionFeatures {
-			now[option] = digest
+		if _, set := reloaded[option]; !set && !host.ResetsOnReload(option) && option != host.OptionFeatures {
+			reloaded[option] = digest
 		}
 	}
-	l.Reloaded = now
+	l.Reloaded = reloaded
 	pr.rememberLoaded(l)
 }

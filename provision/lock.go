@@ -11,9 +11,9 @@ import (
 	"runsc-provisioner/provision/subid"
 )
 
-// Lock waits up to timeout to be the only run that changes the host, then gives up
-// with ErrLocked. It first clears away what killed runs left behind. The returned
-// function lets others in.
+// Lock waits up to timeout for the lock that every run needs to change the host. Then it
+// gives up with state.ErrLocked. It removes what killed runs left behind
+// before it returns. The caller must call unlock.
 func (pr *Provisioner) Lock(ctx context.Context, timeout time.Duration) (unlock func() error, err error) {
 	if unlock, err = pr.State().Lock(ctx, timeout); err != nil {
 		return nil, err
@@ -24,15 +24,16 @@ func (pr *Provisioner) Lock(ctx context.Context, timeout time.Duration) (unlock 
 	return unlock, nil
 }
 
-// sweep removes what proofs, installations and writes of killed runs left
-// behind; only what bears our mark.
+// sweep removes what proofs, installations and writes of killed runs left behind. It
+// removes only files with our mark.
 func (pr *Provisioner) sweep(ctx context.Context) error {
 	if err := pr.Prover().Sweep(ctx); err != nil {
 		return err
 	}
-	for _, path := range []string{pr.ConfigFiles().AcceptedPath(), pr.ConfigFiles().AcceptedCopy(), pr.Paths.Link, pr.Paths.DaemonJSON, config.SavedPath(pr.Paths.Config)} {
+	files := pr.ConfigFiles()
+	for _, path := range []string{files.AcceptedPath(), files.AcceptedCopy(), pr.Paths.Link, pr.Paths.DaemonJSON, config.SavedPath(pr.Paths.Config)} {
 		if err := durable.Sweep(path); err != nil {
-			return fmt.Errorf("clear leftovers beside %s: %w", path, err)
+			return fmt.Errorf("remove leftovers beside %s: %w", path, err)
 		}
 	}
 	if err := pr.State().Sweep(); err != nil {
@@ -43,7 +44,7 @@ func (pr *Provisioner) sweep(ctx context.Context) error {
 	}
 	if len(pr.State().MadeIDs().Keys()) > 0 {
 		if err := subid.Sweep(pr.Paths.Etc); err != nil {
-			return fmt.Errorf("clear leftovers in %s: %w", pr.Paths.Etc, err)
+			return fmt.Errorf("remove leftovers in %s: %w", pr.Paths.Etc, err)
 		}
 	}
 	return pr.store().Sweep()
