@@ -16,7 +16,8 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-// NewJournal is the journal of p on a host that looks like o.
+// NewJournal returns the journal of p for the observed host. names are the managed
+// runtimes, and trial is the name of the container of the proof through Docker.
 func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) state.Journal {
 	j := state.Journal{
 		SchemaVersion: state.JournalSchema, Started: time.Now().UTC(), PID: os.Getpid(), Runtimes: names, Trial: trial,
@@ -37,7 +38,7 @@ func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) stat
 		j.Invocation = o.Unit.InvocationID
 		j.Engine = &state.JournalEngine{Default: o.Engine.DefaultRuntime, Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOf(o.Engine.UsernsRemap), Root: o.Engine.RootDir}
 		for _, name := range names {
-			if r, known := o.Engine.Runtimes[name]; known {
+			if r, found := o.Engine.Runtimes[name]; found {
 				j.Engine.Runtimes[name] = daemonjson.Runtime{Path: r.Path, Args: r.Args}
 			}
 		}
@@ -46,7 +47,7 @@ func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) stat
 	return j
 }
 
-// otherRuntimes are the runtimes of info that are not managed and have a path, but for
+// otherRuntimes returns the runtimes of info that are not managed, have a path and are not
 // dockerd's own.
 func otherRuntimes(info engine.Info, names []string) map[string]daemonjson.Runtime {
 	found := map[string]daemonjson.Runtime{}

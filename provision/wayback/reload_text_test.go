@@ -9,7 +9,7 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-func TestFault_X04_TheWayBackNamesWhatWasForgotten(t *testing.T) {
+func TestFault_X04_ReloadTextNamesMissingKeys(t *testing.T) {
 	for _, test := range []struct{ name, old, flags, want string }{
 		{"no runtimes before", `{"debug":true}`, "", `{"debug":true,"default-runtime":"runc","runtimes":{"nvidia":{"path":"/bin/nvidia","runtimeArgs":["-v"]}}}`},
 		{"a default that is a flag", `{"debug":true}`, "--default-runtime=nvidia", `{"debug":true,"runtimes":{"nvidia":{"path":"/bin/nvidia","runtimeArgs":["-v"]}}}`},
@@ -30,7 +30,7 @@ func TestFault_X04_TheWayBackNamesWhatWasForgotten(t *testing.T) {
 	}
 }
 
-func TestFault_X05_TheWayBackHasTheOldArguments(t *testing.T) {
+func TestFault_X05_ReloadTextHasTheOldArguments(t *testing.T) {
 	j := state.Journal{Runtimes: []string{"runsc", "new"}, Engine: &state.JournalEngine{
 		Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/good", Args: []string{"--right"}}},
 	}}

@@ -14,7 +14,7 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
+func TestFault_X01_DecideForEachJournalAndScene(t *testing.T) {
 	var (
 		running  = state.Journal{Engine: &state.JournalEngine{}}
 		stopped  = state.Journal{}
@@ -38,13 +38,13 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 		want Way
 	}{
 		{"killed before the first write", running, Scene{Text: TextOld, Unit: up, Engine: EngineRestored, MaxDisruption: reload}, RestoreFile},
-		{"old text, dockerd has what was taken", running, Scene{Text: TextOld, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload}, Reload},
-		{"old text, and not even a reload is consented to", running, Scene{Text: TextOld, Unit: up, Engine: EngineNeedsReload, MaxDisruption: none}, RestoreFile},
+		{"old text, dockerd still has the new settings", running, Scene{Text: TextOld, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload}, Reload},
+		{"old text, and not even a reload is allowed", running, Scene{Text: TextOld, Unit: up, Engine: EngineNeedsReload, MaxDisruption: none}, RestoreFile},
 		{"old text that dockerd does not start from", running, Scene{Text: TextOld, Unit: up, Engine: EngineUnknown, MaxDisruption: reload}, RestoreFile},
 		{"written: finished", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: reload}, Finish},
-		{"written, and no reload is consented to", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: none}, RestoreFile},
+		{"written, and no reload is allowed", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: none}, RestoreFile},
 		{"written, and dockerd does not take it", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: reload, Refused: true}, RestoreFile},
-		{"half taken, and refused", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload, Refused: true}, Reload},
+		{"partly taken, and refused", running, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload, Refused: true}, Reload},
 		{"a failed run's text is not finished", failing, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload}, Reload},
 		{"killed on the way back", running, Scene{Text: textWayBack, Unit: up, Engine: EngineNeedsReload, MaxDisruption: reload}, Reload},
 		{"killed on the way back, which dockerd has taken", running, Scene{Text: textWayBack, Unit: up, Engine: EngineRestored, MaxDisruption: reload}, RestoreFile},
@@ -53,12 +53,12 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 		{"remapped, no consent", undone, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: reload}, SetAside},
 		{"remapped, with consent", undone, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: restart}, Restart},
 		{"remapped, in the same run", undone, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: restart, SameRun: true}, Restart},
-		{"restarted, and then killed", wasUp, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: reload}, Finish},
+		{"restarted, then the run was killed", wasUp, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: reload}, Finish},
 		{"the restart was not begun", asked, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: none}, RestoreFile},
 
-		{"a stop by a person", running, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart}, RestoreFile},
-		{"a stop by a person, in the same run", running, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: reload, SameRun: true}, RestoreFile},
-		{"a stop by a person, old text", running, Scene{Text: TextOld, Unit: inactive, MaxDisruption: restart}, RestoreFile},
+		{"a stop by the user", running, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart}, RestoreFile},
+		{"a stop by the user, in the same run", running, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: reload, SameRun: true}, RestoreFile},
+		{"a stop by the user, old text", running, Scene{Text: TextOld, Unit: inactive, MaxDisruption: restart}, RestoreFile},
 		{"a stop after our restart came up", wasUp, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart}, RestoreFile},
 		{"a stop after our restart was asked for", asked, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart}, RestoreFile},
 		{"our job is canceled, in the same run", asked, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart, SameRun: true}, Start},
@@ -78,7 +78,7 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 		{"another program's start limit, with our text", running, Scene{Text: TextPlanned, Unit: limited, MaxDisruption: restart}, RestoreFile},
 		{"another program's start limit, in the same run", running, Scene{Text: TextPlanned, Unit: limited, MaxDisruption: reload, SameRun: true}, RestoreFile},
 		{"another program's start limit, after our restart came up", wasUp, Scene{Text: TextPlanned, Unit: limited, MaxDisruption: restart}, RestoreFile},
-		{"dockerd killed by another", running, Scene{Text: TextPlanned, Unit: shot, MaxDisruption: restart}, RestoreFile},
+		{"dockerd killed by another program", running, Scene{Text: TextPlanned, Unit: shot, MaxDisruption: restart}, RestoreFile},
 		{"down, another program's text", running, Scene{Text: TextForeign, Unit: exited, MaxDisruption: restart}, Leave},
 
 		{"Docker was stopped, and written", stopped, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: reload}, Leave},
@@ -94,9 +94,9 @@ func TestFault_X01_WhatIsDoneAboutAJournal(t *testing.T) {
 	}
 }
 
-// No journal and no host has Docker restarted without consent, nor one started
-// that was running when it was stopped.
-func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
+// No journal and no host leads to a restart of Docker without consent, or to the start of
+// a Docker that was stopped while it ran.
+func TestFault_X01_NoWayBackWithoutConsent(t *testing.T) {
 	flip := []bool{false, true}
 	for _, engine := range []*state.JournalEngine{nil, {}} {
 		for _, restarting := range flip {
@@ -127,7 +127,7 @@ func TestFault_X01_NoWayBackIsWithoutConsent(t *testing.T) {
 	}
 }
 
-func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
+func TestFault_X01_TargetOfTheWayBack(t *testing.T) {
 	runsc := map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}}
 	memory := &state.JournalEngine{Default: "runsc", Runtimes: runsc, Remap: config.RemapOff, Root: "/var/lib/docker", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/n"}}}
 	here, other := host.Unit{ActiveState: "active", InvocationID: "1"}, host.Unit{ActiveState: "active", InvocationID: "2"}
@@ -139,29 +139,29 @@ func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
 		flags engine.Flags
 		want  plan.Settings
 		known bool
-		text  string // explicit
+		text  string // of ReloadText
 	}{
 		{
-			name: "the same dockerd: what it had in memory, with the definition of its default",
+			name: "the same dockerd: its settings in memory, with the definition of its default",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"debug": false}`, known: true,
 			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: config.RemapOff, Root: "/var/lib/docker"},
 			text: `{"debug": false, "default-runtime": "runsc", "runtimes": {"nvidia": {"path": "/n"}, "runsc": {"path": "/x/runsc"}}}`,
 		},
 		{
-			name: "the same dockerd, which knew less than the file has",
+			name: "the same dockerd, with fewer runtimes than the file",
 			j:    state.Journal{Invocation: "1", Engine: &state.JournalEngine{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOff}, Runtimes: []string{"runsc"}},
 			unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}}`, known: true,
 			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"runtimes": {}, "default-runtime": "runc"}`,
 		},
 		{
-			name: "another start: what the file gives",
+			name: "another start: the settings of the file",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"debug": false}`, known: true,
 			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"debug": false, "default-runtime": "runc", "runtimes": {}}`,
 		},
 		{
-			name: "a journal that does not say which start: what the file gives",
+			name: "a journal without the start: the settings of the file",
 			j:    state.Journal{Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`, known: true,
 			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: config.RemapOff},
 			text: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`,
@@ -193,7 +193,7 @@ func TestFault_X01_WhatTheWayBackLeadsTo(t *testing.T) {
 			}
 			text, err := ReloadText([]byte(test.old), got, test.flags)
 			if err != nil || string(text.Bytes()) != test.text {
-				t.Errorf("explicit: got %s, %v\nwant %s", text.Bytes(), err, test.text)
+				t.Errorf("reload text: got %s, %v\nwant %s", text.Bytes(), err, test.text)
 			}
 		})
 	}
