@@ -1,7 +1,6 @@
-// Package await waits, for a bounded time, until a running dockerd has taken a change:
-// until it says that it has read daemon.json again, and until it shows the settings that
-// are wanted. It only reads, and gives up at once when another program has changed
-// daemon.json meanwhile.
+// Package await waits, for a bounded time, until a running dockerd has taken a change: it
+// says that it has read daemon.json again, and shows the settings of the plan. It only
+// reads. It gives up at once if another program changes daemon.json meanwhile.
 package await
 
 import (
@@ -16,17 +15,17 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// Dockerd is a dockerd that is waited for.
+// Dockerd is a running dockerd that is about to take a change.
 type Dockerd struct {
 	*host.Host
-	Timeout time.Duration // the longest wait
+	Timeout time.Duration // of each wait
 }
 
-// Confirm asks dockerd until it shows what s wants, or time is up, or it cannot
-// because daemon.json is stale.
+// Confirm asks dockerd until it shows the settings s. It fails after Timeout, or with the
+// error of stale, which says that another program has changed daemon.json. If there is no
+// connection, the error is *blocked.Unreachable.
 func (d Dockerd) Confirm(ctx context.Context, s plan.Settings, flags engine.Flags, stale func() error) (engine.Info, error) {
-	within := d.Timeout
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	client, err := d.Dial(flags)
 	if err != nil {
@@ -44,7 +43,7 @@ func (d Dockerd) Confirm(ctx context.Context, s plan.Settings, flags engine.Flag
 				return engine.Info{}, err
 			}
 		}
-		// The last answer before time was up says more than "deadline exceeded".
+		// The last answer before the timeout says more than "deadline exceeded".
 		if last == nil || !errors.Is(err, context.DeadlineExceeded) {
 			last = err
 		}
@@ -53,7 +52,7 @@ func (d Dockerd) Confirm(ctx context.Context, s plan.Settings, flags engine.Flag
 			if errors.Is(context.Cause(ctx), context.Canceled) {
 				return engine.Info{}, fmt.Errorf("confirm the change in dockerd: %w", context.Canceled)
 			}
-			return engine.Info{}, fmt.Errorf("dockerd did not take the change within %s: %w (journalctl -u %s says why)", within, last, host.DockerUnit)
+			return engine.Info{}, fmt.Errorf("dockerd did not take the change within %s: %w (journalctl -u %s says why)", d.Timeout, last, host.DockerUnit)
 		case <-time.After(wait):
 		}
 	}

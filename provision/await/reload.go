@@ -12,21 +12,24 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// errReloadRefused says that dockerd was told to read daemon.json again and did
-// not say that it has. What it runs with may be right all the same, from an
-// earlier time: the file is what its next start will fail on.
+// errReloadRefused says that dockerd was signalled to read daemon.json again and did not
+// say that it has. Its settings may be right all the same, from an earlier reload. But its
+// next start will fail on the file.
 var errReloadRefused = errors.New("dockerd did not take the change: it refused to read daemon.json")
 
-// staleCheckInterval is how often it is looked meanwhile whether daemon.json is still
-// what dockerd was to read.
+// staleCheckInterval is the time between two checks whether another program has changed
+// daemon.json.
 const staleCheckInterval = 100 * time.Millisecond
 
-// WatchForReload subscribes to dockerd's events. The function it returns waits for
-// the one that dockerd sends after it has taken its configuration, and only
-// then (moby daemon/reload.go): systemd says "reloaded" either way. With an
-// error it does not wait, and returns nil; nor does it wait once daemon.json is
-// stale, which may be what dockerd refuses.
-func (d Dockerd) WatchForReload(ctx context.Context, flags engine.Flags, stale func() error) (taken func(error) error, err error) {
+// WatchForReload subscribes to dockerd's events. The function that it returns waits for the
+// event that dockerd sends only after it has taken its configuration (moby
+// daemon/reload.go); systemd says "reloaded" in either case. It also stops the
+// subscription, and must be called.
+//
+// Called with an error, it returns nil at once. It returns the error of stale as soon as
+// there is one: another program's text may be what dockerd refuses. Without an event
+// within Timeout, it returns an error.
+func (d Dockerd) WatchForReload(ctx context.Context, flags engine.Flags, stale func() error) (wait func(error) error, err error) {
 	client, err := d.Dial(flags)
 	if err != nil {
 		return nil, err
@@ -39,8 +42,8 @@ func (d Dockerd) WatchForReload(ctx context.Context, flags engine.Flags, stale f
 		if stop != nil {
 			return nil
 		}
-		look := time.NewTicker(staleCheckInterval)
-		defer look.Stop()
+		staleCheck := time.NewTicker(staleCheckInterval)
+		defer staleCheck.Stop()
 		for open := true; open; {
 			var event engine.Event
 			select {
@@ -48,7 +51,7 @@ func (d Dockerd) WatchForReload(ctx context.Context, flags engine.Flags, stale f
 				if event.Type == "daemon" && event.Action == "reload" {
 					return nil
 				}
-			case <-look.C:
+			case <-staleCheck.C:
 				if err := stale(); err != nil {
 					return err
 				}
@@ -60,8 +63,8 @@ func (d Dockerd) WatchForReload(ctx context.Context, flags engine.Flags, stale f
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w within %s (journalctl -u %s says why)", errReloadRefused, d.Timeout, host.DockerUnit)
 		}
-		// Without events, what dockerd says of its settings has to do: Settings
-		// comes next, and fails if it is gone.
+		// Without events, the settings that dockerd shows have to do. Confirm comes next, and
+		// fails if dockerd is gone.
 		d.Logger().Debug("no events from dockerd", zap.Error(<-ended))
 		return nil
 	}, nil

@@ -1,22 +1,25 @@
-// Package prepare is what comes before the first step of a plan: it refuses a plan whose
-// files could not be replaced or whose text dockerd would not start from, and writes down
-// what is there before this program changes it. It changes nothing else.
+// Package prepare refuses, before the first step, a plan whose files could not be replaced
+// or whose text dockerd would not start from, and records the host as it was before this
+// program changes it. It writes nothing but that record.
 package prepare
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 )
 
-// Check refuses a plan whose daemon.json could not be put in place, or that dockerd
-// would not start from. It changes nothing. validated is the key of a validation that
-// the caller may remember, or "". The errors are *blocked.Refused.
+// Check refuses a plan whose files could not be replaced, or whose daemon.json dockerd
+// would not start from. It changes nothing. validated is the key of a validation for the
+// caller to record, or "". The error of a refused plan is *blocked.Refused.
 func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (validated string, err error) {
 	root := os.Geteuid() == 0 || h.Owner != 0
 	if root {
@@ -42,4 +45,28 @@ func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (val
 		return "", nil
 	}
 	return validated, daemonfile.Replaceable(o.File)
+}
+
+// checkIDsReplaceable refuses a plan if a file of subordinate ids could not be replaced.
+func checkIDsReplaceable(p plan.Plan) error {
+	for _, step := range p.Steps {
+		s, ok := step.(plan.EditIDs)
+		if !ok {
+			continue
+		}
+		info, err := os.Lstat(s.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the step makes it
+		}
+		if err != nil {
+			return &blocked.Refused{Object: s.Path, Err: err}
+		}
+		if !info.Mode().IsRegular() {
+			return blocked.Refuse(s.Path, "is %s, not a regular file: dockerd and useradd read such a file differently", info.Mode().Type())
+		}
+		if err := daemonfile.CanReplace(s.Path, s.Path, durable.Plain(info.Mode().Perm())); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -18,16 +18,16 @@ import (
 	"runsc-provisioner/provision/subid"
 )
 
-// Record writes down what is there before the first step of p, as far as it
-// was not recorded yet.
+// Record records what exists before the first step of p: each key of daemon.json and each
+// object that this program changes, once. It writes nothing if all is recorded.
 func Record(h *host.Host, c config.Config, o host.Observed, p plan.Plan, opts plan.Options) error {
 	now := time.Now().UTC()
 	next := plan.Recorded(c, o, p, opts, now)
-	for key, look := range madeObjects(h, o, p) {
-		if _, known := next.Objects[key]; known {
+	for key, inspect := range madeObjects(h, o, p) {
+		if _, recorded := next.Objects[key]; recorded {
 			continue
 		}
-		object, err := look()
+		object, err := inspect()
 		if err != nil {
 			return err
 		}
@@ -40,20 +40,20 @@ func Record(h *host.Host, c config.Config, o host.Observed, p plan.Plan, opts pl
 	return h.State().WriteBefore(next)
 }
 
-// madeObjects are the things that this program makes beside the keys of daemon.json,
-// each with a look at what is there now.
+// madeObjects are the things that this program makes besides the keys of daemon.json. Each
+// has a function that inspects the host as it is now.
 func madeObjects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (state.BeforeObject, error) {
 	dropin := config.SavedPath(h.Paths.Config)
-	earlier := func(look func() (state.BeforeObject, error)) func() (state.BeforeObject, error) {
+	unlessEarlier := func(inspect func() (state.BeforeObject, error)) func() (state.BeforeObject, error) {
 		if o.Earlier() {
 			return func() (state.BeforeObject, error) { return state.BeforeObject{Assumed: true}, nil }
 		}
-		return look
+		return inspect
 	}
 	absent := func() (state.BeforeObject, error) { return state.BeforeObject{}, nil }
 	all := map[string]func() (state.BeforeObject, error){
 		"link:" + h.Paths.Link:                     func() (state.BeforeObject, error) { return linkBefore(o), nil },
-		"directory:" + h.Paths.Store:               earlier(inspectPath(h.Paths.Store)),
+		"directory:" + h.Paths.Store:               unlessEarlier(inspectPath(h.Paths.Store)),
 		"directory:" + h.Paths.Config:              inspectPath(h.Paths.Config),
 		"directory:" + filepath.Dir(dropin):        inspectPath(filepath.Dir(dropin)),
 		"directory:" + filepath.Dir(o.File.Target): inspectPath(filepath.Dir(o.File.Target)),
@@ -77,8 +77,8 @@ func madeObjects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (
 	return all
 }
 
-// linkBefore takes a link into the store, where none is recorded, for one that
-// was made by a version that kept no record.
+// linkBefore is the record of the link. A link into the store without a record was made by
+// a version that kept no record.
 func linkBefore(o host.Observed) state.BeforeObject {
 	switch o.Link.Kind {
 	case release.LinkForeign:
@@ -90,7 +90,7 @@ func linkBefore(o host.Observed) state.BeforeObject {
 	}
 }
 
-// inspectPath says whether a path is there, and what it is.
+// inspectPath returns a function that says whether path exists, and what it is.
 func inspectPath(path string) func() (state.BeforeObject, error) {
 	return func() (state.BeforeObject, error) {
 		info, err := os.Lstat(path)
@@ -108,8 +108,8 @@ func inspectPath(path string) func() (state.BeforeObject, error) {
 	}
 }
 
-// dropinBefore is the text of the file that apply saves its flags to. One that
-// apply has written, and nothing recorded, is of a version that kept no record.
+// dropinBefore is the record of the file that apply saves its flags to. A file that apply
+// wrote, without a record, is from a version that kept no record.
 func dropinBefore(path string) func() (state.BeforeObject, error) {
 	return func() (state.BeforeObject, error) {
 		text, err := durable.ReadLimited(path, config.MaxFile)
