@@ -6,9 +6,8 @@ import (
 	"path/filepath"
 )
 
-// bundle makes an OCI bundle whose only file is self, read-only, with no
-// capabilities and a network of its own that leads nowhere
-// (opencontainers/runtime-spec, config.md).
+// bundle makes an OCI bundle (opencontainers/runtime-spec, config.md). Its only file is
+// self, read-only. It has no capabilities, and an empty network of its own.
 func (p *proof) bundle(self string) error {
 	root := filepath.Join(p.dir, "rootfs")
 	for _, dir := range []string{p.dir, root, filepath.Join(p.dir, "state")} {
@@ -16,7 +15,7 @@ func (p *proof) bundle(self string) error {
 			return err
 		}
 	}
-	// A file to be mounted over: the root is read-only.
+	// The mount point of self: the root is read-only.
 	if err := os.WriteFile(filepath.Join(root, "init"), nil, 0o755); err != nil {
 		return err
 	}
@@ -24,18 +23,18 @@ func (p *proof) bundle(self string) error {
 	if err != nil {
 		return err
 	}
-	// For the next run, should this one be killed.
+	// Sweep reads it if this run is killed.
 	if err := os.WriteFile(filepath.Join(p.dir, "release"), []byte(p.release.Name), 0o600); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(p.dir, "config.json"), config, 0o600)
 }
 
-// cgroupSystemd is the driver that leaves cgroups to systemd.
+// cgroupSystemd is the name of the driver that leaves cgroups to systemd.
 const cgroupSystemd = "systemd"
 
-// cgroupsPath names the proof's cgroup in the form of dockerd's driver
-// (moby daemon/oci_linux.go, WithCgroups).
+// cgroupsPath names the proof's cgroup as dockerd's driver does (moby
+// daemon/oci_linux.go, WithCgroups). "" makes no cgroup.
 func (p *proof) cgroupsPath() string {
 	switch p.step.CgroupDriver {
 	case "":

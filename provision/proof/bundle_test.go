@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// proofFails is what a runsc does that starts nothing.
+	// proofFails is the script of a runsc that starts nothing.
 	proofFails = "echo no such platform >&2; exit 1"
-	// proofRuns has a sandbox appear in the host's /proc.
+	// proofRuns makes a sandbox appear in the host's /proc.
 	proofRuns = `mkdir $HOST/proc/42
 ln -s $HOST/store/20260914.0/gvisor-bin/gvisor_sentry $HOST/proc/42/exe
 printf 'runsc-sandbox\0boot\0%s\0' "$id" >$HOST/proc/42/cmdline
@@ -29,9 +29,9 @@ cat >/dev/null`
 	proofHangs = "echo >$HOST/running; exec cat >/dev/null"
 )
 
-// proofHost is a host with one release, whose runsc does what run says. It notes
-// below the host's directory which container it ran, and which it deleted while
-// its bundle was there.
+// proofHost is a host with one release. Its runsc is a script that ends with run. In the
+// host's directory it records which container it ran, and which it deleted before the
+// bundle.
 func proofHost(t *testing.T, run string) (r Runner, root string) {
 	t.Helper()
 	root = t.TempDir()
@@ -55,7 +55,7 @@ mkdir "$HOST/state/$id/state/runsc"
 	}}}, root
 }
 
-// noted is what the script has noted under name.
+// noted returns what the script recorded in the file called name.
 func noted(t *testing.T, root, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, name))
@@ -65,7 +65,7 @@ func noted(t *testing.T, root, name string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// proofsLeft are the names of the directories of proofs that are there.
+// proofsLeft returns the directories of proofs.
 func (r Runner) proofsLeft(t *testing.T) []string {
 	t.Helper()
 	left, err := filepath.Glob(filepath.Join(r.Paths.State, dirPrefix+"*"))
@@ -75,7 +75,7 @@ func (r Runner) proofsLeft(t *testing.T) []string {
 	return left
 }
 
-// mayProve skips where no runsc can be started: it has a mount namespace.
+// mayProve skips the test without root: runsc is started in a mount namespace of its own.
 func mayProve(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 && os.Getenv("CI") != "true" {
@@ -88,9 +88,9 @@ func TestProve_LeavesNoBundle(t *testing.T) {
 		name, run string
 		passes    bool
 	}{
-		{"after one that passes", proofRuns, true},
-		{"after one that fails", proofFails, false},
-		{"after one whose sandbox is not seen", "echo 4.19.0-gvisor; cat >/dev/null", false},
+		{"after a proof that passes", proofRuns, true},
+		{"after a proof that fails", proofFails, false},
+		{"after a proof without a visible sandbox", "echo 4.19.0-gvisor; cat >/dev/null", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			mayProve(t)
@@ -111,21 +111,21 @@ func TestProve_LeavesNoBundle(t *testing.T) {
 }
 
 // The bundle is made before runsc is started.
-func TestProve_LeavesNoBundleWhereRunscDoesNotStart(t *testing.T) {
+func TestProve_LeavesNoBundleIfRunscDoesNotStart(t *testing.T) {
 	r, root := proofHost(t, proofFails)
 	if err := os.Chmod(filepath.Join(root, "store/20260914.0/runsc"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var failed *Failed
 	if _, err := r.Prove(t.Context(), plan.Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.As(err, &failed) {
-		t.Errorf("got error %v, want a *ProofFailed", err)
+		t.Errorf("got error %v, want a *Failed", err)
 	}
 	if left := r.proofsLeft(t); len(left) != 0 || noted(t, root, "ran") != "" {
 		t.Errorf("got %q left, and ran %q, want nothing", left, noted(t, root, "ran"))
 	}
 }
 
-func TestProve_LeavesNoBundleWhereItIsInterrupted(t *testing.T) {
+func TestProve_LeavesNoBundleIfInterrupted(t *testing.T) {
 	mayProve(t)
 	r, root := proofHost(t, proofHangs)
 	if err := unix.Mkfifo(filepath.Join(root, "running"), 0o600); err != nil {
@@ -135,7 +135,7 @@ func TestProve_LeavesNoBundleWhereItIsInterrupted(t *testing.T) {
 	defer cancel()
 	go func() {
 		defer cancel()
-		// Opening waits for runsc to open it. Closed before runsc has written, it
+		// The open waits until runsc opens the FIFO. To close it before runsc has written
 		// would end runsc.
 		if _, err := os.ReadFile(filepath.Join(root, "running")); err != nil {
 			t.Error(err)
@@ -152,7 +152,7 @@ func TestProve_LeavesNoBundleWhereItIsInterrupted(t *testing.T) {
 	}
 }
 
-// The next run removes what a killed run left of a proof, the container first.
+// The next run removes the container of a killed proof, then its bundle.
 func TestSweep_RemovesTheBundleOfAKilledProof(t *testing.T) {
 	r, root := proofHost(t, proofFails)
 	installed, err := r.Installed("20260914.0")
@@ -162,7 +162,7 @@ func TestSweep_RemovesTheBundleOfAKilledProof(t *testing.T) {
 	id := dirPrefix + "killed"
 	p := proof{step: plan.Prove{Release: "20260914.0"}, release: installed, id: id, dir: filepath.Join(r.Paths.State, id)}
 	request := filepath.Join(r.Paths.State, requestPrefix+"killed")
-	gone := filepath.Join(r.Paths.State, dirPrefix+"gone") // its release is removed since
+	gone := filepath.Join(r.Paths.State, dirPrefix+"gone") // its release was removed since
 	other := filepath.Join(r.Paths.State, "runsc-other")
 	err = errors.Join(p.bundle(r.Self), os.MkdirAll(filepath.Join(p.dir, "state", "runsc"), 0o700),
 		os.Mkdir(request, 0o700), os.WriteFile(filepath.Join(request, "request"), nil, 0o600),
@@ -175,7 +175,7 @@ func TestSweep_RemovesTheBundleOfAKilledProof(t *testing.T) {
 		t.Errorf("got %q left, want nothing", left)
 	}
 	if _, err := os.Stat(other); err != nil {
-		t.Errorf("got %v, want a directory that is no proof's left alone", err)
+		t.Errorf("got %v, want a directory of another program left alone", err)
 	}
 	if os.Geteuid() != 0 {
 		return // only root can start a runsc

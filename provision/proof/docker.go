@@ -15,13 +15,14 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// trialTimeout bounds the proof through Docker, which takes 200 ms.
+// trialTimeout bounds the proof through Docker, which normally takes 200 ms.
 const trialTimeout = time.Minute
 
-// InDocker has the dockerd of info start a container called name, which the caller
-// has noted, so that a later run removes what is left of it. It says in a few words
-// what was seen.
-func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string, flags engine.Flags, info engine.Info) (seen string, err error) {
+// InDocker has dockerd, which runs with info, start a container called name. It checks that
+// the container is in a sandbox of the release, and that Docker sees its writes as
+// promised. The result is what was seen, in a few words. The caller has recorded name in
+// its journal: if this run is killed, a later run removes the container.
+func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string, flags engine.Flags, info engine.Info) (result string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, trialTimeout)
 	defer cancel()
 	client, err := r.Dial(flags)
@@ -39,10 +40,10 @@ func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string,
 	}
 	failpoint.Here("trial: started")
 	kernel, err := r.checkTrial(ctx, s, info, trial)
-	var docker string
+	var dockerSees string
 	if err == nil {
-		// Its line came after its last write.
-		docker, err = writes.compare(ctx, trial, s.Writes)
+		// The container prints its line after its last write.
+		dockerSees, err = writes.compare(ctx, trial, s.Writes)
 	}
 	failpoint.Here("trial: looked at")
 	err = errors.Join(err, trial.End(context.WithoutCancel(ctx)))
@@ -50,10 +51,10 @@ func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string,
 	if err != nil {
 		return "", err
 	}
-	return "kernel inside: " + kernel + "; " + docker, nil
+	return "kernel inside: " + kernel + "; " + dockerSees, nil
 }
 
-// checkTrial wants the container in a sandbox of the release, seen from the host.
+// checkTrial checks from the host that the container is in a sandbox of the release.
 func (r Runner) checkTrial(ctx context.Context, s plan.ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
 	line, err := trial.Line(ctx)
 	if err != nil {
@@ -79,10 +80,10 @@ func (r Runner) checkTrial(ctx context.Context, s plan.ProveInDocker, info engin
 	if verdict.State == verify.Sandboxed && verdict.Release == s.Release {
 		return kernel, nil
 	}
-	return "", fmt.Errorf("its process ran, but seen from the host it is %s: %s", verdict.State, failedChecks(verdict))
+	return "", fmt.Errorf("its process ran, but the host sees it as %s: %s", verdict.State, failedChecks(verdict))
 }
 
-// failedChecks names the checks that did not pass.
+// failedChecks lists the checks that did not pass.
 func failedChecks(v verify.Verdict) string {
 	var parts []string
 	for _, c := range v.Checks {
@@ -93,12 +94,12 @@ func failedChecks(v verify.Verdict) string {
 	return strings.Join(parts, ", ")
 }
 
-// parseInitLine reads what ProofInit says: the kernel's release, and the first
-// line of its log, which gVisor's begins with its name.
+// parseInitLine parses the line that Init prints: the kernel's release, and the first line
+// of the kernel's log. The log of gVisor's kernel begins with its name.
 func parseInitLine(line string) (string, error) {
 	kernel, log, _ := strings.Cut(strings.TrimSpace(line), "\t")
 	if !strings.Contains(log, "gVisor") {
-		return "", fmt.Errorf("the kernel inside, %q, is not gVisor's: its log begins with %q", kernel, log)
+		return "", fmt.Errorf("the kernel inside, %q, is not gVisor: its log begins with %q", kernel, log)
 	}
 	return kernel, nil
 }

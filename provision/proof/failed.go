@@ -5,28 +5,27 @@ import (
 	"fmt"
 )
 
-// Failed says that a release starts no sandbox on this host, or one of which
-// Docker does not see the writes as promised: then Err is *UnseenWrites. Output is
-// what runsc itself said; it comes from outside and is not fit for a terminal
-// as it is.
+// Failed says that a release starts no sandbox on this host, or that Docker does not see the
+// writes of its container as promised: then Err is *UnseenWrites.
 type Failed struct {
 	Release  string
 	Runtime  string
 	Args     []string
-	InDocker bool // dockerd was to start it
+	InDocker bool // through dockerd
 	Err      error
-	Output   string
+	// Output is what runsc printed. It is not safe for a terminal.
+	Output string
 }
 
-func (p *Failed) Error() string {
+func (f *Failed) Error() string {
 	var unseen *UnseenWrites
-	if errors.As(p.Err, &unseen) {
-		return fmt.Sprintf("a container that dockerd started with runtime %s is in a sandbox of gVisor %s, but %v", p.Runtime, p.Release, p.Err)
+	if errors.As(f.Err, &unseen) {
+		return fmt.Sprintf("a container that dockerd started with runtime %s is in a sandbox of gVisor %s, but %v", f.Runtime, f.Release, f.Err)
 	}
-	if p.InDocker {
-		return fmt.Sprintf("a container that dockerd was to start with runtime %s is not in a sandbox of gVisor %s: %v", p.Runtime, p.Release, p.Err)
+	if f.InDocker {
+		return fmt.Sprintf("a container that dockerd was to start with runtime %s is not in a sandbox of gVisor %s: %v", f.Runtime, f.Release, f.Err)
 	}
-	return fmt.Sprintf("gVisor %s starts no sandbox on this host (runtime %s): %v", p.Release, p.Runtime, p.Err)
+	return fmt.Sprintf("gVisor %s starts no sandbox on this host (runtime %s): %v", f.Release, f.Runtime, f.Err)
 }
 
-func (p *Failed) Unwrap() error { return p.Err }
+func (f *Failed) Unwrap() error { return f.Err }

@@ -17,14 +17,14 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// OutsideArg, followed by the path of a request, makes this program carry out
-// a proof outside Docker for a process that has not the privileges to.
+// OutsideArg, followed by the path of a request, makes this program carry out a proof
+// outside Docker for a process without the privileges for it.
 const OutsideArg = "proof-outside"
 
-// requestPrefix is part of the names of requests.
+// requestPrefix begins the names of the directories of requests.
 const requestPrefix = dirPrefix + "request-"
 
-// outsideRequest is what is asked of it.
+// outsideRequest is the content of a request file.
 type outsideRequest struct {
 	Paths host.Paths `json:"paths"`
 	Self  string     `json:"self"`
@@ -32,18 +32,18 @@ type outsideRequest struct {
 	Step  plan.Prove `json:"step"`
 }
 
-// outsideAnswer is what came of it.
+// outsideAnswer is the content of an answer file.
 type outsideAnswer struct {
 	Seen   string `json:"seen"`
-	Failed bool   `json:"failed"` // the proof itself, with Output
+	Failed bool   `json:"failed"` // Error and Output are those of a *Failed
 	Error  string `json:"error"`
 	Output string `json:"output"`
 }
 
-// ProveInOtherProcess is Prove in another process of this program, which aside starts
-// with all privileges of root and waits for: a unit that is hardened starts no
-// sandbox. Both speak by way of files for root only.
-func (r Runner) ProveInOtherProcess(ctx context.Context, s plan.Prove, aside func(ctx context.Context, argv ...string) error) (seen string, err error) {
+// ProveInOtherProcess is Prove in another process of this program, because a hardened unit
+// can start no sandbox. start runs argv with all privileges of root, and waits for its end.
+// Request and answer are files that only root can read.
+func (r Runner) ProveInOtherProcess(ctx context.Context, s plan.Prove, start func(ctx context.Context, argv ...string) error) (result string, err error) {
 	dir := filepath.Join(r.Paths.State, requestPrefix+strings.ToLower(rand.Text()))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", fmt.Errorf("ask for a proof: %w", err)
@@ -57,7 +57,7 @@ func (r Runner) ProveInOtherProcess(ctx context.Context, s plan.Prove, aside fun
 	if err := durable.WriteFile(path, request, durable.Plain(0o600)); err != nil {
 		return "", err
 	}
-	if err := aside(ctx, r.Self, OutsideArg, path); err != nil {
+	if err := start(ctx, r.Self, OutsideArg, path); err != nil {
 		return "", fmt.Errorf("prove release %s: %w", s.Release, err)
 	}
 	text, err := durable.ReadLimited(answerPath(path), 2*command.MaxOutput+config.MaxFile)
@@ -79,8 +79,8 @@ func (r Runner) ProveInOtherProcess(ctx context.Context, s plan.Prove, aside fun
 
 func answerPath(request string) string { return request + ".answer" }
 
-// AnswerRequest carries out the request in a file, and leaves the answer
-// beside it.
+// AnswerRequest carries out the request in the file at path, and writes the answer beside
+// it. A proof that failed is an answer, not an error.
 func AnswerRequest(ctx context.Context, path string) error {
 	text, err := durable.ReadLimited(path, config.MaxFile)
 	if err != nil {

@@ -1,6 +1,7 @@
-// Package proof starts a sandbox of ours and looks at it from the host, outside Docker
-// and through it: only a process of the release, seen in /proc, counts as a proof. It
-// leaves no container, image or bundle behind, and clears away those of killed runs.
+// Package proof proves that a release of gVisor works on this host: it starts a sandbox,
+// outside Docker or through it, and accepts only a process of that release that it sees in
+// the host's /proc. It leaves no container, image or bundle behind, and removes those of
+// killed runs.
 package proof
 
 import (
@@ -27,18 +28,18 @@ import (
 )
 
 const (
-	// InitArg, as the first argument, makes this program the init process of
-	// the proof's sandbox (ProofInit).
+	// InitArg, as the first argument, makes this program the init process of the proof's
+	// sandbox (Init).
 	InitArg = "proof-init"
-	// proofTimeout is far beyond the 80 ms that a sandbox takes to start.
+	// proofTimeout is far above the 80 ms that a sandbox takes to start.
 	proofTimeout = 30 * time.Second
 	dirPrefix    = "runsc-proof-"
 )
 
-// Init is what runs inside the sandbox. With an argument it first makes the
-// changes to its root file system that follow from it (proofWrites). It says
-// which kernel it sees, and with which line that kernel's log begins, and then
-// waits for its input to end, so that it can be looked at from outside.
+// Init runs inside the sandbox. Its argument, if any, is a nonce: it first makes the changes
+// of trialWrites to its root file system. Then it prints the kernel's release and the first
+// line of the kernel's log. It ends when its input does, so that the host can look at it
+// before.
 func Init(args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) > 0 {
 		if err := (trialWrites{args[0]}).makeChanges("/"); err != nil {
@@ -52,7 +53,7 @@ func Init(args []string, stdin io.Reader, stdout io.Writer) error {
 	log := make([]byte, 256<<10)
 	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, log)
 	if err != nil {
-		n = 0 // Linux lets only privileged processes read it, gVisor everyone
+		n = 0 // Linux lets only privileged processes read it; gVisor lets all
 	}
 	first, _, _ := strings.Cut(string(log[:n]), "\n")
 	first = first[:min(len(first), 100)]
@@ -63,18 +64,18 @@ func Init(args []string, stdin io.Reader, stdout io.Writer) error {
 	return err
 }
 
-// Runner starts sandboxes of releases on Host, and looks at them from outside.
+// Runner starts sandboxes of releases on Host, and checks them from outside.
 type Runner struct {
 	*host.Host
-	// Self is the path of this program's own static binary, which runs inside the
-	// sandbox with ProofArg.
+	// Self is the path of this program's own static binary, which runs inside the sandbox
+	// with InitArg.
 	Self string
 }
 
-// Prove runs a container of our own with the release's runsc, without Docker,
-// and looks at it from the host: it must be in a sandbox of that release. It
-// leaves nothing behind. The error is a *ProofFailed with runsc's own words.
-func (r Runner) Prove(ctx context.Context, s plan.Prove) (seen string, err error) {
+// Prove runs a container with the release's runsc, without Docker, and checks from the host
+// that it is in a sandbox of that release. It leaves nothing behind. The result is what was
+// seen, in a few words. The error of a proof that failed is a *Failed with runsc's output.
+func (r Runner) Prove(ctx context.Context, s plan.Prove) (result string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
 	installed, err := r.Installed(s.Release)
@@ -109,7 +110,7 @@ type proof struct {
 	output  command.Output
 }
 
-// run starts the container, looks at it from the host and lets it end.
+// run starts the container, finds its sandbox on the host, and lets it end.
 func (p *proof) run(ctx context.Context) (kernel string, err error) {
 	cmd := p.runsc(ctx, "run", "-bundle", p.dir, p.id)
 	stdin, err := cmd.StdinPipe()
@@ -129,7 +130,7 @@ func (p *proof) run(ctx context.Context) (kernel string, err error) {
 	failpoint.Here("proof: looked at")
 	stdin.Close()
 	if lookErr != nil {
-		// What it printed instead of starting is worth more than the end of its output.
+		// Wait also collects what runsc printed instead of the line.
 		waitErr := cmd.Wait()
 		return "", errors.Join(lookErr, waitErr)
 	}
@@ -162,26 +163,26 @@ func (p *proof) findSandbox(ctx context.Context, stdout io.Reader) (kernel strin
 	return "", errors.New("its process ran, but no sandbox of this release was seen on the host")
 }
 
-// runsc is a command of the release under proof, with the arguments that
-// dockerd will give it, in a clean environment.
+// runsc is a command of the release, with the arguments that dockerd will give it, in a
+// clean environment.
 func (p *proof) runsc(ctx context.Context, args ...string) *exec.Cmd {
 	argv := append([]string{"--root", filepath.Join(p.dir, "state")}, p.step.Args...)
 	if p.step.CgroupDriver == cgroupSystemd {
 		argv = append(argv, "--systemd-cgroup")
 	}
 	cmd := command.Command(ctx, p.release.Runsc, append(argv, args...)...)
-	// What runsc mounts (a network namespace in its root directory) goes with
-	// the mount namespace, also when this process is killed.
+	// The mounts of runsc (a network namespace in its root directory) end with the mount
+	// namespace, even if this process is killed.
 	cmd.SysProcAttr.Unshareflags = unix.CLONE_NEWNS
 	return cmd
 }
 
-// clear removes the container, also one that hangs, and the bundle.
+// clear removes the bundle and the container, even one that hangs.
 func (p *proof) clear(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
 	if _, err := os.Stat(filepath.Join(p.dir, "state")); err == nil {
-		// An error here says only that the container is gone already.
+		// An error says only that the container is already gone.
 		_ = p.runsc(ctx, "delete", "-force", p.id).Run()
 	}
 	failpoint.Here("proof: deleted")

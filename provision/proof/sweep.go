@@ -11,7 +11,7 @@ import (
 	"runsc-provisioner/provision/failpoint"
 )
 
-// Sweep removes what proofs of killed runs have left.
+// Sweep removes the containers and bundles of proofs outside Docker that killed runs left.
 func (r Runner) Sweep(ctx context.Context) error {
 	left, err := filepath.Glob(filepath.Join(r.Paths.State, dirPrefix+"*"))
 	if err != nil {
@@ -20,15 +20,15 @@ func (r Runner) Sweep(ctx context.Context) error {
 	for _, dir := range left {
 		r.deleteContainer(ctx, dir)
 		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("clear %s: %w", dir, err)
+			return fmt.Errorf("remove %s: %w", dir, err)
 		}
 		failpoint.Here("sweep: a proof is cleared")
 	}
 	return nil
 }
 
-// deleteContainer ends the sandbox of a proof whose run was killed: it ends by itself when its
-// input does, unless it hangs. Which release it ran is read from its directory.
+// deleteContainer deletes the container of a killed run's proof. It ends by itself with its
+// input, unless it hangs. The name of its release is in dir.
 func (r Runner) deleteContainer(ctx context.Context, dir string) {
 	name, err := os.ReadFile(filepath.Join(dir, "release"))
 	if err != nil {
@@ -41,6 +41,6 @@ func (r Runner) deleteContainer(ctx context.Context, dir string) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	p := proof{release: installed, id: filepath.Base(dir), dir: dir}
-	// An error here says only that the container is gone already.
+	// An error says only that the container is already gone.
 	_ = p.runsc(ctx, "delete", "-force", p.id).Run()
 }

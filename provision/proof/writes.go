@@ -20,28 +20,27 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// writesDir has all that the container of a proof changes in its root file
-// system. The image has no /tmp: there gVisor mounts a tmpfs of its own, and
-// what is written to it Docker never sees.
+// writesDir holds all that the container of a proof changes. The image has no /tmp: gVisor
+// mounts its own tmpfs there, and Docker never sees what is written to it.
 const writesDir = "/proof"
 
-// trialWrites are the changes that the container of one proof makes: it writes
-// a new file in a new directory, replaces one, deletes one and renames one. All
-// bytes follow from the nonce, so that only what was written in this proof is
-// taken for it.
+// trialWrites are the changes that the container of one proof makes to its root file system.
+// It writes a new file in a new directory, replaces one file, deletes one and renames one.
+// All bytes follow from the nonce, so that no other proof makes the same writes.
 type trialWrites struct{ nonce string }
 
+// newTrialWrites returns writes with a new nonce.
 func newTrialWrites() trialWrites { return trialWrites{rand.Text()} }
 
-// content are n bytes that no other file and no other proof has.
+// content returns n bytes that no other file and no other proof has.
 func (w trialWrites) content(of string, n int) []byte {
 	content := make([]byte, n)
-	// It reads without an error (math/rand/v2).
+	// Read never returns an error (math/rand/v2).
 	_, _ = mathrand.NewChaCha8(sha256.Sum256([]byte(w.nonce + "\x00" + of))).Read(content)
 	return content
 }
 
-// image are the files that are there before, beside init.
+// image returns the files of the image, besides init.
 func (w trialWrites) image() []engine.TrialFile {
 	var files []engine.TrialFile
 	for _, name := range []string{"replaced", "deleted", "before"} {
@@ -50,7 +49,7 @@ func (w trialWrites) image() []engine.TrialFile {
 	return files
 }
 
-// files are those that are there afterwards, and nothing else is.
+// files returns all files below writesDir after the changes.
 func (w trialWrites) files() map[string][]byte {
 	return map[string][]byte{
 		writesDir + "/replaced":  w.content("replaced", 5000),
@@ -59,12 +58,12 @@ func (w trialWrites) files() map[string][]byte {
 	}
 }
 
-// missingPaths are the paths that lead nowhere afterwards.
+// missingPaths are the paths that no longer exist after the changes.
 func (w trialWrites) missingPaths() []string {
 	return []string{writesDir + "/deleted", writesDir + "/before"}
 }
 
-// changes are what `docker diff` shows of them.
+// changes are the changes as `docker diff` shows them.
 func (w trialWrites) changes() []engine.Change {
 	return []engine.Change{
 		{Kind: 'C', Path: writesDir},
@@ -75,8 +74,8 @@ func (w trialWrites) changes() []engine.Change {
 	}
 }
 
-// makeChanges makes the changes below root, the container's, and reads them again.
-// It touches nothing where the image's files are not there.
+// makeChanges makes the changes below root, the container's root directory, and reads the
+// files back. It changes nothing if the image's files are missing.
 func (w trialWrites) makeChanges(root string) error {
 	for _, file := range w.image() {
 		if err := checkContent(filepath.Join(root, file.Name), file.Content); err != nil {
@@ -85,8 +84,7 @@ func (w trialWrites) makeChanges(root string) error {
 	}
 	in := func(name string) string { return filepath.Join(root, writesDir, name) }
 	written := w.files()
-	// Nothing is synced: programs do not do so either, and expect Docker to see
-	// what they wrote.
+	// It does not sync: most programs do not, and expect Docker to see what they wrote.
 	if err := os.Mkdir(in("made"), 0o755); err != nil {
 		return err
 	}
@@ -109,7 +107,7 @@ func (w trialWrites) makeChanges(root string) error {
 	return nil
 }
 
-// checkContent wants a file with this content.
+// checkContent fails if the file at path has other content.
 func checkContent(path string, content []byte) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -118,20 +116,20 @@ func checkContent(path string, content []byte) error {
 	defer file.Close()
 	got, err := io.ReadAll(io.LimitReader(file, int64(len(content))+1))
 	if err == nil && !bytes.Equal(got, content) {
-		err = fmt.Errorf("%s is not what was written to it", path)
+		err = fmt.Errorf("%s differs from what was written to it", path)
 	}
 	return err
 }
 
-// dockerView is what Docker sees of a proof's container.
+// dockerView is what Docker sees of the container of a proof.
 type dockerView struct {
 	files        map[string][]byte
-	stillFound   []string // of those that are gone
+	stillFound   []string // of missingPaths
 	changes      []engine.Change
-	changesKnown bool // the changes could be asked for
+	changesKnown bool // false if dockerd cannot list the changes
 }
 
-// observe asks dockerd, while the container runs.
+// observe asks dockerd while the container runs.
 func (w trialWrites) observe(ctx context.Context, t *engine.Trial) (s dockerView, err error) {
 	if s.files, err = t.Files(ctx, writesDir); err != nil {
 		return s, err
@@ -149,7 +147,7 @@ func (w trialWrites) observe(ctx context.Context, t *engine.Trial) (s dockerView
 	return s, err
 }
 
-// unseen lists where what Docker sees is not what the container did.
+// unseen lists the differences between what the container did and what Docker sees.
 func (w trialWrites) unseen(s dockerView) (list []string) {
 	wanted := w.files()
 	for _, path := range slices.Sorted(maps.Keys(wanted)) {
@@ -161,12 +159,12 @@ func (w trialWrites) unseen(s dockerView) (list []string) {
 	}
 	for _, path := range slices.Sorted(maps.Keys(s.files)) {
 		if _, known := wanted[path]; !known {
-			list = append(list, "docker cp gives "+path+", which is gone")
+			list = append(list, "docker cp gives "+path+", which was removed")
 		}
 	}
 	for _, path := range s.stillFound {
 		if _, listed := s.files[path]; !listed {
-			list = append(list, "docker cp finds "+path+", which is gone")
+			list = append(list, "docker cp finds "+path+", which was removed")
 		}
 	}
 	if !s.changesKnown {
@@ -185,31 +183,30 @@ func (w trialWrites) unseen(s dockerView) (list []string) {
 	return list
 }
 
-// notOurs are changes that `docker diff` may show though the container did not
-// make them: gVisor makes the directory of its tmpfs (runsc/boot/vfs.go), and of
-// an image in containerd's store dockerd shows the places of its own mounts.
+// notOurs are changes that `docker diff` may show although the container did not make them:
+// gVisor makes the directory of its tmpfs (runsc/boot/vfs.go), and with containerd's image
+// store dockerd shows the mount points of its own mounts.
 var notOurs = []engine.Change{{Kind: 'A', Path: "/tmp"}}
 
-// compare has Docker look at what the container wrote, and holds that against
-// what is promised. It says in a few words what Docker sees.
-func (w trialWrites) compare(ctx context.Context, t *engine.Trial, promised verify.Writes) (seen string, err error) {
+// compare asks Docker what it sees, and judges it.
+func (w trialWrites) compare(ctx context.Context, t *engine.Trial, promised verify.Writes) (result string, err error) {
 	s, err := w.observe(ctx, t)
 	return w.judge(s, err, promised)
 }
 
-// judge weighs what Docker sees. Where it sees less than was promised, the error
-// is *UnseenWrites.
+// judge compares what Docker sees with what is promised. If Docker sees less than promised,
+// the error is *UnseenWrites. The result says in a few words what Docker sees.
 //
-// Where the writes may be lost, nothing is wrong whatever is seen. Docker sees
-// all of them under releases from before 2023, which have no overlay of their
-// own, and a dockerd that cannot say breaks no promise.
-func (w trialWrites) judge(s dockerView, lookErr error, promised verify.Writes) (seen string, err error) {
+// If the promise is that writes may be lost, nothing that Docker sees is an error. Docker
+// sees all writes with releases from before 2023, which have no overlay of their own. A
+// dockerd that cannot answer breaks no promise then.
+func (w trialWrites) judge(s dockerView, lookErr error, promised verify.Writes) (result string, err error) {
 	lost := promised == verify.WritesLost
 	if over := errors.Is(lookErr, context.Canceled) || errors.Is(lookErr, context.DeadlineExceeded); lookErr != nil && (over || !lost) {
 		return "", lookErr
 	}
 	if lookErr != nil {
-		return "whether Docker sees its writes is not known", nil
+		return "Docker did not say whether it sees its writes", nil
 	}
 	unseen := w.unseen(s)
 	switch {
@@ -221,11 +218,11 @@ func (w trialWrites) judge(s dockerView, lookErr error, promised verify.Writes) 
 	return "", &UnseenWrites{unseen}
 }
 
-// UnseenWrites says that Docker does not see what a container did to its root
-// file system, although it is to.
+// UnseenWrites says that Docker does not see the changes of a container to its root file
+// system, although the configuration promises it.
 type UnseenWrites struct {
-	// Differences are each a few words: "docker diff does not show A /x". They
-	// may have names from outside.
+	// Differences are short sentences: "docker diff does not show A /x". They may contain
+	// names that another program chose.
 	Differences []string
 }
 

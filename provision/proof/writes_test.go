@@ -19,7 +19,7 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// below are the regular files below dir, by their path in it.
+// below returns the regular files below dir by their path in it.
 func below(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -36,7 +36,7 @@ func below(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
-// unpack puts the image's files below a directory of their own.
+// unpack writes the image's files to a new directory.
 func (w trialWrites) unpack(t *testing.T) (root string) {
 	t.Helper()
 	root = t.TempDir()
@@ -49,7 +49,7 @@ func (w trialWrites) unpack(t *testing.T) (root string) {
 	return root
 }
 
-func TestWhatAProofWrites(t *testing.T) {
+func TestWrites_ChangeWhatTheyAnnounce(t *testing.T) {
 	w := newTrialWrites()
 	root := w.unpack(t)
 	before := below(t, root)
@@ -60,7 +60,7 @@ func TestWhatAProofWrites(t *testing.T) {
 	if diff := cmp.Diff(w.files(), after); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	// What is announced to be shown is what has changed.
+	// The announced changes are the changes.
 	changes := map[string]byte{writesDir: 'C', writesDir + "/made": 'A'}
 	for path, content := range after {
 		if old, found := before[path]; !found {
@@ -89,8 +89,8 @@ func TestWhatAProofWrites(t *testing.T) {
 	}
 }
 
-// On a host, by hand, it must not write.
-func TestProofWritesNothingWhereItsImageIsNot(t *testing.T) {
+// Started by hand on a host, Init must not write.
+func TestWrites_ChangeNothingWithoutTheImage(t *testing.T) {
 	other := newTrialWrites()
 	root := other.unpack(t)
 	before := below(t, root)
@@ -102,19 +102,19 @@ func TestProofWritesNothingWhereItsImageIsNot(t *testing.T) {
 	}
 	empty := t.TempDir()
 	if err := newTrialWrites().makeChanges(empty); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("where nothing is: got %v, want %v", err, fs.ErrNotExist)
+		t.Errorf("in an empty directory: got %v, want %v", err, fs.ErrNotExist)
 	}
 	if got := below(t, empty); len(got) > 0 {
 		t.Errorf("it wrote %d files", len(got))
 	}
 }
 
-// all is what Docker has to see.
+// all is the view of a Docker that sees all writes.
 func (w trialWrites) all() dockerView {
 	return dockerView{files: w.files(), changes: w.changes(), changesKnown: true}
 }
 
-func TestWhatDockerSeesIsHeldAgainstThePromise(t *testing.T) {
+func TestWrites_AreComparedWithThePromise(t *testing.T) {
 	w, another := newTrialWrites(), newTrialWrites()
 	filestore := engine.Change{Kind: 'A', Path: "/.gvisor.filestore.0123"}
 	tests := []struct {
@@ -127,17 +127,17 @@ func TestWhatDockerSeesIsHeldAgainstThePromise(t *testing.T) {
 			slices.Reverse(s.changes)
 			s.changes = append(s.changes, engine.Change{Kind: 'A', Path: "/tmp"})
 		}, nil},
-		{"a store that tells no changes", func(s *dockerView) { s.changes, s.changesKnown = nil, false }, nil},
-		{"a store that tells no changes, and nothing was written", func(s *dockerView) {
+		{"a store that cannot list changes", func(s *dockerView) { s.changes, s.changesKnown = nil, false }, nil},
+		{"a store that cannot list changes, and no writes", func(s *dockerView) {
 			s.files, s.changes, s.changesKnown = map[string][]byte{}, nil, false
 		}, []string{"/proof/after", "/proof/made/file", "/proof/replaced"}},
 		{"the answers of another proof", func(s *dockerView) { s.files = another.files() }, []string{"/proof/after", "/proof/made/file", "/proof/replaced"}},
-		{"a byte", func(s *dockerView) { s.files["/proof/made/file"][4096]++ }, []string{"/proof/made/file"}},
-		{"the end of a file", func(s *dockerView) { s.files["/proof/replaced"] = s.files["/proof/replaced"][:4096] }, []string{"/proof/replaced"}},
-		{"one that was deleted", func(s *dockerView) { s.stillFound = []string{"/proof/deleted"} }, []string{"/proof/deleted"}},
-		{"one that was renamed", func(s *dockerView) { s.files["/proof/before"] = s.files["/proof/after"] }, []string{"/proof/before"}},
+		{"another byte", func(s *dockerView) { s.files["/proof/made/file"][4096]++ }, []string{"/proof/made/file"}},
+		{"the end of a file is missing", func(s *dockerView) { s.files["/proof/replaced"] = s.files["/proof/replaced"][:4096] }, []string{"/proof/replaced"}},
+		{"a deleted file is found", func(s *dockerView) { s.stillFound = []string{"/proof/deleted"} }, []string{"/proof/deleted"}},
+		{"a renamed file is found", func(s *dockerView) { s.files["/proof/before"] = s.files["/proof/after"] }, []string{"/proof/before"}},
 		{"a deletion that diff does not show", func(s *dockerView) { s.changes = allBut(s.changes, engine.Change{Kind: 'D', Path: "/proof/deleted"}) }, []string{"D /proof/deleted"}},
-		{"a change of what nobody changed", func(s *dockerView) { s.changes = append(s.changes, engine.Change{Kind: 'C', Path: "/tmp"}) }, []string{"C /tmp"}},
+		{"a change that the container did not make", func(s *dockerView) { s.changes = append(s.changes, engine.Change{Kind: 'C', Path: "/tmp"}) }, []string{"C /tmp"}},
 		{"gVisor's own overlay", func(s *dockerView) {
 			s.files = map[string][]byte{}
 			for _, file := range w.image() {
@@ -160,7 +160,7 @@ func TestWhatDockerSeesIsHeldAgainstThePromise(t *testing.T) {
 					continue
 				}
 				if got := unseen.Differences; len(got) != len(tt.want) {
-					t.Fatalf("promised %q: got %q, want one for each of %q", promised, got, tt.want)
+					t.Fatalf("promised %q: got %q, want one difference for each of %q", promised, got, tt.want)
 				}
 				for i, difference := range unseen.Differences {
 					if !strings.Contains(difference+",", " "+tt.want[i]+",") {
@@ -176,7 +176,7 @@ func allBut(changes []engine.Change, one engine.Change) []engine.Change {
 	return slices.DeleteFunc(changes, func(c engine.Change) bool { return c == one })
 }
 
-func TestDockerThatDoesNotSayWhatItSees(t *testing.T) {
+func TestWrites_DockerDoesNotAnswer(t *testing.T) {
 	w := newTrialWrites()
 	for _, tt := range []struct {
 		err   error
@@ -194,15 +194,15 @@ func TestDockerThatDoesNotSayWhatItSees(t *testing.T) {
 	}
 }
 
-// A proof of the version before says nothing of writes, and one under another
-// promise not enough.
-func TestProofsThatDoNotCoverTheWrites(t *testing.T) {
+// A proof of an earlier version does not cover the writes, nor does a proof with another
+// promise.
+func TestProofKey_CoversTheWrites(t *testing.T) {
 	const args = `["m",["--overlay2=none"],"26.1","boot",false]`
 	keys := map[string]bool{durable.Digest([]byte(args)): true}
 	for _, promised := range []verify.Writes{verify.WritesKept, verify.WritesLost} {
 		key := state.ProofKey("m", []string{"--overlay2=none"}, "26.1", "boot", false, promised)
 		if keys[key] {
-			t.Errorf("promised %q: the key is that of a proof of less", promised)
+			t.Errorf("promised %q: got the key of a proof of less", promised)
 		}
 		keys[key] = true
 	}
