@@ -11,17 +11,17 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-// fakeJobs is a fakeDockerd that notes, as each job begins, what the journal on
-// the disk says: after a kill, the next run finds that.
+// fakeJobs is a fakeDockerd that records the journal on disk at the begin of each job: after
+// a kill, the next run would find that.
 type fakeJobs struct {
 	*fakeDockerd
-	h      *Provisioner
-	active string // of docker.service, until a job
-	job    string // the last one
+	pr     *Provisioner
+	active string // state of docker.service before the first job
+	job    string // the last job
 	seen   []journalled
 }
 
-// journalled is what the journal says at one job.
+// journalled is what the journal says when a job begins.
 type journalled struct {
 	job                  string
 	restarting, starting bool
@@ -29,7 +29,7 @@ type journalled struct {
 }
 
 func (f *fakeJobs) note(job string) error {
-	j, _, err := f.h.State().ReadJournal()
+	j, _, err := f.pr.State().ReadJournal()
 	f.seen = append(f.seen, journalled{job, j.Restarting, j.Starting, j.Restarted})
 	return err
 }
@@ -73,29 +73,29 @@ func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		active string
-		was    state.Journal // what the journal says already
+		was    state.Journal // the journal before
 		do     func(context.Context, *transaction, host.Unit) error
-		want   []journalled
-		in     journalled // what it says in the end
+		want   []journalled // at each job
+		in     journalled   // the journal at the end
 	}{
-		{name: "on the way there", active: "active", do: restart,
+		{name: "a step of the plan", active: "active", do: restart,
 			want: []journalled{{"restart", true, false, ""}}, in: journalled{"", true, false, "after"}},
-		{name: "on the way back, it runs", active: "active", do: back(true), was: state.Journal{Restarting: true, Restarted: "ours"},
+		{name: "on the way back, Docker runs", active: "active", do: back(true), was: state.Journal{Restarting: true, Restarted: "ours"},
 			want: []journalled{{"reset", true, true, ""}, {"restart", true, true, ""}}, in: journalled{"", true, true, "after"}},
-		{name: "on the way back, it has failed", active: "failed", do: back(false),
+		{name: "on the way back, Docker has failed", active: "failed", do: back(false),
 			want: []journalled{{"reset", true, true, ""}, {"start", true, true, ""}}, in: journalled{"", true, true, "after"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h, d, o := changing(t, oldText)
-			jobs := &fakeJobs{fakeDockerd: d, h: h, active: test.active}
-			h.Units, h.Jobs = jobs, jobs
-			tx, err := h.beginTransaction(upgrade(o, newText), config.Default(), o)
+			pr, d, o := hostWithDockerd(t, oldText)
+			jobs := &fakeJobs{fakeDockerd: d, pr: pr, active: test.active}
+			pr.Units, pr.Jobs = jobs, jobs
+			tx, err := pr.beginTransaction(upgrade(o, newText), config.Default(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			tx.journal.Restarting, tx.journal.Restarted = test.was.Restarting, test.was.Restarted
 			unit, unitErr := jobs.Unit(t.Context(), host.DockerUnit)
-			if err := errors.Join(unitErr, h.State().WriteJournal(tx.journal), test.do(t.Context(), tx, unit)); err != nil {
+			if err := errors.Join(unitErr, pr.State().WriteJournal(tx.journal), test.do(t.Context(), tx, unit)); err != nil {
 				t.Fatal(err)
 			}
 			if err := jobs.note(""); err != nil {

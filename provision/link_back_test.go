@@ -16,55 +16,54 @@ import (
 	"runsc-provisioner/test/stored"
 )
 
-// A run that failed puts the link back itself. After a run that was killed, the
-// next run does.
+// A run that fails puts the link back itself. After a kill, the next run does.
 func TestFault_X01_TheLinkIsPutBack(t *testing.T) {
 	const before, later = "20260907.0", "20260914.0"
 	for _, test := range []struct {
 		name    string
-		was     string // the release that the link leads to before; "" for no link
-		changes bool   // the plan has a step for it
-		killed  bool   // the run was, after that step
-		foreign bool   // another program has put a file in its place since
+		was     string // the release of the link before; "" for no link
+		changes bool   // the plan changes the link
+		killed  bool   // the run was killed after that step
+		foreign bool   // another program has replaced the link with a file
 		want    string
 	}{
-		{name: "failed, it led to another release", was: before, changes: true, want: before},
-		{name: "failed, there was none", changes: true},
-		{name: "failed, it was not to be changed", was: later, want: later},
-		{name: "killed, it led to another release", was: before, changes: true, killed: true, want: before},
-		{name: "killed, there was none", changes: true, killed: true},
-		{name: "killed, it was not to be changed", was: later, killed: true, want: later},
+		{name: "failed, the link had another release", was: before, changes: true, want: before},
+		{name: "failed, there was no link", changes: true},
+		{name: "failed, the plan does not change the link", was: later, want: later},
+		{name: "killed, the link had another release", was: before, changes: true, killed: true, want: before},
+		{name: "killed, there was no link", changes: true, killed: true},
+		{name: "killed, the plan does not change the link", was: later, killed: true, want: later},
 		{name: "another program has replaced it", was: before, changes: true, killed: true, foreign: true, want: "foreign"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h, d, o := changing(t, oldText)
-			h.Owner = os.Geteuid()
+			pr, d, o := hostWithDockerd(t, oldText)
+			pr.Owner = os.Geteuid()
 			for _, name := range []string{before, later} {
-				stored.Release(t, h.Paths.Store, name, map[string]string{"runsc": name})
+				stored.Release(t, pr.Paths.Store, name, map[string]string{"runsc": name})
 			}
 			var err error
 			if test.was != "" {
-				err = h.store().SetLink(test.was)
+				err = pr.store().SetLink(test.was)
 			}
 			var linkErr error
-			if o.Link, linkErr = h.store().LinkState(); linkErr != nil || err != nil {
+			if o.Link, linkErr = pr.store().LinkState(); linkErr != nil || err != nil {
 				t.Fatal(err, linkErr)
 			}
 			p := upgrade(o, newText)
 			if test.changes {
-				link := plan.Link{Path: h.Paths.Link, Target: filepath.Join(h.Paths.Store, later, "runsc"), Release: later}
+				link := plan.Link{Path: pr.Paths.Link, Target: filepath.Join(pr.Paths.Store, later, "runsc"), Release: later}
 				p.Steps = slices.Insert(p.Steps, 0, plan.Step(link))
 			}
 			if test.killed {
-				err = h.killedAfterWriting(t, p, o, test.foreign)
+				err = pr.killedAfterWriting(t, p, o, test.foreign)
 			} else {
-				err = h.failsAfterWriting(t, p, o)
+				err = pr.failsAfterWriting(t, p, o)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if left := h.linkLeads(t); left != test.want {
-				t.Errorf("got the link lead to %q, want %q", left, test.want)
+			if left := pr.linkLeads(t); left != test.want {
+				t.Errorf("got a link to release %q, want %q", left, test.want)
 			}
 			if now, err := os.ReadFile(d.file); err != nil || string(now) != oldText {
 				t.Errorf("got daemon.json %s, %v, want %s", now, err, oldText)
@@ -73,17 +72,17 @@ func TestFault_X01_TheLinkIsPutBack(t *testing.T) {
 	}
 }
 
-// failsAfterWriting carries out p, and ends it once daemon.json is written.
-func (h *Provisioner) failsAfterWriting(t *testing.T, p plan.Plan, o host.Observed) error {
+// failsAfterWriting carries out p, and cancels it once daemon.json is written.
+func (pr *Provisioner) failsAfterWriting(t *testing.T, p plan.Plan, o host.Observed) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	h.Report = func(e Event) {
+	pr.Report = func(e Event) {
 		if _, writes := e.Step.(plan.WriteDaemonJSON); writes && e.Kind == StepDone {
 			cancel()
 		}
 	}
-	_, err := h.apply(ctx, p, config.Default(), o)
+	_, err := pr.apply(ctx, p, config.Default(), o)
 	var back *RolledBack
 	if errors.As(err, &back) {
 		return back.Restore
@@ -91,11 +90,11 @@ func (h *Provisioner) failsAfterWriting(t *testing.T, p plan.Plan, o host.Observ
 	return fmt.Errorf("got error %w, want a *RolledBack", err)
 }
 
-// killedAfterWriting carries out the steps of p up to the first reload, is killed
-// at the start of its way back, and then does what the next run does.
-func (h *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Observed, foreign bool) error {
+// killedAfterWriting carries out the steps of p before the first reload, as if killed at the
+// start of its way back. Then it recovers as the next run does.
+func (pr *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Observed, foreign bool) error {
 	t.Helper()
-	tx, err := h.beginTransaction(p, config.Default(), o)
+	tx, err := pr.beginTransaction(p, config.Default(), o)
 	if err != nil {
 		return err
 	}
@@ -103,33 +102,33 @@ func (h *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Obser
 		if _, reloads := step.(plan.Reload); reloads {
 			break
 		}
-		a := &application{Provisioner: h, observed: o, tx: tx}
+		a := &application{Provisioner: pr, observed: o, tx: tx}
 		if err := a.step(t.Context(), step); err != nil {
 			return err
 		}
 	}
 	if foreign {
-		if err := errors.Join(os.Remove(h.Paths.Link), os.WriteFile(h.Paths.Link, nil, 0o755)); err != nil {
+		if err := errors.Join(os.Remove(pr.Paths.Link), os.WriteFile(pr.Paths.Link, nil, 0o755)); err != nil {
 			return err
 		}
 	}
 	tx.journal.Failed, tx.journal.Trial = true, "" // a fake dockerd has no containers
-	if err := h.State().WriteJournal(tx.journal); err != nil {
+	if err := pr.State().WriteJournal(tx.journal); err != nil {
 		return err
 	}
-	if _, err := h.recoverAndReport(t.Context(), plan.Options{}); err != nil {
+	if _, err := pr.recoverAndReport(t.Context(), plan.Options{}); err != nil {
 		return err
 	}
-	if _, found, err := h.State().ReadJournal(); err != nil || found || len(h.State().FailedRecoveries()) != 0 {
-		t.Errorf("got a journal: %t, %v, set aside %v, want it undone", found, err, h.State().FailedRecoveries())
+	if _, found, err := pr.State().ReadJournal(); err != nil || found || len(pr.State().FailedRecoveries()) != 0 {
+		t.Errorf("got a journal: %t, %v, set aside %v, want it undone", found, err, pr.State().FailedRecoveries())
 	}
 	return nil
 }
 
-// linkLeads is the release that the link leads to, "" for no link.
-func (h *Provisioner) linkLeads(t *testing.T) string {
+// linkLeads returns the release of the link, "" for no link, or "foreign".
+func (pr *Provisioner) linkLeads(t *testing.T) string {
 	t.Helper()
-	info, err := os.Lstat(h.Paths.Link)
+	info, err := os.Lstat(pr.Paths.Link)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return ""
@@ -138,12 +137,12 @@ func (h *Provisioner) linkLeads(t *testing.T) string {
 	case info.Mode()&fs.ModeSymlink == 0:
 		return "foreign"
 	}
-	target, err := os.Readlink(h.Paths.Link)
+	target, err := os.Readlink(pr.Paths.Link)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if filepath.Dir(filepath.Dir(target)) != h.Paths.Store || filepath.Base(target) != "runsc" {
-		t.Errorf("got the link lead to %s, which is of no release", target)
+	if filepath.Dir(filepath.Dir(target)) != pr.Paths.Store || filepath.Base(target) != "runsc" {
+		t.Errorf("got a link to %s, which is no release", target)
 	}
 	return filepath.Base(filepath.Dir(target))
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestWhatDockerdStartedFrom(t *testing.T) {
-	h := &Provisioner{Host: host.Host{Paths: host.Paths{State: t.TempDir()}}}
+	pr := &Provisioner{Host: host.Host{Paths: host.Paths{State: t.TempDir()}}}
 	start := time.Now()
 	boot := host.SinceBoot()
 	unit := host.Unit{InvocationID: "a", Started: start, StartedAfterBoot: boot}
@@ -18,14 +18,14 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 	file.Exists = true
 	for _, test := range []struct {
 		name    string
-		changed time.Duration // since the start
+		changed time.Duration // after the start
 		unit    func(*host.Unit)
 		known   bool
 	}{
 		{"changed before the start", -time.Second, nil, true},
 		{"changed after it", time.Second, nil, false},
 		{"at the same tick", -time.Millisecond, nil, false},
-		{"a start that is not known", -time.Hour, func(u *host.Unit) { u.Started = time.Time{} }, false},
+		{"an unknown start", -time.Hour, func(u *host.Unit) { u.Started = time.Time{} }, false},
 		{"the clock was set back since the start", -time.Minute, func(u *host.Unit) { u.Started = start.Add(time.Hour) }, true},
 		{"set back, and changed after the start", time.Minute, func(u *host.Unit) { u.Started = start.Add(time.Hour) }, false},
 		{"set forward since, and changed after the start", -time.Minute, func(u *host.Unit) { u.Started = start.Add(-time.Hour) }, false},
@@ -36,40 +36,40 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 				test.unit(&u)
 			}
 			f.Changed = start.Add(test.changed)
-			if l := h.ObserveLoaded(u, f); (l.Started != nil) != test.known {
+			if l := pr.ObserveLoaded(u, f); (l.Started != nil) != test.known {
 				t.Errorf("got %+v, want known %t", l, test.known)
 			}
 		})
 	}
 
-	// Remembered, for this start alone, and in no one's words.
+	// It is saved for this start only, and as digests.
 	file.Changed = start.Add(-time.Second)
-	h.rememberLoaded(h.ObserveLoaded(unit, file))
+	pr.rememberLoaded(pr.ObserveLoaded(unit, file))
 	file.Changed = start.Add(time.Hour)
-	if l := h.ObserveLoaded(unit, file); l.Started["mtu"] == "" {
-		t.Errorf("got %+v, want it remembered", l)
+	if l := pr.ObserveLoaded(unit, file); l.Started["mtu"] == "" {
+		t.Errorf("got %+v, want it saved", l)
 	}
-	h.rememberReload("a", []byte(`{"debug":true}`))
-	if l := h.ObserveLoaded(unit, file); l.Started["mtu"] == "" || l.Hot()["debug"] == "" || l.Hot()["mtu"] == "" {
-		t.Errorf("got %+v, want both remembered", l)
+	pr.rememberReload("a", []byte(`{"debug":true}`))
+	if l := pr.ObserveLoaded(unit, file); l.Started["mtu"] == "" || l.Hot()["debug"] == "" || l.Hot()["mtu"] == "" {
+		t.Errorf("got %+v, want both saved", l)
 	}
 	other := unit
 	other.InvocationID = "b"
-	if l := h.ObserveLoaded(other, file); l.Started != nil || l.Reloaded != nil {
+	if l := pr.ObserveLoaded(other, file); l.Started != nil || l.Reloaded != nil {
 		t.Errorf("got %+v, want nothing known of another start", l)
 	}
 	if host.Digests("a", file.Doc)["mtu"] == host.Digests("b", file.Doc)["mtu"] {
 		t.Error("got the same digest for two starts")
 	}
-	info, err := os.Stat(h.State().LoadedPath())
+	info, err := os.Stat(pr.State().LoadedPath())
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("got %v, %v, want a file for its owner alone", info.Mode(), err)
 	}
 	for _, text := range []string{"", "{", `{"schema_version":2,"invocation":"a"}`, `[]`} {
-		if err := os.WriteFile(h.State().LoadedPath(), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(pr.State().LoadedPath(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if l := h.ObserveLoaded(unit, file); l.Started != nil {
+		if l := pr.ObserveLoaded(unit, file); l.Started != nil {
 			t.Errorf("%q: got %+v, want nothing known", text, l)
 		}
 	}

@@ -15,37 +15,37 @@ import (
 	"runsc-provisioner/test/seen"
 )
 
-// What a kill left: which text daemon.json has, and what dockerd has read.
+// Each row is the state after a kill: the text of daemon.json, and what dockerd has read.
 func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 	const foreign = `{"debug": false}`
 	for _, test := range []struct {
-		name   string
-		file   string // what daemon.json has
-		read   string // what dockerd runs with
-		deafTo string // dockerd does not take texts with this in it
-		want   string // what daemon.json has in the end
-		engine string // and dockerd
+		name    string
+		file    string // daemon.json after the kill
+		read    string // what dockerd runs with
+		ignores string // dockerd ignores texts that contain this
+		want    string // daemon.json at the end
+		engine  string // what dockerd runs with at the end
 	}{
 		{name: "before the first write", file: oldText, read: oldText, want: oldText, engine: oldText},
 		{name: "written, not reloaded: finished", file: newText, read: oldText, want: newText, engine: newText},
 		{name: "reloaded: finished", file: newText, read: newText, want: newText, engine: newText},
-		{name: "the default written, not reloaded: finished", file: nowText, read: newText, want: nowText, engine: nowText},
-		{name: "written, and dockerd does not take it: reverted", file: newText, read: oldText, deafTo: "/x/runsc", want: oldText, engine: oldText},
-		{name: "on the way back, dockerd still has it", file: oldText, read: nowText, want: oldText, engine: oldText},
-		{name: "somebody else wrote", file: foreign, read: oldText, want: foreign, engine: oldText},
+		{name: "the default written, not reloaded: finished", file: defaultText, read: newText, want: defaultText, engine: defaultText},
+		{name: "written, and dockerd does not take it: reverted", file: newText, read: oldText, ignores: "/x/runsc", want: oldText, engine: oldText},
+		{name: "on the way back, dockerd still has it", file: oldText, read: defaultText, want: oldText, engine: oldText},
+		{name: "another program wrote", file: foreign, read: oldText, want: foreign, engine: oldText},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel() // a change that is not taken is waited for
-			h, d, o := changing(t, oldText)
-			if _, err := h.beginTransaction(upgrade(o, newText, nowText), config.Default(), o); err != nil {
+			t.Parallel() // it waits for a change that dockerd does not take
+			pr, d, o := hostWithDockerd(t, oldText)
+			if _, err := pr.beginTransaction(upgrade(o, newText, defaultText), config.Default(), o); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.WriteFile(d.file, []byte(test.file), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			d.info = *seen.Reloaded(d.info, seen.DaemonJSON(t, test.read).Doc)
-			d.deafTo = test.deafTo
-			did, err := h.recoverWith(t, withoutRestart())
+			d.ignores = test.ignores
+			did, err := pr.recoverWith(t, withoutRestart())
 			if err != nil || did == "" {
 				t.Fatalf("got %q, %v, want something done", did, err)
 			}
@@ -55,14 +55,14 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 			if err := asText(t, test.engine).Missing(d.info); err != nil {
 				t.Errorf("dockerd: %v, want it as %s", err, test.engine)
 			}
-			if again, err := h.recoverWith(t, withoutRestart()); again != "" || err != nil {
+			if again, err := pr.recoverWith(t, withoutRestart()); again != "" || err != nil {
 				t.Errorf("a second time: got %q, %v, want nothing to do", again, err)
 			}
 		})
 	}
 }
 
-// asText is a dockerd that runs with text, of runsc and the default.
+// asText returns the settings that text gives: runsc and the default runtime.
 func asText(t *testing.T, text string) plan.Settings {
 	doc, err := daemonjson.Parse([]byte(text))
 	if err != nil {
@@ -80,8 +80,8 @@ func asText(t *testing.T, text string) plan.Settings {
 	return want
 }
 
-// recoverWith is Recover without the proof's container, which is a fake
-// dockerd's not to have, and without a process to read flags of.
+// recoverWith is Recover without the proof's container and without the flags of a process:
+// a fake dockerd has neither.
 func (pr *Provisioner) recoverWith(t *testing.T, opts plan.Options) (string, error) {
 	t.Helper()
 	j, found, err := pr.State().ReadJournal()
@@ -94,20 +94,20 @@ func (pr *Provisioner) recoverWith(t *testing.T, opts plan.Options) (string, err
 	return did, errors.Join(err, pr.State().EndJournal())
 }
 
-func TestFault_J13_CopiesAreRootsOnly(t *testing.T) {
-	h, d, o := changing(t, oldText)
+func TestFault_J13_CopiesAreForRootOnly(t *testing.T) {
+	pr, d, o := hostWithDockerd(t, oldText)
 	if err := os.Chmod(d.file, 0o604); err != nil {
 		t.Fatal(err)
 	}
 	for range state.KeptBackups + 3 {
-		if _, err := h.apply(t.Context(), upgrade(o, newText), config.Default(), o); err != nil {
+		if _, err := pr.apply(t.Context(), upgrade(o, newText), config.Default(), o); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(d.file, []byte(oldText), 0o604); err != nil {
 			t.Fatal(err)
 		}
 	}
-	copies, err := filepath.Glob(filepath.Join(h.State().BackupDir(), "*"))
+	copies, err := filepath.Glob(filepath.Join(pr.State().BackupDir(), "*"))
 	if err != nil || len(copies) != state.KeptBackups {
 		t.Fatalf("got copies %q, %v, want the last %d", copies, err, state.KeptBackups)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,16 +25,16 @@ import (
 	"runsc-provisioner/test/seen"
 )
 
-// fakeDockerd tells its settings on a unix socket. At each reload it reads
-// daemon.json, unless it is deaf to what is there.
+// fakeDockerd shows its settings on a unix socket. At each reload it reads daemon.json,
+// unless it ignores the text.
 type fakeDockerd struct {
-	t      *testing.T
-	file   string
-	deafTo string // texts with this in them are not taken, as dockerd does not say
+	t       *testing.T
+	file    string
+	ignores string // texts that contain this are ignored, without an error
 
 	mu   sync.Mutex
 	info engine.Info
-	read []string // what daemon.json was at each reload
+	read []string // daemon.json at each reload
 }
 
 // settings returns the settings that dockerd answers with, and no containers.
@@ -46,12 +48,12 @@ func (d *fakeDockerd) settings() (fakedockerd.Settings, []fakedockerd.Container)
 	return fakedockerd.Settings{DefaultRuntime: d.info.DefaultRuntime, Runtimes: runtimes, UsernsRemap: d.info.UsernsRemap}, nil
 }
 
-// Unit makes fakeDockerd the systemd that runs it, too.
+// Unit makes fakeDockerd the systemd that runs it as well.
 func (d *fakeDockerd) Unit(_ context.Context, name string) (host.Unit, error) {
 	return host.Unit{Name: name, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}}, nil
 }
 
-// Reload says "done" whether or not dockerd took the file.
+// Reload succeeds whether or not dockerd takes the file, as systemd does.
 func (d *fakeDockerd) Reload(context.Context, string) error {
 	text, err := os.ReadFile(d.file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -60,20 +62,24 @@ func (d *fakeDockerd) Reload(context.Context, string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.read = append(d.read, string(text))
-	if d.deafTo == "" || !strings.Contains(string(text), d.deafTo) {
+	if d.ignores == "" || !strings.Contains(string(text), d.ignores) {
 		d.info = *seen.Reloaded(d.info, seen.DaemonJSON(d.t, string(text)).Doc)
 	}
 	return nil
 }
 
-func (d *fakeDockerd) Restart(context.Context, string) error                     { return errors.New("not this fake's") }
-func (d *fakeDockerd) Start(context.Context, string) error                       { return errors.New("not this fake's") }
+func (d *fakeDockerd) Restart(context.Context, string) error {
+	return errors.New("not part of this fake")
+}
+func (d *fakeDockerd) Start(context.Context, string) error {
+	return errors.New("not part of this fake")
+}
 func (d *fakeDockerd) ResetFailed(context.Context, string) error                 { return nil }
 func (d *fakeDockerd) Said(context.Context, string, time.Time) ([]string, error) { return nil, nil }
 
-// changing is a host with text for daemon.json ("" is no file), which a
-// running dockerd has read, and what was observed of it.
-func changing(t *testing.T, text string) (*Provisioner, *fakeDockerd, host.Observed) {
+// hostWithDockerd returns a host whose dockerd has read text as daemon.json ("" is no file), and
+// its observation.
+func hostWithDockerd(t *testing.T, text string) (*Provisioner, *fakeDockerd, host.Observed) {
 	t.Helper()
 	file := seen.DaemonJSON(t, text)
 	file.Path = filepath.Join(t.TempDir(), "docker", "daemon.json")
@@ -91,7 +97,26 @@ func changing(t *testing.T, text string) (*Provisioner, *fakeDockerd, host.Obser
 	return &Provisioner{Host: host.Host{Paths: paths, Units: d}, Jobs: d, ConfirmWithin: 3 * time.Second}, d, o
 }
 
-// upgrade is the plan that writes what an apply with the default would.
+func serve(t *testing.T, handler http.Handler) (socket string) {
+	t.Helper()
+	// Not t.TempDir: the path of a socket has at most 107 bytes (unix(7)).
+	dir, err := os.MkdirTemp("", "fakedockerd-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket = filepath.Join(dir, "sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler}
+	go server.Serve(listener) //nolint:errcheck // always http.ErrServerClosed
+	t.Cleanup(func() { server.Close() })
+	return socket
+}
+
+// upgrade is a plan that writes texts, with a reload and a confirmation after each.
 func upgrade(o host.Observed, texts ...string) plan.Plan {
 	var p plan.Plan
 	old := string(o.File.Bytes)
@@ -109,28 +134,28 @@ func upgrade(o host.Observed, texts ...string) plan.Plan {
 }
 
 const (
-	oldText = `{"debug": true}`
-	newText = `{"debug": true, "runtimes": {"runsc": {"path": "/x/runsc"}}}`
-	nowText = `{"debug": true, "runtimes": {"runsc": {"path": "/x/runsc"}}, "default-runtime": "runsc"}`
+	oldText     = `{"debug": true}`
+	newText     = `{"debug": true, "runtimes": {"runsc": {"path": "/x/runsc"}}}`
+	defaultText = `{"debug": true, "runtimes": {"runsc": {"path": "/x/runsc"}}, "default-runtime": "runsc"}`
 )
 
-func TestFault_E04_AReloadThatIsNotTakenIsRolledBack(t *testing.T) {
+func TestFault_E04_AReloadThatDockerdIgnoresIsRolledBack(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		old    string
-		deafTo string
-		read   []string // by dockerd, in its order
+		name    string
+		old     string
+		ignores string
+		read    []string // by dockerd, in order
 	}{
 		{"the runtimes are not taken", oldText, "runsc", []string{newText}},
-		{"the default is not taken", oldText, "default-runtime\": \"runsc", []string{newText, nowText, `{"debug": true, "default-runtime": "runc", "runtimes": {}}`}},
+		{"the default is not taken", oldText, "default-runtime\": \"runsc", []string{newText, defaultText, `{"debug": true, "default-runtime": "runc", "runtimes": {}}`}},
 		{"there was no file", "", "runsc", []string{newText}},
 		{"another default was there", `{"default-runtime": "runc"}`, "runsc", []string{newText}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel() // a change that is not taken is waited for
-			h, d, o := changing(t, test.old)
-			d.deafTo = test.deafTo
-			_, err := h.apply(t.Context(), upgrade(o, newText, nowText), config.Default(), o)
+			t.Parallel() // it waits for a change that dockerd does not take
+			pr, d, o := hostWithDockerd(t, test.old)
+			d.ignores = test.ignores
+			_, err := pr.apply(t.Context(), upgrade(o, newText, defaultText), config.Default(), o)
 			var back *RolledBack
 			if !errors.As(err, &back) || back.Restore != nil {
 				t.Fatalf("got error %v, want a clean *RolledBack", err)
@@ -149,9 +174,9 @@ func TestFault_E04_AReloadThatIsNotTakenIsRolledBack(t *testing.T) {
 				t.Errorf("got daemon.json %q\nwant the old one, %q", now, test.old)
 			}
 			if _, knows := d.info.Runtimes["runsc"]; knows {
-				t.Error("got dockerd with the runtime, want it forgotten")
+				t.Error("got dockerd with the runtime, want it removed")
 			}
-			if left, _ := filepath.Glob(filepath.Join(h.Paths.State, "journal.json")); len(left) != 0 {
+			if left, _ := filepath.Glob(filepath.Join(pr.Paths.State, "journal.json")); len(left) != 0 {
 				t.Errorf("got %q left, want the journal closed", left)
 			}
 			if d.info.DefaultRuntime != "runc" {
@@ -169,15 +194,15 @@ func squeezed(texts []string) []string {
 	return out
 }
 
-// A default that dockerd did take, and cannot be confirmed with all that
-// was wanted, is taken from it again: leaving the key out would not do that.
-func TestFault_E04_ADefaultThatWasTakenIsTakenBack(t *testing.T) {
-	h, d, o := changing(t, oldText)
-	p := upgrade(o, nowText)
+// dockerd has taken a default, but other settings of the plan cannot be confirmed. The way
+// back names the old default: without the key, dockerd would keep the new one.
+func TestFault_E04_ANewDefaultIsUndone(t *testing.T) {
+	pr, d, o := hostWithDockerd(t, oldText)
+	p := upgrade(o, defaultText)
 	confirm := p.Steps[2].(plan.Confirm)
 	confirm.Runtimes = map[string]daemonjson.Runtime{"other": {Path: "/y"}}
 	p.Steps[2] = confirm
-	_, err := h.apply(t.Context(), p, config.Default(), o)
+	_, err := pr.apply(t.Context(), p, config.Default(), o)
 	var back *RolledBack
 	if !errors.As(err, &back) || back.Restore != nil {
 		t.Fatalf("got error %v, want a clean *RolledBack", err)
@@ -193,20 +218,20 @@ func TestFault_E04_ADefaultThatWasTakenIsTakenBack(t *testing.T) {
 func TestFault_F03_ASignalInTheMiddleUndoesWhatWasWritten(t *testing.T) {
 	for _, test := range []struct {
 		after string
-		read  []string // by dockerd, in its order
+		read  []string // by dockerd, in order
 	}{
 		{"write", nil},
-		{"reload", []string{nowText, `{"debug": true, "default-runtime": "runc", "runtimes": {}}`}},
+		{"reload", []string{defaultText, `{"debug": true, "default-runtime": "runc", "runtimes": {}}`}},
 	} {
 		t.Run("after "+test.after, func(t *testing.T) {
-			h, d, o := changing(t, oldText)
+			pr, d, o := hostWithDockerd(t, oldText)
 			ctx, cancel := context.WithCancel(t.Context())
-			h.Report = func(e Event) {
+			pr.Report = func(e Event) {
 				if e.Kind == StepDone && e.Step.Kind().Action == test.after {
 					cancel()
 				}
 			}
-			_, err := h.apply(ctx, upgrade(o, nowText), config.Default(), o)
+			_, err := pr.apply(ctx, upgrade(o, defaultText), config.Default(), o)
 			var back *RolledBack
 			if !errors.As(err, &back) || !errors.Is(err, context.Canceled) || back.Restore != nil {
 				t.Errorf("got error %v, want a clean *RolledBack because of %v", err, context.Canceled)
@@ -231,11 +256,11 @@ func TestFault_J14_AChangedFileIsNotWritten(t *testing.T) {
 		{"emptied", oldText, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h, d, o := changing(t, test.old)
+			pr, d, o := hostWithDockerd(t, test.old)
 			if err := errors.Join(os.MkdirAll(filepath.Dir(d.file), 0o755), os.WriteFile(d.file, []byte(test.theirs), 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := h.apply(t.Context(), upgrade(o, newText), config.Default(), o); !errors.Is(err, daemonfile.ErrStale) {
+			if _, err := pr.apply(t.Context(), upgrade(o, newText), config.Default(), o); !errors.Is(err, daemonfile.ErrStale) {
 				t.Errorf("got error %v, want %v", err, daemonfile.ErrStale)
 			}
 			if now, err := os.ReadFile(d.file); err != nil || string(now) != test.theirs || len(d.read) != 0 {
