@@ -15,8 +15,8 @@ import (
 )
 
 // ProveRuntimes proves the named runtimes, or all that c manages, as dockerd has them
-// now: outside Docker and through it. It first settles what a killed run has left. Else
-// it changes only the record of proofs. The caller holds the lock.
+// now: outside Docker and through it. It first settles the change of a killed run. Beyond
+// that it changes only the record of proofs. The caller holds the lock.
 func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names []string) error {
 	if _, err := pr.recoverAndReport(ctx, withoutRestart()); err != nil {
 		return err
@@ -85,5 +85,5 @@ func (t *transaction) proveInDocker(ctx context.Context, s plan.ProveInDocker) (
 
 // notRunning says that a unit has to run, and that this program does not start it here.
 func notRunning(unit host.Unit) error {
-	return &blocked.Unreachable{Object: unit.Name, Err: fmt.Errorf("is %s; it is not started for this", unit.ActiveState)}
+	return &blocked.Unreachable{Object: unit.Name, Err: fmt.Errorf("is %s, and runsc-provisioner does not start it", unit.ActiveState)}
 }

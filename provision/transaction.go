@@ -156,7 +156,7 @@ func (t *transaction) checkContainers(ctx context.Context, s plan.Restart) error
 	}
 	for _, name := range names {
 		if !slices.Contains(s.Stops, name) {
-			return fmt.Errorf("container %s was started meanwhile, and the consent to a restart does not cover it", name)
+			return fmt.Errorf("container %s was started meanwhile, and your consent to a restart does not cover it", name)
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ const dockerSocket = "docker.socket"
 
 // undo puts daemon.json, dockerd and the link back to what the journal says they were. It
 // observes the host and does not assume how far the run came, so it can be repeated. It
-// does repeat if meanwhile another program writes daemon.json, or starts or stops Docker.
+// starts over if another program writes daemon.json, or starts or stops Docker, meanwhile.
 func (t *transaction) undo(ctx context.Context) error {
 	failpoint.Here("back: begun")
 	var err error

@@ -113,7 +113,7 @@ func TestFault_E09_ARuntimeThatFailsInDockerIsRolledBack(t *testing.T) {
 			h.units.said = []string{`time="…" level=error msg="Handler for POST /start returned error"`, `level=info msg="token=hunter2"`}
 			got := h.want(exitRolledBack, "apply", "--release="+newer, "--default-runtime")
 			for _, said := range []string{
-				"a container that dockerd was to start with runtime runsc is not in a sandbox of gVisor " + newer + ": OCI runtime start failed",
+				"dockerd starts no sandbox of gVisor " + newer + " (runtime runsc): OCI runtime start failed",
 				"everything is as it was before", "  docker: time=", "hint: ",
 			} {
 				if !strings.Contains(got.stderr, said) {

@@ -21,7 +21,7 @@ func TestApply_RollsBackARuntimeThatHidesWritesFromDocker(t *testing.T) {
 			t.Errorf("got stderr %q, want it to have %q", got.stderr, said)
 		}
 	}
-	if all := got.stdout + got.stderr; strings.Contains(all, "\x1b[2J") || strings.Contains(all, "is not in a sandbox") {
+	if all := got.stdout + got.stderr; strings.Contains(all, "\x1b[2J") || strings.Contains(all, "starts no sandbox") {
 		t.Errorf("got %q, want names from outside escaped, and no doubt about the sandbox", all)
 	}
 	if text := h.read("etc/docker/daemon.json"); text != "{}" {

@@ -20,10 +20,10 @@ type Failed struct {
 func (f *Failed) Error() string {
 	var unseen *UnseenWrites
 	if errors.As(f.Err, &unseen) {
-		return fmt.Sprintf("a container that dockerd started with runtime %s is in a sandbox of gVisor %s, but %v", f.Runtime, f.Release, f.Err)
+		return fmt.Sprintf("dockerd starts a sandbox of gVisor %s (runtime %s), but %v", f.Release, f.Runtime, f.Err)
 	}
 	if f.InDocker {
-		return fmt.Sprintf("a container that dockerd was to start with runtime %s is not in a sandbox of gVisor %s: %v", f.Runtime, f.Release, f.Err)
+		return fmt.Sprintf("dockerd starts no sandbox of gVisor %s (runtime %s): %v", f.Release, f.Runtime, f.Err)
 	}
 	return fmt.Sprintf("gVisor %s starts no sandbox on this host (runtime %s): %v", f.Release, f.Runtime, f.Err)
 }

@@ -304,7 +304,7 @@ func TestFault_E09_RuntimesThatStartNothing(t *testing.T) {
 			setup: "runsc-provisioner apply --once --release " + newer + " --config-dir /root/none --url https://releases.lab/gvisor/releases --runtime-arg=--ignore-cgroups && mount --bind " + store + " " + store + " && mount -o remount,bind,noexec " + store,
 		},
 		{
-			name: "works outside Docker only", code: 3, said: []string{"a container that dockerd was to start with runtime runsc", "everything is as it was before"},
+			name: "works outside Docker only", code: 3, said: []string{"dockerd starts no sandbox of gVisor", "(runtime runsc)", "everything is as it was before"},
 			files: map[string]lab.File{"/etc/systemd/system/containerd.service.d/50-lab.conf": {Content: "[Service]\nNoExecPaths=-/usr/local/lib\n"}},
 		},
 	} {
