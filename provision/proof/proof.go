@@ -38,8 +38,8 @@ const (
 
 // Init runs inside the sandbox. Its argument, if any, is a nonce: it first makes the changes
 // of trialWrites to its root file system. Then it prints the kernel's release and the first
-// line of the kernel's log. It ends when its input does, so that the host can look at it
-// before.
+// line of the kernel's log. It waits for the end of its input: until then, the host can look
+// at it.
 func Init(args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) > 0 {
 		if err := (trialWrites{args[0]}).makeChanges("/"); err != nil {
