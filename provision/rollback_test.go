@@ -149,7 +149,7 @@ func TestFault_E04_AReloadThatDockerdIgnoresIsRolledBack(t *testing.T) {
 		{"the runtimes are not taken", oldText, "runsc", []string{newText}},
 		{"the default is not taken", oldText, "default-runtime\": \"runsc", []string{newText, defaultText, `{"debug": true, "default-runtime": "runc", "runtimes": {}}`}},
 		{"there was no file", "", "runsc", []string{newText}},
-		{"another default was there", `{"default-runtime": "runc"}`, "runsc", []string{newText}},
+		{"daemon.json had another default", `{"default-runtime": "runc"}`, "runsc", []string{newText}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // it waits for a change that dockerd does not take

@@ -85,7 +85,7 @@ func TestWrites_ChangeWhatTheyAnnounce(t *testing.T) {
 	}
 	slices.Sort(gone)
 	if diff := cmp.Diff(gone, slices.Sorted(slices.Values(w.missingPaths()))); diff != "" {
-		t.Errorf("gone, -want +got:\n%s", diff)
+		t.Errorf("missing, -want +got:\n%s", diff)
 	}
 }
 
