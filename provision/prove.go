@@ -33,7 +33,7 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 	}
 	var p plan.Plan
 	for _, name := range names {
-		steps, err := plan.ProofOf(c, name, o)
+		steps, err := plan.ProofSteps(c, name, o)
 		if err != nil {
 			return err
 		}

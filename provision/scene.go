@@ -70,7 +70,7 @@ func (t *transaction) mayRestart(ctx context.Context, info engine.Info) (bool, e
 
 // withoutRestart are the options of a run that may not restart Docker.
 func withoutRestart() plan.Options {
-	return plan.Options{Unattended: &plan.Unattended{Most: config.DisruptionReload}}
+	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: config.DisruptionReload}}
 }
 
 // compareEngine compares the running dockerd with the target of the way back.
