@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,25 +93,6 @@ func hostWithDockerd(t *testing.T, text string) (*Provisioner, *fakeDockerd, hos
 	*o.Engine = d.info
 	paths := host.Paths{DaemonJSON: file.Path, Socket: fakedockerd.NewWithSettings(t, d.settings).Socket, State: t.TempDir(), Store: filepath.Join(t.TempDir(), "store"), Link: filepath.Join(t.TempDir(), "runsc")}
 	return &Provisioner{Host: host.Host{Paths: paths, Units: d}, Jobs: d, ConfirmWithin: 3 * time.Second}, d, o
-}
-
-func serve(t *testing.T, handler http.Handler) (socket string) {
-	t.Helper()
-	// Not t.TempDir: the path of a socket has at most 107 bytes (unix(7)).
-	dir, err := os.MkdirTemp("", "fakedockerd-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "sock")
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: handler}
-	go server.Serve(listener) //nolint:errcheck // always http.ErrServerClosed
-	t.Cleanup(func() { server.Close() })
-	return socket
 }
 
 // upgrade is a plan that writes texts, with a reload and a confirmation after each.

@@ -3,8 +3,6 @@ package audit
 import (
 	"context"
 	"errors"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -153,24 +151,4 @@ func TestVolumesThatCannotBeRead(t *testing.T) {
 	if err := fillWays(t.Context(), h, o, &report); !errors.As(err, &reach) {
 		t.Errorf("without a dockerd: got %v, want an *blocked.Unreachable", err)
 	}
-}
-
-// serveOn serves on a socket of its own.
-func serveOn(t *testing.T, handler http.Handler) (socket string) {
-	t.Helper()
-	// Not t.TempDir: the path of a socket has at most 107 bytes (unix(7)).
-	dir, err := os.MkdirTemp("", "fakedockerd-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "sock")
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: handler}
-	go server.Serve(listener) //nolint:errcheck // always http.ErrServerClosed
-	t.Cleanup(func() { server.Close() })
-	return socket
 }
