@@ -140,7 +140,7 @@ func TestFault_F06_CleanEnvironment(t *testing.T) {
 	fakerunsc.Publish(t, r.at(wanted), "runsc", fakerunsc.Program(t, fakerunsc.Options{Behaviour: fakerunsc.Environment}))
 	url := r.spec(wanted, "").URL
 	got := inChild(t, filepath.Join(t.TempDir(), "gvisor"), url, r.server, "LD_LIBRARY_PATH=/evil", "GVISOR_ENFORCE_RELEASE=evil", "PATH=/evil")
-	if strings.Contains(got, "evil") || !strings.Contains(got, "PATH=/usr/sbin:/usr/bin:/sbin:/bin,LANG=C.UTF-8") {
+	if strings.Contains(got, "evil") || !strings.Contains(got, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin,LANG=C.UTF-8") {
 		t.Errorf("got %q, want a clean environment", got)
 	}
 }

@@ -9,15 +9,17 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"runsc-provisioner/provision/command"
 )
 
-// askVersion returns the output of the program at path with --version. It runs
-// in a clean environment and its own process group, which is killed after
-// limits.VersionTime.
+// askVersion returns what the program at path prints for --version: at most
+// limits.VersionBytes, within limits.VersionTime. A program that prints more is
+// ended.
 func askVersion(ctx context.Context, path string, limits Limits) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.VersionTime, fmt.Errorf("takes longer than %s for --version", limits.VersionTime))
 	defer cancel()
-	out := &capped{most: limits.VersionBytes}
+	out := &versionOutput{most: limits.VersionBytes}
 	cmd, err := start(ctx, path, out)
 	if errors.Is(err, fs.ErrPermission) {
 		return "", &hostError{fmt.Errorf("run %s: %w (is it on a file system mounted noexec?)", path, err)}
@@ -29,7 +31,7 @@ func askVersion(ctx context.Context, path string, limits Limits) (string, error)
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
-	case out.over:
+	case out.exceeded:
 		return "", fmt.Errorf("prints more than %d bytes for --version", limits.VersionBytes)
 	case err != nil:
 		return "", fmt.Errorf("fails on --version: %w: %.200q", err, out.buf.Bytes())
@@ -40,15 +42,10 @@ func askVersion(ctx context.Context, path string, limits Limits) (string, error)
 // start starts path. This process wrote the file. A child that another
 // goroutine is forking keeps it open for writing until it executes, and until
 // then start gets ETXTBSY (golang.org/issue/22315).
-func start(ctx context.Context, path string, out *capped) (*exec.Cmd, error) {
+func start(ctx context.Context, path string, out *versionOutput) (*exec.Cmd, error) {
 	for pause := time.Millisecond; ; pause *= 2 {
-		cmd := exec.CommandContext(ctx, path, "--version")
-		cmd.Dir = "/"
-		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
+		cmd := command.Command(ctx, path, "--version")
 		cmd.Stdout, cmd.Stderr = out, out
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-		cmd.WaitDelay = time.Second
 		err := cmd.Start()
 		if !errors.Is(err, syscall.ETXTBSY) || pause > time.Second {
 			return cmd, err
@@ -59,21 +56,20 @@ func start(ctx context.Context, path string, out *capped) (*exec.Cmd, error) {
 	}
 }
 
-// capped keeps most bytes and refuses more. The buffer is not embedded: io.Copy
-// would use its ReadFrom, which has no limit.
-type capped struct {
-	buf  bytes.Buffer
-	most int64
-	over bool
+// versionOutput keeps up to most bytes. More is an error, which closes the pipe,
+// so that SIGPIPE ends the program. The buffer is not embedded: io.Copy would
+// use its ReadFrom, which has no limit.
+type versionOutput struct {
+	buf      bytes.Buffer
+	most     int64
+	exceeded bool
 }
 
-var errTooMuch = errors.New("too much output")
-
-func (c *capped) Write(p []byte) (int, error) {
-	if c.over = c.over || int64(c.buf.Len()+len(p)) > c.most; c.over {
-		return 0, errTooMuch
+func (o *versionOutput) Write(p []byte) (int, error) {
+	if o.exceeded = o.exceeded || int64(o.buf.Len()+len(p)) > o.most; o.exceeded {
+		return 0, errors.New("too much output")
 	}
-	return c.buf.Write(p)
+	return o.buf.Write(p)
 }
 
 // hostError is a fault of this host, not of the release.

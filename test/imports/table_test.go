@@ -26,7 +26,7 @@ var allowed = map[string]row{
 	},
 	"provision/command": {modules: []string{"golang.org/x/sys"}},
 	"provision/release": {
-		ours: []string{"provision/durable", "provision/failpoint"},
+		ours: []string{"provision/command", "provision/durable", "provision/failpoint"},
 		modules: []string{
 			"github.com/cenkalti/backoff/v5", "github.com/dustin/go-humanize",
 			"github.com/hashicorp/go-version", "github.com/klauspost/compress", "golang.org/x/sys",
