@@ -112,9 +112,9 @@ func sanitize(name, text string) string {
 	return redact.Text(strings.Join(lines, "\n"))
 }
 
-// parts are the contents of a bundle: the facts, and the output of the commands,
-// each under its own name.
-func (a *app) parts(now time.Time) []part {
+// bundleParts are the contents of a bundle: the facts, and the output of the
+// commands, each under its own name.
+func bundleParts(a *app, now time.Time) []part {
 	parts := []part{{"facts", func(ctx context.Context) map[string]string {
 		host, done := a.hostEvenWithoutSystemd(ctx)
 		defer done()
@@ -125,7 +125,7 @@ func (a *app) parts(now time.Time) []part {
 	}}}
 	for _, args := range [][]string{{"verify"}, {"status"}, {"plan"}, {"config", "show"}, {"doctor"}} {
 		parts = append(parts, part{args[0], func(ctx context.Context) map[string]string {
-			code, stdout, stderr := a.runCommand(ctx, args)
+			code, stdout, stderr := runCommand(ctx, a, args)
 			text := fmt.Sprintf("%s%s\nexit %d\n", stdout, stderr, code)
 			if ctx.Err() != nil {
 				text += context.Cause(ctx).Error() + "\n"
@@ -134,13 +134,13 @@ func (a *app) parts(now time.Time) []part {
 		}})
 	}
 	return append(parts, part{"verify.json", func(ctx context.Context) map[string]string {
-		_, stdout, _ := a.runCommand(ctx, []string{"verify", "--format=json"})
+		_, stdout, _ := runCommand(ctx, a, []string{"verify", "--format=json"})
 		return map[string]string{"verify.json": stdout}
 	}})
 }
 
 // runCommand runs a command of this program inside another one.
-func (a *app) runCommand(ctx context.Context, args []string) (code int, stdout, stderr string) {
+func runCommand(ctx context.Context, a *app, args []string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	quiet := *a
 	quiet.stdout, quiet.stderr, quiet.color, quiet.terminal, quiet.verbose = &out, &err, false, false, false

@@ -64,7 +64,7 @@ func (a *app) writeBundle(ctx context.Context, path string, now time.Time) error
 
 // bundleTo writes the archive. Where a part failed, the archive has its error.
 func (a *app) bundleTo(ctx context.Context, w io.Writer, now time.Time) error {
-	files := collector{app: a, timeout: partTimeout, noticeAfter: partNoticeAfter, grace: partGrace}.collect(ctx, a.parts(now))
+	files := collector{app: a, timeout: partTimeout, noticeAfter: partNoticeAfter, grace: partGrace}.collect(ctx, bundleParts(a, now))
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -34,7 +34,7 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 			for _, item := range items {
 				worst = max(worst, item.Health)
 			}
-			if err := a.printDoctor(a.stdout, format.value, worst, items); err != nil {
+			if err := printDoctor(a.stdout, format.value, worst, items); err != nil {
 				return err
 			}
 			if code := pluginCodes[worst]; code != 0 {
@@ -74,7 +74,7 @@ func (a *app) hostEvenWithoutSystemd(ctx context.Context) (*host.Host, func()) {
 	return a.hostWith(noUnits{err}), func() {}
 }
 
-func (a *app) printDoctor(w io.Writer, format string, worst checkup.Health, items []checkup.Item) error {
+func printDoctor(w io.Writer, format string, worst checkup.Health, items []checkup.Item) error {
 	if format == "json" {
 		return printJSON(w, struct {
 			SchemaVersion int            `json:"schema_version"`
