@@ -1,0 +1,207 @@
+package imports
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// readers are the packages that look at a host and change nothing on it.
+var readers = []string{"provision/audit", "provision/doctor", "provision/host", "provision/plan", "provision/checkup"}
+
+// effect classifies the exported functions and methods of one package: those
+// that write to the host, dockerd or a directory given to them, and the others.
+// A method has its type in front. Error, String and Unwrap are not listed.
+type effect struct{ writes, reads string }
+
+var effectsOf = map[string]effect{
+	"provision/durable": {
+		// CanReplace makes a temporary file and removes it.
+		writes: "CanReplace MkdirAll Remove Rename Symlink Sweep SyncDir WriteFile",
+		reads:  "Digest Plain ReadLimited",
+	},
+	"provision/state": {
+		writes: "Dir.BeginJournal Dir.CloseJournal Dir.EndJournal Dir.KeepTrial Dir.Lock Dir.MarkBefore Dir.NoteDir " +
+			"Dir.NoteRestart Dir.SetAside Dir.SettleBefore Dir.Sweep Dir.SweepAside Dir.WriteBefore Dir.WriteJournal " +
+			"Dir.WriteLoaded Memory.Add Memory.Forget",
+		reads: "Before.ArgsOf Before.Clone Before.Key Before.Marked Before.Unmarked BeforeKey.Is Dir.AsideNames " +
+			"Dir.BackupDir Dir.BeforePath Dir.FailedRecoveries Dir.Failures Dir.JournalPath Dir.LoadedPath Dir.MadeIDs " +
+			"Dir.Misplaced Dir.OldText Dir.Proofs Dir.ReadBefore Dir.ReadJournal Dir.ReadLoaded Dir.Remembered " +
+			"Dir.Restarted Dir.Trials Dir.Validations EverKey Loaded.Hot Memory.Has Memory.Keys ProofKey",
+	},
+	"provision/daemonfile": {
+		writes: "CanReplace Place.Remove Place.Replace Replaceable",
+		reads:  "Appears DirGone File.Place Place.At Place.Text Read Unchanged",
+	},
+	"provision/release": {
+		writes: "Checksum.Fetch Staged.Discard Store.Commit Store.Fetch Store.Install Store.Mend Store.Remove " +
+			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
+		reads: "Arch Client Free Installed.Satisfies Label.Compare Label.Date Label.Satisfies Newest ParseChecksum " +
+			"ParseDigest ParseLabel Spec.Exact Spec.Validate State.Intact Store.Deep Store.LinkState Store.List " +
+			"Store.Safe Store.Sound Store.Touched Store.Verify",
+	},
+	"provision/images": {
+		writes: "Dir.Drop Dir.Load Dir.Save Dir.Sweep",
+		reads:  "ArchiveSize Dir.ArchivePath Dir.ListPath Dir.Waiting",
+	},
+	"provision/subid": {
+		writes: "AddUser Edit.Apply Lock RemoveUser Sweep Write",
+		reads: "AccountKey Allocate Append Clash Drop Find Free Grant.Complete Identities.TakeBack Of Parse " +
+			"ParseEntries ParseLimits RangeKey Source Spans Taken Total",
+	},
+	"provision/engine": {
+		writes: "Client.LoadImages Client.RemoveTrial Client.SaveImages Client.StartTrial Client.Stop Trial.End",
+		reads: "Client.Asked Client.Close Client.Containers Client.Data Client.Events Client.ImageDigests " +
+			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.VolumeOptions CommandLine " +
+			"Conflict Image.Name LongName Open ParseFlags Trial.Changes Trial.Files Trial.Has Trial.Line",
+	},
+}
+
+// osWrites are the functions of package os that change a file system.
+const osWrites = "Chmod Chown Chtimes CopyFS Create CreateTemp Lchown Link Mkdir MkdirAll MkdirTemp OpenFile OpenRoot " +
+	"Remove RemoveAll Rename Symlink Truncate WriteFile"
+
+// harmless are selectors of readers that have the name of a writing method and
+// are something else.
+var harmless = map[string]string{
+	"provision/checkup/checkup.go SetAside": "the field of host.Observed",
+	"provision/doctor/facts.go Add":         "time.Time.Add",
+	"provision/host/loaded.go Add":          "time.Time.Add",
+	"provision/host/observe.go SetAside":    "the field of host.Observed",
+}
+
+// A method counts by its name alone, whatever its receiver: a value of an
+// interface or of a type that embeds another one is no way around the test.
+func TestReadersNameNoWriter(t *testing.T) {
+	functions := map[string][]string{"os": strings.Fields(osWrites)}
+	var methods []string
+	for pkg, e := range effectsOf {
+		for _, name := range strings.Fields(e.writes) {
+			if _, method, ok := strings.Cut(name, "."); ok {
+				methods = append(methods, method)
+			} else {
+				functions[module+pkg] = append(functions[module+pkg], name)
+			}
+		}
+	}
+	met := map[string]bool{}
+	for _, pkg := range readers {
+		for file, parsed := range parseDir(t, pkg) {
+			imported := map[string]string{}
+			for _, spec := range parsed.Imports {
+				from, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := path.Base(from)
+				if spec.Name != nil {
+					name = spec.Name.Name
+				}
+				if name == "." {
+					t.Errorf("%s imports %s with a dot, which hides what it names", file, from)
+				}
+				imported[name] = from
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				selector, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				name := selector.Sel.Name
+				// A variable of a package's name has an object; the package has none.
+				if x, ok := selector.X.(*ast.Ident); ok && x.Obj == nil && imported[x.Name] != "" {
+					if slices.Contains(functions[imported[x.Name]], name) {
+						t.Errorf("%s names %s.%s, which writes", file, x.Name, name)
+					}
+					// Type.Method is a selector of a selector, and below.
+					return true
+				}
+				if key := file + " " + name; harmless[key] != "" {
+					met[key] = true
+				} else if slices.Contains(methods, name) {
+					t.Errorf("%s names a method %s, which writes", file, name)
+				}
+				return true
+			})
+		}
+	}
+	for key := range harmless {
+		if !met[key] {
+			t.Errorf("%s: is not named: remove it from harmless", key)
+		}
+	}
+}
+
+func TestEveryFunctionIsReadingOrWriting(t *testing.T) {
+	for pkg, e := range effectsOf {
+		listed := map[string]int{}
+		for _, name := range strings.Fields(e.writes + " " + e.reads) {
+			listed[name]++
+		}
+		declared := map[string]bool{}
+		for _, parsed := range parseDir(t, pkg) {
+			for _, decl := range parsed.Decls {
+				if f, ok := decl.(*ast.FuncDecl); ok && f.Name.IsExported() {
+					if name := nameOf(f); name != "" {
+						declared[name] = true
+					}
+				}
+			}
+		}
+		for name := range declared {
+			if listed[name] != 1 {
+				t.Errorf("%s: %s is listed %d times, want once, as reading or as writing", pkg, name, listed[name])
+			}
+		}
+		for name := range listed {
+			if !declared[name] {
+				t.Errorf("%s: %s does not exist: remove it from effectsOf", pkg, name)
+			}
+		}
+	}
+}
+
+// nameOf returns "Function" or "Type.Method", and "" for a method that callers
+// cannot reach by its type's name, or of an error or a fmt.Stringer.
+func nameOf(f *ast.FuncDecl) string {
+	if f.Recv == nil {
+		return f.Name.Name
+	}
+	receiver := f.Recv.List[0].Type
+	if pointer, ok := receiver.(*ast.StarExpr); ok {
+		receiver = pointer.X
+	}
+	typ, ok := receiver.(*ast.Ident)
+	if !ok || !typ.IsExported() || slices.Contains([]string{"Error", "String", "Unwrap"}, f.Name.Name) {
+		return ""
+	}
+	return typ.Name + "." + f.Name.Name
+}
+
+// parseDir gives the non-test files of a package of ours, by their path in the
+// module.
+func parseDir(t *testing.T, pkg string) map[string]*ast.File {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(pkg), "*.go"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: %d files, error %v", pkg, len(names), err)
+	}
+	files := map[string]*ast.File{}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[pkg+"/"+filepath.Base(name)] = parsed
+	}
+	return files
+}
