@@ -138,7 +138,7 @@ func (a *app) verify(ctx context.Context, expect audit.Expect, container string)
 	if err != nil {
 		return v, err
 	}
-	v.Configured(host, wrong)
+	v.AddConfig(host, wrong)
 	return v, nil
 }
 

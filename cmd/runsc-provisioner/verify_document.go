@@ -118,7 +118,7 @@ func containerOf(v audit.Verification, verdict verify.Verdict) documentContainer
 	c := verdict.Container
 	out := documentContainer{
 		ID: c.ID, Name: c.Name, Image: c.Image, Runtime: verify.Printable(c.Runtime), PID: c.PID, State: verdict.State.String(), Release: verdict.Release,
-		IDs: verdict.Remap.String(), Outside: v.Outside[c.ID], Checks: []documentCheck{}, Weaknesses: []documentWeakness{}, Ways: []documentWay{},
+		IDs: verdict.Remap.String(), Outside: v.WhyOutside[c.ID], Checks: []documentCheck{}, Weaknesses: []documentWeakness{}, Ways: []documentWay{},
 	}
 	for _, made := range verdict.Checks {
 		out.Checks = append(out.Checks, documentCheck{made.Name, made.State.String(), made.Expected, made.Seen, made.Source})

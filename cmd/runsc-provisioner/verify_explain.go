@@ -19,7 +19,7 @@ func (a *app) printExplanation(v audit.Verification) {
 			a.printf(", in release %s", verdict.Release)
 		}
 		a.printf(".\n")
-		if reason := v.Outside[c.ID]; reason != "" {
+		if reason := v.WhyOutside[c.ID]; reason != "" {
 			a.printf("It is outside because it was %s.\n", strings.TrimPrefix(reason, "was "))
 		}
 		for _, check := range verdict.Checks {

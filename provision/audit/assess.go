@@ -15,63 +15,63 @@ import (
 
 // What findings are called for programs.
 const (
-	foundItem       = "host"
-	foundOutside    = "container-outside"
-	foundUnknown    = "container-unknown"
-	foundIDs        = "container-ids"
-	foundWay        = "way-around"
-	foundWeak       = "weakening"
-	foundAbsent     = "container-absent"
-	foundNoEvidence = "no-evidence"
-	foundOrphan     = "orphan"
-	foundClaim      = "claim"
-	foundOther      = "other-container"
-	foundDenied     = "processes-unread"
-	foundRelease    = "release-too-old"
-	foundDeep       = "content"
+	codeHost            = "host"
+	codeOutside         = "container-outside"
+	codeUnknown         = "container-unknown"
+	codeIDs             = "container-ids"
+	codeWayAround       = "way-around"
+	codeWeakening       = "weakening"
+	codeAbsent          = "container-absent"
+	codeNoEvidence      = "no-evidence"
+	codeOrphan          = "orphan"
+	codeClaim           = "claim"
+	codeOtherContainer  = "other-container"
+	codeProcessesUnread = "processes-unread"
+	codeReleaseTooOld   = "release-too-old"
+	codeContent         = "content"
 )
 
-// assess draws the findings from what was seen. It is pure.
-func (v *Verification) assess(e Expect) {
+// checkAll draws the findings from what was seen. It is pure.
+func (v *Verification) checkAll(e Expect) {
 	for _, item := range v.Items {
 		if item.Health != checkup.Healthy {
-			v.find(item.Health, foundItem, item.Name, item.Seen, cmp.Or(item.Remedy, "sudo runsc-provisioner plan, which says what is in the way"))
+			v.addFinding(item.Health, codeHost, item.Name, item.Seen, cmp.Or(item.Remedy, "sudo runsc-provisioner plan, which says what is in the way"))
 		}
 	}
-	v.assessDeep()
+	v.checkContent()
 	for _, verdict := range v.Report.Verdicts {
-		v.assessContainer(e, verdict)
+		v.checkContainer(e, verdict)
 	}
-	v.assessAbsent(e)
+	v.checkAbsent(e)
 	if sandboxed, _, _ := v.Report.Count(); e.Some && sandboxed == 0 {
-		v.find(checkup.Warning, foundNoEvidence, "containers", "none runs in a sandbox, so nothing was shown", "start one, or do not --expect some")
+		v.addFinding(checkup.Warning, codeNoEvidence, "containers", "none runs in a sandbox, so nothing was shown", "start one, or do not --expect some")
 	}
 	if e.Weakening {
-		v.assessRuntimes()
+		v.checkRuntimes()
 	}
-	if v.Wanted != "" {
-		v.assessRelease(e, v.Wanted, "release", "sudo runsc-provisioner apply --release=latest --upgrade")
+	if v.WantedRelease != "" {
+		v.checkRelease(e, v.WantedRelease, "release", "sudo runsc-provisioner apply --release=latest --upgrade")
 	}
-	v.assessStrays(e)
+	v.checkStrays(e)
 	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(b.Health, a.Health) })
 }
 
-func (v *Verification) find(health checkup.Health, code, object, seen, remedy string) {
+func (v *Verification) addFinding(health checkup.Health, code, object, seen, remedy string) {
 	v.Findings = append(v.Findings, Finding{Health: health, Code: code, Object: object, Seen: seen, Remedy: remedy})
 }
 
-func (v *Verification) assessDeep() {
+func (v *Verification) checkContent() {
 	for _, look := range v.Deep {
 		object := "release " + look.Name
 		if !look.State.Intact() {
 			remedy := checkup.ApplyRemedy + ", which puts it back; containers that run from it are to be started anew"
-			if look.Name != v.Wanted {
+			if look.Name != v.WantedRelease {
 				remedy = "start the containers that run from it anew, if there are any, then " + checkup.ApplyRemedy + ", which removes it"
 			}
-			v.find(checkup.Critical, foundDeep, object, look.State.Reason, remedy)
+			v.addFinding(checkup.Critical, codeContent, object, look.State.Reason, remedy)
 		}
 		if look.Archive != "" {
-			v.find(checkup.Critical, foundDeep, object, look.Archive, "sudo runsc-provisioner apply --release="+look.Name+" fetches it anew once its directory and archive are removed")
+			v.addFinding(checkup.Critical, codeContent, object, look.Archive, "sudo runsc-provisioner apply --release="+look.Name+" fetches it anew once its directory and archive are removed")
 		}
 	}
 }
@@ -104,10 +104,10 @@ func matches(name string, c verify.Container) bool {
 	return name == c.Name || len(name) >= short && strings.HasPrefix(c.ID, name)
 }
 
-func (v *Verification) assessContainer(e Expect, verdict verify.Verdict) {
+func (v *Verification) checkContainer(e Expect, verdict verify.Verdict) {
 	c := verdict.Container
 	object := "container " + verify.Printable(c.Name)
-	v.assessSandbox(e, verdict, object)
+	v.checkSandbox(e, verdict, object)
 	if health := v.remapHealth(verdict); health != checkup.Healthy {
 		seen, remedy := "its ids are not those it should have: "+verdict.Remap.String(), "create it anew"
 		switch health {
@@ -116,27 +116,27 @@ func (v *Verification) assessContainer(e Expect, verdict verify.Verdict) {
 		case checkup.Unsure:
 			seen, remedy = "whose ids it has could not be read", "run it as root: sudo runsc-provisioner verify"
 		}
-		v.find(health, foundIDs, object, seen, remedy)
+		v.addFinding(health, codeIDs, object, seen, remedy)
 	}
-	ours := v.Sandboxes || v.Managed[c.Runtime] || e.expected(c) != ""
+	ours := v.SandboxByDefault || v.Managed[c.Runtime] || e.expected(c) != ""
 	for _, way := range verdict.Ways {
 		switch {
 		case !way.Grave, way.What == "--userns=host" && !(v.Remapped && e.WaysAround):
 			// Without userns-remap it gives nothing, and with it there is the
 			// finding about its ids.
 		case e.WaysAround:
-			v.find(checkup.Critical, foundWay, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
+			v.addFinding(checkup.Critical, codeWayAround, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
 		case ours:
-			v.find(checkup.Warning, foundWay, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
+			v.addFinding(checkup.Warning, codeWayAround, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
 		}
 	}
 	if e.Weakening {
 		for _, w := range verdict.Weaknesses {
-			v.find(checkup.Critical, foundWeak, object, w.Setting+": "+w.Gives, weakRemedy(w, c.Runtime))
+			v.addFinding(checkup.Critical, codeWeakening, object, w.Setting+": "+w.Gives, weakRemedy(w, c.Runtime))
 		}
 	}
 	if verdict.State == verify.Sandboxed {
-		v.assessRelease(e, verdict.Release, object, "restart it: a container that is started runs from the release that its runtime names then")
+		v.checkRelease(e, verdict.Release, object, "restart it: a container that is started runs from the release that its runtime names then")
 	}
 }
 
@@ -152,52 +152,52 @@ func weakRemedy(w verify.Weakness, runtime string) string {
 	return fmt.Sprintf("take %s out of docker.runtimes.%s.args (or daemon.json's runtimeArgs), sudo runsc-provisioner apply, and start the container anew", w.Setting, verify.Printable(runtime))
 }
 
-func (v *Verification) assessSandbox(e Expect, verdict verify.Verdict, object string) {
+func (v *Verification) checkSandbox(e Expect, verdict verify.Verdict, object string) {
 	c := verdict.Container
 	asked := e.expected(c)
 	explain := "sudo runsc-provisioner verify --explain " + verify.Printable(c.Name)
 	switch verdict.State {
 	case verify.Sandboxed:
 	case verify.NotSandboxed:
-		why := v.whyOutside(verdict)
-		v.Outside[c.ID] = why
+		why := v.explainOutside(verdict)
+		v.WhyOutside[c.ID] = why
 		switch {
 		case v.Managed[c.Runtime]:
-			v.find(checkup.Critical, foundOutside, object, "not in a sandbox: "+why, "stop it, then "+explain)
+			v.addFinding(checkup.Critical, codeOutside, object, "not in a sandbox: "+why, "stop it, then "+explain)
 		case asked != "":
-			v.find(checkup.Critical, foundOutside, object, "not in a sandbox ("+asked+"): "+why, "create it anew"+v.inSandbox())
-		case v.Sandboxes:
-			v.find(checkup.Warning, foundOutside, object, "not in a sandbox: "+why, "create it anew to have it in a sandbox")
+			v.addFinding(checkup.Critical, codeOutside, object, "not in a sandbox ("+asked+"): "+why, "create it anew"+v.inSandbox())
+		case v.SandboxByDefault:
+			v.addFinding(checkup.Warning, codeOutside, object, "not in a sandbox: "+why, "create it anew to have it in a sandbox")
 		}
 	default:
 		if c.Unread != nil {
-			v.find(checkup.Unsure, foundUnknown, object, "not known: "+verdict.Why(), "sudo docker inspect "+verify.Printable(c.Name)+" shows what dockerd says of it: create it anew with less")
+			v.addFinding(checkup.Unsure, codeUnknown, object, "not known: "+verdict.Why(), "sudo docker inspect "+verify.Printable(c.Name)+" shows what dockerd says of it: create it anew with less")
 			return
 		}
-		v.find(checkup.Unsure, foundUnknown, object, "not known: "+verdict.Why(), "run it as root on the host; "+explain+" says what was not read")
+		v.addFinding(checkup.Unsure, codeUnknown, object, "not known: "+verdict.Why(), "run it as root on the host; "+explain+" says what was not read")
 	}
 }
 
 func (v *Verification) inSandbox() string {
-	if v.Sandboxes {
+	if v.SandboxByDefault {
 		return ", without --runtime"
 	}
 	return ", with --runtime=runsc"
 }
 
-// whyOutside says how a container came to be outside.
-func (v *Verification) whyOutside(verdict verify.Verdict) string {
+// explainOutside says how a container came to be outside.
+func (v *Verification) explainOutside(verdict verify.Verdict) string {
 	c := verdict.Container
 	if v.Managed[c.Runtime] {
 		return verdict.Why()
 	}
 	name := verify.Printable(c.Runtime)
 	switch {
-	case !v.Sandboxes:
+	case !v.SandboxByDefault:
 		return "created with runtime " + name + ", and no sandbox is the default"
-	case !v.Written.IsZero() && !c.Created.IsZero() && c.Created.Before(v.Written):
+	case !v.DaemonJSONWritten.IsZero() && !c.Created.IsZero() && c.Created.Before(v.DaemonJSONWritten):
 		return fmt.Sprintf("created with runtime %s on %s, before daemon.json was last written (%s): before the default was changed, or by --runtime",
-			name, c.Created.UTC().Format(time.DateTime), v.Written.UTC().Format(time.DateTime))
+			name, c.Created.UTC().Format(time.DateTime), v.DaemonJSONWritten.UTC().Format(time.DateTime))
 	default:
 		return "asked for by --runtime=" + name
 	}
@@ -218,34 +218,34 @@ func (v *Verification) remapHealth(verdict verify.Verdict) checkup.Health {
 	}
 }
 
-func (v *Verification) assessAbsent(e Expect) {
+func (v *Verification) checkAbsent(e Expect) {
 	for _, name := range e.Containers {
 		if v.Report.Unasked {
-			v.find(checkup.Unsure, foundUnknown, "container "+verify.Printable(name), "whether it runs is not known: dockerd was not asked", "look again when Docker runs: systemctl status "+host.DockerUnit)
+			v.addFinding(checkup.Unsure, codeUnknown, "container "+verify.Printable(name), "whether it runs is not known: dockerd was not asked", "look again when Docker runs: systemctl status "+host.DockerUnit)
 			continue
 		}
 		if !slices.ContainsFunc(v.Report.Verdicts, func(one verify.Verdict) bool { return matches(name, one.Container) }) {
-			v.find(checkup.Critical, foundAbsent, "container "+verify.Printable(name), "does not run, or was started or stopped during the look", "docker ps -a shows what became of it")
+			v.addFinding(checkup.Critical, codeAbsent, "container "+verify.Printable(name), "does not run, or was started or stopped during the look", "docker ps -a shows what became of it")
 		}
 	}
 }
 
-// assessRelease compares a release with the oldest that is expected.
-func (v *Verification) assessRelease(e Expect, name, object, remedy string) {
+// checkRelease compares a release with the oldest that is expected.
+func (v *Verification) checkRelease(e Expect, name, object, remedy string) {
 	got, err := release.ParseLabel(name)
 	if err != nil {
 		if e.MinRelease != "" || e.MaxAge > 0 {
-			v.find(checkup.Unsure, foundRelease, object, "release "+verify.Printable(name)+" has no date that is understood", remedy)
+			v.addFinding(checkup.Unsure, codeReleaseTooOld, object, "release "+verify.Printable(name)+" has no date that is understood", remedy)
 		}
 		return
 	}
 	if e.MinRelease != "" {
 		if least, err := release.ParseLabel(e.MinRelease); err == nil && got.Compare(least) < 0 {
-			v.find(checkup.Critical, foundRelease, object, "release "+name+" is older than "+e.MinRelease, remedy)
+			v.addFinding(checkup.Critical, codeReleaseTooOld, object, "release "+name+" is older than "+e.MinRelease, remedy)
 		}
 	}
 	if age := v.At.Sub(got.Date()); e.MaxAge > 0 && age > e.MaxAge {
-		v.find(checkup.Critical, foundRelease, object, fmt.Sprintf("release %s is %d days old, more than %d", name, days(age), days(e.MaxAge)), remedy)
+		v.addFinding(checkup.Critical, codeReleaseTooOld, object, fmt.Sprintf("release %s is %d days old, more than %d", name, days(age), days(e.MaxAge)), remedy)
 	}
 }
 

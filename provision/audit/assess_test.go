@@ -81,8 +81,8 @@ func TestAssess(t *testing.T) {
 		{name: "the host's ids where nobody is remapped", verdicts: []verify.Verdict{ids}, expect: Expect{WaysAround: true}, want: "ok"},
 		{name: "the host's ids", verdicts: []verify.Verdict{ids}, change: func(v *Verification) { v.Remapped = true }, want: "warning container-ids"},
 		{name: "the host's ids, which fails", verdicts: []verify.Verdict{ids}, expect: Expect{WaysAround: true}, change: func(v *Verification) { v.Remapped = true }, want: "critical way-around container-ids"},
-		{name: "a runtime that would weaken, which fails", expect: Expect{Weakening: true}, change: func(v *Verification) { v.Weak = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "critical weakening"},
-		{name: "a runtime that would weaken", change: func(v *Verification) { v.Weak = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "ok"},
+		{name: "a runtime that would weaken, which fails", expect: Expect{Weakening: true}, change: func(v *Verification) { v.RuntimeWeaknesses = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "critical weakening"},
+		{name: "a runtime that would weaken", change: func(v *Verification) { v.RuntimeWeaknesses = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "ok"},
 		{name: "new enough", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260914.0", MaxAge: 100 * 24 * time.Hour}, want: "ok"},
 		{name: "too old", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260921"}, want: "critical release-too-old"},
 		{name: "too old in days", verdicts: []verify.Verdict{in}, expect: Expect{MaxAge: 30 * 24 * time.Hour}, want: "critical release-too-old"},
@@ -90,16 +90,16 @@ func TestAssess(t *testing.T) {
 		{name: "an item", change: func(v *Verification) { v.Items = []checkup.Item{{Name: "dockerd", Health: checkup.Unsure}} }, want: "unknown host"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			v := Verification{Managed: map[string]bool{"runsc": true}, Sandboxes: !tt.plain, Outside: map[string]string{}, At: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}
+			v := Verification{Managed: map[string]bool{"runsc": true}, SandboxByDefault: !tt.plain, WhyOutside: map[string]string{}, At: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}
 			v.Report.Verdicts = tt.verdicts
 			if tt.change != nil {
 				tt.change(&v)
 			}
-			v.assess(tt.expect)
+			v.checkAll(tt.expect)
 			got := v.Health().String()
 			for _, f := range v.Findings {
 				got += " " + f.Code
-				if f.Remedy == "" || f.Object == "" || f.Seen == "" && f.Code != foundItem {
+				if f.Remedy == "" || f.Object == "" || f.Seen == "" && f.Code != codeHost {
 					t.Errorf("%+v: a failing line says what, of what, and what to do", f)
 				}
 			}
@@ -112,14 +112,14 @@ func TestAssess(t *testing.T) {
 
 func TestWhyOutside(t *testing.T) {
 	written := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	v := Verification{Managed: map[string]bool{"runsc": true}, Sandboxes: true, Written: written}
+	v := Verification{Managed: map[string]bool{"runsc": true}, SandboxByDefault: true, DaemonJSONWritten: written}
 	one := containerVerdict("old", "runc", verify.NotSandboxed)
 	one.Container.Created = written.Add(-time.Hour)
-	if got := v.whyOutside(one); !strings.Contains(got, "before the default was changed") {
+	if got := v.explainOutside(one); !strings.Contains(got, "before the default was changed") {
 		t.Errorf("created before: got %q", got)
 	}
 	one.Container.Created = written.Add(time.Hour)
-	if got := v.whyOutside(one); got != "asked for by --runtime=runc" {
+	if got := v.explainOutside(one); got != "asked for by --runtime=runc" {
 		t.Errorf("created after: got %q", got)
 	}
 }

@@ -64,20 +64,20 @@ type Verification struct {
 	Notes []string
 	// Managed are the runtimes that are ours; Sandboxes is true where one of
 	// them is to be the default; Remapped where containers get ids of their own.
-	Managed   map[string]bool
-	Sandboxes bool
-	Remapped  bool
-	Outside   map[string]string // why a container is outside, by its ID
-	Wanted    string            // the release that is installed and wanted; or ""
-	Deep      []release.DeepLook
+	Managed          map[string]bool
+	SandboxByDefault bool
+	Remapped         bool
+	WhyOutside       map[string]string // why a container is outside, by its ID
+	WantedRelease    string            // the release that is installed and wanted; or ""
+	Deep             []release.DeepLook
 	// Weak is what would be weakened in the next sandbox of a runtime, by its name.
-	Weak map[string][]verify.Weakness
+	RuntimeWeaknesses map[string][]verify.Weakness
 	// Writes says of each runtime that is ours what becomes of the changes that
 	// containers make to their root file system, where dockerd was asked.
 	Writes []checkup.RuntimeWrites
 	// Written is when daemon.json was last written: zero is not known.
-	Written time.Time
-	At      time.Time
+	DaemonJSONWritten time.Time
+	At                time.Time
 }
 
 // Finding is one thing that is not as it should be, and what to do.
@@ -102,14 +102,14 @@ func (v Verification) Health() checkup.Health {
 // systemd is out of reach, as in a container, it goes by /proc and dockerd's
 // socket. Errors are Observe's.
 func Verify(ctx context.Context, h *host.Host, c config.Config, e Expect) (Verification, error) {
-	return verification(ctx, h, c, e, func(o host.Observed) (verify.Report, error) { return Evidence(ctx, h, c, o) })
+	return verifyWith(ctx, h, c, e, func(o host.Observed) (verify.Report, error) { return Report(ctx, h, c, o) })
 }
 
 // VerifyOne is Verify of one container, by its name or the beginning of its ID:
 // it looks at no others. The error is a *blocked.Refused where none runs of that name.
 func VerifyOne(ctx context.Context, h *host.Host, c config.Config, e Expect, name string) (Verification, error) {
 	e.Containers, e.Some = nil, false
-	return verification(ctx, h, c, e, func(o host.Observed) (verify.Report, error) {
+	return verifyWith(ctx, h, c, e, func(o host.Observed) (verify.Report, error) {
 		if o.Engine == nil {
 			return verify.Report{}, &blocked.Unreachable{Object: "dockerd", Err: errors.New("it does not run, and so no container does that it knows of")}
 		}
@@ -123,7 +123,7 @@ func VerifyOne(ctx context.Context, h *host.Host, c config.Config, e Expect, nam
 			return verify.Report{}, blocked.DockerdSilent(err)
 		}
 		if found {
-			report, err := EvidenceOf(ctx, h, c, o, []string{id})
+			report, err := ReportOn(ctx, h, c, o, []string{id})
 			if err != nil || len(report.Verdicts) == 1 {
 				return report, err
 			}
@@ -132,26 +132,26 @@ func VerifyOne(ctx context.Context, h *host.Host, c config.Config, e Expect, nam
 	})
 }
 
-func verification(ctx context.Context, h *host.Host, c config.Config, e Expect, look func(host.Observed) (verify.Report, error)) (Verification, error) {
+func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, look func(host.Observed) (verify.Report, error)) (Verification, error) {
 	o, err := h.Observe(ctx, c)
 	without := err
 	if err != nil {
-		o, err = observeWithout(ctx, h, c, err)
+		o, err = observePartly(ctx, h, c, err)
 	}
 	if err != nil {
 		return Verification{}, err
 	}
-	v := Verification{Managed: map[string]bool{}, Outside: map[string]string{}, At: time.Now()}
+	v := Verification{Managed: map[string]bool{}, WhyOutside: map[string]string{}, At: time.Now()}
 	for _, name := range c.RuntimeNames() {
 		v.Managed[name] = true
 	}
-	v.Sandboxes = v.Managed[c.Docker.DefaultRuntime]
+	v.SandboxByDefault = v.Managed[c.Docker.DefaultRuntime]
 	v.Remapped = o.Engine != nil && o.Engine.UsernsRemap
 	if info, err := os.Stat(o.File.Path); err == nil {
-		v.Written = info.ModTime()
+		v.DaemonJSONWritten = info.ModTime()
 	}
 	if without != nil {
-		v.Items = itemsWithout(c, o, without)
+		v.Items = partialItems(c, o, without)
 	} else if v.Items, err = checkup.Items(c, o); err != nil {
 		return Verification{}, err
 	}
@@ -159,7 +159,7 @@ func verification(ctx context.Context, h *host.Host, c config.Config, e Expect, 
 		v.Writes = checkup.WritesInEffect(c, o)
 	}
 	if installed, found := plan.NewestSatisfying(o.Releases, c.Spec()); found {
-		v.Wanted = installed.Name
+		v.WantedRelease = installed.Name
 	}
 	if e.Deep {
 		for _, r := range o.Releases {
@@ -176,11 +176,11 @@ func verification(ctx context.Context, h *host.Host, c config.Config, e Expect, 
 	if err := fillWays(ctx, h, o, &v.Report); err != nil {
 		return Verification{}, err
 	}
-	if v.Weak, err = runtimeWeaknesses(h, c, o); err != nil {
+	if v.RuntimeWeaknesses, err = runtimeWeaknesses(h, c, o); err != nil {
 		return Verification{}, err
 	}
 	v.Notes = notes(c, v, o)
-	v.assess(e)
+	v.checkAll(e)
 	return v, nil
 }
 
@@ -197,7 +197,7 @@ func notes(c config.Config, v Verification, o host.Observed) []string {
 		all = append(all, text)
 	}
 	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, engine.BuildKitCommand+"=") })
-	if !v.Sandboxes || set || o.Engine == nil {
+	if !v.SandboxByDefault || set || o.Engine == nil {
 		return all
 	}
 	return append(all, "`docker build` by BuildKit runs its steps with runc, outside any sandbox, whatever the default runtime is; "+

@@ -8,9 +8,9 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// Configured adds what is wrong with the configuration that the host was judged
+// AddConfig adds what is wrong with the configuration that the host was judged
 // by; err is InEffect.Err, or InEffect's own.
-func (v *Verification) Configured(h *host.Host, err error) {
+func (v *Verification) AddConfig(h *host.Host, err error) {
 	item, code := checkup.ConfigItemWithCode(h, err)
 	if item.Health == checkup.Healthy {
 		return

@@ -13,24 +13,24 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Evidence looks at every running container from the host. While Docker is
+// Report looks at every running container from the host. While Docker is
 // not running there is none to look at, and it is not started to find out.
-func Evidence(ctx context.Context, h *host.Host, c config.Config, o host.Observed) (verify.Report, error) {
-	return evidence(ctx, h, c, o, (*engine.Client).Containers, surveyor(h).Look)
+func Report(ctx context.Context, h *host.Host, c config.Config, o host.Observed) (verify.Report, error) {
+	return reportWith(ctx, h, c, o, (*engine.Client).Containers, surveyor(h).Look)
 }
 
-// EvidenceOf is Evidence of the containers with these IDs alone. Those that do
+// ReportOn is Evidence of the containers with these IDs alone. Those that do
 // not run any more are left out, and what the report says of sandboxes without a
 // container means nothing.
-func EvidenceOf(ctx context.Context, h *host.Host, c config.Config, o host.Observed, ids []string) (verify.Report, error) {
-	return evidence(ctx, h, c, o, func(client *engine.Client, ctx context.Context) ([]verify.Container, error) {
+func ReportOn(ctx context.Context, h *host.Host, c config.Config, o host.Observed, ids []string) (verify.Report, error) {
+	return reportWith(ctx, h, c, o, func(client *engine.Client, ctx context.Context) ([]verify.Container, error) {
 		return client.Inspect(ctx, ids)
 	}, h.Proc().LookAt)
 }
 
-// evidenceWithin is how long a look at all containers may take, of which a
+// reportTime is how long a look at all containers may take, of which a
 // thousand take seconds.
-const evidenceWithin = 2 * time.Minute
+const reportTime = 2 * time.Minute
 
 // surveyor looks at the whole host, also for what is not dockerd's.
 func surveyor(h *host.Host) *verify.FS {
@@ -44,7 +44,7 @@ type (
 	looker func(context.Context, []verify.Container, []verify.Release) (verify.Survey, error)
 )
 
-func evidence(ctx context.Context, h *host.Host, c config.Config, o host.Observed, list lister, look looker) (verify.Report, error) {
+func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Observed, list lister, look looker) (verify.Report, error) {
 	known, err := host.KnownReleases(h.Store(), o.Releases)
 	if err != nil {
 		return verify.Report{}, err
@@ -58,7 +58,7 @@ func evidence(ctx context.Context, h *host.Host, c config.Config, o host.Observe
 		return verify.Report{}, blocked.DockerdSilent(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, evidenceWithin)
+	ctx, cancel := context.WithTimeout(ctx, reportTime)
 	defer cancel()
 	uids := wantedUIDMap(c, o)
 	running := func() ([]verify.Container, error) {
@@ -84,13 +84,13 @@ func evidence(ctx context.Context, h *host.Host, c config.Config, o host.Observe
 			return verify.Report{}, err
 		}
 		named = append(named, now...)
-		open := seen.open(now)
-		if len(open) == 0 || try == lookAgain {
+		open := seen.unsettled(now)
+		if len(open) == 0 || try == maxLooksAgain {
 			break
 		}
 		if try > 0 {
 			select {
-			case <-time.After(lookAgainAfter):
+			case <-time.After(pauseBetweenLooks):
 			case <-ctx.Done():
 			}
 		}
@@ -106,8 +106,8 @@ func evidence(ctx context.Context, h *host.Host, c config.Config, o host.Observe
 // How often, and how far apart, containers are looked at again of which dockerd
 // names another process than was seen.
 const (
-	lookAgain      = 5
-	lookAgainAfter = 100 * time.Millisecond
+	maxLooksAgain     = 5
+	pauseBetweenLooks = 100 * time.Millisecond
 )
 
 // sightings are what was seen of containers, by ID.
@@ -124,11 +124,11 @@ func (s sightings) put(containers []verify.Container, evidence []verify.Evidence
 	}
 }
 
-// open are the containers of which what was seen does not tell: they have
+// unsettled are the containers of which what was seen does not tell: they have
 // started since, in another process perhaps, or dockerd still names a process
 // that has just ended. None may be left out for that, or one that starts again
 // and again is never judged.
-func (s sightings) open(containers []verify.Container) []verify.Container {
+func (s sightings) unsettled(containers []verify.Container) []verify.Container {
 	var open []verify.Container
 	for _, c := range containers {
 		if c.Unread != nil || c.Restarting {

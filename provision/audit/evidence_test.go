@@ -39,7 +39,7 @@ func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 				seen.put([]verify.Container{c}, []verify.Evidence{{Gap: tt.gap, Process: verify.Process{PID: c.PID, Cgroups: []verify.Cgroup{{Path: "/docker/" + id}}}}})
 			}
 			now := []verify.Container{tt.now}
-			if got := len(seen.open(now)) == 1; got != tt.open {
+			if got := len(seen.unsettled(now)) == 1; got != tt.open {
 				t.Errorf("got open %t, want %t", got, tt.open)
 			}
 			verdicts := seen.judge(now, info, nil)
@@ -55,7 +55,7 @@ func TestSandboxBetweenTwoStarts(t *testing.T) {
 	known := []verify.Release{{Name: "20260914.0", Dir: "/nowhere"}}
 	info := engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: "/nowhere/runsc"}}}
 	now := []verify.Container{{ID: "0a", Runtime: "runsc", Restarting: true}}
-	if seen := (sightings{}); len(seen.open(now)) != 0 || len(seen.judge(now, info, known)) != 0 {
-		t.Errorf("got %d open and %d verdicts, want none", len(seen.open(now)), len(seen.judge(now, info, known)))
+	if seen := (sightings{}); len(seen.unsettled(now)) != 0 || len(seen.judge(now, info, known)) != 0 {
+		t.Errorf("got %d open and %d verdicts, want none", len(seen.unsettled(now)), len(seen.judge(now, info, known)))
 	}
 }

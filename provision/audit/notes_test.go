@@ -24,7 +24,7 @@ func TestNotes_Writes(t *testing.T) {
 	} {
 		test.host.Releases, test.host.Link, test.host.Engine = []string{seen.Newer}, seen.Newer, seen.Dockerd(test.host.File)
 		c := seen.Wants(test.config)
-		v := Verification{Sandboxes: c.Docker.DefaultRuntime != ""}
+		v := Verification{SandboxByDefault: c.Docker.DefaultRuntime != ""}
 		if got := notes(c, v, test.host.Observed(t)); len(got) != test.want {
 			t.Errorf("%s: got notes %q, want %d", test.name, got, test.want)
 		}

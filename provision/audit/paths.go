@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// resolveWithin is how long it may take to follow the symlinks of all paths:
+	// resolveTime is how long it may take to follow the symlinks of all paths:
 	// one that is on a server which is gone never comes back.
-	resolveWithin = 2 * time.Second
-	// resolvers is how many are followed at once, and may never come back.
-	resolvers = 32
+	resolveTime = 2 * time.Second
+	// maxResolvers is how many are followed at once, and may never come back.
+	maxResolvers = 32
 )
 
 // fillPaths follows symlinks. Of what cannot be followed in time, or at all, the
@@ -28,7 +28,7 @@ func fillPaths(containers []*verify.Container) {
 			paths = append(paths, verify.AbsoluteDevice(v.Options["device"]))
 		}
 	}
-	resolved := resolveAll(paths, filepath.EvalSymlinks, time.After(resolveWithin))
+	resolved := resolveAll(paths, filepath.EvalSymlinks, time.After(resolveTime))
 	for _, c := range containers {
 		for i := range c.Mounts {
 			c.Mounts[i].Resolved = resolved[c.Mounts[i].Source]
@@ -50,7 +50,7 @@ func resolveAll(paths []string, follow func(string) (string, error), late <-chan
 		next <- path
 	}
 	close(next)
-	for range min(resolvers, len(paths)) {
+	for range min(maxResolvers, len(paths)) {
 		go func() {
 			for path := range next {
 				to, err := follow(path)

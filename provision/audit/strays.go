@@ -9,45 +9,45 @@ import (
 	"runsc-provisioner/verify"
 )
 
-func (v *Verification) assessStrays(e Expect) {
+func (v *Verification) checkStrays(e Expect) {
 	if n := v.Report.Denied; n > 0 {
-		v.find(checkup.Unsure, foundDenied, "processes", fmt.Sprintf("%d may not be looked at", n), "run it as root on the host")
+		v.addFinding(checkup.Unsure, codeProcessesUnread, "processes", fmt.Sprintf("%d may not be looked at", n), "run it as root on the host")
 	}
-	v.assessUnasked()
+	v.checkUnasked()
 	const most = 10
 	for i, box := range v.Report.Orphans {
 		if i == most {
-			v.find(checkup.Warning, foundOrphan, "processes", fmt.Sprintf("%d more sandboxes that dockerd does not run", v.Report.OrphanCount-most), "end those named first, then look again")
+			v.addFinding(checkup.Warning, codeOrphan, "processes", fmt.Sprintf("%d more sandboxes that dockerd does not run", v.Report.OrphanCount-most), "end those named first, then look again")
 			break
 		}
-		v.find(checkup.Warning, foundOrphan, fmt.Sprintf("process %d", box.PID),
+		v.addFinding(checkup.Warning, codeOrphan, fmt.Sprintf("process %d", box.PID),
 			fmt.Sprintf("a sandbox of release %s for container %.12s, which dockerd does not run", box.File.Release, verify.Printable(box.ContainerID)),
 			fmt.Sprintf("if nobody else uses this gVisor, end it: sudo kill -9 %d", box.PID))
 	}
 	if n := len(v.Report.Claims); n > 0 {
-		v.find(checkup.Warning, foundClaim, "processes", fmt.Sprintf("%d call themselves a sandbox and run from no known release, such as process %d", n, v.Report.Claims[0].PID),
+		v.addFinding(checkup.Warning, codeClaim, "processes", fmt.Sprintf("%d call themselves a sandbox and run from no known release, such as process %d", n, v.Report.Claims[0].PID),
 			fmt.Sprintf("sudo ls -l /proc/%d/exe says what it is: another gVisor, or something that hides", v.Report.Claims[0].PID))
 	}
 	for _, other := range v.Report.Others {
 		// One process of a release clears no others, and of many nobody says that
 		// they were started as a sandbox.
 		if other.Sandboxed == other.Processes && e.All && !(v.Report.Unasked && other.Engine == dockerEngine) {
-			v.find(checkup.Unsure, foundOther, fmt.Sprintf("container %.12s", other.ID), "runs from a release, but not by this dockerd, which says of its own what they were started as",
+			v.addFinding(checkup.Unsure, codeOtherContainer, fmt.Sprintf("container %.12s", other.ID), "runs from a release, but not by this dockerd, which says of its own what they were started as",
 				"ask the engine that runs it: cat /proc/"+fmt.Sprint(other.PID)+"/cgroup")
 		}
-		if other.Sandboxed == other.Processes || !v.Sandboxes && !e.All || v.Report.Unasked && other.Engine == dockerEngine {
+		if other.Sandboxed == other.Processes || !v.SandboxByDefault && !e.All || v.Report.Unasked && other.Engine == dockerEngine {
 			continue
 		}
 		health := checkup.Warning
 		if e.All {
 			health = checkup.Critical
 		}
-		v.find(health, foundOther, fmt.Sprintf("container %.12s", other.ID),
-			otherSeen(other), "that engine has a runtime of its own to be set; or stop what makes cgroups of such a name: cat /proc/"+fmt.Sprint(other.PID)+"/cgroup")
+		v.addFinding(health, codeOtherContainer, fmt.Sprintf("container %.12s", other.ID),
+			describeOther(other), "that engine has a runtime of its own to be set; or stop what makes cgroups of such a name: cat /proc/"+fmt.Sprint(other.PID)+"/cgroup")
 	}
 }
 
-func otherSeen(other verify.Other) string {
+func describeOther(other verify.Other) string {
 	where := cmp.Or(other.Engine, verify.Printable(other.Cgroup))
 	if other.Borrowed {
 		return fmt.Sprintf("processes that are not its have a cgroup of its name (%s), and are not in a sandbox", verify.Printable(other.Cgroup))
@@ -59,9 +59,9 @@ func otherSeen(other verify.Other) string {
 // may be some that dockerd, when it was asked, did not name.
 const dockerEngine = "docker"
 
-// assessUnasked is of what runs while dockerd does not say what does. With
+// checkUnasked is of what runs while dockerd does not say what does. With
 // live-restore that is every container.
-func (v *Verification) assessUnasked() {
+func (v *Verification) checkUnasked() {
 	outside := 0
 	for _, other := range v.Report.Others {
 		if other.Engine == dockerEngine && other.Sandboxed == 0 {
@@ -69,7 +69,7 @@ func (v *Verification) assessUnasked() {
 		}
 	}
 	if in := len(v.Report.Unowned); v.Report.Unasked && in+outside > 0 {
-		v.find(checkup.Unsure, foundUnknown, "containers",
+		v.addFinding(checkup.Unsure, codeUnknown, "containers",
 			fmt.Sprintf("%d run in a sandbox and %d outside, by what processes show, and whose they are dockerd was not asked", in, outside),
 			"they may be healthy: look again when Docker runs; systemctl status "+host.DockerUnit)
 	}

@@ -41,16 +41,16 @@ func fillWays(ctx context.Context, h *host.Host, o host.Observed, report *verify
 	if h.Paths.Proc == host.DefaultPaths().Proc { // else the paths are another host's
 		fillPaths(containers)
 	}
-	more := worthPaths(h, o)
+	more := hostPaths(h, o)
 	for i := range report.Verdicts {
 		report.Verdicts[i].Ways = verify.WaysAround(report.Verdicts[i].Container, more)
 	}
 	return nil
 }
 
-// worthPaths are the paths of this host that lead around a sandbox, besides those
+// hostPaths are the paths of this host that lead around a sandbox, besides those
 // of any host.
-func worthPaths(h *host.Host, o host.Observed) []verify.HostPath {
+func hostPaths(h *host.Host, o host.Observed) []verify.HostPath {
 	list := []verify.HostPath{
 		{Path: h.Paths.State, Gives: "what runsc-provisioner has root do, and the copies of daemon.json", Secret: true},
 		{Path: h.Paths.Config, Gives: "what runsc-provisioner has root do"},

@@ -45,11 +45,11 @@ func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[stri
 	return found, nil
 }
 
-// assessRuntimes makes a finding of each.
-func (v *Verification) assessRuntimes() {
-	for _, name := range slices.Sorted(maps.Keys(v.Weak)) {
-		for _, w := range v.Weak[name] {
-			v.find(checkup.Critical, foundWeak, "runtime "+verify.Printable(name), w.Setting+": "+w.Gives, weakRemedy(w, name))
+// checkRuntimes makes a finding of each.
+func (v *Verification) checkRuntimes() {
+	for _, name := range slices.Sorted(maps.Keys(v.RuntimeWeaknesses)) {
+		for _, w := range v.RuntimeWeaknesses[name] {
+			v.addFinding(checkup.Critical, codeWeakening, "runtime "+verify.Printable(name), w.Setting+": "+w.Gives, weakRemedy(w, name))
 		}
 	}
 }

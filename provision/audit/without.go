@@ -12,12 +12,12 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// observeWithout looks at what can be seen of a host of which something could
+// observePartly looks at what can be seen of a host of which something could
 // not be: which containers run outside a sandbox is worth knowing all the same.
 // why is Observe's error, and given back where that is not of such a kind. Where
 // systemd cannot be asked, dockerd is spoken to only when a process of it is
 // seen to run: a request to its socket would start it.
-func observeWithout(ctx context.Context, h *host.Host, c config.Config, why error) (host.Observed, error) {
+func observePartly(ctx context.Context, h *host.Host, c config.Config, why error) (host.Observed, error) {
 	o := host.Observed{Store: h.Paths.Store, Unit: host.Unit{Name: host.DockerUnit}}
 	var (
 		reach   *blocked.Unreachable
@@ -54,7 +54,7 @@ func observeWithout(ctx context.Context, h *host.Host, c config.Config, why erro
 	return o, h.ObserveEngine(ctx, c, &o, nil)
 }
 
-func itemsWithout(c config.Config, o host.Observed, why error) []checkup.Item {
+func partialItems(c config.Config, o host.Observed, why error) []checkup.Item {
 	g := plan.NewGoal(c, o)
 	item := checkup.Item{Name: "systemd", Health: checkup.Unsure, Seen: why.Error(), Remedy: "run it on the host for the rest: sudo runsc-provisioner verify"}
 	var refusal *blocked.Refused

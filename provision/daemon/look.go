@@ -57,9 +57,9 @@ func (l *look) run(ctx context.Context) *seen {
 
 func (l *look) evidence(ctx context.Context) (verify.Report, error) {
 	if l.all {
-		return audit.Evidence(ctx, l.host, l.config, l.observed)
+		return audit.Report(ctx, l.host, l.config, l.observed)
 	}
-	return audit.EvidenceOf(ctx, l.host, l.config, l.observed, l.ids)
+	return audit.ReportOn(ctx, l.host, l.config, l.observed, l.ids)
 }
 
 func (l *look) anyOutside(r verify.Report) bool {

@@ -44,7 +44,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 	if s.Host, err = checkup.Items(c, o); err != nil {
 		return Status{}, err
 	}
-	report, err := audit.Evidence(ctx, h, c, o)
+	report, err := audit.Report(ctx, h, c, o)
 	if err != nil {
 		return Status{}, err
 	}

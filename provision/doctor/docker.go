@@ -18,11 +18,11 @@ func validateFile(ctx context.Context, h *host.Host, l *dockerLook) {
 	if l.flagsErr != nil || l.fileErr != nil || !l.observed.File.Exists {
 		return
 	}
-	if l.takenErr = plan.CheckDefaultRuntime(l.observed.File.Doc, l.observed); l.takenErr != nil {
+	if l.rejection = plan.CheckDefaultRuntime(l.observed.File.Doc, l.observed); l.rejection != nil {
 		return
 	}
-	l.takenErr = h.AskBounded(ctx, func(ctx context.Context) (err error) {
-		l.taken, _, err = h.Validate(ctx, l.observed.File.Doc, l.observed)
+	l.rejection = h.AskBounded(ctx, func(ctx context.Context) (err error) {
+		l.accepted, _, err = h.Validate(ctx, l.observed.File.Doc, l.observed)
 		return err
 	})
 }
@@ -74,13 +74,13 @@ func (l dockerLook) fileItem(c config.Config) checkup.Item {
 	switch {
 	case !file.Exists:
 		item.Seen = "there is no " + file.Path + ": dockerd has what its flags say, and its defaults"
-	case l.taken:
+	case l.accepted:
 		item.Seen = file.Path + " is one that dockerd --validate takes"
 	default:
 		item.Seen = file.Path + " parses; whether dockerd takes it was not to be tried"
 	}
-	if l.takenErr != nil {
-		item.Health, item.Seen, item.Remedy = checkup.Critical, l.takenErr.Error(), "mend it: dockerd would not start with it"
+	if l.rejection != nil {
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.rejection.Error(), "mend it: dockerd would not start with it"
 	}
 	if conflict := plan.FlagConflict(c, l.observed); conflict != nil {
 		item.Health, item.Seen, item.Remedy = checkup.Critical, conflict.Error(), "remove the flag: dockerd does not start with an option in both places"

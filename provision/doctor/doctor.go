@@ -27,7 +27,7 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	p := platformsOf(c, docker.observed)
 	items := []checkup.Item{kernelItem(), archItem(), cgroupItem(), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), checkup.ConfigItem(h, confErr)}
 	items = append(items, docker.items(c)...)
-	items = append(items, lookedRuntimeItems(h, c, docker)...)
+	items = append(items, runtimeItems(h, c, docker)...)
 	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c), storeItem(h))
 	if item, some := checkup.SetAsideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)

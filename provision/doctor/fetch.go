@@ -18,9 +18,9 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// needed is the room that a release with its archive takes while it is
+// neededBytes is the room that a release with its archive takes while it is
 // installed, in bytes.
-const needed = 1 << 30
+const neededBytes = 1 << 30
 
 func diskItems(h *host.Host) []checkup.Item {
 	var items []checkup.Item
@@ -35,8 +35,8 @@ func diskItems(h *host.Host) []checkup.Item {
 		switch {
 		case err != nil:
 			item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRootRemedy
-		case bytes < needed:
-			item.Health, item.Seen, item.Remedy = checkup.Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "make room: a release with its archive takes up to "+humanize.IBytes(needed)
+		case bytes < neededBytes:
+			item.Health, item.Seen, item.Remedy = checkup.Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "make room: a release with its archive takes up to "+humanize.IBytes(neededBytes)
 		default:
 			item.Seen = humanize.IBytes(uint64(bytes)) + " free"
 		}
@@ -56,7 +56,7 @@ func proxyItem(getenv func(string) string) checkup.Item {
 		}
 		if strings.EqualFold(name, "HTTPS_PROXY") {
 			var ok bool
-			if value, ok = proxyShown(value); !ok {
+			if value, ok = shownProxy(value); !ok {
 				item.Health, item.Remedy = checkup.Critical, "set it to a URL such as http://proxy.example.com:3128"
 				seen = append(seen, name+" is no URL of a proxy")
 				continue
@@ -72,10 +72,10 @@ func proxyItem(getenv func(string) string) checkup.Item {
 	return item
 }
 
-// proxyShown is a proxy's URL without user and path, where net/http takes it
+// shownProxy is a proxy's URL without user and path, where net/http takes it
 // (golang.org/x/net/http/httpproxy: http:// may be left out; net/http.Transport:
 // which schemes there are).
-func proxyShown(value string) (shown string, ok bool) {
+func shownProxy(value string) (shown string, ok bool) {
 	u, err := url.Parse(value)
 	if (err != nil || u.Scheme == "" || u.Host == "") && !strings.Contains(value, "://") {
 		u, err = url.Parse("http://" + value)
@@ -106,12 +106,12 @@ func clockItem(h *host.Host, now time.Time) checkup.Item {
 	}
 	var state unix.Timex
 	status, err := unix.Adjtimex(&state)
-	item.Seen += ", " + keptRight(status, state, err)
+	item.Seen += ", " + syncText(status, state, err)
 	return item
 }
 
-// keptRight is what adjtimex(2) says, in words.
-func keptRight(status int, state unix.Timex, err error) string {
+// syncText is what adjtimex(2) says, in words.
+func syncText(status int, state unix.Timex, err error) string {
 	const unsynchronised = 5 // TIME_ERROR
 	switch {
 	case err != nil:

@@ -46,7 +46,7 @@ func TestDoctor_AClockThatTheKernelWasNotToldOfIsNoFault(t *testing.T) {
 		{5, unix.Timex{}, nil, "the kernel knows of nothing that keeps it right"},
 		{-1, unix.Timex{}, errors.New("no"), "whether it is kept right is not known: no"},
 	} {
-		if got := keptRight(tt.status, tt.state, tt.err); got != tt.want {
+		if got := syncText(tt.status, tt.state, tt.err); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}

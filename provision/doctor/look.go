@@ -23,8 +23,8 @@ type dockerLook struct {
 	engineErr error
 	// taken says that dockerd itself takes the file, takenErr that it would not
 	// start from it. With neither it could not be asked.
-	taken    bool
-	takenErr error
+	accepted  bool
+	rejection error
 }
 
 // errNotAsked says why dockerd was not asked: a request would start it.

@@ -6,8 +6,8 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// lookedRuntimeItems are the same of a look part by part.
-func lookedRuntimeItems(h *host.Host, c config.Config, l dockerLook) []checkup.Item {
+// runtimeItems are the same of a look part by part.
+func runtimeItems(h *host.Host, c config.Config, l dockerLook) []checkup.Item {
 	if l.engineErr != nil || l.fileErr != nil {
 		return nil
 	}
