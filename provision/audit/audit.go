@@ -1,10 +1,11 @@
-// Package audit puts the question of `verify` to this host: which containers run in a
-// sandbox, what leads around it, and what is not as expected, with a remedy for each
-// finding. It goes by what package verify sees on the host, never by what a container
-// says, and changes nothing.
+// Package audit reports which containers of this host run in a sandbox, which ways
+// lead around it, and what differs from what is expected, with a remedy for each
+// finding. It relies on what package verify sees on the host, never on what a
+// container says, and it changes nothing.
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,21 +24,22 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Expect is what somebody who verifies a host expects of it, beyond what its
-// configuration wants. The zero Expect adds nothing.
+// Expect is what the user expects of a host beyond its configuration. The zero
+// Expect adds nothing.
 type Expect struct {
 	All        bool          // every running container is in a sandbox
 	Some       bool          // at least one is
-	Containers []string      // these run, by name or ID, and are in a sandbox
-	Labels     []string      // so are those with the label: KEY, or KEY=VALUE
-	MinRelease string        // no container runs from an older release, nor is one wanted
-	MaxAge     time.Duration // nor from one whose date is further back; 0 is any
+	Containers []string      // these, by name or ID, run in a sandbox
+	Labels     []string      // containers with the label KEY or KEY=VALUE run in a sandbox
+	MinRelease string        // no container runs from an older release, and the configuration wants none
+	MaxAge     time.Duration // the same for a release older than this; 0 accepts any age
 	Weakening  bool          // no sandbox is weakened
 	WaysAround bool          // no container has a grave way around it
-	Deep       bool          // every file of every release is read
+	Deep       bool          // read every file of every release
 }
 
-// Validate refuses what cannot be expected.
+// Validate returns an error if MinRelease is no release, MaxAge is negative, or a
+// label has no key.
 func (e Expect) Validate() error {
 	if e.MinRelease != "" {
 		if _, err := release.ParseLabel(e.MinRelease); err != nil {
@@ -45,42 +47,43 @@ func (e Expect) Validate() error {
 		}
 	}
 	if e.MaxAge < 0 {
-		return fmt.Errorf("an age of %s", e.MaxAge)
+		return fmt.Errorf("maximum age %s is negative", e.MaxAge)
 	}
 	for _, label := range e.Labels {
 		if key, _, _ := strings.Cut(label, "="); key == "" {
-			return fmt.Errorf("%q is no label", label)
+			return fmt.Errorf("label %q has no key", label)
 		}
 	}
 	return nil
 }
 
-// Verification is what was found of a host, and what is to be made of it.
+// Verification is what was seen on a host, and the findings that follow from it.
 type Verification struct {
 	Items    []checkup.Item
 	Report   verify.Report
-	Findings []Finding // that are not ok, the worst first
-	// Notes are worth knowing once and change no health.
+	Findings []Finding // none is ok; the worst comes first
+	// Notes are hints that do not change the health.
 	Notes []string
-	// Managed are the runtimes that are ours; Sandboxes is true where one of
-	// them is to be the default; Remapped where containers get ids of their own.
+	// Managed are the configured runtimes. SandboxByDefault is true if the
+	// configured default runtime is one of them, and Remapped if dockerd gives
+	// containers ids of their own.
 	Managed          map[string]bool
 	SandboxByDefault bool
 	Remapped         bool
 	WhyOutside       map[string]string // why a container is outside, by its ID
-	WantedRelease    string            // the release that is installed and wanted; or ""
+	WantedRelease    string            // the installed release that the configuration wants, or ""
 	Deep             []release.DeepLook
-	// Weak is what would be weakened in the next sandbox of a runtime, by its name.
+	// RuntimeWeaknesses are those of the next sandbox of a runtime, by its name.
 	RuntimeWeaknesses map[string][]verify.Weakness
-	// Writes says of each runtime that is ours what becomes of the changes that
-	// containers make to their root file system, where dockerd was asked.
+	// Writes shows for each configured runtime whether Docker sees the changes that
+	// containers make to their root file system. It is empty if dockerd was not asked.
 	Writes []checkup.RuntimeWrites
-	// Written is when daemon.json was last written: zero is not known.
+	// DaemonJSONWritten is when daemon.json was last written; zero if unknown.
 	DaemonJSONWritten time.Time
 	At                time.Time
 }
 
-// Finding is one thing that is not as it should be, and what to do.
+// Finding is one thing that differs from what is expected, and its remedy.
 type Finding struct {
 	Health checkup.Health `json:"status"`
 	Code   string         `json:"code"`   // for programs: "container-outside"
@@ -89,7 +92,7 @@ type Finding struct {
 	Remedy string         `json:"remedy"`
 }
 
-// Health is the worst of everything that was found.
+// Health is the worst health of all findings.
 func (v Verification) Health() checkup.Health {
 	worst := checkup.Healthy
 	for _, f := range v.Findings {
@@ -98,20 +101,21 @@ func (v Verification) Health() checkup.Health {
 	return worst
 }
 
-// Verify looks at the host and all its containers, and changes nothing. Where
-// systemd is out of reach, as in a container, it goes by /proc and dockerd's
-// socket. Errors are Observe's.
+// Verify looks at the host and all its containers. If systemd cannot be reached,
+// as in a container, it uses /proc and dockerd's socket. Its errors are those of
+// Host.Observe, or a *blocked.Unreachable if dockerd does not answer.
 func Verify(ctx context.Context, h *host.Host, c config.Config, e Expect) (Verification, error) {
 	return verifyWith(ctx, h, c, e, func(o host.Observed) (verify.Report, error) { return Report(ctx, h, c, o) })
 }
 
-// VerifyOne is Verify of one container, by its name or the beginning of its ID:
-// it looks at no others. The error is a *blocked.Refused where none runs of that name.
+// VerifyOne is Verify for one container, by its name or the beginning of its ID. It
+// looks at no other container. If that one does not run, the error is a
+// *blocked.Refused.
 func VerifyOne(ctx context.Context, h *host.Host, c config.Config, e Expect, name string) (Verification, error) {
 	e.Containers, e.Some = nil, false
 	return verifyWith(ctx, h, c, e, func(o host.Observed) (verify.Report, error) {
 		if o.Engine == nil {
-			return verify.Report{}, &blocked.Unreachable{Object: "dockerd", Err: errors.New("it does not run, and so no container does that it knows of")}
+			return verify.Report{}, &blocked.Unreachable{Object: "dockerd", Err: errors.New("it is not running, so none of its containers is known to run")}
 		}
 		client, err := h.Dial(o.Flags)
 		if err != nil {
@@ -134,7 +138,7 @@ func VerifyOne(ctx context.Context, h *host.Host, c config.Config, e Expect, nam
 
 func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, look func(host.Observed) (verify.Report, error)) (Verification, error) {
 	o, err := h.Observe(ctx, c)
-	without := err
+	observeErr := err
 	if err != nil {
 		o, err = observePartly(ctx, h, c, err)
 	}
@@ -150,12 +154,12 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, lo
 	if info, err := os.Stat(o.File.Path); err == nil {
 		v.DaemonJSONWritten = info.ModTime()
 	}
-	if without != nil {
-		v.Items = partialItems(c, o, without)
+	if observeErr != nil {
+		v.Items = partialItems(c, o, observeErr)
 	} else if v.Items, err = checkup.Items(c, o); err != nil {
 		return Verification{}, err
 	}
-	if without == nil { // else no proof was looked for
+	if observeErr == nil { // else no proof was looked for
 		v.Writes = checkup.WritesInEffect(c, o)
 	}
 	if installed, found := plan.NewestSatisfying(o.Releases, c.Spec()); found {
@@ -184,7 +188,7 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, lo
 	return v, nil
 }
 
-// notes are the things that are told once.
+// notes are the hints that verify prints once.
 func notes(c config.Config, v Verification, o host.Observed) []string {
 	g := plan.NewGoal(c, o)
 	var all []string
@@ -202,4 +206,17 @@ func notes(c config.Config, v Verification, o host.Observed) []string {
 	}
 	return append(all, "`docker build` by BuildKit runs its steps with runc, outside any sandbox, whatever the default runtime is; "+
 		"the classic builder follows the default runtime (docs/verification.md, Builds)")
+}
+
+// AddConfig adds an item and a finding for err, an error of the configuration that
+// the host was verified with: InEffect.Err, or the error of InEffect itself.
+func (v *Verification) AddConfig(h *host.Host, err error) {
+	item, code := checkup.ConfigItemWithCode(h, err)
+	if item.Health == checkup.Healthy {
+		return
+	}
+	v.Items = append([]checkup.Item{item}, v.Items...)
+	found := Finding{Health: item.Health, Code: code, Object: item.Name, Seen: item.Seen, Remedy: item.Remedy}
+	v.Findings = append([]Finding{found}, v.Findings...)
+	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(b.Health, a.Health) })
 }

@@ -13,26 +13,28 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Report looks at every running container from the host. While Docker is
-// not running there is none to look at, and it is not started to find out.
+// Report looks at every running container from the host. If Docker is not running,
+// it does not start it, and reports what /proc shows. Its errors are those of
+// reading /proc, a *blocked.Unreachable if dockerd does not answer, or ctx's.
 func Report(ctx context.Context, h *host.Host, c config.Config, o host.Observed) (verify.Report, error) {
 	return reportWith(ctx, h, c, o, (*engine.Client).Containers, surveyor(h).Look)
 }
 
-// ReportOn is Evidence of the containers with these IDs alone. Those that do
-// not run any more are left out, and what the report says of sandboxes without a
-// container means nothing.
+// ReportOn is Report for the containers with these IDs only. It leaves out those
+// that no longer run. What the report says of sandboxes without a container means
+// nothing.
 func ReportOn(ctx context.Context, h *host.Host, c config.Config, o host.Observed, ids []string) (verify.Report, error) {
 	return reportWith(ctx, h, c, o, func(client *engine.Client, ctx context.Context) ([]verify.Container, error) {
 		return client.Inspect(ctx, ids)
 	}, h.Proc().LookAt)
 }
 
-// reportTime is how long a look at all containers may take, of which a
-// thousand take seconds.
+// reportTime is how long a look at all containers may take. A thousand take
+// seconds.
 const reportTime = 2 * time.Minute
 
-// surveyor looks at the whole host, also for what is not dockerd's.
+// surveyor looks at all processes of the host, not only at those of dockerd's
+// containers.
 func surveyor(h *host.Host) *verify.FS {
 	proc := h.Proc()
 	proc.Whole = true
@@ -84,8 +86,8 @@ func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Obser
 			return verify.Report{}, err
 		}
 		named = append(named, now...)
-		open := seen.unsettled(now)
-		if len(open) == 0 || try == maxLooksAgain {
+		unsettled := seen.unsettled(now)
+		if len(unsettled) == 0 || try == maxLooksAgain {
 			break
 		}
 		if try > 0 {
@@ -94,17 +96,17 @@ func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Obser
 			case <-ctx.Done():
 			}
 		}
-		again, err := h.Proc().LookAt(ctx, open, known)
+		again, err := h.Proc().LookAt(ctx, unsettled, known)
 		if err != nil {
 			return verify.Report{}, err
 		}
-		seen.put(open, again.Evidence)
+		seen.put(unsettled, again.Evidence)
 	}
 	return verify.NewReport(seen.judge(now, *o.Engine, known), survey, named), nil
 }
 
-// How often, and how far apart, containers are looked at again of which dockerd
-// names another process than was seen.
+// How often, and how far apart, we look again at a container if dockerd names
+// another process for it than the one we looked at.
 const (
 	maxLooksAgain     = 5
 	pauseBetweenLooks = 100 * time.Millisecond
@@ -124,41 +126,40 @@ func (s sightings) put(containers []verify.Container, evidence []verify.Evidence
 	}
 }
 
-// unsettled are the containers of which what was seen does not tell: they have
-// started since, in another process perhaps, or dockerd still names a process
-// that has just ended. None may be left out for that, or one that starts again
-// and again is never judged.
+// unsettled are the containers that need another look: they have started since,
+// perhaps in another process, or dockerd still names a process that has just
+// ended. They are not left out: otherwise a container that keeps restarting would
+// never be judged.
 func (s sightings) unsettled(containers []verify.Container) []verify.Container {
-	var open []verify.Container
+	var unsettled []verify.Container
 	for _, c := range containers {
 		if c.Unread != nil || c.Restarting {
 			continue
 		}
 		if seen, ok := s[c.ID]; !ok || seen.pid != c.PID || seen.evidence.Gap == verify.Gone {
-			open = append(open, c)
+			unsettled = append(unsettled, c)
 		}
 	}
-	return open
+	return unsettled
 }
 
-// judge judges each of the containers that dockerd named at last. One that has
-// ended by then is not there any more, whatever it was; but one that is about to
-// be started again is, if what it is started with is no sandbox: it may have
-// ended because it noticed the look.
+// judge judges each container in dockerd's last list. A container that has ended
+// by then is left out. One that dockerd is about to restart is judged if its
+// runtime is no sandbox: it may have ended because it noticed the look.
 func (s sightings) judge(containers []verify.Container, info engine.Info, known []verify.Release) []verify.Verdict {
 	runtimes := host.RuntimesOf(info)
 	verdicts := make([]verify.Verdict, 0, len(containers))
 	for _, c := range containers {
 		seen, ok := s[c.ID]
 		if !ok || seen.pid != c.PID {
-			seen.evidence = verify.Evidence{Gap: verify.Unsteady, Why: errors.New("dockerd named another one at each of several looks")}
+			seen.evidence = verify.Evidence{Gap: verify.Unsteady, Why: errors.New("dockerd named another process at each look")}
 		}
 		if c.Restarting {
-			seen.evidence = verify.Evidence{Gap: verify.Gone, Why: errors.New("dockerd is about to start it again")}
+			seen.evidence = verify.Evidence{Gap: verify.Gone, Why: errors.New("dockerd is about to restart it")}
 		}
 		verdict := verify.Judge(c, seen.evidence, runtimes, known)
 		if c.Restarting && verdict.State != verify.NotSandboxed {
-			continue // nothing of it runs, and when it does it is in a sandbox or judged
+			continue // nothing of it runs; it is judged when it does
 		}
 		verdict.Weaknesses = verify.Weaknesses(c, seen.evidence, runtimes[c.Runtime].Args, known)
 		verdicts = append(verdicts, verdict)
@@ -166,8 +167,8 @@ func (s sightings) judge(containers []verify.Container, info engine.Info, known 
 	return verdicts
 }
 
-// wantedUIDMap is what containers have to have that are remapped; nil where nobody
-// wants that, or dockerd does not do it.
+// wantedUIDMap is the user id map that remapped containers must have. It is nil if
+// the configuration does not want userns-remap, or dockerd does not remap.
 func wantedUIDMap(c config.Config, o host.Observed) []verify.IDRange {
 	if c.Docker.Remap() != config.RemapOn || !o.Engine.UsernsRemap {
 		return nil

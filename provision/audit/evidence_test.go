@@ -8,8 +8,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// A container that dockerd names is judged, in whichever process it runs by now:
-// one with --restart=always takes another whenever it likes.
+// A container that dockerd names is judged in its current process: one with
+// --restart=always gets another at any time.
 func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 	const id = "0a"
 	at := func(pid int) verify.Container {
@@ -24,13 +24,13 @@ func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 		open bool
 		want verify.State
 	}{
-		{"as it was", []verify.Container{at(7)}, verify.Complete, at(7), false, verify.NotSandboxed},
+		{"unchanged", []verify.Container{at(7)}, verify.Complete, at(7), false, verify.NotSandboxed},
 		{"in another process", []verify.Container{at(7)}, verify.Complete, at(8), true, verify.NotSandboxed},
 		{"looked at again", []verify.Container{at(7), at(8)}, verify.Complete, at(8), false, verify.NotSandboxed},
 		{"started since", nil, verify.Complete, at(8), true, verify.NotSandboxed},
 		{"its process has ended", []verify.Container{at(7)}, verify.Gone, at(7), true, verify.NotSandboxed},
-		{"V09: not to be read", nil, verify.Complete, verify.Container{ID: id, Unread: errors.New("answer too large")}, false, verify.Unknown},
-		{"about to be started again", []verify.Container{at(7)}, verify.Complete, verify.Container{ID: id, Runtime: "runc", Restarting: true}, false, verify.NotSandboxed},
+		{"V09: cannot be read", nil, verify.Complete, verify.Container{ID: id, Unread: errors.New("answer too large")}, false, verify.Unknown},
+		{"about to be restarted", []verify.Container{at(7)}, verify.Complete, verify.Container{ID: id, Runtime: "runc", Restarting: true}, false, verify.NotSandboxed},
 		{"a sandbox in another process", []verify.Container{{ID: id, Runtime: "gone", PID: 7}}, verify.Complete, verify.Container{ID: id, Runtime: "gone", PID: 8}, true, verify.Unknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 	}
 }
 
-// A sandbox that dockerd is about to start again is not judged: nothing runs.
+// A sandbox that dockerd is about to restart is not judged: nothing runs.
 func TestSandboxBetweenTwoStarts(t *testing.T) {
 	known := []verify.Release{{Name: "20260914.0", Dir: "/nowhere"}}
 	info := engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: "/nowhere/runsc"}}}

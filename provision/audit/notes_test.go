@@ -7,7 +7,7 @@ import (
 	"runsc-provisioner/test/seen"
 )
 
-// What a host loses, and how it builds, is told with verify's report.
+// verify's report notes what a host loses, and how it builds images.
 func TestNotes_Writes(t *testing.T) {
 	adopted := seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)
 	for _, test := range []struct {

@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// resolveTime is how long it may take to follow the symlinks of all paths:
-	// one that is on a server which is gone never comes back.
+	// resolveTime is how long it may take to follow the symlinks of all paths. A
+	// path on a lost server blocks forever.
 	resolveTime = 2 * time.Second
-	// maxResolvers is how many are followed at once, and may never come back.
+	// maxResolvers is how many paths are followed at once, and may block forever.
 	maxResolvers = 32
 )
 
-// fillPaths follows symlinks. Of what cannot be followed in time, or at all, the
-// path as it is written counts.
+// fillPaths follows symlinks. A path that cannot be followed in time counts as it
+// is written.
 func fillPaths(containers []*verify.Container) {
 	var paths []string
 	for _, c := range containers {
@@ -39,8 +39,8 @@ func fillPaths(containers []*verify.Container) {
 	}
 }
 
-// resolveAll gives what paths lead to where that is another path. One that never
-// comes back keeps its own goroutine, and none of the others.
+// resolveAll maps each path to its target, if that is another path. A path that
+// blocks forever keeps one goroutine, and delays no other.
 func resolveAll(paths []string, follow func(string) (string, error), late <-chan time.Time) map[string]string {
 	slices.Sort(paths)
 	paths = slices.DeleteFunc(slices.Compact(paths), func(p string) bool { return !filepath.IsAbs(p) })

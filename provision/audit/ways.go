@@ -13,9 +13,9 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// fillWays fills in what leads around the sandboxes of a report's containers. What
-// only dockerd and the host can say of it is found out first: what volumes and
-// paths lead to, and whose namespaces are joined.
+// fillWays fills in the ways around the sandboxes of a report's containers. It
+// first asks dockerd and the host where volumes and paths lead, and which
+// namespaces are joined.
 func fillWays(ctx context.Context, h *host.Host, o host.Observed, report *verify.Report) error {
 	containers := make([]*verify.Container, len(report.Verdicts))
 	for i := range report.Verdicts {
@@ -48,12 +48,12 @@ func fillWays(ctx context.Context, h *host.Host, o host.Observed, report *verify
 	return nil
 }
 
-// hostPaths are the paths of this host that lead around a sandbox, besides those
-// of any host.
+// hostPaths are the paths that lead around a sandbox on this host, in addition to
+// those of every host.
 func hostPaths(h *host.Host, o host.Observed) []verify.HostPath {
 	list := []verify.HostPath{
-		{Path: h.Paths.State, Gives: "what runsc-provisioner has root do, and the copies of daemon.json", Secret: true},
-		{Path: h.Paths.Config, Gives: "what runsc-provisioner has root do"},
+		{Path: h.Paths.State, Gives: "control of what runsc-provisioner does as root, and the copies of daemon.json", Secret: true},
+		{Path: h.Paths.Config, Gives: "control of what runsc-provisioner does as root"},
 		{Path: h.Paths.Store, Gives: "gVisor itself"},
 	}
 	if o.File.Path != "" {
@@ -61,7 +61,7 @@ func hostPaths(h *host.Host, o host.Observed) []verify.HostPath {
 	}
 	for _, host := range append(slices.Clone(o.Flags.Hosts), "unix://"+h.Socket(o.Flags)) {
 		if path, ok := strings.CutPrefix(host, "unix://"); ok {
-			list = append(list, verify.HostPath{Path: path, Gives: "dockerd's API: it starts any container, also one that is root on the host", Secret: true})
+			list = append(list, verify.HostPath{Path: path, Gives: "dockerd's API, which starts any container, even as root on the host", Secret: true})
 		}
 	}
 	if o.Engine != nil && o.Engine.RootDir != "" {
@@ -73,7 +73,7 @@ func hostPaths(h *host.Host, o host.Observed) []verify.HostPath {
 	return list
 }
 
-// fillVolumes asks what the volumes are, once for all of them.
+// fillVolumes asks dockerd for the options of all volumes at once.
 func fillVolumes(ctx context.Context, client *engine.Client, containers []*verify.Container) error {
 	if !slices.ContainsFunc(containers, func(c *verify.Container) bool { return len(c.Volumes) > 0 }) {
 		return nil
@@ -95,8 +95,8 @@ func fillVolumes(ctx context.Context, client *engine.Client, containers []*verif
 	return nil
 }
 
-// followJoins finds out whose the namespaces are that containers join, which may
-// be joined again. other is asked for a container that is none of these.
+// followJoins finds the owners of the namespaces that containers join; an owner may
+// have joined another one. other looks up a container that is not in the list.
 func followJoins(containers []*verify.Container, other func(name string) (verify.Container, bool)) {
 	known := map[string]*verify.Container{}
 	for _, c := range containers {
@@ -115,7 +115,7 @@ func followJoins(containers []*verify.Container, other func(name string) (verify
 	var leads func(c *verify.Container, kind string, passed []*verify.Container) verify.Leads
 	leads = func(c *verify.Container, kind string, passed []*verify.Container) verify.Leads {
 		switch {
-		case c == nil || slices.Contains(passed, c): // dockerd makes no circle
+		case c == nil || slices.Contains(passed, c): // dockerd allows no cycle
 			return verify.ToNothing
 		case slices.Contains(c.HostNamespaces, kind):
 			return verify.ToHost

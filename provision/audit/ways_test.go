@@ -130,7 +130,7 @@ func TestWaysThatOnlyTheHostKnows(t *testing.T) {
 	}
 }
 
-// A list of volumes that cannot be read is no list without options.
+// A list of volumes that cannot be read is not taken as one without options.
 func TestVolumesThatCannotBeRead(t *testing.T) {
 	h, o := wayHost(t, map[string]string{"/volumes": `<html>`})
 	o.Flags.Hosts = []string{"unix://" + h.Paths.Socket}

@@ -11,10 +11,11 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// runtimeWeaknesses lists what would be weakened in the next sandbox, by runtime:
-// by what we want, and by what dockerd has of every runtime that is a release's
-// or called as one of ours. Arguments that are not configured are left as they
-// are in daemon.json, and somebody else may have registered a release's runsc.
+// runtimeWeaknesses lists the weaknesses of the next sandbox, by runtime. It reads
+// the arguments that the configuration wants, and dockerd's arguments of every
+// runtime that starts a release or has a configured name: arguments that are not
+// configured stay as they are in daemon.json, and another program may have
+// registered a release's runsc.
 func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[string][]verify.Weakness, error) {
 	args := map[string][][]string{}
 	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
@@ -45,7 +46,7 @@ func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[stri
 	return found, nil
 }
 
-// checkRuntimes makes a finding of each.
+// checkRuntimes adds a finding for each weakness of a runtime.
 func (v *Verification) checkRuntimes() {
 	for _, name := range slices.Sorted(maps.Keys(v.RuntimeWeaknesses)) {
 		for _, w := range v.RuntimeWeaknesses[name] {

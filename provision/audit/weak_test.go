@@ -13,7 +13,7 @@ import (
 	"runsc-provisioner/test/seen"
 )
 
-// What dockerd has decides, and what is wanted is looked at besides.
+// Both dockerd's arguments and the configured ones count.
 func TestRuntimeThatWouldWeaken(t *testing.T) {
 	h := &host.Host{Paths: host.Paths{Store: t.TempDir()}}
 	dir := filepath.Join(h.Paths.Store, seen.Newer) // of a file that is gone, the place counts
@@ -30,8 +30,8 @@ func TestRuntimeThatWouldWeaken(t *testing.T) {
 			c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Args: []string{"--debug"}}}
 		}, nil, map[string][]string{"runsc": {"--debug"}}},
 		{"left over in daemon.json", nil, of(map[string]engine.Runtime{"runsc": {Path: runsc, Args: []string{"--ignore-cgroups", "--network=host"}}}), map[string][]string{"runsc": {"--ignore-cgroups", "--network=host"}}},
-		{"somebody else's name for a release", nil, of(map[string]engine.Runtime{"fast": {Path: runsc, Args: []string{"--profile"}}}), map[string][]string{"fast": {"--profile"}}},
-		{"ours by name, and no release's", nil, of(map[string]engine.Runtime{"runsc": {Path: "/opt/runsc", Args: []string{"--profile"}}}), map[string][]string{"runsc": {"--profile"}}},
+		{"another program's name for a release", nil, of(map[string]engine.Runtime{"fast": {Path: runsc, Args: []string{"--profile"}}}), map[string][]string{"fast": {"--profile"}}},
+		{"a configured name, not a release's path", nil, of(map[string]engine.Runtime{"runsc": {Path: "/opt/runsc", Args: []string{"--profile"}}}), map[string][]string{"runsc": {"--profile"}}},
 		{"another runtime", nil, of(map[string]engine.Runtime{"crun": {Path: "/usr/bin/crun", Args: []string{"--debug"}}}), map[string][]string{}},
 		{"the same in both", func(c *config.Config) {
 			c.Docker.Runtimes = map[string]config.Runtime{"runsc": {Args: []string{"--debug"}}}

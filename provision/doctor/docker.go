@@ -12,8 +12,8 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// validateFile has dockerd look at daemon.json as it is: one that parses may still have
-// a key or a value that dockerd does not start with.
+// validateFile lets dockerd check the current daemon.json: a file that parses may
+// still have a key or a value that dockerd refuses.
 func validateFile(ctx context.Context, h *host.Host, l *dockerLook) {
 	if l.flagsErr != nil || l.fileErr != nil || !l.observed.File.Exists {
 		return
@@ -49,17 +49,17 @@ func (l dockerLook) unitItem() checkup.Item {
 		item.Health, item.Seen, item.Remedy = checkup.Critical, l.loadErr.Error(), "install Docker from your distribution or docker.com, or run this on the host itself"
 		return item
 	case l.loadErr != nil:
-		item.Health, item.Seen, item.Remedy = checkup.Critical, l.loadErr.Error(), "systemctl status "+host.DockerUnit+" says what is wrong with its file"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.loadErr.Error(), "systemctl status "+host.DockerUnit+" shows what is wrong with its file"
 		return item
 	}
 	item.Seen = u.ActiveState + " (" + u.SubState + ")"
 	switch {
 	case l.flagsErr != nil:
-		item.SetBroken(fmt.Errorf("%s; %w", item.Seen, l.flagsErr), "systemctl cat "+host.DockerUnit+" shows what it runs: that has to be dockerd itself")
+		item.SetBroken(fmt.Errorf("%s; %w", item.Seen, l.flagsErr), "systemctl cat "+host.DockerUnit+" shows its command, which must be dockerd itself")
 	case !u.Running():
-		item.Health, item.Remedy = checkup.Warning, "systemctl start docker.service; systemctl status docker.service says why it does not run"
+		item.Health, item.Remedy = checkup.Warning, "systemctl start docker.service; systemctl status docker.service shows why it is not running"
 	case u.NeedDaemonReload:
-		item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+", its file has changed since", "systemctl daemon-reload"
+		item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+"; its unit file has changed since", "systemctl daemon-reload"
 	}
 	return item
 }
@@ -68,22 +68,22 @@ func (l dockerLook) fileItem(c config.Config) checkup.Item {
 	item := checkup.Item{Name: "daemon.json"}
 	file := l.observed.File
 	if l.fileErr != nil {
-		item.SetBroken(l.fileErr, "mend it; dockerd would read it in another way, or not at all")
+		item.SetBroken(l.fileErr, "repair it: dockerd would read it differently, or not at all")
 		return item
 	}
 	switch {
 	case !file.Exists:
-		item.Seen = "there is no " + file.Path + ": dockerd has what its flags say, and its defaults"
+		item.Seen = file.Path + " is missing: dockerd uses its flags and its defaults"
 	case l.accepted:
-		item.Seen = file.Path + " is one that dockerd --validate takes"
+		item.Seen = "dockerd --validate accepts " + file.Path
 	default:
-		item.Seen = file.Path + " parses; whether dockerd takes it was not to be tried"
+		item.Seen = file.Path + " parses; dockerd --validate could not check it"
 	}
 	if l.rejection != nil {
-		item.Health, item.Seen, item.Remedy = checkup.Critical, l.rejection.Error(), "mend it: dockerd would not start with it"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.rejection.Error(), "repair it: dockerd would not start with it"
 	}
 	if conflict := plan.FlagConflict(c, l.observed); conflict != nil {
-		item.Health, item.Seen, item.Remedy = checkup.Critical, conflict.Error(), "remove the flag: dockerd does not start with an option in both places"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, conflict.Error(), "remove the flag: dockerd does not start if an option is set in both places"
 	}
 	return item
 }
@@ -95,7 +95,7 @@ func (l dockerLook) apiItem() checkup.Item {
 	case errors.Is(l.engineErr, errNotAsked):
 		item.Health, item.Seen, item.Remedy = checkup.Unsure, l.engineErr.Error(), l.unitItem().Remedy
 	case errors.Is(l.engineErr, fs.ErrPermission), errors.As(l.engineErr, &silent):
-		item.SetBroken(l.engineErr, "journalctl -u docker.service says what it is at; systemctl restart docker.service, which stops containers unless live-restore is on")
+		item.SetBroken(l.engineErr, "journalctl -u docker.service shows what it is doing; systemctl restart docker.service stops containers unless live-restore is on")
 	case l.engineErr != nil:
 		item.Health, item.Seen, item.Remedy = checkup.Critical, l.engineErr.Error(), "systemctl status docker.service"
 	default:

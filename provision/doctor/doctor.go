@@ -1,6 +1,7 @@
-// Package doctor says what keeps gVisor, Docker or this program from working on a host,
-// each thing by itself, so that one that is broken or hangs hides no other; and collects
-// the facts that a maintainer needs, without secrets. It changes nothing.
+// Package doctor finds what keeps gVisor, Docker or this program from working on a
+// host. It checks each part on its own, so that a part that is broken or hangs hides no
+// other. It also collects the facts that a maintainer needs, without secrets. It changes
+// nothing.
 package doctor
 
 import (
@@ -18,9 +19,9 @@ import (
 // OwnUnit is the unit that runs this program's daemon.
 const OwnUnit = "runsc-provisioner.service"
 
-// Run looks for whatever keeps gVisor, Docker or this program from working
-// on the host, each thing by itself, and changes nothing. confErr is why the
-// configuration could not be read, or nil. What it cannot see is Unsure.
+// Run checks everything that can keep gVisor, Docker or this program from working
+// on the host. confErr is why the configuration could not be read, or nil. What Run
+// cannot see is Unsure. Each answer may take host.AnswerWithin.
 func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, getenv func(string) string) []checkup.Item {
 	docker := lookAtDocker(ctx, h, c)
 	validateFile(ctx, h, &docker)
@@ -46,23 +47,23 @@ func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {
 	return ownUnitItem(u)
 }
 
-// ownUnitItem is pure. A service with Restart=always is hardly ever "failed": one
-// that ends as soon as it starts is seen while it waits for the next start.
+// ownUnitItem is pure. A service with Restart=always is rarely "failed": one that
+// ends as soon as it starts is usually waiting for its next start.
 func ownUnitItem(u host.Unit) checkup.Item {
 	item := checkup.Item{Name: OwnUnit, Seen: u.ActiveState + " (" + u.SubState + ")"}
 	ended := u.Result != "" && u.Result != "success"
 	switch {
 	case u.LoadState == "not-found":
-		item.Seen = "not installed: nothing keeps the host as it is wanted"
+		item.Seen = "not installed: nothing enforces the configuration"
 	case u.LoadState == "masked":
-		item.Health, item.Seen, item.Remedy = checkup.Warning, "masked: nothing keeps the host as it is wanted", "systemctl unmask "+OwnUnit
+		item.Health, item.Seen, item.Remedy = checkup.Warning, "masked: nothing enforces the configuration", "systemctl unmask "+OwnUnit
 	case u.ActiveState == "failed", strings.HasPrefix(u.SubState, "auto-restart"), u.ActiveState == "activating" && ended:
-		item.Health, item.Remedy = checkup.Critical, "journalctl -u "+OwnUnit+" says why it ends"
+		item.Health, item.Remedy = checkup.Critical, "journalctl -u "+OwnUnit+" shows why it ends"
 		if ended {
 			item.Seen += ": " + u.Result
 		}
 	case u.ActiveState == "inactive" && u.UnitFileState == "enabled":
-		item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+", though it is enabled: nothing keeps the host as it is wanted", "systemctl start "+OwnUnit
+		item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+" although enabled: nothing enforces the configuration", "systemctl start "+OwnUnit
 	}
 	return item
 }
@@ -71,7 +72,7 @@ func subidItem(ctx context.Context, h *host.Host, c config.Config) checkup.Item 
 	item := checkup.Item{Name: "subordinate ids"}
 	ids, err := h.ObserveIDs(ctx, c)
 	if err != nil {
-		item.SetBroken(err, "mend that line of the file, as subuid(5) and subgid(5) have it")
+		item.SetBroken(err, "repair that line of the file: see subuid(5) and subgid(5)")
 		return item
 	}
 	item.Seen = fmt.Sprintf("%d ranges of uids, %d of gids", len(ids.UIDs.Ranges), len(ids.GIDs.Ranges))
@@ -81,7 +82,7 @@ func subidItem(ctx context.Context, h *host.Host, c config.Config) checkup.Item 
 func storeItem(h *host.Host) checkup.Item {
 	item := checkup.Item{Name: "store"}
 	if err := h.Store().Safe(); err != nil {
-		item.Health, item.Seen, item.Remedy = checkup.Critical, err.Error(), "only root may be able to write there: whoever else can, decides what root runs"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, err.Error(), "must be writable by root only: anyone who can write here controls what root runs"
 		return item
 	}
 	releases, err := h.Store().List()

@@ -20,8 +20,7 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// saidUnits is a systemd that knows of some units, and of no others; nil does
-// not answer.
+// saidUnits is a systemd with these units. A nil one does not answer.
 type saidUnits map[string]host.Unit
 
 func (s saidUnits) Unit(ctx context.Context, name string) (host.Unit, error) {
@@ -72,12 +71,12 @@ func running(argv ...string) host.Unit {
 	return host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success", ExecStart: argv}
 }
 
-func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
+func TestDoctor_ABrokenPartOfDockerHidesNoOther(t *testing.T) {
 	dockerd := running("/usr/bin/dockerd", "-H", "fd://")
 	stopped := dockerd
 	stopped.ActiveState, stopped.SubState = "inactive", "dead"
-	silent := "journalctl -u docker.service says what it is at; systemctl restart docker.service, which stops containers unless live-restore is on"
-	start := "systemctl start docker.service; systemctl status docker.service says why it does not run"
+	silent := "journalctl -u docker.service shows what it is doing; systemctl restart docker.service stops containers unless live-restore is on"
+	start := "systemctl start docker.service; systemctl status docker.service shows why it is not running"
 	frozen := "systemctl status shows whether systemd answers again; dmesg and journalctl -k show what blocks it"
 	for _, tt := range []struct {
 		situation  string
@@ -87,23 +86,23 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 	}{
 		{"systemd hangs", nil, "{}", []checkup.Item{
 			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "systemd: no answer within 1s", Remedy: frozen},
-			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
-			{Name: "docker API", Health: checkup.Unsure, Seen: "not asked: systemd does not say whether it runs", Remedy: frozen},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"},
+			{Name: "docker API", Health: checkup.Unsure, Seen: "not asked: unknown whether it runs", Remedy: frozen},
 		}},
 		{"dockerd hangs", saidUnits{host.DockerUnit: dockerd}, "{}", []checkup.Item{
 			{Name: host.DockerUnit, Seen: "active (running)"},
-			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"},
 			{Name: "docker API", Health: checkup.Critical, Seen: "no answer within 1s", Remedy: silent},
 		}},
 		{"dockerd hangs, and daemon.json is broken", saidUnits{host.DockerUnit: dockerd}, `{"x":`, []checkup.Item{
 			{Name: host.DockerUnit, Seen: "active (running)"},
-			{Name: "daemon.json", Health: checkup.Critical, Seen: "DIR/daemon.json: line 1, column 6: cut short: the file ends inside the object that starts on line 1", Remedy: "mend it; dockerd would read it in another way, or not at all"},
+			{Name: "daemon.json", Health: checkup.Critical, Seen: "DIR/daemon.json: line 1, column 6: cut short: the file ends inside the object that starts on line 1", Remedy: "repair it: dockerd would read it differently, or not at all"},
 			{Name: "docker API", Health: checkup.Critical, Seen: "no answer within 1s", Remedy: silent},
 		}},
 		{"stopped, without daemon.json", saidUnits{host.DockerUnit: stopped}, "", []checkup.Item{
 			{Name: host.DockerUnit, Health: checkup.Warning, Seen: "inactive (dead)", Remedy: start},
-			{Name: "daemon.json", Seen: "there is no DIR/daemon.json: dockerd has what its flags say, and its defaults"},
-			{Name: "docker API", Health: checkup.Unsure, Seen: "not asked: Docker does not run", Remedy: start},
+			{Name: "daemon.json", Seen: "DIR/daemon.json is missing: dockerd uses its flags and its defaults"},
+			{Name: "docker API", Health: checkup.Unsure, Seen: "not asked: Docker is not running", Remedy: start},
 		}},
 		{"masked", saidUnits{host.DockerUnit: {LoadState: "masked", ActiveState: "inactive"}}, "{}", []checkup.Item{
 			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is masked", Remedy: "systemctl unmask docker.service"},
@@ -111,13 +110,13 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 		{"not installed", saidUnits{}, "", []checkup.Item{
 			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: there is no such unit: Docker is not installed", Remedy: "install Docker from your distribution or docker.com, or run this on the host itself"},
 		}},
-		{"a file that systemd does not understand", saidUnits{host.DockerUnit: {LoadState: "bad-setting"}}, "", []checkup.Item{
-			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is bad-setting", Remedy: "systemctl status docker.service says what is wrong with its file"},
+		{"a unit file that systemd cannot parse", saidUnits{host.DockerUnit: {LoadState: "bad-setting"}}, "", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is bad-setting", Remedy: "systemctl status docker.service shows what is wrong with its file"},
 		}},
 		{"a wrapper", saidUnits{host.DockerUnit: running("/usr/bin/wrapper", "--token", "hunter2")}, "{}", []checkup.Item{
-			{Name: host.DockerUnit, Health: checkup.Critical, Seen: `active (running); docker.service: not a dockerd command line: ["/usr/bin/wrapper"]`, Remedy: "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
-			{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"},
-			{Name: "docker API", Health: checkup.Unsure, Seen: "not asked: where it listens is not known", Remedy: "systemctl cat docker.service shows what it runs: that has to be dockerd itself"},
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: `active (running); docker.service: not a dockerd command line: ["/usr/bin/wrapper"]`, Remedy: "systemctl cat docker.service shows its command, which must be dockerd itself"},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"},
+			{Name: "docker API", Health: checkup.Unsure, Seen: "not asked: unknown where it listens", Remedy: "systemctl cat docker.service shows its command, which must be dockerd itself"},
 		}},
 	} {
 		t.Run(tt.situation, func(t *testing.T) {
@@ -134,7 +133,7 @@ func TestDoctor_APartOfDockerThatIsBrokenHidesNoOther(t *testing.T) {
 	}
 }
 
-func TestDoctor_WhatMayNotBeReadIsUnsure(t *testing.T) {
+func TestDoctor_UnreadableIsUnsure(t *testing.T) {
 	denied := &fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}
 	look := dockerLook{observed: host.Observed{Unit: running()}, fileErr: &blocked.Refused{Object: "/x", Err: denied}, engineErr: &blocked.Unreachable{Object: "dockerd", Err: denied}}
 	h := &host.Host{}
@@ -150,24 +149,24 @@ func TestDoctor_WhatMayNotBeReadIsUnsure(t *testing.T) {
 	}
 }
 
-func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
+func TestDoctor_DockerdValidatesDaemonJSON(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: dockerd is not run by others")
 	}
-	mend := "mend it: dockerd would not start with it"
+	repair := "repair it: dockerd would not start with it"
 	for _, tt := range []struct {
 		situation, script, daemonJSON string
 		want                          checkup.Item
 	}{
-		{"it takes it", "exit 0", "{}", checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json is one that dockerd --validate takes"}},
-		{"it refuses it", "echo no such key: x; exit 1", `{"x": 1}`,
-			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "DIR/daemon.json: dockerd --validate refuses this text: no such key: x", Remedy: mend}},
-		{"it cannot look", "echo unknown flag: --validate; exit 125", "{}",
-			checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"}},
-		{"it hangs", "exec sleep 60", "{}",
-			checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; whether dockerd takes it was not to be tried"}},
-		{"a default that is no runtime, which it does not look at", "exit 0", `{"default-runtime": "x"}`,
-			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: `DIR/daemon.json: default-runtime is "x", which is not a defined runtime: dockerd would not start`, Remedy: mend}},
+		{"dockerd accepts it", "exit 0", "{}", checkup.Item{Name: "daemon.json", Seen: "dockerd --validate accepts DIR/daemon.json"}},
+		{"dockerd refuses it", "echo no such key: x; exit 1", `{"x": 1}`,
+			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "DIR/daemon.json: dockerd --validate refuses this text: no such key: x", Remedy: repair}},
+		{"dockerd cannot validate", "echo unknown flag: --validate; exit 125", "{}",
+			checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"}},
+		{"dockerd hangs", "exec sleep 60", "{}",
+			checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"}},
+		{"a default that is no runtime, which dockerd does not validate", "exit 0", `{"default-runtime": "x"}`,
+			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: `DIR/daemon.json: default-runtime is "x", which is not a defined runtime: dockerd would not start with it`, Remedy: repair}},
 	} {
 		units := saidUnits{}
 		h := dockerOf(t, units, tt.daemonJSON)
@@ -193,13 +192,13 @@ func TestDoctor_DaemonJSONIsShownToDockerd(t *testing.T) {
 }
 
 func TestDoctor_OwnUnit(t *testing.T) {
-	why := "journalctl -u runsc-provisioner.service says why it ends"
+	why := "journalctl -u runsc-provisioner.service shows why it ends"
 	for _, tt := range []struct {
 		unit host.Unit
 		want checkup.Item
 	}{
-		{host.Unit{LoadState: "not-found"}, checkup.Item{Name: OwnUnit, Health: checkup.Healthy, Seen: "not installed: nothing keeps the host as it is wanted", Remedy: ""}},
-		{host.Unit{LoadState: "masked", ActiveState: "inactive"}, checkup.Item{Name: OwnUnit, Health: checkup.Warning, Seen: "masked: nothing keeps the host as it is wanted", Remedy: "systemctl unmask runsc-provisioner.service"}},
+		{host.Unit{LoadState: "not-found"}, checkup.Item{Name: OwnUnit, Health: checkup.Healthy, Seen: "not installed: nothing enforces the configuration", Remedy: ""}},
+		{host.Unit{LoadState: "masked", ActiveState: "inactive"}, checkup.Item{Name: OwnUnit, Health: checkup.Warning, Seen: "masked: nothing enforces the configuration", Remedy: "systemctl unmask runsc-provisioner.service"}},
 		{host.Unit{LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success"}, checkup.Item{Name: OwnUnit, Health: checkup.Healthy, Seen: "active (running)", Remedy: ""}},
 		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "success"}, checkup.Item{Name: OwnUnit, Health: checkup.Healthy, Seen: "activating (start)", Remedy: ""}},
 		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", Result: "success"}, checkup.Item{Name: OwnUnit, Health: checkup.Critical, Seen: "activating (auto-restart)", Remedy: why}},
@@ -207,7 +206,7 @@ func TestDoctor_OwnUnit(t *testing.T) {
 		{host.Unit{LoadState: "loaded", ActiveState: "activating", SubState: "start", Result: "signal"}, checkup.Item{Name: OwnUnit, Health: checkup.Critical, Seen: "activating (start): signal", Remedy: why}},
 		{host.Unit{LoadState: "loaded", ActiveState: "failed", SubState: "failed", Result: "exit-code"}, checkup.Item{Name: OwnUnit, Health: checkup.Critical, Seen: "failed (failed): exit-code", Remedy: why}},
 		{host.Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "enabled"},
-			checkup.Item{Name: OwnUnit, Health: checkup.Warning, Seen: "inactive (dead), though it is enabled: nothing keeps the host as it is wanted", Remedy: "systemctl start runsc-provisioner.service"}},
+			checkup.Item{Name: OwnUnit, Health: checkup.Warning, Seen: "inactive (dead) although enabled: nothing enforces the configuration", Remedy: "systemctl start runsc-provisioner.service"}},
 		{host.Unit{LoadState: "loaded", ActiveState: "inactive", SubState: "dead", UnitFileState: "disabled"}, checkup.Item{Name: OwnUnit, Health: checkup.Healthy, Seen: "inactive (dead)", Remedy: ""}},
 	} {
 		if got := ownUnitItem(tt.unit); got != tt.want {
@@ -216,13 +215,13 @@ func TestDoctor_OwnUnit(t *testing.T) {
 	}
 }
 
-func TestDoctor_AFlagIsInTheWayAlsoOfAFileThatIsNotThere(t *testing.T) {
+func TestDoctor_AFlagConflictsEvenIfDaemonJSONIsMissing(t *testing.T) {
 	look := dockerLook{observed: host.Observed{
 		File:      daemonfile.File{Path: "/etc/docker/daemon.json"},
 		Conflicts: []*engine.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
 	}}
 	want := checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "default-runtime is set by the flag --default-runtime=runc in ExecStart: an option in daemon.json must not be a flag too",
-		Remedy: "remove the flag: dockerd does not start with an option in both places"}
+		Remedy: "remove the flag: dockerd does not start if an option is set in both places"}
 	if got := look.fileItem(config.Config{Docker: config.Docker{DefaultRuntime: "runsc"}}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

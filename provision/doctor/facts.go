@@ -14,10 +14,10 @@ import (
 	"runsc-provisioner/provision/redact"
 )
 
-// Facts are what a maintainer needs of a host, beside what else is asked: text
-// by name, each of them there even if it only says why there is no more. The
-// values of settings are in them as far as they are known to be harmless; what
-// others said, such as the journal, is as it was found, for Redact.
+// Facts returns what a maintainer needs to know about a host, as texts by file
+// name. Each text exists, even if it only says why the facts could not be read. It
+// has the values of settings only if they are known to be harmless. Text of other
+// programs, such as the journal, is unchanged: give it to redact.Text.
 func Facts(ctx context.Context, h *host.Host, c config.Config) map[string]string {
 	look := lookAtDocker(ctx, h, c)
 	return map[string]string{
@@ -40,14 +40,14 @@ func (l dockerLook) unitText() string {
 		u.LoadState, u.ActiveState, u.SubState, u.Result, u.FragmentPath, u.DropIns, u.NeedDaemonReload, redact.Arguments(u.ExecStart), redact.Environment(u.Environment))
 }
 
-// dockerdText is the command line of dockerd, and what it says of itself.
+// dockerdText is the command line of dockerd and its answer to /info.
 func (l dockerLook) dockerdText(c config.Config) string {
 	text := "flags " + redact.Arguments(l.observed.Command) + "\n"
 	if l.flagsErr != nil {
 		text += "flags " + notRead(l.flagsErr)
 	}
 	if l.engineErr != nil {
-		return text + "the rest is " + notRead(l.engineErr)
+		return text + "engine " + notRead(l.engineErr)
 	}
 	e := l.observed.Engine
 	text += fmt.Sprintf("version %s\ndefault runtime %s\nuserns-remap %t\nlive-restore %t\nroot %s\nstorage %s\ncgroups %s\nsnapshotter %t\nswarm %t\nrunning %d\n",
@@ -58,19 +58,19 @@ func (l dockerLook) dockerdText(c config.Config) string {
 	return text
 }
 
-// fileText is daemon.json, masked. Of one that does not parse it is the outline:
-// what is wrong with it is often what the question is about.
+// fileText is daemon.json, masked. If it does not parse, fileText is its outline,
+// because the error in it is often the cause.
 func (l dockerLook) fileText() string {
 	file := l.observed.File
 	switch {
 	case l.fileErr == nil && !file.Exists:
-		return "there is no " + file.Path + "\n"
+		return file.Path + " is missing\n"
 	case l.fileErr == nil:
-		return fmt.Sprintf("%s, mode %o of %d:%d, masked, and so not JSON any more\n\n%s", file.Path, file.Mode, file.UID, file.GID, file.Doc.Redacted())
+		return fmt.Sprintf("%s, mode %o of %d:%d, masked, so no longer JSON\n\n%s", file.Path, file.Mode, file.UID, file.GID, file.Doc.Redacted())
 	}
-	text := "not understood: " + l.fileErr.Error() + "\n"
+	text := "not parsed: " + l.fileErr.Error() + "\n"
 	if bytes, err := durable.ReadLimited(file.Path, daemonjson.MaxBytes); err == nil {
-		text += "\nits outline:\n\n" + daemonjson.Outline(bytes)
+		text += "\noutline:\n\n" + daemonjson.Outline(bytes)
 	}
 	return text
 }
@@ -90,7 +90,7 @@ func releasesText(h *host.Host) string {
 	return cmp.Or(list.String(), "none\n")
 }
 
-// journalText is what this program's daemon said in the last week.
+// journalText is what this program's daemon logged in the last 7 days.
 func journalText(ctx context.Context, h *host.Host) string {
 	const back = 7 * 24 * time.Hour
 	var said []string

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestFacts_WhatIsBrokenOrHangsHidesNothingElse(t *testing.T) {
+func TestFacts_ABrokenPartHidesNoOther(t *testing.T) {
 	dockerd := running("/usr/bin/dockerd", "-H", "fd://", "--label", "hunter2")
 	unit := "load loaded\nactive active (running)\nresult success\nfragment \ndrop-ins []\nneeds daemon-reload false\narguments /usr/bin/dockerd -H fd:// --label …\nvariables \n"
 	flags := "flags /usr/bin/dockerd -H fd:// --label …\n"
@@ -26,22 +26,22 @@ func TestFacts_WhatIsBrokenOrHangsHidesNothingElse(t *testing.T) {
 	}{
 		{"dockerd hangs", saidUnits{host.DockerUnit: dockerd}, `{"labels": ["hunter2"]}`, map[string]string{
 			"docker.service.txt": unit,
-			"dockerd.txt":        flags + "the rest is not read: no answer within 1s\n",
-			"daemon.json.txt":    "DIR/daemon.json, mode 644 of UID:GID, masked, and so not JSON any more\n\n{\"labels\": [\"***\"]}",
+			"dockerd.txt":        flags + "engine not read: no answer within 1s\n",
+			"daemon.json.txt":    "DIR/daemon.json, mode 644 of UID:GID, masked, so no longer JSON\n\n{\"labels\": [\"***\"]}",
 			"releases.txt":       "none\n",
 			"journal.txt":        "said\n",
 		}},
 		{"dockerd hangs, and daemon.json is broken", saidUnits{host.DockerUnit: dockerd}, `{"labels": ["hunter2"],}`, map[string]string{
 			"docker.service.txt": unit,
-			"dockerd.txt":        flags + "the rest is not read: no answer within 1s\n",
-			"daemon.json.txt":    "not understood: DIR/daemon.json: line 1, column 23: trailing comma: remove it\n\nits outline:\n\n{\"labels\": [\"***\"],}",
+			"dockerd.txt":        flags + "engine not read: no answer within 1s\n",
+			"daemon.json.txt":    "not parsed: DIR/daemon.json: line 1, column 23: trailing comma: remove it\n\noutline:\n\n{\"labels\": [\"***\"],}",
 			"releases.txt":       "none\n",
 			"journal.txt":        "said\n",
 		}},
 		{"systemd hangs", nil, "", map[string]string{
 			"docker.service.txt": "not read: no answer within 1s\n",
-			"dockerd.txt":        flags + "the rest is not read: not asked: systemd does not say whether it runs\n",
-			"daemon.json.txt":    "there is no DIR/daemon.json\n",
+			"dockerd.txt":        flags + "engine not read: not asked: unknown whether it runs\n",
+			"daemon.json.txt":    "DIR/daemon.json is missing\n",
 			"releases.txt":       "none\n",
 			"journal.txt":        "not read: no answer within 1s\n",
 		}},

@@ -18,8 +18,8 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// neededBytes is the room that a release with its archive takes while it is
-// installed, in bytes.
+// neededBytes is the most space that a release and its archive take during an
+// installation.
 const neededBytes = 1 << 30
 
 func diskItems(h *host.Host) []checkup.Item {
@@ -36,7 +36,7 @@ func diskItems(h *host.Host) []checkup.Item {
 		case err != nil:
 			item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRootRemedy
 		case bytes < neededBytes:
-			item.Health, item.Seen, item.Remedy = checkup.Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "make room: a release with its archive takes up to "+humanize.IBytes(neededBytes)
+			item.Health, item.Seen, item.Remedy = checkup.Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "free some space: a release with its archive takes up to "+humanize.IBytes(neededBytes)
 		default:
 			item.Seen = humanize.IBytes(uint64(bytes)) + " free"
 		}
@@ -45,7 +45,7 @@ func diskItems(h *host.Host) []checkup.Item {
 	return items
 }
 
-// proxyItem names the proxies of this process, without what they ask for.
+// proxyItem names the proxies of this process, without their passwords.
 func proxyItem(getenv func(string) string) checkup.Item {
 	item := checkup.Item{Name: "proxy", Seen: "none"}
 	var seen []string
@@ -58,7 +58,7 @@ func proxyItem(getenv func(string) string) checkup.Item {
 			var ok bool
 			if value, ok = shownProxy(value); !ok {
 				item.Health, item.Remedy = checkup.Critical, "set it to a URL such as http://proxy.example.com:3128"
-				seen = append(seen, name+" is no URL of a proxy")
+				seen = append(seen, name+" is not the URL of a proxy")
 				continue
 			}
 		}
@@ -72,9 +72,9 @@ func proxyItem(getenv func(string) string) checkup.Item {
 	return item
 }
 
-// shownProxy is a proxy's URL without user and path, where net/http takes it
-// (golang.org/x/net/http/httpproxy: http:// may be left out; net/http.Transport:
-// which schemes there are).
+// shownProxy is the URL of a proxy without user and path, if net/http accepts it:
+// http:// is optional (golang.org/x/net/http/httpproxy), and net/http.Transport has
+// four schemes.
 func shownProxy(value string) (shown string, ok bool) {
 	u, err := url.Parse(value)
 	if (err != nil || u.Scheme == "" || u.Host == "") && !strings.Contains(value, "://") {
@@ -90,16 +90,17 @@ func shownProxy(value string) (shown string, ok bool) {
 	return "", false
 }
 
-// clockItem compares the clock with what cannot be later than now: certificates
-// and release ages go by it. What the kernel knows of who keeps it right is only
-// remarked: not every hypervisor or daemon that does tells the kernel.
+// clockItem compares the clock with the dates of the installed releases, which
+// cannot be later than now: certificates and release ages depend on it. Whether the
+// kernel calls it synchronised is only shown: not every hypervisor or time daemon
+// informs the kernel.
 func clockItem(h *host.Host, now time.Time) checkup.Item {
 	item := checkup.Item{Name: "clock", Seen: now.UTC().Format(time.RFC3339)}
 	if releases, err := h.Store().List(); err == nil {
 		for _, r := range releases {
 			if label, err := release.ParseLabel(r.Name); err == nil && now.Before(label.Date()) {
 				item.Health, item.Seen = checkup.Critical, item.Seen+", before the date of the installed release "+r.Name
-				item.Remedy = "set it, and let systemd-timesyncd or chrony keep it"
+				item.Remedy = "set the clock, and let systemd-timesyncd or chrony keep it right"
 				return item
 			}
 		}
@@ -110,14 +111,14 @@ func clockItem(h *host.Host, now time.Time) checkup.Item {
 	return item
 }
 
-// syncText is what adjtimex(2) says, in words.
+// syncText is the result of adjtimex(2), in words.
 func syncText(status int, state unix.Timex, err error) string {
 	const unsynchronised = 5 // TIME_ERROR
 	switch {
 	case err != nil:
-		return "whether it is kept right is not known: " + err.Error()
+		return "unknown whether it is synchronised: " + err.Error()
 	case status == unsynchronised:
-		return "the kernel knows of nothing that keeps it right"
+		return "not synchronised (NTP)"
 	}
 	return "off by at most " + (time.Duration(state.Maxerror) * time.Microsecond).String()
 }

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestDoctor_ProxyIsTakenAsNetHTTPTakesIt(t *testing.T) {
+func TestDoctor_ProxyIsParsedLikeNetHTTP(t *testing.T) {
 	url := "set it to a URL such as http://proxy.example.com:3128"
 	for _, tt := range []struct {
 		environment map[string]string
@@ -24,9 +24,9 @@ func TestDoctor_ProxyIsTakenAsNetHTTPTakesIt(t *testing.T) {
 		{map[string]string{"HTTPS_PROXY": "http://tok3n@proxy:3128/hunter2?hunter2"}, checkup.Item{Name: "proxy", Health: checkup.Healthy, Seen: "HTTPS_PROXY=http://proxy:3128", Remedy: ""}},
 		{map[string]string{"HTTPS_PROXY": "bob:hunter2@proxy:3128"}, checkup.Item{Name: "proxy", Health: checkup.Healthy, Seen: "HTTPS_PROXY=http://proxy:3128", Remedy: ""}},
 		{map[string]string{"HTTPS_PROXY": "http://bob:p@ss@proxy:3128"}, checkup.Item{Name: "proxy", Health: checkup.Healthy, Seen: "HTTPS_PROXY=http://proxy:3128", Remedy: ""}},
-		{map[string]string{"HTTPS_PROXY": "http://bob:hun/ter2@proxy:3128"}, checkup.Item{Name: "proxy", Health: checkup.Critical, Seen: "HTTPS_PROXY is no URL of a proxy", Remedy: url}},
-		{map[string]string{"HTTPS_PROXY": "ftp://proxy"}, checkup.Item{Name: "proxy", Health: checkup.Critical, Seen: "HTTPS_PROXY is no URL of a proxy", Remedy: url}},
-		{map[string]string{"https_proxy": "http://"}, checkup.Item{Name: "proxy", Health: checkup.Critical, Seen: "https_proxy is no URL of a proxy", Remedy: url}},
+		{map[string]string{"HTTPS_PROXY": "http://bob:hun/ter2@proxy:3128"}, checkup.Item{Name: "proxy", Health: checkup.Critical, Seen: "HTTPS_PROXY is not the URL of a proxy", Remedy: url}},
+		{map[string]string{"HTTPS_PROXY": "ftp://proxy"}, checkup.Item{Name: "proxy", Health: checkup.Critical, Seen: "HTTPS_PROXY is not the URL of a proxy", Remedy: url}},
+		{map[string]string{"https_proxy": "http://"}, checkup.Item{Name: "proxy", Health: checkup.Critical, Seen: "https_proxy is not the URL of a proxy", Remedy: url}},
 		{map[string]string{"NO_PROXY": "localhost,.lab", "no_proxy": "bob:hunter2@proxy:3128"}, checkup.Item{Name: "proxy", Health: checkup.Healthy, Seen: "NO_PROXY=localhost,.lab, no_proxy=…@proxy:3128", Remedy: ""}},
 	} {
 		if got := proxyItem(func(name string) string { return tt.environment[name] }); got != tt.want {
@@ -35,7 +35,7 @@ func TestDoctor_ProxyIsTakenAsNetHTTPTakesIt(t *testing.T) {
 	}
 }
 
-func TestDoctor_AClockThatTheKernelWasNotToldOfIsNoFault(t *testing.T) {
+func TestDoctor_AnUnsynchronisedClockIsNoFault(t *testing.T) {
 	for _, tt := range []struct {
 		status int
 		state  unix.Timex
@@ -43,8 +43,8 @@ func TestDoctor_AClockThatTheKernelWasNotToldOfIsNoFault(t *testing.T) {
 		want   string
 	}{
 		{0, unix.Timex{Maxerror: 1500}, nil, "off by at most 1.5ms"},
-		{5, unix.Timex{}, nil, "the kernel knows of nothing that keeps it right"},
-		{-1, unix.Timex{}, errors.New("no"), "whether it is kept right is not known: no"},
+		{5, unix.Timex{}, nil, "not synchronised (NTP)"},
+		{-1, unix.Timex{}, errors.New("no"), "unknown whether it is synchronised: no"},
 	} {
 		if got := syncText(tt.status, tt.state, tt.err); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)

@@ -7,15 +7,15 @@ import (
 	"runtime"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
-
-	"golang.org/x/sys/unix"
 )
 
 func kernelItem() checkup.Item {
-	item := checkup.Item{Name: "kernel", Remedy: "boot a kernel of 5.6 or later: gVisor needs it"}
+	item := checkup.Item{Name: "kernel", Remedy: "boot Linux 5.6 or later: gVisor needs it"}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		item.Health, item.Seen = checkup.Unsure, err.Error()
@@ -63,7 +63,7 @@ func cgroupItem() checkup.Item {
 }
 
 func namespaceItem(h *host.Host) checkup.Item {
-	item := checkup.Item{Name: "user namespaces", Remedy: "sysctl user.max_user_namespaces=15000: a sandbox has one of its own"}
+	item := checkup.Item{Name: "user namespaces", Remedy: "sysctl user.max_user_namespaces=15000: each sandbox needs one"}
 	n, err := h.Namespaces()
 	switch {
 	case err != nil:
@@ -81,7 +81,7 @@ func namespaceItem(h *host.Host) checkup.Item {
 func seccompItem(h *host.Host) checkup.Item {
 	item := checkup.Item{Name: "seccomp", Seen: "filters"}
 	if text, err := sysctl(h, "kernel/seccomp/actions_avail"); err != nil || !strings.Contains(text, "trap") {
-		item.Health, item.Seen, item.Remedy = checkup.Critical, "this kernel has no filters of system calls", "boot a kernel with CONFIG_SECCOMP_FILTER"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, "this kernel has no system call filters", "boot a kernel with CONFIG_SECCOMP_FILTER"
 	}
 	return item
 }

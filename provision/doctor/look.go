@@ -5,24 +5,25 @@ import (
 	"errors"
 	"fmt"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 )
 
-// dockerLook is what is seen of Docker part by part: what is broken, or hangs,
-// hides nothing else.
+// dockerLook is what each part of Docker shows. A part that is broken or hangs
+// hides no other.
 type dockerLook struct {
-	// Of observed only what has no error here was looked at.
+	// observed holds only the parts that have no error here.
 	observed  host.Observed
-	unitErr   error // systemd did not say
-	loadErr   error // the unit is not there, or masked
-	flagsErr  error // its command line is not understood
+	unitErr   error // systemd did not answer
+	loadErr   error // the unit is missing or masked
+	flagsErr  error // its command line could not be parsed
 	fileErr   error
 	engineErr error
-	// taken says that dockerd itself takes the file, takenErr that it would not
-	// start from it. With neither it could not be asked.
+	// accepted is true if dockerd --validate accepts the file. rejection is why
+	// dockerd would not start with it. With neither, dockerd could not be asked.
 	accepted  bool
 	rejection error
 }
@@ -41,8 +42,8 @@ func lookAtDocker(ctx context.Context, h *host.Host, c config.Config) dockerLook
 	switch {
 	case look.unitErr != nil:
 		look.flagsErr = look.unitErr
-		// It is to be shown only. Whose process it is nobody says, so neither its
-		// file is read nor its socket opened.
+		// This is only shown. Nothing proves that the process is dockerd, so its
+		// file is not read and its socket not opened.
 		if pid, found := host.HostDockerd(h.Paths.Proc); found {
 			o.Command, look.flagsErr = engine.CommandLine(h.Paths.Proc, engine.Service{MainPID: pid})
 		}
@@ -60,13 +61,30 @@ func lookAtDocker(ctx context.Context, h *host.Host, c config.Config) dockerLook
 	}
 	switch {
 	case look.unitErr != nil:
-		look.engineErr = fmt.Errorf("%w: systemd does not say whether it runs", errNotAsked)
+		look.engineErr = fmt.Errorf("%w: unknown whether it runs", errNotAsked)
 	case !o.Unit.Running():
-		look.engineErr = fmt.Errorf("%w: Docker does not run", errNotAsked)
+		look.engineErr = fmt.Errorf("%w: Docker is not running", errNotAsked)
 	case look.flagsErr != nil:
-		look.engineErr = fmt.Errorf("%w: where it listens is not known", errNotAsked)
+		look.engineErr = fmt.Errorf("%w: unknown where it listens", errNotAsked)
 	default:
 		look.engineErr = h.AskBounded(ctx, func(ctx context.Context) error { return h.ObserveEngine(ctx, c, o, nil) })
 	}
 	return look
+}
+
+// runtimeItems are those of package checkup, from a look at each part of Docker.
+func runtimeItems(h *host.Host, c config.Config, l dockerLook) []checkup.Item {
+	if l.engineErr != nil || l.fileErr != nil {
+		return nil
+	}
+	o := l.observed
+	var err error
+	if o.Releases, err = h.Store().List(); err != nil {
+		return nil // storeItem reports it
+	}
+	if o.Since, err = h.Since(); err != nil {
+		return nil
+	}
+	o.Proofs, o.Failed = h.State().Remembered()
+	return checkup.RuntimeItems(c, o)
 }

@@ -11,18 +11,18 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// gVisor's platforms, which are how a sandbox catches system calls. systrap is
-// the one without a flag (gvisor.dev/docs/user_guide/platforms).
+// gVisor's platforms: how a sandbox intercepts system calls. systrap is the default
+// (gvisor.dev/docs/user_guide/platforms).
 const (
 	platformSystrap = "systrap"
 	platformPtrace  = "ptrace"
 	platformKVM     = "kvm"
 )
 
-// platforms are the managed runtimes, sorted, by the platform that they use.
+// platforms lists the configured runtimes, sorted, by the platform that they use.
 type platforms map[string][]string
 
-// platformsOf reads the arguments that the runtimes of c are to have.
+// platformsOf reads the arguments that the runtimes of c will have.
 func platformsOf(c config.Config, o host.Observed) platforms {
 	p := platforms{}
 	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
@@ -33,7 +33,7 @@ func platformsOf(c config.Config, o host.Observed) platforms {
 	return p
 }
 
-// platformOf reads --platform as Go's package flag does: the last one counts.
+// platformOf reads --platform as Go's package flag does: the last one wins.
 func platformOf(args []string) string {
 	platform := platformSystrap
 	for i, arg := range args {
@@ -50,7 +50,7 @@ func platformOf(args []string) string {
 	return platform
 }
 
-// ptraceItem is of Yama's scope 3, with which nobody may trace.
+// ptraceItem checks Yama's scope: 3 forbids ptrace to every process.
 func ptraceItem(h *host.Host, p platforms) checkup.Item {
 	scope, err := sysctl(h, "kernel/yama/ptrace_scope")
 	if err != nil {
@@ -66,8 +66,8 @@ func ptraceItem(h *host.Host, p platforms) checkup.Item {
 		return item
 	}
 	item.Health = checkup.Critical
-	item.Seen += ": nobody may trace, and the platform of runtime " + strings.Join(tracing, ", ") + " does"
-	item.Remedy = "set it to 2 or less and boot again, or use --runtime-arg=--platform=kvm"
+	item.Seen += ": no process may trace, but the platform of runtime " + strings.Join(tracing, ", ") + " must"
+	item.Remedy = "set it to 2 or less and reboot, or use --runtime-arg=--platform=kvm"
 	return item
 }
 
@@ -77,19 +77,19 @@ func kvmItem(p platforms) checkup.Item {
 }
 
 // kvmItem is pure.
-func (p platforms) kvmItem(there bool) checkup.Item {
+func (p platforms) kvmItem(exists bool) checkup.Item {
 	item := checkup.Item{Name: "kvm"}
 	used := strings.Join(p[platformKVM], ", ")
 	switch {
-	case there && used != "":
-		item.Seen = "/dev/kvm is there, for runtime " + used
-	case there:
-		item.Seen = "/dev/kvm is there: --runtime-arg=--platform=kvm could be used"
+	case exists && used != "":
+		item.Seen = "/dev/kvm exists; runtime " + used + " uses it"
+	case exists:
+		item.Seen = "/dev/kvm exists: --runtime-arg=--platform=kvm is possible"
 	case used != "":
-		item.Health, item.Seen = checkup.Critical, "no /dev/kvm, and runtime "+used+" is to use it: no sandbox of it starts"
-		item.Remedy = "modprobe kvm_intel or kvm_amd (virtualisation has to be on in the firmware, or passed on by the hypervisor), or take --platform=kvm out of its arguments"
+		item.Health, item.Seen = checkup.Critical, "/dev/kvm is missing, and runtime "+used+" needs it: none of its sandboxes starts"
+		item.Remedy = "modprobe kvm_intel or kvm_amd (virtualisation must be enabled in the firmware, or passed on by the hypervisor), or remove --platform=kvm from its arguments"
 	default:
-		item.Seen = "no /dev/kvm, which no runtime here uses"
+		item.Seen = "/dev/kvm is missing; no runtime here uses it"
 	}
 	return item
 }

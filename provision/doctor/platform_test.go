@@ -33,7 +33,7 @@ func TestPlatformOf(t *testing.T) {
 	}
 }
 
-func TestPlatformsOf_ArgumentsThatAreLeftAsTheyAreCountToo(t *testing.T) {
+func TestPlatformsOf_KeptArgumentsCount(t *testing.T) {
 	doc, err := daemonjson.Parse([]byte(`{"runtimes": {"a": {"path": "/x", "runtimeArgs": ["--platform=kvm"]}, "b": {"path": "/x", "runtimeArgs": ["--platform=kvm"]}}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -47,24 +47,24 @@ func TestPlatformsOf_ArgumentsThatAreLeftAsTheyAreCountToo(t *testing.T) {
 	}
 }
 
-func TestDoctor_WhatAPlatformNeedsIsAskedOfThoseThatUseIt(t *testing.T) {
+func TestDoctor_OnlyUsedPlatformsAreChecked(t *testing.T) {
 	systrap, kvm, both := platforms{"systrap": {"runsc"}}, platforms{"kvm": {"runsc"}}, platforms{"kvm": {"a"}, "systrap": {"b"}, "ptrace": {"c"}}
-	load := "modprobe kvm_intel or kvm_amd (virtualisation has to be on in the firmware, or passed on by the hypervisor), or take --platform=kvm out of its arguments"
+	load := "modprobe kvm_intel or kvm_amd (virtualisation must be enabled in the firmware, or passed on by the hypervisor), or remove --platform=kvm from its arguments"
 	for _, tt := range []struct {
 		platforms platforms
 		there     bool
 		want      checkup.Item
 	}{
-		{systrap, false, checkup.Item{Name: "kvm", Health: checkup.Healthy, Seen: "no /dev/kvm, which no runtime here uses", Remedy: ""}},
-		{systrap, true, checkup.Item{Name: "kvm", Health: checkup.Healthy, Seen: "/dev/kvm is there: --runtime-arg=--platform=kvm could be used", Remedy: ""}},
-		{kvm, true, checkup.Item{Name: "kvm", Health: checkup.Healthy, Seen: "/dev/kvm is there, for runtime runsc", Remedy: ""}},
-		{kvm, false, checkup.Item{Name: "kvm", Health: checkup.Critical, Seen: "no /dev/kvm, and runtime runsc is to use it: no sandbox of it starts", Remedy: load}},
+		{systrap, false, checkup.Item{Name: "kvm", Health: checkup.Healthy, Seen: "/dev/kvm is missing; no runtime here uses it", Remedy: ""}},
+		{systrap, true, checkup.Item{Name: "kvm", Health: checkup.Healthy, Seen: "/dev/kvm exists: --runtime-arg=--platform=kvm is possible", Remedy: ""}},
+		{kvm, true, checkup.Item{Name: "kvm", Health: checkup.Healthy, Seen: "/dev/kvm exists; runtime runsc uses it", Remedy: ""}},
+		{kvm, false, checkup.Item{Name: "kvm", Health: checkup.Critical, Seen: "/dev/kvm is missing, and runtime runsc needs it: none of its sandboxes starts", Remedy: load}},
 	} {
 		if got := tt.platforms.kvmItem(tt.there); got != tt.want {
 			t.Errorf("%v, %t: got %+v, want %+v", tt.platforms, tt.there, got, tt.want)
 		}
 	}
-	lower := "set it to 2 or less and boot again, or use --runtime-arg=--platform=kvm"
+	lower := "set it to 2 or less and reboot, or use --runtime-arg=--platform=kvm"
 	for _, tt := range []struct {
 		platforms platforms
 		scope     string
@@ -72,9 +72,9 @@ func TestDoctor_WhatAPlatformNeedsIsAskedOfThoseThatUseIt(t *testing.T) {
 	}{
 		{systrap, "", checkup.Item{Name: "ptrace", Health: checkup.Healthy, Seen: "not restricted by Yama", Remedy: ""}},
 		{systrap, "2\n", checkup.Item{Name: "ptrace", Health: checkup.Healthy, Seen: "kernel.yama.ptrace_scope is 2", Remedy: ""}},
-		{systrap, "3\n", checkup.Item{Name: "ptrace", Health: checkup.Critical, Seen: "kernel.yama.ptrace_scope is 3: nobody may trace, and the platform of runtime runsc does", Remedy: lower}},
+		{systrap, "3\n", checkup.Item{Name: "ptrace", Health: checkup.Critical, Seen: "kernel.yama.ptrace_scope is 3: no process may trace, but the platform of runtime runsc must", Remedy: lower}},
 		{kvm, "3\n", checkup.Item{Name: "ptrace", Health: checkup.Healthy, Seen: "kernel.yama.ptrace_scope is 3, and no runtime traces", Remedy: ""}},
-		{both, "3\n", checkup.Item{Name: "ptrace", Health: checkup.Critical, Seen: "kernel.yama.ptrace_scope is 3: nobody may trace, and the platform of runtime b, c does", Remedy: lower}},
+		{both, "3\n", checkup.Item{Name: "ptrace", Health: checkup.Critical, Seen: "kernel.yama.ptrace_scope is 3: no process may trace, but the platform of runtime b, c must", Remedy: lower}},
 	} {
 		h := &host.Host{Paths: host.Paths{Proc: t.TempDir()}}
 		dir := filepath.Join(h.Paths.Proc, "sys/kernel/yama")

@@ -51,7 +51,7 @@ func TestDoctor_SeesWhatKeepsDockerFromItsNextStart(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {
 		h.run("mkdir -p /etc/docker; echo '{\"nosuchkey\": 1}' > " + daemonJSON)
 		if h.run("dockerd --version") < "Docker version 23" {
-			if line, _ := h.doctor(0, "", "daemon.json"); line != "daemon.json ok "+daemonJSON+" parses; whether dockerd takes it was not to be tried" {
+			if line, _ := h.doctor(0, "", "daemon.json"); line != "daemon.json ok "+daemonJSON+" parses; dockerd --validate could not check it" {
 				t.Errorf("got %q, want no more than that it parses", line)
 			}
 			return
@@ -60,8 +60,8 @@ func TestDoctor_SeesWhatKeepsDockerFromItsNextStart(t *testing.T) {
 			t.Errorf("got %q, want that dockerd refuses it", line)
 		}
 		h.run("rm " + daemonJSON + "; runsc-provisioner apply")
-		if line, _ := h.doctor(0, "", "daemon.json"); line != "daemon.json ok "+daemonJSON+" is one that dockerd --validate takes" {
-			t.Errorf("got %q, want that dockerd takes it", line)
+		if line, _ := h.doctor(0, "", "daemon.json"); line != "daemon.json ok dockerd --validate accepts "+daemonJSON {
+			t.Errorf("got %q, want that dockerd accepts it", line)
 		}
 	})
 }
@@ -83,7 +83,7 @@ systemctl daemon-reload; systemctl start runsc-provisioner; until systemctl show
 		t.Errorf("ends over and over: got %q", line)
 	}
 	h.run("systemctl stop runsc-provisioner; systemctl reset-failed runsc-provisioner; systemctl enable runsc-provisioner")
-	if line, _ := h.doctor(1, "", "runsc-provisioner.service"); !strings.HasPrefix(line, "runsc-provisioner.service warning inactive (dead), though it is enabled") {
+	if line, _ := h.doctor(1, "", "runsc-provisioner.service"); !strings.HasPrefix(line, "runsc-provisioner.service warning inactive (dead) although enabled") {
 		t.Errorf("enabled and stopped: got %q", line)
 	}
 	h.run("systemctl disable runsc-provisioner")
@@ -110,7 +110,7 @@ func TestDoctor_ReportsWhatItMayNotSee(t *testing.T) {
 func TestDoctor_KnowsWhatTheConfigurationNeeds(t *testing.T) {
 	h := boot(t, lab.Options{Files: map[string]lab.File{ownConfig: {Content: "[docker.runtimes.runsc]\nargs = [\"--platform=kvm\"]\n"}}})
 	h.run("test ! -e /dev/kvm")
-	if line, _ := h.doctor(2, "HTTPS_PROXY=bob:hunter2@proxy.lab:3128 ", "kvm"); line != "kvm critical no /dev/kvm, and runtime runsc is to use it: no sandbox of it starts" {
+	if line, _ := h.doctor(2, "HTTPS_PROXY=bob:hunter2@proxy.lab:3128 ", "kvm"); line != "kvm critical /dev/kvm is missing, and runtime runsc needs it: none of its sandboxes starts" {
 		t.Errorf("got %q", line)
 	}
 	if line, _ := h.doctor(2, "HTTPS_PROXY=bob:hunter2@proxy.lab:3128 ", "proxy"); line != "proxy ok HTTPS_PROXY=http://proxy.lab:3128" {

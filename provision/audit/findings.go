@@ -13,7 +13,7 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// What findings are called for programs.
+// The codes of findings, for programs.
 const (
 	codeHost            = "host"
 	codeOutside         = "container-outside"
@@ -31,11 +31,11 @@ const (
 	codeContent         = "content"
 )
 
-// checkAll draws the findings from what was seen. It is pure.
+// checkAll adds the findings that follow from what was seen. It is pure.
 func (v *Verification) checkAll(e Expect) {
 	for _, item := range v.Items {
 		if item.Health != checkup.Healthy {
-			v.addFinding(item.Health, codeHost, item.Name, item.Seen, cmp.Or(item.Remedy, "sudo runsc-provisioner plan, which says what is in the way"))
+			v.addFinding(item.Health, codeHost, item.Name, item.Seen, cmp.Or(item.Remedy, "sudo runsc-provisioner plan shows what blocks it"))
 		}
 	}
 	v.checkContent()
@@ -44,7 +44,7 @@ func (v *Verification) checkAll(e Expect) {
 	}
 	v.checkAbsent(e)
 	if sandboxed, _, _ := v.Report.Count(); e.Some && sandboxed == 0 {
-		v.addFinding(checkup.Warning, codeNoEvidence, "containers", "none runs in a sandbox, so nothing was shown", "start one, or do not --expect some")
+		v.addFinding(checkup.Warning, codeNoEvidence, "containers", "none runs in a sandbox, so nothing was proven", "start one, or leave out --expect some")
 	}
 	if e.Weakening {
 		v.checkRuntimes()
@@ -64,20 +64,20 @@ func (v *Verification) checkContent() {
 	for _, look := range v.Deep {
 		object := "release " + look.Name
 		if !look.State.Intact() {
-			remedy := checkup.ApplyRemedy + ", which puts it back; containers that run from it are to be started anew"
+			remedy := checkup.ApplyRemedy + ", which puts it back; then restart the containers that run from it"
 			if look.Name != v.WantedRelease {
-				remedy = "start the containers that run from it anew, if there are any, then " + checkup.ApplyRemedy + ", which removes it"
+				remedy = "restart the containers that run from it, if any; then " + checkup.ApplyRemedy + ", which removes it"
 			}
 			v.addFinding(checkup.Critical, codeContent, object, look.State.Reason, remedy)
 		}
 		if look.Archive != "" {
-			v.addFinding(checkup.Critical, codeContent, object, look.Archive, "sudo runsc-provisioner apply --release="+look.Name+" fetches it anew once its directory and archive are removed")
+			v.addFinding(checkup.Critical, codeContent, object, look.Archive, "remove its directory and its archive; then sudo runsc-provisioner apply --release="+look.Name+" fetches it again")
 		}
 	}
 }
 
-// expected reports whether somebody asked that the container is in a sandbox,
-// and in which words.
+// expected returns the option that demands a sandbox for the container; "" if
+// none does.
 func (e Expect) expected(c verify.Container) string {
 	if e.All {
 		return "--expect all"
@@ -89,7 +89,7 @@ func (e Expect) expected(c verify.Container) string {
 	}
 	for _, label := range e.Labels {
 		key, value, has := strings.Cut(label, "=")
-		// A label only ever demands, so one that could not be read is there.
+		// A label can only demand a sandbox, so labels that could not be read count as set.
 		if got, ok := c.Labels[key]; ok && (!has || got == value) || c.LabelsCut {
 			return "--require-sandbox label=" + label
 		}
@@ -97,8 +97,8 @@ func (e Expect) expected(c verify.Container) string {
 	return ""
 }
 
-// matches takes a name, or at least the twelve digits of an ID that docker ps
-// shows.
+// matches reports whether name is the name of c, or starts its ID with at least
+// the twelve digits that docker ps shows.
 func matches(name string, c verify.Container) bool {
 	const short = 12
 	return name == c.Name || len(name) >= short && strings.HasPrefix(c.ID, name)
@@ -109,12 +109,12 @@ func (v *Verification) checkContainer(e Expect, verdict verify.Verdict) {
 	object := "container " + verify.Printable(c.Name)
 	v.checkSandbox(e, verdict, object)
 	if health := v.remapHealth(verdict); health != checkup.Healthy {
-		seen, remedy := "its ids are not those it should have: "+verdict.Remap.String(), "create it anew"
+		seen, remedy := "it has the wrong ids: "+verdict.Remap.String(), "create it again"
 		switch health {
 		case checkup.Warning:
-			seen, remedy = "its root is the host's root (--userns=host)", "create it anew without that to have it remapped"
+			seen, remedy = "its root is the host's root (--userns=host)", "create it again without --userns=host to have it remapped"
 		case checkup.Unsure:
-			seen, remedy = "whose ids it has could not be read", "run it as root: sudo runsc-provisioner verify"
+			seen, remedy = "its ids could not be read", "run it as root: sudo runsc-provisioner verify"
 		}
 		v.addFinding(health, codeIDs, object, seen, remedy)
 	}
@@ -122,12 +122,12 @@ func (v *Verification) checkContainer(e Expect, verdict verify.Verdict) {
 	for _, way := range verdict.Ways {
 		switch {
 		case !way.Grave, way.What == "--userns=host" && !(v.Remapped && e.WaysAround):
-			// Without userns-remap it gives nothing, and with it there is the
-			// finding about its ids.
+			// Without userns-remap --userns=host gives nothing. With it, the finding
+			// about ids says so.
 		case e.WaysAround:
-			v.addFinding(checkup.Critical, codeWayAround, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
+			v.addFinding(checkup.Critical, codeWayAround, object, way.What+" gives "+way.Gives, "create it again without "+way.What)
 		case ours:
-			v.addFinding(checkup.Warning, codeWayAround, object, way.What+" gives "+way.Gives, "create it anew without "+way.What)
+			v.addFinding(checkup.Warning, codeWayAround, object, way.What+" gives "+way.Gives, "create it again without "+way.What)
 		}
 	}
 	if e.Weakening {
@@ -136,20 +136,20 @@ func (v *Verification) checkContainer(e Expect, verdict verify.Verdict) {
 		}
 	}
 	if verdict.State == verify.Sandboxed {
-		v.checkRelease(e, verdict.Release, object, "restart it: a container that is started runs from the release that its runtime names then")
+		v.checkRelease(e, verdict.Release, object, "restart it: a container runs from the release that its runtime names when it starts")
 	}
 }
 
 func weakRemedy(w verify.Weakness, runtime string) string {
 	switch {
 	case w.Where == verify.InAnnotation && strings.HasPrefix(w.Setting, "--"):
-		return "create the container anew without that annotation, and take --allow-flag-override out of the runtime's arguments if it is there"
+		return "create the container again without that annotation, and remove --allow-flag-override from the runtime's arguments if it is set"
 	case w.Where == verify.InAnnotation || w.Where == verify.InDevices:
-		return "create the container anew without that"
+		return "create the container again without that"
 	case strings.HasPrefix(w.Setting, "--nvidia-driver-version"):
-		return "create the container anew without GPUs, and take --nvproxy out of the runtime's arguments if it is there"
+		return "create the container again without GPUs, and remove --nvproxy from the runtime's arguments if it is set"
 	}
-	return fmt.Sprintf("take %s out of docker.runtimes.%s.args (or daemon.json's runtimeArgs), sudo runsc-provisioner apply, and start the container anew", w.Setting, verify.Printable(runtime))
+	return fmt.Sprintf("remove %s from docker.runtimes.%s.args (or from runtimeArgs in daemon.json), run sudo runsc-provisioner apply, and restart the container", w.Setting, verify.Printable(runtime))
 }
 
 func (v *Verification) checkSandbox(e Expect, verdict verify.Verdict, object string) {
@@ -165,16 +165,16 @@ func (v *Verification) checkSandbox(e Expect, verdict verify.Verdict, object str
 		case v.Managed[c.Runtime]:
 			v.addFinding(checkup.Critical, codeOutside, object, "not in a sandbox: "+why, "stop it, then "+explain)
 		case asked != "":
-			v.addFinding(checkup.Critical, codeOutside, object, "not in a sandbox ("+asked+"): "+why, "create it anew"+v.inSandbox())
+			v.addFinding(checkup.Critical, codeOutside, object, "not in a sandbox ("+asked+"): "+why, "create it again"+v.inSandbox())
 		case v.SandboxByDefault:
-			v.addFinding(checkup.Warning, codeOutside, object, "not in a sandbox: "+why, "create it anew to have it in a sandbox")
+			v.addFinding(checkup.Warning, codeOutside, object, "not in a sandbox: "+why, "create it again to have it in a sandbox")
 		}
 	default:
 		if c.Unread != nil {
-			v.addFinding(checkup.Unsure, codeUnknown, object, "not known: "+verdict.Why(), "sudo docker inspect "+verify.Printable(c.Name)+" shows what dockerd says of it: create it anew with less")
+			v.addFinding(checkup.Unsure, codeUnknown, object, "unknown: "+verdict.Why(), "sudo docker inspect "+verify.Printable(c.Name)+" shows its description: create it again with a smaller one")
 			return
 		}
-		v.addFinding(checkup.Unsure, codeUnknown, object, "not known: "+verdict.Why(), "run it as root on the host; "+explain+" says what was not read")
+		v.addFinding(checkup.Unsure, codeUnknown, object, "unknown: "+verdict.Why(), "run verify as root on the host; "+explain+" shows what was not read")
 	}
 }
 
@@ -185,7 +185,7 @@ func (v *Verification) inSandbox() string {
 	return ", with --runtime=runsc"
 }
 
-// explainOutside says how a container came to be outside.
+// explainOutside says why a container runs outside a sandbox.
 func (v *Verification) explainOutside(verdict verify.Verdict) string {
 	c := verdict.Container
 	if v.Managed[c.Runtime] {
@@ -194,17 +194,18 @@ func (v *Verification) explainOutside(verdict verify.Verdict) string {
 	name := verify.Printable(c.Runtime)
 	switch {
 	case !v.SandboxByDefault:
-		return "created with runtime " + name + ", and no sandbox is the default"
+		return "created with runtime " + name + ", and the default runtime is not a sandbox"
 	case !v.DaemonJSONWritten.IsZero() && !c.Created.IsZero() && c.Created.Before(v.DaemonJSONWritten):
-		return fmt.Sprintf("created with runtime %s on %s, before daemon.json was last written (%s): before the default was changed, or by --runtime",
+		return fmt.Sprintf("created with runtime %s on %s, before daemon.json was last written (%s): before the default runtime changed, or with --runtime",
 			name, c.Created.UTC().Format(time.DateTime), v.DaemonJSONWritten.UTC().Format(time.DateTime))
 	default:
-		return "asked for by --runtime=" + name
+		return "created with --runtime=" + name
 	}
 }
 
-// remapHealth weighs whose ids a container has: one that opted out is a warning,
-// any other that is not remapped where all are is critical.
+// remapHealth judges the ids of a container. One that opted out with
+// --userns=host is a warning. Any other that is not remapped is critical, if
+// dockerd remaps.
 func (v *Verification) remapHealth(verdict verify.Verdict) checkup.Health {
 	switch {
 	case verdict.Container.Unread != nil, !v.Remapped || verdict.Container.UIDMap == nil && verdict.Container.UsernsMode != "host", verdict.Remap == verify.Remapped:
@@ -221,21 +222,21 @@ func (v *Verification) remapHealth(verdict verify.Verdict) checkup.Health {
 func (v *Verification) checkAbsent(e Expect) {
 	for _, name := range e.Containers {
 		if v.Report.Unasked {
-			v.addFinding(checkup.Unsure, codeUnknown, "container "+verify.Printable(name), "whether it runs is not known: dockerd was not asked", "look again when Docker runs: systemctl status "+host.DockerUnit)
+			v.addFinding(checkup.Unsure, codeUnknown, "container "+verify.Printable(name), "unknown whether it runs: dockerd was not asked", "verify again when Docker runs: systemctl status "+host.DockerUnit)
 			continue
 		}
 		if !slices.ContainsFunc(v.Report.Verdicts, func(one verify.Verdict) bool { return matches(name, one.Container) }) {
-			v.addFinding(checkup.Critical, codeAbsent, "container "+verify.Printable(name), "does not run, or was started or stopped during the look", "docker ps -a shows what became of it")
+			v.addFinding(checkup.Critical, codeAbsent, "container "+verify.Printable(name), "does not run, or started or stopped while verify ran", "docker ps -a shows its state")
 		}
 	}
 }
 
-// checkRelease compares a release with the oldest that is expected.
+// checkRelease compares a release with the oldest that e accepts.
 func (v *Verification) checkRelease(e Expect, name, object, remedy string) {
 	got, err := release.ParseLabel(name)
 	if err != nil {
 		if e.MinRelease != "" || e.MaxAge > 0 {
-			v.addFinding(checkup.Unsure, codeReleaseTooOld, object, "release "+verify.Printable(name)+" has no date that is understood", remedy)
+			v.addFinding(checkup.Unsure, codeReleaseTooOld, object, "release "+verify.Printable(name)+" has no valid date", remedy)
 		}
 		return
 	}

@@ -81,7 +81,7 @@ func TestAssess(t *testing.T) {
 		{name: "the host's ids where nobody is remapped", verdicts: []verify.Verdict{ids}, expect: Expect{WaysAround: true}, want: "ok"},
 		{name: "the host's ids", verdicts: []verify.Verdict{ids}, change: func(v *Verification) { v.Remapped = true }, want: "warning container-ids"},
 		{name: "the host's ids, which fails", verdicts: []verify.Verdict{ids}, expect: Expect{WaysAround: true}, change: func(v *Verification) { v.Remapped = true }, want: "critical way-around container-ids"},
-		{name: "a runtime that would weaken, which fails", expect: Expect{Weakening: true}, change: func(v *Verification) { v.RuntimeWeaknesses = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "critical weakening"},
+		{name: "a runtime that would weaken, expected not to", expect: Expect{Weakening: true}, change: func(v *Verification) { v.RuntimeWeaknesses = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "critical weakening"},
 		{name: "a runtime that would weaken", change: func(v *Verification) { v.RuntimeWeaknesses = map[string][]verify.Weakness{"runsc": weak.Weaknesses} }, want: "ok"},
 		{name: "new enough", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260914.0", MaxAge: 100 * 24 * time.Hour}, want: "ok"},
 		{name: "too old", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260921"}, want: "critical release-too-old"},
@@ -115,11 +115,11 @@ func TestWhyOutside(t *testing.T) {
 	v := Verification{Managed: map[string]bool{"runsc": true}, SandboxByDefault: true, DaemonJSONWritten: written}
 	one := containerVerdict("old", "runc", verify.NotSandboxed)
 	one.Container.Created = written.Add(-time.Hour)
-	if got := v.explainOutside(one); !strings.Contains(got, "before the default was changed") {
+	if got := v.explainOutside(one); !strings.Contains(got, "before the default runtime changed") {
 		t.Errorf("created before: got %q", got)
 	}
 	one.Container.Created = written.Add(time.Hour)
-	if got := v.explainOutside(one); got != "asked for by --runtime=runc" {
+	if got := v.explainOutside(one); got != "created with --runtime=runc" {
 		t.Errorf("created after: got %q", got)
 	}
 }

@@ -12,12 +12,11 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// observePartly looks at what can be seen of a host of which something could
-// not be: which containers run outside a sandbox is worth knowing all the same.
-// why is Observe's error, and given back where that is not of such a kind. Where
-// systemd cannot be asked, dockerd is spoken to only when a process of it is
-// seen to run: a request to its socket would start it.
-func observePartly(ctx context.Context, h *host.Host, c config.Config, why error) (host.Observed, error) {
+// observePartly looks at the rest of a host after Observe returned observeErr,
+// because containers outside a sandbox matter all the same. It returns observeErr
+// if that leaves nothing to look at. If systemd cannot be asked, it connects to
+// dockerd only if a dockerd process runs: a request to the socket would start one.
+func observePartly(ctx context.Context, h *host.Host, c config.Config, observeErr error) (host.Observed, error) {
 	o := host.Observed{Store: h.Paths.Store, Unit: host.Unit{Name: host.DockerUnit}}
 	var (
 		reach   *blocked.Unreachable
@@ -25,18 +24,18 @@ func observePartly(ctx context.Context, h *host.Host, c config.Config, why error
 		err     error
 	)
 	switch {
-	case errors.As(why, &reach) && reach.Object == "systemd":
+	case errors.As(observeErr, &reach) && reach.Object == "systemd":
 		pid, found := host.HostDockerd(h.Paths.Proc)
 		if !found {
-			return o, why
+			return o, observeErr
 		}
 		o.Unit.MainPID, o.Unit.ActiveState = pid, "active"
-	case errors.As(why, &refusal):
+	case errors.As(observeErr, &refusal):
 		if o.Unit, err = h.Docker(ctx); err != nil {
 			return o, err
 		}
 	default:
-		return o, why
+		return o, observeErr
 	}
 	if o.Releases, err = h.Store().List(); err != nil {
 		return o, err
@@ -54,16 +53,16 @@ func observePartly(ctx context.Context, h *host.Host, c config.Config, why error
 	return o, h.ObserveEngine(ctx, c, &o, nil)
 }
 
-func partialItems(c config.Config, o host.Observed, why error) []checkup.Item {
+func partialItems(c config.Config, o host.Observed, observeErr error) []checkup.Item {
 	g := plan.NewGoal(c, o)
-	item := checkup.Item{Name: "systemd", Health: checkup.Unsure, Seen: why.Error(), Remedy: "run it on the host for the rest: sudo runsc-provisioner verify"}
+	item := checkup.Item{Name: "systemd", Health: checkup.Unsure, Seen: observeErr.Error(), Remedy: "run it on the host to check the rest: sudo runsc-provisioner verify"}
 	var refusal *blocked.Refused
-	if errors.As(why, &refusal) {
-		item = checkup.Item{Name: refusal.Object, Health: checkup.Critical, Seen: why.Error(), Remedy: "mend that first: nothing else can be done here before"}
+	if errors.As(observeErr, &refusal) {
+		item = checkup.Item{Name: refusal.Object, Health: checkup.Critical, Seen: observeErr.Error(), Remedy: "repair that first: nothing else works until then"}
 		if refusal.Object == o.File.Path {
-			item.Name, item.Remedy = "daemon.json", "mend the file: dockerd would not read it either, or read it in another way"
+			item.Name, item.Remedy = "daemon.json", "repair the file: dockerd would refuse it too, or read it differently"
 		}
-		if errors.Is(why, fs.ErrPermission) {
+		if errors.Is(observeErr, fs.ErrPermission) {
 			item.Health, item.Remedy = checkup.Unsure, "run it as root"
 		}
 	}
