@@ -72,7 +72,7 @@ func (a *app) status(ctx context.Context) (s daemon.Status, fromDaemon bool, err
 		return s, false, err
 	}
 	defer done()
-	s, err = daemon.Once(ctx, &host.Host, time.Now())
+	s, err = daemon.LookOnce(ctx, &host.Host, time.Now())
 	if errors.Is(err, fs.ErrPermission) {
 		err = deniedError{err}
 	}

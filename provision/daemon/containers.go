@@ -27,17 +27,17 @@ const (
 
 // containers are those that run, as far as they were looked at.
 type containers struct {
-	daemon  *Daemon
-	judged  map[string]finding
-	pending map[string]start
-	all     bool // all of them are to be looked at
-	whole   bool // all of them were
-	busy    bool
+	daemon    *Daemon
+	judged    map[string]finding
+	pending   map[string]start
+	lookAtAll bool // all of them are to be looked at
+	sawAll    bool // all of them were
+	busy      bool
 	// outdated says that Docker stopped during the look under way.
 	outdated bool
 	failed   int             // looks in a row
 	gone     map[string]bool // during the look under way
-	done     chan *seen
+	done     chan *lookResult
 	timer    *time.Timer
 	ready    bool // the pause between two looks is over
 
@@ -52,8 +52,8 @@ type start struct {
 	tries int
 }
 
-// seen is what came of one look.
-type seen struct {
+// lookResult is what came of one look.
+type lookResult struct {
 	all      bool
 	ids      []string // that were asked for, unless all
 	starts   map[string]start
@@ -65,7 +65,7 @@ type seen struct {
 func (c *containers) init(d *Daemon) {
 	c.daemon = d
 	c.judged, c.pending = map[string]finding{}, map[string]start{}
-	c.done = make(chan *seen, 1)
+	c.done = make(chan *lookResult, 1)
 	c.timer = time.NewTimer(0)
 	c.stopped, c.turns = make(chan finding), make(chan struct{}, maxStops)
 }
@@ -84,17 +84,17 @@ func (c *containers) died(id string) {
 func (c *containers) forget() {
 	clear(c.judged)
 	clear(c.pending)
-	c.whole, c.failed, c.outdated = false, 0, c.busy
+	c.sawAll, c.failed, c.outdated = false, 0, c.busy
 }
 
 // begin looks at those that have started, or at all.
 func (c *containers) begin(ctx context.Context, last *outcome) {
-	if c.busy || !c.ready || !c.all && len(c.pending) == 0 {
+	if c.busy || !c.ready || !c.lookAtAll && len(c.pending) == 0 {
 		return
 	}
-	look := look{host: &c.daemon.Host.Host, config: last.config.Config, whole: c.whole,
-		seen: &seen{observed: last.observed, all: c.all, ids: slices.Sorted(maps.Keys(c.pending)), starts: maps.Clone(c.pending)}, judged: maps.Clone(c.judged)}
-	c.busy, c.all, c.ready, c.gone = true, false, false, map[string]bool{}
+	look := look{host: &c.daemon.Host.Host, config: last.config.Config, whole: c.sawAll,
+		lookResult: &lookResult{observed: last.observed, all: c.lookAtAll, ids: slices.Sorted(maps.Keys(c.pending)), starts: maps.Clone(c.pending)}, judged: maps.Clone(c.judged)}
+	c.busy, c.lookAtAll, c.ready, c.gone = true, false, false, map[string]bool{}
 	clear(c.pending)
 	go func() { c.done <- look.run(ctx) }()
 }
@@ -126,7 +126,7 @@ func (c *containers) stop(ctx context.Context, o host.Observed, f finding) {
 
 // count sums up.
 func (c *containers) count() Containers {
-	n := Containers{Known: c.whole}
+	n := Containers{Known: c.sawAll}
 	var strays []Outside
 	for _, f := range c.judged {
 		switch f.verdict.State {
@@ -146,8 +146,8 @@ func (c *containers) count() Containers {
 	return n
 }
 
-// sawContainers takes in a look and tells of it.
-func (l *loop) sawContainers(ctx context.Context, s *seen) {
+// finishLook takes in a look and tells of it.
+func (l *loop) finishLook(ctx context.Context, s *lookResult) {
 	c := &l.containers
 	c.busy = false
 	c.timer.Reset(looksEvery)
@@ -167,11 +167,11 @@ func (l *loop) sawContainers(ctx context.Context, s *seen) {
 	c.failed = 0
 	if s.all {
 		clear(c.judged)
-		c.whole = true
+		c.sawAll = true
 	}
 	for _, f := range s.findings {
 		id := f.verdict.Container.ID
-		if f.stop {
+		if f.mustStop {
 			c.stop(ctx, s.observed, f)
 		}
 		if c.gone[id] {
@@ -201,8 +201,8 @@ func (l *loop) tellUnjudged(f finding) {
 }
 
 // again puts back what could not be looked at.
-func (c *containers) again(s *seen) {
-	c.all = c.all || s.all
+func (c *containers) again(s *lookResult) {
+	c.lookAtAll = c.lookAtAll || s.all
 	for _, id := range s.ids {
 		if st := s.starts[id]; st.tries+1 < maxTries && !c.gone[id] {
 			c.pending[id] = start{at: st.at, tries: st.tries + 1}
@@ -215,7 +215,7 @@ func (l *loop) tellFinding(f finding) {
 	if !f.at.IsZero() {
 		l.Measure(StartTook, l.Now().Sub(f.at))
 	}
-	if !f.stray || !f.fresh {
+	if !f.stray || !f.isNew {
 		return
 	}
 	l.status.Counts.Unsandboxed++

@@ -37,17 +37,17 @@ func (l *loop) sees(all bool, verdicts ...verify.Verdict) (stopped []string) {
 	c := &l.containers
 	conf := config.Default()
 	conf.Docker.DefaultRuntime, conf.Enforce.Unsandboxed = config.DefaultRuntimeName, config.UnsandboxedStop
-	look := look{host: &l.Host.Host, config: conf, whole: c.whole, judged: c.judged, seen: &seen{all: all, starts: c.pending}}
+	look := look{host: &l.Host.Host, config: conf, whole: c.sawAll, judged: c.judged, lookResult: &lookResult{all: all, starts: c.pending}}
 	c.pending, c.gone = map[string]start{}, map[string]bool{}
 	for _, v := range verdicts {
 		f := look.find(context.Background(), v)
-		if f.stop {
+		if f.mustStop {
 			stopped = append(stopped, v.Container.Name)
 		}
-		f.stop = false // there is no dockerd
+		f.mustStop = false // there is no dockerd
 		look.findings = append(look.findings, f)
 	}
-	l.sawContainers(context.Background(), look.seen)
+	l.finishLook(context.Background(), look.lookResult)
 	return stopped
 }
 
@@ -128,14 +128,14 @@ func TestContainerThatRanBeforeIsNeverStopped(t *testing.T) {
 func TestLooksThatFailAreToldOf(t *testing.T) {
 	l, told := watched(t)
 	for range 3 * maxTries {
-		l.sawContainers(t.Context(), &seen{all: true, err: errors.New("no answer")})
+		l.finishLook(t.Context(), &lookResult{all: true, err: errors.New("no answer")})
 	}
 	if diff := cmp.Diff([]string{"unjudged"}, *told); diff != "" {
 		t.Errorf("told -want +got:\n%s", diff)
 	}
 	l.sees(true)
-	l.sawContainers(t.Context(), &seen{all: true, err: errors.New("no answer")})
-	if len(*told) != 1 || !l.containers.all {
+	l.finishLook(t.Context(), &lookResult{all: true, err: errors.New("no answer")})
+	if len(*told) != 1 || !l.containers.lookAtAll {
 		t.Errorf("told %v, want a single failure not told of, and another look at all", *told)
 	}
 }
@@ -144,7 +144,7 @@ func TestLooksThatFailAreToldOf(t *testing.T) {
 func TestFault_V09_LostEventHasAllLookedAt(t *testing.T) {
 	l, _ := watched(t)
 	l.heardEvent(engine.Event{Type: engine.EventLost}, true)
-	if !l.containers.all {
+	if !l.containers.lookAtAll {
 		t.Error("nothing is looked at for it")
 	}
 }

@@ -18,26 +18,26 @@ import (
 
 // decide says what may be done about what was seen.
 func (r *rounds) decide(o host.Observed) (plan.Options, error) {
-	r.digested(o)
+	r.recordDigests(o)
 	c := r.config.Config
 	drifts, err := checkup.Drifts(c, o)
 	if err != nil {
 		return plan.Options{}, err
 	}
 	now := r.now()
-	if config := encoded(c); string(config) != string(r.applied) {
+	if config := encoded(c); string(config) != string(r.appliedConfig) {
 		// What is new in the configuration is not drift.
 		r.pace.begin(drifts)
-		r.applied = config
+		r.appliedConfig = config
 	} else {
-		r.out.fresh = append(r.out.fresh, r.pace.look(now, drifts)...)
+		r.out.newDrifts = append(r.out.newDrifts, r.pace.look(now, drifts)...)
 	}
 	for _, d := range drifts {
-		if !slices.ContainsFunc(r.out.found, func(f checkup.Drift) bool { return f.Item == d.Item }) {
-			r.out.found = append(r.out.found, d)
+		if !slices.ContainsFunc(r.out.drifts, func(f checkup.Drift) bool { return f.Item == d.Item }) {
+			r.out.drifts = append(r.out.drifts, d)
 		}
 	}
-	u := &plan.Unattended{MaxDisruption: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.holdsBack(now, o)}
+	u := &plan.Unattended{MaxDisruption: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.explainNoInstall(now, o)}
 	for _, contest := range r.pace.contests(drifts) {
 		u.Contested[contest.Item] = contest.explain(r.pace.window)
 	}
@@ -76,7 +76,7 @@ func (r *rounds) converged(result provision.Result) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range r.out.found {
+	for _, d := range r.out.drifts {
 		if !slices.ContainsFunc(left, func(l checkup.Drift) bool { return l.Item == d.Item }) {
 			r.out.repaired = append(r.out.repaired, d)
 		}
@@ -97,45 +97,45 @@ func (r *rounds) converged(result provision.Result) error {
 	if o.Engine == nil {
 		r.out.waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}
-	r.targets = r.targetsOf(o.File.Path, c, r.config.keptBecause != "")
-	if r.config.acceptable {
+	r.targets = r.targetsOf(o.File.Path, c, r.config.whyKept != "")
+	if r.config.mayWriteRecord {
 		if err := r.host.ConfigFiles().Accept(r.host.ConfigFiles().WithoutHeld(r.config.Layered, o.File.Doc)); err != nil {
 			return err
 		}
-		r.out.rewritten = r.config.record != "" && r.host.ConfigFiles().Accepted().Damage == nil
+		r.out.recordRewritten = r.config.recordDamage != "" && r.host.ConfigFiles().Accepted().Damage == nil
 	}
-	r.seen = r.stamps
+	r.quietStamps = r.stamps
 	return nil
 }
 
 // beforeLook notes what the files are like before they are looked at.
 func (r *rounds) beforeLook() {
-	r.stamps.host, r.looked = watch.StampOf(r.targets.host), r.now()
-	r.read = map[string]watch.Stamp{}
+	r.stamps.host, r.lookBegan = watch.StampOf(r.targets.host), r.now()
+	r.lookStamps = map[string]watch.Stamp{}
 }
 
-// suspect has the files of a release read that were touched since they were last
+// mustDigest has the files of a release read that were touched since they were last
 // read.
-func (r *rounds) suspect(name string) bool {
+func (r *rounds) mustDigest(name string) bool {
 	stamp := watch.StampOf([]watch.Target{{Path: filepath.Join(r.host.Paths.Store, name), Tree: true}})
 	if r.digests[name] == stamp {
 		return false
 	}
-	r.read[name] = stamp
+	r.lookStamps[name] = stamp
 	return true
 }
 
-// digested takes in which releases were found to be as they were installed.
-func (r *rounds) digested(o host.Observed) {
+// recordDigests takes in which releases were found to be as they were installed.
+func (r *rounds) recordDigests(o host.Observed) {
 	for _, installed := range o.Releases {
-		if stamp, wasRead := r.read[installed.Name]; wasRead && installed.State.Intact() {
+		if stamp, wasRead := r.lookStamps[installed.Name]; wasRead && installed.State.Intact() {
 			r.digests[installed.Name] = stamp
 		}
 	}
 }
 
-// report takes in what a round does.
-func (r *rounds) report(e provision.Event) {
+// recordEvent takes in what a round does.
+func (r *rounds) recordEvent(e provision.Event) {
 	switch e.Kind {
 	case provision.Recovered:
 		r.out.recovered = append(r.out.recovered, e.Text)
@@ -169,7 +169,7 @@ func (r *rounds) report(e provision.Event) {
 		}
 	case plan.InstallRelease:
 		if e.Kind == provision.StepDone {
-			r.tookIn(s, e.Err)
+			r.recordInstall(s, e.Err)
 		}
 	}
 }

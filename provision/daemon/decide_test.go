@@ -46,9 +46,9 @@ func TestErrorsDecideTheNextLook(t *testing.T) {
 			if test.running {
 				out.unit.ActiveState = "active"
 			}
-			r.judge(out)
-			if out.next != test.next || out.untold != test.untold || (out.waiting != "") != test.waiting || (r.retry.failed > 0) != test.retried {
-				t.Errorf("got next %s, untold %v, waiting %q, %d retries; want %+v", out.next, out.untold, out.waiting, r.retry.failed, test)
+			r.classify(out)
+			if out.next != test.next || out.tentative != test.untold || (out.waiting != "") != test.waiting || (r.retry.failed > 0) != test.retried {
+				t.Errorf("got next %s, untold %v, waiting %q, %d retries; want %+v", out.next, out.tentative, out.waiting, r.retry.failed, test)
 			}
 			if test.waiting == (out.err != nil) && test.err != nil {
 				t.Errorf("got error %v and waiting %q, want one of them", out.err, out.waiting)

@@ -130,7 +130,7 @@ func (h *fakeHost) startDaemon() {
 func (h *fakeHost) round(why cause) Status {
 	h.Helper()
 	h.outcome = h.loop.rounds.run(h.Context(), why)
-	if !h.outcome.nothing {
+	if !h.outcome.nothingNew {
 		h.loop.record(h.outcome, h.clock())
 	}
 	h.loop.publishNow()
@@ -150,7 +150,7 @@ func (h *fakeHost) fetch() Status {
 // idle fails the test if a round that begins now would look at the host.
 func (h *fakeHost) idle(why cause) {
 	h.Helper()
-	if h.round(why); !h.outcome.nothing {
+	if h.round(why); !h.outcome.nothingNew {
 		h.Errorf("another round: got error %v, repaired %v, want nothing new", h.outcome.err, h.outcome.repaired)
 	}
 }

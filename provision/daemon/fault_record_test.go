@@ -44,7 +44,7 @@ func TestFault_X22_WhatADaemonKeepsAHostAt(t *testing.T) {
 				}
 			}
 			write(file, config)
-			last, err := keep(host, kept{})
+			last, err := keep(host, keptConfig{})
 			if err == nil {
 				err = host.ConfigFiles().Accept(last.Layered)
 			}
@@ -52,7 +52,7 @@ func TestFault_X22_WhatADaemonKeepsAHostAt(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !test.runs {
-				last = kept{}
+				last = keptConfig{}
 			}
 			write(file, test.config)
 			records, err := filepath.Glob(filepath.Join(dir, "accepted*.json"))
@@ -81,11 +81,11 @@ func TestFault_X22_WhatADaemonKeepsAHostAt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Config.Docker.DefaultRuntime != test.want || (got.keptBecause != "") != test.kept || (got.record != "") != test.said || got.acceptable != test.acceptable {
-				t.Errorf("got default %q, why %q, record %q, acceptable %v", got.Config.Docker.DefaultRuntime, got.keptBecause, got.record, got.acceptable)
+			if got.Config.Docker.DefaultRuntime != test.want || (got.whyKept != "") != test.kept || (got.recordDamage != "") != test.said || got.mayWriteRecord != test.acceptable {
+				t.Errorf("got default %q, why %q, record %q, acceptable %v", got.Config.Docker.DefaultRuntime, got.whyKept, got.recordDamage, got.mayWriteRecord)
 			}
 			// A second round knows no more than the first: it accepts nothing either.
-			if again, err := keep(host, got); err != nil || again.acceptable != test.acceptable || strings.TrimSpace(again.record) != got.record {
+			if again, err := keep(host, got); err != nil || again.mayWriteRecord != test.acceptable || strings.TrimSpace(again.recordDamage) != got.recordDamage {
 				t.Errorf("again: got %+v, %v", again, err)
 			}
 		})

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
@@ -40,20 +42,20 @@ type fetches struct {
 
 // fetch is one of them.
 type fetch struct {
-	step   plan.InstallRelease
-	since  time.Time
-	cancel context.CancelFunc
-	over   bool
-	got    *provision.Fetched
-	err    error
+	step    plan.InstallRelease
+	since   time.Time
+	cancel  context.CancelFunc
+	ended   bool
+	fetched *provision.Fetched
+	err     error
 }
 
 func newFetches(host *provision.Provisioner, now func() time.Time) *fetches {
 	return &fetches{host: host, now: now, ended: make(chan struct{}, 1)}
 }
 
-// same is true of two steps that install the same from the same place.
-func same(a, b plan.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
+// sameInstall is true of two steps that install the same from the same place.
+func sameInstall(a, b plan.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
 
 // fetched is Host.Fetched: what has arrived, or errFetching while it is on its way,
 // from now on at the latest. ctx is the daemon's.
@@ -61,10 +63,10 @@ func (f *fetches) fetched(ctx context.Context, s plan.InstallRelease, have []rel
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch w := f.wanted; {
-	case w != nil && same(w.step, s) && w.over:
+	case w != nil && sameInstall(w.step, s) && w.ended:
 		f.wanted = nil
-		return w.got, w.err
-	case w != nil && same(w.step, s):
+		return w.fetched, w.err
+	case w != nil && sameInstall(w.step, s):
 		return nil, errFetching
 	}
 	f.drop()
@@ -83,7 +85,7 @@ func (f *fetches) fetched(ctx context.Context, s plan.InstallRelease, have []rel
 func (f *fetches) end(w *fetch, got *provision.Fetched, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w.over, w.got, w.err = true, got, err
+	w.ended, w.fetched, w.err = true, got, err
 	if f.wanted != w {
 		w.discard()
 		return
@@ -95,8 +97,8 @@ func (f *fetches) end(w *fetch, got *provision.Fetched, err error) {
 }
 
 func (w *fetch) discard() {
-	if w.got != nil {
-		_ = w.got.Discard() // or else the next run sweeps it
+	if w.fetched != nil {
+		_ = w.fetched.Discard() // or else the next run sweeps it
 	}
 }
 
@@ -104,14 +106,14 @@ func (w *fetch) discard() {
 func (f *fetches) underWay(s plan.InstallRelease) (Download, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if w := f.wanted; w != nil && !w.over && same(w.step, s) {
+	if w := f.wanted; w != nil && !w.ended && sameInstall(w.step, s) {
 		return Download{Release: w.step.Spec.Version, Since: w.since}, true
 	}
 	return Download{}, false
 }
 
-// unwanted ends the fetch of what is not lacking any more.
-func (f *fetches) unwanted() {
+// cancelUnwanted ends the fetch of what is not lacking any more.
+func (f *fetches) cancelUnwanted() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.drop()
@@ -123,13 +125,59 @@ func (f *fetches) drop() {
 		return
 	}
 	w.cancel()
-	if w.over {
+	if w.ended {
 		w.discard()
 	}
 }
 
 // close ends what is under way, and returns when nothing is left of it.
 func (f *fetches) close() {
-	f.unwanted()
+	f.cancelUnwanted()
 	f.running.Wait()
+}
+
+// explainNoInstall is why the release that is lacking in o, if one is, is not installed
+// now.
+func (r *rounds) explainNoInstall(now time.Time, o host.Observed) string {
+	step, lacking := plan.MissingRelease(r.config.Config, o)
+	r.lacks, r.out.releaseMissing = step, lacking
+	if !lacking {
+		// It may be that an apply was faster.
+		r.fetches.cancelUnwanted()
+	}
+	if !sameInstall(step, r.notFetched) {
+		r.fetch, r.fetchHeld = retry{}, ""
+	}
+	under, fetching := r.fetches.underWay(step)
+	switch {
+	case fetching && r.fetchHeld == "":
+		return under.inWords()
+	case fetching, r.fetch.waits(now):
+		return r.fetchHeld
+	}
+	return ""
+}
+
+// recordFetchFailure takes in why a release was not installed.
+func (r *rounds) recordFetchFailure(err error) {
+	if errors.Is(err, errFetching) {
+		return
+	}
+	r.notFetched = r.lacks
+	r.fetch.fail(r.now())
+	r.fetchHeld = fmt.Sprintf("it could not be installed: %v; tried again at %s", err, r.fetch.next.Format(time.TimeOnly))
+}
+
+// recordInstall takes in what came of an installation.
+func (r *rounds) recordInstall(s plan.InstallRelease, err error) {
+	r.out.install = err
+	if err != nil {
+		return
+	}
+	r.out.unpacked = true
+	r.fetch, r.fetchHeld = retry{}, ""
+	delete(r.digests, s.Spec.Version)
+	if s.Damaged {
+		r.pace.revert(r.now(), config.ItemRelease)
+	}
 }

@@ -16,9 +16,9 @@ type finding struct {
 	verdict    verify.Verdict
 	stray      bool  // it should be in a sandbox
 	allowed    bool  // and is outside by leave
-	stop       bool  // it must be stopped
+	mustStop   bool  // it must be stopped
 	err        error // of asking whether it is allowed, or of stopping it
-	fresh      bool  // it was started while we watched
+	isNew      bool  // it was started while we watched
 	unreadTold bool  // that it cannot be inspected
 	at         time.Time
 }
@@ -34,10 +34,10 @@ type look struct {
 	config config.Config
 	whole  bool
 	judged map[string]finding
-	*seen
+	*lookResult
 }
 
-func (l *look) run(ctx context.Context) *seen {
+func (l *look) run(ctx context.Context) *lookResult {
 	report, err := l.evidence(ctx)
 	if err == nil && l.anyOutside(report) {
 		// Before anything is said of it: a release that was installed a moment ago is
@@ -47,12 +47,12 @@ func (l *look) run(ctx context.Context) *seen {
 		}
 	}
 	if l.err = err; err != nil {
-		return l.seen
+		return l.lookResult
 	}
 	for _, verdict := range report.Verdicts {
 		l.findings = append(l.findings, l.find(ctx, verdict))
 	}
-	return l.seen
+	return l.lookResult
 }
 
 func (l *look) evidence(ctx context.Context) (verify.Report, error) {
@@ -73,17 +73,17 @@ func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
 	fresh := !started.at.IsZero() // else it is looked at again that was there before
 	before, judgedBefore := l.judged[verdict.Container.ID]
 	f.unreadTold = before.unreadTold
-	f.at, f.fresh = started.at, fresh || l.whole && !judgedBefore
+	f.at, f.isNew = started.at, fresh || l.whole && !judgedBefore
 	if before.verdict.State == verify.Unknown {
 		// It is judged now for the first time.
-		f.fresh, judgedBefore = f.fresh || before.fresh, false
+		f.isNew, judgedBefore = f.isNew || before.isNew, false
 	}
 	_, managed := l.config.Docker.Runtimes[l.config.Docker.DefaultRuntime]
 	if verdict.State != verify.NotSandboxed || !managed {
 		return f
 	}
 	// Its start may be heard of after a look at all containers has found it.
-	same := judgedBefore && before.fresh && before.stray && before.verdict.Container.PID == verdict.Container.PID
+	same := judgedBefore && before.isNew && before.stray && before.verdict.Container.PID == verdict.Container.PID
 	if judgedBefore && (!fresh || same) {
 		return finding{verdict: verdict, stray: before.stray, allowed: before.allowed}
 	}
@@ -92,6 +92,6 @@ func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
 		f.err = err // and it is not allowed
 	}
 	f.stray = !f.allowed
-	f.stop = f.stray && f.fresh && l.config.Enforce.Unsandboxed == config.UnsandboxedStop
+	f.mustStop = f.stray && f.isNew && l.config.Enforce.Unsandboxed == config.UnsandboxedStop
 	return f
 }

@@ -23,9 +23,9 @@ const (
 	stuckAfter = 30 * time.Minute
 	// publishEvery is how far apart statuses are, unless something has happened.
 	publishEvery = 250 * time.Millisecond
-	// lookAgain is how often the files are compared with what they were like when
+	// recheckEvery is how often the files are compared with what they were like when
 	// something failed: chattr(1), for one, gives no hint.
-	lookAgain = 5 * time.Second
+	recheckEvery = 5 * time.Second
 	// firstLook is when the host is looked at again should the first look not say
 	// when: it is begun without the timer.
 	firstLook = time.Minute
@@ -39,20 +39,20 @@ type loop struct {
 	rounds     *rounds
 	containers containers
 	status     Status
-	said       repeats
+	repeats    repeats
 	standing   map[Kind]string // what goes on, as it was last told
 
-	due        cause
-	busy       bool
-	began      time.Time // of the round under way
-	done       chan *outcome
-	timer      *time.Timer
-	again      *time.Timer // while something fails: for what changes without a hint
-	units      chan host.Unit
-	unit       host.Unit
-	last       *outcome // that looked at the host
-	roundCause cause    // of the round under way
-	stream     stream
+	due         cause
+	busy        bool
+	began       time.Time // of the round under way
+	done        chan *outcome
+	timer       *time.Timer
+	recheck     *time.Timer // while something fails: for what changes without a hint
+	units       chan host.Unit
+	unit        host.Unit
+	lastOutcome *outcome // that looked at the host
+	roundCause  cause    // of the round under way
+	stream      stream
 	// reloaded is when dockerd last read its configuration.
 	reloaded time.Time
 
@@ -68,7 +68,7 @@ func newLoop(d *Daemon, w *watch.Watcher) *loop {
 		done:     make(chan *outcome, 1),
 		units:    make(chan host.Unit, 1),
 		timer:    time.NewTimer(firstLook),
-		again:    time.NewTimer(lookAgain),
+		recheck:  time.NewTimer(recheckEvery),
 		publish:  time.NewTimer(publishEvery),
 	}
 	l.containers.init(d)
@@ -142,16 +142,16 @@ func (l *loop) run(ctx context.Context) error {
 			l.due |= becauseTimer
 		case <-l.rounds.fetches.ended:
 			l.due |= becauseFetched
-		case <-l.again.C:
+		case <-l.recheck.C:
 			if l.status.Error != "" {
 				l.due |= becauseFiles
-				l.again.Reset(lookAgain)
+				l.recheck.Reset(recheckEvery)
 			}
 		case <-l.Reload:
 			l.Reloading()
 			l.due |= becauseAsked
 		case out := <-l.done:
-			l.took(ctx, out)
+			l.finishRound(ctx, out)
 			for _, dir := range []string{l.Host.Paths.State, l.Host.Paths.Run} {
 				if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 					cancel()
@@ -160,7 +160,7 @@ func (l *loop) run(ctx context.Context) error {
 				}
 			}
 		case seen := <-l.containers.done:
-			l.sawContainers(ctx, seen)
+			l.finishLook(ctx, seen)
 		case f := <-l.containers.stopped:
 			l.tellStopped(f)
 		case <-l.containers.timer.C:
@@ -185,8 +185,8 @@ func (l *loop) begin(ctx context.Context) {
 		why := l.roundCause
 		go func() { l.done <- l.rounds.run(ctx, why) }()
 	}
-	if l.last != nil && l.last.observed.Engine != nil {
-		l.containers.begin(ctx, l.last)
+	if l.lastOutcome != nil && l.lastOutcome.observed.Engine != nil {
+		l.containers.begin(ctx, l.lastOutcome)
 	}
 }
 
@@ -232,24 +232,24 @@ func (l *loop) heardUnit(unit host.Unit) {
 // watch sets what is watched.
 func (l *loop) watch(t targets) {
 	if err := l.watcher.Watch(t.all()); err != nil {
-		l.goesOn(Notice{Kind: Watching, Text: "files cannot be watched, so that drift is noticed by the timer only: " + err.Error(), Fields: map[string]string{fieldWhy: err.Error()}})
+		l.tellOnce(Notice{Kind: Watching, Text: "files cannot be watched, so that drift is noticed by the timer only: " + err.Error(), Fields: map[string]string{fieldWhy: err.Error()}})
 	} else {
 		delete(l.standing, Watching)
 	}
 }
 
-// took takes in what came of a round.
-func (l *loop) took(ctx context.Context, out *outcome) {
+// finishRound takes in what came of a round.
+func (l *loop) finishRound(ctx context.Context, out *outcome) {
 	l.busy = false
 	now := l.Now()
 	if l.Host.Log != nil {
-		l.Host.Log.Debug("round", zap.Int("why", int(l.roundCause)), zap.Bool("nothing_new", out.nothing), zap.Error(out.err))
+		l.Host.Log.Debug("round", zap.Int("why", int(l.roundCause)), zap.Bool("nothing_new", out.nothingNew), zap.Error(out.err))
 	}
 	if l.roundCause&becauseAsked != 0 {
 		l.Ready()
 		l.tell(Notice{Kind: Reloaded, Text: "the configuration was read again"})
 	}
-	if out.nothing {
+	if out.nothingNew {
 		return
 	}
 	if out.unpacked {
@@ -258,10 +258,10 @@ func (l *loop) took(ctx context.Context, out *outcome) {
 	}
 	l.watch(out.targets)
 	l.timer.Reset(out.next)
-	if l.roundCause&becauseDockerd != 0 && len(out.found) == 0 && out.err == nil {
+	if l.roundCause&becauseDockerd != 0 && len(out.drifts) == 0 && out.err == nil {
 		// dockerd gives those who ask at once one answer, which may be from before
 		// the reload that it has told of (26.1).
-		l.timer.Reset(listenAgain)
+		l.timer.Reset(listenAgainAfter)
 	}
 	if out.config.wasRead {
 		l.Configured(out.config.Config)
@@ -271,17 +271,17 @@ func (l *loop) took(ctx context.Context, out *outcome) {
 		return
 	}
 	if out.observed.Store != "" {
-		l.last = out
+		l.lastOutcome = out
 	}
 	if e := out.observed.Engine; e != nil && out.err == nil && l.stream.events == nil {
 		l.stream.open(ctx, &l.Host.Host, out.observed)
-		l.containers.all = true
+		l.containers.lookAtAll = true
 	}
 	if out.unit.LoadState != "" && !out.unit.Running() {
 		l.containers.forget()
 	}
 	if l.roundCause&becauseTimer != 0 {
-		l.containers.all = true
+		l.containers.lookAtAll = true
 	}
 	l.heardReload(l.reloaded)
 }

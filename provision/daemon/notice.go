@@ -90,5 +90,4 @@ const (
 	fieldName      = "CONTAINER_NAME"
 	fieldImage     = "IMAGE"
 	fieldRuntime   = "RUNTIME"
-	fieldTimes     = "NOT_SAID"
 )

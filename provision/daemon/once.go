@@ -17,18 +17,18 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Once is the status of a host that no daemon keeps, from one look that changes
+// LookOnce is the status of a host that no daemon keeps, from one look that changes
 // nothing.
-func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
+func LookOnce(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 	if damage := h.ConfigFiles().Accepted().Damage; errors.Is(damage, fs.ErrPermission) {
 		return Status{}, damage // who may not read the record would be told what is not so
 	}
-	config, err := keep(h, kept{})
+	config, err := keep(h, keptConfig{})
 	if err != nil {
 		return Status{}, err
 	}
 	c := config.Config
-	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: wantedOf(c), ConfigKept: config.keptBecause, AcceptedUnread: config.record, Held: []plan.Held{}, Contested: []Contest{}}
+	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: summarize(c), ConfigKept: config.whyKept, AcceptedUnread: config.recordDamage, Held: []plan.Held{}, Contested: []Contest{}}
 	o, err := h.Observe(ctx, c)
 	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {
@@ -50,7 +50,7 @@ func Once(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 	}
 	waiting := ""
 	if o.Engine != nil {
-		s.Containers = countOf(report, c)
+		s.Containers = countReport(report, c)
 	} else {
 		waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}
@@ -83,9 +83,9 @@ func (s *Status) unproven() {
 	}
 }
 
-// countOf sums a report up.
-func countOf(report verify.Report, c config.Config) Containers {
-	all := containers{judged: map[string]finding{}, whole: true}
+// countReport sums a report up.
+func countReport(report verify.Report, c config.Config) Containers {
+	all := containers{judged: map[string]finding{}, sawAll: true}
 	_, managed := c.Docker.Runtimes[c.Docker.DefaultRuntime]
 	for _, verdict := range report.Verdicts {
 		all.judged[verdict.Container.ID] = finding{verdict: verdict, stray: managed && verdict.State == verify.NotSandboxed}

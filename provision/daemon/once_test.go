@@ -38,7 +38,7 @@ func TestStatusWithoutADaemon(t *testing.T) {
 			test.change(h)
 			before := h.read("etc/docker/daemon.json")
 			reloads, _ := h.units.counts()
-			s, err := Once(t.Context(), &h.daemon.Host.Host, at(7))
+			s, err := LookOnce(t.Context(), &h.daemon.Host.Host, at(7))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,39 +16,39 @@ import (
 
 // outcome is what came of a round.
 type outcome struct {
-	nothing  bool // nothing has changed since the last look
-	observed host.Observed
-	unit     host.Unit
-	config   kept
-	targets  targets
-	found    []checkup.Drift // by any of its looks, one for each item
-	fresh    []checkup.Drift // what of it was right before
-	repaired []checkup.Drift
-	held     []plan.Held
-	contests []Contest
-	items    []checkup.Item
-	waiting  string // for what
-	err      error
-	untold   bool // err or waiting may pass by itself
-	early    bool // err is from before: it is too early to try again
-	reloads  uint64
-	restarts uint64
-	began    time.Time
-	looked   time.Time     // when the last look of it began
-	next     time.Duration // until the next look, at the latest
-	install  error         // why no release was installed
-	unpacked bool          // one was
-	lacks    bool          // one that is wanted is not there, or damaged
-	fetching *Download     // it is on its way
+	nothingNew     bool // nothing has changed since the last look
+	observed       host.Observed
+	unit           host.Unit
+	config         keptConfig
+	targets        targets
+	drifts         []checkup.Drift // by any of its looks, one for each item
+	newDrifts      []checkup.Drift // what of it was right before
+	repaired       []checkup.Drift
+	held           []plan.Held
+	contests       []Contest
+	items          []checkup.Item
+	waiting        string // for what
+	err            error
+	tentative      bool // err or waiting may pass by itself
+	tooEarly       bool // err is from before: it is too early to try again
+	reloads        uint64
+	restarts       uint64
+	began          time.Time
+	lookBegan      time.Time     // when the last look of it began
+	next           time.Duration // until the next look, at the latest
+	install        error         // why no release was installed
+	unpacked       bool          // one was
+	releaseMissing bool          // one that is wanted is not there, or damaged
+	fetching       *Download     // it is on its way
 	// rewritten says that a record which was damaged is whole again.
-	rewritten bool
+	recordRewritten bool
 	// recovered says what was done about runs that did not end, and abandoned
 	// which of that failed and was set aside.
 	recovered, abandoned []string
 }
 
-// judge says what becomes of an error, and when to look again.
-func (r *rounds) judge(out *outcome) {
+// classify says what becomes of an error, and when to look again.
+func (r *rounds) classify(out *outcome) {
 	now := r.now()
 	out.next = time.Duration(r.config.Config.Enforce.Interval)
 	if out.next == 0 {
@@ -59,13 +59,13 @@ func (r *rounds) judge(out *outcome) {
 	var syntax *daemonjson.Error
 	switch {
 	case out.err == nil:
-	case out.early:
+	case out.tooEarly:
 	case errors.Is(out.err, watch.ErrWriting):
-		out.untold, out.next = true, time.Second // nothing reports that it was closed
+		out.tentative, out.next = true, time.Second // nothing reports that it was closed
 	case errors.Is(out.err, errNoConfig), errors.As(out.err, &syntax):
-		out.untold = true // perhaps half-written
+		out.tentative = true // perhaps half-written
 	case errors.As(out.err, &reach):
-		out.waiting, out.err, out.untold = out.err.Error(), nil, true
+		out.waiting, out.err, out.tentative = out.err.Error(), nil, true
 		if out.unit.Running() {
 			out.next = firstRetry // nothing reports when it answers again
 		}
@@ -73,20 +73,20 @@ func (r *rounds) judge(out *outcome) {
 		// What it will be like afterwards is not known: not "enforced", for one.
 		out.waiting, out.err, out.next = out.err.Error(), nil, time.Second
 	case errors.Is(out.err, provision.ErrBusy):
-		out.untold, out.next = true, firstRetry
+		out.tentative, out.next = true, firstRetry
 	case errors.As(out.err, &refusal):
 	default:
 		r.failure = out.err
 		r.retry.fail(now)
 	}
 	if out.err == nil && out.waiting == "" {
-		r.trouble = time.Time{}
-	} else if r.trouble.IsZero() {
-		r.trouble = out.began
+		r.troubleSince = time.Time{}
+	} else if r.troubleSince.IsZero() {
+		r.troubleSince = out.began
 	}
-	if out.untold {
-		out.untold = now.Sub(r.trouble) < grace
-		if out.untold {
+	if out.tentative {
+		out.tentative = now.Sub(r.troubleSince) < grace
+		if out.tentative {
 			out.next = min(out.next, grace)
 		}
 	}
@@ -94,7 +94,7 @@ func (r *rounds) judge(out *outcome) {
 		syntax = nil
 	}
 	if out.err != nil && (refusal != nil || syntax != nil) {
-		r.seen = r.stamps // nothing else comes of another look at the same files
+		r.quietStamps = r.stamps // nothing else comes of another look at the same files
 	}
 	for _, at := range []retry{r.retry, r.fetch} {
 		if at.failed > 0 && at.waits(now) {

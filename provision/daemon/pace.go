@@ -27,18 +27,18 @@ type Revert struct {
 // pace says what is changed back, and what is left because another program keeps
 // changing it. It is a value: the time is told to it.
 type pace struct {
-	after  int // times
-	window time.Duration
-	items  map[string]*history
+	maxReverts int // times
+	window     time.Duration
+	items      map[string]*history
 }
 
 // history is that of one item.
 type history struct {
-	reverts   []Revert // within the window, the newest last
-	got       string   // what it was at the last look
-	open      bool     // it was not right at the last look
-	ours      bool     // and that is because the configuration is new
-	contested time.Time
+	reverts       []Revert // within the window, the newest last
+	got           string   // what it was at the last look
+	drifted       bool     // it was not right at the last look
+	configChanged bool     // and that is because the configuration is new
+	contested     time.Time
 }
 
 // begin takes in what is not as a new configuration wants it, which nobody has
@@ -46,7 +46,7 @@ type history struct {
 func (p *pace) begin(drifts []checkup.Drift) {
 	p.items = map[string]*history{}
 	for _, d := range drifts {
-		p.items[d.Item] = &history{got: d.Got, open: true, ours: true}
+		p.items[d.Item] = &history{got: d.Got, drifted: true, configChanged: true}
 	}
 }
 
@@ -65,11 +65,11 @@ func (p *pace) look(now time.Time, drifts []checkup.Drift) (fresh []checkup.Drif
 			p.items[d.Item] = h
 		}
 		h.forget(now.Add(-p.window))
-		if !h.open {
+		if !h.drifted {
 			fresh = append(fresh, d)
 		}
-		h.open, h.got = true, d.Got
-		if len(h.reverts) >= p.after && h.contested.IsZero() {
+		h.drifted, h.got = true, d.Got
+		if len(h.reverts) >= p.maxReverts && h.contested.IsZero() {
 			h.contested = now
 		}
 	}
@@ -78,7 +78,7 @@ func (p *pace) look(now time.Time, drifts []checkup.Drift) (fresh []checkup.Drif
 			continue
 		}
 		// Right, by whomever.
-		h.open, h.ours, h.contested = false, false, time.Time{}
+		h.drifted, h.configChanged, h.contested = false, false, time.Time{}
 		h.forget(now.Add(-p.window))
 		if len(h.reverts) == 0 {
 			delete(p.items, item)
@@ -90,7 +90,7 @@ func (p *pace) look(now time.Time, drifts []checkup.Drift) (fresh []checkup.Drif
 // revert takes in that an item was changed back.
 func (p *pace) revert(now time.Time, item string) {
 	h := p.items[item]
-	if h == nil || h.ours {
+	if h == nil || h.configChanged {
 		return
 	}
 	h.reverts = append(h.reverts, Revert{At: now, Got: h.got})

@@ -43,7 +43,7 @@ func TestPace(t *testing.T) {
 		{name: "right again, and changed after the window", looks: append(fight(3, 10), look{30, theirs, false}, look{31, nil, false}, look{200, theirs, false}), fresh: 5},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := pace{after: 3, window: 100 * time.Second}
+			p := pace{maxReverts: 3, window: 100 * time.Second}
 			fresh := 0
 			for _, look := range test.looks {
 				fresh += len(p.look(at(look.at), look.drifts))
@@ -65,7 +65,7 @@ func TestPace(t *testing.T) {
 }
 
 func TestPaceKeepsItemsApart(t *testing.T) {
-	p := pace{after: 1, window: time.Hour}
+	p := pace{maxReverts: 1, window: time.Hour}
 	link := checkup.Drift{Item: "link", Want: "b", Got: "a"}
 	file := checkup.Drift{Item: "default-runtime", Want: "runsc", Got: "runc"}
 	p.look(at(0), []checkup.Drift{link})
@@ -81,7 +81,7 @@ func TestPaceKeepsItemsApart(t *testing.T) {
 
 // What a new configuration wants is nobody's drift, and does not count.
 func TestPaceBegins(t *testing.T) {
-	p := pace{after: 1, window: time.Hour}
+	p := pace{maxReverts: 1, window: time.Hour}
 	d := []checkup.Drift{{Item: "link"}}
 	p.begin(d)
 	p.revert(at(1), "link") // it is made as it is newly wanted
@@ -123,7 +123,7 @@ func TestRepeats(t *testing.T) {
 	var r repeats
 	said, unsaid := 0, 0
 	for second := range 24 * 3600 {
-		if aloud, missed := r.say(at(second), "the same"); aloud {
+		if aloud, missed := r.shouldTell(at(second), "the same"); aloud {
 			said++
 			unsaid += missed
 		}
@@ -135,11 +135,11 @@ func TestRepeats(t *testing.T) {
 	if total := said + unsaid; total < 23*3600 {
 		t.Errorf("%d are accounted for, want nearly all of %d", total, 24*3600)
 	}
-	if aloud, _ := r.say(at(24*3600), "another"); !aloud {
+	if aloud, _ := r.shouldTell(at(24*3600), "another"); !aloud {
 		t.Error("another thing is not said")
 	}
 	for i := range 10 * maxSaid {
-		r.say(at(i), string(rune(i)))
+		r.shouldTell(at(i), string(rune(i)))
 	}
 	if len(r.said) > maxSaid {
 		t.Errorf("remembers %d things, want at most %d", len(r.said), maxSaid)

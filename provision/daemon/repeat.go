@@ -3,8 +3,8 @@ package daemon
 import "time"
 
 const (
-	// burst is how often the same thing is said before it is said more seldom.
-	burst = 5
+	// maxInARow is how often the same thing is said before it is said more seldom.
+	maxInARow = 5
 	// After that it is said after firstQuiet, and then after twice as long each
 	// time, up to lastQuiet.
 	firstQuiet = time.Minute
@@ -15,34 +15,34 @@ const (
 
 // repeats bounds how often the same thing is said. It is a value: the time is
 // told to it.
-type repeats struct{ said map[string]*saying }
+type repeats struct{ said map[string]*repeat }
 
-type saying struct {
+type repeat struct {
 	times  int // said in a row
 	unsaid int // since it was said last
 	last   time.Time
 	quiet  time.Duration
 }
 
-// say reports whether to say a thing now, and how often it was not said since it
+// shouldTell reports whether to say a thing now, and how often it was not said since it
 // was said last.
-func (r *repeats) say(now time.Time, what string) (aloud bool, unsaid int) {
+func (r *repeats) shouldTell(now time.Time, what string) (aloud bool, unsaid int) {
 	if r.said == nil {
-		r.said = map[string]*saying{}
+		r.said = map[string]*repeat{}
 	}
 	s := r.said[what]
 	if s == nil || now.Sub(s.last) > 2*lastQuiet {
 		if len(r.said) >= maxSaid {
 			r.drop()
 		}
-		r.said[what] = &saying{times: 1, last: now, quiet: firstQuiet}
+		r.said[what] = &repeat{times: 1, last: now, quiet: firstQuiet}
 		return true, 0
 	}
-	if s.times >= burst && now.Sub(s.last) < s.quiet {
+	if s.times >= maxInARow && now.Sub(s.last) < s.quiet {
 		s.unsaid++
 		return false, 0
 	}
-	if s.times >= burst {
+	if s.times >= maxInARow {
 		s.quiet = min(2*s.quiet, lastQuiet)
 	}
 	unsaid = s.unsaid

@@ -349,7 +349,7 @@ func TestIdleWriterIsIgnoredAfterAWhile(t *testing.T) {
 	if s := h.round(becauseFiles); s.State != StateEnforced || h.outcome.err == nil || h.read("etc/docker/daemon.json") != changed {
 		t.Errorf("at first: got %q, error %v, want the file left to its writer", s.Line, h.outcome.err)
 	}
-	h.pass(idleWriter - time.Second)
+	h.pass(idleWriterAfter - time.Second)
 	if s := h.round(becauseTimer); s.State != StateFailing || h.read("etc/docker/daemon.json") != changed {
 		t.Errorf("after a while: got %q, want it told", s.Line)
 	}

@@ -122,35 +122,23 @@ func (c Counts) clone() Counts {
 
 // sum fills in State and Line from the rest.
 func (s *Status) sum(waiting string) {
+	var text string
 	switch {
 	case s.Error != "":
-		s.State = StateFailing
+		s.State, text = StateFailing, s.Error
 	case waiting != "":
-		s.State = StateWaiting
+		s.State, text = StateWaiting, waiting
 	case len(s.Contested) > 0:
 		s.State = StateContested
+		text = "another program keeps changing " + joined(s.Contested, func(c Contest) string { return c.Item })
 	case len(s.Held) > 0:
-		s.State = StateHeld
+		s.State, text = StateHeld, joined(s.Held, func(h plan.Held) string { return h.What })
 	case s.Fetching != nil:
-		s.State = StateFetching
+		s.State, text = StateFetching, "gVisor "+s.Fetching.Release+" since "+s.Fetching.Since.Format(time.TimeOnly)
 	default:
-		s.State = StateEnforced
+		s.State, text = StateEnforced, s.wantedInWords()
 	}
-	var parts []string
-	switch s.State {
-	case StateFailing:
-		parts = append(parts, s.Error)
-	case StateWaiting:
-		parts = append(parts, waiting)
-	case StateContested:
-		parts = append(parts, "another program keeps changing "+joined(s.Contested, func(c Contest) string { return c.Item }))
-	case StateHeld:
-		parts = append(parts, joined(s.Held, func(h plan.Held) string { return h.What }))
-	case StateFetching:
-		parts = append(parts, "gVisor "+s.Fetching.Release+" since "+s.Fetching.Since.Format(time.TimeOnly))
-	default:
-		parts = append(parts, s.wantedInWords())
-	}
+	parts := []string{text}
 	if s.Containers.Known {
 		parts = append(parts, s.Containers.inWords())
 	}
@@ -189,8 +177,8 @@ func (c Containers) inWords() string {
 	return words
 }
 
-// wantedOf is c in brief.
-func wantedOf(c config.Config) Wanted {
+// summarize is c in brief.
+func summarize(c config.Config) Wanted {
 	return Wanted{
 		Release:        c.Release.Version,
 		Runtimes:       c.RuntimeNames(),

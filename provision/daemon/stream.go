@@ -44,14 +44,14 @@ func (s *stream) close() {
 	*s = stream{}
 }
 
-// listenAgain is how long after the end of a stream another one is begun.
-const listenAgain = time.Second
+// listenAgainAfter is how long after the end of a stream another one is begun.
+const listenAgainAfter = time.Second
 
 // heardReload has the host looked at if dockerd has read its configuration since
 // the last look: a reload of our own comes before the look that confirms it.
 func (l *loop) heardReload(at time.Time) {
 	l.reloaded = at
-	if !l.busy && l.last != nil && at.After(l.last.looked) {
+	if !l.busy && l.lastOutcome != nil && at.After(l.lastOutcome.lookBegan) {
 		l.due |= becauseDockerd
 		l.reloaded = time.Time{}
 	}
@@ -63,11 +63,11 @@ func (l *loop) heardEvent(e engine.Event, open bool) {
 	case !open:
 		l.stream.close()
 		// If Docker is still there, the next look listens again.
-		l.timer.Reset(listenAgain)
+		l.timer.Reset(listenAgainAfter)
 	case e.Type == "daemon" && e.Action == "reload":
 		l.heardReload(e.Time)
 	case e.Type == engine.EventLost:
-		l.containers.all = true
+		l.containers.lookAtAll = true
 	case e.Type == "container" && e.Action == "start":
 		l.containers.started(e.ID, l.Now())
 	case e.Type == "container" && e.Action == "die":

@@ -19,7 +19,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 	l.recovered(out)
 	s.LastLook, s.NextLook = now, now.Add(out.next)
 	took := now.Sub(out.began)
-	for _, d := range out.fresh {
+	for _, d := range out.newDrifts {
 		s.Counts.Drifts[d.Item]++
 		s.LastDrift = &LastDrift{Drift: d, At: now}
 		l.tell(Notice{Kind: Drifted, Text: fmt.Sprintf("drift: %s is %q, want %q", d.Item, d.Got, d.Want), Fields: map[string]string{fieldItem: d.Item, fieldWant: d.Want, fieldGot: d.Got}})
@@ -38,11 +38,11 @@ func (l *loop) record(out *outcome, now time.Time) {
 		l.Measure(LookTook, took)
 	}
 	l.changed = true
-	if out.untold {
+	if out.tentative {
 		return
 	}
-	s.Wanted, s.ConfigKept, s.AcceptedUnread = wantedOf(out.config.Config), out.config.keptBecause, out.config.record
-	if out.rewritten {
+	s.Wanted, s.ConfigKept, s.AcceptedUnread = summarize(out.config.Config), out.config.whyKept, out.config.recordDamage
+	if out.recordRewritten {
 		s.AcceptedUnread = ""
 	}
 	s.Docker = dockerInWords(out)
@@ -55,8 +55,8 @@ func (l *loop) record(out *outcome, now time.Time) {
 	s.Error = ""
 	if out.err != nil {
 		s.Error = out.err.Error()
-		l.again.Reset(lookAgain)
-	} else if out.waiting == "" && !out.lacks {
+		l.recheck.Reset(recheckEvery)
+	} else if out.waiting == "" && !out.releaseMissing {
 		s.LastSuccess = now
 	}
 	s.sum(out.waiting)
@@ -108,15 +108,15 @@ func (l *loop) tellStanding(out *outcome) {
 	if out.waiting != "" {
 		standing[Waiting] = Notice{Text: "waiting: " + out.waiting, Fields: map[string]string{fieldWhy: out.waiting}}
 	}
-	if out.config.keptBecause != "" {
-		standing[Kept] = Notice{Text: "the last good configuration is kept: " + out.config.keptBecause, Fields: map[string]string{fieldWhy: out.config.keptBecause}}
+	if out.config.whyKept != "" {
+		standing[Kept] = Notice{Text: "the last good configuration is kept: " + out.config.whyKept, Fields: map[string]string{fieldWhy: out.config.whyKept}}
 	}
-	if out.config.record != "" && out.config.keptBecause == "" {
-		text := "the record of what was last accepted is damaged: " + out.config.record
-		if out.rewritten {
+	if out.config.recordDamage != "" && out.config.whyKept == "" {
+		text := "the record of what was last accepted is damaged: " + out.config.recordDamage
+		if out.recordRewritten {
 			text += "; it is written again"
 		}
-		standing[Kept] = Notice{Text: text, Fields: map[string]string{fieldWhy: out.config.record}}
+		standing[Kept] = Notice{Text: text, Fields: map[string]string{fieldWhy: out.config.recordDamage}}
 	}
 	if len(out.held) > 0 {
 		what := joined(out.held, func(h plan.Held) string { return h.What + ": " + h.Why })
@@ -142,12 +142,12 @@ func (l *loop) tellStanding(out *outcome) {
 			continue
 		}
 		n.Kind = kind
-		l.goesOn(n)
+		l.tellOnce(n)
 	}
 }
 
-// goesOn tells of what goes on, once.
-func (l *loop) goesOn(n Notice) {
+// tellOnce tells of what goes on, once.
+func (l *loop) tellOnce(n Notice) {
 	if l.standing[n.Kind] != n.Text {
 		l.standing[n.Kind] = n.Text
 		l.tell(n)
@@ -156,7 +156,7 @@ func (l *loop) goesOn(n Notice) {
 
 // tell tells n, unless the same was said often of late.
 func (l *loop) tell(n Notice) {
-	aloud, unsaid := l.said.say(l.Now(), n.key())
+	aloud, unsaid := l.repeats.shouldTell(l.Now(), n.key())
 	if !aloud {
 		return
 	}
@@ -186,18 +186,12 @@ func (l *loop) publishNow() {
 		s.sum(l.waiting())
 	}
 	s.Counts = s.Counts.clone()
-	s.Held, s.Contested = orEmpty(s.Held), orEmpty(s.Contested)
+	// An empty list is [] in JSON, not null.
+	s.Held, s.Contested = append([]plan.Held{}, s.Held...), append([]Contest{}, s.Contested...)
 	l.Publish(s)
 }
 
 // waiting is what is waited for, as far as that was told.
 func (l *loop) waiting() string {
 	return strings.TrimPrefix(l.standing[Waiting], "waiting: ")
-}
-
-func orEmpty[T any](s []T) []T {
-	if s == nil {
-		return []T{}
-	}
-	return s
 }
