@@ -7,28 +7,27 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// errNoConfig says that there is nothing to keep the host at.
-var errNoConfig = errors.New("there is no configuration to keep the host at")
+// errNoConfig means that no configuration can be enforced.
+var errNoConfig = errors.New("there is no configuration to enforce")
 
-// keptConfig is the configuration that the host is kept at.
+// keptConfig is the configuration that the daemon enforces.
 type keptConfig struct {
 	config.Layered
-	// keptBecause says why the files are not taken as they are; "" when they are.
+	// whyKept is why the last good configuration replaces the files; "" if it does not.
 	whyKept string
-	// record is what is wrong with the record of what was accepted; "" for nothing.
+	// recordDamage is what is wrong with the record of the accepted configuration, or "".
 	recordDamage string
-	// acceptable reports that the record may be written from the files.
+	// mayWriteRecord is true if the record may be written from the files.
 	mayWriteRecord bool
-	// trusted reports that nothing can have been lost before it was read.
+	// trusted is true if nothing can have been lost before the configuration was read.
 	trusted bool
 	wasRead bool // the configuration was read
 }
 
-// keep reads the files of the configuration. What they have lost since the host
-// was last made to be as they said is not given up: then the last good one is
-// kept, whole, until the files are put back or a person runs apply --give-up.
-// last is what a daemon has kept the host at so far, and stands in for a record
-// that cannot be read.
+// keep reads the files of the configuration. If they have lost settings since they
+// were last enforced, it keeps the whole last good configuration, until the files
+// are put back or the user runs apply --give-up. last is the configuration that the
+// daemon has enforced so far; it replaces a record that cannot be read.
 func keep(host *host.Host, last keptConfig) (keptConfig, error) {
 	record := host.ConfigFiles().Accepted()
 	trusted := record.Found || record.Damage == nil || last.trusted
@@ -49,8 +48,8 @@ func keep(host *host.Host, last keptConfig) (keptConfig, error) {
 	var damage *config.RecordError
 	if errors.As(in.Record, &damage) {
 		k.recordDamage = damage.Error()
-		// What a newer program has written is not for this one to write over; any
-		// other record is written again from what this daemon knows.
+		// This program does not overwrite the record of a newer one. It writes any
+		// other record again.
 		k.mayWriteRecord = k.mayWriteRecord || k.whyKept == "" && trusted && !damage.Newer
 	}
 	return k, nil

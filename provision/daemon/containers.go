@@ -14,51 +14,51 @@ import (
 )
 
 const (
-	// looksEvery is how far apart looks at containers that start are: what starts
-	// in between is looked at together.
+	// looksEvery is the time between two looks at containers that start. One look
+	// covers all that started in between.
 	looksEvery = 200 * time.Millisecond
-	// maxTries is how often a container is looked at that cannot be judged.
+	// maxTries is how often we look at a container that cannot be judged.
 	maxTries = 4
-	// maxStops is how many containers are stopped at once: each may take a second.
+	// maxStops is how many containers are stopped at once. Each may take a second.
 	maxStops = 16
 	// maxStrays is how many containers a Status names.
 	maxStrays = 50
 )
 
-// containers are those that run, as far as they were looked at.
+// containers are the running containers that were looked at.
 type containers struct {
 	daemon    *Daemon
 	judged    map[string]finding
 	pending   map[string]start
-	lookAtAll bool // all of them are to be looked at
-	sawAll    bool // all of them were
+	lookAtAll bool // the next look covers all of them
+	sawAll    bool // a look has covered all of them
 	busy      bool
-	// outdated says that Docker stopped during the look under way.
+	// outdated is true if Docker stopped during the current look.
 	outdated bool
-	failed   int             // looks in a row
-	gone     map[string]bool // during the look under way
+	failed   int             // looks in a row that failed
+	gone     map[string]bool // during the current look
 	done     chan *lookResult
 	timer    *time.Timer
 	ready    bool // the pause between two looks is over
 
-	stopped chan finding  // what came of stopping one
-	turns   chan struct{} // of stopping
+	stopped chan finding  // the result of stopping one
+	turns   chan struct{} // limits how many are stopped at once
 	stops   sync.WaitGroup
 }
 
-// start is a container that was started and not judged yet.
+// start is a container that has started and is not judged yet.
 type start struct {
 	at    time.Time
 	tries int
 }
 
-// lookResult is what came of one look.
+// lookResult is the result of one look.
 type lookResult struct {
 	all      bool
-	ids      []string // that were asked for, unless all
+	ids      []string // of the containers to look at, unless lookAtAll
 	starts   map[string]start
 	findings []finding
-	observed host.Observed // in the end
+	observed host.Observed // by the last look of the host
 	err      error
 }
 
@@ -80,14 +80,14 @@ func (c *containers) died(id string) {
 	}
 }
 
-// forget is for when Docker has gone.
+// forget drops all containers, because Docker has stopped.
 func (c *containers) forget() {
 	clear(c.judged)
 	clear(c.pending)
 	c.sawAll, c.failed, c.outdated = false, 0, c.busy
 }
 
-// begin looks at those that have started, or at all.
+// begin starts a look at the containers that have started, or at all.
 func (c *containers) begin(ctx context.Context, last *outcome) {
 	if c.busy || !c.ready || !c.lookAtAll && len(c.pending) == 0 {
 		return
@@ -99,7 +99,7 @@ func (c *containers) begin(ctx context.Context, last *outcome) {
 	go func() { c.done <- look.run(ctx) }()
 }
 
-// end waits for what is under way, once its context has ended.
+// end waits for the current look and stops, after their context has ended.
 func (c *containers) end() {
 	if c.busy {
 		<-c.done
@@ -107,7 +107,7 @@ func (c *containers) end() {
 	c.stops.Wait()
 }
 
-// stop has a container stopped, beside everything else.
+// stop stops a container in a goroutine.
 func (c *containers) stop(ctx context.Context, o host.Observed, f finding) {
 	c.stops.Go(func() {
 		select {
@@ -124,7 +124,7 @@ func (c *containers) stop(ctx context.Context, o host.Observed, f finding) {
 	})
 }
 
-// count sums up.
+// count sums up the containers for a Status.
 func (c *containers) count() Containers {
 	n := Containers{Known: c.sawAll}
 	var strays []Outside
@@ -146,7 +146,7 @@ func (c *containers) count() Containers {
 	return n
 }
 
-// finishLook takes in a look and tells of it.
+// finishLook records the result of a look, and reports it.
 func (l *loop) finishLook(ctx context.Context, s *lookResult) {
 	c := &l.containers
 	c.busy = false
@@ -154,13 +154,13 @@ func (l *loop) finishLook(ctx context.Context, s *lookResult) {
 	l.changed = true
 	if c.outdated {
 		c.outdated = false
-		return // all of them are looked at when Docker is back
+		return // the next look covers all, when Docker is back
 	}
 	if s.err != nil {
-		// Docker has gone, and then all is looked at when it is back, or it has not.
+		// If Docker has stopped, the next look covers all.
 		c.again(s)
 		if c.failed++; c.failed == maxTries {
-			l.tell(Notice{Kind: Unjudged, Text: "containers cannot be looked at: " + s.err.Error(), Fields: map[string]string{fieldWhy: s.err.Error()}})
+			l.tell(Notice{Kind: Unjudged, Text: "containers cannot be checked: " + s.err.Error(), Fields: map[string]string{fieldWhy: s.err.Error()}})
 		}
 		return
 	}
@@ -192,15 +192,15 @@ func (l *loop) finishLook(ctx context.Context, s *lookResult) {
 	}
 }
 
-// tellUnjudged tells of a container that dockerd says nothing of. Nothing else
-// says which runtime it has (the list of containers does not), so that it is
-// reported, and not stopped: to stop whatever cannot be read would stop sandboxes.
+// tellUnjudged reports a container that dockerd cannot describe. Nothing else shows
+// its runtime (the list of containers does not), so it is not stopped: it may be in
+// a sandbox.
 func (l *loop) tellUnjudged(f finding) {
 	o := f.outside()
-	l.tell(Notice{Kind: Unjudged, Text: fmt.Sprintf("whether container %.12s (%q) runs in a sandbox cannot be known: %s", o.ID, o.Name, o.Why), Fields: o.fields()})
+	l.tell(Notice{Kind: Unjudged, Text: fmt.Sprintf("the sandbox state of container %.12s (%q) could not be determined: %s", o.ID, o.Name, o.Why), Fields: o.fields()})
 }
 
-// again puts back what could not be looked at.
+// again puts back the containers that could not be looked at.
 func (c *containers) again(s *lookResult) {
 	c.lookAtAll = c.lookAtAll || s.all
 	for _, id := range s.ids {
@@ -210,7 +210,7 @@ func (c *containers) again(s *lookResult) {
 	}
 }
 
-// tellFinding tells of a container that has started outside.
+// tellFinding reports a container that has started outside a sandbox.
 func (l *loop) tellFinding(f finding) {
 	if !f.at.IsZero() {
 		l.Measure(StartTook, l.Now().Sub(f.at))
@@ -226,7 +226,7 @@ func (l *loop) tellFinding(f finding) {
 	}
 }
 
-// tellStopped tells what came of stopping a container.
+// tellStopped reports the result of stopping a container.
 func (l *loop) tellStopped(f finding) {
 	o := f.outside()
 	n := Notice{Kind: Stopped, Text: fmt.Sprintf("container %.12s (%q) was stopped: it ran outside a sandbox", o.ID, o.Name), Fields: o.fields()}

@@ -1,16 +1,17 @@
-// Package daemon keeps a host as it is configured, for as long as it runs.
+// Package daemon enforces the configuration of a host, for as long as it runs.
 //
-// Events (inotify, systemd's signals, Docker's event stream, a timer) are
-// hints: every one ends in the same look at the whole host and, where that finds
-// drift, in the same transaction that apply uses. It guarantees that nothing is
-// done that disturbs more than the configuration allows; that what another program
-// keeps changing is left to them after a while, and said so; that a file which
-// another program is still writing is not touched; and that a configuration of ours
-// which was lost, or has lost what it asked for, un-manages nothing. It never
-// gives up: what fails is tried again, more and more seldom.
+// It guarantees that it disturbs no more than the configuration allows. It leaves a
+// setting alone, and reports it, if another program keeps changing it. It does not
+// touch a file that another program is still writing. A configuration that was lost,
+// or has lost settings, un-manages nothing. It never gives up: it retries what failed,
+// less and less often.
 //
-// Looking at containers that start is detection, not prevention: a container
-// has run by the time it is looked at.
+// Events (inotify, systemd's signals, Docker's event stream, a timer) are hints. Each
+// leads to the same look at the whole host and, if that finds drift, to the same
+// transaction that apply uses.
+//
+// Looking at containers that start is detection, not prevention: by then, a container
+// has run.
 package daemon
 
 import (
@@ -25,45 +26,46 @@ import (
 	"runsc-provisioner/provision/watch"
 )
 
-// Daemon is one daemon. All fields but Now are needed; a channel may be nil.
+// Daemon enforces the configuration of one host. All fields but Now and AliveEvery
+// are required; a channel may be nil.
 type Daemon struct {
 	Host *provision.Provisioner
 	// Changes gives hints that docker.service may have changed, until its
 	// context ends.
 	Changes func(context.Context) <-chan struct{}
-	// Reload asks for the configuration to be read again, and for a look.
+	// Reload makes the daemon read the configuration again, and look at the host.
 	Reload <-chan os.Signal
-	// Ready is called once everything is watched, Reloading when Reload was
-	// heard and Ready again when it is done, Alive while the loop goes round.
+	// Ready is called when everything is watched, and after a reload. Reloading is
+	// called when a reload begins, Alive while the loop is not stuck.
 	Ready, Reloading, Alive func()
 	// AliveEvery is how often Alive is called; 0 is never.
 	AliveEvery time.Duration
-	// Tell is told what has happened. It is called by one goroutine.
+	// Tell gets each notice, from one goroutine.
 	Tell func(Notice)
-	// Publish is given the status whenever it has changed. It is called by one
-	// goroutine.
+	// Publish gets each changed status, from one goroutine.
 	Publish func(Status)
-	// Configured is given the configuration whenever it was read. It is called by
-	// the goroutine of Publish.
+	// Configured gets the configuration whenever it was read, from the goroutine of
+	// Publish.
 	Configured func(config.Config)
-	// Measure is told how long something took.
+	// Measure gets durations, from one goroutine.
 	Measure func(Measure, time.Duration)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
 
-// Measure is what takes time.
+// Measure names a duration.
 type Measure string
 
-// What is measured.
+// The durations that a Daemon measures.
 const (
 	LookTook   Measure = "look"   // a look that found nothing to do
 	RepairTook Measure = "repair" // from the hint until the host matches the configuration again
 	StartTook  Measure = "start"  // from a container's start to its verdict
 )
 
-// Run keeps the host until ctx ends, and then ends the step in hand. Its error
-// is one of starting to watch, or that a directory of our own was removed.
+// Run enforces the configuration until ctx ends, and then finishes the current step.
+// It returns an error if files cannot be watched at all, or if a directory of this
+// program was removed.
 func (d *Daemon) Run(ctx context.Context) error {
 	if d.Now == nil {
 		d.Now = time.Now

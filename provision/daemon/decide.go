@@ -16,7 +16,7 @@ import (
 	"runsc-provisioner/provision/watch"
 )
 
-// decide says what may be done about what was seen.
+// decide returns what the daemon may do about the drift in o.
 func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 	r.recordDigests(o)
 	c := r.config.Config
@@ -26,7 +26,7 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 	}
 	now := r.now()
 	if config := encoded(c); string(config) != string(r.appliedConfig) {
-		// What is new in the configuration is not drift.
+		// A change of the configuration is not drift.
 		r.pace.begin(drifts)
 		r.appliedConfig = config
 	} else {
@@ -47,9 +47,9 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 	return plan.Options{Unattended: u}, nil
 }
 
-// noRestart says why Docker is not restarted now although it may be; "" where
-// nothing is in the way.
-func (r *rounds) noRestart(now time.Time) (why string, err error) {
+// noRestart returns why Docker is not restarted now although the configuration
+// allows it; "" if it may be.
+func (r *rounds) noRestart(now time.Time) (reason string, err error) {
 	if r.config.Config.Enforce.MaxDisruption != config.DisruptionRestart {
 		return "", nil
 	}
@@ -58,18 +58,18 @@ func (r *rounds) noRestart(now time.Time) (why string, err error) {
 		return "", err
 	}
 	if again := last.Add(restartEvery); now.Before(again) && now.After(last) {
-		why = fmt.Sprintf("Docker was restarted at %s, and is not again before %s", last.Format(time.TimeOnly), again.Format(time.TimeOnly))
+		reason = fmt.Sprintf("Docker was restarted at %s; the next restart is possible at %s", last.Format(time.TimeOnly), again.Format(time.TimeOnly))
 	}
-	return why, nil
+	return reason, nil
 }
 
-// consent is what a recovery may do to Docker: no more than any repair.
+// consent limits a recovery to what a repair may do to Docker.
 func (r *rounds) consent() (plan.Options, error) {
-	why, err := r.noRestart(r.now())
-	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: r.config.Config.Enforce.MaxDisruption, NoRestart: why}}, err
+	reason, err := r.noRestart(r.now())
+	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: r.config.Config.Enforce.MaxDisruption, NoRestart: reason}}, err
 }
 
-// converged takes in what is left once nothing can be done any more.
+// converged records the drift that is left once nothing more can be done.
 func (r *rounds) converged(result provision.Result) error {
 	o, c := result.Observed, r.config.Config
 	left, err := checkup.Drifts(c, o)
@@ -84,7 +84,7 @@ func (r *rounds) converged(result provision.Result) error {
 	r.out.contests = r.pace.contests(left)
 	under, fetching := r.fetches.underWay(r.lacks)
 	if fetching {
-		r.out.fetching = &under // though it may end before the round does: another one is due then
+		r.out.fetching = &under // if it ends before the round does, another round is due
 	}
 	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h plan.Held) bool {
 		return fetching && h.Why == under.inWords() || slices.ContainsFunc(r.out.contests, func(c Contest) bool { return c.Item == h.What })
@@ -108,14 +108,14 @@ func (r *rounds) converged(result provision.Result) error {
 	return nil
 }
 
-// beforeLook notes what the files are like before they are looked at.
+// beforeLook notes the state of the files before a look reads them.
 func (r *rounds) beforeLook() {
 	r.stamps.host, r.lookBegan = watch.StampOf(r.targets.host), r.now()
 	r.lookStamps = map[string]watch.Stamp{}
 }
 
-// mustDigest has the files of a release read that were touched since they were last
-// read.
+// mustDigest reports whether the files of a release may have changed since they were
+// last read.
 func (r *rounds) mustDigest(name string) bool {
 	stamp := watch.StampOf([]watch.Target{{Path: filepath.Join(r.host.Paths.Store, name), Tree: true}})
 	if r.digests[name] == stamp {
@@ -125,7 +125,7 @@ func (r *rounds) mustDigest(name string) bool {
 	return true
 }
 
-// recordDigests takes in which releases were found to be as they were installed.
+// recordDigests notes the releases whose files were read and are intact.
 func (r *rounds) recordDigests(o host.Observed) {
 	for _, installed := range o.Releases {
 		if stamp, wasRead := r.lookStamps[installed.Name]; wasRead && installed.State.Intact() {
@@ -134,7 +134,7 @@ func (r *rounds) recordDigests(o host.Observed) {
 	}
 }
 
-// recordEvent takes in what a round does.
+// recordEvent notes what the current round does.
 func (r *rounds) recordEvent(e provision.Event) {
 	switch e.Kind {
 	case provision.Recovered:
@@ -154,7 +154,7 @@ func (r *rounds) recordEvent(e provision.Event) {
 	case plan.Restart:
 		if e.Kind == provision.StepStarted {
 			r.out.restarts++
-			// Should it not be noted, there is one more restart at most.
+			// If this fails, one restart too many is possible.
 			_ = r.host.State().NoteRestart(r.now())
 		}
 	case plan.WriteDaemonJSON:

@@ -15,32 +15,32 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// Download is a release that is on its way, beside all else.
+// Download is a release that is being downloaded.
 type Download struct {
-	Release string    `json:"release"` // as it was asked for
+	Release string    `json:"release"` // as it is configured
 	Since   time.Time `json:"since"`
 }
 
 func (f Download) inWords() string {
-	return fmt.Sprintf("its download is under way since %s", f.Since.Format(time.TimeOnly))
+	return fmt.Sprintf("its download has been running since %s", f.Since.Format(time.TimeOnly))
 }
 
-// errFetching says that a release is on its way.
-var errFetching = errors.New("its download is under way")
+// errFetching means that a release is being downloaded.
+var errFetching = errors.New("its download is running")
 
-// fetches brings releases into the store beside the rounds, one at a time: however
-// slow a server is, what is installed is enforced, and the lock is free.
+// fetches downloads releases into the store, one at a time, while rounds go on. A
+// slow server delays no repair and holds no lock.
 type fetches struct {
 	host  *provision.Provisioner
 	now   func() time.Time
-	ended chan struct{} // has one when a fetch has ended that is wanted still
+	ended chan struct{} // has a value if the wanted fetch has ended
 
 	running sync.WaitGroup
 	mu      sync.Mutex
-	wanted  *fetch // the one under way, or that has ended; nil while none is wanted
+	wanted  *fetch // running or ended; nil if none is wanted
 }
 
-// fetch is one of them.
+// fetch is one download.
 type fetch struct {
 	step    plan.InstallRelease
 	since   time.Time
@@ -54,11 +54,12 @@ func newFetches(host *provision.Provisioner, now func() time.Time) *fetches {
 	return &fetches{host: host, now: now, ended: make(chan struct{}, 1)}
 }
 
-// sameInstall is true of two steps that install the same from the same place.
+// sameInstall reports whether two steps install the same release from the same place.
 func sameInstall(a, b plan.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
 
-// fetched is Host.Fetched: what has arrived, or errFetching while it is on its way,
-// from now on at the latest. ctx is the daemon's.
+// fetched is Provisioner.Fetched: it returns the result of a download that has ended.
+// Otherwise it starts one unless it is running, and returns errFetching. ctx is the
+// daemon's.
 func (f *fetches) fetched(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -81,7 +82,7 @@ func (f *fetches) fetched(ctx context.Context, s plan.InstallRelease, have []rel
 	return nil, errFetching
 }
 
-// end takes in what came of w. What is not wanted any more is removed.
+// end records the result of w, and removes it if it is no longer wanted.
 func (f *fetches) end(w *fetch, got *provision.Fetched, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -98,11 +99,11 @@ func (f *fetches) end(w *fetch, got *provision.Fetched, err error) {
 
 func (w *fetch) discard() {
 	if w.fetched != nil {
-		_ = w.fetched.Discard() // or else the next run sweeps it
+		_ = w.fetched.Discard() // if this fails, the next run sweeps it
 	}
 }
 
-// underWay is the fetch of what s installs, if it has not ended.
+// underWay returns the download for s, if it is running.
 func (f *fetches) underWay(s plan.InstallRelease) (Download, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -112,7 +113,7 @@ func (f *fetches) underWay(s plan.InstallRelease) (Download, bool) {
 	return Download{}, false
 }
 
-// cancelUnwanted ends the fetch of what is not lacking any more.
+// cancelUnwanted ends the download of a release that is no longer missing.
 func (f *fetches) cancelUnwanted() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -130,19 +131,19 @@ func (f *fetches) drop() {
 	}
 }
 
-// close ends what is under way, and returns when nothing is left of it.
+// close ends a running download, and waits for it.
 func (f *fetches) close() {
 	f.cancelUnwanted()
 	f.running.Wait()
 }
 
-// explainNoInstall is why the release that is lacking in o, if one is, is not installed
-// now.
+// explainNoInstall returns why the release that o lacks is not installed now; "" if
+// it may be, or if none is missing.
 func (r *rounds) explainNoInstall(now time.Time, o host.Observed) string {
 	step, lacking := plan.MissingRelease(r.config.Config, o)
 	r.lacks, r.out.releaseMissing = step, lacking
 	if !lacking {
-		// It may be that an apply was faster.
+		// An apply may have installed it first.
 		r.fetches.cancelUnwanted()
 	}
 	if !sameInstall(step, r.notFetched) {
@@ -158,17 +159,17 @@ func (r *rounds) explainNoInstall(now time.Time, o host.Observed) string {
 	return ""
 }
 
-// recordFetchFailure takes in why a release was not installed.
+// recordFetchFailure notes why a release was not installed.
 func (r *rounds) recordFetchFailure(err error) {
 	if errors.Is(err, errFetching) {
 		return
 	}
 	r.notFetched = r.lacks
 	r.fetch.fail(r.now())
-	r.fetchHeld = fmt.Sprintf("it could not be installed: %v; tried again at %s", err, r.fetch.next.Format(time.TimeOnly))
+	r.fetchHeld = fmt.Sprintf("it could not be installed: %v; next try at %s", err, r.fetch.next.Format(time.TimeOnly))
 }
 
-// recordInstall takes in what came of an installation.
+// recordInstall notes the result of an installation.
 func (r *rounds) recordInstall(s plan.InstallRelease, err error) {
 	r.out.install = err
 	if err != nil {

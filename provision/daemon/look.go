@@ -11,15 +11,15 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// finding is what was seen of one container.
+// finding is the result of a look at one container.
 type finding struct {
 	verdict    verify.Verdict
 	stray      bool  // it should be in a sandbox
-	allowed    bool  // and is outside by leave
+	allowed    bool  // it may run outside, by its image
 	mustStop   bool  // it must be stopped
-	err        error // of asking whether it is allowed, or of stopping it
-	isNew      bool  // it was started while we watched
-	unreadTold bool  // that it cannot be inspected
+	err        error // of asking dockerd whether it is allowed, or of stopping it
+	isNew      bool  // it started while the daemon watched
+	unreadTold bool  // a notice said that it cannot be inspected
 	at         time.Time
 }
 
@@ -40,8 +40,8 @@ type look struct {
 func (l *look) run(ctx context.Context) *lookResult {
 	report, err := l.evidence(ctx)
 	if err == nil && l.anyOutside(report) {
-		// Before anything is said of it: a release that was installed a moment ago is
-		// not known to what was seen before.
+		// Look again before reporting it: the last look at the host may have missed a
+		// release that was installed since.
 		if l.observed, err = l.host.Observe(ctx, l.config); err == nil {
 			report, err = l.evidence(ctx)
 		}
@@ -66,30 +66,30 @@ func (l *look) anyOutside(r verify.Report) bool {
 	return slices.ContainsFunc(r.Verdicts, func(v verify.Verdict) bool { return v.State == verify.NotSandboxed })
 }
 
-// find says what a verdict means.
+// find turns a verdict into a finding.
 func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
 	f := finding{verdict: verdict}
 	started := l.starts[verdict.Container.ID]
-	fresh := !started.at.IsZero() // else it is looked at again that was there before
+	fresh := !started.at.IsZero() // else it ran before, and this is another look
 	before, judgedBefore := l.judged[verdict.Container.ID]
 	f.unreadTold = before.unreadTold
 	f.at, f.isNew = started.at, fresh || l.whole && !judgedBefore
 	if before.verdict.State == verify.Unknown {
-		// It is judged now for the first time.
+		// This is its first verdict.
 		f.isNew, judgedBefore = f.isNew || before.isNew, false
 	}
 	_, managed := l.config.Docker.Runtimes[l.config.Docker.DefaultRuntime]
 	if verdict.State != verify.NotSandboxed || !managed {
 		return f
 	}
-	// Its start may be heard of after a look at all containers has found it.
+	// The event of its start may arrive after a look at all containers found it.
 	same := judgedBefore && before.isNew && before.stray && before.verdict.Container.PID == verdict.Container.PID
 	if judgedBefore && (!fresh || same) {
 		return finding{verdict: verdict, stray: before.stray, allowed: before.allowed}
 	}
 	var err error
 	if f.allowed, err = l.host.Allowed(ctx, l.observed, verdict.Container.ImageID, l.config.Enforce.AllowImages); err != nil {
-		f.err = err // and it is not allowed
+		f.err = err // then it counts as not allowed
 	}
 	f.stray = !f.allowed
 	f.mustStop = f.stray && f.isNew && l.config.Enforce.Unsandboxed == config.UnsandboxedStop

@@ -18,21 +18,21 @@ import (
 )
 
 const (
-	// stuckAfter is how long a round may last before the loop is not alive any
-	// more: the limits of all that it waits for are far below.
+	// stuckAfter is how long a round may last before the loop counts as stuck. The
+	// limits of everything that it waits for are far below.
 	stuckAfter = 30 * time.Minute
-	// publishEvery is how far apart statuses are, unless something has happened.
+	// publishEvery is the least time between two statuses.
 	publishEvery = 250 * time.Millisecond
-	// recheckEvery is how often the files are compared with what they were like when
-	// something failed: chattr(1), for one, gives no hint.
+	// recheckEvery is how often the files are compared with their state when
+	// something failed: chattr(1), for example, gives no hint.
 	recheckEvery = 5 * time.Second
-	// firstLook is when the host is looked at again should the first look not say
-	// when: it is begun without the timer.
+	// firstLook is the time until the second look, unless the first one, which needs
+	// no timer, sets another.
 	firstLook = time.Minute
 )
 
-// loop hears the hints and tells what came of them. It alone touches its fields;
-// a round, and a look at containers, run beside it, one of each.
+// loop receives the hints and reports the results. Only its goroutine touches its
+// fields. At most one round and one look at containers run at the same time.
 type loop struct {
 	*Daemon
 	watcher    *watch.Watcher
@@ -40,23 +40,23 @@ type loop struct {
 	containers containers
 	status     Status
 	repeats    repeats
-	standing   map[Kind]string // what goes on, as it was last told
+	standing   map[Kind]string // conditions that last, by the text of their last notice
 
 	due         cause
 	busy        bool
-	began       time.Time // of the round under way
+	began       time.Time // of the current round
 	done        chan *outcome
 	timer       *time.Timer
-	recheck     *time.Timer // while something fails: for what changes without a hint
+	recheck     *time.Timer // while something fails: finds changes that give no hint
 	units       chan host.Unit
 	unit        host.Unit
-	lastOutcome *outcome // that looked at the host
+	lastOutcome *outcome // the last one that looked at the host
 	roundCause  cause    // of the round under way
 	stream      stream
 	// reloaded is when dockerd last read its configuration.
 	reloaded time.Time
 
-	changed   bool // since the status was published
+	changed   bool // since the last published status
 	published time.Time
 	publish   *time.Timer
 }
@@ -73,15 +73,15 @@ func newLoop(d *Daemon, w *watch.Watcher) *loop {
 	}
 	l.containers.init(d)
 	l.status = Status{
-		SchemaVersion: SchemaVersion, State: StateStarting, Line: string(StateStarting) + ": the first look",
-		PID: os.Getpid(), PIDStart: startOf(os.Getpid()), Started: d.Now(), Docker: "not looked at yet",
+		SchemaVersion: SchemaVersion, State: StateStarting, Line: string(StateStarting) + ": before the first look",
+		PID: os.Getpid(), PIDStart: startOf(os.Getpid()), Started: d.Now(), Docker: "not checked yet",
 		Counts: Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}},
 	}
 	return l
 }
 
-// startOf is when a process of this host was started, in clock ticks since boot
-// (proc(5), /proc/pid/stat), or 0.
+// startOf is the start of a process in clock ticks since boot, or 0 (proc(5),
+// /proc/pid/stat).
 func startOf(pid int) uint64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -89,7 +89,7 @@ func startOf(pid int) uint64 {
 	}
 	_, after, _ := strings.Cut(string(text[max(strings.LastIndex(string(text), ")"), 0):]), " ")
 	fields := strings.Fields(after)
-	const starttime = 22 - 3 // fields are counted from 1, and three are before
+	const starttime = 22 - 3 // fields count from 1; three come before
 	if len(fields) <= starttime {
 		return 0
 	}
@@ -97,18 +97,18 @@ func startOf(pid int) uint64 {
 	return start
 }
 
-// Runs reports whether the daemon of s is still there.
+// Runs reports whether the daemon that published s still runs.
 func Runs(s Status) bool { return s.PIDStart != 0 && startOf(s.PID) == s.PIDStart }
 
-// errRemoved says that a directory of our own is gone. In a hardened unit only
-// systemd can make it again, when it starts us.
-var errRemoved = errors.New("it was removed, and is made again when the daemon is started")
+// errRemoved means that a directory of this program is missing. In a hardened unit
+// only systemd can create it, when it starts the daemon.
+var errRemoved = errors.New("it was removed; a restart of the daemon creates it again")
 
-// run goes round until ctx ends, or until it has no place to work in.
+// run handles hints until ctx ends, or until a directory of this program is removed.
 func (l *loop) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l.tell(Notice{Kind: Started, Text: "keeping the host as configured"})
+	l.tell(Notice{Kind: Started, Text: "enforcing the configuration"})
 	changes := make(<-chan struct{})
 	if l.Changes != nil {
 		changes = l.Changes(ctx)
@@ -131,8 +131,8 @@ func (l *loop) run(ctx context.Context) error {
 			l.end()
 			return nil
 		case <-l.watcher.Hints():
-			// Which, and whether some were lost, is all the same: what they were seen
-			// like last is compared for all of them.
+			// It does not matter which files, or whether hints were lost: a round
+			// compares the last known state of all files.
 			l.due |= becauseFiles
 		case unit := <-l.units:
 			l.heardUnit(unit)
@@ -175,22 +175,22 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
-// isStuck reports whether the round under way takes so long that it will not end.
+// isStuck reports whether the current round takes so long that it will not end.
 func (l *loop) isStuck() bool { return l.busy && l.Now().Sub(l.began) >= stuckAfter }
 
-// begin starts what is due.
+// begin starts a round and a look at containers, if they are due.
 func (l *loop) begin(ctx context.Context) {
 	if l.due != 0 && !l.busy {
 		l.roundCause, l.due, l.busy, l.began = l.due, 0, true, l.Now()
-		why := l.roundCause
-		go func() { l.done <- l.rounds.run(ctx, why) }()
+		cause := l.roundCause
+		go func() { l.done <- l.rounds.run(ctx, cause) }()
 	}
 	if l.lastOutcome != nil && l.lastOutcome.observed.Engine != nil {
 		l.containers.begin(ctx, l.lastOutcome)
 	}
 }
 
-// end waits for what is under way: a step in hand is finished or undone.
+// end waits for the current round, which finishes or undoes its step.
 func (l *loop) end() {
 	l.stream.close()
 	if l.busy {
@@ -198,15 +198,15 @@ func (l *loop) end() {
 	}
 	l.rounds.fetches.close()
 	l.containers.end()
-	l.tell(Notice{Kind: Stopping, Text: "the host is left as it is"})
+	l.tell(Notice{Kind: Stopping, Text: "the daemon stops; the host stays as it is"})
 }
 
-// hearUnits asks for docker.service after each hint.
+// hearUnits asks systemd for docker.service after each hint.
 func (l *loop) hearUnits(ctx context.Context, changes <-chan struct{}) {
 	for range changes {
 		unit, err := l.Host.Docker(ctx)
 		if err != nil {
-			unit = host.Unit{} // the look says what is wrong
+			unit = host.Unit{} // the next look reports the error
 		}
 		select {
 		case <-l.units: // superseded
@@ -216,8 +216,8 @@ func (l *loop) hearUnits(ctx context.Context, changes <-chan struct{}) {
 	}
 }
 
-// heardUnit ends the stream of events when Docker stops: dockerd waits for
-// those who listen (26.1: 5 s).
+// heardUnit closes the stream of events when Docker stops, because dockerd waits for
+// its listeners (26.1: 5 s).
 func (l *loop) heardUnit(unit host.Unit) {
 	l.unit = unit
 	if l.Host.Log != nil {
@@ -232,13 +232,13 @@ func (l *loop) heardUnit(unit host.Unit) {
 // watch sets what is watched.
 func (l *loop) watch(t targets) {
 	if err := l.watcher.Watch(t.all()); err != nil {
-		l.tellOnce(Notice{Kind: Watching, Text: "files cannot be watched, so that drift is noticed by the timer only: " + err.Error(), Fields: map[string]string{fieldWhy: err.Error()}})
+		l.tellOnce(Notice{Kind: Watching, Text: "files cannot be watched, so only the timer notices drift: " + err.Error(), Fields: map[string]string{fieldWhy: err.Error()}})
 	} else {
 		delete(l.standing, Watching)
 	}
 }
 
-// finishRound takes in what came of a round.
+// finishRound records the outcome of a round.
 func (l *loop) finishRound(ctx context.Context, out *outcome) {
 	l.busy = false
 	now := l.Now()
@@ -253,14 +253,14 @@ func (l *loop) finishRound(ctx context.Context, out *outcome) {
 		return
 	}
 	if out.unpacked {
-		// That took more than the rest of the year will.
+		// Unpacking peaks far above steady state; return the memory now.
 		go debug.FreeOSMemory()
 	}
 	l.watch(out.targets)
 	l.timer.Reset(out.next)
 	if l.roundCause&becauseDockerd != 0 && len(out.drifts) == 0 && out.err == nil {
-		// dockerd gives those who ask at once one answer, which may be from before
-		// the reload that it has told of (26.1).
+		// dockerd gives simultaneous requests one answer, which may be older than the
+		// reload that it has just reported (26.1).
 		l.timer.Reset(listenAgainAfter)
 	}
 	if out.config.wasRead {

@@ -6,41 +6,41 @@ import (
 	"strings"
 )
 
-// Kind is what a Notice is about. Each has a MESSAGE_ID in the journal.
+// Kind is the subject of a Notice. Each has a MESSAGE_ID in the journal.
 type Kind string
 
 // The kinds of notices, by how often they come in the life of a daemon.
 const (
 	Started     Kind = "started"
 	Stopping    Kind = "stopping"
-	Reloaded    Kind = "reloaded"    // our configuration was read again, because the user asked for it
+	Reloaded    Kind = "reloaded"    // the user asked for the configuration to be read again
 	Drifted     Kind = "drift"       // something that matched the configuration no longer does
-	Repaired    Kind = "repaired"    // it is again
-	Failed      Kind = "failed"      // it could not be made so
-	Held        Kind = "held"        // it needs consent
+	Repaired    Kind = "repaired"    // it matches the configuration again
+	Failed      Kind = "failed"      // a look or a repair failed
+	Held        Kind = "held"        // a change needs consent
 	Contested   Kind = "contested"   // another program keeps changing it
-	Kept        Kind = "config-kept" // our configuration was lost: the last good one is kept
-	Waiting     Kind = "waiting"     // Docker is not there, or not running
+	Kept        Kind = "config-kept" // the configuration was lost, so the last good one is kept
+	Waiting     Kind = "waiting"     // for Docker, or for another run
 	Unsandboxed Kind = "unsandboxed" // a container runs outside a sandbox although one is the default
-	Stopped     Kind = "stopped"     // it was stopped for that
+	Stopped     Kind = "stopped"     // that container was stopped
 	Unjudged    Kind = "unjudged"    // whether a container runs in a sandbox could not be determined
-	Downloading Kind = "fetching"    // a release is being fetched, beside all else
-	Recovered   Kind = "recovered"   // a change that did not end was finished or undone
-	SetAside    Kind = "set-aside"   // it could not be, and its journal was moved away for a look
-	Watching    Kind = "watching"    // files or units cannot be watched: only the timer is left
+	Downloading Kind = "fetching"    // a release is being downloaded
+	Recovered   Kind = "recovered"   // an interrupted change was finished or undone
+	SetAside    Kind = "set-aside"   // that failed, and its journal was set aside
+	Watching    Kind = "watching"    // files cannot be watched: only the timer is left
 )
 
-// Severity is how bad a Notice is.
+// Severity is the severity of a Notice.
 type Severity int
 
-// From what a user may overlook to what a user must look at.
+// The severities, from what a user may ignore to what a user must see.
 const (
 	Info Severity = iota
 	Warning
 	Alert
 )
 
-// Severity of a kind.
+// Severity is the severity of every notice of kind k.
 func (k Kind) Severity() Severity {
 	switch k {
 	case Unsandboxed, Stopped, Unjudged, Contested, Failed:
@@ -52,20 +52,20 @@ func (k Kind) Severity() Severity {
 	}
 }
 
-// Kinds lists them all.
+// Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{Started, Stopping, Reloaded, Drifted, Repaired, Failed, Held, Contested, Kept, Waiting, Unsandboxed, Stopped, Unjudged, Downloading, Recovered, SetAside, Watching}
 }
 
-// Notice is one thing to be told: a sentence, and facts in fields with names in
-// upper case. Both may hold text from outside, as it came.
+// Notice is one sentence, with facts in fields that have upper-case names. Both may
+// have text from outside, so print neither to a terminal unchanged.
 type Notice struct {
 	Kind   Kind
 	Text   string
 	Fields map[string]string
 }
 
-// key is what two notices have in common that say the same.
+// key is equal for two notices with the same content.
 func (n Notice) key() string {
 	parts := []string{string(n.Kind)}
 	for _, name := range slices.Sorted(maps.Keys(n.Fields)) {

@@ -17,11 +17,12 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// LookOnce is the status of a host that no daemon keeps, from one look that changes
-// nothing.
+// LookOnce returns the status of a host without a running daemon, from one look that
+// changes nothing. If the record of the accepted configuration may not be read, the
+// error is fs.ErrPermission; others are those of Observe.
 func LookOnce(ctx context.Context, h *host.Host, now time.Time) (Status, error) {
 	if damage := h.ConfigFiles().Accepted().Damage; errors.Is(damage, fs.ErrPermission) {
-		return Status{}, damage // who may not read the record would be told what is not so
+		return Status{}, damage // without the record, the status would be wrong
 	}
 	config, err := keep(h, keptConfig{})
 	if err != nil {
@@ -68,8 +69,8 @@ func LookOnce(ctx context.Context, h *host.Host, now time.Time) (Status, error) 
 	return s, nil
 }
 
-// unproven says so where dockerd has a runtime of ours otherwise than was seen to
-// work: that is not enforced.
+// unproven makes the state drifted if no proof of a runtime fits its current form in
+// dockerd: that is not enforced.
 func (s *Status) unproven() {
 	var parts []string
 	for _, item := range s.Host {
@@ -79,11 +80,11 @@ func (s *Status) unproven() {
 	}
 	if len(parts) > 0 && s.State == StateEnforced {
 		s.State = StateDrifted
-		s.Line = string(StateDrifted) + ": " + strings.Join(parts, ", ") + "; `sudo runsc-provisioner apply` tries it"
+		s.Line = string(StateDrifted) + ": " + strings.Join(parts, ", ") + "; `sudo runsc-provisioner apply` proves it"
 	}
 }
 
-// countReport sums a report up.
+// countReport counts the containers of a report.
 func countReport(report verify.Report, c config.Config) Containers {
 	all := containers{judged: map[string]finding{}, sawAll: true}
 	_, managed := c.Docker.Runtimes[c.Docker.DefaultRuntime]

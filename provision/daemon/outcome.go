@@ -14,40 +14,40 @@ import (
 	"runsc-provisioner/provision/watch"
 )
 
-// outcome is what came of a round.
+// outcome is the result of a round.
 type outcome struct {
 	nothingNew     bool // nothing has changed since the last look
 	observed       host.Observed
 	unit           host.Unit
 	config         keptConfig
 	targets        targets
-	drifts         []checkup.Drift // by any of its looks, one for each item
-	newDrifts      []checkup.Drift // what of it was right before
+	drifts         []checkup.Drift // found by any look of the round, one for each item
+	newDrifts      []checkup.Drift // those that were right before
 	repaired       []checkup.Drift
 	held           []plan.Held
 	contests       []Contest
 	items          []checkup.Item
-	waiting        string // for what
+	waiting        string // what the daemon waits for
 	err            error
-	tentative      bool // err or waiting may pass by itself
-	tooEarly       bool // err is from before: it is too early to try again
+	tentative      bool // err or waiting may soon pass, so they are not reported yet
+	tooEarly       bool // err is of an earlier round: it is too early to retry
 	reloads        uint64
 	restarts       uint64
 	began          time.Time
-	lookBegan      time.Time     // when the last look of it began
+	lookBegan      time.Time     // when its last look began
 	next           time.Duration // until the next look, at the latest
 	install        error         // why no release was installed
-	unpacked       bool          // one was
-	releaseMissing bool          // one that is wanted is not there, or damaged
-	fetching       *Download     // it is on its way
-	// rewritten says that a record which was damaged is whole again.
+	unpacked       bool          // a release was installed
+	releaseMissing bool          // the wanted release is missing or damaged
+	fetching       *Download     // its download
+	// recordRewritten is true if the round repaired a damaged record.
 	recordRewritten bool
-	// recovered says what was done about runs that did not end, and abandoned
-	// which of that failed and was set aside.
+	// recovered describes the interrupted runs that were finished or undone, and
+	// abandoned those that were set aside.
 	recovered, abandoned []string
 }
 
-// classify says what becomes of an error, and when to look again.
+// classify decides how an error is reported, and when the next look is due.
 func (r *rounds) classify(out *outcome) {
 	now := r.now()
 	out.next = time.Duration(r.config.Config.Enforce.Interval)
@@ -63,14 +63,14 @@ func (r *rounds) classify(out *outcome) {
 	case errors.Is(out.err, watch.ErrWriting):
 		out.tentative, out.next = true, time.Second // nothing reports that it was closed
 	case errors.Is(out.err, errNoConfig), errors.As(out.err, &syntax):
-		out.tentative = true // perhaps half-written
+		out.tentative = true // the file may be half-written
 	case errors.As(out.err, &reach):
 		out.waiting, out.err, out.tentative = out.err.Error(), nil, true
 		if out.unit.Running() {
 			out.next = firstRetry // nothing reports when it answers again
 		}
 	case errors.Is(out.err, state.ErrLocked):
-		// What it will be like afterwards is not known: not "enforced", for one.
+		// The host may change until the other run ends, so it is not "enforced".
 		out.waiting, out.err, out.next = out.err.Error(), nil, time.Second
 	case errors.Is(out.err, provision.ErrBusy):
 		out.tentative, out.next = true, firstRetry
@@ -84,17 +84,14 @@ func (r *rounds) classify(out *outcome) {
 	} else if r.troubleSince.IsZero() {
 		r.troubleSince = out.began
 	}
-	if out.tentative {
-		out.tentative = now.Sub(r.troubleSince) < grace
-		if out.tentative {
-			out.next = min(out.next, grace)
-		}
+	if out.tentative = out.tentative && now.Sub(r.troubleSince) < grace; out.tentative {
+		out.next = min(out.next, grace)
 	}
 	if syntax != nil && !errors.As(out.err, &syntax) {
 		syntax = nil
 	}
 	if out.err != nil && (refusal != nil || syntax != nil) {
-		r.quietStamps = r.stamps // nothing else comes of another look at the same files
+		r.quietStamps = r.stamps // another look at the same files would give the same error
 	}
 	for _, at := range []retry{r.retry, r.fetch} {
 		if at.failed > 0 && at.waits(now) {

@@ -8,41 +8,41 @@ import (
 	"runsc-provisioner/provision/checkup"
 )
 
-// Contest is a setting that another program keeps changing, and that is not changed
-// back any more.
+// Contest is a setting that another program keeps changing, so the daemon no longer
+// changes it back.
 type Contest struct {
 	Item    string    `json:"item"`
 	Want    string    `json:"want"`
-	Got     string    `json:"got"` // what it is left as; from outside, as Revert.Got
+	Got     string    `json:"got"` // its current value, from outside like Revert.Got
 	Since   time.Time `json:"since"`
 	Reverts []Revert  `json:"reverts"` // the newest last
 }
 
-// Revert is one time that a thing was changed back.
+// Revert is one time that the daemon changed an item back.
 type Revert struct {
 	At  time.Time `json:"at"`
-	Got string    `json:"got"` // from outside: not fit for a terminal as it is
+	Got string    `json:"got"` // from outside: not safe for a terminal
 }
 
-// pace says what is changed back, and what is left because another program keeps
-// changing it. It is a value: the time is told to it.
+// pace decides which items are changed back, and which are left alone because another
+// program keeps changing them. The caller gives it the time.
 type pace struct {
 	maxReverts int // times
 	window     time.Duration
 	items      map[string]*history
 }
 
-// history is that of one item.
+// history is the history of one item.
 type history struct {
 	reverts       []Revert // within the window, the newest last
-	got           string   // what it was at the last look
-	drifted       bool     // it was not right at the last look
-	configChanged bool     // and that is because the configuration is new
+	got           string   // its value at the last look
+	drifted       bool     // it differed from the configuration at the last look
+	configChanged bool     // because the configuration changed
 	contested     time.Time
 }
 
-// begin takes in what is not as a new configuration wants it, which nobody has
-// changed.
+// begin records the items that differ from a new configuration. No program has
+// changed them.
 func (p *pace) begin(drifts []checkup.Drift) {
 	p.items = map[string]*history{}
 	for _, d := range drifts {
@@ -50,8 +50,8 @@ func (p *pace) begin(drifts []checkup.Drift) {
 	}
 }
 
-// look takes in what a look at the host has found, and returns what of it is
-// new, in that it was right at the look before.
+// look records the drift that a look has found, and returns the items that matched
+// the configuration at the look before.
 func (p *pace) look(now time.Time, drifts []checkup.Drift) (fresh []checkup.Drift) {
 	if p.items == nil {
 		p.items = map[string]*history{}
@@ -77,7 +77,7 @@ func (p *pace) look(now time.Time, drifts []checkup.Drift) (fresh []checkup.Drif
 		if found[item] {
 			continue
 		}
-		// Right, by whomever.
+		// It matches, whichever program changed it.
 		h.drifted, h.configChanged, h.contested = false, false, time.Time{}
 		h.forget(now.Add(-p.window))
 		if len(h.reverts) == 0 {
@@ -87,7 +87,7 @@ func (p *pace) look(now time.Time, drifts []checkup.Drift) (fresh []checkup.Drif
 	return fresh
 }
 
-// revert takes in that an item was changed back.
+// revert records that an item was changed back.
 func (p *pace) revert(now time.Time, item string) {
 	h := p.items[item]
 	if h == nil || h.configChanged {
@@ -96,16 +96,14 @@ func (p *pace) revert(now time.Time, item string) {
 	h.reverts = append(h.reverts, Revert{At: now, Got: h.got})
 }
 
-// forget drops what was before a moment. What is contested is remembered as it
-// came about.
+// forget drops the reverts before a time, unless the item is contested.
 func (h *history) forget(before time.Time) {
 	if h.contested.IsZero() {
 		h.reverts = slices.DeleteFunc(h.reverts, func(r Revert) bool { return r.At.Before(before) })
 	}
 }
 
-// contests are the things that are not changed back now, of what drifts says is
-// wanted.
+// contests returns the drifts that are not changed back.
 func (p *pace) contests(drifts []checkup.Drift) []Contest {
 	var all []Contest
 	for _, d := range drifts {
@@ -116,30 +114,30 @@ func (p *pace) contests(drifts []checkup.Drift) []Contest {
 	return all
 }
 
-// explain says why c is left as it is.
+// explain returns why c is left alone.
 func (c Contest) explain(window time.Duration) string {
-	return fmt.Sprintf("contested: it was changed back %d times within %s, and is %q again; find the program that changes it, then run `runsc-provisioner apply`",
+	return fmt.Sprintf("contested: the daemon changed it back %d times within %s, and it is %q again; find the program that changes it, then run `runsc-provisioner apply`",
 		len(c.Reverts), window, c.Got)
 }
 
 const (
-	// A failed try is repeated after firstRetry, and then after twice as long each
-	// time, up to lastRetry.
+	// The first retry comes after firstRetry. The wait then doubles each time, up to
+	// lastRetry.
 	firstRetry = 5 * time.Second
 	lastRetry  = 15 * time.Minute
-	// restartEvery is how far apart restarts of ours are. systemd lets a unit fail
-	// that is started three times within a minute; a restart that fails and is
-	// undone is two of them.
+	// restartEvery is the least time between two restarts of Docker. systemd fails a
+	// unit that is started three times within a minute, and a restart that fails and
+	// is undone starts it twice.
 	restartEvery = 10 * time.Minute
 )
 
-// retry paces what has failed.
+// retry paces the retries after a failure.
 type retry struct {
 	failed int
 	next   time.Time
 }
 
-// fail notes a failure.
+// fail records a failure.
 func (r *retry) fail(now time.Time) {
 	wait := lastRetry
 	if r.failed < 20 {
@@ -149,5 +147,5 @@ func (r *retry) fail(now time.Time) {
 	r.next = now.Add(wait)
 }
 
-// waits reports whether it is too early to try again.
+// waits reports whether it is too early to retry.
 func (r *retry) waits(now time.Time) bool { return r.failed > 0 && now.Before(r.next) }

@@ -3,30 +3,29 @@ package daemon
 import "time"
 
 const (
-	// maxInARow is how often the same thing is said before it is said more seldom.
+	// maxInARow is how often the same notice is told before it is told less often.
 	maxInARow = 5
-	// After that it is said after firstQuiet, and then after twice as long each
-	// time, up to lastQuiet.
+	// It is then told again after firstQuiet. The wait doubles each time, up to
+	// lastQuiet.
 	firstQuiet = time.Minute
 	lastQuiet  = time.Hour
-	// maxSaid is how many different things are remembered.
+	// maxSaid is how many different notices are remembered.
 	maxSaid = 1024
 )
 
-// repeats bounds how often the same thing is said. It is a value: the time is
-// told to it.
+// repeats limits how often the same notice is told. The caller gives it the time.
 type repeats struct{ said map[string]*repeat }
 
 type repeat struct {
-	times  int // said in a row
-	unsaid int // since it was said last
+	times  int // told in a row
+	unsaid int // suppressed since it was last told
 	last   time.Time
 	quiet  time.Duration
 }
 
-// shouldTell reports whether to say a thing now, and how often it was not said since it
-// was said last.
-func (r *repeats) shouldTell(now time.Time, what string) (aloud bool, unsaid int) {
+// shouldTell reports whether to tell a notice now, and how often it was suppressed
+// since it was last told.
+func (r *repeats) shouldTell(now time.Time, what string) (tell bool, unsaid int) {
 	if r.said == nil {
 		r.said = map[string]*repeat{}
 	}
@@ -50,7 +49,7 @@ func (r *repeats) shouldTell(now time.Time, what string) (aloud bool, unsaid int
 	return true, unsaid
 }
 
-// drop forgets what was said the longest ago.
+// drop forgets the notice that was told longest ago.
 func (r *repeats) drop() {
 	var oldest string
 	for what, s := range r.said {

@@ -17,59 +17,59 @@ import (
 )
 
 const (
-	// lockWithin is how long a round waits for an apply that is under way before the
-	// status says that it does: until then it is what it was before.
+	// lockWithin is how long a round waits for a running apply before the status
+	// becomes "waiting".
 	lockWithin = 10 * time.Second
-	// idleWriterAfter is how long a file that a program has open for writing is waited
-	// for after it was last written.
+	// idleWriterAfter is how long a round waits after the last write to a file that a
+	// program has open for writing.
 	idleWriterAfter = time.Minute
-	// grace is how long a file may be half-written, or Docker on its way, before
-	// that is told.
+	// grace is how long a file may be half-written, or Docker starting or stopping,
+	// before that is reported.
 	grace = 2 * time.Second
 )
 
-// cause is why a round is due.
+// cause is a set of reasons for a round.
 type cause int
 
 const (
 	becauseFiles cause = 1 << iota
 	becauseUnit
-	becauseDockerd // it has read its configuration again
+	becauseDockerd // dockerd has read its configuration again
 	becauseTimer
 	becauseAsked
-	becauseFetched // a release has arrived, or could not be had
+	becauseFetched // a download has ended
 )
 
 // rounds looks at the host and repairs it, one round at a time.
 type rounds struct {
-	host *provision.Provisioner // of our own, with hooks
+	host *provision.Provisioner // a copy, with hooks
 	now  func() time.Time
 
 	config        keptConfig
-	appliedConfig []byte // the configuration that the host was last made to be, as JSON
+	appliedConfig []byte // the configuration that was last applied, as JSON
 	pace          pace
-	retry         retry // of what Docker is disturbed by
-	failure       error // that retry is about
+	retry         retry // of repairs
+	failure       error // the error that retry waits after
 	fetches       *fetches
-	fetch         retry               // of releases
-	fetchHeld     string              // why there is none
-	notFetched    plan.InstallRelease // that noFetch is about
+	fetch         retry               // of downloads
+	fetchHeld     string              // why no release is downloaded now
+	notFetched    plan.InstallRelease // the release that fetchHeld is about
 
 	targets     targets
-	quietStamps stamps // of the last look that found nothing to do; zero after any other
-	stamps      stamps // of the look under way
+	quietStamps stamps // of the last look that found nothing to do, or zero
+	stamps      stamps // of the current look
 	unit        host.Unit
 	lookBegan   time.Time // when the last look began
 	digests     map[string]watch.Stamp
-	lookStamps  map[string]watch.Stamp // by the look under way
+	lookStamps  map[string]watch.Stamp // of the releases that the current look reads
 	writing     struct {               // the file that is being written
 		stamp watch.Stamp
 		since time.Time
 	}
-	troubleSince time.Time           // since when the same thing is wrong
-	lacks        plan.InstallRelease // by the last look; zero where nothing is lacking
+	troubleSince time.Time           // since when rounds have failed or waited
+	lacks        plan.InstallRelease // the release that is missing, or zero
 
-	out *outcome // of the round under way
+	out *outcome // of the current round
 }
 
 func newRounds(d *Daemon) *rounds {
@@ -89,7 +89,7 @@ func newRounds(d *Daemon) *rounds {
 	return r
 }
 
-// run is one round.
+// run makes one round.
 func (r *rounds) run(ctx context.Context, why cause) *outcome {
 	r.out = &outcome{began: r.now(), config: r.config, targets: r.targets, unit: r.unit}
 	out := r.out
@@ -116,7 +116,7 @@ func (r *rounds) run(ctx context.Context, why cause) *outcome {
 	return out
 }
 
-// settle waits until no program writes the files that are about to be read.
+// settle waits until no other program writes the files that the round will read.
 func (r *rounds) settle(ctx context.Context) error {
 	for _, t := range r.targets.all() {
 		if t.Tree || t.Path == r.host.Paths.Link {
@@ -126,8 +126,7 @@ func (r *rounds) settle(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		// Who keeps a file open and writes nothing does not keep the host from
-		// being repaired.
+		// A program that keeps a file open and writes nothing does not block repairs.
 		now, stamp := r.now(), watch.StampOf([]watch.Target{t})
 		if r.writing.stamp != stamp {
 			r.writing.stamp, r.writing.since = stamp, now
@@ -139,7 +138,7 @@ func (r *rounds) settle(ctx context.Context) error {
 	return nil
 }
 
-// hasNews reports whether anything is not as the last look saw it.
+// hasNews reports whether anything has changed since the last look.
 func (r *rounds) hasNews(ctx context.Context, why cause) bool {
 	if r.quietStamps == (stamps{}) || r.targets.stamps() != r.quietStamps {
 		return true
@@ -151,7 +150,7 @@ func (r *rounds) hasNews(ctx context.Context, why cause) bool {
 	return err != nil || !reflect.DeepEqual(unit, r.unit)
 }
 
-// convergeLocked makes the host match the configuration while it holds the lock.
+// convergeLocked makes the host match the configuration, and holds the lock.
 func (r *rounds) convergeLocked(ctx context.Context) error {
 	unlock, err := r.host.Lock(ctx, lockWithin)
 	if err != nil {
@@ -162,7 +161,7 @@ func (r *rounds) convergeLocked(ctx context.Context) error {
 }
 
 func (r *rounds) converge(ctx context.Context) error {
-	r.stamps = r.targets.stamps() // that of the configuration is from before it is read
+	r.stamps = r.targets.stamps() // the stamps are older than what is read below
 	config, err := keep(&r.host.Host, r.config)
 	if err != nil {
 		return err
@@ -185,11 +184,10 @@ func (r *rounds) converge(ctx context.Context) error {
 	}
 	if r.retry.waits(r.now()) {
 		r.out.tooEarly = true
-		return fmt.Errorf("%w (tried again at %s)", r.failure, r.retry.next.Format(time.TimeOnly))
+		return fmt.Errorf("%w (next try at %s)", r.failure, r.retry.next.Format(time.TimeOnly))
 	}
 	result, err := r.host.ConvergeBy(ctx, config.Config, r.decide)
-	// Whatever keeps a release from being had keeps nothing else from being
-	// enforced: it is on its way, or may have failed by the time this is said.
+	// A missing release blocks no other setting: without it, the rest is enforced.
 	for tries := 0; err != nil && r.out.install != nil && ctx.Err() == nil && tries < 2; tries++ {
 		r.recordFetchFailure(r.out.install)
 		r.out.install = nil
@@ -202,20 +200,20 @@ func (r *rounds) converge(ctx context.Context) error {
 	return r.converged(result)
 }
 
-// targets is what is watched.
+// targets are the files that the daemon watches.
 type targets struct {
-	config []watch.Target // what says how the host should be
-	host   []watch.Target // what should be so
+	config []watch.Target // the configuration
+	host   []watch.Target // what the configuration is about
 }
 
-// stamps are those of targets, each from before it was read.
+// stamps are the stamps of targets, from before they were read.
 type stamps struct{ config, host watch.Stamp }
 
 func (t targets) stamps() stamps { return stamps{watch.StampOf(t.config), watch.StampOf(t.host)} }
 
 func (t targets) all() []watch.Target { return slices.Concat(t.config, t.host) }
 
-// targetsOf is what is watched of a host whose daemon.json is at a path.
+// targetsOf returns the targets of a host with this path of daemon.json.
 func (r *rounds) targetsOf(daemonJSON string, c config.Config, isKept bool) targets {
 	paths := r.host.Paths
 	file, dropins := r.host.ConfigPaths()
@@ -224,7 +222,7 @@ func (r *rounds) targetsOf(daemonJSON string, c config.Config, isKept bool) targ
 		host:   []watch.Target{{Path: daemonJSON}, {Path: paths.Link}, {Path: paths.Store, Tree: true, Except: provision.StoreHidden}},
 	}
 	if isKept {
-		// An apply may take the configuration as it is.
+		// An apply --give-up may accept the files.
 		t.config = append(t.config, watch.Target{Path: r.host.ConfigFiles().AcceptedPath()})
 	}
 	if c.Docker.UsernsRemap != "" {

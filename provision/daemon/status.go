@@ -12,31 +12,31 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// SchemaVersion is that of Status as JSON.
+// SchemaVersion is the version of Status as JSON.
 const SchemaVersion = 1
 
-// State is how the host is, in a word.
+// State is the state of the host in one word.
 type State string
 
 // The states, from good to bad.
 const (
 	StateEnforced  State = "enforced"  // the host matches the configuration
-	StateStarting  State = "starting"  // not looked at yet
+	StateStarting  State = "starting"  // before the first look
 	StateWaiting   State = "waiting"   // for Docker, or another run
-	StateHeld      State = "held"      // all but what needs consent
-	StateContested State = "contested" // all but what another program keeps changing
-	StateDrifted   State = "drifted"   // it does not, and no daemon runs to repair it
-	StateFetching  State = "fetching"  // all but a release that is on its way
-	StateFailing   State = "failing"   // it does not, and the repair failed
+	StateHeld      State = "held"      // matches, except for changes that need consent
+	StateContested State = "contested" // matches, except for what another program keeps changing
+	StateDrifted   State = "drifted"   // does not match, and no daemon runs to repair it
+	StateFetching  State = "fetching"  // matches, except for a release that is being downloaded
+	StateFailing   State = "failing"   // a look or a repair failed
 )
 
-// States lists them all.
+// States lists all states.
 func States() []State {
 	return []State{StateEnforced, StateStarting, StateWaiting, StateHeld, StateContested, StateFetching, StateDrifted, StateFailing}
 }
 
-// Status is what the daemon knows, for people and machines. Text in it may come
-// from outside, as it came.
+// Status is what the daemon knows, for users and programs. It may have text from
+// outside, so do not print it to a terminal unchanged.
 type Status struct {
 	SchemaVersion int       `json:"schema_version"`
 	State         State     `json:"state"`
@@ -45,16 +45,16 @@ type Status struct {
 	PIDStart      uint64    `json:"pid_start"` // clock ticks since boot
 	Started       time.Time `json:"started"`
 	LastLook      time.Time `json:"last_look,omitzero"`
-	LastSuccess   time.Time `json:"last_success,omitzero"` // all was as wanted, as far as it may be, and no release was lacking
+	LastSuccess   time.Time `json:"last_success,omitzero"` // the last look without an error, a wait or a missing release
 	NextLook      time.Time `json:"next_look,omitzero"`    // at the latest
 
 	Wanted     Wanted `json:"wanted"`
 	ConfigKept string `json:"config_kept,omitempty"` // why the last good configuration is kept
-	// AcceptedUnread is why the record of what was last accepted cannot be used.
+	// AcceptedUnread is why the record of the accepted configuration cannot be used.
 	AcceptedUnread string `json:"accepted_unread,omitempty"`
 
 	Docker     string         `json:"docker"`            // docker.service's state, and dockerd's version
-	Release    string         `json:"release,omitempty"` // what is installed of what is wanted
+	Release    string         `json:"release,omitempty"` // the installed release that the configuration wants
 	Host       []checkup.Item `json:"host"`
 	LastDrift  *LastDrift     `json:"last_drift,omitempty"`
 	Held       []plan.Held    `json:"held"`
@@ -65,7 +65,7 @@ type Status struct {
 	Counts     Counts         `json:"counts"`
 }
 
-// Wanted is the configuration in brief.
+// Wanted is a summary of the configuration.
 type Wanted struct {
 	Release        string   `json:"release"`
 	Runtimes       []string `json:"runtimes"`
@@ -74,20 +74,20 @@ type Wanted struct {
 	MaxDisruption  string   `json:"max_disruption"`
 }
 
-// LastDrift is what was last found changed.
+// LastDrift is the item that was last found changed.
 type LastDrift struct {
 	checkup.Drift
 	At       time.Time `json:"at"`
 	Repaired time.Time `json:"repaired,omitzero"`
 }
 
-// Containers are those that run.
+// Containers counts the running containers.
 type Containers struct {
 	Known     bool      `json:"known"` // they were looked at
 	Sandboxed int       `json:"sandboxed"`
 	Outside   int       `json:"unsandboxed"`
 	Unknown   int       `json:"unknown"`
-	Strays    []Outside `json:"outside,omitempty"` // at most maxStrays of those that should not be
+	Strays    []Outside `json:"outside,omitempty"` // at most maxStrays that should be in a sandbox
 }
 
 // Outside is a container that runs outside a sandbox although one is the default.
@@ -100,27 +100,28 @@ type Outside struct {
 	Allowed bool   `json:"allowed"` // by its image's digest
 }
 
-// Counts are since the daemon was started.
+// Counts are totals since the daemon started.
 type Counts struct {
 	Looks       uint64            `json:"looks"`
 	Drifts      map[string]uint64 `json:"drifts"`  // by item
 	Repairs     map[string]uint64 `json:"repairs"` // by item
 	Failures    uint64            `json:"failures"`
 	Reloads     uint64            `json:"reloads"`
-	Restarts    uint64            `json:"restarts"`   // and starts of a Docker that was left down
-	Recoveries  uint64            `json:"recoveries"` // of runs that did not end
+	Restarts    uint64            `json:"restarts"`   // including starts of a Docker that was left down
+	Recoveries  uint64            `json:"recoveries"` // of interrupted runs
 	SetAside    uint64            `json:"set_aside"`  // recoveries that failed
 	Unsandboxed uint64            `json:"unsandboxed_starts"`
 	Stopped     uint64            `json:"stopped_containers"`
 }
 
-// clone is c with maps of its own.
+// clone returns a copy of c with copies of its maps.
 func (c Counts) clone() Counts {
 	c.Drifts, c.Repairs = maps.Clone(c.Drifts), maps.Clone(c.Repairs)
 	return c
 }
 
-// sum fills in State and Line from the rest.
+// sum sets State and Line from the other fields. waiting is what the daemon waits
+// for, or "".
 func (s *Status) sum(waiting string) {
 	var text string
 	switch {
@@ -146,7 +147,7 @@ func (s *Status) sum(waiting string) {
 		parts = append(parts, "last good configuration kept")
 	}
 	if s.AcceptedUnread != "" {
-		parts = append(parts, "the record of what was last accepted is damaged")
+		parts = append(parts, "the record of the accepted configuration is damaged")
 	}
 	s.Line = string(s.State) + ": " + strings.Join(parts, "; ")
 }
@@ -177,7 +178,7 @@ func (c Containers) inWords() string {
 	return words
 }
 
-// summarize is c in brief.
+// summarize returns a summary of c.
 func summarize(c config.Config) Wanted {
 	return Wanted{
 		Release:        c.Release.Version,

@@ -8,16 +8,16 @@ import (
 	"runsc-provisioner/provision/host"
 )
 
-// stream is Docker's stream of events while it is listened to. The zero stream
-// is none, and its channel never gives anything.
+// stream is an open stream of Docker's events. The zero stream is closed, and its
+// channel blocks forever.
 type stream struct {
 	events     <-chan engine.Event
 	invocation string // of docker.service
 	cancel     context.CancelFunc
 }
 
-// open listens to the dockerd of o. A dockerd that does not answer keeps nobody
-// but the goroutine of the stream waiting.
+// open listens to the dockerd of o. A dockerd that does not answer blocks only the
+// goroutine of the stream.
 func (s *stream) open(ctx context.Context, host *host.Host, o host.Observed) {
 	ctx, cancel := context.WithCancel(ctx)
 	heard := make(chan engine.Event)
@@ -26,7 +26,7 @@ func (s *stream) open(ctx context.Context, host *host.Host, o host.Observed) {
 		defer close(heard)
 		events, _, err := host.Events(ctx, o)
 		if err != nil {
-			return // and then another one is begun
+			return // then the loop opens another one
 		}
 		for e := range events {
 			select {
@@ -44,11 +44,11 @@ func (s *stream) close() {
 	*s = stream{}
 }
 
-// listenAgainAfter is how long after the end of a stream another one is begun.
+// listenAgainAfter is how long after the end of a stream the loop opens another.
 const listenAgainAfter = time.Second
 
-// heardReload has the host looked at if dockerd has read its configuration since
-// the last look: a reload of our own comes before the look that confirms it.
+// heardReload makes a look due if dockerd has read its configuration since the last
+// look. A reload by this program comes before the look that confirms it.
 func (l *loop) heardReload(at time.Time) {
 	l.reloaded = at
 	if !l.busy && l.lastOutcome != nil && at.After(l.lastOutcome.lookBegan) {
@@ -57,12 +57,12 @@ func (l *loop) heardReload(at time.Time) {
 	}
 }
 
-// heardEvent takes in one event, or the end of the stream.
+// heardEvent handles one event, or the end of the stream.
 func (l *loop) heardEvent(e engine.Event, open bool) {
 	switch {
 	case !open:
 		l.stream.close()
-		// If Docker is still there, the next look listens again.
+		// If Docker still runs, the next look opens it again.
 		l.timer.Reset(listenAgainAfter)
 	case e.Type == "daemon" && e.Action == "reload":
 		l.heardReload(e.Time)

@@ -10,7 +10,7 @@ import (
 	"runsc-provisioner/provision/plan"
 )
 
-// record puts what came of a round into the status, and tells of it.
+// record puts the outcome of a round into the status, and reports it.
 func (l *loop) record(out *outcome, now time.Time) {
 	s := &l.status
 	s.Counts.Looks++
@@ -63,7 +63,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 	l.tellStanding(out)
 }
 
-// recovered counts and tells of what became of runs that did not end.
+// recovered counts and reports recoveries of interrupted runs.
 func (l *loop) recovered(out *outcome) {
 	l.status.Counts.Recoveries += uint64(len(out.recovered))
 	l.status.Counts.SetAside += uint64(len(out.abandoned))
@@ -75,14 +75,10 @@ func (l *loop) recovered(out *outcome) {
 	}
 }
 
-// installed is the release that is wanted, as it is called in the store.
+// installed is the name in the store of the release that the configuration wants, or "".
 func (o *outcome) installed() string {
-	for _, r := range o.observed.Releases {
-		if r.Satisfies(o.config.Config.Spec()) {
-			return r.Name
-		}
-	}
-	return ""
+	r, _ := plan.NewestSatisfying(o.observed.Releases, o.config.Config.Spec())
+	return r.Name
 }
 
 func dockerInWords(out *outcome) string {
@@ -112,9 +108,9 @@ func (l *loop) tellStanding(out *outcome) {
 		standing[Kept] = Notice{Text: "the last good configuration is kept: " + out.config.whyKept, Fields: map[string]string{fieldWhy: out.config.whyKept}}
 	}
 	if out.config.recordDamage != "" && out.config.whyKept == "" {
-		text := "the record of what was last accepted is damaged: " + out.config.recordDamage
+		text := "the record of the accepted configuration is damaged: " + out.config.recordDamage
 		if out.recordRewritten {
-			text += "; it is written again"
+			text += "; it was written again"
 		}
 		standing[Kept] = Notice{Text: text, Fields: map[string]string{fieldWhy: out.config.recordDamage}}
 	}
@@ -123,12 +119,12 @@ func (l *loop) tellStanding(out *outcome) {
 		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h plan.Held) string { return h.What }), fieldWhy: what}}
 	}
 	if f := out.fetching; f != nil && len(out.held) == 0 {
-		standing[Downloading] = Notice{Text: "gVisor " + f.Release + " is being downloaded; meanwhile the installed release is enforced", Fields: map[string]string{fieldItem: config.ItemRelease, fieldWant: f.Release}}
+		standing[Downloading] = Notice{Text: "gVisor " + f.Release + " is being downloaded; until then the installed release is enforced", Fields: map[string]string{fieldItem: config.ItemRelease, fieldWant: f.Release}}
 	}
 	if len(out.contests) > 0 {
 		var words []string
 		for _, c := range out.contests {
-			words = append(words, fmt.Sprintf("%s (wanted %q) was changed back %d times and is %q again", c.Item, c.Want, len(c.Reverts), c.Got))
+			words = append(words, fmt.Sprintf("%s (want %q) was changed back %d times and is %q again", c.Item, c.Want, len(c.Reverts), c.Got))
 		}
 		standing[Contested] = Notice{
 			Text:   "another program keeps changing a setting, so it is left alone: " + strings.Join(words, "; "),
@@ -146,7 +142,7 @@ func (l *loop) tellStanding(out *outcome) {
 	}
 }
 
-// tellOnce tells of what goes on, once.
+// tellOnce reports a condition that lasts, once.
 func (l *loop) tellOnce(n Notice) {
 	if l.standing[n.Kind] != n.Text {
 		l.standing[n.Kind] = n.Text
@@ -154,19 +150,19 @@ func (l *loop) tellOnce(n Notice) {
 	}
 }
 
-// tell tells n, unless the same was said often of late.
+// tell reports n, unless the same notice was told often recently.
 func (l *loop) tell(n Notice) {
-	aloud, unsaid := l.repeats.shouldTell(l.Now(), n.key())
-	if !aloud {
+	tell, unsaid := l.repeats.shouldTell(l.Now(), n.key())
+	if !tell {
 		return
 	}
 	if unsaid > 0 {
-		n.Text += fmt.Sprintf(" (and %d times since this was last said)", unsaid)
+		n.Text += fmt.Sprintf(" (repeated %d times since the last notice)", unsaid)
 	}
 	l.Tell(n)
 }
 
-// publishChanges publishes the status if it has changed, at once after a round.
+// publishChanges publishes the status if it has changed.
 func (l *loop) publishChanges() {
 	if !l.changed {
 		return
@@ -191,7 +187,7 @@ func (l *loop) publishNow() {
 	l.Publish(s)
 }
 
-// waiting is what is waited for, as far as that was told.
+// waiting is what the daemon waits for, if a notice has said so.
 func (l *loop) waiting() string {
 	return strings.TrimPrefix(l.standing[Waiting], "waiting: ")
 }
