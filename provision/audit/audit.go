@@ -72,7 +72,7 @@ type Verification struct {
 	Remapped         bool
 	WhyOutside       map[string]string // why a container is outside, by its ID
 	WantedRelease    string            // the installed release that the configuration wants, or ""
-	Deep             []release.DeepLook
+	Deep             []release.Inspection
 	// RuntimeWeaknesses are those of the next sandbox of a runtime, by its name.
 	RuntimeWeaknesses map[string][]verify.Weakness
 	// Writes shows for each configured runtime whether Docker sees the changes that
@@ -167,7 +167,7 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, lo
 	}
 	if e.Deep {
 		for _, r := range o.Releases {
-			deep, err := h.Store().Deep(ctx, r.Name)
+			deep, err := h.Store().Inspect(ctx, r.Name)
 			if err != nil {
 				return Verification{}, err
 			}

@@ -86,7 +86,9 @@ func TestAssess(t *testing.T) {
 		{name: "new enough", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260914.0", MaxAge: 100 * 24 * time.Hour}, want: "ok"},
 		{name: "too old", verdicts: []verify.Verdict{in}, expect: Expect{MinRelease: "20260921"}, want: "critical release-too-old"},
 		{name: "too old in days", verdicts: []verify.Verdict{in}, expect: Expect{MaxAge: 30 * 24 * time.Hour}, want: "critical release-too-old"},
-		{name: "files that differ", change: func(v *Verification) { v.Deep = []release.DeepLook{{State: release.State{Reason: "x"}, Archive: "y"}} }, want: "critical content content"},
+		{name: "files that differ", change: func(v *Verification) {
+			v.Deep = []release.Inspection{{State: release.State{Reason: "x"}, Archive: "y"}}
+		}, want: "critical content content"},
 		{name: "an item", change: func(v *Verification) { v.Items = []checkup.Item{{Name: "dockerd", Health: checkup.Unsure}} }, want: "unknown host"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

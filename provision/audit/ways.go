@@ -31,7 +31,7 @@ func fillWays(ctx context.Context, h *host.Host, o host.Observed, report *verify
 			return blocked.DockerdSilent(err)
 		}
 		followJoins(containers, func(name string) (verify.Container, bool) {
-			c, found, err := client.Asked(ctx, name)
+			c, found, err := client.Requested(ctx, name)
 			return c, found && err == nil
 		})
 		if ctx.Err() != nil {

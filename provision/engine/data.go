@@ -15,7 +15,7 @@ import (
 // Data is what dockerd has below its data root.
 type Data struct {
 	Images     []Image
-	Containers []Stored
+	Containers []StoredContainer
 	Volumes    []Volume
 	Networks   []string // without those that dockerd makes itself
 	// LayersSize is the size of all images in bytes; shared layers count once.
@@ -45,8 +45,8 @@ func (i Image) refs() []string {
 	return i.Tags
 }
 
-// Stored is a container, running or not.
-type Stored struct {
+// StoredContainer is a container, running or not.
+type StoredContainer struct {
 	ID      string
 	Name    string
 	State   string // created, running, paused, exited, …
@@ -144,7 +144,7 @@ func (c *Client) images(ctx context.Context) ([]Image, error) {
 	return images, nil
 }
 
-func (c *Client) stored(ctx context.Context) ([]Stored, error) {
+func (c *Client) stored(ctx context.Context) ([]StoredContainer, error) {
 	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{All: true, Size: true})
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (c *Client) stored(ctx context.Context) ([]Stored, error) {
 	if len(list.Items) > maxContainers {
 		return nil, fmt.Errorf("%d containers, more than the limit of %d", len(list.Items), maxContainers)
 	}
-	var all []Stored
+	var all []StoredContainer
 	for _, item := range list.Items {
 		if !containerID.MatchString(item.ID) {
 			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
@@ -164,13 +164,13 @@ func (c *Client) stored(ctx context.Context) ([]Stored, error) {
 		if said == nil || said.HostConfig == nil || said.State == nil {
 			continue
 		}
-		all = append(all, Stored{
+		all = append(all, StoredContainer{
 			ID: item.ID, Name: strings.TrimPrefix(said.Name, "/"), State: said.State.Status, Bytes: item.SizeRw, Runtime: said.HostConfig.Runtime,
 			Privileged: said.HostConfig.Privileged, UsernsMode: said.HostConfig.UsernsMode,
 			NetworkMode: said.HostConfig.NetworkMode, PidMode: said.HostConfig.PidMode,
 		})
 	}
-	slices.SortFunc(all, func(a, b Stored) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b StoredContainer) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }
 

@@ -28,9 +28,9 @@ func (c *Client) inspect(ctx context.Context, id string) (verify.Container, erro
 	return one, nil
 }
 
-// Asked returns what the container with an ID or a name was created with, in
+// Requested returns what the container with an ID or a name was created with, in
 // any state. PID is not set.
-func (c *Client) Asked(ctx context.Context, name string) (one verify.Container, found bool, err error) {
+func (c *Client) Requested(ctx context.Context, name string) (one verify.Container, found bool, err error) {
 	if err := c.agree(ctx); err != nil {
 		return verify.Container{}, false, c.withAct(ctx, "look up a container", err)
 	}

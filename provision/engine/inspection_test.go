@@ -36,17 +36,17 @@ func TestWhatAContainerAskedFor(t *testing.T) {
 	f.HandleFunc("/containers/gone/json", func(w http.ResponseWriter, r *http.Request) {
 		fakedockerd.Refuse(w, http.StatusNotFound, "No such container")
 	})
-	if got, found, err := f.open().Asked(t.Context(), "web"); err != nil || !found || !reflect.DeepEqual(got, want) {
+	if got, found, err := f.open().Requested(t.Context(), "web"); err != nil || !found || !reflect.DeepEqual(got, want) {
 		t.Errorf("one that does not run:\ngot  %+v, %v, %v\nwant %+v", got, found, err, want)
 	}
 	want.PID = 7
 	if got, err := f.open().Inspect(t.Context(), []string{idA}); err != nil || !reflect.DeepEqual(got, []verify.Container{want}) {
 		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 	}
-	if _, found, err := f.open().Asked(t.Context(), "gone"); found || err != nil {
+	if _, found, err := f.open().Requested(t.Context(), "gone"); found || err != nil {
 		t.Errorf("one that is gone: got %v, %v, want false and no error", found, err)
 	}
-	if _, found, err := f.open().Asked(t.Context(), "odd"); found || err == nil {
+	if _, found, err := f.open().Requested(t.Context(), "odd"); found || err == nil {
 		t.Errorf("no container: got %v, %v, want an error", found, err)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"runsc-provisioner/verify"
-
 	"github.com/moby/moby/client"
+
+	"runsc-provisioner/verify"
 )
 
 // TrialPrefix begins the name of every trial. An object is removed only if its
@@ -26,9 +26,9 @@ const (
 	// endWithin is how long a process may take to end after its input has
 	// ended.
 	endWithin = 10 * time.Second
-	// lastWords is how long to wait for the last output of a process after
+	// lastOutputTime is how long to wait for the last output of a process after
 	// dockerd has seen it end.
-	lastWords = time.Second
+	lastOutputTime = time.Second
 	// settleWithin is how long to wait for an answer after the context has
 	// ended. dockerd finishes a request even if the client is gone, and an
 	// object that it makes after our removal would stay.
@@ -120,7 +120,7 @@ func (t *Trial) start(ctx context.Context, s TrialSpec) error {
 	}
 	t.Container, err = t.client.inspect(ctx, id)
 	if err == nil && t.ID == "" {
-		t.output.await(ctx, lastWords)
+		t.output.await(ctx, lastOutputTime)
 		err = errors.New("its process ended at once")
 	}
 	if err == nil {
@@ -183,8 +183,8 @@ func (t *Trial) failed(ctx context.Context, act string, err error) error {
 	return &TrialError{Act: act, Err: err, Output: t.output.errors()}
 }
 
-// outlast returns a context that ends settleWithin after ctx.
-func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
+// outlastContext returns a context that ends settleWithin after ctx.
+func outlastContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		select {

@@ -12,7 +12,7 @@ import (
 // daemon.json that could keep it from starting: log driver, IPC mode, Docker's
 // init. It sets no resource limits: a host without the controller refuses them.
 func createTrial(ctx context.Context, moby *client.Client, s TrialSpec) (id string, err error) {
-	late, cancel := outlast(ctx)
+	late, cancel := outlastContext(ctx)
 	defer cancel()
 	noInit := false
 	created, err := moby.ContainerCreate(late, client.ContainerCreateOptions{

@@ -31,7 +31,7 @@ func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
 	// The writer must end before the file is closed.
 	defer func() { archive.Close(); <-written }()
 
-	late, cancel := outlast(ctx)
+	late, cancel := outlastContext(ctx)
 	defer cancel()
 	answer, err := moby.ImageImport(late, client.ImageImportSource{Source: archive, SourceName: "-"}, s.Name,
 		client.ImageImportOptions{Changes: []string{"LABEL " + trialLabel + "=" + s.Name}})
@@ -72,7 +72,7 @@ func writeArchive(ctx context.Context, into io.Writer, file *os.File, others []T
 	if err := archive.WriteHeader(header); err != nil {
 		return err
 	}
-	if _, err := io.CopyN(archive, while{ctx, file}, info.Size()); err != nil {
+	if _, err := io.CopyN(archive, contextReader{ctx, file}, info.Size()); err != nil {
 		return fmt.Errorf("read %s: %w", file.Name(), err)
 	}
 	return archive.Close()
@@ -100,12 +100,12 @@ func writeFiles(archive *tar.Writer, files []TrialFile, modified time.Time) erro
 }
 
 // A while is a reader that fails once its context has ended.
-type while struct {
+type contextReader struct {
 	ctx context.Context
 	io.Reader
 }
 
-func (w while) Read(p []byte) (int, error) {
+func (w contextReader) Read(p []byte) (int, error) {
 	if err := w.ctx.Err(); err != nil {
 		return 0, err
 	}

@@ -25,12 +25,12 @@ type trialOutput struct {
 	stdout []byte
 	stderr []byte
 
-	lined chan struct{} // closed when stdout has a line or is longer than maxTrialLine
-	ended chan struct{} // closed at the end of both streams
+	hasLine chan struct{} // closed when stdout has a line or is longer than maxTrialLine
+	ended   chan struct{} // closed at the end of both streams
 }
 
 func newTrialOutput() *trialOutput {
-	return &trialOutput{lined: make(chan struct{}), ended: make(chan struct{})}
+	return &trialOutput{hasLine: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // read reads both streams, which dockerd sends as one.
@@ -50,16 +50,16 @@ func (take trialWriter) Write(p []byte) (int, error) {
 func (o *trialOutput) takeStdout(p []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.isLined() {
+	if o.lineComplete() {
 		return
 	}
 	o.stdout = append(o.stdout, p[:min(len(p), maxTrialLine+1-len(o.stdout))]...)
-	if o.isLined() {
-		close(o.lined)
+	if o.lineComplete() {
+		close(o.hasLine)
 	}
 }
 
-func (o *trialOutput) isLined() bool {
+func (o *trialOutput) lineComplete() bool {
 	return len(o.stdout) > maxTrialLine || bytes.IndexByte(o.stdout, '\n') >= 0
 }
 
@@ -72,7 +72,7 @@ func (o *trialOutput) takeStderr(p []byte) {
 // line waits for the first line of stdout.
 func (o *trialOutput) line(ctx context.Context) (string, error) {
 	select {
-	case <-o.lined:
+	case <-o.hasLine:
 	case <-o.ended:
 	case <-ctx.Done():
 	}

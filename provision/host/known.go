@@ -30,7 +30,7 @@ func KnownReleases(store release.Store, installed []release.Installed) ([]verify
 			Dev: dir.Dev, Within: within, Owner: store.Owner, Name: r.Name, Dir: r.Dir,
 			Files: map[verify.FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{},
 		}
-		sound := store.Sound(r)
+		sound := store.IntactFiles(r)
 		for _, file := range r.Manifest.Files {
 			k.Digests[file.SHA256], k.Sizes[file.Size] = file.Path, true
 			if !sound[file.Path] {

@@ -53,7 +53,7 @@ func (p *planner) hide(h Hidden) { p.plan.Hidden = append(p.plan.Hidden, h) }
 
 // startObjection is why dockerd would not start c with userns-remap (moby daemon/daemon_unix.go,
 // verifyPlatformContainerSettings), or "".
-func startObjection(c engine.Stored) string {
+func startObjection(c engine.StoredContainer) string {
 	switch {
 	case c.UsernsMode == "host":
 		return ""

@@ -214,7 +214,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 func TestFault_U01_HiddenData(t *testing.T) {
 	data := engine.Data{
 		Images:     []engine.Image{{ID: "sha256:1", Tags: []string{"a:1"}, Bytes: 1 << 20}},
-		Containers: []engine.Stored{{Name: "old", State: "exited"}, {Name: "mighty", Privileged: true}, {Name: "fine", Privileged: true, UsernsMode: "host"}},
+		Containers: []engine.StoredContainer{{Name: "old", State: "exited"}, {Name: "mighty", Privileged: true}, {Name: "fine", Privileged: true, UsernsMode: "host"}},
 		Volumes:    []engine.Volume{{Name: "data", Driver: "local", Mountpoint: "/var/lib/docker/volumes/data/_data"}, {Name: "far", Driver: "nfs"}},
 		Networks:   []string{"custom"}, LayersSize: 1 << 30,
 	}

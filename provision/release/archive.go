@@ -14,9 +14,9 @@ import (
 
 // The store keeps the archives of the release installed last in .archive/NAME,
 // with a copy of the manifest, which has their digests.
-func (s Store) archives() string { return filepath.Join(s.Dir, ".archive") }
+func (s Store) archivesDir() string { return filepath.Join(s.Dir, ".archive") }
 
-func (s Store) archived(name string) string { return filepath.Join(s.archives(), name) }
+func (s Store) archivePath(name string) string { return filepath.Join(s.archivesDir(), name) }
 
 // archive keeps the staged archives of the release called name, and the text of
 // its manifest. It replaces an earlier archive.
@@ -25,19 +25,19 @@ func (s Store) archive(staging, name string, manifest []byte) error {
 	if err := durable.WriteFile(filepath.Join(from, manifestName), manifest, durable.Plain(plainMode)); err != nil {
 		return err
 	}
-	if err := durable.MkdirAll(s.archives(), dirMode); err != nil {
+	if err := durable.MkdirAll(s.archivesDir(), dirMode); err != nil {
 		return err
 	}
-	if err := swap(from, s.archived(name)); err != nil {
+	if err := swap(from, s.archivePath(name)); err != nil {
 		return fmt.Errorf("keep archive: %w", err)
 	}
 	return nil
 }
 
-// adopt keeps the staged archives for the release there, if it has none and was
+// adoptArchive keeps the staged archives for the release there, if it has none and was
 // made from the same ones. m is the manifest of the staged release.
-func (s Store) adopt(staging string, there Installed, m Manifest) error {
-	_, text, err := readManifest(s.archived(there.Name), there.Name)
+func (s Store) adoptArchive(staging string, there Installed, m Manifest) error {
+	_, text, err := readManifest(s.archivePath(there.Name), there.Name)
 	if err == nil && manifestDigest(text) == there.ManifestDigest || !slices.Equal(m.Archives, there.Manifest.Archives) {
 		return nil
 	}
@@ -50,7 +50,7 @@ func (s Store) adopt(staging string, there Installed, m Manifest) error {
 
 // dropArchives deletes the archives of all releases except the one called name.
 func (s Store) dropArchives(name string) error {
-	found, err := os.ReadDir(s.archives())
+	found, err := os.ReadDir(s.archivesDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("list archives: %w", err)
 	}
@@ -58,7 +58,7 @@ func (s Store) dropArchives(name string) error {
 		if _, err := ParseLabel(entry.Name()); err != nil || entry.Name() == name {
 			continue
 		}
-		if err := s.discard(s.archived(entry.Name())); err != nil {
+		if err := s.discard(s.archivePath(entry.Name())); err != nil {
 			return fmt.Errorf("remove archive: %w", err)
 		}
 	}
@@ -78,7 +78,7 @@ func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 	if err := s.prepare(); err != nil {
 		return Installed{}, err
 	}
-	kept := s.archived(name)
+	kept := s.archivePath(name)
 	m, text, err := readManifest(kept, name)
 	if err != nil {
 		return wrap(err)
@@ -89,7 +89,7 @@ func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 	}
 	defer staging.discard()
 	dir := filepath.Join(staging.dir, releaseDir)
-	if err := s.replay(ctx, m, kept, dir); err != nil {
+	if err := s.unpackArchives(ctx, m, kept, dir); err != nil {
 		return wrap(err)
 	}
 	if err := seal(dir, text); err != nil {
@@ -101,9 +101,9 @@ func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 	return s.open(name), nil
 }
 
-// replay unpacks the archives of m, in kept, into dir, and checks that their
+// unpackArchives unpacks the archives of m, in kept, into dir, and checks that their
 // files are those of m.
-func (s Store) replay(ctx context.Context, m Manifest, kept, dir string) error {
+func (s Store) unpackArchives(ctx context.Context, m Manifest, kept, dir string) error {
 	var files []File
 	for _, a := range m.Archives {
 		if ctx.Err() != nil {
@@ -113,10 +113,10 @@ func (s Store) replay(ctx context.Context, m Manifest, kept, dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := checkRoom(dir, a.Size*(unpacked-1)); err != nil {
+		if err := checkRoom(dir, a.Size*(roomFactor-1)); err != nil {
 			return err
 		}
-		more, err := place(filepath.Join(kept, a.Name), a.Name, sum, dir, s.Limits.withDefaults())
+		more, err := unpackKept(filepath.Join(kept, a.Name), a.Name, sum, dir, s.Limits.withDefaults())
 		if err != nil {
 			return err
 		}

@@ -7,19 +7,19 @@ import (
 	"path/filepath"
 )
 
-// ahead is how far a download may run ahead of its unpacking: little enough
+// ringSize is how far a download may run ahead of its unpacking: little enough
 // that the bytes are still in the processor's cache.
-const ahead = 1 << 20
+const ringSize = 1 << 20
 
-// bundle downloads the archive a to the file kept, and unpacks it into dir
+// fetchBundle downloads the archive a to the file kept, and unpacks it into dir
 // while it arrives. The unpacked files are untrusted until the digest is right:
 // on any error the caller deletes them.
-func (d *downloader) bundle(ctx context.Context, a artifact, kept, dir string) (Archive, []File, error) {
-	file, err := createKept(kept, unpacked)
+func (d *downloader) fetchBundle(ctx context.Context, a artifact, kept, dir string) (Archive, []File, error) {
+	file, err := createKept(kept, roomFactor)
 	if err != nil {
 		return Archive{}, nil, err
 	}
-	stream := newRing(ahead)
+	stream := newRing(ringSize)
 	type outcome struct {
 		files []File
 		err   error
@@ -37,7 +37,7 @@ func (d *downloader) bundle(ctx context.Context, a artifact, kept, dir string) (
 		}
 		done <- outcome{files, err}
 	}()
-	sum, err := d.fetch(ctx, a.url, d.limits.ArtifactBytes, &both{file, stream})
+	sum, err := d.fetch(ctx, a.url, d.limits.ArtifactBytes, &tee{file, stream})
 	stream.Close(err)
 	synced := make(chan error, 1)
 	go func() { synced <- file.finish() }()
@@ -50,7 +50,7 @@ func (d *downloader) bundle(ctx context.Context, a artifact, kept, dir string) (
 	case err != nil:
 		return Archive{}, nil, err
 	case sum != a.sum:
-		return Archive{}, nil, &RefusedError{"fetch", withoutSecrets(a.url), differs(sum, a.sum)}
+		return Archive{}, nil, &RefusedError{"fetch", withoutSecrets(a.url), mismatch(sum, a.sum)}
 	case unpacked.err != nil:
 		return Archive{}, nil, unpacked.err
 	case syncErr != nil:
@@ -59,8 +59,8 @@ func (d *downloader) bundle(ctx context.Context, a artifact, kept, dir string) (
 	return Archive{Name: a.name, Size: file.written, SHA512: sum.String()}, unpacked.files, nil
 }
 
-// loose downloads the program a to the file kept.
-func (d *downloader) loose(ctx context.Context, a artifact, kept string) (Archive, error) {
+// fetchProgram downloads the program a to the file kept.
+func (d *downloader) fetchProgram(ctx context.Context, a artifact, kept string) (Archive, error) {
 	file, err := createKept(kept, 2)
 	if err != nil {
 		return Archive{}, err
@@ -73,24 +73,24 @@ func (d *downloader) loose(ctx context.Context, a artifact, kept string) (Archiv
 		return Archive{}, err
 	}
 	if sum != a.sum {
-		return Archive{}, &RefusedError{"fetch", withoutSecrets(a.url), differs(sum, a.sum)}
+		return Archive{}, &RefusedError{"fetch", withoutSecrets(a.url), mismatch(sum, a.sum)}
 	}
 	return Archive{Name: filepath.Base(kept), Size: file.written, SHA512: sum.String()}, nil
 }
 
-func differs(got, want Digest) error {
+func mismatch(got, want Digest) error {
 	return fmt.Errorf("sha512 %s, expected %s", got, want)
 }
 
-// both is a sink that keeps the archive and passes it on to the unpacking.
-type both struct {
+// tee is a sink that keeps the archive and passes it on to the unpacking.
+type tee struct {
 	file   *keptFile
 	stream *ring
 }
 
-func (b *both) Expect(size int64) error { return b.file.Expect(size) }
+func (b *tee) Expect(size int64) error { return b.file.Expect(size) }
 
-func (b *both) Write(p []byte) (int, error) {
+func (b *tee) Write(p []byte) (int, error) {
 	if n, err := b.file.Write(p); err != nil {
 		return n, err
 	}

@@ -139,7 +139,7 @@ func (d *downloader) digestOf(ctx context.Context, u *url.URL, spec Spec) (artif
 	name := u.Path[strings.LastIndexByte(u.Path, '/')+1:]
 	from := *u
 	from.Path += ".sha512"
-	var text small
+	var text memorySink
 	if _, err := d.fetch(ctx, &from, d.limits.ChecksumBytes, &text); err != nil {
 		return artifact{}, err
 	}
@@ -153,24 +153,24 @@ func (d *downloader) digestOf(ctx context.Context, u *url.URL, spec Spec) (artif
 	return artifact{name: name, url: u, sum: sum}, nil
 }
 
-// small is a sink in memory.
-type small struct{ bytes.Buffer }
+// memorySink is a sink in memory.
+type memorySink struct{ bytes.Buffer }
 
-func (*small) Expect(int64) error { return nil }
+func (*memorySink) Expect(int64) error { return nil }
 
 // fetchAndUnpack downloads and unpacks one artifact.
 func (d *downloader) fetchAndUnpack(ctx context.Context, a artifact, into string) (Archive, []File, error) {
 	kept := filepath.Join(into, archiveDir, a.name)
 	dir := filepath.Join(into, releaseDir)
 	if !isBundle(a.name) {
-		archive, err := d.loose(ctx, a, kept)
+		archive, err := d.fetchProgram(ctx, a, kept)
 		if err != nil {
 			return Archive{}, nil, err
 		}
-		files, err := place(kept, a.name, a.sum, dir, d.limits)
+		files, err := unpackKept(kept, a.name, a.sum, dir, d.limits)
 		return archive, files, err
 	}
-	archive, files, err := d.bundle(ctx, a, kept, dir)
+	archive, files, err := d.fetchBundle(ctx, a, kept, dir)
 	if err != nil {
 		return Archive{}, nil, err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // A DeepLook is the result of reading every file of a release.
-type DeepLook struct {
+type Inspection struct {
 	Name    string
 	State   State  // of its files, each compared with the manifest
 	Archive string // how the manifest differs from the archive; "" if it does not
@@ -23,17 +23,17 @@ type DeepLook struct {
 	Unarchived bool
 }
 
-// Deep reads every file of the release called name and compares it with the
+// Inspect reads every file of the release called name and compares it with the
 // manifest. It compares the manifest with the kept archive: its digest, and the
 // content of its files. It writes nothing.
-func (s Store) Deep(ctx context.Context, name string) (DeepLook, error) {
-	look := DeepLook{Name: name}
+func (s Store) Inspect(ctx context.Context, name string) (Inspection, error) {
+	look := Inspection{Name: name}
 	r, err := s.Verify(ctx, name)
 	if err != nil {
 		return look, err
 	}
 	look.State = r.State
-	kept := s.archived(name)
+	kept := s.archivePath(name)
 	m, text, err := readManifest(kept, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		look.Unarchived = true

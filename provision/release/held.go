@@ -9,16 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeHeld makes a directory under a new name and locks it. If a Sweep in
+// makeLockedDir makes a directory under a new name and locks it. If a Sweep in
 // between finds it unlocked and removes it, makeHeld makes another one.
-func makeHeld(name func() string, mode fs.FileMode) (dir string, held *os.File, err error) {
+func makeLockedDir(name func() string, mode fs.FileMode) (dir string, held *os.File, err error) {
 	const tries = 100
 	for range tries {
 		dir = name()
 		if err := os.Mkdir(dir, mode); err != nil {
 			return "", nil, err
 		}
-		held, err = hold(dir, unix.LOCK_EX)
+		held, err = lockDir(dir, unix.LOCK_EX)
 		switch {
 		case err == nil:
 			return dir, held, nil
@@ -29,11 +29,11 @@ func makeHeld(name func() string, mode fs.FileMode) (dir string, held *os.File, 
 	return "", nil, fmt.Errorf("make %s: another process keeps removing it", dir)
 }
 
-// hold locks the directory at path, as flock(2) does with how. The kernel
+// lockDir locks the directory at path, as flock(2) does with how. The kernel
 // unlocks it when the file is closed or this process ends in any way. The error
 // is fs.ErrNotExist if the directory was removed before it was locked, and
 // unix.EWOULDBLOCK if it is in use.
-func hold(path string, how int) (*os.File, error) {
+func lockDir(path string, how int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err

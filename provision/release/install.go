@@ -80,7 +80,7 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 			return Installed{}, err
 		}
 		if there.State.Intact() {
-			return s.keep(staging, there, manifest)
+			return s.keepInstalled(staging, there, manifest)
 		}
 	} else if _, err := os.Lstat(to); err == nil {
 		return Installed{}, &ForeignError{Path: to, Is: "not of our making: it has no manifest"}
@@ -104,10 +104,10 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 	return s.open(name), nil
 }
 
-// keep keeps the intact release there if manifest lists the same files. It
+// keepInstalled keeps the intact release there if manifest lists the same files. It
 // takes over only a missing archive, and the channel and version: the nightly
 // builds of two days may be the same.
-func (s Store) keep(staging string, there Installed, manifest []byte) (Installed, error) {
+func (s Store) keepInstalled(staging string, there Installed, manifest []byte) (Installed, error) {
 	m, err := parseManifest(manifest, there.Name)
 	if err != nil {
 		return Installed{}, err
@@ -128,7 +128,7 @@ func (s Store) keep(staging string, there Installed, manifest []byte) (Installed
 		}
 		there = s.open(there.Name)
 	}
-	if err := s.adopt(staging, there, m); err != nil {
+	if err := s.adoptArchive(staging, there, m); err != nil {
 		return Installed{}, err
 	}
 	return there, s.dropArchives(there.Name)

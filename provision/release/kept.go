@@ -50,9 +50,9 @@ func (k *keptFile) finish() error {
 	return noRoom(err, k.file.Name(), k.written)
 }
 
-// place unpacks the archive in the file kept into dir, and checks its digest
+// unpackKept unpacks the archive in the file kept into dir, and checks its digest
 // meanwhile.
-func place(kept, name string, want Digest, dir string, limits Limits) ([]File, error) {
+func unpackKept(kept, name string, want Digest, dir string, limits Limits) ([]File, error) {
 	return readVerified("unpack", kept, want, func(f *os.File, r io.Reader) ([]File, error) {
 		if isBundle(name) {
 			return unpack(r, name, dir, limits)
@@ -81,7 +81,7 @@ func readVerified(act, kept string, want Digest, read func(f *os.File, r io.Read
 		return nil, err
 	}
 	if got := Digest(sum.Sum(nil)); got != want {
-		return nil, &RefusedError{act, kept, differs(got, want)}
+		return nil, &RefusedError{act, kept, mismatch(got, want)}
 	}
 	return files, err
 }

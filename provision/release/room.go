@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unpacked is how much room an archive may need, as a multiple of its size:
+// roomFactor is how much room an archive may need, as a multiple of its size:
 // itself, and its content of three to four times that.
-const unpacked = 5
+const roomFactor = 5
 
 // checkRoom returns a *SpaceError if the file system of path has less than need
 // bytes for us.

@@ -8,18 +8,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sound returns the files of r, by path, that are as installed. If the release
+// IntactFiles returns the files of r, by path, that are as installed. If the release
 // is not intact, Sound reads each file: one that differs does not condemn the
 // others.
-func (s Store) Sound(r Installed) map[string]bool {
+func (s Store) IntactFiles(r Installed) map[string]bool {
 	sound := make(map[string]bool, len(r.Manifest.Files))
 	for _, f := range r.Manifest.Files {
-		sound[f.Path] = r.State.Intact() || s.sound(r.Dir, f)
+		sound[f.Path] = r.State.Intact() || s.isIntact(r.Dir, f)
 	}
 	return sound
 }
 
-func (s Store) sound(dir string, f File) bool {
+func (s Store) isIntact(dir string, f File) bool {
 	for above := filepath.Dir(f.Path); ; above = filepath.Dir(above) {
 		info, err := os.Lstat(filepath.Join(dir, above))
 		if err != nil || !compareDir(above, info, s.Owner).Intact() || mountedOver(filepath.Join(dir, above)) {
@@ -31,7 +31,7 @@ func (s Store) sound(dir string, f File) bool {
 	}
 	path := filepath.Join(dir, f.Path)
 	info, err := os.Lstat(path)
-	if err != nil || !compare(f, info, s.Owner).Intact() || mountedOver(path) {
+	if err != nil || !compareFile(f, info, s.Owner).Intact() || mountedOver(path) {
 		return false
 	}
 	sum, err := sha256File(path, f.Size)
@@ -50,23 +50,23 @@ func (s Store) Touched(name string) bool {
 	if err != nil {
 		return true
 	}
-	sealed, err := changed(filepath.Join(dir, manifestName))
-	if err != nil || sealed.After(m.InstalledAt.Add(sealedWithin)) || sealed.After(time.Now()) {
+	sealed, err := ctimeOf(filepath.Join(dir, manifestName))
+	if err != nil || sealed.After(m.InstalledAt.Add(sealTime)) || sealed.After(time.Now()) {
 		return true
 	}
 	for _, f := range m.Files {
-		if at, err := changed(filepath.Join(dir, f.Path)); err != nil || at.After(sealed) {
+		if at, err := ctimeOf(filepath.Join(dir, f.Path)); err != nil || at.After(sealed) {
 			return true
 		}
 	}
 	return false
 }
 
-// sealedWithin is how long a manifest may take to be written.
-const sealedWithin = time.Minute
+// sealTime is how long a manifest may take to be written.
+const sealTime = time.Minute
 
-// changed returns the ctime of path.
-func changed(path string) (time.Time, error) {
+// ctimeOf returns the ctime of path.
+func ctimeOf(path string) (time.Time, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
 		return time.Time{}, err

@@ -39,7 +39,7 @@ func TestFault_R03_TouchedFilesAreRead(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].State.File != "gvisor-bin/gvisor_sentry" {
 		t.Fatalf("got %+v, %v, want the sentry damaged", list, err)
 	}
-	for path, sound := range r.store.Sound(list[0]) {
+	for path, sound := range r.store.IntactFiles(list[0]) {
 		if sound != (path != "gvisor-bin/gvisor_sentry") {
 			t.Errorf("%s: got sound %t", path, sound)
 		}
@@ -78,7 +78,7 @@ func TestSoundFilesOfADamagedRelease(t *testing.T) {
 			for _, path := range tt.lost {
 				lost[path] = true
 			}
-			sound := r.store.Sound(list[0])
+			sound := r.store.IntactFiles(list[0])
 			if len(sound) == 0 {
 				t.Error("nothing is said")
 			}

@@ -97,7 +97,7 @@ type staging struct {
 // leaves it alone until it is discarded or this process ends.
 func (s Store) stage() (*staging, error) {
 	// Only the owner may read files that are not yet authenticated.
-	dir, held, err := makeHeld(func() string { return s.hidden("staging") }, 0o700)
+	dir, held, err := makeLockedDir(func() string { return s.hidden("staging") }, 0o700)
 	if err != nil {
 		return nil, err
 	}

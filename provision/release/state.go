@@ -30,8 +30,8 @@ func damaged(file, format string, args ...any) State {
 	return State{File: file, Reason: file + " " + fmt.Sprintf(format, args...)}
 }
 
-// reason removes the path from an error.
-func reason(err error) error {
+// withoutPath removes the path from an error.
+func withoutPath(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		return at.Err
@@ -56,12 +56,12 @@ func compareWithManifest(dir string, m Manifest, owner int) State {
 			name = "."
 		}
 		if err != nil {
-			state = damaged(name, "cannot be read: %v", reason(err))
+			state = damaged(name, "cannot be read: %v", withoutPath(err))
 			return fs.SkipAll
 		}
 		info, err := d.Info()
 		if err != nil {
-			state = damaged(name, "cannot be read: %v", reason(err))
+			state = damaged(name, "cannot be read: %v", withoutPath(err))
 			return fs.SkipAll
 		}
 		file, isFile := want[name]
@@ -71,7 +71,7 @@ func compareWithManifest(dir string, m Manifest, owner int) State {
 		case !isFile:
 			state = damaged(name, "is not of the release")
 		default:
-			state = compare(file, info, owner)
+			state = compareFile(file, info, owner)
 		}
 		if mountedOver(path) {
 			state = damaged(name, "has something mounted over it")
@@ -115,7 +115,7 @@ func compareDir(name string, info fs.FileInfo, owner int) State {
 	return compareOwner(name, info, owner)
 }
 
-func compare(f File, info fs.FileInfo, owner int) State {
+func compareFile(f File, info fs.FileInfo, owner int) State {
 	const odd = fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
 	switch mode := info.Mode(); {
 	case !mode.IsRegular():
@@ -146,8 +146,8 @@ func ownerOf(info fs.FileInfo) int {
 	return int(stat.Uid)
 }
 
-// digest compares the content of every file of m in dir.
-func digest(ctx context.Context, dir string, m Manifest) (State, error) {
+// compareContents compares the content of every file of m in dir.
+func compareContents(ctx context.Context, dir string, m Manifest) (State, error) {
 	for _, f := range m.Files {
 		if ctx.Err() != nil {
 			return State{}, context.Cause(ctx)

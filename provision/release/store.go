@@ -83,7 +83,7 @@ func (r Installed) Satisfies(spec Spec) bool {
 func (s Store) List() ([]Installed, error) {
 	var names []string
 	// A release whose directory was deleted still has its archive.
-	for _, dir := range []string{s.Dir, s.archives()} {
+	for _, dir := range []string{s.Dir, s.archivesDir()} {
 		found, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("list releases: %w", err)
@@ -111,16 +111,16 @@ func (s Store) open(name string) Installed {
 	r := Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
 	m, text, err := readManifest(dir, name)
 	if err != nil {
-		r.State = damaged(manifestName, "cannot be read: %v", reason(err))
+		r.State = damaged(manifestName, "cannot be read: %v", withoutPath(err))
 		// The copy beside the archive says what the release was.
-		r.Manifest, _, _ = readManifest(s.archived(name), name)
+		r.Manifest, _, _ = readManifest(s.archivePath(name), name)
 		return r
 	}
 	r.Manifest, r.ManifestDigest = m, manifestDigest(text)
 	r.State = compareWithManifest(dir, m, s.Owner)
 	if r.State.Intact() && s.Suspect != nil && s.Suspect(name) {
-		if r.State, err = digest(context.Background(), dir, m); err != nil {
-			r.State = damaged(".", "cannot be read: %v", reason(err))
+		if r.State, err = compareContents(context.Background(), dir, m); err != nil {
+			r.State = damaged(".", "cannot be read: %v", withoutPath(err))
 		}
 	}
 	return r
@@ -133,7 +133,7 @@ func (s Store) has(name string) bool {
 	if label, err := ParseLabel(name); err != nil || label.String() != name {
 		return false
 	}
-	for _, dir := range []string{filepath.Join(s.Dir, name), s.archived(name)} {
+	for _, dir := range []string{filepath.Join(s.Dir, name), s.archivePath(name)} {
 		if _, err := os.Lstat(filepath.Join(dir, manifestName)); err == nil {
 			return true
 		}
@@ -151,7 +151,7 @@ func (s Store) Verify(ctx context.Context, name string) (Installed, error) {
 		return r, nil
 	}
 	var err error
-	if r.State, err = digest(ctx, r.Dir, r.Manifest); err != nil {
+	if r.State, err = compareContents(ctx, r.Dir, r.Manifest); err != nil {
 		return r, fmt.Errorf("verify %s: %w", r.Dir, err)
 	}
 	return r, nil
@@ -165,13 +165,13 @@ func (s Store) Remove(name string) error {
 		return fmt.Errorf("remove %s: %w", dir, fs.ErrNotExist)
 	}
 	// The archive goes first: an archive alone means a release to restore.
-	for _, path := range []string{s.archived(name), dir} {
+	for _, path := range []string{s.archivePath(name), dir} {
 		failpoint.Here("remove a release: before " + filepath.Base(filepath.Dir(path)))
 		if err := s.discard(path); err != nil {
 			return fmt.Errorf("remove %s: %w", path, err)
 		}
 	}
-	_ = os.Remove(s.archives()) // only if it was the last one
+	_ = os.Remove(s.archivesDir()) // only if it was the last one
 	return nil
 }
 
@@ -229,7 +229,7 @@ func (s Store) Sweep() error {
 
 // sweepOne deletes one directory, unless it is in use or already gone.
 func sweepOne(dir string) error {
-	held, err := hold(dir, unix.LOCK_EX|unix.LOCK_NB)
+	held, err := lockDir(dir, unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

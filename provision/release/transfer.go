@@ -29,7 +29,7 @@ type transfer struct {
 	etag      string // strong, or ""
 	noRange   bool   // the server cannot resume
 	restarted bool   // the file was once started over
-	told      int64  // bytes in the last Progress
+	reported  int64  // bytes in the last Progress
 }
 
 func newTransfer(d *downloader, u *url.URL, most int64, out sink) *transfer {
@@ -186,10 +186,10 @@ func (t *transfer) peek(body io.Reader) (string, error) {
 }
 
 func (t *transfer) reportProgress(end bool) {
-	if t.progress == nil || !end && t.held-t.told < minProgress {
+	if t.progress == nil || !end && t.held-t.reported < minProgress {
 		return
 	}
-	t.told = t.held
+	t.reported = t.held
 	t.progress(Progress{Stage: StageDownload, File: path.Base(t.url.Path), Done: t.held, Total: t.size})
 }
 

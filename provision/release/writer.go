@@ -66,7 +66,7 @@ func (w *writer) write(e entry, r io.Reader) (File, error) {
 		return File{}, errors.Join(err, f.Close())
 	}
 	// A network file system reports a quota only now.
-	w.syncs.Go(func() { w.note(noRoom(errors.Join(f.Sync(), f.Close()), f.Name(), e.size)) })
+	w.syncs.Go(func() { w.noteError(noRoom(errors.Join(f.Sync(), f.Close()), f.Name(), e.size)) })
 	return File{
 		Path:   e.name,
 		Size:   e.size,
@@ -104,7 +104,7 @@ func (w *writer) fill(f *os.File, e entry, r io.Reader) ([]byte, error) {
 	return sum.Sum(nil), f.Chmod(e.mode)
 }
 
-func (w *writer) note(err error) {
+func (w *writer) noteError(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil {

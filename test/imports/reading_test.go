@@ -43,8 +43,8 @@ var effectsOf = map[string]effect{
 		writes: "Checksum.Fetch Staged.Discard Store.Commit Store.Fetch Store.Install Store.Mend Store.Remove " +
 			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
 		reads: "Arch Client Free Installed.Satisfies Label.Compare Label.Date Label.Satisfies Newest ParseChecksum " +
-			"ParseDigest ParseLabel Spec.Exact Spec.Validate State.Intact Store.Deep Store.LinkState Store.List " +
-			"Store.Safe Store.Sound Store.Touched Store.Verify",
+			"ParseDigest ParseLabel Spec.Exact Spec.Validate State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
+			"Store.Safe Store.Touched Store.Verify",
 	},
 	"provision/images": {
 		writes: "Dir.Drop Dir.Load Dir.Save Dir.Sweep",
@@ -57,8 +57,8 @@ var effectsOf = map[string]effect{
 	},
 	"provision/engine": {
 		writes: "Client.LoadImages Client.RemoveTrial Client.SaveImages Client.StartTrial Client.Stop Trial.End",
-		reads: "Client.Asked Client.Close Client.Containers Client.Data Client.Events Client.ImageDigests " +
-			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.VolumeOptions CommandLine " +
+		reads: "Client.Close Client.Containers Client.Data Client.Events Client.ImageDigests " +
+			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.Requested Client.VolumeOptions CommandLine " +
 			"Conflict Image.Name LongName Open ParseFlags Trial.Changes Trial.Files Trial.Has Trial.Line",
 	},
 }
