@@ -36,8 +36,8 @@ func TestFault_D13_AnArchiveThatReachesOutIsRefused(t *testing.T) {
 		{tar.Header{Name: "hard", Typeflag: tar.TypeLink, Linkname: "runsc"}, "is a hard link"},
 		{tar.Header{Name: "null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}, "is a device or fifo"},
 		{tar.Header{Name: "fifo", Typeflag: tar.TypeFifo}, "is a device or fifo"},
-		{tar.Header{Name: "runsc", Typeflag: tar.TypeReg, Mode: 0o755}, "is there twice"},
-		{tar.Header{Name: "./runsc", Typeflag: tar.TypeReg, Mode: 0o755}, "is there twice"},
+		{tar.Header{Name: "runsc", Typeflag: tar.TypeReg, Mode: 0o755}, "occurs twice"},
+		{tar.Header{Name: "./runsc", Typeflag: tar.TypeReg, Mode: 0o755}, "occurs twice"},
 		{tar.Header{Name: "manifest.json", Typeflag: tar.TypeReg, Mode: 0o644}, "has a name that is taken"},
 		{tar.Header{Name: "a\x1b[2Jb", Typeflag: tar.TypeReg, Mode: 0o644}, "has odd characters in its name"},
 	} {
@@ -103,7 +103,7 @@ func TestFault_D15_AProgramThatIsNotTheReleaseIsRefused(t *testing.T) {
 		{"hangs", fake(fakerunsc.Options{Label: label, Behaviour: fakerunsc.Hangs}), "takes longer than 1s"},
 		{"fails", fake(fakerunsc.Options{Label: label, Behaviour: fakerunsc.Fails}), "fails on --version"},
 		{"never stops printing", fake(fakerunsc.Options{Label: label, Behaviour: fakerunsc.Floods}), "for --version"},
-		{"another release", fakeProgram(t, older), "runsc says it is " + older + ", wanted is " + newer},
+		{"another release", fakeProgram(t, older), "runsc reports release " + older + ", want " + newer},
 		{"no release at all", fake(fakerunsc.Options{Label: "VERSION_MISSING"}), "VERSION_MISSING"},
 	} {
 		if h.limits.VersionTime = time.Minute; test.name == "hangs" {
@@ -138,6 +138,6 @@ func TestFault_D16_SidecarsThatAreMissingOrOfAnotherReleaseAreRefused(t *testing
 	good := validMembers(fakeProgram(t, newer))
 	badBundle(t, h, good[:2], "no program in gvisor-bin/")
 	badBundle(t, h, append(good[:2:2], program("gvisor-bin/gvisor_sentry", fakeProgram(t, older))),
-		"gvisor_sentry says it is "+older+", runsc "+newer)
+		"gvisor_sentry reports release "+older+", runsc "+newer)
 	badBundle(t, h, append(good[:2:2], program("gvisor-bin/gvisor_sentry", []byte("#!/bin/sh\n"))), "gvisor_sentry is not an ELF file")
 }

@@ -38,7 +38,7 @@ func TestFault_D01_APageInPlaceOfAReleaseIsRefused(t *testing.T) {
 	h := olderHost(t)
 	refusesFault(t, h, "html404", exitRefusedData, "error: fetch https://example.com/fault-html404/gvisor/releases/release/"+newer, "404")
 	refusesFault(t, h, "html403", exitRefusedData, "error: fetch https://example.com/fault-html403/gvisor/releases/release/"+newer, "403")
-	h.refuses(exitRefusedData, []string{"release/20991231.0/", "no release there"}, "apply", "--release=20991231.0")
+	h.refuses(exitRefusedData, []string{"release/20991231.0/", "no release found"}, "apply", "--release=20991231.0")
 }
 
 func TestFault_D02_ACaptivePortalIsRefused(t *testing.T) {
@@ -65,8 +65,8 @@ func TestFault_D04_RetryAfterIsHonouredUpToItsCap(t *testing.T) {
 	h := olderHost(t)
 	refusesFault(t, h, "429-day", exitTryAgain, "gave up after 1 try", "24h0m0s")
 	h.limits.Tries = 2
-	refusesFault(t, h, "429", exitTryAgain, "gave up after 2 tries", "asked to wait 1s")
-	refusesFault(t, h, "503", exitTryAgain, "gave up after 2 tries", "asked to wait 1s")
+	refusesFault(t, h, "429", exitTryAgain, "gave up after 2 tries", "asks to wait 1s")
+	refusesFault(t, h, "503", exitTryAgain, "gave up after 2 tries", "asks to wait 1s")
 }
 
 func TestFault_D05_ABodyCutShortIsResumed(t *testing.T) {
@@ -102,7 +102,7 @@ func TestFault_D08_AServerThatTricklesIsGivenUp(t *testing.T) {
 	refusesFault(t, h, "slow", exitTryAgain, "too slow")
 	h.limits = usual
 	h.limits.Total = 300 * time.Millisecond
-	refusesFault(t, h, "slow", exitTryAgain, "not done in 300ms")
+	refusesFault(t, h, "slow", exitTryAgain, "not finished within 300ms")
 }
 
 func TestFault_D09_RedirectsElsewhereAreRefused(t *testing.T) {

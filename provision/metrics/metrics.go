@@ -1,9 +1,9 @@
-// Package metrics gives what a daemon knows to Prometheus: as a file for
-// node_exporter's textfile collector, or on a loopback address.
+// Package metrics guarantees that names and units follow the conventions of
+// Prometheus, and that no label has a value that a container or an image can choose:
+// such labels would have no limit.
 //
-// It guarantees that names and units follow Prometheus' conventions, and that
-// no label has a value that a container or an image could choose: those would be
-// without end.
+// It exports the status of a daemon as a file for node_exporter's textfile collector,
+// or on a loopback address, and the result of verify as text.
 package metrics
 
 import (
@@ -23,24 +23,24 @@ import (
 
 const namespace = "runsc_provisioner"
 
-// FileName is what WriteFile writes in a directory.
+// FileName is the name of the file that WriteFile writes.
 const FileName = "runsc-provisioner.prom"
 
-// Metrics are those of one daemon.
+// Metrics are the metrics of one daemon.
 type Metrics struct {
-	own     *prometheus.Registry // of this program alone
-	process *prometheus.Registry // and what every process has
+	own     *prometheus.Registry // of this program only
+	process *prometheus.Registry // of every Go process
 	took    map[daemon.Measure]prometheus.Histogram
 	status  atomic.Pointer[daemon.Status]
 }
 
-// New makes the metrics of a daemon of some version.
+// New makes the metrics of a daemon. version is that of this program.
 func New(version string) *Metrics {
 	m := &Metrics{own: prometheus.NewRegistry(), process: prometheus.NewRegistry(), took: map[daemon.Measure]prometheus.Histogram{}}
 	for what, help := range map[daemon.Measure]string{
-		daemon.LookTook:   "How long a look at the host took that found nothing to do.",
-		daemon.RepairTook: "How long it took from the hint that something has changed until the host matched the configuration again.",
-		daemon.StartTook:  "How long it took from the start of a container to the verdict on it.",
+		daemon.LookTook:   "How long looks at the host took that found nothing to do.",
+		daemon.RepairTook: "The time from the hint of a change until the host matched the configuration again.",
+		daemon.StartTook:  "The time from the start of a container to its verdict.",
 	} {
 		m.took[what] = prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: string(what) + "_duration_seconds", Help: help,
@@ -57,17 +57,18 @@ func New(version string) *Metrics {
 	return m
 }
 
-// Publish takes in a status.
+// Publish replaces the status that is collected.
 func (m *Metrics) Publish(s daemon.Status) { m.status.Store(&s) }
 
-// Measure takes in how long something took.
+// Measure records a duration.
 func (m *Metrics) Measure(what daemon.Measure, took time.Duration) {
 	if h, measured := m.took[what]; measured {
 		h.Observe(took.Seconds())
 	}
 }
 
-// WriteFile writes the metrics of this program into dir, for all to read.
+// WriteFile writes the metrics of this program to FileName in dir, readable by every
+// user. Errors are those of the file system.
 func (m *Metrics) WriteFile(dir string) error {
 	families, err := m.own.Gather()
 	if err != nil {

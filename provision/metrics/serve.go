@@ -12,29 +12,29 @@ import (
 )
 
 const (
-	// patience bounds every part of a conversation.
-	patience = 10 * time.Second
+	// requestTime limits each part of a request.
+	requestTime = 10 * time.Second
 	// maxScrapes is how many scrapes are answered at once.
 	maxScrapes = 4
 )
 
-// Serve answers GET /metrics on a loopback address from now on. The function it
-// returns ends that.
+// Serve answers GET /metrics on address, until stop is called. The caller checks
+// that address is a loopback address.
 func (m *Metrics) Serve(address string) (stop func(), err error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for scrapes: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{m.own, m.process}, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: patience}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{m.own, m.process}, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: requestTime}))
 	server := &http.Server{
-		Handler: mux, ReadTimeout: patience, WriteTimeout: 2 * patience, IdleTimeout: 2 * time.Minute,
+		Handler: mux, ReadTimeout: requestTime, WriteTimeout: 2 * requestTime, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10,
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = server.Serve(listener) // until it is closed
+		_ = server.Serve(listener) // returns when it is closed
 	}()
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

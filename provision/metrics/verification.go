@@ -11,8 +11,8 @@ import (
 	"runsc-provisioner/provision/checkup"
 )
 
-// WriteVerification prints what was found of a host as Prometheus text. Like
-// the daemon's, its labels have no value that a container could choose.
+// WriteVerification writes the result of verify as Prometheus text. No label has a
+// value that a container can choose.
 func WriteVerification(w io.Writer, v audit.Verification) error {
 	r := newReport(v.Health())
 	var weak, grave int
@@ -25,44 +25,44 @@ func WriteVerification(w io.Writer, v audit.Verification) error {
 		}
 	}
 	in, out, unknown := v.Report.Count()
-	sandboxes := r.labelled("verify_containers", "How many containers run, by what was seen of them from the host.", "sandbox")
-	if !v.Report.Unasked { // else what is not known has no number
+	sandboxes := r.labelled("verify_containers", "How many containers run, by their sandbox state as seen from the host.", "sandbox")
+	if !v.Report.Unasked { // if dockerd was not asked, the numbers are unknown
 		sandboxes.WithLabelValues("sandboxed").Set(float64(in))
 		sandboxes.WithLabelValues("unsandboxed").Set(float64(out))
 		sandboxes.WithLabelValues("unknown").Set(float64(unknown))
 	}
-	items := r.labelled("verify_item_status", "How each thing of the host is: 0 ok, 1 warning, 2 critical, 3 unknown.", "item")
+	items := r.labelled("verify_item_status", "The status of each item of the host: 0 ok, 1 warning, 2 critical, 3 unknown.", "item")
 	for _, item := range v.Items {
 		items.WithLabelValues(item.Name).Set(pluginCode(item.Health))
 	}
 	kept := r.labelled("verify_writes_kept", "Whether Docker sees what containers write, by the arguments of their runtime.", "runtime")
-	proven := r.labelled("verify_writes_proven", "Whether a container of ours was seen of which Docker sees the writes.", "runtime")
+	proven := r.labelled("verify_writes_proven", "Whether a trial container has shown that Docker sees its writes.", "runtime")
 	for _, w := range v.Writes {
 		kept.WithLabelValues(w.Runtime).Set(truth(w.Kept()))
 		proven.WithLabelValues(w.Runtime).Set(truth(w.Proven))
 	}
-	findings := r.labelled("verify_findings", "How many things are not as they should be, by what they are.", "code")
+	findings := r.labelled("verify_findings", "How many findings verify has, by code.", "code")
 	for _, f := range v.Findings {
 		findings.WithLabelValues(f.Code).Inc()
 	}
-	r.gauge("verify_orphans", "How many sandboxes no container owns.", v.Report.OrphanCount)
+	r.gauge("verify_orphans", "How many sandboxes belong to no container.", v.Report.OrphanCount)
 	r.gauge("verify_claims", "How many processes call themselves a sandbox and run from no known release.", v.Report.ClaimCount)
-	r.gauge("verify_other_containers", "How many containers are not dockerd's.", len(v.Report.Others))
-	r.gauge("verify_weaknesses", "How many settings give away isolation, of all sandboxes.", weak)
-	r.gauge("verify_ways_around", "How many grave ways around a sandbox containers were given.", grave)
-	r.gauge("verify_processes_unread", "How many processes may not be looked at.", v.Report.Denied)
+	r.gauge("verify_other_containers", "How many containers belong to another engine than dockerd.", len(v.Report.Others))
+	r.gauge("verify_weaknesses", "How many settings weaken the isolation of sandboxes.", weak)
+	r.gauge("verify_ways_around", "How many grave ways around a sandbox containers have.", grave)
+	r.gauge("verify_processes_unread", "How many processes could not be read.", v.Report.Denied)
 	return r.write(w)
 }
 
-// WriteUnknown prints that nothing could be said.
+// WriteUnknown writes the status "unknown", for a verify that failed.
 func WriteUnknown(w io.Writer) error { return newReport(checkup.Unsure).write(w) }
 
-// report is one verification as metrics.
+// report holds the metrics of one verification.
 type report struct{ registry *prometheus.Registry }
 
 func newReport(health checkup.Health) report {
 	r := report{prometheus.NewRegistry()}
-	status := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "verify_status", Help: "What verify says: 0 ok, 1 warning, 2 critical, 3 unknown."})
+	status := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "verify_status", Help: "The result of verify: 0 ok, 1 warning, 2 critical, 3 unknown."})
 	status.Set(pluginCode(health))
 	r.registry.MustRegister(status)
 	return r
@@ -93,7 +93,7 @@ func (r report) write(w io.Writer) error {
 	return nil
 }
 
-// pluginCode is a health in the numbers of monitoring plugins.
+// pluginCode is the exit code of a monitoring plugin for a health.
 func pluginCode(h checkup.Health) float64 {
 	return map[checkup.Health]float64{checkup.Healthy: 0, checkup.Warning: 1, checkup.Critical: 2, checkup.Unsure: 3}[h]
 }

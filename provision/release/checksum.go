@@ -74,7 +74,7 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 		archive, files, err := d.fetchAndUnpack(ctx, a, into)
 		var absent *absentError
 		if errors.As(err, &absent) {
-			err = &RefusedError{"fetch", withoutSecrets(a.url), errors.New(absent.status + ", though its digest is there")}
+			err = &RefusedError{"fetch", withoutSecrets(a.url), errors.New(absent.status + ", although its digest exists")}
 		}
 		if err != nil {
 			return Fetched{}, err
@@ -86,18 +86,12 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 }
 
 // present finds the release in Have that was unpacked from exactly these
-// artifacts. It ignores one that spec does not ask for: that is fetched, and
-// then refused for its wrong name.
+// artifacts. It ignores a release that spec does not ask for: Fetch fetches it
+// again, and it is then refused for its wrong name.
 func (c *Checksum) present(artifacts []artifact, spec Spec) (name string, found bool) {
+	same := func(kept Archive, a artifact) bool { return kept.Name == a.name && kept.SHA512 == a.sum.String() }
 	for _, r := range c.Have {
-		if !r.State.Intact() || !r.Satisfies(spec) || len(r.Manifest.Archives) != len(artifacts) {
-			continue
-		}
-		same := true
-		for i, a := range artifacts {
-			same = same && r.Manifest.Archives[i].Name == a.name && r.Manifest.Archives[i].SHA512 == a.sum.String()
-		}
-		if same {
+		if r.State.Intact() && r.Satisfies(spec) && slices.EqualFunc(r.Manifest.Archives, artifacts, same) {
 			return r.Name, true
 		}
 	}
@@ -131,7 +125,7 @@ func (d *downloader) resolve(ctx context.Context, u *url.URL, spec Spec) ([]arti
 		}
 		return artifacts, nil
 	}
-	return nil, &RefusedError{"fetch", withoutSecrets(u), fmt.Errorf("no release there: %s for each of %s", last.status, strings.Join(tried, ", "))}
+	return nil, &RefusedError{"fetch", withoutSecrets(u), fmt.Errorf("no release found: %s for each of %s", last.status, strings.Join(tried, ", "))}
 }
 
 // digestOf fetches the digest of the artifact at u.

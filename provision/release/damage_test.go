@@ -33,7 +33,7 @@ func TestFault_R03_DamageIsSeen(t *testing.T) {
 		"missing":         {func(dir string) error { return os.Remove(filepath.Join(dir, "gvisor-bin/gvisor_sentry")) }, "gvisor-bin/gvisor_sentry is missing"},
 		"no directory":    {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "gvisor-bin")) }, "gvisor-bin/gvisor_sentry is missing"},
 		"directory mode":  {func(dir string) error { return os.Chmod(dir, 0o750) }, ". has mode 0750"},
-		"a file too many": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "gvisor-bin/new"), nil, 0o755) }, "gvisor-bin/new is not of the release"},
+		"an additional file": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "gvisor-bin/new"), nil, 0o755) }, "gvisor-bin/new does not belong to the release"},
 		"manifest gone":   {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "manifest.json cannot be read"},
 		"manifest broken": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o644) }, "manifest.json cannot be read: unexpected end"},
 		"all gone":        {os.RemoveAll, "manifest.json cannot be read: no such file"},

@@ -35,7 +35,7 @@ type sink interface {
 // *absentError, *RefusedError, *UnavailableError, those of out, and the cause
 // of ctx.
 func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out sink) (Digest, error) {
-	deadline := fmt.Errorf("not done in %s", d.limits.Total)
+	deadline := fmt.Errorf("not finished within %s", d.limits.Total)
 	ctx, cancel := context.WithTimeoutCause(parent, d.limits.Total, deadline)
 	defer cancel()
 	t := newTransfer(d, u, most, out)
@@ -85,7 +85,7 @@ type againError struct {
 
 func (e *againError) Error() string {
 	if e.after > 0 {
-		return fmt.Sprintf("%v, asked to wait %s", e.err, e.after)
+		return fmt.Sprintf("%v, the server asks to wait %s", e.err, e.after)
 	}
 	return e.err.Error()
 }
@@ -101,7 +101,7 @@ type absentError struct {
 
 func (e *absentError) Error() string { return fmt.Sprintf("fetch %s: %s", e.url, e.status) }
 
-// pauseFor is false when ctx ended first.
+// pauseFor returns false if ctx ends first.
 func pauseFor(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

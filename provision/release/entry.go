@@ -49,7 +49,7 @@ func (e *entries) check(h *tar.Header) (entry, error) {
 		return entry{}, fmt.Errorf("more than %d entries", e.limits.Entries)
 	}
 	if e.seen[name] {
-		return entry{}, errors.New("is there twice")
+		return entry{}, errors.New("occurs twice")
 	}
 	e.seen[name] = true
 	if slices.ContainsFunc(slices.Collect(maps.Keys(h.PAXRecords)), func(key string) bool { return strings.HasPrefix(key, "GNU.sparse.") }) {

@@ -28,7 +28,7 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return fmt.Sprintf("%s %s: %v", e.Act, e.Object, e.Err) }
 
-// Unwrap returns the reason.
+// Unwrap returns Err.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
 // UnavailableError means that a file could not be fetched now. Trying again
@@ -47,7 +47,7 @@ func (e *UnavailableError) Error() string {
 	return fmt.Sprintf("fetch %s: gave up after %s: %v", e.URL, tries, e.Err)
 }
 
-// Unwrap returns the reason.
+// Unwrap returns Err.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // SpaceError means that a file system has too little room.
@@ -66,8 +66,8 @@ type PresentError struct{ Release string }
 
 func (e *PresentError) Error() string { return "release " + e.Release + " is already installed" }
 
-// UnsafeError is a path that users other than its owner could change or
-// replace.
+// UnsafeError means that users other than its owner could change or replace a
+// path.
 type UnsafeError struct {
 	Path   string
 	Reason string

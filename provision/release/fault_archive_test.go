@@ -44,7 +44,7 @@ func TestFault_D12_DigestDiffers(t *testing.T) {
 		r.publish(t, fakerunsc.Loose)
 		spec := r.spec(wanted, "")
 		spec.SHA512 = map[string]string{"gvisor.tar.zstd": strings.Repeat("0", 128)}
-		refused[*release.RefusedError](t, r, spec, "runsc: not pinned")
+		refused[*release.RefusedError](t, r, spec, "runsc: has no pin")
 	})
 }
 
@@ -191,7 +191,7 @@ func TestFault_D15_ReleaseThatCannotRunHere(t *testing.T) {
 		"hangs":              {fake(fakerunsc.Options{Behaviour: fakerunsc.Hangs}), "takes longer than 300ms"},
 		"fails":              {fake(fakerunsc.Options{Behaviour: fakerunsc.Fails}), "told to fail"},
 		"floods":             {fake(fakerunsc.Options{Behaviour: fakerunsc.Floods}), "prints more than"},
-		"other release":      {fake(fakerunsc.Options{Label: "release-20260101.0"}), "20260101.0, wanted is 20260914.0"},
+		"other release":      {fake(fakerunsc.Options{Label: "release-20260101.0"}), "20260101.0, want 20260914.0"},
 		"no label":           {fake(fakerunsc.Options{Label: "VERSION_MISSING"}), "VERSION_MISSING"},
 	}
 	for name, test := range tests {
@@ -239,7 +239,7 @@ func TestFault_D16_SidecarsMissingOrOfAnotherRelease(t *testing.T) {
 	t.Run("other release", func(t *testing.T) {
 		r := newRig(t)
 		r.publishArchive(t, pack(t, map[string][]byte{"runsc": good, "gvisor-bin/gvisor_sentry": fakerunsc.Program(t, fakerunsc.Options{Label: "release-20260907.0"})}))
-		refused[*release.RefusedError](t, r, r.spec(wanted, ""), "gvisor_sentry says it is 20260907.0")
+		refused[*release.RefusedError](t, r, r.spec(wanted, ""), "gvisor_sentry reports release 20260907.0")
 	})
 	t.Run("other set of sidecars", func(t *testing.T) {
 		r := newRig(t)

@@ -122,7 +122,7 @@ func TestFault_D04_RetryAfterIsHonoured(t *testing.T) {
 	for _, fault := range []string{"429", "503", "429-day"} {
 		t.Run("longer than the cap, "+fault, func(t *testing.T) {
 			r := newRig(t)
-			refused[*release.UnavailableError](t, r, r.spec(wanted, fault), fault[:3], "asked to wait")
+			refused[*release.UnavailableError](t, r, r.spec(wanted, fault), fault[:3], "asks to wait")
 			if got := r.asked(".sha512"); got != 1 {
 				t.Errorf("asked %d times, want 1", got)
 			}
@@ -156,7 +156,7 @@ func TestFault_D04_RetryAfterIsHonoured(t *testing.T) {
 		r.source.Limits.RetryAfterMax = time.Hour
 		r.source.Limits.Total = 5 * time.Minute
 		r.bubble(t, answer(503, "600"), func(t *testing.T) {
-			refused[*release.UnavailableError](t, r, bubbled(""), "not done in 5m0s")
+			refused[*release.UnavailableError](t, r, bubbled(""), "not finished within 5m0s")
 			if got := r.asked(digestFile); got != 1 {
 				t.Errorf("asked %d times, want 1: the wait was not kept", got)
 			}
@@ -200,7 +200,7 @@ func TestFault_D08_TooSlow(t *testing.T) {
 		r.publish(t, fakerunsc.Zstd)
 		r.source.Limits.Total = 20 * time.Second
 		r.bubble(t, releases.Handler(r.tree), func(t *testing.T) {
-			refused[*release.UnavailableError](t, r, bubbled("slow"), "not done in 20s")
+			refused[*release.UnavailableError](t, r, bubbled("slow"), "not finished within 20s")
 		})
 	})
 	t.Run("no answer", func(t *testing.T) {

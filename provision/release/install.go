@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -54,7 +56,7 @@ func withEarlier(err, before error) error {
 	if err == nil || errors.Is(before, ErrNotDamaged) {
 		return err
 	}
-	return fmt.Errorf("%w (and before that: %w)", err, before)
+	return fmt.Errorf("%w (after an earlier error: %w)", err, before)
 }
 
 // prepare makes the store's directory, and checks that no other user may write
@@ -71,7 +73,7 @@ func (s Store) prepare() error {
 }
 
 // commit writes the manifest and then renames the complete release in staging
-// to its name. From then on it is installed, whatever happens.
+// to its name. From then on it is installed, even if commit fails.
 func (s Store) commit(ctx context.Context, staging, name string, manifest []byte) (Installed, error) {
 	from, to := filepath.Join(staging, releaseDir), filepath.Join(s.Dir, name)
 	if s.has(name) {
@@ -83,7 +85,7 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 			return s.keepInstalled(staging, there, manifest)
 		}
 	} else if _, err := os.Lstat(to); err == nil {
-		return Installed{}, &ForeignError{Path: to, Is: "not of our making: it has no manifest"}
+		return Installed{}, &ForeignError{Path: to, Is: "not a release of this program: it has no manifest"}
 	}
 	if err := seal(from, manifest); err != nil {
 		return Installed{}, err
@@ -145,4 +147,41 @@ func swap(from, to string) error {
 		return fmt.Errorf("exchange: %w", err)
 	}
 	return errors.Join(durable.SyncDir(filepath.Dir(to)), durable.SyncDir(filepath.Dir(from)))
+}
+
+// seal completes the release in dir with the text of its manifest: once the
+// manifest exists, every file that it lists is on disk.
+func seal(dir string, manifest []byte) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return durable.SyncDir(path)
+	})
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, manifestName), manifest, durable.Plain(plainMode))
+}
+
+// setTimes sets the times of the files in dir as in their manifest.
+func setTimes(dir string, files []File) error {
+	for _, f := range files {
+		path, t := filepath.Join(dir, f.Path), time.Unix(0, f.MTime)
+		if err := os.Chtimes(path, t, t); err != nil {
+			return err
+		}
+		if err := syncFile(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

@@ -15,7 +15,7 @@ import (
 type Label struct {
 	date    string // YYYYMMDD
 	point   int
-	pointed bool   // it has a point release, be it .0
+	pointed bool   // it has a point release, even .0
 	commits int    // after the tag, of nightly and master
 	commit  string // abbreviated, with commits
 }
@@ -62,9 +62,8 @@ func (l Label) Compare(m Label) int {
 	return cmp.Or(l.version().Compare(m.version()), cmp.Compare(l.String(), m.String()))
 }
 
-// version makes the commits after a tag a further part of the version:
-// go-version would take `20260907.0-13-gabc` for a pre-release, older than the
-// tag.
+// version makes the commits after a tag the last part of the version: go-version
+// would take `20260907.0-13-gabc` for a pre-release, older than the tag.
 func (l Label) version() *version.Version {
 	return version.Must(version.NewVersion(fmt.Sprintf("%s.%d.%d", l.date, l.point, l.commits)))
 }

@@ -11,7 +11,7 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// LinkKind says what is at the path of the link.
+// LinkKind is the kind of file at the path of the link.
 type LinkKind string
 
 // The kinds of link.
@@ -21,11 +21,11 @@ const (
 	LinkForeign LinkKind = "foreign"
 )
 
-// LinkState is the link as it was seen.
+// LinkState is the current state of the link.
 type LinkState struct {
 	Kind    LinkKind
 	Path    string
-	Release string // the one it leads to, if ours; it may be gone
+	Release string // the one it leads to, if ours; it may be missing
 	Is      string // what it is, if foreign
 }
 

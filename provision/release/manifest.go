@@ -16,17 +16,17 @@ import (
 // schemaVersion is the version of Manifest as JSON.
 const schemaVersion = 1
 
-// maxManifest is more than any manifest of ours has: a thousand files with
-// long names take half of it.
+// maxManifest is the most bytes of a manifest: a thousand files with long names
+// take half of it.
 const maxManifest = 1 << 20
 
-// Manifest says what a release is, where it came from and which files it has.
+// Manifest describes a release: its source and its files.
 // It is written last: a directory without one is not a release.
 type Manifest struct {
 	SchemaVersion int       `json:"schema_version"`
 	Release       string    `json:"release"` // the label, and the directory's name
 	Channel       string    `json:"channel"`
-	Version       string    `json:"version"` // as it was asked for
+	Version       string    `json:"version"` // as it was requested
 	Arch          string    `json:"arch"`
 	URL           string    `json:"url"` // without credentials
 	Trust         string    `json:"trust"`

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// meter cancels a body that brings less than the minimum of bytes in a window.
-// Only time spent waiting for the body counts, not time that the reader spends
-// elsewhere, as on a slow disk.
+// meter cancels a body that delivers too few bytes in a window. Only the time spent
+// waiting for the body counts, not time that the reader spends elsewhere, for example
+// on a slow disk.
 type meter struct {
 	body   io.Reader
 	window time.Duration
@@ -83,5 +83,5 @@ type slowError struct {
 }
 
 func (e *slowError) Error() string {
-	return fmt.Sprintf("too slow: %d bytes in %s, at least %d wanted", e.got, e.window, e.least)
+	return fmt.Sprintf("too slow: %d bytes in %s, want at least %d", e.got, e.window, e.least)
 }

@@ -43,5 +43,5 @@ func TestFault_D15_InstalledReleaseUnderTheNameOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.source.Have = installed
-	refused[*release.RefusedError](t, r, r.spec(wanted, ""), "says it is "+before)
+	refused[*release.RefusedError](t, r, r.spec(wanted, ""), "reports release "+before)
 }

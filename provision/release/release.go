@@ -1,15 +1,14 @@
 // Package release guarantees that a gVisor release is installed completely or
 // not at all, and only after the digest of everything it came from is right.
 //
-// Before that, nothing is executed or appears under a name that others use. A
-// release is a directory that exists completely or not at all, at whatever
-// instant the machine stops. Everything read from a network is limited in
+// Before that, no file of it is executed or gets its final name. A release is a
+// directory that exists completely or not at all, whenever the machine stops. Everything read from a network is limited in
 // bytes, time, entries and redirects.
 //
 // It never overwrites a file that is not its own, never uses plain http, has no
 // switch that weakens TLS, and never passes one kind of trust off as another.
 //
-// A Source decides about trust. Checksum, the only one, takes the digest from
+// A Source decides whom to trust. Checksum, the only one, takes the digest from
 // the same server as the archive: that proves integrity, not origin.
 package release
 
@@ -47,7 +46,7 @@ type Archive struct {
 	SHA512 string `json:"sha512"`
 }
 
-// Stage is what is being done with a release.
+// Stage is a stage of Fetch.
 type Stage string
 
 // The stages, in their order.

@@ -35,7 +35,7 @@ func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (L
 		return Label{}, refuse("runsc %w", err)
 	}
 	if !label.mayComeFrom(spec) {
-		return Label{}, refuse("runsc says it is %s, wanted is %s of channel %s", label, spec.Version, spec.Channel)
+		return Label{}, refuse("runsc reports release %s, want %s of channel %s", label, spec.Version, spec.Channel)
 	}
 	// runsc panics when it starts a sidecar of another release (gVisor,
 	// runsc/gvisorbinaries VerifyMatchingRelease).
@@ -43,15 +43,15 @@ func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (L
 	if _, err := os.Lstat(sentry); errors.Is(err, fs.ErrNotExist) {
 		return label, nil
 	}
-	of, err := inspect(ctx, sentry, spec.Arch, limits)
+	sentryLabel, err := inspect(ctx, sentry, spec.Arch, limits)
 	if errors.As(err, &host) {
 		return Label{}, host.error
 	}
 	if err != nil {
 		return Label{}, refuse("%s %w", sentryName, err)
 	}
-	if of != label {
-		return Label{}, refuse("%s says it is %s, runsc %s", sentryName, of, label)
+	if sentryLabel != label {
+		return Label{}, refuse("%s reports release %s, runsc %s", sentryName, sentryLabel, label)
 	}
 	return label, nil
 }
@@ -61,18 +61,18 @@ func inspect(ctx context.Context, path, arch string, limits Limits) (Label, erro
 	if err := checkELF(path, arch); err != nil {
 		return Label{}, err
 	}
-	said, err := askVersion(ctx, path, limits)
+	output, err := askVersion(ctx, path, limits)
 	if err != nil {
 		return Label{}, err
 	}
-	line, _, _ := strings.Cut(said, "\n")
+	line, _, _ := strings.Cut(output, "\n")
 	text, found := strings.CutPrefix(line, "runsc version ")
 	if !found {
-		return Label{}, fmt.Errorf("--version says %.100q", said)
+		return Label{}, fmt.Errorf("--version prints %.100q", output)
 	}
 	label, err := ParseLabel(text)
 	if err != nil {
-		return Label{}, fmt.Errorf("--version says %.100q: %w", line, err)
+		return Label{}, fmt.Errorf("--version prints %.100q: %w", line, err)
 	}
 	return label, nil
 }

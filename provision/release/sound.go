@@ -8,9 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IntactFiles returns the files of r, by path, that are as installed. If the release
-// is not intact, Sound reads each file: one that differs does not condemn the
-// others.
+// IntactFiles reports for each file of r, by path, whether it is unchanged since it
+// was installed. If r is not intact, IntactFiles reads each of its files.
 func (s Store) IntactFiles(r Installed) map[string]bool {
 	sound := make(map[string]bool, len(r.Manifest.Files))
 	for _, f := range r.Manifest.Files {
@@ -38,12 +37,11 @@ func (s Store) isIntact(dir string, f File) bool {
 	return err == nil && sum == f.SHA256
 }
 
-// Touched reports whether the release called name was changed after it was
-// sealed. No program can set a ctime back, and the manifest was written last.
-// So a release was touched if a file's ctime is later than the manifest's, or
-// if the manifest's is later than the time in it, or than now, because the
-// clock was set back. A touched file may have other content with the old size
-// and time.
+// Touched reports whether a file of the release called name may have changed after
+// its manifest, the last file, was written. No program can set a ctime back. So a
+// release was touched if the ctime of a file is later than the manifest's, or if
+// the manifest's is later than the time in it, or than now because the clock was
+// set back. A touched file may have other content with the old size and time.
 func (s Store) Touched(name string) bool {
 	dir := filepath.Join(s.Dir, name)
 	m, _, err := readManifest(dir, name)
@@ -62,7 +60,7 @@ func (s Store) Touched(name string) bool {
 	return false
 }
 
-// sealTime is how long a manifest may take to be written.
+// sealTime is how long the write of a manifest may take.
 const sealTime = time.Minute
 
 // ctimeOf returns the ctime of path.

@@ -20,7 +20,7 @@ const (
 // latest is the version that every channel has.
 const latest = "latest"
 
-// Spec says which release to install and where it comes from.
+// Spec names the release to install and its source.
 type Spec struct {
 	URL           string            // base, https only
 	Channel       string            // release, nightly or master
@@ -111,7 +111,7 @@ func (s Spec) base() (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme != "https":
-		return nil, &SpecError{"url", withoutSecrets(u), "is not https, and a checksum from the same place proves nothing without it"}
+		return nil, &SpecError{"url", withoutSecrets(u), "is not https; without it, a checksum from the same server proves nothing"}
 	case u.Host == "" || u.Opaque != "":
 		return nil, &SpecError{"url", withoutSecrets(u), "names no host"}
 	case u.RawQuery != "" || u.Fragment != "":
@@ -138,7 +138,7 @@ func (s Spec) pin(name string, sum Digest) error {
 	}
 	text, found := s.SHA512[name]
 	if !found {
-		return fmt.Errorf("not pinned, where others are (%s)", strings.Join(slices.Sorted(maps.Keys(s.SHA512)), ", "))
+		return fmt.Errorf("has no pin, but other files have (%s)", strings.Join(slices.Sorted(maps.Keys(s.SHA512)), ", "))
 	}
 	want, err := ParseDigest(text)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// State says whether a release is unchanged since it was installed. The zero
-// State is intact.
+// State is the first difference of a release from its manifest. The zero State is
+// intact.
 type State struct {
 	File   string // below the release's directory; "." is itself
 	Reason string // names the file
@@ -69,12 +69,12 @@ func compareWithManifest(dir string, m Manifest, owner int) State {
 		case dirs[name]:
 			state = compareDir(name, info, owner)
 		case !isFile:
-			state = damaged(name, "is not of the release")
+			state = damaged(name, "does not belong to the release")
 		default:
 			state = compareFile(file, info, owner)
 		}
 		if mountedOver(path) {
-			state = damaged(name, "has something mounted over it")
+			state = damaged(name, "has a mount over it")
 		}
 		delete(want, name)
 		if !state.Intact() {
@@ -95,8 +95,8 @@ func compareWithManifest(dir string, m Manifest, owner int) State {
 	return state
 }
 
-// mountedOver reports whether something is mounted at path; it may have any
-// size and time. A kernel before 5.8 does not tell.
+// mountedOver reports whether path is a mount point: a mount may have any size and
+// time. A kernel before 5.8 does not show it.
 func mountedOver(path string) bool {
 	var st unix.Statx_t
 	if unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, unix.STATX_TYPE, &st) != nil {
@@ -166,7 +166,7 @@ func compareContents(ctx context.Context, dir string, m Manifest) (State, error)
 	return State{}, nil
 }
 
-var errLonger = errors.New("longer than it was")
+var errLonger = errors.New("longer than the manifest says")
 
 func sha256File(path string, size int64) (string, error) {
 	f, err := os.Open(path)

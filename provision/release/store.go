@@ -51,8 +51,8 @@ func Newest(a, b Installed) int {
 	return lb.Compare(la)
 }
 
-// Satisfies reports whether r is what spec asks for, as far as that is known
-// without asking its source. If its manifest is lost, its name decides.
+// Satisfies reports whether r is the release that spec asks for. It does not ask the
+// source. If the manifest is lost, the name of r decides.
 func (r Installed) Satisfies(spec Spec) bool {
 	label, err := ParseLabel(r.Name)
 	if err != nil {
@@ -102,10 +102,10 @@ func (s Store) List() ([]Installed, error) {
 	return releases, nil
 }
 
-// open looks at the release called name. A suspect one is digested whole, as what
-// is cut short would be damage.
+// open compares the release called name with its manifest. If it is suspect, open
+// reads all of its files. No context ends that: half a digest would look like damage.
 //
-//nolint:contextcheck // for that reason
+//nolint:contextcheck // see above
 func (s Store) open(name string) Installed {
 	dir := filepath.Join(s.Dir, name)
 	r := Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
@@ -126,9 +126,9 @@ func (s Store) open(name string) Installed {
 	return r
 }
 
-// has reports whether there is a release of ours called name, in any state. A
-// directory with such a name but without a manifest, in it or beside its
-// archive, is foreign.
+// has reports whether this program installed a release called name, in any state. A
+// directory with such a name but without a manifest, in it or beside its archive,
+// is foreign.
 func (s Store) has(name string) bool {
 	if label, err := ParseLabel(name); err != nil || label.String() != name {
 		return false
@@ -202,8 +202,8 @@ const HiddenPrefix = ".runsc-provisioner-"
 // characters.
 var hiddenPattern = regexp.MustCompile(`^\.runsc-provisioner-(staging|removed)-[A-Z2-7]{26}$`)
 
-// Sweep deletes what killed runs left in the store: our hidden directories that
-// are not in use.
+// Sweep deletes the hidden directories that killed runs left in the store. It leaves
+// those in use.
 func (s Store) Sweep() error {
 	found, err := os.ReadDir(s.Dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -52,11 +52,11 @@ func attacks() []attack {
 		{"the arguments of a neighbour that is a sandbox", in("-v "+store+":"+store+":ro",
 			strings.ReplaceAll(run, "$id", "'$(docker inspect -f '{{.Id}}' good)'")), ""},
 		{"a file mounted over the store's", "cp /bin/sleep /root/fake && touch -r " + sentry + " /root/fake && mount --bind /root/fake " + sentry + " && " +
-			in(fmt.Sprintf(programs, ":ro"), "exec -a runsc-sandbox "+sentry+" 900"), "has something mounted over it"},
+			in(fmt.Sprintf(programs, ":ro"), "exec -a runsc-sandbox "+sentry+" 900"), "has a mount over it"},
 		{"files mounted over the store by the container", in("--privileged "+fmt.Sprintf(programs, ":rshared"),
 			"mount --bind /usr/bin/sleep "+sentry+"; exec -a runsc-sandbox "+sentry+" 900") +
-			"; for i in $(seq 600); do grep -q " + sentry + " /proc/self/mountinfo && break; sleep 0.1; done; sleep 1", "has something mounted over it"},
-		{"a foreign process in a sandbox's cgroup or below its processes", `P=$(docker inspect -f '{{.State.Pid}}' good); docker run -d --name evil --runtime=runc --pid=container:good ` + lab.Image + ` sleep 900 || docker run -d --name evil --runtime=runc ` + lab.Image + ` sleep 900`, ""},
+			"; for i in $(seq 600); do grep -q " + sentry + " /proc/self/mountinfo && break; sleep 0.1; done; sleep 1", "has a mount over it"},
+		{"a stranger in a sandbox's own cgroup or below its processes", `P=$(docker inspect -f '{{.State.Pid}}' good); docker run -d --name evil --runtime=runc --pid=container:good ` + lab.Image + ` sleep 900 || docker run -d --name evil --runtime=runc ` + lab.Image + ` sleep 900`, ""},
 		{"escapes and bars in names", `perl -e 'exec {"/bin/sleep"} "runsc-sandbox", "\x1b]0;evil\x07|x=1\n"' >/dev/null 2>&1 & ` + in(`--label "$(printf 'a\033[31m|=\n')=1"`, "sleep 900"), "container outside"},
 	}
 }
@@ -87,7 +87,7 @@ func TestFault_V01_OnlySandboxesAreCounted(t *testing.T) {
 				case c.Name == "evil" && c.State == "sandboxed":
 					counted++
 					t.Errorf("it is counted as sandboxed: %+v", c)
-				case c.Name == "good" && c.State == "sandboxed" != (a.holds != "has something mounted over it"):
+				case c.Name == "good" && c.State == "sandboxed" != (a.holds != "has a mount over it"):
 					t.Errorf("its neighbour is %s", c.State)
 				}
 			}
