@@ -195,5 +195,5 @@ func (s *statusPublisher) configure(c config.Config) {
 func (s *statusPublisher) close() {
 	s.stop()
 	s.setTextfileDir("")
-	_ = os.Remove(statusPath(s.app)) // no process keeps it current any more
+	_ = os.Remove(statusPath(s.app)) // no process updates it now
 }

@@ -51,7 +51,7 @@ type loop struct {
 	units       chan host.Unit
 	unit        host.Unit
 	lastOutcome *outcome // the last one that looked at the host
-	roundCause  cause    // of the round under way
+	roundCause  cause    // of the current round
 	stream      stream
 	// reloaded is when dockerd last read its configuration.
 	reloaded time.Time

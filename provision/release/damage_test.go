@@ -26,17 +26,17 @@ func TestFault_R03_DamageIsSeen(t *testing.T) {
 		do   func(dir string) error
 		says string
 	}{
-		"content":         {func(dir string) error { return os.WriteFile(filepath.Join(dir, "runsc"), []byte("x"), 0o755) }, "runsc has 1 bytes"},
-		"time":            {func(dir string) error { return os.Chtimes(filepath.Join(dir, "runsc"), time.Now(), time.Now()) }, "runsc was written to"},
-		"mode":            {func(dir string) error { return os.Chmod(filepath.Join(dir, "gvisor-bin/gvisor_sentry"), 0o700) }, "gvisor_sentry has mode -rwx------, not 0755"},
-		"setuid":          {func(dir string) error { return os.Chmod(filepath.Join(dir, "runsc"), os.ModeSetuid|0o755) }, "runsc has mode urwx"},
-		"missing":         {func(dir string) error { return os.Remove(filepath.Join(dir, "gvisor-bin/gvisor_sentry")) }, "gvisor-bin/gvisor_sentry is missing"},
-		"no directory":    {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "gvisor-bin")) }, "gvisor-bin/gvisor_sentry is missing"},
-		"directory mode":  {func(dir string) error { return os.Chmod(dir, 0o750) }, ". has mode 0750"},
+		"content":            {func(dir string) error { return os.WriteFile(filepath.Join(dir, "runsc"), []byte("x"), 0o755) }, "runsc has 1 bytes"},
+		"time":               {func(dir string) error { return os.Chtimes(filepath.Join(dir, "runsc"), time.Now(), time.Now()) }, "runsc was written to"},
+		"mode":               {func(dir string) error { return os.Chmod(filepath.Join(dir, "gvisor-bin/gvisor_sentry"), 0o700) }, "gvisor_sentry has mode -rwx------, not 0755"},
+		"setuid":             {func(dir string) error { return os.Chmod(filepath.Join(dir, "runsc"), os.ModeSetuid|0o755) }, "runsc has mode urwx"},
+		"missing":            {func(dir string) error { return os.Remove(filepath.Join(dir, "gvisor-bin/gvisor_sentry")) }, "gvisor-bin/gvisor_sentry is missing"},
+		"no directory":       {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "gvisor-bin")) }, "gvisor-bin/gvisor_sentry is missing"},
+		"directory mode":     {func(dir string) error { return os.Chmod(dir, 0o750) }, ". has mode 0750"},
 		"an additional file": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "gvisor-bin/new"), nil, 0o755) }, "gvisor-bin/new does not belong to the release"},
-		"manifest gone":   {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "manifest.json cannot be read"},
-		"manifest broken": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o644) }, "manifest.json cannot be read: unexpected end"},
-		"all gone":        {os.RemoveAll, "manifest.json cannot be read: no such file"},
+		"manifest gone":      {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "manifest.json cannot be read"},
+		"manifest broken":    {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o644) }, "manifest.json cannot be read: unexpected end"},
+		"all gone":           {os.RemoveAll, "manifest.json cannot be read: no such file"},
 		"symlink": {func(dir string) error {
 			return errors.Join(os.Rename(filepath.Join(dir, "runsc"), dir+".runsc"), os.Symlink(dir+".runsc", filepath.Join(dir, "runsc")))
 		}, "runsc is not a regular file"},

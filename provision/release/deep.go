@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 )
 
-// A DeepLook is the result of reading every file of a release.
+// Inspection is the result of reading every file of a release.
 type Inspection struct {
 	Name    string
 	State   State  // of its files, each compared with the manifest

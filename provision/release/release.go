@@ -2,8 +2,8 @@
 // not at all, and only after the digest of everything it came from is right.
 //
 // Before that, no file of it is executed or gets its final name. A release is a
-// directory that exists completely or not at all, whenever the machine stops. Everything read from a network is limited in
-// bytes, time, entries and redirects.
+// directory that exists completely or not at all, whenever the machine stops.
+// Everything read from a network is limited in bytes, time, entries and redirects.
 //
 // It never overwrites a file that is not its own, never uses plain http, has no
 // switch that weakens TLS, and never passes one kind of trust off as another.
