@@ -57,7 +57,7 @@ func newFetches(host *provision.Provisioner, now func() time.Time) *fetches {
 // sameInstall reports whether two steps install the same release from the same place.
 func sameInstall(a, b plan.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
 
-// fetched is Provisioner.Fetched: it returns the result of a download that has ended.
+// fetched is Provisioner.TakeFetched: it returns the result of a download that has ended.
 // Otherwise it starts one unless it is running, and returns errFetching. ctx is the
 // daemon's.
 func (f *fetches) fetched(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
