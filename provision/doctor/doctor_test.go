@@ -166,7 +166,7 @@ func TestDoctor_DockerdValidatesDaemonJSON(t *testing.T) {
 		{"dockerd hangs", "exec sleep 60", "{}",
 			checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"}},
 		{"a default that is no runtime, which dockerd does not validate", "exit 0", `{"default-runtime": "x"}`,
-			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: `DIR/daemon.json: default-runtime is "x", which is not a defined runtime: dockerd would not start with it`, Remedy: repair}},
+			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: `DIR/daemon.json: default-runtime is "x", which is not a defined runtime: dockerd would not start`, Remedy: repair}},
 	} {
 		units := saidUnits{}
 		h := dockerOf(t, units, tt.daemonJSON)
