@@ -232,7 +232,7 @@ func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, names []
 	if err != nil {
 		return err
 	}
-	inUse, _, err := pr.RunsFrom(context.WithoutCancel(ctx), installed)
+	inUse, _, err := pr.ProcessesByRelease(context.WithoutCancel(ctx), installed)
 	if err != nil {
 		return err
 	}

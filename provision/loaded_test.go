@@ -36,7 +36,7 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 				test.unit(&u)
 			}
 			f.Changed = start.Add(test.changed)
-			if l := pr.ObserveLoaded(u, f); (l.Started != nil) != test.known {
+			if l := pr.Loaded(u, f); (l.Started != nil) != test.known {
 				t.Errorf("got %+v, want known %t", l, test.known)
 			}
 		})
@@ -44,21 +44,21 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 
 	// It is saved for this start only, and as digests.
 	file.Changed = start.Add(-time.Second)
-	pr.rememberLoaded(pr.ObserveLoaded(unit, file))
+	pr.rememberLoaded(pr.Loaded(unit, file))
 	file.Changed = start.Add(time.Hour)
-	if l := pr.ObserveLoaded(unit, file); l.Started["mtu"] == "" {
+	if l := pr.Loaded(unit, file); l.Started["mtu"] == "" {
 		t.Errorf("got %+v, want it saved", l)
 	}
 	pr.rememberReload("a", []byte(`{"debug":true}`))
-	if l := pr.ObserveLoaded(unit, file); l.Started["mtu"] == "" || l.Hot()["debug"] == "" || l.Hot()["mtu"] == "" {
+	if l := pr.Loaded(unit, file); l.Started["mtu"] == "" || l.Hot()["debug"] == "" || l.Hot()["mtu"] == "" {
 		t.Errorf("got %+v, want both saved", l)
 	}
 	other := unit
 	other.InvocationID = "b"
-	if l := pr.ObserveLoaded(other, file); l.Started != nil || l.Reloaded != nil {
+	if l := pr.Loaded(other, file); l.Started != nil || l.Reloaded != nil {
 		t.Errorf("got %+v, want nothing known of another start", l)
 	}
-	if host.Digests("a", file.Doc)["mtu"] == host.Digests("b", file.Doc)["mtu"] {
+	if host.OptionDigests("a", file.Doc)["mtu"] == host.OptionDigests("b", file.Doc)["mtu"] {
 		t.Error("got the same digest for two starts")
 	}
 	info, err := os.Stat(pr.State().LoadedPath())
@@ -69,7 +69,7 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 		if err := os.WriteFile(pr.State().LoadedPath(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if l := pr.ObserveLoaded(unit, file); l.Started != nil {
+		if l := pr.Loaded(unit, file); l.Started != nil {
 			t.Errorf("%q: got %+v, want nothing known", text, l)
 		}
 	}

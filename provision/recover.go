@@ -44,7 +44,7 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 		return Recovery{}, pr.removeOldTrials(ctx)
 	}
 	pr.Logger().Debug("found the journal of a killed run", zap.Time("started", j.Started), zap.Int("pid", j.PID))
-	unit, err := pr.Settled(ctx)
+	unit, err := pr.WaitSettled(ctx)
 	if err != nil && unit.Name == "" {
 		return Recovery{}, err
 	}
@@ -52,7 +52,7 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 	if hangs {
 		unit.MainPID = 0 // it may be another process, which dockerd waits for
 	}
-	command, flags, err := pr.ObserveFlags(unit)
+	command, flags, err := pr.CommandLine(unit)
 	if err != nil {
 		return Recovery{}, err
 	}
@@ -71,7 +71,7 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 	}
 	if t.leftDown(ctx) {
 		cause := fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", err, aside.Aside.Path)
-		return aside, &DockerDown{Cause: cause, Said: pr.Said(ctx, j.Started)}
+		return aside, &DockerDown{Cause: cause, Said: pr.DockerErrors(ctx, j.Started)}
 	}
 	return aside, nil
 }
@@ -102,7 +102,7 @@ func (pr *Provisioner) setAside(j state.Journal, cause error) (Recovery, error) 
 
 // recover settles the change of a killed run on the host as it is now.
 func (t *transaction) recover(ctx context.Context) (did string, err error) {
-	if path := t.pr.DaemonJSONOf(t.flags); !t.journal.File.At(path) {
+	if path := t.pr.DaemonJSON(t.flags); !t.journal.File.Matches(path) {
 		return "", fmt.Errorf("the journal is for %s (%s), and dockerd reads %s", t.journal.File.Path, t.journal.File.Target, path)
 	}
 	current, err := t.journal.File.Text()

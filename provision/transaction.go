@@ -78,7 +78,7 @@ func (t *transaction) checkStale() error {
 // reload signals dockerd and waits until dockerd says that it has read daemon.json again.
 // It never signals a dockerd that is still starting.
 func (t *transaction) reload(ctx context.Context) error {
-	unit, err := t.pr.Settled(ctx)
+	unit, err := t.pr.WaitSettled(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (t *transaction) currentText() []byte {
 // restart restarts Docker. It first marks the restart in the journal: from then on only
 // another restart can undo the change.
 func (t *transaction) restart(ctx context.Context, s plan.Restart) error {
-	unit, err := t.pr.Settled(ctx)
+	unit, err := t.pr.WaitSettled(ctx)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (pr *Provisioner) bringUp(ctx context.Context, before host.Unit, job func(c
 		return fmt.Errorf("restart %s: it is %s (%s)", before.Name, unit.ActiveState, unit.Result)
 	}
 	if errors.Is(err, ErrOutcomeUnknown) {
-		unit, settleErr := pr.Settled(limited)
+		unit, settleErr := pr.WaitSettled(limited)
 		switch {
 		case settleErr != nil:
 			return host.Unit{}, settleErr
@@ -192,7 +192,7 @@ func (pr *Provisioner) bringUp(ctx context.Context, before host.Unit, job func(c
 	if err != nil {
 		return host.Unit{}, fmt.Errorf("restart %s: %w", before.Name, err)
 	}
-	unit, err := pr.Settled(limited)
+	unit, err := pr.WaitSettled(limited)
 	if err == nil && !unit.Running() {
 		err = notUp(unit)
 	}
@@ -217,7 +217,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 			return errors.Join(cause, t.pr.State().EndJournal())
 		}
 	}
-	said := t.pr.Said(ctx, t.journal.Started)
+	said := t.pr.DockerErrors(ctx, t.journal.Started)
 	t.pr.report(Event{Kind: RollingBack, Err: cause})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout+t.pr.restartWithin())
 	defer cancel()

@@ -193,7 +193,7 @@ func notes(c config.Config, v Verification, o host.Observed) []string {
 	g := plan.NewGoal(c, o)
 	var all []string
 	for _, name := range c.RuntimeNames() {
-		if text := plan.DescribeLoss(c, name, g.Arguments(name)); text != "" && !o.Unread {
+		if text := plan.DescribeLoss(c, name, g.Arguments(name)); text != "" && !o.BeforeUnreadable {
 			all = append(all, text)
 		}
 	}

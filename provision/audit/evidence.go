@@ -68,7 +68,7 @@ func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Obser
 		if err != nil {
 			return nil, blocked.DockerdSilent(err)
 		}
-		return host.Remapped(found, uids), nil
+		return host.WithUIDMap(found, uids), nil
 	}
 	before, err := running()
 	if err != nil {
@@ -147,7 +147,7 @@ func (s sightings) unsettled(containers []verify.Container) []verify.Container {
 // by then is left out. One that dockerd is about to restart is judged if its
 // runtime is no sandbox: it may have ended because it noticed the look.
 func (s sightings) judge(containers []verify.Container, info engine.Info, known []verify.Release) []verify.Verdict {
-	runtimes := host.RuntimesOf(info)
+	runtimes := host.ResolveRuntimes(info)
 	verdicts := make([]verify.Verdict, 0, len(containers))
 	for _, c := range containers {
 		seen, ok := s[c.ID]

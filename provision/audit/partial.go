@@ -25,7 +25,7 @@ func observePartly(ctx context.Context, h *host.Host, c config.Config, observeEr
 	)
 	switch {
 	case errors.As(observeErr, &reach) && reach.Object == "systemd":
-		pid, found := host.HostDockerd(h.Paths.Proc)
+		pid, found := host.DockerdPID(h.Paths.Proc)
 		if !found {
 			return o, observeErr
 		}
@@ -43,10 +43,10 @@ func observePartly(ctx context.Context, h *host.Host, c config.Config, observeEr
 	if o.Link, err = h.Store().LinkState(); err != nil {
 		return o, err
 	}
-	if o.Command, o.Flags, err = h.ObserveFlags(o.Unit); err != nil {
+	if o.Command, o.Flags, err = h.CommandLine(o.Unit); err != nil {
 		return o, err
 	}
-	o.File.Path = h.DaemonJSONOf(o.Flags)
+	o.File.Path = h.DaemonJSON(o.Flags)
 	if !o.Unit.Running() {
 		return o, nil
 	}

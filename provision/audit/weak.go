@@ -27,7 +27,7 @@ func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[stri
 		if err != nil {
 			return nil, err
 		}
-		for name, runtime := range host.RuntimesOf(*o.Engine) {
+		for name, runtime := range host.ResolveRuntimes(*o.Engine) {
 			if _, ours := args[name]; ours || runtime.Leads(known) {
 				args[name] = append(args[name], runtime.Args)
 			}

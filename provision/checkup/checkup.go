@@ -71,11 +71,11 @@ func Items(c config.Config, o host.Observed) ([]Item, error) {
 	}
 	items = append(items, EngineItem(g, settings))
 	items = append(items, RuntimeItems(c, o)...)
-	if o.Images != nil {
+	if o.WaitingImages != nil {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: ApplyRemedy,
-			Seen: fmt.Sprintf("%s saved for a switch of userns-remap are still in %s", plan.CountImages(o.Images.Images), o.Images.Path)})
+			Seen: fmt.Sprintf("%s saved for a switch of userns-remap are still in %s", plan.CountImages(o.WaitingImages.Images), o.WaitingImages.Path)})
 	}
-	if item, found := SetAsideItem(o.SetAside); found {
+	if item, found := SetAsideItem(o.FailedRecoveries); found {
 		items = append(items, item)
 	}
 	return items, nil

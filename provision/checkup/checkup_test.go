@@ -32,10 +32,10 @@ func TestFault_X05_CheckupOfARuntime(t *testing.T) {
 			test.host.Releases = []string{seen.Newer}
 			o := test.host.Observed(t)
 			if test.failed {
-				o.Failed = map[string]bool{state.ProofKey(seen.Intact(seen.Newer).ManifestDigest, []string{verify.KeepWrites, verify.ForgetFiles}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
+				o.FailedProofs = map[string]bool{state.ProofKey(seen.Intact(seen.Newer).ManifestDigest, []string{verify.KeepWrites, verify.ForgetFiles}, o.Engine.Version, o.BootAndMount, false, verify.WritesKept): true}
 			}
 			if test.since != "" {
-				o.Since = test.since
+				o.BootAndMount = test.since
 			}
 			items := RuntimeItems(config.Default(), o)
 			if len(items) != 1 || items[0].Name != "runtime runsc" || items[0].Health != test.want {

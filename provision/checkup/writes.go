@@ -45,7 +45,7 @@ func WritesInEffect(c config.Config, o host.Observed) []RuntimeWrites {
 				continue
 			}
 			current, w.Writes = r.Name, verify.WritesUnder(r.Name, runtime.Args)
-			w.Proven = w.Kept() && o.Proofs[state.ProofKey(r.ManifestDigest, runtime.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, verify.WritesKept)]
+			w.Proven = w.Kept() && o.Proofs[state.ProofKey(r.ManifestDigest, runtime.Args, o.Engine.Version, o.BootAndMount, o.Engine.UsernsRemap, verify.WritesKept)]
 		}
 		wanted := plan.ArgumentsOf(c, o, current, name)
 		w.Promised, w.Loss = wanted.Writes, plan.DescribeLoss(c, name, wanted)

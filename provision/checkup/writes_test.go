@@ -40,7 +40,7 @@ func TestWritesInEffect(t *testing.T) {
 		{"kept, proven of another release", seen.Host{File: dated, Engine: seen.Dockerd(dated), Releases: []string{seen.Newer, seen.Older}, Proven: []string{"runsc"}}, nil,
 			runscWrites(kept, kept, false), Healthy},
 		{"kept, proven before the boot", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},
-			func(o *host.Observed) { o.Since = "another" }, runscWrites(kept, kept, false), Healthy},
+			func(o *host.Observed) { o.BootAndMount = "another" }, runscWrites(kept, kept, false), Healthy},
 		{"kept, proven under another dockerd", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},
 			func(o *host.Observed) { o.Engine.Version = "99" }, runscWrites(kept, kept, false), Healthy},
 		{"kept, proven without userns-remap", seen.Host{File: none, Engine: seen.Dockerd(none), Releases: []string{seen.Newer}, Proven: []string{"runsc"}},

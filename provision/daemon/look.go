@@ -88,7 +88,7 @@ func (l *look) find(ctx context.Context, verdict verify.Verdict) finding {
 		return finding{verdict: verdict, stray: before.stray, allowed: before.allowed}
 	}
 	var err error
-	if f.allowed, err = l.host.Allowed(ctx, l.observed, verdict.Container.ImageID, l.config.Enforce.AllowImages); err != nil {
+	if f.allowed, err = l.host.ImageAllowed(ctx, l.observed, verdict.Container.ImageID, l.config.Enforce.AllowImages); err != nil {
 		f.err = err // then it counts as not allowed
 	}
 	f.stray = !f.allowed

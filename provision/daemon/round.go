@@ -175,7 +175,7 @@ func (r *rounds) converge(ctx context.Context) error {
 	}
 	r.unit, r.out.unit = unit, unit
 	r.targets = r.targetsOf(r.host.DaemonJSON(unit), config.Config, config.whyKept != "")
-	if err := r.host.Loaded(ctx, unit); err != nil {
+	if err := r.host.CheckUnit(ctx, unit); err != nil {
 		return err
 	}
 	if unit.Changing() {

@@ -21,7 +21,7 @@ func validateFile(ctx context.Context, h *host.Host, l *dockerLook) {
 	if l.rejection = plan.CheckDefaultRuntime(l.observed.File.Doc, l.observed); l.rejection != nil {
 		return
 	}
-	l.rejection = h.AskBounded(ctx, func(ctx context.Context) (err error) {
+	l.rejection = h.Ask(ctx, func(ctx context.Context) (err error) {
 		l.accepted, _, err = h.Validate(ctx, l.observed.File.Doc, l.observed)
 		return err
 	})

@@ -217,8 +217,8 @@ func TestDoctor_OwnUnit(t *testing.T) {
 
 func TestDoctor_AFlagConflictsEvenIfDaemonJSONIsMissing(t *testing.T) {
 	look := dockerLook{observed: host.Observed{
-		File:      daemonfile.File{Path: "/etc/docker/daemon.json"},
-		Conflicts: []*engine.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
+		File:          daemonfile.File{Path: "/etc/docker/daemon.json"},
+		FlagConflicts: []*engine.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
 	}}
 	want := checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "default-runtime is set by the flag --default-runtime=runc in ExecStart: an option in daemon.json must not be a flag too",
 		Remedy: "remove the flag: dockerd does not start if an option is set in both places"}

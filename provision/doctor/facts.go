@@ -94,7 +94,7 @@ func releasesText(h *host.Host) string {
 func journalText(ctx context.Context, h *host.Host) string {
 	const back = 7 * 24 * time.Hour
 	var said []string
-	err := h.AskBounded(ctx, func(ctx context.Context) (err error) {
+	err := h.Ask(ctx, func(ctx context.Context) (err error) {
 		said, err = h.Units.Said(ctx, OwnUnit, time.Now().Add(-back))
 		return err
 	})

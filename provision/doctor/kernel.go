@@ -64,7 +64,7 @@ func cgroupItem() checkup.Item {
 
 func namespaceItem(h *host.Host) checkup.Item {
 	item := checkup.Item{Name: "user namespaces", Remedy: "sysctl user.max_user_namespaces=15000: each sandbox needs one"}
-	n, err := h.Namespaces()
+	n, err := h.MaxUserNamespaces()
 	switch {
 	case err != nil:
 		item.Health, item.Seen = checkup.Unsure, err.Error()

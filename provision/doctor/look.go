@@ -37,25 +37,25 @@ func lookAtDocker(ctx context.Context, h *host.Host, c config.Config) dockerLook
 	o := &look.observed
 	o.Unit, look.unitErr = h.AskUnit(ctx, host.DockerUnit)
 	if look.unitErr == nil {
-		look.loadErr = h.AskBounded(ctx, func(ctx context.Context) error { return h.Loaded(ctx, o.Unit) })
+		look.loadErr = h.Ask(ctx, func(ctx context.Context) error { return h.CheckUnit(ctx, o.Unit) })
 	}
 	switch {
 	case look.unitErr != nil:
 		look.flagsErr = look.unitErr
 		// This is only shown. Nothing proves that the process is dockerd, so its
 		// file is not read and its socket not opened.
-		if pid, found := host.HostDockerd(h.Paths.Proc); found {
+		if pid, found := host.DockerdPID(h.Paths.Proc); found {
 			o.Command, look.flagsErr = engine.CommandLine(h.Paths.Proc, engine.Service{MainPID: pid})
 		}
 	case look.loadErr != nil:
 		look.flagsErr = look.loadErr
 	default:
-		o.Command, o.Flags, look.flagsErr = h.ObserveFlags(o.Unit)
+		o.Command, o.Flags, look.flagsErr = h.CommandLine(o.Unit)
 		if look.flagsErr == nil {
-			o.Conflicts, look.flagsErr = h.ObserveConflicts(o.Unit)
+			o.FlagConflicts, look.flagsErr = h.FlagConflicts(o.Unit)
 		}
 	}
-	path := h.DaemonJSONOf(o.Flags)
+	path := h.DaemonJSON(o.Flags)
 	if o.File, look.fileErr = daemonfile.Read(path); look.fileErr != nil {
 		o.File = daemonfile.File{Path: path}
 	}
@@ -67,7 +67,7 @@ func lookAtDocker(ctx context.Context, h *host.Host, c config.Config) dockerLook
 	case look.flagsErr != nil:
 		look.engineErr = fmt.Errorf("%w: unknown where it listens", errNotAsked)
 	default:
-		look.engineErr = h.AskBounded(ctx, func(ctx context.Context) error { return h.ObserveEngine(ctx, c, o, nil) })
+		look.engineErr = h.Ask(ctx, func(ctx context.Context) error { return h.ObserveEngine(ctx, c, o, nil) })
 	}
 	return look
 }

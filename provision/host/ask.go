@@ -29,13 +29,13 @@ func Ask(ctx context.Context, within time.Duration, question func(context.Contex
 	return err
 }
 
-func (h *Host) AskBounded(ctx context.Context, question func(context.Context) error) error {
+func (h *Host) Ask(ctx context.Context, question func(context.Context) error) error {
 	return Ask(ctx, cmp.Or(h.AnswerWithin, AnswerWithin), question)
 }
 
 // AskUnit asks for a unit, with the patience of Ask.
 func (h *Host) AskUnit(ctx context.Context, name string) (u Unit, err error) {
-	err = h.AskBounded(ctx, func(ctx context.Context) (err error) {
+	err = h.Ask(ctx, func(ctx context.Context) (err error) {
 		u, err = h.Units.Unit(ctx, name)
 		return err
 	})

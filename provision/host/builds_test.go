@@ -31,7 +31,7 @@ func TestClassicBuild(t *testing.T) {
 		{"not looked at", "20.10.24", "{}", nil, false},
 	} {
 		h := &Host{Paths: Paths{CLIPlugins: test.plugins}}
-		if got := classicBuild(h.Paths.CLIPlugins, test.version, documentOf(t, test.file)); (got != "") != test.classic {
+		if got := classicBuildReason(h.Paths.CLIPlugins, test.version, documentOf(t, test.file)); (got != "") != test.classic {
 			t.Errorf("%s: got %q, want the classic builder: %v", test.name, got, test.classic)
 		}
 	}

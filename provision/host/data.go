@@ -13,8 +13,8 @@ type DataRoot struct {
 	Unsearchable string
 	// Namespaces is how many user namespaces the kernel allows; -1 where it has
 	// no such limit.
-	Namespaces int
-	Room       Room
+	MaxUserNamespaces int
+	Room              Room
 }
 
 // Room is what is free for bringing images along, in bytes.

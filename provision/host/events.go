@@ -9,13 +9,13 @@ import (
 	"runsc-provisioner/provision/engine"
 )
 
-// DaemonJSON is where unit's dockerd reads its configuration.
-func (h *Host) DaemonJSON(unit Unit) string {
-	_, flags, err := h.ObserveFlags(unit)
+// UnitDaemonJSON is where unit's dockerd reads its configuration.
+func (h *Host) UnitDaemonJSON(unit Unit) string {
+	_, flags, err := h.CommandLine(unit)
 	if err != nil {
 		return h.Paths.DaemonJSON
 	}
-	return h.DaemonJSONOf(flags)
+	return h.DaemonJSON(flags)
 }
 
 // ConfigPaths are the file of the configuration, and the directory of its
@@ -35,9 +35,9 @@ func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-c
 	return events, ended, nil
 }
 
-// Allowed reports whether the image with this ID is one of those whose digests
+// ImageAllowed reports whether the image with this ID is one of those whose digests
 // are in allow.
-func (h *Host) Allowed(ctx context.Context, o Observed, image string, allow []string) (bool, error) {
+func (h *Host) ImageAllowed(ctx context.Context, o Observed, image string, allow []string) (bool, error) {
 	if len(allow) == 0 {
 		return false, nil
 	}

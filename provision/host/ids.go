@@ -27,10 +27,10 @@ import (
 const (
 	// maxAccounts is the most bytes of passwd, group and the like.
 	maxAccounts = 16 << 20
-	// sizesWithin bounds how long the sizes of volumes are looked for.
-	sizesWithin = 10 * time.Second
-	// getentWithin bounds the question to the name service.
-	getentWithin = 10 * time.Second
+	// sizesTimeout bounds how long the sizes of volumes are looked for.
+	sizesTimeout = 10 * time.Second
+	// getentTimeout bounds the question to the name service.
+	getentTimeout = 10 * time.Second
 )
 
 // ObserveIDs reads the accounts and subordinate ids. A line of those that is not
@@ -62,24 +62,24 @@ func (h *Host) ObserveIDs(ctx context.Context, c config.Config) (subid.Identitie
 	}
 	name, _ := config.RemapNames(c.Docker.UsernsRemap)
 	if _, local := subid.Find(ids.Users, name); !local && name != config.RemapAccount {
-		ids.Elsewhere[name] = named(ctx, name)
+		ids.Elsewhere[name] = inNameService(ctx, name)
 	}
 	return ids, nil
 }
 
-// named asks the name service for a user.
-func named(ctx context.Context, name string) bool {
-	ctx, cancel := context.WithTimeout(ctx, getentWithin)
+// inNameService asks the name service for a user.
+func inNameService(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, getentTimeout)
 	defer cancel()
 	return command.Command(ctx, "getent", "passwd", name).Run() == nil
 }
 
-// rootName is the directory of a remapped data root.
-var rootName = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
+// remapRootName is the directory of a remapped data root.
+var remapRootName = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
 
 // DataRootOf is the data root without userns-remap.
 func DataRootOf(info engine.Info) string {
-	if info.UsernsRemap && rootName.MatchString(filepath.Base(info.RootDir)) {
+	if info.UsernsRemap && remapRootName.MatchString(filepath.Base(info.RootDir)) {
 		return filepath.Dir(info.RootDir)
 	}
 	return info.RootDir
@@ -93,7 +93,7 @@ func remapRoots(info engine.Info) int {
 	}
 	n := 0
 	for _, e := range entries {
-		if e.IsDir() && rootName.MatchString(e.Name()) {
+		if e.IsDir() && remapRootName.MatchString(e.Name()) {
 			n++
 		}
 	}
@@ -113,18 +113,18 @@ func (h *Host) ObserveData(ctx context.Context, o Observed) (*DataRoot, error) {
 		return nil, blocked.DockerdSilent(err)
 	}
 	root := &DataRoot{Data: data, VolumeBytes: map[string]int64{}}
-	limited, cancel := context.WithTimeout(ctx, sizesWithin)
+	limited, cancel := context.WithTimeout(ctx, sizesTimeout)
 	defer cancel()
 	for _, v := range data.Volumes {
 		root.VolumeBytes[v.Name] = volumeBytes(limited, v)
 	}
-	if root.Unsearchable, err = unsearchable(DataRootOf(info)); err != nil {
+	if root.Unsearchable, err = firstUnsearchable(DataRootOf(info)); err != nil {
 		return nil, err
 	}
-	if root.Namespaces, err = h.Namespaces(); err != nil {
+	if root.MaxUserNamespaces, err = h.MaxUserNamespaces(); err != nil {
 		return nil, err
 	}
-	root.Room, err = room(h.Paths.State, DataRootOf(info))
+	root.Room, err = measureRoom(h.Paths.State, DataRootOf(info))
 	return root, err
 }
 
@@ -157,9 +157,9 @@ func volumeBytes(ctx context.Context, v engine.Volume) int64 {
 	return bytes
 }
 
-// unsearchable is the first directory above root that others may not search.
+// firstUnsearchable is the first directory above root that others may not search.
 // dockerd refuses to start below one (moby daemon/daemon_unix.go).
-func unsearchable(root string) (string, error) {
+func firstUnsearchable(root string) (string, error) {
 	real, err := filepath.EvalSymlinks(root)
 	if err != nil {
 		return "", fmt.Errorf("look at the data root: %w", err)
@@ -183,7 +183,7 @@ func unsearchable(root string) (string, error) {
 	return "", nil
 }
 
-func (h *Host) Namespaces() (int, error) {
+func (h *Host) MaxUserNamespaces() (int, error) {
 	path := filepath.Join(h.Paths.Proc, "sys/user/max_user_namespaces")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -199,16 +199,16 @@ func (h *Host) Namespaces() (int, error) {
 	return n, nil
 }
 
-func room(state, root string) (Room, error) {
+func measureRoom(state, root string) (Room, error) {
 	room := Room{SpoolPath: state}
-	spool, err := free(state)
+	spool, err := freeSpaceAt(state)
 	if errors.Is(err, fs.ErrNotExist) {
-		spool, err = free(filepath.Dir(state))
+		spool, err = freeSpaceAt(filepath.Dir(state))
 	}
 	if err != nil {
 		return room, err
 	}
-	below, err := free(root)
+	below, err := freeSpaceAt(root)
 	if err != nil {
 		return room, err
 	}
@@ -221,7 +221,7 @@ type freeSpace struct {
 	device uint64
 }
 
-func free(path string) (freeSpace, error) {
+func freeSpaceAt(path string) (freeSpace, error) {
 	bytes, err := release.Free(path)
 	if err != nil {
 		return freeSpace{}, err

@@ -24,7 +24,7 @@ func KnownReleases(store release.Store, installed []release.Installed) ([]verify
 	if err != nil && len(installed) > 0 && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("look at %s: %w", store.Dir, err)
 	}
-	within := onMount(store.Dir)
+	within := pathOnMount(store.Dir)
 	for _, r := range installed {
 		k := verify.Release{
 			Dev: dir.Dev, Within: within, Owner: store.Owner, Name: r.Name, Dir: r.Dir,
@@ -59,9 +59,9 @@ func fileID(path string) (verify.FileID, error) {
 	return verify.FileID{Dev: uint64(stat.Dev), Ino: stat.Ino}, nil
 }
 
-// onMount is the path of dir on the mount that it is on, or "" where the kernel
+// pathOnMount is the path of dir on the mount that it is on, or "" where the kernel
 // does not say (before 5.8).
-func onMount(dir string) string {
+func pathOnMount(dir string) string {
 	id, known := mountID(dir)
 	if !known {
 		return ""

@@ -18,9 +18,9 @@ const (
 	clockTick = 10 * time.Millisecond
 )
 
-// ObserveLoaded is what is known of the dockerd of unit: what was remembered of
+// Loaded is what is known of the dockerd of unit: what was remembered of
 // it, or that file was not changed since it started.
-func (h *Host) ObserveLoaded(unit Unit, file daemonfile.File) state.Loaded {
+func (h *Host) Loaded(unit Unit, file daemonfile.File) state.Loaded {
 	l, err := h.State().ReadLoaded()
 	if err != nil {
 		// What cannot be read is not known.
@@ -30,16 +30,16 @@ func (h *Host) ObserveLoaded(unit Unit, file daemonfile.File) state.Loaded {
 		l = state.Loaded{}
 	}
 	l.SchemaVersion, l.Invocation = state.LoadedSchema, unit.InvocationID
-	if l.Started == nil && file.Exists && file.Changed.Add(clockTick).Before(unit.startedSince(time.Now(), SinceBoot())) {
-		l.Started = Digests(l.Invocation, file.Doc)
+	if l.Started == nil && file.Exists && file.Changed.Add(clockTick).Before(unit.startTime(time.Now(), SinceBoot())) {
+		l.Started = OptionDigests(l.Invocation, file.Doc)
 	}
 	return l
 }
 
-// startedSince is when the service was started by the clock of now, or by the
+// startTime is when the service was started by the clock of now, or by the
 // clock of then where that says an earlier time: one of both was set since. It is
 // zero where it is not known.
-func (u Unit) startedSince(now time.Time, afterBoot time.Duration) time.Time {
+func (u Unit) startTime(now time.Time, afterBoot time.Duration) time.Time {
 	if u.Started.IsZero() || u.StartedAfterBoot == 0 || u.InvocationID == "" {
 		return time.Time{}
 	}
@@ -58,9 +58,9 @@ func SinceBoot() time.Duration {
 	return time.Duration(at.Nano())
 }
 
-// Digests has for each option of doc the digest of its value. They are of no use
+// OptionDigests has for each option of doc the digest of its value. They are of no use
 // for another start of docker.service.
-func Digests(invocation string, doc daemonjson.Document) map[string]string {
+func OptionDigests(invocation string, doc daemonjson.Document) map[string]string {
 	all := map[string]string{}
 	for option, value := range doc.Options() {
 		all[option] = durable.Digest([]byte(invocation + "\n" + option + "\n" + value))

@@ -26,40 +26,40 @@ type Observed struct {
 	// Command is the command line of dockerd, or the one it would start with.
 	Command []string
 	// Conflicts are the options of ours that are also flags of dockerd.
-	Conflicts []*engine.FlagConflict
-	File      daemonfile.File
+	FlagConflicts []*engine.FlagConflict
+	File          daemonfile.File
 	// Loaded is what dockerd is known to have read of daemon.json.
 	Loaded state.Loaded
 	// NextRoot is where a restarted dockerd would have its data, but for what
 	// userns-remap adds; "" is not known.
-	NextRoot string
+	NextDataRoot string
 	// Engine is what dockerd runs with; nil while docker.service is not active.
 	Engine *engine.Info
 	// Running are the names of the containers that run.
-	Running []string
-	Since   string // what has to stay for a proof to hold
+	RunningContainers []string
+	BootAndMount      string // what has to stay for a proof to hold
 	// Proofs are what was proven through Docker, by proofKey and everKey; nil where
 	// that may not be read.
-	Proofs map[string]bool
-	Failed map[string]bool // what then did not start, by proofKey
-	Store  string          // the directory that holds the releases
+	Proofs       map[string]bool
+	FailedProofs map[string]bool // what then did not start, by proofKey
+	Store        string          // the directory that holds the releases
 	// IDs are looked at where userns-remap is managed, or was.
 	IDs subid.Identities
 	// Data is looked at for a plan that may switch userns-remap; else nil.
 	Data *DataRoot
 	// RemapRoots is how many data roots Docker has had with userns-remap.
-	RemapRoots int
-	Images     *images.Saved    // on their way to another data root; or nil
-	SetAside   []state.SetAside // recoveries that failed
-	Releases   []release.Installed
-	Link       release.LinkState
+	RemapRoots       int
+	WaitingImages    *images.Saved    // on their way to another data root; or nil
+	FailedRecoveries []state.SetAside // recoveries that failed
+	Releases         []release.Installed
+	Link             release.LinkState
 	// InUse says whether processes run from a release, by its name. One that
 	// could not be told counts as used.
 	InUse map[string]bool
 	// Before is what was there before this program came; nil where nothing is
 	// recorded. Unread says that this user may not read it.
-	Before *state.Before
-	Unread bool
+	Before           *state.Before
+	BeforeUnreadable bool
 	// ClassicBuild says why `docker build` is the classic builder here, which
 	// follows the default runtime; "" where nothing shows that it is.
 	ClassicBuild string
@@ -73,19 +73,19 @@ func (h *Host) Observe(ctx context.Context, c config.Config) (Observed, error) {
 	if err != nil {
 		return Observed{}, err
 	}
-	return h.ObserveUnit(ctx, c, unit, nil)
+	return h.ObserveWith(ctx, c, unit, nil)
 }
 
-// ObserveUnit is Observe where docker.service was just asked for, and dockerd too
+// ObserveWith is Observe where docker.service was just asked for, and dockerd too
 // unless info is nil.
-func (h *Host) ObserveUnit(ctx context.Context, c config.Config, unit Unit, info *engine.Info) (Observed, error) {
+func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info *engine.Info) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: unit}
-	err := h.Loaded(ctx, unit)
+	err := h.CheckUnit(ctx, unit)
 	if err != nil {
 		return Observed{}, err
 	}
 	h.Logger().Debug("unit", zap.String("state", o.Unit.ActiveState), zap.Int("pid", o.Unit.MainPID))
-	if o.Command, o.Flags, err = h.ObserveFlags(o.Unit); err != nil {
+	if o.Command, o.Flags, err = h.CommandLine(o.Unit); err != nil {
 		return Observed{}, err
 	}
 	// dockerd takes longer to answer than everything else to be looked at.
@@ -105,7 +105,7 @@ func (h *Host) ObserveUnit(ctx context.Context, c config.Config, unit Unit, info
 		return Observed{}, filesErr
 	}
 	if o.Engine != nil {
-		o.ClassicBuild = classicBuild(h.Paths.CLIPlugins, o.Engine.Version, o.File.Doc)
+		o.ClassicBuild = classicBuildReason(h.Paths.CLIPlugins, o.Engine.Version, o.File.Doc)
 	}
 	h.Logger().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),
 		zap.Int("releases", len(o.Releases)), zap.String("link", string(o.Link.Kind)))
@@ -114,14 +114,14 @@ func (h *Host) ObserveUnit(ctx context.Context, c config.Config, unit Unit, info
 
 // observeFiles fills in what is seen without asking anybody.
 func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (err error) {
-	if o.Conflicts, err = h.ObserveConflicts(o.Unit); err != nil {
+	if o.FlagConflicts, err = h.FlagConflicts(o.Unit); err != nil {
 		return err
 	}
-	if o.File, err = daemonfile.Read(h.DaemonJSONOf(o.Flags)); err != nil {
+	if o.File, err = daemonfile.Read(h.DaemonJSON(o.Flags)); err != nil {
 		return err
 	}
 	o.File.Misplaced = h.State().Misplaced(o.File.Path)
-	o.Loaded, o.NextRoot = h.ObserveLoaded(o.Unit, o.File), nextRoot(o.File.Doc, o.Flags)
+	o.Loaded, o.NextDataRoot = h.Loaded(o.Unit, o.File), nextRoot(o.File.Doc, o.Flags)
 	if err := h.Store().Safe(); err != nil {
 		return &blocked.Refused{Object: h.Paths.Store, Err: err}
 	}
@@ -131,15 +131,15 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	if o.Link, err = h.Store().LinkState(); err != nil {
 		return err
 	}
-	if o.Since, err = h.Since(); err != nil {
+	if o.BootAndMount, err = h.BootAndMount(); err != nil {
 		return err
 	}
-	if o.Before, o.Unread, err = h.State().ReadBefore(); err != nil {
+	if o.Before, o.BeforeUnreadable, err = h.State().ReadBefore(); err != nil {
 		return err
 	}
-	o.Proofs, o.Failed = h.State().Remembered()
-	o.SetAside = h.State().FailedRecoveries()
-	if o.Images, err = h.Images().Waiting(); err != nil {
+	o.Proofs, o.FailedProofs = h.State().Remembered()
+	o.FailedRecoveries = h.State().FailedRecoveries()
+	if o.WaitingImages, err = h.Images().Waiting(); err != nil {
 		return err
 	}
 	if c.Docker.Remap() != config.RemapAny {
@@ -160,8 +160,8 @@ func (h *Host) Docker(ctx context.Context) (Unit, error) {
 	return unit, nil
 }
 
-// Loaded refuses, as an *blocked.Unreachable, a docker.service that is missing or masked.
-func (h *Host) Loaded(ctx context.Context, unit Unit) error {
+// CheckUnit refuses, as an *blocked.Unreachable, a docker.service that is missing or masked.
+func (h *Host) CheckUnit(ctx context.Context, unit Unit) error {
 	switch unit.LoadState {
 	case "loaded":
 		return nil
@@ -174,7 +174,7 @@ func (h *Host) Loaded(ctx context.Context, unit Unit) error {
 	}
 }
 
-func (h *Host) ObserveFlags(unit Unit) (argv []string, flags engine.Flags, err error) {
+func (h *Host) CommandLine(unit Unit) (argv []string, flags engine.Flags, err error) {
 	argv, err = engine.CommandLine(h.Paths.Proc, unit.service())
 	if err != nil {
 		return nil, engine.Flags{}, &blocked.Refused{Object: unit.Name, Err: err}
@@ -186,8 +186,8 @@ func (h *Host) ObserveFlags(unit Unit) (argv []string, flags engine.Flags, err e
 	return argv, flags, nil
 }
 
-// ObserveConflicts looks for options of ours that are dockerd flags too.
-func (h *Host) ObserveConflicts(unit Unit) ([]*engine.FlagConflict, error) {
+// FlagConflicts looks for options of ours that are dockerd flags too.
+func (h *Host) FlagConflicts(unit Unit) ([]*engine.FlagConflict, error) {
 	var conflicts []*engine.FlagConflict
 	for _, option := range []string{config.ItemDefaultRuntime, config.ItemUsernsRemap} {
 		err := engine.Conflict(h.Paths.Proc, unit.service(), option)
@@ -205,7 +205,7 @@ func (h *Host) ObserveConflicts(unit Unit) ([]*engine.FlagConflict, error) {
 // observeUse finds the releases that something runs from. One that could not be
 // told, because a process could not be looked at, counts as used.
 func (h *Host) observeUse(ctx context.Context, installed []release.Installed) (map[string]bool, error) {
-	seen, denied, err := h.RunsFrom(ctx, installed)
+	seen, denied, err := h.ProcessesByRelease(ctx, installed)
 	if err != nil {
 		return nil, err
 	}
@@ -216,10 +216,10 @@ func (h *Host) observeUse(ctx context.Context, installed []release.Installed) (m
 	return use, nil
 }
 
-// RunsFrom counts the processes that were seen to run from each release, and
+// ProcessesByRelease counts the processes that were seen to run from each release, and
 // those that could not be looked at. Nothing is in use where nothing is
 // installed.
-func (h *Host) RunsFrom(ctx context.Context, installed []release.Installed) (seen map[string]int, denied int, err error) {
+func (h *Host) ProcessesByRelease(ctx context.Context, installed []release.Installed) (seen map[string]int, denied int, err error) {
 	if len(installed) == 0 {
 		return nil, 0, nil
 	}
@@ -256,7 +256,7 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 	}
 	o.Engine = info
 	if info.Running > 0 {
-		if o.Running, err = client.Names(ctx); err != nil {
+		if o.RunningContainers, err = client.Names(ctx); err != nil {
 			return blocked.DockerdSilent(err)
 		}
 	}
@@ -268,7 +268,7 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 	return nil
 }
 
-func (h *Host) DaemonJSONOf(flags engine.Flags) string {
+func (h *Host) DaemonJSON(flags engine.Flags) string {
 	if flags.Set["config-file"] != "" {
 		return flags.ConfigFile
 	}
@@ -286,7 +286,7 @@ func (h *Host) Socket(flags engine.Flags) string {
 	return h.Paths.Socket
 }
 
-// Earlier reports whether a version that kept no record was here.
-func (o Observed) Earlier() bool {
+// HadUnrecordedVersion reports whether a version that kept no record was here.
+func (o Observed) HadUnrecordedVersion() bool {
 	return o.Before == nil && (len(o.Releases) > 0 || o.Link.Kind == release.LinkOurs)
 }

@@ -19,7 +19,7 @@ func (h *Host) otherDocker(ctx context.Context) error {
 	if unit, err := h.Units.Unit(ctx, snap); err == nil && unit.LoadState == "loaded" {
 		return fmt.Errorf("there is no such unit: Docker is installed as a snap (%s), which is not supported: it runs no runtime from outside", snap)
 	}
-	found := dockerds(h.Paths.Proc)
+	found := findDockerds(h.Paths.Proc)
 	if i := slices.IndexFunc(found, func(one daemonProcess) bool { return one.uid != 0 }); i >= 0 {
 		return fmt.Errorf("there is no such unit: a rootless dockerd runs (process %d of uid %d), which is not supported", found[i].pid, found[i].uid)
 	}
@@ -35,8 +35,8 @@ type daemonProcess struct {
 	nested   bool // in a pid namespace of its own, as in a container
 }
 
-// dockerds looks for processes called dockerd.
-func dockerds(proc string) []daemonProcess {
+// findDockerds looks for processes called dockerd.
+func findDockerds(proc string) []daemonProcess {
 	comms, err := filepath.Glob(filepath.Join(proc, "[0-9]*", "comm"))
 	if err != nil {
 		return nil
@@ -56,7 +56,7 @@ func dockerds(proc string) []daemonProcess {
 		if err != nil {
 			continue
 		}
-		one := daemonProcess{uid: int(info.Sys().(*syscall.Stat_t).Uid), nested: nested.Match(status)}
+		one := daemonProcess{uid: int(info.Sys().(*syscall.Stat_t).Uid), nested: nestedPID.Match(status)}
 		if _, err := fmt.Sscan(filepath.Base(dir), &one.pid); err == nil {
 			found = append(found, one)
 		}
@@ -64,14 +64,14 @@ func dockerds(proc string) []daemonProcess {
 	return found
 }
 
-// nested is of a process that has another number in a namespace further in.
-var nested = regexp.MustCompile(`(?m)^NSpid:\s+\d+\s+\d`)
+// nestedPID is of a process that has another number in a namespace further in.
+var nestedPID = regexp.MustCompile(`(?m)^NSpid:\s+\d+\s+\d`)
 
-// HostDockerd is the one dockerd that is root's and in no container; of several
+// DockerdPID is the one dockerd that is root's and in no container; of several
 // none is believed.
-func HostDockerd(proc string) (pid int, found bool) {
+func DockerdPID(proc string) (pid int, found bool) {
 	n := 0
-	for _, one := range dockerds(proc) {
+	for _, one := range findDockerds(proc) {
 		if one.uid == 0 && !one.nested {
 			pid = one.pid
 			n++

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Since is what has to stay for a proof to hold: the kernel, which has another
+// BootAndMount is what has to stay for a proof to hold: the kernel, which has another
 // boot id after each boot (random(4)), and how the store is mounted (noexec).
-func (h *Host) Since() (string, error) {
+func (h *Host) BootAndMount() (string, error) {
 	text, err := os.ReadFile(filepath.Join(h.Paths.Proc, "sys/kernel/random/boot_id"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read the boot id: %w", err)

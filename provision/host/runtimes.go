@@ -5,8 +5,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// RuntimesOf follows the runtimes that dockerd knows to their files.
-func RuntimesOf(info engine.Info) map[string]verify.Runtime {
+// ResolveRuntimes follows the runtimes that dockerd knows to their files.
+func ResolveRuntimes(info engine.Info) map[string]verify.Runtime {
 	paths := make(map[string]string, len(info.Runtimes))
 	for name, runtime := range info.Runtimes {
 		paths[name] = runtime.Path

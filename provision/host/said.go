@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	// maxSaid is how many of Docker's own lines an error carries.
-	maxSaid = 6
-	// maxSaidLine is how much of one is kept, in bytes: a Go program that panics
+	// maxErrorLines is how many of Docker's own lines an error carries.
+	maxErrorLines = 6
+	// maxErrorLine is how much of one is kept, in bytes: a Go program that panics
 	// says all its goroutines in one.
-	maxSaidLine = 500
-	// saidWithin bounds the look into the journal.
-	saidWithin = 5 * time.Second
+	maxErrorLine = 500
+	// journalTimeout bounds the look into the journal.
+	journalTimeout = 5 * time.Second
 )
 
-// Said are Docker's last words since a moment: its errors and what it said as
+// DockerErrors are Docker's last words since a moment: its errors and what it said as
 // it failed to start. Its other lines stay out: a reload logs the whole of
 // daemon.json, with the credentials that may be in it.
-func (h *Host) Said(ctx context.Context, since time.Time) []string {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saidWithin)
+func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), journalTimeout)
 	defer cancel()
 	lines, err := h.Units.Said(ctx, DockerUnit, since)
 	if err != nil {
@@ -37,7 +37,7 @@ func (h *Host) Said(ctx context.Context, since time.Time) []string {
 		default:
 			continue
 		}
-		words = append(words, line[:min(len(line), maxSaidLine)])
+		words = append(words, line[:min(len(line), maxErrorLine)])
 	}
-	return words[max(0, len(words)-maxSaid):]
+	return words[max(0, len(words)-maxErrorLines):]
 }

@@ -21,18 +21,18 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// candidate is where a program that is given one more file finds it.
-const candidate = "/proc/self/fd/3"
+// candidatePath is where a program that is given one more file finds it.
+const candidatePath = "/proc/self/fd/3"
 
-// validateWithin is far beyond the 34 ms that dockerd takes to look at a file.
-const validateWithin = 20 * time.Second
+// validateTimeout is far beyond the 34 ms that dockerd takes to look at a file.
+const validateTimeout = 20 * time.Second
 
 // dockerd ends before it gains anything from Go's garbage collector: without it,
 // dockerd takes the same 70 MB and a quarter less time (26.1). Beyond a limit it is
 // on all the same.
 const (
-	collectNothing = "GOGC=off"
-	collectFrom    = "GOMEMLIMIT=128MiB"
+	gcOff         = "GOGC=off"
+	gcMemoryLimit = "GOMEMLIMIT=128MiB"
 )
 
 // Validate has dockerd itself look at doc, with the flags that it runs with, where it
@@ -41,7 +41,7 @@ const (
 // makes accounts and ranges for it even then. A text that it once took is not shown to
 // it again: key is returned where that has to be remembered.
 func (h *Host) Validate(ctx context.Context, doc daemonjson.Document, o Observed) (taken bool, key string, err error) {
-	argv, ok := validator(h.Paths.Proc, o)
+	argv, ok := validateCommand(h.Paths.Proc, o)
 	if !ok || os.Geteuid() != 0 {
 		return false, "", nil
 	}
@@ -53,7 +53,7 @@ func (h *Host) Validate(ctx context.Context, doc daemonjson.Document, o Observed
 	if key != "" && h.State().Validations().Has(key) {
 		return true, "", nil
 	}
-	if taken, err = h.dockerdTakes(ctx, argv, doc, o.File.Path); !taken || err != nil {
+	if taken, err = h.dockerdAccepts(ctx, argv, doc, o.File.Path); !taken || err != nil {
 		return false, "", err
 	}
 	return true, key, nil
@@ -88,18 +88,18 @@ func validationKey(argv []string, doc daemonjson.Document) string {
 	return durable.Digest(text)
 }
 
-// dockerdTakes runs dockerd --validate on doc, which path is to have. Where it
+// dockerdAccepts runs dockerd --validate on doc, which path is to have. Where it
 // did not say, taken is false: own checks have to do.
-func (h *Host) dockerdTakes(ctx context.Context, argv []string, doc daemonjson.Document, path string) (taken bool, err error) {
-	file, err := inMemory("daemon.json", doc.Bytes())
+func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson.Document, path string) (taken bool, err error) {
+	file, err := memFile("daemon.json", doc.Bytes())
 	if err != nil {
 		return false, err
 	}
 	defer file.Close()
-	ctx, cancel := context.WithTimeout(ctx, validateWithin)
+	ctx, cancel := context.WithTimeout(ctx, validateTimeout)
 	defer cancel()
 	cmd := command.Command(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(cmd.Env, collectNothing, collectFrom)
+	cmd.Env = append(cmd.Env, gcOff, gcMemoryLimit)
 	cmd.ExtraFiles = []*os.File{file}
 	var output command.Output
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -115,11 +115,11 @@ func (h *Host) dockerdTakes(ctx context.Context, argv []string, doc daemonjson.D
 	case !errors.As(err, &exit), !exit.Exited(), ctx.Err() != nil, strings.Contains(said, "unknown flag"):
 		return false, nil // it has no such flag (20.10), or is of no use
 	}
-	return false, blocked.Refuse(path, "dockerd --validate refuses this text: %s", strings.ReplaceAll(lastLine(said), candidate, path))
+	return false, blocked.Refuse(path, "dockerd --validate refuses this text: %s", strings.ReplaceAll(lastLine(said), candidatePath, path))
 }
 
-// validator is the command line that has dockerd look at descriptor 3.
-func validator(proc string, o Observed) (argv []string, ok bool) {
+// validateCommand is the command line that has dockerd look at descriptor 3.
+func validateCommand(proc string, o Observed) (argv []string, ok bool) {
 	if len(o.Command) == 0 {
 		return nil, false
 	}
@@ -141,11 +141,11 @@ func validator(proc string, o Observed) (argv []string, ok bool) {
 			argv = append(argv, arg)
 		}
 	}
-	return append(argv, "--validate", "--config-file="+candidate), true
+	return append(argv, "--validate", "--config-file="+candidatePath), true
 }
 
-// inMemory is a file with text that is on no disk.
-func inMemory(name string, text []byte) (*os.File, error) {
+// memFile is a file with text that is on no disk.
+func memFile(name string, text []byte) (*os.File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("make a file in memory: %w", err)

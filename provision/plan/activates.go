@@ -16,7 +16,7 @@ import (
 // activatedByRestart names the options of daemon.json that only a restart of Docker brings into effect, and
 // that dockerd is not known to run with. userns-remap, which is ours, is not among them.
 func activatedByRestart(o host.Observed) []string {
-	now, digests := o.File.Doc.Options(), host.Digests(o.Loaded.Invocation, o.File.Doc)
+	now, digests := o.File.Doc.Options(), host.OptionDigests(o.Loaded.Invocation, o.File.Doc)
 	options := map[string]bool{host.OptionDataRoot: true}
 	for _, some := range []map[string]string{digests, o.Loaded.Started} {
 		for option := range some {
@@ -25,7 +25,7 @@ func activatedByRestart(o host.Observed) []string {
 	}
 	var all []string
 	for _, option := range slices.Sorted(maps.Keys(options)) {
-		if host.IsHot(option) || option == config.ItemUsernsRemap || option == host.OptionGraph && o.NextRoot != "" {
+		if host.IsHot(option) || option == config.ItemUsernsRemap || option == host.OptionGraph && o.NextDataRoot != "" {
 			continue
 		}
 		same := o.Loaded.Started != nil && digests[option] == o.Loaded.Started[option]
@@ -48,7 +48,7 @@ func reportedInEffect(o host.Observed, option, value string, set bool) (same, re
 	info := *o.Engine
 	switch option {
 	case host.OptionDataRoot:
-		return o.NextRoot == host.DataRootOf(info), o.NextRoot != "" && info.RootDir != ""
+		return o.NextDataRoot == host.DataRootOf(info), o.NextDataRoot != "" && info.RootDir != ""
 	case host.OptionStorageDriver:
 		return daemonjson.StringOf(value) == info.StorageDriver, set && info.StorageDriver != ""
 	case host.OptionLogDriver:
@@ -72,7 +72,7 @@ func reportedInEffect(o host.Observed, option, value string, set bool) (same, re
 // is not known to run with. Our own runtimes, and a default runtime that c sets, are not among them.
 func activatedByReload(c config.Config, o host.Observed, doc daemonjson.Document) []string {
 	info, hot := *o.Engine, o.Loaded.Hot()
-	now, digests := doc.Options(), host.Digests(o.Loaded.Invocation, doc)
+	now, digests := doc.Options(), host.OptionDigests(o.Loaded.Invocation, doc)
 	var all []string
 	for _, option := range slices.Sorted(maps.Keys(now)) {
 		if !host.IsHot(option) && option != host.OptionFeatures {

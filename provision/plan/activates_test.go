@@ -46,13 +46,13 @@ func TestFault_X02_WhatARestartActivates(t *testing.T) {
 		{name: "an empty file", started: " ", file: "\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			o := host.Observed{File: seen.DaemonJSON(t, test.file), NextRoot: test.next}
+			o := host.Observed{File: seen.DaemonJSON(t, test.file), NextDataRoot: test.next}
 			o.Engine = &engine.Info{Version: "26.1.5", RootDir: "/var/lib/docker", StorageDriver: "overlay2", LoggingDriver: "json-file"}
 			if test.info != nil {
 				test.info(o.Engine)
 			}
 			if test.started != "" {
-				o.Loaded.Started = host.Digests("", seen.DaemonJSON(t, test.started).Doc)
+				o.Loaded.Started = host.OptionDigests("", seen.DaemonJSON(t, test.started).Doc)
 			}
 			if got := activatedByRestart(o); !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -99,7 +99,7 @@ func TestFault_X03_WhatAReloadActivates(t *testing.T) {
 			h := seen.Host{File: test.file, Engine: seen.Dockerd(test.started)}
 			o := h.Observed(t)
 			if test.reloaded != "" {
-				o.Loaded.Reloaded = host.Digests("", seen.DaemonJSON(t, test.reloaded).Doc)
+				o.Loaded.Reloaded = host.OptionDigests("", seen.DaemonJSON(t, test.reloaded).Doc)
 			}
 			if got := activatedByReload(c, o, o.File.Doc); !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -208,7 +208,7 @@ func TestFault_X05_ArgumentsAreProven(t *testing.T) {
 	// After a failed proof, the daemon does not load the arguments again.
 	h.Engine, h.NeverProven = seen.Dockerd(seen.Registered(seen.Newer)), false
 	o := h.Observed(t)
-	o.Failed = map[string]bool{state.ProofKey(seen.Intact(seen.Newer).ManifestDigest, []string{"--overlay2=none", "--dcache=0", "--typo"}, o.Engine.Version, o.Since, false, verify.WritesKept): true}
+	o.FailedProofs = map[string]bool{state.ProofKey(seen.Intact(seen.Newer).ManifestDigest, []string{"--overlay2=none", "--dcache=0", "--typo"}, o.Engine.Version, o.BootAndMount, false, verify.WritesKept): true}
 	if plan, err := New(config.Default(), o, Options{Unattended: &Unattended{MaxDisruption: config.DisruptionReload}}); err != nil || !plan.Empty() || len(plan.Held) != 1 {
 		t.Errorf("got %+v, %v, want it held", plan, err)
 	}

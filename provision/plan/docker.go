@@ -81,7 +81,7 @@ func (p *planner) dockerSteps(registered, final daemonjson.Document, restart boo
 	}
 	switch {
 	case restart:
-		p.add(Restart{Unit: p.Observed.Unit.Name, Stops: p.Observed.Running}, Confirm{all})
+		p.add(Restart{Unit: p.Observed.Unit.Name, Stops: p.Observed.RunningContainers}, Confirm{all})
 		remapped = p.Config.Docker.Remap() == config.RemapOn
 	case Differ(at, final):
 		p.addReload(final, all, false)

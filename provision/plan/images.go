@@ -16,7 +16,7 @@ func (p *planner) saveImages() error {
 	if !p.options.MigrateImages || p.Config.Docker.Remap() != config.RemapOn || len(data.Images) == 0 {
 		return nil
 	}
-	if p.Observed.Images != nil && sameImages(p.Observed.Images.Images, data.Images) {
+	if p.Observed.WaitingImages != nil && sameImages(p.Observed.WaitingImages.Images, data.Images) {
 		return nil // an interrupted run saved them
 	}
 	need, room := images.ArchiveSize(data.LayersSize), data.Room
@@ -41,7 +41,7 @@ func sameImages(a, b []engine.Image) bool {
 // planImages loads the saved images once userns-remap is on, or removes the archive if the switch did not
 // happen and is not held.
 func (p *planner) planImages() {
-	saved := p.Observed.Images
+	saved := p.Observed.WaitingImages
 	if saved == nil || p.Observed.Engine == nil || len(p.plan.Steps) > 0 {
 		return
 	}

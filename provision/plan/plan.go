@@ -97,7 +97,7 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 // that c does not manage are fine.
 func FlagConflict(c config.Config, o host.Observed) *engine.FlagConflict {
 	managed := map[string]bool{config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "", config.ItemUsernsRemap: c.Docker.UsernsRemap != ""}
-	for _, conflict := range o.Conflicts {
+	for _, conflict := range o.FlagConflicts {
 		if managed[conflict.Option] {
 			return conflict
 		}

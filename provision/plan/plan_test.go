@@ -146,9 +146,9 @@ func carriedOut(t *testing.T, o host.Observed, step Step) host.Observed {
 		o.Before = o.Before.Marked(o.File.Path, o.File.Doc)
 	case Reload:
 		o.Engine = seen.Reloaded(*o.Engine, o.File.Doc)
-		o.Loaded.Reloaded = host.Digests("", o.File.Doc)
+		o.Loaded.Reloaded = host.OptionDigests("", o.File.Doc)
 	case Restart:
-		o.Loaded = state.Loaded{Started: host.Digests("", o.File.Doc)}
+		o.Loaded = state.Loaded{Started: host.OptionDigests("", o.File.Doc)}
 		o.Engine = seen.Reloaded(engine.Info{DefaultRuntime: "runc", RootDir: host.DataRootOf(*o.Engine)}, o.File.Doc)
 		if _, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap(); o.Engine.UsernsRemap {
 			own := subid.Account{Name: "dockremap", UID: 999}
@@ -156,8 +156,8 @@ func carriedOut(t *testing.T, o host.Observed, step Step) host.Observed {
 		}
 	case ProveInDocker:
 		o.Proofs = maps.Clone(o.Proofs)
-		o.Proofs[state.EverKey("digest of "+s.Release, s.Args, o.Since)] = true
-		o.Proofs[state.ProofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.Since, o.Engine.UsernsRemap, s.Writes)] = true
+		o.Proofs[state.EverKey("digest of "+s.Release, s.Args, o.BootAndMount)] = true
+		o.Proofs[state.ProofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.BootAndMount, o.Engine.UsernsRemap, s.Writes)] = true
 	case Confirm:
 		if err := s.Missing(*o.Engine); err != nil {
 			t.Fatalf("%s: %v", brief(step), err)

@@ -82,17 +82,17 @@ func (g Goal) EverProven(args []string) bool {
 	if g.Observed.Proofs == nil {
 		return true
 	}
-	return g.Observed.Proofs[state.EverKey(g.Current.ManifestDigest, args, g.Observed.Since)] ||
+	return g.Observed.Proofs[state.EverKey(g.Current.ManifestDigest, args, g.Observed.BootAndMount)] ||
 		g.Observed.Proofs[g.proofKey(args, g.Observed.Engine.UsernsRemap)]
 }
 
 // ProofFailed reports whether the last proof with args failed.
 func (g Goal) ProofFailed(args []string) bool {
-	return g.Observed.Failed[g.proofKey(args, g.Observed.Engine.UsernsRemap)]
+	return g.Observed.FailedProofs[g.proofKey(args, g.Observed.Engine.UsernsRemap)]
 }
 
 // proofKey is the key of a proof of the current release with args, under this dockerd, with userns-remap or
 // without.
 func (g Goal) proofKey(args []string, remapped bool) string {
-	return state.ProofKey(g.Current.ManifestDigest, args, g.Observed.Engine.Version, g.Observed.Since, remapped, verify.WritesUnder(g.Current.Name, args))
+	return state.ProofKey(g.Current.ManifestDigest, args, g.Observed.Engine.Version, g.Observed.BootAndMount, remapped, verify.WritesUnder(g.Current.Name, args))
 }

@@ -22,7 +22,7 @@ func Recorded(c config.Config, o host.Observed, p Plan, opts Options, now time.T
 	if err != nil {
 		return next // there is no plan then either
 	}
-	r := recording{config: c, o: o, now: now, differs: g.changedItems(o.File.Doc, wanted), earlier: o.Earlier()}
+	r := recording{config: c, o: o, now: now, differs: g.changedItems(o.File.Doc, wanted), earlier: o.HadUnrecordedVersion()}
 	for _, step := range p.Steps {
 		if write, ok := step.(WriteDaemonJSON); ok {
 			r.writes = append(r.writes, write.Items...)

@@ -109,7 +109,7 @@ func (p *planner) refuseRemap() error {
 		return blocked.Refuse(what, "features.containerd-snapshotter is on, which keeps images in containerd's store, and dockerd does not start with both: first remove it from daemon.json and from dockerd's flags")
 	case data.Unsearchable != "":
 		return blocked.Refuse(what, "others may not search %s, which is above the data root: remapped containers could not reach their own files; run chmod o+x %s", data.Unsearchable, data.Unsearchable)
-	case data.Namespaces == 0:
+	case data.MaxUserNamespaces == 0:
 		return blocked.Refuse(what, "the kernel allows no user namespaces: sysctl user.max_user_namespaces=31000 allows them")
 	}
 	if p.Observed.Engine.Snapshotter {
@@ -135,12 +135,12 @@ func (g Goal) heldRemap(reason string) Held {
 
 // heldByRestart holds a switch that needs a forbidden restart of Docker; Why is empty if the restart is allowed.
 func (g Goal) heldByRestart() Held {
-	reason := restartObjection(g.options, g.Observed.Engine.LiveRestore, g.Observed.Running)
+	reason := restartObjection(g.options, g.Observed.Engine.LiveRestore, g.Observed.RunningContainers)
 	if reason == "" {
 		return Held{}
 	}
 	held := g.heldRemap(reason)
-	held.Containers = g.Observed.Running
+	held.Containers = g.Observed.RunningContainers
 	return held
 }
 

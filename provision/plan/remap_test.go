@@ -150,7 +150,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 		o := inEffect(t, own+"bob:300000:65536\n", own+"bob:300000:65536\n")
 		o.IDs.Users = append(o.IDs.Users, subid.Entry{Name: "bob", ID: 1001})
 		o.IDs.Groups = append(o.IDs.Groups, subid.Entry{Name: "bob", ID: 1001})
-		o.Running = nil
+		o.RunningContainers = nil
 		bob := c
 		bob.Docker.UsernsRemap = "bob"
 		plan, err := New(bob, o, Options{})
@@ -188,7 +188,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 		off := c
 		off.Docker.UsernsRemap = config.RemapDisabled
 		o := inEffect(t, "alice:500000:65536\n"+own, own)
-		o.Running = nil
+		o.RunningContainers = nil
 		o.IDs.Ours = []string{"account:dockremap", "subuid:dockremap:100000:65536", "subgid:dockremap:100000:65536"}
 		for _, purge := range []bool{false, true} {
 			o := o
@@ -242,7 +242,7 @@ func TestFault_U01_HiddenData(t *testing.T) {
 	for _, tt := range tests {
 		o := ready(t)
 		o.IDs = seen.Identities(t, "", "", "")
-		o.Data = &host.DataRoot{Data: tt.data, VolumeBytes: map[string]int64{"data": 1, "far": -1}, Namespaces: -1, Room: tt.room}
+		o.Data = &host.DataRoot{Data: tt.data, VolumeBytes: map[string]int64{"data": 1, "far": -1}, MaxUserNamespaces: -1, Room: tt.room}
 		plan, err := New(seen.Wants(seen.Remapped), o, tt.opts)
 		if tt.space != "" {
 			if space, ok := errors.AsType[*release.SpaceError](err); !ok || space.Path != tt.space {
@@ -278,7 +278,7 @@ func TestRemapIsRefused(t *testing.T) {
 			o.Command = []string{"dockerd", "--feature", "containerd-snapshotter=true"}
 		}},
 		{"U06: a directory that others may not search", "chmod o+x /srv", func(o *host.Observed) { o.Data.Unsearchable = "/srv" }},
-		{"no user namespaces", "max_user_namespaces", func(o *host.Observed) { o.Data.Namespaces = 0 }},
+		{"no user namespaces", "max_user_namespaces", func(o *host.Observed) { o.Data.MaxUserNamespaces = 0 }},
 		{"a swarm", "docker swarm leave", func(o *host.Observed) { o.Engine.Swarm = true }},
 	}
 	for _, tt := range tests {
@@ -309,7 +309,7 @@ func TestCopyCommand(t *testing.T) {
 func TestSavedImages(t *testing.T) {
 	saved := &images.Saved{Path: "/var/lib/x/images.tar", Images: []engine.Image{{ID: "sha256:1", Tags: []string{"a:1"}}}}
 	o := ready(t)
-	o.Images = saved
+	o.WaitingImages = saved
 	o.Data.Images, o.Data.Room = saved.Images, host.Room{Spool: 1 << 40, Root: 1 << 40}
 	plan, err := New(seen.Wants(seen.Remapped), o, Options{MigrateImages: true})
 	if err != nil || slices.ContainsFunc(plan.Steps, func(s Step) bool { _, ok := s.(SaveImages); return ok }) {
@@ -325,7 +325,7 @@ func TestSavedImages(t *testing.T) {
 		t.Errorf("after the switch, not managed: got %v, %v, want the images loaded", plan.Steps, err)
 	}
 	o = ready(t)
-	o.Images = saved
+	o.WaitingImages = saved
 	if plan, err = New(seen.Wants(seen.AsDefault), o, Options{}); err != nil || len(plan.Steps) != 1 || plan.Steps[0].Kind().Action != "remove" {
 		t.Errorf("no longer needed: got %v, %v, want them removed", plan.Steps, err)
 	}

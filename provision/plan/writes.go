@@ -17,14 +17,14 @@ const writesLost = "what its containers write to their root file system is lost:
 func (p *planner) warnOfWrites() {
 	for _, name := range p.uncontestedNames() {
 		a := p.Arguments(name)
-		if a.Assumed && p.Observed.Unread {
+		if a.Assumed && p.Observed.BeforeUnreadable {
 			if a.Writes == verify.WritesLost {
 				p.warn("runtime " + name + ": only root may read the record of who registered it, so this plan may lack a change to its arguments")
 			}
 			continue
 		}
 		_, registered := p.Observed.File.Doc.Runtimes()[name]
-		if registered && a.Assumed && p.Observed.Earlier() && len(p.plan.Steps) > 0 {
+		if registered && a.Assumed && p.Observed.HadUnrecordedVersion() && len(p.plan.Steps) > 0 {
 			p.warn(describeAssumed(name, a.Origin))
 		}
 		if text := DescribeLoss(p.Config, name, a); text != "" {

@@ -45,7 +45,7 @@ func Record(h *host.Host, c config.Config, o host.Observed, p plan.Plan, opts pl
 func madeObjects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (state.BeforeObject, error) {
 	dropin := config.SavedPath(h.Paths.Config)
 	unlessEarlier := func(inspect func() (state.BeforeObject, error)) func() (state.BeforeObject, error) {
-		if o.Earlier() {
+		if o.HadUnrecordedVersion() {
 			return func() (state.BeforeObject, error) { return state.BeforeObject{Assumed: true}, nil }
 		}
 		return inspect

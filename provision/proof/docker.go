@@ -76,7 +76,7 @@ func (r Runner) checkTrial(ctx context.Context, s plan.ProveInDocker, info engin
 	if err != nil {
 		return "", err
 	}
-	verdict := verify.Judge(container, survey.Evidence[0], host.RuntimesOf(info), known)
+	verdict := verify.Judge(container, survey.Evidence[0], host.ResolveRuntimes(info), known)
 	if verdict.State == verify.Sandboxed && verdict.Release == s.Release {
 		return kernel, nil
 	}

@@ -87,9 +87,9 @@ func (h Host) Observed(t *testing.T) host.Observed {
 		Store: Store, Link: release.LinkState{Kind: release.LinkAbsent, Path: "/usr/local/bin/runsc"}, InUse: map[string]bool{},
 	}
 	if h.Conflict != nil {
-		o.Conflicts = []*engine.FlagConflict{h.Conflict}
+		o.FlagConflicts = []*engine.FlagConflict{h.Conflict}
 	}
-	o.Running, o.Proofs = h.Running, map[string]bool{}
+	o.RunningContainers, o.Proofs = h.Running, map[string]bool{}
 	if h.Flags != nil {
 		var err error
 		if o.Flags, err = engine.ParseFlags(append([]string{"/usr/sbin/dockerd"}, h.Flags...)); err != nil {
@@ -97,7 +97,7 @@ func (h Host) Observed(t *testing.T) host.Observed {
 		}
 	}
 	o.IDs = Identities(t, "dockremap:x:999:999::/:/bin/false\n", "dockremap:100000:65536\n", "dockremap:100000:65536\n")
-	o.Data = &host.DataRoot{Namespaces: -1}
+	o.Data = &host.DataRoot{MaxUserNamespaces: -1}
 	for _, name := range h.Releases {
 		r := Intact(name)
 		if name == h.Damaged {
@@ -111,7 +111,7 @@ func (h Host) Observed(t *testing.T) host.Observed {
 	if h.Link != "" {
 		o.Link.Kind, o.Link.Release = release.LinkOurs, h.Link
 	}
-	if o.ClassicBuild, o.Unread = h.ClassicBuild, h.RecordUnreadable; !h.Unrecorded && !h.RecordUnreadable {
+	if o.ClassicBuild, o.BeforeUnreadable = h.ClassicBuild, h.RecordUnreadable; !h.Unrecorded && !h.RecordUnreadable {
 		o.Before = recordOf(t, h.Before)
 	}
 	if h.LinkIs != "" {
@@ -134,10 +134,10 @@ func (h Host) observeDockerd(t *testing.T, o *host.Observed) {
 	}
 	for _, runtime := range doc.Runtimes() {
 		for _, r := range o.Releases {
-			o.Proofs[state.EverKey(r.ManifestDigest, runtime.Args, o.Since)] = !h.NeverProven
+			o.Proofs[state.EverKey(r.ManifestDigest, runtime.Args, o.BootAndMount)] = !h.NeverProven
 		}
 	}
-	o.Loaded.Started = host.Digests("", doc)
+	o.Loaded.Started = host.OptionDigests("", doc)
 	for name, path := range o.Flags.AddRuntimes {
 		if _, has := o.Engine.Runtimes[name]; !has && !doc.Has("runtimes") {
 			o.Engine.Runtimes[name] = engine.Runtime{Path: path}
@@ -148,7 +148,7 @@ func (h Host) observeDockerd(t *testing.T, o *host.Observed) {
 		if args == nil {
 			args = []string{verify.KeepWrites, verify.ForgetFiles}
 		}
-		o.Proofs[state.ProofKey(Intact(h.Releases[0]).ManifestDigest, args, o.Engine.Version, o.Since, h.Remapped, verify.WritesOf(args))] = true
+		o.Proofs[state.ProofKey(Intact(h.Releases[0]).ManifestDigest, args, o.Engine.Version, o.BootAndMount, h.Remapped, verify.WritesOf(args))] = true
 	}
 }
 
