@@ -42,7 +42,7 @@ func surveyor(h *host.Host) *verify.FS {
 }
 
 type (
-	lister func(*engine.Client, context.Context) ([]verify.Container, error)
+	lister func(host.Engine, context.Context) ([]verify.Container, error)
 	looker func(context.Context, []verify.Container, []verify.Release) (verify.Survey, error)
 )
 

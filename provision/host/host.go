@@ -5,12 +5,10 @@ package host
 
 import (
 	"context"
-	"errors"
-	"io/fs"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
@@ -153,11 +151,17 @@ func (h *Host) Logger() *zap.Logger {
 	return h.Log
 }
 
-func (h *Host) Dial(flags engine.Flags) (*engine.Client, error) {
-	socket := h.Socket(flags)
-	// moby's client does not say in its error that it was one of permission.
-	if err := unix.Faccessat(unix.AT_FDCWD, socket, unix.W_OK, unix.AT_EACCESS); errors.Is(err, fs.ErrPermission) {
-		return nil, &fs.PathError{Op: "open", Path: socket, Err: err}
+// UnitDaemonJSON returns the path of daemon.json for the dockerd of unit.
+func (h *Host) UnitDaemonJSON(unit Unit) string {
+	_, flags, err := h.CommandLine(unit)
+	if err != nil {
+		return h.Paths.DaemonJSON
 	}
-	return engine.Open(socket)
+	return h.DaemonJSON(flags)
+}
+
+// ConfigPaths returns the paths of the configuration file and of the directory of
+// its drop-ins.
+func (h *Host) ConfigPaths() (file, dropins string) {
+	return filepath.Join(h.Paths.Config, "config.toml"), filepath.Join(h.Paths.Config, "config.d")
 }

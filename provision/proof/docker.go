@@ -25,7 +25,7 @@ const trialTimeout = time.Minute
 func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string, flags engine.Flags, info engine.Info) (result string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, trialTimeout)
 	defer cancel()
-	client, err := r.Dial(flags)
+	client, err := engine.Open(r.Socket(flags))
 	if err != nil {
 		return "", err
 	}
