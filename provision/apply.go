@@ -75,7 +75,7 @@ func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, 
 	if a.tx == nil {
 		return a.answer, nil
 	}
-	return a.answer, pr.State().EndJournal()
+	return a.answer, pr.State().FinishJournal()
 }
 
 // firstOnly reports whether the host must be observed again after the first step of p:
@@ -91,7 +91,7 @@ func (pr *Provisioner) beginTransaction(p plan.Plan, c config.Config, o host.Obs
 	t := &transaction{pr: pr, flags: o.Flags, command: o.Command, old: o.File.Bytes}
 	t.journal = wayback.NewJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
-	return t, pr.State().BeginJournal(&t.journal, t.old)
+	return t, pr.State().StartJournal(&t.journal, t.old)
 }
 
 // step carries out one step and reports it.

@@ -140,8 +140,8 @@ func TestFault_X01_OnlyTheLastAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var last state.SetAside
-	for range state.KeptAside + 2 {
+	var last state.FailedRecovery
+	for range state.MaxFailedRecoveries + 2 {
 		if err := pr.State().WriteJournal(j); err != nil {
 			t.Fatal(err)
 		}
@@ -150,18 +150,18 @@ func TestFault_X01_OnlyTheLastAreKept(t *testing.T) {
 		}
 	}
 	all := pr.State().FailedRecoveries()
-	if len(all) != state.KeptAside || all[state.KeptAside-1].Path != last.Path || all[state.KeptAside-1].Why != "the reason of the test" {
-		t.Errorf("got %+v, want the last %d, up to %s", all, state.KeptAside, last.Path)
+	if len(all) != state.MaxFailedRecoveries || all[state.MaxFailedRecoveries-1].Path != last.Path || all[state.MaxFailedRecoveries-1].Why != "the reason of the test" {
+		t.Errorf("got %+v, want the last %d, up to %s", all, state.MaxFailedRecoveries, last.Path)
 	}
 	// If a run is killed while it sets a journal aside, the journal is still in its place.
 	if err := os.Rename(filepath.Join(last.Path, "journal.json"), pr.State().JournalPath()); err != nil {
 		t.Fatal(err)
 	}
-	if got := pr.State().FailedRecoveries(); len(got) != state.KeptAside-1 {
+	if got := pr.State().FailedRecoveries(); len(got) != state.MaxFailedRecoveries-1 {
 		t.Errorf("got %+v, want the unfinished one not listed", got)
 	}
-	if err := pr.State().SweepAside(); err != nil || len(pr.State().AsideNames()) != state.KeptAside-1 {
-		t.Errorf("got %v, %v, want the unfinished one swept", pr.State().AsideNames(), err)
+	if err := pr.State().SweepAside(); err != nil || len(pr.State().FailedRecoveryNames()) != state.MaxFailedRecoveries-1 {
+		t.Errorf("got %v, %v, want the unfinished one swept", pr.State().FailedRecoveryNames(), err)
 	}
 }
 

@@ -85,7 +85,7 @@ func TestBefore_IsSettledAtTheEndOfATransaction(t *testing.T) {
 			b := (*state.Before)(nil).Clone()
 			b.Files[path] = state.BeforeFile{Exists: true, Text: "{}", Keys: map[string]state.BeforeKey{runscItem: {}}}
 			j := state.Journal{SchemaVersion: state.JournalSchema, File: state.JournalFile{Place: daemonfile.Place{Path: path, Target: path}, Was: durable.Digest([]byte("{}")), Later: test.later}}
-			if err := errors.Join(pr.State().WriteBefore(b), pr.State().WriteJournal(j), pr.State().EndJournal()); err != nil {
+			if err := errors.Join(pr.State().WriteBefore(b), pr.State().WriteJournal(j), pr.State().FinishJournal()); err != nil {
 				t.Fatal(err)
 			}
 			b, _, err := pr.State().ReadBefore()

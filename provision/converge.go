@@ -156,7 +156,7 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, cho
 		pr.rememberLoaded(observed.Loaded)
 	}
 	run.result.Observed = observed
-	if observed.File.NoDir && !run.waitedForDir {
+	if observed.File.DirMissing && !run.waitedForDir {
 		appeared, err := pr.waitForDir(ctx, observed.File.Path)
 		if err == nil && appeared {
 			err = daemonfile.ErrStale

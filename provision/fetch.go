@@ -31,7 +31,7 @@ func (pr *Provisioner) Fetch(ctx context.Context, s plan.InstallRelease, have []
 	}}
 	staged, err := pr.store().Fetch(ctx, source, s.Spec)
 	if err != nil {
-		return nil, config.OfSpec(err)
+		return nil, config.WrapSpecError(err)
 	}
 	return &Fetched{staged}, nil
 }
@@ -39,7 +39,7 @@ func (pr *Provisioner) Fetch(ctx context.Context, s plan.InstallRelease, have []
 func (pr *Provisioner) install(ctx context.Context, s plan.InstallRelease, have []release.Installed) (string, error) {
 	installed, err := pr.obtain(ctx, s, have)
 	if err != nil {
-		return "", config.OfSpec(err)
+		return "", config.WrapSpecError(err)
 	}
 	return installed.Name + " in " + installed.Dir, nil
 }

@@ -31,7 +31,7 @@ func (pr *Provisioner) sweep(ctx context.Context) error {
 		return err
 	}
 	files := pr.ConfigFiles()
-	for _, path := range []string{files.AcceptedPath(), files.AcceptedCopy(), pr.Paths.Link, pr.Paths.DaemonJSON, config.SavedPath(pr.Paths.Config)} {
+	for _, path := range []string{files.AcceptedPath(), files.AcceptedCopyPath(), pr.Paths.Link, pr.Paths.DaemonJSON, config.SavedPath(pr.Paths.Config)} {
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("remove leftovers beside %s: %w", path, err)
 		}

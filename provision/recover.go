@@ -22,8 +22,8 @@ import (
 
 // Recovery is the result of settling a killed run's change. It is zero if there was none.
 type Recovery struct {
-	Did   string          // what was done, in a few words; "" if it was set aside
-	Aside *state.SetAside // the recovery that failed, or nil
+	Did   string                // what was done, in a few words; "" if it was set aside
+	Aside *state.FailedRecovery // the recovery that failed, or nil
 }
 
 // Recover finishes or reverts the change of a killed run. opts say what it may do to
@@ -36,7 +36,7 @@ type Recovery struct {
 func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery, error) {
 	j, found, err := pr.State().ReadJournal()
 	switch {
-	case errors.Is(err, state.ErrUnreadable):
+	case errors.Is(err, state.ErrJournalUnreadable):
 		return pr.setAside(j, err)
 	case err != nil:
 		return Recovery{}, err
@@ -109,8 +109,8 @@ func (t *transaction) recover(ctx context.Context) (did string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if t.old, err = t.pr.State().OldText(t.journal); err != nil {
-		if durable.Digest(current) != t.journal.File.Was {
+	if t.old, err = t.pr.State().BackupText(t.journal); err != nil {
+		if durable.Digest(current) != t.journal.File.OldDigest {
 			return "", fmt.Errorf("the copy of the old %s is lost: %w", t.journal.File.Path, err)
 		}
 		t.old = current

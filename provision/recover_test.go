@@ -91,7 +91,7 @@ func (pr *Provisioner) recoverWith(t *testing.T, opts plan.Options) (string, err
 	j.Trial = ""
 	tx := &transaction{pr: pr, flags: engine.Flags{}, journal: j, recoveryOptions: &opts}
 	did, err := tx.recover(t.Context())
-	return did, errors.Join(err, pr.State().EndJournal())
+	return did, errors.Join(err, pr.State().FinishJournal())
 }
 
 func TestFault_J13_CopiesAreForRootOnly(t *testing.T) {
@@ -99,7 +99,7 @@ func TestFault_J13_CopiesAreForRootOnly(t *testing.T) {
 	if err := os.Chmod(d.file, 0o604); err != nil {
 		t.Fatal(err)
 	}
-	for range state.KeptBackups + 3 {
+	for range state.MaxBackups + 3 {
 		if _, err := pr.apply(t.Context(), upgrade(o, newText), config.Default(), o); err != nil {
 			t.Fatal(err)
 		}
@@ -108,8 +108,8 @@ func TestFault_J13_CopiesAreForRootOnly(t *testing.T) {
 		}
 	}
 	copies, err := filepath.Glob(filepath.Join(pr.State().BackupDir(), "*"))
-	if err != nil || len(copies) != state.KeptBackups {
-		t.Fatalf("got copies %q, %v, want the last %d", copies, err, state.KeptBackups)
+	if err != nil || len(copies) != state.MaxBackups {
+		t.Fatalf("got copies %q, %v, want the last %d", copies, err, state.MaxBackups)
 	}
 	for _, path := range copies {
 		text, err := os.ReadFile(path)

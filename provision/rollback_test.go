@@ -87,7 +87,7 @@ func hostWithDockerd(t *testing.T, text string) (*Provisioner, *fakeDockerd, hos
 			t.Fatal(err)
 		}
 	}
-	file.NoDir = !file.Exists
+	file.DirMissing = !file.Exists
 	d := &fakeDockerd{t: t, file: file.Path, info: *seen.Reloaded(engine.Info{DefaultRuntime: "runc"}, file.Doc)}
 	o := host.Observed{Unit: host.Unit{Name: host.DockerUnit, ActiveState: "active"}, File: file, Engine: &engine.Info{}}
 	*o.Engine = d.info

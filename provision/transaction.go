@@ -43,19 +43,19 @@ type transaction struct {
 
 // write replaces daemon.json.
 func (t *transaction) write(s plan.WriteDaemonJSON) error {
-	makesDir := !t.journal.File.InDir && daemonfile.DirGone(t.journal.File.Target)
+	makesDir := !t.journal.File.DirExisted && daemonfile.DirMissing(t.journal.File.Target)
 	if err := t.replace(s.Old, s.New); err != nil {
 		return err
 	}
-	t.journal.File.InDir = true
+	t.journal.File.DirExisted = true
 	if makesDir {
-		if err := t.pr.State().NoteDir(t.journal.File.Target); err != nil {
+		if err := t.pr.State().NoteMadeDir(t.journal.File.Target); err != nil {
 			// Without the note, a directory that comes too late is not reported. That is no
 			// reason to undo the change.
 			t.pr.Logger().Debug("not recorded: a directory was made", zap.Error(err))
 		}
 	}
-	return t.pr.State().MarkBefore(t.journal.File.Path, s.New)
+	return t.pr.State().NoteWritten(t.journal.File.Path, s.New)
 }
 
 func (t *transaction) replace(old, text []byte) error {
@@ -207,14 +207,14 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	if err == nil && errors.Is(cause, daemonfile.ErrStale) && !t.isOurs(current) && !t.journal.Restarting {
 		// Another program's text stays. The next observation decides what to do about it.
 		if t.written == nil {
-			return errors.Join(cause, t.pr.State().CloseJournal())
+			return errors.Join(cause, t.pr.State().RemoveJournal())
 		}
-		return errors.Join(cause, t.pr.State().EndJournal())
+		return errors.Join(cause, t.pr.State().FinishJournal())
 	}
 	if err == nil && bytes.Equal(current, t.old) && !t.journal.Restarting && !t.journal.Link.Changes {
 		// Nothing was changed, or another program changed it back.
 		if changed, err := t.engineChanged(ctx); err == nil && !changed {
-			return errors.Join(cause, t.pr.State().EndJournal())
+			return errors.Join(cause, t.pr.State().FinishJournal())
 		}
 	}
 	said := t.pr.DockerErrors(ctx, t.journal.Started)
@@ -222,7 +222,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout+t.pr.restartWithin())
 	defer cancel()
 	// If this run is killed now, the next one continues the way back.
-	t.journal.Failed, t.journal.File.InDir = true, false
+	t.journal.Failed, t.journal.File.DirExisted = true, false
 	restoreErr := errors.Join(t.pr.State().WriteJournal(t.journal), t.undo(ctx))
 	if t.leftDown(ctx) {
 		// The journal stays: the next run tries once more, and then sets it aside.
@@ -238,9 +238,9 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 // later run.
 func (t *transaction) close(ctx context.Context) error {
 	if unit, err := t.pr.Units.Unit(context.WithoutCancel(ctx), host.DockerUnit); err != nil || !unit.Running() {
-		if err := t.pr.State().KeepTrial(t.journal); err != nil {
+		if err := t.pr.State().NoteTrial(t.journal); err != nil {
 			return err
 		}
 	}
-	return t.pr.State().EndJournal()
+	return t.pr.State().FinishJournal()
 }

@@ -99,7 +99,7 @@ func (a *app) config(cmd *cobra.Command, settings settingFlags, giveUp bool) (co
 	host := a.hostForRecords()
 	in, err := host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), settings.overrides(cmd), giveUp)
 	if err == nil {
-		err = in.Unread
+		err = in.FilesErr
 	}
 	return in, err
 }

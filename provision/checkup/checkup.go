@@ -144,11 +144,11 @@ func idsItem(g plan.Goal) (*subid.Grant, Item) {
 	}
 	switch {
 	case !ids.Complete():
-		item.Health, item.Seen = Critical, fmt.Sprintf("%s lacks its own %d ids in %s and %s", ids.Account.Name, subid.Count, g.Observed.IDs.UIDs.Path, g.Observed.IDs.GIDs.Path)
+		item.Health, item.Seen = Critical, fmt.Sprintf("%s lacks its own %d ids in %s and %s", ids.Account.Name, subid.RangeSize, g.Observed.IDs.UIDs.Path, g.Observed.IDs.GIDs.Path)
 	case ids.Clash != "":
 		item.Health, item.Seen, item.Remedy = Warning, ids.Clash, plan.OtherIDsRemedy
 	default:
-		item.Seen, item.Remedy = fmt.Sprintf("%s: uids %s, gids %s", ids.Account.Name, subid.Spans(ids.UIDs), subid.Spans(ids.GIDs)), ""
+		item.Seen, item.Remedy = fmt.Sprintf("%s: uids %s, gids %s", ids.Account.Name, subid.FormatSpans(ids.UIDs), subid.FormatSpans(ids.GIDs)), ""
 	}
 	return &ids, item
 }
@@ -171,16 +171,16 @@ func EngineItem(g plan.Goal, want plan.Settings) Item {
 }
 
 // SetAsideItem reports the changes that could not be undone; false if there are none.
-func SetAsideItem(all []state.SetAside) (Item, bool) {
+func SetAsideItem(all []state.FailedRecovery) (Item, bool) {
 	if len(all) == 0 {
 		return Item{}, false
 	}
 	last := all[len(all)-1]
 	item := Item{Name: "recovery", Health: Warning,
-		Seen:   fmt.Sprintf("an unfinished change could not be undone and was set aside in %s: %s", last.Path, last.Why),
+		Seen:   fmt.Sprintf("an unfinished change could not be undone and was set aside in %s: %s", last.Path, last.Reason),
 		Remedy: "read " + last.Path + " (journal.json, the earlier daemon.json, why), then remove it: sudo rm -r " + last.Path}
 	if len(all) > 1 {
-		item.Seen = fmt.Sprintf("%d changes could not be undone and were set aside, the last one in %s: %s", len(all), last.Path, last.Why)
+		item.Seen = fmt.Sprintf("%d changes could not be undone and were set aside, the last one in %s: %s", len(all), last.Path, last.Reason)
 		item.Remedy = "read each directory in " + filepath.Dir(last.Path) + ", then remove it: sudo rm -r " + filepath.Dir(last.Path)
 	}
 	return item, true

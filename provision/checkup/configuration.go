@@ -76,7 +76,7 @@ func HeldByConfig(in config.InEffect) []plan.Held {
 	case in.Lost != nil:
 		return []plan.Held{{What: configItemName, Why: in.Lost.Error() + "; the host keeps them; " + config.GiveUpRemedy}}
 	case in.Unsettled():
-		return []plan.Held{{What: configItemName, Why: "the record of the accepted configuration cannot be used, so lost settings would not be noticed: " + in.Record.Error() +
+		return []plan.Held{{What: configItemName, Why: "the record of the accepted configuration cannot be used, so lost settings would not be noticed: " + in.RecordErr.Error() +
 			"; check `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"}}
 	}
 	return nil

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Command is the program name with args: PATH and LANG are all of its
+// New is the program name with args: PATH and LANG are all of its
 // environment, and / is its directory. It runs in a process group of its own,
 // which is killed when ctx ends.
-func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+func New(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
 	cmd.Dir = "/"

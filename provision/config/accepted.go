@@ -26,9 +26,9 @@ type Files struct {
 // AcceptedPath holds the configuration that the host was last made to be.
 func (f Files) AcceptedPath() string { return filepath.Join(f.State, "accepted.json") }
 
-// AcceptedCopy holds the same once more. Where configuration and record are
+// AcceptedCopyPath holds the same once more. Where configuration and record are
 // damaged together, no other record has the accepted configuration.
-func (f Files) AcceptedCopy() string { return filepath.Join(f.State, "accepted.copy.json") }
+func (f Files) AcceptedCopyPath() string { return filepath.Join(f.State, "accepted.copy.json") }
 
 // Record is the configuration that the host was last made to be, by apply or by
 // the daemon, as far as it can be read.
@@ -63,7 +63,7 @@ func (f Files) Accepted() Record {
 	if damage.Newer {
 		return Record{Damage: damage} // the copy may be from before it
 	}
-	copied, copyDamage := readRecord(f.AcceptedCopy())
+	copied, copyDamage := readRecord(f.AcceptedCopyPath())
 	missing, copyMissing := errors.Is(damage, fs.ErrNotExist), copyDamage != nil && errors.Is(copyDamage, fs.ErrNotExist)
 	switch {
 	case copyDamage == nil:
@@ -131,8 +131,8 @@ func (f Files) Accept(l Layered) error {
 	if err != nil && damage == nil {
 		return err // what could not be replaced would be believed
 	}
-	_, copyDamage := readRecord(f.AcceptedCopy())
-	if copyErr := putRecord(f.AcceptedCopy(), text, copyDamage); copyErr != nil {
+	_, copyDamage := readRecord(f.AcceptedCopyPath())
+	if copyErr := putRecord(f.AcceptedCopyPath(), text, copyDamage); copyErr != nil {
 		return errors.Join(err, copyErr)
 	}
 	return nil // Accepted says what is wrong with accepted.json

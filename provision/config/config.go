@@ -134,7 +134,7 @@ func (c Config) Validate() error {
 		}
 	}
 	if err := c.Spec().Validate(); err != nil {
-		return OfSpec(err)
+		return WrapSpecError(err)
 	}
 	for _, err := range []error{c.Docker.validate(), c.Enforce.validate(), c.Metrics.validate()} {
 		if err != nil {

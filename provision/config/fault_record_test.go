@@ -63,7 +63,7 @@ func TestFault_X22_ADamagedRecordIsNeverTakenForNone(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := Files{State: t.TempDir()}
 			put(t, h.AcceptedPath(), test.record)
-			put(t, h.AcceptedCopy(), test.copied)
+			put(t, h.AcceptedCopyPath(), test.copied)
 			got := h.Accepted()
 			if got.Found != test.found || (got.Damage != nil) != test.damaged {
 				t.Fatalf("got found %v, damage %v, want %v, %v", got.Found, got.Damage, test.found, test.damaged)

@@ -17,11 +17,11 @@ import (
 // what they have lost.
 type InEffect struct {
 	Layered
-	Lost    *LostError // what the files have lost, and was not given up; or nil
-	GivenUp *LostError // what the files have lost, and was given up; or nil
-	Unread  error      // why the files are not understood; or nil
-	Record  error      // why the record, or one copy of it, cannot be used; or nil
-	giveUp  bool
+	Lost      *LostError // what the files have lost, and was not given up; or nil
+	GivenUp   *LostError // what the files have lost, and was given up; or nil
+	FilesErr  error      // why the files are not understood; or nil
+	RecordErr error      // why the record, or one copy of it, cannot be used; or nil
+	giveUp    bool
 }
 
 // LostError says which settings were in effect and are gone from the files.
@@ -47,7 +47,7 @@ const GiveUpRemedy = "put the files back (config show lists the values), or give
 // no record has the accepted configuration; the built-in values are returned
 // beside that, for those who only look.
 func (f Files) InEffect(record Record, o Overrides, giveUp bool) (InEffect, error) {
-	in := InEffect{Record: record.Damage, giveUp: giveUp}
+	in := InEffect{RecordErr: record.Damage, giveUp: giveUp}
 	files, err := Load(f.Config)
 	switch {
 	case err != nil && !record.Found:
@@ -56,7 +56,7 @@ func (f Files) InEffect(record Record, o Overrides, giveUp bool) (InEffect, erro
 		}
 		return InEffect{}, errors.Join(err, record.Damage)
 	case err != nil:
-		in.Unread = err
+		in.FilesErr = err
 		in.Layered, err = record.Override(o)
 		return in, err
 	}
@@ -98,28 +98,28 @@ func (l Layered) lost(accepted Layered) *LostError {
 // Err is the worst that is wrong with the configuration, or nil.
 func (in InEffect) Err() error {
 	switch {
-	case in.Unread != nil:
-		return in.Unread
+	case in.FilesErr != nil:
+		return in.FilesErr
 	case in.Lost != nil:
 		return in.Lost
 	}
-	return in.Record
+	return in.RecordErr
 }
 
 // Acceptable reports whether the files may be accepted: nothing of them is lost,
 // or it was given up, and what was lost can be told at all.
 func (in InEffect) Acceptable() bool {
-	if in.Unread != nil || in.Lost != nil {
+	if in.FilesErr != nil || in.Lost != nil {
 		return false
 	}
 	var damage *RecordError
-	return !errors.As(in.Record, &damage) || damage.Found || in.giveUp
+	return !errors.As(in.RecordErr, &damage) || damage.Found || in.giveUp
 }
 
 // Unsettled reports whether a person has to settle what is in effect: settings are
 // lost, or a record that is damaged would not show that they are.
 func (in InEffect) Unsettled() bool {
-	return in.Lost != nil || !in.Acceptable() && in.Unread == nil && !errors.Is(in.Record, fs.ErrPermission)
+	return in.Lost != nil || !in.Acceptable() && in.FilesErr == nil && !errors.Is(in.RecordErr, fs.ErrPermission)
 }
 
 // Warnings are worth knowing beside a plan.
@@ -127,10 +127,10 @@ func (in InEffect) Warnings() []string {
 	switch {
 	case in.GivenUp != nil:
 		return []string{"given up: " + in.GivenUp.list()}
-	case errors.Is(in.Record, fs.ErrPermission):
+	case errors.Is(in.RecordErr, fs.ErrPermission):
 		return []string{"the configuration could not be compared with what was last accepted: run this as root"}
-	case in.Record != nil && !in.Unsettled():
-		return []string{"the record of what was last accepted cannot be used: " + in.Record.Error()}
+	case in.RecordErr != nil && !in.Unsettled():
+		return []string{"the record of what was last accepted cannot be used: " + in.RecordErr.Error()}
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func (l *Layered) add(source string, text []byte) error {
 	if err := decoder.Decode(&l.Config); err != nil {
 		return tomlError(source, err)
 	}
-	for _, key := range leaves("", keys) {
+	for _, key := range leafKeys("", keys) {
 		l.Sources[key] = source
 	}
 	return nil
@@ -117,18 +117,18 @@ func (l Layered) Values() ([][3]string, error) {
 		return nil, err
 	}
 	var values [][3]string
-	for _, key := range leaves("", keys) {
+	for _, key := range leafKeys("", keys) {
 		values = append(values, [3]string{key, tomlValue(keys, key), l.source(key)})
 	}
 	return values, nil
 }
 
-// leaves lists the dotted keys of t that are not tables, sorted.
-func leaves(prefix string, t map[string]any) []string {
+// leafKeys lists the dotted keys of t that are not tables, sorted.
+func leafKeys(prefix string, t map[string]any) []string {
 	var out []string
 	for key, value := range t {
 		if table, ok := value.(map[string]any); ok && len(table) > 0 {
-			out = append(out, leaves(prefix+key+".", table)...)
+			out = append(out, leafKeys(prefix+key+".", table)...)
 			continue
 		}
 		out = append(out, prefix+key)
@@ -181,7 +181,7 @@ func tomlError(source string, err error) error {
 	return &Error{Source: source, Reason: err.Error()}
 }
 
-func OfSpec(err error) error {
+func WrapSpecError(err error) error {
 	var spec *release.SpecError
 	if !errors.As(err, &spec) {
 		return err

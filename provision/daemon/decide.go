@@ -53,7 +53,7 @@ func (r *rounds) noRestart(now time.Time) (reason string, err error) {
 	if r.config.Config.Enforce.MaxDisruption != config.DisruptionRestart {
 		return "", nil
 	}
-	last, err := r.host.State().Restarted()
+	last, err := r.host.State().LastRestart()
 	if err != nil {
 		return "", err
 	}

@@ -11,17 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DirGone reports whether the directory of a file is not there. One that is not
+// DirMissing reports whether the directory of a file is not there. One that is not
 // to be seen is not gone.
-func DirGone(path string) bool {
+func DirMissing(path string) bool {
 	_, err := os.Stat(filepath.Dir(path))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// Appears reports whether path is there, at the latest after within. The kernel
+// Await reports whether path is there, at the latest after within. The kernel
 // tells when it comes; where it cannot, it is looked for now and then. The only
 // error is that of ctx.
-func Appears(ctx context.Context, path string, within time.Duration) (bool, error) {
+func Await(ctx context.Context, path string, within time.Duration) (bool, error) {
 	there := func() bool {
 		_, err := os.Lstat(path)
 		return !errors.Is(err, fs.ErrNotExist)
@@ -29,19 +29,19 @@ func Appears(ctx context.Context, path string, within time.Duration) (bool, erro
 	end := time.Now().Add(within)
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil { // fs.inotify.max_user_instances are in use
-		return appearsLooking(ctx, there, end)
+		return poll(ctx, there, end)
 	}
 	events := os.NewFile(uintptr(fd), "inotify")
 	defer events.Close()
 	if err := events.SetReadDeadline(end); err != nil {
-		return appearsLooking(ctx, there, end)
+		return poll(ctx, there, end)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = events.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for buffer := make([]byte, 64*(unix.SizeofInotifyEvent+unix.NAME_MAX+1)); ; {
 		// Watched before it is looked for: what comes in between makes an event.
 		if err := watchAbove(fd, path); err != nil {
-			return appearsLooking(ctx, there, end)
+			return poll(ctx, there, end)
 		}
 		if there() {
 			return true, nil
@@ -65,8 +65,8 @@ func watchAbove(fd int, path string) error {
 	}
 }
 
-// appearsLooking is appears without the kernel's help.
-func appearsLooking(ctx context.Context, there func() bool, end time.Time) (bool, error) {
+// poll is appears without the kernel's help.
+func poll(ctx context.Context, there func() bool, end time.Time) (bool, error) {
 	const every = 50 * time.Millisecond
 	for {
 		if there() || time.Now().After(end) {

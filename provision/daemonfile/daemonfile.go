@@ -23,10 +23,10 @@ import (
 
 // File is daemon.json as it was read.
 type File struct {
-	Path   string
-	Target string // the file itself, when Path is a symlink; else Path
-	Exists bool
-	NoDir  bool // nor is its directory there
+	Path       string
+	Target     string // the file itself, when Path is a symlink; else Path
+	Exists     bool
+	DirMissing bool // nor is its directory there
 	// Misplaced are files of its name in directories that were moved into its
 	// own instead of in its place.
 	Misplaced []string
@@ -49,7 +49,7 @@ func Read(path string) (File, error) {
 		if _, err := os.Lstat(path); err == nil {
 			return File{}, blocked.Refuse(path, "is a symlink to a file that is not there")
 		}
-		file.NoDir = DirGone(path)
+		file.DirMissing = DirMissing(path)
 		file.Doc, err = daemonjson.Parse(nil)
 		return file, err
 	}
@@ -59,7 +59,7 @@ func Read(path string) (File, error) {
 	if !info.Mode().IsRegular() {
 		return File{}, blocked.Refuse(path, "is %s, not a regular file", info.Mode().Type())
 	}
-	if file.Target, err = resolve(path); err != nil {
+	if file.Target, err = resolveSymlinks(path); err != nil {
 		return File{}, err
 	}
 	if file.Bytes, err = durable.ReadLimited(path, daemonjson.MaxBytes); err != nil {
@@ -101,17 +101,17 @@ type Place struct {
 	GID     int         `json:"gid"`
 	// InDir says that its directory existed when the plan was made. A directory that
 	// has gone since is being replaced by another program, and is not made.
-	InDir bool `json:"-"`
+	DirExisted bool `json:"-"`
 }
 
 // Place is where f was read.
 func (f File) Place() Place {
-	return Place{Path: f.Path, Target: f.Target, Existed: f.Exists, Mode: f.Mode, UID: f.UID, GID: f.GID, InDir: !f.NoDir}
+	return Place{Path: f.Path, Target: f.Target, Existed: f.Exists, Mode: f.Mode, UID: f.UID, GID: f.GID, DirExisted: !f.DirMissing}
 }
 
-// attr is what daemon.json has to look like to others: as it does now, or as
+// attributes is what daemon.json has to look like to others: as it does now, or as
 // Docker's own would where there is none.
-func (p Place) attr() durable.Attr {
+func (p Place) attributes() durable.Attr {
 	if !p.Existed {
 		return durable.Plain(0o644)
 	}
@@ -121,12 +121,12 @@ func (p Place) attr() durable.Attr {
 // Replace writes text over old, keeping owner, mode and attributes. When the
 // file is not old any more, nothing is written and the error is errStale.
 func (p Place) Replace(old, text []byte) error {
-	if !p.Existed && !p.InDir {
+	if !p.Existed && !p.DirExisted {
 		if err := durable.MkdirAll(filepath.Dir(p.Target), 0o755); err != nil {
 			return &blocked.Refused{Object: p.Path, Err: err}
 		}
 	}
-	attr := p.attr()
+	attr := p.attributes()
 	if _, err := os.Lstat(p.Target); errors.Is(err, fs.ErrNotExist) {
 		attr.Like = ""
 		attr.New = true // what another program makes between Before and the rename is its edit
@@ -134,7 +134,7 @@ func (p Place) Replace(old, text []byte) error {
 	attr.Before = func() error { return Unchanged(p.Target, old) }
 	err := durable.WriteFile(p.Target, text, attr)
 	switch {
-	case p.InDir && errors.Is(err, fs.ErrNotExist):
+	case p.DirExisted && errors.Is(err, fs.ErrNotExist):
 		return ErrStale // the directory was moved away
 	case attr.New && errors.Is(err, fs.ErrExist):
 		return ErrStale
@@ -180,9 +180,9 @@ func Unchanged(path string, text []byte) error {
 	return nil
 }
 
-// At reports whether f is the daemon.json at path.
-func (p Place) At(path string) bool {
-	target, err := resolve(path)
+// Matches reports whether f is the daemon.json at path.
+func (p Place) Matches(path string) bool {
+	target, err := resolveSymlinks(path)
 	if err != nil {
 		target = path // it is not there
 	}

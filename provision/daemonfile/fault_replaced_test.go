@@ -41,7 +41,7 @@ func TestFault_R01_ADirectoryThatComesBackIsWaitedFor(t *testing.T) {
 			}
 			answers := make(chan answer)
 			go func() {
-				back, err := Appears(t.Context(), filepath.Join(root, "etc/docker"), time.Hour)
+				back, err := Await(t.Context(), filepath.Join(root, "etc/docker"), time.Hour)
 				answers <- answer{back, err}
 			}()
 			if err := test.come(root); err != nil {
@@ -56,16 +56,16 @@ func TestFault_R01_ADirectoryThatComesBackIsWaitedFor(t *testing.T) {
 
 func TestFault_R01_TheWaitForADirectoryEnds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "docker")
-	if back, err := Appears(t.Context(), dir, time.Millisecond); back || err != nil {
+	if back, err := Await(t.Context(), dir, time.Millisecond); back || err != nil {
 		t.Errorf("got %v, %v, want the end of the wait", back, err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("stopped")
 	time.AfterFunc(time.Millisecond, func() { cancel(cause) })
-	if back, err := Appears(ctx, dir, time.Hour); back || !errors.Is(err, cause) {
+	if back, err := Await(ctx, dir, time.Hour); back || !errors.Is(err, cause) {
 		t.Errorf("got %v, %v, want the cause of the context", back, err)
 	}
-	if back, err := appearsLooking(t.Context(), func() bool { return true }, time.Now()); !back || err != nil {
+	if back, err := poll(t.Context(), func() bool { return true }, time.Now()); !back || err != nil {
 		t.Errorf("without inotify: got %v, %v", back, err)
 	}
 }
@@ -74,11 +74,11 @@ func TestFault_R01_ADirectoryThatIsGoneSinceIsNotMade(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "docker")
 	path := filepath.Join(dir, "daemon.json")
 	for _, existed := range []bool{false, true} {
-		file := Place{Path: path, Target: path, Existed: existed, Mode: 0o644, UID: -1, GID: -1, InDir: true}
+		file := Place{Path: path, Target: path, Existed: existed, Mode: 0o644, UID: -1, GID: -1, DirExisted: true}
 		if err := file.Replace(nil, []byte("{}\n")); !errors.Is(err, ErrStale) {
 			t.Errorf("existed %v: got %v, want errStale", existed, err)
 		}
-		if !DirGone(path) {
+		if !DirMissing(path) {
 			t.Errorf("existed %v: the directory was made", existed)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// Replaceable refuses a daemon.json that could not be replaced.
-func Replaceable(f File) error {
+// CheckReplaceable refuses a daemon.json that could not be replaced.
+func CheckReplaceable(f File) error {
 	if !f.Exists {
 		dir := filepath.Dir(f.Target)
 		for {
@@ -27,7 +27,7 @@ func Replaceable(f File) error {
 			dir = filepath.Dir(dir)
 		}
 	}
-	return CanReplace(f.Path, f.Target, f.Place().attr())
+	return CanReplace(f.Path, f.Target, f.Place().attributes())
 }
 
 // CanReplace refuses what could not be replaced at target, which people know as
@@ -38,7 +38,7 @@ func CanReplace(path, target string, attr durable.Attr) error {
 	var fixed *durable.ImmutableError
 	switch {
 	case errors.As(err, &mount):
-		return blocked.Refuse(path, "is a mount of %s, which cannot be replaced in one step: mount its directory instead%s", mount.Source, elsewhere(path))
+		return blocked.Refuse(path, "is a mount of %s, which cannot be replaced in one step: mount its directory instead%s", mount.Source, otherLocation(path))
 	case errors.As(err, &fixed):
 		return blocked.Refuse(path, "%s is immutable: chattr -i -a %s lets it be changed", fixed.Path, fixed.Path)
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
@@ -49,8 +49,8 @@ func CanReplace(path, target string, attr durable.Attr) error {
 	return nil
 }
 
-// elsewhere is what else can be done about a daemon.json that is a mount.
-func elsewhere(path string) string {
+// otherLocation is what else can be done about a daemon.json that is a mount.
+func otherLocation(path string) string {
 	if strings.HasSuffix(path, ".json") {
 		return ", or keep daemon.json elsewhere (dockerd --config-file)"
 	}

@@ -9,10 +9,10 @@ import (
 	"runsc-provisioner/provision/blocked"
 )
 
-// resolve is the file that path stands for. Where symlinks are on the way,
+// resolveSymlinks is the file that path stands for. Where symlinks are on the way,
 // every directory above the file must be one that only root can change:
 // otherwise somebody else decides what root writes to.
-func resolve(path string) (string, error) {
+func resolveSymlinks(path string) (string, error) {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return "", &blocked.Refused{Object: path, Err: err}

@@ -36,7 +36,7 @@ const (
 // ObserveIDs reads the accounts and subordinate ids. A line of those that is not
 // understood is a *blocked.Refused.
 func (h *Host) ObserveIDs(ctx context.Context, c config.Config) (subid.Identities, error) {
-	ids := subid.Identities{Dir: h.Paths.Etc, Elsewhere: map[string]bool{}, Ours: h.State().MadeIDs().Keys()}
+	ids := subid.Identities{Dir: h.Paths.Etc, InNameService: map[string]bool{}, Made: h.State().MadeIDs().Keys()}
 	texts := map[string]string{}
 	for _, name := range []string{"passwd", "group", subid.UIDFile, subid.GIDFile, "login.defs", "nsswitch.conf"} {
 		text, err := durable.ReadLimited(filepath.Join(h.Paths.Etc, name), maxAccounts)
@@ -62,7 +62,7 @@ func (h *Host) ObserveIDs(ctx context.Context, c config.Config) (subid.Identitie
 	}
 	name, _ := config.RemapNames(c.Docker.UsernsRemap)
 	if _, local := subid.Find(ids.Users, name); !local && name != config.RemapAccount {
-		ids.Elsewhere[name] = inNameService(ctx, name)
+		ids.InNameService[name] = inNameService(ctx, name)
 	}
 	return ids, nil
 }
@@ -71,7 +71,7 @@ func (h *Host) ObserveIDs(ctx context.Context, c config.Config) (subid.Identitie
 func inNameService(ctx context.Context, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, getentTimeout)
 	defer cancel()
-	return command.Command(ctx, "getent", "passwd", name).Run() == nil
+	return command.New(ctx, "getent", "passwd", name).Run() == nil
 }
 
 // remapRootName is the directory of a remapped data root.

@@ -49,8 +49,8 @@ type Observed struct {
 	Data *DataRoot
 	// RemapRoots is how many data roots Docker has had with userns-remap.
 	RemapRoots       int
-	WaitingImages    *images.Saved    // on their way to another data root; or nil
-	FailedRecoveries []state.SetAside // recoveries that failed
+	WaitingImages    *images.Saved          // on their way to another data root; or nil
+	FailedRecoveries []state.FailedRecovery // recoveries that failed
 	Releases         []release.Installed
 	Link             release.LinkState
 	// InUse says whether processes run from a release, by its name. One that
@@ -137,7 +137,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	if o.Before, o.BeforeUnreadable, err = h.State().ReadBefore(); err != nil {
 		return err
 	}
-	o.Proofs, o.FailedProofs = h.State().Remembered()
+	o.Proofs, o.FailedProofs = h.State().KnownProofs()
 	o.FailedRecoveries = h.State().FailedRecoveries()
 	if o.WaitingImages, err = h.Images().Waiting(); err != nil {
 		return err

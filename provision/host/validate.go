@@ -98,7 +98,7 @@ func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson
 	defer file.Close()
 	ctx, cancel := context.WithTimeout(ctx, validateTimeout)
 	defer cancel()
-	cmd := command.Command(ctx, argv[0], argv[1:]...)
+	cmd := command.New(ctx, argv[0], argv[1:]...)
 	cmd.Env = append(cmd.Env, gcOff, gcMemoryLimit)
 	cmd.ExtraFiles = []*os.File{file}
 	var output command.Output

@@ -45,8 +45,8 @@ type Progress func(done, total int64)
 // ArchivePath is where the archive is.
 func (d Dir) ArchivePath() string { return filepath.Join(string(d), archiveName) }
 
-// ListPath is where the list of its images is.
-func (d Dir) ListPath() string { return filepath.Join(string(d), listName) }
+// listPath is where the list of its images is.
+func (d Dir) listPath() string { return filepath.Join(string(d), listName) }
 
 // ArchiveSize is the most bytes that an archive has of images whose layers have so
 // many: beside them, at most a hundredth, and something for small ones.
@@ -55,7 +55,7 @@ func ArchiveSize(layers int64) int64 { return layers + layers/100 + 16<<20 }
 // Waiting are the images that wait to be loaded; nil where there are none, or where
 // this user may not read it. A damaged list is a *blocked.Refused.
 func (d Dir) Waiting() (*Saved, error) {
-	text, err := durable.ReadLimited(d.ListPath(), maxList)
+	text, err := durable.ReadLimited(d.listPath(), maxList)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil, nil
 	}
@@ -64,21 +64,21 @@ func (d Dir) Waiting() (*Saved, error) {
 		err = json.Unmarshal(text, &saved.Images)
 	}
 	if err != nil {
-		return nil, &blocked.Refused{Object: d.ListPath(), Err: err}
+		return nil, &blocked.Refused{Object: d.listPath(), Err: err}
 	}
 	return &saved, nil
 }
 
 // Sweep removes an archive that was not finished.
 func (d Dir) Sweep() error {
-	if err := durable.Sweep(d.ListPath()); err != nil {
+	if err := durable.Sweep(d.listPath()); err != nil {
 		return err
 	}
 	return d.removeUnlisted()
 }
 
 func (d Dir) removeUnlisted() error {
-	if _, err := os.Lstat(d.ListPath()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(d.listPath()); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return durable.Remove(d.ArchivePath())
@@ -86,7 +86,7 @@ func (d Dir) removeUnlisted() error {
 
 // Drop removes list and archive, in this order.
 func (d Dir) Drop() error {
-	if err := durable.Remove(d.ListPath()); err != nil {
+	if err := durable.Remove(d.listPath()); err != nil {
 		return err
 	}
 	if err := durable.SyncDir(string(d)); err != nil {
@@ -108,7 +108,7 @@ func (d Dir) Save(ctx context.Context, client *engine.Client, list []engine.Imag
 		return 0, err
 	}
 	failpoint.Here("images: the archive is begun")
-	w := &counted{Writer: f, total: layers, progress: progress}
+	w := &progressCounter{Writer: f, total: layers, progress: progress}
 	err = client.SaveImages(ctx, list, w, 2*ArchiveSize(layers))
 	failpoint.Here("images: the archive is written")
 	if err == nil {
@@ -118,7 +118,7 @@ func (d Dir) Save(ctx context.Context, client *engine.Client, list []engine.Imag
 	if err == nil {
 		var text []byte
 		if text, err = json.Marshal(list); err == nil {
-			err = durable.WriteFile(d.ListPath(), text, durable.Plain(0o600))
+			err = durable.WriteFile(d.listPath(), text, durable.Plain(0o600))
 		}
 	}
 	if err != nil {
@@ -140,12 +140,12 @@ func (d Dir) Load(ctx context.Context, client *engine.Client, progress Progress)
 	if err != nil {
 		return err
 	}
-	archived, err := archivedIn(f)
+	archived, err := readManifest(f)
 	if err != nil {
 		return d.unreadable(fmt.Errorf("%s: %w", path, err))
 	}
 	failpoint.Here("images: before they are read")
-	if err := client.LoadImages(ctx, &counted{Reader: f, total: info.Size(), progress: progress}); err != nil {
+	if err := client.LoadImages(ctx, &progressCounter{Reader: f, total: info.Size(), progress: progress}); err != nil {
 		return fmt.Errorf("%w; nothing is lost: the images are in %s and in the old data root, and the next apply tries again", err, path)
 	}
 	failpoint.Here("images: read")
@@ -153,30 +153,30 @@ func (d Dir) Load(ctx context.Context, client *engine.Client, progress Progress)
 	if err != nil {
 		return err
 	}
-	if name := missing(archived, loaded); name != "" {
+	if name := firstMissing(archived, loaded); name != "" {
 		return fmt.Errorf("dockerd has read %s, but does not have image %s; all images are in the old data root", path, name)
 	}
 	return d.Drop()
 }
 
 func (d Dir) unreadable(err error) error {
-	return fmt.Errorf("%w; the images are all in the old data root: switch userns-remap off to have them, or remove %s to go on without", err, d.ListPath())
+	return fmt.Errorf("%w; the images are all in the old data root: switch userns-remap off to have them, or remove %s to go on without", err, d.listPath())
 }
 
-// archived is one image in an archive (moby image/tarexport).
-type archived struct {
+// archivedImage is one image in an archive (moby image/tarexport).
+type archivedImage struct {
 	Config   string // the file whose digest is the image's ID
 	RepoTags []string
 }
 
 // id is the image's ID in a graph driver's store, the only kind that there is
 // with userns-remap: containerd's own store calls it otherwise.
-func (a archived) id() string {
+func (a archivedImage) id() string {
 	return "sha256:" + strings.TrimSuffix(filepath.Base(a.Config), ".json")
 }
 
-// archivedIn reads which images an archive has.
-func archivedIn(f io.ReadSeeker) ([]archived, error) {
+// readManifest reads which images an archive has.
+func readManifest(f io.ReadSeeker) ([]archivedImage, error) {
 	for archive := tar.NewReader(f); ; {
 		entry, err := archive.Next()
 		if err != nil {
@@ -185,7 +185,7 @@ func archivedIn(f io.ReadSeeker) ([]archived, error) {
 		if entry.Name != "manifest.json" {
 			continue
 		}
-		var all []archived
+		var all []archivedImage
 		err = json.NewDecoder(io.LimitReader(archive, maxList)).Decode(&all)
 		if err != nil {
 			return nil, fmt.Errorf("read manifest.json: %w", err)
@@ -195,8 +195,8 @@ func archivedIn(f io.ReadSeeker) ([]archived, error) {
 	}
 }
 
-// missing names an image of want that loaded lacks, or is "".
-func missing(want []archived, loaded []engine.Image) string {
+// firstMissing names an image of want that loaded lacks, or is "".
+func firstMissing(want []archivedImage, loaded []engine.Image) string {
 	ids, tags := map[string]bool{}, map[string]bool{}
 	for _, image := range loaded {
 		ids[image.ID] = true
@@ -217,11 +217,11 @@ func missing(want []archived, loaded []engine.Image) string {
 	return ""
 }
 
-// progressEvery is the shortest time between two calls of a Progress.
-const progressEvery = 100 * time.Millisecond
+// progressInterval is the shortest time between two calls of a Progress.
+const progressInterval = 100 * time.Millisecond
 
-// counted passes bytes on and tells how many.
-type counted struct {
+// progressCounter passes bytes on and tells how many.
+type progressCounter struct {
 	io.Reader
 	io.Writer
 	done, total int64
@@ -229,22 +229,22 @@ type counted struct {
 	progress    Progress
 }
 
-func (c *counted) Read(p []byte) (int, error) {
+func (c *progressCounter) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.add(n)
 	return n, err
 }
 
-func (c *counted) Write(p []byte) (int, error) {
+func (c *progressCounter) Write(p []byte) (int, error) {
 	n, err := c.Writer.Write(p)
 	c.add(n)
 	return n, err
 }
 
-func (c *counted) add(n int) {
+func (c *progressCounter) add(n int) {
 	c.done += int64(n)
 	c.total = max(c.total, c.done) // the estimate may be too low
-	if time.Since(c.last) >= progressEvery {
+	if time.Since(c.last) >= progressInterval {
 		c.last = time.Now()
 		c.progress(c.done, c.total)
 	}

@@ -16,16 +16,16 @@ func TestMissing(t *testing.T) {
 	loaded := []engine.Image{{ID: id, Tags: []string{"a:1", "b:2"}}}
 	tests := []struct {
 		situation string
-		want      archived
+		want      archivedImage
 		lacks     string
 	}{
-		{"20.10's layout", archived{Config: hex + ".json", RepoTags: []string{"a:1"}}, ""},
-		{"OCI's layout, no tag", archived{Config: "blobs/sha256/" + hex}, ""},
-		{"a tag that is not there", archived{Config: hex + ".json", RepoTags: []string{"a:1", "c:3"}}, "c:3"},
-		{"an image that is not there", archived{Config: strings.Repeat("cd", 32) + ".json", RepoTags: []string{"a:1"}}, "sha256:" + strings.Repeat("cd", 32)},
+		{"20.10's layout", archivedImage{Config: hex + ".json", RepoTags: []string{"a:1"}}, ""},
+		{"OCI's layout, no tag", archivedImage{Config: "blobs/sha256/" + hex}, ""},
+		{"a tag that is not there", archivedImage{Config: hex + ".json", RepoTags: []string{"a:1", "c:3"}}, "c:3"},
+		{"an image that is not there", archivedImage{Config: strings.Repeat("cd", 32) + ".json", RepoTags: []string{"a:1"}}, "sha256:" + strings.Repeat("cd", 32)},
 	}
 	for _, tt := range tests {
-		if got := missing([]archived{tt.want}, loaded); got != tt.lacks {
+		if got := firstMissing([]archivedImage{tt.want}, loaded); got != tt.lacks {
 			t.Errorf("%s: got %q, want %q", tt.situation, got, tt.lacks)
 		}
 	}
@@ -52,7 +52,7 @@ func TestArchivedIn(t *testing.T) {
 		return bytes.NewReader(b.Bytes())
 	}
 	f := archive(`[{"Config":"x.json","RepoTags":["a:1"]},{"Config":"y.json","RepoTags":null}]`)
-	got, err := archivedIn(f)
+	got, err := readManifest(f)
 	if err != nil || len(got) != 2 || got[0].RepoTags[0] != "a:1" || got[1].id() != "sha256:y" {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -60,7 +60,7 @@ func TestArchivedIn(t *testing.T) {
 		t.Errorf("got the archive at %d, want it to be read from its beginning", at)
 	}
 	for _, bad := range []io.ReadSeeker{archive(""), archive("[{"), strings.NewReader("no archive"), strings.NewReader("")} {
-		if _, err := archivedIn(bad); err == nil {
+		if _, err := readManifest(bad); err == nil {
 			t.Error("got no error of a bad archive")
 		}
 	}

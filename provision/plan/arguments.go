@@ -45,7 +45,7 @@ func ArgumentsOf(c config.Config, o host.Observed, release, name string) Argumen
 	case registered:
 		a.List = inFile.Args
 	case a.Origin == Adopted:
-		a.List = o.Before.ArgsOf(o.File.Path, name)
+		a.List = o.Before.RuntimeArgs(o.File.Path, name)
 	}
 	switch set := verify.OverlayArgs(want.Args); {
 	case want.Rootfs == config.RootfsSandbox && len(set) > 0: // Config.Validate saw that they agree

@@ -18,11 +18,11 @@ func (g Goal) Grant() (subid.Grant, error) {
 		InEffect: e != nil && e.UsernsRemap, HasData: g.Observed.RemapRoots > 0,
 	}
 	request.User, request.Group = config.RemapNames(value)
-	request.Own = request.User == config.RemapAccount
+	request.Dedicated = request.User == config.RemapAccount
 	if request.InEffect {
 		var uid, gid uint32
 		if n, _ := fmt.Sscanf(filepath.Base(e.RootDir), "%d.%d", &uid, &gid); n == 2 && uid == gid {
-			request.Prefer = uid
+			request.PreferredStart = uid
 		}
 	}
 	return subid.Allocate(g.Observed.IDs, request)

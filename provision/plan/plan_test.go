@@ -143,7 +143,7 @@ func carriedOut(t *testing.T, o host.Observed, step Step) host.Observed {
 		o.Link.Kind, o.Link.Release = release.LinkOurs, s.Release
 	case WriteDaemonJSON:
 		o.File = seen.DaemonJSON(t, string(s.New))
-		o.Before = o.Before.Marked(o.File.Path, o.File.Doc)
+		o.Before = o.Before.AfterWrite(o.File.Path, o.File.Doc)
 	case Reload:
 		o.Engine = seen.Reloaded(*o.Engine, o.File.Doc)
 		o.Loaded.Reloaded = host.OptionDigests("", o.File.Doc)
@@ -156,7 +156,7 @@ func carriedOut(t *testing.T, o host.Observed, step Step) host.Observed {
 		}
 	case ProveInDocker:
 		o.Proofs = maps.Clone(o.Proofs)
-		o.Proofs[state.EverKey("digest of "+s.Release, s.Args, o.BootAndMount)] = true
+		o.Proofs[state.PastProofKey("digest of "+s.Release, s.Args, o.BootAndMount)] = true
 		o.Proofs[state.ProofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.BootAndMount, o.Engine.UsernsRemap, s.Writes)] = true
 	case Confirm:
 		if err := s.Missing(*o.Engine); err != nil {

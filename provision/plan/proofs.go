@@ -82,7 +82,7 @@ func (g Goal) EverProven(args []string) bool {
 	if g.Observed.Proofs == nil {
 		return true
 	}
-	return g.Observed.Proofs[state.EverKey(g.Current.ManifestDigest, args, g.Observed.BootAndMount)] ||
+	return g.Observed.Proofs[state.PastProofKey(g.Current.ManifestDigest, args, g.Observed.BootAndMount)] ||
 		g.Observed.Proofs[g.proofKey(args, g.Observed.Engine.UsernsRemap)]
 }
 

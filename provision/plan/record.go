@@ -71,7 +71,7 @@ func (r recording) key(key state.BeforeKey, item string) (state.BeforeKey, bool)
 	if key.Managed || differs && !slices.Contains(r.writes, item) {
 		return key, !key.Recorded.IsZero()
 	}
-	if key.Recorded.IsZero() || !key.Is(r.o.File.Doc, item) {
+	if key.Recorded.IsZero() || !key.Matches(r.o.File.Doc, item) {
 		key = state.BeforeKey{Recorded: r.now, Assumed: r.earlier}
 		key.Value, key.Present = config.ItemValue(r.o.File.Doc, item)
 		if r.ours(item) {
@@ -98,7 +98,7 @@ func (r recording) ours(item string) bool {
 	case config.ItemDefaultRuntime:
 		return r.earlier && created(config.DefaultRuntimeIn(doc))
 	case config.ItemUsernsRemap:
-		return r.earlier && config.UsernsRemapIn(doc) != "" && len(r.o.IDs.Ours) > 0
+		return r.earlier && config.UsernsRemapIn(doc) != "" && len(r.o.IDs.Made) > 0
 	}
 	return false
 }

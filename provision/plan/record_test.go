@@ -140,7 +140,7 @@ func TestRecord_OurTextIsNeverRecordedAsTheEarlierOne(t *testing.T) {
 	h.remembers()
 	h.o.Releases = []release.Installed{seen.Intact(seen.Newer)}
 	ours := seen.DaemonJSON(t, seen.Registered(seen.Newer)).Doc
-	h.o.Before = h.o.Before.Marked(h.o.File.Path, ours)
+	h.o.Before = h.o.Before.AfterWrite(h.o.File.Path, ours)
 	h.edits(seen.Registered(seen.Newer, `"debug":true`))
 	h.applies()
 	h.has("{}", map[string]string{config.RuntimeItem("runsc"): "absent"})
@@ -151,7 +151,7 @@ func TestRecord_RolledBack(t *testing.T) {
 	h := historyOf(t, nil, seen.Host{File: "{}", Engine: seen.Dockerd("")})
 	h.remembers()
 	path := h.o.File.Path
-	h.o.Before = h.o.Before.Marked(path, seen.DaemonJSON(t, seen.Registered(seen.Newer)).Doc).Unmarked(path, seen.DaemonJSON(t, "{}").Doc)
+	h.o.Before = h.o.Before.AfterWrite(path, seen.DaemonJSON(t, seen.Registered(seen.Newer)).Doc).AfterRevert(path, seen.DaemonJSON(t, "{}").Doc)
 	text := `{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`
 	h.edits(text)
 	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)

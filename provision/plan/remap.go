@@ -171,10 +171,10 @@ func (p *planner) planPurge() {
 		return
 	}
 	all := p.Observed.IDs
-	for _, edit := range all.TakeBack() {
+	for _, edit := range all.RemovalEdits() {
 		p.add(EditIDs{edit})
 	}
-	if _, exists := subid.Find(all.Users, config.RemapAccount); exists && slices.Contains(all.Ours, subid.AccountKey(config.RemapAccount)) {
+	if _, exists := subid.Find(all.Users, config.RemapAccount); exists && slices.Contains(all.Made, subid.AccountKey(config.RemapAccount)) {
 		p.add(RemoveAccount{Name: config.RemapAccount})
 	}
 	if p.Observed.RemapRoots > 0 && len(p.plan.Steps) > 0 {

@@ -89,7 +89,7 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 		{situation: "root by another name", value: "toor", accounts: "toor:x:0:0::/root:/bin/sh\n", refused: "not be remapped at all"},
 		{situation: "no group of the account's name", value: "default", accounts: dockremap, change: func(o *host.Observed) { o.IDs.Groups = nil }, refused: "groupadd --system dockremap"},
 		{situation: "no such user", value: "carol", refused: "useradd --system carol"},
-		{situation: "a user of LDAP", value: "carol", change: func(o *host.Observed) { o.IDs.Elsewhere["carol"] = true }, refused: "name service"},
+		{situation: "a user of LDAP", value: "carol", change: func(o *host.Observed) { o.IDs.InNameService["carol"] = true }, refused: "name service"},
 		{situation: "ids of LDAP", value: "default", change: func(o *host.Observed) { o.IDs.Sources = "sss files" }, refused: "nsswitch.conf"},
 		{situation: "nothing free", value: "default", accounts: dockremap, subuid: "alice:100000:4000000000\n", refused: "login.defs"},
 	}
@@ -189,7 +189,7 @@ func TestPlan_RemapInEffect(t *testing.T) {
 		off.Docker.UsernsRemap = config.RemapDisabled
 		o := inEffect(t, "alice:500000:65536\n"+own, own)
 		o.RunningContainers = nil
-		o.IDs.Ours = []string{"account:dockremap", "subuid:dockremap:100000:65536", "subgid:dockremap:100000:65536"}
+		o.IDs.Made = []string{"account:dockremap", "subuid:dockremap:100000:65536", "subgid:dockremap:100000:65536"}
 		for _, purge := range []bool{false, true} {
 			o := o
 			plan, err := New(off, o, Options{Purge: purge})

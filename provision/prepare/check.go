@@ -44,7 +44,7 @@ func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (val
 	if !root {
 		return "", nil
 	}
-	return validated, daemonfile.Replaceable(o.File)
+	return validated, daemonfile.CheckReplaceable(o.File)
 }
 
 // checkIDsReplaceable refuses a plan if a file of subordinate ids could not be replaced.

@@ -59,7 +59,7 @@ func madeObjects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (
 		"directory:" + filepath.Dir(o.File.Target): inspectPath(filepath.Dir(o.File.Target)),
 		"file:" + dropin:                           dropinBefore(dropin),
 	}
-	for _, key := range o.IDs.Ours {
+	for _, key := range o.IDs.Made {
 		all[key] = absent
 	}
 	for _, step := range p.Steps {
@@ -82,7 +82,7 @@ func madeObjects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (
 func linkBefore(o host.Observed) state.BeforeObject {
 	switch o.Link.Kind {
 	case release.LinkForeign:
-		return state.BeforeObject{Present: true, Is: o.Link.Is}
+		return state.BeforeObject{Present: true, Description: o.Link.Is}
 	case release.LinkOurs:
 		return state.BeforeObject{Assumed: true}
 	default:
@@ -100,9 +100,9 @@ func inspectPath(path string) func() (state.BeforeObject, error) {
 		if err != nil {
 			return state.BeforeObject{}, err
 		}
-		object := state.BeforeObject{Present: true, Is: info.Mode().String()}
+		object := state.BeforeObject{Present: true, Description: info.Mode().String()}
 		if info.Mode()&fs.ModeSymlink != 0 {
-			object.Is, err = os.Readlink(path)
+			object.Description, err = os.Readlink(path)
 		}
 		return object, err
 	}

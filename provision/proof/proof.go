@@ -170,7 +170,7 @@ func (p *proof) runsc(ctx context.Context, args ...string) *exec.Cmd {
 	if p.step.CgroupDriver == cgroupSystemd {
 		argv = append(argv, "--systemd-cgroup")
 	}
-	cmd := command.Command(ctx, p.release.Runsc, append(argv, args...)...)
+	cmd := command.New(ctx, p.release.Runsc, append(argv, args...)...)
 	// The mounts of runsc (a network namespace in its root directory) end with the mount
 	// namespace, even if this process is killed.
 	cmd.SysProcAttr.Unshareflags = unix.CLONE_NEWNS

@@ -13,7 +13,7 @@ import (
 var (
 	// An image's digest has an "@" too, and no user before it.
 	digestOfImage = regexp.MustCompile(`@(sha256:[0-9a-f]{64})\b`)
-	hidDigest     = regexp.MustCompile("\x00(sha256:[0-9a-f]{64})")
+	markedDigest  = regexp.MustCompile("\x00(sha256:[0-9a-f]{64})")
 
 	keyBlock = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`)
 	// Headers of HTTP whose whole line is what lets one in.
@@ -53,7 +53,7 @@ func Text(text string) string {
 	text = userOfPort.ReplaceAllString(text, "…$1")
 	text = authScheme.ReplaceAllString(text, "$1 …")
 	text = knownToken.ReplaceAllString(text, "…")
-	return hidDigest.ReplaceAllString(redactSettings(text), "@$1")
+	return markedDigest.ReplaceAllString(redactSettings(text), "@$1")
 }
 
 // redactSettings takes out what follows a name for a secret. What follows any

@@ -15,43 +15,43 @@ import (
 )
 
 const (
-	// KeptAside is how many recoveries that failed stay for a look, the newest.
-	KeptAside = 3
-	// asideTime names their directories.
-	asideTime = "20060102T150405.000000000Z"
-	// maxWhy is the most bytes of the reason that are kept and shown.
-	maxWhy = 2 << 10
+	// MaxFailedRecoveries is how many recoveries that failed stay for a look, the newest.
+	MaxFailedRecoveries = 3
+	// setAsideTimeFormat names their directories.
+	setAsideTimeFormat = "20060102T150405.000000000Z"
+	// maxReason is the most bytes of the reason that are kept and shown.
+	maxReason = 2 << 10
 )
 
-// SetAside is a recovery that failed: its journal was moved away, so that the
+// FailedRecovery is a recovery that failed: its journal was moved away, so that the
 // host is planned again from what is seen.
-type SetAside struct {
-	Path string    `json:"path"` // the directory with the journal, and the daemon.json of before
-	At   time.Time `json:"at"`
-	Why  string    `json:"why"` // from outside in part: not fit for a terminal as it is
+type FailedRecovery struct {
+	Path   string    `json:"path"` // the directory with the journal, and the daemon.json of before
+	At     time.Time `json:"at"`
+	Reason string    `json:"why"` // from outside in part: not fit for a terminal as it is
 }
 
-func (d Dir) asideDir() string { return filepath.Join(string(d), "set-aside") }
+func (d Dir) setAsideDir() string { return filepath.Join(string(d), "set-aside") }
 
 // SetAside moves the journal into a directory of its own, beside the reason and
 // a copy of the daemon.json that it names, which is not rotated away there. The
 // journal comes last and in one step: without it, the directory is a leftover.
-func (d Dir) SetAside(j Journal, why error) (SetAside, error) {
-	aside := SetAside{At: time.Now().UTC(), Why: why.Error()}
-	aside.Path = filepath.Join(d.asideDir(), aside.At.Format(asideTime))
+func (d Dir) SetAside(j Journal, why error) (FailedRecovery, error) {
+	aside := FailedRecovery{At: time.Now().UTC(), Reason: why.Error()}
+	aside.Path = filepath.Join(d.setAsideDir(), aside.At.Format(setAsideTimeFormat))
 	if err := durable.MkdirAll(aside.Path, 0o700); err != nil {
 		return aside, fmt.Errorf("set a recovery aside: %w", err)
 	}
-	reason := []byte(aside.Why[:min(len(aside.Why), maxWhy)] + "\n")
+	reason := []byte(aside.Reason[:min(len(aside.Reason), maxReason)] + "\n")
 	if err := durable.WriteFile(filepath.Join(aside.Path, "why"), reason, durable.Plain(0o600)); err != nil {
 		return aside, fmt.Errorf("set a recovery aside: %w", err)
 	}
-	if text, err := d.OldText(j); err == nil && text != nil {
+	if text, err := d.BackupText(j); err == nil && text != nil {
 		if err := durable.WriteFile(filepath.Join(aside.Path, "daemon.json"), text, durable.Plain(0o600)); err != nil {
 			return aside, fmt.Errorf("set a recovery aside: %w", err)
 		}
 	}
-	if err := d.KeepTrial(j); err != nil {
+	if err := d.NoteTrial(j); err != nil {
 		return aside, err
 	}
 	failpoint.Here("set aside: before the journal")
@@ -59,37 +59,37 @@ func (d Dir) SetAside(j Journal, why error) (SetAside, error) {
 		return aside, fmt.Errorf("set a recovery aside: %w", err)
 	}
 	failpoint.Here("set aside: done")
-	return aside, d.pruneAside()
+	return aside, d.pruneFailedRecoveries()
 }
 
 // FailedRecoveries lists the recoveries that failed and were not removed yet, the
 // newest last. What may not be read is not listed.
-func (d Dir) FailedRecoveries() []SetAside {
-	var all []SetAside
-	for _, name := range d.AsideNames() {
-		dir := filepath.Join(d.asideDir(), name)
+func (d Dir) FailedRecoveries() []FailedRecovery {
+	var all []FailedRecovery
+	for _, name := range d.FailedRecoveryNames() {
+		dir := filepath.Join(d.setAsideDir(), name)
 		if _, err := os.Lstat(filepath.Join(dir, "journal.json")); err != nil {
 			continue
 		}
-		aside := SetAside{Path: dir}
-		aside.At, _ = time.Parse(asideTime, name)
-		if text, err := durable.ReadLimited(filepath.Join(dir, "why"), 2*maxWhy); err == nil {
-			aside.Why = strings.TrimSpace(string(text))
+		aside := FailedRecovery{Path: dir}
+		aside.At, _ = time.Parse(setAsideTimeFormat, name)
+		if text, err := durable.ReadLimited(filepath.Join(dir, "why"), 2*maxReason); err == nil {
+			aside.Reason = strings.TrimSpace(string(text))
 		}
 		all = append(all, aside)
 	}
 	return all
 }
 
-// AsideNames are the directories that setAside has made, the oldest first.
-func (d Dir) AsideNames() []string {
-	entries, err := os.ReadDir(d.asideDir())
+// FailedRecoveryNames are the directories that setAside has made, the oldest first.
+func (d Dir) FailedRecoveryNames() []string {
+	entries, err := os.ReadDir(d.setAsideDir())
 	if err != nil {
 		return nil
 	}
 	var names []string
 	for _, entry := range entries {
-		if _, err := time.Parse(asideTime, entry.Name()); err == nil && entry.IsDir() {
+		if _, err := time.Parse(setAsideTimeFormat, entry.Name()); err == nil && entry.IsDir() {
 			names = append(names, entry.Name())
 		}
 	}
@@ -97,21 +97,21 @@ func (d Dir) AsideNames() []string {
 	return names
 }
 
-func (d Dir) pruneAside() error {
-	names := d.AsideNames()
-	for _, name := range names[:max(0, len(names)-KeptAside)] {
-		if err := os.RemoveAll(filepath.Join(d.asideDir(), name)); err != nil {
+func (d Dir) pruneFailedRecoveries() error {
+	names := d.FailedRecoveryNames()
+	for _, name := range names[:max(0, len(names)-MaxFailedRecoveries)] {
+		if err := os.RemoveAll(filepath.Join(d.setAsideDir(), name)); err != nil {
 			return fmt.Errorf("remove an old recovery: %w", err)
 		}
 	}
 	return nil
 }
 
-// SweepAside removes what a killed run has begun to set aside: its journal is
+// sweepSetAside removes what a killed run has begun to set aside: its journal is
 // still where it was.
-func (d Dir) SweepAside() error {
-	for _, name := range d.AsideNames() {
-		dir := filepath.Join(d.asideDir(), name)
+func (d Dir) sweepSetAside() error {
+	for _, name := range d.FailedRecoveryNames() {
+		dir := filepath.Join(d.setAsideDir(), name)
 		if _, err := os.Lstat(filepath.Join(dir, "journal.json")); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -67,11 +67,11 @@ type BeforeKey struct {
 
 // BeforeObject is something that this program may make.
 type BeforeObject struct {
-	Recorded time.Time `json:"recorded"`
-	Assumed  bool      `json:"assumed,omitempty"`
-	Present  bool      `json:"present"`
-	Is       string    `json:"is,omitempty"`   // a symlink's target, or what else it was
-	Text     string    `json:"text,omitempty"` // of a file that is replaced as a whole
+	Recorded    time.Time `json:"recorded"`
+	Assumed     bool      `json:"assumed,omitempty"`
+	Present     bool      `json:"present"`
+	Description string    `json:"is,omitempty"`   // a symlink's target, or what else it was
+	Text        string    `json:"text,omitempty"` // of a file that is replaced as a whole
 }
 
 func (d Dir) BeforePath() string { return filepath.Join(string(d), "before.json") }
@@ -148,20 +148,20 @@ func (b *Before) Key(file daemonfile.File, item string) (BeforeKey, bool) {
 		return BeforeKey{}, false
 	}
 	key, ok := b.Files[file.Path].Keys[item]
-	if !ok || !key.Managed && !key.Is(file.Doc, item) {
+	if !ok || !key.Managed && !key.Matches(file.Doc, item) {
 		return BeforeKey{}, false
 	}
 	return key, true
 }
 
-// Is reports whether doc has the recorded value.
-func (k BeforeKey) Is(doc daemonjson.Document, item string) bool {
+// Matches reports whether doc has the recorded value.
+func (k BeforeKey) Matches(doc daemonjson.Document, item string) bool {
 	value, present := config.ItemValue(doc, item)
 	return present == k.Present && value == k.Value
 }
 
-// ArgsOf are the arguments that a runtime had before.
-func (b *Before) ArgsOf(path, name string) []string {
+// RuntimeArgs are the arguments that a runtime had before.
+func (b *Before) RuntimeArgs(path, name string) []string {
 	if b == nil {
 		return nil
 	}

@@ -7,9 +7,9 @@ import (
 	"runsc-provisioner/daemonjson"
 )
 
-// MarkBefore notes that path has a text of ours from now on.
-func (d Dir) MarkBefore(path string, text []byte) error {
-	return d.changeBefore(text, func(b *Before, doc daemonjson.Document) *Before { return b.Marked(path, doc) })
+// NoteWritten notes that path has a text of ours from now on.
+func (d Dir) NoteWritten(path string, text []byte) error {
+	return d.changeBefore(text, func(b *Before, doc daemonjson.Document) *Before { return b.AfterWrite(path, doc) })
 }
 
 // SettleBefore brings the record up to date at the end of a transaction, also of
@@ -17,7 +17,7 @@ func (d Dir) MarkBefore(path string, text []byte) error {
 // hold values of ours.
 func (d Dir) SettleBefore() error {
 	j, found, err := d.ReadJournal()
-	if err != nil || !found || len(j.File.Later) == 0 {
+	if err != nil || !found || len(j.File.NewDigests) == 0 {
 		return nil // one that cannot be read is refused by the next look
 	}
 	text, err := j.File.Text()
@@ -26,9 +26,9 @@ func (d Dir) SettleBefore() error {
 	}
 	return d.changeBefore(text, func(b *Before, doc daemonjson.Document) *Before {
 		if b.Files[j.File.Path].Text == string(text) {
-			return b.Unmarked(j.File.Path, doc)
+			return b.AfterRevert(j.File.Path, doc)
 		}
-		return b.Marked(j.File.Path, doc)
+		return b.AfterWrite(j.File.Path, doc)
 	})
 }
 
@@ -47,9 +47,9 @@ func (d Dir) changeBefore(text []byte, change func(*Before, daemonjson.Document)
 	return d.WriteBefore(next)
 }
 
-// Marked is b once text was written to path: keys that have another value than
+// AfterWrite is b once text was written to path: keys that have another value than
 // the recorded one are managed from then on.
-func (b *Before) Marked(path string, text daemonjson.Document) *Before {
+func (b *Before) AfterWrite(path string, text daemonjson.Document) *Before {
 	next := b.Clone()
 	file, ok := next.Files[path]
 	if !ok {
@@ -57,16 +57,16 @@ func (b *Before) Marked(path string, text daemonjson.Document) *Before {
 	}
 	file.Managed = file.Managed || file.Text != string(text.Bytes())
 	for item, key := range file.Keys {
-		key.Managed = key.Managed || !key.Is(text, item)
+		key.Managed = key.Managed || !key.Matches(text, item)
 		file.Keys[item] = key
 	}
 	next.Files[path] = file
 	return next
 }
 
-// Unmarked is b where path has again the text that it had at first, and nothing
+// AfterRevert is b where path has again the text that it had at first, and nothing
 // of ours: another program may change it before this one comes back.
-func (b *Before) Unmarked(path string, text daemonjson.Document) *Before {
+func (b *Before) AfterRevert(path string, text daemonjson.Document) *Before {
 	next := b.Clone()
 	file, ok := next.Files[path]
 	if !ok || file.Assumed || file.Text != string(text.Bytes()) {
@@ -74,7 +74,7 @@ func (b *Before) Unmarked(path string, text daemonjson.Document) *Before {
 	}
 	file.Managed = false
 	for item, key := range maps.Clone(file.Keys) {
-		key.Managed = key.Managed && (key.Assumed || !key.Is(text, item))
+		key.Managed = key.Managed && (key.Assumed || !key.Matches(text, item))
 		file.Keys[item] = key
 	}
 	next.Files[path] = file

@@ -20,8 +20,8 @@ import (
 
 const (
 	JournalSchema = 1
-	// KeptBackups is how many earlier texts of daemon.json stay.
-	KeptBackups = 5
+	// MaxBackups is how many earlier texts of daemon.json stay.
+	MaxBackups = 5
 	// maxJournal is the most bytes a journal may have.
 	maxJournal = 1 << 20
 )
@@ -60,10 +60,10 @@ type Journal struct {
 // JournalFile is daemon.json: what it was, and which texts it may have from us.
 type JournalFile struct {
 	daemonfile.Place
-	Backup string   `json:"backup,omitempty"` // name of the copy; "" when there was no file, or an empty one
-	Was    string   `json:"was"`              // sha256 of the text before
-	Later  []string `json:"later"`            // sha256 of the texts that the plan writes
-	Back   []string `json:"back,omitempty"`   // sha256 of the text written on the way back
+	Backup        string   `json:"backup,omitempty"` // name of the copy; "" when there was no file, or an empty one
+	OldDigest     string   `json:"was"`              // sha256 of the text before
+	NewDigests    []string `json:"later"`            // sha256 of the texts that the plan writes
+	RevertDigests []string `json:"back,omitempty"`   // sha256 of the text written on the way back
 }
 
 // JournalLink is the link before.
@@ -85,9 +85,9 @@ type JournalEngine struct {
 func (d Dir) JournalPath() string { return filepath.Join(string(d), "journal.json") }
 func (d Dir) BackupDir() string   { return filepath.Join(string(d), "backup") }
 
-// BeginJournal keeps a copy of daemon.json and writes the journal.
-func (d Dir) BeginJournal(j *Journal, before []byte) error {
-	if len(before) > 0 && len(j.File.Later) > 0 {
+// StartJournal keeps a copy of daemon.json and writes the journal.
+func (d Dir) StartJournal(j *Journal, before []byte) error {
+	if len(before) > 0 && len(j.File.NewDigests) > 0 {
 		name := "daemon.json-" + j.Started.Format("20060102T150405.000000000Z")
 		if err := durable.MkdirAll(d.BackupDir(), 0o700); err != nil {
 			return fmt.Errorf("keep a copy of %s: %w", j.File.Path, err)
@@ -109,8 +109,8 @@ func (d Dir) WriteJournal(j Journal) error {
 	return durable.WriteFile(d.JournalPath(), append(text, '\n'), durable.Plain(0o600))
 }
 
-// ErrUnreadable says that there is a journal from which nothing can be learned.
-var ErrUnreadable = errors.New("the journal of a run that did not end cannot be read")
+// ErrJournalUnreadable says that there is a journal from which nothing can be learned.
+var ErrJournalUnreadable = errors.New("the journal of a run that did not end cannot be read")
 
 // ReadJournal is the journal of a run that did not end; found is false where
 // there is none. The error is an errUnreadable for one that is damaged, and a
@@ -122,22 +122,22 @@ func (d Dir) ReadJournal() (j Journal, found bool, err error) {
 		return Journal{}, false, nil
 	}
 	if err != nil {
-		return Journal{}, true, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return Journal{}, true, fmt.Errorf("%w: %w", ErrJournalUnreadable, err)
 	}
 	err = json.Unmarshal(text, &j)
 	switch {
 	case j.SchemaVersion > JournalSchema:
 		return Journal{}, true, blocked.Refuse(d.JournalPath(), "is of a newer version of this program (schema %d, and this one knows %d): run apply with that version, or look at the file and move it away", j.SchemaVersion, JournalSchema)
 	case err != nil:
-		return Journal{}, true, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return Journal{}, true, fmt.Errorf("%w: %w", ErrJournalUnreadable, err)
 	case j.SchemaVersion != JournalSchema:
-		return Journal{}, true, fmt.Errorf("%w: it has schema %d, not %d", ErrUnreadable, j.SchemaVersion, JournalSchema)
+		return Journal{}, true, fmt.Errorf("%w: it has schema %d, not %d", ErrJournalUnreadable, j.SchemaVersion, JournalSchema)
 	}
 	return j, true, nil
 }
 
-// OldText is the text that daemon.json had.
-func (d Dir) OldText(j Journal) ([]byte, error) {
+// BackupText is the text that daemon.json had.
+func (d Dir) BackupText(j Journal) ([]byte, error) {
 	if j.File.Backup == "" {
 		return nil, nil
 	}
@@ -146,24 +146,24 @@ func (d Dir) OldText(j Journal) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if durable.Digest(text) != j.File.Was {
+	if durable.Digest(text) != j.File.OldDigest {
 		return nil, fmt.Errorf("%s is not the copy that was made", path)
 	}
 	return text, nil
 }
 
-// EndJournal closes the journal, and settles first what the record of before has of
+// FinishJournal closes the journal, and settles first what the record of before has of
 // daemon.json.
-func (d Dir) EndJournal() error {
+func (d Dir) FinishJournal() error {
 	if err := d.SettleBefore(); err != nil {
 		return err
 	}
-	return d.CloseJournal()
+	return d.RemoveJournal()
 }
 
-// CloseJournal removes the journal: what it stood for is done or undone. Old
+// RemoveJournal removes the journal: what it stood for is done or undone. Old
 // copies of daemon.json go.
-func (d Dir) CloseJournal() error {
+func (d Dir) RemoveJournal() error {
 	failpoint.Here("journal: before it is closed")
 	if err := durable.Remove(d.JournalPath()); err != nil {
 		return err
@@ -177,7 +177,7 @@ func (d Dir) CloseJournal() error {
 		return err
 	}
 	slices.Sort(copies)
-	for _, path := range copies[:max(0, len(copies)-KeptBackups)] {
+	for _, path := range copies[:max(0, len(copies)-MaxBackups)] {
 		if err := os.Remove(path); err != nil {
 			return err
 		}

@@ -32,8 +32,8 @@ func madeDirOf(path string) (madeDir, error) {
 	return madeDir{path, stat.Dev_major, stat.Dev_minor, stat.Ino, stat.Btime.Sec*1e9 + int64(stat.Btime.Nsec)}, nil
 }
 
-// NoteDir remembers that the directory of file was made.
-func (d Dir) NoteDir(file string) error {
+// NoteMadeDir remembers that the directory of file was made.
+func (d Dir) NoteMadeDir(file string) error {
 	made, err := madeDirOf(filepath.Dir(file))
 	if err != nil {
 		return err

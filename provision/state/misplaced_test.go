@@ -24,7 +24,7 @@ func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
 	if got := d.Misplaced(path); got != nil {
 		t.Errorf("in a directory that is not ours: got %v", got)
 	}
-	d.NoteDir(path)
+	d.NoteMadeDir(path)
 	if got := d.Misplaced(path); len(got) != 1 || got[0] != late {
 		t.Errorf("got %v, want %s", got, late)
 	}

@@ -25,11 +25,11 @@ func ProofKey(manifest string, args []string, dockerVersion, since string, remap
 	return durable.Digest(text)
 }
 
-// EverKey names that a proof was once seen of these files of a release with these
+// PastProofKey names that a proof was once seen of these files of a release with these
 // arguments: what dockerd has of them is not a typo, also after a reboot or under a
 // newer dockerd. A store that was remounted noexec starts nothing. The other flags
 // of its mount are not the same in the daemon's unit as outside.
-func EverKey(manifest string, args []string, since string) string {
+func PastProofKey(manifest string, args []string, since string) string {
 	_, mount, _ := strings.Cut(since, " ")
 	flags, _ := strconv.ParseUint(mount, 16, 64)
 	text, err := json.Marshal([]any{"ever", manifest, append([]string{}, args...), flags&unix.ST_NOEXEC != 0})

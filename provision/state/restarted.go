@@ -13,8 +13,8 @@ import (
 // restartedPath says when the daemon last had Docker restarted.
 func (d Dir) restartedPath() string { return filepath.Join(string(d), "restarted") }
 
-// Restarted is when the daemon last had Docker restarted; zero is never.
-func (d Dir) Restarted() (time.Time, error) {
+// LastRestart is when the daemon last had Docker restarted; zero is never.
+func (d Dir) LastRestart() (time.Time, error) {
 	text, err := durable.ReadLimited(d.restartedPath(), 64)
 	if errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, nil

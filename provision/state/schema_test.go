@@ -33,7 +33,7 @@ func TestFault_X01_AJournalOfAnotherSchemaIsNotRead(t *testing.T) {
 			}
 			j, found, err := d.ReadJournal()
 			var refusal *blocked.Refused
-			refused, unreadable := errors.As(err, &refusal), errors.Is(err, ErrUnreadable)
+			refused, unreadable := errors.As(err, &refusal), errors.Is(err, ErrJournalUnreadable)
 			if refused != test.refused || unreadable != test.unreadable || !found {
 				t.Errorf("got error %v, found %t, want refused %t, unreadable %t, and found", err, found, test.refused, test.unreadable)
 			}

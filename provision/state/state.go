@@ -24,5 +24,5 @@ func (d Dir) Sweep() error {
 			return fmt.Errorf("clear leftovers beside %s: %w", path, err)
 		}
 	}
-	return d.SweepAside()
+	return d.sweepSetAside()
 }

@@ -7,9 +7,9 @@ import (
 
 // Trials are the names of containers of proofs that could not be removed when
 // their journal was closed: Docker was down.
-func (d Dir) Trials() Memory { return Memory{filepath.Join(string(d), "trials")} }
+func (d Dir) Trials() KeyFile { return KeyFile{filepath.Join(string(d), "trials")} }
 
-func (d Dir) KeepTrial(j Journal) error {
+func (d Dir) NoteTrial(j Journal) error {
 	if j.Trial == "" || j.TrialGone {
 		return nil
 	}

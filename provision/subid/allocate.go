@@ -10,9 +10,9 @@ import (
 	"runsc-provisioner/provision/blocked"
 )
 
-// Count is how many ids a user needs whose ids containers get. With fewer, files of
+// RangeSize is how many ids a user needs whose ids containers get. With fewer, files of
 // an image that belong to a higher id cannot be unpacked.
-const Count = 1 << 16
+const RangeSize = 1 << 16
 
 // Identities are the accounts of a host, and who has which subordinate ids.
 type Identities struct {
@@ -24,10 +24,10 @@ type Identities struct {
 	Sources string // of subordinate ids, as nsswitch.conf has them
 	// Elsewhere are names of users asked for that are not in passwd, but known
 	// to the name service.
-	Elsewhere map[string]bool
+	InNameService map[string]bool
 	// Ours are accounts and ranges that this program has made, by AccountKey and
 	// RangeKey.
-	Ours []string
+	Made []string
 }
 
 // File is /etc/subuid or /etc/subgid.
@@ -55,12 +55,12 @@ type Request struct {
 	Advice string
 	// Own says that the account stands for userns-remap alone, so that it may be
 	// given other ids as long as no data belongs to them.
-	Own bool
+	Dedicated bool
 	// InEffect says that dockerd runs with its ids, and HasData that Docker has data
 	// that belongs to them.
 	InEffect, HasData bool
 	// Prefer is the first id that is wanted; 0 is any.
-	Prefer uint32
+	PreferredStart uint32
 }
 
 // Grant is whose ids containers get, and what has to be made for that.
@@ -95,7 +95,7 @@ func Allocate(all Identities, r Request) (Grant, error) {
 		return Grant{}, blocked.Refuse(filepath.Join(all.Dir, "nsswitch.conf"),
 			"takes subordinate ids from %q, but dockerd reads %s only, so free ids cannot be found: set `subid: files`", all.Sources, all.UIDs.Path)
 	}
-	g, err := all.account(r)
+	g, err := all.findAccount(r)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -105,14 +105,14 @@ func Allocate(all Identities, r Request) (Grant, error) {
 	return g, nil
 }
 
-// account finds the user of r, or has it made.
-func (all Identities) account(r Request) (Grant, error) {
+// findAccount finds the user of r, or has it made.
+func (all Identities) findAccount(r Request) (Grant, error) {
 	user, found := Find(all.Users, r.User)
 	group := cmp.Or(r.Group, user.Name)
 	_, grouped := Find(all.Groups, group)
 	what := "userns-remap " + r.Value
 	switch {
-	case !found && all.Elsewhere[r.User]:
+	case !found && all.InNameService[r.User]:
 		return Grant{}, blocked.Refuse(what, "user %s is not in %s but comes from the name service (NIS, LDAP, …), and so might its ids: take a local user, or %q",
 			r.User, filepath.Join(all.Dir, "passwd"), r.Advice)
 	case !found && !r.Create:
@@ -134,15 +134,15 @@ func (all Identities) allocate(g *Grant, r Request) error {
 	kept := map[string][]Range{}
 	short := map[string]bool{}
 	for _, f := range files {
-		own, err := f.keep(g, r)
+		own, err := f.rangesToKeep(g, r)
 		if err != nil {
 			return err
 		}
 		kept[f.Path] = own
-		short[f.Path] = Total(own) < Count
+		short[f.Path] = Total(own) < RangeSize
 	}
 	if short[all.UIDs.Path] || short[all.GIDs.Path] {
-		start, err := all.free(*g, r, kept, short)
+		start, err := all.findFree(*g, r, kept, short)
 		if err != nil {
 			return err
 		}
@@ -150,8 +150,8 @@ func (all Identities) allocate(g *Grant, r Request) error {
 			if !short[f.Path] {
 				continue
 			}
-			given := Range{Owner: g.Account.Name, Start: start, Count: Count}
-			g.Edits = append(g.Edits, f.give(g.Account, kept[f.Path], given))
+			given := Range{Owner: g.Account.Name, Start: start, Count: RangeSize}
+			g.Edits = append(g.Edits, f.addRange(g.Account, kept[f.Path], given))
 			kept[f.Path] = append(slices.Clone(kept[f.Path]), given)
 		}
 	}
@@ -159,9 +159,9 @@ func (all Identities) allocate(g *Grant, r Request) error {
 	return nil
 }
 
-// keep are the account's ranges in f that it can keep. An account that stands for
+// rangesToKeep are the account's ranges in f that it can keep. An account that stands for
 // userns-remap alone gives up ids that another owner has too, unless they are used.
-func (f File) keep(g *Grant, r Request) ([]Range, error) {
+func (f File) rangesToKeep(g *Grant, r Request) ([]Range, error) {
 	own := Of(f.Ranges, g.Account)
 	mine, other, clash := Clash(f.Ranges, g.Account)
 	if !clash {
@@ -172,7 +172,7 @@ func (f File) keep(g *Grant, r Request) ([]Range, error) {
 	case r.InEffect:
 		g.Clash = shared
 		return own, nil
-	case !r.Own:
+	case !r.Dedicated:
 		return nil, blocked.Refuse("userns-remap "+r.Value, "%s: containers could reach what belongs to the other; give one of them another range, or take %q", shared, r.Advice)
 	case r.HasData:
 		return nil, blocked.Refuse("userns-remap "+r.Value, "%s, and Docker already has data that belongs to them: give %s another range, or move that data away", shared, other.Owner)
@@ -180,39 +180,39 @@ func (f File) keep(g *Grant, r Request) ([]Range, error) {
 	return nil, nil
 }
 
-// free finds ids for the account: the preferred ones, or those that it has in the
+// findFree finds ids for the account: the preferred ones, or those that it has in the
 // other file, or the first free ones.
-func (all Identities) free(g Grant, r Request, kept map[string][]Range, short map[string]bool) (uint32, error) {
+func (all Identities) findFree(g Grant, r Request, kept map[string][]Range, short map[string]bool) (uint32, error) {
 	taken := append(Taken(all.Users), Taken(all.Groups)...)
-	prefer := r.Prefer
+	prefer := r.PreferredStart
 	for _, f := range []File{all.UIDs, all.GIDs} {
 		own := kept[f.Path]
 		if !short[f.Path] && len(own) > 0 {
-			prefer = cmp.Or(r.Prefer, own[0].Start)
+			prefer = cmp.Or(r.PreferredStart, own[0].Start)
 			own = own[1:] // what it has there is no obstacle to the same ids here
 		}
 		others := slices.DeleteFunc(slices.Clone(f.Ranges), g.Account.owns)
 		taken = append(append(taken, others...), own...)
 	}
-	start, ok := Free(taken, all.UIDs.Limits, all.GIDs.Limits, Count, prefer)
+	start, ok := Free(taken, all.UIDs.Limits, all.GIDs.Limits, RangeSize, prefer)
 	if !ok {
 		limits := all.UIDs.Limits.intersect(all.GIDs.Limits)
 		return 0, blocked.Refuse(all.UIDs.Path, "no free range of %d ids between %d and %d: free some, or raise SUB_UID_MAX and SUB_GID_MAX in %s",
-			Count, limits.Min, limits.Max, filepath.Join(all.Dir, "login.defs"))
+			RangeSize, limits.Min, limits.Max, filepath.Join(all.Dir, "login.defs"))
 	}
 	return start, nil
 }
 
-// give is the edit that gives the account a range in f, and takes from it the ranges
+// addRange is the edit that gives the account a range in f, and takes from it the ranges
 // that it does not keep.
-func (f File) give(a Account, kept []Range, given Range) Edit {
+func (f File) addRange(a Account, kept []Range, given Range) Edit {
 	text := f.Text
-	what := "give " + a.Name + " the ids " + Spans([]Range{given})
+	what := "give " + a.Name + " the ids " + FormatSpans([]Range{given})
 	edit := Edit{Path: f.Path, Old: f.Text, Made: []string{RangeKey(f.Path, given)}}
 	for _, r := range Of(f.Ranges, a) {
 		if !slices.Contains(kept, r) {
 			text = Drop(text, r)
-			what += ", instead of the ids " + Spans([]Range{r}) + ", which it shared"
+			what += ", instead of the ids " + FormatSpans([]Range{r}) + ", which it shared"
 			edit.Gone = append(edit.Gone, RangeKey(f.Path, r))
 		}
 	}
@@ -220,13 +220,13 @@ func (f File) give(a Account, kept []Range, given Range) Edit {
 	return edit
 }
 
-// TakeBack are the edits that remove the ranges that this program has made.
-func (all Identities) TakeBack() []Edit {
+// RemovalEdits are the edits that remove the ranges that this program has made.
+func (all Identities) RemovalEdits() []Edit {
 	var edits []Edit
 	for _, f := range []File{all.UIDs, all.GIDs} {
 		edit := Edit{Path: f.Path, Old: f.Text, New: f.Text, What: "take back what userns-remap had"}
 		for _, r := range f.Ranges {
-			if key := RangeKey(f.Path, r); slices.Contains(all.Ours, key) {
+			if key := RangeKey(f.Path, r); slices.Contains(all.Made, key) {
 				edit.New = Drop(edit.New, r)
 				edit.Gone = append(edit.Gone, key)
 			}
@@ -238,8 +238,8 @@ func (all Identities) TakeBack() []Edit {
 	return edits
 }
 
-// Spans are the first and last ids of ranges, for people to read.
-func Spans(ranges []Range) string {
+// FormatSpans are the first and last ids of ranges, for people to read.
+func FormatSpans(ranges []Range) string {
 	var parts []string
 	for _, r := range ranges {
 		parts = append(parts, fmt.Sprintf("%d–%d", r.Start, r.end()-1))

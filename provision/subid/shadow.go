@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// lockWithin is how long the shadow tools themselves wait for each other.
-	lockWithin = 15 * time.Second
-	// accountWithin bounds useradd and userdel, which take 50 ms.
-	accountWithin = time.Minute
+	// lockTimeout is how long the shadow tools themselves wait for each other.
+	lockTimeout = 15 * time.Second
+	// accountTimeout bounds useradd and userdel, which take 50 ms.
+	accountTimeout = time.Minute
 )
 
 // AddUser creates a system user that can neither log in nor own a home. Its group is
@@ -30,11 +30,11 @@ func AddUser(ctx context.Context, name string, grouped bool) error {
 	} else {
 		args = append(args, "--user-group")
 	}
-	return shadow(ctx, "useradd", append(args, name)...)
+	return runShadow(ctx, "useradd", append(args, name)...)
 }
 
 // RemoveUser removes a user, and with it the group of its name.
-func RemoveUser(ctx context.Context, name string) error { return shadow(ctx, "userdel", name) }
+func RemoveUser(ctx context.Context, name string) error { return runShadow(ctx, "userdel", name) }
 
 // Exit codes of useradd(8) and userdel(8).
 const (
@@ -42,12 +42,12 @@ const (
 	shadowGroup = 10 // cannot update group file
 )
 
-// shadow runs one of the shadow tools to its end, even when this process is asked to
+// runShadow runs one of the shadow tools to its end, even when this process is asked to
 // end: a tool that is killed leaves its locks, and perhaps half an account.
-func shadow(ctx context.Context, program string, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), accountWithin)
+func runShadow(ctx context.Context, program string, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), accountTimeout)
 	defer cancel()
-	output, err := command.Command(ctx, program, args...).CombinedOutput()
+	output, err := command.New(ctx, program, args...).CombinedOutput()
 	said := strings.TrimSpace(string(output))
 	var exit *exec.ExitError
 	switch {
@@ -65,7 +65,7 @@ func shadow(ctx context.Context, program string, args ...string) error {
 // error is ErrLocked while another program holds them, ErrChanged where the file no
 // longer has the old text, one of the disk, or a *blocked.Refused.
 func (e Edit) Apply(ctx context.Context, etc string) error {
-	limited, cancel := context.WithTimeout(ctx, lockWithin)
+	limited, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	unlock, err := Lock(limited, etc)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) state.Journal {
 	j := state.Journal{
 		SchemaVersion: state.JournalSchema, Started: time.Now().UTC(), PID: os.Getpid(), Runtimes: names, Trial: trial,
-		File: state.JournalFile{Place: o.File.Place(), Was: durable.Digest(o.File.Bytes)},
+		File: state.JournalFile{Place: o.File.Place(), OldDigest: durable.Digest(o.File.Bytes)},
 	}
 	if o.Link.Kind == release.LinkOurs {
 		j.Link.Release = o.Link.Release
@@ -29,7 +29,7 @@ func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) stat
 	for _, step := range p.Steps {
 		switch s := step.(type) {
 		case plan.WriteDaemonJSON:
-			j.File.Later = append(j.File.Later, durable.Digest(s.New))
+			j.File.NewDigests = append(j.File.NewDigests, durable.Digest(s.New))
 		case plan.Link:
 			j.Link.Changes = true
 		}

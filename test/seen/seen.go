@@ -134,7 +134,7 @@ func (h Host) observeDockerd(t *testing.T, o *host.Observed) {
 	}
 	for _, runtime := range doc.Runtimes() {
 		for _, r := range o.Releases {
-			o.Proofs[state.EverKey(r.ManifestDigest, runtime.Args, o.BootAndMount)] = !h.NeverProven
+			o.Proofs[state.PastProofKey(r.ManifestDigest, runtime.Args, o.BootAndMount)] = !h.NeverProven
 		}
 	}
 	o.Loaded.Started = host.OptionDigests("", doc)
@@ -170,7 +170,7 @@ func recordOf(t *testing.T, text string) *state.Before {
 func Identities(t *testing.T, account, subuid, subgid string) subid.Identities {
 	t.Helper()
 	ids := subid.Identities{
-		Dir: "/etc", Sources: "files", Elsewhere: map[string]bool{},
+		Dir: "/etc", Sources: "files", InNameService: map[string]bool{},
 		Users:  subid.ParseEntries("root:x:0:0::/root:/bin/bash\n" + account),
 		Groups: subid.ParseEntries("root:x:0:\n" + account),
 		UIDs:   subid.File{Path: "/etc/subuid", Text: subuid, Limits: subid.DefaultLimits},
