@@ -19,33 +19,32 @@ import (
 
 const (
 	beforeSchema = 1
-	// maxBefore is the most bytes a record may have: daemon.json may grow sixfold
-	// as a JSON string.
+	// maxBefore limits the size of the record in bytes: as a JSON string, daemon.json
+	// can become six times as long.
 	maxBefore = 16 << 20
 )
 
-// Before is what was on the host before this program changed it, so that it can
-// be put back: written down before the first change, added to when something
-// more comes under management, and otherwise never changed, rotated or removed.
+// Before is the record of the host before this program changed it, from which that state
+// can be restored. It is written before the first change. It grows when this program
+// starts to manage something more, and otherwise is never changed, rotated or removed.
 type Before struct {
 	SchemaVersion int       `json:"schema_version"`
 	Recorded      time.Time `json:"recorded"`
-	// Files are the texts of daemon.json, by its path: dockerd may be told to
-	// read another one.
+	// Files has daemon.json by its path: a flag of dockerd can select another file.
 	Files map[string]BeforeFile `json:"daemon_json"`
-	// Objects are files, links, directories, accounts and ranges of ids that this
-	// program may make, by "kind:name".
+	// Objects has the files, links, directories, accounts and id ranges that this
+	// program may create, by "kind:name".
 	Objects map[string]BeforeObject `json:"objects"`
 }
 
-// BeforeFile is daemon.json before.
+// BeforeFile is daemon.json before this program changed it.
 type BeforeFile struct {
 	Recorded time.Time `json:"recorded"`
-	// Assumed says that a version that kept no record was here earlier: keys of
-	// its own may be in Text.
+	// Assumed says that an earlier version of this program, which kept no record, has
+	// changed the host: Text may already have keys that it wrote.
 	Assumed bool `json:"assumed,omitempty"`
-	// Managed is set once the file was made as wanted, or found so. Until then
-	// what it has is what was there before, whatever was recorded.
+	// Managed is set once the file matched the configuration. Until then, the present
+	// text of the file counts as the earlier state, not this record.
 	Managed bool                 `json:"managed"`
 	Target  string               `json:"target"` // the file itself, when the path is a symlink
 	Exists  bool                 `json:"exists"`
@@ -53,32 +52,33 @@ type BeforeFile struct {
 	Mode    fs.FileMode          `json:"mode,omitempty"`
 	UID     int                  `json:"uid"`
 	GID     int                  `json:"gid"`
-	Keys    map[string]BeforeKey `json:"keys"` // as in Drift.Item
+	Keys    map[string]BeforeKey `json:"keys"` // by item, such as config.ItemDefaultRuntime
 }
 
-// BeforeKey is the value of one key when it came under management.
+// BeforeKey is the value of one key when this program began to manage it.
 type BeforeKey struct {
 	Recorded time.Time `json:"recorded"`
-	Assumed  bool      `json:"assumed,omitempty"` // nothing shows that it was so
-	Managed  bool      `json:"managed"`           // as of BeforeFile
+	Assumed  bool      `json:"assumed,omitempty"` // see BeforeFile.Assumed
+	Managed  bool      `json:"managed"`           // see BeforeFile.Managed
 	Present  bool      `json:"present"`
-	Value    string    `json:"value,omitempty"` // its text, as it was written
+	Value    string    `json:"value,omitempty"` // its JSON text as it was in the file
 }
 
-// BeforeObject is something that this program may make.
+// BeforeObject is something that this program may create.
 type BeforeObject struct {
 	Recorded    time.Time `json:"recorded"`
 	Assumed     bool      `json:"assumed,omitempty"`
 	Present     bool      `json:"present"`
-	Description string    `json:"is,omitempty"`   // a symlink's target, or what else it was
-	Text        string    `json:"text,omitempty"` // of a file that is replaced as a whole
+	Description string    `json:"is,omitempty"`   // a symlink's target, or the kind of object
+	Text        string    `json:"text,omitempty"` // of a file that this program replaces as a whole
 }
 
+// BeforePath returns the path of the record of the earlier state.
 func (d Dir) BeforePath() string { return filepath.Join(string(d), "before.json") }
 
-// ReadBefore is the record; nil where there is none, or where this user may not
-// read it (unread). One that is not understood is a *blocked.Refused: nothing would know any more
-// what to put back.
+// ReadBefore returns the record; nil if there is none, or if this user may not read it
+// (unread). A record that does not parse, or has a newer schema, is a *blocked.Refused:
+// without it, nothing knows what to restore.
 func (d Dir) ReadBefore() (b *Before, unread bool, err error) {
 	path := d.BeforePath()
 	text, err := durable.ReadLimited(path, maxBefore)
@@ -97,7 +97,7 @@ func (d Dir) ReadBefore() (b *Before, unread bool, err error) {
 	err = json.Unmarshal(text, &version)
 	switch {
 	case err == nil && version.SchemaVersion > beforeSchema:
-		return nil, false, blocked.Refuse(path, "is of a newer version of this program (schema %d, not %d): use that version", version.SchemaVersion, beforeSchema)
+		return nil, false, blocked.Refuse(path, "was written by a newer version of this program (schema %d, want %d): use that version", version.SchemaVersion, beforeSchema)
 	case err == nil:
 		err = json.Unmarshal(text, b)
 	}
@@ -105,12 +105,12 @@ func (d Dir) ReadBefore() (b *Before, unread bool, err error) {
 		err = b.validate()
 	}
 	if err != nil {
-		return nil, false, blocked.Refuse(path, "is damaged, and says what was there before this program came (%w): restore it, or move it away so that what is there now is recorded", err)
+		return nil, false, blocked.Refuse(path, "the record of the state before this program is damaged (%w): restore the file, or move it away to record the present state instead", err)
 	}
 	return b, false, nil
 }
 
-// validate refuses a record that is not whole.
+// validate checks that the record is complete.
 func (b *Before) validate() error {
 	switch {
 	case b.SchemaVersion != beforeSchema:
@@ -131,18 +131,19 @@ func (b *Before) validate() error {
 	return nil
 }
 
+// WriteBefore replaces the record.
 func (d Dir) WriteBefore(b *Before) error {
 	text, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", d.BeforePath(), err)
 	}
 	failpoint.Here("before.json: to be written")
-	// Root's only, whatever the mode of daemon.json: secrets live there.
+	// For root only, whatever the mode of daemon.json, which may hold secrets.
 	return durable.WriteFile(d.BeforePath(), append(text, '\n'), durable.Plain(0o600))
 }
 
-// Key is what the record has of an item of file. What is not managed yet counts
-// only while the file still has it: another program may have changed it since.
+// Key returns the recorded value of an item of file. A key that is not managed yet counts
+// only while the file still has that value: another program may have changed it since.
 func (b *Before) Key(file daemonfile.File, item string) (BeforeKey, bool) {
 	if b == nil {
 		return BeforeKey{}, false
@@ -154,13 +155,13 @@ func (b *Before) Key(file daemonfile.File, item string) (BeforeKey, bool) {
 	return key, true
 }
 
-// Matches reports whether doc has the recorded value.
+// Matches reports whether doc has the recorded value of item.
 func (k BeforeKey) Matches(doc daemonjson.Document, item string) bool {
 	value, present := config.ItemValue(doc, item)
 	return present == k.Present && value == k.Value
 }
 
-// RuntimeArgs are the arguments that a runtime had before.
+// RuntimeArgs returns the recorded arguments of a runtime in the daemon.json at path.
 func (b *Before) RuntimeArgs(path, name string) []string {
 	if b == nil {
 		return nil
@@ -175,7 +176,7 @@ func (b *Before) RuntimeArgs(path, name string) []string {
 	return runtime.Args
 }
 
-// Clone is a copy that may be added to; of nil, an empty record.
+// Clone returns a copy that can be changed; of nil, an empty record.
 func (b *Before) Clone() *Before {
 	if b == nil {
 		return &Before{SchemaVersion: beforeSchema, Files: map[string]BeforeFile{}, Objects: map[string]BeforeObject{}}

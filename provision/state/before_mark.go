@@ -7,22 +7,21 @@ import (
 	"runsc-provisioner/daemonjson"
 )
 
-// NoteWritten notes that path has a text of ours from now on.
+// NoteWritten records that this program wrote text to path.
 func (d Dir) NoteWritten(path string, text []byte) error {
 	return d.changeBefore(text, func(b *Before, doc daemonjson.Document) *Before { return b.AfterWrite(path, doc) })
 }
 
-// SettleBefore brings the record up to date at the end of a transaction, also of
-// one that was killed: what daemon.json has then is what it had at first, or may
-// hold values of ours.
+// SettleBefore updates the record at the end of a transaction, also of one that was killed:
+// daemon.json has its first text again, or may hold values that this program wrote.
 func (d Dir) SettleBefore() error {
 	j, found, err := d.ReadJournal()
 	if err != nil || !found || len(j.File.NewDigests) == 0 {
-		return nil // one that cannot be read is refused by the next look
+		return nil // the next run refuses a journal that cannot be read
 	}
 	text, err := j.File.Text()
 	if err != nil {
-		return nil // so is a daemon.json that cannot be read
+		return nil // and a daemon.json that cannot be read
 	}
 	return d.changeBefore(text, func(b *Before, doc daemonjson.Document) *Before {
 		if b.Files[j.File.Path].Text == string(text) {
@@ -32,8 +31,8 @@ func (d Dir) SettleBefore() error {
 	})
 }
 
-// changeBefore writes the record where change makes another one of it. A record
-// or a text that cannot be read is left to the next look, which refuses it.
+// changeBefore writes the record if change makes a different one of it. It leaves a record
+// or a text that cannot be read to the next run, which refuses it.
 func (d Dir) changeBefore(text []byte, change func(*Before, daemonjson.Document) *Before) error {
 	b, _, err := d.ReadBefore()
 	doc, parseErr := daemonjson.Parse(text)
@@ -47,7 +46,7 @@ func (d Dir) changeBefore(text []byte, change func(*Before, daemonjson.Document)
 	return d.WriteBefore(next)
 }
 
-// AfterWrite is b once text was written to path: keys that have another value than
+// AfterWrite returns b as it is once text was written to path: keys with another value than
 // the recorded one are managed from then on.
 func (b *Before) AfterWrite(path string, text daemonjson.Document) *Before {
 	next := b.Clone()
@@ -64,8 +63,8 @@ func (b *Before) AfterWrite(path string, text daemonjson.Document) *Before {
 	return next
 }
 
-// AfterRevert is b where path has again the text that it had at first, and nothing
-// of ours: another program may change it before this one comes back.
+// AfterRevert returns b as it is once path has its first text again, without anything that
+// this program wrote: another program may change the file before the next run.
 func (b *Before) AfterRevert(path string, text daemonjson.Document) *Before {
 	next := b.Clone()
 	file, ok := next.Files[path]

@@ -19,15 +19,16 @@ import (
 )
 
 const (
+	// JournalSchema is the schema version that this program writes and reads.
 	JournalSchema = 1
-	// MaxBackups is how many earlier texts of daemon.json stay.
+	// MaxBackups is how many copies of earlier texts of daemon.json are kept.
 	MaxBackups = 5
-	// maxJournal is the most bytes a journal may have.
+	// maxJournal limits the size of a journal in bytes.
 	maxJournal = 1 << 20
 )
 
-// Journal is what one run means to change, and what was there before: enough
-// to finish or to revert it after a kill at any instant.
+// Journal records what one run is about to change, and the state before. That is enough to
+// finish or to revert the change after a kill at any instant.
 type Journal struct {
 	SchemaVersion int       `json:"schema_version"`
 	Started       time.Time `json:"started"`
@@ -35,64 +36,67 @@ type Journal struct {
 
 	File   JournalFile    `json:"daemon_json"`
 	Link   JournalLink    `json:"link"`
-	Engine *JournalEngine `json:"engine,omitempty"` // nil: Docker did not run
-	// Runtimes are the names of those that are managed.
+	Engine *JournalEngine `json:"engine,omitempty"` // nil if Docker was not running
+	// Runtimes are the names of the managed runtimes.
 	Runtimes []string `json:"runtimes"`
-	// Invocation is docker.service's InvocationID as this was begun; "" where it
-	// did not run, or the journal is of a version that did not say.
+	// Invocation is docker.service's InvocationID at the start of the run; "" if it was
+	// not running, or if an older version wrote the journal.
 	Invocation string `json:"docker_invocation,omitempty"`
-	// Restarting is set before Docker is restarted, or started again.
+	// Restarting is set before this program restarts or starts Docker.
 	Restarting bool `json:"restarting,omitempty"`
-	// Starting is set beside it on the way back, before the unit's failure is
-	// reset: from then on it is not told from one that was stopped.
+	// Starting is also set during a rollback, before this program resets the unit's
+	// failed state: from then on, a failed unit looks like a stopped one.
 	Starting bool `json:"starting,omitempty"`
-	// Restarted is docker.service's InvocationID once it was seen up after that.
+	// Restarted is docker.service's InvocationID once it was up after that restart.
 	Restarted string `json:"restarted,omitempty"`
-	// Failed is set before a run that has failed puts things back.
+	// Failed is set before a failed run starts its rollback.
 	Failed bool `json:"failed,omitempty"`
-	// Trial is the name of the container and image of a proof through Docker.
+	// Trial is the name of the container and of the image of a proof through Docker.
 	Trial string `json:"trial,omitempty"`
 
-	// TrialGone says that it was looked for, and is not there.
+	// TrialGone says that this run has looked for Trial and found nothing.
 	TrialGone bool `json:"-"`
 }
 
-// JournalFile is daemon.json: what it was, and which texts it may have from us.
+// JournalFile describes daemon.json: its text before, and the texts that this run may write.
 type JournalFile struct {
 	daemonfile.Place
-	Backup        string   `json:"backup,omitempty"` // name of the copy; "" when there was no file, or an empty one
-	OldDigest     string   `json:"was"`              // sha256 of the text before
-	NewDigests    []string `json:"later"`            // sha256 of the texts that the plan writes
-	RevertDigests []string `json:"back,omitempty"`   // sha256 of the text written on the way back
+	Backup        string   `json:"backup,omitempty"` // name of the copy; "" if the file was missing or empty
+	OldDigest     string   `json:"was"`              // SHA-256 of the text before
+	NewDigests    []string `json:"later"`            // SHA-256 of the texts that the plan writes
+	RevertDigests []string `json:"back,omitempty"`   // SHA-256 of the text that a rollback writes
 }
 
-// JournalLink is the link before.
+// JournalLink is the link before the run.
 type JournalLink struct {
 	Changes bool   `json:"changes,omitempty"`
-	Release string `json:"release,omitempty"` // "": there was none
+	Release string `json:"release,omitempty"` // "" if there was none
 }
 
-// JournalEngine is what dockerd ran with before.
+// JournalEngine has the settings with which dockerd ran before.
 type JournalEngine struct {
 	Default  string                        `json:"default"`
-	Runtimes map[string]daemonjson.Runtime `json:"runtimes"` // the managed ones that it knew
-	// Others are the ones that are not managed, of a path.
+	Runtimes map[string]daemonjson.Runtime `json:"runtimes"` // the managed runtimes that it had
+	// Others are the other runtimes that have a path.
 	Others map[string]daemonjson.Runtime `json:"others,omitempty"`
 	Remap  config.Remap                  `json:"remap"`
 	Root   string                        `json:"root,omitempty"`
 }
 
+// JournalPath returns the path of the journal.
 func (d Dir) JournalPath() string { return filepath.Join(string(d), "journal.json") }
-func (d Dir) BackupDir() string   { return filepath.Join(string(d), "backup") }
 
-// StartJournal keeps a copy of daemon.json and writes the journal.
+// BackupDir returns the directory of the copies of daemon.json.
+func (d Dir) BackupDir() string { return filepath.Join(string(d), "backup") }
+
+// StartJournal keeps a copy of daemon.json, names it in j, and writes the journal.
 func (d Dir) StartJournal(j *Journal, before []byte) error {
 	if len(before) > 0 && len(j.File.NewDigests) > 0 {
 		name := "daemon.json-" + j.Started.Format("20060102T150405.000000000Z")
 		if err := durable.MkdirAll(d.BackupDir(), 0o700); err != nil {
 			return fmt.Errorf("keep a copy of %s: %w", j.File.Path, err)
 		}
-		// Root's only, whatever the mode of the original: secrets live there.
+		// For root only, whatever the mode of the original, which may hold secrets.
 		if err := durable.WriteFile(filepath.Join(d.BackupDir(), name), before, durable.Plain(0o600)); err != nil {
 			return fmt.Errorf("keep a copy of %s: %w", j.File.Path, err)
 		}
@@ -101,6 +105,7 @@ func (d Dir) StartJournal(j *Journal, before []byte) error {
 	return d.WriteJournal(*j)
 }
 
+// WriteJournal replaces the journal.
 func (d Dir) WriteJournal(j Journal) error {
 	text, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {
@@ -109,13 +114,12 @@ func (d Dir) WriteJournal(j Journal) error {
 	return durable.WriteFile(d.JournalPath(), append(text, '\n'), durable.Plain(0o600))
 }
 
-// ErrJournalUnreadable says that there is a journal from which nothing can be learned.
-var ErrJournalUnreadable = errors.New("the journal of a run that did not end cannot be read")
+// ErrJournalUnreadable means that there is a journal, but it is damaged.
+var ErrJournalUnreadable = errors.New("the journal of an unfinished run cannot be read")
 
-// ReadJournal is the journal of a run that did not end; found is false where
-// there is none. The error is an errUnreadable for one that is damaged, and a
-// *blocked.Refused for one of a newer version: that knows what it began, and this one
-// does not.
+// ReadJournal returns the journal of an unfinished run; found is false if there is none.
+// The error is an ErrJournalUnreadable for a damaged journal. It is a *blocked.Refused for
+// a journal of a newer version: only that version knows what it began.
 func (d Dir) ReadJournal() (j Journal, found bool, err error) {
 	text, err := durable.ReadLimited(d.JournalPath(), maxJournal)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -127,16 +131,17 @@ func (d Dir) ReadJournal() (j Journal, found bool, err error) {
 	err = json.Unmarshal(text, &j)
 	switch {
 	case j.SchemaVersion > JournalSchema:
-		return Journal{}, true, blocked.Refuse(d.JournalPath(), "is of a newer version of this program (schema %d, and this one knows %d): run apply with that version, or look at the file and move it away", j.SchemaVersion, JournalSchema)
+		return Journal{}, true, blocked.Refuse(d.JournalPath(), "was written by a newer version of this program (schema %d, want %d): run apply with that version, or inspect the file and move it away", j.SchemaVersion, JournalSchema)
 	case err != nil:
 		return Journal{}, true, fmt.Errorf("%w: %w", ErrJournalUnreadable, err)
 	case j.SchemaVersion != JournalSchema:
-		return Journal{}, true, fmt.Errorf("%w: it has schema %d, not %d", ErrJournalUnreadable, j.SchemaVersion, JournalSchema)
+		return Journal{}, true, fmt.Errorf("%w: it has schema %d, want %d", ErrJournalUnreadable, j.SchemaVersion, JournalSchema)
 	}
 	return j, true, nil
 }
 
-// BackupText is the text that daemon.json had.
+// BackupText returns the text that daemon.json had before the run; nil if the file was
+// missing or empty. It is an error if the copy does not have the recorded digest.
 func (d Dir) BackupText(j Journal) ([]byte, error) {
 	if j.File.Backup == "" {
 		return nil, nil
@@ -147,13 +152,12 @@ func (d Dir) BackupText(j Journal) ([]byte, error) {
 		return nil, err
 	}
 	if durable.Digest(text) != j.File.OldDigest {
-		return nil, fmt.Errorf("%s is not the copy that was made", path)
+		return nil, fmt.Errorf("%s has changed since the copy was made", path)
 	}
 	return text, nil
 }
 
-// FinishJournal closes the journal, and settles first what the record of before has of
-// daemon.json.
+// FinishJournal updates the record of the earlier state, and then removes the journal.
 func (d Dir) FinishJournal() error {
 	if err := d.SettleBefore(); err != nil {
 		return err
@@ -161,8 +165,8 @@ func (d Dir) FinishJournal() error {
 	return d.RemoveJournal()
 }
 
-// RemoveJournal removes the journal: what it stood for is done or undone. Old
-// copies of daemon.json go.
+// RemoveJournal removes the journal: its change is complete or reverted. It also removes
+// all but the newest MaxBackups copies of daemon.json.
 func (d Dir) RemoveJournal() error {
 	failpoint.Here("journal: before it is closed")
 	if err := durable.Remove(d.JournalPath()); err != nil {

@@ -11,25 +11,25 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
+// LoadedSchema is the schema version that this program writes and reads.
 const LoadedSchema = 1
 
-// maxLoaded is the most bytes that the file of it may have: a digest and a
-// name for each option.
+// maxLoaded limits the size of loaded.json in bytes: a name and a digest for each option.
 const maxLoaded = 256 << 10
 
-// Loaded is what is known of the texts of daemon.json that one dockerd has read:
-// of each option the digest of its value, because secrets live there.
+// Loaded is what is known of the texts of daemon.json that one dockerd has read. It has
+// digests instead of values, because values may be secrets.
 type Loaded struct {
 	SchemaVersion int    `json:"schema_version"`
-	Invocation    string `json:"invocation"` // the start of docker.service that it belongs to
-	// Started is of the text that it started from; nil is not known.
+	Invocation    string `json:"invocation"` // InvocationID of docker.service
+	// Started is from the text with which dockerd started; nil if unknown.
 	Started map[string]string `json:"started,omitempty"`
-	// Reloaded is of what it has read last, by a reload of ours.
+	// Reloaded is from the text of its last reload by this program; nil if there was none.
 	Reloaded map[string]string `json:"reloaded,omitempty"`
 }
 
-// Hot is what dockerd is known to have of the options that a reload changes; nil
-// is not known.
+// Hot returns the digests of the options that a reload changes, as dockerd has them now;
+// nil if unknown.
 func (l Loaded) Hot() map[string]string {
 	if l.Reloaded != nil {
 		return l.Reloaded
@@ -37,8 +37,10 @@ func (l Loaded) Hot() map[string]string {
 	return l.Started
 }
 
+// LoadedPath returns the path of the record of what dockerd has read.
 func (d Dir) LoadedPath() string { return filepath.Join(string(d), "loaded.json") }
 
+// ReadLoaded returns the record; the zero Loaded if there is none.
 func (d Dir) ReadLoaded() (Loaded, error) {
 	text, err := durable.ReadLimited(d.LoadedPath(), maxLoaded)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -49,7 +51,7 @@ func (d Dir) ReadLoaded() (Loaded, error) {
 		err = json.Unmarshal(text, &l)
 	}
 	if err == nil && l.SchemaVersion != LoadedSchema {
-		err = fmt.Errorf("%s is of another version of this program (schema %d)", d.LoadedPath(), l.SchemaVersion)
+		err = fmt.Errorf("%s was written by another version of this program (schema %d)", d.LoadedPath(), l.SchemaVersion)
 	}
 	if err != nil {
 		return Loaded{}, err
@@ -57,7 +59,7 @@ func (d Dir) ReadLoaded() (Loaded, error) {
 	return l, nil
 }
 
-// WriteLoaded keeps l, unless it is kept already or says nothing.
+// WriteLoaded writes l, unless the file has it already or l has no digests.
 func (d Dir) WriteLoaded(l Loaded) error {
 	if l.Invocation == "" || l.Started == nil && l.Reloaded == nil {
 		return nil

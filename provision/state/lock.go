@@ -14,22 +14,22 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// ErrLocked says that another run holds the lock.
+// ErrLocked means that another run holds the lock.
 var ErrLocked = errors.New("another runsc-provisioner is changing this host")
 
-// lockRetry is how often a held lock is tried again: flock(2) has no way to
-// wait that a deadline could end.
+// lockRetry is the pause between two tries for a held lock: flock(2) cannot wait with a
+// deadline.
 const lockRetry = 50 * time.Millisecond
 
-// Lock waits up to timeout to be the only one that changes the host, then
-// gives up with ErrLocked. The returned function lets others in.
+// Lock takes the lock that a run holds while it changes the host. It waits up to timeout,
+// and then the error is ErrLocked. unlock releases the lock.
 func (d Dir) Lock(ctx context.Context, timeout time.Duration) (unlock func() error, err error) {
 	if err := durable.MkdirAll(string(d), 0o700); err != nil {
 		return nil, fmt.Errorf("make %s: %w", string(d), err)
 	}
 	path := filepath.Join(string(d), "lock")
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		// To open a FIFO would wait for its other end, for ever.
+		// Opening a FIFO would wait forever for its other end.
 		return nil, blocked.Refuse(path, "is %s, not a regular file: remove it", info.Mode().Type())
 	}
 	lock := flock.New(path, flock.SetPermissions(0o600))

@@ -12,14 +12,14 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// madeDir is a directory of daemon.json's that this program has made: the one
-// into which a directory may be moved that was to replace it.
+// madeDir identifies a directory of daemon.json that this program has made. Another program
+// that meant to move its own directory to that path has then moved it into this one.
 type madeDir struct {
 	Path  string `json:"path"`
 	Major uint32 `json:"major"`
 	Minor uint32 `json:"minor"`
 	Inode uint64 `json:"inode"`
-	Born  int64  `json:"born"` // in nanoseconds; inodes are used again
+	Born  int64  `json:"born"` // creation time in ns since 1970, because inode numbers are reused
 }
 
 func (d Dir) madePath() string { return filepath.Join(string(d), "made-directory.json") }
@@ -27,12 +27,12 @@ func (d Dir) madePath() string { return filepath.Join(string(d), "made-directory
 func madeDirOf(path string) (madeDir, error) {
 	var stat unix.Statx_t
 	if err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO|unix.STATX_BTIME, &stat); err != nil {
-		return madeDir{}, fmt.Errorf("look at %s: %w", path, err)
+		return madeDir{}, fmt.Errorf("inspect %s: %w", path, err)
 	}
 	return madeDir{path, stat.Dev_major, stat.Dev_minor, stat.Ino, stat.Btime.Sec*1e9 + int64(stat.Btime.Nsec)}, nil
 }
 
-// NoteMadeDir remembers that the directory of file was made.
+// NoteMadeDir records that this program made the directory of file.
 func (d Dir) NoteMadeDir(file string) error {
 	made, err := madeDirOf(filepath.Dir(file))
 	if err != nil {
@@ -45,9 +45,9 @@ func (d Dir) NoteMadeDir(file string) error {
 	return durable.WriteFile(d.madePath(), append(text, '\n'), durable.Plain(0o600))
 }
 
-// Misplaced finds files of the name of daemon.json one directory too deep, in a
-// directory that this program has made: what was to replace that was moved into
-// it.
+// Misplaced finds up to 10 files with the name of file one directory too deep, if this
+// program made the directory of file: another program has moved its directory into that
+// one instead of replacing it.
 func (d Dir) Misplaced(file string) []string {
 	text, err := durable.ReadLimited(d.madePath(), config.MaxFile)
 	if err != nil {
@@ -69,7 +69,7 @@ func (d Dir) Misplaced(file string) []string {
 	return slices.Clip(found[:min(len(found), most)])
 }
 
-// globQuoted is path as a pattern that matches nothing else.
+// globQuoted returns the glob pattern that matches only path.
 func globQuoted(path string) string {
 	var quoted []byte
 	for _, b := range []byte(path) {

@@ -1,7 +1,8 @@
-// Package state is what is remembered between runs, in one directory that only root
-// may read: the lock, the journal of a run with copies of daemon.json, the record of
-// what was there before this program, what was proven, and recoveries that failed.
-// What is damaged is told from what is missing, and is never taken for it.
+// Package state keeps the records that outlive a run, in one directory that only root may
+// read: the lock, the journal of a run with copies of daemon.json, the record of the host
+// before this program changed it, the proofs, and the failed recoveries. A crash leaves the
+// old record or the complete new one. It never takes a damaged record of what was there
+// before, or a damaged journal, for a missing one.
 package state
 
 import (
@@ -10,11 +11,11 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// Dir is the directory of what is remembered between runs.
+// Dir is the path of that directory.
 type Dir string
 
-// Sweep removes what killed runs have left of half-written files, and of a
-// recovery that they were setting aside.
+// Sweep removes what killed runs have left: temporary files, and recoveries that were not
+// set aside completely.
 func (d Dir) Sweep() error {
 	for _, path := range []string{
 		d.JournalPath(), d.BeforePath(), d.LoadedPath(), d.madePath(), d.restartedPath(),

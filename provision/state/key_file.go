@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,24 +14,43 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// maxKeys is how many keys a memory has, the newest.
+// maxKeys is how many keys a KeyFile keeps, the newest.
 const maxKeys = 64
 
-// KeyFile is a file of what was once seen to be so, as keys that are digests of
-// what it holds for.
+// KeyFile is a file with up to 64 keys, one a line. A key stands for something that this
+// program has seen or made.
 type KeyFile struct{ path string }
 
-// Proofs are those through Docker.
+// Proofs has the keys of the successful proofs through Docker.
 func (d Dir) Proofs() KeyFile { return KeyFile{filepath.Join(string(d), "proofs")} }
 
-// Failures are the proofs through Docker that failed when they were last tried.
+// Failures has the keys of the proofs through Docker that failed at the last try.
 func (d Dir) Failures() KeyFile { return KeyFile{filepath.Join(string(d), "failed-proofs")} }
 
-// Validations are the texts that dockerd --validate took.
+// Validations has the keys of the texts that dockerd --validate accepted.
 func (d Dir) Validations() KeyFile { return KeyFile{filepath.Join(string(d), "validated")} }
 
-// KnownProofs are the proofs and the failures by their keys. Both are nil where this
-// process may not read them.
+// MadeIDs has the accounts and id ranges that this program has made, by subid.AccountKey
+// and subid.RangeKey.
+func (d Dir) MadeIDs() KeyFile { return KeyFile{filepath.Join(string(d), "ids")} }
+
+// Trials has the names of containers of proofs that are still to remove: Docker was down
+// when the journal was removed.
+func (d Dir) Trials() KeyFile { return KeyFile{filepath.Join(string(d), "trials")} }
+
+// NoteTrial adds the container of j to Trials, unless it is gone.
+func (d Dir) NoteTrial(j Journal) error {
+	if j.Trial == "" || j.TrialGone {
+		return nil
+	}
+	if err := d.Trials().Add(j.Trial); err != nil {
+		return fmt.Errorf("note the container %s: %w", j.Trial, err)
+	}
+	return nil
+}
+
+// KnownProofs returns the keys of Proofs and of Failures. Both are nil if this user may
+// not read them.
 func (d Dir) KnownProofs() (proofs, failures map[string]bool) {
 	if errors.Is(unix.Access(string(d), unix.X_OK), fs.ErrPermission) {
 		return nil, nil
@@ -45,7 +65,7 @@ func (d Dir) KnownProofs() (proofs, failures map[string]bool) {
 	return proofs, failures
 }
 
-// Keys are all of them. What cannot be read was not seen.
+// Keys returns all keys, the oldest first; none if the file is missing or cannot be read.
 func (m KeyFile) Keys() []string {
 	text, err := durable.ReadLimited(m.path, 64<<10)
 	if err != nil {
@@ -54,14 +74,16 @@ func (m KeyFile) Keys() []string {
 	return strings.Fields(string(text))
 }
 
+// Has reports whether the file has key.
 func (m KeyFile) Has(key string) bool { return slices.Contains(m.Keys(), key) }
 
+// Add makes key the newest one.
 func (m KeyFile) Add(key string) error {
 	keys := append(withoutKey(m.Keys(), key), key)
 	return m.write(keys[max(0, len(keys)-maxKeys):])
 }
 
-// Forget drops a key, after it was seen not to hold.
+// Forget removes a key.
 func (m KeyFile) Forget(key string) error {
 	keys := m.Keys()
 	if !slices.Contains(keys, key) {
@@ -80,6 +102,3 @@ func (m KeyFile) write(keys []string) error {
 func withoutKey(keys []string, key string) []string {
 	return slices.DeleteFunc(keys, func(k string) bool { return k == key })
 }
-
-// MadeIDs are the accounts and ranges that this program has made.
-func (d Dir) MadeIDs() KeyFile { return KeyFile{filepath.Join(string(d), "ids")} }

@@ -11,12 +11,10 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// ProofKey names what a proof through Docker holds for: these files of a
-// release, with these arguments, under this dockerd, since this boot of the
-// kernel and on a store that is mounted as it is, with or without userns-remap,
-// and what was promised of a container's writes. Earlier versions remembered
-// proofs without that last part, which said nothing of writes: their keys are
-// others.
+// ProofKey identifies what a proof through Docker covers: the files of a release
+// (manifest), the arguments of the runtime, the version of dockerd, the boot of the kernel
+// and the mount flags of the store (since), userns-remap, and what happens to a container's
+// writes. The proofs of earlier versions did not cover writes: their keys differ.
 func ProofKey(manifest string, args []string, dockerVersion, since string, remapped bool, writes verify.Writes) string {
 	text, err := json.Marshal([]any{manifest, append([]string{}, args...), dockerVersion, since, remapped, writes})
 	if err != nil {
@@ -25,10 +23,10 @@ func ProofKey(manifest string, args []string, dockerVersion, since string, remap
 	return durable.Digest(text)
 }
 
-// PastProofKey names that a proof was once seen of these files of a release with these
-// arguments: what dockerd has of them is not a typo, also after a reboot or under a
-// newer dockerd. A store that was remounted noexec starts nothing. The other flags
-// of its mount are not the same in the daemon's unit as outside.
+// PastProofKey identifies a proof of the files of a release with these arguments, under any
+// dockerd and boot: after a reboot or an upgrade of dockerd, these arguments are still no
+// typo. It includes the noexec flag of the store, because nothing starts from a noexec
+// mount. It excludes the other mount flags, which differ in the unit of the daemon.
 func PastProofKey(manifest string, args []string, since string) string {
 	_, mount, _ := strings.Cut(since, " ")
 	flags, _ := strconv.ParseUint(mount, 16, 64)

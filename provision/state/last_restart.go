@@ -10,10 +10,10 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// restartedPath says when the daemon last had Docker restarted.
+// restartedPath returns the path of the time of the last restart.
 func (d Dir) restartedPath() string { return filepath.Join(string(d), "restarted") }
 
-// LastRestart is when the daemon last had Docker restarted; zero is never.
+// LastRestart returns when the daemon of this program last restarted Docker; zero if never.
 func (d Dir) LastRestart() (time.Time, error) {
 	text, err := durable.ReadLimited(d.restartedPath(), 64)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -29,7 +29,7 @@ func (d Dir) LastRestart() (time.Time, error) {
 	return at, nil
 }
 
-// NoteRestart remembers that Docker is about to be restarted.
+// NoteRestart records that the daemon is about to restart Docker, with a precision of 1 s.
 func (d Dir) NoteRestart(at time.Time) error {
 	return durable.WriteFile(d.restartedPath(), []byte(at.UTC().Format(time.RFC3339)), durable.Plain(0o600))
 }

@@ -15,40 +15,40 @@ import (
 )
 
 const (
-	// MaxFailedRecoveries is how many recoveries that failed stay for a look, the newest.
+	// MaxFailedRecoveries is how many failed recoveries are kept, the newest.
 	MaxFailedRecoveries = 3
-	// setAsideTimeFormat names their directories.
+	// setAsideTimeFormat is the format of their directory names.
 	setAsideTimeFormat = "20060102T150405.000000000Z"
-	// maxReason is the most bytes of the reason that are kept and shown.
+	// maxReason limits how many bytes of the reason are kept and shown.
 	maxReason = 2 << 10
 )
 
-// FailedRecovery is a recovery that failed: its journal was moved away, so that the
-// host is planned again from what is seen.
+// FailedRecovery is a recovery that failed. Its journal was moved away, so the next run
+// plans from the present state of the host.
 type FailedRecovery struct {
-	Path   string    `json:"path"` // the directory with the journal, and the daemon.json of before
+	Path   string    `json:"path"` // the directory with the journal and the earlier daemon.json
 	At     time.Time `json:"at"`
-	Reason string    `json:"why"` // from outside in part: not fit for a terminal as it is
+	Reason string    `json:"why"` // may hold text of other programs: escape it before printing
 }
 
 func (d Dir) setAsideDir() string { return filepath.Join(string(d), "set-aside") }
 
-// SetAside moves the journal into a directory of its own, beside the reason and
-// a copy of the daemon.json that it names, which is not rotated away there. The
-// journal comes last and in one step: without it, the directory is a leftover.
+// SetAside moves the journal into a new directory, with the reason why and a copy of the
+// daemon.json that the journal names; there, that copy is never rotated away. The journal
+// moves last, in one step: a directory without a journal is a leftover.
 func (d Dir) SetAside(j Journal, why error) (FailedRecovery, error) {
 	aside := FailedRecovery{At: time.Now().UTC(), Reason: why.Error()}
 	aside.Path = filepath.Join(d.setAsideDir(), aside.At.Format(setAsideTimeFormat))
 	if err := durable.MkdirAll(aside.Path, 0o700); err != nil {
-		return aside, fmt.Errorf("set a recovery aside: %w", err)
+		return aside, fmt.Errorf("set a failed recovery aside: %w", err)
 	}
 	reason := []byte(aside.Reason[:min(len(aside.Reason), maxReason)] + "\n")
 	if err := durable.WriteFile(filepath.Join(aside.Path, "why"), reason, durable.Plain(0o600)); err != nil {
-		return aside, fmt.Errorf("set a recovery aside: %w", err)
+		return aside, fmt.Errorf("set a failed recovery aside: %w", err)
 	}
 	if text, err := d.BackupText(j); err == nil && text != nil {
 		if err := durable.WriteFile(filepath.Join(aside.Path, "daemon.json"), text, durable.Plain(0o600)); err != nil {
-			return aside, fmt.Errorf("set a recovery aside: %w", err)
+			return aside, fmt.Errorf("set a failed recovery aside: %w", err)
 		}
 	}
 	if err := d.NoteTrial(j); err != nil {
@@ -56,14 +56,14 @@ func (d Dir) SetAside(j Journal, why error) (FailedRecovery, error) {
 	}
 	failpoint.Here("set aside: before the journal")
 	if err := durable.Rename(d.JournalPath(), filepath.Join(aside.Path, "journal.json")); err != nil {
-		return aside, fmt.Errorf("set a recovery aside: %w", err)
+		return aside, fmt.Errorf("set a failed recovery aside: %w", err)
 	}
 	failpoint.Here("set aside: done")
 	return aside, d.pruneFailedRecoveries()
 }
 
-// FailedRecoveries lists the recoveries that failed and were not removed yet, the
-// newest last. What may not be read is not listed.
+// FailedRecoveries lists the failed recoveries that still exist, the newest last. It omits
+// those that this user may not read.
 func (d Dir) FailedRecoveries() []FailedRecovery {
 	var all []FailedRecovery
 	for _, name := range d.FailedRecoveryNames() {
@@ -81,7 +81,7 @@ func (d Dir) FailedRecoveries() []FailedRecovery {
 	return all
 }
 
-// FailedRecoveryNames are the directories that setAside has made, the oldest first.
+// FailedRecoveryNames lists the directories that SetAside made, the oldest first.
 func (d Dir) FailedRecoveryNames() []string {
 	entries, err := os.ReadDir(d.setAsideDir())
 	if err != nil {
@@ -101,14 +101,14 @@ func (d Dir) pruneFailedRecoveries() error {
 	names := d.FailedRecoveryNames()
 	for _, name := range names[:max(0, len(names)-MaxFailedRecoveries)] {
 		if err := os.RemoveAll(filepath.Join(d.setAsideDir(), name)); err != nil {
-			return fmt.Errorf("remove an old recovery: %w", err)
+			return fmt.Errorf("remove an old failed recovery: %w", err)
 		}
 	}
 	return nil
 }
 
-// sweepSetAside removes what a killed run has begun to set aside: its journal is
-// still where it was.
+// sweepSetAside removes directories without a journal: a killed run began to set a recovery
+// aside, and its journal is still in its place.
 func (d Dir) sweepSetAside() error {
 	for _, name := range d.FailedRecoveryNames() {
 		dir := filepath.Join(d.setAsideDir(), name)
