@@ -15,7 +15,7 @@ import (
 func TestFault_E01_AHostWithoutDockerIsOutOfReach(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ load, said string }{
-		{"not-found", "there is no such unit"},
+		{"not-found", "no such unit"},
 		{"masked", "systemd says it is masked"},
 	} {
 		h := freshHost(t, "{}")

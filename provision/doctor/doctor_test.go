@@ -108,7 +108,7 @@ func TestDoctor_ABrokenPartOfDockerHidesNoOther(t *testing.T) {
 			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is masked", Remedy: "systemctl unmask docker.service"},
 		}},
 		{"not installed", saidUnits{}, "", []checkup.Item{
-			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: there is no such unit: Docker is not installed", Remedy: "install Docker from your distribution or docker.com, or run this on the host itself"},
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: no such unit: Docker is not installed", Remedy: "install Docker from your distribution or docker.com, or run this on the host itself"},
 		}},
 		{"a unit file that systemd cannot parse", saidUnits{host.DockerUnit: {LoadState: "bad-setting"}}, "", []checkup.Item{
 			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is bad-setting", Remedy: "systemctl status docker.service shows what is wrong with its file"},

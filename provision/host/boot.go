@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BootAndMount is what has to stay for a proof to hold: the kernel, which has another
-// boot id after each boot (random(4)), and how the store is mounted (noexec).
+// BootAndMount returns the boot id of the kernel, which differs after each boot
+// (random(4)), and the mount flags of the store (noexec). A proof holds only while both
+// stay the same.
 func (h *Host) BootAndMount() (string, error) {
 	text, err := os.ReadFile(filepath.Join(h.Paths.Proc, "sys/kernel/random/boot_id"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -21,7 +22,7 @@ func (h *Host) BootAndMount() (string, error) {
 	var mount unix.Statfs_t
 	err = unix.Statfs(h.Paths.Store, &mount)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("look at how %s is mounted: %w", h.Paths.Store, err)
+		return "", fmt.Errorf("read the mount flags of %s: %w", h.Paths.Store, err)
 	}
 	return fmt.Sprintf("%s %x", strings.TrimSpace(string(text)), mount.Flags), nil
 }

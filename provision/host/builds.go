@@ -9,16 +9,16 @@ import (
 	"runsc-provisioner/daemonjson"
 )
 
-// buildxPlugin is what Docker's command line builds with since 23.0. Without it,
-// it falls back to the classic builder (docker/cli cmd/docker/builder.go).
+// buildxPlugin is the plugin with which `docker build` builds since 23.0. Without it,
+// docker falls back to the classic builder (docker/cli cmd/docker/builder.go).
 const buildxPlugin = "docker-buildx"
 
-// classicBuildReason says why `docker build` is the classic builder on this host, or "".
-// A dockerd before 23.0 asks for it unless features.buildkit is true (moby
-// builder/build, /_ping's Builder-Version); a later one asks for BuildKit, which
-// the command line does by a plugin. What a user has in his home directory or
-// environment, and what other clients ask for, is not looked at: docker-py always
-// uses the classic builder.
+// classicBuildReason says why `docker build` uses the classic builder on this host; "" if
+// it does not. A dockerd before 23.0 asks for the classic builder unless
+// features.buildkit is true (moby builder/build, Builder-Version of /_ping). A later one
+// asks for BuildKit, which the docker command runs as a plugin. The home directories and
+// environments of users are not checked, nor are other clients: docker-py always uses the
+// classic builder.
 func classicBuildReason(plugins []string, version string, doc daemonjson.Document) string {
 	major, _, _ := strings.Cut(version, ".")
 	number, err := strconv.Atoi(major)
@@ -29,11 +29,11 @@ func classicBuildReason(plugins []string, version string, doc daemonjson.Documen
 		if on, _ := doc.Raw("features", "buildkit"); on == "true" {
 			return ""
 		}
-		return "Docker " + version + " builds with the classic builder"
+		return "Docker " + version + " uses the classic builder"
 	case pluginInstalled(plugins, buildxPlugin):
 		return ""
 	}
-	return "without the plugin buildx Docker's command line builds with the classic builder"
+	return "without the plugin buildx, docker build uses the classic builder"
 }
 
 func pluginInstalled(dirs []string, name string) bool {

@@ -9,27 +9,28 @@ import (
 )
 
 const (
-	// maxErrorLines is how many of Docker's own lines an error carries.
+	// maxErrorLines is how many of Docker's own lines are kept, the newest.
 	maxErrorLines = 6
-	// maxErrorLine is how much of one is kept, in bytes: a Go program that panics
-	// says all its goroutines in one.
+	// maxErrorLine is how many bytes of a line are kept: a Go program that panics
+	// can log all its goroutines in one line.
 	maxErrorLine = 500
-	// journalTimeout bounds the look into the journal.
+	// journalTimeout limits how long the journal may take to answer.
 	journalTimeout = 5 * time.Second
 )
 
-// DockerErrors are Docker's last words since a moment: its errors and what it said as
-// it failed to start. Its other lines stay out: a reload logs the whole of
-// daemon.json, with the credentials that may be in it.
+// DockerErrors returns the last errors that Docker logged since a time, among them the
+// reason why it did not start. It returns no other lines: on a reload, dockerd logs the
+// whole daemon.json, which may hold credentials. It returns nil if the journal cannot be
+// read.
 func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), journalTimeout)
 	defer cancel()
 	lines, err := h.Units.Said(ctx, DockerUnit, since)
 	if err != nil {
-		h.Logger().Debug("what docker said is not known", zap.Error(err))
+		h.Logger().Debug("docker's log cannot be read", zap.Error(err))
 		return nil
 	}
-	var words []string
+	var kept []string
 	for _, line := range lines {
 		switch {
 		case strings.Contains(line, "level=error"), strings.Contains(line, "level=fatal"):
@@ -37,7 +38,7 @@ func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
 		default:
 			continue
 		}
-		words = append(words, line[:min(len(line), maxErrorLine)])
+		kept = append(kept, line[:min(len(line), maxErrorLine)])
 	}
-	return words[max(0, len(words)-maxErrorLines):]
+	return kept[max(0, len(kept)-maxErrorLines):]
 }

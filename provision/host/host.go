@@ -1,6 +1,7 @@
-// Package host looks at a host: systemd, dockerd, daemon.json, the store of releases
-// and what is remembered. It only reads. It never opens dockerd's socket while
-// docker.service is not active, because a request there would start Docker.
+// Package host reads the state of a host and never changes it: systemd, dockerd,
+// daemon.json, the store of releases, and the records of earlier runs. It never connects
+// to dockerd's socket while docker.service is not active, because a connection would start
+// Docker.
 package host
 
 import (
@@ -18,7 +19,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Paths are where things are on a host. A test gives a temporary directory.
+// Paths are the places that this program reads and writes. A test uses a temporary
+// directory.
 type Paths struct {
 	Config string // /etc/runsc-provisioner
 	State  string // /var/lib/runsc-provisioner
@@ -27,16 +29,16 @@ type Paths struct {
 	Link   string // /usr/local/bin/runsc
 	Proc   string // /proc
 	Etc    string // /etc
-	// DaemonJSON is used where docker.service names no other file.
+	// DaemonJSON is used if docker.service names no other file.
 	DaemonJSON string // /etc/docker/daemon.json
-	// Socket is used where docker.service names no other one.
+	// Socket is used if docker.service names no other socket.
 	Socket string // /run/docker.sock
-	// CLIPlugins are where Docker's command line looks for plugins, beside the
-	// home directory of its user. Nil is not looked at.
+	// CLIPlugins are the directories in which the docker command looks for plugins,
+	// besides the home directory of its user. Nil skips the search.
 	CLIPlugins []string
 }
 
-// DefaultPaths are those of a Debian or Ubuntu host.
+// DefaultPaths returns the paths of a Debian or Ubuntu host.
 func DefaultPaths() Paths {
 	return Paths{
 		Config:     "/etc/runsc-provisioner",
@@ -55,10 +57,10 @@ func DefaultPaths() Paths {
 	}
 }
 
-// DockerUnit is the unit whose dockerd is provisioned.
+// DockerUnit is the unit that runs the managed dockerd.
 const DockerUnit = "docker.service"
 
-// Unit is what systemd says of a service.
+// Unit is the state of a service in systemd.
 type Unit struct {
 	Name             string
 	LoadState        string // loaded, not-found, masked, …
@@ -73,23 +75,23 @@ type Unit struct {
 	EnvironmentFiles []string
 	UnitFileState    string // enabled, disabled, static, …
 	NeedDaemonReload bool
-	InvocationID     string // another one after each start
-	// Started is when the main process was last started, by the clock of that
-	// moment. Zero is not known.
+	InvocationID     string // differs after each start
+	// Started is when the main process last started, by the clock of that moment; zero
+	// if unknown.
 	Started time.Time
-	// StartedAfterBoot is the same by CLOCK_MONOTONIC, which no one sets.
+	// StartedAfterBoot is the same by CLOCK_MONOTONIC, which cannot be set.
 	StartedAfterBoot time.Duration
 }
 
-// Changing reports whether the service is on its way from one state to another.
+// Changing reports whether the service is starting, stopping or reloading.
 func (u Unit) Changing() bool {
 	return u.ActiveState == "activating" || u.ActiveState == "deactivating" || u.ActiveState == "reloading"
 }
 
-// Running reports whether the service answers requests and takes signals.
+// Running reports whether the service answers requests and handles signals.
 func (u Unit) Running() bool { return u.ActiveState == "active" || u.ActiveState == "reloading" }
 
-// service is u as package engine wants it.
+// service converts u for package engine.
 func (u Unit) service() engine.Service {
 	return engine.Service{
 		MainPID:          u.MainPID,
@@ -101,49 +103,54 @@ func (u Unit) service() engine.Service {
 	}
 }
 
-// Units is what is asked of systemd. It changes nothing.
+// Units reads from systemd. It changes nothing.
 type Units interface {
+	// Unit returns the state of a unit. A unit that does not exist is no error: its
+	// LoadState is not-found.
 	Unit(ctx context.Context, name string) (Unit, error)
-	// Said is what the unit logged since a moment, the oldest line first.
+	// Said returns what the unit logged since a time, oldest line first.
 	Said(ctx context.Context, name string, since time.Time) ([]string, error)
 }
 
-// Host is a host that is looked at. All fields but Suspect and Log are needed.
+// Host is the host that is read. Paths and Units are required.
 type Host struct {
 	Paths Paths
 	Units Units
-	// Owner is the uid that owns the store: root's but in tests.
+	// Owner is the uid that must own the store: 0 except in tests.
 	Owner int
-	// AnswerWithin bounds each question that a person waits for; zero is 5 s.
+	// AnswerWithin limits each question while a person waits; zero means 5 s.
 	AnswerWithin time.Duration
-	// Suspect are releases whose files are read, and not only looked at: nil
-	// trusts what stat says.
+	// Suspect reports whether the files of a release must be read to check their
+	// digests; nil trusts stat.
 	Suspect func(name string) bool
 	// Log gets facts at debug level; nil logs nothing.
 	Log *zap.Logger
 }
 
-// State is what is remembered between runs.
+// State returns the directory of the records that outlive a run.
 func (h *Host) State() state.Dir { return state.Dir(h.Paths.State) }
 
-// Images are those on their way to another data root.
+// Images returns the directory of images that wait for another data root.
 func (h *Host) Images() images.Dir { return images.Dir(h.Paths.State) }
 
-// ConfigFiles are where the configuration is, and the record of it.
+// ConfigFiles returns the directories of the configuration and of its record.
 func (h *Host) ConfigFiles() config.Files {
 	return config.Files{Config: h.Paths.Config, State: h.Paths.State}
 }
 
-// Touched reports whether a release was changed in some way since it was
-// installed, which is what to have for Suspect where nothing is remembered.
+// Touched reports whether a release has changed in any way since it was installed. Use it
+// as Suspect if nothing remembers earlier checks.
 func (h *Host) Touched(name string) bool { return h.Store().Touched(name) }
 
+// Store returns the store of releases.
 func (h *Host) Store() release.Store {
 	return release.Store{Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Suspect: h.Suspect}
 }
 
+// Proc returns the reader of /proc for package verify.
 func (h *Host) Proc() *verify.FS { return &verify.FS{Proc: h.Paths.Proc} }
 
+// Logger returns Log, or a logger that drops everything. It is never nil.
 func (h *Host) Logger() *zap.Logger {
 	if h.Log == nil {
 		return zap.NewNop()

@@ -12,19 +12,16 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-const (
-	// clockTick is how far back the kernel's time of a change may lie: it is that
-	// of the last timer interrupt, at least 100 times a second.
-	clockTick = 10 * time.Millisecond
-)
+// clockTick is how far a ctime may lag behind the clock: the kernel takes the time of
+// the last timer interrupt, which comes at least 100 times a second.
+const clockTick = 10 * time.Millisecond
 
-// Loaded is what is known of the dockerd of unit: what was remembered of
-// it, or that file was not changed since it started.
+// Loaded returns what the dockerd of unit is known to have read: what earlier runs
+// recorded, or the text of file if it has not changed since dockerd started.
 func (h *Host) Loaded(unit Unit, file daemonfile.File) state.Loaded {
 	l, err := h.State().ReadLoaded()
 	if err != nil {
-		// What cannot be read is not known.
-		h.Logger().Debug("what dockerd has loaded is not known", zap.Error(err))
+		h.Logger().Debug("the record of what dockerd loaded cannot be read", zap.Error(err))
 	}
 	if l.Invocation != unit.InvocationID {
 		l = state.Loaded{}
@@ -36,9 +33,9 @@ func (h *Host) Loaded(unit Unit, file daemonfile.File) state.Loaded {
 	return l
 }
 
-// startTime is when the service was started by the clock of now, or by the
-// clock of then where that says an earlier time: one of both was set since. It is
-// zero where it is not known.
+// startTime returns when the service started, by the current clock or by the clock of
+// that moment, the earlier of the two: the clock may have been set since. It is zero if
+// unknown.
 func (u Unit) startTime(now time.Time, afterBoot time.Duration) time.Time {
 	if u.Started.IsZero() || u.StartedAfterBoot == 0 || u.InvocationID == "" {
 		return time.Time{}
@@ -49,17 +46,17 @@ func (u Unit) startTime(now time.Time, afterBoot time.Duration) time.Time {
 	return u.Started
 }
 
-// SinceBoot is CLOCK_MONOTONIC.
+// SinceBoot returns CLOCK_MONOTONIC: the time since the boot, without suspends.
 func SinceBoot() time.Duration {
 	var at unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &at); err != nil {
-		panic(err) // it always can be read (clock_gettime(2))
+		panic(err) // clock_gettime(2) has no error for this clock
 	}
 	return time.Duration(at.Nano())
 }
 
-// OptionDigests has for each option of doc the digest of its value. They are of no use
-// for another start of docker.service.
+// OptionDigests returns the digest of each option's value in doc. Digests of different
+// starts of docker.service (invocation) cannot be compared.
 func OptionDigests(invocation string, doc daemonjson.Document) map[string]string {
 	all := map[string]string{}
 	for option, value := range doc.Options() {

@@ -19,55 +19,76 @@ import (
 	"runsc-provisioner/provision/subid"
 )
 
-// Observed is what the host looked like at one moment.
+// Observed is the state of the host at one moment. Everything that plans, verifies or
+// reports reads this value, and nothing changes it after Observe.
 type Observed struct {
-	Unit  Unit
-	Flags engine.Flags
-	// Command is the command line of dockerd, or the one it would start with.
+	// Unit is docker.service.
+	Unit Unit
+	// Command is the command line of the running dockerd, or the one that
+	// docker.service would start.
 	Command []string
-	// Conflicts are the options of ours that are also flags of dockerd.
+	// Flags are the parsed flags of Command.
+	Flags engine.Flags
+	// FlagConflicts are managed options of daemon.json that dockerd also has as a flag:
+	// dockerd does not start with both.
 	FlagConflicts []*engine.FlagConflict
-	File          daemonfile.File
-	// Loaded is what dockerd is known to have read of daemon.json.
+	// File is daemon.json as it is on disk.
+	File daemonfile.File
+	// Loaded has the digests of the options that the running dockerd read from
+	// daemon.json. An unknown part is nil.
 	Loaded state.Loaded
-	// NextRoot is where a restarted dockerd would have its data, but for what
-	// userns-remap adds; "" is not known.
+	// NextDataRoot is the data root that dockerd would use after a restart, without the
+	// directory that userns-remap appends; "" means unknown.
 	NextDataRoot string
-	// Engine is what dockerd runs with; nil while docker.service is not active.
+	// Engine is what dockerd runs with; nil if docker.service is not active.
 	Engine *engine.Info
-	// Running are the names of the containers that run.
+	// RunningContainers are the names of the running containers.
 	RunningContainers []string
-	BootAndMount      string // what has to stay for a proof to hold
-	// Proofs are what was proven through Docker, by proofKey and everKey; nil where
-	// that may not be read.
-	Proofs       map[string]bool
-	FailedProofs map[string]bool // what then did not start, by proofKey
-	Store        string          // the directory that holds the releases
-	// IDs are looked at where userns-remap is managed, or was.
+	// BootAndMount identifies the boot of the kernel and the mount flags of the store. A
+	// proof holds only while it stays the same.
+	BootAndMount string
+	// Proofs are the proofs through Docker that succeeded, by state.ProofKey and
+	// state.PastProofKey; nil if this user may not read them.
+	Proofs map[string]bool
+	// FailedProofs are the proofs through Docker that failed at the last try, by
+	// state.ProofKey; nil if this user may not read them.
+	FailedProofs map[string]bool
+	// Store is the directory that holds the releases.
+	Store string
+	// IDs are the accounts and subordinate ids. They are read only if the configuration
+	// manages userns-remap.
 	IDs subid.Identities
-	// Data is looked at for a plan that may switch userns-remap; else nil.
+	// Data describes what dockerd keeps in its data root. Observe leaves it nil:
+	// ObserveData fills it in for a plan that may switch userns-remap.
 	Data *DataRoot
-	// RemapRoots is how many data roots Docker has had with userns-remap.
-	RemapRoots       int
-	WaitingImages    *images.Saved          // on their way to another data root; or nil
-	FailedRecoveries []state.FailedRecovery // recoveries that failed
-	Releases         []release.Installed
-	Link             release.LinkState
-	// InUse says whether processes run from a release, by its name. One that
-	// could not be told counts as used.
+	// RemapRoots is how many data roots dockerd has used with userns-remap. It is 0 if
+	// the configuration does not manage userns-remap.
+	RemapRoots int
+	// WaitingImages are images that wait to be loaded into another data root; or nil.
+	WaitingImages *images.Saved
+	// FailedRecoveries are the recoveries that failed, the newest last.
+	FailedRecoveries []state.FailedRecovery
+	// Releases are the installed releases.
+	Releases []release.Installed
+	// Link is the symlink that selects the current release.
+	Link release.LinkState
+	// InUse says for each release, by name, whether processes run from it. It is true
+	// if that is unknown.
 	InUse map[string]bool
-	// Before is what was there before this program came; nil where nothing is
-	// recorded. Unread says that this user may not read it.
-	Before           *state.Before
+	// Before is the record of the host before this program changed it; nil if there is
+	// none, or if BeforeUnreadable.
+	Before *state.Before
+	// BeforeUnreadable says that this user may not read that record.
 	BeforeUnreadable bool
-	// ClassicBuild says why `docker build` is the classic builder here, which
-	// follows the default runtime; "" where nothing shows that it is.
+	// ClassicBuild says why `docker build` uses the classic builder, which runs its
+	// steps under the default runtime; "" if nothing shows that it does.
 	ClassicBuild string
 }
 
-// Observe looks at the host, as far as c manages it, and changes nothing. It
-// leaves out Data, which takes long to look at. Errors are *blocked.Refused for a
-// state that is not understood and *blocked.Unreachable when somebody did not answer.
+// Observe reads the state of the host, as far as c manages it, and changes nothing. It
+// leaves out Data, which takes seconds to read. The error is a *blocked.Refused for a
+// state that this program does not understand, and a *blocked.Unreachable if systemd or
+// dockerd did not answer.
 func (h *Host) Observe(ctx context.Context, c config.Config) (Observed, error) {
 	unit, err := h.Docker(ctx)
 	if err != nil {
@@ -76,8 +97,8 @@ func (h *Host) Observe(ctx context.Context, c config.Config) (Observed, error) {
 	return h.ObserveWith(ctx, c, unit, nil)
 }
 
-// ObserveWith is Observe where docker.service was just asked for, and dockerd too
-// unless info is nil.
+// ObserveWith is Observe for a caller that has just asked systemd for unit, and dockerd
+// for info. If info is nil, it asks dockerd itself.
 func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info *engine.Info) (Observed, error) {
 	o := Observed{Store: h.Paths.Store, Unit: unit}
 	err := h.CheckUnit(ctx, unit)
@@ -88,7 +109,7 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 	if o.Command, o.Flags, err = h.CommandLine(o.Unit); err != nil {
 		return Observed{}, err
 	}
-	// dockerd takes longer to answer than everything else to be looked at.
+	// dockerd takes longer to answer than all other reads together.
 	answer := make(chan error, 1)
 	go func() {
 		var err error
@@ -112,7 +133,7 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 	return o, nil
 }
 
-// observeFiles fills in what is seen without asking anybody.
+// observeFiles fills in what it can read without asking systemd or dockerd.
 func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (err error) {
 	if o.FlagConflicts, err = h.FlagConflicts(o.Unit); err != nil {
 		return err
@@ -151,7 +172,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	return err
 }
 
-// Docker asks systemd for docker.service.
+// Docker asks systemd for docker.service. The error is a *blocked.Unreachable.
 func (h *Host) Docker(ctx context.Context) (Unit, error) {
 	unit, err := h.Units.Unit(ctx, DockerUnit)
 	if err != nil {
@@ -160,7 +181,8 @@ func (h *Host) Docker(ctx context.Context) (Unit, error) {
 	return unit, nil
 }
 
-// CheckUnit refuses, as an *blocked.Unreachable, a docker.service that is missing or masked.
+// CheckUnit returns a *blocked.Unreachable if docker.service is missing, masked or was
+// not loaded for another reason.
 func (h *Host) CheckUnit(ctx context.Context, unit Unit) error {
 	switch unit.LoadState {
 	case "loaded":
@@ -174,6 +196,9 @@ func (h *Host) CheckUnit(ctx context.Context, unit Unit) error {
 	}
 }
 
+// CommandLine returns the command line of the running dockerd, or the one that unit would
+// start, and its flags. The error is a *blocked.Refused if the command line cannot be read,
+// a *blocked.Unreachable if its flags do not parse.
 func (h *Host) CommandLine(unit Unit) (argv []string, flags engine.Flags, err error) {
 	argv, err = engine.CommandLine(h.Paths.Proc, unit.service())
 	if err != nil {
@@ -186,7 +211,7 @@ func (h *Host) CommandLine(unit Unit) (argv []string, flags engine.Flags, err er
 	return argv, flags, nil
 }
 
-// FlagConflicts looks for options of ours that are dockerd flags too.
+// FlagConflicts finds the managed options that dockerd also has as a flag.
 func (h *Host) FlagConflicts(unit Unit) ([]*engine.FlagConflict, error) {
 	var conflicts []*engine.FlagConflict
 	for _, option := range []string{config.ItemDefaultRuntime, config.ItemUsernsRemap} {
@@ -202,8 +227,8 @@ func (h *Host) FlagConflicts(unit Unit) ([]*engine.FlagConflict, error) {
 	return conflicts, nil
 }
 
-// observeUse finds the releases that something runs from. One that could not be
-// told, because a process could not be looked at, counts as used.
+// observeUse finds the releases that processes run from. If a process cannot be read,
+// every release counts as used.
 func (h *Host) observeUse(ctx context.Context, installed []release.Installed) (map[string]bool, error) {
 	seen, denied, err := h.ProcessesByRelease(ctx, installed)
 	if err != nil {
@@ -216,9 +241,8 @@ func (h *Host) observeUse(ctx context.Context, installed []release.Installed) (m
 	return use, nil
 }
 
-// ProcessesByRelease counts the processes that were seen to run from each release, and
-// those that could not be looked at. Nothing is in use where nothing is
-// installed.
+// ProcessesByRelease counts the processes that run from each release (seen, by name), and
+// the processes that could not be read (denied). Both are zero if no release is installed.
 func (h *Host) ProcessesByRelease(ctx context.Context, installed []release.Installed) (seen map[string]int, denied int, err error) {
 	if len(installed) == 0 {
 		return nil, 0, nil
@@ -231,11 +255,12 @@ func (h *Host) ProcessesByRelease(ctx context.Context, installed []release.Insta
 	return survey.InUse, survey.Denied, err
 }
 
-// EngineAnswerWithin is how long dockerd may take to say what it runs with, which is a
-// few milliseconds: one that hangs is out of reach.
+// EngineAnswerWithin limits how long dockerd may take to answer. Usually it takes a few
+// milliseconds; a dockerd that hangs counts as unreachable.
 const EngineAnswerWithin = 15 * time.Second
 
-// ObserveEngine fills in what dockerd says, but for info where that is known.
+// ObserveEngine fills in the fields of o that dockerd knows. It does not ask for info if
+// the caller has it; nil means unknown. The error is a *blocked.Unreachable.
 func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, info *engine.Info) error {
 	client, err := h.Dial(o.Flags)
 	if err != nil {
@@ -252,7 +277,7 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 		info = &said
 	}
 	if info.Rootless {
-		return &blocked.Unreachable{Object: "dockerd", Err: errors.New("it runs rootless, which is not supported: it has no root to give away, and its files are elsewhere")}
+		return &blocked.Unreachable{Object: "dockerd", Err: errors.New("it runs rootless, which is not supported: its files and its user namespace are its own")}
 	}
 	o.Engine = info
 	if info.Running > 0 {
@@ -268,6 +293,7 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 	return nil
 }
 
+// DaemonJSON returns the path of daemon.json for a dockerd with these flags.
 func (h *Host) DaemonJSON(flags engine.Flags) string {
 	if flags.Set["config-file"] != "" {
 		return flags.ConfigFile
@@ -275,8 +301,8 @@ func (h *Host) DaemonJSON(flags engine.Flags) string {
 	return h.Paths.DaemonJSON
 }
 
-// Socket is the first unix socket that dockerd was told to listen on, or the
-// usual one: fd:// is docker.socket, which listens there.
+// Socket returns the first unix socket that the flags of dockerd name, or
+// Paths.Socket: with fd://, docker.socket listens there.
 func (h *Host) Socket(flags engine.Flags) string {
 	for _, host := range flags.Hosts {
 		if path, ok := strings.CutPrefix(host, "unix://"); ok {
@@ -286,7 +312,8 @@ func (h *Host) Socket(flags engine.Flags) string {
 	return h.Paths.Socket
 }
 
-// HadUnrecordedVersion reports whether a version that kept no record was here.
+// HadUnrecordedVersion reports whether a version of this program that kept no record has
+// changed this host.
 func (o Observed) HadUnrecordedVersion() bool {
 	return o.Before == nil && (len(o.Releases) > 0 || o.Link.Kind == release.LinkOurs)
 }

@@ -2,13 +2,13 @@ package host
 
 import "runsc-provisioner/provision/config"
 
-// IsHot reports whether dockerd takes an option of daemon.json on a reload. What
-// is not known to be hot needs a restart.
+// IsHot reports whether dockerd applies an option of daemon.json on a reload. Every other
+// option needs a restart.
 //
-// The list is that of moby's daemon/reload.go and daemon/reload_unix.go, and of
+// The list comes from moby's daemon/reload.go and daemon/reload_unix.go, and from
 // reloadConfig in cmd/dockerd/daemon.go (daemon/command/daemon.go from 29 on), in
-// 20.10, 26.1 and 29. The three options of a cluster store are in 20.10 alone:
-// later versions refuse to read a file that has them.
+// 20.10, 26.1 and 29. Only 20.10 has the three options of a cluster
+// store: later versions refuse to read a file that has them.
 func IsHot(option string) bool {
 	switch option {
 	case "runtimes", config.ItemDefaultRuntime, "default-shm-size", "default-ipc-mode", "default-cgroupns-mode",
@@ -20,8 +20,8 @@ func IsHot(option string) bool {
 	return ResetsOnReload(option)
 }
 
-// ResetsOnReload reports whether a reload gives an option that daemon.json leaves
-// out its built-in value. Others keep the value that dockerd has.
+// ResetsOnReload reports whether a reload sets an option to its built-in value if
+// daemon.json does not have it. Other options keep the value that dockerd runs with.
 func ResetsOnReload(option string) bool {
 	switch option {
 	case "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "network-diagnostic-port", "authorization-plugins":
@@ -30,15 +30,16 @@ func ResetsOnReload(option string) bool {
 	return false
 }
 
-// The options of daemon.json, not ours, of which dockerd tells what it runs with.
+// Options of daemon.json that this program does not manage, but which /info of dockerd
+// shows.
 const (
 	OptionDataRoot      = "data-root"
-	OptionGraph         = "graph" // its name until 17.05, taken until 20.10
+	OptionGraph         = "graph" // the name of data-root until 17.05, accepted until 20.10
 	OptionStorageDriver = "storage-driver"
 	OptionLogDriver     = "log-driver"
-	OptionFeatures      = "features" // all hot but featureSnapshotter
+	OptionFeatures      = "features" // all hot except FeatureSnapshotter
 	OptionLiveRestore   = "live-restore"
 )
 
-// FeatureSnapshotter keeps images in containerd's store; a restart decides.
+// FeatureSnapshotter keeps images in containerd's store. It needs a restart.
 const FeatureSnapshotter = "containerd-snapshotter"

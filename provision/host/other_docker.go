@@ -13,29 +13,30 @@ import (
 	"runsc-provisioner/provision/blocked"
 )
 
-// otherDocker says what was found of Docker where docker.service is not there.
+// otherDocker explains why docker.service is missing: Docker is a snap, rootless, started
+// by another program, or not installed.
 func (h *Host) otherDocker(ctx context.Context) error {
 	const snap = "snap.docker.dockerd.service"
 	if unit, err := h.Units.Unit(ctx, snap); err == nil && unit.LoadState == "loaded" {
-		return fmt.Errorf("there is no such unit: Docker is installed as a snap (%s), which is not supported: it runs no runtime from outside", snap)
+		return fmt.Errorf("no such unit: Docker is installed as a snap (%s), which is not supported: a snap cannot run a runtime of the host", snap)
 	}
 	found := findDockerds(h.Paths.Proc)
 	if i := slices.IndexFunc(found, func(one daemonProcess) bool { return one.uid != 0 }); i >= 0 {
-		return fmt.Errorf("there is no such unit: a rootless dockerd runs (process %d of uid %d), which is not supported", found[i].pid, found[i].uid)
+		return fmt.Errorf("no such unit: a rootless dockerd runs (process %d of uid %d), which is not supported", found[i].pid, found[i].uid)
 	}
 	if len(found) > 0 {
-		return fmt.Errorf("there is no such unit: a dockerd runs (process %d) that no docker.service has started, which is not supported", found[0].pid)
+		return fmt.Errorf("no such unit: a dockerd runs (process %d) that docker.service did not start, which is not supported", found[0].pid)
 	}
-	return fmt.Errorf("there is no such unit: %w", blocked.ErrNotInstalled)
+	return fmt.Errorf("no such unit: %w", blocked.ErrNotInstalled)
 }
 
-// A daemonProcess is called dockerd, which anybody may call himself.
+// daemonProcess is a process with the name dockerd, which any program can take.
 type daemonProcess struct {
 	pid, uid int
-	nested   bool // in a pid namespace of its own, as in a container
+	nested   bool // in another pid namespace, such as a container
 }
 
-// findDockerds looks for processes called dockerd.
+// findDockerds finds the processes with the name dockerd.
 func findDockerds(proc string) []daemonProcess {
 	comms, err := filepath.Glob(filepath.Join(proc, "[0-9]*", "comm"))
 	if err != nil {
@@ -64,11 +65,12 @@ func findDockerds(proc string) []daemonProcess {
 	return found
 }
 
-// nestedPID is of a process that has another number in a namespace further in.
+// nestedPID matches the status of a process that also has a pid in an inner namespace
+// (proc_pid_status(5)).
 var nestedPID = regexp.MustCompile(`(?m)^NSpid:\s+\d+\s+\d`)
 
-// DockerdPID is the one dockerd that is root's and in no container; of several
-// none is believed.
+// DockerdPID returns the pid of the only dockerd that runs as root outside of containers.
+// found is false if there is none, or more than one.
 func DockerdPID(proc string) (pid int, found bool) {
 	n := 0
 	for _, one := range findDockerds(proc) {

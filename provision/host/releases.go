@@ -15,19 +15,19 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// KnownReleases is what package verify may believe: the files that are as they
-// were installed, by device and inode, and of all the digests in the manifests,
-// by which a sandbox is known whose file was deleted.
+// KnownReleases returns what package verify may trust. Files holds the files that are
+// unchanged since they were installed, by device and inode. Digests holds the digests of
+// all files in the manifests: they identify a sandbox after its file was deleted.
 func KnownReleases(store release.Store, installed []release.Installed) ([]verify.Release, error) {
 	known := make([]verify.Release, 0, len(installed))
 	dir, err := fileID(store.Dir)
 	if err != nil && len(installed) > 0 && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("look at %s: %w", store.Dir, err)
+		return nil, fmt.Errorf("inspect %s: %w", store.Dir, err)
 	}
-	within := pathOnMount(store.Dir)
+	onMount := pathOnMount(store.Dir)
 	for _, r := range installed {
 		k := verify.Release{
-			Dev: dir.Dev, Within: within, Owner: store.Owner, Name: r.Name, Dir: r.Dir,
+			Dev: dir.Dev, Within: onMount, Owner: store.Owner, Name: r.Name, Dir: r.Dir,
 			Files: map[verify.FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{},
 		}
 		sound := store.IntactFiles(r)
@@ -41,7 +41,7 @@ func KnownReleases(store release.Store, installed []release.Installed) ([]verify
 				continue
 			}
 			if err != nil {
-				return nil, fmt.Errorf("look at release %s: %w", r.Name, err)
+				return nil, fmt.Errorf("inspect release %s: %w", r.Name, err)
 			}
 			k.Files[id] = file.Path
 		}
@@ -59,8 +59,8 @@ func fileID(path string) (verify.FileID, error) {
 	return verify.FileID{Dev: uint64(stat.Dev), Ino: stat.Ino}, nil
 }
 
-// pathOnMount is the path of dir on the mount that it is on, or "" where the kernel
-// does not say (before 5.8).
+// pathOnMount returns the path of dir relative to the root of its mount, with a leading
+// "/". It is "" on kernels before 5.8, which do not tell the mount.
 func pathOnMount(dir string) string {
 	id, known := mountID(dir)
 	if !known {
@@ -83,4 +83,19 @@ func mountID(path string) (id uint64, known bool) {
 		return 0, false
 	}
 	return st.Mnt_id, st.Mask&unix.STATX_MNT_ID != 0
+}
+
+// Installed returns the release called name, as it is in the store now. It is an error
+// if the store does not have it.
+func (h *Host) Installed(name string) (release.Installed, error) {
+	releases, err := h.Store().List()
+	if err != nil {
+		return release.Installed{}, err
+	}
+	for _, r := range releases {
+		if r.Name == name {
+			return r, nil
+		}
+	}
+	return release.Installed{}, fmt.Errorf("release %s is not in %s", name, h.Paths.Store)
 }

@@ -9,15 +9,16 @@ import (
 )
 
 const (
-	// settleTimeout bounds the wait for docker.service to be up or down: dockerd
+	// settleTimeout limits the wait until docker.service is up or down: dockerd
 	// with many containers takes tens of seconds to start.
 	settleTimeout = 90 * time.Second
-	// settlePoll is how often the unit is looked at meanwhile.
+	// settlePoll is the time between two looks at the unit.
 	settlePoll = 50 * time.Millisecond
 )
 
-// WaitSettled is the unit once it is not on its way from one state to another: a
-// SIGHUP kills a dockerd that has not finished starting.
+// WaitSettled waits until docker.service is neither starting, stopping nor reloading,
+// and returns it: a SIGHUP kills a dockerd that has not finished starting. After 90 s the
+// error is a *blocked.Unreachable.
 func (h *Host) WaitSettled(ctx context.Context) (Unit, error) {
 	end := time.After(settleTimeout)
 	for {

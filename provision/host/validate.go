@@ -21,26 +21,29 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// candidatePath is where a program that is given one more file finds it.
+// candidatePath is the path at which a child process finds its first extra file.
 const candidatePath = "/proc/self/fd/3"
 
-// validateTimeout is far beyond the 34 ms that dockerd takes to look at a file.
+// validateTimeout is far more than the 34 ms that dockerd takes to check a file.
 const validateTimeout = 20 * time.Second
 
-// dockerd ends before it gains anything from Go's garbage collector: without it,
-// dockerd takes the same 70 MB and a quarter less time (26.1). Beyond a limit it is
-// on all the same.
+// dockerd --validate ends before it profits from Go's garbage collector: without it,
+// dockerd 26.1 uses the same 70 MB and a quarter less time. Above the limit, the collector
+// runs all the same.
 const (
 	gcOff         = "GOGC=off"
 	gcMemoryLimit = "GOMEMLIMIT=128MiB"
 )
 
-// Validate has dockerd itself look at doc, with the flags that it runs with, where it
-// can: from 23.0 on. taken says that it takes doc, or once did; without taken and an
-// error it could not be asked. userns-remap is not in what it is shown, because dockerd
-// makes accounts and ranges for it even then. A text that it once took is not shown to
-// it again: key is returned where that has to be remembered.
-func (h *Host) Validate(ctx context.Context, doc daemonjson.Document, o Observed) (taken bool, key string, err error) {
+// Validate lets dockerd check doc, with the flags that it runs with. dockerd can do so
+// from 23.0 on. accepted says that dockerd accepts doc, or accepted it earlier. If accepted
+// is false and err is nil, dockerd could not be asked. The error is a *blocked.Refused if
+// dockerd refuses doc.
+//
+// dockerd does not get to see userns-remap, because it makes accounts and ranges for it
+// even while it only validates. A text that dockerd once accepted is not checked again. If
+// key is not empty, the caller has to record it in State().Validations().
+func (h *Host) Validate(ctx context.Context, doc daemonjson.Document, o Observed) (accepted bool, key string, err error) {
 	argv, ok := validateCommand(h.Paths.Proc, o)
 	if !ok || os.Geteuid() != 0 {
 		return false, "", nil
@@ -53,33 +56,32 @@ func (h *Host) Validate(ctx context.Context, doc daemonjson.Document, o Observed
 	if key != "" && h.State().Validations().Has(key) {
 		return true, "", nil
 	}
-	if taken, err = h.dockerdAccepts(ctx, argv, doc, o.File.Path); !taken || err != nil {
+	if accepted, err = h.dockerdAccepts(ctx, argv, doc, o.File.Path); !accepted || err != nil {
 		return false, "", err
 	}
 	return true, key, nil
 }
 
-// validationKey names what a validation holds for: this dockerd with these
-// flags, and all of the text but which file a runtime of a path runs with which
-// arguments. dockerd looks at neither (moby daemon/config/config_linux.go). It
-// is empty for what cannot be named.
+// validationKey identifies what a validation covers: this dockerd, its flags, and the text
+// except for the paths and arguments of runtimes, which dockerd does not check (moby
+// daemon/config/config_linux.go). It is "" if dockerd's program cannot be read.
 func validationKey(argv []string, doc daemonjson.Document) string {
 	var program unix.Stat_t
 	if err := unix.Stat(argv[0], &program); err != nil {
 		return ""
 	}
-	alike := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
+	masked := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}}
 	for name, runtime := range doc.Runtimes() {
-		// One that also has a type or options, which dockerd may refuse, is not
-		// as it would be written.
+		// dockerd may refuse a runtime with a type or options: such a runtime stays
+		// in the text.
 		same := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{name: {Path: runtime.Path}}}
 		if again, err := daemonjson.Edit(doc, same); err == nil && bytes.Equal(again.Bytes(), doc.Bytes()) {
-			alike.Runtimes[name] = &daemonjson.Runtime{Path: "/", Args: []string{}}
+			masked.Runtimes[name] = &daemonjson.Runtime{Path: "/", Args: []string{}}
 		}
 	}
-	doc, err := daemonjson.Edit(doc, alike)
+	doc, err := daemonjson.Edit(doc, masked)
 	if err != nil {
-		return "" // a name that we would not give
+		return "" // a runtime name that this program would not write
 	}
 	text, err := json.Marshal([]any{argv, program.Dev, program.Ino, program.Size, program.Mtim.Nano(), program.Ctim.Nano(), doc.Bytes()})
 	if err != nil {
@@ -88,9 +90,9 @@ func validationKey(argv []string, doc daemonjson.Document) string {
 	return durable.Digest(text)
 }
 
-// dockerdAccepts runs dockerd --validate on doc, which path is to have. Where it
-// did not say, taken is false: own checks have to do.
-func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson.Document, path string) (taken bool, err error) {
+// dockerdAccepts runs dockerd --validate on doc, the next text of path. If dockerd gave no
+// verdict, accepted is false and err nil: the checks of this program must suffice.
+func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson.Document, path string) (accepted bool, err error) {
 	file, err := memFile("daemon.json", doc.Bytes())
 	if err != nil {
 		return false, err
@@ -104,7 +106,7 @@ func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson
 	var output command.Output
 	cmd.Stdout, cmd.Stderr = &output, &output
 	err = cmd.Run()
-	said := strings.TrimSpace(output.String())
+	answer := strings.TrimSpace(output.String())
 	h.Logger().Debug("dockerd --validate", zap.Error(err))
 	var exit *exec.ExitError
 	switch {
@@ -112,13 +114,13 @@ func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson
 		return true, nil
 	case errors.Is(context.Cause(ctx), context.Canceled):
 		return false, fmt.Errorf("validate %s: %w", path, context.Canceled)
-	case !errors.As(err, &exit), !exit.Exited(), ctx.Err() != nil, strings.Contains(said, "unknown flag"):
-		return false, nil // it has no such flag (20.10), or is of no use
+	case !errors.As(err, &exit), !exit.Exited(), ctx.Err() != nil, strings.Contains(answer, "unknown flag"):
+		return false, nil // it has no such flag (20.10), or gave no verdict
 	}
-	return false, blocked.Refuse(path, "dockerd --validate refuses this text: %s", strings.ReplaceAll(lastLine(said), candidatePath, path))
+	return false, blocked.Refuse(path, "dockerd --validate refuses the new text: %s", strings.ReplaceAll(lastLine(answer), candidatePath, path))
 }
 
-// validateCommand is the command line that has dockerd look at descriptor 3.
+// validateCommand returns the command line with which dockerd checks descriptor 3.
 func validateCommand(proc string, o Observed) (argv []string, ok bool) {
 	if len(o.Command) == 0 {
 		return nil, false
@@ -144,7 +146,7 @@ func validateCommand(proc string, o Observed) (argv []string, ok bool) {
 	return append(argv, "--validate", "--config-file="+candidatePath), true
 }
 
-// memFile is a file with text that is on no disk.
+// memFile returns a file with text that exists in memory only.
 func memFile(name string, text []byte) (*os.File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	if err != nil {
