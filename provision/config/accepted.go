@@ -13,55 +13,54 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// acceptedVersion is the version of the record's text. A record without one is
-// of the time before there were versions, and is read as the first.
+// acceptedVersion is the format version of the record. A record without a version is
+// older than versions, and has the format of version 1.
 const acceptedVersion = 1
 
-// Files are the directories of the configuration and of the record of it.
+// Files are the directories of the configuration and of its record.
 type Files struct {
 	Config string // has config.toml and config.d
-	State  string // has the record of what was last accepted
+	State  string // has the record of the last accepted configuration
 }
 
-// AcceptedPath holds the configuration that the host was last made to be.
+// AcceptedPath returns the path of the record: the last configuration that was applied.
 func (f Files) AcceptedPath() string { return filepath.Join(f.State, "accepted.json") }
 
-// AcceptedCopyPath holds the same once more. Where configuration and record are
-// damaged together, no other record has the accepted configuration.
+// AcceptedCopyPath returns the path of its copy, for the case that the configuration and
+// the record are damaged together.
 func (f Files) AcceptedCopyPath() string { return filepath.Join(f.State, "accepted.copy.json") }
 
-// Record is the configuration that the host was last made to be, by apply or by
-// the daemon, as far as it can be read.
+// Record is the last configuration that apply or the daemon applied to the host, as far as
+// it can be read.
 type Record struct {
 	Layered
-	Found bool // it was read
-	// Damage is a *RecordError where accepted.json cannot be used. With Found
-	// the copy of it was read instead.
+	Found bool // Layered was read, from accepted.json or its copy
+	// Damage is a *RecordError if accepted.json cannot be used. If Found is set too,
+	// Layered is from the copy.
 	Damage error
 }
 
-// RecordError says why a record of what was accepted cannot be used.
+// RecordError says why the record of the accepted configuration cannot be used.
 type RecordError struct {
 	Path   string
 	Reason string
 	Newer  bool  // a newer version of this program wrote it
-	Found  bool  // its copy is used instead
-	Err    error // why it could not be read; else nil
+	Found  bool  // the copy is used instead
+	Err    error // why the file could not be read; else nil
 }
 
 func (e *RecordError) Error() string { return e.Path + ": " + e.Reason }
 
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// Accepted reads the record. A host that never had one has neither record nor
-// damage.
+// Accepted reads the record. On a host that never had one, Found is false and Damage nil.
 func (f Files) Accepted() Record {
 	l, damage := readRecord(f.AcceptedPath())
 	if damage == nil {
 		return Record{Layered: l, Found: true}
 	}
 	if damage.Newer {
-		return Record{Damage: damage} // the copy may be from before it
+		return Record{Damage: damage} // the copy may be older
 	}
 	copied, copyDamage := readRecord(f.AcceptedCopyPath())
 	missing, copyMissing := errors.Is(damage, fs.ErrNotExist), copyDamage != nil && errors.Is(copyDamage, fs.ErrNotExist)
@@ -95,7 +94,7 @@ func readRecord(path string) (Layered, *RecordError) {
 		return damaged("it is damaged: %v", err)
 	}
 	if envelope.Version > acceptedVersion {
-		_, e := damaged("it is of version %d, and this program knows versions up to %d", envelope.Version, acceptedVersion)
+		_, e := damaged("it has version %d, and this program reads versions up to %d", envelope.Version, acceptedVersion)
 		e.Newer = true
 		return Layered{}, e
 	}
@@ -104,7 +103,7 @@ func readRecord(path string) (Layered, *RecordError) {
 	}
 	l := Layered{Config: Default(), Sources: envelope.Sources}
 	decoder := json.NewDecoder(bytes.NewReader(envelope.Config))
-	decoder.DisallowUnknownFields() // to drop what is not understood would lose it
+	decoder.DisallowUnknownFields() // dropping an unknown field would lose a setting
 	if err := decoder.Decode(&l.Config); err != nil {
 		return damaged("it is damaged: %v", err)
 	}
@@ -114,9 +113,9 @@ func readRecord(path string) (Layered, *RecordError) {
 	return l, nil
 }
 
-// Accept remembers l, so that nothing of it is given up should the files of the
-// configuration be lost. A record that cannot be read is kept beside it, with
-// ".unread" at the end of its name. The caller holds the lock.
+// Accept records l, so that no setting is lost unnoticed if the configuration files are
+// lost. It keeps a record that does not parse under the same name with ".unread" at the end.
+// The caller must hold the lock of package state.
 func (f Files) Accept(l Layered) error {
 	body, err := json.MarshalIndent(struct {
 		Version int `json:"version"`
@@ -129,16 +128,16 @@ func (f Files) Accept(l Layered) error {
 	_, damage := readRecord(f.AcceptedPath())
 	err = putRecord(f.AcceptedPath(), text, damage)
 	if err != nil && damage == nil {
-		return err // what could not be replaced would be believed
+		return err // readers would trust the old record
 	}
 	_, copyDamage := readRecord(f.AcceptedCopyPath())
 	if copyErr := putRecord(f.AcceptedCopyPath(), text, copyDamage); copyErr != nil {
 		return errors.Join(err, copyErr)
 	}
-	return nil // Accepted says what is wrong with accepted.json
+	return nil // Accepted reports the damage of accepted.json
 }
 
-// putRecord writes one of the two files, where it does not have text already.
+// putRecord writes one of the two files, unless it already has text.
 func putRecord(path string, text []byte, damage *RecordError) error {
 	if old, err := durable.ReadLimited(path, MaxFile); err == nil && bytes.Equal(old, text) {
 		return nil
@@ -151,8 +150,8 @@ func putRecord(path string, text []byte, damage *RecordError) error {
 	return durable.WriteFile(path, text, durable.Plain(0o600))
 }
 
-// Lost lists the keys, sorted, that accepted has set and l does not. Metrics are
-// not among them: nothing of the host depends on those.
+// Lost lists the keys that accepted sets and l does not, sorted. It omits the metrics.* keys:
+// nothing on the host depends on them.
 func (l Layered) Lost(accepted Layered) []string {
 	var lost []string
 	for key := range accepted.Sources {
@@ -164,7 +163,7 @@ func (l Layered) Lost(accepted Layered) []string {
 	return lost
 }
 
-// sets reports whether key, or something in it, was set.
+// sets reports whether l sets key or a key below it.
 func (l Layered) sets(key string) bool {
 	for set := range l.Sources {
 		if set == key || strings.HasPrefix(set, key+".") {

@@ -1,7 +1,7 @@
-// Package config has what is wanted of a host: read from files and flags, checked,
-// saved, and compared with the record of what was accepted last, so that a setting
-// that was in effect is never lost unnoticed. Every value names the file or flag it
-// came from. It never changes Docker or the host beyond its own files.
+// Package config guarantees that a setting that was in effect is never lost unnoticed. It
+// reads the configuration from files and flags, validates and saves it, and compares it
+// with the record of what was accepted last. Every value names the file or flag that it
+// came from. The package writes only its own files, and never changes Docker.
 package config
 
 import (
@@ -15,8 +15,8 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// Config is what is wanted of a host: nouns, no verbs. What it leaves out is
-// not managed: neither set nor undone.
+// Config is the wanted state of a host. This program does not manage what is unset: it
+// neither sets nor reverts it.
 type Config struct {
 	Release Release `toml:"release" json:"release"`
 	Docker  Docker  `toml:"docker" json:"docker"`
@@ -24,15 +24,15 @@ type Config struct {
 	Metrics Metrics `toml:"metrics" json:"metrics"`
 }
 
-// Release says which gVisor release is wanted and where it comes from.
+// Release selects a gVisor release and its source.
 type Release struct {
 	Version       string            `toml:"version" json:"version"`               // latest, YYYYMMDD, YYYYMMDD.N, YYYY-MM-DD (nightly)
 	Channel       string            `toml:"channel" json:"channel"`               // release, nightly, master
 	Trust         string            `toml:"trust" json:"trust"`                   // checksum
 	URL           string            `toml:"url" json:"url"`                       // https only
-	RedirectHosts []string          `toml:"redirect_hosts" json:"redirect_hosts"` // beside the url's own
+	RedirectHosts []string          `toml:"redirect_hosts" json:"redirect_hosts"` // besides the host of url
 	SHA512        map[string]string `toml:"sha512" json:"sha512"`                 // pins: file name to 128 hex digits
-	Keep          int               `toml:"keep" json:"keep"`                     // earlier releases kept beside those in use
+	Keep          int               `toml:"keep" json:"keep"`                     // how many earlier releases to keep besides those in use
 }
 
 // Docker mirrors daemon.json.
@@ -42,15 +42,15 @@ type Docker struct {
 	Runtimes       map[string]Runtime `toml:"runtimes" json:"runtimes"`
 }
 
-// Runtime is one runtime that runs the release. Nil Args leave those
-// that daemon.json has; empty ones remove them.
+// Runtime is one runtime that runs the release. Nil Args leave the arguments in daemon.json
+// as they are; empty Args remove them.
 type Runtime struct {
 	Args   []string `toml:"args" json:"args"`
 	Rootfs string   `toml:"rootfs" json:"rootfs,omitempty"` // docker, sandbox; "": see RootfsDocker
 }
 
-// Default is what `apply` wants of a host with no config file at all:
-// the newest release, registered as runsc, and nothing else touched.
+// Default is the configuration of a host without config files: the newest release,
+// registered as runsc. Nothing else is managed.
 func Default() Config {
 	return Config{
 		Release: Release{
@@ -66,15 +66,15 @@ func Default() Config {
 }
 
 const (
-	// DefaultRuntimeName is the runtime that is there without being asked for.
+	// DefaultRuntimeName is the runtime that every configuration has.
 	DefaultRuntimeName = "runsc"
-	// TrustChecksum is integrity only: archive and digest come from one place.
+	// TrustChecksum proves integrity only: archive and digest come from the same server.
 	TrustChecksum = "checksum"
-	// RuncRuntime is the name under which dockerd always has its own runtime.
+	// RuncRuntime is the name of dockerd's built-in runtime.
 	RuncRuntime = "runc"
 )
 
-// Spec is the release part of c as package release takes it.
+// Spec converts the release part of c for package release.
 func (c Config) Spec() release.Spec {
 	return release.Spec{
 		URL:           c.Release.URL,
@@ -86,16 +86,16 @@ func (c Config) Spec() release.Spec {
 	}
 }
 
-// RuntimeNames lists the managed runtimes in a stable order.
+// RuntimeNames lists the managed runtimes, sorted.
 func (c Config) RuntimeNames() []string {
 	return slices.Sorted(maps.Keys(c.Docker.Runtimes))
 }
 
-// Error is a value of ours that is refused. Source is the file or flag
-// it came from, with line and column where they are known.
+// Error is a refused value of the configuration. Source is the file or flag that it came
+// from, with line and column if they are known.
 type Error struct {
 	Source string
-	Key    string // dotted, as in config.toml; "" when the text does not parse
+	Key    string // dotted, as in config.toml; "" if the text does not parse
 	Reason string
 	Err    error // why a file could not be read; else nil
 }
@@ -114,19 +114,19 @@ func (e *Error) Error() string {
 
 var (
 	sha512Hex = regexp.MustCompile(`^[0-9a-fA-F]{128}$`)
-	// remapUser is a user or uid, and perhaps a group or gid, as useradd(8)
-	// takes their names.
+	// remapUser matches a user or uid, and optionally a group or gid, with names
+	// as useradd(8) accepts them.
 	remapUser = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31})?$`)
 )
 
-// Validate refuses what no host could be made to be. Keys are named as in
-// config.toml; the Source is for the caller to fill in.
+// Validate checks all values. The error is an *Error with the key as in config.toml; the
+// caller fills in its Source.
 func (c Config) Validate() error {
 	if c.Release.Trust != TrustChecksum {
 		return &Error{Key: "release.trust", Reason: fmt.Sprintf("%q is not one of: checksum", c.Release.Trust)}
 	}
 	if c.Release.Keep < 0 || c.Release.Keep > 100 {
-		return &Error{Key: "release.keep", Reason: fmt.Sprintf("%d is not within 0 and 100", c.Release.Keep)}
+		return &Error{Key: "release.keep", Reason: fmt.Sprintf("%d is not between 0 and 100", c.Release.Keep)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Release.SHA512)) {
 		if !sha512Hex.MatchString(c.Release.SHA512[name]) {
@@ -163,10 +163,10 @@ func (d Docker) validate() error {
 		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q is not default, off, a user, or user:group", d.UsernsRemap)}
 	}
 	if user, _ := RemapNames(d.UsernsRemap); user == "root" || user == "0" {
-		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q maps nothing: dockerd takes root for no remap at all", d.UsernsRemap)}
+		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q maps nothing: dockerd treats root as no remapping", d.UsernsRemap)}
 	}
 	if strings.HasPrefix(d.UsernsRemap, RemapDefault+":") || strings.HasPrefix(d.UsernsRemap, RemapDisabled+":") {
-		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q: a group goes with a user only", d.UsernsRemap)}
+		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q: only a user can have a group", d.UsernsRemap)}
 	}
 	if d.DefaultRuntime == "" || d.DefaultRuntime == RuncRuntime {
 		return nil

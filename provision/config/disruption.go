@@ -1,14 +1,12 @@
 package config
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Disruption is what a change does to running containers.
 type Disruption int
 
-// In rising order. A reload stops no container; a restart stops all of them, unless
-// live-restore is on.
+// The kinds of disruption, in rising order. A reload stops no container. A restart stops
+// all of them, unless live-restore is on.
 const (
 	DisruptionNone Disruption = iota
 	DisruptionReload
@@ -19,10 +17,10 @@ func (d Disruption) String() string {
 	return [...]string{"none", "reload", "restart"}[d]
 }
 
-// MarshalText gives the name of d.
+// MarshalText returns the name of d.
 func (d Disruption) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText reads what MarshalText gives.
+// UnmarshalText parses the text of MarshalText.
 func (d *Disruption) UnmarshalText(text []byte) error {
 	for _, one := range []Disruption{DisruptionNone, DisruptionReload, DisruptionRestart} {
 		if one.String() == string(text) {

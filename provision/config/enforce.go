@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// Enforce says how the daemon keeps a host as configured.
+// Enforce says how the daemon keeps the host as configured.
 type Enforce struct {
 	MaxDisruption   Disruption `toml:"max_disruption" json:"max_disruption"`     // none, reload, restart
-	Interval        Duration   `toml:"interval" json:"interval"`                 // between full looks
-	ContestedAfter  int        `toml:"contested_after" json:"contested_after"`   // times that the same thing is changed back
-	ContestedWindow Duration   `toml:"contested_window" json:"contested_window"` // within which they count
+	Interval        Duration   `toml:"interval" json:"interval"`                 // between two full checks
+	ContestedAfter  int        `toml:"contested_after" json:"contested_after"`   // how often another program may revert the same item
+	ContestedWindow Duration   `toml:"contested_window" json:"contested_window"` // the time in which reverts count
 	Unsandboxed     string     `toml:"unsandboxed" json:"unsandboxed"`           // report, stop
-	AllowImages     []string   `toml:"allow_images" json:"allow_images"`         // digests that may run outside a sandbox
+	AllowImages     []string   `toml:"allow_images" json:"allow_images"`         // digests of images that may run outside a sandbox
 }
 
 // Metrics says where the daemon's metrics go.
 type Metrics struct {
-	Textfile string `toml:"textfile" json:"textfile,omitempty"` // node_exporter's textfile directory; "": none is written
-	Listen   string `toml:"listen" json:"listen,omitempty"`     // a loopback address with a port; "": nothing listens
+	Textfile string `toml:"textfile" json:"textfile,omitempty"` // node_exporter's textfile directory; "" writes no file
+	Listen   string `toml:"listen" json:"listen,omitempty"`     // a loopback address with a port; "" does not listen
 }
 
-// What becomes of a container that starts outside a sandbox although one is
-// the default.
+// What the daemon does about a container that starts outside a sandbox although a sandbox
+// is the default.
 const (
 	UnsandboxedReport = "report"
 	UnsandboxedStop   = "stop"
@@ -42,20 +42,20 @@ func defaultEnforce() Enforce {
 	}
 }
 
-// Duration is one in the words of time.ParseDuration: "90s", "10m", "1h30m".
+// Duration is a time.Duration that reads and writes "90s", "10m", "1h30m".
 type Duration time.Duration
 
-// UnmarshalText reads it.
+// UnmarshalText parses text with time.ParseDuration.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is no duration such as 90s, 10m or 1h30m", text)
+		return fmt.Errorf("%q is not a duration such as 90s, 10m or 1h30m", text)
 	}
 	*d = Duration(parsed)
 	return nil
 }
 
-// MarshalText writes it without the zero parts that time.Duration has.
+// MarshalText omits the zero parts that time.Duration writes: 10m, not 10m0s.
 func (d Duration) MarshalText() ([]byte, error) {
 	text := time.Duration(d).String()
 	for _, zero := range []string{"m0s", "h0m"} {
@@ -66,7 +66,7 @@ func (d Duration) MarshalText() ([]byte, error) {
 	return []byte(text), nil
 }
 
-// imageDigest is how Docker names an image by its content.
+// imageDigest matches the digest of an image.
 var imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 func (e Enforce) validate() error {
@@ -80,11 +80,11 @@ func (e Enforce) validate() error {
 	}
 	switch {
 	case e.Interval < shortest || e.Interval > longest:
-		return refused("interval", "%s is not within 1s and 24h", time.Duration(e.Interval))
+		return refused("interval", "%s is not between 1s and 24h", time.Duration(e.Interval))
 	case e.ContestedWindow < shortest || e.ContestedWindow > longest:
-		return refused("contested_window", "%s is not within 1s and 24h", time.Duration(e.ContestedWindow))
+		return refused("contested_window", "%s is not between 1s and 24h", time.Duration(e.ContestedWindow))
 	case e.ContestedAfter < 1 || e.ContestedAfter > most:
-		return refused("contested_after", "%d is not within 1 and %d", e.ContestedAfter, most)
+		return refused("contested_after", "%d is not between 1 and %d", e.ContestedAfter, most)
 	case e.Unsandboxed != UnsandboxedReport && e.Unsandboxed != UnsandboxedStop:
 		return refused("unsandboxed", "%q is not one of: report, stop", e.Unsandboxed)
 	}
@@ -108,7 +108,7 @@ func (m Metrics) validate() error {
 		return &Error{Key: "metrics.listen", Reason: fmt.Sprintf("%q is not an address and a port, as in 127.0.0.1:9617", m.Listen)}
 	}
 	if !at.Addr().IsLoopback() || at.Port() == 0 {
-		return &Error{Key: "metrics.listen", Reason: fmt.Sprintf("%q is not on loopback: what runs on a host is nobody else's business; put an exporter or a proxy with a password in front", m.Listen)}
+		return &Error{Key: "metrics.listen", Reason: fmt.Sprintf("%q is not a loopback address: the metrics tell what runs on this host, so put an exporter or a proxy with a password in front", m.Listen)}
 	}
 	return nil
 }

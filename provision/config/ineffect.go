@@ -11,23 +11,22 @@ import (
 	"runsc-provisioner/daemonjson"
 )
 
-// InEffect is the configuration that a host is judged by and kept at: that of
-// the files, unless they have lost what the host was last made to be. Then it is
-// the accepted one, whole, until the files are put back or a person gives up
-// what they have lost.
+// InEffect is the configuration that the host is compared with and kept at. It is the one
+// in the files, unless the files have lost an accepted setting. Then it is the whole
+// accepted configuration, until the user restores the files or gives the setting up.
 type InEffect struct {
 	Layered
-	Lost      *LostError // what the files have lost, and was not given up; or nil
-	GivenUp   *LostError // what the files have lost, and was given up; or nil
-	FilesErr  error      // why the files are not understood; or nil
-	RecordErr error      // why the record, or one copy of it, cannot be used; or nil
+	Lost      *LostError // settings that the files have lost; or nil
+	GivenUp   *LostError // settings that the files have lost and the user gave up; or nil
+	FilesErr  error      // why the files cannot be read; or nil
+	RecordErr error      // why the record or its copy cannot be used; or nil
 	giveUp    bool
 }
 
-// LostError says which settings were in effect and are gone from the files.
+// LostError lists the settings that were in effect and are missing from the files.
 type LostError struct {
 	Keys  []string // sorted
-	Files []string // that set them, sorted
+	Files []string // the files that set them, sorted
 }
 
 func (e *LostError) Error() string {
@@ -38,14 +37,13 @@ func (e *LostError) list() string {
 	return fmt.Sprintf("%s (from %s)", strings.Join(e.Keys, ", "), strings.Join(e.Files, ", "))
 }
 
-// GiveUpRemedy is the one step that settles a loss.
+// GiveUpRemedy is the advice for a *LostError.
 const GiveUpRemedy = "put the files back (config show lists the values), or give the settings up: sudo runsc-provisioner apply --give-up"
 
-// InEffect compares the files, with the flags o over them, with the record.
-// giveUp is a person's word that what was lost is not wanted any more. The
-// error is one of the files where there is no record, or a *RecordError where
-// no record has the accepted configuration; the built-in values are returned
-// beside that, for those who only look.
+// InEffect compares the files, overridden by the flags o, with the record. giveUp says that
+// the user no longer wants the lost settings. The error is the one of the files if there is
+// no record. It is a *RecordError if neither record nor copy can be used: then the result
+// has the built-in values, for callers that only read.
 func (f Files) InEffect(record Record, o Overrides, giveUp bool) (InEffect, error) {
 	in := InEffect{RecordErr: record.Damage, giveUp: giveUp}
 	files, err := Load(f.Config)
@@ -81,7 +79,7 @@ func (f Files) InEffect(record Record, o Overrides, giveUp bool) (InEffect, erro
 	return in, err
 }
 
-// lost is what l has lost of accepted, or nil.
+// lost returns the settings of accepted that l has lost, or nil.
 func (l Layered) lost(accepted Layered) *LostError {
 	keys := l.Lost(accepted)
 	if len(keys) == 0 {
@@ -95,7 +93,7 @@ func (l Layered) lost(accepted Layered) *LostError {
 	return &LostError{Keys: keys, Files: slices.Compact(files)}
 }
 
-// Err is the worst that is wrong with the configuration, or nil.
+// Err returns the worst problem of the configuration, or nil.
 func (in InEffect) Err() error {
 	switch {
 	case in.FilesErr != nil:
@@ -106,8 +104,8 @@ func (in InEffect) Err() error {
 	return in.RecordErr
 }
 
-// Acceptable reports whether the files may be accepted: nothing of them is lost,
-// or it was given up, and what was lost can be told at all.
+// Acceptable reports whether the files may be recorded as accepted: the files and the record
+// can be compared, and no setting is lost that the user has not given up.
 func (in InEffect) Acceptable() bool {
 	if in.FilesErr != nil || in.Lost != nil {
 		return false
@@ -116,28 +114,27 @@ func (in InEffect) Acceptable() bool {
 	return !errors.As(in.RecordErr, &damage) || damage.Found || in.giveUp
 }
 
-// Unsettled reports whether a person has to settle what is in effect: settings are
-// lost, or a record that is damaged would not show that they are.
+// Unsettled reports whether the user has to decide what is in effect: settings are lost, or
+// a damaged record hides whether they are.
 func (in InEffect) Unsettled() bool {
 	return in.Lost != nil || !in.Acceptable() && in.FilesErr == nil && !errors.Is(in.RecordErr, fs.ErrPermission)
 }
 
-// Warnings are worth knowing beside a plan.
+// Warnings returns what a user should know in addition to a plan.
 func (in InEffect) Warnings() []string {
 	switch {
 	case in.GivenUp != nil:
 		return []string{"given up: " + in.GivenUp.list()}
 	case errors.Is(in.RecordErr, fs.ErrPermission):
-		return []string{"the configuration could not be compared with what was last accepted: run this as root"}
+		return []string{"the configuration could not be compared with the last accepted one: run this as root"}
 	case in.RecordErr != nil && !in.Unsettled():
-		return []string{"the record of what was last accepted cannot be used: " + in.RecordErr.Error()}
+		return []string{"the record of the last accepted configuration cannot be used: " + in.RecordErr.Error()}
 	}
 	return nil
 }
 
-// AcceptInEffect remembers in, once the host was made to be so and the flags
-// were saved. What the files have lost meanwhile is not given up either. doc is
-// daemon.json as it was in the end.
+// AcceptInEffect records in as accepted, after it was applied and the flags were saved. The
+// record keeps settings that the files have lost since. doc is daemon.json at the end.
 func (f Files) AcceptInEffect(in InEffect, doc daemonjson.Document) error {
 	if in.Lost == nil && !in.Acceptable() {
 		return nil
@@ -159,17 +156,18 @@ func (f Files) AcceptInEffect(in InEffect, doc daemonjson.Document) error {
 	return f.Accept(f.WithoutHeld(kept, doc))
 }
 
-// WithoutHeld is l without the keys whose step is held: what was never in effect
-// cannot be lost. A key that was accepted before stays.
+// WithoutHeld returns l without the keys that are not in effect in doc, because their step
+// is held: a setting that was never in effect cannot be lost. Keys that were accepted
+// earlier stay.
 func (f Files) WithoutHeld(l Layered, doc daemonjson.Document) Layered {
 	d := l.Config.Docker
 	held := map[string]bool{
 		"docker.default_runtime": d.DefaultRuntime != "" && DefaultRuntimeIn(doc) != d.DefaultRuntime,
 		"docker.userns_remap":    d.Remap() != RemapAny && RemapOf(UsernsRemapIn(doc) != "") != d.Remap(),
 	}
-	was := f.Accepted()
+	previous := f.Accepted()
 	sources := maps.Clone(l.Sources)
-	maps.DeleteFunc(sources, func(key, _ string) bool { return held[key] && !was.sets(key) })
+	maps.DeleteFunc(sources, func(key, _ string) bool { return held[key] && !previous.sets(key) })
 	l.Sources = sources
 	return l
 }

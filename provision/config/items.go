@@ -6,8 +6,7 @@ import (
 	"runsc-provisioner/daemonjson"
 )
 
-// The items of a host that are managed and may drift. Each runtime of daemon.json
-// is one more (RuntimeItem).
+// The managed items of a host. Each runtime in daemon.json is one more item (RuntimeItem).
 const (
 	ItemRelease        = "release"
 	ItemLink           = "link"
@@ -16,12 +15,13 @@ const (
 	ItemDockerd        = "dockerd"
 )
 
+// RuntimePrefix begins the item of a runtime.
 const RuntimePrefix = "runtimes."
 
-// RuntimeItem is the item of a runtime in daemon.json.
+// RuntimeItem returns the item of a runtime in daemon.json.
 func RuntimeItem(name string) string { return RuntimePrefix + name }
 
-// Items are the items in daemon.json that c manages, in a stable order.
+// Items lists the items in daemon.json that c manages, in a stable order.
 func (c Config) Items() []string {
 	var items []string
 	for _, name := range c.RuntimeNames() {
@@ -36,7 +36,7 @@ func (c Config) Items() []string {
 	return items
 }
 
-// ItemValue is the text of an item's value in doc.
+// ItemValue returns the JSON text of an item's value in doc.
 func ItemValue(doc daemonjson.Document, item string) (value string, present bool) {
 	if name, runtime := strings.CutPrefix(item, RuntimePrefix); runtime {
 		return doc.Raw("runtimes", name)
@@ -44,13 +44,13 @@ func ItemValue(doc daemonjson.Document, item string) (value string, present bool
 	return doc.Raw(item)
 }
 
-// DefaultRuntimeIn is the default runtime that doc names, or "".
+// DefaultRuntimeIn returns the default runtime in doc, or "".
 func DefaultRuntimeIn(doc daemonjson.Document) string {
 	name, _ := doc.DefaultRuntime()
 	return name
 }
 
-// UsernsRemapIn is the userns-remap that doc has, or "".
+// UsernsRemapIn returns the userns-remap in doc, or "".
 func UsernsRemapIn(doc daemonjson.Document) string {
 	name, _ := doc.UsernsRemap()
 	return name

@@ -17,20 +17,20 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// MaxFile is the most bytes one config file may have.
+// MaxFile limits the size of a config file in bytes.
 const MaxFile = 256 << 10
 
-// Layered is a Config together with where each of its values came from.
+// Layered is a Config with the source of each value.
 type Layered struct {
 	Config Config `json:"config"`
-	// Sources maps dotted keys to the file or flag that set them last. A key
-	// that is not there has its built-in value.
+	// Sources maps dotted keys to the file or flag that set them last. A missing key
+	// has its built-in value.
 	Sources map[string]string `json:"sources"`
 }
 
-// Load reads dir/config.toml and dir/config.d/*.toml in lexical order,
-// each over what came before. Files that are not there are fine; anything in
-// one that is not understood is a *ConfigError with file, line and column.
+// Load reads dir/config.toml and then dir/config.d/*.toml in lexical order. A later file
+// overrides earlier ones. Missing files are no error. An unknown key or a refused value is
+// an *Error with file, line and column.
 func Load(dir string) (Layered, error) {
 	layered := Layered{Config: Default(), Sources: map[string]string{}}
 	paths, err := configPaths(dir)
@@ -88,8 +88,8 @@ func (l Layered) Validate() error {
 	return err
 }
 
-// source finds who set key, or something in it, or the closest table or list
-// above it.
+// source finds the source of key, of a key below it, or of the closest table or list above
+// it.
 func (l Layered) source(key string) string {
 	for _, set := range slices.Sorted(maps.Keys(l.Sources)) {
 		if strings.HasPrefix(set, key+".") {
@@ -137,8 +137,8 @@ func leafKeys(prefix string, t map[string]any) []string {
 	return out
 }
 
-// tomlValue prints the value at a dotted key as TOML does. Names of files
-// (release.sha512) hold dots themselves, so the longest match wins.
+// tomlValue returns the TOML text of the value at a dotted key. Keys of release.sha512 are
+// file names, which contain dots, so the longest match wins.
 func tomlValue(t map[string]any, key string) string {
 	for name, value := range t {
 		if name == key {
@@ -155,8 +155,8 @@ func tomlValue(t map[string]any, key string) string {
 	return ""
 }
 
-// wrongType is how go-toml says that a value has another type than its key; it
-// names a type of Go, which means nothing to a user.
+// wrongType matches go-toml's error for a value of the wrong type. The error names a Go
+// struct field, which means nothing to a user.
 var wrongType = regexp.MustCompile(`^toml: cannot decode TOML (\w+) into struct field \S+ of type (\S+)$`)
 
 func tomlError(source string, err error) error {
@@ -181,6 +181,8 @@ func tomlError(source string, err error) error {
 	return &Error{Source: source, Reason: err.Error()}
 }
 
+// WrapSpecError converts a *release.SpecError to an *Error, and returns other errors as they
+// are.
 func WrapSpecError(err error) error {
 	var spec *release.SpecError
 	if !errors.As(err, &spec) {

@@ -4,17 +4,17 @@ import (
 	"strings"
 )
 
-// Remap is whether dockerd runs with userns-remap, or is to.
+// Remap says whether dockerd runs, or should run, with userns-remap.
 type Remap string
 
-// RemapAny is either: userns-remap is not managed.
 const (
+	// RemapAny means that userns-remap is not managed.
 	RemapAny Remap = ""
 	RemapOn  Remap = "on"
 	RemapOff Remap = "off"
 )
 
-// RemapOf is what a dockerd with userns-remap on or off has.
+// RemapOf returns RemapOn or RemapOff.
 func RemapOf(on bool) Remap {
 	if on {
 		return RemapOn
@@ -22,17 +22,17 @@ func RemapOf(on bool) Remap {
 	return RemapOff
 }
 
-// RemapDefault is the value of userns-remap that means remapAccount.
+// RemapDefault is the value of userns-remap that means RemapAccount.
 const RemapDefault = "default"
 
-// RemapAccount is the user that dockerd creates for remapDefault, and whose ids
-// containers then get (moby daemon/daemon_unix.go).
+// RemapAccount is the user that dockerd creates for RemapDefault. Containers
+// get its subordinate ids (moby daemon/daemon_unix.go).
 const RemapAccount = "dockremap"
 
-// RemapDisabled, as the configured userns_remap, switches it off.
+// RemapDisabled is the configured userns_remap that switches userns-remap off.
 const RemapDisabled = "off"
 
-// Remap is the userns-remap that d wants.
+// Remap returns the configured userns-remap.
 func (d Docker) Remap() Remap {
 	switch d.UsernsRemap {
 	case "":
@@ -44,7 +44,7 @@ func (d Docker) Remap() Remap {
 	}
 }
 
-// RemapValue is the value that daemon.json gets for it; "" removes the key.
+// RemapValue returns the value for daemon.json; "" removes the key.
 func (d Docker) RemapValue() string {
 	if d.UsernsRemap == RemapDisabled {
 		return ""
@@ -52,8 +52,8 @@ func (d Docker) RemapValue() string {
 	return d.UsernsRemap
 }
 
-// RemapNames are the user and the group that a value of userns-remap names; group
-// is "" where it names none.
+// RemapNames returns the user and the group in a value of userns-remap; group is "" if the
+// value has none.
 func RemapNames(value string) (user, group string) {
 	if value == RemapDefault {
 		return RemapAccount, RemapAccount

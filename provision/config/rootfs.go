@@ -7,15 +7,15 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// The values of RuntimeConfig.Rootfs. Unset is RootfsDocker for a runtime that
-// this program has created, and leaves one that was there before as it is.
+// The values of Runtime.Rootfs. If unset, a runtime that this program created gets
+// RootfsDocker, and a runtime that existed before stays as it is.
 const (
-	RootfsDocker  = "docker"  // a container's writes are kept as with runc
-	RootfsSandbox = "sandbox" // gVisor's own default: they end with the sandbox
+	RootfsDocker  = "docker"  // Docker keeps a container's writes, as with runc
+	RootfsSandbox = "sandbox" // gVisor's default: writes end with the sandbox
 )
 
-// validateRootfs refuses an unknown value, and arguments that say the opposite.
-// key is the runtime's, dotted.
+// validateRootfs refuses an unknown value, and arguments that contradict it. key is the
+// dotted key of the runtime.
 func (r Runtime) validateRootfs(key string) error {
 	switch r.Rootfs {
 	case "", RootfsDocker, RootfsSandbox:
@@ -26,10 +26,10 @@ func (r Runtime) validateRootfs(key string) error {
 	if r.Rootfs == "" || len(set) == 0 || verify.WritesOf(r.Args) == r.Writes() {
 		return nil
 	}
-	return &Error{Key: key + ".rootfs", Reason: fmt.Sprintf("%q contradicts %s in %s.args: take one of them out", r.Rootfs, strings.Join(set, " "), key)}
+	return &Error{Key: key + ".rootfs", Reason: fmt.Sprintf("%q contradicts %s in %s.args: remove one of the two", r.Rootfs, strings.Join(set, " "), key)}
 }
 
-// Writes is what an explicit Rootfs wants.
+// Writes returns what an explicit Rootfs says about writes.
 func (r Runtime) Writes() verify.Writes {
 	if r.Rootfs == RootfsSandbox {
 		return verify.WritesLost

@@ -12,22 +12,21 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// Overrides are the values that a command line may set. Nil leaves what the
-// config files say.
+// Overrides are the values that flags can set. Nil leaves the value of the config files.
 type Overrides struct {
 	Version        *string
 	Channel        *string
 	URL            *string
 	DefaultRuntime *string
 	UsernsRemap    *string
-	RuntimeArgs    []string // of the runtime that is there by default
-	Rootfs         *string  // of the same
+	RuntimeArgs    []string // of DefaultRuntimeName
+	Rootfs         *string  // of DefaultRuntimeName
 }
 
-// FlagSource is the source that Layered gives for values of a command line.
+// FlagSource is the source of values from flags in Layered.Sources.
 const FlagSource = "command line"
 
-// table is o as nested TOML tables with only what is set in it.
+// table returns the set values of o as nested TOML tables.
 func (o Overrides) table() map[string]any {
 	root := map[string]any{}
 	set := func(table, key string, value *string) {
@@ -57,7 +56,7 @@ func (o Overrides) table() map[string]any {
 	return root
 }
 
-// Override lays o over l. The result is validated.
+// Override returns l with the values of o, validated.
 func (l Layered) Override(o Overrides) (Layered, error) {
 	table := o.table()
 	if len(table) == 0 {
@@ -75,17 +74,17 @@ func (l Layered) Override(o Overrides) (Layered, error) {
 	return l, l.Validate()
 }
 
-// SavedPath is the drop-in that holds what `apply` was last told by flags.
+// SavedPath returns the path of the drop-in with the flags of the last `apply`.
 func SavedPath(dir string) string { return filepath.Join(dir, "config.d", "50-apply.toml") }
 
-// SavedBy begins the drop-in, also of versions whose advice after it was another.
+// SavedBy begins the drop-in in all versions; the advice after it has changed.
 const SavedBy = "# Written by `runsc-provisioner apply` from its flags. "
 
-// savedHeading is the drop-in's first line.
+// savedHeading is the first line of the drop-in.
 const savedHeading = SavedBy + "To forget them: delete this, then `apply --give-up`.\n"
 
-// Save lays o over what SavedPath holds, so that a second `apply`, the service
-// and `verify` want the same. It reports whether the file changed.
+// Save adds o to the file at SavedPath, so that a second `apply`, the service and `verify`
+// use the same values. It reports whether the file changed.
 func (o Overrides) Save(dir string) (changed bool, err error) {
 	table := o.table()
 	if len(table) == 0 {
@@ -115,7 +114,7 @@ func (o Overrides) Save(dir string) (changed bool, err error) {
 	return true, durable.WriteFile(path, text, durable.Plain(0o644))
 }
 
-// mergeTables lays over onto base, table by table.
+// mergeTables copies over into base, table by table.
 func mergeTables(base, over map[string]any) {
 	for key, value := range over {
 		table, isTable := value.(map[string]any)
