@@ -86,7 +86,7 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 			change: func(o *host.Observed) { o.RemapRoots = 1 }, refused: "alice",
 		},
 		{situation: "the range of a named user is shared", value: "alice", accounts: alice, subuid: both + "bob:100000:1\n", subgid: both, refused: "bob"},
-		{situation: "root by another name", value: "toor", accounts: "toor:x:0:0::/root:/bin/sh\n", refused: "not be remapped at all"},
+		{situation: "root by another name", value: "toor", accounts: "toor:x:0:0::/root:/bin/sh\n", refused: "no remapping"},
 		{situation: "no group of the account's name", value: "default", accounts: dockremap, change: func(o *host.Observed) { o.IDs.Groups = nil }, refused: "groupadd --system dockremap"},
 		{situation: "no such user", value: "carol", refused: "useradd --system carol"},
 		{situation: "a user of LDAP", value: "carol", change: func(o *host.Observed) { o.IDs.InNameService["carol"] = true }, refused: "name service"},

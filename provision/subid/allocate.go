@@ -10,22 +10,22 @@ import (
 	"runsc-provisioner/provision/blocked"
 )
 
-// RangeSize is how many ids a user needs whose ids containers get. With fewer, files of
-// an image that belong to a higher id cannot be unpacked.
+// RangeSize is how many subordinate ids userns-remap needs. With fewer, dockerd cannot
+// unpack files of an image that belong to a higher id.
 const RangeSize = 1 << 16
 
-// Identities are the accounts of a host, and who has which subordinate ids.
+// Identities are the accounts and the subordinate ids of a host.
 type Identities struct {
 	Dir     string // /etc
 	Users   []Entry
 	Groups  []Entry
 	UIDs    File
 	GIDs    File
-	Sources string // of subordinate ids, as nsswitch.conf has them
-	// Elsewhere are names of users asked for that are not in passwd, but known
-	// to the name service.
+	Sources string // of subordinate ids, from nsswitch.conf
+	// InNameService says for the requested users that are not in passwd whether the name
+	// service has them.
 	InNameService map[string]bool
-	// Ours are accounts and ranges that this program has made, by AccountKey and
+	// Made are the accounts and ranges that this program has made, by AccountKey and
 	// RangeKey.
 	Made []string
 }
@@ -38,62 +38,63 @@ type File struct {
 	Limits Limits
 }
 
-// AccountKey names an account in the list of what this program has made.
+// AccountKey returns the key of an account in Identities.Made.
 func AccountKey(name string) string { return "account:" + name }
 
-// RangeKey names a range of the file at path in the same list.
+// RangeKey returns the key of a range of the file at path in Identities.Made.
 func RangeKey(path string, r Range) string { return filepath.Base(path) + ":" + r.String() }
 
 // Request asks for the ids of one user.
 type Request struct {
-	Value string // of userns_remap; only named in errors
+	Value string // of userns_remap, for errors
 	User  string
-	Group string // "" is the user's own
-	// Create allows the account to be made; Advice is the value that does, for
-	// users whose own choice is refused.
+	Group string // "" means the group with the name of the user
+	// Create allows this program to create the account.
 	Create bool
+	// Advice is the value of userns_remap that always works, for errors.
 	Advice string
-	// Own says that the account stands for userns-remap alone, so that it may be
-	// given other ids as long as no data belongs to them.
+	// Dedicated says that the account is only for userns-remap: this program may give it
+	// other ids as long as no data belongs to them.
 	Dedicated bool
-	// InEffect says that dockerd runs with its ids, and HasData that Docker has data
-	// that belongs to them.
+	// InEffect says that dockerd runs with the ids of the account. HasData says that
+	// Docker has data that belongs to them.
 	InEffect, HasData bool
-	// Prefer is the first id that is wanted; 0 is any.
+	// PreferredStart is the preferred first id; 0 means any.
 	PreferredStart uint32
 }
 
-// Grant is whose ids containers get, and what has to be made for that.
+// Grant is the account with the ids that containers get, and what this program must create
+// first.
 type Grant struct {
 	Account Account
-	Create  bool // the account has to be made
+	Create  bool // the account must be created
 	Grouped bool // its group exists
 	Edits   []Edit
-	// UIDs and GIDs are its ranges once the edits are made.
+	// UIDs and GIDs are its ranges after Edits.
 	UIDs, GIDs []Range
-	// Clash says which ids another owner has too, where that cannot be mended
-	// because they are in effect; "" if there are none.
+	// Clash says which ids also belong to another owner and cannot be replaced, because
+	// they are in effect; "" if there are none.
 	Clash string
 }
 
-// Edit replaces the text of /etc/subuid or /etc/subgid, where it still is Old.
+// Edit replaces the text Old of /etc/subuid or /etc/subgid.
 type Edit struct {
 	Path       string
 	Old, New   string
-	What       string
-	Made, Gone []string // ranges that are ours from then on, and no longer, by RangeKey
+	What       string   // one line for the user
+	Made, Gone []string // ranges to add to Identities.Made and to remove from it, by RangeKey
 }
 
-// Complete reports whether nothing has to be made.
+// Complete reports whether this program has to create nothing.
 func (g Grant) Complete() bool { return !g.Create && len(g.Edits) == 0 }
 
-// Allocate settles whose ids containers get: the account's own ranges where they
-// are enough and nobody shares them, else new ones. It is pure. The error is a
-// *blocked.Refused that says what a person has to do.
+// Allocate decides which ids containers get: the ranges that the account has, if they have
+// RangeSize ids and no other owner, or else new ranges. It has no effects. The error is a
+// *blocked.Refused that says what the user has to do.
 func Allocate(all Identities, r Request) (Grant, error) {
 	if all.Sources != "files" {
 		return Grant{}, blocked.Refuse(filepath.Join(all.Dir, "nsswitch.conf"),
-			"takes subordinate ids from %q, but dockerd reads %s only, so free ids cannot be found: set `subid: files`", all.Sources, all.UIDs.Path)
+			"takes subordinate ids from %q, but dockerd reads only %s, so free ids cannot be determined: set `subid: files`", all.Sources, all.UIDs.Path)
 	}
 	g, err := all.findAccount(r)
 	if err != nil {
@@ -105,7 +106,7 @@ func Allocate(all Identities, r Request) (Grant, error) {
 	return g, nil
 }
 
-// findAccount finds the user of r, or has it made.
+// findAccount finds the user of r, or grants that it is created.
 func (all Identities) findAccount(r Request) (Grant, error) {
 	user, found := Find(all.Users, r.User)
 	group := cmp.Or(r.Group, user.Name)
@@ -113,22 +114,21 @@ func (all Identities) findAccount(r Request) (Grant, error) {
 	what := "userns-remap " + r.Value
 	switch {
 	case !found && all.InNameService[r.User]:
-		return Grant{}, blocked.Refuse(what, "user %s is not in %s but comes from the name service (NIS, LDAP, …), and so might its ids: take a local user, or %q",
+		return Grant{}, blocked.Refuse(what, "user %s is not in %s but comes from the name service (NIS, LDAP, …), as may its ids: use a local user, or %q",
 			r.User, filepath.Join(all.Dir, "passwd"), r.Advice)
 	case !found && !r.Create:
-		return Grant{}, blocked.Refuse(what, "there is no user %s: make one (useradd --system %s), or take %q", r.User, r.User, r.Advice)
+		return Grant{}, blocked.Refuse(what, "user %s is missing: create it (useradd --system %s), or use %q", r.User, r.User, r.Advice)
 	case !found:
 		return Grant{Account: Account{Name: r.User, UID: ^uint32(0)}, Create: true, Grouped: grouped}, nil
 	case !grouped:
-		return Grant{}, blocked.Refuse(what, "there is no group %s, which dockerd asks for: groupadd --system %s", group, group)
+		return Grant{}, blocked.Refuse(what, "group %s is missing, which dockerd needs: groupadd --system %s", group, group)
 	case user.ID == 0:
-		return Grant{}, blocked.Refuse(what, "is root: containers would not be remapped at all")
+		return Grant{}, blocked.Refuse(what, "is root, which dockerd treats as no remapping")
 	}
 	return Grant{Account: Account{Name: user.Name, UID: user.ID}, Grouped: true}, nil
 }
 
-// allocate gives the account what it lacks, the same ids in both files where that
-// is possible.
+// allocate gives the account the ids that it lacks, if possible the same ones in both files.
 func (all Identities) allocate(g *Grant, r Request) error {
 	files := []File{all.UIDs, all.GIDs}
 	kept := map[string][]Range{}
@@ -159,28 +159,28 @@ func (all Identities) allocate(g *Grant, r Request) error {
 	return nil
 }
 
-// rangesToKeep are the account's ranges in f that it can keep. An account that stands for
-// userns-remap alone gives up ids that another owner has too, unless they are used.
+// rangesToKeep returns the account's ranges in f that it can keep. A dedicated account loses
+// its ids if they also belong to another owner, unless they are in use.
 func (f File) rangesToKeep(g *Grant, r Request) ([]Range, error) {
 	own := Of(f.Ranges, g.Account)
 	mine, other, clash := Clash(f.Ranges, g.Account)
 	if !clash {
 		return own, nil
 	}
-	shared := fmt.Sprintf("%s gives %s ids that %s has too (%s and %s)", f.Path, g.Account.Name, other.Owner, mine, other)
+	shared := fmt.Sprintf("%s gives %s ids that also belong to %s (%s and %s)", f.Path, g.Account.Name, other.Owner, mine, other)
 	switch {
 	case r.InEffect:
 		g.Clash = shared
 		return own, nil
 	case !r.Dedicated:
-		return nil, blocked.Refuse("userns-remap "+r.Value, "%s: containers could reach what belongs to the other; give one of them another range, or take %q", shared, r.Advice)
+		return nil, blocked.Refuse("userns-remap "+r.Value, "%s: containers could reach its files; give one of the two another range, or use %q", shared, r.Advice)
 	case r.HasData:
-		return nil, blocked.Refuse("userns-remap "+r.Value, "%s, and Docker already has data that belongs to them: give %s another range, or move that data away", shared, other.Owner)
+		return nil, blocked.Refuse("userns-remap "+r.Value, "%s, and Docker already has data that belongs to these ids: give %s another range, or move that data away", shared, other.Owner)
 	}
 	return nil, nil
 }
 
-// findFree finds ids for the account: the preferred ones, or those that it has in the
+// findFree finds ids for the account: the preferred ones, the same ids that it has in the
 // other file, or the first free ones.
 func (all Identities) findFree(g Grant, r Request, kept map[string][]Range, short map[string]bool) (uint32, error) {
 	taken := append(Taken(all.Users), Taken(all.Groups)...)
@@ -189,7 +189,7 @@ func (all Identities) findFree(g Grant, r Request, kept map[string][]Range, shor
 		own := kept[f.Path]
 		if !short[f.Path] && len(own) > 0 {
 			prefer = cmp.Or(r.PreferredStart, own[0].Start)
-			own = own[1:] // what it has there is no obstacle to the same ids here
+			own = own[1:] // its range in that file does not block the same ids in this one
 		}
 		others := slices.DeleteFunc(slices.Clone(f.Ranges), g.Account.owns)
 		taken = append(append(taken, others...), own...)
@@ -203,8 +203,8 @@ func (all Identities) findFree(g Grant, r Request, kept map[string][]Range, shor
 	return start, nil
 }
 
-// addRange is the edit that gives the account a range in f, and takes from it the ranges
-// that it does not keep.
+// addRange returns the edit of f that gives the account a range, and removes the ranges that
+// are not in kept.
 func (f File) addRange(a Account, kept []Range, given Range) Edit {
 	text := f.Text
 	what := "give " + a.Name + " the ids " + FormatSpans([]Range{given})
@@ -212,7 +212,7 @@ func (f File) addRange(a Account, kept []Range, given Range) Edit {
 	for _, r := range Of(f.Ranges, a) {
 		if !slices.Contains(kept, r) {
 			text = Drop(text, r)
-			what += ", instead of the ids " + FormatSpans([]Range{r}) + ", which it shared"
+			what += ", instead of the ids " + FormatSpans([]Range{r}) + ", which also belong to another owner"
 			edit.Gone = append(edit.Gone, RangeKey(f.Path, r))
 		}
 	}
@@ -220,11 +220,11 @@ func (f File) addRange(a Account, kept []Range, given Range) Edit {
 	return edit
 }
 
-// RemovalEdits are the edits that remove the ranges that this program has made.
+// RemovalEdits returns the edits that remove the ranges that this program has made.
 func (all Identities) RemovalEdits() []Edit {
 	var edits []Edit
 	for _, f := range []File{all.UIDs, all.GIDs} {
-		edit := Edit{Path: f.Path, Old: f.Text, New: f.Text, What: "take back what userns-remap had"}
+		edit := Edit{Path: f.Path, Old: f.Text, New: f.Text, What: "remove the ids that userns-remap used"}
 		for _, r := range f.Ranges {
 			if key := RangeKey(f.Path, r); slices.Contains(all.Made, key) {
 				edit.New = Drop(edit.New, r)
@@ -238,7 +238,7 @@ func (all Identities) RemovalEdits() []Edit {
 	return edits
 }
 
-// FormatSpans are the first and last ids of ranges, for people to read.
+// FormatSpans formats the first and last ids of ranges, such as 100000–165535.
 func FormatSpans(ranges []Range) string {
 	var parts []string
 	for _, r := range ranges {

@@ -15,14 +15,15 @@ import (
 )
 
 const (
-	// lockTimeout is how long the shadow tools themselves wait for each other.
+	// lockTimeout is how long the shadow tools wait for each other.
 	lockTimeout = 15 * time.Second
-	// accountTimeout bounds useradd and userdel, which take 50 ms.
+	// accountTimeout limits useradd and userdel, which take 50 ms.
 	accountTimeout = time.Minute
 )
 
-// AddUser creates a system user that can neither log in nor own a home. Its group is
-// the one of its name where grouped says that this exists, else a new one.
+// AddUser creates a system user without login and home. Its group has the same name; grouped
+// says that this group already exists. The error is ErrLocked while another program edits
+// the accounts, or a *blocked.Refused if useradd is missing.
 func AddUser(ctx context.Context, name string, grouped bool) error {
 	args := []string{"--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"}
 	if grouped {
@@ -33,7 +34,7 @@ func AddUser(ctx context.Context, name string, grouped bool) error {
 	return runShadow(ctx, "useradd", append(args, name)...)
 }
 
-// RemoveUser removes a user, and with it the group of its name.
+// RemoveUser removes a user and the group of the same name. Its errors are those of AddUser.
 func RemoveUser(ctx context.Context, name string) error { return runShadow(ctx, "userdel", name) }
 
 // Exit codes of useradd(8) and userdel(8).
@@ -42,28 +43,28 @@ const (
 	shadowGroup = 10 // cannot update group file
 )
 
-// runShadow runs one of the shadow tools to its end, even when this process is asked to
-// end: a tool that is killed leaves its locks, and perhaps half an account.
+// runShadow runs one of the shadow tools to its end, even if ctx ends: a tool that is killed
+// leaves its locks, and perhaps half an account.
 func runShadow(ctx context.Context, program string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), accountTimeout)
 	defer cancel()
 	output, err := command.New(ctx, program, args...).CombinedOutput()
-	said := strings.TrimSpace(string(output))
+	printed := strings.TrimSpace(string(output))
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, exec.ErrNotFound):
-		return blocked.Refuse(program, "is missing, which makes and removes accounts: install the package passwd (shadow), or name an existing user")
-	case errors.As(err, &exit) && (exit.ExitCode() == shadowBusy || exit.ExitCode() == shadowGroup) && strings.Contains(said, "lock"):
-		return fmt.Errorf("%w: %s", ErrLocked, said)
+		return blocked.Refuse(program, "is missing: install the package passwd (shadow), or name an existing user")
+	case errors.As(err, &exit) && (exit.ExitCode() == shadowBusy || exit.ExitCode() == shadowGroup) && strings.Contains(printed, "lock"):
+		return fmt.Errorf("%w: %s", ErrLocked, printed)
 	}
-	return fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, said)
+	return fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, printed)
 }
 
-// Apply makes the edit, under the locks of the shadow tools in the directory etc. The
-// error is ErrLocked while another program holds them, ErrChanged where the file no
-// longer has the old text, one of the disk, or a *blocked.Refused.
+// Apply writes the edit under the locks of the shadow tools in the directory etc. The error
+// is ErrLocked after 15 s if another program holds the locks, ErrChanged if the file no
+// longer has the text Old, ENOSPC, EDQUOT, EIO or EROFS, or else a *blocked.Refused.
 func (e Edit) Apply(ctx context.Context, etc string) error {
 	limited, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()

@@ -290,8 +290,8 @@ func TestFault_U03_Ranges(t *testing.T) {
 		name, setup, remap string
 		said               []string
 	}{
-		{"no such user", "", "nosuchuser", []string{"there is no user nosuchuser", "useradd --system"}},
-		{"no such group", "", "bob:nosuchgroup", []string{"there is no group nosuchgroup"}},
+		{"no such user", "", "nosuchuser", []string{"user nosuchuser is missing", "useradd --system"}},
+		{"no such group", "", "bob:nosuchgroup", []string{"group nosuchgroup is missing"}},
 		{"a user of the name service", "", "u03nss", []string{"u03nss", "name service"}},
 		{"ids of the name service", "echo 'subid: sss' >> /etc/nsswitch.conf", "default", []string{"nsswitch.conf", "sss"}},
 		{"an overlap of a named user", "printf 'alice:100000:65536\nbob:100000:65536\n' | tee /etc/subuid > /etc/subgid", "bob", []string{"bob", "alice", "/etc/subuid"}},
