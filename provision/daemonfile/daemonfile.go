@@ -1,7 +1,7 @@
-// Package daemonfile reads daemon.json on disk and replaces it only over the exact
-// bytes that it was read with, in one step, keeping owner, mode and attributes. It
-// never writes through a symlink that another user could turn elsewhere, and never
-// makes a directory that another program is replacing.
+// Package daemonfile guarantees that daemon.json is replaced in one step, and only while it
+// still has the bytes that were read. Owner, mode and attributes stay. The package never
+// writes through a symlink that another user could redirect, and never makes a directory
+// that another program is replacing.
 package daemonfile
 
 import (
@@ -24,30 +24,32 @@ import (
 // File is daemon.json as it was read.
 type File struct {
 	Path       string
-	Target     string // the file itself, when Path is a symlink; else Path
+	Target     string // the file itself if Path is a symlink; else Path
 	Exists     bool
-	DirMissing bool // nor is its directory there
-	// Misplaced are files of its name in directories that were moved into its
-	// own instead of in its place.
+	DirMissing bool // its directory is missing too
+	// Misplaced are files of the same name in directories that another program moved into
+	// the directory of Path, instead of replacing it.
 	Misplaced []string
 	Bytes     []byte
 	Doc       daemonjson.Document
 	Mode      fs.FileMode
 	UID       int
 	GID       int
-	// Changed is when the file was last changed in any way (ctime), or the
-	// symlink that leads to it; zero where there is none.
+	// Changed is the last change (ctime) of the file, or of the symlink to it if that is
+	// later; zero if there is no file.
 	Changed time.Time
 }
 
-// Read reads path, which need not exist. A text that dockerd would
-// read differently than we do is a *blocked.Refused with line and column.
+// Read reads daemon.json at path. A missing file is no error. The error is a *blocked.Refused
+// if the file cannot be read, cannot be trusted (a symlink that another user can change), or
+// has a text that dockerd might read differently than this program; that one has line and
+// column.
 func Read(path string) (File, error) {
 	file := File{Path: path, Target: path, Mode: 0o644}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(path); err == nil {
-			return File{}, blocked.Refuse(path, "is a symlink to a file that is not there")
+			return File{}, blocked.Refuse(path, "is a symlink to a missing file")
 		}
 		file.DirMissing = DirMissing(path)
 		file.Doc, err = daemonjson.Parse(nil)
@@ -74,8 +76,8 @@ func Read(path string) (File, error) {
 	return file, nil
 }
 
-// lastChange is the latest ctime of paths, asked for after they were read: what
-// was read is not younger. One that cannot be told is now.
+// lastChange returns the latest ctime of paths. The caller asks after reading them, so what
+// it read is not newer. If a ctime is unknown, the result is now.
 func lastChange(paths ...string) time.Time {
 	var last time.Time
 	for _, path := range paths {
@@ -90,27 +92,27 @@ func lastChange(paths ...string) time.Time {
 	return last
 }
 
-// Place is where daemon.json is, or is to be, and what it looks like to others. It
-// is part of the journal.
+// Place is the path of daemon.json, with the owner and mode that it has or will get. It is
+// part of the journal.
 type Place struct {
 	Path    string      `json:"path"`
-	Target  string      `json:"target"` // the file itself, when Path is a symlink; else Path
+	Target  string      `json:"target"` // the file itself if Path is a symlink; else Path
 	Existed bool        `json:"existed"`
 	Mode    fs.FileMode `json:"mode"`
 	UID     int         `json:"uid"`
 	GID     int         `json:"gid"`
-	// InDir says that its directory existed when the plan was made. A directory that
-	// has gone since is being replaced by another program, and is not made.
+	// DirExisted says that its directory existed when the plan was made. If it is missing
+	// since, another program is replacing it, and Replace does not make it.
 	DirExisted bool `json:"-"`
 }
 
-// Place is where f was read.
+// Place returns where f was read.
 func (f File) Place() Place {
 	return Place{Path: f.Path, Target: f.Target, Existed: f.Exists, Mode: f.Mode, UID: f.UID, GID: f.GID, DirExisted: !f.DirMissing}
 }
 
-// attributes is what daemon.json has to look like to others: as it does now, or as
-// Docker's own would where there is none.
+// attributes returns owner, mode and attributes for the next text: those of the present
+// file, or the mode 0644 if there is none.
 func (p Place) attributes() durable.Attr {
 	if !p.Existed {
 		return durable.Plain(0o644)
@@ -118,8 +120,9 @@ func (p Place) attributes() durable.Attr {
 	return durable.Attr{Mode: p.Mode, UID: p.UID, GID: p.GID, Like: p.Target}
 }
 
-// Replace writes text over old, keeping owner, mode and attributes. When the
-// file is not old any more, nothing is written and the error is errStale.
+// Replace writes text over old, and keeps owner, mode and attributes. If the file no longer
+// has the text old, Replace writes nothing and the error is ErrStale. Other errors are
+// ENOSPC, EDQUOT, EIO, or a *blocked.Refused.
 func (p Place) Replace(old, text []byte) error {
 	if !p.Existed && !p.DirExisted {
 		if err := durable.MkdirAll(filepath.Dir(p.Target), 0o755); err != nil {
@@ -129,7 +132,7 @@ func (p Place) Replace(old, text []byte) error {
 	attr := p.attributes()
 	if _, err := os.Lstat(p.Target); errors.Is(err, fs.ErrNotExist) {
 		attr.Like = ""
-		attr.New = true // what another program makes between Before and the rename is its edit
+		attr.New = true // a file that another program makes after Before stays
 	}
 	attr.Before = func() error { return Unchanged(p.Target, old) }
 	err := durable.WriteFile(p.Target, text, attr)
@@ -145,7 +148,7 @@ func (p Place) Replace(old, text []byte) error {
 	}
 }
 
-// Remove takes away the file that was not there before, if it still is old.
+// Remove removes the file, if it still has the text old; else the error is ErrStale.
 func (p Place) Remove(old []byte) error {
 	if err := Unchanged(p.Target, old); err != nil {
 		return err
@@ -158,7 +161,7 @@ func (p Place) Remove(old []byte) error {
 	return durable.SyncDir(filepath.Dir(p.Target))
 }
 
-// Text is what daemon.json has now; nil where there is none.
+// Text returns the present text of daemon.json; nil if there is no file.
 func (p Place) Text() ([]byte, error) {
 	now, err := durable.ReadLimited(p.Target, daemonjson.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -167,8 +170,8 @@ func (p Place) Text() ([]byte, error) {
 	return now, err
 }
 
-// Unchanged reports errStale when path does not hold text. A file that is not
-// there holds none.
+// Unchanged returns ErrStale if the file at path does not have text. The text of a missing
+// file is nil.
 func Unchanged(path string, text []byte) error {
 	now, err := Place{Target: path}.Text()
 	if err != nil {
@@ -180,14 +183,14 @@ func Unchanged(path string, text []byte) error {
 	return nil
 }
 
-// Matches reports whether f is the daemon.json at path.
+// Matches reports whether p is the daemon.json at path, with the same symlink target.
 func (p Place) Matches(path string) bool {
 	target, err := resolveSymlinks(path)
 	if err != nil {
-		target = path // it is not there
+		target = path // it is missing
 	}
 	return p.Path == path && p.Target == target
 }
 
-// ErrStale says that daemon.json is not the one the plan was made for.
+// ErrStale means that daemon.json has changed since the plan was made.
 var ErrStale = errors.New("daemon.json changed since it was read")

@@ -12,7 +12,8 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// CheckReplaceable refuses a daemon.json that could not be replaced.
+// CheckReplaceable returns why f cannot be replaced, or nil. The error is a
+// *blocked.Refused, ENOSPC or EDQUOT.
 func CheckReplaceable(f File) error {
 	if !f.Exists {
 		dir := filepath.Dir(f.Target)
@@ -30,15 +31,15 @@ func CheckReplaceable(f File) error {
 	return CanReplace(f.Path, f.Target, f.Place().attributes())
 }
 
-// CanReplace refuses what could not be replaced at target, which people know as
-// path.
+// CanReplace returns why the file at target cannot be replaced, or nil. Errors name path, the
+// name that the user knows.
 func CanReplace(path, target string, attr durable.Attr) error {
 	err := durable.CanReplace(target, attr)
 	var mount *durable.MountError
 	var fixed *durable.ImmutableError
 	switch {
 	case errors.As(err, &mount):
-		return blocked.Refuse(path, "is a mount of %s, which cannot be replaced in one step: mount its directory instead%s", mount.Source, otherLocation(path))
+		return blocked.Refuse(path, "is a mount of %s and cannot be replaced in one step: mount its directory instead%s", mount.Source, otherLocation(path))
 	case errors.As(err, &fixed):
 		return blocked.Refuse(path, "%s is immutable: chattr -i -a %s lets it be changed", fixed.Path, fixed.Path)
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
@@ -49,7 +50,7 @@ func CanReplace(path, target string, attr durable.Attr) error {
 	return nil
 }
 
-// otherLocation is what else can be done about a daemon.json that is a mount.
+// otherLocation is further advice about a daemon.json that is a mount.
 func otherLocation(path string) string {
 	if strings.HasSuffix(path, ".json") {
 		return ", or keep daemon.json elsewhere (dockerd --config-file)"

@@ -9,9 +9,9 @@ import (
 	"runsc-provisioner/provision/blocked"
 )
 
-// resolveSymlinks is the file that path stands for. Where symlinks are on the way,
-// every directory above the file must be one that only root can change:
-// otherwise somebody else decides what root writes to.
+// resolveSymlinks returns the file that path names. If path is a symlink, only root may be
+// able to change the directories above it and above its target: anyone else who can
+// controls which file root writes.
 func resolveSymlinks(path string) (string, error) {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
