@@ -1,7 +1,7 @@
-// Package images carries images over a change of Docker's data root: they are saved
-// into one archive before it, and loaded from it afterwards. The list of images is
-// written last and removed first, so that an archive without one is what a killed run
-// has left. The images stay in the old data root in any case.
+// Package images guarantees that no image is lost when Docker's data root changes: it saves
+// the images to one archive before, loads them after, and never removes them from the old
+// data root. It writes the list of images last and removes it first. So an archive without a
+// list is one that a killed run left unfinished.
 package images
 
 import (
@@ -26,34 +26,34 @@ import (
 const (
 	archiveName = "images.tar"
 	listName    = "images.json"
-	// maxList is the most bytes of the list, and of an archive's manifest.
+	// maxList limits the size in bytes of the list and of an archive's manifest.
 	maxList = 16 << 20
 )
 
-// Dir is the directory that holds images on their way to another data root.
+// Dir is the path of the directory that holds the archive and its list.
 type Dir string
 
-// Saved are images that wait to be loaded.
+// Saved are images that wait to be loaded into the next data root.
 type Saved struct {
 	Path   string // of the archive
 	Images []engine.Image
 }
 
-// Progress is told how many bytes are done, of how many.
+// Progress is called with how many of total bytes are done.
 type Progress func(done, total int64)
 
-// ArchivePath is where the archive is.
+// ArchivePath returns the path of the archive.
 func (d Dir) ArchivePath() string { return filepath.Join(string(d), archiveName) }
 
-// listPath is where the list of its images is.
+// listPath returns the path of the list of its images.
 func (d Dir) listPath() string { return filepath.Join(string(d), listName) }
 
-// ArchiveSize is the most bytes that an archive has of images whose layers have so
-// many: beside them, at most a hundredth, and something for small ones.
+// ArchiveSize returns the largest size in bytes of an archive of images with layers bytes of
+// layers: 1 % more, plus 16 MiB for small images.
 func ArchiveSize(layers int64) int64 { return layers + layers/100 + 16<<20 }
 
-// Waiting are the images that wait to be loaded; nil where there are none, or where
-// this user may not read it. A damaged list is a *blocked.Refused.
+// Waiting returns the images that wait to be loaded; nil if there are none, or if this user
+// may not read the list. A damaged list is a *blocked.Refused.
 func (d Dir) Waiting() (*Saved, error) {
 	text, err := durable.ReadLimited(d.listPath(), maxList)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -69,7 +69,7 @@ func (d Dir) Waiting() (*Saved, error) {
 	return &saved, nil
 }
 
-// Sweep removes an archive that was not finished.
+// Sweep removes an unfinished archive.
 func (d Dir) Sweep() error {
 	if err := durable.Sweep(d.listPath()); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (d Dir) removeUnlisted() error {
 	return durable.Remove(d.ArchivePath())
 }
 
-// Drop removes list and archive, in this order.
+// Drop removes the list and then the archive.
 func (d Dir) Drop() error {
 	if err := durable.Remove(d.listPath()); err != nil {
 		return err
@@ -96,13 +96,14 @@ func (d Dir) Drop() error {
 	return d.removeUnlisted()
 }
 
-// Save writes the archive, and then the list. layers is how many bytes the images'
-// layers have. It gives the number of bytes written.
+// Save writes the archive and then the list. layers is the size of the images' layers in
+// bytes; an archive of more than twice ArchiveSize is an error. It returns the number of
+// bytes written. After an error, no archive is left.
 func (d Dir) Save(ctx context.Context, client *engine.Client, list []engine.Image, layers int64, progress Progress) (written int64, err error) {
 	if err := d.Drop(); err != nil {
 		return 0, err
 	}
-	// Root's only: an image may hold secrets.
+	// For root only: an image may hold secrets.
 	f, err := os.OpenFile(d.ArchivePath(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, err
@@ -127,8 +128,8 @@ func (d Dir) Save(ctx context.Context, client *engine.Client, list []engine.Imag
 	return w.done, nil
 }
 
-// Load has dockerd read the archive, checks that all images are there, and removes
-// the archive.
+// Load lets dockerd load the archive, checks that dockerd then has all images, and removes
+// the archive. After an error, the archive stays.
 func (d Dir) Load(ctx context.Context, client *engine.Client, progress Progress) error {
 	path := d.ArchivePath()
 	f, err := os.Open(path)
@@ -146,7 +147,7 @@ func (d Dir) Load(ctx context.Context, client *engine.Client, progress Progress)
 	}
 	failpoint.Here("images: before they are read")
 	if err := client.LoadImages(ctx, &progressCounter{Reader: f, total: info.Size(), progress: progress}); err != nil {
-		return fmt.Errorf("%w; nothing is lost: the images are in %s and in the old data root, and the next apply tries again", err, path)
+		return fmt.Errorf("%w; no image is lost: all are in %s and in the old data root, and the next apply tries again", err, path)
 	}
 	failpoint.Here("images: read")
 	loaded, err := client.Images(ctx)
@@ -154,13 +155,13 @@ func (d Dir) Load(ctx context.Context, client *engine.Client, progress Progress)
 		return err
 	}
 	if name := firstMissing(archived, loaded); name != "" {
-		return fmt.Errorf("dockerd has read %s, but does not have image %s; all images are in the old data root", path, name)
+		return fmt.Errorf("dockerd loaded %s, but image %s is missing; all images are in the old data root", path, name)
 	}
 	return d.Drop()
 }
 
 func (d Dir) unreadable(err error) error {
-	return fmt.Errorf("%w; the images are all in the old data root: switch userns-remap off to have them, or remove %s to go on without", err, d.listPath())
+	return fmt.Errorf("%w; all images are in the old data root: switch userns-remap off to use them, or remove %s to continue without them", err, d.listPath())
 }
 
 // archivedImage is one image in an archive (moby image/tarexport).
@@ -169,13 +170,13 @@ type archivedImage struct {
 	RepoTags []string
 }
 
-// id is the image's ID in a graph driver's store, the only kind that there is
-// with userns-remap: containerd's own store calls it otherwise.
+// id returns the image's ID in the store of a graph driver. With userns-remap there is no
+// other store: containerd's store uses other IDs.
 func (a archivedImage) id() string {
 	return "sha256:" + strings.TrimSuffix(filepath.Base(a.Config), ".json")
 }
 
-// readManifest reads which images an archive has.
+// readManifest returns the images in an archive, and rewinds f.
 func readManifest(f io.ReadSeeker) ([]archivedImage, error) {
 	for archive := tar.NewReader(f); ; {
 		entry, err := archive.Next()
@@ -195,7 +196,7 @@ func readManifest(f io.ReadSeeker) ([]archivedImage, error) {
 	}
 }
 
-// firstMissing names an image of want that loaded lacks, or is "".
+// firstMissing returns the first ID or tag of want that loaded lacks, or "".
 func firstMissing(want []archivedImage, loaded []engine.Image) string {
 	ids, tags := map[string]bool{}, map[string]bool{}
 	for _, image := range loaded {
@@ -220,7 +221,7 @@ func firstMissing(want []archivedImage, loaded []engine.Image) string {
 // progressInterval is the shortest time between two calls of a Progress.
 const progressInterval = 100 * time.Millisecond
 
-// progressCounter passes bytes on and tells how many.
+// progressCounter counts the bytes that pass through it, and reports them to progress.
 type progressCounter struct {
 	io.Reader
 	io.Writer
