@@ -7,14 +7,14 @@ import (
 	"runsc-provisioner/provision/engine"
 )
 
-// hidden stands where a value is not shown.
+// hidden replaces a value.
 const hidden = "…"
 
-// Arguments is dockerd's command line with the values that a diff of
-// daemon.json would show too. Of all else it has the names.
+// Arguments returns dockerd's command line. It shows the values that a diff of daemon.json
+// would show, and only the names of all other options.
 func Arguments(argv []string) string {
 	var shown []string
-	option := "" // the one whose value the next word is
+	option := "" // the option whose value is the next word
 	for i, word := range argv {
 		name, dashed := strings.CutPrefix(word, "-")
 		switch {
@@ -30,7 +30,7 @@ func Arguments(argv []string) string {
 			}
 			shown = append(shown, word)
 		case dashed && name != "":
-			// What follows the letter may be more letters, or its value.
+			// The rest may be more letters, or the value of this one.
 			option, _ = engine.LongName(name[0])
 			if len(name) > 1 {
 				word = word[:2] + valueShown(option, strings.TrimPrefix(name[1:], "="))
@@ -52,8 +52,8 @@ func valueShown(option, value string) string {
 	return hidden
 }
 
-// Environment is an environment with the values of those variables that say
-// how dockerd and Go work, and hold no secret. Of all others it has the names.
+// Environment returns environment. It shows the values of variables that configure dockerd
+// and Go and hold no secret, and only the names of all others.
 func Environment(environment []string) string {
 	var shown []string
 	for _, one := range environment {

@@ -11,16 +11,15 @@ import (
 	"unicode/utf16"
 )
 
-// stringLiteral is exact in a text that is JSON: outside of strings there is no
-// quote.
+// stringLiteral matches exactly the strings of valid JSON, which has no quote elsewhere.
 var stringLiteral = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// JSON is Redact for JSON, string by string, so that it stays JSON. What a
-// name for a secret has as its value is taken out whole. Characters that are
-// not fit for a terminal become escapes, which mean the same.
+// JSON applies Text to each string, so that the result stays JSON. If a key is the name of a
+// secret, it replaces the whole value. It escapes characters that are not printable. The
+// error is about a text that is not JSON.
 func JSON(text []byte) ([]byte, error) {
 	if !json.Valid(text) {
-		return nil, errors.New("it is no JSON")
+		return nil, errors.New("not valid JSON")
 	}
 	var out strings.Builder
 	pos := 0
@@ -47,7 +46,7 @@ func JSON(text []byte) ([]byte, error) {
 	return []byte(out.String()), nil
 }
 
-// literal is s as JSON, of printable characters.
+// literal returns s as a JSON string of printable characters.
 func literal(s string) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
