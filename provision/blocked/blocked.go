@@ -1,6 +1,6 @@
-// Package blocked has the two errors that say why nothing was touched: Refused,
-// where a person has to change the host first, and Unreachable, where Docker or
-// systemd cannot be asked. Both name the object that they are about.
+// Package blocked has the two errors which guarantee that nothing was changed: Refused if a
+// user has to change the host first, and Unreachable if Docker or systemd did not answer.
+// Both name the object that they are about.
 package blocked
 
 import (
@@ -8,8 +8,7 @@ import (
 	"fmt"
 )
 
-// Refused is a state of the host that only a person can change. Nothing was
-// touched.
+// Refused is a state of the host that only a user can change. Nothing was changed.
 type Refused struct {
 	Object string // a path, a unit, a key
 	Err    error
@@ -19,15 +18,15 @@ func (r *Refused) Error() string { return r.Object + ": " + r.Err.Error() }
 
 func (r *Refused) Unwrap() error { return r.Err }
 
-// Refuse is a *Refusal about object, with a reason as fmt.Errorf takes it.
+// Refuse returns a *Refused about object. The reason is formatted as by fmt.Errorf.
 func Refuse(object, format string, args ...any) error {
 	return &Refused{Object: object, Err: fmt.Errorf(format, args...)}
 }
 
-// Unreachable says that Docker or systemd could not be asked, or is installed in a
-// way that is not supported. Nothing was touched.
+// Unreachable means that Docker or systemd did not answer, or that Docker is installed in a
+// way that is not supported. Nothing was changed.
 type Unreachable struct {
-	Object string
+	Object string // a unit, dockerd, systemd
 	Err    error
 }
 
@@ -35,13 +34,13 @@ func (o *Unreachable) Error() string { return o.Object + ": " + o.Err.Error() }
 
 func (o *Unreachable) Unwrap() error { return o.Err }
 
-// DockerdSilent is err, the reason why dockerd gave no answer.
+// DockerdSilent returns an *Unreachable about dockerd, which did not answer because of err.
 func DockerdSilent(err error) error { return &Unreachable{Object: "dockerd", Err: err} }
 
-// SystemdSilent is err, the reason why systemd gave no answer.
+// SystemdSilent returns an *Unreachable about systemd, which did not answer because of err.
 func SystemdSilent(err error) error { return &Unreachable{Object: "systemd", Err: err} }
 
-// Reasons that users get advice about.
+// Reasons of an Unreachable for which the command has advice.
 var (
 	//lint:ignore ST1005 Docker is a name
 	ErrNotInstalled = errors.New("Docker is not installed")
