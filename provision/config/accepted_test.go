@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,7 +14,7 @@ func TestAccepted(t *testing.T) {
 	dir := t.TempDir()
 	h := Files{State: dir, Config: filepath.Join(dir, "etc")}
 	if got := h.Accepted(); got.Found || got.Damage != nil {
-		t.Errorf("got %v, %v of a host that never had one", got.Found, got.Damage)
+		t.Errorf("without a record: got found %v, damage %v", got.Found, got.Damage)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "etc"), 0o755); err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ listen = "127.0.0.1:9617"
 	if info, err := os.Stat(h.AcceptedPath()); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want it for root only", info.Mode(), err)
 	}
-	// A record of before there were versions is read as it is.
+	// A record from before the first format version is read as version 1.
 	old, err := json.Marshal(l)
 	if err != nil {
 		t.Fatal(err)
@@ -93,11 +94,20 @@ func TestLost(t *testing.T) {
 		{"more", set("docker.default_runtime"), set("docker.default_runtime", "release.version"), nil},
 		{"less", set("docker.default_runtime", "enforce.unsandboxed", "release.version"), set("release.version"), []string{"docker.default_runtime", "enforce.unsandboxed"}},
 		{"metrics do not count", set("metrics.listen"), set(), nil},
-		{"an empty table that has something now", set("docker.runtimes.runsc"), set("docker.runtimes.runsc.args"), nil},
+		{"an empty table that has a key now", set("docker.runtimes.runsc"), set("docker.runtimes.runsc.args"), nil},
 		{"a table that is empty now", set("docker.runtimes.runsc.args"), set("docker.runtimes.runsc"), []string{"docker.runtimes.runsc.args"}},
 	} {
 		if diff := cmp.Diff(test.want, test.after.Lost(test.before)); diff != "" {
 			t.Errorf("%s: lost (-want +got):\n%s", test.name, diff)
 		}
+	}
+}
+
+// A missing runtime is lost, even if the name of another runtime begins with its name.
+func TestLost_ARuntimeIsNotFoundInALongerName(t *testing.T) {
+	before := Layered{Sources: map[string]string{"docker.runtimes.gv": "config.toml"}}
+	after := Layered{Sources: map[string]string{"docker.runtimes.gvisor.args": "config.toml"}}
+	if lost := after.Lost(before); !slices.Equal(lost, []string{"docker.runtimes.gv"}) {
+		t.Errorf("got lost keys %q, want docker.runtimes.gv", lost)
 	}
 }

@@ -44,16 +44,16 @@ func TestLoadConfig_WithoutFilesIsTheDefault(t *testing.T) {
 	}
 }
 
-func TestLoadConfig_RefusesWhatItDoesNotUnderstand(t *testing.T) {
+func TestLoadConfig_RefusesUnknownKeysAndBadValues(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
-		at         string // line and column, "" where the value is to blame
+		at         string // line and column; "" for a bad value
 		want       string
 	}{
 		{"unknown key", "[docker]\ndefault_runtimes = \"runsc\"\n", ":2:1", "docker.default_runtimes: unknown key"},
 		{"unknown table", "[release]\nkeep = 1\n\n[docke]\nx = 1\n", ":4:2", "docke: unknown key"},
 		{"unknown key of a runtime", "[docker.runtimes.runsc]\npath = \"/usr/bin/runsc\"\n", ":2:1", "docker.runtimes.runsc.path: unknown key"},
-		{"no TOML", "[release\n", ":1:9", ""},
+		{"not TOML", "[release\n", ":1:9", ""},
 		{"cut short", "[release]\nversion = \"20260914", ":2:", ""},
 		{"key twice", "[release]\nkeep = 1\nkeep = 2\n", ":3:", ""},
 		{"wrong type", "[release]\nkeep = \"one\"\n", ":2:8", ""},
@@ -63,27 +63,27 @@ func TestLoadConfig_RefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"plain http", "[release]\nurl = \"http://example.com\"\n", "", "release.url"},
 		{"odd pin", "[release]\nsha512 = { \"runsc\" = \"abc\" }\n", "", "release.sha512.runsc: not 128 hexadecimal digits"},
 		{"negative keep", "[release]\nkeep = -1\n", "", "release.keep: -1 is not between 0 and 100"},
-		{"a disruption that is none", "[enforce]\nmax_disruption = \"some\"\n", ":2:18", "not one of: none, reload, restart"},
+		{"an unknown disruption", "[enforce]\nmax_disruption = \"some\"\n", ":2:18", "not one of: none, reload, restart"},
 		{"a duration without a unit", "[enforce]\ninterval = \"10\"\n", ":2:12", "not a duration such as 90s"},
-		{"looks without a pause", "[enforce]\ninterval = \"1ms\"\n", "", "enforce.interval: 1ms is not between 1s and 24h"},
-		{"a window without an end", "[enforce]\ncontested_window = \"1000h\"\n", "", "enforce.contested_window: 1000h0m0s is not between"},
-		{"contested before anything is done", "[enforce]\ncontested_after = 0\n", "", "enforce.contested_after: 0 is not between"},
-		{"what is done with a container", "[enforce]\nunsandboxed = \"kill\"\n", "", "enforce.unsandboxed: \"kill\" is not one of: report, stop"},
+		{"an interval that is too short", "[enforce]\ninterval = \"1ms\"\n", "", "enforce.interval: 1ms is not between 1s and 24h"},
+		{"a window that is too long", "[enforce]\ncontested_window = \"1000h\"\n", "", "enforce.contested_window: 1000h0m0s is not between"},
+		{"contested after nothing", "[enforce]\ncontested_after = 0\n", "", "enforce.contested_after: 0 is not between"},
+		{"an unknown action", "[enforce]\nunsandboxed = \"kill\"\n", "", "enforce.unsandboxed: \"kill\" is not one of: report, stop"},
 		{"an image by its name", "[enforce]\nallow_images = [\"busybox\"]\n", "", "enforce.allow_images[0]: \"busybox\" is not sha256:"},
-		{"metrics for everybody", "[metrics]\nlisten = \"0.0.0.0:9617\"\n", "", "metrics.listen: \"0.0.0.0:9617\" is not a loopback address"},
+		{"metrics on all addresses", "[metrics]\nlisten = \"0.0.0.0:9617\"\n", "", "metrics.listen: \"0.0.0.0:9617\" is not a loopback address"},
 		{"metrics by name", "[metrics]\nlisten = \"localhost:9617\"\n", "", "metrics.listen: \"localhost:9617\" is not an address"},
 		{"a relative directory", "[metrics]\ntextfile = \"metrics\"\n", "", "metrics.textfile: \"metrics\" is not the absolute path"},
 		{"runtime runc", "[docker.runtimes.runc]\n", "", "docker.runtimes.runc"},
 		{"shell in an argument", "[docker.runtimes.runsc]\nargs = [\"--ok\", \"a;b\"]\n", "", "docker.runtimes.runsc.args[1]"},
-		{"default that is not registered", "[docker]\ndefault_runtime = \"other\"\n", "", "docker.default_runtime"},
-		{"beyond 256 KiB", strings.Repeat("#", MaxFile+1), "", "larger than 262144 bytes"},
+		{"a default that is not a runtime", "[docker]\ndefault_runtime = \"other\"\n", "", "docker.default_runtime"},
+		{"larger than 256 KiB", strings.Repeat("#", MaxFile+1), "", "larger than 262144 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := configDir(t, map[string]string{"config.d/20-test.toml": test.text})
 			_, err := Load(dir)
 			var refused *Error
 			if !errors.As(err, &refused) {
-				t.Fatalf("got error %v, want a *ConfigError", err)
+				t.Fatalf("got error %v, want an *Error", err)
 			}
 			want := filepath.Join(dir, "config.d/20-test.toml") + test.at
 			if !strings.HasPrefix(refused.Error(), want) || !strings.Contains(refused.Error(), test.want) {
@@ -93,7 +93,7 @@ func TestLoadConfig_RefusesWhatItDoesNotUnderstand(t *testing.T) {
 	}
 }
 
-func TestLoadConfig_LaysFilesOverEachOtherInLexicalOrder(t *testing.T) {
+func TestLoadConfig_LaterFilesOverrideInLexicalOrder(t *testing.T) {
 	dir := configDir(t, map[string]string{
 		"config.toml":           "[release]\nversion = \"20260901\"\nkeep = 3\n\n[docker.runtimes.runsc]\nargs = [\"--debug\"]\n",
 		"config.d/90-last.toml": "[release]\nversion = \"20260914\"\n",
@@ -133,10 +133,10 @@ func TestOverride_FlagsWinAndTheFilesStay(t *testing.T) {
 		t.Errorf("with flags (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(load(t, dir), files); diff != "" {
-		t.Errorf("what was overridden changed itself (-want +got):\n%s", diff)
+		t.Errorf("Override changed its receiver (-want +got):\n%s", diff)
 	}
 	if same, err := files.Override(Overrides{}); err != nil || !cmp.Equal(same, files) {
-		t.Errorf("no flags: got %v, %v, want the files' own", same, err)
+		t.Errorf("no flags: got %v, %v, want the files unchanged", same, err)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestOverride_NamesTheFlagsAsTheSource(t *testing.T) {
 	}
 }
 
-func TestOverrides_SavedAreWhatIsLoadedNext(t *testing.T) {
+func TestOverrides_AreLoadedAfterSave(t *testing.T) {
 	dir := t.TempDir()
 	for _, run := range []struct {
 		flags   Overrides
@@ -185,13 +185,13 @@ func TestOverrides_SavedAreWhatIsLoadedNext(t *testing.T) {
 	}
 }
 
-func TestOverrides_AreNotSavedOverAFileThatIsNotUnderstood(t *testing.T) {
+func TestOverrides_DoNotReplaceAFileThatDoesNotParse(t *testing.T) {
 	const text = "[release\n"
 	dir := configDir(t, map[string]string{"config.d/50-apply.toml": text})
 	changed, err := Overrides{Version: given("latest")}.Save(dir)
 	var refused *Error
 	if changed || !errors.As(err, &refused) {
-		t.Errorf("got %v, %v, want a *ConfigError", changed, err)
+		t.Errorf("got %v, %v, want an *Error", changed, err)
 	}
 	if got, err := os.ReadFile(SavedPath(dir)); err != nil || string(got) != text {
 		t.Errorf("got %q, %v, want the file as it was", got, err)

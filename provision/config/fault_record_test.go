@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/daemonjson"
-
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/daemonjson"
 )
 
 const wholeRecord = `{"version":1,"config":{"docker":{"default_runtime":"runsc"}},"sources":{"docker.default_runtime":"/etc/a.toml"}}`
 
-// put makes path a file with text, or what the words between < and > say.
+// put writes text to path, or makes what the words between < and > say.
 func put(t *testing.T, path, text string) {
 	t.Helper()
 	var err error
@@ -34,11 +34,11 @@ func put(t *testing.T, path, text string) {
 	}
 }
 
-func TestFault_X22_ADamagedRecordIsNeverTakenForNone(t *testing.T) {
+func TestFault_X22_ADamagedRecordIsNotAMissingOne(t *testing.T) {
 	older := strings.Replace(wholeRecord, "/etc/a.toml", "/etc/copy.toml", 1)
 	for _, test := range []struct {
 		name, record, copied    string
-		found, damaged, rewrite bool // rewrite: Accept makes it whole again
+		found, damaged, rewrite bool // rewrite: Accept repairs it
 	}{
 		{"none", "<none>", "<none>", false, false, true},
 		{"whole, without a copy", wholeRecord, "<none>", true, false, true},
@@ -50,14 +50,14 @@ func TestFault_X22_ADamagedRecordIsNeverTakenForNone(t *testing.T) {
 		{"an empty object", "{}", older, true, true, true},
 		{"without sources", `{"config":{}}`, older, true, true, true},
 		{"not valid", `{"version":1,"config":{"release":{"trust":"none"}},"sources":{}}`, older, true, true, true},
-		{"a key that is not known", `{"version":1,"config":{"docker":{"colour":"red"}},"sources":{}}`, older, true, true, true},
+		{"an unknown key", `{"version":1,"config":{"docker":{"colour":"red"}},"sources":{}}`, older, true, true, true},
 		{"huge", "<huge>", older, true, true, true},
 		{"a FIFO", "<fifo>", older, true, true, true},
 		{"a directory", "<directory>", older, true, true, false},
 		{"damaged, without a copy", "{", "<none>", false, true, true},
 		{"damaged, and the copy too", "{", "}", false, true, true},
 		{"missing, the copy damaged", "<none>", "{", false, true, true},
-		// What a newer program accepted last is not in a copy of an older one.
+		// The copy of an older version lacks what a newer version accepted.
 		{"of a newer version", strings.Replace(wholeRecord, `"version":1`, `"version":2`, 1), older, false, true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestFault_X22_ADamagedRecordIsNeverTakenForNone(t *testing.T) {
 			if (got.Damage == nil) != test.rewrite || !got.Found || got.Sources["docker.default_runtime"] != "/etc/b.toml" {
 				t.Errorf("after it was accepted: got %v, %v, %v", got.Found, got.Damage, got.Sources)
 			}
-			// One text that could not be read is kept for a look.
+			// A record that does not parse is kept for inspection.
 			if strings.HasPrefix(test.record, "{") && test.damaged {
 				if kept, err := os.ReadFile(h.AcceptedPath() + ".unread"); string(kept) != test.record {
 					t.Errorf("kept %q, %v, want %q", kept, err, test.record)
@@ -98,28 +98,28 @@ func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
 	runc, release := "runc", "20260907.0"
 	for _, test := range []struct {
 		name        string
-		accepted    string // what was in config.toml then; "-" for no record
-		now         string // what is in another file now; "-" for no file
+		accepted    string // the accepted config.toml; "-" for no record
+		now         string // the present file; "-" for no file
 		flags       Overrides
 		giveUp      bool
 		lost        string
 		defaultRun  string
 		version     string
 		acceptable  bool
-		afterwards  string // keys that the next look finds lost, after the host was accepted
+		afterwards  string // keys that are lost at the next run, after AcceptInEffect
 		held, given bool
 	}{
 		{name: "the same, in another file", accepted: both, now: both, defaultRun: "runsc", version: "20260914.0", acceptable: true},
 		{name: "no record", accepted: "-", now: both, defaultRun: "runsc", version: "20260914.0", acceptable: true},
 		{name: "no record and no file", accepted: "-", now: "-", version: "latest", acceptable: true},
 		{name: "another value", accepted: both, now: "[release]\nversion = \"20260914.0\"\n[docker]\ndefault_runtime = \"runc\"\n", defaultRun: "runc", version: "20260914.0", acceptable: true},
-		{name: "a value that manages nothing, in words", accepted: both, now: "[release]\nversion = \"20260914.0\"\n[docker]\ndefault_runtime = \"\"\n", version: "20260914.0", acceptable: true},
+		{name: "an empty value", accepted: both, now: "[release]\nversion = \"20260914.0\"\n[docker]\ndefault_runtime = \"\"\n", version: "20260914.0", acceptable: true},
 		{name: "only metrics gone", accepted: both + "[metrics]\nlisten = \"127.0.0.1:9617\"\n", now: both, defaultRun: "runsc", version: "20260914.0", acceptable: true},
 		{name: "no file", accepted: both, now: "-", lost: "docker.default_runtime release.version", defaultRun: "runsc", version: "20260914.0", held: true, afterwards: "docker.default_runtime release.version"},
 		{name: "emptied", accepted: both, now: "", lost: "docker.default_runtime release.version", defaultRun: "runsc", version: "20260914.0", held: true, afterwards: "docker.default_runtime release.version"},
 		{name: "one line gone, another changed", accepted: both, now: "[release]\nversion = \"20260907.0\"\n", lost: "docker.default_runtime", defaultRun: "runsc", version: "20260914.0", held: true, afterwards: "docker.default_runtime"},
 		{name: "one line gone, a flag beside", accepted: both, now: "-", flags: Overrides{Version: &release}, lost: "docker.default_runtime", defaultRun: "runsc", version: "20260907.0", held: true, afterwards: "docker.default_runtime"},
-		{name: "all of it as flags", accepted: both, now: "-", flags: Overrides{Version: &release, DefaultRuntime: &runc}, defaultRun: "runc", version: "20260907.0", acceptable: true},
+		{name: "all keys as flags", accepted: both, now: "-", flags: Overrides{Version: &release, DefaultRuntime: &runc}, defaultRun: "runc", version: "20260907.0", acceptable: true},
 		{name: "given up", accepted: both, now: "-", giveUp: true, version: "latest", acceptable: true, given: true},
 		{name: "nothing to give up", accepted: both, now: both, giveUp: true, defaultRun: "runsc", version: "20260914.0", acceptable: true},
 	} {
@@ -161,7 +161,7 @@ func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
 			if (in.Unsettled()) != test.held || (in.GivenUp != nil) != test.given {
 				t.Errorf("got held %v, given up %v", in.Unsettled(), in.GivenUp)
 			}
-			// The host was made so, and the flags were saved: what comes next is the same.
+			// After AcceptInEffect and Save, the next run has the same result.
 			if _, err := test.flags.Save(h.Config); err != nil {
 				t.Fatal(err)
 			}
@@ -210,7 +210,7 @@ func TestFault_X22_FilesAndRecordLostTogether(t *testing.T) {
 	if _, err := h.InEffect(h.Accepted(), Overrides{}, false); !errors.As(err, &damage) {
 		t.Errorf("got %v, want the record's damage, not the built-in values", err)
 	}
-	// Files that say something are followed, and never accepted by themselves.
+	// Files with settings are in effect, but never accepted without --give-up.
 	file := filepath.Join(dir, "config.toml")
 	put(t, file, "[docker]\ndefault_runtime = \"runsc\"\n")
 	in, err := h.InEffect(h.Accepted(), Overrides{}, false)
@@ -220,7 +220,7 @@ func TestFault_X22_FilesAndRecordLostTogether(t *testing.T) {
 	if err := h.AcceptInEffect(in, matching(t)); err != nil || h.Accepted().Found {
 		t.Errorf("got %v, found %v, want the record left", err, h.Accepted().Found)
 	}
-	// Files that are not understood leave nothing to go by.
+	// Without readable files, there is no configuration.
 	put(t, file, "[dock")
 	var refused *Error
 	if _, err := h.InEffect(h.Accepted(), Overrides{}, false); !errors.As(err, &refused) || !errors.As(err, &damage) {
@@ -252,8 +252,8 @@ func documentOf(t *testing.T, text string) daemonjson.Document {
 	return doc
 }
 
-// What is held was never in effect: a person may take it out of the configuration
-// again, and nothing is lost.
+// A held key was never in effect: the user may remove it from the configuration, and
+// nothing is lost.
 func TestFault_X21_WhatWasHeldIsNotLost(t *testing.T) {
 	h := Files{State: t.TempDir()}
 	config := Default()
@@ -263,9 +263,9 @@ func TestFault_X21_WhatWasHeldIsNotLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := h.Accepted(); got.sets("docker.userns_remap") || !got.sets("docker.default_runtime") || !got.sets("release.version") {
-		t.Errorf("got %v, want all but the key that is held", got.Sources)
+		t.Errorf("got %v, want all except the held key", got.Sources)
 	}
-	// One that was in effect stays, also while another value of it is held.
+	// A key that was in effect stays, even while a new value of it is held.
 	was := h.WithoutHeld(l, documentOf(t, "{}"))
 	if !was.sets("docker.default_runtime") {
 		t.Errorf("got %v, want the key that was accepted before", was.Sources)

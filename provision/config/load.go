@@ -11,10 +11,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pelletier/go-toml/v2"
+
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 // MaxFile limits the size of a config file in bytes.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestLastChangeIsThatOfTheSymlinkToo(t *testing.T) {
+func TestLastChangeCountsTheSymlink(t *testing.T) {
 	dir := t.TempDir()
 	path, target := filepath.Join(dir, "link"), filepath.Join(dir, "file")
 	if err := errors.Join(os.WriteFile(target, []byte("{}"), 0o644), os.Symlink(target, path)); err != nil {

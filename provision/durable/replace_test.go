@@ -23,7 +23,7 @@ func existing(t *testing.T) string {
 	return path
 }
 
-// alone fails the test if the directory of path has another entry.
+// alone fails the test if the directory of path has any other entry.
 func alone(t *testing.T, path string) {
 	t.Helper()
 	left, err := os.ReadDir(filepath.Dir(path))
@@ -164,7 +164,7 @@ func TestNewFileReplacesNone(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	// Another program makes the file at the last moment.
+	// Another program makes the file right before the rename.
 	attr.Before = func() error { return os.WriteFile(path, []byte("theirs"), 0o644) }
 	if err := WriteFile(path, []byte("ours"), attr); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v, want fs.ErrExist", err)

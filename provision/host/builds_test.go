@@ -27,8 +27,8 @@ func TestClassicBuild(t *testing.T) {
 		{"26.1 without buildx, BuildKit switched on", "26.1.5+dfsg1", `{"features":{"buildkit":true}}`, []string{empty}, true},
 		{"26.1 with buildx", "26.1.5+dfsg1", "{}", []string{empty, full}, false},
 		{"23.0 with buildx", "23.0.0", "", []string{full}, false},
-		{"a version that is none", "dev", "{}", []string{empty}, false},
-		{"not looked at", "20.10.24", "{}", nil, false},
+		{"an unknown version", "dev", "{}", []string{empty}, false},
+		{"no directories to search", "20.10.24", "{}", nil, false},
 	} {
 		h := &Host{Paths: Paths{CLIPlugins: test.plugins}}
 		if got := classicBuildReason(h.Paths.CLIPlugins, test.version, documentOf(t, test.file)); (got != "") != test.classic {

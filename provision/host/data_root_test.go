@@ -18,9 +18,9 @@ func TestNextRootFollowsASymlink(t *testing.T) {
 		t.Fatal(err)
 	}
 	if root := nextRoot(documentOf(t, `{"data-root":"`+dir+`/to/"}`), engine.Flags{}); root != dir {
-		t.Errorf("got %s, want where the symlink leads", root)
+		t.Errorf("got %s, want the target of the symlink", root)
 	}
 	if root := nextRoot(daemonjson.Document{}, engine.Flags{DataRoot: "/no/such"}); root != "/no/such" {
-		t.Errorf("got %s, want that of the flag", root)
+		t.Errorf("got %s, want the one of the flag", root)
 	}
 }

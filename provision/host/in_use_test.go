@@ -17,23 +17,22 @@ const (
 	sentryOfTest = "gvisor-bin/gvisor_sentry"
 )
 
-// A process that cannot be read may run from any release: none of them may be
-// removed.
+// A process that cannot be read may run from any release, so no release may be removed.
 func TestFault_V06_AProcessThatCannotBeReadUsesEveryRelease(t *testing.T) {
 	stat := "42 (gvisor_sentry) S 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 4200 0 0\n"
 	for _, test := range []struct {
 		name string
 		exe  string                 // "" for the sentry of runsHere
 		do   func(dir string) error // to the process
-		user bool                   // root can read it, another user cannot
+		user bool                   // root can read it, other users cannot
 		want map[string]bool
 	}{
-		{name: "it can be read", want: map[string]bool{runsHere: true, runsNowhere: false}},
-		{name: "it runs from no release", exe: "/bin/sh", want: map[string]bool{runsHere: false, runsNowhere: false}},
-		{name: "a sandbox that cannot be read any further", want: map[string]bool{runsHere: true, runsNowhere: true}, do: func(dir string) error {
+		{name: "a process that can be read", want: map[string]bool{runsHere: true, runsNowhere: false}},
+		{name: "a process that runs from no release", exe: "/bin/sh", want: map[string]bool{runsHere: false, runsNowhere: false}},
+		{name: "a sandbox with an unreadable stat file", want: map[string]bool{runsHere: true, runsNowhere: true}, do: func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "stat"), []byte("odd\n"), 0o644)
 		}},
-		{name: "its executable may not be read", user: true, want: map[string]bool{runsHere: true, runsNowhere: true}, do: func(dir string) error {
+		{name: "an executable that this user may not see", user: true, want: map[string]bool{runsHere: true, runsNowhere: true}, do: func(dir string) error {
 			hidden := filepath.Join(dir, "hidden")
 			return errors.Join(os.Mkdir(hidden, 0), os.Remove(filepath.Join(dir, "exe")), os.Symlink(filepath.Join(hidden, "x"), filepath.Join(dir, "exe")))
 		}},
@@ -45,7 +44,7 @@ func TestFault_V06_AProcessThatCannotBeReadUsesEveryRelease(t *testing.T) {
 			at := t.TempDir()
 			h := Host{Owner: os.Geteuid(), Paths: Paths{Store: filepath.Join(at, "store"), Proc: filepath.Join(at, "proc")}}
 			for _, name := range []string{runsHere, runsNowhere} {
-				// Each release has texts of its own.
+				// The releases have different files.
 				stored.Release(t, h.Paths.Store, name, map[string]string{"runsc": "runsc " + name, sentryOfTest: "sentry " + name})
 			}
 			if test.exe == "" {

@@ -23,13 +23,13 @@ func TestValidationKey(t *testing.T) {
 		return validationKey(append([]string{program}, argv...), doc)
 	}
 	const text = `{"runtimes": {"runsc": {"path": "/a", "runtimeArgs": ["--x"]}}, "debug": true}`
-	was := key(text, "-H", "fd://")
-	if was == "" {
+	first := key(text, "-H", "fd://")
+	if first == "" {
 		t.Fatal("got no key")
 	}
-	for _, alike := range []string{strings.Replace(text, "/a", "/b", 1), strings.Replace(text, "--x", "--y", 1)} {
-		if key(alike, "-H", "fd://") != was {
-			t.Errorf("%s: got another key than for %s", alike, text)
+	for _, same := range []string{strings.Replace(text, "/a", "/b", 1), strings.Replace(text, "--x", "--y", 1)} {
+		if key(same, "-H", "fd://") != first {
+			t.Errorf("%s: got another key than for %s", same, text)
 		}
 	}
 	for _, other := range []string{
@@ -38,36 +38,36 @@ func TestValidationKey(t *testing.T) {
 		strings.Replace(text, `"/a"`, `"/a", "options": {}`, 1),
 		`{"runtimes": {"runsc": {"runtimeType": "io.containerd.runsc.v1"}}, "debug": true}`,
 	} {
-		if key(other, "-H", "fd://") == was {
+		if key(other, "-H", "fd://") == first {
 			t.Errorf("%s: got the key of %s", other, text)
 		}
 	}
-	if key(text) == was {
+	if key(text) == first {
 		t.Error("with other flags: got the same key")
 	}
 	if err := os.WriteFile(program, []byte("22"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if key(text, "-H", "fd://") == was {
-		t.Error("of another dockerd: got the same key")
+	if key(text, "-H", "fd://") == first {
+		t.Error("with another dockerd: got the same key")
 	}
 	if err := os.Remove(program); err != nil {
 		t.Fatal(err)
 	}
 	if got := key(text, "-H", "fd://"); got != "" {
-		t.Errorf("of no dockerd: got the key %q", got)
+		t.Errorf("without dockerd: got the key %q", got)
 	}
 }
 
-func TestOnlyWhatDockerdTookIsRemembered(t *testing.T) {
+func TestValidateReturnsAKeyOnlyForAcceptedTexts(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: dockerd is not run by others")
+		t.Skip("needs root: other users do not run dockerd")
 	}
 	tests := []struct {
 		situation, script string
 		remembered        bool
 	}{
-		{"takes it", "exit 0", true},
+		{"accepts it", "exit 0", true},
 		{"refuses it", "echo no; exit 1", false},
 		{"has no such flag", "echo unknown flag: --validate; exit 125", false},
 	}
@@ -92,9 +92,9 @@ func TestOnlyWhatDockerdTookIsRemembered(t *testing.T) {
 		if err := h.State().Validations().Add(key); err != nil {
 			t.Fatal(err)
 		}
-		// It is not asked again, whatever it would say.
+		// dockerd is not asked again.
 		if _, again, err := h.Validate(context.Background(), doc, Observed{Command: []string{program}}); again != "" || err != nil {
-			t.Errorf("%s: once more got key %q, %v", tt.situation, again, err)
+			t.Errorf("%s: second time: got key %q, %v", tt.situation, again, err)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"runsc-provisioner/provision/engine"
 )
 
-func TestMissing(t *testing.T) {
+func TestFirstMissing(t *testing.T) {
 	hex := strings.Repeat("ab", 32)
 	id := "sha256:" + hex
 	loaded := []engine.Image{{ID: id, Tags: []string{"a:1", "b:2"}}}
@@ -21,8 +21,8 @@ func TestMissing(t *testing.T) {
 	}{
 		{"20.10's layout", archivedImage{Config: hex + ".json", RepoTags: []string{"a:1"}}, ""},
 		{"OCI's layout, no tag", archivedImage{Config: "blobs/sha256/" + hex}, ""},
-		{"a tag that is not there", archivedImage{Config: hex + ".json", RepoTags: []string{"a:1", "c:3"}}, "c:3"},
-		{"an image that is not there", archivedImage{Config: strings.Repeat("cd", 32) + ".json", RepoTags: []string{"a:1"}}, "sha256:" + strings.Repeat("cd", 32)},
+		{"a missing tag", archivedImage{Config: hex + ".json", RepoTags: []string{"a:1", "c:3"}}, "c:3"},
+		{"a missing image", archivedImage{Config: strings.Repeat("cd", 32) + ".json", RepoTags: []string{"a:1"}}, "sha256:" + strings.Repeat("cd", 32)},
 	}
 	for _, tt := range tests {
 		if got := firstMissing([]archivedImage{tt.want}, loaded); got != tt.lacks {
@@ -31,7 +31,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-func TestArchivedIn(t *testing.T) {
+func TestReadManifest(t *testing.T) {
 	archive := func(manifest string) io.ReadSeeker {
 		var b bytes.Buffer
 		w := tar.NewWriter(&b)
@@ -57,11 +57,11 @@ func TestArchivedIn(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if at, _ := f.Seek(0, io.SeekCurrent); at != 0 {
-		t.Errorf("got the archive at %d, want it to be read from its beginning", at)
+		t.Errorf("got the archive at %d, want it rewound", at)
 	}
 	for _, bad := range []io.ReadSeeker{archive(""), archive("[{"), strings.NewReader("no archive"), strings.NewReader("")} {
 		if _, err := readManifest(bad); err == nil {
-			t.Error("got no error of a bad archive")
+			t.Error("bad archive: got no error")
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"runsc-provisioner/provision/blocked"
 )
 
-// A journal of a newer schema is refused: the newer version knows what it began.
-// One of an older schema never was, and counts as unreadable.
+// A journal of a newer schema is refused: only the newer version knows what it began. There
+// never was an older schema, so one counts as unreadable.
 func TestFault_X01_AJournalOfAnotherSchemaIsNotRead(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
@@ -17,14 +17,14 @@ func TestFault_X01_AJournalOfAnotherSchemaIsNotRead(t *testing.T) {
 		unreadable bool
 	}{
 		{name: "this schema", text: `{"schema_version": 1, "restarting": true}`},
-		{name: "the next one, which this version could decode", text: `{"schema_version": 2, "restarting": true}`, refused: true},
-		{name: "the next one, with another type", text: `{"schema_version": 2, "restarting": "now"}`, refused: true},
-		{name: "a far one", text: `{"schema_version": 1000}`, refused: true},
+		{name: "the next schema, which this version could decode", text: `{"schema_version": 2, "restarting": true}`, refused: true},
+		{name: "the next schema, with another type", text: `{"schema_version": 2, "restarting": "now"}`, refused: true},
+		{name: "a far newer schema", text: `{"schema_version": 1000}`, refused: true},
 		{name: "schema 0", text: `{"schema_version": 0, "restarting": true}`, unreadable: true},
 		{name: "no schema", text: `{"restarting": true}`, unreadable: true},
-		{name: "a negative one", text: `{"schema_version": -1, "restarting": true}`, unreadable: true},
+		{name: "a negative schema", text: `{"schema_version": -1, "restarting": true}`, unreadable: true},
 		{name: "this schema, with another type", text: `{"schema_version": 1, "restarting": "now"}`, unreadable: true},
-		{name: "the next one, cut short", text: `{"schema_version": 2, "restarting": tr`, unreadable: true},
+		{name: "the next schema, cut short", text: `{"schema_version": 2, "restarting": tr`, unreadable: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := Dir(t.TempDir())
@@ -44,7 +44,7 @@ func TestFault_X01_AJournalOfAnotherSchemaIsNotRead(t *testing.T) {
 				t.Errorf("got restarting %t, error %v, want it read: %t", j.Restarting, err, read)
 			}
 			if text, err := os.ReadFile(d.JournalPath()); err != nil || string(text) != test.text {
-				t.Errorf("got journal %s, %v, want it left", text, err)
+				t.Errorf("got journal %s, %v, want it unchanged", text, err)
 			}
 		})
 	}

@@ -5,12 +5,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"runsc-provisioner/provision/blocked"
-
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/blocked"
 )
 
-// To open a FIFO waits for its other end: every run would hang.
+// Opening a FIFO waits for its other end: every run would hang.
 func TestFault_X11_ALockThatIsAFIFO(t *testing.T) {
 	d := Dir(t.TempDir())
 	path := filepath.Join(string(d), "lock")

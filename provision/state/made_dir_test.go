@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
+func TestFault_R01_AMisplacedDirectoryIsFound(t *testing.T) {
 	root := t.TempDir()
 	d := Dir(root)
 	dir := filepath.Join(root, "etc [1]", "docker")
@@ -22,13 +22,13 @@ func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
 	}
 	fill()
 	if got := d.Misplaced(path); got != nil {
-		t.Errorf("in a directory that is not ours: got %v", got)
+		t.Errorf("in a directory that this program did not make: got %v", got)
 	}
 	d.NoteMadeDir(path)
 	if got := d.Misplaced(path); len(got) != 1 || got[0] != late {
 		t.Errorf("got %v, want %s", got, late)
 	}
-	// Replaced since, it is somebody else's, whatever is in it.
+	// After another program has replaced the directory, its files are not misplaced.
 	if err := os.Rename(dir, dir+".old"); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestFault_R01_ADirectoryThatCameTooLateIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := d.Misplaced(path); got != nil {
-		t.Errorf("with a note that is damaged: got %v", got)
+		t.Errorf("with a damaged note: got %v", got)
 	}
 }
 

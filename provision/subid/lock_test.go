@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// ended is a context with a deadline that has passed: what does not succeed at
-// once is given up.
+// ended returns a context with a deadline that has passed: Lock tries once.
 func ended(t *testing.T) context.Context {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
 	t.Cleanup(cancel)
@@ -38,7 +37,7 @@ func TestLock(t *testing.T) {
 	}
 }
 
-func TestLockOfOthers(t *testing.T) {
+func TestLockHeldByAnotherProgram(t *testing.T) {
 	dead := exec.Command("true")
 	if err := dead.Run(); err != nil {
 		t.Fatal(err)
@@ -101,7 +100,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func TestSweepRemovesOursOnly(t *testing.T) {
+func TestSweepRemovesOnlyItsOwnFiles(t *testing.T) {
 	dead := exec.Command("true")
 	if err := dead.Run(); err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func TestFree(t *testing.T) {
 		taken     string
 		uids      Limits
 		hint      uint32
-		want      uint32 // 0 is none
+		want      uint32 // 0 means none
 	}{
 		{"nothing taken", "", DefaultLimits, 0, 100000},
 		{"the first taken", "alice:100000:65536\n", DefaultLimits, 0, 165536},
@@ -110,8 +110,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// Whatever is in a file, the allocated ids are free, and the edit only adds one
-// line.
+// For any file, the allocated ids are free, and the edit only adds one line.
 func FuzzAllocate(f *testing.F) {
 	f.Add("alice:100000:65536\nbob:165536:65536", uint32(100000))
 	f.Add("a:0:4294967295\n", uint32(0))

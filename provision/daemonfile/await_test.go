@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-func TestFault_R01_ADirectoryThatComesBackIsWaitedFor(t *testing.T) {
+func TestFault_R01_AwaitSeesADirectoryComeBack(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		gone string // what is not there at first
+		gone string // what is missing at first
 		come func(root string) error
 	}{
-		{"it is there", "", func(string) error { return nil }},
+		{"never missing", "", func(string) error { return nil }},
 		{"made", "etc/docker", func(root string) error { return os.Mkdir(filepath.Join(root, "etc/docker"), 0o755) }},
 		{"moved there", "etc/docker", func(root string) error {
 			return os.Rename(filepath.Join(root, "new/docker"), filepath.Join(root, "etc/docker"))
 		}},
-		{"moved there with what is above it", "etc", func(root string) error { return os.Rename(filepath.Join(root, "new"), filepath.Join(root, "etc")) }},
-		{"made with what is above it", "etc", func(root string) error { return os.MkdirAll(filepath.Join(root, "etc/docker"), 0o755) }},
+		{"moved there with its parent", "etc", func(root string) error { return os.Rename(filepath.Join(root, "new"), filepath.Join(root, "etc")) }},
+		{"made with its parent", "etc", func(root string) error { return os.MkdirAll(filepath.Join(root, "etc/docker"), 0o755) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -54,10 +54,10 @@ func TestFault_R01_ADirectoryThatComesBackIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestFault_R01_TheWaitForADirectoryEnds(t *testing.T) {
+func TestFault_R01_AwaitEnds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "docker")
 	if back, err := Await(t.Context(), dir, time.Millisecond); back || err != nil {
-		t.Errorf("got %v, %v, want the end of the wait", back, err)
+		t.Errorf("got %v, %v, want false after the time", back, err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("stopped")
@@ -70,13 +70,13 @@ func TestFault_R01_TheWaitForADirectoryEnds(t *testing.T) {
 	}
 }
 
-func TestFault_R01_ADirectoryThatIsGoneSinceIsNotMade(t *testing.T) {
+func TestFault_R01_ADirectoryThatIsMissingSinceIsNotMade(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "docker")
 	path := filepath.Join(dir, "daemon.json")
 	for _, existed := range []bool{false, true} {
 		file := Place{Path: path, Target: path, Existed: existed, Mode: 0o644, UID: -1, GID: -1, DirExisted: true}
 		if err := file.Replace(nil, []byte("{}\n")); !errors.Is(err, ErrStale) {
-			t.Errorf("existed %v: got %v, want errStale", existed, err)
+			t.Errorf("existed %v: got %v, want ErrStale", existed, err)
 		}
 		if !DirMissing(path) {
 			t.Errorf("existed %v: the directory was made", existed)
