@@ -45,7 +45,6 @@ type Progress func(done, total int64)
 // ArchivePath returns the path of the archive.
 func (d Dir) ArchivePath() string { return filepath.Join(string(d), archiveName) }
 
-// listPath returns the path of the list of its images.
 func (d Dir) listPath() string { return filepath.Join(string(d), listName) }
 
 // ArchiveSize returns the largest size in bytes of an archive of images with layers bytes of
