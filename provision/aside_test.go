@@ -88,7 +88,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 				t.Fatalf("got changed %t, error %v, events %+v, want it set aside and reported", changed, err, events)
 			}
 			all := pr.State().FailedRecoveries()
-			if len(all) != 1 || all[0].Why == "" || all[0].At.IsZero() || pr.isOpen(t) {
+			if len(all) != 1 || all[0].Reason == "" || all[0].At.IsZero() || pr.isOpen(t) {
 				t.Fatalf("got %+v set aside, journal open: %t, want one and false", all, pr.isOpen(t))
 			}
 			text, err := os.ReadFile(filepath.Join(all[0].Path, "daemon.json"))
@@ -150,7 +150,7 @@ func TestFault_X01_OnlyTheLastAreKept(t *testing.T) {
 		}
 	}
 	all := pr.State().FailedRecoveries()
-	if len(all) != state.MaxFailedRecoveries || all[state.MaxFailedRecoveries-1].Path != last.Path || all[state.MaxFailedRecoveries-1].Why != "the reason of the test" {
+	if len(all) != state.MaxFailedRecoveries || all[state.MaxFailedRecoveries-1].Path != last.Path || all[state.MaxFailedRecoveries-1].Reason != "the reason of the test" {
 		t.Errorf("got %+v, want the last %d, up to %s", all, state.MaxFailedRecoveries, last.Path)
 	}
 	// If a run is killed while it sets a journal aside, the journal is still in its place.
@@ -160,7 +160,7 @@ func TestFault_X01_OnlyTheLastAreKept(t *testing.T) {
 	if got := pr.State().FailedRecoveries(); len(got) != state.MaxFailedRecoveries-1 {
 		t.Errorf("got %+v, want the unfinished one not listed", got)
 	}
-	if err := pr.State().SweepAside(); err != nil || len(pr.State().FailedRecoveryNames()) != state.MaxFailedRecoveries-1 {
+	if err := pr.State().Sweep(); err != nil || len(pr.State().FailedRecoveryNames()) != state.MaxFailedRecoveries-1 {
 		t.Errorf("got %v, %v, want the unfinished one swept", pr.State().FailedRecoveryNames(), err)
 	}
 }

@@ -84,7 +84,7 @@ func TestBefore_IsSettledAtTheEndOfATransaction(t *testing.T) {
 			}
 			b := (*state.Before)(nil).Clone()
 			b.Files[path] = state.BeforeFile{Exists: true, Text: "{}", Keys: map[string]state.BeforeKey{runscItem: {}}}
-			j := state.Journal{SchemaVersion: state.JournalSchema, File: state.JournalFile{Place: daemonfile.Place{Path: path, Target: path}, Was: durable.Digest([]byte("{}")), Later: test.later}}
+			j := state.Journal{SchemaVersion: state.JournalSchema, File: state.JournalFile{Place: daemonfile.Place{Path: path, Target: path}, OldDigest: durable.Digest([]byte("{}")), NewDigests: test.later}}
 			if err := errors.Join(pr.State().WriteBefore(b), pr.State().WriteJournal(j), pr.State().FinishJournal()); err != nil {
 				t.Fatal(err)
 			}

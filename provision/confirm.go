@@ -48,9 +48,9 @@ func (a *application) confirm(ctx context.Context, s plan.Settings) (*engineAnsw
 // observeSettled observes the host once docker.service is neither starting, stopping nor
 // reloading. It reuses answer if the same start of dockerd gave it.
 func (pr *Provisioner) observeSettled(ctx context.Context, c config.Config, answer *engineAnswer) (host.Observed, error) {
-	unit, err := pr.Settled(ctx)
+	unit, err := pr.WaitSettled(ctx)
 	if err != nil {
 		return host.Observed{}, err
 	}
-	return pr.ObserveUnit(ctx, c, unit, answer.validFor(unit))
+	return pr.ObserveWith(ctx, c, unit, answer.validFor(unit))
 }

@@ -209,7 +209,7 @@ func (pr *Provisioner) waitForDir(ctx context.Context, path string) (appeared bo
 		return false, nil
 	}
 	pr.Logger().Debug("waiting for the missing directory of daemon.json")
-	return daemonfile.Appears(ctx, path, dirReplaceTimeout)
+	return daemonfile.Await(ctx, path, dirReplaceTimeout)
 }
 
 // journalLeftOpen reports whether a rollback failed and left its journal, which another

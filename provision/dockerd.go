@@ -15,10 +15,11 @@ import (
 	"runsc-provisioner/provision/release"
 )
 
-// withDockerd calls use with a connection to dockerd, and closes it. If there is no
-// connection, the error is *blocked.Unreachable.
+// withDockerd calls use with a client that also changes dockerd, where Host.Dial gives
+// one that only reads, and closes it. If the socket cannot be opened, the error is
+// *blocked.Unreachable.
 func (pr *Provisioner) withDockerd(flags engine.Flags, use func(*engine.Client) error) error {
-	client, err := pr.Dial(flags)
+	client, err := engine.Open(pr.Socket(flags))
 	if err != nil {
 		return blocked.DockerdSilent(err)
 	}
@@ -95,11 +96,11 @@ func (pr *Provisioner) removeOldTrials(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
-	unit, err := pr.Settled(ctx)
+	unit, err := pr.WaitSettled(ctx)
 	if err != nil || !unit.Running() {
 		return err
 	}
-	_, flags, err := pr.ObserveFlags(unit)
+	_, flags, err := pr.CommandLine(unit)
 	if err != nil {
 		return err
 	}

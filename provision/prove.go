@@ -56,7 +56,7 @@ func (t *transaction) proveInDocker(ctx context.Context, s plan.ProveInDocker) (
 	if err != nil {
 		return "", err
 	}
-	since, err := t.pr.Since()
+	since, err := t.pr.BootAndMount()
 	if err != nil {
 		return "", err
 	}
@@ -79,7 +79,7 @@ func (t *transaction) proveInDocker(ctx context.Context, s plan.ProveInDocker) (
 		}
 		return "", errors.Join(failed, proofs.Forget(key), failures.Add(key))
 	}
-	everKey := state.EverKey(installed.ManifestDigest, s.Args, since)
+	everKey := state.PastProofKey(installed.ManifestDigest, s.Args, since)
 	return result, errors.Join(proofs.Add(key), proofs.Add(everKey), failures.Forget(key))
 }
 

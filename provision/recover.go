@@ -92,7 +92,7 @@ func keepsJournal(err error) bool {
 func (pr *Provisioner) setAside(j state.Journal, cause error) (Recovery, error) {
 	err := pr.State().SettleBefore()
 	if err == nil {
-		var aside state.SetAside
+		var aside state.FailedRecovery
 		if aside, err = pr.State().SetAside(j, cause); err == nil {
 			return Recovery{Aside: &aside}, nil
 		}
@@ -220,7 +220,7 @@ func (pr *Provisioner) recoverAndReport(ctx context.Context, opts plan.Options) 
 	defer cancel()
 	recovery, err := pr.Recover(ctx, opts)
 	if aside := recovery.Aside; aside != nil {
-		pr.report(Event{Kind: Abandoned, Text: "the change of a killed run could not be undone, and was set aside in " + aside.Path + ": " + aside.Why})
+		pr.report(Event{Kind: Abandoned, Text: "the change of a killed run could not be undone, and was set aside in " + aside.Path + ": " + aside.Reason})
 	}
 	if err != nil || recovery == (Recovery{}) {
 		return false, err

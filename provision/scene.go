@@ -106,7 +106,7 @@ func (t *transaction) hostMoved(ctx context.Context, s wayback.Scene, err error)
 
 // leftDown reports whether Docker is down because of this program.
 func (t *transaction) leftDown(ctx context.Context) bool {
-	unit, err := t.pr.Settled(ctx)
+	unit, err := t.pr.WaitSettled(ctx)
 	if err != nil && unit.Name == "" {
 		return false
 	}

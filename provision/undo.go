@@ -84,7 +84,7 @@ func (t *transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 		_, _, err = t.pr.Validate(ctx, text, host.Observed{Unit: s.Unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
 	}
 	if err == nil {
-		t.journal.File.Back = append(t.journal.File.Back, durable.Digest(text.Bytes()))
+		t.journal.File.RevertDigests = append(t.journal.File.RevertDigests, durable.Digest(text.Bytes()))
 		err = t.pr.State().WriteJournal(t.journal)
 	}
 	if err != nil {

@@ -17,14 +17,14 @@ import (
 // it does not start it, and reports what /proc shows. Its errors are those of
 // reading /proc, a *blocked.Unreachable if dockerd does not answer, or ctx's.
 func Report(ctx context.Context, h *host.Host, c config.Config, o host.Observed) (verify.Report, error) {
-	return reportWith(ctx, h, c, o, (*engine.Client).Containers, surveyor(h).Look)
+	return reportWith(ctx, h, c, o, (host.Engine).Containers, surveyor(h).Look)
 }
 
 // ReportOn is Report for the containers with these IDs only. It leaves out those
 // that no longer run. What the report says of sandboxes without a container means
 // nothing.
 func ReportOn(ctx context.Context, h *host.Host, c config.Config, o host.Observed, ids []string) (verify.Report, error) {
-	return reportWith(ctx, h, c, o, func(client *engine.Client, ctx context.Context) ([]verify.Container, error) {
+	return reportWith(ctx, h, c, o, func(client host.Engine, ctx context.Context) ([]verify.Container, error) {
 		return client.Inspect(ctx, ids)
 	}, h.Proc().LookAt)
 }

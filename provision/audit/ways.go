@@ -74,7 +74,7 @@ func hostPaths(h *host.Host, o host.Observed) []verify.HostPath {
 }
 
 // fillVolumes asks dockerd for the options of all volumes at once.
-func fillVolumes(ctx context.Context, client *engine.Client, containers []*verify.Container) error {
+func fillVolumes(ctx context.Context, client host.Engine, containers []*verify.Container) error {
 	if !slices.ContainsFunc(containers, func(c *verify.Container) bool { return len(c.Volumes) > 0 }) {
 		return nil
 	}

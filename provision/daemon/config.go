@@ -39,14 +39,14 @@ func keep(host *host.Host, last keptConfig) (keptConfig, error) {
 		return keptConfig{}, errors.Join(errNoConfig, err)
 	}
 	k := keptConfig{Layered: in.Layered, mayWriteRecord: in.Acceptable(), trusted: trusted, wasRead: true}
-	if in.Unread != nil || in.Lost != nil {
+	if in.FilesErr != nil || in.Lost != nil {
 		k.whyKept = in.Err().Error()
 	}
 	if in.Lost != nil {
 		k.whyKept += "; put the files back, or give the settings up: `runsc-provisioner apply --give-up`"
 	}
 	var damage *config.RecordError
-	if errors.As(in.Record, &damage) {
+	if errors.As(in.RecordErr, &damage) {
 		k.recordDamage = damage.Error()
 		// This program does not overwrite the record of a newer one. It writes any
 		// other record again.

@@ -174,7 +174,7 @@ func (r *rounds) converge(ctx context.Context) error {
 		return err
 	}
 	r.unit, r.out.unit = unit, unit
-	r.targets = r.targetsOf(r.host.DaemonJSON(unit), config.Config, config.whyKept != "")
+	r.targets = r.targetsOf(r.host.UnitDaemonJSON(unit), config.Config, config.whyKept != "")
 	if err := r.host.CheckUnit(ctx, unit); err != nil {
 		return err
 	}

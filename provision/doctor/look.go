@@ -82,9 +82,9 @@ func runtimeItems(h *host.Host, c config.Config, l dockerLook) []checkup.Item {
 	if o.Releases, err = h.Store().List(); err != nil {
 		return nil // storeItem reports it
 	}
-	if o.Since, err = h.Since(); err != nil {
+	if o.BootAndMount, err = h.BootAndMount(); err != nil {
 		return nil
 	}
-	o.Proofs, o.Failed = h.State().Remembered()
+	o.Proofs, o.FailedProofs = h.State().KnownProofs()
 	return checkup.RuntimeItems(c, o)
 }

@@ -20,7 +20,7 @@ type Engine interface {
 	Names(context.Context) ([]string, error)
 	Containers(context.Context) ([]verify.Container, error)
 	Inspect(ctx context.Context, ids []string) ([]verify.Container, error)
-	Asked(ctx context.Context, name string) (one verify.Container, found bool, err error)
+	Requested(ctx context.Context, name string) (one verify.Container, found bool, err error)
 	Lookup(ctx context.Context, name string) (id string, found bool, err error)
 	VolumeOptions(context.Context) (map[string]map[string]string, error)
 	ImageDigests(ctx context.Context, id string) ([]string, error)

@@ -44,7 +44,7 @@ func askVersion(ctx context.Context, path string, limits Limits) (string, error)
 // then start gets ETXTBSY (golang.org/issue/22315).
 func start(ctx context.Context, path string, out *versionOutput) (*exec.Cmd, error) {
 	for pause := time.Millisecond; ; pause *= 2 {
-		cmd := command.Command(ctx, path, "--version")
+		cmd := command.New(ctx, path, "--version")
 		cmd.Stdout, cmd.Stderr = out, out
 		err := cmd.Start()
 		if !errors.Is(err, syscall.ETXTBSY) || pause > time.Second {

@@ -154,11 +154,11 @@ func Target(j state.Journal, unit host.Unit, old []byte, flags engine.Flags) (pl
 func IdentifyText(j state.Journal, text []byte) Text {
 	digest := durable.Digest(text)
 	switch {
-	case digest == j.File.Was:
+	case digest == j.File.OldDigest:
 		return TextOld
-	case slices.Contains(j.File.Later, digest):
+	case slices.Contains(j.File.NewDigests, digest):
 		return TextPlanned
-	case slices.Contains(j.File.Back, digest):
+	case slices.Contains(j.File.RevertDigests, digest):
 		return textWayBack
 	default:
 		return TextForeign
