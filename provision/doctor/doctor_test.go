@@ -179,7 +179,7 @@ func TestDoctor_DockerdValidatesDaemonJSON(t *testing.T) {
 		unit.ActiveState = "inactive"
 		units[host.DockerUnit] = unit
 		look := lookAtDocker(t.Context(), h, config.Default())
-		if tt.situation == "it hangs" {
+		if tt.situation == "dockerd hangs" {
 			h.AnswerWithin = 20 * time.Millisecond
 		}
 		validateFile(t.Context(), h, &look)

@@ -117,7 +117,7 @@ func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson
 	case !errors.As(err, &exit), !exit.Exited(), ctx.Err() != nil, strings.Contains(answer, "unknown flag"):
 		return false, nil // it has no such flag (20.10), or gave no verdict
 	}
-	return false, blocked.Refuse(path, "dockerd --validate refuses the new text: %s", strings.ReplaceAll(lastLine(answer), candidatePath, path))
+	return false, blocked.Refuse(path, "dockerd --validate refuses this text: %s", strings.ReplaceAll(lastLine(answer), candidatePath, path))
 }
 
 // validateCommand returns the command line with which dockerd checks descriptor 3.
