@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestFacts_ABrokenPartHidesNoOther(t *testing.T) {

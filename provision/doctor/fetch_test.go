@@ -4,9 +4,9 @@ import (
 	"errors"
 	"testing"
 
-	"runsc-provisioner/provision/checkup"
-
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/checkup"
 )
 
 func TestDoctor_ProxyIsParsedLikeNetHTTP(t *testing.T) {
