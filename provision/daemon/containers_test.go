@@ -16,7 +16,7 @@ import (
 )
 
 // watched is a loop on a host where a sandbox is the default and what runs outside
-// is stopped. It tells nobody but the test, by kind and container.
+// is stopped. It tells only the test, by kind and container.
 func watched(t *testing.T) (l *loop, told *[]string) {
 	t.Helper()
 	told = new([]string)

@@ -79,7 +79,7 @@ func TestPaceKeepsItemsApart(t *testing.T) {
 	}
 }
 
-// What a new configuration wants is nobody's drift, and does not count.
+// What a new configuration wants is no drift that another program made, and does not count.
 func TestPaceBegins(t *testing.T) {
 	p := pace{maxReverts: 1, window: time.Hour}
 	d := []checkup.Drift{{Item: "link"}}

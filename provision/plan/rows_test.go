@@ -10,7 +10,7 @@ import (
 	"runsc-provisioner/test/seen"
 )
 
-func TestNewPlan(t *testing.T) {
+func TestNew(t *testing.T) {
 	converged := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer))}
 	for _, test := range []struct {
 		name   string
@@ -377,7 +377,7 @@ func TestFault_J10_NoPlanWithAConflictingFlag(t *testing.T) {
 }
 
 // The proof uses the cgroup driver of the running dockerd.
-func TestNewPlan_ProvesWithDockersCgroupDriver(t *testing.T) {
+func TestNew_ProvesWithDockersCgroupDriver(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		host seen.Host

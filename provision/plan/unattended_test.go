@@ -16,7 +16,7 @@ func unattended(most config.Disruption, contested ...string) Options {
 	return Options{Unattended: u}
 }
 
-func TestNewPlan_Unattended(t *testing.T) {
+func TestNew_Unattended(t *testing.T) {
 	both := seen.Registered(seen.Newer, `"default-runtime":"runsc"`)
 	drifted := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: `{"default-runtime":"runc"}`, Engine: seen.Dockerd(both), Proven: []string{"runsc"}}
 	noFetch := unattended(config.DisruptionReload)

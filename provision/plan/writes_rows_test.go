@@ -22,7 +22,7 @@ func argumentSteps(what, args string) []string {
 
 const keepsWrites = "runsc keeps what containers write (--overlay2=none --dcache=0)"
 
-func TestNewPlan_Writes(t *testing.T) {
+func TestNew_Writes(t *testing.T) {
 	adopted := DescribeLoss(config.Default(), "runsc", Arguments{Origin: Adopted})
 	at := func(text string) seen.Host {
 		return seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: text, Engine: seen.Dockerd(text)}
