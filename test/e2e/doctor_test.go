@@ -196,7 +196,7 @@ systemctl daemon-reload && systemctl restart docker`)
 	// The bundle has the broken parts too.
 	h.run("sed -i 's/}$/,}/' " + daemonJSON + " && cd /root && rm -r runsc-provisioner-debug && runsc-provisioner debug-bundle broken.tgz && tar -xzf broken.tgz")
 	h.bundled("/root/runsc-provisioner-debug")
-	for _, want := range []string{"its outline", "https-proxy", "trailing comma"} {
+	for _, want := range []string{"outline:", "https-proxy", "trailing comma"} {
 		h.run("grep -q -- '" + want + "' /root/runsc-provisioner-debug/daemon.json.txt")
 	}
 	if found := h.run("grep -r " + secret + " /root/runsc-provisioner-debug || true"); found != "" {
