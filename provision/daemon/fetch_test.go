@@ -82,7 +82,7 @@ func TestFault_X15_AFetchThatFailsIsTakenOnce(t *testing.T) {
 func TestFault_X15_AFetchEndsWithItsReasonOrTheDaemon(t *testing.T) {
 	for name, end := range map[string]func(f *fetches, cancel context.CancelFunc, other plan.InstallRelease){
 		"no longer missing": func(f *fetches, _ context.CancelFunc, _ plan.InstallRelease) { f.cancelUnwanted() },
-		"the daemon ends":      func(f *fetches, cancel context.CancelFunc, _ plan.InstallRelease) { cancel() },
+		"the daemon ends":   func(f *fetches, cancel context.CancelFunc, _ plan.InstallRelease) { cancel() },
 		"another one is wanted": func(f *fetches, cancel context.CancelFunc, other plan.InstallRelease) {
 			_, _ = f.fetched(context.Background(), other, nil)
 			f.cancelUnwanted()
