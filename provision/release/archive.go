@@ -38,7 +38,7 @@ func (s Store) archive(staging, name string, manifest []byte) error {
 // made from the same ones. m is the manifest of the staged release.
 func (s Store) adoptArchive(staging string, there Installed, m Manifest) error {
 	_, text, err := readManifest(s.archivePath(there.Name), there.Name)
-	if err == nil && manifestDigest(text) == there.ManifestDigest || !slices.Equal(m.Archives, there.Manifest.Archives) {
+	if err == nil && durable.Digest(text) == there.ManifestDigest || !slices.Equal(m.Archives, there.Manifest.Archives) {
 		return nil
 	}
 	_, text, err = readManifest(there.Dir, there.Name)

@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"runsc-provisioner/provision/durable"
 )
 
 // Inspection is the result of reading every file of a release.
@@ -43,7 +45,7 @@ func (s Store) Inspect(ctx context.Context, name string) (Inspection, error) {
 		look.Archive = fmt.Sprintf("the manifest beside the archive: %v", err)
 		return look, nil
 	}
-	if manifestDigest(text) != r.ManifestDigest {
+	if durable.Digest(text) != r.ManifestDigest {
 		look.Archive = "the manifest differs from the one beside the archive"
 		return look, nil
 	}

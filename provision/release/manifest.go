@@ -1,8 +1,6 @@
 package release
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,11 +93,6 @@ func readManifest(dir, name string) (m Manifest, text []byte, err error) {
 	}
 	m, err = parseManifest(text, name)
 	return m, text, err
-}
-
-func manifestDigest(text []byte) string {
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }
 
 func modeText(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode.Perm()) }

@@ -116,7 +116,7 @@ func (s Store) open(name string) Installed {
 		r.Manifest, _, _ = readManifest(s.archivePath(name), name)
 		return r
 	}
-	r.Manifest, r.ManifestDigest = m, manifestDigest(text)
+	r.Manifest, r.ManifestDigest = m, durable.Digest(text)
 	r.State = compareWithManifest(dir, m, s.Owner)
 	if r.State.Intact() && s.Suspect != nil && s.Suspect(name) {
 		if r.State, err = compareContents(context.Background(), dir, m); err != nil {
