@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/durable"
 )
 
 // maxStatus is larger than any status, in bytes.
@@ -87,12 +86,7 @@ func (e deniedError) Unwrap() error        { return e.error }
 func (e deniedError) Is(target error) bool { return target == errNotRoot }
 
 func readStatus(path string) (s daemon.Status, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return s, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxStatus))
+	text, err := durable.ReadLimited(path, maxStatus)
 	if err != nil {
 		return s, err
 	}
