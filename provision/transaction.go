@@ -90,7 +90,7 @@ func (t *transaction) reload(ctx context.Context) error {
 	}
 	waitForReload, err := t.pr.dockerd().WatchForReload(ctx, t.flags, t.checkStale)
 	if err != nil {
-		return blocked.DockerdSilent(err)
+		return err
 	}
 	failpoint.Here("reload: before the signal")
 	err = t.pr.Jobs.Reload(ctx, unit.Name)

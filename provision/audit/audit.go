@@ -119,7 +119,7 @@ func VerifyOne(ctx context.Context, h *host.Host, c config.Config, e Expect, nam
 		}
 		client, err := h.Dial(o.Flags)
 		if err != nil {
-			return verify.Report{}, blocked.DockerdSilent(err)
+			return verify.Report{}, err
 		}
 		defer client.Close()
 		id, found, err := client.Lookup(ctx, name)

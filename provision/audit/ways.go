@@ -24,7 +24,7 @@ func fillWays(ctx context.Context, h *host.Host, o host.Observed, report *verify
 	if slices.ContainsFunc(containers, func(c *verify.Container) bool { return len(c.Volumes)+len(c.Joins) > 0 }) {
 		client, err := h.Dial(o.Flags)
 		if err != nil {
-			return blocked.DockerdSilent(err)
+			return err
 		}
 		defer client.Close()
 		if err := fillVolumes(ctx, client, containers); err != nil {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
@@ -29,7 +28,7 @@ func (d Dockerd) Confirm(ctx context.Context, s plan.Settings, flags engine.Flag
 	defer cancel()
 	client, err := d.Dial(flags)
 	if err != nil {
-		return engine.Info{}, blocked.DockerdSilent(err)
+		return engine.Info{}, err
 	}
 	defer client.Close()
 	var last error

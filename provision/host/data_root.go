@@ -74,7 +74,7 @@ func remapRoots(info engine.Info) int {
 func (h *Host) ObserveData(ctx context.Context, o Observed) (*DataRoot, error) {
 	client, err := h.Dial(o.Flags)
 	if err != nil {
-		return nil, blocked.DockerdSilent(err)
+		return nil, err
 	}
 	defer client.Close()
 	info := *o.Engine

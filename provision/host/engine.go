@@ -30,22 +30,26 @@ type Engine interface {
 }
 
 // Dial opens the socket of the dockerd with these flags, for reading only. It does
-// not connect yet. The error is fs.ErrPermission if this user may not write to the
-// socket.
+// not connect yet. The error is *blocked.Unreachable, and fs.ErrPermission if this user
+// may not write to the socket.
 func (h *Host) Dial(flags engine.Flags) (Engine, error) {
 	socket := h.Socket(flags)
 	// The error of moby's client does not reveal that permission is missing.
 	if err := unix.Faccessat(unix.AT_FDCWD, socket, unix.W_OK, unix.AT_EACCESS); errors.Is(err, fs.ErrPermission) {
-		return nil, &fs.PathError{Op: "open", Path: socket, Err: err}
+		return nil, blocked.DockerdSilent(&fs.PathError{Op: "open", Path: socket, Err: err})
 	}
-	return engine.Open(socket)
+	client, err := engine.Open(socket)
+	if err != nil {
+		return nil, blocked.DockerdSilent(err)
+	}
+	return client, nil
 }
 
 // Events returns the events of the dockerd of o, until ctx ends or dockerd stops.
 func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-chan error, error) {
 	client, err := h.Dial(o.Flags)
 	if err != nil {
-		return nil, nil, blocked.DockerdSilent(err)
+		return nil, nil, err
 	}
 	events, ended := client.Events(ctx)
 	context.AfterFunc(ctx, func() { client.Close() })
@@ -59,7 +63,7 @@ func (h *Host) ImageAllowed(ctx context.Context, o Observed, image string, allow
 	}
 	client, err := h.Dial(o.Flags)
 	if err != nil {
-		return false, blocked.DockerdSilent(err)
+		return false, err
 	}
 	defer client.Close()
 	digests, err := client.ImageDigests(ctx, image)

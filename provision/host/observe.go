@@ -195,7 +195,7 @@ const EngineAnswerWithin = 15 * time.Second
 func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, info *engine.Info) error {
 	client, err := h.Dial(o.Flags)
 	if err != nil {
-		return blocked.DockerdSilent(err)
+		return err
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, EngineAnswerWithin, fmt.Errorf("no answer within %s", EngineAnswerWithin))

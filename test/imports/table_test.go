@@ -13,7 +13,6 @@ var allowed = map[string]row{
 			"github.com/aymanbagabas/go-udiff", "github.com/tidwall/gjson", "github.com/tidwall/sjson",
 		},
 	},
-	"provision/blocked":   {},
 	"provision/failpoint": {modules: []string{"golang.org/x/sys"}},
 	"provision/durable": {
 		ours:    []string{"provision/failpoint"},
@@ -24,6 +23,7 @@ var allowed = map[string]row{
 		ours:    []string{"provision/durable", "verify"},
 		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
 	},
+	"provision/blocked": {},
 	"provision/command": {modules: []string{"golang.org/x/sys"}},
 	"provision/release": {
 		ours: []string{"provision/command", "provision/durable", "provision/failpoint"},
@@ -75,7 +75,7 @@ var allowed = map[string]row{
 		modules: []string{"github.com/dustin/go-humanize"},
 	},
 	"provision/await": {
-		ours:    []string{"provision/blocked", "provision/engine", "provision/host", "provision/plan"},
+		ours:    []string{"provision/engine", "provision/host", "provision/plan"},
 		modules: []string{"go.uber.org/zap"},
 	},
 	"provision/prepare": {
