@@ -22,7 +22,7 @@ UNITS = $$($(RUN_GO) list ./... | grep -vE '/test/(bench|e2e|installed|kill|lab|
 RACING = $$($(RUN_GO) list ./provision/... ./systemd ./verify | grep -v /provision/release)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install try test test-quick test-race test-kill matrix soak check bench lab golden fuzz
+.PHONY: help build install try test test-quick test-race test-kill matrix soak check bench engines lab golden fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ check: ## run gofmt, vet, staticcheck and golangci-lint; check spelling and that
 
 bench: ## measure against peers; uses the lab where it needs a host
 	$(LAB) $(RUN_GO) run ./test/bench
+
+engines: ## build each version of dockerd that `make matrix` needs (needs root; minutes each, cached)
+	@scripts/need-tools.sh 'gcc:gcc libc6-dev'
+	@$(RUN_GO) run ./test/lab/cmd/lab engines
 
 lab: ## open a shell in a throwaway host
 	@$(RUN_GO) run ./test/lab/cmd/lab shell

@@ -15,7 +15,7 @@ import (
 func engines() []lab.Options {
 	all := []lab.Options{{Suite: "bookworm"}, {Suite: "trixie"}}
 	if os.Getenv("RUNSC_MATRIX") == "1" {
-		all = append(all, lab.Options{Suite: "trixie", Newest: true})
+		all = append(all, lab.Options{Suite: "trixie", Engine: lab.Newest})
 	}
 	return all
 }
@@ -23,8 +23,8 @@ func engines() []lab.Options {
 func onEngines(t *testing.T, test func(*testing.T, host)) {
 	for _, o := range engines() {
 		name := o.Suite
-		if o.Newest {
-			name = "newest"
+		if o.Engine != "" {
+			name = o.Engine
 		}
 		t.Run(name, func(t *testing.T) {
 			o.Name = "userns-" + name
@@ -64,7 +64,12 @@ func (h host) refused(code int, plan, apply string, why ...string) {
 // uids are the uids of processes with a name on their command line.
 func (h host) uids(pattern string) string {
 	h.t.Helper()
-	return h.run(`for p in $(pgrep -f '` + pattern + `'); do stat -c %u /proc/$p; cat /proc/$p/uid_map | tr -s ' '; done | sort -u | tr '\n' ';'`)
+	return h.run(uidsOf(pattern))
+}
+
+// uidsOf is the command that prints them, and their maps of uids.
+func uidsOf(pattern string) string {
+	return `for p in $(pgrep -f '` + pattern + `'); do stat -c %u /proc/$p; cat /proc/$p/uid_map | tr -s ' '; done | sort -u | tr '\n' ';'`
 }
 
 func TestUserns_OnAndOffAgain(t *testing.T) {
@@ -324,9 +329,9 @@ func TestFault_U03_Ranges(t *testing.T) {
 func TestUserns_MigratesImages(t *testing.T) {
 	const begin = switchOnOnly + " --migrate-images > /tmp/out 2>&1 & pid=$!; "
 	for _, o := range engines() {
-		o.Name = fmt.Sprintf("migrate-%s-%t", o.Suite, o.Newest)
+		o.Name = fmt.Sprintf("migrate-%s-%s", o.Suite, cmp.Or(o.Engine, "own"))
 		images := "docker images --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | sort"
-		if o.Newest { // containerd's store has other IDs
+		if o.Engine == lab.Newest { // containerd's store has other IDs
 			images = strings.Replace(images, "{{.ID}} ", "", 1)
 		}
 		t.Run(o.Name, func(t *testing.T) {

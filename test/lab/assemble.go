@@ -64,7 +64,7 @@ func (h *Host) assemble(ctx context.Context, o Options) error {
 	if err := h.withDebian(ctx, root, o); err != nil {
 		return err
 	}
-	if err := h.withNewest(ctx, root, o); err != nil {
+	if err := h.withEngine(ctx, root, o); err != nil {
 		return err
 	}
 	return h.install(ctx, root, o)

@@ -81,6 +81,16 @@ func (h *Host) withDebian(ctx context.Context, root *os.Root, o Options) error {
 			}
 		}
 	}
+	if o.Buildx {
+		dir, err := h.cache.debian(ctx, "docker-buildx")
+		if err != nil {
+			return err
+		}
+		const plugin = "docker/cli-plugins/docker-buildx"
+		if err := copyInto(root, filepath.Join(dir, "usr/libexec", plugin), "usr/local/lib/"+plugin); err != nil {
+			return err
+		}
+	}
 	if o.DockerPackage {
 		dir, err := h.cache.debian(ctx, "docker.io")
 		if err != nil {

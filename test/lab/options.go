@@ -48,9 +48,11 @@ type Options struct {
 	// Binary is put at /usr/local/bin/runsc-provisioner: a path on the machine,
 	// NoBinary, or empty for one built from this checkout.
 	Binary string
-	// Newest gives the host the newest dockerd instead of the suite's, and a
-	// runc that it can use.
-	Newest bool
+	// Engine is the name of one of Engines, which the host gets instead of the
+	// suite's dockerd; empty: the suite's.
+	Engine string
+	// Buildx gives the docker command trixie's buildx, for builds by BuildKit.
+	Buildx bool
 	// Prometheus puts trixie's prometheus, promtool and prometheus-node-exporter
 	// into the host's PATH.
 	Prometheus bool

@@ -16,9 +16,11 @@ import (
 )
 
 const usage = `usage: lab prepare [trixie] [bookworm] [releases]
-       lab shell [-binary PATH] [SUITE]
+       lab engines
+       lab shell [-binary PATH] [-engine NAME] [-buildx] [SUITE]
 
-prepare makes what is missing in the cache; without arguments, everything.
+prepare makes what is missing in the cache; without arguments, all but engines.
+engines builds each version of dockerd that is missing in the cache.
 shell boots a host (trixie), gives a shell in it, and removes it afterwards.
 `
 
@@ -47,6 +49,8 @@ func run(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "prepare":
 		return prepare(ctx, args[1:])
+	case "engines":
+		return engines(ctx)
 	case "shell":
 		return shell(ctx, args[1:])
 	default:
@@ -70,15 +74,34 @@ func prepare(ctx context.Context, names []string) error {
 	return nil
 }
 
+func engines(ctx context.Context) error {
+	cache, err := lab.OpenCache(os.Stdout)
+	if err != nil {
+		return err
+	}
+	for _, e := range lab.Engines() {
+		if !e.Built() {
+			fmt.Printf("lab: dockerd %s is that of Debian's %s\n", e.Name, e.Suites[0])
+			continue
+		}
+		dir, err := cache.Engine(ctx, e)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("lab: dockerd %s is in %s\n", e.Version(), dir)
+	}
+	return nil
+}
+
 func shell(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("shell", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	binary := flags.String("binary", "", "")
+	binary, engine, buildx := flags.String("binary", "", ""), flags.String("engine", "", ""), flags.Bool("buildx", false, "")
 	if flags.Parse(args) != nil || flags.NArg() > 1 {
 		return errUsage
 	}
 	start := time.Now()
-	host, err := lab.Boot(ctx, lab.Options{Suite: flags.Arg(0), Binary: *binary})
+	host, err := lab.Boot(ctx, lab.Options{Suite: flags.Arg(0), Binary: *binary, Engine: *engine, Buildx: *buildx})
 	if err != nil {
 		return err
 	}
