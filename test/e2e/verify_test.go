@@ -223,12 +223,17 @@ func (h *verifyHost) start(name string, flags ...string) {
 	h.sh(strings.Join(append(argv, lab.Image, "sleep 900"), " "))
 }
 
-// forge starts a runc container that has the store mounted and runs the
-// genuine sentry, with the right arguments, seccomp and no-new-privs. It waits
-// for its user namespace on a pipe that never gets data.
+// forge starts a forgery with this release.
 func (h *verifyHost) forge(name, runtime string) {
 	h.t.Helper()
-	h.sh(fmt.Sprintf(`docker run -d --name %s --runtime=%s --security-opt no-new-privileges -v %s:%s:ro %s sh -c '
+	h.sh(forgery(name, runtime, verifyDir))
+}
+
+// forgery is a command that starts a container of another runtime than runsc. It has the store mounted and runs
+// the genuine sentry of the release in dir, with the right arguments, seccomp and no-new-privs. The sentry waits
+// for its user namespace on a pipe that never gets data.
+func forgery(name, runtime, dir string) string {
+	return fmt.Sprintf(`docker run -d --name %s --runtime=%s --security-opt no-new-privileges -v %s:%s:ro %s sh -c '
 		mkfifo /pipe; exec 3<>/pipe
 		id=$(grep -o "containers/[0-9a-f]*/hostname" /proc/self/mountinfo | cut -d/ -f2)
 		exec -a runsc-sandbox %s/gvisor-bin/gvisor_sentry boot --spec-fd=3 --controller-fd=3 --start-sync-fd=3 --sync-userns-fd=3 --bundle=/ $id'
@@ -236,7 +241,7 @@ func (h *verifyHost) forge(name, runtime string) {
 			grep -qs runsc-sandbox /proc/$(docker inspect -f "{{.State.Pid}}" %s)/cmdline && exit 0
 			sleep 0.1
 		done
-		docker logs %s; exit 1`, name, runtime, verifyStore, verifyStore, lab.Image, verifyDir, name, name))
+		docker logs %s; exit 1`, name, runtime, verifyStore, verifyStore, lab.Image, dir, name, name)
 }
 
 // judge asks package verify, in the host, about every running container.
