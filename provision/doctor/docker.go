@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
@@ -76,6 +77,8 @@ func (l dockerLook) fileItem(c config.Config) checkup.Item {
 		item.Seen = file.Path + " is missing: dockerd uses its flags and its defaults"
 	case l.accepted:
 		item.Seen = "dockerd --validate accepts " + file.Path
+	case l.observed.Engine != nil && !capability.Of(l.observed.Engine.Version).Can(capability.Validate):
+		item.Seen = fmt.Sprintf("%s parses; dockerd %s has no --validate to check it", file.Path, l.observed.Engine.Version)
 	default:
 		item.Seen = file.Path + " parses; dockerd --validate could not check it"
 	}
@@ -102,6 +105,9 @@ func (l dockerLook) apiItem() checkup.Item {
 		e := l.observed.Engine
 		item.Seen = fmt.Sprintf("%s, default runtime %s, data in %s (%s), %d containers run, live-restore %t",
 			e.Version, e.DefaultRuntime, e.RootDir, e.StorageDriver, e.Running, e.LiveRestore)
+		if why := capability.Of(e.Version).Untested(); why != "" {
+			item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+"; "+why, "runsc-provisioner prove shows whether sandboxes start and keep writes with it"
+		}
 	}
 	return item
 }

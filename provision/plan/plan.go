@@ -17,6 +17,7 @@ package plan
 
 import (
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
@@ -86,6 +87,7 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 		return Plan{}, err
 	}
 	p.warnOfWrites()
+	p.warnOfEngine()
 	p.planRemovals()
 	p.planImages()
 	p.planPurge()
@@ -127,6 +129,16 @@ func (p *planner) holdContested(item string) bool {
 }
 
 func (p *planner) warn(text string) { p.plan.Warnings = append(p.plan.Warnings, text) }
+
+// warnOfEngine warns, before a step that Docker notices, if this version of dockerd was not tested.
+func (p *planner) warnOfEngine() {
+	if p.Observed.Engine == nil || p.plan.Disruption() == config.DisruptionNone {
+		return
+	}
+	if why := capability.Of(p.Observed.Engine.Version).Untested(); why != "" {
+		p.warn(why)
+	}
+}
 
 // planLink points the link in PATH at the release, unless another program's file is in its place.
 func (p *planner) planLink() {

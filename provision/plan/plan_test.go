@@ -149,7 +149,7 @@ func carriedOut(t *testing.T, o host.Observed, step Step) host.Observed {
 		o.Loaded.Reloaded = host.OptionDigests("", o.File.Doc)
 	case Restart:
 		o.Loaded = state.Loaded{Started: host.OptionDigests("", o.File.Doc)}
-		o.Engine = seen.Reloaded(engine.Info{DefaultRuntime: "runc", RootDir: host.DataRootOf(*o.Engine)}, o.File.Doc)
+		o.Engine = seen.Reloaded(engine.Info{Version: o.Engine.Version, DefaultRuntime: "runc", RootDir: host.DataRootOf(*o.Engine)}, o.File.Doc)
 		if _, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap(); o.Engine.UsernsRemap {
 			own := subid.Account{Name: "dockremap", UID: 999}
 			o.Engine.RootDir = RemappedRoot(o.Engine.RootDir, subid.Grant{UIDs: subid.Of(o.IDs.UIDs.Ranges, own), GIDs: subid.Of(o.IDs.GIDs.Ranges, own)})

@@ -8,6 +8,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
@@ -106,7 +107,11 @@ func (p *planner) refuseRemap() error {
 	case p.Observed.Engine.Swarm:
 		return blocked.Refuse(what, "this host is a node of a swarm, and dockerd would forget the swarm with another data root: run docker swarm leave first")
 	case p.wantsSnapshotter():
-		return blocked.Refuse(what, "features.containerd-snapshotter is on, which keeps images in containerd's store, and dockerd does not start with both: first remove it from daemon.json and from dockerd's flags")
+		why := "dockerd does not start with both"
+		if capability.Of(p.Observed.Engine.Version).Can(capability.RemapWithStore) {
+			why = "no image builds with both, as BuildKit fails"
+		}
+		return blocked.Refuse(what, "features.containerd-snapshotter is on, which keeps images in containerd's store, and %s: first remove it from daemon.json and from dockerd's flags", why)
 	case data.Unsearchable != "":
 		return blocked.Refuse(what, "others may not search %s, which is above the data root: remapped containers could not reach their own files; run chmod o+x %s", data.Unsearchable, data.Unsearchable)
 	case data.MaxUserNamespaces == 0:
@@ -118,8 +123,8 @@ func (p *planner) refuseRemap() error {
 	return nil
 }
 
-// wantsSnapshotter reports whether daemon.json or a flag turns on containerd's image store. dockerd 29 does
-// not start with that and userns-remap; its default gives way.
+// wantsSnapshotter reports whether daemon.json or a flag turns on containerd's image store. The default of
+// dockerd 29 gives way to userns-remap.
 func (g Goal) wantsSnapshotter() bool {
 	var doc struct{ Features map[string]any }
 	// An invalid text was refused long before.

@@ -66,11 +66,12 @@ var allowed = map[string]row{
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
+	"provision/capability": {modules: []string{"github.com/hashicorp/go-version"}},
 	"provision/plan": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
-			"provision/engine", "provision/host", "provision/images", "provision/release",
-			"provision/state", "provision/subid", "verify",
+			"daemonjson", "provision/blocked", "provision/capability", "provision/config",
+			"provision/daemonfile", "provision/engine", "provision/host", "provision/images",
+			"provision/release", "provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"github.com/dustin/go-humanize"},
 	},
@@ -132,9 +133,9 @@ var allowed = map[string]row{
 	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
 	"provision/doctor": {
 		ours: []string{
-			"daemonjson", "provision/checkup", "provision/config", "provision/daemonfile",
-			"provision/durable", "provision/engine", "provision/host", "provision/plan",
-			"provision/redact", "provision/release",
+			"daemonjson", "provision/capability", "provision/checkup", "provision/config",
+			"provision/daemonfile", "provision/durable", "provision/engine", "provision/host",
+			"provision/plan", "provision/redact", "provision/release",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
 	},

@@ -3,6 +3,7 @@
 package seen
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,9 @@ type Host struct {
 	LinkIs   string // a foreign file in its place
 	File     string // daemon.json; "" if it is missing
 	// Engine is the daemon.json that dockerd runs with; nil if it is stopped.
-	Engine      *string
+	Engine *string
+	// Version is dockerd's; empty: 26.1.5.
+	Version     string
 	Conflict    *engine.FlagConflict
 	Running     []string // names of the running containers
 	LiveRestore bool
@@ -128,7 +131,7 @@ func (h Host) observeDockerd(t *testing.T, o *host.Observed) {
 	t.Helper()
 	doc := DaemonJSON(t, *h.Engine).Doc
 	o.Unit.ActiveState = "active"
-	o.Engine = Reloaded(engine.Info{DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.LiveRestore, UsernsRemap: h.Remapped, RootDir: "/var/lib/docker"}, doc)
+	o.Engine = Reloaded(engine.Info{Version: cmp.Or(h.Version, "26.1.5"), DefaultRuntime: "runc", CgroupDriver: "systemd", LiveRestore: h.LiveRestore, UsernsRemap: h.Remapped, RootDir: "/var/lib/docker"}, doc)
 	if h.Remapped {
 		o.Engine.RootDir += "/100000.100000"
 	}
