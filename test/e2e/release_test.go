@@ -13,6 +13,8 @@ func TestEachLayoutInstalls(t *testing.T) {
 		{"zstd bundle", newer, "gvisor"},
 		{"bz2 bundle only", "20260831.0", "gvisor"},
 		{"loose files only", "20260817.0", "gvisor"},
+		{"both at once", "20260810.0", "gvisor"},
+		{"zstd bundle with five sidecars, four of them stand-ins", fiveSidecars, "gvisor"},
 	} {
 		h.run("runsc-provisioner apply --release " + layout.release)
 		if got := h.run("docker run --rm --runtime=runsc " + lab.Image + " uname -r"); !strings.Contains(got, layout.kernel) {
@@ -22,7 +24,19 @@ func TestEachLayoutInstalls(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", layout.name, got, want)
 		}
 	}
+	want := "checkpointgofer\ngvisor-sentry-prewarmer\ngvisor_sentry\nrunsc-fd-parking\nrunsc-metric-server"
+	if got := h.run("LC_ALL=C ls " + store + "/" + fiveSidecars + "/gvisor-bin"); got != want {
+		t.Errorf("sidecars: got %q, want %q", got, want)
+	}
+	// runsc starts the prewarmer only if it finds it, and the prewarmer then becomes the sandbox.
+	h.run("docker run -d --name box --runtime=runsc " + lab.Image + " sleep 600")
+	if state, release := h.verify(0).container(t, "box"); state != "sandboxed" || release != fiveSidecars {
+		t.Errorf("under the five sidecars: got %s, %s, want sandboxed, %s", state, release, fiveSidecars)
+	}
 }
+
+// fiveSidecars is the lab's release with all sidecars of gVisor's bundles.
+const fiveSidecars = "20260921.0"
 
 func TestDebiansLooseBuildInstalls(t *testing.T) {
 	h := boot(t, lab.Options{})

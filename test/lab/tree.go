@@ -10,37 +10,76 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// A layout is one of the two forms in which gVisor publishes a release, or the
-// bundle without the zstd archive.
+// A layout is a form in which gVisor has published releases.
 type layout int
 
 const (
-	bundle layout = iota
+	bundle layout = iota // zstd and bzip2
 	bundleBzip2
+	bundleZstd
 	loose
+	looseAndBzip2 // both at once
+)
+
+// A build is what a release is made of.
+type build int
+
+const (
+	pinned       build = iota // the module that test/lab/gvisor pins, without the sidecars that it lacks
+	withSidecars              // with stand-ins for them
+	nextRunsc                 // with a stand-in for the next runsc, which rejects the flags to be removed
+	debianRunsc               // Debian's package
 )
 
 // published is a release in the lab's bucket.
 type published struct {
-	label  string // as the binaries report it; empty: Debian's package
+	label  string // as the binaries report it; empty: that of Debian's package
+	build  build
 	layout layout
 	paths  []string // below the root of the tree, without the architecture
 }
+
+// NextRelease is a stand-in for a release after the removal of flags that gVisor
+// has announced for 2027-01 (NextURL). Its runsc accepts no --vfs2, --fuse,
+// --lisafs, --buffer-pooling and --cgroupfs, and no --sidecar-usage-policy=LEGACY_….
+const NextRelease = "20270104.0"
+
+// NextURL is the url of a bucket of its own, in which the latest release is
+// NextRelease. The lab's bucket does not have it.
+const NextURL = "https://releases.lab/gvisor/releases/next"
 
 // bucket lists what the lab's release server has. A date alone names the latest
 // point release of that date; `latest` names the newest.
 func bucket() []published {
 	return []published{
-		{"release-20260914.0", bundle, []string{"release/20260914.0", "release/20260914", "release/latest"}},
-		{"release-20260907.0", bundle, []string{"release/20260907.0", "release/20260907"}},
-		{"release-20260831.0", bundleBzip2, []string{"release/20260831.0", "release/20260831"}},
-		{"release-20260817.0", loose, []string{"release/20260817.0", "release/20260817"}},
-		{"", loose, []string{"release/20240729.0", "release/20240729"}},
-		{"release-20260915.0", bundle, []string{"nightly/2026-09-15", "nightly/latest"}},
+		{"release-20260914.0", pinned, bundle, []string{"release/20260914.0", "release/20260914", "release/latest"}},
+		{"release-20260907.0", pinned, bundle, []string{"release/20260907.0", "release/20260907"}},
+		{"release-20260831.0", pinned, bundleBzip2, []string{"release/20260831.0", "release/20260831"}},
+		{"release-20260817.0", pinned, loose, []string{"release/20260817.0", "release/20260817"}},
+		{"release-20260810.0", pinned, looseAndBzip2, []string{"release/20260810.0", "release/20260810"}},
+		{"release-20260921.0", withSidecars, bundleZstd, []string{"release/20260921.0", "release/20260921"}},
+		{"", debianRunsc, loose, []string{"release/20240729.0", "release/20240729"}},
+		{"release-20260915.0", pinned, bundle, []string{"nightly/2026-09-15", "nightly/latest"}},
+		{"release-" + NextRelease, nextRunsc, bundleZstd, []string{"next/release/" + NextRelease, "next/release/latest"}},
+	}
+}
+
+// binaries returns the directory of the release's files.
+func (c *Cache) binaries(ctx context.Context, p published) (string, error) {
+	switch p.build {
+	case withSidecars:
+		return c.gvisorWithSidecars(ctx, p.label)
+	case nextRunsc:
+		return c.nextGvisor(ctx, p.label)
+	case debianRunsc:
+		return c.debianRunsc(ctx)
+	default:
+		return c.gvisor(ctx, p.label)
 	}
 }
 
@@ -59,20 +98,14 @@ func Arch() string {
 // Releases returns a directory laid out like releases/ in gVisor's bucket. Do
 // not write to it: files with equal content are hard links.
 func (c *Cache) Releases(ctx context.Context) (string, error) {
-	recipe := "1 " + Arch()
+	recipe := "2 " + Arch()
 	for _, p := range bucket() {
 		recipe += fmt.Sprintf("\n%+v", p)
 	}
 	// Find the binaries first: their keys are part of this recipe.
 	sources := map[string]string{}
 	for _, p := range bucket() {
-		var dir string
-		var err error
-		if p.label == "" {
-			dir, err = c.debianRunsc(ctx)
-		} else {
-			dir, err = c.gvisor(ctx, p.label)
-		}
+		dir, err := c.binaries(ctx, p)
 		if err != nil {
 			return "", err
 		}
@@ -100,10 +133,14 @@ func publish(ctx context.Context, p published, source, tree string) error {
 	switch p.layout {
 	case loose:
 		err = linkAll(source, first, "runsc", "containerd-shim-runsc-v1")
+	case looseAndBzip2:
+		err = errors.Join(linkAll(source, first, "runsc", "containerd-shim-runsc-v1"), pack(ctx, p, source, first, "gvisor.tar.bz2"))
 	case bundleBzip2:
-		err = pack(ctx, source, first, "gvisor.tar.bz2")
+		err = pack(ctx, p, source, first, "gvisor.tar.bz2")
+	case bundleZstd:
+		err = pack(ctx, p, source, first, "gvisor.tar.zstd")
 	default:
-		err = pack(ctx, source, first, "gvisor.tar.zstd", "gvisor.tar.bz2")
+		err = pack(ctx, p, source, first, "gvisor.tar.zstd", "gvisor.tar.bz2")
 	}
 	if err != nil {
 		return err
@@ -134,15 +171,21 @@ func publish(ctx context.Context, p published, source, tree string) error {
 // pack writes the bundles of a release, laid out as gVisor publishes them. The
 // compression levels are low: higher ones would only cost time here, and
 // unpacking takes the same.
-func pack(ctx context.Context, source, target string, names ...string) error {
+func pack(ctx context.Context, p published, source, target string, names ...string) error {
+	files := runscFiles
+	if p.build == withSidecars {
+		for _, name := range standIns {
+			files = append(slices.Clip(files), "gvisor-bin/"+name)
+		}
+	}
 	for _, name := range names {
 		compress := "zstd -3"
 		if filepath.Ext(name) == ".bz2" {
 			compress = "bzip2 -1"
 		}
-		_, err := toolRun(ctx, source, nil, "tar", "--create", "--file="+filepath.Join(target, name),
-			"--use-compress-program="+compress, "--owner=0", "--group=0", "--numeric-owner",
-			"runsc", "containerd-shim-runsc-v1", "gvisor-bin/gvisor_sentry")
+		tar := append([]string{"tar", "--create", "--file=" + filepath.Join(target, name),
+			"--use-compress-program=" + compress, "--owner=0", "--group=0", "--numeric-owner"}, files...)
+		_, err := toolRun(ctx, source, nil, tar...)
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,11 @@ func TestReleases_MatchTheBucket(t *testing.T) {
 		"release/20260831.0": bundles[:2],
 		"release/20260817.0": looseFiles,
 		"release/20240729.0": looseFiles[2:],
+		"release/20260810.0": append(slices.Clone(looseFiles[:2]), append(slices.Clone(bundles[:2]), looseFiles[2:]...)...),
+		"release/20260921.0": bundles[2:],
+
+		"next/release/latest":         bundles[2:],
+		"next/release/" + NextRelease: bundles[2:],
 	} {
 		dir := filepath.Join(h.tree, path, Arch())
 		entries, err := os.ReadDir(dir)
@@ -46,11 +51,17 @@ func TestReleases_MatchTheBucket(t *testing.T) {
 			}
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), "tar", "--zstd", "-tf", filepath.Join(h.tree, "release/latest", Arch(), "gvisor.tar.zstd")).Output()
-	if want := "runsc\ncontainerd-shim-runsc-v1\ngvisor-bin/gvisor_sentry\n"; err != nil || string(out) != want {
-		t.Errorf("bundle: got %q (%v), want %q", out, err, want)
+	const members = "runsc\ncontainerd-shim-runsc-v1\ngvisor-bin/gvisor_sentry\n"
+	for path, want := range map[string]string{
+		"release/latest": members, "next/release/latest": members,
+		"release/20260921.0": members + "gvisor-bin/gvisor-sentry-prewarmer\ngvisor-bin/checkpointgofer\ngvisor-bin/runsc-metric-server\ngvisor-bin/runsc-fd-parking\n",
+	} {
+		out, err := exec.CommandContext(t.Context(), "tar", "--zstd", "-tf", filepath.Join(h.tree, path, Arch(), "gvisor.tar.zstd")).Output()
+		if err != nil || string(out) != want {
+			t.Errorf("bundle of %s: got %q (%v), want %q", path, out, err, want)
+		}
 	}
-	out, err = exec.CommandContext(t.Context(), filepath.Join(h.tree, "release/20240729.0", Arch(), "runsc"), "--version").Output()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(h.tree, "release/20240729.0", Arch(), "runsc"), "--version").Output()
 	if want := "runsc version 0.0~20240729.0\n"; err != nil || !strings.HasPrefix(string(out), want) {
 		t.Errorf("Debian's runsc: got %q (%v), want %q", out, err, want)
 	}
