@@ -32,6 +32,7 @@ type Options struct {
 	Label     string // after `runsc version`; release-20260914.0 if empty
 	Behaviour Behaviour
 	Machine   uint16 // of the ELF header; 0 is this machine's
+	Rejects   string // a flag, without dashes, that it does not have
 }
 
 // built is shared: a build takes a second, and every test binary needs the
@@ -66,7 +67,8 @@ func Program(t testing.TB, o Options) []byte {
 	trailer, err := json.Marshal(struct {
 		Label     string
 		Behaviour Behaviour
-	}{o.Label, o.Behaviour})
+		Rejects   string
+	}{o.Label, o.Behaviour, o.Rejects})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 type trailer struct {
 	Label     string
 	Behaviour string
+	Rejects   string
 }
 
 func main() {
@@ -39,6 +40,10 @@ func main() {
 		}
 	case "environment":
 		t.Label = strings.Join(os.Environ(), ",")
+	}
+	if t.Rejects != "" && slices.Contains(os.Args[1:], "--"+t.Rejects) {
+		fmt.Fprintf(os.Stderr, "flag provided but not defined: -%s\n", t.Rejects)
+		os.Exit(2)
 	}
 	switch {
 	case slices.Contains(os.Args[1:], "--version"):
