@@ -86,5 +86,6 @@ func runtimeItems(h *host.Host, c config.Config, l dockerLook) []checkup.Item {
 		return nil
 	}
 	o.Proofs, o.FailedProofs = h.State().KnownProofs()
+	o.Rejected = h.State().KnownRejections()
 	return checkup.RuntimeItems(c, o)
 }

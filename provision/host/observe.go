@@ -90,6 +90,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 		return err
 	}
 	o.Proofs, o.FailedProofs = h.State().KnownProofs()
+	o.Rejected = h.State().KnownRejections()
 	o.FailedRecoveries = h.State().FailedRecoveries()
 	if o.WaitingImages, err = h.Images().Waiting(); err != nil {
 		return err

@@ -43,6 +43,9 @@ type Observed struct {
 	// FailedProofs are the proofs through Docker that failed at the last try, by
 	// state.ProofKey; nil if this user may not read them.
 	FailedProofs map[string]bool
+	// Rejected are the arguments that runsc of an installed release rejected, by
+	// state.RejectionKey; nil if this user may not read them.
+	Rejected map[string]bool
 	// Store is the directory that holds the releases.
 	Store string
 	// IDs are the accounts and subordinate ids. They are read only if the configuration

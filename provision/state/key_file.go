@@ -27,6 +27,9 @@ func (d Dir) Proofs() KeyFile { return KeyFile{filepath.Join(string(d), "proofs"
 // Failures has the keys of the proofs through Docker that failed at the last try.
 func (d Dir) Failures() KeyFile { return KeyFile{filepath.Join(string(d), "failed-proofs")} }
 
+// Rejections has the keys of arguments that a release's runsc rejects, by RejectionKey.
+func (d Dir) Rejections() KeyFile { return KeyFile{filepath.Join(string(d), "rejected-arguments")} }
+
 // Validations has the keys of the texts that dockerd --validate accepted.
 func (d Dir) Validations() KeyFile { return KeyFile{filepath.Join(string(d), "validated")} }
 
@@ -55,14 +58,24 @@ func (d Dir) KnownProofs() (proofs, failures map[string]bool) {
 	if errors.Is(unix.Access(string(d), unix.X_OK), fs.ErrPermission) {
 		return nil, nil
 	}
-	proofs, failures = map[string]bool{}, map[string]bool{}
-	for _, key := range d.Proofs().Keys() {
-		proofs[key] = true
+	return d.Proofs().set(), d.Failures().set()
+}
+
+// KnownRejections returns the keys of Rejections. It is nil if this user may not read
+// them.
+func (d Dir) KnownRejections() map[string]bool {
+	if errors.Is(unix.Access(string(d), unix.X_OK), fs.ErrPermission) {
+		return nil
 	}
-	for _, key := range d.Failures().Keys() {
-		failures[key] = true
+	return d.Rejections().set()
+}
+
+func (m KeyFile) set() map[string]bool {
+	keys := map[string]bool{}
+	for _, key := range m.Keys() {
+		keys[key] = true
 	}
-	return proofs, failures
+	return keys
 }
 
 // Keys returns all keys, the oldest first; none if the file is missing or cannot be read.

@@ -23,6 +23,17 @@ func ProofKey(manifest string, args []string, dockerVersion, since string, remap
 	return durable.Digest(text)
 }
 
+// RejectionKey identifies an argument that runsc of a release (manifest) rejects when it
+// reads its command line. An argument with a value of its own is both, joined by a blank.
+// The files of a release alone decide that: no boot, dockerd or other argument changes it.
+func RejectionKey(manifest, argument string) string {
+	text, err := json.Marshal([]string{"rejects", manifest, argument})
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return durable.Digest(text)
+}
+
 // PastProofKey identifies a proof of the files of a release with these arguments, under any
 // dockerd and boot: after a reboot or an upgrade of dockerd, these arguments are still no
 // typo. It includes the noexec flag of the store, because nothing starts from a noexec

@@ -19,7 +19,7 @@ type Dir string
 func (d Dir) Sweep() error {
 	for _, path := range []string{
 		d.JournalPath(), d.BeforePath(), d.LoadedPath(), d.madePath(), d.restartedPath(),
-		d.Proofs().path, d.Failures().path, d.Validations().path, d.MadeIDs().path, d.Trials().path,
+		d.Proofs().path, d.Failures().path, d.Rejections().path, d.Validations().path, d.MadeIDs().path, d.Trials().path,
 	} {
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("clear leftovers beside %s: %w", path, err)

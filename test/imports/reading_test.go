@@ -32,9 +32,9 @@ var effectsOf = map[string]effect{
 			"KeyFile.Add KeyFile.Forget",
 		reads: "Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.RuntimeArgs BeforeKey.Matches " +
 			"Dir.BackupDir Dir.BackupText Dir.BeforePath Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
-			"Dir.JournalPath Dir.KnownProofs Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced Dir.Proofs " +
-			"Dir.ReadBefore Dir.ReadJournal Dir.ReadLoaded Dir.Trials Dir.Validations KeyFile.Has KeyFile.Keys " +
-			"Loaded.Hot PastProofKey ProofKey",
+			"Dir.JournalPath Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced Dir.Proofs " +
+			"Dir.ReadBefore Dir.ReadJournal Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Validations KeyFile.Has KeyFile.Keys " +
+			"Loaded.Hot PastProofKey ProofKey RejectionKey",
 	},
 	"provision/daemonfile": {
 		writes: "CanReplace CheckReplaceable Place.Remove Place.Replace",
