@@ -3,6 +3,7 @@ package proof
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Failed says that a release starts no sandbox on this host, or that Docker does not see the
@@ -13,6 +14,8 @@ type Failed struct {
 	Args     []string
 	InDocker bool // through dockerd
 	Err      error
+	// Rejected are those of Args that runsc rejects: without them, it reads its command line.
+	Rejected []string
 	// Output is what runsc printed. It is not safe for a terminal.
 	Output string
 }
@@ -21,6 +24,13 @@ func (f *Failed) Error() string {
 	var unseen *UnseenWrites
 	if errors.As(f.Err, &unseen) {
 		return fmt.Sprintf("dockerd starts a sandbox of gVisor %s (runtime %s), but %v", f.Release, f.Runtime, f.Err)
+	}
+	if len(f.Rejected) > 0 {
+		noun := "argument"
+		if len(f.Rejected) > 1 {
+			noun += "s"
+		}
+		return fmt.Sprintf("gVisor %s rejects the %s %s of runtime %s", f.Release, noun, strings.Join(f.Rejected, ", "), f.Runtime)
 	}
 	if f.InDocker {
 		return fmt.Sprintf("dockerd starts no sandbox of gVisor %s (runtime %s): %v", f.Release, f.Runtime, f.Err)
