@@ -162,8 +162,8 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, lo
 	if observeErr == nil { // else no proof was looked for
 		v.Writes = checkup.WritesInEffect(c, o)
 	}
-	if installed, found := plan.NewestSatisfying(o.Releases, c.Spec()); found {
-		v.WantedRelease = installed.Name
+	if _, found := plan.NewestSatisfying(o.Releases, c.Spec()); found {
+		v.WantedRelease = plan.NewGoal(c, o).Current.Name
 	}
 	if e.Deep {
 		for _, r := range o.Releases {

@@ -90,6 +90,9 @@ func ReleaseItem(g plan.Goal) Item {
 		item.Health, item.Seen = Critical, g.Config.Release.Version+" is not installed"
 	case !installed.State.Intact():
 		item.Health, item.Seen = Critical, installed.Dir+" is damaged: "+installed.State.Reason
+	case g.Rejecting() != nil:
+		r := g.Rejecting()
+		item.Health, item.Seen, item.Remedy = Warning, r.Release+" is installed and held: "+r.Reason, r.Remedy
 	default:
 		item.Remedy = ""
 		item.Seen = fmt.Sprintf("%s in %s, %d files as installed, trust %s", installed.Name, installed.Dir, len(installed.Manifest.Files), installed.Manifest.Trust)

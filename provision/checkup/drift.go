@@ -32,7 +32,7 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 		}
 	}
 	item := ReleaseItem(g)
-	add(config.ItemRelease, item.Health != Healthy, c.Release.Version, item.Seen)
+	add(config.ItemRelease, item.Health == Critical, c.Release.Version, item.Seen)
 	if link := o.Link; link.Kind != release.LinkForeign {
 		got := link.Release
 		if link.Kind == release.LinkAbsent {

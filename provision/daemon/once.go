@@ -55,6 +55,9 @@ func LookOnce(ctx context.Context, h *host.Host, now time.Time) (Status, error) 
 	} else {
 		waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}
+	if rejecting := plan.NewGoal(c, o).Rejecting(); rejecting != nil {
+		s.Held = append(s.Held, rejecting.Held())
+	}
 	s.sum(waiting)
 	drifts, err := checkup.Drifts(c, o)
 	if err != nil {

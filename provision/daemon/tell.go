@@ -75,10 +75,13 @@ func (l *loop) recovered(out *outcome) {
 	}
 }
 
-// installed is the name in the store of the release that the configuration wants, or "".
+// installed is the name in the store of the release that the configuration wants, or "". If that
+// release is held, it is the one that stays in use.
 func (o *outcome) installed() string {
-	r, _ := plan.NewestSatisfying(o.observed.Releases, o.config.Config.Spec())
-	return r.Name
+	if _, found := plan.NewestSatisfying(o.observed.Releases, o.config.Config.Spec()); !found {
+		return ""
+	}
+	return plan.NewGoal(o.config.Config, o.observed).Current.Name
 }
 
 func dockerInWords(out *outcome) string {

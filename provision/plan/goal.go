@@ -20,6 +20,8 @@ type Goal struct {
 	Current release.Installed
 	// install fetches the wanted release; nil if it is installed, or must not be fetched.
 	install *InstallRelease
+	// rejecting holds the wanted release, because it rejects arguments of the runtimes; nil if it does not.
+	rejecting *Rejecting
 	// held has the reasons why the wanted release is not installed.
 	held []Held
 	// provisional says that the name of the release is not known yet.
@@ -48,6 +50,7 @@ func newGoal(c config.Config, o host.Observed, opts Options) Goal {
 		g.provisional = true
 		g.install = &InstallRelease{Spec: spec, Why: "if newer than " + installed.Name}
 	}
+	g.holdRejecting()
 	return g
 }
 
@@ -79,14 +82,22 @@ func (g *Goal) setInstall(step InstallRelease) {
 // standIn is the release to use while the wanted one is not available: the intact one that Docker is
 // configured to run, or that it runs now, or else the newest intact one.
 func (g Goal) standIn() (release.Installed, bool) {
-	var intact []release.Installed
-	for _, r := range g.Observed.Releases {
-		if r.State.Intact() {
-			intact = append(intact, r)
-		}
+	intact := intactReleases(g.Observed.Releases)
+	if r, found := g.inDocker(intact); found {
+		return r, true
 	}
+	return newest(intact)
+}
+
+func intactReleases(all []release.Installed) []release.Installed {
+	return slices.DeleteFunc(slices.Clone(all), func(r release.Installed) bool { return !r.State.Intact() })
+}
+
+// inDocker is the one of the releases that Docker is configured to run as one of our runtimes, or that it runs
+// now; false if there is none.
+func (g Goal) inDocker(releases []release.Installed) (release.Installed, bool) {
 	for _, name := range g.uncontestedNames() {
-		for _, r := range intact {
+		for _, r := range releases {
 			if r.Runsc == g.Observed.File.Doc.Runtimes()[name].Path {
 				return r, true
 			}
@@ -95,7 +106,7 @@ func (g Goal) standIn() (release.Installed, bool) {
 			}
 		}
 	}
-	return newest(intact)
+	return release.Installed{}, false
 }
 
 // NewestSatisfying is the newest installed release that satisfies spec; false if none does.

@@ -77,6 +77,9 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	}
 	p := planner{Goal: newGoal(c, o, opts)}
 	p.plan.Held, p.plan.Provisional = p.held, p.provisional
+	if p.rejecting != nil {
+		p.hold(p.rejecting.Held())
+	}
 	if p.install != nil {
 		p.add(*p.install)
 	}

@@ -57,6 +57,8 @@ type Held struct {
 	Why  string `json:"why"`
 	// Containers are the names of the running containers that the change would stop, or hide from dockerd.
 	Containers []string `json:"containers,omitempty"`
+	// Arguments are the arguments that the held release rejects.
+	Arguments []string `json:"arguments,omitempty"`
 }
 
 // InstallRelease fetches, authenticates and stores a release.

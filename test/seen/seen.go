@@ -68,6 +68,7 @@ type Host struct {
 	Running     []string // names of the running containers
 	LiveRestore bool
 	Remapped    bool     // dockerd has userns-remap
+	Rejects     []string // arguments that the first of Releases rejects
 	Proven      []string // runtimes with a current proof, with the arguments of the file
 	// Before is the recorded daemon.json from before the first run; Unrecorded is a host without a record.
 	Before           string
@@ -107,6 +108,10 @@ func (h Host) Observed(t *testing.T) host.Observed {
 			r.State = release.State{File: "runsc", Reason: "runsc is missing"}
 		}
 		o.Releases = append(o.Releases, r)
+	}
+	o.Rejected = map[string]bool{}
+	for _, argument := range h.Rejects {
+		o.Rejected[state.RejectionKey(Intact(h.Releases[0]).ManifestDigest, argument)] = true
 	}
 	for _, name := range h.InUse {
 		o.InUse[name] = true
