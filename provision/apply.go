@@ -114,10 +114,7 @@ func (a *application) carryOut(ctx context.Context, step plan.Step) (result stri
 	case plan.InstallRelease:
 		return a.install(ctx, s, a.observed.Releases)
 	case plan.Prove:
-		if a.ProveOutside != nil {
-			return a.ProveOutside(ctx, s)
-		}
-		return a.Prover().Prove(ctx, s)
+		return a.proveOutside(ctx, s)
 	case plan.ProveInDocker:
 		return a.tx.proveInDocker(ctx, s)
 	case plan.Link:

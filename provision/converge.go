@@ -86,6 +86,11 @@ func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, choose
 				}
 			}
 		case err != nil:
+			held, holdErr := pr.holdRejecting(ctx, c, err, &run)
+			if held {
+				continue
+			}
+			err = errors.Join(err, holdErr)
 			return run.result, run.wrapInterrupted(ctx, errors.Join(err, pr.removeUnusable(ctx, err, run.installed)))
 		case done:
 			return run.result, nil

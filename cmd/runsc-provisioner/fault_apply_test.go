@@ -76,7 +76,7 @@ func TestFault_E09_AReleaseThatStartsNoSandboxIsNeverRegistered(t *testing.T) {
 	h := freshHost(t, "{}")
 	got := h.want(exitFailed, "apply", "--release="+newer, "--default-runtime", "--runtime-arg=--no-such-flag")
 	for _, said := range []string{
-		"gVisor " + newer + " starts no sandbox on this host (runtime runsc)",
+		"gVisor " + newer + " rejects the argument --no-such-flag of runtime runsc", "hint: ",
 		"  runsc: flag provided but not defined: -no-such-flag\n",
 	} {
 		if !strings.Contains(got.stderr, said) {

@@ -136,6 +136,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "`runsc-provisioner config show` lists every value and its source"
 	case errors.As(err, &unseen):
 		return exitFailed, unseenWritesHint
+	case errors.As(err, &failed) && len(failed.Rejected) > 0:
+		return exitFailed, "nothing was changed in Docker; remove " + strings.Join(failed.Rejected, ", ") + ", or choose another release with --release"
 	case errors.As(err, &failed):
 		return exitFailed, "nothing was changed in Docker; the lines above are from runsc"
 	case errors.As(err, &refused):

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/fakerunsc"
@@ -28,6 +30,8 @@ import (
 const (
 	older = "20260907.0"
 	newer = "20260914.0"
+	next  = "20270104.0" // without the flag that gone sets
+	gone  = "--gone"
 )
 
 // fakeHost is a directory that stands for a host's file system, with a fake
@@ -86,7 +90,7 @@ func newFakeHost(t *testing.T, settings ...string) *fakeHost {
 				Proc: h.path("proc"), DaemonJSON: h.units.daemonJSON, Socket: h.dockerd.Socket,
 			}},
 			Jobs: h.units, HTTP: server.Client(), Limits: release.Limits{Tries: 1},
-			ProveOutside:  func(context.Context, plan.Prove) (string, error) { return h.proven(), nil },
+			ProveOutside:  h.prove,
 			ProveInDocker: func(context.Context, plan.ProveInDocker) (string, error) { return h.proven(), nil },
 		},
 		Changes:    func(context.Context) <-chan struct{} { return h.units.changes },
@@ -174,6 +178,8 @@ func bucket(t *testing.T) string {
 		fakerunsc.Bundle(t, filepath.Join(dir, release.ChannelRelease, name, release.Arch()),
 			fakerunsc.Options{Label: "release-" + name}, fakerunsc.Zstd)
 	}
+	fakerunsc.Bundle(t, filepath.Join(dir, release.ChannelRelease, next, release.Arch()),
+		fakerunsc.Options{Label: "release-" + next, Rejects: strings.TrimLeft(gone, "-")}, fakerunsc.Zstd)
 	bucketDir.path = dir
 	return dir
 }
@@ -249,6 +255,18 @@ func (h *fakeHost) proven() string {
 	defer h.mu.Unlock()
 	h.proofs++
 	return "a fake"
+}
+
+// prove is a proof outside Docker: runsc of the release next rejects an argument.
+func (h *fakeHost) prove(_ context.Context, s plan.Prove) (string, error) {
+	seen := h.proven()
+	if s.Release == next && slices.Contains(s.Args, gone) {
+		return "", &proof.Failed{
+			Release: s.Release, Runtime: s.Runtime, Args: s.Args, Err: errors.New("exit status 2"),
+			Output: "flag provided but not defined: " + gone[1:] + "\nUsage: runsc <flags> <subcommand> <subcommand args>\n",
+		}
+	}
+	return seen, nil
 }
 
 func (h *fakeHost) tell(n Notice) {

@@ -34,12 +34,19 @@ func run(args []string) error {
 		_, err := io.Copy(io.Discard, os.Stdin)
 		return err
 	}
+	// Like runsc, it reads its command line before it does anything.
+	if slices.Contains(args, "--no-such-flag") {
+		return errors.New("flag provided but not defined: -no-such-flag")
+	}
+	for _, removed := range []string{"-removed", "-removed-too"} {
+		if slices.Contains(args, "-"+removed) && label == "release-20260914.0" {
+			return errors.New("flag provided but not defined: " + removed)
+		}
+	}
 	switch {
 	case slices.Contains(args, "--version"):
 		fmt.Printf("runsc version %s\nspec: 1.2.1\n", label)
 		return nil
-	case slices.Contains(args, "--no-such-flag"):
-		return errors.New("flag provided but not defined: -no-such-flag")
 	case slices.Contains(args, "run"):
 		return syscall.Exec("/proc/self/exe", []string{sandbox, "boot", args[len(args)-1]}, os.Environ())
 	case slices.Contains(args, "delete"):
