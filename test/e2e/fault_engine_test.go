@@ -45,7 +45,7 @@ func says(t *testing.T, r lab.Result, parts ...string) {
 // settled checks that no run has left anything unfinished.
 func (h host) settled() {
 	h.t.Helper()
-	if left := h.run("ls -A /var/lib/runsc-provisioner | grep -v '^lock$\\|^accepted.json$\\|^proofs$\\|^accepted.copy.json$\\|^validated$\\|^failed-proofs$\\|^loaded.json$\\|^before.json$\\|^ids$\\|^backup$' || true; ls -A " + store + " 2>/dev/null | grep '^.runsc-prov' || true; ls -A /etc/docker | grep runsc-prov || true"); left != "" {
+	if left := h.run("ls -A /var/lib/runsc-provisioner | grep -v '^lock$\\|^accepted.json$\\|^proofs$\\|^accepted.copy.json$\\|^validated$\\|^failed-proofs$\\|^rejected-arguments$\\|^loaded.json$\\|^before.json$\\|^ids$\\|^backup$' || true; ls -A " + store + " 2>/dev/null | grep '^.runsc-prov' || true; ls -A /etc/docker | grep runsc-prov || true"); left != "" {
 		h.t.Errorf("got %q left behind, want nothing", left)
 	}
 	if left := h.run("docker ps -aq --filter name=runsc-provisioner-proof; docker images -q --filter reference='runsc-provisioner-proof*'"); left != "" {

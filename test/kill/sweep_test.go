@@ -152,7 +152,7 @@ const (
 	// state prints the settings that dockerd runs with.
 	state = "docker info -f '{{.DefaultRuntime}} {{with index .Runtimes \"runsc\"}}{{.Path}}{{end}} {{range .SecurityOptions}}{{if eq . \"name=userns\"}}remapped{{end}}{{end}}'"
 	// leftovers lists what a run has left; there should be nothing.
-	leftovers = `ls -A /var/lib/runsc-provisioner 2>/dev/null | grep -v '^lock$\|^accepted.json$\|^accepted.copy.json$\|^made-directory.json$\|^proofs$\|^validated$\|^failed-proofs$\|^loaded.json$\|^before.json$\|^ids$\|^backup$'
+	leftovers = `ls -A /var/lib/runsc-provisioner 2>/dev/null | grep -v '^lock$\|^accepted.json$\|^accepted.copy.json$\|^made-directory.json$\|^proofs$\|^validated$\|^failed-proofs$\|^rejected-arguments$\|^loaded.json$\|^before.json$\|^ids$\|^backup$'
 ls -A /usr/local/lib/gvisor /etc/docker /usr/local/bin /etc/runsc-provisioner/config.d 2>/dev/null | grep runsc-provisioner-
 docker ps -aq --filter name=runsc-provisioner-proof; docker images -q --filter reference='runsc-provisioner-proof*'
 for p in /proc/[0-9]*; do tr '\0' ' ' < $p/cmdline 2>/dev/null | grep 'runsc-proo[f]'; done
