@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
@@ -157,7 +158,7 @@ func remedy(err error) (code int, hint string) {
 	case errors.As(err, &reach):
 		return exitOutOfReach, reachHint(reach)
 	case errors.As(err, &flag):
-		return exitRefused, "dockerd does not start if an option is a flag and also in daemon.json: remove the flag, then run this again"
+		return exitRefused, checkup.FlagRemedy(flag.Option) + ", then run this again"
 	case errors.As(err, &syntax):
 		return exitRefused, "dockerd cannot read this file, or reads it differently: fix the file, then run this again"
 	case errors.As(err, &record):

@@ -50,6 +50,14 @@ type Item struct {
 	Remedy string `json:"remedy,omitempty"` // what to do if it is not ok
 }
 
+// FlagRemedy says what to do about an option of daemon.json that dockerd also has as a flag.
+func FlagRemedy(option string) string {
+	if option == host.OptionHosts {
+		return "dockerd does not start with hosts in daemon.json and -H among its flags: remove one of them (systemctl edit docker.service changes the flags), then restart Docker"
+	}
+	return "remove the flag: dockerd does not start if an option is a flag and also in daemon.json"
+}
+
 // ApplyRemedy is the command that makes the host match its configuration.
 const ApplyRemedy = "sudo runsc-provisioner apply"
 
@@ -120,8 +128,7 @@ func fileItem(c config.Config, o host.Observed, differs bool) Item {
 		item.Seen = o.File.Path + " differs from the configuration"
 	}
 	if conflict := plan.FlagConflict(c, o); conflict != nil {
-		item.Health, item.Remedy = Critical, "remove the flag: dockerd does not start with the option in both places"
-		item.Seen = conflict.Error()
+		item.Health, item.Seen, item.Remedy = Critical, conflict.Error(), FlagRemedy(conflict.Option)
 	}
 	if len(o.File.Misplaced) > 0 && item.Health == Healthy {
 		item.reportMisplaced(o.File)

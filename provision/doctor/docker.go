@@ -86,7 +86,7 @@ func (l dockerLook) fileItem(c config.Config) checkup.Item {
 		item.Health, item.Seen, item.Remedy = checkup.Critical, l.rejection.Error(), "repair it: dockerd would not start with it"
 	}
 	if conflict := plan.FlagConflict(c, l.observed); conflict != nil {
-		item.Health, item.Seen, item.Remedy = checkup.Critical, conflict.Error(), "remove the flag: dockerd does not start if an option is set in both places"
+		item.Health, item.Seen, item.Remedy = checkup.Critical, conflict.Error(), checkup.FlagRemedy(conflict.Option)
 	}
 	return item
 }

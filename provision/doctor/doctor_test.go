@@ -113,6 +113,11 @@ func TestDoctor_ABrokenPartOfDockerHidesNoOther(t *testing.T) {
 		{"a unit file that systemd cannot parse", saidUnits{host.DockerUnit: {LoadState: "bad-setting"}}, "", []checkup.Item{
 			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is bad-setting", Remedy: "systemctl status docker.service shows what is wrong with its file"},
 		}},
+		{"hosts in daemon.json and among the flags", saidUnits{host.DockerUnit: dockerd}, `{"hosts":["unix:///x"]}`, []checkup.Item{
+			{Name: host.DockerUnit, Seen: "active (running)"},
+			{Name: "daemon.json", Health: checkup.Critical, Seen: "hosts is set by the flag --host=fd:// in ExecStart: an option in daemon.json must not be a flag too", Remedy: checkup.FlagRemedy("hosts")},
+			{Name: "docker API", Health: checkup.Critical, Seen: "no answer within 1s", Remedy: silent},
+		}},
 		{"a wrapper", saidUnits{host.DockerUnit: running("/usr/bin/wrapper", "--token", "hunter2")}, "{}", []checkup.Item{
 			{Name: host.DockerUnit, Health: checkup.Critical, Seen: `active (running); docker.service: not a dockerd command line: ["/usr/bin/wrapper"]`, Remedy: "systemctl cat docker.service shows its command, which must be dockerd itself"},
 			{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"},
@@ -221,7 +226,7 @@ func TestDoctor_AFlagConflictsEvenIfDaemonJSONIsMissing(t *testing.T) {
 		FlagConflicts: []*engine.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
 	}}
 	want := checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "default-runtime is set by the flag --default-runtime=runc in ExecStart: an option in daemon.json must not be a flag too",
-		Remedy: "remove the flag: dockerd does not start if an option is set in both places"}
+		Remedy: "remove the flag: dockerd does not start if an option is a flag and also in daemon.json"}
 	if got := look.fileItem(config.Config{Docker: config.Docker{DefaultRuntime: "runsc"}}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

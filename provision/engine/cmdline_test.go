@@ -231,6 +231,25 @@ func TestFault_J10_OptionThatIsAlsoAFlag(t *testing.T) {
 			running: "dockerd --add-runtime r=/r --runtimes=x", options: []string{"runtimes", "default-runtime"},
 		},
 		{
+			situation: "a host in ExecStart", fragment: "[Service]\nType=notify\nExecStart=/usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock\n",
+			start: []string{"dockerd", "-H", "fd://"}, running: "dockerd -H fd://",
+			options: []string{"userns-remap", "hosts"}, flag: "--host=fd://", where: "docker.service:3",
+		},
+		{
+			situation: "a host in a drop-in over the unit's", fragment: plain,
+			dropIns: []string{"[Service]\n# -H no\nExecStart=\nExecStart=/usr/bin/dockerd --log-Hx \\\n-Htcp://127.0.0.1:2375\n"},
+			start:   []string{"dockerd", "-Htcp://127.0.0.1:2375"}, running: "dockerd -Htcp://127.0.0.1:2375",
+			options: []string{"hosts"}, flag: "--host=tcp://127.0.0.1:2375", where: "0.conf:5",
+		},
+		{
+			situation: "a host by its long name", fragment: "[Service]\nExecStart=/usr/bin/dockerd --host=fd://\n",
+			start: []string{"dockerd", "--host=fd://"}, options: []string{"hosts"}, flag: "--host=fd://", where: "docker.service:2",
+		},
+		{
+			situation: "the host of the unit, cleared by a drop-in", fragment: plain, dropIns: []string{"[Service]\nExecStart=\nExecStart=/usr/bin/dockerd\n"},
+			start: []string{"dockerd"}, running: "dockerd", options: []string{"hosts"},
+		},
+		{
 			situation: "not one of ours", fragment: plain, start: []string{"dockerd"},
 			running: "dockerd --debug", options: []string{"default-runtime", "userns-remap"},
 		},

@@ -43,20 +43,35 @@ func Conflict(proc string, s Service, options ...string) error {
 			return err
 		}
 		for _, option := range options {
-			value, ok := flags.Set[option]
+			flag := flagOf(option)
+			value, ok := flags.Set[flag]
 			if !ok || option == "runtimes" {
 				continue
 			}
-			return &FlagConflict{Option: option, Flag: "--" + option + "=" + value, Where: s.locate(option)}
+			return &FlagConflict{Option: option, Flag: "--" + flag + "=" + value, Where: s.locate(flag)}
 		}
 	}
 	return nil
 }
 
-// locate searches the unit's files for the line that sets an option as a flag,
-// those that systemd applies last first. It is a text search and may miss the
-// line.
-func (s Service) locate(option string) string {
+// FlagHost is the long name of -H. The same option is OptionHosts in daemon.json.
+const (
+	FlagHost    = "host"
+	OptionHosts = "hosts"
+)
+
+// flagOf returns the long name of the flag for an option of daemon.json. A list has a name
+// in the plural there (moby opts.NamedListOpts).
+func flagOf(option string) string {
+	if option == OptionHosts {
+		return FlagHost
+	}
+	return option
+}
+
+// locate searches the unit's files for the line that has a flag, those that
+// systemd applies last first. It is a text search and may miss the line.
+func (s Service) locate(flag string) string {
 	var files []string
 	for _, pattern := range s.EnvironmentFiles {
 		paths, _ := filepath.Glob(strings.TrimPrefix(pattern, "-"))
@@ -68,7 +83,7 @@ func (s Service) locate(option string) string {
 		if err != nil {
 			continue
 		}
-		if line := lineOfFlag(text, option); line > 0 {
+		if line := lineOfFlag(text, flag); line > 0 {
 			return path + ":" + strconv.Itoa(line)
 		}
 	}
@@ -80,7 +95,7 @@ func (s Service) locate(option string) string {
 
 // lineOfFlag returns the last line, counted from 1, that has the flag outside
 // of comments, or 0.
-func lineOfFlag(text, option string) int {
+func lineOfFlag(text, flag string) int {
 	found := 0
 	number := 0
 	for line := range strings.Lines(text) {
@@ -89,16 +104,26 @@ func lineOfFlag(text, option string) int {
 		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
 			continue
 		}
-		for rest := line; ; {
-			_, after, ok := strings.Cut(rest, "--"+option)
-			if !ok {
-				break
-			}
-			if after == "" || strings.ContainsAny(after[:1], "= \t\r\n\"'\\") {
-				found = number
-			}
-			rest = after
+		if hasFlag(line, "--"+flag, endsOfFlag) || flag == FlagHost && hasFlag(" "+line, " -H", endsOfFlag+"uft") {
+			found = number // -H may have its value attached: -Hunix://, -Hfd://, -Htcp://
 		}
 	}
 	return found
+}
+
+const endsOfFlag = "= \t\r\n\"'\\"
+
+// hasFlag reports whether a line has the flag, followed by its end or one of the bytes in
+// ends: a longer flag may begin in the same way.
+func hasFlag(line, flag, ends string) bool {
+	for rest := line; ; {
+		_, after, ok := strings.Cut(rest, flag)
+		if !ok {
+			return false
+		}
+		if after == "" || strings.ContainsAny(after[:1], ends) {
+			return true
+		}
+		rest = after
+	}
 }

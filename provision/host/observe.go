@@ -143,10 +143,10 @@ func (h *Host) CommandLine(unit Unit) (argv []string, flags engine.Flags, err er
 	return argv, flags, nil
 }
 
-// FlagConflicts finds the managed options that dockerd also has as a flag.
+// FlagConflicts finds the managed options, and OptionHosts, that dockerd also has as a flag.
 func (h *Host) FlagConflicts(unit Unit) ([]*engine.FlagConflict, error) {
 	var conflicts []*engine.FlagConflict
-	for _, option := range []string{config.ItemDefaultRuntime, config.ItemUsernsRemap} {
+	for _, option := range []string{config.ItemDefaultRuntime, config.ItemUsernsRemap, OptionHosts} {
 		err := engine.Conflict(h.Paths.Proc, unit.service(), option)
 		var conflict *engine.FlagConflict
 		switch {

@@ -19,8 +19,8 @@ type Observed struct {
 	Command []string
 	// Flags are the parsed flags of Command.
 	Flags engine.Flags
-	// FlagConflicts are managed options of daemon.json that dockerd also has as a flag:
-	// dockerd does not start with both.
+	// FlagConflicts are managed options of daemon.json that dockerd also has as a flag,
+	// and OptionHosts: dockerd does not start with both.
 	FlagConflicts []*engine.FlagConflict
 	// File is daemon.json as it is on disk.
 	File daemonfile.File

@@ -1,6 +1,9 @@
 package host
 
-import "runsc-provisioner/provision/config"
+import (
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/engine"
+)
 
 // IsHot reports whether dockerd applies an option of daemon.json on a reload. Every other
 // option needs a restart.
@@ -30,8 +33,7 @@ func ResetsOnReload(option string) bool {
 	return false
 }
 
-// Options of daemon.json that this program does not manage, but which /info of dockerd
-// shows.
+// Options of daemon.json that this program reads but does not manage.
 const (
 	OptionDataRoot      = "data-root"
 	OptionGraph         = "graph" // the name of data-root until 17.05, accepted until 20.10
@@ -39,6 +41,7 @@ const (
 	OptionLogDriver     = "log-driver"
 	OptionFeatures      = "features" // all hot except FeatureSnapshotter
 	OptionLiveRestore   = "live-restore"
+	OptionHosts         = engine.OptionHosts
 )
 
 // FeatureSnapshotter keeps images in containerd's store. It needs a restart.

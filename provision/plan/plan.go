@@ -97,13 +97,16 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	return p.plan, nil
 }
 
-// FlagConflict is an option that c manages and that dockerd also has as a flag, or nil. dockerd does not start
-// with an option in both places, even with equal values (moby daemon/config/config.go). Flags for options
-// that c does not manage are fine.
+// FlagConflict is an option that dockerd has as a flag, and that c manages or daemon.json has (hosts), or nil.
+// dockerd neither starts nor reloads with an option in both places, even with equal values (moby
+// daemon/config/config.go). Flags for options that c does not manage are fine.
 func FlagConflict(c config.Config, o host.Observed) *engine.FlagConflict {
-	managed := map[string]bool{config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "", config.ItemUsernsRemap: c.Docker.UsernsRemap != ""}
+	inFile := map[string]bool{
+		config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "", config.ItemUsernsRemap: c.Docker.UsernsRemap != "",
+		host.OptionHosts: o.File.Doc.Has(host.OptionHosts),
+	}
 	for _, conflict := range o.FlagConflicts {
-		if managed[conflict.Option] {
+		if inFile[conflict.Option] {
 			return conflict
 		}
 	}

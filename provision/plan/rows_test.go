@@ -366,6 +366,21 @@ func TestNew(t *testing.T) {
 	}
 }
 
+// docker-ce's unit has the flag -H fd://. dockerd then refuses a daemon.json with hosts.
+func TestNew_HostsInDaemonJSONAndAmongTheFlags(t *testing.T) {
+	conflict := &engine.FlagConflict{Option: "hosts", Flag: "--host=fd://", Where: "/usr/lib/systemd/system/docker.service:13"}
+	for text, want := range map[string]error{
+		"":                      nil,
+		`{"debug":true}`:        nil,
+		`{"hosts":["unix://"]}`: conflict,
+	} {
+		o := seen.Host{File: text, Engine: seen.Dockerd(""), Conflict: conflict}.Observed(t)
+		if _, err := New(config.Default(), o, Options{}); !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%q: got %v, want %v", text, err, want)
+		}
+	}
+}
+
 func TestFault_J10_NoPlanWithAConflictingFlag(t *testing.T) {
 	conflict := &engine.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=crun", Where: "/etc/default/docker:4"}
 	o := seen.Host{Engine: seen.Dockerd(""), Conflict: conflict}.Observed(t)
