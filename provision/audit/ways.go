@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/engine"
@@ -60,7 +59,7 @@ func hostPaths(h *host.Host, o host.Observed) []verify.HostPath {
 		list = append(list, verify.HostPath{Path: o.File.Path, Gives: "dockerd's configuration"})
 	}
 	for _, host := range append(slices.Clone(o.Flags.Hosts), "unix://"+h.Socket(o.Flags)) {
-		if path, ok := strings.CutPrefix(host, "unix://"); ok {
+		if path, found := engine.UnixSocket([]string{host}, h.Paths.Socket); found {
 			list = append(list, verify.HostPath{Path: path, Gives: "dockerd's API, which starts any container, even as root on the host", Secret: true})
 		}
 	}

@@ -19,6 +19,29 @@ import (
 	"runsc-provisioner/verify"
 )
 
+// dockerd reads unix:// as its default socket. A way around is each of its sockets.
+func TestHostPaths_EverySocketOfDockerd(t *testing.T) {
+	h := &host.Host{Paths: host.Paths{Socket: "/run/docker.sock", State: "/s", Config: "/c", Store: "/g"}}
+	for hosts, want := range map[string][]string{
+		"":                                  {"/run/docker.sock"},
+		"fd://":                             {"/run/docker.sock"},
+		"unix:// tcp://0.0.0.0:2375":        {"/run/docker.sock"},
+		"unix:///a.sock unix://run/b.sock/": {"/a.sock", "/run/b.sock"},
+		"unix:///a.sock fd://":              {"/a.sock", "/run/docker.sock"},
+	} {
+		var got []string
+		for _, path := range hostPaths(h, host.Observed{Flags: engine.Flags{Hosts: strings.Fields(hosts)}}) {
+			if strings.HasPrefix(path.Gives, "dockerd's API") {
+				got = append(got, path.Path)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", hosts, diff)
+		}
+	}
+}
+
 func TestJoinedNamespaces(t *testing.T) {
 	join := func(name string, to ...string) *verify.Container {
 		c := &verify.Container{ID: strings.Repeat(name, 64), Name: name}

@@ -45,4 +45,5 @@ var (
 	//lint:ignore ST1005 Docker is a name
 	ErrNotInstalled = errors.New("Docker is not installed")
 	ErrMasked       = errors.New("masked")
+	ErrNoUnixSocket = errors.New("it listens on no unix socket")
 )

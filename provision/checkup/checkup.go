@@ -50,6 +50,9 @@ type Item struct {
 	Remedy string `json:"remedy,omitempty"` // what to do if it is not ok
 }
 
+// UnixSocketRemedy is for a dockerd that listens on no unix socket.
+const UnixSocketRemedy = "give dockerd a unix socket too: -H unix:///run/docker.sock among its flags, or unix:///run/docker.sock among the hosts in daemon.json; then restart Docker"
+
 // FlagRemedy says what to do about an option of daemon.json that dockerd also has as a flag.
 func FlagRemedy(option string) string {
 	if option == host.OptionHosts {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
@@ -97,6 +98,8 @@ func (l dockerLook) apiItem() checkup.Item {
 	switch {
 	case errors.Is(l.engineErr, errNotAsked):
 		item.Health, item.Seen, item.Remedy = checkup.Unsure, l.engineErr.Error(), l.unitItem().Remedy
+	case errors.Is(l.engineErr, blocked.ErrNoUnixSocket):
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.engineErr.Error(), checkup.UnixSocketRemedy
 	case errors.Is(l.engineErr, fs.ErrPermission), errors.As(l.engineErr, &silent):
 		item.SetBroken(l.engineErr, "journalctl -u docker.service shows what it is doing; systemctl restart docker.service stops containers unless live-restore is on")
 	case l.engineErr != nil:

@@ -113,6 +113,11 @@ func TestDoctor_ABrokenPartOfDockerHidesNoOther(t *testing.T) {
 		{"a unit file that systemd cannot parse", saidUnits{host.DockerUnit: {LoadState: "bad-setting"}}, "", []checkup.Item{
 			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is bad-setting", Remedy: "systemctl status docker.service shows what is wrong with its file"},
 		}},
+		{"tcp only", saidUnits{host.DockerUnit: running("/usr/bin/dockerd", "-H", "tcp://127.0.0.1:2375")}, "{}", []checkup.Item{
+			{Name: host.DockerUnit, Seen: "active (running)"},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"},
+			{Name: "docker API", Health: checkup.Critical, Seen: "dockerd: it listens on no unix socket, only on tcp://127.0.0.1:2375", Remedy: checkup.UnixSocketRemedy},
+		}},
 		{"hosts in daemon.json and among the flags", saidUnits{host.DockerUnit: dockerd}, `{"hosts":["unix:///x"]}`, []checkup.Item{
 			{Name: host.DockerUnit, Seen: "active (running)"},
 			{Name: "daemon.json", Health: checkup.Critical, Seen: "hosts is set by the flag --host=fd:// in ExecStart: an option in daemon.json must not be a flag too", Remedy: checkup.FlagRemedy("hosts")},

@@ -22,7 +22,7 @@ type Flags struct {
 	DefaultRuntime string
 	UsernsRemap    string
 	DataRoot       string
-	Hosts          []string
+	Hosts          []string          // of -H
 	AddRuntimes    map[string]string // name to path
 	// Set maps every flag given, by its long name without dashes, to its last
 	// value.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,11 +42,11 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 	// dockerd takes longer to answer than all other reads together.
 	answer := make(chan error, 1)
 	go func() {
-		var err error
 		if o.Unit.Running() {
-			err = h.ObserveEngine(ctx, c, &o, info)
+			answer <- h.ObserveEngine(ctx, c, &o, info)
+		} else {
+			answer <- h.CheckHosts(o.Flags)
 		}
-		answer <- err
 	}()
 	filesErr := h.observeFiles(ctx, c, &o)
 	if err := <-answer; filesErr == nil && err != nil {
@@ -129,8 +128,9 @@ func (h *Host) CheckUnit(ctx context.Context, unit Unit) error {
 }
 
 // CommandLine returns the command line of the running dockerd, or the one that unit would
-// start, and its flags. The error is a *blocked.Refused if the command line cannot be read,
-// a *blocked.Unreachable if its flags do not parse.
+// start, and its flags. If no flag is a host, Hosts has those of daemon.json. The error is
+// a *blocked.Refused if the command line cannot be read, a *blocked.Unreachable if its
+// flags do not parse.
 func (h *Host) CommandLine(unit Unit) (argv []string, flags engine.Flags, err error) {
 	argv, err = engine.CommandLine(h.Paths.Proc, unit.service())
 	if err != nil {
@@ -140,6 +140,7 @@ func (h *Host) CommandLine(unit Unit) (argv []string, flags engine.Flags, err er
 	if err != nil {
 		return nil, engine.Flags{}, &blocked.Unreachable{Object: unit.Name, Err: err}
 	}
+	flags.Hosts = h.hosts(unit, flags)
 	return argv, flags, nil
 }
 
@@ -194,6 +195,9 @@ const EngineAnswerWithin = 15 * time.Second
 // ObserveEngine fills in the fields of o that dockerd knows. It does not ask for info if
 // the caller has it; nil means unknown. The error is a *blocked.Unreachable.
 func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, info *engine.Info) error {
+	if err := h.CheckHosts(o.Flags); err != nil {
+		return err
+	}
 	client, err := h.Dial(o.Flags)
 	if err != nil {
 		return err
@@ -231,15 +235,4 @@ func (h *Host) DaemonJSON(flags engine.Flags) string {
 		return flags.ConfigFile
 	}
 	return h.Paths.DaemonJSON
-}
-
-// Socket returns the first unix socket that the flags of dockerd name, or
-// Paths.Socket: with fd://, docker.socket listens there.
-func (h *Host) Socket(flags engine.Flags) string {
-	for _, host := range flags.Hosts {
-		if path, ok := strings.CutPrefix(host, "unix://"); ok {
-			return path
-		}
-	}
-	return h.Paths.Socket
 }

@@ -133,7 +133,7 @@ var allowed = map[string]row{
 	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
 	"provision/doctor": {
 		ours: []string{
-			"daemonjson", "provision/capability", "provision/checkup", "provision/config",
+			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup", "provision/config",
 			"provision/daemonfile", "provision/durable", "provision/engine", "provision/host",
 			"provision/plan", "provision/redact", "provision/release",
 		},

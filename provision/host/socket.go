@@ -1,0 +1,84 @@
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/engine"
+)
+
+// Socket returns the first unix socket that dockerd listens on, or Paths.Socket if
+// CheckHosts finds none.
+func (h *Host) Socket(flags engine.Flags) string {
+	if path, found := engine.UnixSocket(flags.Hosts, h.Paths.Socket); found {
+		return path
+	}
+	return h.Paths.Socket
+}
+
+// CheckHosts returns a *blocked.Unreachable if dockerd listens on no unix socket.
+// docker.socket accepts connections for such a dockerd too, but no request is answered.
+func (h *Host) CheckHosts(flags engine.Flags) error {
+	if _, found := engine.UnixSocket(flags.Hosts, h.Paths.Socket); !found {
+		return blocked.DockerdSilent(fmt.Errorf("%w, only on %s", blocked.ErrNoUnixSocket, strings.Join(flags.Hosts, ", ")))
+	}
+	return nil
+}
+
+// hosts returns where the dockerd of unit listens: its flags -H, or else "hosts" of
+// daemon.json. dockerd reads the file's only when it starts, so the file does not count
+// if the running dockerd listens on the default socket.
+func (h *Host) hosts(unit Unit, flags engine.Flags) []string {
+	if _, isFlag := flags.Set[engine.FlagHost]; isFlag {
+		return flags.Hosts
+	}
+	file, err := daemonfile.Read(h.DaemonJSON(flags))
+	if err != nil {
+		return nil // every caller also reads the file, and returns its error
+	}
+	var hosts []string
+	raw, isSet := file.Doc.Raw(OptionHosts)
+	if !isSet || json.Unmarshal([]byte(raw), &hosts) != nil {
+		return nil // dockerd refuses a wrong type
+	}
+	if unit.Running() && unit.MainPID != 0 {
+		if pid, err := listener(h.Paths.Socket); err == nil && pid == unit.MainPID {
+			return nil
+		}
+	}
+	return hosts
+}
+
+// listenerTimeout limits the connection to a socket with a full queue.
+const listenerTimeout = time.Second
+
+// listener returns the process that listens on a unix socket (unix(7), SO_PEERCRED). It
+// connects, and sends nothing.
+func listener(socket string) (pid int, err error) {
+	conn, err := net.DialTimeout("unix", socket, listenerTimeout)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var peer *unix.Ucred
+	var peerErr error
+	err = raw.Control(func(fd uintptr) {
+		peer, peerErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err := errors.Join(err, peerErr); err != nil {
+		return 0, err
+	}
+	return int(peer.Pid), nil
+}
