@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -74,8 +75,40 @@ func namespaceItem(h *host.Host) checkup.Item {
 		item.Health, item.Seen = checkup.Critical, "switched off: user.max_user_namespaces is 0"
 	default:
 		item.Seen, item.Remedy = fmt.Sprintf("at most %d", n), ""
+		restrictUserNamespaces(h, &item)
 	}
 	return item
+}
+
+// restrictUserNamespaces adds a sysctl that restricts user namespaces to processes with
+// CAP_SYS_ADMIN: AppArmor's in Ubuntu, set by default since 24.04, or the older one in
+// Debian and Ubuntu. Neither affects runsc: dockerd starts it as root, also for
+// userns-remap, and it makes the namespaces of gofer and sandbox while it has its
+// capabilities (gvisor runsc/sandbox/sandbox.go, runsc/container/container.go).
+func restrictUserNamespaces(h *host.Host, item *checkup.Item) {
+	for _, restricts := range []struct{ name, value string }{
+		{"apparmor_restrict_unprivileged_userns", "1"},
+		{"unprivileged_userns_clone", "0"},
+	} {
+		if value, err := sysctl(h, "kernel/"+restricts.name); err != nil || value != restricts.value {
+			continue
+		}
+		item.Seen += fmt.Sprintf("; kernel.%s is %s", restricts.name, restricts.value)
+		if !inInitialUserNamespace(h) {
+			item.Health = checkup.Unsure
+			item.Seen += ", and root here is root of a container only"
+			item.Remedy = "sudo runsc-provisioner prove shows whether a sandbox starts in this container (LXD, Incus)"
+			return
+		}
+		item.Seen += ", which does not affect runsc: dockerd starts it as root"
+	}
+}
+
+// inInitialUserNamespace reports whether this process maps all ids to themselves
+// (user_namespaces(7)). An unreadable map counts as the initial namespace.
+func inInitialUserNamespace(h *host.Host) bool {
+	text, err := durable.ReadLimited(filepath.Join(h.Paths.Proc, "self/uid_map"), 4096)
+	return err != nil || slices.Equal(strings.Fields(string(text)), []string{"0", "0", "4294967295"})
 }
 
 func seccompItem(h *host.Host) checkup.Item {
