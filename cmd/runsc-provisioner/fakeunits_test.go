@@ -11,12 +11,13 @@ import (
 	"runsc-provisioner/test/fakedockerd"
 )
 
-// fakeUnits is a systemd with one unit, docker.service, which runs dockerd.
+// fakeUnits is a systemd with docker.service, which runs dockerd, and other units.
 type fakeUnits struct {
 	dockerd    *fakedockerd.Host
 	daemonJSON string
 
 	unit      host.Unit
+	others    map[string]host.Unit
 	reloadErr error // the result of the job; dockerd then does not reload
 	reloads   int
 	said      []string // the log of the unit
@@ -31,7 +32,16 @@ func newFakeUnits(d *fakedockerd.Host, daemonJSON string) *fakeUnits {
 	}}
 }
 
-func (u *fakeUnits) Unit(context.Context, string) (host.Unit, error) { return u.unit, nil }
+// Unit returns docker.service, or one of others. There is no other unit.
+func (u *fakeUnits) Unit(_ context.Context, name string) (host.Unit, error) {
+	if other, found := u.others[name]; found {
+		return other, nil
+	}
+	if name != host.DockerUnit {
+		return host.Unit{Name: name, LoadState: "not-found", ActiveState: "inactive"}, nil
+	}
+	return u.unit, nil
+}
 
 // Reload says "done" whether or not dockerd accepted the file, like systemd.
 func (u *fakeUnits) Reload(context.Context, string) error {

@@ -199,6 +199,8 @@ func reachHint(reach *blocked.Unreachable) string {
 	switch {
 	case errors.Is(reach, fs.ErrPermission):
 		return "run it with sudo"
+	case errors.Is(reach, blocked.ErrSnap):
+		return checkup.SnapRemedy
 	case errors.Is(reach, blocked.ErrNoUnixSocket):
 		return checkup.UnixSocketRemedy
 	case errors.Is(reach, blocked.ErrMasked):

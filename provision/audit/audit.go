@@ -200,6 +200,9 @@ func notes(c config.Config, v Verification, o host.Observed) []string {
 	if text := g.ClassicBuildWarning(); text != "" {
 		all = append(all, text)
 	}
+	if o.SnapRuns {
+		all = append(all, plan.SnapWarning)
+	}
 	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, engine.BuildKitCommand+"=") })
 	if !v.SandboxByDefault || set || o.Engine == nil {
 		return all

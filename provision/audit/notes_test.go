@@ -1,11 +1,25 @@
 package audit
 
 import (
+	"slices"
 	"testing"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/test/seen"
 )
+
+func TestNotes_TheSnapBesideDockerService(t *testing.T) {
+	h := seen.Host{Releases: []string{seen.Newer}, File: seen.Registered(seen.Newer)}
+	h.Engine = seen.Dockerd(h.File)
+	o := h.Observed(t)
+	for _, runs := range []bool{false, true} {
+		o.SnapRuns = runs
+		if got := notes(config.Default(), Verification{}, o); slices.Contains(got, plan.SnapWarning) != runs {
+			t.Errorf("runs %t: got %q", runs, got)
+		}
+	}
+}
 
 // verify's report notes what a host loses, and how it builds images.
 func TestNotes_Writes(t *testing.T) {

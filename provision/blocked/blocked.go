@@ -46,4 +46,6 @@ var (
 	ErrNotInstalled = errors.New("Docker is not installed")
 	ErrMasked       = errors.New("masked")
 	ErrNoUnixSocket = errors.New("it listens on no unix socket")
+	//lint:ignore ST1005 Docker is a name
+	ErrSnap = errors.New("Docker as a snap is not supported, because a snap cannot run a runtime of the host")
 )

@@ -50,8 +50,12 @@ type Item struct {
 	Remedy string `json:"remedy,omitempty"` // what to do if it is not ok
 }
 
-// UnixSocketRemedy is for a dockerd that listens on no unix socket.
-const UnixSocketRemedy = "give dockerd a unix socket too: -H unix:///run/docker.sock among its flags, or unix:///run/docker.sock among the hosts in daemon.json; then restart Docker"
+// Remedies for Docker as it is installed or started.
+const (
+	SnapRemedy = "`sudo snap disable docker` stops the snap's Docker and its containers, and keeps its data in /var/snap/docker; " +
+		"then `sudo systemctl restart docker.socket docker.service`, after installing Docker from your distribution or docker.com if there is no docker.service"
+	UnixSocketRemedy = "give dockerd a unix socket too: -H unix:///run/docker.sock among its flags, or unix:///run/docker.sock among the hosts in daemon.json; then restart Docker"
+)
 
 // FlagRemedy says what to do about an option of daemon.json that dockerd also has as a flag.
 func FlagRemedy(option string) string {

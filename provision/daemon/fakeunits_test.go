@@ -39,7 +39,10 @@ func (u *fakeUnits) set(change func(*host.Unit)) {
 	change(&u.unit)
 }
 
-func (u *fakeUnits) Unit(context.Context, string) (host.Unit, error) {
+func (u *fakeUnits) Unit(_ context.Context, name string) (host.Unit, error) {
+	if name != host.DockerUnit {
+		return host.Unit{Name: name, LoadState: "not-found", ActiveState: "inactive"}, nil
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.unit, nil

@@ -34,7 +34,11 @@ func (l dockerLook) items(c config.Config) []checkup.Item {
 	if l.loadErr != nil {
 		return []checkup.Item{l.unitItem()}
 	}
-	return []checkup.Item{l.unitItem(), l.fileItem(c), l.apiItem()}
+	items := []checkup.Item{l.unitItem(), l.fileItem(c), l.apiItem()}
+	if l.observed.SnapRuns && !errors.Is(l.engineErr, blocked.ErrSnap) {
+		items = append(items, checkup.Item{Name: "docker snap", Health: checkup.Warning, Seen: plan.SnapWarning, Remedy: "if you do not need it: sudo snap disable docker"})
+	}
+	return items
 }
 
 func (l dockerLook) unitItem() checkup.Item {
@@ -43,6 +47,9 @@ func (l dockerLook) unitItem() checkup.Item {
 	switch {
 	case l.unitErr != nil:
 		item.SetSystemdError(l.unitErr)
+		return item
+	case errors.Is(l.loadErr, blocked.ErrSnap):
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.loadErr.Error(), checkup.SnapRemedy
 		return item
 	case u.LoadState == "masked":
 		item.Health, item.Seen, item.Remedy = checkup.Critical, l.loadErr.Error(), "systemctl unmask "+host.DockerUnit
@@ -98,6 +105,8 @@ func (l dockerLook) apiItem() checkup.Item {
 	switch {
 	case errors.Is(l.engineErr, errNotAsked):
 		item.Health, item.Seen, item.Remedy = checkup.Unsure, l.engineErr.Error(), l.unitItem().Remedy
+	case errors.Is(l.engineErr, blocked.ErrSnap):
+		item.Health, item.Seen, item.Remedy = checkup.Critical, l.engineErr.Error(), checkup.SnapRemedy
 	case errors.Is(l.engineErr, blocked.ErrNoUnixSocket):
 		item.Health, item.Seen, item.Remedy = checkup.Critical, l.engineErr.Error(), checkup.UnixSocketRemedy
 	case errors.Is(l.engineErr, fs.ErrPermission), errors.As(l.engineErr, &silent):

@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // saidUnits is a systemd with these units. A nil one does not answer.
@@ -73,6 +74,7 @@ func running(argv ...string) host.Unit {
 
 func TestDoctor_ABrokenPartOfDockerHidesNoOther(t *testing.T) {
 	dockerd := running("/usr/bin/dockerd", "-H", "fd://")
+	snap := host.Unit{Name: host.SnapUnit, LoadState: "loaded", ActiveState: "active"}
 	stopped := dockerd
 	stopped.ActiveState, stopped.SubState = "inactive", "dead"
 	silent := "journalctl -u docker.service shows what it is doing; systemctl restart docker.service stops containers unless live-restore is on"
@@ -112,6 +114,21 @@ func TestDoctor_ABrokenPartOfDockerHidesNoOther(t *testing.T) {
 		}},
 		{"a unit file that systemd cannot parse", saidUnits{host.DockerUnit: {LoadState: "bad-setting"}}, "", []checkup.Item{
 			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: systemd says it is bad-setting", Remedy: "systemctl status docker.service shows what is wrong with its file"},
+		}},
+		{"masked, and the snap runs", saidUnits{host.DockerUnit: {LoadState: "masked", ActiveState: "inactive"}, host.SnapUnit: snap}, "{}", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: it is masked, and snap.docker.dockerd.service runs instead: " + blocked.ErrSnap.Error(), Remedy: checkup.SnapRemedy},
+		}},
+		{"stopped, and the snap runs", saidUnits{host.DockerUnit: stopped, host.SnapUnit: snap}, "{}", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: it is inactive, and snap.docker.dockerd.service runs instead: " + blocked.ErrSnap.Error(), Remedy: checkup.SnapRemedy},
+		}},
+		{"the snap alone", saidUnits{host.SnapUnit: snap}, "", []checkup.Item{
+			{Name: host.DockerUnit, Health: checkup.Critical, Seen: "docker.service: no such unit, but there is snap.docker.dockerd.service: " + blocked.ErrSnap.Error(), Remedy: checkup.SnapRemedy},
+		}},
+		{"both run, and dockerd hangs", saidUnits{host.DockerUnit: dockerd, host.SnapUnit: snap}, "{}", []checkup.Item{
+			{Name: host.DockerUnit, Seen: "active (running)"},
+			{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"},
+			{Name: "docker API", Health: checkup.Critical, Seen: "no answer within 1s", Remedy: silent},
+			{Name: "docker snap", Health: checkup.Warning, Seen: plan.SnapWarning, Remedy: "if you do not need it: sudo snap disable docker"},
 		}},
 		{"tcp only", saidUnits{host.DockerUnit: running("/usr/bin/dockerd", "-H", "tcp://127.0.0.1:2375")}, "{}", []checkup.Item{
 			{Name: host.DockerUnit, Seen: "active (running)"},

@@ -50,6 +50,8 @@ func lookAtDocker(ctx context.Context, h *host.Host, c config.Config) dockerLook
 	case look.loadErr != nil:
 		look.flagsErr = look.loadErr
 	default:
+		// Without an answer of systemd it counts as no.
+		_ = h.Ask(ctx, func(ctx context.Context) error { o.SnapRuns = h.SnapRuns(ctx); return nil })
 		o.Command, o.Flags, look.flagsErr = h.CommandLine(o.Unit)
 		if look.flagsErr == nil {
 			o.FlagConflicts, look.flagsErr = h.FlagConflicts(o.Unit)

@@ -99,6 +99,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 			return err
 		}
 	}
+	o.SnapRuns = h.SnapRuns(ctx)
 	o.InUse, err = h.observeUse(ctx, o.Releases)
 	return err
 }
@@ -113,14 +114,21 @@ func (h *Host) Docker(ctx context.Context) (Unit, error) {
 }
 
 // CheckUnit returns a *blocked.Unreachable if docker.service is missing, masked or was
-// not loaded for another reason.
+// not loaded for another reason, or if it is down while Docker runs as a snap.
 func (h *Host) CheckUnit(ctx context.Context, unit Unit) error {
-	switch unit.LoadState {
-	case "loaded":
-		return nil
-	case "not-found":
+	down := unit.LoadState == "masked" || unit.ActiveState == "inactive" || unit.ActiveState == "failed"
+	switch {
+	case unit.LoadState == "not-found":
 		return &blocked.Unreachable{Object: DockerUnit, Err: h.otherDocker(ctx)}
-	case "masked":
+	case down && h.SnapRuns(ctx):
+		state := unit.ActiveState
+		if unit.LoadState == "masked" {
+			state = unit.LoadState
+		}
+		return &blocked.Unreachable{Object: DockerUnit, Err: fmt.Errorf("it is %s, and %s runs instead: %w", state, SnapUnit, blocked.ErrSnap)}
+	case unit.LoadState == "loaded":
+		return nil
+	case unit.LoadState == "masked":
 		return &blocked.Unreachable{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %w", blocked.ErrMasked)}
 	default:
 		return &blocked.Unreachable{Object: DockerUnit, Err: fmt.Errorf("systemd says it is %s", unit.LoadState)}
@@ -203,6 +211,9 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 		return err
 	}
 	defer client.Close()
+	if err := h.checkListener(ctx, o.Unit, o.Flags); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, EngineAnswerWithin, fmt.Errorf("no answer within %s", EngineAnswerWithin))
 	defer cancel()
 	if info == nil {

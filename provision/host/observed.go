@@ -19,6 +19,8 @@ type Observed struct {
 	Command []string
 	// Flags are the parsed flags of Command.
 	Flags engine.Flags
+	// SnapRuns is true if Docker also runs as a snap. Its containers are not in Observed.
+	SnapRuns bool
 	// FlagConflicts are managed options of daemon.json that dockerd also has as a flag,
 	// and OptionHosts: dockerd does not start with both.
 	FlagConflicts []*engine.FlagConflict

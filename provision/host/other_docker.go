@@ -16,9 +16,8 @@ import (
 // otherDocker explains why docker.service is missing: Docker is a snap, rootless, started
 // by another program, or not installed.
 func (h *Host) otherDocker(ctx context.Context) error {
-	const snap = "snap.docker.dockerd.service"
-	if unit, err := h.Units.Unit(ctx, snap); err == nil && unit.LoadState == "loaded" {
-		return fmt.Errorf("no such unit: Docker is installed as a snap (%s), which is not supported: a snap cannot run a runtime of the host", snap)
+	if unit, err := h.Units.Unit(ctx, SnapUnit); err == nil && unit.LoadState == "loaded" {
+		return fmt.Errorf("no such unit, but there is %s: %w", SnapUnit, blocked.ErrSnap)
 	}
 	found := findDockerds(h.Paths.Proc)
 	if i := slices.IndexFunc(found, func(one daemonProcess) bool { return one.uid != 0 }); i >= 0 {
@@ -28,6 +27,16 @@ func (h *Host) otherDocker(ctx context.Context) error {
 		return fmt.Errorf("no such unit: a dockerd runs (process %d) that docker.service did not start, which is not supported", found[0].pid)
 	}
 	return fmt.Errorf("no such unit: %w", blocked.ErrNotInstalled)
+}
+
+// SnapUnit is the unit of Canonical's snap of Docker (canonical/docker-snap). Its dockerd
+// listens on Paths.Socket and keeps everything else in /var/snap/docker.
+const SnapUnit = "snap.docker.dockerd.service"
+
+// SnapRuns reports whether Docker runs as a snap. An error of systemd counts as no.
+func (h *Host) SnapRuns(ctx context.Context) bool {
+	unit, err := h.Units.Unit(ctx, SnapUnit)
+	return err == nil && (unit.Running() || unit.ActiveState == "activating")
 }
 
 // daemonProcess is a process with the name dockerd, which any program can take.

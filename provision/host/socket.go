@@ -1,10 +1,14 @@
 package host
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,6 +61,27 @@ func (h *Host) hosts(unit Unit, flags engine.Flags) []string {
 	return hosts
 }
 
+// checkListener returns a *blocked.Unreachable if another dockerd than the one of unit
+// listens on the socket. The last dockerd that starts takes the path of the socket away
+// from all others: the snap's does so beside docker.service.
+func (h *Host) checkListener(ctx context.Context, unit Unit, flags engine.Flags) error {
+	socket := h.Socket(flags)
+	pid, err := listener(socket)
+	// systemd, process 1, listens for a dockerd with fd://. Any other program may be a proxy.
+	if err != nil || unit.MainPID == 0 || pid == unit.MainPID || !isDockerd(h.Paths.Proc, pid) {
+		return nil // the request itself shows an error of the socket
+	}
+	if again, err := h.Docker(ctx); err == nil && again.MainPID == pid {
+		return nil // it has just been restarted
+	}
+	err = fmt.Errorf("another dockerd (process %d) answers here, not the one of %s (process %d)",
+		pid, unit.Name, unit.MainPID)
+	if h.SnapRuns(ctx) {
+		err = fmt.Errorf("%w: %w", err, blocked.ErrSnap)
+	}
+	return &blocked.Unreachable{Object: socket, Err: err}
+}
+
 // listenerTimeout limits the connection to a socket with a full queue.
 const listenerTimeout = time.Second
 
@@ -81,4 +106,9 @@ func listener(socket string) (pid int, err error) {
 		return 0, err
 	}
 	return int(peer.Pid), nil
+}
+
+func isDockerd(proc string, pid int) bool {
+	name, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "comm"))
+	return err == nil && strings.TrimSpace(string(name)) == "dockerd"
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/engine"
 )
 
 // knownUnits is a systemd with these units only.
@@ -50,6 +51,43 @@ func socketHost(t *testing.T, name string, units knownUnits) *Host {
 
 func dockerUnit(state string, pid int, argv ...string) Unit {
 	return Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: state, MainPID: pid, ExecStart: argv}
+}
+
+func TestCheckListener(t *testing.T) {
+	const another = 7 // not this process
+	snap := knownUnits{SnapUnit: {Name: SnapUnit, LoadState: "loaded", ActiveState: "active"}}
+	restarted := knownUnits{DockerUnit: dockerUnit("active", os.Getpid())}
+	for _, test := range []struct {
+		name     string
+		listener string
+		units    knownUnits
+		pid      int
+		socket   string // "": the default
+		refused  bool
+		isSnap   bool
+	}{
+		{name: "the dockerd of docker.service", listener: "dockerd", pid: os.Getpid()},
+		{name: "the dockerd of docker.service, beside the snap", listener: "dockerd", units: snap, pid: os.Getpid()},
+		{name: "a proxy, or systemd for docker.socket", listener: "systemd", pid: another},
+		{name: "the main process is unknown", listener: "dockerd", pid: 0},
+		{name: "another dockerd", listener: "dockerd", pid: another, refused: true},
+		{name: "the snap's dockerd", listener: "dockerd", units: snap, pid: another, refused: true, isSnap: true},
+		{name: "restarted since systemd was asked", listener: "dockerd", units: restarted, pid: another},
+		{name: "a socket that does not exist", listener: "dockerd", pid: another, socket: "unix:///no/such.sock"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := socketHost(t, test.listener, test.units)
+			var flags engine.Flags
+			if test.socket != "" {
+				flags.Hosts = []string{test.socket}
+			}
+			err := h.checkListener(t.Context(), dockerUnit("active", test.pid), flags)
+			_, unreachable := errors.AsType[*blocked.Unreachable](err)
+			if unreachable != test.refused || (err != nil) != test.refused || errors.Is(err, blocked.ErrSnap) != test.isSnap {
+				t.Errorf("got %v, want refused %t, as a snap %t", err, test.refused, test.isSnap)
+			}
+		})
+	}
 }
 
 func TestCommandLine_HostsOfDaemonJSON(t *testing.T) {
@@ -105,6 +143,46 @@ func TestCommandLine_HostsOfDaemonJSON(t *testing.T) {
 			}
 			if got := h.Socket(flags); got != want {
 				t.Errorf("got socket %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestCheckUnit_Snap(t *testing.T) {
+	snap := func(state string) knownUnits {
+		return knownUnits{SnapUnit: {Name: SnapUnit, LoadState: "loaded", ActiveState: state}}
+	}
+	masked, missing := dockerUnit("inactive", 0), Unit{Name: DockerUnit, LoadState: "not-found", ActiveState: "inactive"}
+	masked.LoadState = "masked"
+	for _, test := range []struct {
+		name  string
+		unit  Unit
+		units knownUnits
+		want  error // nil: none
+	}{
+		{"docker.service alone, running", dockerUnit("active", 1), nil, nil},
+		{"docker.service alone, stopped", dockerUnit("inactive", 0), nil, nil},
+		{"docker.service alone, masked", masked, nil, blocked.ErrMasked},
+		{"no Docker", missing, nil, blocked.ErrNotInstalled},
+		{"the snap alone, running", missing, snap("active"), blocked.ErrSnap},
+		{"the snap alone, stopped", missing, snap("inactive"), blocked.ErrSnap},
+		{"both run", dockerUnit("active", 1), snap("active"), nil},
+		{"docker.service starts beside the snap", dockerUnit("activating", 1), snap("active"), nil},
+		{"docker.service stopped, the snap runs", dockerUnit("inactive", 0), snap("active"), blocked.ErrSnap},
+		{"docker.service stopped, the snap starts", dockerUnit("inactive", 0), snap("activating"), blocked.ErrSnap},
+		{"docker.service failed, the snap runs", dockerUnit("failed", 0), snap("active"), blocked.ErrSnap},
+		{"docker.service masked, the snap runs", masked, snap("active"), blocked.ErrSnap},
+		{"both stopped", dockerUnit("inactive", 0), snap("inactive"), nil},
+		{"docker.service masked, the snap stopped", masked, snap("inactive"), blocked.ErrMasked},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := &Host{Units: test.units, Paths: Paths{Proc: t.TempDir()}}
+			err := h.CheckUnit(t.Context(), test.unit)
+			if !errors.Is(err, test.want) || test.want == nil && err != nil {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+			if _, unreachable := errors.AsType[*blocked.Unreachable](err); unreachable != (test.want != nil) {
+				t.Errorf("got %T, want a *blocked.Unreachable: %t", err, test.want != nil)
 			}
 		})
 	}

@@ -91,11 +91,17 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	}
 	p.warnOfWrites()
 	p.warnOfEngine()
+	if o.SnapRuns {
+		p.warn(SnapWarning)
+	}
 	p.planRemovals()
 	p.planImages()
 	p.planPurge()
 	return p.plan, nil
 }
+
+// SnapWarning is for a host where Docker runs as a snap beside docker.service.
+const SnapWarning = "Docker also runs as a snap (" + host.SnapUnit + "): its containers are outside gVisor, and nothing here changes or checks them"
 
 // FlagConflict is an option that dockerd has as a flag, and that c manages or daemon.json has (hosts), or nil.
 // dockerd neither starts nor reloads with an option in both places, even with equal values (moby

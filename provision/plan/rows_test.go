@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"runsc-provisioner/provision/blocked"
@@ -377,6 +378,17 @@ func TestNew_HostsInDaemonJSONAndAmongTheFlags(t *testing.T) {
 		o := seen.Host{File: text, Engine: seen.Dockerd(""), Conflict: conflict}.Observed(t)
 		if _, err := New(config.Default(), o, Options{}); !errors.Is(err, want) || want == nil && err != nil {
 			t.Errorf("%q: got %v, want %v", text, err, want)
+		}
+	}
+}
+
+func TestNew_NamesTheSnapBesideDockerService(t *testing.T) {
+	o := seen.Host{Engine: seen.Dockerd("")}.Observed(t)
+	for _, runs := range []bool{false, true} {
+		o.SnapRuns = runs
+		plan, err := New(config.Default(), o, Options{})
+		if err != nil || slices.Contains(plan.Warnings, SnapWarning) != runs {
+			t.Errorf("runs %t: got warnings %q, error %v", runs, plan.Warnings, err)
 		}
 	}
 }
