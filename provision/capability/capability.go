@@ -50,7 +50,7 @@ func Table() []Row {
 		{RuntimeFeatures, "25.0", "", "moby daemon/runtime_unix.go"},
 		{RuntimeType, "23.0", "", "moby api/types/types.go; 20.10 ignores the key and runs such a container with runc"},
 		{ReportsType, "23.0", "25.0", "moby daemon/info_unix.go"},
-		{EmptyRuntimes, "", "29.0", "29 refuses it, in its log only; without a default-runtime, 20.10.24 crashes"},
+		{EmptyRuntimes, "", "", "without the default beside it, 20.10.24 crashes"},
 		{EmptyFile, "23.0", "", "moby daemon/config/config.go, getConflictFreeConfiguration"},
 		{ContainerdStore, "24.0", "", "moby daemon/daemon.go, usesSnapshotter"},
 		{StoreByDefault, "29.0", "", "moby daemon/image_store_choice.go"},

@@ -112,6 +112,9 @@ func (e Engine) recipe(ctx context.Context) (module, recipe string, err error) {
 	}
 	module = filepath.Join(root, "test/lab/engines", e.Name)
 	recipe = fmt.Sprintln(gcFlags, withoutC, e.version, e.labels, e.packages)
+	if e.Name == Newest {
+		recipe += withC
+	}
 	for _, f := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join(module, f))
 		if err != nil {
@@ -127,6 +130,9 @@ const (
 	gcFlags = "-gcflags=github.com/docker/...=-lang=go1.21"
 	// This driver needs a library in C.
 	withoutC = "exclude_graphdriver_devicemapper"
+	// runc needs C for the namespaces that it enters before Go starts, and for
+	// seccomp, which BuildKit asks for.
+	withC = "osusergo netgo seccomp"
 )
 
 // Engine returns a directory with the programs of an engine that the lab
@@ -143,8 +149,7 @@ func (c *Cache) Engine(ctx context.Context, e Engine) (string, error) {
 			return err
 		}
 		if e.Name == Newest { // the suites' runc is too old for it
-			// runc needs C for the namespaces it enters before Go starts.
-			if err := build("1", "osusergo netgo", "-extldflags -static", "github.com/opencontainers/runc"); err != nil {
+			if err := build("1", withC, "-extldflags -static", "github.com/opencontainers/runc"); err != nil {
 				return err
 			}
 		}
@@ -195,7 +200,6 @@ func (h *Host) withEngine(ctx context.Context, root *os.Root, o Options) error {
 	}
 	start := map[string]string{"docker": "dockerd -H fd:// --containerd=/run/containerd/containerd.sock"}
 	if e.Name == Newest {
-		start["docker"] += " --seccomp-profile=unconfined" // its runc is built without libseccomp
 		start["containerd"] = "containerd"
 	}
 	for unit, command := range start {
