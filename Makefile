@@ -83,7 +83,7 @@ bench: ## measure against peers; uses the lab where it needs a host
 	$(LAB) $(RUN_GO) run ./test/bench
 
 engines: ## build each version of dockerd that `make matrix` needs (needs root; minutes each, cached)
-	@scripts/need-tools.sh 'gcc:gcc libc6-dev' 'pkg-config:pkg-config libseccomp-dev'
+	@scripts/need-tools.sh 'gcc:gcc libc6-dev' 'scmp_sys_resolver:seccomp libseccomp-dev pkg-config'
 	@$(RUN_GO) run ./test/lab/cmd/lab engines
 
 lab: ## open a shell in a throwaway host
