@@ -50,7 +50,7 @@ try: ## watch it provision a real throwaway host (needs root)
 
 test: ## run all tests; as root also the lab tests
 	@scripts/need-tools.sh
-	$(LAB) $(RUN_GO) test -count=1 -timeout=60m $(if $(RUN),-run '$(RUN)') ./...
+	$(LAB) $(RUN_GO) test -count=1 -timeout=120m $(if $(RUN),-run '$(RUN)') ./...
 
 test-quick: ## run the tests that need neither the lab nor a network (cached ones are not repeated)
 	$(RUN_GO) test -p 4 -parallel 8 $(if $(RUN),-run '$(RUN)') $(UNITS)
