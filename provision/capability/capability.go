@@ -13,24 +13,25 @@ type Name string
 
 // The capabilities that a plan or a diagnosis depends on, or that explain one.
 const (
-	Validate        Name = "validate"         // dockerd --validate checks a file
-	RuntimeFeatures Name = "runtime-features" // dockerd runs `RUNTIME features` when it reads its configuration
-	RuntimeType     Name = "runtime-type"     // a runtime can have a runtimeType instead of a path
-	ReportsType     Name = "reports-type"     // the API reports the runtimeType of a runtime
-	EmptyRuntimes   Name = "empty-runtimes"   // a reload takes "runtimes": {} with "default-runtime": "runc"
-	EmptyFile       Name = "empty-file"       // an empty daemon.json counts as {}
-	ContainerdStore Name = "containerd-store" // features.containerd-snapshotter keeps images in containerd's store
-	StoreByDefault  Name = "store-by-default" // a new data root gets containerd's store
-	RemapWithStore  Name = "remap-with-store" // dockerd starts with userns-remap and containerd's store
-	IDsApart        Name = "ids-apart"        // userns-remap "default" gets ids that no other user has
-	BuildKitCommand Name = "buildkit-command" // DOCKER_BUILDKIT_RUNC_COMMAND replaces BuildKit's runc
-	KeepsDefault    Name = "keeps-default"    // a reload without default-runtime changes nothing
-	ForgetsFlags    Name = "forgets-flags"    // a reload with runtimes forgets those of --add-runtime
+	Validate        Name = "validate"
+	RuntimeFeatures Name = "runtime-features"
+	RuntimeType     Name = "runtime-type"
+	ReportsType     Name = "reports-type"
+	EmptyRuntimes   Name = "empty-runtimes"
+	EmptyFile       Name = "empty-file"
+	ContainerdStore Name = "containerd-store"
+	StoreByDefault  Name = "store-by-default"
+	RemapWithStore  Name = "remap-with-store"
+	IDsApart        Name = "ids-apart"
+	BuildKitCommand Name = "buildkit-command"
+	KeepsDefault    Name = "keeps-default"
+	ForgetsFlags    Name = "forgets-flags"
 )
 
 // A Row says since which version dockerd has a capability.
 type Row struct {
 	Name   Name
+	What   string // what dockerd does then
 	Since  string // first version that has it; empty: each one
 	Before string // first version that lacks it again; empty: none
 	Source string // where that is known from
@@ -46,19 +47,58 @@ const (
 // Table returns all rows.
 func Table() []Row {
 	return []Row{
-		{Validate, "23.0", "", "moby cmd/dockerd/daemon.go; 20.10: unknown flag, exit 125"},
-		{RuntimeFeatures, "25.0", "", "moby daemon/runtime_unix.go"},
-		{RuntimeType, "23.0", "", "moby api/types/types.go; 20.10 ignores the key and runs such a container with runc"},
-		{ReportsType, "23.0", "25.0", "moby daemon/info_unix.go"},
-		{EmptyRuntimes, "", "", "without the default beside it, 20.10.24 crashes"},
-		{EmptyFile, "23.0", "", "moby daemon/config/config.go, getConflictFreeConfiguration"},
-		{ContainerdStore, "24.0", "", "moby daemon/daemon.go, usesSnapshotter"},
-		{StoreByDefault, "29.0", "", "moby daemon/image_store_choice.go"},
-		{RemapWithStore, "24.0", "29.0", "moby daemon/command/daemon_linux.go; BuildKit fails with both (moby#47377)"},
-		{IDsApart, "", "28.0", "moby internal/usergroup/add_linux.go"},
-		{BuildKitCommand, "26.0", "", "moby builder/builder-next/executor_linux.go"},
-		{KeepsDefault, "", "", "moby daemon/reload_unix.go"},
-		{ForgetsFlags, "", "", "moby daemon/reload_unix.go"},
+		{
+			Validate, "dockerd --validate checks a file", "23.0", "",
+			"moby cmd/dockerd/daemon.go; 20.10: unknown flag, exit 125",
+		},
+		{
+			RuntimeFeatures, "dockerd runs `RUNTIME features` when it reads its configuration", "25.0", "",
+			"moby daemon/runtime_unix.go",
+		},
+		{
+			RuntimeType, "a runtime can have a runtimeType instead of a path", "23.0", "",
+			"moby api/types/types.go; 20.10 ignores the key and runs such a container with runc",
+		},
+		{
+			ReportsType, "the API reports the runtimeType of a runtime", "23.0", "25.0",
+			"moby daemon/info_unix.go",
+		},
+		{
+			EmptyRuntimes, `a reload takes "runtimes": {} with "default-runtime": "runc"`, "", "",
+			"without the default beside it, 20.10.24 crashes",
+		},
+		{
+			EmptyFile, "an empty daemon.json counts as {}", "23.0", "",
+			"moby daemon/config/config.go, getConflictFreeConfiguration",
+		},
+		{
+			ContainerdStore, "features.containerd-snapshotter keeps images in containerd's store", "24.0", "",
+			"moby daemon/daemon.go, usesSnapshotter",
+		},
+		{
+			StoreByDefault, "a new data root gets containerd's store", "29.0", "",
+			"moby daemon/image_store_choice.go",
+		},
+		{
+			RemapWithStore, "dockerd starts with userns-remap and containerd's store", "24.0", "29.0",
+			"moby daemon/command/daemon_linux.go; BuildKit fails with both (moby#47377)",
+		},
+		{
+			IDsApart, `userns-remap "default" gets ids that no other user has`, "", "28.0",
+			"moby internal/usergroup/add_linux.go",
+		},
+		{
+			BuildKitCommand, "DOCKER_BUILDKIT_RUNC_COMMAND replaces BuildKit's runc", "26.0", "",
+			"moby builder/builder-next/executor_linux.go",
+		},
+		{
+			KeepsDefault, "a reload without default-runtime changes nothing", "", "",
+			"moby daemon/reload_unix.go",
+		},
+		{
+			ForgetsFlags, "a reload with runtimes forgets those of --add-runtime", "", "",
+			"moby daemon/reload_unix.go",
+		},
 	}
 }
 

@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"runsc-provisioner/provision/capability"
 )
 
 // compatibilityDoc is written by TestMatrix.
@@ -81,6 +84,10 @@ applicable. The numbers stand for reasons, below the table.
 `, now.UTC().Format(time.DateOnly), newer, table(rows))
 	for _, p := range promises {
 		fmt.Fprintf(&out, "| %s | %s |\n", p.name, p.what)
+	}
+	out.WriteString("\n## What the versions of dockerd differ in\n\nThe same run asked each engine.\n\n| dockerd | from | until | known from |\n|---|---|---|---|\n")
+	for _, r := range capability.Table() {
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", r.What, cmp.Or(r.Since, "always"), cmp.Or(r.Before, "now"), r.Source)
 	}
 	out.WriteString("\n## Versions\n\n")
 	var versions []string
