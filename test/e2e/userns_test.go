@@ -413,7 +413,7 @@ func TestFault_U05_ContainerdsImageStore(t *testing.T) {
 			return // this dockerd has no such store
 		}
 		h.run(`printf '{"features": {"containerd-snapshotter": true}}' > ` + daemonJSON + "; systemctl restart docker")
-		h.refused(78, "--userns-remap", "--userns-remap --allow-hidden-data", "containerd-snapshotter", "does not start with both")
+		h.refused(78, "--userns-remap", "--userns-remap --allow-hidden-data", "containerd-snapshotter")
 	})
 }
 
