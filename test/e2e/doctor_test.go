@@ -51,7 +51,7 @@ func TestDoctor_SeesWhatKeepsDockerFromItsNextStart(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {
 		h.run("mkdir -p /etc/docker; echo '{\"nosuchkey\": 1}' > " + daemonJSON)
 		if h.run("dockerd --version") < "Docker version 23" {
-			if line, _ := h.doctor(0, "", "daemon.json"); line != "daemon.json ok "+daemonJSON+" parses; dockerd --validate could not check it" {
+			if line, _ := h.doctor(0, "", "daemon.json"); !strings.HasPrefix(line, "daemon.json ok "+daemonJSON+" parses; ") {
 				t.Errorf("got %q, want no more than that it parses", line)
 			}
 			return
