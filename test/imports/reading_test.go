@@ -32,7 +32,7 @@ var effectsOf = map[string]effect{
 			"KeyFile.Add KeyFile.Forget",
 		reads: "Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.RuntimeArgs BeforeKey.Matches " +
 			"Dir.BackupDir Dir.BackupText Dir.BeforePath Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
-			"Dir.JournalPath Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced Dir.Proofs " +
+			"Dir.JournalPath Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced Dir.OpenJournal Dir.Proofs " +
 			"Dir.ReadBefore Dir.ReadJournal Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Validations KeyFile.Has KeyFile.Keys " +
 			"Loaded.Hot PastProofKey ProofKey RejectionKey",
 	},
