@@ -17,7 +17,7 @@ import (
 // if that leaves nothing to look at. If systemd cannot be asked, it connects to
 // dockerd only if a dockerd process runs: a request to the socket would start one.
 func observePartly(ctx context.Context, h *host.Host, c config.Config, observeErr error) (host.Observed, error) {
-	o := host.Observed{Store: h.Paths.Store, Unit: host.Unit{Name: host.DockerUnit}}
+	o := host.Observed{Store: h.Paths.Store, Unit: host.Unit{Name: host.DockerUnit}, Journal: h.State().OpenJournal()}
 	var (
 		reach   *blocked.Unreachable
 		refusal *blocked.Refused
@@ -66,5 +66,6 @@ func partialItems(c config.Config, o host.Observed, observeErr error) []checkup.
 			item.Health, item.Remedy = checkup.Unsure, "run it as root"
 		}
 	}
-	return []checkup.Item{checkup.ReleaseItem(g), item, checkup.EngineItem(g, plan.Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
+	items := []checkup.Item{checkup.ReleaseItem(g), item, checkup.EngineItem(g, plan.Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
+	return checkup.AddJournalItem(items, o.Journal)
 }

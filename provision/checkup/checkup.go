@@ -11,7 +11,6 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
-	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
 )
 
@@ -77,12 +76,9 @@ func Items(c config.Config, o host.Observed) ([]Item, error) {
 		return nil, err
 	}
 	items := []Item{ReleaseItem(g), linkItem(g), fileItem(c, o, plan.Differ(o.File.Doc, wanted))}
-	settings := plan.Settings{Runtimes: g.RuntimesIn(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
-	if c.Docker.Remap() == config.RemapOn {
-		ids, item := idsItem(g)
-		if items = append(items, item); ids != nil && o.Engine != nil {
-			settings.Root = plan.RemappedRoot(host.DataRootOf(*o.Engine), *ids)
-		}
+	settings, ids := completeSettings(g, plan.Settings{Runtimes: g.RuntimesIn(wanted)})
+	if ids != nil {
+		items = append(items, *ids)
 	}
 	items = append(items, EngineItem(g, settings))
 	items = append(items, RuntimeItems(c, o)...)
@@ -90,10 +86,25 @@ func Items(c config.Config, o host.Observed) ([]Item, error) {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: ApplyRemedy,
 			Seen: fmt.Sprintf("%s saved for a switch of userns-remap are still in %s", plan.CountImages(o.WaitingImages.Images), o.WaitingImages.Path)})
 	}
+	items = AddJournalItem(items, o.Journal)
 	if item, found := SetAsideItem(o.FailedRecoveries); found {
 		items = append(items, item)
 	}
 	return items, nil
+}
+
+// completeSettings are settings with everything else that dockerd shall run with, and the item of the ids for
+// containers; nil unless userns-remap is wanted.
+func completeSettings(g plan.Goal, settings plan.Settings) (plan.Settings, *Item) {
+	settings.Default, settings.Remap = g.Config.Docker.DefaultRuntime, g.Config.Docker.Remap()
+	if settings.Remap != config.RemapOn {
+		return settings, nil
+	}
+	ids, item := idsItem(g)
+	if e := g.Observed.Engine; ids != nil && e != nil {
+		settings.Root = plan.RemappedRoot(host.DataRootOf(*e), *ids)
+	}
+	return settings, &item
 }
 
 // ReleaseItem is the item of the release that the configuration asks for.
@@ -185,20 +196,4 @@ func EngineItem(g plan.Goal, want plan.Settings) Item {
 		return Item{Name: "dockerd", Health: Critical, Seen: err.Error(), Remedy: ApplyRemedy}
 	}
 	return Item{Name: "dockerd", Seen: fmt.Sprintf("%s runs with the configuration, default runtime %s", info.Version, info.DefaultRuntime)}
-}
-
-// SetAsideItem reports the changes that could not be undone; false if there are none.
-func SetAsideItem(all []state.FailedRecovery) (Item, bool) {
-	if len(all) == 0 {
-		return Item{}, false
-	}
-	last := all[len(all)-1]
-	item := Item{Name: "recovery", Health: Warning,
-		Seen:   fmt.Sprintf("an unfinished change could not be undone and was set aside in %s: %s", last.Path, last.Reason),
-		Remedy: "read " + last.Path + " (journal.json, the earlier daemon.json, why), then remove it: sudo rm -r " + last.Path}
-	if len(all) > 1 {
-		item.Seen = fmt.Sprintf("%d changes could not be undone and were set aside, the last one in %s: %s", len(all), last.Path, last.Reason)
-		item.Remedy = "read each directory in " + filepath.Dir(last.Path) + ", then remove it: sudo rm -r " + filepath.Dir(last.Path)
-	}
-	return item, true
 }

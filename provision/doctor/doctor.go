@@ -30,6 +30,7 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	items = append(items, docker.items(c)...)
 	items = append(items, runtimeItems(h, c, docker)...)
 	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c), storeItem(h))
+	items = checkup.AddJournalItem(items, h.State().OpenJournal())
 	if item, some := checkup.SetAsideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)
 	}

@@ -90,7 +90,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	}
 	o.Proofs, o.FailedProofs = h.State().KnownProofs()
 	o.Rejected = h.State().KnownRejections()
-	o.FailedRecoveries = h.State().FailedRecoveries()
+	o.Journal, o.FailedRecoveries = h.State().OpenJournal(), h.State().FailedRecoveries()
 	if o.WaitingImages, err = h.Images().Waiting(); err != nil {
 		return err
 	}

@@ -61,6 +61,8 @@ type Observed struct {
 	RemapRoots int
 	// WaitingImages are images that wait to be loaded into another data root; or nil.
 	WaitingImages *images.Saved
+	// Journal is the open journal of a run; nil if there is none.
+	Journal *state.OpenJournal
 	// FailedRecoveries are the recoveries that failed, the newest last.
 	FailedRecoveries []state.FailedRecovery
 	// Releases are the installed releases.
