@@ -48,10 +48,14 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 	}
 	add(config.ItemDefaultRuntime, config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(wanted), plan.OrAbsent(config.DefaultRuntimeIn(wanted)), plan.OrAbsent(config.DefaultRuntimeIn(at)))
 	add(config.ItemUsernsRemap, config.UsernsRemapIn(at) != config.UsernsRemapIn(wanted), plan.OrAbsent(config.UsernsRemapIn(wanted)), plan.OrAbsent(config.UsernsRemapIn(at)))
-	if o.Engine == nil || len(all) > outsideFile {
+	fileDiffers := len(all) > outsideFile
+	want, ids := completeSettings(g, plan.Settings{Runtimes: g.RuntimesIn(wanted)})
+	if ids != nil {
+		add(config.ItemIDs, ids.Health == Critical, "ids that only containers have", ids.Seen)
+	}
+	if o.Engine == nil || fileDiffers {
 		return all, nil // a dockerd with a different daemon.json differs because of that
 	}
-	want := plan.Settings{Runtimes: g.RuntimesIn(wanted), Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()}
 	if err := want.Missing(*o.Engine); err != nil {
 		add(config.ItemDockerd, true, "runs with daemon.json", err.Error())
 	}

@@ -9,6 +9,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/test/seen"
 	"runsc-provisioner/verify"
 )
@@ -114,5 +115,50 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 				t.Errorf("got %d drifts and %d steps, want both or none", len(drifts), len(p.Steps))
 			}
 		})
+	}
+}
+
+// A drift and a critical item come from the same comparison: none is without the other.
+func TestFault_U03_LostIDsAreDrift(t *testing.T) {
+	c := seen.Wants(seen.Remapped)
+	file := seen.Registered(seen.Newer, `"default-runtime":"runsc"`, `"userns-remap":"default"`)
+	host := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: file, Engine: seen.Dockerd(file), Remapped: true}
+	const account = "dockremap:x:999:999::/:/bin/false\n"
+	for _, test := range []struct {
+		name   string
+		ids    subid.Identities
+		drifts []string
+		items  []string
+	}{
+		{name: "as dockerd has them", ids: seen.Identities(t, account, "dockremap:100000:65536\n", "dockremap:100000:65536\n")},
+		{name: "lost", ids: seen.Identities(t, account, "", ""), drifts: []string{config.ItemIDs}, items: []string{"id ranges"}},
+		{name: "moved", ids: seen.Identities(t, account, "dockremap:500000:65536\n", "dockremap:500000:65536\n"), drifts: []string{config.ItemDockerd}, items: []string{"dockerd"}},
+	} {
+		o := host.Observed(t)
+		o.IDs = test.ids
+		drifts, err := Drifts(c, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range drifts {
+			got = append(got, d.Item)
+		}
+		if !slices.Equal(got, test.drifts) {
+			t.Errorf("%s: got drifts %+v, want those of %q", test.name, drifts, test.drifts)
+		}
+		items, err := Items(c, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = nil
+		for _, item := range items {
+			if item.Health == Critical {
+				got = append(got, item.Name)
+			}
+		}
+		if !slices.Equal(got, test.items) {
+			t.Errorf("%s: got critical items %q, want %q", test.name, got, test.items)
+		}
 	}
 }

@@ -13,6 +13,7 @@ const (
 	ItemDefaultRuntime = "default-runtime"
 	ItemUsernsRemap    = "userns-remap"
 	ItemDockerd        = "dockerd"
+	ItemIDs            = "ids" // the subordinate ids for userns-remap
 )
 
 // RuntimePrefix begins the item of a runtime.

@@ -33,7 +33,7 @@ func LookOnce(ctx context.Context, h *host.Host, now time.Time) (Status, error) 
 	o, err := h.Observe(ctx, c)
 	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {
-		s.Docker = "not known"
+		s.Docker, s.Host = "not known", checkup.AddJournalItem(nil, h.State().OpenJournal())
 		s.sum(err.Error())
 		return s, nil
 	}
@@ -63,27 +63,35 @@ func LookOnce(ctx context.Context, h *host.Host, now time.Time) (Status, error) 
 	if err != nil {
 		return s, err
 	}
-	if len(drifts) == 0 {
-		s.unproven()
-		return s, nil
-	}
-	s.State = StateDrifted
-	s.Line = string(StateDrifted) + ": " + joined(drifts, func(d checkup.Drift) string { return d.Item }) + "; `sudo runsc-provisioner apply` repairs it"
+	s.atMostItsTable(drifts)
 	return s, nil
 }
 
-// unproven makes the state drifted if no proof of a runtime fits its current form in
-// dockerd: that is not enforced.
-func (s *Status) unproven() {
+// atMostItsTable makes the state of one look no better than its drifts and its items: one of them may be critical,
+// no proof may fit the form that a runtime has in dockerd, or another run may be changing the host.
+func (s *Status) atMostItsTable(drifts []checkup.Drift) {
 	var parts []string
+	act := "`sudo runsc-provisioner apply` proves it"
+	if len(drifts) > 0 {
+		parts = []string{joined(drifts, func(d checkup.Drift) string { return d.Item })}
+		act = "`sudo runsc-provisioner apply` repairs it"
+	}
 	for _, item := range s.Host {
-		if strings.HasPrefix(item.Name, checkup.RuntimeItemName("")) && item.Health != checkup.Healthy {
+		critical := item.Health == checkup.Critical
+		isRuntime := strings.HasPrefix(item.Name, checkup.RuntimeItemName(""))
+		switch {
+		case item.Name == checkup.JournalItemName && item.Health == checkup.Warning:
+			s.State, s.Line = StateWaiting, string(StateWaiting)+": "+item.Seen
+			return
+		case item.Name == checkup.JournalItemName && critical:
+			parts, act = append(parts, item.Name), item.Remedy
+		case len(drifts) > 0: // they name what is critical
+		case critical, isRuntime && item.Health != checkup.Healthy && s.State == StateEnforced:
 			parts = append(parts, item.Name+": "+item.Seen)
 		}
 	}
-	if len(parts) > 0 && s.State == StateEnforced {
-		s.State = StateDrifted
-		s.Line = string(StateDrifted) + ": " + strings.Join(parts, ", ") + "; `sudo runsc-provisioner apply` proves it"
+	if len(parts) > 0 {
+		s.State, s.Line = StateDrifted, string(StateDrifted)+": "+strings.Join(parts, ", ")+"; "+act
 	}
 }
 

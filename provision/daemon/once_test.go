@@ -80,8 +80,89 @@ func TestRuntimeThatWasNeverProvenIsNotEnforced(t *testing.T) {
 		{StateWaiting, checkup.Warning, StateWaiting},
 	} {
 		s := Status{State: test.state, Host: []checkup.Item{{Name: checkup.RuntimeItemName("runsc"), Health: test.health}}}
-		if s.unproven(); s.State != test.want {
+		if s.atMostItsTable(nil); s.State != test.want {
 			t.Errorf("%s with a runtime of health %v: got %s, want %s", test.state, test.health, s.State, test.want)
+		}
+	}
+}
+
+// A run was killed in the middle of its change: neither a look nor a daemon that cannot settle it calls that
+// enforced.
+func TestFault_X01_AnOpenJournalIsNotEnforced(t *testing.T) {
+	const (
+		unfinished = `{"schema_version": 1, "daemon_json": {"path": "/etc/docker/daemon.json"}}`
+		newer      = `{"schema_version": 9}`
+	)
+	for _, test := range []struct {
+		name, text string
+		locked     bool
+		want       State
+		health     checkup.Health
+	}{
+		{name: "unfinished", text: unfinished, want: StateDrifted, health: checkup.Critical},
+		{name: "damaged", text: "", want: StateDrifted, health: checkup.Critical},
+		{name: "of a newer version", text: newer, want: StateDrifted, health: checkup.Critical},
+		{name: "of a run that lives", text: unfinished, locked: true, want: StateWaiting, health: checkup.Warning},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := provisionedHost(t)
+			h.write("var/lib/runsc-provisioner/journal.json", test.text)
+			if test.locked {
+				unlock, err := h.daemon.Host.State().Lock(t.Context(), 0)
+				must(t, err)
+				defer func() { _ = unlock() }()
+			}
+			s, err := LookOnce(t.Context(), &h.daemon.Host.Host, at(7))
+			must(t, err)
+			if got := journalHealth(s); s.State != test.want || len(got) != 1 || got[0] != test.health {
+				t.Errorf("got %q, the journal %v, want %s and %s", s.Line, got, test.want, test.health)
+			}
+			h.units.set(func(u *host.Unit) { u.LoadState = "not-found" })
+			s, err = LookOnce(t.Context(), &h.daemon.Host.Host, at(8))
+			must(t, err)
+			if got := journalHealth(s); s.State == StateEnforced || len(got) != 1 || got[0] != test.health {
+				t.Errorf("docker is not installed: got %q, the journal %v, want %s", s.Line, got, test.health)
+			}
+		})
+	}
+}
+
+// The daemon cannot settle the change of a newer version. Its status says so, again and again.
+func TestFault_X01_TheDaemonShowsAJournalThatItCannotSettle(t *testing.T) {
+	h := provisionedHost(t)
+	h.write("var/lib/runsc-provisioner/journal.json", `{"schema_version": 9}`)
+	for range 2 {
+		s := h.round(becauseTimer)
+		if got := journalHealth(s); s.State != StateFailing || len(got) != 1 || got[0] != checkup.Critical {
+			t.Errorf("got %q, the journal %v, want failing and critical", s.Line, got)
+		}
+		h.pass(lastRetry)
+	}
+	must(t, os.Remove(h.path("var/lib/runsc-provisioner/journal.json")))
+	if s := h.round(becauseTimer); s.State != StateEnforced || journalHealth(s) != nil {
+		t.Errorf("moved away: got %q, the journal %v, want it enforced", s.Line, journalHealth(s))
+	}
+}
+
+func journalHealth(s Status) (all []checkup.Health) {
+	for _, item := range s.Host {
+		if item.Name == checkup.JournalItemName {
+			all = append(all, item.Health)
+		}
+	}
+	return all
+}
+
+func TestStateIsNeverBetterThanTheTable(t *testing.T) {
+	critical := []checkup.Item{{Name: "dockerd"}, {Name: "id ranges", Health: checkup.Critical, Seen: "they are lost"}}
+	for _, once := range []bool{true, false} {
+		s := Status{Host: critical}
+		if s.sum(""); once {
+			s.atMostItsTable(nil)
+		}
+		if want := map[bool]State{true: StateDrifted, false: StateFailing}[once]; s.State != want || !strings.Contains(s.Line, "they are lost") {
+			t.Errorf("one look %t: got %q, want %s", once, s.Line, want)
 		}
 	}
 }

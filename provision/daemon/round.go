@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
@@ -93,6 +94,11 @@ func newRounds(d *Daemon) *rounds {
 func (r *rounds) run(ctx context.Context, why cause) *outcome {
 	r.out = &outcome{began: r.now(), config: r.config, targets: r.targets, unit: r.unit}
 	out := r.out
+	defer func() {
+		if out.items == nil { // it did not get that far
+			out.items = checkup.AddJournalItem(nil, r.host.State().OpenJournal())
+		}
+	}()
 	if err := r.settle(ctx); err != nil {
 		out.err = err
 		r.classify(out)

@@ -138,6 +138,9 @@ func (s *Status) sum(waiting string) {
 		s.State, text = StateFetching, "gVisor "+s.Fetching.Release+" since "+s.Fetching.Since.Format(time.TimeOnly)
 	default:
 		s.State, text = StateEnforced, s.wantedInWords()
+		if i := slices.IndexFunc(s.Host, func(item checkup.Item) bool { return item.Health == checkup.Critical }); i >= 0 {
+			s.State, text = StateFailing, s.Host[i].Name+": "+s.Host[i].Seen
+		}
 	}
 	parts := []string{text}
 	if s.Containers.Known {
