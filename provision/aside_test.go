@@ -237,3 +237,27 @@ func TestFault_E05_OneRestartOnTheWayBack(t *testing.T) {
 		})
 	}
 }
+
+// Nothing says whether the change of a damaged journal stopped Docker: a Docker that has failed is reported as down,
+// and one that the user has stopped is not.
+func TestFault_X01_ADamagedJournalAndDockerIsDown(t *testing.T) {
+	for state, wantDown := range map[string]bool{"active": false, "inactive": false, "failed": true} {
+		pr, d := unfinished(t)
+		starts := fakeStarts{d, host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: state, ExecStart: []string{"/nowhere/dockerd"}}}
+		pr.Units, pr.Jobs = starts, starts
+		if err := os.WriteFile(pr.State().JournalPath(), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := pr.recoverAndReport(t.Context(), plan.Options{})
+		var down *DockerDown
+		if errors.As(err, &down) != wantDown || err != nil && down == nil {
+			t.Errorf("%s: got error %v, want Docker down: %t", state, err, wantDown)
+		}
+		if pr.isOpen(t) || len(pr.State().FailedRecoveries()) != 1 {
+			t.Errorf("%s: got the journal open: %t, want it set aside", state, pr.isOpen(t))
+		}
+		if _, err := pr.recoverAndReport(t.Context(), plan.Options{}); err != nil {
+			t.Errorf("%s: a second time: got error %v, want none", state, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -37,7 +38,7 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 	j, found, err := pr.State().ReadJournal()
 	switch {
 	case errors.Is(err, state.ErrJournalUnreadable):
-		return pr.setAside(j, err)
+		return pr.setUnreadableAside(ctx, j, err)
 	case err != nil:
 		return Recovery{}, err
 	case !found:
@@ -70,10 +71,36 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 		return aside, asideErr
 	}
 	if t.leftDown(ctx) {
-		cause := fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", err, aside.Aside.Path)
-		return aside, &DockerDown{Cause: cause, Said: pr.DockerErrors(ctx, j.Started)}
+		return aside, pr.downAfterSetAside(ctx, aside, err, j.Started)
 	}
 	return aside, nil
+}
+
+// setUnreadableAside sets aside a journal that cannot be read. Nothing then says whether its change has left Docker
+// down, so a Docker that has failed or does not come up is reported as down. A stopped one was stopped by the user.
+func (pr *Provisioner) setUnreadableAside(ctx context.Context, j state.Journal, cause error) (Recovery, error) {
+	aside, err := pr.setAside(j, cause)
+	if err != nil {
+		return aside, err
+	}
+	unit, err := pr.WaitSettled(ctx)
+	if err != nil && unit.Name == "" {
+		return aside, err
+	}
+	if unit.ActiveState == "failed" || unit.Changing() {
+		return aside, pr.downAfterSetAside(ctx, aside, cause, unit.Started)
+	}
+	return aside, nil
+}
+
+// downAfterSetAside is the error of a recovery that failed with cause, was set aside, and left Docker down. since is
+// when Docker began to log why.
+func (pr *Provisioner) downAfterSetAside(ctx context.Context, aside Recovery, cause error, since time.Time) error {
+	down := &DockerDown{Cause: fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", cause, aside.Aside.Path)}
+	if !since.IsZero() {
+		down.Said = pr.DockerErrors(ctx, since)
+	}
+	return down
 }
 
 // keepsJournal reports whether the next run repeats a recovery that ended with err: it was
