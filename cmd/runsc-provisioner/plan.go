@@ -45,20 +45,31 @@ func newPlan(a *app) *cobra.Command {
 			if err := a.printPlanAs(format.value, plan); err != nil {
 				return err
 			}
-			switch {
-			case detailed && !plan.Empty():
-				return exitError(exitChanges)
-			case detailed && len(plan.Held) > 0:
-				return exitError(exitHeld)
+			if code := detailedCode(plan); detailed && code != exitDone {
+				return exitError(code)
 			}
 			return nil
 		},
 	}
 	settings.add(cmd)
 	cmd.Flags().Var(&format, "format", "output format")
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 if there is something to do, 4 if all of it is held")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 if there is something to do, 4 if all of it is held or waits, or if that is unknown")
 	opts.add(cmd)
 	return cmd
+}
+
+// detailedCode is the exit code of --detailed-exitcode.
+func detailedCode(p plan.Plan) int {
+	switch {
+	case p.Unfinished.Refuses():
+		return exitHeld
+	case !p.Empty(), p.Unfinished.Settles():
+		return exitChanges
+	case len(p.Held) > 0, p.Unfinished != nil:
+		return exitHeld
+	default:
+		return exitDone
+	}
 }
 
 func (a *app) plan(ctx context.Context, c config.Config, opts plan.Options) (plan.Plan, error) {
@@ -84,7 +95,12 @@ func (a *app) printPlanAs(format string, p plan.Plan) error {
 
 // printPlan lists the steps, what is held, and the warnings.
 func (a *app) printPlan(plan plan.Plan) {
+	a.printUnfinished(plan.Unfinished)
 	switch {
+	case plan.Empty() && plan.Unfinished.Unseen():
+		a.printf("nothing to do, as far as this user may see\n")
+	case plan.Empty() && plan.Unfinished != nil:
+		a.printf("nothing else to do on the host as it is\n")
 	case plan.Empty() && len(plan.Held) > 0:
 		a.printf("nothing to do except what is held\n")
 	case plan.Empty():
@@ -103,6 +119,18 @@ func (a *app) printPlan(plan plan.Plan) {
 	for _, warning := range plan.Warnings {
 		a.printf("%s %s\n", a.style(yellow, "note:"), printable(warning))
 	}
+}
+
+// printUnfinished says what apply does before the steps.
+func (a *app) printUnfinished(u *plan.Unfinished) {
+	if u == nil {
+		return
+	}
+	label := "first:"
+	if u.Unseen() {
+		label = "note:"
+	}
+	a.printf("%s %s\n", a.style(yellow, label), printable(u.First))
 }
 
 // printHidden lists what a switch of userns-remap hides.

@@ -27,6 +27,10 @@ import (
 
 // Plan is what makes a host match its configuration.
 type Plan struct {
+	// Unfinished is a change that apply settles before the steps; nil if there is none. The steps are then
+	// those for the host as it is, and may change.
+	Unfinished *Unfinished `json:"unfinished,omitempty"`
+
 	Steps    []Step   `json:"steps"`
 	Held     []Held   `json:"held,omitempty"`
 	Hidden   []Hidden `json:"hidden,omitempty"`
@@ -39,7 +43,7 @@ type Plan struct {
 	Provisional bool `json:"provisional,omitempty"`
 }
 
-// Empty reports whether there is nothing to do. Parts may still be held.
+// Empty reports whether there are no steps. Parts may still be held, and Unfinished may be set.
 func (p Plan) Empty() bool { return len(p.Steps) == 0 }
 
 // Disruption is that of the most disruptive step.
@@ -76,7 +80,7 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 		return Plan{}, &blocked.Refused{Object: o.Unit.Name, Err: conflict}
 	}
 	p := planner{Goal: newGoal(c, o, opts)}
-	p.plan.Held, p.plan.Provisional = p.held, p.provisional
+	p.plan.Unfinished, p.plan.Held, p.plan.Provisional = unfinishedOf(o.Journal), p.held, p.provisional
 	if p.rejecting != nil {
 		p.hold(p.rejecting.Held())
 	}

@@ -20,6 +20,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		steps[i] = step{s.Kind().Action, s.Object(), s.Kind().Disruption}
 	}
 	return json.Marshal(struct {
+		Unfinished  *Unfinished       `json:"unfinished,omitempty"`
 		Steps       []step            `json:"steps"`
 		Disruption  config.Disruption `json:"disruption"`
 		Held        []Held            `json:"held,omitempty"`
@@ -28,7 +29,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Activates   []string          `json:"activates,omitempty"`
 		Provisional bool              `json:"provisional,omitempty"`
 		Diff        string            `json:"diff,omitempty"`
-	}{steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Diff()})
+	}{p.Unfinished, steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Diff()})
 }
 
 // Diff is a unified diff of daemon.json before and after the plan, with secrets hidden; "" if it is not
