@@ -130,7 +130,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, 
 		return result, err
 	}
 	if err := host.ConfigFiles().AcceptInEffect(in, result.Observed.File.Doc); err != nil {
-		return result, fmt.Errorf("the host matches the configuration, but the daemon was not told: %w", err)
+		return result, fmt.Errorf("the changes were made, but the daemon was not told: %w", err)
 	}
 	return result, nil
 }
@@ -138,7 +138,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, 
 func (a *app) save(o config.Overrides, report *runReport) error {
 	changed, err := o.Save(a.paths.Config)
 	if err != nil {
-		return fmt.Errorf("the host matches the configuration, but the flags were not saved: %w", err)
+		return fmt.Errorf("the changes were made, but the flags were not saved: %w", err)
 	}
 	if changed {
 		report.flagsSaved(config.SavedPath(a.paths.Config))

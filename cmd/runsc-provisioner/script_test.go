@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write the expected outputs of TestScrip
 //	runsc-provisioner ARG...           must exit with 0
 //	exits CODE runsc-provisioner ARG...
 //	show FILE                          prints the file
-//	docker start|stop                  starts or stops the unit
+//	docker start|stop|fail             starts or stops the unit, or lets it fail
 //	container NAME RUNTIME [RELEASE]   runs a container, in a sandbox of RELEASE
 //
 // Paths in the output are those of a real host, and times read "N ms".
@@ -67,7 +67,8 @@ func TestScript(t *testing.T) {
 						ts.Check(err)
 					},
 					"docker": func(ts *testscript.TestScript, neg bool, args []string) {
-						h.units.unit.ActiveState = map[string]string{"start": "active", "stop": "inactive"}[args[0]]
+						h.units.unit.ActiveState = map[string]string{"start": "active", "stop": "inactive", "fail": "failed"}[args[0]]
+						h.units.unit.Result = map[string]string{"start": "success", "stop": "success", "fail": "exit-code"}[args[0]]
 					},
 					"container": func(ts *testscript.TestScript, neg bool, args []string) { h.container(args) },
 				},

@@ -178,6 +178,10 @@ func (t *runReport) printSummary(result provision.Result) {
 		return
 	}
 	t.app.printHeld(result.Last.Held)
+	if result.Observed.Engine == nil {
+		t.app.printf("changed in %s, and not confirmed: Docker is not running\n\ntry:  sudo systemctl start docker\n      sudo runsc-provisioner apply\n", durationText(time.Since(t.started)))
+		return
+	}
 	t.app.printf("done in %s\n\n", durationText(time.Since(t.started)))
 	example := "docker run --rm --runtime=" + config.DefaultRuntimeName + " hello-world"
 	if engine := result.Observed.Engine; engine != nil && engine.DefaultRuntime != "runc" {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"runsc-provisioner/daemonjson"
@@ -100,8 +101,21 @@ func (p *planner) stoppedSteps(at, final daemonjson.Document) {
 	p.planLink()
 	if Differ(at, final) {
 		p.addWrite(at, final, p.describeWrite(at, final))
-		p.warn("the runtimes take effect when Docker starts")
 	}
+}
+
+// holdStopped says what a run that a person started cannot do because Docker does not run. The daemon waits for
+// Docker, and says so itself.
+func (p *planner) holdStopped() {
+	if p.Observed.Engine != nil || p.options.Unattended != nil {
+		return
+	}
+	unit := p.Observed.Unit
+	state := "Docker is not running (" + unit.ActiveState + ")"
+	if unit.ActiveState == "failed" {
+		state = "Docker has failed (" + cmp.Or(unit.Result, unit.ActiveState) + "; journalctl -u " + unit.Name + " shows why)"
+	}
+	p.hold(Held{What: unit.Name, Why: state + ", so nothing can be confirmed; the settings in daemon.json take effect when Docker starts: start it, then run apply again"})
 }
 
 // wantedSettings are the settings that dockerd shall run with in the end, without those that are held.

@@ -81,6 +81,7 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	}
 	p := planner{Goal: newGoal(c, o, opts)}
 	p.plan.Unfinished, p.plan.Held, p.plan.Provisional = unfinishedOf(o.Journal), p.held, p.provisional
+	p.holdStopped()
 	if p.rejecting != nil {
 		p.hold(p.rejecting.Held())
 	}

@@ -64,7 +64,7 @@ func TestNew_ReleaseThatRejectsArguments(t *testing.T) {
 		},
 		{
 			name: "held: Docker is stopped", config: withVFS2,
-			host: change(func(h *seen.Host) { h.Engine = nil }), want: planned{Held: held},
+			host: change(func(h *seen.Host) { h.Engine = nil }), want: planned{Held: append([]string{"docker.service"}, held...)},
 		},
 		{
 			name: "held: the arguments are those of daemon.json", config: seen.AsDefault, host: upgraded, want: planned{Held: held},

@@ -109,15 +109,15 @@ func TestNew(t *testing.T) {
 			config: seen.AsDefault,
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer},
 			want: planned{
-				Steps:    []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write register runsc"},
-				File:     seen.Registered(seen.Newer),
-				Held:     []string{"default-runtime runsc"},
-				Warnings: []string{"the runtimes take effect when Docker starts"},
+				Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write register runsc"},
+				File:  seen.Registered(seen.Newer),
+				Held:  []string{"docker.service", "default-runtime runsc"},
 			},
 		},
 		{
-			name: "Docker stopped, nothing to change: empty",
+			name: "X20: Docker stopped, nothing to change: nothing is confirmed",
 			host: seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer)},
+			want: planned{Held: []string{"docker.service"}},
 		},
 		{
 			name: "foreign link",
@@ -349,10 +349,9 @@ func TestNew(t *testing.T) {
 			config: seen.Remapped,
 			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer},
 			want: planned{
-				Steps:    []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write register runsc"},
-				File:     seen.Registered(seen.Newer),
-				Held:     []string{"default-runtime runsc", "userns-remap default"},
-				Warnings: []string{"the runtimes take effect when Docker starts"},
+				Steps: []string{"prove " + seen.Newer + " as runsc --overlay2=none --dcache=0", "write register runsc"},
+				File:  seen.Registered(seen.Newer),
+				Held:  []string{"docker.service", "default-runtime runsc", "userns-remap default"},
 			},
 		},
 		{
