@@ -30,10 +30,11 @@ itself. It changes nothing.
 
 Exit codes:
   0   the host matches the configuration
-  1   it does not, and could not be changed, or no daemon runs to change it
+  1   it does not, or a change is unfinished; it could not be changed, or no
+      daemon runs to change it
   4   something is held or contested, a release is being downloaded, or a lost
       configuration is kept
-  69  it waits for Docker`,
+  69  it waits for Docker, or another run is changing the host`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, fromDaemon, err := a.status(cmd.Context())
@@ -62,6 +63,7 @@ func (a *app) status(ctx context.Context) (s daemon.Status, fromDaemon bool, err
 	case errors.Is(err, fs.ErrPermission):
 		return s, false, deniedError{err}
 	case err == nil && daemon.Runs(s):
+		s.AddJournal(a.hostForRecords().State().OpenJournal())
 		return s, true, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return s, false, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
 
@@ -92,6 +94,19 @@ func (s *Status) atMostItsTable(drifts []checkup.Drift) {
 	}
 	if len(parts) > 0 {
 		s.State, s.Line = StateDrifted, string(StateDrifted)+": "+strings.Join(parts, ", ")+"; "+act
+	}
+}
+
+// AddJournal adds an open journal to a status that the daemon published before: a run may have been killed since.
+func (s *Status) AddJournal(open *state.OpenJournal) {
+	if slices.ContainsFunc(s.Host, func(item checkup.Item) bool { return item.Name == checkup.JournalItemName }) {
+		return
+	}
+	s.Host = checkup.AddJournalItem(s.Host, open)
+	switch last := len(s.Host) - 1; {
+	case open == nil || s.Host[last].Health != checkup.Critical:
+	case s.State == StateEnforced, s.State == StateHeld, s.State == StateContested, s.State == StateFetching:
+		s.State, s.Line = StateDrifted, string(StateDrifted)+": "+checkup.JournalItemName+"; "+s.Host[last].Remedy
 	}
 }
 

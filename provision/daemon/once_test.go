@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/test/fakedockerd"
 )
 
@@ -142,6 +143,31 @@ func TestFault_X01_TheDaemonShowsAJournalThatItCannotSettle(t *testing.T) {
 	must(t, os.Remove(h.path("var/lib/runsc-provisioner/journal.json")))
 	if s := h.round(becauseTimer); s.State != StateEnforced || journalHealth(s) != nil {
 		t.Errorf("moved away: got %q, the journal %v, want it enforced", s.Line, journalHealth(s))
+	}
+}
+
+// A run was killed after the daemon's last look.
+func TestFault_X01_AJournalSinceTheLastLookOfTheDaemon(t *testing.T) {
+	open := func(s state.JournalState) *state.OpenJournal { return &state.OpenJournal{Path: "/j", State: s} }
+	for _, test := range []struct {
+		state State
+		open  *state.OpenJournal
+		want  State
+		items int
+	}{
+		{StateEnforced, nil, StateEnforced, 0},
+		{StateEnforced, open(state.JournalUnfinished), StateDrifted, 1},
+		{StateHeld, open(state.JournalUnreadable), StateDrifted, 1},
+		{StateFailing, open(state.JournalNewer), StateFailing, 1},
+		{StateWaiting, open(state.JournalUnfinished), StateWaiting, 1},
+		{StateEnforced, open(state.JournalRunning), StateEnforced, 1}, // perhaps the daemon's own
+	} {
+		s := Status{State: test.state}
+		for range 2 {
+			if s.AddJournal(test.open); s.State != test.want || len(journalHealth(s)) != test.items {
+				t.Errorf("%s, %+v: got %s and %v, want %s and %d items", test.state, test.open, s.State, journalHealth(s), test.want, test.items)
+			}
+		}
 	}
 }
 
