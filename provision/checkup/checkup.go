@@ -162,6 +162,12 @@ func (i *Item) reportMisplaced(file daemonfile.File) {
 	i.Remedy = fmt.Sprintf("compare it with %s, then move it into place: mv -T %s %s; or remove %s", file.Path, late, file.Path, filepath.Dir(late))
 }
 
+// IDsItem is the item of the ids for containers, for a goal with userns-remap.
+func IDsItem(g plan.Goal) Item {
+	_, item := idsItem(g)
+	return item
+}
+
 // idsItem is the item of the ids for containers, and those ids; nil if they cannot be allocated.
 func idsItem(g plan.Goal) (*subid.Grant, Item) {
 	item := Item{Name: "id ranges", Remedy: ApplyRemedy}

@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
 )
 
 // OwnUnit is the unit that runs this program's daemon.
@@ -29,7 +30,7 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	items := []checkup.Item{kernelItem(), archItem(), cgroupItem(), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), checkup.ConfigItem(h, confErr)}
 	items = append(items, docker.items(c)...)
 	items = append(items, runtimeItems(h, c, docker)...)
-	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c), storeItem(h))
+	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c, docker.observed), storeItem(h))
 	items = checkup.AddJournalItem(items, h.State().OpenJournal())
 	if item, some := checkup.SetAsideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)
@@ -69,7 +70,8 @@ func ownUnitItem(u host.Unit) checkup.Item {
 	return item
 }
 
-func subidItem(ctx context.Context, h *host.Host, c config.Config) checkup.Item {
+// subidItem is the item of the subordinate ids. o has what dockerd reports, and daemon.json.
+func subidItem(ctx context.Context, h *host.Host, c config.Config, o host.Observed) checkup.Item {
 	item := checkup.Item{Name: "subordinate ids"}
 	ids, err := h.ObserveIDs(ctx, c)
 	if err != nil {
@@ -77,6 +79,14 @@ func subidItem(ctx context.Context, h *host.Host, c config.Config) checkup.Item 
 		return item
 	}
 	item.Seen = fmt.Sprintf("%d ranges of uids, %d of gids", len(ids.UIDs.Ranges), len(ids.GIDs.Ranges))
+	if c.Docker.Remap() != config.RemapOn || config.UsernsRemapIn(o.File.Doc) == "" {
+		return item
+	}
+	// With userns-remap in daemon.json, dockerd does not start without them.
+	o.IDs = ids
+	if granted := checkup.IDsItem(plan.NewGoal(c, o)); granted.Health != checkup.Healthy {
+		item.Health, item.Seen, item.Remedy = granted.Health, granted.Seen, granted.Remedy
+	}
 	return item
 }
 

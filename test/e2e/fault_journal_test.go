@@ -84,6 +84,9 @@ kill -STOP $pid; [ -e ` + journal + ` ] || { cat /tmp/out; exit 1; }`)
 	// Without a daemon, lost ids are neither "enforced" nor unseen.
 	h.run("runsc-provisioner apply --userns-remap --allow-restart --allow-hidden-data; sed -i /dockremap/d /etc/subuid /etc/subgid")
 	says(t, h.exit(1, "runsc-provisioner status"), "drifted", "id ranges", "critical")
+	if line, remedy := h.doctor(2, "", "subordinate ids"); !strings.Contains(line, "critical") || !strings.Contains(remedy, "apply") {
+		t.Errorf("doctor: got %q, %q, want the lost ids critical, and apply", line, remedy)
+	}
 	h.run("runsc-provisioner apply && runsc-provisioner status")
 }
 
