@@ -148,7 +148,7 @@ func (r *rounds) recordEvent(e provision.Event) {
 		if e.Kind == provision.StepStarted {
 			r.out.reloads++
 		}
-		if done && s.FileUnchanged {
+		if done && s.FileUnchanged && len(s.MustTake) == 0 {
 			r.pace.revert(r.now(), config.ItemDockerd)
 		}
 	case plan.Restart:

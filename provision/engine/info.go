@@ -32,6 +32,9 @@ type Info struct {
 	Running       int  // containers that run or are paused
 	Snapshotter   bool // images are in containerd's store
 	Swarm         bool // the host is a node of a swarm
+	// Authorization are the authorization plugins with which dockerd started. A reload does
+	// not change this answer.
+	Authorization []string
 }
 
 // Runtime is a runtime that a container can ask for by name.
@@ -72,6 +75,7 @@ func (c *Client) info(ctx context.Context) (Info, error) {
 		LoggingDriver:  said.LoggingDriver,
 		Debug:          said.Debug,
 		Labels:         said.Labels,
+		Authorization:  said.Plugins.Authorization,
 		// dockerd does not count paused containers as running.
 		Running: said.ContainersRunning + said.ContainersPaused,
 	}

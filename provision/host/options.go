@@ -1,6 +1,8 @@
 package host
 
 import (
+	"strings"
+
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 )
@@ -23,11 +25,17 @@ func IsHot(option string) bool {
 	return ResetsOnReload(option)
 }
 
+// CheckedOnReload reports whether a reload refuses each value of a hot option with which
+// dockerd would not start. 20.10 ignores some values of a cluster store on a reload.
+func CheckedOnReload(option string) bool {
+	return IsHot(option) && !strings.HasPrefix(option, "cluster-")
+}
+
 // ResetsOnReload reports whether a reload sets an option to its built-in value if
 // daemon.json does not have it. Other options keep the value that dockerd runs with.
 func ResetsOnReload(option string) bool {
 	switch option {
-	case "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "network-diagnostic-port", "authorization-plugins":
+	case "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "network-diagnostic-port", OptionAuthorization:
 		return true
 	}
 	return false
@@ -42,6 +50,7 @@ const (
 	OptionFeatures      = "features" // all hot except FeatureSnapshotter
 	OptionLiveRestore   = "live-restore"
 	OptionHosts         = engine.OptionHosts
+	OptionAuthorization = "authorization-plugins"
 )
 
 // FeatureSnapshotter keeps images in containerd's store. It needs a restart.

@@ -25,7 +25,7 @@ func activatedByRestart(o host.Observed) []string {
 	}
 	var all []string
 	for _, option := range slices.Sorted(maps.Keys(options)) {
-		if host.IsHot(option) || option == config.ItemUsernsRemap || option == host.OptionGraph && o.NextDataRoot != "" {
+		if host.CheckedOnReload(option) || option == config.ItemUsernsRemap || option == host.OptionGraph && o.NextDataRoot != "" {
 			continue
 		}
 		same := o.Loaded.Started != nil && digests[option] == o.Loaded.Started[option]
@@ -105,6 +105,28 @@ func activatedByReload(c config.Config, o host.Observed, doc daemonjson.Document
 	return all
 }
 
+// notTaken names the options of at, which is daemon.json, that only a reload can prove harmless: a reload
+// brings them into effect, and dockerd is not known to run with them. dockerd may not start with their values:
+// --validate passes some of them (26.1), and 20.10 has no --validate. A reload refuses such a value.
+func (p *planner) notTaken(at daemonjson.Document) []string {
+	options, runtimes := at.Options(), at.Runtimes()
+	return slices.DeleteFunc(activatedByReload(p.Config, p.Observed, at), func(name string) bool {
+		runtime, is := strings.CutPrefix(name, config.RuntimePrefix)
+		_, set := options[name]
+		_, defined := runtimes[runtime]
+		return !(set || is && defined)
+	})
+}
+
+// liveRestoreThen reports whether dockerd has live-restore at the time of a restart: a reload of daemon.json
+// may come before it.
+func (g Goal) liveRestoreThen() bool {
+	if value, set := g.Observed.File.Doc.Options()[host.OptionLiveRestore]; set && value != "false" {
+		return true
+	}
+	return g.Observed.Engine.LiveRestore
+}
+
 func jsonOf(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -169,6 +191,10 @@ func (p *planner) warnOfActivated(final daemonjson.Document) {
 		return
 	}
 	p.plan.Activates = options
-	p.warn("the " + p.plan.Disruption().String() + " also brings into effect options of " + p.Observed.File.Path +
+	by := p.plan.Disruption()
+	if slices.ContainsFunc(p.plan.Steps, func(s Step) bool { return s.Kind().Disruption == config.DisruptionReload }) {
+		by = config.DisruptionReload
+	}
+	p.warn("the " + by.String() + " also brings into effect options of " + p.Observed.File.Path +
 		" that dockerd may not have loaded yet: " + strings.Join(options, ", "))
 }

@@ -64,13 +64,18 @@ func (p *planner) dockerSteps(registered, final daemonjson.Document, restart boo
 	p.addProofs(names, remapped)
 	p.add(p.beforeDocker...)
 	p.planLink()
-	if staged := (Differ(registered, final) || restart) && !p.allProven(names, remapped); staged {
+	var first []string
+	if restart {
+		first = p.notTaken(at)
+	}
+	staged := (Differ(registered, final) || restart) && !p.allProven(names, remapped)
+	if staged || len(first) > 0 {
 		if runtimes := (Settings{Runtimes: p.RuntimesIn(registered)}); Differ(at, registered) {
 			p.addWrite(at, registered, p.describeRuntimes(registered))
 			at = registered
-			p.addReload(at, runtimes, false)
-		} else if runtimes.Missing(*p.Observed.Engine) != nil {
-			p.addReload(at, runtimes, true)
+			p.addReload(at, runtimes, false, first...)
+		} else if len(first) > 0 || runtimes.Missing(*p.Observed.Engine) != nil {
+			p.addReload(at, runtimes, true, first...)
 		}
 		p.addDockerProofs(names, registered, remapped)
 		if !restart {
@@ -195,7 +200,8 @@ func (p *planner) addWrite(old, text daemonjson.Document, what string) {
 	p.add(WriteDaemonJSON{File: p.Observed.File, Old: old.Bytes(), New: text.Bytes(), What: what, Items: p.changedItems(old, text)})
 }
 
-func (p *planner) addReload(text daemonjson.Document, confirm Settings, fileUnchanged bool) {
+// addReload adds a reload of text. A restart follows if mustTake is not empty.
+func (p *planner) addReload(text daemonjson.Document, confirm Settings, fileUnchanged bool, mustTake ...string) {
 	confirm.Keeps = foreignRuntimes(p.Config, p.Observed, text)
-	p.add(Reload{Unit: p.Observed.Unit.Name, FileUnchanged: fileUnchanged}, Confirm{confirm})
+	p.add(Reload{Unit: p.Observed.Unit.Name, FileUnchanged: fileUnchanged, MustTake: mustTake}, Confirm{confirm})
 }

@@ -33,10 +33,15 @@ func (p *planner) holdUnsafe(at, registered, final daemonjson.Document, all Sett
 	if !Differ(at, final) && all.Missing(*p.Observed.Engine) == nil {
 		return false
 	}
-	if restart && !Differ(at, registered) && p.allProven(p.uncontestedNames(), p.Observed.Engine.UsernsRemap) {
+	if p.holdAuthorization(at, final, all) {
+		p.beforeDocker = nil
+		return true
+	}
+	proven := p.allProven(p.uncontestedNames(), p.Observed.Engine.UsernsRemap)
+	if restart && !Differ(at, registered) && proven && len(p.notTaken(at)) == 0 {
 		return false // a restart reads the flags again, and no reload comes before it
 	}
-	if p.holdForgetting(at, final, all) || p.holdAuthorization(at, final, all) || !Differ(at, registered) && p.holdFailed(all) {
+	if p.holdForgetting(at, final, all) || !Differ(at, registered) && p.holdFailed(all) {
 		p.beforeDocker = nil
 		return true
 	}
@@ -84,20 +89,6 @@ func (p *planner) holdForgetting(at, final daemonjson.Document, all Settings) bo
 	}
 	p.hold(Held{What: p.describeReload(at, final, all), Why: fmt.Sprintf("a reload would make dockerd forget the runtimes of its flags (%s), and their containers would not start: "+
 		`add "runtimes": %s to %s and run apply again; the flags may stay`, strings.Join(flags, ", "), text, p.Observed.File.Path)})
-	return true
-}
-
-// flagAuthorization names plugins that decide which API requests dockerd accepts.
-const flagAuthorization = "authorization-plugin"
-
-// holdAuthorization holds a reload that would turn off the authorization plugins of dockerd's flags: a reload
-// keeps only those of daemon.json (SetPlugins in moby's reloadConfig, 20.10 to 29).
-func (p *planner) holdAuthorization(at, final daemonjson.Document, all Settings) bool {
-	if p.Observed.Flags.Set[flagAuthorization] == "" || final.Has("authorization-plugins") {
-		return false
-	}
-	p.hold(Held{What: p.describeReload(at, final, all), Why: "a reload would turn off the authorization plugins that dockerd has from --" + flagAuthorization +
-		`: move them to "authorization-plugins" in ` + p.Observed.File.Path + ", restart Docker, and run apply again"})
 	return true
 }
 

@@ -140,7 +140,10 @@ func (g Goal) heldRemap(reason string) Held {
 
 // heldByRestart holds a switch that needs a forbidden restart of Docker; Why is empty if the restart is allowed.
 func (g Goal) heldByRestart() Held {
-	reason := restartObjection(g.options, g.Observed.Engine.LiveRestore, g.Observed.RunningContainers)
+	reason := restartObjection(g.options, g.liveRestoreThen(), g.Observed.RunningContainers)
+	if g.Observed.Engine.Swarm && g.liveRestoreThen() {
+		reason = "dockerd does not start with live-restore on a node of a swarm: turn live-restore off, or run docker swarm leave, then run apply again"
+	}
 	if reason == "" {
 		return Held{}
 	}

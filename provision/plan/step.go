@@ -112,6 +112,9 @@ type Reload struct {
 	Unit string
 	// FileUnchanged says that daemon.json is right already, and only dockerd differs from it.
 	FileUnchanged bool
+	// MustTake names options of daemon.json that dockerd has not loaded yet and must take before the restart
+	// that follows. A reload refuses a wrong value; a start would fail on it.
+	MustTake []string
 }
 
 // Restart restarts dockerd. This stops the running containers, unless live-restore keeps them.
@@ -150,7 +153,13 @@ func (s ProveInDocker) Object() string {
 
 func (s Link) Object() string            { return s.Path + " → " + s.Target }
 func (s WriteDaemonJSON) Object() string { return s.File.Path + ": " + s.What }
-func (s Reload) Object() string          { return s.Unit + " (no container is stopped)" }
+
+func (s Reload) Object() string {
+	if len(s.MustTake) > 0 {
+		return s.Unit + " (no container is stopped; dockerd must accept " + strings.Join(s.MustTake, ", ") + " before it is restarted)"
+	}
+	return s.Unit + " (no container is stopped)"
+}
 
 func (s Restart) Object() string {
 	switch n := len(s.Stops); n {
