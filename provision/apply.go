@@ -122,7 +122,7 @@ func (a *application) carryOut(ctx context.Context, step plan.Step) (result stri
 	case plan.WriteDaemonJSON:
 		return "", a.tx.write(s)
 	case plan.Reload:
-		return "", a.tx.reload(ctx)
+		return "", a.tx.reload(ctx, s.MustTake)
 	case plan.Restart:
 		return "", a.tx.restart(ctx, s)
 	case plan.Confirm:

@@ -11,6 +11,11 @@ import (
 type RolledBack struct {
 	Cause   error
 	Restore error
+	// DockerEnded says that dockerd ended on the reload. Docker was started again, which
+	// stops containers.
+	DockerEnded bool
+	// DockerState is that of docker.service if another program has stopped it meanwhile; else "".
+	DockerState string
 	// Said is what Docker logged since the change began. It is not safe for a terminal.
 	Said []string
 }
@@ -18,6 +23,12 @@ type RolledBack struct {
 func (r *RolledBack) Error() string {
 	if r.Restore != nil {
 		return fmt.Sprintf("%v; rollback: %v", r.Cause, r.Restore)
+	}
+	switch {
+	case r.DockerState != "":
+		return fmt.Sprintf("%v; daemon.json is as it was before; docker.service is %s", r.Cause, r.DockerState)
+	case r.DockerEnded:
+		return fmt.Sprintf("%v; daemon.json is as it was before, and Docker was started again, which stops containers", r.Cause)
 	}
 	return fmt.Sprintf("%v; everything is as it was before", r.Cause)
 }

@@ -223,7 +223,7 @@ func (t *transaction) finishByReload(ctx context.Context) (done bool, err error)
 		return false, nil
 	}
 	t.written = current
-	if err = t.reload(ctx); err == nil {
+	if err = t.reload(ctx, nil); err == nil {
 		_, err = t.pr.dockerd().Confirm(ctx, want, t.flags, t.checkStale)
 	}
 	switch {

@@ -24,7 +24,7 @@ func (t *transaction) observe(ctx context.Context) (wayback.Scene, error) {
 	if s.Unit, err = t.pr.Units.Unit(ctx, host.DockerUnit); err != nil {
 		return wayback.Scene{}, blocked.SystemdSilent(err)
 	}
-	if !s.Unit.Running() && !(sameRun && t.journal.Restarting) && !(t.unitHangs && s.Unit.Changing()) {
+	if !s.Unit.Running() && !(sameRun && (t.journal.Restarting || t.journal.Signalled != "")) && !(t.unitHangs && s.Unit.Changing()) {
 		// dockerd may have crashed, perhaps on our SIGHUP, and systemd starts it again. A unit
 		// that never settles is taken as it is.
 		if s.Unit, err = t.pr.WaitSettled(ctx); err != nil && s.Unit.Name == "" {

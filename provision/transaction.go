@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/await"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
@@ -39,6 +39,11 @@ type transaction struct {
 	recoveryOptions *plan.Options
 	unitHangs       bool // docker.service did not settle in time
 	startedDocker   bool // on the way back, which starts Docker only once
+	// pending is a reload with an unknown outcome; nil if there is none.
+	pending     *await.Reload
+	jobFailed   bool // pending may never have reached dockerd
+	dockerEnded bool // on a reload
+	waitedOut   bool // pending was awaited as long as a reload may take
 }
 
 // write replaces daemon.json.
@@ -73,40 +78,6 @@ func (t *transaction) checkStale() error {
 		return nil
 	}
 	return daemonfile.Unchanged(t.journal.File.Target, t.currentText())
-}
-
-// reload signals dockerd and waits until dockerd says that it has read daemon.json again.
-// It never signals a dockerd that is still starting.
-func (t *transaction) reload(ctx context.Context) error {
-	unit, err := t.pr.WaitSettled(ctx)
-	if err != nil {
-		return err
-	}
-	if !unit.Running() {
-		return &blocked.Unreachable{Object: unit.Name, Err: fmt.Errorf("is %s, and only an active unit can be reloaded", unit.ActiveState)}
-	}
-	if err := t.checkStale(); err != nil {
-		return err // the plan did not see the text that dockerd would load
-	}
-	waitForReload, err := t.pr.dockerd().WatchForReload(ctx, t.flags, t.checkStale)
-	if err != nil {
-		return err
-	}
-	failpoint.Here("reload: before the signal")
-	err = t.pr.Jobs.Reload(ctx, unit.Name)
-	if errors.Is(err, ErrOutcomeUnknown) {
-		// A second SIGHUP does no harm; a missing one would.
-		err = t.pr.Jobs.Reload(ctx, unit.Name)
-	}
-	failpoint.Here("reload: signalled")
-	if err != nil {
-		return errors.Join(fmt.Errorf("reload %s: %w", unit.Name, err), waitForReload(err))
-	}
-	if err := waitForReload(nil); err != nil {
-		return err
-	}
-	t.pr.rememberReload(unit.InvocationID, t.currentText())
-	return nil
 }
 
 // currentText is what daemon.json contains unless another program has changed it.
@@ -203,15 +174,17 @@ func (pr *Provisioner) bringUp(ctx context.Context, before host.Unit, job func(c
 // wrong and what was done about it: *RolledBack, *DockerDown, or cause if nothing had to be
 // put back.
 func (t *transaction) fail(ctx context.Context, cause error) error {
+	t.settleReload(ctx)
+	ended, unsettled := t.journal.Signalled != "", t.pending != nil
 	current, err := t.journal.File.Text()
-	if err == nil && errors.Is(cause, daemonfile.ErrStale) && !t.isOurs(current) && !t.journal.Restarting {
+	if err == nil && errors.Is(cause, daemonfile.ErrStale) && !t.isOurs(current) && !t.journal.Restarting && !ended && !unsettled {
 		// Another program's text stays. The next observation decides what to do about it.
 		if t.written == nil {
 			return errors.Join(cause, t.pr.State().RemoveJournal())
 		}
 		return errors.Join(cause, t.pr.State().FinishJournal())
 	}
-	if err == nil && bytes.Equal(current, t.old) && !t.journal.Restarting && !t.journal.Link.Changes {
+	if err == nil && bytes.Equal(current, t.old) && !t.journal.Restarting && !t.journal.Link.Changes && !ended && !unsettled {
 		// Nothing was changed, or another program changed it back.
 		if changed, err := t.engineChanged(ctx); err == nil && !changed {
 			return errors.Join(cause, t.pr.State().FinishJournal())
@@ -224,14 +197,21 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	// If this run is killed now, the next one continues the way back.
 	t.journal.Failed, t.journal.File.DirExisted = true, false
 	restoreErr := errors.Join(t.pr.State().WriteJournal(t.journal), t.undo(ctx))
+	if t.pending != nil {
+		restoreErr = errors.Join(restoreErr, await.ErrPending)
+	}
 	if t.leftDown(ctx) {
 		// The journal stays: the next run tries once more, and then sets it aside.
 		return &DockerDown{Cause: cause, Restore: restoreErr, Said: said}
 	}
-	if restoreErr == nil {
-		restoreErr = t.close(ctx)
+	back := &RolledBack{Cause: cause, Restore: restoreErr, Said: said, DockerEnded: t.dockerEnded}
+	if unit, err := t.pr.Docker(ctx); err == nil && !unit.Running() && t.journal.Engine != nil {
+		back.DockerState = unit.ActiveState
 	}
-	return &RolledBack{Cause: cause, Restore: restoreErr, Said: said}
+	if restoreErr == nil {
+		back.Restore = t.close(ctx)
+	}
+	return back
 }
 
 // close ends the transaction. If Docker is down, it records the leftovers of a proof for a

@@ -64,6 +64,12 @@ func (t *transaction) goBack(ctx context.Context, w wayback.Way, s wayback.Scene
 		return t.undoByStart(ctx, s.Unit, true)
 	case wayback.SetAside:
 		return errNoConsent
+	case wayback.RestoreFile:
+		if t.pending != nil && s.Unit.Running() {
+			// dockerd takes one reload after the other: the next one shows that the last is over.
+			return t.undoByReload(ctx, s)
+		}
+		return t.restoreFile()
 	default:
 		return t.restoreFile()
 	}
@@ -93,7 +99,7 @@ func (t *transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 	if err := t.replace(current, text.Bytes()); err != nil {
 		return err
 	}
-	if err = t.reload(ctx); err == nil {
+	if err = t.reload(ctx, nil); err == nil {
 		_, err = t.pr.dockerd().Confirm(ctx, want, t.flags, t.checkStale)
 	}
 	return errors.Join(err, t.restoreFile())
@@ -107,7 +113,7 @@ func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart b
 		return foreign
 	}
 	t.startedDocker = true
-	t.journal.Restarting, t.journal.Starting, t.journal.Restarted = true, true, ""
+	t.journal.Restarting, t.journal.Starting, t.journal.Restarted, t.journal.Signalled = true, true, "", ""
 	if err := t.pr.State().WriteJournal(t.journal); err != nil {
 		return err
 	}

@@ -117,6 +117,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRolledBack, interruptedHint(ended)
 	case errors.As(err, &rolledBack) && errors.As(err, &unseen):
 		return exitRolledBack, unseenWritesHint
+	case errors.As(err, &rolledBack) && (rolledBack.DockerEnded || rolledBack.DockerState != ""):
+		return exitRolledBack, "check Docker and your containers: systemctl status docker.service, docker ps -a; journalctl -u docker.service shows the error of dockerd"
 	case errors.As(err, &rolledBack):
 		return exitRolledBack, "journalctl -u docker.service shows the error of dockerd; you need not undo anything"
 	case errors.As(err, &ended):

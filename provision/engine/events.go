@@ -30,9 +30,13 @@ type Event struct {
 // An open stream delays the stop of dockerd by 5 s (26.1; not 20.10, and not
 // since moby pull request 51448). End ctx before you restart dockerd.
 func (c *Client) Events(ctx context.Context) (<-chan Event, <-chan error) {
+	return c.EventsSince(ctx, time.Now())
+}
+
+// EventsSince is Events from an earlier time on. dockerd remembers its last 256 events.
+func (c *Client) EventsSince(ctx context.Context, since time.Time) (<-chan Event, <-chan error) {
 	happened := make(chan Event)
 	ended := make(chan error, 1)
-	since := time.Now()
 	if err := c.agree(ctx); err != nil {
 		ended <- c.withAct(ctx, "watch events", err)
 		close(ended)

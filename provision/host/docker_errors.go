@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,4 +42,32 @@ func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
 		kept = append(kept, line[:min(len(line), maxErrorLine)])
 	}
 	return kept[max(0, len(kept)-maxErrorLines):]
+}
+
+// refusals are what dockerd logs at level error when it does not take daemon.json on a
+// reload (moby daemon/config/config.go and cmd/dockerd/daemon.go, 20.10 to 29).
+var refusals = []string{
+	"unable to configure the Docker daemon with file",
+	"file configuration validation failed",
+	"conflict labels for",
+	"Error reconfiguring the daemon",
+}
+
+// RefusedReload reports whether dockerd has logged, since a time, that it refused to reload
+// its configuration. It is false if the journal cannot be read.
+func (h *Host) RefusedReload(ctx context.Context, since time.Time) bool {
+	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
+	defer cancel()
+	lines, err := h.Units.Said(ctx, DockerUnit, since)
+	if err != nil {
+		h.Logger().Debug("docker's log cannot be read", zap.Error(err))
+		return false
+	}
+	return slices.ContainsFunc(lines, func(line string) bool {
+		// The journal's own times are too coarse to tell this reload from an earlier one.
+		stamp, rest, _ := strings.Cut(strings.TrimPrefix(line, `time="`), `" `)
+		at, err := time.Parse(time.RFC3339Nano, stamp)
+		return err == nil && !at.Before(since) && strings.HasPrefix(rest, "level=error") &&
+			slices.ContainsFunc(refusals, func(text string) bool { return strings.Contains(rest, text) })
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,6 +27,7 @@ type Engine interface {
 	ImageDigests(ctx context.Context, id string) ([]string, error)
 	Data(context.Context) (engine.Data, error)
 	Events(context.Context) (<-chan engine.Event, <-chan error)
+	EventsSince(context.Context, time.Time) (<-chan engine.Event, <-chan error)
 	Close() error
 }
 

@@ -49,6 +49,9 @@ type Journal struct {
 	Starting bool `json:"starting,omitempty"`
 	// Restarted is docker.service's InvocationID once it was up after that restart.
 	Restarted string `json:"restarted,omitempty"`
+	// Signalled is docker.service's InvocationID if its dockerd has ended while it reloaded
+	// for this run, and this program has not started Docker since.
+	Signalled string `json:"signalled,omitempty"`
 	// Failed is set before a failed run starts its rollback.
 	Failed bool `json:"failed,omitempty"`
 	// Trial is the name of the container and of the image of a proof through Docker.

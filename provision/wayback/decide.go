@@ -94,7 +94,8 @@ func Decide(j state.Journal, s Scene) Way {
 
 // LeftDown reports whether Docker is down because of us. The journal was begun while
 // Docker ran. Since then, either Docker has not come up after a restart or start by this
-// program, or dockerd exits by itself with a text of ours. It is false if the user or
+// program, or dockerd has ended on a reload by this program, or dockerd exits by itself
+// with a text of ours. It is false if the user or
 // another program has stopped or killed Docker, or started it too often.
 func LeftDown(j state.Journal, s Scene) bool {
 	if j.Engine == nil || s.Unit.Running() {
@@ -106,9 +107,9 @@ func LeftDown(j state.Journal, s Scene) bool {
 	}
 	switch s.Unit.ActiveState {
 	case "activating":
-		return asked || s.Text == TextPlanned || s.Text == textWayBack
+		return asked || j.Signalled != "" || s.Text == TextPlanned || s.Text == textWayBack
 	case "failed":
-		return asked || (s.Text == TextPlanned || s.Text == textWayBack) && !stoppedByOthers(s.Unit.Result)
+		return asked || j.Signalled != "" || (s.Text == TextPlanned || s.Text == textWayBack) && !stoppedByOthers(s.Unit.Result)
 	}
 	return asked && j.Starting // otherwise it was stopped
 }

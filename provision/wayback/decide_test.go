@@ -23,6 +23,7 @@ func TestFault_X01_DecideForEachJournalAndScene(t *testing.T) {
 		wasUp    = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Restarted: "2"}
 		undoing  = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Starting: true, Failed: true}
 		undone   = state.Journal{Engine: &state.JournalEngine{}, Restarting: true, Restarted: "2", Failed: true}
+		ended    = state.Journal{Engine: &state.JournalEngine{}, Signalled: "1", Failed: true}
 		up       = host.Unit{ActiveState: "active"}
 		inactive = host.Unit{ActiveState: "inactive", Result: "success"}
 		hanging  = host.Unit{ActiveState: "activating"}
@@ -56,6 +57,10 @@ func TestFault_X01_DecideForEachJournalAndScene(t *testing.T) {
 		{"restarted, then the run was killed", wasUp, Scene{Text: TextPlanned, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: reload}, Finish},
 		{"the restart was not begun", asked, Scene{Text: TextPlanned, Unit: up, Engine: EngineRestored, MaxDisruption: none}, RestoreFile},
 
+		{"dockerd ended on a reload", ended, Scene{Text: TextOld, Unit: hanging, SameRun: true}, Start},
+		{"dockerd ended on a reload, and failed too often since", ended, Scene{Text: TextOld, Unit: limited}, Start},
+		{"dockerd ended on a reload, and then the user stopped Docker", ended, Scene{Text: TextOld, Unit: inactive}, RestoreFile},
+		{"dockerd ended on a reload, and was started", ended, Scene{Text: TextOld, Unit: up, Engine: EngineRestored, MaxDisruption: reload}, RestoreFile},
 		{"a stop by the user", running, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: restart}, RestoreFile},
 		{"a stop by the user, in the same run", running, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: reload, SameRun: true}, RestoreFile},
 		{"a stop by the user, old text", running, Scene{Text: TextOld, Unit: inactive, MaxDisruption: restart}, RestoreFile},

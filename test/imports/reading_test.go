@@ -58,7 +58,7 @@ var effectsOf = map[string]effect{
 	},
 	"provision/engine": {
 		writes: "Client.LoadImages Client.RemoveTrial Client.SaveImages Client.StartTrial Client.Stop Trial.End",
-		reads: "Client.Close Client.Containers Client.Data Client.Events Client.ImageDigests " +
+		reads: "Client.Close Client.Containers Client.Data Client.Events Client.EventsSince Client.ImageDigests " +
 			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.Requested Client.VolumeOptions CommandLine " +
 			"Conflict Image.Name LongName Open ParseFlags Trial.Changes Trial.Files Trial.Has Trial.Line UnixSocket",
 	},

@@ -1,0 +1,115 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"runsc-provisioner/provision/await"
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/failpoint"
+)
+
+const (
+	// endNoticedWithin limits the wait until systemd has noticed that dockerd has ended.
+	endNoticedWithin = 5 * time.Second
+	endNoticedPoll   = 20 * time.Millisecond
+)
+
+// reload signals dockerd and waits until dockerd says that it has read daemon.json again.
+// It never signals a dockerd that is still starting. mustTake names options that dockerd
+// must take because a restart follows; the error is a *blocked.Refused if it refuses them.
+func (t *transaction) reload(ctx context.Context, mustTake []string) error {
+	unit, err := t.pr.WaitSettled(ctx)
+	if err != nil {
+		return err
+	}
+	if !unit.Running() {
+		return &blocked.Unreachable{Object: unit.Name, Err: fmt.Errorf("is %s, and only an active unit can be reloaded", unit.ActiveState)}
+	}
+	if err := t.checkStale(); err != nil {
+		return err // the plan did not see the text that dockerd would load
+	}
+	r := await.Reload{Unit: unit, Flags: t.flags, Sent: time.Now()}
+	watch, err := t.pr.dockerd().WatchReload(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer watch.Close()
+	failpoint.Here("reload: before the signal")
+	t.pending, t.jobFailed, t.waitedOut = &r, false, false
+	err = t.pr.Jobs.Reload(ctx, unit.Name)
+	if errors.Is(err, ErrOutcomeUnknown) {
+		// A second SIGHUP does no harm; a missing one would.
+		err = t.pr.Jobs.Reload(ctx, unit.Name)
+	}
+	failpoint.Here("reload: signalled")
+	if err != nil {
+		t.jobFailed = ctx.Err() == nil && !errors.Is(err, ErrOutcomeUnknown)
+		return fmt.Errorf("reload %s: %w", unit.Name, err)
+	}
+	outcome, err := watch.Wait(t.checkStale)
+	t.noteOutcome(outcome, err)
+	switch {
+	case outcome == await.Taken:
+		t.pr.rememberReload(unit.InvocationID, t.currentText())
+	case len(mustTake) > 0 && outcome == await.Refused:
+		return blocked.Refuse(t.journal.File.Path, "dockerd refuses to load this text, and would not start with it; not loaded yet: %s (journalctl -u %s says why)",
+			strings.Join(mustTake, ", "), unit.Name)
+	case len(mustTake) > 0 && outcome == await.NoEvents:
+		return &blocked.Unreachable{Object: unit.Name, Err: errors.New("dockerd reports no events, so nothing shows that it would start with " + strings.Join(mustTake, ", "))}
+	}
+	return err
+}
+
+// settleReload waits, for a bounded time, until it is known what became of a reload. A
+// reload may outlive a run that was interrupted or that gave up: dockerd searches for
+// authorization plugins, and exits if it does not find them.
+func (t *transaction) settleReload(ctx context.Context) {
+	if t.pending == nil || t.waitedOut {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	dockerd := t.pr.dockerd()
+	if t.jobFailed && !dockerd.Ended(ctx, t.pending.Unit) {
+		t.pending = nil // systemd could not send the signal
+		return
+	}
+	watch, err := dockerd.WatchReload(ctx, *t.pending)
+	if err != nil {
+		if dockerd.Ended(ctx, t.pending.Unit) {
+			t.noteOutcome(await.Ended, nil)
+		}
+		return
+	}
+	defer watch.Close()
+	t.noteOutcome(watch.Wait(func() error { return nil }))
+}
+
+// noteOutcome notes what became of the pending reload. In the journal, it notes a dockerd
+// that has ended: Docker is then down because of this program.
+func (t *transaction) noteOutcome(outcome await.Outcome, err error) {
+	switch outcome {
+	case await.Unknown:
+		t.waitedOut = errors.Is(err, await.ErrPending)
+		return
+	case await.Ended:
+		t.dockerEnded = true
+		t.journal.Signalled = t.pending.Unit.InvocationID
+		t.awaitEndNoticed()
+	}
+	t.pending = nil
+}
+
+// awaitEndNoticed waits until systemd no longer takes a dockerd that has ended for running.
+func (t *transaction) awaitEndNoticed() {
+	before := t.pending.Unit
+	for end := time.Now().Add(endNoticedWithin); time.Now().Before(end); time.Sleep(endNoticedPoll) {
+		unit, err := t.pr.Docker(context.Background())
+		if err != nil || !unit.Running() || unit.InvocationID != before.InvocationID {
+			return
+		}
+	}
+}
