@@ -26,7 +26,8 @@ func (p *planner) planDocker() error {
 	return nil
 }
 
-// unproven is why a part that needs a proof is held while Docker is stopped.
+// unproven is why a part that needs a proof is held while Docker is stopped. What only takes our settings away
+// needs none: a Docker that does not start with them has a way back.
 const unproven = "Docker is not running, so nothing can prove that its containers start; start Docker, then run apply again"
 
 // finalText is registered with everything that may be written now, and whether dockerd must be restarted for
@@ -39,7 +40,7 @@ func (p *planner) finalText(registered daemonjson.Document) (doc daemonjson.Docu
 	if held.What != "" {
 		p.hold(held)
 	}
-	if p.Observed.Engine == nil && Differ(registered, chosen) {
+	if p.Observed.Engine == nil && Differ(registered, chosen) && p.Config.Docker.DefaultRuntime != config.RuncRuntime {
 		p.hold(Held{What: "default-runtime " + p.Config.Docker.DefaultRuntime, Why: unproven})
 		chosen = registered
 	}
@@ -51,7 +52,7 @@ func (p *planner) finalText(registered daemonjson.Document) (doc daemonjson.Docu
 func (p *planner) dockerSteps(registered, final daemonjson.Document, restart bool) {
 	at := p.Observed.File.Doc
 	if p.Observed.Engine == nil {
-		p.stoppedSteps(at, final)
+		p.stoppedSteps(at, registered, final)
 		return
 	}
 	all := p.wantedSettings(final, restart)
@@ -99,8 +100,8 @@ func (p *planner) dockerSteps(registered, final daemonjson.Document, restart boo
 }
 
 // stoppedSteps are the steps that need no dockerd. The new text takes effect when dockerd starts.
-func (p *planner) stoppedSteps(at, final daemonjson.Document) {
-	if Differ(at, final) {
+func (p *planner) stoppedSteps(at, registered, final daemonjson.Document) {
+	if Differ(at, registered) {
 		p.addProofs(p.uncontestedNames(), false)
 	}
 	p.planLink()

@@ -32,8 +32,11 @@ func (p *planner) finalRemap(chosen daemonjson.Document) (doc daemonjson.Documen
 	case Differ(chosen, remapped) && p.holdContested(config.ItemUsernsRemap):
 		return chosen, false, nil
 	case stopped && Differ(chosen, remapped):
-		p.hold(p.heldRemap(unproven))
-		return chosen, false, nil
+		if reason := p.stoppedObjection(); reason != "" {
+			p.hold(p.heldRemap(reason))
+			return chosen, false, nil
+		}
+		return remapped, false, nil
 	case stopped:
 		return remapped, false, nil
 	}
@@ -72,6 +75,20 @@ func (p *planner) finalRemap(chosen daemonjson.Document) (doc daemonjson.Documen
 		return chosen, false, nil
 	}
 	return remapped, true, p.saveImages()
+}
+
+// stoppedObjection says why userns-remap must not be written while Docker is stopped; "" if it may. To switch it
+// off needs no proof, but consent: what the next start hides cannot be listed.
+func (p *planner) stoppedObjection() string {
+	switch reason := p.options.objection(config.DisruptionRestart); {
+	case p.Config.Docker.Remap() == config.RemapOn:
+		return unproven
+	case reason != "":
+		return reason
+	case !p.options.AllowHiddenData:
+		return "Docker is not running; its next start would use another data root, and hide what it has in the present one; allow it with --allow-hidden-data"
+	}
+	return ""
 }
 
 // remapSwitch reports whether dockerd must switch userns-remap, and the ids that containers get; nil if

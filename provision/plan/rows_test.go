@@ -355,6 +355,40 @@ func TestNew(t *testing.T) {
 			},
 		},
 		{
+			name:   "X01: Docker stopped: userns-remap is switched off without a proof",
+			config: func(c *config.Config) { c.Docker.UsernsRemap = "off" },
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer, `"userns-remap":"default"`)},
+			opts:   Options{AllowHiddenData: true},
+			want: planned{
+				Steps: []string{"write userns-remap off"},
+				File:  seen.Registered(seen.Newer),
+				Held:  []string{"docker.service"},
+			},
+		},
+		{
+			name:   "X01: Docker stopped: the switch may hide data",
+			config: func(c *config.Config) { c.Docker.UsernsRemap = "off" },
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer, `"userns-remap":"default"`)},
+			want:   planned{Held: []string{"docker.service", "userns-remap off"}},
+		},
+		{
+			name:   "X01: Docker stopped: the daemon may not restart Docker",
+			config: func(c *config.Config) { c.Docker.UsernsRemap = "off" },
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer, `"userns-remap":"default"`)},
+			opts:   Options{AllowHiddenData: true, Unattended: &Unattended{MaxDisruption: config.DisruptionReload}},
+			want:   planned{Held: []string{"userns-remap off"}},
+		},
+		{
+			name:   "X01: Docker stopped: the default goes back to runc without a proof",
+			config: func(c *config.Config) { c.Docker.DefaultRuntime = "runc" },
+			host:   seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer, `"default-runtime":"runsc"`)},
+			want: planned{
+				Steps: []string{"write default runtime runc instead of runsc"},
+				File:  seen.Registered(seen.Newer, `"default-runtime":"runc"`),
+				Held:  []string{"docker.service"},
+			},
+		},
+		{
 			name: "a flag for an option that is not managed",
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer)),
