@@ -11,6 +11,7 @@ import (
 type RolledBack struct {
 	Cause   error
 	Restore error
+	Left    Left // if Restore is not nil
 	// DockerEnded says that dockerd ended on the reload. Docker was started again, which
 	// stops containers.
 	DockerEnded bool
@@ -40,6 +41,7 @@ func (r *RolledBack) Unwrap() []error { return []error{r.Cause, r.Restore} }
 type DockerDown struct {
 	Cause   error
 	Restore error // may be nil
+	Left    Left
 	Said    []string
 }
 
@@ -51,6 +53,35 @@ func (d *DockerDown) Error() string {
 }
 
 func (d *DockerDown) Unwrap() []error { return []error{d.Cause, d.Restore} }
+
+// Left is what a rollback left behind that did not put everything back.
+type Left struct {
+	File   FileLeft
+	Docker DockerLeft
+	// Aside is where the journal was set aside; "" if the next run tries once more.
+	Aside string
+}
+
+// FileLeft is the text that a rollback left in daemon.json.
+type FileLeft int
+
+const (
+	FileUnknown FileLeft = iota // it cannot be read
+	FileOld                     // the text from before
+	FileMerged                  // another program's text, without the settings of the run
+	FileForeign                 // another program's text, perhaps with settings of the run
+	FileChanged                 // a text that the run wrote
+)
+
+// DockerLeft is how a rollback left Docker.
+type DockerLeft int
+
+const (
+	DockerUnknown  DockerLeft = iota // dockerd does not answer, or cannot be compared
+	DockerStopped                    // it does not run
+	DockerRestored                   // dockerd runs with the settings from before
+	DockerChanged                    // dockerd runs with settings of the run
+)
 
 // ErrBusy says that other programs kept changing the host.
 var ErrBusy = errors.New("the host kept changing while it was being changed")

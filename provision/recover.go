@@ -63,6 +63,9 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 	case err == nil:
 		failpoint.Here("recover: done")
 		return Recovery{Did: did}, t.close(ctx)
+	case errors.Is(err, errForeign) && t.leftDown(ctx):
+		// The text cannot be read. The journal stays until it can.
+		return Recovery{}, &DockerDown{Cause: err, Left: t.left(ctx), Said: pr.DockerErrors(ctx, j.Started)}
 	case keepsJournal(err):
 		return Recovery{}, err
 	}
@@ -71,7 +74,7 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 		return aside, asideErr
 	}
 	if t.leftDown(ctx) {
-		return aside, pr.downAfterSetAside(ctx, aside, err, j.Started)
+		return aside, pr.downAfterSetAside(ctx, aside, err, t.left(ctx), j.Started)
 	}
 	return aside, nil
 }
@@ -88,15 +91,16 @@ func (pr *Provisioner) setUnreadableAside(ctx context.Context, j state.Journal, 
 		return aside, err
 	}
 	if unit.ActiveState == "failed" || unit.Changing() {
-		return aside, pr.downAfterSetAside(ctx, aside, cause, unit.Started)
+		return aside, pr.downAfterSetAside(ctx, aside, cause, Left{}, unit.Started)
 	}
 	return aside, nil
 }
 
 // downAfterSetAside is the error of a recovery that failed with cause, was set aside, and left Docker down. since is
 // when Docker began to log why.
-func (pr *Provisioner) downAfterSetAside(ctx context.Context, aside Recovery, cause error, since time.Time) error {
-	down := &DockerDown{Cause: fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", cause, aside.Aside.Path)}
+func (pr *Provisioner) downAfterSetAside(ctx context.Context, aside Recovery, cause error, left Left, since time.Time) error {
+	left.Aside = aside.Aside.Path
+	down := &DockerDown{Left: left, Cause: fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", cause, aside.Aside.Path)}
 	if !since.IsZero() {
 		down.Said = pr.DockerErrors(ctx, since)
 	}
@@ -104,15 +108,15 @@ func (pr *Provisioner) downAfterSetAside(ctx context.Context, aside Recovery, ca
 }
 
 // keepsJournal reports whether the next run repeats a recovery that ended with err: it was
-// interrupted, Docker or systemd did not answer, the host kept changing, or the disk was
-// full, read-only or broken.
+// interrupted, Docker or systemd did not answer, the host kept changing, the disk was full,
+// read-only or broken, or another program's daemon.json cannot be read.
 func keepsJournal(err error) bool {
 	var unreachable *blocked.Unreachable
 	var errno syscall.Errno
 	if errors.As(err, &errno) && slices.Contains([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO}, errno) {
 		return true
 	}
-	return errors.Is(err, context.Canceled) || errors.As(err, &unreachable) || errors.Is(err, ErrBusy)
+	return errors.Is(err, context.Canceled) || errors.Is(err, errForeign) || errors.As(err, &unreachable) || errors.Is(err, ErrBusy)
 }
 
 // setAside moves the journal away after a recovery that failed with cause.
@@ -166,7 +170,9 @@ func (t *transaction) settle(ctx context.Context, s wayback.Scene) (did string, 
 		t.journal.TrialGone = true
 	}
 	switch w := wayback.Decide(t.journal, s); {
-	case w == wayback.Leave && s.Text == wayback.TextForeign:
+	case w == wayback.Leave && s.Carry == wayback.CarriesUnknown:
+		return "", t.foreignLeft(s)
+	case w == wayback.Leave && (s.Text == wayback.TextForeign || s.Text == wayback.TextMerged):
 		return fmt.Sprintf("a run was killed; another program has changed %s since, and it is left as it is", t.journal.File.Path), nil
 	case w == wayback.Leave:
 		return "a run was killed after it had completed its change", nil
@@ -186,7 +192,11 @@ func (t *transaction) settle(ctx context.Context, s wayback.Scene) (did string, 
 		return "", err
 	}
 	failpoint.Here("back: docker is as before")
-	return "undid the change of a killed run", t.restoreLink()
+	did = "undid the change of a killed run"
+	if s.Text == wayback.TextForeign {
+		did = fmt.Sprintf("a run was killed; another program has changed %s since, and the run's settings were taken out of it", t.journal.File.Path)
+	}
+	return did, errors.Join(t.restoreLink(), t.explainKept())
 }
 
 // finishByReload has dockerd run with the text of daemon.json. It reports false if a reload

@@ -20,7 +20,7 @@ func (t *transaction) observe(ctx context.Context) (wayback.Scene, error) {
 		return wayback.Scene{}, err
 	}
 	sameRun := t.recoveryOptions == nil
-	s := wayback.Scene{Text: t.identify(text), MaxDisruption: config.DisruptionReload, SameRun: sameRun}
+	s := wayback.Scene{Text: t.identify(text), Carry: t.carry(text, config.RemapAny), MaxDisruption: config.DisruptionReload, SameRun: sameRun}
 	if s.Unit, err = t.pr.Units.Unit(ctx, host.DockerUnit); err != nil {
 		return wayback.Scene{}, blocked.SystemdSilent(err)
 	}
@@ -38,6 +38,7 @@ func (t *transaction) observe(ctx context.Context) (wayback.Scene, error) {
 	if s.Engine, info, err = t.compareEngine(ctx, s.Unit); err != nil {
 		return wayback.Scene{}, err
 	}
+	s.Carry = t.carry(text, config.RemapOf(info.UsernsRemap))
 	if sameRun {
 		if t.journal.Restarting && !t.startedDocker {
 			s.MaxDisruption = config.DisruptionRestart
@@ -86,13 +87,22 @@ func (t *transaction) identify(text []byte) wayback.Text {
 	return wayback.IdentifyText(t.journal, text)
 }
 
+// carry says what text has of the change, if it is another program's and dockerd runs with
+// remap.
+func (t *transaction) carry(text []byte, remap config.Remap) wayback.Carry {
+	if t.identify(text) != wayback.TextForeign {
+		return wayback.CarriesNothing
+	}
+	return wayback.CarryOf(t.journal, text, t.old, remap)
+}
+
 // hostMoved reports whether the host changed during a way back that ended with err. Then
 // the caller tries again from a new observation.
 func (t *transaction) hostMoved(ctx context.Context, s wayback.Scene, err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errNoConsent) {
 		return false
 	}
-	if errors.Is(err, daemonfile.ErrStale) || errors.Is(err, errForeign) && s.Text != wayback.TextForeign {
+	if errors.Is(err, daemonfile.ErrStale) || errors.Is(err, errForeign) && s.Text != wayback.TextForeign && s.Text != wayback.TextMerged {
 		return true
 	}
 	unit, unitErr := t.pr.Docker(ctx)
@@ -113,6 +123,41 @@ func (t *transaction) leftDown(ctx context.Context) bool {
 	current, err := t.journal.File.Text()
 	scene := wayback.Scene{Text: t.identify(current), Unit: unit, SameRun: t.recoveryOptions == nil}
 	return err == nil && wayback.LeftDown(t.journal, scene)
+}
+
+// left says what is left of the change.
+func (t *transaction) left(ctx context.Context) (left Left) {
+	ctx = context.WithoutCancel(ctx)
+	if current, err := t.journal.File.Text(); err == nil {
+		switch t.identify(current) {
+		case wayback.TextOld:
+			left.File = FileOld
+		case wayback.TextMerged:
+			left.File = FileMerged
+		case wayback.TextForeign:
+			left.File = FileForeign
+			if t.carry(current, config.RemapAny) == wayback.CarriesNothing {
+				left.File = FileMerged
+			}
+		default:
+			left.File = FileChanged
+		}
+	}
+	unit, err := t.pr.Docker(ctx)
+	switch {
+	case err != nil:
+		return left
+	case !unit.Running():
+		left.Docker = DockerStopped
+		return left
+	}
+	switch is, _, _ := t.compareEngine(ctx, unit); is {
+	case wayback.EngineRestored:
+		left.Docker = DockerRestored
+	case wayback.EngineNeedsReload, wayback.EngineNeedsRestart:
+		left.Docker = DockerChanged
+	}
+	return left
 }
 
 // engineChanged reports whether dockerd's settings differ from those before the

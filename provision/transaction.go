@@ -12,12 +12,14 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/await"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/wayback"
 )
 
 const (
@@ -44,6 +46,8 @@ type transaction struct {
 	jobFailed   bool // pending may never have reached dockerd
 	dockerEnded bool // on a reload
 	waitedOut   bool // pending was awaited as long as a reload may take
+	// kept are the runtimes that keep their new definition in another program's text.
+	kept []string
 }
 
 // write replaces daemon.json.
@@ -101,14 +105,16 @@ func (t *transaction) restart(ctx context.Context, s plan.Restart) error {
 	if err := t.checkContainers(ctx, s); err != nil {
 		return err
 	}
-	if err := t.checkStale(); err != nil {
-		return err
-	}
 	t.journal.Restarting = true
 	if err := t.pr.State().WriteJournal(t.journal); err != nil {
 		return err
 	}
 	failpoint.Here("restart: before the job")
+	if err := t.checkStale(); err != nil {
+		// The plan did not see the text that dockerd would load.
+		t.journal.Restarting = false
+		return errors.Join(err, t.pr.State().WriteJournal(t.journal))
+	}
 	up, err := t.pr.bringUp(ctx, unit, t.pr.Jobs.Restart)
 	failpoint.Here("restart: done")
 	if err != nil {
@@ -177,12 +183,9 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	t.settleReload(ctx)
 	ended, unsettled := t.journal.Signalled != "", t.pending != nil
 	current, err := t.journal.File.Text()
-	if err == nil && errors.Is(cause, daemonfile.ErrStale) && !t.isOurs(current) && !t.journal.Restarting && !ended && !unsettled {
-		// Another program's text stays. The next observation decides what to do about it.
-		if t.written == nil {
-			return errors.Join(cause, t.pr.State().RemoveJournal())
-		}
-		return errors.Join(cause, t.pr.State().FinishJournal())
+	if err == nil && errors.Is(cause, daemonfile.ErrStale) && !t.isOurs(current) && !ended && !unsettled &&
+		(!t.journal.Restarting || t.keepsRestart(ctx, current)) {
+		return t.leaveStale(cause, current)
 	}
 	if err == nil && bytes.Equal(current, t.old) && !t.journal.Restarting && !t.journal.Link.Changes && !ended && !unsettled {
 		// Nothing was changed, or another program changed it back.
@@ -202,7 +205,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	}
 	if t.leftDown(ctx) {
 		// The journal stays: the next run tries once more, and then sets it aside.
-		return &DockerDown{Cause: cause, Restore: restoreErr, Said: said}
+		return &DockerDown{Cause: cause, Restore: restoreErr, Left: t.left(ctx), Said: said}
 	}
 	back := &RolledBack{Cause: cause, Restore: restoreErr, Said: said, DockerEnded: t.dockerEnded}
 	if unit, err := t.pr.Docker(ctx); err == nil && !unit.Running() && t.journal.Engine != nil {
@@ -211,7 +214,41 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	if restoreErr == nil {
 		back.Restore = t.close(ctx)
 	}
+	if back.Restore != nil {
+		back.Left = t.left(ctx)
+	}
 	return back
+}
+
+// leaveStale ends the transaction after cause, which says that another program has written
+// daemon.json. Its text stays, and the next observation decides what to do about it. Only a
+// userns-remap that no restart has brought into effect is taken out: the next restart of
+// Docker, by any program, would hide Docker's data.
+func (t *transaction) leaveStale(cause error, current []byte) error {
+	if t.written == nil {
+		return errors.Join(cause, t.pr.State().RemoveJournal())
+	}
+	if !t.journal.Restarting && t.carry(current, config.RemapAny) != wayback.CarriesSettings {
+		err := daemonfile.ErrStale
+		for i := 0; i < maxStale && errors.Is(err, daemonfile.ErrStale); i++ {
+			err = t.restoreFile()
+		}
+		if err = errors.Join(err, t.explainKept()); err != nil {
+			return &RolledBack{Cause: cause, Restore: err, Left: Left{File: FileForeign}}
+		}
+	}
+	return errors.Join(cause, t.pr.State().FinishJournal())
+}
+
+// keepsRestart reports whether a restart of this transaction has brought its userns-remap
+// into effect, and text keeps it.
+func (t *transaction) keepsRestart(ctx context.Context, text []byte) bool {
+	unit, err := t.pr.Docker(ctx)
+	if err != nil || !unit.Running() || t.journal.Restarted == "" || unit.InvocationID != t.journal.Restarted {
+		return false
+	}
+	info, err := t.engineInfo(ctx)
+	return err == nil && wayback.KeepsRemap(t.journal, text, config.RemapOf(info.UsernsRemap))
 }
 
 // close ends the transaction. If Docker is down, it records the leftovers of a proof for a

@@ -19,6 +19,8 @@ import (
 var (
 	// errForeign says that another program has written daemon.json.
 	errForeign = errors.New("another program has changed the file; it is left as it is")
+	// errNotLoaded says that daemon.json is without our settings, but that dockerd is not.
+	errNotLoaded = errors.New("another program has changed the file; this run's settings were taken out of it, but Docker keeps them until it loads the file again")
 	// errNoConsent says that the recovery needs more disruption than is allowed.
 	errNoConsent = errors.New("only a restart of Docker would undo the change, and this run may not restart Docker")
 )
@@ -44,17 +46,14 @@ func (t *transaction) undo(ctx context.Context) error {
 		}
 	}
 	failpoint.Here("back: docker is as before")
-	return errors.Join(err, t.restoreLink())
+	return errors.Join(err, t.restoreLink(), t.explainKept())
 }
 
 // goBack takes one way back.
 func (t *transaction) goBack(ctx context.Context, w wayback.Way, s wayback.Scene) error {
 	switch w {
 	case wayback.Leave:
-		if s.Text == wayback.TextForeign && t.recoveryOptions == nil {
-			return fmt.Errorf("%s: %w", t.journal.File.Path, errForeign)
-		}
-		return nil
+		return t.foreignLeft(s)
 	case wayback.Reload:
 		return t.undoByReload(ctx, s)
 	case wayback.Start:
@@ -71,8 +70,32 @@ func (t *transaction) goBack(ctx context.Context, w wayback.Way, s wayback.Scene
 		}
 		return t.restoreFile()
 	default:
-		return t.restoreFile()
+		err := t.restoreFile()
+		if err == nil && s.Text == wayback.TextForeign {
+			s.Carry = wayback.CarriesNothing
+			err = t.foreignLeft(s)
+		}
+		return err
 	}
+}
+
+// foreignLeft says what is left of the change on a host with another program's text. In a
+// later run that is no error, because the next plan goes on from what it sees. It is one if
+// the text cannot be read: then the recovery must be repeated.
+func (t *transaction) foreignLeft(s wayback.Scene) error {
+	theirs := s.Text == wayback.TextForeign || s.Text == wayback.TextMerged
+	switch {
+	case theirs && s.Carry == wayback.CarriesUnknown:
+		_, err := daemonfile.Read(t.journal.File.Path)
+		return errors.Join(fmt.Errorf("%s: %w", t.journal.File.Path, errForeign), err)
+	case !theirs, t.recoveryOptions != nil:
+		return nil
+	case s.Carry != wayback.CarriesNothing:
+		return fmt.Errorf("%s: %w", t.journal.File.Path, errForeign)
+	case s.Unit.Running() && s.Engine != wayback.EngineRestored:
+		return fmt.Errorf("%s: %w", t.journal.File.Path, errNotLoaded)
+	}
+	return nil
 }
 
 // undoByReload has the running dockerd undo the settings that it has taken.
@@ -109,8 +132,12 @@ func (t *transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 // start limit: after three quick starts docker.service fails, and docker.socket with it.
 func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart bool) error {
 	foreign := t.restoreFile()
-	if foreign != nil && !errors.Is(foreign, errForeign) {
-		return foreign
+	if foreign != nil && (!errors.Is(foreign, errForeign) || t.recoveryOptions != nil) {
+		return foreign // a later run would try to start Docker again and again
+	}
+	text, err := t.checkMerged(ctx, unit)
+	if err != nil {
+		return err
 	}
 	t.startedDocker = true
 	t.journal.Restarting, t.journal.Starting, t.journal.Restarted, t.journal.Signalled = true, true, "", ""
@@ -139,9 +166,9 @@ func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart b
 	failpoint.Here("back: docker is started")
 	t.journal.Restarted = up.InvocationID
 	if err := t.pr.State().WriteJournal(t.journal); err != nil || foreign != nil {
-		return err // a file of another program is not checked
+		return errors.Join(err, foreign)
 	}
-	want, known := wayback.Target(t.journal, up, t.old, t.flags)
+	want, known := wayback.Target(t.journal, up, text, t.flags)
 	if !known {
 		return nil
 	}
@@ -149,17 +176,17 @@ func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart b
 	return err
 }
 
-// restoreFile puts the old daemon.json back. If another program has written the file, the
-// error is errForeign.
+// restoreFile puts the old daemon.json back. If another program has written the file, it
+// only takes our settings out of it. If that is impossible, the error is errForeign.
 func (t *transaction) restoreFile() error {
 	current, err := t.journal.File.Text()
 	switch {
 	case err != nil:
 		return err
-	case bytes.Equal(current, t.old):
+	case bytes.Equal(current, t.old), t.identify(current) == wayback.TextMerged:
 		return nil
 	case !t.isOurs(current):
-		return fmt.Errorf("%s: %w", t.journal.File.Path, errForeign)
+		return t.takeOut()
 	case t.journal.File.Existed:
 		return t.replace(current, t.old)
 	default:
@@ -167,8 +194,12 @@ func (t *transaction) restoreFile() error {
 	}
 }
 
-// isOurs reports whether text is the old one or one that this transaction has written.
-func (t *transaction) isOurs(text []byte) bool { return t.identify(text) != wayback.TextForeign }
+// isOurs reports whether text is the old one, or one that this transaction has written and
+// that has nothing of another program.
+func (t *transaction) isOurs(text []byte) bool {
+	who := t.identify(text)
+	return who != wayback.TextForeign && who != wayback.TextMerged
+}
 
 // restoreLink puts the old link back.
 func (t *transaction) restoreLink() error {

@@ -68,6 +68,19 @@ type JournalFile struct {
 	OldDigest     string   `json:"was"`              // SHA-256 of the text before
 	NewDigests    []string `json:"later"`            // SHA-256 of the texts that the plan writes
 	RevertDigests []string `json:"back,omitempty"`   // SHA-256 of the text that a rollback writes
+	// MergedDigests are the SHA-256 of other programs' texts without our settings, which a
+	// rollback writes.
+	MergedDigests []string `json:"merged,omitempty"`
+	// Sets are the values of our keys in the last text that the plan writes. They are nil if
+	// it writes none, or if an older version wrote the journal.
+	Sets *JournalValues `json:"sets,omitempty"`
+}
+
+// JournalValues are values of our keys in daemon.json; "" is a missing key.
+type JournalValues struct {
+	DefaultRuntime string                        `json:"default_runtime,omitempty"`
+	UsernsRemap    string                        `json:"userns_remap,omitempty"`
+	Runtimes       map[string]daemonjson.Runtime `json:"runtimes,omitempty"` // the managed ones
 }
 
 // JournalLink is the link before the run.

@@ -14,7 +14,7 @@ type Way int
 
 const (
 	Leave       Way = iota // do nothing: daemon.json is another program's, or all is done
-	RestoreFile            // put daemon.json and the link back; dockerd needs nothing
+	RestoreFile            // put daemon.json (in another program's text: our keys) and the link back
 	Finish                 // have dockerd load our text, which is in daemon.json
 	Reload                 // have dockerd undo, by a reload, the settings that it has taken
 	Start                  // start Docker, which is down because of us, from the old text
@@ -34,6 +34,7 @@ const (
 	TextOld                 // the text from before the change
 	TextPlanned             // a text that the plan writes
 	textWayBack             // a text that was written on the way back
+	TextMerged              // another program's text, from which our settings were taken out
 )
 
 // Engine compares a running dockerd with the target of the way back.
@@ -49,6 +50,7 @@ const (
 // Scene is what was seen of a host with an open journal.
 type Scene struct {
 	Text   Text
+	Carry  Carry     // for TextForeign
 	Unit   host.Unit // docker.service
 	Engine Engine
 	// MaxDisruption is the most that may be done to Docker.
@@ -62,12 +64,15 @@ type Scene struct {
 // Decide returns what to do about j.
 //
 // Docker is started only if it is down because of us, and restarted only with consent. In
-// the run that has restarted Docker, its consent covers the way back too.
+// the run that has restarted Docker, its consent covers the way back too. Neither loads
+// another program's text into a Docker that runs: no plan has looked at that text.
 func Decide(j state.Journal, s Scene) Way {
 	switch {
 	case LeftDown(j, s):
 		return Start
-	case s.Text == TextForeign:
+	case s.Text == TextForeign && takesOut(j, s):
+		return RestoreFile
+	case s.Text == TextForeign, s.Text == TextMerged:
 		return Leave
 	case !s.Unit.Running() && j.Engine == nil && s.Text == TextPlanned && !j.Failed:
 		return Leave // the plan had nothing else to do
@@ -90,6 +95,18 @@ func Decide(j state.Journal, s Scene) Way {
 	default:
 		return RestoreFile
 	}
+}
+
+// takesOut reports whether our settings must be taken out of another program's text. They
+// stay if the next plan can finish the change by a reload.
+func takesOut(j state.Journal, s Scene) bool {
+	switch {
+	case s.Carry == CarriesNothing, s.Carry == CarriesUnknown:
+		return false
+	case !s.Unit.Running() && j.Engine == nil && !j.Failed:
+		return false // the plan had nothing else to do
+	}
+	return j.Failed || s.Carry == CarriesRestart || !s.Unit.Running()
 }
 
 // LeftDown reports whether Docker is down because of us. The journal was begun while

@@ -86,6 +86,15 @@ func TestFault_X01_DecideForEachJournalAndScene(t *testing.T) {
 		{"dockerd killed by another program", running, Scene{Text: TextPlanned, Unit: shot, MaxDisruption: restart}, RestoreFile},
 		{"down, another program's text", running, Scene{Text: TextForeign, Unit: exited, MaxDisruption: restart}, Leave},
 
+		{"down, and another program's text has our settings", running, Scene{Text: TextForeign, Carry: CarriesSettings, Unit: exited, MaxDisruption: none}, RestoreFile},
+		{"another program's text has our settings, and the next plan can finish", running, Scene{Text: TextForeign, Carry: CarriesSettings, Unit: up, MaxDisruption: restart}, Leave},
+		{"another program's text has our settings, and the run failed", failing, Scene{Text: TextForeign, Carry: CarriesSettings, Unit: up, MaxDisruption: none}, RestoreFile},
+		{"another program's text has userns-remap, not in effect", running, Scene{Text: TextForeign, Carry: CarriesRestart, Unit: up, MaxDisruption: restart}, RestoreFile},
+		{"another program's text cannot be parsed", failing, Scene{Text: TextForeign, Carry: CarriesUnknown, Unit: up, MaxDisruption: restart}, Leave},
+		{"another program's text without our settings", undone, Scene{Text: TextMerged, Unit: up, Engine: EngineNeedsRestart, MaxDisruption: restart}, Leave},
+		{"down with another program's text without our settings", undoing, Scene{Text: TextMerged, Unit: exited, MaxDisruption: none}, Start},
+		{"Docker was stopped, and another program wrote", stopped, Scene{Text: TextForeign, Carry: CarriesRestart, Unit: inactive, MaxDisruption: none}, Leave},
+
 		{"Docker was stopped, and written", stopped, Scene{Text: TextPlanned, Unit: inactive, MaxDisruption: reload}, Leave},
 		{"Docker was stopped, and not written", stopped, Scene{Text: TextOld, Unit: inactive, MaxDisruption: reload}, RestoreFile},
 		{"Docker was stopped, and fails since", stopped, Scene{Text: TextPlanned, Unit: exited, MaxDisruption: restart}, Leave},
@@ -110,15 +119,15 @@ func TestFault_X01_NoWayBackWithoutConsent(t *testing.T) {
 					starting := i > 1
 					j := state.Journal{Engine: engine, Restarting: restarting, Restarted: restarted, Failed: failed, Starting: starting}
 					for _, state := range []string{"active", "inactive", "failed", "activating"} {
-						for _, text := range []Text{TextForeign, TextOld, TextPlanned, textWayBack} {
+						for i, text := range []Text{TextForeign, TextOld, TextPlanned, textWayBack, TextMerged, TextForeign, TextForeign} {
 							for _, is := range []Engine{EngineUnknown, EngineRestored, EngineNeedsReload, EngineNeedsRestart} {
 								for _, most := range []config.Disruption{config.DisruptionNone, config.DisruptionReload, config.DisruptionRestart} {
-									s := Scene{Text: text, Unit: host.Unit{ActiveState: state}, Engine: is, MaxDisruption: most}
+									s := Scene{Text: text, Carry: []Carry{5: CarriesSettings, 6: CarriesRestart}[i], Unit: host.Unit{ActiveState: state}, Engine: is, MaxDisruption: most}
 									w := Decide(j, s)
 									bad := w == Restart && (most < config.DisruptionRestart || !s.Unit.Running()) ||
 										(w == Reload || w == Finish) && (most < config.DisruptionReload || !s.Unit.Running()) ||
 										w == Start && (s.Unit.Running() || engine == nil || state == "inactive" && !starting) ||
-										text == TextForeign && w != Leave && w != Start
+										(text == TextForeign || text == TextMerged) && w != Leave && w != Start && (w != RestoreFile || s.Carry == CarriesNothing)
 									if bad {
 										t.Errorf("got %s for %+v of %+v", w, s, j)
 									}

@@ -34,6 +34,7 @@ func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) stat
 			j.Link.Changes = true
 		}
 	}
+	j.File.Sets = valuesOf(p, names)
 	if o.Engine != nil {
 		j.Invocation = o.Unit.InvocationID
 		j.Engine = &state.JournalEngine{Default: o.Engine.DefaultRuntime, Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOf(o.Engine.UsernsRemap), Root: o.Engine.RootDir}

@@ -160,6 +160,8 @@ func IdentifyText(j state.Journal, text []byte) Text {
 		return TextPlanned
 	case slices.Contains(j.File.RevertDigests, digest):
 		return textWayBack
+	case slices.Contains(j.File.MergedDigests, digest):
+		return TextMerged
 	default:
 		return TextForeign
 	}

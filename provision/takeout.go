@@ -1,0 +1,81 @@
+package provision
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/wayback"
+)
+
+// takeOut puts our settings in another program's daemon.json back as they were, and leaves
+// the rest of its text alone. The journal names the new text before it is written. If the
+// text cannot be read or edited, it stays, and the error is errForeign. It is
+// daemonfile.ErrStale if the file changes meanwhile.
+func (t *transaction) takeOut() error {
+	stays := func(err error) error { return fmt.Errorf("%s: %w: %w", t.journal.File.Path, errForeign, err) }
+	file, err := daemonfile.Read(t.journal.File.Path)
+	switch {
+	case err != nil:
+		return stays(err)
+	case file.Target != t.journal.File.Target:
+		return stays(fmt.Errorf("it is now a symlink to %s", file.Target))
+	case !file.Exists:
+		return nil // nothing of ours is left
+	}
+	old, err := daemonjson.Parse(t.old)
+	if err != nil {
+		return stays(err)
+	}
+	doc, kept, err := wayback.TakeOut(t.journal, file.Doc, old, t.flags)
+	if err != nil {
+		return stays(err)
+	}
+	t.kept = kept
+	if bytes.Equal(doc.Bytes(), file.Bytes) {
+		return nil
+	}
+	if digest := durable.Digest(doc.Bytes()); digest != t.journal.File.OldDigest {
+		t.journal.File.MergedDigests = append(t.journal.File.MergedDigests, digest)
+	}
+	if err := t.pr.State().WriteJournal(t.journal); err != nil {
+		return err
+	}
+	failpoint.Here("back: before another program's text is edited")
+	if err := file.Place().Replace(file.Bytes, doc.Bytes()); err != nil {
+		return err
+	}
+	t.written = doc.Bytes()
+	return nil
+}
+
+// checkMerged returns the text that Docker is about to start from. If it has parts of
+// another program, dockerd validates it first, where it can. The error is a
+// *blocked.Refused if dockerd refuses it.
+func (t *transaction) checkMerged(ctx context.Context, unit host.Unit) ([]byte, error) {
+	text, err := t.journal.File.Text()
+	if err != nil || t.isOurs(text) {
+		return t.old, err
+	}
+	doc, err := daemonjson.Parse(text)
+	if err != nil {
+		return text, nil // restoreFile has said so
+	}
+	_, _, err = t.pr.Validate(ctx, doc, host.Observed{Unit: unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
+	return text, err
+}
+
+// explainKept names the runtimes that could not be put back in another program's text.
+func (t *transaction) explainKept() error {
+	if len(t.kept) == 0 {
+		return nil
+	}
+	return errors.New("the file keeps the new definition of " + strings.Join(t.kept, ", "))
+}

@@ -1,0 +1,214 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/state"
+)
+
+// fakeRemap is a fakeDockerd that does not start from a text that contains refuses. Another
+// program edits daemon.json at the first restart.
+type fakeRemap struct {
+	*fakeDockerd
+	refuses string
+	edit    func(text string) string
+	starts  int
+	failed  bool
+}
+
+func (f *fakeRemap) Unit(_ context.Context, name string) (host.Unit, error) {
+	unit := host.Unit{Name: name, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: fmt.Sprint(f.starts)}
+	if f.failed {
+		unit.ActiveState, unit.Result = "failed", "exit-code"
+	}
+	return unit, nil
+}
+
+func (f *fakeRemap) Restart(ctx context.Context, name string) error {
+	text, err := os.ReadFile(f.file)
+	if err == nil && f.edit != nil {
+		err = errors.Join(os.Remove(f.file), os.WriteFile(f.file, []byte(f.edit(string(text))), 0o640))
+		f.edit = nil
+	}
+	return errors.Join(err, f.Start(ctx, name))
+}
+
+func (f *fakeRemap) Start(context.Context, string) error {
+	text, err := os.ReadFile(f.file)
+	f.starts++
+	f.failed = strings.Contains(string(text), f.refuses)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	doc, parseErr := daemonjson.Parse(text)
+	f.info.UsernsRemap = parseErr == nil && config.UsernsRemapIn(doc) != ""
+	return err
+}
+
+const (
+	beforeText = `{"debug": false}`
+	remapText  = `{"debug": false, "userns-remap": "default"}`
+	mergedText = `{"debug": true}`
+)
+
+// editDebug is the edit of another program.
+func editDebug(text string) string { return strings.Replace(text, "false", "true", 1) }
+
+// switching is a host on which dockerd does not start from a text with refuses, and a plan
+// that restarts it for userns-remap.
+func switching(t *testing.T, refuses string, edit func(string) string) (*Provisioner, *fakeRemap, host.Observed, plan.Plan) {
+	t.Helper()
+	pr, d, o := hostWithDockerd(t, beforeText)
+	f := &fakeRemap{fakeDockerd: d, refuses: refuses, edit: edit}
+	pr.Units, pr.Jobs = f, f
+	o.Unit.InvocationID = "0"
+	p := plan.Plan{Steps: []plan.Step{
+		plan.WriteDaemonJSON{File: o.File, Old: o.File.Bytes, New: []byte(remapText)},
+		plan.Restart{Unit: host.DockerUnit}, plan.Confirm{Settings: plan.Settings{Remap: config.RemapOn}},
+	}}
+	return pr, f, o, p
+}
+
+func (f *fakeRemap) has(t *testing.T, text string, starts int) {
+	t.Helper()
+	if now, err := os.ReadFile(f.file); err != nil || string(now) != text || f.starts != starts {
+		t.Errorf("got daemon.json %s, %v after %d starts, want %s after %d", now, err, f.starts, text, starts)
+	}
+}
+
+func TestFault_X01_AnotherProgramWritesDuringOurRestart(t *testing.T) {
+	broken := func(text string) string { return text + "," }
+	for _, test := range []struct {
+		name    string
+		refuses string
+		edit    func(string) string
+		text    string // daemon.json at the end
+		starts  int
+		down    bool
+		left    Left
+	}{
+		{name: "Docker starts without our settings", refuses: "userns", edit: editDebug, text: mergedText, starts: 2},
+		{name: "Docker starts with neither", refuses: "debug", edit: editDebug, text: mergedText, starts: 2, down: true, left: Left{File: FileMerged, Docker: DockerStopped}},
+		{name: "their text cannot be read", refuses: "userns", edit: broken, text: remapText + ",", starts: 2, down: true, left: Left{File: FileForeign, Docker: DockerStopped}},
+		{name: "they removed our settings", refuses: "userns", edit: func(string) string { return mergedText }, text: mergedText, starts: 1, left: Left{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			pr, f, o, p := switching(t, test.refuses, test.edit)
+			_, err := pr.apply(t.Context(), p, config.Default(), o)
+			f.has(t, test.text, test.starts)
+			var down *DockerDown
+			var back *RolledBack
+			switch {
+			case test.down && (!errors.As(err, &down) || down.Left != test.left):
+				t.Errorf("got error %v with %+v, want a *DockerDown with %+v", err, down, test.left)
+			case !test.down && (!errors.As(err, &back) || back.Restore != nil):
+				t.Errorf("got error %v, want a clean *RolledBack", err)
+			}
+			if info, err := os.Stat(f.file); err != nil || info.Mode().Perm() != 0o640 {
+				t.Errorf("got %v, %v, want the mode of the other program's file", info, err)
+			}
+		})
+	}
+}
+
+// Docker runs with the change, and the other program's text keeps it: the run goes on from
+// a new observation. Nothing is undone.
+func TestFault_J14_AnEditDuringARestartThatSucceeds(t *testing.T) {
+	for name, test := range map[string]struct {
+		confirm string // the default runtime that the plan waits for
+		want    error
+	}{
+		"dockerd shows all settings":            {want: nil},
+		"dockerd read a text without a setting": {confirm: "runsc", want: daemonfile.ErrStale},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pr, f, o, p := switching(t, "nothing", editDebug)
+			p.Steps[2] = plan.Confirm{Settings: plan.Settings{Remap: config.RemapOn, Default: test.confirm}}
+			_, err := pr.apply(t.Context(), p, config.Default(), o)
+			var back *RolledBack
+			if !errors.Is(err, test.want) || errors.As(err, &back) || pr.isOpen(t) {
+				t.Errorf("got error %v, journal open: %t, want %v", err, pr.isOpen(t), test.want)
+			}
+			f.has(t, editDebug(remapText), 1)
+		})
+	}
+}
+
+// A text that no plan has looked at is not loaded by our restart. Our userns-remap does not
+// stay in it: the next restart would hide Docker's data.
+func TestFault_J14_AnEditBeforeTheRestart(t *testing.T) {
+	for name, test := range map[string]struct{ edit, want string }{
+		"it keeps our setting": {editDebug(remapText), mergedText},
+		"it removes it":        {mergedText, mergedText},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pr, f, o, p := switching(t, "nothing", nil)
+			pr.Report = func(e Event) {
+				if _, writes := e.Step.(plan.WriteDaemonJSON); writes && e.Kind == StepDone {
+					if err := os.WriteFile(f.file, []byte(test.edit), 0o644); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			_, err := pr.apply(t.Context(), p, config.Default(), o)
+			var back *RolledBack
+			if !errors.Is(err, daemonfile.ErrStale) || errors.As(err, &back) || pr.isOpen(t) {
+				t.Errorf("got error %v, journal open: %t, want only %v", err, pr.isOpen(t), daemonfile.ErrStale)
+			}
+			f.has(t, test.want, 0)
+		})
+	}
+}
+
+// Each row is a host on which a run was killed after its write, and another program has
+// edited the file since.
+func TestFault_X01_RecoveryTakesOurSettingsOut(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		edit        string
+		journal     func(*state.Journal)
+		down        bool
+		text        string
+		starts      int
+		fails, open bool
+	}{
+		{name: "before the restart", edit: editDebug(remapText), text: mergedText},
+		{name: "the restart failed", edit: editDebug(remapText), journal: func(j *state.Journal) { j.Restarting = true }, down: true, text: mergedText, starts: 1},
+		{name: "the restart failed, and their text cannot be read", edit: remapText + ",", journal: func(j *state.Journal) { j.Restarting = true }, down: true,
+			text: remapText + ",", fails: true, open: true},
+		{name: "their text cannot be read", edit: remapText + ",", text: remapText + ",", fails: true, open: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			pr, f, o, p := switching(t, "userns", nil)
+			tx, err := pr.beginTransaction(p, config.Default(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tx.journal.Trial = ""
+			if test.journal != nil {
+				test.journal(&tx.journal)
+			}
+			f.failed = test.down
+			if err := errors.Join(pr.State().WriteJournal(tx.journal), os.WriteFile(f.file, []byte(test.edit), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second run repeats or finds nothing to do
+				_, err = pr.recoverAndReport(t.Context(), plan.Options{})
+				var down *DockerDown
+				if (err != nil) != test.fails || errors.As(err, &down) != (test.fails && test.down) || pr.isOpen(t) != test.open || len(pr.State().FailedRecoveries()) != 0 {
+					t.Errorf("got error %v, journal open: %t, want an error: %t, open: %t", err, pr.isOpen(t), test.fails, test.open)
+				}
+				f.has(t, test.text, test.starts)
+			}
+		})
+	}
+}
