@@ -25,14 +25,14 @@ import (
 // Exit codes of every command but verify and doctor, after sysexits.h where it has one.
 const (
 	exitDone        = 0  // done, or nothing to do
-	exitFailed      = 1  // failed, nothing stays changed in Docker
+	exitFailed      = 1  // failed, and nothing was changed in Docker
 	exitChanges     = 2  // plan --detailed-exitcode: changes are pending
 	exitRolledBack  = 3  // failed in Docker: the old state is back
 	exitHeld        = 4  // something needs more consent than it has
 	exitUsage       = 64 // wrong command line
 	exitRefusedData = 65 // a downloaded or installed release is bad
 	exitOutOfReach  = 69 // Docker or systemd does not answer
-	exitDockerDown  = 70 // Docker did not start again
+	exitNotUndone   = 70 // the rollback failed: Docker is down, or part of the change stays
 	exitTryAgain    = 75 // network, lock
 	exitNotRoot     = 77
 	exitRefused     = 78 // our configuration or daemon.json
@@ -110,9 +110,9 @@ func remedy(err error) (code int, hint string) {
 	)
 	switch {
 	case errors.As(err, &down):
-		return exitDockerDown, "daemon.json is as it was before; systemctl status docker.service and journalctl -u docker.service show why Docker does not start; the next apply tries once more to start it"
+		return exitNotUndone, downHint(down.Left)
 	case errors.As(err, &rolledBack) && rolledBack.Restore != nil:
-		return exitRolledBack, "compare daemon.json with the copy in /var/lib/runsc-provisioner/backup, and read journalctl -u docker.service; the next apply tries once more, and sets aside a change that cannot be undone"
+		return exitNotUndone, notUndoneHint(rolledBack.Left)
 	case errors.As(err, &rolledBack) && errors.As(err, &ended):
 		return exitRolledBack, interruptedHint(ended)
 	case errors.As(err, &rolledBack) && errors.As(err, &unseen):
@@ -170,6 +170,49 @@ func remedy(err error) (code int, hint string) {
 	default:
 		return exitFailed, ""
 	}
+}
+
+// fileHint says which text a rollback left in daemon.json.
+func fileHint(left provision.FileLeft) string {
+	const copies = "the text from before is in /var/lib/runsc-provisioner/backup"
+	switch left {
+	case provision.FileOld:
+		return "daemon.json is as it was before"
+	case provision.FileMerged:
+		return "daemon.json is another program's text, without the settings of this run"
+	case provision.FileForeign:
+		return "daemon.json is another program's text, and may still have settings of this run: compare it; " + copies
+	case provision.FileChanged:
+		return "daemon.json still has the change; " + copies
+	default:
+		return "daemon.json cannot be read; " + copies
+	}
+}
+
+// downHint is for a Docker that is down because of a change.
+func downHint(left provision.Left) string {
+	hint := fileHint(left.File) + "; systemctl status docker.service and journalctl -u docker.service show why Docker does not start; "
+	if left.Aside != "" {
+		return hint + "no later run starts it: once the cause is removed, run systemctl reset-failed docker.service docker.socket, then systemctl start docker.service"
+	}
+	return hint + "the next apply tries once more to start it"
+}
+
+// notUndoneHint is for a change that was not undone as a whole, on a host where Docker is
+// not down because of it.
+func notUndoneHint(left provision.Left) string {
+	hint := fileHint(left.File)
+	switch left.Docker {
+	case provision.DockerRestored:
+		hint += "; dockerd runs with its settings from before"
+	case provision.DockerChanged:
+		hint += "; dockerd still runs with the change, or a part of it"
+	case provision.DockerStopped:
+		hint += "; Docker is not running"
+	default:
+		hint += "; whether dockerd still runs with the change is unknown"
+	}
+	return hint + "; remove the cause, then run apply again: it first tries once more to undo the change"
 }
 
 // interruptedHint says which changes of an interrupted run stay.

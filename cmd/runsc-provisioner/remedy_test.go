@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"runsc-provisioner/provision"
+)
+
+// Exit 3 promises that all is as before. A hint only says what was really put back: each
+// outcome has its own.
+func TestFault_X01_ExitCodesOfARollback(t *testing.T) {
+	cause := errors.New("cause")
+	if code, _ := remedy(&provision.RolledBack{Cause: cause}); code != exitRolledBack {
+		t.Errorf("all is put back: got exit %d, want %d", code, exitRolledBack)
+	}
+	seen := map[string]string{}
+	check := func(name string, err error) {
+		t.Helper()
+		for _, err := range []error{err, &provision.Interrupted{Err: err}, errors.Join(err, cause)} {
+			code, hint := remedy(err)
+			if code != exitNotUndone || hint == "" {
+				t.Errorf("%s: got exit %d and hint %q, want %d", name, code, hint, exitNotUndone)
+			}
+			if other := seen[hint]; other != "" && other != name {
+				t.Errorf("%s and %s: got the same hint, %q", name, other, hint)
+			}
+			seen[hint] = name
+		}
+	}
+	for file := provision.FileUnknown; file <= provision.FileChanged; file++ {
+		for docker := provision.DockerUnknown; docker <= provision.DockerChanged; docker++ {
+			left := provision.Left{File: file, Docker: docker}
+			check(fmt.Sprintf("rolled back %+v", left), &provision.RolledBack{Cause: cause, Restore: syscall.ENOSPC, Left: left})
+		}
+		for _, aside := range []string{"", "/set-aside/1"} {
+			left := provision.Left{File: file, Docker: provision.DockerStopped, Aside: aside}
+			check(fmt.Sprintf("down %+v", left), &provision.DockerDown{Cause: cause, Left: left})
+		}
+	}
+}
