@@ -78,12 +78,16 @@ func hostApp() *app {
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, a *app, args []string) int {
-	out := &output{w: a.stdout}
-	a.stdout = out
+	out, errs := &output{w: a.stdout}, &output{w: a.stderr}
+	a.stdout, a.stderr = out, errs
 	root := newRoot(a) //nolint:contextcheck // cobra gives the commands theirs
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	return a.codeAfterOutput(cmd, a.exitCode(cmd, err, args), out.err)
+	a.eachOutput((*output).keepAll)
+	code := a.exitCode(cmd, err, args)
+	code = a.codeAfterOutput(cmd, code, out.end(cmd.Context()))
+	_ = errs.end(cmd.Context()) // there is no place left to say so
+	return code
 }
 
 // exitCode is the exit code of a command that returned err.
@@ -150,6 +154,9 @@ func newRoot(a *app) *cobra.Command {
 		return cmd.Help()
 	}
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if changesHost(cmd) {
+			a.eachOutput((*output).goOn)
+		}
 		// SIGHUP makes the daemon read its configuration again.
 		if a.untilHangup != nil && cmd.Name() != "daemon" {
 			cmd.SetContext(a.untilHangup(cmd.Context()))
@@ -163,6 +170,15 @@ func newRoot(a *app) *cobra.Command {
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what the program looks at, as JSON on standard error")
 	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newDoctor(a), newDebugBundle(a), newConfig(a), newVersion(a))
 	return root
+}
+
+// eachOutput calls do for standard output and standard error.
+func (a *app) eachOutput(do func(*output)) {
+	for _, w := range []io.Writer{a.stdout, a.stderr} {
+		if o, ok := w.(*output); ok {
+			do(o)
+		}
+	}
 }
 
 // usageArgs turns the errors of an argument check into usage errors.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -11,19 +10,9 @@ import (
 	"runsc-provisioner/provision/checkup"
 )
 
-// output is standard output. After a write has failed it drops all text, and
-// never stops the command.
-type output struct {
-	w   io.Writer
-	err error // the first error; nothing is written after it
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	if o.err == nil {
-		_, o.err = o.w.Write(p)
-	}
-	return len(p), nil
-}
+// changesHost reports whether cmd must not stop in its work because of its output: it holds
+// the lock, and Docker may be half changed.
+func changesHost(cmd *cobra.Command) bool { return cmd.Name() == "apply" || cmd.Name() == "prove" }
 
 // doesWork reports whether cmd does some work. Its exit code then tells how the work
 // ended, even if its output is lost. All other commands exist for their output.

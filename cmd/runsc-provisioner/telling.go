@@ -2,9 +2,11 @@ package main
 
 import (
 	"errors"
+	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
@@ -106,6 +108,7 @@ func (t *runReport) progress(s plan.Step, p release.Progress) {
 	if t.bar == nil {
 		t.bar = progressbar.NewOptions64(p.Total,
 			progressbar.OptionSetWriter(t.app.stderr),
+			progressbar.OptionSetWidth(barWidth()),
 			progressbar.OptionSetDescription("  "+barLabel(s)),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionClearOnFinish(),
@@ -119,6 +122,16 @@ func (t *runReport) progress(s plan.Step, p release.Progress) {
 	}
 	// The run goes on if the bar cannot be drawn.
 	_ = t.bar.Set64(p.Done)
+}
+
+// barWidth is the width of the bar itself, which is shorter on a narrow terminal.
+func barWidth() int {
+	const usual, beside = 40, 60
+	columns, _, err := term.GetSize(int(os.Stderr.Fd()))
+	if err != nil {
+		return usual
+	}
+	return min(usual, max(columns-beside, 5))
 }
 
 // barLabel is the label of the bar.
@@ -159,6 +172,7 @@ func (t *runReport) failed(result provision.Result, err error) error {
 
 // finish prints the summary. If something is held, the exit code is 4.
 func (t *runReport) finish(result provision.Result) error {
+	t.app.eachOutput((*output).keepAll)
 	if t.json {
 		if err := t.printJSON(result, nil); err != nil {
 			return err
@@ -191,6 +205,7 @@ func (t *runReport) printSummary(result provision.Result) {
 }
 
 func (t *runReport) printJSON(result provision.Result, failure error) error {
+	t.app.eachOutput((*output).keepAll)
 	message := ""
 	if failure != nil {
 		message = failure.Error()
