@@ -58,6 +58,7 @@ func (d *DockerDown) Unwrap() []error { return []error{d.Cause, d.Restore} }
 type Left struct {
 	File   FileLeft
 	Docker DockerLeft
+	Copy   string // where the text from before is kept; "" if it is lost, or there was none
 	// Aside is where the journal was set aside; "" if the next run tries once more.
 	Aside string
 }

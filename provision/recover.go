@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -99,7 +100,9 @@ func (pr *Provisioner) setUnreadableAside(ctx context.Context, j state.Journal, 
 // downAfterSetAside is the error of a recovery that failed with cause, was set aside, and left Docker down. since is
 // when Docker began to log why.
 func (pr *Provisioner) downAfterSetAside(ctx context.Context, aside Recovery, cause error, left Left, since time.Time) error {
-	left.Aside = aside.Aside.Path
+	if left.Aside = aside.Aside.Path; left.Copy != "" {
+		left.Copy = filepath.Join(left.Aside, "daemon.json") // never rotated away
+	}
 	down := &DockerDown{Left: left, Cause: fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", cause, aside.Aside.Path)}
 	if !since.IsZero() {
 		down.Said = pr.DockerErrors(ctx, since)

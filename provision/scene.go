@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"path/filepath"
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
@@ -128,6 +129,9 @@ func (t *transaction) leftDown(ctx context.Context) bool {
 // left says what is left of the change.
 func (t *transaction) left(ctx context.Context) (left Left) {
 	ctx = context.WithoutCancel(ctx)
+	if text, err := t.pr.State().BackupText(t.journal); err == nil && text != nil {
+		left.Copy = filepath.Join(t.pr.State().BackupDir(), filepath.Base(t.journal.File.Backup))
+	}
 	if current, err := t.journal.File.Text(); err == nil {
 		switch t.identify(current) {
 		case wayback.TextOld:
