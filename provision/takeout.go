@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
@@ -78,4 +79,35 @@ func (t *transaction) explainKept() error {
 		return nil
 	}
 	return errors.New("the file keeps the new definition of " + strings.Join(t.kept, ", "))
+}
+
+// leaveStale ends the transaction after cause, which says that another program has written
+// daemon.json. Its text stays, and the next observation decides what to do about it. Only a
+// userns-remap that no restart has brought into effect is taken out: the next restart of
+// Docker, by any program, would hide Docker's data.
+func (t *transaction) leaveStale(cause error, current []byte) error {
+	if t.written == nil {
+		return errors.Join(cause, t.pr.State().RemoveJournal())
+	}
+	if !t.journal.Restarting && t.carry(current, config.RemapAny) != wayback.CarriesSettings {
+		err := daemonfile.ErrStale
+		for i := 0; i < maxStale && errors.Is(err, daemonfile.ErrStale); i++ {
+			err = t.restoreFile()
+		}
+		if err = errors.Join(err, t.explainKept()); err != nil {
+			return &RolledBack{Cause: cause, Restore: err, Left: Left{File: FileForeign}}
+		}
+	}
+	return errors.Join(cause, t.pr.State().FinishJournal())
+}
+
+// keepsRestart reports whether a restart of this transaction has brought its userns-remap
+// into effect, and text keeps it.
+func (t *transaction) keepsRestart(ctx context.Context, text []byte) bool {
+	unit, err := t.pr.Docker(ctx)
+	if err != nil || !unit.Running() || t.journal.Restarted == "" || unit.InvocationID != t.journal.Restarted {
+		return false
+	}
+	info, err := t.engineInfo(ctx)
+	return err == nil && wayback.KeepsRemap(t.journal, text, config.RemapOf(info.UsernsRemap))
 }

@@ -12,14 +12,12 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/await"
-	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
-	"runsc-provisioner/provision/wayback"
 )
 
 const (
@@ -218,37 +216,6 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 		back.Left = t.left(ctx)
 	}
 	return back
-}
-
-// leaveStale ends the transaction after cause, which says that another program has written
-// daemon.json. Its text stays, and the next observation decides what to do about it. Only a
-// userns-remap that no restart has brought into effect is taken out: the next restart of
-// Docker, by any program, would hide Docker's data.
-func (t *transaction) leaveStale(cause error, current []byte) error {
-	if t.written == nil {
-		return errors.Join(cause, t.pr.State().RemoveJournal())
-	}
-	if !t.journal.Restarting && t.carry(current, config.RemapAny) != wayback.CarriesSettings {
-		err := daemonfile.ErrStale
-		for i := 0; i < maxStale && errors.Is(err, daemonfile.ErrStale); i++ {
-			err = t.restoreFile()
-		}
-		if err = errors.Join(err, t.explainKept()); err != nil {
-			return &RolledBack{Cause: cause, Restore: err, Left: Left{File: FileForeign}}
-		}
-	}
-	return errors.Join(cause, t.pr.State().FinishJournal())
-}
-
-// keepsRestart reports whether a restart of this transaction has brought its userns-remap
-// into effect, and text keeps it.
-func (t *transaction) keepsRestart(ctx context.Context, text []byte) bool {
-	unit, err := t.pr.Docker(ctx)
-	if err != nil || !unit.Running() || t.journal.Restarted == "" || unit.InvocationID != t.journal.Restarted {
-		return false
-	}
-	info, err := t.engineInfo(ctx)
-	return err == nil && wayback.KeepsRemap(t.journal, text, config.RemapOf(info.UsernsRemap))
 }
 
 // close ends the transaction. If Docker is down, it records the leftovers of a proof for a

@@ -172,15 +172,6 @@ func newRoot(a *app) *cobra.Command {
 	return root
 }
 
-// eachOutput calls do for standard output and standard error.
-func (a *app) eachOutput(do func(*output)) {
-	for _, w := range []io.Writer{a.stdout, a.stderr} {
-		if o, ok := w.(*output); ok {
-			do(o)
-		}
-	}
-}
-
 // usageArgs turns the errors of an argument check into usage errors.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

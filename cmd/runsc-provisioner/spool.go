@@ -132,3 +132,12 @@ func (o *output) end(ctx context.Context) error {
 		}
 	}
 }
+
+// eachOutput calls do for standard output and standard error.
+func (a *app) eachOutput(do func(*output)) {
+	for _, w := range []io.Writer{a.stdout, a.stderr} {
+		if o, ok := w.(*output); ok {
+			do(o)
+		}
+	}
+}

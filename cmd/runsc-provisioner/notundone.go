@@ -1,0 +1,49 @@
+package main
+
+import "runsc-provisioner/provision"
+
+// fileHint says which text a rollback left in daemon.json.
+func fileHint(left provision.Left) string {
+	copied := ""
+	if left.Copy != "" {
+		copied = "; the text from before is in " + left.Copy
+	}
+	switch left.File {
+	case provision.FileOld:
+		return "daemon.json is as it was before"
+	case provision.FileMerged:
+		return "daemon.json is another program's text, without the settings of this run"
+	case provision.FileForeign:
+		return "daemon.json is another program's text, and may still have settings of this run" + copied
+	case provision.FileChanged:
+		return "daemon.json still has the change" + copied
+	default:
+		return "daemon.json cannot be read" + copied
+	}
+}
+
+// downHint is for a Docker that is down because of a change.
+func downHint(left provision.Left) string {
+	hint := fileHint(left) + "; systemctl status docker.service and journalctl -u docker.service show why Docker does not start; "
+	if left.Aside != "" {
+		return hint + "no later run starts it: once the cause is removed, run systemctl reset-failed docker.service docker.socket, then systemctl start docker.service"
+	}
+	return hint + "the next apply tries once more to start it"
+}
+
+// notUndoneHint is for a change that was not undone as a whole, on a host where Docker is
+// not down because of it.
+func notUndoneHint(left provision.Left) string {
+	hint := fileHint(left)
+	switch left.Docker {
+	case provision.DockerRestored:
+		hint += "; dockerd runs with its settings from before"
+	case provision.DockerChanged:
+		hint += "; dockerd still runs with the change, or a part of it"
+	case provision.DockerStopped:
+		hint += "; Docker is not running"
+	default:
+		hint += "; whether dockerd still runs with the change is unknown"
+	}
+	return hint + "; remove the cause, then run apply again: it first tries once more to undo the change"
+}
