@@ -85,17 +85,19 @@ func (t *transaction) explainKept() error {
 // daemon.json. Its text stays, and the next observation decides what to do about it. Only a
 // userns-remap that no restart has brought into effect is taken out: the next restart of
 // Docker, by any program, would hide Docker's data.
-func (t *transaction) leaveStale(cause error, current []byte) error {
+func (t *transaction) leaveStale(ctx context.Context, cause error, current []byte) error {
 	if t.written == nil {
 		return errors.Join(cause, t.pr.State().RemoveJournal())
 	}
-	if !t.journal.Restarting && t.carry(current, config.RemapAny) != wayback.CarriesSettings {
+	carry := t.carry(current, config.RemapAny)
+	mayCarry := carry == wayback.CarriesRestart || carry == wayback.CarriesUnknown && wayback.SwitchesRemap(t.journal, t.old)
+	if !t.journal.Restarting && mayCarry {
 		err := daemonfile.ErrStale
 		for i := 0; i < maxStale && errors.Is(err, daemonfile.ErrStale); i++ {
 			err = t.restoreFile()
 		}
 		if err = errors.Join(err, t.explainKept()); err != nil {
-			return &RolledBack{Cause: cause, Restore: err, Left: Left{File: FileForeign}}
+			return &RolledBack{Cause: cause, Restore: err, Left: t.left(ctx)}
 		}
 	}
 	return errors.Join(cause, t.pr.State().FinishJournal())

@@ -149,6 +149,7 @@ func TestFault_J14_AnEditBeforeTheRestart(t *testing.T) {
 	for name, test := range map[string]struct{ edit, want string }{
 		"it keeps our setting": {editDebug(remapText), mergedText},
 		"it removes it":        {mergedText, mergedText},
+		"it cannot be read":    {remapText + ",", remapText + ","},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pr, f, o, p := switching(t, "nothing", nil)
@@ -161,8 +162,13 @@ func TestFault_J14_AnEditBeforeTheRestart(t *testing.T) {
 			}
 			_, err := pr.apply(t.Context(), p, config.Default(), o)
 			var back *RolledBack
-			if !errors.Is(err, daemonfile.ErrStale) || errors.As(err, &back) || pr.isOpen(t) {
-				t.Errorf("got error %v, journal open: %t, want only %v", err, pr.isOpen(t), daemonfile.ErrStale)
+			// If our setting cannot be taken out, the journal stays, and the next run tries again.
+			stays := strings.Contains(test.want, "userns")
+			if !errors.Is(err, daemonfile.ErrStale) || errors.As(err, &back) != stays || pr.isOpen(t) != stays {
+				t.Errorf("got error %v, journal open: %t, want %v and the journal open: %t", err, pr.isOpen(t), daemonfile.ErrStale, stays)
+			}
+			if stays && (back.Restore == nil || back.Left.File != FileForeign || back.Left.Docker != DockerRestored) {
+				t.Errorf("got %+v left after %v", back.Left, back.Restore)
 			}
 			f.has(t, test.want, 0)
 		})
@@ -210,5 +216,23 @@ func TestFault_X01_RecoveryTakesOurSettingsOut(t *testing.T) {
 				f.has(t, test.text, test.starts)
 			}
 		})
+	}
+}
+
+// A plan that needs no restart leaves a text that cannot be read as it is: the next plan
+// refuses it, with line and column.
+func TestFault_J14_ATextThatCannotBeReadBeforeAReload(t *testing.T) {
+	pr, d, o := hostWithDockerd(t, oldText)
+	pr.Report = func(e Event) {
+		if _, writes := e.Step.(plan.WriteDaemonJSON); writes && e.Kind == StepDone {
+			if err := os.WriteFile(d.file, []byte(newText+","), 0o644); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	_, err := pr.apply(t.Context(), upgrade(o, newText), config.Default(), o)
+	var back *RolledBack
+	if !errors.Is(err, daemonfile.ErrStale) || errors.As(err, &back) || pr.isOpen(t) {
+		t.Errorf("got error %v, journal open: %t, want only %v", err, pr.isOpen(t), daemonfile.ErrStale)
 	}
 }

@@ -183,7 +183,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	current, err := t.journal.File.Text()
 	if err == nil && errors.Is(cause, daemonfile.ErrStale) && !t.isOurs(current) && !ended && !unsettled &&
 		(!t.journal.Restarting || t.keepsRestart(ctx, current)) {
-		return t.leaveStale(cause, current)
+		return t.leaveStale(ctx, cause, current)
 	}
 	if err == nil && bytes.Equal(current, t.old) && !t.journal.Restarting && !t.journal.Link.Changes && !ended && !unsettled {
 		// Nothing was changed, or another program changed it back.

@@ -45,5 +45,8 @@ func notUndoneHint(left provision.Left) string {
 	default:
 		hint += "; whether dockerd still runs with the change is unknown"
 	}
+	if left.File == provision.FileMerged && left.Docker == provision.DockerChanged {
+		return hint + ", until Docker is restarted: systemctl restart docker.service undoes that"
+	}
 	return hint + "; remove the cause, then run apply again: it first tries once more to undo the change"
 }

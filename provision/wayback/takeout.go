@@ -53,6 +53,12 @@ func KeepsRemap(j state.Journal, text []byte, remap config.Remap) bool {
 	return value == j.File.Sets.UsernsRemap && config.RemapOf(value != "") == remap
 }
 
+// SwitchesRemap reports whether the plan changes userns-remap in the text old.
+func SwitchesRemap(j state.Journal, old []byte) bool {
+	doc, err := daemonjson.Parse(old)
+	return err == nil && j.File.Sets != nil && j.File.Sets.UsernsRemap != config.UsernsRemapIn(doc)
+}
+
 // TakeOut returns text, which another program has written, with our settings as they were
 // in old. A setting that the other program has changed stays. kept names the runtimes that
 // keep their new definition, because Edit cannot write the old one (it has a type).
