@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
@@ -189,6 +190,9 @@ func TestFault_X01_RecoveryTakesOurSettingsOut(t *testing.T) {
 	}{
 		{name: "before the restart", edit: editDebug(remapText), text: mergedText},
 		{name: "the restart failed", edit: editDebug(remapText), journal: func(j *state.Journal) { j.Restarting = true }, down: true, text: mergedText, starts: 1},
+		{name: "killed once our settings were out of it", edit: mergedText, down: true, text: mergedText, starts: 1, journal: func(j *state.Journal) {
+			j.Restarting, j.Failed, j.File.MergedDigests = true, true, []string{durable.Digest([]byte(mergedText))}
+		}},
 		{name: "the restart failed, and their text cannot be read", edit: remapText + ",", journal: func(j *state.Journal) { j.Restarting = true }, down: true,
 			text: remapText + ",", fails: true, open: true},
 		{name: "their text cannot be read", edit: remapText + ",", text: remapText + ",", fails: true, open: true},
