@@ -72,9 +72,13 @@ func checkRuntime(c Container, runtimes map[string]Runtime, releases []Release) 
 	}
 	check.State = Failed
 	switch {
+	case rt.TypeIgnored:
+		check.Seen = fmt.Sprintf("%s, registered by its shim %s, which this version of dockerd ignores: it runs runc, on the host's kernel", name, Printable(rt.Type))
 	case rt.Path == "" && strings.Contains(rt.Type, "runsc"):
 		check.State = Unread
 		check.Seen = fmt.Sprintf("%s, registered by its shim %s, which does not tell the release: register it by its path", name, Printable(rt.Type))
+	case rt.Path == "" && rt.Type != "":
+		check.Seen = fmt.Sprintf("%s, registered by its shim %s", name, Printable(rt.Type))
 	case rt.Path == "":
 		check.Seen = name + ", which has no path"
 	case rt.Err != nil && gapOf(rt.Err) != Gone:

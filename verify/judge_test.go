@@ -144,6 +144,9 @@ func TestJudge(t *testing.T) {
 			s.evidence.Process.Argv = []string{"runsc-sandbox", "--network=host", "boot", s.container.ID}
 		}, NotSandboxed, map[string]CheckState{CheckNamespaces: Failed}},
 		{"a runtime by its shim", func(s *scene) { s.runtimes["runsc"] = Runtime{Type: "io.containerd.runsc.v1"} }, Unknown, map[string]CheckState{CheckRuntime: Unread}},
+		{"a shim that dockerd ignores", func(s *scene) {
+			s.runtimes["runsc"] = Runtime{Type: "io.containerd.runsc.v1", TypeIgnored: true}
+		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
 		{"another runtime by its shim", func(s *scene) { s.runtimes["runsc"] = Runtime{Type: "io.containerd.runc.v2"} }, NotSandboxed, map[string]CheckState{CheckRuntime: Failed}},
 		{"argv[0] is not a sandbox's", func(s *scene) { s.evidence.Process.Argv[0] = "runsc-gofer" }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},
 		{"short ID as the last argument", func(s *scene) { s.evidence.Process.Argv[2] = s.container.ID[:12] }, NotSandboxed, map[string]CheckState{CheckArguments: Failed}},

@@ -11,8 +11,10 @@ import (
 // A Runtime is what a runtime's name currently means to dockerd.
 type Runtime struct {
 	Path string // as in dockerd's /info; empty for a runtime that is registered by shim type
-	Type string // the shim type, if dockerd reports it
-	Args []string
+	Type string // the shim type, if dockerd reports it or daemon.json has it
+	// TypeIgnored says that this version of dockerd ignores Type and runs runc.
+	TypeIgnored bool
+	Args        []string
 	// Target is Path with every symbolic link followed, or Path itself if that
 	// file is missing. File identifies that file.
 	Target string

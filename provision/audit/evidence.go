@@ -7,7 +7,6 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/verify"
@@ -102,7 +101,7 @@ func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Obser
 		}
 		seen.put(unsettled, again.Evidence)
 	}
-	return verify.NewReport(seen.judge(now, *o.Engine, known), survey, named), nil
+	return verify.NewReport(seen.judge(now, host.ResolveRuntimes(*o.Engine, o.File.Doc.Runtimes()), known), survey, named), nil
 }
 
 // How often, and how far apart, we look again at a container if dockerd names
@@ -146,8 +145,7 @@ func (s sightings) unsettled(containers []verify.Container) []verify.Container {
 // judge judges each container in dockerd's last list. A container that has ended
 // by then is left out. One that dockerd is about to restart is judged if its
 // runtime is no sandbox: it may have ended because it noticed the look.
-func (s sightings) judge(containers []verify.Container, info engine.Info, known []verify.Release) []verify.Verdict {
-	runtimes := host.ResolveRuntimes(info)
+func (s sightings) judge(containers []verify.Container, runtimes map[string]verify.Runtime, known []verify.Release) []verify.Verdict {
 	verdicts := make([]verify.Verdict, 0, len(containers))
 	for _, c := range containers {
 		seen, ok := s[c.ID]

@@ -27,7 +27,7 @@ func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[stri
 		if err != nil {
 			return nil, err
 		}
-		for name, runtime := range host.ResolveRuntimes(*o.Engine) {
+		for name, runtime := range host.ResolveRuntimes(*o.Engine, o.File.Doc.Runtimes()) {
 			if _, ours := args[name]; ours || runtime.Leads(known) {
 				args[name] = append(args[name], runtime.Args)
 			}

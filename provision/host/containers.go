@@ -1,6 +1,8 @@
 package host
 
 import (
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -16,8 +18,9 @@ func WithUIDMap(containers []verify.Container, uids []verify.IDRange) []verify.C
 	return containers
 }
 
-// ResolveRuntimes finds the file that each runtime of dockerd runs.
-func ResolveRuntimes(info engine.Info) map[string]verify.Runtime {
+// ResolveRuntimes finds the file that each runtime of dockerd runs. inFile are the runtimes
+// of daemon.json: dockerd 25.0 and later has a runtimeType and does not report it.
+func ResolveRuntimes(info engine.Info, inFile map[string]daemonjson.Runtime) map[string]verify.Runtime {
 	paths := make(map[string]string, len(info.Runtimes))
 	for name, runtime := range info.Runtimes {
 		paths[name] = runtime.Path
@@ -25,7 +28,17 @@ func ResolveRuntimes(info engine.Info) map[string]verify.Runtime {
 	resolved := verify.Resolve(paths)
 	for name, runtime := range resolved {
 		runtime.Type, runtime.Args = info.Runtimes[name].Type, info.Runtimes[name].Args
+		if runtime.Path == "" && runtime.Type == "" {
+			runtime.Type = inFile[name].Type
+			runtime.TypeIgnored = runtime.Type != "" && IgnoresType(info)
+		}
 		resolved[name] = runtime
 	}
 	return resolved
+}
+
+// IgnoresType reports whether dockerd ignores runtimeType. It then runs the containers of
+// such a runtime with runc, and says nothing.
+func IgnoresType(info engine.Info) bool {
+	return !capability.Of(info.Version).Can(capability.RuntimeType)
 }

@@ -76,7 +76,8 @@ func (r Runner) checkTrial(ctx context.Context, s plan.ProveInDocker, info engin
 	if err != nil {
 		return "", err
 	}
-	verdict := verify.Judge(container, survey.Evidence[0], host.ResolveRuntimes(info), known)
+	// A runtime that is proven has a path, so daemon.json adds nothing.
+	verdict := verify.Judge(container, survey.Evidence[0], host.ResolveRuntimes(info, nil), known)
 	if verdict.State == verify.Sandboxed && verdict.Release == s.Release {
 		return kernel, nil
 	}

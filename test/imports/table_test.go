@@ -60,7 +60,7 @@ var allowed = map[string]row{
 	},
 	"provision/host": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/command", "provision/config",
+			"daemonjson", "provision/blocked", "provision/capability", "provision/command", "provision/config",
 			"provision/daemonfile", "provision/durable", "provision/engine", "provision/images",
 			"provision/release", "provision/state", "provision/subid", "verify",
 		},

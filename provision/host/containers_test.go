@@ -1,0 +1,36 @@
+package host
+
+import (
+	"testing"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/engine"
+)
+
+// From 25.0 on, dockerd reports neither path nor type of a runtime with a runtimeType;
+// 20.10 ignores the key.
+func TestResolveRuntimes_TypesOfDaemonJSON(t *testing.T) {
+	const shim, other = "io.containerd.runsc.v1", "io.containerd.kata.v2"
+	inFile := map[string]daemonjson.Runtime{"gv": {Type: shim}}
+	for _, test := range []struct {
+		name, version string
+		reported      engine.Runtime
+		inFile        map[string]daemonjson.Runtime
+		want          string
+		ignored       bool
+	}{
+		{"26.1 does not report it", "26.1.5", engine.Runtime{}, inFile, shim, false},
+		{"29 does not report it", "29.1.3", engine.Runtime{}, inFile, shim, false},
+		{"24.0 reports another than the file, which is not loaded", "24.0.9", engine.Runtime{Type: other}, inFile, other, false},
+		{"20.10 ignores it", "20.10.24+dfsg1", engine.Runtime{}, inFile, shim, true},
+		{"a path, and a type in the file, which is not loaded", "20.10.24", engine.Runtime{Path: "/nowhere/runsc"}, inFile, "", false},
+		{"the file has no such runtime", "26.1.5", engine.Runtime{}, nil, "", false},
+		{"the same with 20.10", "20.10.24", engine.Runtime{}, nil, "", false},
+	} {
+		info := engine.Info{Version: test.version, Runtimes: map[string]engine.Runtime{"gv": test.reported}}
+		got := ResolveRuntimes(info, test.inFile)["gv"]
+		if got.Type != test.want || got.TypeIgnored != test.ignored || got.Path != test.reported.Path {
+			t.Errorf("%s: got %+v, want type %q, ignored %t", test.name, got, test.want, test.ignored)
+		}
+	}
+}
