@@ -1,10 +1,13 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/capability"
@@ -35,8 +38,27 @@ func (l dockerLook) items(c config.Config) []checkup.Item {
 		return []checkup.Item{l.unitItem()}
 	}
 	items := []checkup.Item{l.unitItem(), l.fileItem(c), l.apiItem()}
+	items = append(items, l.ignoredTypes()...)
 	if l.observed.SnapRuns && !errors.Is(l.engineErr, blocked.ErrSnap) {
 		items = append(items, checkup.Item{Name: "docker snap", Health: checkup.Warning, Seen: plan.SnapWarning, Remedy: "if you do not need it: sudo snap disable docker"})
+	}
+	return items
+}
+
+// ignoredTypes warns of each runtime in daemon.json that dockerd runs as runc.
+func (l dockerLook) ignoredTypes() []checkup.Item {
+	info := l.observed.Engine
+	if info == nil || !host.IgnoresType(*info) {
+		return nil
+	}
+	var items []checkup.Item
+	runtimes := l.observed.File.Doc.Runtimes()
+	for _, name := range slices.Sorted(maps.Keys(runtimes)) {
+		if r := runtimes[name]; r.Path == "" && r.Type != "" {
+			items = append(items, checkup.Item{Name: "runtimeType of " + name, Health: checkup.Warning,
+				Seen:   fmt.Sprintf("dockerd %s ignores runtimeType (%s): its containers run with runc, on the host's kernel", info.Version, r.Type),
+				Remedy: "register runtime " + name + " in " + l.observed.File.Path + " by the path of its program; dockerd knows runtimeType from 23.0 on"})
+		}
 	}
 	return items
 }
@@ -83,10 +105,16 @@ func (l dockerLook) fileItem(c config.Config) checkup.Item {
 	switch {
 	case !file.Exists:
 		item.Seen = file.Path + " is missing: dockerd uses its flags and its defaults"
+	case l.isBlank() && l.observed.Engine != nil && !capability.Of(l.observed.Engine.Version).Can(capability.EmptyFile):
+		item.Health, item.Seen = checkup.Critical, fmt.Sprintf("%s is empty: dockerd %s does not start with an empty file", file.Path, l.observed.Engine.Version)
+		item.Remedy = emptyRemedy
 	case l.accepted:
 		item.Seen = "dockerd --validate accepts " + file.Path
 	case l.observed.Engine != nil && !capability.Of(l.observed.Engine.Version).Can(capability.Validate):
 		item.Seen = fmt.Sprintf("%s parses; dockerd %s has no --validate to check it", file.Path, l.observed.Engine.Version)
+	case l.isBlank() && l.observed.Engine == nil:
+		item.Health, item.Seen = checkup.Warning, file.Path+" is empty: dockerd before 23.0 does not start with an empty file"
+		item.Remedy = emptyRemedy
 	default:
 		item.Seen = file.Path + " parses; dockerd --validate could not check it"
 	}
@@ -97,6 +125,14 @@ func (l dockerLook) fileItem(c config.Config) checkup.Item {
 		item.Health, item.Seen, item.Remedy = checkup.Critical, conflict.Error(), checkup.FlagRemedy(conflict.Option)
 	}
 	return item
+}
+
+const emptyRemedy = "write {} into it, or remove it"
+
+// isBlank reports whether daemon.json exists and has nothing in it.
+func (l dockerLook) isBlank() bool {
+	file := l.observed.File
+	return file.Exists && len(bytes.TrimSpace(file.Bytes)) == 0
 }
 
 func (l dockerLook) apiItem() checkup.Item {
