@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
@@ -59,7 +60,8 @@ func reportedInEffect(o host.Observed, option, value string, set bool) (same, re
 			return false, false
 		}
 		if on, named := features[host.FeatureSnapshotter]; named {
-			return on == info.Snapshotter, true
+			// A dockerd that does not know the feature ignores it.
+			return on == info.Snapshotter, capability.Of(info.Version).Can(capability.ContainerdStore)
 		}
 		// The default depends on dockerd's version: off before 29.
 		major, err := strconv.Atoi(strings.SplitN(info.Version, ".", 2)[0])
@@ -160,8 +162,8 @@ func runtimesActivated(c config.Config, info engine.Info, doc daemonjson.Documen
 // file with runtimes [20.10.24].
 func builtIn(name string) bool { return name == config.RuncRuntime || strings.Contains(name, ".") }
 
-// foreignMatches reports whether dockerd has a runtime as daemon.json defines it. dockerd reports the shim of a
-// runtime from 23.0 on.
+// foreignMatches reports whether dockerd has a runtime as daemon.json defines it. dockerd 23.0 and 24.0 report
+// the shim of a runtime. From 25.0 on it has one and does not report it, and 20.10 does not know shims.
 func foreignMatches(got engine.Runtime, want daemonjson.Runtime) bool {
 	if want.Path == "" {
 		return got.Path == "" && (got.Type == "" || got.Type == want.Type)

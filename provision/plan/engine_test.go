@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/test/seen"
 )
 
@@ -34,6 +35,26 @@ func TestNew_U05_TheReasonAgainstContainerdsStoreIsThatOfTheVersion(t *testing.T
 		_, err := New(seen.Wants(seen.Remapped), o, Options{AllowHiddenData: true, AllowRestart: true})
 		if err == nil || strings.Contains(err.Error(), "BuildKit") != buildKit {
 			t.Errorf("%s: got %v, want a refusal that names BuildKit: %t", version, err, buildKit)
+		}
+	}
+}
+
+// 20.10 and 23.0 ignore features.containerd-snapshotter: it refuses nothing, and no restart brings it into effect.
+func TestNew_U05_AnIgnoredFeatureRefusesNothing(t *testing.T) {
+	for version, refuses := range map[string]bool{"20.10.24": false, "23.0.6": false, "24.0.9": true, "26.1.5": true} {
+		const text = `{"features":{"containerd-snapshotter":true}}`
+		o := ready(t)
+		o.Engine.Version = version
+		o.File.Bytes = []byte(text)
+		o.Command = []string{"dockerd"}
+		_, err := New(seen.Wants(seen.Remapped), o, Options{AllowHiddenData: true, AllowRestart: true})
+		if (err != nil) != refuses {
+			t.Errorf("%s: got %v, want a refusal: %t", version, err, refuses)
+		}
+		o.File = seen.DaemonJSON(t, text)
+		o.Loaded.Started = host.OptionDigests("", o.File.Doc)
+		if got := activatedByRestart(o); (len(got) > 0) != refuses {
+			t.Errorf("%s, loaded at the start: got %q brought into effect by a restart, want something: %t", version, got, refuses)
 		}
 	}
 }

@@ -140,9 +140,12 @@ func (p *planner) refuseRemap() error {
 	return nil
 }
 
-// wantsSnapshotter reports whether daemon.json or a flag turns on containerd's image store. The default of
-// dockerd 29 gives way to userns-remap.
+// wantsSnapshotter reports whether daemon.json or a flag turns on containerd's image store, in a dockerd that
+// has it. The default of dockerd 29 gives way to userns-remap.
 func (g Goal) wantsSnapshotter() bool {
+	if !capability.Of(g.Observed.Engine.Version).Can(capability.ContainerdStore) {
+		return false
+	}
 	var doc struct{ Features map[string]any }
 	// An invalid text was refused long before.
 	_ = json.Unmarshal(g.Observed.File.Bytes, &doc)
