@@ -123,6 +123,8 @@ func TestDiffHides(t *testing.T) {
 		`"runtimes": {"a": {"path": "x", "runtimeArgs": ["--token", "hunter2", "--debug"]}}`,
 		`"runtimes": {"a": {"path": "x", "runtimeArgs": ["--log=http://me:hunter2@x"]}}`,
 		`"runtimes": {"a": {"runtimeType": "x", "options": {"Root": "hunter2", "n": 4711000000004711}}}`,
+		`"runtimes": {"a": {"runtimeType": "x", "options": {"ConfigPath": ["hunter2"], "TypeUrl": {"x": "hunter2"}}}}`,
+		`"runtimes": {"a": {"runtimeType": "x", "options": {"ConfigPath": "token=hunter2"}}}`,
 		`"runtimes": {"a": {"path": "x", "unknown-key": "hunter2"}}`,
 		`"runtimes": {"a": {"path": "x", "runtimeArgs": ["--a=hunter2hunter2hunter2"]}}`,
 	} {
@@ -158,6 +160,7 @@ func TestDiffShowsHarmlessValues(t *testing.T) {
 		`"runtimes": {"monkey-token": {"path": "/nix/store/3fhb2n7k1x9wq8v5m4p6r0s2d1c7b9a5-monkey@2/bin/monkey"}}`,
 		`"runtimes": {"a": {"path": "x", "runtimeArgs": ["--platform=systrap", "--ignore-cgroups", "--debug-log=/var/log/runsc/%ID%/"]}}`,
 		`"runtimes": {"a": {"runtimeType": "io.containerd.runsc.v1", "options": {"x": null}}}`,
+		`"runtimes": {"a": {"runtimeType": "io.containerd.runsc.v1", "options": {"TypeUrl": "io.containerd.runsc.v1.options", "ConfigPath": "/etc/containerd/runsc.toml"}}}`,
 		`"exec-opts": ["native.cgroupdriver=systemd"]`,
 		`"registry-mirrors": ["https://mirror.example.com", "http://10.0.0.1:5000/"]`,
 		`"insecure-registries": ["10.0.0.0/8", "reg.local:5000", "fd00::/8"]`,

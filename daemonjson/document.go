@@ -41,7 +41,13 @@ type Runtime struct {
 	Path string   // the file dockerd runs, or a name it looks up in its PATH
 	Args []string // "runtimeArgs"; nil if the entry has none
 	Type string   // "runtimeType", a containerd shim; dockerd refuses it beside Path
+	// Options are the "options" of Type, in the order of the text. Edit does not
+	// set them.
+	Options []Option
 }
+
+// An Option is one member of "options". Value is empty if it may be a secret.
+type Option struct{ Name, Value string }
 
 // Parse reads b as dockerd would, or refuses it with an *Error. An empty or
 // blank b is the empty document.
@@ -130,6 +136,14 @@ func (d Document) runtime(entry node) Runtime {
 			r.Args = d.strs(field)
 		case fieldType:
 			r.Type = d.str(field)
+		case fieldOptions:
+			for _, option := range field.kids {
+				shown := Option{Name: option.key}
+				if d.showsOption(option) {
+					shown.Value = d.str(option)
+				}
+				r.Options = append(r.Options, shown)
+			}
 		}
 	}
 	return r

@@ -190,7 +190,7 @@ func TestRead(t *testing.T) {
 	want := map[string]Runtime{
 		"runsc": {Path: "/usr/bin/runsc", Args: []string{"--a", "ä😀"}},
 		"empty": {Path: "x", Args: []string{}},
-		"shim":  {Type: "io.containerd.kata.v2"},
+		"shim":  {Type: "io.containerd.kata.v2", Options: []Option{{Name: "x"}}},
 	}
 	if diff := cmp.Diff(want, d.Runtimes()); diff != "" {
 		t.Errorf("Runtimes, - want, + got:\n%s", diff)

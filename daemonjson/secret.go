@@ -30,15 +30,29 @@ func secrets(text string) []span {
 }
 
 // appendRuntimeSecrets appends the secrets in one field of a runtime. A shim's
-// options may be anything.
+// options may be anything, except the two that every shim has.
 func (d Document) appendRuntimeSecrets(found []span, field node) []span {
 	switch field.key {
 	case fieldPath, fieldType:
 		return found
 	case fieldArgs:
 		return d.appendArgSecrets(found, field)
+	case fieldOptions:
+		for _, option := range field.kids {
+			if !d.showsOption(option) {
+				found = d.appendSecrets(found, option, ruleHide)
+			}
+		}
+		return found
 	}
 	return d.appendSecrets(found, field, ruleHide)
+}
+
+// showsOption reports whether an option of a shim is a type or a path, which are
+// no secrets (containerd pkg/runtimeoptions/v1; moby hands them on as they are).
+func (d Document) showsOption(n node) bool {
+	known := strings.EqualFold(n.key, "TypeUrl") || strings.EqualFold(n.key, "ConfigPath")
+	return known && n.kind == kindString && !isSecretText(d.str(n))
 }
 
 // appendArgSecrets appends the arguments that look like a secret, and those that follow --token and its like.

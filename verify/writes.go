@@ -19,6 +19,8 @@ const (
 	WritesKept Writes = "kept"
 	// WritesLost: they stay in a file or memory of the sandbox and end with it.
 	WritesLost Writes = "lost"
+	// WritesUnknown: a program decides that is not runsc of a known release.
+	WritesUnknown Writes = "unknown"
 )
 
 // The arguments of runsc under which Docker and a container see the same files.

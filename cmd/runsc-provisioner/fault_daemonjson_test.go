@@ -219,8 +219,8 @@ func TestFault_J08_ARuntimeOfGVisorsOwnInstallerIsAdopted(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, `{"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--platform=kvm"]}}}`},
-		{[]string{"--runtime-arg=--debug", "--runtime-arg=--platform=systrap"}, `{"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--debug","--platform=systrap"]}}}`},
+		{nil, `{"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--platform=kvm","--overlay2=none","--dcache=0"]}}}`},
+		{[]string{"--runtime-arg=--debug", "--runtime-arg=--platform=systrap"}, `{"runtimes":{"runsc":{"path":"RUNSC","runtimeArgs":["--debug","--platform=systrap","--overlay2=none","--dcache=0"]}}}`},
 	} {
 		if got := applyTo(t, text, test.args...); got != test.want {
 			t.Errorf("%v:\ngot  %s\nwant %s", test.args, got, test.want)

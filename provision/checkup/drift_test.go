@@ -72,7 +72,8 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 		{"created", nil, seen.Host{File: seen.RegisteredBare(seen.Newer)}, []string{"--overlay2=none", "--dcache=0"}, verify.WritesKept},
 		{"created, sandbox", seen.Rootfs(config.RootfsSandbox), seen.Host{File: seen.RegisteredBare(seen.Newer)}, nil, verify.WritesLost},
 		{"created, with arguments in the file", nil, seen.Host{File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
-		{"adopted", nil, seen.Host{File: seen.WithArgs("/x", `"--debug"`), Before: seen.WithArgs("/x", `"--debug"`)}, []string{"--debug"}, verify.WritesLost},
+		{"adopted", nil, seen.Host{File: seen.WithArgs(seen.RunscPath(seen.Older), `"--debug"`), Before: seen.WithArgs(seen.RunscPath(seen.Older), `"--debug"`)}, []string{"--debug"}, verify.WritesLost},
+		{"adopted from an unknown program", nil, seen.Host{File: seen.WithArgs("/x", `"--debug"`), Before: seen.WithArgs("/x", `"--debug"`)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 		{"configured", seen.Rootfs(config.RootfsDocker, "--debug"), seen.Host{File: seen.RegisteredBare(seen.Newer)}, []string{"--debug", "--overlay2=none", "--dcache=0"}, verify.WritesKept},
 	} {
 		t.Run(test.name, func(t *testing.T) {

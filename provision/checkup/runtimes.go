@@ -1,6 +1,7 @@
 package checkup
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -47,7 +48,7 @@ func runtimeItem(g plan.Goal, name string) (item Item, known bool) {
 	}
 	switch {
 	case ours < 0:
-		item.Health, item.Seen, item.Remedy = Critical, "dockerd runs "+got.Path+" for it, which is not an installed release", ApplyRemedy
+		item.Health, item.Seen, item.Remedy = Critical, describeForeign(g.Observed, got.Path, cmp.Or(got.Type, want.Type)), ApplyRemedy
 	case g.ProofFailed(got.Args):
 		item.Health, item.Seen = Critical, "a container started with "+with+" failed"
 		item.Remedy = "correct its arguments in " + g.Observed.File.Path + ", then " + ApplyRemedy
@@ -66,4 +67,17 @@ func runtimeItem(g plan.Goal, name string) (item Item, known bool) {
 		}
 	}
 	return item, true
+}
+
+// describeForeign says what dockerd runs for a runtime of ours instead of a release: the program at path, or a
+// shim if path is empty.
+func describeForeign(o host.Observed, path, shim string) string {
+	switch {
+	case path != "":
+		return "dockerd runs " + path + " for it, which is not an installed release"
+	case shim != "" && host.IgnoresType(*o.Engine):
+		return "dockerd " + o.Engine.Version + " ignores its runtimeType (" + shim + "): its containers run with runc, on the host's kernel"
+	default:
+		return "dockerd runs the shim " + shim + " for it, which does not tell the release"
+	}
 }

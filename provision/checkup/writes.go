@@ -6,6 +6,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
@@ -40,6 +41,11 @@ func WritesInEffect(c config.Config, o host.Observed) []RuntimeWrites {
 		}
 		w := RuntimeWrites{Runtime: name, Writes: verify.WritesOf(runtime.Args)}
 		var current string
+		if !plan.RunsRelease(o, runtime.Path) && len(verify.OverlayArgs(runtime.Args)) == 0 {
+			w.Writes = verify.WritesUnknown
+		} else if o.Link.Kind == release.LinkOurs && filepath.Clean(runtime.Path) == o.Link.Path {
+			w.Writes = verify.WritesUnder(o.Link.Release, runtime.Args)
+		}
 		for _, r := range o.Releases {
 			if filepath.Clean(runtime.Path) != r.Runsc {
 				continue
@@ -54,6 +60,9 @@ func WritesInEffect(c config.Config, o host.Observed) []RuntimeWrites {
 	return all
 }
 
+// Known reports whether the runtime's arguments tell.
+func (w RuntimeWrites) Known() bool { return w.Writes != verify.WritesUnknown }
+
 // addTo adds w to the item of its runtime. A missing proof does not change the health here.
 func (w RuntimeWrites) addTo(item *Item) {
 	seen, health, remedy := "", Healthy, ""
@@ -62,6 +71,8 @@ func (w RuntimeWrites) addTo(item *Item) {
 		seen = "Docker sees what containers write (proven)"
 	case w.Kept():
 		seen = "Docker sees what containers write (by its arguments; not proven)"
+	case !w.Known():
+		seen = "whether docker cp, commit and diff see what containers write is unknown: that program decides"
 	case w.Promised == verify.WritesLost && w.Loss != "":
 		seen = w.Loss
 	case w.Promised == verify.WritesLost:

@@ -23,7 +23,10 @@ func TestWritesInEffect(t *testing.T) {
 	const self = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Newer + `/runsc"}}}`
 	const dated = `{"runtimes":{"runsc":{"path":"` + seen.Store + "/" + seen.Older + `/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
 	const elsewhere = `{"runtimes":{"runsc":{"path":"/opt/runsc","runtimeArgs":["--overlay2=none","--dcache=0"]}}}`
-	kept, lost := verify.WritesKept, verify.WritesLost
+	const wrapped = `{"runtimes":{"runsc":{"path":"/opt/runsc","runtimeArgs":["--debug"]}}}`
+	const shim = `{"runtimes":{"runsc":{"runtimeType":"io.containerd.runsc.v1"}}}`
+	const linked = `{"runtimes":{"runsc":{"path":"/usr/local/bin/runsc"}}}`
+	kept, lost, unknown := verify.WritesKept, verify.WritesLost, verify.WritesUnknown
 	tests := []struct {
 		situation string
 		host      seen.Host
@@ -47,6 +50,14 @@ func TestWritesInEffect(t *testing.T) {
 			func(o *host.Observed) { o.Engine.UsernsRemap = true }, runscWrites(kept, kept, false), Healthy},
 		{"kept, not an installed release", seen.Host{File: elsewhere, Engine: seen.Dockerd(elsewhere), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,
 			runscWrites(kept, kept, false), Critical},
+		{"unknown: a program that is no release", seen.Host{File: wrapped, Engine: seen.Dockerd(wrapped), Releases: []string{seen.Newer}, Unrecorded: true}, nil,
+			runscWrites(unknown, kept, false), Critical},
+		{"unknown: a shim", seen.Host{File: shim, Engine: seen.Dockerd(shim), Releases: []string{seen.Newer}, Unrecorded: true}, nil,
+			runscWrites(unknown, kept, false), Critical},
+		{"unknown: a shim that dockerd ignores", seen.Host{File: shim, Engine: seen.Dockerd(shim), Version: "20.10.24", Releases: []string{seen.Newer}, Unrecorded: true}, nil,
+			runscWrites(unknown, kept, false), Critical},
+		{"lost: our link to a release", seen.Host{File: linked, Engine: seen.Dockerd(linked), Link: seen.Newer, Releases: []string{seen.Newer}}, nil,
+			runscWrites(lost, kept, false), Critical},
 		{"lost under an earlier version, kept after the next apply", seen.Host{File: self, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Unrecorded: true}, nil,
 			runscWrites(lost, kept, false), Warning},
 		{"lost although promised: the file is not loaded", seen.Host{File: none, Engine: seen.Dockerd(self), Releases: []string{seen.Newer}, Proven: []string{"runsc"}}, nil,

@@ -38,7 +38,9 @@ func WriteVerification(w io.Writer, v audit.Verification) error {
 	kept := r.labelled("verify_writes_kept", "Whether Docker sees what containers write, by the arguments of their runtime.", "runtime")
 	proven := r.labelled("verify_writes_proven", "Whether a trial container has shown that Docker sees its writes.", "runtime")
 	for _, w := range v.Writes {
-		kept.WithLabelValues(w.Runtime).Set(truth(w.Kept()))
+		if w.Known() {
+			kept.WithLabelValues(w.Runtime).Set(truth(w.Kept()))
+		}
 		proven.WithLabelValues(w.Runtime).Set(truth(w.Proven))
 	}
 	findings := r.labelled("verify_findings", "How many findings verify has, by code.", "code")

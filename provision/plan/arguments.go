@@ -1,10 +1,14 @@
 package plan
 
 import (
+	"fmt"
+	"path/filepath"
 	"slices"
 
+	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
 
@@ -15,7 +19,8 @@ type Origin int
 const (
 	// Created: this program did, and decides whether a container's writes are kept.
 	Created Origin = iota
-	// Adopted: the runtime is older than this program, and keeps its arguments.
+	// Adopted: the runtime is older than this program, and keeps its arguments. If it ran a program that
+	// is not runsc of a release, nothing tells what became of writes, and they are kept.
 	Adopted
 )
 
@@ -26,6 +31,9 @@ type Arguments struct {
 	// Assumed says that Origin follows from daemon.json, because no record tells it.
 	Assumed bool
 	Writes  verify.Writes
+	// Replaced is the program of an adopted runtime, or its runtimeType, if that is not runsc of a release
+	// and its arguments set no overlay; otherwise "". It may add arguments of its own: a wrapper does.
+	Replaced string
 	// Explicit are arguments of the configuration that lose writes and override the default of an unset
 	// rootfs.
 	Explicit []string
@@ -45,15 +53,20 @@ func ArgumentsOf(c config.Config, o host.Observed, release, name string) Argumen
 	case registered:
 		a.List = inFile.Args
 	case a.Origin == Adopted:
-		a.List = o.Before.RuntimeArgs(o.File.Path, name)
+		before, _ := o.Before.Runtime(o.File.Path, name)
+		a.List = before.Args
 	}
+	if a.Origin == Adopted {
+		a.Replaced = replaced(o, name)
+	}
+	byDefault := a.Origin == Created || a.Replaced != ""
 	switch set := verify.OverlayArgs(want.Args); {
 	case want.Rootfs == config.RootfsSandbox && len(set) > 0: // Config.Validate saw that they agree
 	case want.Rootfs != "":
 		a.List = verify.Keep(release, a.List, want.Writes())
-	case a.Origin == Created && len(set) > 0 && verify.WritesOf(want.Args) == verify.WritesLost:
+	case byDefault && len(set) > 0 && verify.WritesOf(want.Args) == verify.WritesLost:
 		a.Explicit = set
-	case a.Origin == Created:
+	case byDefault:
 		a.List = verify.Keep(release, a.List, verify.WritesKept)
 	}
 	a.Writes = verify.WritesUnder(release, a.List)
@@ -79,6 +92,57 @@ func originOf(c config.Config, o host.Observed, name string) (origin Origin, ass
 		return Created, true
 	}
 	return Adopted, true
+}
+
+// definition is the entry of a runtime that this program has not registered itself: as it was recorded, or
+// else as daemon.json has it.
+func definition(o host.Observed, name string) (daemonjson.Runtime, bool) {
+	if key, ok := o.Before.Key(o.File, config.RuntimeItem(name)); ok && key.Present {
+		return o.Before.Runtime(o.File.Path, name)
+	}
+	entry, registered := o.File.Doc.Runtimes()[name]
+	return entry, registered
+}
+
+// replaced is Arguments.Replaced of an adopted runtime. An overlay among its arguments decides, because they
+// come after those that a wrapper adds.
+func replaced(o host.Observed, name string) string {
+	entry, found := definition(o, name)
+	if !found || RunsRelease(o, entry.Path) || len(verify.OverlayArgs(entry.Args)) > 0 {
+		return ""
+	}
+	return PathOrType(entry)
+}
+
+// RunsRelease reports whether a path leads to runsc of a release: it is below the store, or our link.
+func RunsRelease(o host.Observed, path string) bool {
+	path = filepath.Clean(path)
+	return isBelow(o.Store, path) || o.Link.Kind == release.LinkOurs && path == o.Link.Path
+}
+
+// unreadSettings says why a runtime must not be replaced yet: settings of its shim may isolate containers, and
+// no arguments are configured that could take their place. It is "" if the runtime may be replaced.
+func (g Goal) unreadSettings(name string) string {
+	if g.Config.Docker.Runtimes[name].Args != nil {
+		return ""
+	}
+	entry, registered := g.Observed.File.Doc.Runtimes()[name]
+	if !registered {
+		entry, _ = definition(g.Observed, name)
+	}
+	if entry.Path != "" || len(entry.Options) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("it is registered by %s, which may isolate its containers further (network = \"none\" in a runsc.toml), and this program does not read that: "+
+		"set docker.runtimes.%s.args to the arguments of runsc that it must have, such as [\"--network=none\"], or to []", PathOrType(entry), name)
+}
+
+// heldRuntime says why the plan leaves a runtime as it is; "" if it may change it.
+func (g Goal) heldRuntime(name string) string {
+	if reason := g.options.contestedReason(config.RuntimeItem(name)); reason != "" {
+		return reason
+	}
+	return g.unreadSettings(name)
 }
 
 // Arguments are those of a runtime under the current release.

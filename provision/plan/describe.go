@@ -81,12 +81,23 @@ func describeRootfs(join string, old, now []string) string {
 	}
 }
 
-// PathOrType is the path of a runtime, or its type if it has only that.
+// PathOrType is the path of a runtime, or its type and options if it has no path.
 func PathOrType(r daemonjson.Runtime) string {
-	if r.Path == "" && r.Type != "" {
+	if r.Path != "" || r.Type == "" {
+		return r.Path
+	}
+	var options []string
+	for _, option := range r.Options {
+		shown := option.Name
+		if option.Value != "" {
+			shown += " " + option.Value
+		}
+		options = append(options, shown)
+	}
+	if len(options) == 0 {
 		return "runtimeType " + r.Type
 	}
-	return r.Path
+	return "runtimeType " + r.Type + " with options (" + strings.Join(options, ", ") + ")"
 }
 
 // changedItems names the items that have different values in two texts.

@@ -12,7 +12,9 @@ import (
 // planDocker adds the steps that change daemon.json and dockerd.
 func (p *planner) planDocker() error {
 	for _, name := range p.Config.RuntimeNames() {
-		p.holdContested(config.RuntimeItem(name))
+		if reason := p.heldRuntime(name); reason != "" {
+			p.hold(Held{What: config.RuntimeItem(name), Why: reason})
+		}
 	}
 	registered, err := p.withRuntimes()
 	if err != nil {

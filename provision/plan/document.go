@@ -47,6 +47,9 @@ func (g Goal) withDefault(doc daemonjson.Document) (chosen daemonjson.Document, 
 	if reason := g.options.contestedReason(config.ItemDefaultRuntime); reason != "" && config.DefaultRuntimeIn(doc) != name {
 		return doc, Held{What: config.ItemDefaultRuntime, Why: reason}, nil
 	}
+	if g.unreadSettings(name) != "" && config.DefaultRuntimeIn(doc) != name {
+		return doc, Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is held, and nothing has proven that its containers start"}, nil
+	}
 	if _, managed := g.Config.Docker.Runtimes[name]; managed && !slices.Contains(g.uncontestedNames(), name) {
 		if _, defined := doc.Runtimes()[name]; !defined {
 			return doc, Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is contested and missing: dockerd would not start"}, nil

@@ -147,9 +147,8 @@ func MissingRelease(c config.Config, o host.Observed) (step InstallRelease, miss
 	return *g.install, true
 }
 
-// uncontestedNames are the configured runtimes that no other program keeps changing.
+// uncontestedNames are the configured runtimes that the plan may change: those that no other program keeps
+// changing, and that have no settings which would get lost.
 func (g Goal) uncontestedNames() []string {
-	return slices.DeleteFunc(g.Config.RuntimeNames(), func(name string) bool {
-		return g.options.contestedReason(config.RuntimeItem(name)) != ""
-	})
+	return slices.DeleteFunc(g.Config.RuntimeNames(), func(name string) bool { return g.heldRuntime(name) != "" })
 }

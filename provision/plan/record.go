@@ -23,6 +23,14 @@ func Recorded(c config.Config, o host.Observed, p Plan, opts Options, now time.T
 		return next // there is no plan then either
 	}
 	r := recording{config: c, o: o, now: now, differs: g.changedItems(o.File.Doc, wanted), earlier: o.HadUnrecordedVersion()}
+	for _, name := range c.RuntimeNames() {
+		if g.unreadSettings(name) != "" {
+			r.differs = append(r.differs, config.RuntimeItem(name))
+			if name == c.Docker.DefaultRuntime && config.DefaultRuntimeIn(o.File.Doc) != name {
+				r.differs = append(r.differs, config.ItemDefaultRuntime)
+			}
+		}
+	}
 	for _, step := range p.Steps {
 		if write, ok := step.(WriteDaemonJSON); ok {
 			r.writes = append(r.writes, write.Items...)

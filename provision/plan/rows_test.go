@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"runsc-provisioner/provision/blocked"
@@ -130,7 +131,7 @@ func TestNew(t *testing.T) {
 			want: planned{Steps: []string{"link " + seen.Newer}},
 		},
 		{
-			name: "J08: runtime of gVisor's own installer adopted, arguments kept",
+			name: "J08: runtime of gVisor's own installer adopted, arguments kept, and writes",
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer,
 				Before: `{"runtimes":{"runsc":{"path":"/usr/bin/runsc","runtimeArgs":["--platform=kvm"]}}}`,
@@ -139,13 +140,13 @@ func TestNew(t *testing.T) {
 			},
 			want: planned{
 				Steps: []string{
-					"prove " + seen.Newer + " as runsc --platform=kvm",
-					"write runsc runs " + seen.RunscPath(seen.Newer) + " instead of /usr/bin/runsc, its arguments are kept",
-					"reload docker.service", "confirm runsc=" + seen.RunscPath(seen.Newer) + " --platform=kvm",
-					"prove " + seen.Newer + " through Docker as runsc --platform=kvm",
+					"prove " + seen.Newer + " as runsc --platform=kvm --overlay2=none --dcache=0",
+					"write runsc runs " + seen.RunscPath(seen.Newer) + " instead of /usr/bin/runsc, its arguments are kept, and " + strings.TrimPrefix(keepsWrites, "runsc "),
+					"reload docker.service", "confirm runsc=" + seen.RunscPath(seen.Newer) + " --platform=kvm --overlay2=none --dcache=0",
+					"prove " + seen.Newer + " through Docker as runsc --platform=kvm --overlay2=none --dcache=0",
 				},
-				File:     `{"runtimes":{"runsc":{"path":"` + seen.RunscPath(seen.Newer) + `","runtimeArgs":["--platform=kvm"]}}}`,
-				Warnings: []string{DescribeLoss(config.Default(), "runsc", Arguments{Origin: Adopted})},
+				File:     seen.WithArgs(seen.RunscPath(seen.Newer), `"--platform=kvm","--overlay2=none","--dcache=0"`),
+				Warnings: []string{notKnown("/usr/bin/runsc")},
 			},
 		},
 		{

@@ -30,10 +30,28 @@ func (p *planner) warnOfWrites() {
 		if text := DescribeLoss(p.Config, name, a); text != "" {
 			p.warn(text)
 		}
+		if text := p.describeReplaced(name, a); text != "" {
+			p.warn(text)
+		}
 	}
 	if text := p.ClassicBuildWarning(); text != "" {
 		p.warn(text)
 	}
+}
+
+// describeReplaced says what is not carried over from a program that is not runsc of a release, and that the
+// plan replaces; "" if the plan replaces none, or if the configuration names the arguments.
+func (p *planner) describeReplaced(name string, a Arguments) string {
+	entry, registered := p.Observed.File.Doc.Runtimes()[name]
+	set := p.Config.Docker.Runtimes[name]
+	if !registered || a.Replaced == "" || RunsRelease(p.Observed, entry.Path) || set.Args != nil {
+		return ""
+	}
+	text := fmt.Sprintf("runtime %s: arguments that %s adds by itself are not known, and not kept", name, PathOrType(entry))
+	if set.Rootfs == "" {
+		text += fmt.Sprintf("; whether it keeps what containers write is not known either, so runtime %s keeps it (rootfs = %q)", name, config.RootfsDocker)
+	}
+	return text + fmt.Sprintf("; to change that, set docker.runtimes.%s.args or rootfs", name)
 }
 
 // describeAssumed says what a runtime without a record counts as, and why.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"runsc-provisioner/provision/config"
@@ -21,6 +22,12 @@ func argumentSteps(what, args string) []string {
 }
 
 const keepsWrites = "runsc keeps what containers write (--overlay2=none --dcache=0)"
+
+// notKnown is the warning for a program that the plan replaces.
+func notKnown(program string) string {
+	return "runtime runsc: arguments that " + program + ` adds by itself are not known, and not kept; whether it keeps what containers write is not known either, ` +
+		`so runtime runsc keeps it (rootfs = "docker"); to change that, set docker.runtimes.runsc.args or rootfs`
+}
 
 func TestNew_Writes(t *testing.T) {
 	adopted := DescribeLoss(config.Default(), "runsc", Arguments{Origin: Adopted})
@@ -168,11 +175,45 @@ func TestNew_Writes(t *testing.T) {
 			want: planned{Warnings: []string{"runtime runsc: only root may read the record of who registered it, so this plan may lack a change to its arguments"}},
 		},
 		{
-			name: "no record, another path without arguments: adopted, with a warning",
+			name: "no record, another path without arguments: adopted, writes kept, with a warning",
 			host: with(at(`{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`), unrecorded),
 			want: planned{
-				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /usr/bin/runsc", ""), File: seen.RegisteredBare(seen.Newer),
+				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /usr/bin/runsc, and "+strings.TrimPrefix(keepsWrites, "runsc "), "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer),
+				Warnings: []string{describeAssumed("runsc", Adopted), notKnown("/usr/bin/runsc")},
+			},
+		},
+		{
+			name: "no record, our link without arguments, which is runsc of a release: adopted, and lost as before",
+			host: with(at(`{"runtimes":{"runsc":{"path":"/usr/local/bin/runsc"}}}`), unrecorded),
+			want: planned{
+				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /usr/local/bin/runsc", ""), File: seen.RegisteredBare(seen.Newer),
 				Warnings: []string{describeAssumed("runsc", Adopted), adopted},
+			},
+		},
+		{
+			name: "an unknown program with an overlay of its own arguments: it decides",
+			host: with(at(seen.WithArgs("/opt/wrap", `"--overlay2=root:memory"`)), func(h *seen.Host) { h.Before = h.File }),
+			want: planned{
+				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /opt/wrap", "--overlay2=root:memory"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=root:memory"`),
+				Warnings: []string{adopted},
+			},
+		},
+		{
+			name:   "an unknown program, sandbox: as configured, and only its arguments are said to be lost",
+			config: seen.Rootfs(config.RootfsSandbox),
+			host:   with(at(seen.WithArgs("/opt/wrap", `"--debug"`)), func(h *seen.Host) { h.Before = h.File }),
+			want: planned{
+				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /opt/wrap, its arguments are kept", "--debug"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`),
+				Warnings: []string{"runtime runsc: arguments that /opt/wrap adds by itself are not known, and not kept; to change that, set docker.runtimes.runsc.args or rootfs"},
+			},
+		},
+		{
+			name:   "an unknown program, arguments of the configuration: they keep writes, no warning",
+			config: seen.Rootfs("", "--debug"),
+			host:   with(at(seen.WithArgs("/opt/wrap", `"--x"`)), func(h *seen.Host) { h.Before = h.File }),
+			want: planned{
+				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /opt/wrap, and "+strings.TrimPrefix(keepsWrites, "runsc "), "--debug --overlay2=none --dcache=0"),
+				File:  seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`),
 			},
 		},
 		{
@@ -182,29 +223,41 @@ func TestNew_Writes(t *testing.T) {
 		{
 			name:   "equal arguments keep their spelling",
 			config: func(c *config.Config) { c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{}} },
-			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), "")), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", "") }),
+			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), "")), func(h *seen.Host) { h.Before = seen.WithArgs(seen.RunscPath(seen.Older), "") }),
 			want:   planned{Warnings: []string{adopted}},
 		},
 		{
 			name:   "adopted, docker: the flag is set in its kept arguments",
 			config: seen.Rootfs(config.RootfsDocker),
-			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
+			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs(seen.RunscPath(seen.Older), `"--debug"`) }),
 			want:   planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name:   "adopted, sandbox: the flag is removed from its kept arguments",
 			config: seen.Rootfs(config.RootfsSandbox),
-			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2","none","--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
+			host:   with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2","none","--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs(seen.RunscPath(seen.Older), `"--debug"`) }),
 			want: planned{
 				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2 none)", "--debug"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`),
 			},
 		},
 		{
 			name: "adopted, and removed by another program: registered with its earlier arguments",
-			host: with(at(`{"runtimes":{}}`), func(h *seen.Host) { h.Before = seen.WithArgs("/usr/bin/runsc", `"--debug"`) }),
+			host: with(at(`{"runtimes":{}}`), func(h *seen.Host) { h.Before = seen.WithArgs(seen.RunscPath(seen.Older), `"--debug"`) }),
 			want: planned{
 				Steps: argumentSteps("register runsc", "--debug"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`), Warnings: []string{adopted},
 			},
+		},
+		{
+			name: "an unknown program, adopted, and removed by another program: its arguments, and writes kept",
+			host: with(at(`{"runtimes":{}}`), func(h *seen.Host) { h.Before = seen.WithArgs("/opt/wrap", `"--debug"`) }),
+			want: planned{
+				Steps: argumentSteps("register runsc", "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`),
+			},
+		},
+		{
+			name: "an unknown program that an earlier version replaced by one that loses writes: they are kept",
+			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug"`)), func(h *seen.Host) { h.Before = seen.WithArgs("/opt/wrap", `"--debug"`) }),
+			want: planned{Steps: argumentSteps(keepsWrites, "--debug --overlay2=none --dcache=0"), File: seen.WithArgs(seen.RunscPath(seen.Newer), `"--debug","--overlay2=none","--dcache=0"`)},
 		},
 		{
 			name:   "the classic builder, writes are kept: no warning",

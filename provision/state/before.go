@@ -161,19 +161,17 @@ func (k BeforeKey) Matches(doc daemonjson.Document, item string) bool {
 	return present == k.Present && value == k.Value
 }
 
-// RuntimeArgs returns the recorded arguments of a runtime in the daemon.json at path.
-func (b *Before) RuntimeArgs(path, name string) []string {
+// Runtime returns the recorded entry of a runtime in the daemon.json at path.
+func (b *Before) Runtime(path, name string) (daemonjson.Runtime, bool) {
 	if b == nil {
-		return nil
+		return daemonjson.Runtime{}, false
 	}
 	key := b.Files[path].Keys[config.RuntimeItem(name)]
-	var runtime struct {
-		Args []string `json:"runtimeArgs"`
+	doc, err := daemonjson.Parse([]byte(`{"runtimes":{"x":` + key.Value + `}}`))
+	if !key.Present || err != nil {
+		return daemonjson.Runtime{}, false
 	}
-	if !key.Present || json.Unmarshal([]byte(key.Value), &runtime) != nil {
-		return nil
-	}
-	return runtime.Args
+	return doc.Runtimes()["x"], true
 }
 
 // Clone returns a copy that can be changed; of nil, an empty record.

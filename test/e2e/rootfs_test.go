@@ -10,8 +10,8 @@ import (
 	"runsc-provisioner/test/lab"
 )
 
-// foreignRuntime is a runtime that another program registered with its own arguments.
-const foreignRuntime = `{"debug":false,"runtimes":{"gv":{"path":"/opt/gv/runsc","runtimeArgs":["--ignore-cgroups"]}}}`
+// foreignRuntime is runsc of a release, which another program registered with its own arguments.
+const foreignRuntime = `{"debug":false,"runtimes":{"gv":{"path":"/usr/local/lib/gvisor/20260907.0/runsc","runtimeArgs":["--ignore-cgroups"]}}}`
 
 // record is before.json.
 type record struct {
@@ -79,7 +79,7 @@ func TestWritesAreKeptAndTheEarlierStateIsRecorded(t *testing.T) {
 		if file.Text != foreignRuntime || file.Assumed {
 			t.Errorf("got the text %q recorded, want %q", file.Text, foreignRuntime)
 		}
-		for item, want := range map[string]string{"runtimes.runsc": "", "default-runtime": "", "runtimes.gv": `{"path":"/opt/gv/runsc","runtimeArgs":["--ignore-cgroups"]}`} {
+		for item, want := range map[string]string{"runtimes.runsc": "", "default-runtime": "", "runtimes.gv": `{"path":"/usr/local/lib/gvisor/20260907.0/runsc","runtimeArgs":["--ignore-cgroups"]}`} {
 			if key := file.Keys[item]; key.Value != want || key.Present != (want != "") || !key.Managed || key.Assumed {
 				t.Errorf("%s: got %+v recorded, want the value %q", item, key, want)
 			}

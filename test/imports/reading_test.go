@@ -30,7 +30,7 @@ var effectsOf = map[string]effect{
 		writes: "Dir.FinishJournal Dir.Lock Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial Dir.NoteWritten Dir.RemoveJournal " +
 			"Dir.SetAside Dir.SettleBefore Dir.StartJournal Dir.Sweep Dir.WriteBefore Dir.WriteJournal Dir.WriteLoaded " +
 			"KeyFile.Add KeyFile.Forget",
-		reads: "Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.RuntimeArgs BeforeKey.Matches " +
+		reads: "Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
 			"Dir.BackupDir Dir.BackupText Dir.BeforePath Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
 			"Dir.JournalPath Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced Dir.OpenJournal Dir.Proofs " +
 			"Dir.ReadBefore Dir.ReadJournal Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Validations KeyFile.Has KeyFile.Keys " +
