@@ -82,6 +82,9 @@ type Verdict struct {
 	Release   string // the one it runs from; only set if State is Sandboxed
 	Remap     Remap
 	Checks    []Check
+	// Writes says whether Docker keeps what it writes, by the arguments of its
+	// sandbox; "" if they are not known. Judge leaves it empty: see SandboxWrites.
+	Writes Writes
 	// Weaknesses and Ways are listed beside the verdict and do not change it:
 	// see Weaknesses and WaysAround. Judge leaves them empty.
 	Weaknesses []Weakness

@@ -26,7 +26,7 @@ func newFakeProc(t testing.TB, root string) *fakeProc {
 
 // sandbox adds the sandbox of a container, from the release in dir.
 func (p *fakeProc) sandbox(pid int, dir, id string) {
-	p.add(pid, filepath.Join(dir, "gvisor-bin/gvisor_sentry"), "0::/docker/"+id+"\n", pid, "runsc-sandbox", "boot", id)
+	p.add(pid, filepath.Join(dir, "gvisor-bin/gvisor_sentry"), "0::/docker/"+id+"\n", pid, "runsc-sandbox", "--overlay2=none", "boot", id)
 	p.write(pid, "mountinfo", "43 65 0:42 / / ro,relatime - tmpfs runsc-root rw\n")
 	p.write(pid, "status", "CapEff:\t000000000008001f\nNoNewPrivs:\t1\nSeccomp:\t2\n")
 }

@@ -41,6 +41,7 @@ type (
 		PID        int                `json:"pid"`
 		State      string             `json:"state"`
 		Release    string             `json:"release,omitempty"`
+		Writes     verify.Writes      `json:"writes,omitempty"`
 		IDs        string             `json:"ids"` // host, remapped, other or unknown
 		Outside    string             `json:"outside,omitempty"`
 		Checks     []documentCheck    `json:"checks"`
@@ -117,7 +118,7 @@ func documentOf(v audit.Verification) document {
 func containerOf(v audit.Verification, verdict verify.Verdict) documentContainer {
 	c := verdict.Container
 	out := documentContainer{
-		ID: c.ID, Name: c.Name, Image: c.Image, Runtime: verify.Printable(c.Runtime), PID: c.PID, State: verdict.State.String(), Release: verdict.Release,
+		ID: c.ID, Name: c.Name, Image: c.Image, Runtime: verify.Printable(c.Runtime), PID: c.PID, State: verdict.State.String(), Release: verdict.Release, Writes: verdict.Writes,
 		IDs: verdict.Remap.String(), Outside: v.WhyOutside[c.ID], Checks: []documentCheck{}, Weaknesses: []documentWeakness{}, Ways: []documentWay{},
 	}
 	for _, made := range verdict.Checks {

@@ -22,6 +22,13 @@ func (a *app) printExplanation(v audit.Verification) {
 		if reason := v.WhyOutside[c.ID]; reason != "" {
 			a.printf("It is outside because it was %s.\n", strings.TrimPrefix(reason, "was "))
 		}
+		switch verdict.Writes {
+		case verify.WritesKept:
+			a.printf("Docker sees what it writes to its root file system.\n")
+		case verify.WritesLost:
+			a.printf("What it writes to its root file system stays in the sandbox and ends with it.\n")
+		case verify.WritesUnknown:
+		}
 		for _, check := range verdict.Checks {
 			a.printf("\n%s: %s\n", a.style(bold, check.Name), a.style(colors[check.State], check.State.String()))
 			a.printf("  It asks %s.\n", verify.About(check.Name))

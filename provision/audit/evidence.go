@@ -160,6 +160,9 @@ func (s sightings) judge(containers []verify.Container, runtimes map[string]veri
 			continue // nothing of it runs; it is judged when it does
 		}
 		verdict.Weaknesses = verify.Weaknesses(c, seen.evidence, runtimes[c.Runtime].Args, known)
+		if verdict.State != verify.NotSandboxed {
+			verdict.Writes = verify.SandboxWrites(c, seen.evidence, known)
+		}
 		verdicts = append(verdicts, verdict)
 	}
 	return verdicts

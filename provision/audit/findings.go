@@ -21,6 +21,7 @@ const (
 	codeIDs             = "container-ids"
 	codeWayAround       = "way-around"
 	codeWeakening       = "weakening"
+	codeWrites          = "container-writes"
 	codeAbsent          = "container-absent"
 	codeNoEvidence      = "no-evidence"
 	codeOrphan          = "orphan"
@@ -108,6 +109,7 @@ func (v *Verification) checkContainer(e Expect, verdict verify.Verdict) {
 	c := verdict.Container
 	object := "container " + verify.Printable(c.Name)
 	v.checkSandbox(e, verdict, object)
+	v.checkWrites(verdict, object)
 	if health := v.remapHealth(verdict); health != checkup.Healthy {
 		seen, remedy := "it has the wrong ids: "+verdict.Remap.String(), "create it again"
 		switch health {
