@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
@@ -125,6 +126,9 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, 
 	result.Last.Warnings = append(in.Warnings(), result.Last.Warnings...)
 	if err != nil || saveErr != nil {
 		return result, errors.Join(err, saveErr)
+	}
+	if result.Changed {
+		report.losing, report.losingErr = audit.LosingWrites(ctx, &host.Host, in.Config, result.Observed)
 	}
 	if err := a.save(saved, report); err != nil || once {
 		return result, err

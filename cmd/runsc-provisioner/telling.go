@@ -9,9 +9,11 @@ import (
 	"golang.org/x/term"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/verify"
 )
 
 // runReport prints what apply and prove do, while they do it.
@@ -28,6 +30,10 @@ type runReport struct {
 	recovered string
 	// setAside says which recovery failed, and where its journal is.
 	setAside string
+	// losing names the running containers that go on losing what they write, or
+	// losingErr says why that is not known.
+	losing    []string
+	losingErr error
 }
 
 // doneStep is one step in the JSON report.
@@ -196,6 +202,7 @@ func (t *runReport) printSummary(result provision.Result) {
 		t.app.printf("changed in %s, and not confirmed: Docker is not running\n\ntry:  sudo systemctl start docker\n      sudo runsc-provisioner apply\n", durationText(time.Since(t.started)))
 		return
 	}
+	t.printLosing()
 	t.app.printf("done in %s\n\n", durationText(time.Since(t.started)))
 	example := "docker run --rm --runtime=" + config.DefaultRuntimeName + " hello-world"
 	if engine := result.Observed.Engine; engine != nil && engine.DefaultRuntime != "runc" {
@@ -204,11 +211,26 @@ func (t *runReport) printSummary(result provision.Result) {
 	t.app.printf("try:  %s\n      runsc-provisioner verify\n", example)
 }
 
+// printLosing names the containers that were started before their runtime kept writes.
+func (t *runReport) printLosing() {
+	mark := t.app.style(yellow, "!")
+	if t.losingErr != nil {
+		t.app.printf("%s whether running containers go on losing what they write is not known (runsc-provisioner verify shows it): %s\n", mark, printable(t.losingErr.Error()))
+	}
+	for _, name := range t.losing {
+		name = verify.Printable(name)
+		t.app.printf("%s container %s started before its runtime kept writes, and goes on losing what it writes: %s\n", mark, name, audit.RestartToKeep(name))
+	}
+}
+
 func (t *runReport) printJSON(result provision.Result, failure error) error {
 	t.app.eachOutput((*output).keepAll)
-	message := ""
+	message, unknown := "", ""
 	if failure != nil {
 		message = failure.Error()
+	}
+	if t.losingErr != nil {
+		unknown = t.losingErr.Error()
 	}
 	return printJSON(t.app.stdout, struct {
 		SchemaVersion int        `json:"schema_version"`
@@ -218,7 +240,9 @@ func (t *runReport) printJSON(result provision.Result, failure error) error {
 		Recovered     string     `json:"recovered,omitempty"`
 		SetAside      string     `json:"set_aside,omitempty"`
 		SavedTo       string     `json:"saved_to,omitempty"`
+		Losing        []string   `json:"losing_writes,omitempty"`
+		LosingUnknown string     `json:"losing_writes_unknown,omitempty"`
 		Seconds       float64    `json:"seconds"`
 		Error         string     `json:"error,omitempty"`
-	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.savedTo, time.Since(t.started).Seconds(), message})
+	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.savedTo, t.losing, unknown, time.Since(t.started).Seconds(), message})
 }

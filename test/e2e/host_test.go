@@ -109,7 +109,7 @@ type verification struct {
 		Promised string `json:"writes_promised"`
 		Proven   bool   `json:"writes_proven"`
 	}
-	Containers []struct{ Name, Runtime, State, Release string }
+	Containers []struct{ Name, Runtime, State, Release, Writes string }
 	Findings   []struct{ Code, Object, Seen string }
 	Others     []struct{ ID string }
 	Orphans    []struct{ PID int }
