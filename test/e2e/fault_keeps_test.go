@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/test/lab"
 )
 
@@ -73,6 +74,17 @@ func TestFault_X07_AWrapperIsAdoptedAndWritesAreKept(t *testing.T) {
 		}
 		if got := h.verify(2).writesOf("gv"); got != "unknown" {
 			t.Errorf("verify: got writes of gv %s, want them unknown", got)
+		}
+		if version := h.run("docker info -f '{{.ServerVersion}}'"); !capability.Of(version).Can(capability.RuntimeType) {
+			h.run("docker run -d --name typed --runtime=gv " + lab.Image + " sleep 1000")
+			says(t, lab.Result{Stdout: h.run("runsc-provisioner doctor || true")}, "runtimeType of gv")
+			for _, c := range h.verify(2).Containers {
+				if c.Name == "typed" && c.State != "not sandboxed" {
+					t.Errorf("a runtimeType that dockerd ignores: got %s, want not sandboxed", c.State)
+				}
+			}
+			says(t, h.exit(2, "runsc-provisioner verify"), "which this version of dockerd ignores")
+			h.run("docker rm -f typed")
 		}
 		h.run(`echo 'args = ["--ignore-cgroups", "--network=none"]' >>/etc/runsc-provisioner/config.d/20-gv.toml; runsc-provisioner apply`)
 		if got, want := h.runtimeArgs("gv"), []string{"--ignore-cgroups", "--network=none", "--overlay2=none", "--dcache=0"}; !slices.Equal(got, want) {
