@@ -27,6 +27,7 @@ type Engine interface {
 	ImageDigests(ctx context.Context, id string) ([]string, error)
 	Data(context.Context) (engine.Data, error)
 	Events(context.Context) (<-chan engine.Event, <-chan error)
+	Plugins(context.Context) ([]engine.Plugin, error)
 	EventsSince(context.Context, time.Time) (<-chan engine.Event, <-chan error)
 	Close() error
 }

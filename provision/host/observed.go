@@ -29,6 +29,9 @@ type Observed struct {
 	// Loaded has the digests of the options that the running dockerd read from
 	// daemon.json. An unknown part is nil.
 	Loaded state.Loaded
+	// AuthorizationGone are the authorization plugins of daemon.json that dockerd would not
+	// find now: a reload would end it.
+	AuthorizationGone []string
 	// NextDataRoot is the data root that dockerd would use after a restart, without the
 	// directory that userns-remap appends; "" means unknown.
 	NextDataRoot string

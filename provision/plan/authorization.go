@@ -1,8 +1,8 @@
 package plan
 
 import (
-	"encoding/json"
 	"slices"
+	"strings"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/host"
@@ -32,6 +32,11 @@ func authorizationObjection(o host.Observed, doc daemonjson.Document) string {
 		return "a reload would turn off the authorization plugins that dockerd has from --" + flagAuthorization +
 			`: move them to "` + host.OptionAuthorization + `" in ` + o.File.Path + ", restart Docker, and run apply again"
 	}
+	if len(o.AuthorizationGone) > 0 {
+		return "dockerd would exit on a reload, because it does not find " + strings.Join(o.AuthorizationGone, ", ") +
+			" of " + host.OptionAuthorization + " in " + o.File.Path + ": start or enable the plugin" +
+			" and restart Docker, or take it out; then run apply again"
+	}
 	if authorizationLoaded(o, doc) {
 		return ""
 	}
@@ -43,9 +48,8 @@ func authorizationObjection(o host.Observed, doc daemonjson.Document) string {
 
 // authorizationLoaded reports whether dockerd is known to run with the authorization plugins of doc.
 func authorizationLoaded(o host.Observed, doc daemonjson.Document) bool {
-	value, set := doc.Options()[host.OptionAuthorization]
-	var plugins []string
-	if set && json.Unmarshal([]byte(value), &plugins) != nil {
+	plugins, err := host.AuthorizationPlugins(doc)
+	if err != nil {
 		return false
 	}
 	// dockerd's API shows those that it started with, whatever it has reloaded since.

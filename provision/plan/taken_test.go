@@ -22,6 +22,7 @@ func TestFault_X03_AuthorizationPluginsThatAreNotLoaded(t *testing.T) {
 		started  string // "": unknown
 		reloaded string // by this program; "": never
 		shown    []string
+		gone     []string
 		held     bool
 	}{
 		{name: "none", file: `{}`, started: `{}`},
@@ -37,6 +38,7 @@ func TestFault_X03_AuthorizationPluginsThatAreNotLoaded(t *testing.T) {
 		{name: "another order", file: `{"authorization-plugins":["a","b"]}`, shown: []string{"b", "a"}, held: true},
 		{name: "removed: a reload would turn it off", file: `{}`, started: opa, shown: []string{"opa"}, held: true},
 		{name: "removed, by what dockerd shows", file: `{}`, shown: []string{"opa"}, held: true},
+		{name: "loaded at the start, and disabled since", file: opa, started: opa, shown: []string{"opa"}, gone: []string{"opa"}, held: true},
 		{name: "loaded by our reload", file: opa, started: `{}`, reloaded: opa},
 		{name: "removed by our reload, written again", file: opa, started: opa, reloaded: `{}`, shown: []string{"opa"}, held: true},
 		{name: "removed by our reload", file: `{}`, started: opa, reloaded: `{}`, shown: []string{"opa"}},
@@ -51,7 +53,7 @@ func TestFault_X03_AuthorizationPluginsThatAreNotLoaded(t *testing.T) {
 					h.Engine, h.Proven, c = seen.Dockerd(seen.Registered(seen.Newer, `"default-runtime":"runsc"`)), []string{"runsc"}, seen.Wants(seen.Remapped)
 				}
 				o := h.Observed(t)
-				o.Loaded.Started, o.Engine.Authorization = nil, test.shown
+				o.Loaded.Started, o.Engine.Authorization, o.AuthorizationGone = nil, test.shown, test.gone
 				if test.started != "" {
 					o.Loaded.Started = digestsOf(t, test.started)
 				}
