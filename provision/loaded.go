@@ -26,13 +26,6 @@ func (pr *Provisioner) rememberReload(invocation string, text []byte) {
 	if err != nil || l.Invocation != invocation {
 		l = state.Loaded{SchemaVersion: state.LoadedSchema, Invocation: invocation}
 	}
-	reloaded := host.OptionDigests(invocation, doc)
-	// An option that is missing from the text keeps dockerd's value.
-	for option, digest := range l.Hot() {
-		if _, set := reloaded[option]; !set && !host.ResetsOnReload(option) && option != host.OptionFeatures {
-			reloaded[option] = digest
-		}
-	}
-	l.Reloaded = reloaded
+	l.Reloaded = host.Reloaded(l, doc)
 	pr.rememberLoaded(l)
 }

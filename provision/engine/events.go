@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/moby/moby/api/types/events"
@@ -57,6 +59,30 @@ func (c *Client) EventsSince(ctx context.Context, since time.Time) (<-chan Event
 		ended <- c.withAct(ctx, "watch events", forward(ctx, stream, happened))
 	}()
 	return happened, ended
+}
+
+// ReloadedSince reports whether dockerd has read its configuration again since a time. It
+// is false if dockerd has seen more than 256 events after that.
+func (c *Client) ReloadedSince(ctx context.Context, since time.Time) (bool, error) {
+	if err := c.agree(ctx); err != nil {
+		return false, c.withAct(ctx, "ask for events", err)
+	}
+	stream := c.moby.Events(ctx, client.EventsListOptions{
+		Since:   since.UTC().Format(time.RFC3339Nano),
+		Until:   time.Now().UTC().Format(time.RFC3339Nano),
+		Filters: make(client.Filters).Add("type", string(events.DaemonEventType)).Add("event", string(events.ActionReload)),
+	})
+	for reloaded := false; ; {
+		select {
+		case <-stream.Messages:
+			reloaded = true
+		case err := <-stream.Err:
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return reloaded, c.withAct(ctx, "ask for events", err)
+		}
+	}
 }
 
 func forward(ctx context.Context, stream client.EventsResult, to chan<- Event) error {

@@ -225,3 +225,29 @@ func TestUnreadEventsLeaveNothingRunning(t *testing.T) {
 		runtime.Gosched()
 	}
 }
+
+func TestReloadedSince(t *testing.T) {
+	for _, test := range []struct {
+		lines []string
+		want  bool
+	}{{nil, false}, {[]string{reloadLine}, true}} {
+		f := newFakeDockerd(t, 12, 41)
+		streamEvents(f, true, test.lines...)
+		if got, err := f.open().ReloadedSince(t.Context(), time.Unix(1, 0)); err != nil || got != test.want {
+			t.Errorf("%d events: got %t, %v, want %t", len(test.lines), got, err, test.want)
+		}
+	}
+	f := newFakeDockerd(t, 12, 41)
+	if got, err := f.open().ReloadedSince(t.Context(), time.Unix(1, 0)); err == nil || got {
+		t.Errorf("no such path: got %t, %v, want an error", got, err)
+	}
+}
+
+func TestPlugins(t *testing.T) {
+	f := newFakeDockerd(t, 12, 41)
+	f.AnswerText("/plugins", `[{"Id":"ab","Name":"opa:latest","Enabled":true,"Config":{}}]`)
+	got, err := f.open().Plugins(t.Context())
+	if want := []Plugin{{ID: "ab", Name: "opa:latest", Enabled: true}}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -26,33 +27,47 @@ func AuthorizationPlugins(doc daemonjson.Document) (names []string, err error) {
 	return names, nil
 }
 
-// authorizationGone returns the authorization plugins of daemon.json that dockerd would not
-// find now. A plugin that dockerd has loaded may be gone: `docker plugin disable` takes it
-// out of effect, and daemon.json keeps its name. If dockerd does not say which plugins it
-// has, none counts as found.
-func (h *Host) authorizationGone(ctx context.Context, o Observed) []string {
-	names, err := AuthorizationPlugins(o.File.Doc)
-	if err != nil || len(names) == 0 {
-		return nil
-	}
-	managed, err := h.managedPlugins(ctx, o.Flags)
-	if err != nil {
-		h.Logger().Debug("dockerd's plugins are unknown", zap.Error(err))
-		return names
-	}
-	dirs := []string{"/run/docker/plugins", filepath.Join(h.Paths.Etc, "docker", "plugins"), "/usr/lib/docker/plugins"}
-	return slices.DeleteFunc(names, func(name string) bool { return pluginFound(managed, dirs, name) })
-}
+// reloadAfter is how long after a change of daemon.json a reload must come to have read
+// that text: dockerd reads the file a moment before it says that it has reloaded.
+const reloadAfter = time.Second
 
-func (h *Host) managedPlugins(ctx context.Context, flags engine.Flags) ([]engine.Plugin, error) {
+// observeAuthorization looks whether dockerd would find the authorization plugins of
+// daemon.json, and whether another program had dockerd load them.
+//
+// A plugin that dockerd has loaded may be gone: `docker plugin disable` takes it out of
+// effect, and daemon.json keeps its name. If dockerd does not say which plugins it has,
+// none counts as found.
+func (h *Host) observeAuthorization(ctx context.Context, o *Observed) {
+	names, err := AuthorizationPlugins(o.File.Doc)
+	if err != nil || len(names) == 0 && len(o.Engine.Authorization) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, EngineAnswerWithin)
 	defer cancel()
-	client, err := h.Dial(flags)
+	o.AuthorizationGone = names
+	client, err := h.Dial(o.Flags)
 	if err != nil {
-		return nil, err
+		return
 	}
 	defer client.Close()
-	return client.Plugins(ctx)
+	managed, err := client.Plugins(ctx)
+	if err != nil {
+		h.Logger().Debug("dockerd's plugins are unknown", zap.Error(err))
+		return
+	}
+	dirs := []string{"/run/docker/plugins", filepath.Join(h.Paths.Etc, "docker", "plugins"), "/usr/lib/docker/plugins"}
+	o.AuthorizationGone = slices.DeleteFunc(names, func(name string) bool { return pluginFound(managed, dirs, name) })
+	hot, now := o.Loaded.Hot(), OptionDigests(o.Loaded.Invocation, o.File.Doc)
+	if o.File.Changed.IsZero() || hot != nil && hot[OptionAuthorization] == now[OptionAuthorization] {
+		return
+	}
+	reloaded, err := client.ReloadedSince(ctx, o.File.Changed.Add(reloadAfter))
+	if err != nil {
+		h.Logger().Debug("dockerd's events are unknown", zap.Error(err))
+	}
+	if reloaded && err == nil {
+		o.Loaded.Reloaded = Reloaded(o.Loaded, o.File.Doc)
+	}
 }
 
 // pluginFound reports whether dockerd finds a plugin: an enabled managed one, or else a

@@ -28,6 +28,7 @@ type Engine interface {
 	Data(context.Context) (engine.Data, error)
 	Events(context.Context) (<-chan engine.Event, <-chan error)
 	Plugins(context.Context) ([]engine.Plugin, error)
+	ReloadedSince(context.Context, time.Time) (bool, error)
 	EventsSince(context.Context, time.Time) (<-chan engine.Event, <-chan error)
 	Close() error
 }

@@ -33,6 +33,19 @@ func (h *Host) Loaded(unit Unit, file daemonfile.File) state.Loaded {
 	return l
 }
 
+// Reloaded returns what is known of the options of a dockerd that has reloaded doc, and
+// for which l was known before.
+func Reloaded(l state.Loaded, doc daemonjson.Document) map[string]string {
+	reloaded := OptionDigests(l.Invocation, doc)
+	// An option that is missing from the text keeps dockerd's value.
+	for option, digest := range l.Hot() {
+		if _, set := reloaded[option]; !set && !ResetsOnReload(option) && option != OptionFeatures {
+			reloaded[option] = digest
+		}
+	}
+	return reloaded
+}
+
 // startTime returns when the service started, by the current clock or by the clock of
 // that moment, the earlier of the two: the clock may have been set since. It is zero if
 // unknown.

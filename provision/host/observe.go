@@ -56,7 +56,7 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 		return Observed{}, filesErr
 	}
 	if o.Engine != nil {
-		o.AuthorizationGone = h.authorizationGone(ctx, o)
+		h.observeAuthorization(ctx, &o)
 		o.ClassicBuild = classicBuildReason(h.Paths.CLIPlugins, o.Engine.Version, o.File.Doc)
 	}
 	h.Logger().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),

@@ -35,14 +35,14 @@ func authorizationObjection(o host.Observed, doc daemonjson.Document) string {
 	if len(o.AuthorizationGone) > 0 {
 		return "dockerd would exit on a reload, because it does not find " + strings.Join(o.AuthorizationGone, ", ") +
 			" of " + host.OptionAuthorization + " in " + o.File.Path + ": start or enable the plugin" +
-			" and restart Docker, or take it out; then run apply again"
+			", and reload or restart Docker yourself; or take it out; then run apply again"
 	}
 	if authorizationLoaded(o, doc) {
 		return ""
 	}
 	return "dockerd is not known to run with " + host.OptionAuthorization + " of " + o.File.Path +
 		": a reload would change which requests dockerd accepts, and dockerd exits if a plugin does not answer" +
-		"; if they are right, make sure that each plugin runs, and restart Docker yourself (systemctl restart " + o.Unit.Name +
+		"; if they are right, make sure that each plugin runs, and reload or restart Docker yourself (systemctl reload " + o.Unit.Name +
 		"); if not, restore the earlier value or remove them; then run apply again"
 }
 

@@ -9,9 +9,9 @@ import (
 )
 
 // dockerd exits on a reload if it does not find an authorization plugin of daemon.json.
-func TestFault_X03_AuthorizationPluginsAreNotLoadedByAReload(t *testing.T) {
+func TestFault_X03_AuthorizationPluginsThatDockerdHasNotLoaded(t *testing.T) {
 	const plugins = `{"authorization-plugins": ["opa"]}`
-	onEach(t, lab.Options{}, func(t *testing.T, h host) {
+	onEach(t, lab.Options{Files: map[string]lab.File{"/root/opa.pl": {Content: opa}}}, func(t *testing.T, h host) {
 		id := h.run("docker run -d --name web " + lab.Image + " sleep 1000")
 		untouched := func(text string) {
 			t.Helper()
@@ -42,8 +42,41 @@ func TestFault_X03_AuthorizationPluginsAreNotLoadedByAReload(t *testing.T) {
 		h.write(`{"debug": true}`)
 		h.enforced()
 		h.run("systemctl stop runsc-provisioner")
+
+		// The user starts the plugin and reloads Docker: dockerd then has it, and a reload is harmless.
+		h.run("systemd-run --unit=opa perl /root/opa.pl; until [ -S /run/docker/plugins/opa.sock ]; do sleep 0.1; done")
+		h.write(plugins)
+		says(t, h.exit(4, "runsc-provisioner apply"), "authorization-plugins")
+		h.run("sleep 1.2; systemctl reload docker; until [ -e /root/asked ]; do docker ps -q >/dev/null; sleep 0.1; done")
+		h.run("runsc-provisioner apply")
+		untouched(strings.TrimSpace(h.read(daemonJSON)))
+		h.run("docker plugin ls; docker info -f '{{.Runtimes.runsc.Path}}' | grep " + store)
 	})
 }
+
+// opa is an authorization plugin that allows everything, and notes that it was asked.
+const opa = `use IO::Socket::UNIX;
+mkdir "/run/docker/plugins"; unlink "/run/docker/plugins/opa.sock";
+my $s = IO::Socket::UNIX->new(Local => "/run/docker/plugins/opa.sock", Listen => 64) or die;
+$SIG{CHLD} = "IGNORE";
+while (my $c = $s->accept) {
+	next if fork;
+	my ($path, $length) = ("", 0);
+	while (defined(my $line = readline $c)) {
+		$path = $1 if $line =~ m{^POST (\S+)};
+		$length = $1 if $line =~ m{^Content-Length: (\d+)}i;
+		last if $line =~ m{^\r?$};
+	}
+	read $c, my $body, $length;
+	my $answer = '{"Implements":["authz"]}';
+	if ($path =~ /Authz/i && $path !~ /Activate/) {
+		open my $asked, ">", "/root/asked"; close $asked;
+		$answer = '{"Allow":true}';
+	}
+	print $c "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.plugins.v1.1+json\r\nContent-Length: " . length($answer) . "\r\nConnection: close\r\n\r\n" . $answer;
+	exit;
+}
+`
 
 // A restart would fail on a value that dockerd refuses harmlessly at a reload.
 func TestFault_X03_ARestartFollowsTheReloadOfOtherOptions(t *testing.T) {
