@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -45,12 +46,14 @@ func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
 }
 
 // refusals are what dockerd logs at level error when it does not take daemon.json on a
-// reload (moby daemon/config/config.go and cmd/dockerd/daemon.go, 20.10 to 29).
+// reload (moby daemon/config/config.go and cmd/dockerd/daemon.go, 20.10 to 28; the last
+// one: daemon/command/daemon.go, from 29 on).
 var refusals = []string{
 	"unable to configure the Docker daemon with file",
 	"file configuration validation failed",
 	"conflict labels for",
 	"Error reconfiguring the daemon",
+	"Error reloading configuration",
 }
 
 // RefusedReload reports whether dockerd has logged, since a time, that it refused to reload
@@ -65,9 +68,30 @@ func (h *Host) RefusedReload(ctx context.Context, since time.Time) bool {
 	}
 	return slices.ContainsFunc(lines, func(line string) bool {
 		// The journal's own times are too coarse to tell this reload from an earlier one.
-		stamp, rest, _ := strings.Cut(strings.TrimPrefix(line, `time="`), `" `)
-		at, err := time.Parse(time.RFC3339Nano, stamp)
-		return err == nil && !at.Before(since) && strings.HasPrefix(rest, "level=error") &&
-			slices.ContainsFunc(refusals, func(text string) bool { return strings.Contains(rest, text) })
+		at, level := stampOf(line)
+		return level == "error" && !at.Before(since) &&
+			slices.ContainsFunc(refusals, func(text string) bool { return strings.Contains(line, text) })
 	})
+}
+
+// stampOf returns the time and the level of a line of dockerd's log, in either of its
+// formats (log-format, from 25.0 on). The level is "" if it has another format.
+func stampOf(line string) (at time.Time, level string) {
+	var stamp string
+	if strings.HasPrefix(line, "{") {
+		var entry struct{ Time, Level string }
+		if json.Unmarshal([]byte(line), &entry) != nil {
+			return time.Time{}, ""
+		}
+		stamp, level = entry.Time, entry.Level
+	} else {
+		var rest string
+		stamp, rest, _ = strings.Cut(strings.TrimPrefix(line, `time="`), `" level=`)
+		level, _, _ = strings.Cut(rest, " ")
+	}
+	at, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil {
+		return time.Time{}, ""
+	}
+	return at, level
 }

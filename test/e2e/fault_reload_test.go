@@ -90,7 +90,6 @@ func TestFault_X03_ARestartFollowsTheReloadOfOtherOptions(t *testing.T) {
 			`"allow-nondistributable-artifacts": ["https://x.lab/y"]`,
 			`"labels": ["a=1", "a=2"]`,
 			`"live-restore": "true"`,
-			`"default-ipc-mode": "nonsense"`,
 			`"max-concurrent-downloads": -1`,
 			`"cluster-store": "consul://127.0.0.1"`,
 		} {
