@@ -43,6 +43,8 @@ type DockerDown struct {
 	Restore error // may be nil
 	Left    Left
 	Said    []string
+	// DockerEnded says that dockerd ended on the reload.
+	DockerEnded bool
 }
 
 func (d *DockerDown) Error() string {

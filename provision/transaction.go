@@ -203,7 +203,7 @@ func (t *transaction) fail(ctx context.Context, cause error) error {
 	}
 	if t.leftDown(ctx) {
 		// The journal stays: the next run tries once more, and then sets it aside.
-		return &DockerDown{Cause: cause, Restore: restoreErr, Left: t.left(ctx), Said: said}
+		return &DockerDown{Cause: cause, Restore: restoreErr, Left: t.left(ctx), Said: said, DockerEnded: t.dockerEnded}
 	}
 	back := &RolledBack{Cause: cause, Restore: restoreErr, Said: said, DockerEnded: t.dockerEnded}
 	if unit, err := t.pr.Docker(ctx); err == nil && !unit.Running() && t.journal.Engine != nil {

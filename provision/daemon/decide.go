@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,10 +42,26 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 	for _, contest := range r.pace.contests(drifts) {
 		u.Contested[contest.Item] = contest.explain(r.pace.window)
 	}
+	if r.lastText = sha256.Sum256(o.File.Bytes); r.fatalText != nil && r.lastText == *r.fatalText {
+		u.NoReload = noReload
+	}
 	if u.NoRestart, err = r.noRestart(now); err != nil {
 		return plan.Options{}, err
 	}
 	return plan.Options{Unattended: u}, nil
+}
+
+// noReload is why Docker is not reloaded again: each try would stop containers.
+const noReload = "dockerd ended on the last reload, and daemon.json is the same: `journalctl -u docker.service` shows why; then run `runsc-provisioner apply`"
+
+// noteFatal notes a reload on which dockerd ended.
+func (r *rounds) noteFatal(err error) {
+	var back *provision.RolledBack
+	var down *provision.DockerDown
+	if errors.As(err, &back) && back.DockerEnded || errors.As(err, &down) && down.DockerEnded {
+		text := r.lastText
+		r.fatalText = &text
+	}
 }
 
 // noRestart returns why Docker is not restarted now although the configuration
@@ -80,6 +97,9 @@ func (r *rounds) converged(result provision.Result) error {
 		if !slices.ContainsFunc(left, func(l checkup.Drift) bool { return l.Item == d.Item }) {
 			r.out.repaired = append(r.out.repaired, d)
 		}
+	}
+	if len(left) == 0 {
+		r.fatalText = nil // a person has run apply
 	}
 	r.out.contests = r.pace.contests(left)
 	under, fetching := r.fetches.underWay(r.lacks)

@@ -77,6 +77,7 @@ func (r *rounds) classify(out *outcome) {
 	case errors.As(out.err, &refusal):
 	default:
 		r.failure = out.err
+		r.noteFatal(out.err)
 		r.retry.fail(now)
 	}
 	if out.err == nil && out.waiting == "" {

@@ -9,6 +9,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 )
@@ -130,5 +131,37 @@ func TestRestartsAreNotConsentedToWhereTheLastOneCannotBeRead(t *testing.T) {
 	}
 	if _, err := r.decide(host.Observed{Store: r.host.Paths.Store}); err == nil {
 		t.Error("a repair: got no error")
+	}
+}
+
+// A dockerd that ends on a reload would end on the next one too, and each start stops containers.
+func TestFault_X01_NoSecondReloadAfterDockerdHasEnded(t *testing.T) {
+	for name, failed := range map[string]error{"started again": &provision.RolledBack{DockerEnded: true}, "down": &provision.DockerDown{DockerEnded: true}} {
+		t.Run(name, func(t *testing.T) {
+			now := at(0)
+			r := restarting(t, t.TempDir(), config.DisruptionReload, &now)
+			held := func(text string) bool {
+				t.Helper()
+				options, err := r.decide(host.Observed{Store: r.host.Paths.Store, File: daemonfile.File{Bytes: []byte(text)}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return options.Unattended.NoReload != ""
+			}
+			if held("{}") {
+				t.Error("got it held before anything happened")
+			}
+			r.out.err = &provision.RolledBack{Cause: errors.New("refused")}
+			if r.classify(r.out); held("{}") {
+				t.Error("got it held after another failure")
+			}
+			r.out.err = failed
+			if r.classify(r.out); !held("{}") {
+				t.Error("got a second reload")
+			}
+			if held(`{"debug":true}`) {
+				t.Error("got it held although daemon.json has changed")
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -67,6 +68,8 @@ type rounds struct {
 		stamp watch.Stamp
 		since time.Time
 	}
+	lastText     [sha256.Size]byte   // digest of daemon.json at the last look
+	fatalText    *[sha256.Size]byte  // the same, before a reload on which dockerd ended; or nil
 	troubleSince time.Time           // since when rounds have failed or waited
 	lacks        plan.InstallRelease // the release that is missing, or zero
 
@@ -110,7 +113,7 @@ func (r *rounds) run(ctx context.Context, why cause) *outcome {
 	}
 	if why&becauseAsked != 0 {
 		r.retry, r.fetch, r.fetchHeld = retry{}, retry{}, ""
-		r.pace.items = nil
+		r.pace.items, r.fatalText = nil, nil
 	}
 	r.quietStamps = stamps{}
 	out.err = r.convergeLocked(ctx)

@@ -13,6 +13,8 @@ type Unattended struct {
 	Contested map[string]string
 	// NoRestart says why Docker is not restarted now, although MaxDisruption allows it.
 	NoRestart string
+	// NoReload says why Docker is neither reloaded nor restarted now, although MaxDisruption allows it.
+	NoReload string
 	// NoFetch says why no release is fetched now.
 	NoFetch string
 }
@@ -25,6 +27,8 @@ func (o Options) objection(d config.Disruption) string {
 		return ""
 	case d > u.MaxDisruption:
 		return fmt.Sprintf("it needs a %s of Docker, and max_disruption is %s; `runsc-provisioner apply` does it", d, u.MaxDisruption)
+	case d >= config.DisruptionReload && u.NoReload != "":
+		return u.NoReload
 	case d == config.DisruptionRestart:
 		return u.NoRestart
 	}

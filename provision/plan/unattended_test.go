@@ -23,6 +23,8 @@ func TestNew_Unattended(t *testing.T) {
 	noFetch.Unattended.NoFetch = "the network is down"
 	noRestart := unattended(config.DisruptionRestart)
 	noRestart.Unattended.NoRestart = "restarted a minute ago"
+	noReload := unattended(config.DisruptionReload)
+	noReload.Unattended.NoReload = "dockerd ended on the last one"
 	for _, test := range []struct {
 		name   string
 		config func(*config.Config)
@@ -41,6 +43,11 @@ func TestNew_Unattended(t *testing.T) {
 		{
 			name:   "no reload: nothing is written",
 			config: seen.AsDefault, host: drifted, opts: unattended(config.DisruptionNone),
+			want: planned{Held: []string{"register runsc; default runtime runsc instead of runc"}},
+		},
+		{
+			name:   "dockerd ended on the last reload: nothing is written",
+			config: seen.AsDefault, host: drifted, opts: noReload,
 			want: planned{Held: []string{"register runsc; default runtime runsc instead of runc"}},
 		},
 		{
