@@ -59,11 +59,15 @@ func (t *transaction) takeOut() error {
 
 // checkMerged returns the text that Docker is about to start from. If it has parts of
 // another program, dockerd validates it first, where it can. The error is a
-// *blocked.Refused if dockerd refuses it.
+// *blocked.Refused if dockerd refuses it. It is errForeign if Docker runs: no plan has
+// looked at that text, and so we do not restart Docker with it.
 func (t *transaction) checkMerged(ctx context.Context, unit host.Unit) ([]byte, error) {
 	text, err := t.journal.File.Text()
 	if err != nil || t.isOurs(text) {
 		return t.old, err
+	}
+	if unit.Running() {
+		return nil, fmt.Errorf("%s: %w", t.journal.File.Path, errForeign)
 	}
 	doc, err := daemonjson.Parse(text)
 	if err != nil {

@@ -240,3 +240,19 @@ func TestFault_J14_ATextThatCannotBeReadBeforeAReload(t *testing.T) {
 		t.Errorf("got error %v, journal open: %t, want only %v", err, pr.isOpen(t), daemonfile.ErrStale)
 	}
 }
+
+func TestFault_J14_AnEditBeforeTheRestartOfTheWayBack(t *testing.T) {
+	pr, f, o, p := switching(t, "nothing", nil)
+	tx, err := pr.beginTransaction(p, config.Default(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit, unitErr := f.Unit(t.Context(), host.DockerUnit)
+	if err := errors.Join(unitErr, os.WriteFile(f.file, []byte(editDebug(remapText)), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.undoByStart(t.Context(), unit, true); !errors.Is(err, errForeign) {
+		t.Errorf("got error %v, want %v", err, errForeign)
+	}
+	f.has(t, mergedText, 0)
+}
