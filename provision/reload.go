@@ -73,8 +73,12 @@ func (t *transaction) settleReload(ctx context.Context) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	dockerd := t.pr.dockerd()
-	if t.jobFailed && !dockerd.Ended(ctx, t.pending.Unit) {
-		t.pending = nil // systemd could not send the signal
+	if t.jobFailed {
+		if !t.endsSoon(ctx) {
+			t.pending = nil // systemd could not send the signal
+			return
+		}
+		t.noteOutcome(await.Ended, nil)
 		return
 	}
 	watch, err := dockerd.WatchReload(ctx, *t.pending)
@@ -86,6 +90,17 @@ func (t *transaction) settleReload(ctx context.Context) {
 	}
 	defer watch.Close()
 	t.noteOutcome(watch.Wait(func() error { return nil }))
+}
+
+// endsSoon reports whether dockerd ends within a second: systemd's job also fails if
+// dockerd ends during it, perhaps before its end can be seen.
+func (t *transaction) endsSoon(ctx context.Context) bool {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(endNoticedPoll) {
+		if t.pr.Ended(ctx, t.pending.Unit) {
+			return true
+		}
+	}
+	return false
 }
 
 // noteOutcome notes what became of the pending reload. In the journal, it notes a dockerd

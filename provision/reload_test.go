@@ -27,6 +27,7 @@ type slowDockerd struct {
 	*fakeDockerd
 	first     string // "takes", "refuses" or "ends"
 	late      func() // called at the first reload, whose outcome then is late; nil: it comes at once
+	jobFails  bool   // of the first reload
 	starts    bool   // whether it starts again
 	signalled int
 	pending   func()
@@ -67,6 +68,10 @@ func (d *slowDockerd) Reload(ctx context.Context, name string) error {
 			d.unit.ActiveState = "activating"
 			d.mu.Unlock()
 		}
+	}
+	if d.jobFails {
+		time.AfterFunc(10*endNoticedPoll, settle) // after the job's end
+		return errors.New("the job failed")
 	}
 	if d.late == nil {
 		settle()
@@ -169,6 +174,7 @@ func TestFault_X01_WhatBecameOfAReloadIsKnown(t *testing.T) {
 		{name: "refused late", dockerd: slowDockerd{first: "refuses"}, late: true},
 		{name: "taken late", dockerd: slowDockerd{first: "takes"}, late: true},
 		{name: "dockerd ends", dockerd: slowDockerd{first: "ends", starts: true}, ended: true, starts: 1},
+		{name: "dockerd ends after systemd's job has failed", dockerd: slowDockerd{first: "ends", jobFails: true, starts: true}, ended: true, starts: 1},
 		{name: "dockerd ends late", dockerd: slowDockerd{first: "ends", starts: true}, late: true, ended: true, starts: 1},
 		{name: "dockerd ends and does not start", dockerd: slowDockerd{first: "ends"}, down: true, starts: 1},
 		{name: "dockerd ends late and does not start", dockerd: slowDockerd{first: "ends"}, late: true, down: true, starts: 1},

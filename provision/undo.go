@@ -125,6 +125,7 @@ func (t *transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 	if err = t.reload(ctx, nil); err == nil {
 		_, err = t.pr.dockerd().Confirm(ctx, want, t.flags, t.checkStale)
 	}
+	t.settleReload(ctx)
 	return errors.Join(err, t.restoreFile())
 }
 
