@@ -51,7 +51,7 @@ func (t *transaction) reload(ctx context.Context, mustTake []string) error {
 		return fmt.Errorf("reload %s: %w", unit.Name, err)
 	}
 	outcome, err := watch.Wait(t.checkStale)
-	t.noteOutcome(outcome, err)
+	t.noteOutcome(ctx, outcome, err)
 	switch {
 	case outcome == await.Taken:
 		t.pr.rememberReload(unit.InvocationID, t.currentText())
@@ -78,18 +78,19 @@ func (t *transaction) settleReload(ctx context.Context) {
 			t.pending = nil // systemd could not send the signal
 			return
 		}
-		t.noteOutcome(await.Ended, nil)
+		t.noteOutcome(ctx, await.Ended, nil)
 		return
 	}
 	watch, err := dockerd.WatchReload(ctx, *t.pending)
 	if err != nil {
 		if dockerd.Ended(ctx, t.pending.Unit) {
-			t.noteOutcome(await.Ended, nil)
+			t.noteOutcome(ctx, await.Ended, nil)
 		}
 		return
 	}
 	defer watch.Close()
-	t.noteOutcome(watch.Wait(func() error { return nil }))
+	outcome, err := watch.Wait(func() error { return nil })
+	t.noteOutcome(ctx, outcome, err)
 }
 
 // endsSoon reports whether dockerd ends within a second: systemd's job also fails if
@@ -105,7 +106,7 @@ func (t *transaction) endsSoon(ctx context.Context) bool {
 
 // noteOutcome notes what became of the pending reload. In the journal, it notes a dockerd
 // that has ended: Docker is then down because of this program.
-func (t *transaction) noteOutcome(outcome await.Outcome, err error) {
+func (t *transaction) noteOutcome(ctx context.Context, outcome await.Outcome, err error) {
 	switch outcome {
 	case await.Unknown:
 		t.waitedOut = errors.Is(err, await.ErrPending)
@@ -113,16 +114,16 @@ func (t *transaction) noteOutcome(outcome await.Outcome, err error) {
 	case await.Ended:
 		t.dockerEnded = true
 		t.journal.Signalled = t.pending.Unit.InvocationID
-		t.awaitEndNoticed()
+		t.awaitEndNoticed(ctx)
 	}
 	t.pending = nil
 }
 
 // awaitEndNoticed waits until systemd no longer takes a dockerd that has ended for running.
-func (t *transaction) awaitEndNoticed() {
+func (t *transaction) awaitEndNoticed(ctx context.Context) {
 	before := t.pending.Unit
 	for end := time.Now().Add(endNoticedWithin); time.Now().Before(end); time.Sleep(endNoticedPoll) {
-		unit, err := t.pr.Docker(context.Background())
+		unit, err := t.pr.Docker(context.WithoutCancel(ctx))
 		if err != nil || !unit.Running() || unit.InvocationID != before.InvocationID {
 			return
 		}

@@ -85,8 +85,8 @@ func run(ctx context.Context, a *app, args []string) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	a.eachOutput((*output).keepAll)
 	code := a.exitCode(cmd, err, args)
-	code = a.codeAfterOutput(cmd, code, out.end(cmd.Context()))
-	_ = errs.end(cmd.Context()) // there is no place left to say so
+	code = a.codeAfterOutput(cmd, code, out.end(ctx))
+	_ = errs.end(ctx) // there is no place left to say so
 	return code
 }
 

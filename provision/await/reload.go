@@ -65,9 +65,9 @@ func (d Dockerd) WatchReload(ctx context.Context, r Reload) (*ReloadWatch, error
 	if err != nil {
 		return nil, err
 	}
-	w := &ReloadWatch{dockerd: d, reload: r, client: client}
-	w.ctx, w.cancel = context.WithTimeout(ctx, pendingTimeouts*d.Timeout)
-	w.events, w.ended = client.EventsSince(w.ctx, r.Sent)
+	ctx, cancel := context.WithTimeout(ctx, pendingTimeouts*d.Timeout)
+	w := &ReloadWatch{dockerd: d, reload: r, client: client, ctx: ctx, cancel: cancel}
+	w.events, w.ended = client.EventsSince(ctx, r.Sent)
 	return w, nil
 }
 
