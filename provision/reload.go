@@ -96,12 +96,7 @@ func (t *transaction) settleReload(ctx context.Context) {
 // endsSoon reports whether dockerd ends within a second: systemd's job also fails if
 // dockerd ends during it, perhaps before its end can be seen.
 func (t *transaction) endsSoon(ctx context.Context) bool {
-	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(endNoticedPoll) {
-		if t.pr.Ended(ctx, t.pending.Unit) {
-			return true
-		}
-	}
-	return false
+	return soon(time.Second, func() bool { return t.pr.Ended(ctx, t.pending.Unit) })
 }
 
 // noteOutcome notes what became of the pending reload. In the journal, it notes a dockerd
@@ -122,10 +117,18 @@ func (t *transaction) noteOutcome(ctx context.Context, outcome await.Outcome, er
 // awaitEndNoticed waits until systemd no longer takes a dockerd that has ended for running.
 func (t *transaction) awaitEndNoticed(ctx context.Context) {
 	before := t.pending.Unit
-	for end := time.Now().Add(endNoticedWithin); time.Now().Before(end); time.Sleep(endNoticedPoll) {
+	soon(endNoticedWithin, func() bool {
 		unit, err := t.pr.Docker(context.WithoutCancel(ctx))
-		if err != nil || !unit.Running() || unit.InvocationID != before.InvocationID {
-			return
+		return err != nil || !unit.Running() || unit.InvocationID != before.InvocationID
+	})
+}
+
+// soon reports whether a condition becomes true within a time.
+func soon(within time.Duration, is func() bool) bool {
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(endNoticedPoll) {
+		if is() {
+			return true
 		}
 	}
+	return false
 }

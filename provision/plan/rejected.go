@@ -14,7 +14,7 @@ import (
 type Rejecting struct {
 	Release   string
 	Arguments []string // that it rejects
-	Reason    string   // which arguments, of which runtimes, and what is used instead
+	Reason    string   // the arguments and their runtimes, and the release that stays in use
 	Remedy    string   // what the user can do; may be empty
 }
 
