@@ -42,7 +42,6 @@ func TestFault_X01_AnUnfinishedChangeIsSeenByEveryCommand(t *testing.T) {
 	const (
 		item    = "unfinished change"
 		journal = state + "/journal.json"
-		nobody  = "setpriv --reuid=65534 --regid=docker --clear-groups "
 	)
 	looks := func(when, want string, plan, status, verify int) {
 		t.Helper()
@@ -67,8 +66,8 @@ kill -STOP $pid; [ -e ` + journal + ` ] || { cat /tmp/out; exit 1; }`)
 	looks("its run was killed", allCritical, 2, 1, 2)
 	h.run("runsc-provisioner plan")
 	// A user who may use Docker, and not read the journal, is told nothing false.
-	h.exit(4, nobody+"runsc-provisioner plan --detailed-exitcode")
-	h.exit(3, nobody+"runsc-provisioner verify")
+	h.exit(4, asMember+"runsc-provisioner plan --detailed-exitcode")
+	h.exit(3, asMember+"runsc-provisioner verify")
 
 	h.run("head -c 40 /root/journal.json >" + journal)
 	looks("half", allCritical, 2, 1, 2)

@@ -20,6 +20,9 @@ const (
 	newer      = "20260914.0"
 )
 
+// asMember runs a command as a user who is not root, in group docker.
+const asMember = "setpriv --reuid=65534 --regid=docker --clear-groups "
+
 // host is a lab host with helpers for these tests.
 type host struct {
 	*lab.Host

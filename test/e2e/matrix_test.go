@@ -1,16 +1,13 @@
 package e2e
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,9 +18,6 @@ import (
 
 // matrixEnv set to 1 runs TestMatrix on every variant, and writes the result to compatibilityDoc.
 const matrixEnv = "RUNSC_MATRIX"
-
-// seedEnv is the environment variable with the seed that chose an earlier run's variants.
-const seedEnv = "RUNSC_SEED"
 
 // A variant is a kind of host on which every promise is tried.
 type variant struct {
@@ -129,9 +123,7 @@ func (v variant) try(t *testing.T, product string) row {
 // TestMatrix tries each promise on each variant of a host. A cell that fails fails the test. `make matrix` tries
 // all of them. `make test` tries Debian's two engines, and two variants of those that the lab has built already.
 func TestMatrix(t *testing.T) {
-	if os.Getenv(lab.Env) != "1" && os.Getenv("CI") != "true" {
-		t.Skipf("the lab is off: set %s=1 (as root, on Debian or Ubuntu) to run this test", lab.Env)
-	}
+	lab.SkipIfOff(t)
 	cache, err := lab.OpenCache(os.Stderr)
 	if err != nil {
 		t.Fatal(err)
@@ -141,15 +133,10 @@ func TestMatrix(t *testing.T) {
 	if !all {
 		wanted = slice(t, cache)
 	}
-	product := filepath.Join(t.TempDir(), "runsc-provisioner")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", product, "runsc-provisioner/cmd/runsc-provisioner")
-	build.Env = append(build.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	product := lab.BuildProduct(t, "")
 	seen := results{dir: filepath.Join(cache.Dir(), "matrix-"+digest(t, product, os.Args[0])[:12])}
 	if !all {
-		seen.dir = t.TempDir() // always anew
+		seen.dir = t.TempDir() // keeps nothing for the next run
 	}
 	t.Run("host", func(t *testing.T) {
 		for _, v := range wanted {
@@ -182,10 +169,7 @@ func TestMatrix(t *testing.T) {
 
 // slice is the part of the variants that `make test` tries.
 func slice(t *testing.T, cache *lab.Cache) []variant {
-	seed, err := strconv.ParseUint(cmp.Or(os.Getenv(seedEnv), strconv.FormatInt(time.Now().UnixNano(), 10)), 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", seedEnv, err)
-	}
+	seed := lab.Seed(t)
 	var chosen, built []variant
 	for _, v := range variants() {
 		has, err := cache.HasEngine(t.Context(), v.engine)
@@ -202,7 +186,7 @@ func slice(t *testing.T, cache *lab.Cache) []variant {
 	source := rand.New(rand.NewPCG(seed, 0))
 	source.Shuffle(len(built), func(i, j int) { built[i], built[j] = built[j], built[i] })
 	chosen = append(chosen, built[:min(len(built), 2)]...)
-	t.Logf("%s=%d: %v", seedEnv, seed, chosen)
+	t.Logf("seed %d: %v", seed, chosen)
 	return chosen
 }
 

@@ -102,7 +102,7 @@ func TestUbuntu_DockerCE(t *testing.T) {
 		says(t, h.exit(78, "runsc-provisioner "+command), "hosts", "--host=tcp://127.0.0.1:2375", "hint: ")
 	}
 	// Without root, dockerd --validate is not asked.
-	says(t, h.exit(78, "setpriv --reuid=65534 --regid=docker --clear-groups runsc-provisioner plan"), "--host=tcp://127.0.0.1:2375")
+	says(t, h.exit(78, asMember+"runsc-provisioner plan"), "--host=tcp://127.0.0.1:2375")
 	if line, remedy := h.doctor(2, "", "daemon.json"); !strings.HasPrefix(line, "daemon.json critical") || remedy == "" {
 		t.Errorf("got %q, %q, want a conflict and a remedy", line, remedy)
 	}

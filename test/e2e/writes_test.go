@@ -112,9 +112,7 @@ const (
 // writesContexts is a directory with the context of each build.
 func writesContexts(t *testing.T) string {
 	t.Helper()
-	if os.Getenv(lab.Env) != "1" && os.Getenv("CI") != "true" {
-		t.Skipf("the lab is off: set %s=1 (as root, on Debian or Ubuntu) to run this test", lab.Env)
-	}
+	lab.SkipIfOff(t)
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)

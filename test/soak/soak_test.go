@@ -56,15 +56,10 @@ func TestSoak(t *testing.T) {
 }
 
 func lengthAndSeed(t *testing.T) (length time.Duration, seed uint64) {
-	length, seed = defaultSoak, rand.Uint64()
-	var err error
+	length, seed = defaultSoak, lab.Seed(t)
 	if text := os.Getenv("RUNSC_SOAK"); text != "" {
+		var err error
 		if length, err = time.ParseDuration(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if text := os.Getenv("RUNSC_SEED"); text != "" {
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}

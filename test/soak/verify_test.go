@@ -117,13 +117,7 @@ func TestSoakVerdictsAreTheTruth(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	seed := rand.Uint64()
-	if text := os.Getenv("RUNSC_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seed := lab.Seed(t)
 	t.Logf("seed %d, %d rounds", seed, rounds)
 	c := &crowd{t: t, host: lab.ForTest(t, lab.Options{}), rand: rand.New(rand.NewPCG(seed, 1))}
 	c.sh("runsc-provisioner apply --default-runtime")
