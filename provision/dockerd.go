@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/images"
@@ -18,7 +19,7 @@ import (
 // withDockerd calls use with a client that also changes dockerd, where Host.Dial gives
 // one that only reads, and closes it. If the socket cannot be opened, the error is
 // *blocked.Unreachable.
-func (pr *Provisioner) withDockerd(flags engine.Flags, use func(*engine.Client) error) error {
+func (pr *Provisioner) withDockerd(flags commandline.Flags, use func(*engine.Client) error) error {
 	client, err := engine.Open(pr.Socket(flags))
 	if err != nil {
 		return blocked.DockerdSilent(err)
@@ -29,7 +30,7 @@ func (pr *Provisioner) withDockerd(flags engine.Flags, use func(*engine.Client) 
 
 // runningContainers returns the names of the containers that run. The error is
 // *blocked.Unreachable.
-func (pr *Provisioner) runningContainers(ctx context.Context, flags engine.Flags) (names []string, err error) {
+func (pr *Provisioner) runningContainers(ctx context.Context, flags commandline.Flags) (names []string, err error) {
 	err = pr.withDockerd(flags, func(client *engine.Client) error {
 		if names, err = client.Names(ctx); err != nil {
 			return blocked.DockerdSilent(err)
@@ -83,7 +84,7 @@ func (a *application) imageProgress(s plan.Step) images.Progress {
 }
 
 // removeTrial removes the container and the image of a proof through Docker.
-func (pr *Provisioner) removeTrial(ctx context.Context, flags engine.Flags, name string) error {
+func (pr *Provisioner) removeTrial(ctx context.Context, flags commandline.Flags, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return pr.withDockerd(flags, func(client *engine.Client) error { return client.RemoveTrial(ctx, name) })

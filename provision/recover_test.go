@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/test/seen"
@@ -89,7 +89,7 @@ func (pr *Provisioner) recoverWith(t *testing.T, opts plan.Options) (string, err
 		return "", err
 	}
 	j.Trial = ""
-	tx := &transaction{pr: pr, flags: engine.Flags{}, journal: j, recoveryOptions: &opts}
+	tx := &transaction{pr: pr, flags: commandline.Flags{}, journal: j, recoveryOptions: &opts}
 	did, err := tx.recover(t.Context())
 	return did, errors.Join(err, pr.State().FinishJournal())
 }

@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/await"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/daemonfile"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
@@ -30,7 +30,7 @@ const (
 // transaction is one plan that is being carried out, with its journal on disk.
 type transaction struct {
 	pr      *Provisioner
-	flags   engine.Flags
+	flags   commandline.Flags
 	command []string // dockerd's command line, for validations
 	journal state.Journal
 	old     []byte // daemon.json before the transaction

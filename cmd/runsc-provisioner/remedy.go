@@ -13,8 +13,8 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
@@ -100,7 +100,7 @@ func remedy(err error) (code int, hint string) {
 		gone       *release.UnavailableError
 		room       *release.SpaceError
 		reach      *blocked.Unreachable
-		flag       *engine.FlagConflict
+		flag       *commandline.FlagConflict
 		syntax     *daemonjson.Error
 		refusal    *blocked.Refused
 		unsafe     *release.UnsafeError

@@ -16,8 +16,8 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
@@ -203,7 +203,7 @@ func notes(c config.Config, v Verification, o host.Observed) []string {
 	if o.SnapRuns {
 		all = append(all, plan.SnapWarning)
 	}
-	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, engine.BuildKitCommand+"=") })
+	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, commandline.BuildKitCommand+"=") })
 	if !v.SandboxByDefault || set || o.Engine == nil {
 		return all
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/verify"
@@ -59,7 +60,7 @@ func hostPaths(h *host.Host, o host.Observed) []verify.HostPath {
 		list = append(list, verify.HostPath{Path: o.File.Path, Gives: "dockerd's configuration"})
 	}
 	for _, host := range append(slices.Clone(o.Flags.Hosts), "unix://"+h.Socket(o.Flags)) {
-		if path, found := engine.UnixSocket([]string{host}, h.Paths.Socket); found {
+		if path, found := commandline.UnixSocket([]string{host}, h.Paths.Socket); found {
 			list = append(list, verify.HostPath{Path: path, Gives: "dockerd's API, which starts any container, even as root on the host", Secret: true})
 		}
 	}

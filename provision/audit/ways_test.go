@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/test/fakedockerd"
@@ -30,7 +31,7 @@ func TestHostPaths_EverySocketOfDockerd(t *testing.T) {
 		"unix:///a.sock fd://":              {"/a.sock", "/run/docker.sock"},
 	} {
 		var got []string
-		for _, path := range hostPaths(h, host.Observed{Flags: engine.Flags{Hosts: strings.Fields(hosts)}}) {
+		for _, path := range hostPaths(h, host.Observed{Flags: commandline.Flags{Hosts: strings.Fields(hosts)}}) {
 			if strings.HasPrefix(path.Gives, "dockerd's API") {
 				got = append(got, path.Path)
 			}
@@ -117,7 +118,7 @@ func wayHost(t *testing.T, answers map[string]string) (*host.Host, host.Observed
 		dockerd.AnswerText(path, text)
 	}
 	paths.Socket = dockerd.Socket
-	return &host.Host{Paths: paths}, host.Observed{Engine: &engine.Info{RootDir: "/srv/docker"}, Flags: engine.Flags{Hosts: []string{"fd://", "unix:///srv/api/x.sock"}}}
+	return &host.Host{Paths: paths}, host.Observed{Engine: &engine.Info{RootDir: "/srv/docker"}, Flags: commandline.Flags{Hosts: []string{"fd://", "unix:///srv/api/x.sock"}}}
 }
 
 func TestWaysThatOnlyTheHostKnows(t *testing.T) {

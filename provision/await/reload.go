@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 )
@@ -44,7 +45,7 @@ const (
 // Reload is one SIGHUP for dockerd.
 type Reload struct {
 	Unit  host.Unit // docker.service before it
-	Flags engine.Flags
+	Flags commandline.Flags
 	Sent  time.Time // not later than the signal
 }
 

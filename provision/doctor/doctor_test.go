@@ -14,9 +14,9 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 )
@@ -245,7 +245,7 @@ func TestDoctor_OwnUnit(t *testing.T) {
 func TestDoctor_AFlagConflictsEvenIfDaemonJSONIsMissing(t *testing.T) {
 	look := dockerLook{observed: host.Observed{
 		File:          daemonfile.File{Path: "/etc/docker/daemon.json"},
-		FlagConflicts: []*engine.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
+		FlagConflicts: []*commandline.FlagConflict{{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "ExecStart"}},
 	}}
 	want := checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "default-runtime is set by the flag --default-runtime=runc in ExecStart: an option in daemon.json must not be a flag too",
 		Remedy: "remove the flag: dockerd does not start if an option is a flag and also in daemon.json"}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 
 	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 )
 
@@ -45,7 +45,7 @@ func lookAtDocker(ctx context.Context, h *host.Host, c config.Config) dockerLook
 		// This is only shown. Nothing proves that the process is dockerd, so its
 		// file is not read and its socket not opened.
 		if pid, found := host.DockerdPID(h.Paths.Proc); found {
-			o.Command, look.flagsErr = engine.CommandLine(h.Paths.Proc, engine.Service{MainPID: pid})
+			o.Command, look.flagsErr = commandline.Of(h.Paths.Proc, commandline.Service{MainPID: pid})
 		}
 	case look.loadErr != nil:
 		look.flagsErr = look.loadErr

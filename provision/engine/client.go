@@ -2,12 +2,12 @@
 // that every wait ends with its context, and that a container that disappears
 // during a request is not an error.
 //
-// It asks dockerd the few questions that provisioning needs, reads the command
-// line that dockerd was started with, and runs a trial container. It creates
-// and removes only a Trial: the container and the image with its name. It kills
-// only the processes of a trial that hangs at its start. It never opens the
-// socket before it is asked to. A request while docker.service is not active
-// makes docker.socket start it, so ask systemd first.
+// It asks dockerd the few questions that provisioning needs, and runs a trial
+// container. It creates and removes only a Trial: the container and the image
+// with its name. It kills only the processes of a trial that hangs at its
+// start. It never opens the socket before it is asked to. A request while
+// docker.service is not active makes docker.socket start it, so ask systemd
+// first.
 //
 // Names, labels, arguments and messages are returned as dockerd gave them. Any
 // user who may start a container can choose them, so they are not safe for a

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"runsc-provisioner/provision/durable"
 )
 
 // killRuntime kills every process that has the container's ID as an argument:
@@ -39,11 +41,14 @@ func killRuntime(proc, id string) error {
 	return errors.Join(failed...)
 }
 
+// maxCmdline is the kernel's own limit for a command line by default.
+const maxCmdline = 2 << 20
+
 // hasArgument is false for a process that has ended.
 func hasArgument(proc string, pid int, argument string) bool {
-	line, err := readSmall(filepath.Join(proc, strconv.Itoa(pid), "cmdline"))
-	if err != nil || line == "" {
+	line, err := durable.ReadLimited(filepath.Join(proc, strconv.Itoa(pid), "cmdline"), maxCmdline)
+	if err != nil || len(line) == 0 {
 		return false
 	}
-	return slices.Contains(strings.Split(line, "\x00")[1:], argument)
+	return slices.Contains(strings.Split(string(line), "\x00")[1:], argument)
 }

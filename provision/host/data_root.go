@@ -17,6 +17,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -214,7 +215,7 @@ const sizesTimeout = 10 * time.Second
 // nextRoot returns the data root that dockerd would use after a restart, without what
 // userns-remap appends. daemon.json decides, then the flags, then dockerd's default.
 // Like dockerd, it resolves symlinks. "" means unknown.
-func nextRoot(doc daemonjson.Document, flags engine.Flags) string {
+func nextRoot(doc daemonjson.Document, flags commandline.Flags) string {
 	root := defaultDataRoot
 	all := doc.Options()
 	if flags.DataRoot != "" {

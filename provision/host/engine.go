@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -36,7 +37,7 @@ type Engine interface {
 // Dial opens the socket of the dockerd with these flags, for reading only. It does
 // not connect yet. The error is *blocked.Unreachable, and fs.ErrPermission if this user
 // may not write to the socket.
-func (h *Host) Dial(flags engine.Flags) (Engine, error) {
+func (h *Host) Dial(flags commandline.Flags) (Engine, error) {
 	socket := h.Socket(flags)
 	// The error of moby's client does not reveal that permission is missing.
 	if err := unix.Faccessat(unix.AT_FDCWD, socket, unix.W_OK, unix.AT_EACCESS); errors.Is(err, fs.ErrPermission) {

@@ -11,8 +11,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/images"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
@@ -92,8 +92,8 @@ func (u Unit) Changing() bool {
 func (u Unit) Running() bool { return u.ActiveState == "active" || u.ActiveState == "reloading" }
 
 // service converts u for package engine.
-func (u Unit) service() engine.Service {
-	return engine.Service{
+func (u Unit) service() commandline.Service {
+	return commandline.Service{
 		MainPID:          u.MainPID,
 		FragmentPath:     u.FragmentPath,
 		DropIns:          u.DropIns,

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
@@ -140,25 +141,25 @@ func (h *Host) CheckUnit(ctx context.Context, unit Unit) error {
 // start, and its flags. If no flag is a host, Hosts has those of daemon.json. The error is
 // a *blocked.Refused if the command line cannot be read, a *blocked.Unreachable if its
 // flags do not parse.
-func (h *Host) CommandLine(unit Unit) (argv []string, flags engine.Flags, err error) {
-	argv, err = engine.CommandLine(h.Paths.Proc, unit.service())
+func (h *Host) CommandLine(unit Unit) (argv []string, flags commandline.Flags, err error) {
+	argv, err = commandline.Of(h.Paths.Proc, unit.service())
 	if err != nil {
-		return nil, engine.Flags{}, &blocked.Refused{Object: unit.Name, Err: err}
+		return nil, commandline.Flags{}, &blocked.Refused{Object: unit.Name, Err: err}
 	}
-	flags, err = engine.ParseFlags(argv)
+	flags, err = commandline.ParseFlags(argv)
 	if err != nil {
-		return nil, engine.Flags{}, &blocked.Unreachable{Object: unit.Name, Err: err}
+		return nil, commandline.Flags{}, &blocked.Unreachable{Object: unit.Name, Err: err}
 	}
 	flags.Hosts = h.hosts(unit, flags)
 	return argv, flags, nil
 }
 
 // FlagConflicts finds the managed options, and OptionHosts, that dockerd also has as a flag.
-func (h *Host) FlagConflicts(unit Unit) ([]*engine.FlagConflict, error) {
-	var conflicts []*engine.FlagConflict
+func (h *Host) FlagConflicts(unit Unit) ([]*commandline.FlagConflict, error) {
+	var conflicts []*commandline.FlagConflict
 	for _, option := range []string{config.ItemDefaultRuntime, config.ItemUsernsRemap, OptionHosts} {
-		err := engine.Conflict(h.Paths.Proc, unit.service(), option)
-		var conflict *engine.FlagConflict
+		err := commandline.Conflict(h.Paths.Proc, unit.service(), option)
+		var conflict *commandline.FlagConflict
 		switch {
 		case errors.As(err, &conflict):
 			conflicts = append(conflicts, conflict)
@@ -242,7 +243,7 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 }
 
 // DaemonJSON returns the path of daemon.json for a dockerd with these flags.
-func (h *Host) DaemonJSON(flags engine.Flags) string {
+func (h *Host) DaemonJSON(flags commandline.Flags) string {
 	if flags.Set["config-file"] != "" {
 		return flags.ConfigFile
 	}

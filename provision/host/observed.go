@@ -1,6 +1,7 @@
 package host
 
 import (
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/images"
@@ -18,12 +19,12 @@ type Observed struct {
 	// docker.service would start.
 	Command []string
 	// Flags are the parsed flags of Command.
-	Flags engine.Flags
+	Flags commandline.Flags
 	// SnapRuns is true if Docker also runs as a snap. Its containers are not in Observed.
 	SnapRuns bool
 	// FlagConflicts are managed options of daemon.json that dockerd also has as a flag,
 	// and OptionHosts: dockerd does not start with both.
-	FlagConflicts []*engine.FlagConflict
+	FlagConflicts []*commandline.FlagConflict
 	// File is daemon.json as it is on disk.
 	File daemonfile.File
 	// Loaded has the digests of the options that the running dockerd read from

@@ -3,8 +3,8 @@ package host
 import (
 	"strings"
 
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 )
 
 // IsHot reports whether dockerd applies an option of daemon.json on a reload. Every other
@@ -49,7 +49,7 @@ const (
 	OptionLogDriver     = "log-driver"
 	OptionFeatures      = "features" // all hot except FeatureSnapshotter
 	OptionLiveRestore   = "live-restore"
-	OptionHosts         = engine.OptionHosts
+	OptionHosts         = commandline.OptionHosts
 	OptionAuthorization = "authorization-plugins"
 )
 

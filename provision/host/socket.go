@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/daemonfile"
-	"runsc-provisioner/provision/engine"
 )
 
 // Socket returns the first unix socket that dockerd listens on, or Paths.Socket if
 // CheckHosts finds none.
-func (h *Host) Socket(flags engine.Flags) string {
-	if path, found := engine.UnixSocket(flags.Hosts, h.Paths.Socket); found {
+func (h *Host) Socket(flags commandline.Flags) string {
+	if path, found := commandline.UnixSocket(flags.Hosts, h.Paths.Socket); found {
 		return path
 	}
 	return h.Paths.Socket
@@ -30,8 +30,8 @@ func (h *Host) Socket(flags engine.Flags) string {
 
 // CheckHosts returns a *blocked.Unreachable if dockerd listens on no unix socket.
 // docker.socket accepts connections for such a dockerd too, but no request is answered.
-func (h *Host) CheckHosts(flags engine.Flags) error {
-	if _, found := engine.UnixSocket(flags.Hosts, h.Paths.Socket); !found {
+func (h *Host) CheckHosts(flags commandline.Flags) error {
+	if _, found := commandline.UnixSocket(flags.Hosts, h.Paths.Socket); !found {
 		return blocked.DockerdSilent(fmt.Errorf("%w, only on %s", blocked.ErrNoUnixSocket, strings.Join(flags.Hosts, ", ")))
 	}
 	return nil
@@ -40,8 +40,8 @@ func (h *Host) CheckHosts(flags engine.Flags) error {
 // hosts returns where the dockerd of unit listens: its flags -H, or else "hosts" of
 // daemon.json. dockerd reads the file's only when it starts, so the file does not count
 // if the running dockerd listens on the default socket.
-func (h *Host) hosts(unit Unit, flags engine.Flags) []string {
-	if _, isFlag := flags.Set[engine.FlagHost]; isFlag {
+func (h *Host) hosts(unit Unit, flags commandline.Flags) []string {
+	if _, isFlag := flags.Set[commandline.FlagHost]; isFlag {
 		return flags.Hosts
 	}
 	file, err := daemonfile.Read(h.DaemonJSON(flags))
@@ -64,7 +64,7 @@ func (h *Host) hosts(unit Unit, flags engine.Flags) []string {
 // checkListener returns a *blocked.Unreachable if another dockerd than the one of unit
 // listens on the socket. The last dockerd that starts takes the path of the socket away
 // from all others: the snap's does so beside docker.service.
-func (h *Host) checkListener(ctx context.Context, unit Unit, flags engine.Flags) error {
+func (h *Host) checkListener(ctx context.Context, unit Unit, flags commandline.Flags) error {
 	socket := h.Socket(flags)
 	pid, err := listener(socket)
 	// systemd, process 1, listens for a dockerd with fd://. Any other program may be a proxy.

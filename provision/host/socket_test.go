@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/blocked"
-	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/commandline"
 )
 
 // knownUnits is a systemd with these units only.
@@ -77,7 +77,7 @@ func TestCheckListener(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := socketHost(t, test.listener, test.units)
-			var flags engine.Flags
+			var flags commandline.Flags
 			if test.socket != "" {
 				flags.Hosts = []string{test.socket}
 			}

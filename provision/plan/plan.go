@@ -18,8 +18,8 @@ package plan
 import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/capability"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/subid"
@@ -111,7 +111,7 @@ const SnapWarning = "Docker also runs as a snap (" + host.SnapUnit + "): its con
 // FlagConflict is an option that dockerd has as a flag, and that c manages or daemon.json has (hosts), or nil.
 // dockerd neither starts nor reloads with an option in both places, even with equal values (moby
 // daemon/config/config.go). Flags for options that c does not manage are fine.
-func FlagConflict(c config.Config, o host.Observed) *engine.FlagConflict {
+func FlagConflict(c config.Config, o host.Observed) *commandline.FlagConflict {
 	inFile := map[string]bool{
 		config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "", config.ItemUsernsRemap: c.Docker.UsernsRemap != "",
 		host.OptionHosts: o.File.Doc.Has(host.OptionHosts),

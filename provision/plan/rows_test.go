@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/test/seen"
 )
 
@@ -393,7 +393,7 @@ func TestNew(t *testing.T) {
 			name: "a flag for an option that is not managed",
 			host: seen.Host{
 				Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer)),
-				Conflict: &engine.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=crun", Where: "ExecStart"},
+				Conflict: &commandline.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=crun", Where: "ExecStart"},
 			},
 		},
 	} {
@@ -403,7 +403,7 @@ func TestNew(t *testing.T) {
 
 // docker-ce's unit has the flag -H fd://. dockerd then refuses a daemon.json with hosts.
 func TestNew_HostsInDaemonJSONAndAmongTheFlags(t *testing.T) {
-	conflict := &engine.FlagConflict{Option: "hosts", Flag: "--host=fd://", Where: "/usr/lib/systemd/system/docker.service:13"}
+	conflict := &commandline.FlagConflict{Option: "hosts", Flag: "--host=fd://", Where: "/usr/lib/systemd/system/docker.service:13"}
 	for text, want := range map[string]error{
 		"":                      nil,
 		`{"debug":true}`:        nil,
@@ -428,7 +428,7 @@ func TestNew_NamesTheSnapBesideDockerService(t *testing.T) {
 }
 
 func TestFault_J10_NoPlanWithAConflictingFlag(t *testing.T) {
-	conflict := &engine.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=crun", Where: "/etc/default/docker:4"}
+	conflict := &commandline.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=crun", Where: "/etc/default/docker:4"}
 	o := seen.Host{Engine: seen.Dockerd(""), Conflict: conflict}.Observed(t)
 	plan, err := New(seen.Wants(seen.AsDefault), o, Options{})
 	var refusal *blocked.Refused

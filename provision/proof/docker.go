@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
@@ -22,7 +23,7 @@ const trialTimeout = time.Minute
 // the container is in a sandbox of the release, and that Docker sees its writes as
 // promised. The result is what was seen, in a few words. The caller has recorded name in
 // its journal: if this run is killed, a later run removes the container.
-func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string, flags engine.Flags, info engine.Info) (result string, err error) {
+func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string, flags commandline.Flags, info engine.Info) (result string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, trialTimeout)
 	defer cancel()
 	client, err := engine.Open(r.Socket(flags))

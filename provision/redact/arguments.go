@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
-	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/commandline"
 )
 
 // hidden replaces a value.
@@ -31,7 +31,7 @@ func Arguments(argv []string) string {
 			shown = append(shown, word)
 		case dashed && name != "":
 			// The rest may be more letters, or the value of this one.
-			option, _ = engine.LongName(name[0])
+			option, _ = commandline.LongName(name[0])
 			if len(name) > 1 {
 				word = word[:2] + valueShown(option, strings.TrimPrefix(name[1:], "="))
 				option = ""
@@ -59,7 +59,7 @@ func Environment(environment []string) string {
 	for _, one := range environment {
 		name, value, _ := strings.Cut(one, "=")
 		switch name {
-		case engine.BuildKitCommand, "DOCKER_RAMDISK", "DOCKER_TMPDIR", "DOCKER_MIN_API_VERSION", "DOCKER_DRIVER",
+		case commandline.BuildKitCommand, "DOCKER_RAMDISK", "DOCKER_TMPDIR", "DOCKER_MIN_API_VERSION", "DOCKER_DRIVER",
 			"GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK", "PATH", "TMPDIR", "HOME", "LANG", "LC_ALL", "TZ":
 			shown = append(shown, name+"="+value)
 		default:

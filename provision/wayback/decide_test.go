@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
@@ -150,7 +150,7 @@ func TestFault_X01_TargetOfTheWayBack(t *testing.T) {
 		j     state.Journal
 		unit  host.Unit
 		old   string
-		flags engine.Flags
+		flags commandline.Flags
 		want  plan.Settings
 		known bool
 		text  string // of ReloadText
@@ -183,7 +183,7 @@ func TestFault_X01_TargetOfTheWayBack(t *testing.T) {
 		{
 			name: "another start: the file and the flags",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: ``, known: true,
-			flags: engine.Flags{DefaultRuntime: "runsc", AddRuntimes: map[string]string{"runsc": "/f"}, UsernsRemap: "default"},
+			flags: commandline.Flags{DefaultRuntime: "runsc", AddRuntimes: map[string]string{"runsc": "/f"}, UsernsRemap: "default"},
 			want:  plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn},
 			text:  "{\n    \"default-runtime\": \"runsc\"\n}\n",
 		},

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/daemonjson"
-	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/state"
 )
 
@@ -15,7 +15,7 @@ func TestFault_X04_ReloadTextNamesMissingKeys(t *testing.T) {
 		{"a default that is a flag", `{"debug":true}`, "--default-runtime=nvidia", `{"debug":true,"runtimes":{"nvidia":{"path":"/bin/nvidia","runtimeArgs":["-v"]}}}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			flags, err := engine.ParseFlags(append([]string{"dockerd"}, strings.Fields(test.flags)...))
+			flags, err := commandline.ParseFlags(append([]string{"dockerd"}, strings.Fields(test.flags)...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,7 +35,7 @@ func TestFault_X05_ReloadTextHasTheOldArguments(t *testing.T) {
 		Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/good", Args: []string{"--right"}}},
 	}}
 	old := []byte(`{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--wrong"]},"new":{"path":"/new"}},"default-runtime":"runsc"}`)
-	doc, err := ReloadText(old, ranWith(j), engine.Flags{})
+	doc, err := ReloadText(old, ranWith(j), commandline.Flags{})
 	want := `{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--right"]}},"default-runtime":"runsc"}`
 	if got := strings.Join(strings.Fields(string(doc.Bytes())), ""); err != nil || got != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)

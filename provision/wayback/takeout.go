@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 )
@@ -65,7 +65,7 @@ func SwitchesRemap(j state.Journal, old []byte) bool {
 //
 // It never leaves a default runtime that nothing defines, if text defines it: dockerd would
 // not start.
-func TakeOut(j state.Journal, text, old daemonjson.Document, flags engine.Flags) (doc daemonjson.Document, kept []string, err error) {
+func TakeOut(j state.Journal, text, old daemonjson.Document, flags commandline.Flags) (doc daemonjson.Document, kept []string, err error) {
 	want, kept := takenOut(j, text, old)
 	doc, err = daemonjson.Edit(text, want)
 	if err != nil {

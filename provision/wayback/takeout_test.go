@@ -4,9 +4,9 @@ import (
 	"testing"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 )
@@ -59,7 +59,7 @@ func TestFault_X01_OurSettingsAreTakenOutOfAnotherProgramsText(t *testing.T) {
 			if err != nil || oldErr != nil {
 				t.Fatal(err, oldErr)
 			}
-			doc, kept, err := TakeOut(j, now, old, engine.Flags{})
+			doc, kept, err := TakeOut(j, now, old, commandline.Flags{})
 			if got := string(doc.Bytes()); err != nil || got != test.want || len(kept) != test.kept {
 				t.Errorf("got %s, kept %q, %v\nwant %s, %d kept", got, kept, err, test.want, test.kept)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
@@ -37,7 +38,7 @@ func ranWith(j state.Journal) plan.Settings {
 
 // startsWith returns the settings of a dockerd with these flags after a start from text,
 // for the keys that j covers. It reports false if dockerd would not start from text.
-func startsWith(j state.Journal, text []byte, flags engine.Flags) (plan.Settings, bool) {
+func startsWith(j state.Journal, text []byte, flags commandline.Flags) (plan.Settings, bool) {
 	doc, err := daemonjson.Parse(text)
 	if err != nil {
 		return plan.Settings{}, false
@@ -66,7 +67,7 @@ func startsWith(j state.Journal, text []byte, flags engine.Flags) (plan.Settings
 }
 
 // defines reports whether dockerd with doc and flags knows the named runtime.
-func defines(doc daemonjson.Document, flags engine.Flags, name string) bool {
+func defines(doc daemonjson.Document, flags commandline.Flags, name string) bool {
 	_, defined := doc.Runtimes()[name]
 	_, flag := flags.AddRuntimes[name]
 	return defined || flag || name == config.RuncRuntime || strings.ContainsAny(name, "./")
@@ -78,7 +79,7 @@ func defines(doc daemonjson.Document, flags engine.Flags, name string) bool {
 // It names them because dockerd keeps its default runtime if the key is missing, and its
 // runtimes if the object is missing (moby daemon/reload_unix.go). It omits a default
 // runtime that nothing defines or that is also a flag: dockerd would refuse the text.
-func ReloadText(old []byte, to plan.Settings, flags engine.Flags) (daemonjson.Document, error) {
+func ReloadText(old []byte, to plan.Settings, flags commandline.Flags) (daemonjson.Document, error) {
 	doc, err := daemonjson.Parse(old)
 	if err != nil {
 		return doc, err
@@ -125,7 +126,7 @@ func ReloadText(old []byte, to plan.Settings, flags engine.Flags) (daemonjson.Do
 
 // CompareEngine says what brings the dockerd of unit, which runs with info, to the target.
 // old is daemon.json from before the change.
-func CompareEngine(j state.Journal, unit host.Unit, old []byte, flags engine.Flags, info engine.Info) Engine {
+func CompareEngine(j state.Journal, unit host.Unit, old []byte, flags commandline.Flags, info engine.Info) Engine {
 	want, known := Target(j, unit, old, flags)
 	switch {
 	case !known:
@@ -143,7 +144,7 @@ func CompareEngine(j state.Journal, unit host.Unit, old []byte, flags engine.Fla
 // before the change or, if Docker was started since, those that the old daemon.json gives:
 // no file restores what was only in dockerd's memory. It reports false if dockerd would
 // not start from the old text.
-func Target(j state.Journal, unit host.Unit, old []byte, flags engine.Flags) (plan.Settings, bool) {
+func Target(j state.Journal, unit host.Unit, old []byte, flags commandline.Flags) (plan.Settings, bool) {
 	if !startedSince(j, unit) {
 		return ranWith(j), true
 	}

@@ -18,13 +18,15 @@ var allowed = map[string]row{
 		ours:    []string{"provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
-	"verify": {modules: []string{"golang.org/x/sys"}},
+	"provision/commandline": {ours: []string{"provision/durable"}},
+	"verify":                {modules: []string{"golang.org/x/sys"}},
 	"provision/engine": {
 		ours:    []string{"provision/durable", "verify"},
 		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
 	},
-	"provision/blocked": {},
-	"provision/command": {modules: []string{"golang.org/x/sys"}},
+	"provision/blocked":    {},
+	"provision/capability": {modules: []string{"github.com/hashicorp/go-version"}},
+	"provision/command":    {modules: []string{"golang.org/x/sys"}},
 	"provision/release": {
 		ours: []string{"provision/command", "provision/durable", "provision/failpoint"},
 		modules: []string{
@@ -60,23 +62,23 @@ var allowed = map[string]row{
 	},
 	"provision/host": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/capability", "provision/command", "provision/config",
-			"provision/daemonfile", "provision/durable", "provision/engine", "provision/images",
-			"provision/release", "provision/state", "provision/subid", "verify",
+			"daemonjson", "provision/blocked", "provision/capability", "provision/command",
+			"provision/commandline", "provision/config", "provision/daemonfile", "provision/durable",
+			"provision/engine", "provision/images", "provision/release", "provision/state",
+			"provision/subid", "verify",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
-	"provision/capability": {modules: []string{"github.com/hashicorp/go-version"}},
 	"provision/plan": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/capability", "provision/config",
-			"provision/daemonfile", "provision/engine", "provision/host", "provision/images",
-			"provision/release", "provision/state", "provision/subid", "verify",
+			"daemonjson", "provision/blocked", "provision/capability", "provision/commandline",
+			"provision/config", "provision/daemonfile", "provision/engine", "provision/host",
+			"provision/images", "provision/release", "provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"github.com/dustin/go-humanize"},
 	},
 	"provision/await": {
-		ours:    []string{"provision/engine", "provision/host", "provision/plan"},
+		ours:    []string{"provision/commandline", "provision/engine", "provision/host", "provision/plan"},
 		modules: []string{"go.uber.org/zap"},
 	},
 	"provision/prepare": {
@@ -88,24 +90,26 @@ var allowed = map[string]row{
 	},
 	"provision/proof": {
 		ours: []string{
-			"provision/command", "provision/config", "provision/durable", "provision/engine",
-			"provision/failpoint", "provision/host", "provision/plan", "provision/release", "verify",
+			"provision/command", "provision/commandline", "provision/config", "provision/durable",
+			"provision/engine", "provision/failpoint", "provision/host", "provision/plan",
+			"provision/release", "verify",
 		},
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/wayback": {
 		ours: []string{
-			"daemonjson", "provision/config", "provision/durable", "provision/engine", "provision/host",
-			"provision/plan", "provision/release", "provision/state",
+			"daemonjson", "provision/commandline", "provision/config", "provision/durable",
+			"provision/engine", "provision/host", "provision/plan", "provision/release",
+			"provision/state",
 		},
 	},
 	"provision": {
 		ours: []string{
-			"daemonjson", "provision/await", "provision/blocked", "provision/config",
-			"provision/daemonfile", "provision/durable", "provision/engine", "provision/failpoint",
-			"provision/host", "provision/images", "provision/plan", "provision/prepare",
-			"provision/proof", "provision/release", "provision/state", "provision/subid",
-			"provision/wayback",
+			"daemonjson", "provision/await", "provision/blocked", "provision/commandline",
+			"provision/config", "provision/daemonfile", "provision/durable", "provision/engine",
+			"provision/failpoint", "provision/host", "provision/images", "provision/plan",
+			"provision/prepare", "provision/proof", "provision/release", "provision/state",
+			"provision/subid", "provision/wayback",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
@@ -117,8 +121,8 @@ var allowed = map[string]row{
 	},
 	"provision/audit": {
 		ours: []string{
-			"provision/blocked", "provision/checkup", "provision/config", "provision/engine",
-			"provision/host", "provision/plan", "provision/release", "verify",
+			"provision/blocked", "provision/checkup", "provision/commandline", "provision/config",
+			"provision/engine", "provision/host", "provision/plan", "provision/release", "verify",
 		},
 	},
 	"provision/watch": {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
@@ -130,12 +134,12 @@ var allowed = map[string]row{
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
-	"provision/redact": {ours: []string{"daemonjson", "provision/engine"}},
+	"provision/redact": {ours: []string{"daemonjson", "provision/commandline"}},
 	"provision/doctor": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup", "provision/config",
-			"provision/daemonfile", "provision/durable", "provision/engine", "provision/host",
-			"provision/plan", "provision/redact", "provision/release",
+			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup",
+			"provision/commandline", "provision/config", "provision/daemonfile", "provision/durable",
+			"provision/host", "provision/plan", "provision/redact", "provision/release",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
 	},
@@ -147,8 +151,8 @@ var allowed = map[string]row{
 	"cmd/runsc-provisioner": {
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
-			"provision/config", "provision/daemon", "provision/doctor", "provision/durable",
-			"provision/engine", "provision/host", "provision/metrics", "provision/plan",
+			"provision/commandline", "provision/config", "provision/daemon", "provision/doctor",
+			"provision/durable", "provision/host", "provision/metrics", "provision/plan",
 			"provision/proof", "provision/redact", "provision/release", "provision/state",
 			"provision/subid", "systemd", "verify",
 		},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/engine"
@@ -64,7 +65,7 @@ type Host struct {
 	Engine *string
 	// Version is dockerd's; empty: 26.1.5.
 	Version     string
-	Conflict    *engine.FlagConflict
+	Conflict    *commandline.FlagConflict
 	Running     []string // names of the running containers
 	LiveRestore bool
 	Remapped    bool     // dockerd has userns-remap
@@ -91,12 +92,12 @@ func (h Host) Observed(t *testing.T) host.Observed {
 		Store: Store, Link: release.LinkState{Kind: release.LinkAbsent, Path: "/usr/local/bin/runsc"}, InUse: map[string]bool{},
 	}
 	if h.Conflict != nil {
-		o.FlagConflicts = []*engine.FlagConflict{h.Conflict}
+		o.FlagConflicts = []*commandline.FlagConflict{h.Conflict}
 	}
 	o.RunningContainers, o.Proofs = h.Running, map[string]bool{}
 	if h.Flags != nil {
 		var err error
-		if o.Flags, err = engine.ParseFlags(append([]string{"/usr/sbin/dockerd"}, h.Flags...)); err != nil {
+		if o.Flags, err = commandline.ParseFlags(append([]string{"/usr/sbin/dockerd"}, h.Flags...)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package engine
+package commandline
 
 import (
 	"errors"
@@ -26,7 +26,7 @@ func (e *FlagConflict) Error() string {
 // of the running dockerd, or of the one that the unit would start next.
 // "runtimes" is never a conflict: dockerd merges it with --add-runtime.
 func Conflict(proc string, s Service, options ...string) error {
-	running, err := CommandLine(proc, s)
+	running, err := Of(proc, s)
 	if err != nil {
 		return err
 	}

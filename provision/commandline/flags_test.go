@@ -1,4 +1,4 @@
-package engine
+package commandline
 
 import (
 	"errors"

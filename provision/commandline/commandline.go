@@ -1,4 +1,9 @@
-package engine
+// Package commandline reads the command line that a dockerd was started with, or that systemd would start:
+// from /proc, or from the unit, with its environment files and variables. It knows which options of daemon.json
+// are also given there, which keeps dockerd from starting.
+//
+// It only reads. Arguments are returned as they are, so they are not safe for a terminal.
+package commandline
 
 import (
 	"errors"
@@ -22,10 +27,10 @@ type Service struct {
 	EnvironmentFiles []string // paths or patterns; with a leading "-" it may be missing
 }
 
-// CommandLine returns the argv of a unit's dockerd: that of the running one,
+// Of returns the argv of a unit's dockerd: that of the running one,
 // from PROC/PID/cmdline, or else the one that systemd would start. If the
 // process has just ended the error is fs.ErrNotExist: read the unit again.
-func CommandLine(proc string, s Service) ([]string, error) {
+func Of(proc string, s Service) ([]string, error) {
 	if s.MainPID == 0 {
 		return startLine(s)
 	}

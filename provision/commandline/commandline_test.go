@@ -1,4 +1,4 @@
-package engine
+package commandline
 
 import (
 	"errors"
@@ -31,19 +31,19 @@ func TestCommandLineOfARunningDockerd(t *testing.T) {
 	write(t, proc, "8/cmdline", "")
 	write(t, proc, "9/cmdline", strings.Repeat("x", maxSmall+1))
 
-	got, err := CommandLine(proc, Service{MainPID: 7, ExecStart: []string{"not-looked-at"}})
+	got, err := Of(proc, Service{MainPID: 7, ExecStart: []string{"not-looked-at"}})
 	if want := []string{"/usr/sbin/dockerd", "-H", "fd://", "", "--label=a b"}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 	for _, pid := range []int{8, 6} {
-		if _, err := CommandLine(proc, Service{MainPID: pid}); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := Of(proc, Service{MainPID: pid}); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("ended process %d: got %v, want %v", pid, err, fs.ErrNotExist)
 		}
 	}
-	if _, err := CommandLine(proc, Service{MainPID: 9}); err == nil {
+	if _, err := Of(proc, Service{MainPID: 9}); err == nil {
 		t.Error("longer than a command line can be: got nil, want an error")
 	}
-	self, err := CommandLine("/proc", Service{MainPID: os.Getpid()})
+	self, err := Of("/proc", Service{MainPID: os.Getpid()})
 	if err != nil || !reflect.DeepEqual(self, os.Args) {
 		t.Errorf("a real process: got %q, %v, want %q", self, err, os.Args)
 	}
@@ -55,7 +55,7 @@ func TestCommandLineOfAStoppedDockerd(t *testing.T) {
 	write(t, dir, "many/b", "LATER=b\n")
 	write(t, dir, "many/a", "LATER=a\n")
 
-	got, err := CommandLine("/nowhere", Service{
+	got, err := Of("/nowhere", Service{
 		ExecStart:   []string{"/usr/sbin/dockerd", "-H", "fd://", "$DOCKER_OPTS", "$UNSET", "--log-level=${LEVEL}", "--x=$LEVEL", "--y=${ONE}${LATER}", "${UNSET}", "$$LEVEL", "$"},
 		Environment: []string{"LEVEL=warn and more", "ONE=environment", "DOCKER_OPTS=--debug"},
 		EnvironmentFiles: []string{
@@ -68,14 +68,14 @@ func TestCommandLineOfAStoppedDockerd(t *testing.T) {
 	}
 
 	missing := filepath.Join(dir, "missing")
-	if _, err := CommandLine("/nowhere", Service{EnvironmentFiles: []string{missing}}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Of("/nowhere", Service{EnvironmentFiles: []string{missing}}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("needed file missing: got %v, want %v", err, fs.ErrNotExist)
 	}
 	fifo := filepath.Join(dir, "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := CommandLine("/nowhere", Service{EnvironmentFiles: []string{"-" + fifo}}); err == nil {
+	if _, err := Of("/nowhere", Service{EnvironmentFiles: []string{"-" + fifo}}); err == nil {
 		t.Error("a FIFO: got nil, want an error")
 	}
 }
