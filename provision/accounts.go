@@ -7,13 +7,13 @@ import (
 
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/failpoint"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 )
 
 // addAccount makes the user. It first records the user as ours: if this run is killed,
 // the next one knows who made it.
-func (a *application) addAccount(ctx context.Context, s plan.AddAccount) error {
+func (a *application) addAccount(ctx context.Context, s steps.AddAccount) error {
 	if err := a.State().MadeIDs().Add(subid.AccountKey(s.Name)); err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func (a *application) addAccount(ctx context.Context, s plan.AddAccount) error {
 	return subid.AddUser(ctx, s.Name, s.GroupExists)
 }
 
-func (a *application) removeAccount(ctx context.Context, s plan.RemoveAccount) error {
+func (a *application) removeAccount(ctx context.Context, s steps.RemoveAccount) error {
 	if err := subid.RemoveUser(ctx, s.Name); err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (a *application) removeAccount(ctx context.Context, s plan.RemoveAccount) e
 // editIDs writes /etc/subuid or /etc/subgid. It records new ranges as ours first, as
 // addAccount does. If the file changed since it was read, the error is
 // daemonfile.ErrStale.
-func (a *application) editIDs(ctx context.Context, s plan.EditIDs) error {
+func (a *application) editIDs(ctx context.Context, s steps.EditIDs) error {
 	for _, key := range s.Made {
 		if err := a.State().MadeIDs().Add(key); err != nil {
 			return err

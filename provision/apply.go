@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/wayback"
 )
 
@@ -20,7 +21,7 @@ import (
 type Event struct {
 	Kind    EventKind
 	Plan    plan.Plan        // PlanMade
-	Step    plan.Step        // StepStarted, StepProgress, StepDone
+	Step    steps.Step       // StepStarted, StepProgress, StepDone
 	Fetched release.Progress // StepProgress
 	Text    string           // StepDone: the result in a few words, may be empty; Recovered, Abandoned
 	Took    time.Duration    // StepDone
@@ -82,7 +83,7 @@ func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, 
 // the release may get another name, or another run may have changed the host during
 // the fetch.
 func (pr *Provisioner) firstOnly(p plan.Plan) bool {
-	_, installs := p.Steps[0].(plan.InstallRelease)
+	_, installs := p.Steps[0].(steps.InstallRelease)
 	return p.Provisional || installs && pr.TakeFetched != nil
 }
 
@@ -95,7 +96,7 @@ func (pr *Provisioner) beginTransaction(p plan.Plan, c config.Config, o host.Obs
 }
 
 // step carries out one step and reports it.
-func (a *application) step(ctx context.Context, step plan.Step) error {
+func (a *application) step(ctx context.Context, step steps.Step) error {
 	a.report(Event{Kind: StepStarted, Step: step})
 	start := time.Now()
 	a.answer = nil
@@ -106,41 +107,41 @@ func (a *application) step(ctx context.Context, step plan.Step) error {
 
 // carryOut is the table of steps: one case for each kind. The result is what was seen,
 // in a few words.
-func (a *application) carryOut(ctx context.Context, step plan.Step) (result string, err error) {
+func (a *application) carryOut(ctx context.Context, step steps.Step) (result string, err error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx) // which names the signal
 	}
 	switch s := step.(type) {
-	case plan.InstallRelease:
+	case steps.InstallRelease:
 		return a.install(ctx, s, a.observed.Releases)
-	case plan.Prove:
+	case steps.Prove:
 		return a.proveOutside(ctx, s)
-	case plan.ProveInDocker:
+	case steps.ProveInDocker:
 		return a.tx.proveInDocker(ctx, s)
-	case plan.Link:
+	case steps.Link:
 		return "", a.store().SetLink(s.Release)
-	case plan.WriteDaemonJSON:
+	case steps.WriteDaemonJSON:
 		return "", a.tx.write(s)
-	case plan.Reload:
+	case steps.Reload:
 		return "", a.tx.reload(ctx, s.MustTake)
-	case plan.Restart:
+	case steps.Restart:
 		return "", a.tx.restart(ctx, s)
-	case plan.Confirm:
+	case steps.Confirm:
 		a.answer, err = a.confirm(ctx, s.Settings)
 		return "", err
-	case plan.RemoveRelease:
+	case steps.RemoveRelease:
 		return "", a.store().Remove(s.Name)
-	case plan.AddAccount:
+	case steps.AddAccount:
 		return "", a.addAccount(ctx, s)
-	case plan.RemoveAccount:
+	case steps.RemoveAccount:
 		return "", a.removeAccount(ctx, s)
-	case plan.EditIDs:
+	case steps.EditIDs:
 		return "", a.editIDs(ctx, s)
-	case plan.SaveImages:
+	case steps.SaveImages:
 		return a.saveImages(ctx, s)
-	case plan.LoadImages:
+	case steps.LoadImages:
 		return "", a.loadImages(ctx, s)
-	case plan.DropImages:
+	case steps.DropImages:
 		return "", a.Images().Drop()
 	default:
 		return "", fmt.Errorf("no code carries out step %T", step)

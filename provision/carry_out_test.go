@@ -24,7 +24,7 @@ func TestEveryKindOfStepIsCarriedOut(t *testing.T) {
 		}
 		return file
 	}
-	paths, err := filepath.Glob("plan/*.go")
+	paths, err := filepath.Glob("steps/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,10 +59,10 @@ func TestEveryKindOfStepIsCarriedOut(t *testing.T) {
 		})
 	}
 	if len(kinds) == 0 {
-		t.Fatal("got no step in package plan")
+		t.Fatal("got no step in package steps")
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(kinds)), slices.Sorted(maps.Keys(cases))); diff != "" {
-		t.Errorf("kinds of steps in plan (-), and cases of carryOut in apply.go (+):\n%s", diff)
+		t.Errorf("kinds of steps (-), and cases of carryOut in apply.go (+):\n%s", diff)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // defaultConfirmWithin bounds the wait for dockerd to show a change. That takes 50 ms,
@@ -37,7 +37,7 @@ func (pr *Provisioner) dockerd() await.Dockerd {
 }
 
 // confirm waits until dockerd shows s.
-func (a *application) confirm(ctx context.Context, s plan.Settings) (*engineAnswer, error) {
+func (a *application) confirm(ctx context.Context, s steps.Settings) (*engineAnswer, error) {
 	info, err := a.dockerd().Confirm(ctx, s, a.observed.Flags, a.tx.checkStale)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/prepare"
 	"runsc-provisioner/provision/proof"
+	"runsc-provisioner/provision/steps"
 )
 
 const (
@@ -131,11 +132,11 @@ type convergence struct {
 	staleCount    int          // how often another program has changed daemon.json
 	installed     []string     // releases that this run has added to the store
 	answer        *engineAnswer
-	doneSteps     []plan.Step // of the current plan
-	lastingSteps  []plan.Step // of earlier plans
-	planCompleted bool        // the last plan was completed
-	mustRecover   bool        // another run may have had the lock since the last recovery
-	waitedForDir  bool        // in vain, for the directory of daemon.json
+	doneSteps     []steps.Step // of the current plan
+	lastingSteps  []steps.Step // of earlier plans
+	planCompleted bool         // the last plan was completed
+	mustRecover   bool         // another run may have had the lock since the last recovery
+	waitedForDir  bool         // in vain, for the directory of daemon.json
 }
 
 // observeAndApply observes the host once and carries out one plan. It reports true if

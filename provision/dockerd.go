@@ -12,8 +12,8 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/images"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // withDockerd calls use with a client that also changes dockerd, where Host.Dial gives
@@ -60,7 +60,7 @@ func (pr *Provisioner) StopContainer(ctx context.Context, o host.Observed, id st
 }
 
 // saveImages returns the number of bytes that it wrote, as text.
-func (a *application) saveImages(ctx context.Context, s plan.SaveImages) (result string, err error) {
+func (a *application) saveImages(ctx context.Context, s steps.SaveImages) (result string, err error) {
 	err = a.withDockerd(a.observed.Flags, func(client *engine.Client) error {
 		written, err := a.Images().Save(ctx, client, s.Images, s.Bytes, a.imageProgress(s))
 		if err == nil {
@@ -71,13 +71,13 @@ func (a *application) saveImages(ctx context.Context, s plan.SaveImages) (result
 	return result, err
 }
 
-func (a *application) loadImages(ctx context.Context, s plan.LoadImages) error {
+func (a *application) loadImages(ctx context.Context, s steps.LoadImages) error {
 	return a.withDockerd(a.observed.Flags, func(client *engine.Client) error {
 		return a.Images().Load(ctx, client, a.imageProgress(s))
 	})
 }
 
-func (a *application) imageProgress(s plan.Step) images.Progress {
+func (a *application) imageProgress(s steps.Step) images.Progress {
 	return func(done, total int64) {
 		a.report(Event{Kind: StepProgress, Step: s, Fetched: release.Progress{Done: done, Total: total}})
 	}

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // StoreHidden is the prefix of names in the store that other code must ignore: a release
@@ -25,7 +25,7 @@ func (f *Fetched) Discard() error { return f.staged.Discard() }
 // Fetch brings the release of s into the store for Converge to install (TakeFetched). It
 // changes nothing that is in use, needs no lock, and may run beside any other call. have
 // are the installed releases.
-func (pr *Provisioner) Fetch(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*Fetched, error) {
+func (pr *Provisioner) Fetch(ctx context.Context, s steps.InstallRelease, have []release.Installed) (*Fetched, error) {
 	source := &release.Checksum{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
 		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
 	}}
@@ -36,7 +36,7 @@ func (pr *Provisioner) Fetch(ctx context.Context, s plan.InstallRelease, have []
 	return &Fetched{staged}, nil
 }
 
-func (pr *Provisioner) install(ctx context.Context, s plan.InstallRelease, have []release.Installed) (string, error) {
+func (pr *Provisioner) install(ctx context.Context, s steps.InstallRelease, have []release.Installed) (string, error) {
 	installed, err := pr.obtain(ctx, s, have)
 	if err != nil {
 		return "", config.WrapSpecError(err)
@@ -45,7 +45,7 @@ func (pr *Provisioner) install(ctx context.Context, s plan.InstallRelease, have 
 }
 
 // obtain restores the release from its archive, takes a fetched one, or fetches it now.
-func (pr *Provisioner) obtain(ctx context.Context, s plan.InstallRelease, have []release.Installed) (release.Installed, error) {
+func (pr *Provisioner) obtain(ctx context.Context, s steps.InstallRelease, have []release.Installed) (release.Installed, error) {
 	store := pr.store()
 	mended, mendErr := store.Mend(ctx, s.Spec)
 	if mendErr == nil {

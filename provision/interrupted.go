@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // Interrupted says that a run was asked to end before all was done. It has finished or
@@ -14,7 +14,7 @@ type Interrupted struct {
 	// Changed says that a change stays: one of Stays, or the recovery of a killed run.
 	Changed bool
 	// Stays are the steps whose effect stays, in their order.
-	Stays []plan.Step
+	Stays []steps.Step
 	Err   error // a *RolledBack or *DockerDown if the step in hand was undone
 }
 
@@ -23,12 +23,12 @@ func (i *Interrupted) Unwrap() error { return i.Err }
 
 // Docker reports whether Docker uses what stays.
 func (i *Interrupted) Docker() bool {
-	return slices.ContainsFunc(i.Stays, func(s plan.Step) bool { return s.Kind().Shared })
+	return slices.ContainsFunc(i.Stays, func(s steps.Step) bool { return s.Kind().Shared })
 }
 
 // lastingOf returns the done steps whose effect stays. If the plan was not completed,
 // its transaction was undone: then only the steps beside the transaction stay.
-func lastingOf(done []plan.Step, completed bool) (stay []plan.Step) {
+func lastingOf(done []steps.Step, completed bool) (stay []steps.Step) {
 	for _, step := range done {
 		if kind := step.Kind(); kind.Lasts && (completed || !kind.Shared) {
 			stay = append(stay, step)

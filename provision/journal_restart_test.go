@@ -7,8 +7,8 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 // fakeJobs is a fakeDockerd that records the journal on disk at the begin of each job: after
@@ -63,7 +63,7 @@ func (f *fakeJobs) ResetFailed(_ context.Context, unit string) error {
 
 func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 	restart := func(ctx context.Context, tx *transaction, _ host.Unit) error {
-		return tx.restart(ctx, plan.Restart{Unit: host.DockerUnit})
+		return tx.restart(ctx, steps.Restart{Unit: host.DockerUnit})
 	}
 	back := func(again bool) func(context.Context, *transaction, host.Unit) error {
 		return func(ctx context.Context, tx *transaction, unit host.Unit) error {

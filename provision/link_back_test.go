@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/stored"
 )
 
@@ -51,8 +52,8 @@ func TestFault_X01_TheLinkIsPutBack(t *testing.T) {
 			}
 			p := upgrade(o, newText)
 			if test.changes {
-				link := plan.Link{Path: pr.Paths.Link, Target: filepath.Join(pr.Paths.Store, later, "runsc"), Release: later}
-				p.Steps = slices.Insert(p.Steps, 0, plan.Step(link))
+				link := steps.Link{Path: pr.Paths.Link, Target: filepath.Join(pr.Paths.Store, later, "runsc"), Release: later}
+				p.Steps = slices.Insert(p.Steps, 0, steps.Step(link))
 			}
 			if test.killed {
 				err = pr.killedAfterWriting(t, p, o, test.foreign)
@@ -78,7 +79,7 @@ func (pr *Provisioner) failsAfterWriting(t *testing.T, p plan.Plan, o host.Obser
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	pr.Report = func(e Event) {
-		if _, writes := e.Step.(plan.WriteDaemonJSON); writes && e.Kind == StepDone {
+		if _, writes := e.Step.(steps.WriteDaemonJSON); writes && e.Kind == StepDone {
 			cancel()
 		}
 	}
@@ -99,7 +100,7 @@ func (pr *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Obse
 		return err
 	}
 	for _, step := range p.Steps {
-		if _, reloads := step.(plan.Reload); reloads {
+		if _, reloads := step.(steps.Reload); reloads {
 			break
 		}
 		a := &application{Provisioner: pr, observed: o, tx: tx}

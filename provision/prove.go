@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 // ProveRuntimes proves the named runtimes, or all that c manages, as dockerd has them
@@ -47,7 +48,7 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 // the host as `verify` does, asks it which kernel it sees, and checks that Docker sees
 // its writes. The container and its image are removed. It records the result. The error
 // of a proof that failed is a *proof.Failed.
-func (t *transaction) proveInDocker(ctx context.Context, s plan.ProveInDocker) (result string, err error) {
+func (t *transaction) proveInDocker(ctx context.Context, s steps.ProveInDocker) (result string, err error) {
 	installed, err := t.pr.Installed(s.Release)
 	if err != nil {
 		return "", err

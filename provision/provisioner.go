@@ -22,6 +22,7 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // Jobs are what this program asks systemd to do.
@@ -56,14 +57,14 @@ type Provisioner struct {
 	RestartWithin time.Duration
 	// ProveInDocker replaces the proof through dockerd in tests with a fake dockerd; nil is
 	// the real proof.
-	ProveInDocker func(context.Context, plan.ProveInDocker) (result string, err error)
+	ProveInDocker func(context.Context, steps.ProveInDocker) (result string, err error)
 	// ProveOutside carries out the proof outside Docker if this process lacks the
 	// privileges to start a sandbox; nil is Prover().Prove.
-	ProveOutside func(context.Context, plan.Prove) (result string, err error)
+	ProveOutside func(context.Context, steps.Prove) (result string, err error)
 	// TakeFetched returns a release from an earlier Fetch for Converge to install. Its
 	// error holds back the installation. It may release the lock while it runs. With nil,
 	// Converge fetches the release itself and keeps the lock.
-	TakeFetched func(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*Fetched, error)
+	TakeFetched func(ctx context.Context, s steps.InstallRelease, have []release.Installed) (*Fetched, error)
 	// WaitForWriters waits until no program is writing daemon.json. It is called after
 	// another program has changed the file, before the next observation; nil does not wait.
 	WaitForWriters func(ctx context.Context, path string) error

@@ -19,6 +19,7 @@ import (
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/wayback"
 )
 
@@ -217,7 +218,7 @@ func (t *transaction) finishByReload(ctx context.Context) (done bool, err error)
 	if err != nil {
 		return false, err
 	}
-	want := plan.Settings{Runtimes: map[string]daemonjson.Runtime{}}
+	want := steps.Settings{Runtimes: map[string]daemonjson.Runtime{}}
 	for _, name := range t.journal.Runtimes {
 		if r, has := doc.Runtimes()[name]; has {
 			want.Runtimes[name] = r

@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/seen"
 )
 
@@ -63,12 +64,12 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 }
 
 // asText returns the settings that text gives: runsc and the default runtime.
-func asText(t *testing.T, text string) plan.Settings {
+func asText(t *testing.T, text string) steps.Settings {
 	doc, err := daemonjson.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := plan.Settings{Default: "runc"}
+	want := steps.Settings{Default: "runc"}
 	if r, has := doc.Runtimes()["runsc"]; has {
 		want.Runtimes = map[string]daemonjson.Runtime{"runsc": r}
 	} else {

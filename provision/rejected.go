@@ -10,11 +10,12 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 // proveOutside carries out the proof outside Docker. If it fails because runsc rejects
 // arguments, the error names them.
-func (pr *Provisioner) proveOutside(ctx context.Context, s plan.Prove) (result string, err error) {
+func (pr *Provisioner) proveOutside(ctx context.Context, s steps.Prove) (result string, err error) {
 	prove := pr.Prover().Prove
 	if pr.ProveOutside != nil {
 		prove = pr.ProveOutside
@@ -73,7 +74,7 @@ func (pr *Provisioner) holdRejecting(ctx context.Context, c config.Config, cause
 func (pr *Provisioner) rejectedByPlan(ctx context.Context, failed *proof.Failed, p plan.Plan) ([]string, error) {
 	rejected := slices.Clone(failed.Rejected)
 	for _, step := range p.Steps {
-		s, ok := step.(plan.Prove)
+		s, ok := step.(steps.Prove)
 		if !ok || s.Release != failed.Release || s.Runtime == failed.Runtime {
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/seen"
 )
@@ -226,7 +227,7 @@ func TestFault_X03_NoRestartFollowsAReloadThatDockerdRefuses(t *testing.T) {
 				server := fakedockerd.NewWithSettings(t, d.settings)
 				pr.Paths.Socket = server.Socket
 			}
-			p := plan.Plan{Steps: []plan.Step{plan.Reload{Unit: host.DockerUnit, MustTake: []string{"labels"}}, plan.Restart{Unit: host.DockerUnit}}}
+			p := plan.Plan{Steps: []steps.Step{steps.Reload{Unit: host.DockerUnit, MustTake: []string{"labels"}}, steps.Restart{Unit: host.DockerUnit}}}
 			_, err := pr.apply(t.Context(), p, config.Default(), o)
 			var refused *blocked.Refused
 			var unreachable *blocked.Unreachable

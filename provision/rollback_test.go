@@ -19,6 +19,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/seen"
 )
@@ -100,13 +101,13 @@ func upgrade(o host.Observed, texts ...string) plan.Plan {
 	var p plan.Plan
 	old := string(o.File.Bytes)
 	for _, text := range texts {
-		p.Steps = append(p.Steps, plan.WriteDaemonJSON{File: o.File, Old: []byte(old), New: []byte(text)}, plan.Reload{Unit: host.DockerUnit})
+		p.Steps = append(p.Steps, steps.WriteDaemonJSON{File: o.File, Old: []byte(old), New: []byte(text)}, steps.Reload{Unit: host.DockerUnit})
 		doc, err := daemonjson.Parse([]byte(text))
 		if err != nil {
 			panic(err)
 		}
 		name, _ := doc.DefaultRuntime()
-		p.Steps = append(p.Steps, plan.Confirm{Settings: plan.Settings{Runtimes: doc.Runtimes(), Default: name}})
+		p.Steps = append(p.Steps, steps.Confirm{Settings: steps.Settings{Runtimes: doc.Runtimes(), Default: name}})
 		old = text
 	}
 	return p
@@ -178,7 +179,7 @@ func squeezed(texts []string) []string {
 func TestFault_E04_ANewDefaultIsUndone(t *testing.T) {
 	pr, d, o := hostWithDockerd(t, oldText)
 	p := upgrade(o, defaultText)
-	confirm := p.Steps[2].(plan.Confirm)
+	confirm := p.Steps[2].(steps.Confirm)
 	confirm.Runtimes = map[string]daemonjson.Runtime{"other": {Path: "/y"}}
 	p.Steps[2] = confirm
 	_, err := pr.apply(t.Context(), p, config.Default(), o)

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 // fakeRemap is a fakeDockerd that does not start from a text that contains refuses. Another
@@ -72,9 +73,9 @@ func switching(t *testing.T, refuses string, edit func(string) string) (*Provisi
 	f := &fakeRemap{fakeDockerd: d, refuses: refuses, edit: edit}
 	pr.Units, pr.Jobs = f, f
 	o.Unit.InvocationID = "0"
-	p := plan.Plan{Steps: []plan.Step{
-		plan.WriteDaemonJSON{File: o.File, Old: o.File.Bytes, New: []byte(remapText)},
-		plan.Restart{Unit: host.DockerUnit}, plan.Confirm{Settings: plan.Settings{Remap: config.RemapOn}},
+	p := plan.Plan{Steps: []steps.Step{
+		steps.WriteDaemonJSON{File: o.File, Old: o.File.Bytes, New: []byte(remapText)},
+		steps.Restart{Unit: host.DockerUnit}, steps.Confirm{Settings: steps.Settings{Remap: config.RemapOn}},
 	}}
 	return pr, f, o, p
 }
@@ -133,7 +134,7 @@ func TestFault_J14_AnEditDuringARestartThatSucceeds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			pr, f, o, p := switching(t, "nothing", editDebug)
-			p.Steps[2] = plan.Confirm{Settings: plan.Settings{Remap: config.RemapOn, Default: test.confirm}}
+			p.Steps[2] = steps.Confirm{Settings: steps.Settings{Remap: config.RemapOn, Default: test.confirm}}
 			_, err := pr.apply(t.Context(), p, config.Default(), o)
 			var back *RolledBack
 			if !errors.Is(err, test.want) || errors.As(err, &back) || pr.isOpen(t) {
@@ -155,7 +156,7 @@ func TestFault_J14_AnEditBeforeTheRestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			pr, f, o, p := switching(t, "nothing", nil)
 			pr.Report = func(e Event) {
-				if _, writes := e.Step.(plan.WriteDaemonJSON); writes && e.Kind == StepDone {
+				if _, writes := e.Step.(steps.WriteDaemonJSON); writes && e.Kind == StepDone {
 					if err := os.WriteFile(f.file, []byte(test.edit), 0o644); err != nil {
 						t.Error(err)
 					}
@@ -228,7 +229,7 @@ func TestFault_X01_RecoveryTakesOurSettingsOut(t *testing.T) {
 func TestFault_J14_ATextThatCannotBeReadBeforeAReload(t *testing.T) {
 	pr, d, o := hostWithDockerd(t, oldText)
 	pr.Report = func(e Event) {
-		if _, writes := e.Step.(plan.WriteDaemonJSON); writes && e.Kind == StepDone {
+		if _, writes := e.Step.(steps.WriteDaemonJSON); writes && e.Kind == StepDone {
 			if err := os.WriteFile(d.file, []byte(newText+","), 0o644); err != nil {
 				t.Error(err)
 			}

@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 const (
@@ -49,7 +50,7 @@ type transaction struct {
 }
 
 // write replaces daemon.json.
-func (t *transaction) write(s plan.WriteDaemonJSON) error {
+func (t *transaction) write(s steps.WriteDaemonJSON) error {
 	makesDir := !t.journal.File.DirExisted && daemonfile.DirMissing(t.journal.File.Target)
 	if err := t.replace(s.Old, s.New); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (t *transaction) currentText() []byte {
 
 // restart restarts Docker. It first marks the restart in the journal: from then on only
 // another restart can undo the change.
-func (t *transaction) restart(ctx context.Context, s plan.Restart) error {
+func (t *transaction) restart(ctx context.Context, s steps.Restart) error {
 	unit, err := t.pr.WaitSettled(ctx)
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func (t *transaction) restart(ctx context.Context, s plan.Restart) error {
 
 // checkContainers refuses a restart that would stop a container that the plan does not
 // name, or lose it with live-restore.
-func (t *transaction) checkContainers(ctx context.Context, s plan.Restart) error {
+func (t *transaction) checkContainers(ctx context.Context, s steps.Restart) error {
 	names, err := t.pr.runningContainers(ctx, t.flags)
 	if err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/wayback"
 )
 
@@ -157,7 +157,7 @@ func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart b
 			return err
 		}
 	}
-	step, begun := plan.Restart{Unit: unit.Name}, time.Now()
+	step, begun := steps.Restart{Unit: unit.Name}, time.Now()
 	t.pr.report(Event{Kind: StepStarted, Step: step})
 	up, err := t.pr.bringUp(ctx, unit, job)
 	t.pr.report(Event{Kind: StepDone, Step: step, Took: time.Since(begun), Err: err})

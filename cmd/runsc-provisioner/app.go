@@ -19,8 +19,8 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/systemd"
 )
 
@@ -40,7 +40,7 @@ type app struct {
 	// systemd connects to the manager; the caller closes the connection.
 	systemd func(context.Context) (unitsCloser, error)
 	// inDocker replaces the proof through dockerd in tests with a fake dockerd.
-	inDocker func(context.Context, plan.ProveInDocker) (string, error)
+	inDocker func(context.Context, steps.ProveInDocker) (string, error)
 	verbose  bool
 	// untilHangup ends a context when the terminal goes away; nil never does.
 	untilHangup func(context.Context) context.Context

@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 func newApply(a *app) *cobra.Command {
@@ -97,7 +98,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, 
 	}
 	defer func() { _ = unlock() }()
 	// A server may be slow. The daemon and other runs need not wait for it.
-	host.TakeFetched = func(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
+	host.TakeFetched = func(ctx context.Context, s steps.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
 		if err := unlock(); err != nil {
 			return nil, err
 		}
@@ -116,7 +117,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, 
 	host.Report = func(e provision.Event) {
 		// By now userns-remap is switched and proven. If this run gets no further,
 		// the next run must go on, not undo it.
-		if _, loads := e.Step.(plan.LoadImages); loads && e.Kind == provision.StepStarted {
+		if _, loads := e.Step.(steps.LoadImages); loads && e.Kind == provision.StepStarted {
 			saveErr = a.save(saved, report)
 		}
 		report.event(e)

@@ -18,7 +18,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/metrics"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/systemd"
 )
 
@@ -55,7 +55,7 @@ func (a *app) daemon(ctx context.Context) error {
 	}
 	defer done()
 	units := pr.Units.(unitsCloser)
-	pr.ProveOutside = func(ctx context.Context, s plan.Prove) (string, error) {
+	pr.ProveOutside = func(ctx context.Context, s steps.Prove) (string, error) {
 		return pr.Prover().ProveInOtherProcess(ctx, s, units.RunPrivileged)
 	}
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {

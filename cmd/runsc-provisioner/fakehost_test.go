@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/need"
 	"runsc-provisioner/test/releases"
@@ -135,7 +135,7 @@ func (h *fakeHost) run(args ...string) outcome {
 }
 
 // inDocker replaces the proof through dockerd, because dockerd is a fake.
-func (h *fakeHost) inDocker(context.Context, plan.ProveInDocker) (string, error) {
+func (h *fakeHost) inDocker(context.Context, steps.ProveInDocker) (string, error) {
 	return "a fake", h.inDockerErr
 }
 

@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // schemaVersion is the version of all JSON output. It grows when a field changes
@@ -161,7 +162,7 @@ const maxHidden = 60
 // maxNames is how many of the containers that a restart stops are named.
 const maxNames = 20
 
-func (a *app) printHeld(all []plan.Held) {
+func (a *app) printHeld(all []steps.Held) {
 	for _, held := range all {
 		a.printf("%s %s: %s\n", a.style(yellow, "held:"), printable(held.What), printable(held.Why))
 		for i, name := range held.Containers {

@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -107,7 +108,7 @@ func (t *runReport) stepDone(e provision.Event) {
 }
 
 // progress draws the bar on standard error, so that piped output stays clean.
-func (t *runReport) progress(s plan.Step, p release.Progress) {
+func (t *runReport) progress(s steps.Step, p release.Progress) {
 	if !t.showBars {
 		return
 	}
@@ -141,11 +142,11 @@ func barWidth() int {
 }
 
 // barLabel is the label of the bar.
-func barLabel(s plan.Step) string {
+func barLabel(s steps.Step) string {
 	switch s.(type) {
-	case plan.SaveImages:
+	case steps.SaveImages:
 		return "saving images"
-	case plan.LoadImages:
+	case steps.LoadImages:
 		return "loading images"
 	default:
 		return "downloading"

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // observePartly looks at the rest of a host after Observe returned observeErr,
@@ -66,6 +67,6 @@ func partialItems(c config.Config, o host.Observed, observeErr error) []checkup.
 			item.Health, item.Remedy = checkup.Unsure, "run it as root"
 		}
 	}
-	items := []checkup.Item{checkup.ReleaseItem(g), item, checkup.EngineItem(g, plan.Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
+	items := []checkup.Item{checkup.ReleaseItem(g), item, checkup.EngineItem(g, steps.Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
 	return checkup.AddJournalItem(items, o.Journal)
 }

@@ -15,7 +15,7 @@ import (
 
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 var errStaleFile = errors.New("another program wrote")
@@ -95,7 +95,7 @@ func TestConfirm(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := serve(t, &fakeDockerd{})
-			info, err := d.Confirm(test.ctx, plan.Settings{Default: test.want}, commandline.Flags{}, test.stale)
+			info, err := d.Confirm(test.ctx, steps.Settings{Default: test.want}, commandline.Flags{}, test.stale)
 			if !errors.Is(err, test.err) || (err == nil) != (info.DefaultRuntime == test.want) {
 				t.Errorf("got default runtime %q, error %v, want error %v", info.DefaultRuntime, err, test.err)
 			}

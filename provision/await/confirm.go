@@ -12,7 +12,7 @@ import (
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // Dockerd is a running dockerd that is about to take a change.
@@ -24,7 +24,7 @@ type Dockerd struct {
 // Confirm asks dockerd until it shows the settings s. It fails after Timeout, or with the
 // error of stale, which says that another program has changed daemon.json. If there is no
 // connection, the error is *blocked.Unreachable.
-func (d Dockerd) Confirm(ctx context.Context, s plan.Settings, flags commandline.Flags, stale func() error) (engine.Info, error) {
+func (d Dockerd) Confirm(ctx context.Context, s steps.Settings, flags commandline.Flags, stale func() error) (engine.Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	client, err := d.Dial(flags)

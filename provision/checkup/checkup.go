@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 )
 
@@ -76,7 +77,7 @@ func Items(c config.Config, o host.Observed) ([]Item, error) {
 		return nil, err
 	}
 	items := []Item{ReleaseItem(g), linkItem(g), fileItem(c, o, plan.Differ(o.File.Doc, wanted))}
-	settings, ids := completeSettings(g, plan.Settings{Runtimes: g.RuntimesIn(wanted)})
+	settings, ids := completeSettings(g, steps.Settings{Runtimes: g.RuntimesIn(wanted)})
 	if ids != nil {
 		items = append(items, *ids)
 	}
@@ -84,7 +85,7 @@ func Items(c config.Config, o host.Observed) ([]Item, error) {
 	items = append(items, RuntimeItems(c, o)...)
 	if o.WaitingImages != nil {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: ApplyRemedy,
-			Seen: fmt.Sprintf("%s saved for a switch of userns-remap are still in %s", plan.CountImages(o.WaitingImages.Images), o.WaitingImages.Path)})
+			Seen: fmt.Sprintf("%s saved for a switch of userns-remap are still in %s", steps.CountImages(o.WaitingImages.Images), o.WaitingImages.Path)})
 	}
 	items = AddJournalItem(items, o.Journal)
 	if item, found := SetAsideItem(o.FailedRecoveries); found {
@@ -95,7 +96,7 @@ func Items(c config.Config, o host.Observed) ([]Item, error) {
 
 // completeSettings are settings with everything else that dockerd shall run with, and the item of the ids for
 // containers; nil unless userns-remap is wanted.
-func completeSettings(g plan.Goal, settings plan.Settings) (plan.Settings, *Item) {
+func completeSettings(g plan.Goal, settings steps.Settings) (steps.Settings, *Item) {
 	settings.Default, settings.Remap = g.Config.Docker.DefaultRuntime, g.Config.Docker.Remap()
 	if settings.Remap != config.RemapOn {
 		return settings, nil
@@ -188,7 +189,7 @@ func idsItem(g plan.Goal) (*subid.Grant, Item) {
 }
 
 // EngineItem is the item of dockerd, which shall run with want.
-func EngineItem(g plan.Goal, want plan.Settings) Item {
+func EngineItem(g plan.Goal, want steps.Settings) Item {
 	info := g.Observed.Engine
 	if info == nil {
 		unit := g.Observed.Unit

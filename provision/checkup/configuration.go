@@ -6,7 +6,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // Codes of findings about the configuration, and the name of its item.
@@ -71,12 +71,12 @@ const AsRootRemedy = "run this as root"
 
 // HeldByConfig is what a plan holds until a person decides: settings that were in effect and are now missing,
 // or a record of them that cannot be used.
-func HeldByConfig(in config.InEffect) []plan.Held {
+func HeldByConfig(in config.InEffect) []steps.Held {
 	switch {
 	case in.Lost != nil:
-		return []plan.Held{{What: configItemName, Why: in.Lost.Error() + "; the host keeps them; " + config.GiveUpRemedy}}
+		return []steps.Held{{What: configItemName, Why: in.Lost.Error() + "; the host keeps them; " + config.GiveUpRemedy}}
 	case in.Unsettled():
-		return []plan.Held{{What: configItemName, Why: "the record of the accepted configuration cannot be used, so lost settings would not be noticed: " + in.RecordErr.Error() +
+		return []steps.Held{{What: configItemName, Why: "the record of the accepted configuration cannot be used, so lost settings would not be noticed: " + in.RecordErr.Error() +
 			"; check `runsc-provisioner config show`, then: sudo runsc-provisioner apply --give-up"}}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // Drift is one difference between a host and its configuration.
@@ -49,7 +50,7 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 	add(config.ItemDefaultRuntime, config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(wanted), plan.OrAbsent(config.DefaultRuntimeIn(wanted)), plan.OrAbsent(config.DefaultRuntimeIn(at)))
 	add(config.ItemUsernsRemap, config.UsernsRemapIn(at) != config.UsernsRemapIn(wanted), plan.OrAbsent(config.UsernsRemapIn(wanted)), plan.OrAbsent(config.UsernsRemapIn(at)))
 	fileDiffers := len(all) > outsideFile
-	want, ids := completeSettings(g, plan.Settings{Runtimes: g.RuntimesIn(wanted)})
+	want, ids := completeSettings(g, steps.Settings{Runtimes: g.RuntimesIn(wanted)})
 	if ids != nil {
 		add(config.ItemIDs, ids.Health == Critical, "ids that only containers have", ids.Seen)
 	}

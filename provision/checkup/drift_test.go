@@ -9,6 +9,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/test/seen"
 	"runsc-provisioner/verify"
@@ -87,13 +88,13 @@ func TestArguments_AreTheSameEverywhere(t *testing.T) {
 			for _, step := range p.Steps {
 				got := test.want
 				switch s := step.(type) {
-				case plan.Prove:
+				case steps.Prove:
 					got = s.Args
-				case plan.ProveInDocker:
+				case steps.ProveInDocker:
 					got = s.Args
-				case plan.Confirm:
+				case steps.Confirm:
 					got = s.Runtimes["runsc"].Args
-				case plan.WriteDaemonJSON:
+				case steps.WriteDaemonJSON:
 					got = seen.DaemonJSON(t, string(s.New)).Doc.Runtimes()["runsc"].Args
 				}
 				if !slices.Equal(got, test.want) {

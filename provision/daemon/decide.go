@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -106,7 +107,7 @@ func (r *rounds) converged(result provision.Result) error {
 	if fetching {
 		r.out.fetching = &under // if it ends before the round does, another round is due
 	}
-	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h plan.Held) bool {
+	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h steps.Held) bool {
 		return fetching && h.Why == under.inWords() || slices.ContainsFunc(r.out.contests, func(c Contest) bool { return c.Item == h.What })
 	})
 	if r.out.items, err = checkup.Items(c, o); err != nil {
@@ -164,30 +165,30 @@ func (r *rounds) recordEvent(e provision.Event) {
 	}
 	done := e.Kind == provision.StepDone && e.Err == nil
 	switch s := e.Step.(type) {
-	case plan.Reload:
+	case steps.Reload:
 		if e.Kind == provision.StepStarted {
 			r.out.reloads++
 		}
 		if done && s.FileUnchanged && len(s.MustTake) == 0 {
 			r.pace.revert(r.now(), config.ItemDockerd)
 		}
-	case plan.Restart:
+	case steps.Restart:
 		if e.Kind == provision.StepStarted {
 			r.out.restarts++
 			// If this fails, one restart too many is possible.
 			_ = r.host.State().NoteRestart(r.now())
 		}
-	case plan.WriteDaemonJSON:
+	case steps.WriteDaemonJSON:
 		for _, item := range s.Items {
 			if done {
 				r.pace.revert(r.now(), item)
 			}
 		}
-	case plan.Link:
+	case steps.Link:
 		if done {
 			r.pace.revert(r.now(), config.ItemLink)
 		}
-	case plan.InstallRelease:
+	case steps.InstallRelease:
 		if e.Kind == provision.StepDone {
 			r.recordInstall(s, e.Err)
 		}

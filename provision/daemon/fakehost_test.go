@@ -18,9 +18,9 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/fakerunsc"
 	"runsc-provisioner/test/releases"
@@ -91,7 +91,7 @@ func newFakeHost(t *testing.T, settings ...string) *fakeHost {
 			}},
 			Jobs: h.units, HTTP: server.Client(), Limits: release.Limits{Tries: 1},
 			ProveOutside:  h.prove,
-			ProveInDocker: func(context.Context, plan.ProveInDocker) (string, error) { return h.proven(), nil },
+			ProveInDocker: func(context.Context, steps.ProveInDocker) (string, error) { return h.proven(), nil },
 		},
 		Changes:    func(context.Context) <-chan struct{} { return h.units.changes },
 		Ready:      func() {},
@@ -258,7 +258,7 @@ func (h *fakeHost) proven() string {
 }
 
 // prove is a proof outside Docker: runsc of the release next rejects an argument.
-func (h *fakeHost) prove(_ context.Context, s plan.Prove) (string, error) {
+func (h *fakeHost) prove(_ context.Context, s steps.Prove) (string, error) {
 	seen := h.proven()
 	if s.Release == next && slices.Contains(s.Args, gone) {
 		return "", &proof.Failed{

@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // Download is a release that is being downloaded.
@@ -42,7 +43,7 @@ type fetches struct {
 
 // fetch is one download.
 type fetch struct {
-	step    plan.InstallRelease
+	step    steps.InstallRelease
 	since   time.Time
 	cancel  context.CancelFunc
 	ended   bool
@@ -55,12 +56,12 @@ func newFetches(host *provision.Provisioner, now func() time.Time) *fetches {
 }
 
 // sameInstall reports whether two steps install the same release from the same place.
-func sameInstall(a, b plan.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
+func sameInstall(a, b steps.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
 
 // fetched is Provisioner.TakeFetched: it returns the result of a download that has ended.
 // Otherwise it starts one unless it is running, and returns errFetching. ctx is the
 // daemon's.
-func (f *fetches) fetched(ctx context.Context, s plan.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
+func (f *fetches) fetched(ctx context.Context, s steps.InstallRelease, have []release.Installed) (*provision.Fetched, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch w := f.wanted; {
@@ -104,7 +105,7 @@ func (w *fetch) discard() {
 }
 
 // underWay returns the download for s, if it is running.
-func (f *fetches) underWay(s plan.InstallRelease) (Download, bool) {
+func (f *fetches) underWay(s steps.InstallRelease) (Download, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if w := f.wanted; w != nil && !w.ended && sameInstall(w.step, s) {
@@ -170,7 +171,7 @@ func (r *rounds) recordFetchFailure(err error) {
 }
 
 // recordInstall notes the result of an installation.
-func (r *rounds) recordInstall(s plan.InstallRelease, err error) {
+func (r *rounds) recordInstall(s steps.InstallRelease, err error) {
 	r.out.install = err
 	if err != nil {
 		return

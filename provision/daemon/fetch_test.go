@@ -12,8 +12,8 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // hanging is a release server that answers when its client has given up, or with
@@ -50,7 +50,7 @@ func (f *fetches) leftovers(t *testing.T) int {
 
 func TestFault_X15_AFetchThatFailsIsTakenOnce(t *testing.T) {
 	f, spec, arrived, answer := hanging(t)
-	step := plan.InstallRelease{Spec: spec, Why: "not installed"}
+	step := steps.InstallRelease{Spec: spec, Why: "not installed"}
 	if _, err := f.fetched(t.Context(), step, nil); !errors.Is(err, errFetching) {
 		t.Fatalf("got %v, want %v", err, errFetching)
 	}
@@ -80,17 +80,17 @@ func TestFault_X15_AFetchThatFailsIsTakenOnce(t *testing.T) {
 }
 
 func TestFault_X15_AFetchEndsWithItsReasonOrTheDaemon(t *testing.T) {
-	for name, end := range map[string]func(f *fetches, cancel context.CancelFunc, other plan.InstallRelease){
-		"no longer missing": func(f *fetches, _ context.CancelFunc, _ plan.InstallRelease) { f.cancelUnwanted() },
-		"the daemon ends":   func(f *fetches, cancel context.CancelFunc, _ plan.InstallRelease) { cancel() },
-		"another one is wanted": func(f *fetches, cancel context.CancelFunc, other plan.InstallRelease) {
+	for name, end := range map[string]func(f *fetches, cancel context.CancelFunc, other steps.InstallRelease){
+		"no longer missing": func(f *fetches, _ context.CancelFunc, _ steps.InstallRelease) { f.cancelUnwanted() },
+		"the daemon ends":   func(f *fetches, cancel context.CancelFunc, _ steps.InstallRelease) { cancel() },
+		"another one is wanted": func(f *fetches, cancel context.CancelFunc, other steps.InstallRelease) {
 			_, _ = f.fetched(context.Background(), other, nil)
 			f.cancelUnwanted()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, spec, arrived, _ := hanging(t)
-			step := plan.InstallRelease{Spec: spec}
+			step := steps.InstallRelease{Spec: spec}
 			other := step
 			other.Spec.Version = "20260907.0"
 			ctx, cancel := context.WithCancel(t.Context())

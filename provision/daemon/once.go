@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -31,7 +32,7 @@ func LookOnce(ctx context.Context, h *host.Host, now time.Time) (Status, error) 
 		return Status{}, err
 	}
 	c := config.Config
-	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: summarize(c), ConfigKept: config.whyKept, AcceptedUnread: config.recordDamage, Held: []plan.Held{}, Contested: []Contest{}}
+	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: summarize(c), ConfigKept: config.whyKept, AcceptedUnread: config.recordDamage, Held: []steps.Held{}, Contested: []Contest{}}
 	o, err := h.Observe(ctx, c)
 	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {

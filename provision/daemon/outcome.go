@@ -9,8 +9,8 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -24,7 +24,7 @@ type outcome struct {
 	drifts         []checkup.Drift // found by any look of the round, one for each item
 	newDrifts      []checkup.Drift // those that were right before
 	repaired       []checkup.Drift
-	held           []plan.Held
+	held           []steps.Held
 	contests       []Contest
 	items          []checkup.Item
 	waiting        string // what the daemon waits for

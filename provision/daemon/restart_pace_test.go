@@ -11,7 +11,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // restarting is the rounds of a daemon that may restart Docker, at a moment that
@@ -49,8 +49,8 @@ func (r *rounds) held(t *testing.T) bool {
 }
 
 func (r *rounds) restart(failed error) {
-	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: plan.Restart{Unit: host.DockerUnit}})
-	r.host.Report(provision.Event{Kind: provision.StepDone, Step: plan.Restart{Unit: host.DockerUnit}, Err: failed})
+	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: steps.Restart{Unit: host.DockerUnit}})
+	r.host.Report(provision.Event{Kind: provision.StepDone, Step: steps.Restart{Unit: host.DockerUnit}, Err: failed})
 }
 
 func TestRestartsAreFarApart(t *testing.T) {
@@ -94,7 +94,7 @@ func TestRestartsAreFarApart(t *testing.T) {
 func TestARestartIsNotedAsItBegins(t *testing.T) {
 	now, dir := at(0), t.TempDir()
 	r := restarting(t, dir, config.DisruptionRestart, &now)
-	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: plan.Restart{Unit: host.DockerUnit}})
+	r.host.Report(provision.Event{Kind: provision.StepStarted, Step: steps.Restart{Unit: host.DockerUnit}})
 	now = at(1)
 	if !restarting(t, dir, config.DisruptionRestart, &now).held(t) {
 		t.Error("not held one second after a restart began")

@@ -14,7 +14,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -53,9 +53,9 @@ type rounds struct {
 	retry         retry // of repairs
 	failure       error // the error that retry waits after
 	fetches       *fetches
-	fetch         retry               // of downloads
-	fetchHeld     string              // why no release is downloaded now
-	notFetched    plan.InstallRelease // the release that fetchHeld is about
+	fetch         retry                // of downloads
+	fetchHeld     string               // why no release is downloaded now
+	notFetched    steps.InstallRelease // the release that fetchHeld is about
 
 	targets     targets
 	quietStamps stamps // of the last look that found nothing to do, or zero
@@ -68,10 +68,10 @@ type rounds struct {
 		stamp watch.Stamp
 		since time.Time
 	}
-	lastText     [sha256.Size]byte   // digest of daemon.json at the last look
-	fatalText    *[sha256.Size]byte  // the same, before a reload on which dockerd ended; or nil
-	troubleSince time.Time           // since when rounds have failed or waited
-	lacks        plan.InstallRelease // the release that is missing, or zero
+	lastText     [sha256.Size]byte    // digest of daemon.json at the last look
+	fatalText    *[sha256.Size]byte   // the same, before a reload on which dockerd ended; or nil
+	troubleSince time.Time            // since when rounds have failed or waited
+	lacks        steps.InstallRelease // the release that is missing, or zero
 
 	out *outcome // of the current round
 }

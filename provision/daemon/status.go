@@ -9,7 +9,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // SchemaVersion is the version of Status as JSON.
@@ -57,7 +57,7 @@ type Status struct {
 	Release    string         `json:"release,omitempty"` // the installed release that the configuration wants
 	Host       []checkup.Item `json:"host"`
 	LastDrift  *LastDrift     `json:"last_drift,omitempty"`
-	Held       []plan.Held    `json:"held"`
+	Held       []steps.Held   `json:"held"`
 	Contested  []Contest      `json:"contested"`
 	Fetching   *Download      `json:"fetching,omitempty"` // the release that is wanted
 	Error      string         `json:"error,omitempty"`
@@ -133,7 +133,7 @@ func (s *Status) sum(waiting string) {
 		s.State = StateContested
 		text = "another program keeps changing " + joined(s.Contested, func(c Contest) string { return c.Item })
 	case len(s.Held) > 0:
-		s.State, text = StateHeld, joined(s.Held, func(h plan.Held) string { return h.What })
+		s.State, text = StateHeld, joined(s.Held, func(h steps.Held) string { return h.What })
 	case s.Fetching != nil:
 		s.State, text = StateFetching, "gVisor "+s.Fetching.Release+" since "+s.Fetching.Since.Format(time.TimeOnly)
 	default:

@@ -8,6 +8,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // record puts the outcome of a round into the status, and reports it.
@@ -118,8 +119,8 @@ func (l *loop) tellStanding(out *outcome) {
 		standing[Kept] = Notice{Text: text, Fields: map[string]string{fieldWhy: out.config.recordDamage}}
 	}
 	if len(out.held) > 0 {
-		what := joined(out.held, func(h plan.Held) string { return h.What + ": " + h.Why })
-		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h plan.Held) string { return h.What }), fieldWhy: what}}
+		what := joined(out.held, func(h steps.Held) string { return h.What + ": " + h.Why })
+		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h steps.Held) string { return h.What }), fieldWhy: what}}
 	}
 	if f := out.fetching; f != nil && len(out.held) == 0 {
 		standing[Downloading] = Notice{Text: "gVisor " + f.Release + " is being downloaded; until then the installed release is enforced", Fields: map[string]string{fieldItem: config.ItemRelease, fieldWant: f.Release}}
@@ -186,7 +187,7 @@ func (l *loop) publishNow() {
 	}
 	s.Counts = s.Counts.clone()
 	// An empty list is [] in JSON, not null.
-	s.Held, s.Contested = append([]plan.Held{}, s.Held...), append([]Contest{}, s.Contested...)
+	s.Held, s.Contested = append([]steps.Held{}, s.Held...), append([]Contest{}, s.Contested...)
 	l.Publish(s)
 }
 

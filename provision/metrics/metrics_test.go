@@ -16,7 +16,7 @@ import (
 	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/daemon"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -114,7 +114,7 @@ func TestMetricsFollowTheStatus(t *testing.T) {
 	m.Publish(daemon.Status{
 		Release: "20260914.0", ConfigKept: "lost", LastLook: at(1000.5), LastSuccess: at(900),
 		LastDrift:  &daemon.LastDrift{At: at(800)},
-		Held:       []plan.Held{{What: "a"}, {What: "b"}},
+		Held:       []steps.Held{{What: "a"}, {What: "b"}},
 		Contested:  []daemon.Contest{{Item: "default-runtime"}},
 		Containers: daemon.Containers{Known: true, Sandboxed: 3, Outside: 2, Unknown: 1},
 		Counts: daemon.Counts{

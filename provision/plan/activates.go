@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/steps"
 )
 
 // activatedByRestart names the options of daemon.json that only a restart of Docker brings into effect, and
@@ -173,10 +174,10 @@ func foreignMatches(got engine.Runtime, want daemonjson.Runtime) bool {
 
 // heldByActivation holds a restart that would also bring other options into effect. No flag allows it: the
 // user who wrote those options must decide.
-func (g Goal) heldByActivation() Held {
+func (g Goal) heldByActivation() steps.Held {
 	options := activatedByRestart(g.Observed)
 	if len(options) == 0 {
-		return Held{}
+		return steps.Held{}
 	}
 	return g.heldRemap("the restart of Docker that it needs would also bring into effect options of " + g.Observed.File.Path +
 		" that dockerd does not run with: " + strings.Join(options, ", ") +
@@ -194,7 +195,7 @@ func (p *planner) warnOfActivated(final daemonjson.Document) {
 	}
 	p.plan.Activates = options
 	by := p.plan.Disruption()
-	if slices.ContainsFunc(p.plan.Steps, func(s Step) bool { return s.Kind().Disruption == config.DisruptionReload }) {
+	if slices.ContainsFunc(p.plan.Steps, func(s steps.Step) bool { return s.Kind().Disruption == config.DisruptionReload }) {
 		by = config.DisruptionReload
 	}
 	p.warn("the " + by.String() + " also brings into effect options of " + p.Observed.File.Path +

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/seen"
 	"runsc-provisioner/verify"
 )
@@ -135,7 +136,7 @@ func TestFault_X04_RuntimesOfFlagsAreKept(t *testing.T) {
 				t.Errorf("got %+v, want held %t", plan, test.held)
 			}
 			for _, step := range plan.Steps {
-				if confirm, ok := step.(Confirm); ok && strings.Contains(test.host.File, "/bin/nvidia") {
+				if confirm, ok := step.(steps.Confirm); ok && strings.Contains(test.host.File, "/bin/nvidia") {
 					forgetful := *seen.Reloaded(*o.Engine, seen.DaemonJSON(t, seen.Registered(seen.Newer)).Doc)
 					if confirm.Missing(forgetful) == nil {
 						t.Error("got no error, want an error, because nvidia is lost")
@@ -179,7 +180,7 @@ func TestFault_X04_ARestartReadsTheFlagsAgain(t *testing.T) {
 			t.Errorf("proven %t: got %+v, %v, want disruption %s", test.proven, plan, err, test.most)
 		}
 		for _, step := range plan.Steps {
-			if _, is := step.(Reload); is {
+			if _, is := step.(steps.Reload); is {
 				t.Errorf("got %v, want no reload", plan.Steps)
 			}
 		}

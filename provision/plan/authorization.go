@@ -6,6 +6,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/steps"
 )
 
 // flagAuthorization names plugins that decide which API requests dockerd accepts.
@@ -16,12 +17,12 @@ const flagAuthorization = "authorization-plugin"
 //
 // A reload keeps only the plugins of daemon.json (SetPlugins in moby's reloadConfig, 20.10 to 29). If dockerd
 // does not find one of them, it searches for 15 s and then exits (Fatalf in reloadConfig).
-func (p *planner) holdAuthorization(at, final daemonjson.Document, all Settings) bool {
+func (p *planner) holdAuthorization(at, final daemonjson.Document, all steps.Settings) bool {
 	reason := authorizationObjection(p.Observed, final)
 	if reason == "" {
 		return false
 	}
-	p.hold(Held{What: p.describeReload(at, final, all), Why: reason})
+	p.hold(steps.Held{What: p.describeReload(at, final, all), Why: reason})
 	return true
 }
 

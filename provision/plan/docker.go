@@ -7,13 +7,14 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/steps"
 )
 
 // planDocker adds the steps that change daemon.json and dockerd.
 func (p *planner) planDocker() error {
 	for _, name := range p.Config.RuntimeNames() {
 		if reason := p.heldRuntime(name); reason != "" {
-			p.hold(Held{What: config.RuntimeItem(name), Why: reason})
+			p.hold(steps.Held{What: config.RuntimeItem(name), Why: reason})
 		}
 	}
 	registered, err := p.withRuntimes()
@@ -43,7 +44,7 @@ func (p *planner) finalText(registered daemonjson.Document) (doc daemonjson.Docu
 		p.hold(held)
 	}
 	if p.Observed.Engine == nil && Differ(registered, chosen) && p.Config.Docker.DefaultRuntime != config.RuncRuntime {
-		p.hold(Held{What: "default-runtime " + p.Config.Docker.DefaultRuntime, Why: unproven})
+		p.hold(steps.Held{What: "default-runtime " + p.Config.Docker.DefaultRuntime, Why: unproven})
 		chosen = registered
 	}
 	return p.finalRemap(chosen)
@@ -73,7 +74,7 @@ func (p *planner) dockerSteps(registered, final daemonjson.Document, restart boo
 	}
 	staged := (Differ(registered, final) || restart) && !p.allProven(names, remapped)
 	if staged || len(first) > 0 {
-		if runtimes := (Settings{Runtimes: p.RuntimesIn(registered)}); Differ(at, registered) {
+		if runtimes := (steps.Settings{Runtimes: p.RuntimesIn(registered)}); Differ(at, registered) {
 			p.addWrite(at, registered, p.describeRuntimes(registered))
 			at = registered
 			p.addReload(at, runtimes, false, first...)
@@ -90,7 +91,7 @@ func (p *planner) dockerSteps(registered, final daemonjson.Document, restart boo
 	}
 	switch {
 	case restart:
-		p.add(Restart{Unit: p.Observed.Unit.Name, Stops: p.Observed.RunningContainers}, Confirm{all})
+		p.add(steps.Restart{Unit: p.Observed.Unit.Name, Stops: p.Observed.RunningContainers}, steps.Confirm{Settings: all})
 		remapped = p.Config.Docker.Remap() == config.RemapOn
 	case Differ(at, final):
 		p.addReload(final, all, false)
@@ -123,12 +124,12 @@ func (p *planner) holdStopped() {
 	if unit.ActiveState == "failed" {
 		state = "Docker has failed (" + cmp.Or(unit.Result, unit.ActiveState) + "; journalctl -u " + unit.Name + " shows why)"
 	}
-	p.hold(Held{What: unit.Name, Why: state + ", so nothing can be confirmed; the settings in daemon.json take effect when Docker starts: start it, then run apply again"})
+	p.hold(steps.Held{What: unit.Name, Why: state + ", so nothing can be confirmed; the settings in daemon.json take effect when Docker starts: start it, then run apply again"})
 }
 
 // wantedSettings are the settings that dockerd shall run with in the end, without those that are held.
-func (p *planner) wantedSettings(final daemonjson.Document, restart bool) Settings {
-	want := Settings{Runtimes: p.RuntimesIn(final)}
+func (p *planner) wantedSettings(final daemonjson.Document, restart bool) steps.Settings {
+	want := steps.Settings{Runtimes: p.RuntimesIn(final)}
 	if name, ok := final.DefaultRuntime(); ok && name == p.Config.Docker.DefaultRuntime {
 		want.Default = name
 	}
@@ -144,7 +145,7 @@ func (p *planner) wantedSettings(final daemonjson.Document, restart bool) Settin
 // runtimesToProve are the runtimes that need a proof before the plan relies on them. These are all of them if
 // they change or Docker restarts. Otherwise they are the default runtime, if dockerd gets a new one, those
 // that a reload changes, and those that dockerd loaded without a proof.
-func (p *planner) runtimesToProve(registers bool, want Settings, restart bool) []string {
+func (p *planner) runtimesToProve(registers bool, want steps.Settings, restart bool) []string {
 	name := want.Default
 	_, managed := p.Config.Docker.Runtimes[name]
 	var names []string
@@ -181,7 +182,7 @@ func (p *planner) addProofs(names []string, remapped bool) {
 			continue
 		}
 		added = append(added, args)
-		p.add(Prove{Release: p.Current.Name, Runtime: name, Args: args, CgroupDriver: cgroupDriver})
+		p.add(steps.Prove{Release: p.Current.Name, Runtime: name, Args: args, CgroupDriver: cgroupDriver})
 	}
 }
 
@@ -191,7 +192,7 @@ func (p *planner) addDockerProofs(names []string, doc daemonjson.Document, remap
 		if p.allProven([]string{name}, remapped) {
 			continue
 		}
-		step := ProveInDocker{Release: p.Current.Name, Runtime: name, Args: doc.Runtimes()[name].Args, Writes: p.WritesPromised(name)}
+		step := steps.ProveInDocker{Release: p.Current.Name, Runtime: name, Args: doc.Runtimes()[name].Args, Writes: p.WritesPromised(name)}
 		if remapped && p.ids != nil {
 			step.UIDMap = UIDMap(p.ids.UIDs)
 		}
@@ -200,11 +201,11 @@ func (p *planner) addDockerProofs(names []string, doc daemonjson.Document, remap
 }
 
 func (p *planner) addWrite(old, text daemonjson.Document, what string) {
-	p.add(WriteDaemonJSON{File: p.Observed.File, Old: old.Bytes(), New: text.Bytes(), What: what, Items: p.changedItems(old, text)})
+	p.add(steps.WriteDaemonJSON{File: p.Observed.File, Old: old.Bytes(), New: text.Bytes(), What: what, Items: p.changedItems(old, text)})
 }
 
 // addReload adds a reload of text. A restart follows if mustTake is not empty.
-func (p *planner) addReload(text daemonjson.Document, confirm Settings, fileUnchanged bool, mustTake ...string) {
+func (p *planner) addReload(text daemonjson.Document, confirm steps.Settings, fileUnchanged bool, mustTake ...string) {
 	confirm.Keeps = foreignRuntimes(p.Config, p.Observed, text)
-	p.add(Reload{Unit: p.Observed.Unit.Name, FileUnchanged: fileUnchanged, MustTake: mustTake}, Confirm{confirm})
+	p.add(steps.Reload{Unit: p.Observed.Unit.Name, FileUnchanged: fileUnchanged, MustTake: mustTake}, steps.Confirm{Settings: confirm})
 }

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/steps"
 )
 
 // DaemonJSON is daemon.json with everything that the configuration asks for, also the parts that must wait.
@@ -39,24 +40,24 @@ func (g Goal) withRuntimes() (daemonjson.Document, error) {
 
 // withDefault is doc with the configured default runtime. If that must wait, it is doc itself and the reason;
 // otherwise Held.What is empty.
-func (g Goal) withDefault(doc daemonjson.Document) (chosen daemonjson.Document, held Held, err error) {
+func (g Goal) withDefault(doc daemonjson.Document) (chosen daemonjson.Document, held steps.Held, err error) {
 	name := g.Config.Docker.DefaultRuntime
 	if name == "" {
-		return doc, Held{}, nil
+		return doc, steps.Held{}, nil
 	}
 	if reason := g.options.contestedReason(config.ItemDefaultRuntime); reason != "" && config.DefaultRuntimeIn(doc) != name {
-		return doc, Held{What: config.ItemDefaultRuntime, Why: reason}, nil
+		return doc, steps.Held{What: config.ItemDefaultRuntime, Why: reason}, nil
 	}
 	if g.unreadSettings(name) != "" && config.DefaultRuntimeIn(doc) != name {
-		return doc, Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is held, and nothing has proven that its containers start"}, nil
+		return doc, steps.Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is held, and nothing has proven that its containers start"}, nil
 	}
 	if _, managed := g.Config.Docker.Runtimes[name]; managed && !slices.Contains(g.uncontestedNames(), name) {
 		if _, defined := doc.Runtimes()[name]; !defined {
-			return doc, Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is contested and missing: dockerd would not start"}, nil
+			return doc, steps.Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is contested and missing: dockerd would not start"}, nil
 		}
 	}
 	chosen, err = g.edit(doc, daemonjson.Want{DefaultRuntime: &g.Config.Docker.DefaultRuntime})
-	return chosen, Held{}, err
+	return chosen, steps.Held{}, err
 }
 
 // withRemap is doc with userns-remap as configured.

@@ -7,6 +7,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // Goal is the desired state of a host: the configuration, and what follows from it for the host as observed.
@@ -19,11 +20,11 @@ type Goal struct {
 	// Dir and Runsc until it is installed.
 	Current release.Installed
 	// install fetches the wanted release; nil if it is installed, or must not be fetched.
-	install *InstallRelease
+	install *steps.InstallRelease
 	// rejecting holds the wanted release, because it rejects arguments of the runtimes; nil if it does not.
 	rejecting *Rejecting
 	// held has the reasons why the wanted release is not installed.
-	held []Held
+	held []steps.Held
 	// provisional says that the name of the release is not known yet.
 	provisional bool
 	// noRelease says that neither the wanted release nor a stand-in is available.
@@ -42,13 +43,13 @@ func newGoal(c config.Config, o host.Observed, opts Options) Goal {
 	case !found:
 		g.Current = placeholder(o.Store, spec)
 		g.provisional = !spec.Exact()
-		g.setInstall(InstallRelease{Spec: spec, Why: "not installed"})
+		g.setInstall(steps.InstallRelease{Spec: spec, Why: "not installed"})
 	case !installed.State.Intact():
 		spec.Version = installed.Name
-		g.setInstall(InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason, Damaged: true})
+		g.setInstall(steps.InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason, Damaged: true})
 	case opts.Upgrade && !spec.Exact():
 		g.provisional = true
-		g.install = &InstallRelease{Spec: spec, Why: "if newer than " + installed.Name}
+		g.install = &steps.InstallRelease{Spec: spec, Why: "if newer than " + installed.Name}
 	}
 	g.holdRejecting()
 	return g
@@ -62,13 +63,13 @@ func (g Goal) WithRelease(r release.Installed) Goal {
 
 // setInstall plans step, unless the release is contested or must not be fetched now: then a stand-in becomes
 // the current release.
-func (g *Goal) setInstall(step InstallRelease) {
+func (g *Goal) setInstall(step steps.InstallRelease) {
 	contested, u := g.options.contestedReason(config.ItemRelease), g.options.Unattended
 	switch {
 	case step.Damaged && contested != "":
-		g.held = append(g.held, Held{What: config.ItemRelease, Why: contested})
+		g.held = append(g.held, steps.Held{What: config.ItemRelease, Why: contested})
 	case u != nil && u.NoFetch != "":
-		g.held = append(g.held, Held{What: "release " + step.Spec.Version + " (" + step.Why + ")", Why: u.NoFetch})
+		g.held = append(g.held, steps.Held{What: "release " + step.Spec.Version + " (" + step.Why + ")", Why: u.NoFetch})
 	default:
 		g.install = &step
 		return
@@ -139,10 +140,10 @@ func placeholder(store string, spec release.Spec) release.Installed {
 }
 
 // MissingRelease is the step that installs the release that c asks for; false if it is installed and intact.
-func MissingRelease(c config.Config, o host.Observed) (step InstallRelease, missing bool) {
+func MissingRelease(c config.Config, o host.Observed) (step steps.InstallRelease, missing bool) {
 	g := NewGoal(c, o)
 	if g.install == nil {
-		return InstallRelease{}, false
+		return steps.InstallRelease{}, false
 	}
 	return *g.install, true
 }

@@ -8,6 +8,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/steps"
 )
 
 // Hidden is something that dockerd does not see with another data root, until it uses the old one again. It
@@ -91,9 +92,9 @@ func quoted(s string) string {
 }
 
 // heldByHiding holds a switch that hides data without consent; Why is empty if it may happen.
-func (p *planner) heldByHiding() Held {
+func (p *planner) heldByHiding() steps.Held {
 	if len(p.plan.Hidden) == 0 || p.options.AllowHiddenData {
-		return Held{}
+		return steps.Held{}
 	}
 	reason := fmt.Sprintf("it gives Docker another data root, which hides existing data (%s) until you switch back; allow it with --allow-hidden-data", countHidden(p.plan.Hidden))
 	if p.Config.Docker.Remap() == config.RemapOn && !p.options.MigrateImages && slices.ContainsFunc(p.plan.Hidden, func(h Hidden) bool { return h.Kind == "image" }) {

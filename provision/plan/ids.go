@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/verify"
 )
@@ -29,15 +30,15 @@ func (g Goal) Grant() (subid.Grant, error) {
 }
 
 // grantSteps are the steps that create the account and the ranges of g.
-func grantSteps(g subid.Grant) []Step {
-	var steps []Step
+func grantSteps(g subid.Grant) []steps.Step {
+	var all []steps.Step
 	if g.Create {
-		steps = append(steps, AddAccount{Name: g.Account.Name, GroupExists: g.Grouped})
+		all = append(all, steps.AddAccount{Name: g.Account.Name, GroupExists: g.Grouped})
 	}
 	for _, edit := range g.Edits {
-		steps = append(steps, EditIDs{edit})
+		all = append(all, steps.EditIDs{Edit: edit})
 	}
-	return steps
+	return all
 }
 
 // RemappedRoot is the data root of a dockerd that maps containers to the ids of g; data is its data root

@@ -7,6 +7,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/images"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // saveImages adds the step that saves the images before the switch, if they shall be migrated. The error is a
@@ -30,7 +31,7 @@ func (p *planner) saveImages() error {
 	case room.Root < need:
 		return &release.SpaceError{Path: p.Observed.Engine.RootDir, Need: need, Have: room.Root}
 	}
-	p.beforeDocker = append(p.beforeDocker, SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(room.SpoolPath).ArchivePath()})
+	p.beforeDocker = append(p.beforeDocker, steps.SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(room.SpoolPath).ArchivePath()})
 	return nil
 }
 
@@ -46,10 +47,10 @@ func (p *planner) planImages() {
 		return
 	}
 	if p.Observed.Engine.UsernsRemap && p.Config.Docker.Remap() != config.RemapOff {
-		p.add(LoadImages{Images: saved.Images, Path: saved.Path})
+		p.add(steps.LoadImages{Images: saved.Images, Path: saved.Path})
 		return
 	}
 	if !p.Observed.Engine.UsernsRemap && len(p.plan.Held) == 0 {
-		p.add(DropImages{Path: saved.Path})
+		p.add(steps.DropImages{Path: saved.Path})
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 )
 
@@ -31,10 +32,10 @@ type Plan struct {
 	// those for the host as it is, and may change.
 	Unfinished *Unfinished `json:"unfinished,omitempty"`
 
-	Steps    []Step   `json:"steps"`
-	Held     []Held   `json:"held,omitempty"`
-	Hidden   []Hidden `json:"hidden,omitempty"`
-	Warnings []string `json:"warnings,omitempty"`
+	Steps    []steps.Step `json:"steps"`
+	Held     []steps.Held `json:"held,omitempty"`
+	Hidden   []Hidden     `json:"hidden,omitempty"`
+	Warnings []string     `json:"warnings,omitempty"`
 	// Activates names the other settings of daemon.json that dockerd has not loaded yet, and that the
 	// plan's reloads or restarts bring into effect.
 	Activates []string `json:"activates,omitempty"`
@@ -129,18 +130,18 @@ type planner struct {
 	Goal
 	plan         Plan
 	ids          *subid.Grant // nil unless userns-remap is wanted
-	beforeDocker []Step       // for userns-remap, before Docker is touched
+	beforeDocker []steps.Step // for userns-remap, before Docker is touched
 }
 
-func (p *planner) add(steps ...Step) { p.plan.Steps = append(p.plan.Steps, steps...) }
+func (p *planner) add(steps ...steps.Step) { p.plan.Steps = append(p.plan.Steps, steps...) }
 
-func (p *planner) hold(h Held) { p.plan.Held = append(p.plan.Held, h) }
+func (p *planner) hold(h steps.Held) { p.plan.Held = append(p.plan.Held, h) }
 
 // holdContested holds item, and reports true, if another program keeps changing it.
 func (p *planner) holdContested(item string) bool {
 	reason := p.options.contestedReason(item)
 	if reason != "" {
-		p.hold(Held{What: item, Why: reason})
+		p.hold(steps.Held{What: item, Why: reason})
 	}
 	return reason != ""
 }
@@ -166,6 +167,6 @@ func (p *planner) planLink() {
 	case link.Kind == release.LinkOurs && link.Release == p.Current.Name:
 	case p.holdContested(config.ItemLink):
 	default:
-		p.add(Link{Path: link.Path, Target: p.Current.Runsc, Release: p.Current.Name})
+		p.add(steps.Link{Path: link.Path, Target: p.Current.Runsc, Release: p.Current.Name})
 	}
 }

@@ -15,28 +15,29 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/test/seen"
 )
 
 // brief is a step in one line.
-func brief(step Step) string {
+func brief(step steps.Step) string {
 	switch s := step.(type) {
-	case InstallRelease:
+	case steps.InstallRelease:
 		return fmt.Sprintf("install %s (%s)", s.Spec.Version, s.Why)
-	case Prove:
+	case steps.Prove:
 		return strings.TrimSpace(fmt.Sprintf("prove %s as %s %s", s.Release, s.Runtime, strings.Join(s.Args, " ")))
-	case ProveInDocker:
+	case steps.ProveInDocker:
 		return strings.TrimSpace(fmt.Sprintf("prove %s through Docker as %s %s", s.Release, s.Runtime, strings.Join(s.Args, " ")))
-	case Restart:
+	case steps.Restart:
 		return "restart " + s.Unit
-	case Link:
+	case steps.Link:
 		return fmt.Sprintf("link %s", s.Release)
-	case WriteDaemonJSON:
+	case steps.WriteDaemonJSON:
 		return "write " + s.What
-	case Reload:
+	case steps.Reload:
 		return "reload " + s.Unit
-	case Confirm:
+	case steps.Confirm:
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(s.Runtimes)) {
 			r := s.Runtimes[name]
@@ -49,7 +50,7 @@ func brief(step Step) string {
 			parts = append(parts, "remap="+string(s.Remap))
 		}
 		return "confirm " + strings.Join(parts, ", ")
-	case RemoveRelease:
+	case steps.RemoveRelease:
 		return "remove " + s.Name
 	default:
 		return fmt.Sprintf("%T", step)
@@ -70,7 +71,7 @@ func summary(t *testing.T, o host.Observed, p Plan) planned {
 	s := planned{Warnings: p.Warnings, Provisional: p.Provisional, File: string(o.File.Bytes)}
 	for _, step := range p.Steps {
 		s.Steps = append(s.Steps, brief(step))
-		write, ok := step.(WriteDaemonJSON)
+		write, ok := step.(steps.WriteDaemonJSON)
 		if !ok {
 			continue
 		}
@@ -129,40 +130,40 @@ func settles(t *testing.T, c config.Config, o host.Observed, opts Options) {
 }
 
 // carriedOut is o after step succeeded.
-func carriedOut(t *testing.T, o host.Observed, step Step) host.Observed {
+func carriedOut(t *testing.T, o host.Observed, step steps.Step) host.Observed {
 	t.Helper()
 	switch s := step.(type) {
-	case InstallRelease:
+	case steps.InstallRelease:
 		name := s.Spec.Version
 		if !s.Spec.Exact() {
 			name = seen.Newer
 		}
 		others := slices.DeleteFunc(slices.Clone(o.Releases), func(r release.Installed) bool { return r.Name == name })
 		o.Releases = append(others, seen.Intact(name))
-	case Link:
+	case steps.Link:
 		o.Link.Kind, o.Link.Release = release.LinkOurs, s.Release
-	case WriteDaemonJSON:
+	case steps.WriteDaemonJSON:
 		o.File = seen.DaemonJSON(t, string(s.New))
 		o.Before = o.Before.AfterWrite(o.File.Path, o.File.Doc)
-	case Reload:
+	case steps.Reload:
 		o.Engine = seen.Reloaded(*o.Engine, o.File.Doc)
 		o.Loaded.Reloaded = host.OptionDigests("", o.File.Doc)
-	case Restart:
+	case steps.Restart:
 		o.Loaded = state.Loaded{Started: host.OptionDigests("", o.File.Doc)}
 		o.Engine = seen.Reloaded(engine.Info{Version: o.Engine.Version, DefaultRuntime: "runc", RootDir: host.DataRootOf(*o.Engine)}, o.File.Doc)
 		if _, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap(); o.Engine.UsernsRemap {
 			own := subid.Account{Name: "dockremap", UID: 999}
 			o.Engine.RootDir = RemappedRoot(o.Engine.RootDir, subid.Grant{UIDs: subid.Of(o.IDs.UIDs.Ranges, own), GIDs: subid.Of(o.IDs.GIDs.Ranges, own)})
 		}
-	case ProveInDocker:
+	case steps.ProveInDocker:
 		o.Proofs = maps.Clone(o.Proofs)
 		o.Proofs[state.PastProofKey("digest of "+s.Release, s.Args, o.BootAndMount)] = true
 		o.Proofs[state.ProofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.BootAndMount, o.Engine.UsernsRemap, s.Writes)] = true
-	case Confirm:
+	case steps.Confirm:
 		if err := s.Missing(*o.Engine); err != nil {
 			t.Fatalf("%s: %v", brief(step), err)
 		}
-	case RemoveRelease:
+	case steps.RemoveRelease:
 		o.Releases = slices.DeleteFunc(slices.Clone(o.Releases), func(r release.Installed) bool { return r.Name == s.Name })
 	}
 	return o

@@ -11,12 +11,13 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
 // ProofSteps prove the runtime called name as dockerd has it now. The error is a *blocked.Refused if dockerd
 // lacks the runtime, or if the runtime runs something other than an installed release.
-func ProofSteps(c config.Config, name string, o host.Observed) ([]Step, error) {
+func ProofSteps(c config.Config, name string, o host.Observed) ([]steps.Step, error) {
 	runtime, known := o.Engine.Runtimes[name]
 	if !known {
 		return nil, blocked.Refuse("runtime "+name, "dockerd does not have it: run apply first")
@@ -25,9 +26,9 @@ func ProofSteps(c config.Config, name string, o host.Observed) ([]Step, error) {
 		if filepath.Clean(runtime.Path) != r.Runsc {
 			continue
 		}
-		return []Step{
-			Prove{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), CgroupDriver: o.Engine.CgroupDriver},
-			ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: writesPromised(c, o, r.Name, name)},
+		return []steps.Step{
+			steps.Prove{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), CgroupDriver: o.Engine.CgroupDriver},
+			steps.ProveInDocker{Release: r.Name, Runtime: name, Args: slices.Clone(runtime.Args), Writes: writesPromised(c, o, r.Name, name)},
 		}, nil
 	}
 	return nil, blocked.Refuse("runtime "+name, "dockerd runs %s for it, which is not an installed release: run apply first", runtime.Path)
@@ -50,7 +51,7 @@ func RuntimeMatches(got engine.Runtime, want daemonjson.Runtime) bool {
 // addUnproven adds to names the runtimes that need a proof although daemon.json has them already: those that
 // dockerd has not loaded in that form, so that a reload would load an untested edit; and those that dockerd
 // has loaded with arguments that were never proven, or that failed the last proof.
-func (g Goal) addUnproven(names []string, want Settings) []string {
+func (g Goal) addUnproven(names []string, want steps.Settings) []string {
 	for _, name := range slices.Sorted(maps.Keys(want.Runtimes)) {
 		if slices.Contains(names, name) {
 			continue

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // planRemovals removes old releases that nothing runs from and that no foreign runtime of daemon.json names.
@@ -26,7 +27,7 @@ func (p *planner) planRemovals() {
 	}
 	slices.SortFunc(old, release.Newest)
 	for _, r := range append(damaged, old[min(p.Config.Release.Keep, len(old)):]...) {
-		p.add(RemoveRelease{Name: r.Name, Dir: r.Dir})
+		p.add(steps.RemoveRelease{Name: r.Name, Dir: r.Dir})
 	}
 }
 

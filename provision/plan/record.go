@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 // Recorded is o.Before with what p brings under management: the text of daemon.json, and each key that p
@@ -32,7 +33,7 @@ func Recorded(c config.Config, o host.Observed, p Plan, opts Options, now time.T
 		}
 	}
 	for _, step := range p.Steps {
-		if write, ok := step.(WriteDaemonJSON); ok {
+		if write, ok := step.(steps.WriteDaemonJSON); ok {
 			r.writes = append(r.writes, write.Items...)
 		}
 	}

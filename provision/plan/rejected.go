@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -19,12 +20,12 @@ type Rejecting struct {
 }
 
 // Held is r as a part of a plan.
-func (r Rejecting) Held() Held {
+func (r Rejecting) Held() steps.Held {
 	why := r.Reason
 	if r.Remedy != "" {
 		why += "; " + r.Remedy
 	}
-	return Held{What: "release " + r.Release, Why: why, Arguments: r.Arguments}
+	return steps.Held{What: "release " + r.Release, Why: why, Arguments: r.Arguments}
 }
 
 // Rejecting is the wanted release, if it rejects arguments; otherwise nil. Current is then the release

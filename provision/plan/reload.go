@@ -11,11 +11,12 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/steps"
 )
 
 // holdForbidden holds a reload that needs more disruption than this run may cause, or that would only undo
 // what another program keeps changing in dockerd.
-func (p *planner) holdForbidden(at, final daemonjson.Document, all Settings) bool {
+func (p *planner) holdForbidden(at, final daemonjson.Document, all steps.Settings) bool {
 	missing := all.Missing(*p.Observed.Engine)
 	if !Differ(at, final) && (missing == nil || p.holdContested(config.ItemDockerd)) {
 		return missing != nil
@@ -24,12 +25,12 @@ func (p *planner) holdForbidden(at, final daemonjson.Document, all Settings) boo
 	if reason == "" {
 		return false
 	}
-	p.hold(Held{What: p.describeReload(at, final, all), Why: reason})
+	p.hold(steps.Held{What: p.describeReload(at, final, all), Why: reason})
 	return true
 }
 
 // holdUnsafe holds a reload that would take away or break something that dockerd has.
-func (p *planner) holdUnsafe(at, registered, final daemonjson.Document, all Settings, restart bool) bool {
+func (p *planner) holdUnsafe(at, registered, final daemonjson.Document, all steps.Settings, restart bool) bool {
 	if !Differ(at, final) && all.Missing(*p.Observed.Engine) == nil {
 		return false
 	}
@@ -66,7 +67,7 @@ func forgottenByReload(o host.Observed, doc daemonjson.Document) []string {
 }
 
 // holdForgetting holds a reload after which dockerd would lack runtimes of its flags.
-func (p *planner) holdForgetting(at, final daemonjson.Document, all Settings) bool {
+func (p *planner) holdForgetting(at, final daemonjson.Document, all steps.Settings) bool {
 	names := slices.DeleteFunc(forgottenByReload(p.Observed, final), func(name string) bool {
 		return slices.Contains(p.uncontestedNames(), name)
 	})
@@ -87,21 +88,21 @@ func (p *planner) holdForgetting(at, final daemonjson.Document, all Settings) bo
 	if err != nil {
 		panic(err) // strings always encode
 	}
-	p.hold(Held{What: p.describeReload(at, final, all), Why: fmt.Sprintf("a reload would make dockerd forget the runtimes of its flags (%s), and their containers would not start: "+
+	p.hold(steps.Held{What: p.describeReload(at, final, all), Why: fmt.Sprintf("a reload would make dockerd forget the runtimes of its flags (%s), and their containers would not start: "+
 		`add "runtimes": %s to %s and run apply again; the flags may stay`, strings.Join(flags, ", "), text, p.Observed.File.Path)})
 	return true
 }
 
 // holdFailed holds a reload that would load arguments of daemon.json with which a container failed to start.
 // The daemon does not try them again; a person may.
-func (p *planner) holdFailed(all Settings) bool {
+func (p *planner) holdFailed(all steps.Settings) bool {
 	if p.options.Unattended == nil {
 		return false
 	}
 	for _, name := range slices.Sorted(maps.Keys(all.Runtimes)) {
 		want := all.Runtimes[name]
 		if p.ProofFailed(want.Args) && !RuntimeMatches(p.Observed.Engine.Runtimes[name], want) {
-			p.hold(Held{What: config.RuntimeItem(name), Why: "dockerd has not loaded its arguments in " + p.Observed.File.Path +
+			p.hold(steps.Held{What: config.RuntimeItem(name), Why: "dockerd has not loaded its arguments in " + p.Observed.File.Path +
 				": a container started with them failed; change them, or try them again with `runsc-provisioner apply`"})
 			return true
 		}
@@ -110,7 +111,7 @@ func (p *planner) holdFailed(all Settings) bool {
 }
 
 // describeReload says what a reload is for.
-func (g Goal) describeReload(at, final daemonjson.Document, all Settings) string {
+func (g Goal) describeReload(at, final daemonjson.Document, all steps.Settings) string {
 	if what := g.describeWrite(at, final); what != "" {
 		return what
 	}

@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 )
 
@@ -64,7 +65,7 @@ func (p *planner) finalRemap(chosen daemonjson.Document) (doc daemonjson.Documen
 	}
 	p.listHidden()
 	held := false
-	for _, h := range []Held{p.heldByActivation(), p.heldByRestart(), p.heldByHiding()} {
+	for _, h := range []steps.Held{p.heldByActivation(), p.heldByRestart(), p.heldByHiding()} {
 		if h.Why != "" {
 			p.hold(h)
 			held = true
@@ -154,18 +155,18 @@ func (g Goal) wantsSnapshotter() bool {
 }
 
 // heldRemap is the switch of userns-remap, held for a reason.
-func (g Goal) heldRemap(reason string) Held {
-	return Held{What: "userns-remap " + g.Config.Docker.UsernsRemap, Why: reason}
+func (g Goal) heldRemap(reason string) steps.Held {
+	return steps.Held{What: "userns-remap " + g.Config.Docker.UsernsRemap, Why: reason}
 }
 
 // heldByRestart holds a switch that needs a forbidden restart of Docker; Why is empty if the restart is allowed.
-func (g Goal) heldByRestart() Held {
+func (g Goal) heldByRestart() steps.Held {
 	reason := restartObjection(g.options, g.liveRestoreThen(), g.Observed.RunningContainers)
 	if g.Observed.Engine.Swarm && g.liveRestoreThen() {
 		reason = "dockerd does not start with live-restore on a node of a swarm: turn live-restore off, or run docker swarm leave, then run apply again"
 	}
 	if reason == "" {
-		return Held{}
+		return steps.Held{}
 	}
 	held := g.heldRemap(reason)
 	held.Containers = g.Observed.RunningContainers
@@ -200,10 +201,10 @@ func (p *planner) planPurge() {
 	}
 	all := p.Observed.IDs
 	for _, edit := range all.RemovalEdits() {
-		p.add(EditIDs{edit})
+		p.add(steps.EditIDs{Edit: edit})
 	}
 	if _, exists := subid.Find(all.Users, config.RemapAccount); exists && slices.Contains(all.Made, subid.AccountKey(config.RemapAccount)) {
-		p.add(RemoveAccount{Name: config.RemapAccount})
+		p.add(steps.RemoveAccount{Name: config.RemapAccount})
 	}
 	if p.Observed.RemapRoots > 0 && len(p.plan.Steps) > 0 {
 		p.warn("Docker's data from userns-remap stays in " + filepath.Join(e.RootDir, "UID.GID") + ", owned by ids that no account has then")

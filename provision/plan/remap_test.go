@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/images"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/test/seen"
 )
@@ -27,18 +28,18 @@ func ready(t *testing.T) host.Observed {
 }
 
 func idSteps(p Plan) []string {
-	var steps []string
+	var all []string
 	for _, s := range p.Steps {
 		switch s := s.(type) {
-		case AddAccount:
-			steps = append(steps, "add "+s.Name)
-		case RemoveAccount:
-			steps = append(steps, "remove "+s.Name)
-		case EditIDs:
-			steps = append(steps, s.Path+": "+strings.ReplaceAll(strings.TrimSpace(s.New), "\n", " "))
+		case steps.AddAccount:
+			all = append(all, "add "+s.Name)
+		case steps.RemoveAccount:
+			all = append(all, "remove "+s.Name)
+		case steps.EditIDs:
+			all = append(all, s.Path+": "+strings.ReplaceAll(strings.TrimSpace(s.New), "\n", " "))
 		}
 	}
-	return steps
+	return all
 }
 
 func TestFault_U03_PlannedRanges(t *testing.T) {
@@ -115,7 +116,7 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 		if diff := cmp.Diff(tt.steps, idSteps(plan)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.situation, diff)
 		}
-		if _, ok := plan.Steps[len(plan.Steps)-1].(ProveInDocker); !ok || plan.Disruption() != config.DisruptionRestart {
+		if _, ok := plan.Steps[len(plan.Steps)-1].(steps.ProveInDocker); !ok || plan.Disruption() != config.DisruptionRestart {
 			t.Errorf("%s: got %v, want a restart and a proof in the end", tt.situation, plan.Steps)
 		}
 	}
@@ -154,8 +155,8 @@ func TestPlan_RemapInEffect(t *testing.T) {
 		bob := c
 		bob.Docker.UsernsRemap = "bob"
 		plan, err := New(bob, o, Options{})
-		i := slices.IndexFunc(plan.Steps, func(s Step) bool { _, ok := s.(Confirm); return ok })
-		if err != nil || i < 0 || plan.Steps[i].(Confirm).Root != "/var/lib/docker/300000.300000" || plan.Disruption() != config.DisruptionRestart {
+		i := slices.IndexFunc(plan.Steps, func(s steps.Step) bool { _, ok := s.(steps.Confirm); return ok })
+		if err != nil || i < 0 || plan.Steps[i].(steps.Confirm).Root != "/var/lib/docker/300000.300000" || plan.Disruption() != config.DisruptionRestart {
 			t.Errorf("got %v, %v, want a restart into bob's data root", plan.Steps, err)
 		}
 	})
@@ -250,7 +251,7 @@ func TestFault_U01_HiddenData(t *testing.T) {
 			}
 			continue
 		}
-		saves := slices.ContainsFunc(plan.Steps, func(s Step) bool { _, ok := s.(SaveImages); return ok })
+		saves := slices.ContainsFunc(plan.Steps, func(s steps.Step) bool { _, ok := s.(steps.SaveImages); return ok })
 		if err != nil || (len(plan.Held) > 0) != tt.held || plan.Empty() != tt.held || saves != tt.saves {
 			t.Errorf("%s: got %v, held %v, %v, want held: %t, images saved: %t", tt.situation, plan.Steps, plan.Held, err, tt.held, tt.saves)
 		}
@@ -312,7 +313,7 @@ func TestSavedImages(t *testing.T) {
 	o.WaitingImages = saved
 	o.Data.Images, o.Data.Room = saved.Images, host.Room{Spool: 1 << 40, Root: 1 << 40}
 	plan, err := New(seen.Wants(seen.Remapped), o, Options{MigrateImages: true})
-	if err != nil || slices.ContainsFunc(plan.Steps, func(s Step) bool { _, ok := s.(SaveImages); return ok }) {
+	if err != nil || slices.ContainsFunc(plan.Steps, func(s steps.Step) bool { _, ok := s.(steps.SaveImages); return ok }) {
 		t.Errorf("got %v, %v, want the saved images used", plan.Steps, err)
 	}
 	for _, s := range plan.Steps {

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/seen"
 )
 
@@ -451,7 +452,7 @@ func TestNew_ProvesWithDockersCgroupDriver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := plan.Steps[0].(Prove).CgroupDriver; got != test.want {
+		if got := plan.Steps[0].(steps.Prove).CgroupDriver; got != test.want {
 			t.Errorf("%s: got driver %q, want %q", test.name, got, test.want)
 		}
 	}
@@ -459,13 +460,13 @@ func TestNew_ProvesWithDockersCgroupDriver(t *testing.T) {
 
 func TestPlan_Disruption(t *testing.T) {
 	for _, test := range []struct {
-		steps []Step
+		steps []steps.Step
 		want  config.Disruption
 	}{
 		{nil, config.DisruptionNone},
-		{[]Step{InstallRelease{}, Prove{}, Link{}, WriteDaemonJSON{}, Confirm{}, RemoveRelease{}}, config.DisruptionNone},
-		{[]Step{Prove{}, Reload{}, Confirm{}}, config.DisruptionReload},
-		{[]Step{Reload{}, ProveInDocker{}, Restart{}, Confirm{}}, config.DisruptionRestart},
+		{[]steps.Step{steps.InstallRelease{}, steps.Prove{}, steps.Link{}, steps.WriteDaemonJSON{}, steps.Confirm{}, steps.RemoveRelease{}}, config.DisruptionNone},
+		{[]steps.Step{steps.Prove{}, steps.Reload{}, steps.Confirm{}}, config.DisruptionReload},
+		{[]steps.Step{steps.Reload{}, steps.ProveInDocker{}, steps.Restart{}, steps.Confirm{}}, config.DisruptionRestart},
 	} {
 		if got := (Plan{Steps: test.steps}).Disruption(); got != test.want {
 			t.Errorf("%v: got %v, want %v", test.steps, got, test.want)

@@ -6,6 +6,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/seen"
 )
 
@@ -110,9 +111,9 @@ func TestFault_X03_AReloadProvesOptionsBeforeARestart(t *testing.T) {
 			var order []string
 			for _, step := range plan.Steps {
 				switch s := step.(type) {
-				case Reload:
+				case steps.Reload:
 					order = append(order, "reload "+strings.Join(s.MustTake, ","))
-				case WriteDaemonJSON, Restart:
+				case steps.WriteDaemonJSON, steps.Restart:
 					order = append(order, s.Kind().Action)
 				}
 			}

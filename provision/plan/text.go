@@ -5,6 +5,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/steps"
 )
 
 // MarshalJSON gives the plan for programs: each step has its action, object and disruption. It omits the bytes
@@ -15,21 +16,21 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Object     string            `json:"object"`
 		Disruption config.Disruption `json:"disruption"`
 	}
-	steps := make([]step, len(p.Steps))
+	all := make([]step, len(p.Steps))
 	for i, s := range p.Steps {
-		steps[i] = step{s.Kind().Action, s.Object(), s.Kind().Disruption}
+		all[i] = step{s.Kind().Action, s.Object(), s.Kind().Disruption}
 	}
 	return json.Marshal(struct {
 		Unfinished  *Unfinished       `json:"unfinished,omitempty"`
 		Steps       []step            `json:"steps"`
 		Disruption  config.Disruption `json:"disruption"`
-		Held        []Held            `json:"held,omitempty"`
+		Held        []steps.Held      `json:"held,omitempty"`
 		Hidden      []Hidden          `json:"hidden,omitempty"`
 		Warnings    []string          `json:"warnings,omitempty"`
 		Activates   []string          `json:"activates,omitempty"`
 		Provisional bool              `json:"provisional,omitempty"`
 		Diff        string            `json:"diff,omitempty"`
-	}{p.Unfinished, steps, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Diff()})
+	}{p.Unfinished, all, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Diff()})
 }
 
 // Diff is a unified diff of daemon.json before and after the plan, with secrets hidden; "" if it is not
@@ -42,10 +43,10 @@ func (p Plan) Diff() string {
 	return daemonjson.Diff(writes[0].File.Path, writes[0].Old, p.LastText())
 }
 
-func (p Plan) writes() []WriteDaemonJSON {
-	var writes []WriteDaemonJSON
+func (p Plan) writes() []steps.WriteDaemonJSON {
+	var writes []steps.WriteDaemonJSON
 	for _, s := range p.Steps {
-		if write, ok := s.(WriteDaemonJSON); ok {
+		if write, ok := s.(steps.WriteDaemonJSON); ok {
 			writes = append(writes, write)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // Check refuses a plan whose files could not be replaced, or whose daemon.json dockerd
@@ -50,7 +51,7 @@ func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (val
 // checkIDsReplaceable refuses a plan if a file of subordinate ids could not be replaced.
 func checkIDsReplaceable(p plan.Plan) error {
 	for _, step := range p.Steps {
-		s, ok := step.(plan.EditIDs)
+		s, ok := step.(steps.EditIDs)
 		if !ok {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 )
 
@@ -64,10 +65,10 @@ func madeObjects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (
 	}
 	for _, step := range p.Steps {
 		switch s := step.(type) {
-		case plan.AddAccount:
+		case steps.AddAccount:
 			all[subid.AccountKey(s.Name)] = absent
 			all["group:"+s.Name] = func() (state.BeforeObject, error) { return state.BeforeObject{Present: s.GroupExists}, nil }
-		case plan.EditIDs:
+		case steps.EditIDs:
 			all["file:"+s.Path] = inspectPath(s.Path)
 			for _, key := range s.Made {
 				all[key] = absent

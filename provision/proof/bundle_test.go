@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/stored"
 )
 
@@ -95,7 +95,7 @@ func TestProve_LeavesNoBundle(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			mayProve(t)
 			r, root := proofHost(t, test.run)
-			_, err := r.Prove(t.Context(), plan.Prove{Release: "20260914.0", Runtime: "runsc"})
+			_, err := r.Prove(t.Context(), steps.Prove{Release: "20260914.0", Runtime: "runsc"})
 			var failed *Failed
 			if passes := err == nil; passes != test.passes || !passes && !errors.As(err, &failed) {
 				t.Errorf("got error %v, want it to pass: %t", err, test.passes)
@@ -117,7 +117,7 @@ func TestProve_LeavesNoBundleIfRunscDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	var failed *Failed
-	if _, err := r.Prove(t.Context(), plan.Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.As(err, &failed) {
+	if _, err := r.Prove(t.Context(), steps.Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.As(err, &failed) {
 		t.Errorf("got error %v, want a *Failed", err)
 	}
 	if left := r.proofsLeft(t); len(left) != 0 || noted(t, root, "ran") != "" {
@@ -141,7 +141,7 @@ func TestProve_LeavesNoBundleIfInterrupted(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if _, err := r.Prove(ctx, plan.Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.Is(err, context.Canceled) {
+	if _, err := r.Prove(ctx, steps.Prove{Release: "20260914.0", Runtime: "runsc"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want %v", err, context.Canceled)
 	}
 	if left := r.proofsLeft(t); len(left) != 0 {
@@ -160,7 +160,7 @@ func TestSweep_RemovesTheBundleOfAKilledProof(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := dirPrefix + "killed"
-	p := proof{step: plan.Prove{Release: "20260914.0"}, release: installed, id: id, dir: filepath.Join(r.Paths.State, id)}
+	p := proof{step: steps.Prove{Release: "20260914.0"}, release: installed, id: id, dir: filepath.Join(r.Paths.State, id)}
 	request := filepath.Join(r.Paths.State, requestPrefix+"killed")
 	gone := filepath.Join(r.Paths.State, dirPrefix+"gone") // its release was removed since
 	other := filepath.Join(r.Paths.State, "runsc-other")

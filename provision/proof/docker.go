@@ -11,8 +11,8 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -23,7 +23,7 @@ const trialTimeout = time.Minute
 // the container is in a sandbox of the release, and that Docker sees its writes as
 // promised. The result is what was seen, in a few words. The caller has recorded name in
 // its journal: if this run is killed, a later run removes the container.
-func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string, flags commandline.Flags, info engine.Info) (result string, err error) {
+func (r Runner) InDocker(ctx context.Context, s steps.ProveInDocker, name string, flags commandline.Flags, info engine.Info) (result string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, trialTimeout)
 	defer cancel()
 	client, err := engine.Open(r.Socket(flags))
@@ -56,7 +56,7 @@ func (r Runner) InDocker(ctx context.Context, s plan.ProveInDocker, name string,
 }
 
 // checkTrial checks from the host that the container is in a sandbox of the release.
-func (r Runner) checkTrial(ctx context.Context, s plan.ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
+func (r Runner) checkTrial(ctx context.Context, s steps.ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
 	line, err := trial.Line(ctx)
 	if err != nil {
 		return "", err

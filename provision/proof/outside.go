@@ -14,7 +14,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 )
 
 // OutsideArg, followed by the path of a request, makes this program carry out a proof
@@ -26,10 +26,10 @@ const requestPrefix = dirPrefix + "request-"
 
 // outsideRequest is the content of a request file.
 type outsideRequest struct {
-	Paths host.Paths `json:"paths"`
-	Self  string     `json:"self"`
-	Owner int        `json:"owner"`
-	Step  plan.Prove `json:"step"`
+	Paths host.Paths  `json:"paths"`
+	Self  string      `json:"self"`
+	Owner int         `json:"owner"`
+	Step  steps.Prove `json:"step"`
 }
 
 // outsideAnswer is the content of an answer file.
@@ -43,7 +43,7 @@ type outsideAnswer struct {
 // ProveInOtherProcess is Prove in another process of this program, because a hardened unit
 // can start no sandbox. start runs argv with all privileges of root, and waits for its end.
 // Request and answer are files that only root can read.
-func (r Runner) ProveInOtherProcess(ctx context.Context, s plan.Prove, start func(ctx context.Context, argv ...string) error) (result string, err error) {
+func (r Runner) ProveInOtherProcess(ctx context.Context, s steps.Prove, start func(ctx context.Context, argv ...string) error) (result string, err error) {
 	dir := filepath.Join(r.Paths.State, requestPrefix+strings.ToLower(rand.Text()))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", fmt.Errorf("ask for a proof: %w", err)

@@ -22,8 +22,8 @@ import (
 	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -75,7 +75,7 @@ type Runner struct {
 // Prove runs a container with the release's runsc, without Docker, and checks from the host
 // that it is in a sandbox of that release. It leaves nothing behind. The result is what was
 // seen, in a few words. The error of a proof that failed is a *Failed with runsc's output.
-func (r Runner) Prove(ctx context.Context, s plan.Prove) (result string, err error) {
+func (r Runner) Prove(ctx context.Context, s steps.Prove) (result string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
 	installed, err := r.Installed(s.Release)
@@ -101,7 +101,7 @@ func (r Runner) Prove(ctx context.Context, s plan.Prove) (result string, err err
 
 // proof is one container under one runsc.
 type proof struct {
-	step    plan.Prove
+	step    steps.Prove
 	release release.Installed
 	store   release.Store
 	id      string

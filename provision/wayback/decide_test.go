@@ -10,8 +10,8 @@ import (
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 func TestFault_X01_DecideForEachJournalAndScene(t *testing.T) {
@@ -151,52 +151,52 @@ func TestFault_X01_TargetOfTheWayBack(t *testing.T) {
 		unit  host.Unit
 		old   string
 		flags commandline.Flags
-		want  plan.Settings
+		want  steps.Settings
 		known bool
 		text  string // of ReloadText
 	}{
 		{
 			name: "the same dockerd: its settings in memory, with the definition of its default",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"debug": false}`, known: true,
-			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: config.RemapOff, Root: "/var/lib/docker"},
+			want: steps.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/x/runsc"}, "nvidia": {Path: "/n"}}, Remap: config.RemapOff, Root: "/var/lib/docker"},
 			text: `{"debug": false, "default-runtime": "runsc", "runtimes": {"nvidia": {"path": "/n"}, "runsc": {"path": "/x/runsc"}}}`,
 		},
 		{
 			name: "the same dockerd, with fewer runtimes than the file",
 			j:    state.Journal{Invocation: "1", Engine: &state.JournalEngine{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOff}, Runtimes: []string{"runsc"}},
 			unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}}`, known: true,
-			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
+			want: steps.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"runtimes": {}, "default-runtime": "runc"}`,
 		},
 		{
 			name: "another start: the settings of the file",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"debug": false}`, known: true,
-			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
+			want: steps.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"debug": false, "default-runtime": "runc", "runtimes": {}}`,
 		},
 		{
 			name: "a journal without the start: the settings of the file",
 			j:    state.Journal{Engine: memory, Runtimes: []string{"runsc"}}, unit: here, old: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`, known: true,
-			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: config.RemapOff},
+			want: steps.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/y"}}, Remap: config.RemapOff},
 			text: `{"runtimes": {"runsc": {"path": "/y"}}, "default-runtime": "runsc"}`,
 		},
 		{
 			name: "another start: the file and the flags",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: ``, known: true,
 			flags: commandline.Flags{DefaultRuntime: "runsc", AddRuntimes: map[string]string{"runsc": "/f"}, UsernsRemap: "default"},
-			want:  plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn},
+			want:  steps.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn},
 			text:  "{\n    \"default-runtime\": \"runsc\"\n}\n",
 		},
 		{
 			name: "another start, and a default that the file does not define",
 			j:    state.Journal{Invocation: "1", Engine: memory, Runtimes: []string{"runsc"}}, unit: other, old: `{"default-runtime": "runsc"}`,
-			want: plan.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
+			want: steps.Settings{Default: "runsc", Runtimes: map[string]daemonjson.Runtime{}, Without: []string{"runsc"}, Remap: config.RemapOff},
 			text: `{"runtimes": {}}`,
 		},
 		{
 			name: "the data root of the same userns-remap",
 			j:    state.Journal{Invocation: "1", Restarting: true, Engine: &state.JournalEngine{Default: "runc", Remap: config.RemapOn, Root: "/r/1.1"}}, unit: other, old: `{"userns-remap": "default"}`, known: true,
-			want: plan.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn, Root: "/r/1.1"},
+			want: steps.Settings{Default: "runc", Runtimes: map[string]daemonjson.Runtime{}, Remap: config.RemapOn, Root: "/r/1.1"},
 			text: `{"userns-remap": "default", "default-runtime": "runc"}`,
 		},
 	} {

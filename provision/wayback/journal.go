@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 // NewJournal returns the journal of p for the observed host. names are the managed
@@ -28,9 +29,9 @@ func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) stat
 	}
 	for _, step := range p.Steps {
 		switch s := step.(type) {
-		case plan.WriteDaemonJSON:
+		case steps.WriteDaemonJSON:
 			j.File.NewDigests = append(j.File.NewDigests, durable.Digest(s.New))
-		case plan.Link:
+		case steps.Link:
 			j.Link.Changes = true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 // Carry says what another program's text still has of the change.
@@ -113,7 +114,7 @@ func sameRuntime(a, b daemonjson.Runtime) bool {
 // none.
 func valuesOf(p plan.Plan, names []string) *state.JournalValues {
 	for _, step := range slices.Backward(p.Steps) {
-		s, writes := step.(plan.WriteDaemonJSON)
+		s, writes := step.(steps.WriteDaemonJSON)
 		if !writes {
 			continue
 		}

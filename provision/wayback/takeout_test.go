@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 // Another program has edited daemon.json in the middle of a run. Its edit stays, and our
@@ -46,7 +47,7 @@ func TestFault_X01_OurSettingsAreTakenOutOfAnotherProgramsText(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			j := state.Journal{Runtimes: []string{"runsc"}, File: state.JournalFile{OldDigest: durable.Digest([]byte(test.old))}}
 			if test.wrote != "" {
-				j.File.Sets = valuesOf(plan.Plan{Steps: []plan.Step{plan.WriteDaemonJSON{New: []byte(test.wrote)}, plan.Reload{}}}, j.Runtimes)
+				j.File.Sets = valuesOf(plan.Plan{Steps: []steps.Step{steps.WriteDaemonJSON{New: []byte(test.wrote)}, steps.Reload{}}}, j.Runtimes)
 			}
 			if got := CarryOf(j, []byte(test.now), []byte(test.old), config.RemapOff); got != test.carry {
 				t.Errorf("got carry %d, want %d", got, test.carry)

@@ -12,8 +12,8 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 // startedSince reports whether Docker was started after j was begun. It is true if the
@@ -24,8 +24,8 @@ func startedSince(j state.Journal, unit host.Unit) bool {
 }
 
 // ranWith returns the settings that dockerd ran with when j was begun.
-func ranWith(j state.Journal) plan.Settings {
-	want := plan.Settings{Runtimes: map[string]daemonjson.Runtime{}, Default: j.Engine.Default, Remap: j.Engine.Remap, Root: j.Engine.Root}
+func ranWith(j state.Journal) steps.Settings {
+	want := steps.Settings{Runtimes: map[string]daemonjson.Runtime{}, Default: j.Engine.Default, Remap: j.Engine.Remap, Root: j.Engine.Root}
 	maps.Copy(want.Runtimes, j.Engine.Runtimes)
 	for _, name := range j.Runtimes {
 		if _, knew := j.Engine.Runtimes[name]; !knew {
@@ -38,12 +38,12 @@ func ranWith(j state.Journal) plan.Settings {
 
 // startsWith returns the settings of a dockerd with these flags after a start from text,
 // for the keys that j covers. It reports false if dockerd would not start from text.
-func startsWith(j state.Journal, text []byte, flags commandline.Flags) (plan.Settings, bool) {
+func startsWith(j state.Journal, text []byte, flags commandline.Flags) (steps.Settings, bool) {
 	doc, err := daemonjson.Parse(text)
 	if err != nil {
-		return plan.Settings{}, false
+		return steps.Settings{}, false
 	}
-	want := plan.Settings{Runtimes: map[string]daemonjson.Runtime{}, Default: flags.DefaultRuntime, Remap: config.RemapOf(flags.UsernsRemap != "" || config.UsernsRemapIn(doc) != "")}
+	want := steps.Settings{Runtimes: map[string]daemonjson.Runtime{}, Default: flags.DefaultRuntime, Remap: config.RemapOf(flags.UsernsRemap != "" || config.UsernsRemapIn(doc) != "")}
 	if name, has := doc.DefaultRuntime(); has {
 		want.Default = name
 	}
@@ -79,7 +79,7 @@ func defines(doc daemonjson.Document, flags commandline.Flags, name string) bool
 // It names them because dockerd keeps its default runtime if the key is missing, and its
 // runtimes if the object is missing (moby daemon/reload_unix.go). It omits a default
 // runtime that nothing defines or that is also a flag: dockerd would refuse the text.
-func ReloadText(old []byte, to plan.Settings, flags commandline.Flags) (daemonjson.Document, error) {
+func ReloadText(old []byte, to steps.Settings, flags commandline.Flags) (daemonjson.Document, error) {
 	doc, err := daemonjson.Parse(old)
 	if err != nil {
 		return doc, err
@@ -144,7 +144,7 @@ func CompareEngine(j state.Journal, unit host.Unit, old []byte, flags commandlin
 // before the change or, if Docker was started since, those that the old daemon.json gives:
 // no file restores what was only in dockerd's memory. It reports false if dockerd would
 // not start from the old text.
-func Target(j state.Journal, unit host.Unit, old []byte, flags commandline.Flags) (plan.Settings, bool) {
+func Target(j state.Journal, unit host.Unit, old []byte, flags commandline.Flags) (steps.Settings, bool) {
 	if !startedSince(j, unit) {
 		return ranWith(j), true
 	}

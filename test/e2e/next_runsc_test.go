@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/daemon"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/lab"
 )
 
@@ -43,14 +43,14 @@ func (h host) inUse(since string) inUse {
 // for exactly the argument --vfs2.
 func rejects(t *testing.T, what, text string) {
 	t.Helper()
-	var said struct{ Plan, Left struct{ Held []plan.Held } }
+	var said struct{ Plan, Left struct{ Held []steps.Held } }
 	if err := json.Unmarshal([]byte(text), &said); err != nil {
 		t.Fatalf("%s: %v\n%s", what, err, text)
 	}
 	holds(t, what, append(said.Plan.Held, said.Left.Held...))
 }
 
-func holds(t *testing.T, what string, held []plan.Held) {
+func holds(t *testing.T, what string, held []steps.Held) {
 	t.Helper()
 	if len(held) != 1 || held[0].What != "release "+lab.NextRelease || !slices.Equal(held[0].Arguments, []string{"--vfs2"}) {
 		t.Errorf("%s: got %+v held, want release %s for --vfs2", what, held, lab.NextRelease)

@@ -69,30 +69,38 @@ var allowed = map[string]row{
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
-	"provision/plan": {
+	"provision/steps": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/capability", "provision/commandline",
-			"provision/config", "provision/daemonfile", "provision/engine", "provision/host",
-			"provision/images", "provision/release", "provision/state", "provision/subid", "verify",
+			"daemonjson", "provision/config", "provision/daemonfile", "provision/engine",
+			"provision/release", "provision/subid", "verify",
 		},
 		modules: []string{"github.com/dustin/go-humanize"},
 	},
 	"provision/await": {
-		ours:    []string{"provision/commandline", "provision/engine", "provision/host", "provision/plan"},
+		ours: []string{
+			"provision/commandline", "provision/engine", "provision/host", "provision/steps",
+		},
 		modules: []string{"go.uber.org/zap"},
+	},
+	"provision/plan": {
+		ours: []string{
+			"daemonjson", "provision/blocked", "provision/capability", "provision/commandline",
+			"provision/config", "provision/engine", "provision/host", "provision/images",
+			"provision/release", "provision/state", "provision/steps", "provision/subid", "verify",
+		},
 	},
 	"provision/prepare": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
 			"provision/durable", "provision/host", "provision/plan", "provision/release",
-			"provision/state", "provision/subid",
+			"provision/state", "provision/steps", "provision/subid",
 		},
 	},
 	"provision/proof": {
 		ours: []string{
 			"provision/command", "provision/commandline", "provision/config", "provision/durable",
-			"provision/engine", "provision/failpoint", "provision/host", "provision/plan",
-			"provision/release", "verify",
+			"provision/engine", "provision/failpoint", "provision/host", "provision/release",
+			"provision/steps", "verify",
 		},
 		modules: []string{"golang.org/x/sys"},
 	},
@@ -100,7 +108,7 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/commandline", "provision/config", "provision/durable",
 			"provision/engine", "provision/host", "provision/plan", "provision/release",
-			"provision/state",
+			"provision/state", "provision/steps",
 		},
 	},
 	"provision": {
@@ -109,20 +117,21 @@ var allowed = map[string]row{
 			"provision/config", "provision/daemonfile", "provision/durable", "provision/engine",
 			"provision/failpoint", "provision/host", "provision/images", "provision/plan",
 			"provision/prepare", "provision/proof", "provision/release", "provision/state",
-			"provision/subid", "provision/wayback",
+			"provision/steps", "provision/subid", "provision/wayback",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
 	"provision/checkup": {
 		ours: []string{
 			"provision/config", "provision/daemonfile", "provision/host", "provision/plan",
-			"provision/release", "provision/state", "provision/subid", "verify",
+			"provision/release", "provision/state", "provision/steps", "provision/subid", "verify",
 		},
 	},
 	"provision/audit": {
 		ours: []string{
 			"provision/blocked", "provision/checkup", "provision/commandline", "provision/config",
-			"provision/engine", "provision/host", "provision/plan", "provision/release", "verify",
+			"provision/engine", "provision/host", "provision/plan", "provision/release",
+			"provision/steps", "verify",
 		},
 	},
 	"provision/watch": {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
@@ -130,7 +139,7 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
 			"provision/config", "provision/engine", "provision/host", "provision/plan",
-			"provision/release", "provision/state", "provision/watch", "verify",
+			"provision/release", "provision/state", "provision/steps", "provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
@@ -154,7 +163,7 @@ var allowed = map[string]row{
 			"provision/commandline", "provision/config", "provision/daemon", "provision/doctor",
 			"provision/durable", "provision/host", "provision/metrics", "provision/plan",
 			"provision/proof", "provision/redact", "provision/release", "provision/state",
-			"provision/subid", "systemd", "verify",
+			"provision/steps", "provision/subid", "systemd", "verify",
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",

@@ -1,4 +1,5 @@
-package plan
+// Package steps has every kind of change that a plan can contain, as data. It changes nothing itself.
+package steps
 
 import (
 	"fmt"
