@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/activation"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/steps"
@@ -206,6 +207,6 @@ func (p *planner) addWrite(old, text daemonjson.Document, what string) {
 
 // addReload adds a reload of text. A restart follows if mustTake is not empty.
 func (p *planner) addReload(text daemonjson.Document, confirm steps.Settings, fileUnchanged bool, mustTake ...string) {
-	confirm.Keeps = foreignRuntimes(p.Config, p.Observed, text)
+	confirm.Keeps = activation.ForeignRuntimes(p.Config, p.Observed, text)
 	p.add(steps.Reload{Unit: p.Observed.Unit.Name, FileUnchanged: fileUnchanged, MustTake: mustTake}, steps.Confirm{Settings: confirm})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/activation"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
@@ -97,7 +98,7 @@ func CheckDefaultRuntime(doc daemonjson.Document, o host.Observed) error {
 		return nil
 	}
 	// dockerd itself defines runc, and others by the name of their shim (io.containerd.runsc.v1).
-	if _, defined := doc.Runtimes()[name]; defined || builtIn(name) || strings.Contains(name, "/") {
+	if _, defined := doc.Runtimes()[name]; defined || activation.BuiltIn(name) || strings.Contains(name, "/") {
 		return nil
 	}
 	if slices.ContainsFunc(o.Command, func(arg string) bool { return strings.Contains(arg, name+"=") }) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"runsc-provisioner/provision/activation"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/test/seen"
 )
@@ -53,7 +54,7 @@ func TestNew_U05_AnIgnoredFeatureRefusesNothing(t *testing.T) {
 		}
 		o.File = seen.DaemonJSON(t, text)
 		o.Loaded.Started = host.OptionDigests("", o.File.Doc)
-		if got := activatedByRestart(o); (len(got) > 0) != refuses {
+		if got := activation.ByRestart(o); (len(got) > 0) != refuses {
 			t.Errorf("%s, loaded at the start: got %q brought into effect by a restart, want something: %t", version, got, refuses)
 		}
 	}

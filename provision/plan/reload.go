@@ -8,9 +8,8 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/activation"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
-	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -49,26 +48,23 @@ func (p *planner) holdUnsafe(at, registered, final daemonjson.Document, all step
 	return false
 }
 
-// forgottenByReload names the runtimes that dockerd has from its flags and loses on a reload of doc. If
-// daemon.json has runtimes, dockerd then has those and no others until it is restarted (20.10.24, 26.1.5,
-// moby daemon/reload_unix.go). A runtime that doc defines in the same way is not lost.
-func forgottenByReload(o host.Observed, doc daemonjson.Document) []string {
-	if !doc.Has("runtimes") {
-		return nil
+// holdAuthorization holds a reload, and a restart, that would change the authorization plugins of dockerd, or
+// that may end dockerd.
+//
+// A reload keeps only the plugins of daemon.json (SetPlugins in moby's reloadConfig, 20.10 to 29). If dockerd
+// does not find one of them, it searches for 15 s and then exits (Fatalf in reloadConfig).
+func (p *planner) holdAuthorization(at, final daemonjson.Document, all steps.Settings) bool {
+	reason := activation.AuthorizationObjection(p.Observed, final)
+	if reason == "" {
+		return false
 	}
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(o.Flags.AddRuntimes)) {
-		got, known := o.Engine.Runtimes[name]
-		if want, defined := doc.Runtimes()[name]; known && !(defined && foreignMatches(got, want)) {
-			names = append(names, name)
-		}
-	}
-	return names
+	p.hold(steps.Held{What: p.describeReload(at, final, all), Why: reason})
+	return true
 }
 
 // holdForgetting holds a reload after which dockerd would lack runtimes of its flags.
 func (p *planner) holdForgetting(at, final daemonjson.Document, all steps.Settings) bool {
-	names := slices.DeleteFunc(forgottenByReload(p.Observed, final), func(name string) bool {
+	names := slices.DeleteFunc(activation.ForgottenRuntimes(p.Observed, final), func(name string) bool {
 		return slices.Contains(p.uncontestedNames(), name)
 	})
 	if len(names) == 0 {
@@ -116,21 +112,4 @@ func (g Goal) describeReload(at, final daemonjson.Document, all steps.Settings) 
 		return what
 	}
 	return "dockerd: " + all.Missing(*g.Observed.Engine).Error()
-}
-
-// foreignRuntimes are the runtimes, not ours, that dockerd must still have after it has read doc: those that it
-// has now, except those that another program has removed from doc or defined differently there.
-func foreignRuntimes(c config.Config, o host.Observed, doc daemonjson.Document) map[string]engine.Runtime {
-	kept := map[string]engine.Runtime{}
-	for name, got := range o.Engine.Runtimes {
-		if _, ours := c.Docker.Runtimes[name]; ours || builtIn(name) {
-			continue
-		}
-		_, flag := o.Flags.AddRuntimes[name]
-		want, defined := doc.Runtimes()[name]
-		if defined && foreignMatches(got, want) || !defined && flag {
-			kept[name] = got
-		}
-	}
-	return kept
 }

@@ -82,11 +82,18 @@ var allowed = map[string]row{
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
+	"provision/activation": {
+		ours: []string{
+			"daemonjson", "provision/capability", "provision/config", "provision/engine",
+			"provision/host",
+		},
+	},
 	"provision/plan": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/capability", "provision/commandline",
-			"provision/config", "provision/engine", "provision/host", "provision/images",
-			"provision/release", "provision/state", "provision/steps", "provision/subid", "verify",
+			"daemonjson", "provision/activation", "provision/blocked", "provision/capability",
+			"provision/commandline", "provision/config", "provision/engine", "provision/host",
+			"provision/images", "provision/release", "provision/state", "provision/steps",
+			"provision/subid", "verify",
 		},
 	},
 	"provision/prepare": {

@@ -1,4 +1,4 @@
-package plan
+package activation
 
 import (
 	"slices"
@@ -6,29 +6,14 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/steps"
 )
 
 // flagAuthorization names plugins that decide which API requests dockerd accepts.
 const flagAuthorization = "authorization-plugin"
 
-// holdAuthorization holds a reload, and a restart, that would change the authorization plugins of dockerd, or
-// that may end dockerd.
-//
-// A reload keeps only the plugins of daemon.json (SetPlugins in moby's reloadConfig, 20.10 to 29). If dockerd
-// does not find one of them, it searches for 15 s and then exits (Fatalf in reloadConfig).
-func (p *planner) holdAuthorization(at, final daemonjson.Document, all steps.Settings) bool {
-	reason := authorizationObjection(p.Observed, final)
-	if reason == "" {
-		return false
-	}
-	p.hold(steps.Held{What: p.describeReload(at, final, all), Why: reason})
-	return true
-}
-
-// authorizationObjection says why dockerd must not load the authorization plugins of doc; "" if it runs with
+// AuthorizationObjection says why dockerd must not load the authorization plugins of doc; "" if it runs with
 // exactly these.
-func authorizationObjection(o host.Observed, doc daemonjson.Document) string {
+func AuthorizationObjection(o host.Observed, doc daemonjson.Document) string {
 	if o.Flags.Set[flagAuthorization] != "" && !doc.Has(host.OptionAuthorization) {
 		return "a reload would turn off the authorization plugins that dockerd has from --" + flagAuthorization +
 			`: move them to "` + host.OptionAuthorization + `" in ` + o.File.Path + ", restart Docker, and run apply again"
