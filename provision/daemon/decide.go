@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
@@ -29,10 +30,10 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 	now := r.now()
 	if config := encoded(c); string(config) != string(r.appliedConfig) {
 		// A change of the configuration is not drift.
-		r.pace.begin(drifts)
+		r.contests.Begin(drifts)
 		r.appliedConfig = config
 	} else {
-		r.out.newDrifts = append(r.out.newDrifts, r.pace.look(now, drifts)...)
+		r.out.newDrifts = append(r.out.newDrifts, r.contests.Look(now, drifts)...)
 	}
 	for _, d := range drifts {
 		if !slices.ContainsFunc(r.out.drifts, func(f checkup.Drift) bool { return f.Item == d.Item }) {
@@ -40,8 +41,8 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 		}
 	}
 	u := &plan.Unattended{MaxDisruption: c.Enforce.MaxDisruption, Contested: map[string]string{}, NoFetch: r.explainNoInstall(now, o)}
-	for _, contest := range r.pace.contests(drifts) {
-		u.Contested[contest.Item] = contest.explain(r.pace.window)
+	for _, c := range r.contests.Contests(drifts) {
+		u.Contested[c.Item] = c.Explain(r.contests.Window)
 	}
 	if r.lastText = sha256.Sum256(o.File.Bytes); r.fatalText != nil && r.lastText == *r.fatalText {
 		u.NoReload = noReload
@@ -102,13 +103,13 @@ func (r *rounds) converged(result provision.Result) error {
 	if len(left) == 0 {
 		r.fatalText = nil // a person has run apply
 	}
-	r.out.contests = r.pace.contests(left)
+	r.out.contests = r.contests.Contests(left)
 	under, fetching := r.fetches.underWay(r.lacks)
 	if fetching {
 		r.out.fetching = &under // if it ends before the round does, another round is due
 	}
 	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h steps.Held) bool {
-		return fetching && h.Why == under.inWords() || slices.ContainsFunc(r.out.contests, func(c Contest) bool { return c.Item == h.What })
+		return fetching && h.Why == under.inWords() || slices.ContainsFunc(r.out.contests, func(c contest.Contest) bool { return c.Item == h.What })
 	})
 	if r.out.items, err = checkup.Items(c, o); err != nil {
 		return err
@@ -170,7 +171,7 @@ func (r *rounds) recordEvent(e provision.Event) {
 			r.out.reloads++
 		}
 		if done && s.FileUnchanged && len(s.MustTake) == 0 {
-			r.pace.revert(r.now(), config.ItemDockerd)
+			r.contests.Revert(r.now(), config.ItemDockerd)
 		}
 	case steps.Restart:
 		if e.Kind == provision.StepStarted {
@@ -181,12 +182,12 @@ func (r *rounds) recordEvent(e provision.Event) {
 	case steps.WriteDaemonJSON:
 		for _, item := range s.Items {
 			if done {
-				r.pace.revert(r.now(), item)
+				r.contests.Revert(r.now(), item)
 			}
 		}
 	case steps.Link:
 		if done {
-			r.pace.revert(r.now(), config.ItemLink)
+			r.contests.Revert(r.now(), config.ItemLink)
 		}
 	case steps.InstallRelease:
 		if e.Kind == provision.StepDone {

@@ -180,6 +180,6 @@ func (r *rounds) recordInstall(s steps.InstallRelease, err error) {
 	r.fetch, r.fetchHeld = retry{}, ""
 	delete(r.digests, s.Spec.Version)
 	if s.Damaged {
-		r.pace.revert(r.now(), config.ItemRelease)
+		r.contests.Revert(r.now(), config.ItemRelease)
 	}
 }

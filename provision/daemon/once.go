@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
@@ -32,7 +33,7 @@ func LookOnce(ctx context.Context, h *host.Host, now time.Time) (Status, error) 
 		return Status{}, err
 	}
 	c := config.Config
-	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: summarize(c), ConfigKept: config.whyKept, AcceptedUnread: config.recordDamage, Held: []steps.Held{}, Contested: []Contest{}}
+	s := Status{SchemaVersion: SchemaVersion, LastLook: now, Wanted: summarize(c), ConfigKept: config.whyKept, AcceptedUnread: config.recordDamage, Held: []steps.Held{}, Contested: []contest.Contest{}}
 	o, err := h.Observe(ctx, c)
 	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {

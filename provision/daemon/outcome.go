@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
@@ -25,7 +26,7 @@ type outcome struct {
 	newDrifts      []checkup.Drift // those that were right before
 	repaired       []checkup.Drift
 	held           []steps.Held
-	contests       []Contest
+	contests       []contest.Contest
 	items          []checkup.Item
 	waiting        string // what the daemon waits for
 	err            error

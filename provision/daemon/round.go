@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/watch"
@@ -49,7 +50,7 @@ type rounds struct {
 
 	config        keptConfig
 	appliedConfig []byte // the configuration that was last applied, as JSON
-	pace          pace
+	contests      contest.Tracker
 	retry         retry // of repairs
 	failure       error // the error that retry waits after
 	fetches       *fetches
@@ -113,7 +114,8 @@ func (r *rounds) run(ctx context.Context, why cause) *outcome {
 	}
 	if why&becauseAsked != 0 {
 		r.retry, r.fetch, r.fetchHeld = retry{}, retry{}, ""
-		r.pace.items, r.fatalText = nil, nil
+		r.fatalText = nil
+		r.contests.Reset()
 	}
 	r.quietStamps = stamps{}
 	out.err = r.convergeLocked(ctx)
@@ -177,7 +179,7 @@ func (r *rounds) converge(ctx context.Context) error {
 	}
 	r.config = config
 	r.out.config = config
-	r.pace.maxReverts, r.pace.window = config.Config.Enforce.ContestedAfter, time.Duration(config.Config.Enforce.ContestedWindow)
+	r.contests.MaxReverts, r.contests.Window = config.Config.Enforce.ContestedAfter, time.Duration(config.Config.Enforce.ContestedWindow)
 	unit, err := r.host.Docker(ctx)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -53,16 +54,16 @@ type Status struct {
 	// AcceptedUnread is why the record of the accepted configuration cannot be used.
 	AcceptedUnread string `json:"accepted_unread,omitempty"`
 
-	Docker     string         `json:"docker"`            // docker.service's state, and dockerd's version
-	Release    string         `json:"release,omitempty"` // the installed release that the configuration wants
-	Host       []checkup.Item `json:"host"`
-	LastDrift  *LastDrift     `json:"last_drift,omitempty"`
-	Held       []steps.Held   `json:"held"`
-	Contested  []Contest      `json:"contested"`
-	Fetching   *Download      `json:"fetching,omitempty"` // the release that is wanted
-	Error      string         `json:"error,omitempty"`
-	Containers Containers     `json:"containers"`
-	Counts     Counts         `json:"counts"`
+	Docker     string            `json:"docker"`            // docker.service's state, and dockerd's version
+	Release    string            `json:"release,omitempty"` // the installed release that the configuration wants
+	Host       []checkup.Item    `json:"host"`
+	LastDrift  *LastDrift        `json:"last_drift,omitempty"`
+	Held       []steps.Held      `json:"held"`
+	Contested  []contest.Contest `json:"contested"`
+	Fetching   *Download         `json:"fetching,omitempty"` // the release that is wanted
+	Error      string            `json:"error,omitempty"`
+	Containers Containers        `json:"containers"`
+	Counts     Counts            `json:"counts"`
 }
 
 // Wanted is a summary of the configuration.
@@ -131,7 +132,7 @@ func (s *Status) sum(waiting string) {
 		s.State, text = StateWaiting, waiting
 	case len(s.Contested) > 0:
 		s.State = StateContested
-		text = "another program keeps changing " + joined(s.Contested, func(c Contest) string { return c.Item })
+		text = "another program keeps changing " + joined(s.Contested, func(c contest.Contest) string { return c.Item })
 	case len(s.Held) > 0:
 		s.State, text = StateHeld, joined(s.Held, func(h steps.Held) string { return h.What })
 	case s.Fetching != nil:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
 )
@@ -132,7 +133,7 @@ func (l *loop) tellStanding(out *outcome) {
 		}
 		standing[Contested] = Notice{
 			Text:   "another program keeps changing a setting, so it is left alone: " + strings.Join(words, "; "),
-			Fields: map[string]string{fieldItem: joined(out.contests, func(c Contest) string { return c.Item }), fieldWhy: strings.Join(words, "; ")},
+			Fields: map[string]string{fieldItem: joined(out.contests, func(c contest.Contest) string { return c.Item }), fieldWhy: strings.Join(words, "; ")},
 		}
 	}
 	for _, kind := range []Kind{Failed, Waiting, Kept, Held, Contested, Downloading} {
@@ -187,7 +188,7 @@ func (l *loop) publishNow() {
 	}
 	s.Counts = s.Counts.clone()
 	// An empty list is [] in JSON, not null.
-	s.Held, s.Contested = append([]steps.Held{}, s.Held...), append([]Contest{}, s.Contested...)
+	s.Held, s.Contested = append([]steps.Held{}, s.Held...), append([]contest.Contest{}, s.Contested...)
 	l.Publish(s)
 }
 

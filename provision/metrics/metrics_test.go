@@ -15,6 +15,7 @@ import (
 
 	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
@@ -115,7 +116,7 @@ func TestMetricsFollowTheStatus(t *testing.T) {
 		Release: "20260914.0", ConfigKept: "lost", LastLook: at(1000.5), LastSuccess: at(900),
 		LastDrift:  &daemon.LastDrift{At: at(800)},
 		Held:       []steps.Held{{What: "a"}, {What: "b"}},
-		Contested:  []daemon.Contest{{Item: "default-runtime"}},
+		Contested:  []contest.Contest{{Item: "default-runtime"}},
 		Containers: daemon.Containers{Known: true, Sandboxed: 3, Outside: 2, Unknown: 1},
 		Counts: daemon.Counts{
 			Looks: 10, Failures: 11, Reloads: 12, Restarts: 13, Recoveries: 14, SetAside: 15, Unsandboxed: 16, Stopped: 17,
@@ -141,7 +142,7 @@ func TestNoLabelIsChosenByAContainer(t *testing.T) {
 	const chosen = "chosen-by-a-container"
 	m := New("1.2.3")
 	m.Publish(daemon.Status{
-		Contested:  []daemon.Contest{{Item: "link", Got: chosen}},
+		Contested:  []contest.Contest{{Item: "link", Got: chosen}},
 		LastDrift:  &daemon.LastDrift{Drift: checkup.Drift{Got: chosen}},
 		Containers: daemon.Containers{Known: true, Strays: []daemon.Outside{{ID: chosen, Name: chosen, Image: chosen, Runtime: chosen}}},
 	})

@@ -141,12 +141,14 @@ var allowed = map[string]row{
 			"provision/steps", "verify",
 		},
 	},
-	"provision/watch": {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
+	"provision/contest": {ours: []string{"provision/checkup"}},
+	"provision/watch":   {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"provision/daemon": {
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
-			"provision/config", "provision/engine", "provision/host", "provision/plan",
-			"provision/release", "provision/state", "provision/steps", "provision/watch", "verify",
+			"provision/config", "provision/contest", "provision/engine", "provision/host",
+			"provision/plan", "provision/release", "provision/state", "provision/steps",
+			"provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},

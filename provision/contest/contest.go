@@ -1,4 +1,6 @@
-package daemon
+// Package contest decides which settings are changed back, and which are left alone because another program
+// keeps changing them. It is pure: the caller gives it the time.
+package contest
 
 import (
 	"fmt"
@@ -24,11 +26,11 @@ type Revert struct {
 	Got string    `json:"got"` // from outside: not safe for a terminal
 }
 
-// pace decides which items are changed back, and which are left alone because another
+// Tracker decides which items are changed back, and which are left alone because another
 // program keeps changing them. The caller gives it the time.
-type pace struct {
-	maxReverts int // times
-	window     time.Duration
+type Tracker struct {
+	MaxReverts int // times
+	Window     time.Duration
 	items      map[string]*history
 }
 
@@ -41,55 +43,58 @@ type history struct {
 	contested     time.Time
 }
 
-// begin records the items that differ from a new configuration. No program has
+// Reset forgets everything.
+func (t *Tracker) Reset() { t.items = nil }
+
+// Begin records the items that differ from a new configuration. No program has
 // changed them.
-func (p *pace) begin(drifts []checkup.Drift) {
-	p.items = map[string]*history{}
+func (t *Tracker) Begin(drifts []checkup.Drift) {
+	t.items = map[string]*history{}
 	for _, d := range drifts {
-		p.items[d.Item] = &history{got: d.Got, drifted: true, configChanged: true}
+		t.items[d.Item] = &history{got: d.Got, drifted: true, configChanged: true}
 	}
 }
 
-// look records the drift that a look has found, and returns the items that matched
+// Look records the drift that a look has found, and returns the items that matched
 // the configuration at the look before.
-func (p *pace) look(now time.Time, drifts []checkup.Drift) (fresh []checkup.Drift) {
-	if p.items == nil {
-		p.items = map[string]*history{}
+func (t *Tracker) Look(now time.Time, drifts []checkup.Drift) (fresh []checkup.Drift) {
+	if t.items == nil {
+		t.items = map[string]*history{}
 	}
 	found := map[string]bool{}
 	for _, d := range drifts {
 		found[d.Item] = true
-		h := p.items[d.Item]
+		h := t.items[d.Item]
 		if h == nil {
 			h = &history{}
-			p.items[d.Item] = h
+			t.items[d.Item] = h
 		}
-		h.forget(now.Add(-p.window))
+		h.forget(now.Add(-t.Window))
 		if !h.drifted {
 			fresh = append(fresh, d)
 		}
 		h.drifted, h.got = true, d.Got
-		if len(h.reverts) >= p.maxReverts && h.contested.IsZero() {
+		if len(h.reverts) >= t.MaxReverts && h.contested.IsZero() {
 			h.contested = now
 		}
 	}
-	for item, h := range p.items {
+	for item, h := range t.items {
 		if found[item] {
 			continue
 		}
 		// It matches, whichever program changed it.
 		h.drifted, h.configChanged, h.contested = false, false, time.Time{}
-		h.forget(now.Add(-p.window))
+		h.forget(now.Add(-t.Window))
 		if len(h.reverts) == 0 {
-			delete(p.items, item)
+			delete(t.items, item)
 		}
 	}
 	return fresh
 }
 
-// revert records that an item was changed back.
-func (p *pace) revert(now time.Time, item string) {
-	h := p.items[item]
+// Revert records that an item was changed back.
+func (t *Tracker) Revert(now time.Time, item string) {
+	h := t.items[item]
 	if h == nil || h.configChanged {
 		return
 	}
@@ -103,49 +108,19 @@ func (h *history) forget(before time.Time) {
 	}
 }
 
-// contests returns the drifts that are not changed back.
-func (p *pace) contests(drifts []checkup.Drift) []Contest {
+// Contests returns the drifts that are not changed back.
+func (t *Tracker) Contests(drifts []checkup.Drift) []Contest {
 	var all []Contest
 	for _, d := range drifts {
-		if h := p.items[d.Item]; h != nil && !h.contested.IsZero() {
+		if h := t.items[d.Item]; h != nil && !h.contested.IsZero() {
 			all = append(all, Contest{Item: d.Item, Want: d.Want, Got: d.Got, Since: h.contested, Reverts: slices.Clone(h.reverts)})
 		}
 	}
 	return all
 }
 
-// explain returns why c is left alone.
-func (c Contest) explain(window time.Duration) string {
+// Explain returns why c is left alone.
+func (c Contest) Explain(window time.Duration) string {
 	return fmt.Sprintf("contested: the daemon changed it back %d times within %s, and it is %q again; find the program that changes it, then run `runsc-provisioner apply`",
 		len(c.Reverts), window, c.Got)
 }
-
-const (
-	// The first retry comes after firstRetry. The wait then doubles each time, up to
-	// lastRetry.
-	firstRetry = 5 * time.Second
-	lastRetry  = 15 * time.Minute
-	// restartEvery is the least time between two restarts of Docker. systemd fails a
-	// unit that is started three times within a minute, and a restart that fails and
-	// is undone starts it twice.
-	restartEvery = 10 * time.Minute
-)
-
-// retry paces the retries after a failure.
-type retry struct {
-	failed int
-	next   time.Time
-}
-
-// fail records a failure.
-func (r *retry) fail(now time.Time) {
-	wait := lastRetry
-	if r.failed < 20 {
-		wait = min(firstRetry<<r.failed, lastRetry)
-	}
-	r.failed++
-	r.next = now.Add(wait)
-}
-
-// waits reports whether it is too early to retry.
-func (r *retry) waits(now time.Time) bool { return r.failed > 0 && now.Before(r.next) }
