@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/host"
 )
 
@@ -52,7 +53,7 @@ func reportedInEffect(o host.Observed, option, value string, set bool) (same, re
 	info := *o.Engine
 	switch option {
 	case host.OptionDataRoot:
-		return o.NextDataRoot == host.DataRootOf(info), o.NextDataRoot != "" && info.RootDir != ""
+		return o.NextDataRoot == dataroot.Of(info), o.NextDataRoot != "" && info.RootDir != ""
 	case host.OptionStorageDriver:
 		return daemonjson.StringOf(value) == info.StorageDriver, set && info.StorageDriver != ""
 	case host.OptionLogDriver:

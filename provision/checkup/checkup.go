@@ -8,6 +8,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
@@ -103,7 +104,7 @@ func completeSettings(g plan.Goal, settings steps.Settings) (steps.Settings, *It
 	}
 	ids, item := idsItem(g)
 	if e := g.Observed.Engine; ids != nil && e != nil {
-		settings.Root = plan.RemappedRoot(host.DataRootOf(*e), *ids)
+		settings.Root = plan.RemappedRoot(dataroot.Of(*e), *ids)
 	}
 	return settings, &item
 }

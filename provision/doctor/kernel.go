@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 )
@@ -65,7 +66,7 @@ func cgroupItem() checkup.Item {
 
 func namespaceItem(h *host.Host) checkup.Item {
 	item := checkup.Item{Name: "user namespaces", Remedy: "sysctl user.max_user_namespaces=15000: each sandbox needs one"}
-	n, err := h.MaxUserNamespaces()
+	n, err := dataroot.MaxUserNamespaces(h.Paths.Proc)
 	switch {
 	case err != nil:
 		item.Health, item.Seen = checkup.Unsure, err.Error()

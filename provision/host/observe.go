@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
@@ -238,7 +239,7 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 	if c.Docker.Remap() == config.RemapAny {
 		return nil
 	}
-	o.RemapRoots = remapRoots(*info)
+	o.RemapRoots = dataroot.RemappedRoots(*info)
 	return nil
 }
 

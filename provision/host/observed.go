@@ -3,6 +3,7 @@ package host
 import (
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/images"
 	"runsc-provisioner/provision/release"
@@ -59,7 +60,7 @@ type Observed struct {
 	IDs subid.Identities
 	// Data describes what dockerd keeps in its data root. Observe leaves it nil:
 	// ObserveData fills it in for a plan that may switch userns-remap.
-	Data *DataRoot
+	Data *dataroot.Contents
 	// RemapRoots is how many data roots dockerd has used with userns-remap. It is 0 if
 	// the configuration does not manage userns-remap.
 	RemapRoots int

@@ -7,7 +7,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/activation"
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -135,7 +135,7 @@ func (p *planner) wantedSettings(final daemonjson.Document, restart bool) steps.
 		want.Default = name
 	}
 	if restart {
-		want.Remap, want.Root = p.Config.Docker.Remap(), host.DataRootOf(*p.Observed.Engine)
+		want.Remap, want.Root = p.Config.Docker.Remap(), dataroot.Of(*p.Observed.Engine)
 		if p.ids != nil {
 			want.Root = RemappedRoot(want.Root, *p.ids)
 		}

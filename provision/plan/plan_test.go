@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
@@ -150,7 +151,7 @@ func carriedOut(t *testing.T, o host.Observed, step steps.Step) host.Observed {
 		o.Loaded.Reloaded = host.OptionDigests("", o.File.Doc)
 	case steps.Restart:
 		o.Loaded = state.Loaded{Started: host.OptionDigests("", o.File.Doc)}
-		o.Engine = seen.Reloaded(engine.Info{Version: o.Engine.Version, DefaultRuntime: "runc", RootDir: host.DataRootOf(*o.Engine)}, o.File.Doc)
+		o.Engine = seen.Reloaded(engine.Info{Version: o.Engine.Version, DefaultRuntime: "runc", RootDir: dataroot.Of(*o.Engine)}, o.File.Doc)
 		if _, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap(); o.Engine.UsernsRemap {
 			own := subid.Account{Name: "dockremap", UID: 999}
 			o.Engine.RootDir = RemappedRoot(o.Engine.RootDir, subid.Grant{UIDs: subid.Of(o.IDs.UIDs.Ranges, own), GIDs: subid.Of(o.IDs.GIDs.Ranges, own)})

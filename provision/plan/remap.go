@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/steps"
@@ -103,7 +104,7 @@ func (g Goal) remapSwitch() (bool, *subid.Grant, error) {
 	if err != nil {
 		return false, nil, err
 	}
-	return !engine.UsernsRemap || engine.RootDir != RemappedRoot(host.DataRootOf(engine), ids), &ids, nil
+	return !engine.UsernsRemap || engine.RootDir != RemappedRoot(dataroot.Of(engine), ids), &ids, nil
 }
 
 // NeedsData reports whether a plan needs Observed.Data, which takes long to observe: it may switch

@@ -10,6 +10,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/images"
@@ -219,12 +220,12 @@ func TestFault_U01_HiddenData(t *testing.T) {
 		Volumes:    []engine.Volume{{Name: "data", Driver: "local", Mountpoint: "/var/lib/docker/volumes/data/_data"}, {Name: "far", Driver: "nfs"}},
 		Networks:   []string{"custom"}, LayersSize: 1 << 30,
 	}
-	plenty := host.Room{Spool: 1 << 40, SpoolPath: "/var/lib/x", Root: 1 << 40, Same: true}
+	plenty := dataroot.Room{Spool: 1 << 40, SpoolPath: "/var/lib/x", Root: 1 << 40, Same: true}
 	onlyImages := engine.Data{Images: data.Images, LayersSize: data.LayersSize}
 	tests := []struct {
 		situation string
 		data      engine.Data
-		room      host.Room
+		room      dataroot.Room
 		opts      Options
 		held      bool
 		saves     bool
@@ -236,14 +237,14 @@ func TestFault_U01_HiddenData(t *testing.T) {
 		{"images migrated, the rest is hidden", data, plenty, Options{MigrateImages: true}, true, false, ""},
 		{"images migrated, consent for the rest", data, plenty, Options{MigrateImages: true, AllowHiddenData: true}, false, true, ""},
 		{"only images, migrated", onlyImages, plenty, Options{MigrateImages: true}, false, true, ""},
-		{"room for one copy on one file system", onlyImages, host.Room{Spool: 3 << 29, SpoolPath: "/var/lib/x", Root: 3 << 29, Same: true}, Options{MigrateImages: true}, false, false, "/var/lib/x"},
-		{"room for one copy on each of two", onlyImages, host.Room{Spool: 3 << 29, Root: 3 << 29}, Options{MigrateImages: true}, false, true, ""},
-		{"no room in the data root", onlyImages, host.Room{Spool: 1 << 40, Root: 1 << 29}, Options{MigrateImages: true}, false, false, "/var/lib/docker"},
+		{"room for one copy on one file system", onlyImages, dataroot.Room{Spool: 3 << 29, SpoolPath: "/var/lib/x", Root: 3 << 29, Same: true}, Options{MigrateImages: true}, false, false, "/var/lib/x"},
+		{"room for one copy on each of two", onlyImages, dataroot.Room{Spool: 3 << 29, Root: 3 << 29}, Options{MigrateImages: true}, false, true, ""},
+		{"no room in the data root", onlyImages, dataroot.Room{Spool: 1 << 40, Root: 1 << 29}, Options{MigrateImages: true}, false, false, "/var/lib/docker"},
 	}
 	for _, tt := range tests {
 		o := ready(t)
 		o.IDs = seen.Identities(t, "", "", "")
-		o.Data = &host.DataRoot{Data: tt.data, VolumeBytes: map[string]int64{"data": 1, "far": -1}, MaxUserNamespaces: -1, Room: tt.room}
+		o.Data = &dataroot.Contents{Data: tt.data, VolumeBytes: map[string]int64{"data": 1, "far": -1}, MaxUserNamespaces: -1, Room: tt.room}
 		plan, err := New(seen.Wants(seen.Remapped), o, tt.opts)
 		if tt.space != "" {
 			if space, ok := errors.AsType[*release.SpaceError](err); !ok || space.Path != tt.space {
@@ -311,7 +312,7 @@ func TestSavedImages(t *testing.T) {
 	saved := &images.Saved{Path: "/var/lib/x/images.tar", Images: []engine.Image{{ID: "sha256:1", Tags: []string{"a:1"}}}}
 	o := ready(t)
 	o.WaitingImages = saved
-	o.Data.Images, o.Data.Room = saved.Images, host.Room{Spool: 1 << 40, Root: 1 << 40}
+	o.Data.Images, o.Data.Room = saved.Images, dataroot.Room{Spool: 1 << 40, Root: 1 << 40}
 	plan, err := New(seen.Wants(seen.Remapped), o, Options{MigrateImages: true})
 	if err != nil || slices.ContainsFunc(plan.Steps, func(s steps.Step) bool { _, ok := s.(steps.SaveImages); return ok }) {
 		t.Errorf("got %v, %v, want the saved images used", plan.Steps, err)

@@ -42,6 +42,10 @@ var allowed = map[string]row{
 		ours:    []string{"daemonjson", "provision/blocked", "provision/durable", "provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
+	"provision/dataroot": {
+		ours:    []string{"provision/engine", "provision/release"},
+		modules: []string{"golang.org/x/sys"},
+	},
 	"provision/images": {
 		ours: []string{
 			"provision/blocked", "provision/durable", "provision/engine", "provision/failpoint",
@@ -63,9 +67,9 @@ var allowed = map[string]row{
 	"provision/host": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/capability", "provision/command",
-			"provision/commandline", "provision/config", "provision/daemonfile", "provision/durable",
-			"provision/engine", "provision/images", "provision/release", "provision/state",
-			"provision/subid", "verify",
+			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
+			"provision/durable", "provision/engine", "provision/images", "provision/release",
+			"provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
@@ -84,16 +88,16 @@ var allowed = map[string]row{
 	},
 	"provision/activation": {
 		ours: []string{
-			"daemonjson", "provision/capability", "provision/config", "provision/engine",
-			"provision/host",
+			"daemonjson", "provision/capability", "provision/config", "provision/dataroot",
+			"provision/engine", "provision/host",
 		},
 	},
 	"provision/plan": {
 		ours: []string{
 			"daemonjson", "provision/activation", "provision/blocked", "provision/capability",
-			"provision/commandline", "provision/config", "provision/engine", "provision/host",
-			"provision/images", "provision/release", "provision/state", "provision/steps",
-			"provision/subid", "verify",
+			"provision/commandline", "provision/config", "provision/dataroot", "provision/engine",
+			"provision/host", "provision/images", "provision/release", "provision/state",
+			"provision/steps", "provision/subid", "verify",
 		},
 	},
 	"provision/prepare": {
@@ -130,8 +134,9 @@ var allowed = map[string]row{
 	},
 	"provision/checkup": {
 		ours: []string{
-			"provision/config", "provision/daemonfile", "provision/host", "provision/plan",
-			"provision/release", "provision/state", "provision/steps", "provision/subid", "verify",
+			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/host",
+			"provision/plan", "provision/release", "provision/state", "provision/steps",
+			"provision/subid", "verify",
 		},
 	},
 	"provision/audit": {
@@ -156,8 +161,9 @@ var allowed = map[string]row{
 	"provision/doctor": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup",
-			"provision/commandline", "provision/config", "provision/daemonfile", "provision/durable",
-			"provision/host", "provision/plan", "provision/redact", "provision/release",
+			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
+			"provision/durable", "provision/host", "provision/plan", "provision/redact",
+			"provision/release",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
 	},

@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
@@ -102,7 +103,7 @@ func (h Host) Observed(t *testing.T) host.Observed {
 		}
 	}
 	o.IDs = Identities(t, "dockremap:x:999:999::/:/bin/false\n", "dockremap:100000:65536\n", "dockremap:100000:65536\n")
-	o.Data = &host.DataRoot{MaxUserNamespaces: -1}
+	o.Data = &dataroot.Contents{MaxUserNamespaces: -1}
 	for _, name := range h.Releases {
 		r := Intact(name)
 		if name == h.Damaged {

@@ -1,4 +1,6 @@
-package host
+// Package dataroot measures dockerd's data root, and what a switch of userns-remap to another one needs: room, user
+// namespaces, directories that other users may search. It only reads.
+package dataroot
 
 import (
 	"context"
@@ -15,15 +17,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"runsc-provisioner/daemonjson"
-	"runsc-provisioner/provision/blocked"
-	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/release"
 )
 
-// DataRoot describes what dockerd keeps in its data root, and the limits around it.
-type DataRoot struct {
+// Contents describes what dockerd keeps in its data root, and the limits around it.
+type Contents struct {
 	engine.Data
 	VolumeBytes map[string]int64 // disk use by name of the volume; -1 if unknown
 	// Unsearchable is a directory above the data root that other users may not
@@ -47,17 +46,17 @@ type Room struct {
 // userns-remap: UID.GID.
 var remapRootName = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
 
-// DataRootOf returns the data root without the directory that userns-remap appends.
-func DataRootOf(info engine.Info) string {
+// Of returns the data root without the directory that userns-remap appends.
+func Of(info engine.Info) string {
 	if info.UsernsRemap && remapRootName.MatchString(filepath.Base(info.RootDir)) {
 		return filepath.Dir(info.RootDir)
 	}
 	return info.RootDir
 }
 
-// remapRoots counts the data roots that dockerd has used with userns-remap.
-func remapRoots(info engine.Info) int {
-	entries, err := os.ReadDir(DataRootOf(info))
+// RemappedRoots counts the data roots that dockerd has used with userns-remap.
+func RemappedRoots(info engine.Info) int {
+	entries, err := os.ReadDir(Of(info))
 	if err != nil {
 		return 0
 	}
@@ -70,33 +69,24 @@ func remapRoots(info engine.Info) int {
 	return n
 }
 
-// ObserveData reads what the dockerd of o keeps in its data root, and the limits around
-// it. It takes seconds if there are large volumes. o.Engine must not be nil.
-func (h *Host) ObserveData(ctx context.Context, o Observed) (*DataRoot, error) {
-	client, err := h.Dial(o.Flags)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	info := *o.Engine
-	data, err := client.Data(ctx)
-	if err != nil {
-		return nil, blocked.DockerdSilent(err)
-	}
-	root := &DataRoot{Data: data, VolumeBytes: map[string]int64{}}
+// Measure measures a data root with this data, and the limits around it. state is the directory that takes the
+// archive of the images. It takes seconds if there are large volumes.
+func Measure(ctx context.Context, data engine.Data, root, state, proc string) (*Contents, error) {
+	measured := &Contents{Data: data, VolumeBytes: map[string]int64{}}
 	limited, cancel := context.WithTimeout(ctx, sizesTimeout)
 	defer cancel()
 	for _, v := range data.Volumes {
-		root.VolumeBytes[v.Name] = volumeBytes(limited, v)
+		measured.VolumeBytes[v.Name] = volumeBytes(limited, v)
 	}
-	if root.Unsearchable, err = firstUnsearchable(DataRootOf(info)); err != nil {
+	var err error
+	if measured.Unsearchable, err = firstUnsearchable(root); err != nil {
 		return nil, err
 	}
-	if root.MaxUserNamespaces, err = h.MaxUserNamespaces(); err != nil {
+	if measured.MaxUserNamespaces, err = MaxUserNamespaces(proc); err != nil {
 		return nil, err
 	}
-	root.Room, err = measureRoom(h.Paths.State, DataRootOf(info))
-	return root, err
+	measured.Room, err = measureRoom(state, root)
+	return measured, err
 }
 
 // volumeBytes returns the disk use of a volume in bytes, or -1 if it is unknown.
@@ -156,8 +146,8 @@ func firstUnsearchable(root string) (string, error) {
 
 // MaxUserNamespaces returns user.max_user_namespaces, or -1 if the kernel has no such
 // limit.
-func (h *Host) MaxUserNamespaces() (int, error) {
-	path := filepath.Join(h.Paths.Proc, "sys/user/max_user_namespaces")
+func MaxUserNamespaces(proc string) (int, error) {
+	path := filepath.Join(proc, "sys/user/max_user_namespaces")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return -1, nil
@@ -206,32 +196,5 @@ func freeSpaceAt(path string) (freeSpace, error) {
 	return freeSpace{bytes, st.Dev}, nil
 }
 
-// defaultDataRoot is built into dockerd.
-const defaultDataRoot = "/var/lib/docker"
-
 // sizesTimeout limits how long the sizes of all volumes may take.
 const sizesTimeout = 10 * time.Second
-
-// nextRoot returns the data root that dockerd would use after a restart, without what
-// userns-remap appends. daemon.json decides, then the flags, then dockerd's default.
-// Like dockerd, it resolves symlinks. "" means unknown.
-func nextRoot(doc daemonjson.Document, flags commandline.Flags) string {
-	root := defaultDataRoot
-	all := doc.Options()
-	if flags.DataRoot != "" {
-		root = flags.DataRoot
-	}
-	for _, option := range []string{OptionGraph, OptionDataRoot} {
-		if set := daemonjson.StringOf(all[option]); set != "" {
-			root = set
-		}
-	}
-	if !filepath.IsAbs(root) {
-		return ""
-	}
-	root = filepath.Clean(root)
-	if resolved, err := filepath.EvalSymlinks(root); err == nil {
-		root = resolved
-	}
-	return root
-}
