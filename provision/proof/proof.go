@@ -37,9 +37,8 @@ const (
 )
 
 // Init runs inside the sandbox. Its argument, if any, is a nonce: it first makes the changes
-// of trialWrites to its root file system. Then it prints the kernel's release and the first
-// line of the kernel's log. It waits for the end of its input: until then, the host can look
-// at it.
+// of trialWrites to its root file system. Then it prints what it sees of the kernel
+// (insideView). It waits for the end of its input: until then, the host can look at it.
 func Init(args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) > 0 {
 		if err := (trialWrites{args[0]}).makeChanges("/"); err != nil {
@@ -50,17 +49,18 @@ func Init(args []string, stdin io.Reader, stdout io.Writer) error {
 	if err := unix.Uname(&name); err != nil {
 		return err
 	}
+	view := insideView{kernel: unix.ByteSliceToString(name.Release[:])}
 	log := make([]byte, 256<<10)
-	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, log)
-	if err != nil {
-		n = 0 // Linux lets only privileged processes read it; gVisor lets all
+	if n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, log); err != nil {
+		view.unreadable = err.Error()
+	} else {
+		first, _, _ := strings.Cut(string(log[:n]), "\n")
+		view.log = first[:min(len(first), 100)]
 	}
-	first, _, _ := strings.Cut(string(log[:n]), "\n")
-	first = first[:min(len(first), 100)]
-	if _, err := fmt.Fprintf(stdout, "%s\t%s\n", unix.ByteSliceToString(name.Release[:]), first); err != nil {
+	if _, err := fmt.Fprintln(stdout, view); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, stdin)
+	_, err := io.Copy(io.Discard, stdin)
 	return err
 }
 
@@ -156,8 +156,7 @@ func (p *proof) findSandbox(ctx context.Context, stdout io.Reader) (kernel strin
 	}
 	for _, s := range survey.Sandboxes {
 		if s.ContainerID == p.id && s.File.Release == p.release.Name {
-			kernel, _, _ = strings.Cut(strings.TrimSpace(line), "\t")
-			return kernel, nil
+			return parseInsideView(line).kernel, nil
 		}
 	}
 	return "", errors.New("its process ran, but no sandbox of this release was seen on the host")
