@@ -141,6 +141,8 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, unseenWritesHint
 	case errors.As(err, &failed) && len(failed.Rejected) > 0:
 		return exitFailed, "nothing was changed in Docker; remove " + strings.Join(failed.Rejected, ", ") + ", or choose another release with --release"
+	case errors.As(err, &failed) && strings.Contains(failed.Output, "cgroup controller"):
+		return exitFailed, "nothing was changed in Docker; this host lacks cgroup controllers that runsc needs: `runsc-provisioner doctor` lists them"
 	case errors.As(err, &failed):
 		return exitFailed, "nothing was changed in Docker; the lines above are from runsc"
 	case errors.As(err, &refused):

@@ -40,6 +40,11 @@ func diskItems(h *host.Host) []checkup.Item {
 		default:
 			item.Seen = humanize.IBytes(uint64(bytes)) + " free"
 		}
+		if at, noexec, err := host.MountedNoExec(path); err == nil && noexec {
+			item.Health = checkup.Critical
+			item.Seen += "; " + at + " is mounted noexec, and programs start from there"
+			item.Remedy = "mount it without noexec (mount -o remount,exec, and /etc/fstab)"
+		}
 		items = append(items, item)
 	}
 	return items

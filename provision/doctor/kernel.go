@@ -46,22 +46,72 @@ func archItem() checkup.Item {
 	return item
 }
 
-func cgroupItem() checkup.Item {
+// cgroupRoot is where systemd mounts the cgroup hierarchy.
+const cgroupRoot = "/sys/fs/cgroup"
+
+// cgroupItem checks the cgroup hierarchy at root. using are the runtimes that make a cgroup
+// for each sandbox: those without --ignore-cgroups.
+func cgroupItem(root string, using []string) checkup.Item {
 	item := checkup.Item{Name: "cgroups"}
 	var st unix.Statfs_t
-	err := unix.Statfs("/sys/fs/cgroup", &st)
+	if err := unix.Statfs(root, &st); err != nil {
+		item.Health, item.Seen, item.Remedy = checkup.Critical, root+": "+err.Error(), "mount the cgroup hierarchy: Docker needs it"
+		return item
+	}
+	v2 := st.Type == unix.CGROUP2_SUPER_MAGIC
 	switch {
-	case err != nil:
-		item.Health, item.Seen, item.Remedy = checkup.Critical, "/sys/fs/cgroup: "+err.Error(), "mount the cgroup hierarchy: Docker needs it"
-	case st.Type == unix.CGROUP2_SUPER_MAGIC:
+	case v2:
 		item.Seen = "v2"
-	default:
+	case exists(filepath.Join(root, "unified")):
 		item.Seen = "v1, or mixed"
-		if _, err := os.Stat("/sys/fs/cgroup/unified"); err != nil {
-			item.Seen = "v1"
+	default:
+		item.Seen = "v1"
+	}
+	checkControllers(&item, missingControllers(root, v2), using)
+	return item
+}
+
+// missingControllers are the controllers without which runsc makes no cgroup (gvisor
+// runsc/cgroup/cgroup.go and cgroup_v2.go: those that are not optional), and that root lacks.
+func missingControllers(root string, v2 bool) (missing []string) {
+	if !v2 {
+		for _, name := range []string{"cpu", "memory"} {
+			if !exists(filepath.Join(root, name)) {
+				missing = append(missing, name)
+			}
+		}
+		return missing
+	}
+	text, err := durable.ReadLimited(filepath.Join(root, "cgroup.controllers"), 4096)
+	if err != nil {
+		return nil // unknown
+	}
+	there := strings.Fields(string(text))
+	for _, name := range []string{"cpu", "cpuset", "io", "memory", "pids"} {
+		if !slices.Contains(there, name) {
+			missing = append(missing, name)
 		}
 	}
-	return item
+	return missing
+}
+
+func checkControllers(item *checkup.Item, missing, using []string) {
+	if len(missing) == 0 {
+		return
+	}
+	item.Seen += ", without the controllers " + strings.Join(missing, ", ")
+	if len(using) == 0 {
+		item.Seen += "; no runtime here needs them (--ignore-cgroups)"
+		return
+	}
+	item.Health = checkup.Critical
+	item.Seen += ": no sandbox of runtime " + strings.Join(using, ", ") + " starts"
+	item.Remedy = "enable them in the kernel (kernel parameters, or the container that this host is), or use --runtime-arg=--ignore-cgroups: then no limits hold"
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func namespaceItem(h *host.Host) checkup.Item {

@@ -3,6 +3,7 @@ package doctor
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,5 +56,65 @@ func TestDoctor_RestrictedUserNamespaces(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// No kernel here can lose single controllers: the hierarchy is a directory.
+func TestFault_X09_CgroupControllers(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		v2      bool
+		there   string
+		using   []string
+		missing []string
+		health  checkup.Health
+	}{
+		{"v2, all", true, "cpuset cpu io memory hugetlb pids rdma\n", []string{"runsc"}, nil, checkup.Healthy},
+		{"v2, without cpu", true, "cpuset io memory pids\n", []string{"runsc"}, []string{"cpu"}, checkup.Critical},
+		{"v2, none", true, "\n", []string{"runsc"}, []string{"cpu", "cpuset", "io", "memory", "pids"}, checkup.Critical},
+		{"v2, none, and no runtime makes a cgroup", true, "\n", nil, []string{"cpu", "cpuset", "io", "memory", "pids"}, checkup.Healthy},
+		{"v1, with those that are not optional", false, "cpu memory", []string{"runsc"}, nil, checkup.Healthy},
+		{"v1, without memory", false, "cpu pids", []string{"runsc"}, []string{"memory"}, checkup.Critical},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			root := t.TempDir()
+			if test.v2 {
+				if err := os.WriteFile(filepath.Join(root, "cgroup.controllers"), []byte(test.there), 0o444); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				for _, name := range strings.Fields(test.there) {
+					if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			missing := missingControllers(root, test.v2)
+			if diff := cmp.Diff(test.missing, missing); diff != "" {
+				t.Errorf("missing controllers (-want +got):\n%s", diff)
+			}
+			var item checkup.Item
+			if checkControllers(&item, missing, test.using); item.Health != test.health {
+				t.Errorf("got %v, want %v", item, test.health)
+			}
+		})
+	}
+}
+
+func TestFault_X09_RuntimesThatMakeCgroups(t *testing.T) {
+	for _, test := range []struct {
+		args    []string
+		ignores bool
+	}{
+		{nil, false},
+		{[]string{"--ignore-cgroups"}, true},
+		{[]string{"-ignore-cgroups=true", "--debug"}, true},
+		{[]string{"--ignore-cgroups", "--ignore-cgroups=false"}, false},
+		{[]string{"ignore-cgroups"}, false},
+		{[]string{"--ignore-cgroups=maybe"}, false},
+	} {
+		if got := ignoresCgroups(test.args); got != test.ignores {
+			t.Errorf("%q: got %t, want %t", test.args, got, test.ignores)
+		}
 	}
 }

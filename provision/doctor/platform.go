@@ -3,6 +3,7 @@ package doctor
 import (
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"runsc-provisioner/provision/checkup"
@@ -37,10 +38,8 @@ func platformsOf(c config.Config, o host.Observed) platforms {
 func platformOf(args []string) string {
 	platform := platformSystrap
 	for i, arg := range args {
-		name, dashed := strings.CutPrefix(arg, "-")
-		name, value, has := strings.Cut(strings.TrimPrefix(name, "-"), "=")
-		switch {
-		case !dashed || name != "platform":
+		switch name, value, has := splitArgument(arg); {
+		case name != "platform":
 		case has:
 			platform = value
 		case i+1 < len(args):
@@ -48,6 +47,37 @@ func platformOf(args []string) string {
 		}
 	}
 	return platform
+}
+
+// splitArgument splits -name=value or --name=value. name is "" for anything else.
+func splitArgument(arg string) (name, value string, has bool) {
+	name, dashed := strings.CutPrefix(arg, "-")
+	if !dashed {
+		return "", "", false
+	}
+	return strings.Cut(strings.TrimPrefix(name, "-"), "=")
+}
+
+// runtimesWithCgroups are the configured runtimes, sorted, that make cgroups.
+func runtimesWithCgroups(c config.Config, o host.Observed) (names []string) {
+	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
+	for _, name := range c.RuntimeNames() {
+		if !ignoresCgroups(plan.ArgumentsOf(c, o, wanted.Name, name).List) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// ignoresCgroups reads --ignore-cgroups, a boolean flag: the last one wins.
+func ignoresCgroups(args []string) (ignores bool) {
+	for _, arg := range args {
+		if name, value, has := splitArgument(arg); name == "ignore-cgroups" {
+			on, err := strconv.ParseBool(value)
+			ignores = !has || err == nil && on
+		}
+	}
+	return ignores
 }
 
 // ptraceItem checks Yama's scope: 3 forbids ptrace to every process.

@@ -28,6 +28,9 @@ func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (val
 			return "", err
 		}
 	}
+	if err := checkExecutable(h, p); err != nil {
+		return "", err
+	}
 	text := p.LastText()
 	if text == nil {
 		return "", nil
@@ -46,6 +49,26 @@ func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (val
 		return "", nil
 	}
 	return validated, daemonfile.CheckReplaceable(o.File)
+}
+
+// checkExecutable refuses a plan that starts programs from a file system on which none can
+// start: runsc from the store, and a proof's process from the state directory.
+func checkExecutable(h *host.Host, p plan.Plan) error {
+	for _, step := range p.Steps {
+		var dir, what string
+		switch step.(type) {
+		case steps.InstallRelease:
+			dir, what = h.Paths.Store, "runsc"
+		case steps.Prove:
+			dir, what = h.Paths.State, "the process of a proof"
+		default:
+			continue
+		}
+		if at, noexec, err := host.MountedNoExec(dir); err == nil && noexec {
+			return blocked.Refuse(dir, "%s is on a file system that is mounted noexec, and %s starts from there: mount it without noexec (mount -o remount,exec, and /etc/fstab)", at, what)
+		}
+	}
+	return nil
 }
 
 // checkIDsReplaceable refuses a plan if a file of subordinate ids could not be replaced.

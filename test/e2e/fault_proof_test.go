@@ -23,3 +23,23 @@ func TestFault_X06_ASeccompProfileInsideTheSandbox(t *testing.T) {
 		}
 	})
 }
+
+// The lab's hosts have no cgroup controllers; runsc demands some of them unless it is told to ignore cgroups.
+func TestFault_X09_WhatAProofNeedsOfTheHost(t *testing.T) {
+	onEach(t, lab.Options{Files: map[string]lab.File{lab.LabConfigPath: ours[lab.LabConfigPath]}}, func(t *testing.T, h host) {
+		const state = "/var/lib/runsc-provisioner"
+		h.run("mkdir -p " + state + " " + store)
+		for _, dir := range []string{state, store} {
+			h.run("mount -t tmpfs -o noexec,mode=0755 none " + dir)
+			before := h.snapshot()
+			says(t, h.exit(78, "runsc-provisioner apply"), dir, "noexec")
+			says(t, h.exit(2, "runsc-provisioner doctor"), dir+" is mounted noexec")
+			h.untouched(before)
+			h.run("umount " + dir)
+		}
+		says(t, h.exit(2, "runsc-provisioner doctor"), "memory")
+		says(t, h.exit(1, "runsc-provisioner apply"), "cgroup controller", "doctor")
+		h.settled()
+		h.run("runsc-provisioner apply --runtime-arg=--ignore-cgroups; runsc-provisioner doctor")
+	})
+}
