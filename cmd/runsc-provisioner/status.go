@@ -133,6 +133,9 @@ func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error
 	if s.ConfigKept != "" {
 		row("configuration", "the last good one is kept: %s", s.ConfigKept)
 	}
+	if s.Unwatched != "" {
+		row("watching", "files cannot be watched, so only the timer notices drift: %s", s.Unwatched)
+	}
 	if s.AcceptedUnread != "" {
 		row("accepted", "the record of what was last accepted is damaged: %s", s.AcceptedUnread)
 	}

@@ -17,7 +17,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -64,15 +63,12 @@ const (
 )
 
 // Run enforces the configuration until ctx ends, and then finishes the current step.
-// It returns an error if files cannot be watched at all, or if a directory of this
-// program was removed.
+// If files cannot be watched, the timer alone notices drift, and a Notice says so. It
+// returns an error if a directory of this program was removed.
 func (d *Daemon) Run(ctx context.Context) error {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	watcher, err := watch.New()
-	if err != nil {
-		return fmt.Errorf("watch files: %w", err)
-	}
+	watcher := watch.New()
 	return errors.Join(newLoop(d, watcher).run(ctx), watcher.Close())
 }

@@ -231,7 +231,9 @@ func (l *loop) heardUnit(unit host.Unit) {
 
 // watch sets what is watched.
 func (l *loop) watch(t targets) {
-	if err := l.watcher.Watch(t.all()); err != nil {
+	err := l.watcher.Watch(t.all())
+	if l.status.Unwatched = ""; err != nil {
+		l.status.Unwatched = err.Error()
 		l.tellOnce(Notice{Kind: Watching, Text: "files cannot be watched, so only the timer notices drift: " + err.Error(), Fields: map[string]string{fieldWhy: err.Error()}})
 	} else {
 		delete(l.standing, Watching)

@@ -53,6 +53,8 @@ type Status struct {
 	ConfigKept string `json:"config_kept,omitempty"` // why the last good configuration is kept
 	// AcceptedUnread is why the record of the accepted configuration cannot be used.
 	AcceptedUnread string `json:"accepted_unread,omitempty"`
+	// Unwatched is why some files cannot be watched: the timer alone notices their drift.
+	Unwatched string `json:"unwatched,omitempty"`
 
 	Docker     string            `json:"docker"`            // docker.service's state, and dockerd's version
 	Release    string            `json:"release,omitempty"` // the installed release that the configuration wants
@@ -152,6 +154,9 @@ func (s *Status) sum(waiting string) {
 	}
 	if s.AcceptedUnread != "" {
 		parts = append(parts, "the record of the accepted configuration is damaged")
+	}
+	if s.Unwatched != "" {
+		parts = append(parts, "files cannot be watched")
 	}
 	s.Line = string(s.State) + ": " + strings.Join(parts, "; ")
 }

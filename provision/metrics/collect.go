@@ -39,6 +39,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	for _, contest := range s.Contested {
 		c.gauge("contested", "1 for each setting that another program keeps changing, so it is left alone.", 1, "item", contest.Item)
 	}
+	c.gauge("unwatched", "Whether files cannot be watched, so that only the timer notices drift.", truth(s.Unwatched != ""))
 	c.gauge("config_kept", "Whether the last good configuration is in effect, because the files have lost settings.", truth(s.ConfigKept != ""))
 	if s.Release != "" {
 		c.gauge("release_info", "The installed gVisor release that the configuration wants, as a label.", 1, "release", s.Release)

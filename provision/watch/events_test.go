@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 )
 
 func TestHintsNotTakenBecomeOne(t *testing.T) {
@@ -143,8 +145,7 @@ func TestADirectoryThatIsMovedAndGoneAtOnceBlocksNothing(t *testing.T) {
 
 func TestCloseLeavesNothing(t *testing.T) {
 	goroutines, descriptors := running(), inotifies(t)
-	w, err := New()
-	must(t, err)
+	w := New()
 	dir := t.TempDir()
 	must(t, w.Watch([]Target{{Path: filepath.Join(dir, "file")}}))
 	if got, want := inotifies(t), descriptors+1; got != want {
@@ -166,6 +167,38 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 	// A goroutine that has signalled its end may still be running.
 	await(t, "no goroutine is left", func() bool { return running() == goroutines })
+}
+
+// Without an inotify instance nothing is watched, and each Watch tries again. What changed meanwhile is hinted at.
+func TestFault_X16_NoInotifyInstanceIsLeft(t *testing.T) {
+	w := New()
+	w.newInotify = func(uint) (*fsnotify.Watcher, error) { return nil, unix.EMFILE }
+	target := Target{Path: filepath.Join(t.TempDir(), "file")}
+	for range 2 {
+		if err := w.Watch([]Target{target}); !errors.Is(err, unix.EMFILE) {
+			t.Errorf("got %v, want %v", err, unix.EMFILE)
+		}
+	}
+	select {
+	case hint := <-w.Hints():
+		t.Errorf("got %v, want no hint", hint)
+	default:
+	}
+	w.newInotify = fsnotify.NewBufferedWatcher
+	must(t, w.Watch([]Target{target}))
+	if hint := <-w.Hints(); !slices.Contains(hint.Paths, target.Path) {
+		t.Errorf("got %v, want a hint at %s", hint, target.Path)
+	}
+	must(t, os.WriteFile(target.Path, nil, 0o600))
+	<-w.Hints()
+	must(t, w.Close())
+}
+
+func TestCloseWithoutAnInotifyInstance(t *testing.T) {
+	w := New()
+	must(t, w.Close())
+	for range w.Hints() {
+	}
 }
 
 func TestCloseWaitsForEventsBeingConsidered(t *testing.T) {

@@ -33,10 +33,7 @@ func newRig(t *testing.T) *rig {
 
 func newRigTaking(t *testing.T, taken func([]fsnotify.Event)) *rig {
 	t.Helper()
-	w, err := start(taken)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := newWatcher(taken)
 	r := &rig{T: t, Watcher: w, dir: t.TempDir()}
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {

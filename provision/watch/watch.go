@@ -23,6 +23,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,6 +31,7 @@ import (
 	"sync"
 
 	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 )
 
 // Target is a path to watch.
@@ -46,15 +48,16 @@ type Target struct {
 }
 
 // A Watcher watches the directories of targets, those above them up to "/", and
-// those in trees. It has one inotify instance. Several goroutines may call its
-// methods.
+// those in trees. It has one inotify instance, from the first Watch on. Several
+// goroutines may call its methods.
 type Watcher struct {
-	inotify *fsnotify.Watcher
-	hints   chan Hint
-	trouble chan struct{}          // capacity 1: fsnotify has complained
-	taken   func([]fsnotify.Event) // for tests: called before events are considered
-	running sync.WaitGroup
-	closing sync.Once
+	inotify    *fsnotify.Watcher                              // nil until there is one; protected by mu
+	newInotify func(buffered uint) (*fsnotify.Watcher, error) // fsnotify.NewBufferedWatcher, except in tests
+	hints      chan Hint
+	trouble    chan struct{}          // capacity 1: fsnotify has complained
+	taken      func([]fsnotify.Event) // for tests: called before events are considered
+	running    sync.WaitGroup
+	closing    sync.Once
 
 	mu      sync.Mutex
 	closed  bool
@@ -70,19 +73,30 @@ type Watcher struct {
 // (fs.inotify.max_queued_events).
 const backlog = 512
 
-// New makes a Watcher without targets. Its error comes from inotify_init(2).
-func New() (*Watcher, error) { return start(func([]fsnotify.Event) {}) }
+// New makes a Watcher without targets.
+func New() *Watcher { return newWatcher(func([]fsnotify.Event) {}) }
 
-func start(taken func([]fsnotify.Event)) (*Watcher, error) {
-	inotify, err := fsnotify.NewBufferedWatcher(backlog)
-	if err != nil {
-		return nil, fmt.Errorf("watch: %w", err)
+func newWatcher(taken func([]fsnotify.Event)) *Watcher {
+	return &Watcher{newInotify: fsnotify.NewBufferedWatcher, hints: make(chan Hint, 1), trouble: make(chan struct{}, 1), taken: taken, dirs: map[string]inode{}}
+}
+
+// open opens the inotify instance, unless there is one. The caller holds mu.
+func (w *Watcher) open() error {
+	if w.inotify != nil {
+		return nil
 	}
-	w := &Watcher{inotify: inotify, hints: make(chan Hint, 1), trouble: make(chan struct{}, 1), taken: taken, dirs: map[string]inode{}}
+	inotify, err := w.newInotify(backlog)
+	if errors.Is(err, unix.EMFILE) {
+		return fmt.Errorf("watch: %w (fs.inotify.max_user_instances may be in use)", err)
+	}
+	if err != nil {
+		return fmt.Errorf("watch: %w", err)
+	}
+	w.inotify = inotify
 	w.running.Add(2)
 	go w.events()
 	go w.complaints()
-	return w, nil
+	return nil
 }
 
 // Watch sets the targets. The caller should call it again after every look: it
@@ -94,7 +108,8 @@ func start(taken func([]fsnotify.Event)) (*Watcher, error) {
 // that had to be watched again, since earlier changes in them are unknown. The
 // error names each directory that cannot be watched (ENOSPC:
 // fs.inotify.max_user_watches are in use) and each tree that is too large;
-// everything else is still watched.
+// everything else is still watched. If there is no inotify instance (EMFILE),
+// nothing is watched, and the next Watch tries again.
 func (w *Watcher) Watch(targets []Target) error {
 	for _, target := range targets {
 		if !filepath.IsAbs(target.Path) {
@@ -105,6 +120,9 @@ func (w *Watcher) Watch(targets []Target) error {
 	defer w.mu.Unlock()
 	if w.closed {
 		return fmt.Errorf("watch: %w", os.ErrClosed)
+	}
+	if err := w.open(); err != nil {
+		return err
 	}
 	var hint Hint
 	for _, target := range targets {
@@ -129,8 +147,11 @@ func (w *Watcher) Close() error {
 	w.closing.Do(func() {
 		w.mu.Lock()
 		w.closed = true
+		inotify := w.inotify
 		w.mu.Unlock()
-		err = w.inotify.Close()
+		if inotify != nil {
+			err = inotify.Close()
+		}
 		w.running.Wait()
 		close(w.hints)
 	})

@@ -424,3 +424,28 @@ func TestTheDaemonAndApplyTakeTurns(t *testing.T) {
 		}
 	}
 }
+
+// systemd refuses inotify_init1(2) to the unit as the kernel does once a user has no instance left. To use them all
+// up would disturb the machine.
+func TestFault_X16_TheTimerAloneNoticesDrift(t *testing.T) {
+	onEach(t, lab.Options{Files: map[string]lab.File{
+		ownConfig: {Content: asDefault + "[enforce]\ninterval = \"1s\"\n"},
+		"/etc/systemd/system/runsc-provisioner.service.d/60-no-inotify.conf": {Content: "[Service]\nSystemCallFilter=~inotify_init1:EMFILE\n"},
+	}}, func(t *testing.T, h host) {
+		h.run("systemctl start runsc-provisioner")
+		if s := h.enforced(); s.Unwatched == "" {
+			t.Errorf("got %+v, want it to say that files cannot be watched", s)
+		}
+		pid := h.run("systemctl show -p MainPID --value runsc-provisioner")
+		h.repaired("echo '{}' > "+daemonJSON, "default-runtime")
+		h.wantsRunsc()
+		if got := h.run("systemctl show -p MainPID -p NRestarts --value runsc-provisioner | tr '\\n' ' '"); got != pid+" 0" && got != "0 "+pid {
+			t.Errorf("got process and restarts %s, want %s and 0", got, pid)
+		}
+		if got := h.run("journalctl -u runsc-provisioner -o cat --no-pager | grep -c 'files cannot be watched'"); got != "1" {
+			t.Errorf("got %s lines about it, want 1", got)
+		}
+		h.run("rm -r /etc/systemd/system/runsc-provisioner.service.d; systemctl daemon-reload; systemctl restart runsc-provisioner")
+		h.awaits("watching", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Unwatched == "" })
+	})
+}
