@@ -72,12 +72,16 @@ func (c *containers) init(d *Daemon) {
 
 func (c *containers) started(id string, now time.Time) { c.pending[id] = start{at: now} }
 
-func (c *containers) died(id string) {
+// died drops a container that has ended. unseen is true if it had started, and no look at it
+// has begun since.
+func (c *containers) died(id string) (unseen bool) {
+	_, unseen = c.pending[id]
 	delete(c.judged, id)
 	delete(c.pending, id)
 	if c.busy {
 		c.gone[id] = true
 	}
+	return unseen
 }
 
 // forget drops all containers, because Docker has stopped.
@@ -156,6 +160,7 @@ func (l *loop) finishLook(ctx context.Context, s *lookResult) {
 		c.outdated = false
 		return // the next look covers all, when Docker is back
 	}
+	l.judgeUnfound(s)
 	if s.err != nil {
 		// If Docker has stopped, the next look covers all.
 		c.again(s)
@@ -189,6 +194,16 @@ func (l *loop) finishLook(ctx context.Context, s *lookResult) {
 			l.tellUnjudged(f)
 		}
 		l.tellFinding(f)
+	}
+}
+
+// judgeUnfound judges the containers that have ended before the look at them.
+func (l *loop) judgeUnfound(s *lookResult) {
+	for id := range s.starts {
+		found := slices.ContainsFunc(s.findings, func(f finding) bool { return f.verdict.Container.ID == id })
+		if l.containers.gone[id] && !found {
+			l.endedUnseen(id)
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ func watched(t *testing.T) (l *loop, told *[]string) {
 	}
 	l = &loop{Daemon: d, standing: map[Kind]string{}}
 	l.containers.init(d)
+	l.brief.init()
 	return l, told
 }
 

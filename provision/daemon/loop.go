@@ -38,6 +38,7 @@ type loop struct {
 	watcher    *watch.Watcher
 	rounds     *rounds
 	containers containers
+	brief      brief
 	status     Status
 	repeats    repeats
 	standing   map[Kind]string // conditions that last, by the text of their last notice
@@ -72,6 +73,7 @@ func newLoop(d *Daemon, w *watch.Watcher) *loop {
 		publish:  time.NewTimer(publishEvery),
 	}
 	l.containers.init(d)
+	l.brief.init()
 	l.status = Status{
 		SchemaVersion: SchemaVersion, State: StateStarting, Line: string(StateStarting) + ": before the first look",
 		PID: os.Getpid(), PIDStart: startOf(os.Getpid()), Started: d.Now(), Docker: "not checked yet",
@@ -159,6 +161,8 @@ func (l *loop) run(ctx context.Context) error {
 					return fmt.Errorf("%s: %w", dir, errRemoved)
 				}
 			}
+		case answer := <-l.brief.learned:
+			l.heardOf(answer)
 		case seen := <-l.containers.done:
 			l.finishLook(ctx, seen)
 		case f := <-l.containers.stopped:
@@ -187,6 +191,7 @@ func (l *loop) begin(ctx context.Context) {
 	}
 	if l.lastOutcome != nil && l.lastOutcome.observed.Engine != nil {
 		l.containers.begin(ctx, l.lastOutcome)
+		l.beginAsks(ctx, l.lastOutcome)
 	}
 }
 
@@ -281,6 +286,7 @@ func (l *loop) finishRound(ctx context.Context, out *outcome) {
 	}
 	if out.unit.LoadState != "" && !out.unit.Running() {
 		l.containers.forget()
+		l.brief.forget()
 	}
 	if l.roundCause&becauseTimer != 0 {
 		l.containers.lookAtAll = true

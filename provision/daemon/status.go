@@ -114,7 +114,16 @@ type Counts struct {
 	Recoveries  uint64            `json:"recoveries"` // of interrupted runs
 	SetAside    uint64            `json:"set_aside"`  // recoveries that failed
 	Unsandboxed uint64            `json:"unsandboxed_starts"`
+	Brief       BriefCounts       `json:"brief"`
 	Stopped     uint64            `json:"stopped_containers"`
+}
+
+// BriefCounts counts the containers that ended before the daemon looked at them, by the
+// runtime that they were created with.
+type BriefCounts struct {
+	Sandboxed uint64 `json:"sandboxed"`
+	Outside   uint64 `json:"unsandboxed"`
+	Unknown   uint64 `json:"unknown"` // dockerd could not say
 }
 
 // clone returns a copy of c with copies of its maps.

@@ -68,10 +68,16 @@ func (l *loop) heardEvent(e engine.Event, open bool) {
 		l.heardReload(e.Time)
 	case e.Type == engine.EventLost:
 		l.containers.lookAtAll = true
+	case e.Type == "container" && e.Action == "create":
+		l.brief.create(e.ID)
+	case e.Type == "container" && e.Action == "destroy":
+		l.brief.remove(e.ID)
 	case e.Type == "container" && e.Action == "start":
 		l.containers.started(e.ID, l.Now())
 	case e.Type == "container" && e.Action == "die":
-		l.containers.died(e.ID)
+		if l.containers.died(e.ID) {
+			l.endedUnseen(e.ID)
+		}
 		l.changed = true
 	}
 }

@@ -14,8 +14,9 @@ import (
 const EventLost = "lost"
 
 // Event is something that dockerd did: read its configuration again ("daemon",
-// "reload", with the settings as attributes), or saw a container start or end
-// ("container", "start" or "die"). An EventLost has no other field.
+// "reload", with the settings as attributes), or created, started or removed a
+// container, or saw it end ("container", "create", "start", "destroy" or "die").
+// An EventLost has no other field.
 type Event struct {
 	Type       string
 	Action     string
@@ -51,7 +52,7 @@ func (c *Client) EventsSince(ctx context.Context, since time.Time) (<-chan Event
 		Since: since.UTC().Format(time.RFC3339Nano),
 		Filters: make(client.Filters).
 			Add("type", string(events.DaemonEventType), string(events.ContainerEventType)).
-			Add("event", string(events.ActionReload), string(events.ActionStart), string(events.ActionDie)),
+			Add("event", string(events.ActionReload), string(events.ActionCreate), string(events.ActionStart), string(events.ActionDie), string(events.ActionDestroy)),
 	})
 	go func() {
 		defer close(ended)

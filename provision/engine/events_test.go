@@ -93,7 +93,7 @@ func TestEventsAsksForWhatHappensFromNowOn(t *testing.T) {
 	}
 	want := map[string]map[string]bool{
 		"type":  {"daemon": true, "container": true},
-		"event": {"reload": true, "start": true, "die": true},
+		"event": {"reload": true, "create": true, "start": true, "die": true, "destroy": true},
 	}
 	if !reflect.DeepEqual(filters, want) {
 		t.Errorf("filters: got %v, want %v", filters, want)

@@ -46,6 +46,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 	c.containers(s.Containers)
 	c.counter("unsandboxed_starts_total", "How many containers started outside a sandbox although a sandbox is the default.", s.Counts.Unsandboxed)
+	c.brief(s.Counts.Brief)
 	c.counter("stopped_containers_total", "How many containers were stopped because they ran outside a sandbox.", s.Counts.Stopped)
 	c.moment("last_look_timestamp_seconds", "When the daemon last looked at the host.", s.LastLook)
 	c.moment("last_success_timestamp_seconds", "When the host last matched the configuration, except for held or contested changes.", s.LastSuccess)
@@ -65,6 +66,13 @@ func (c collecting) containers(n daemon.Containers) {
 	c.gauge("containers", help, float64(n.Sandboxed), "sandbox", "sandboxed")
 	c.gauge("containers", help, float64(n.Outside), "sandbox", "unsandboxed")
 	c.gauge("containers", help, float64(n.Unknown), "sandbox", "unknown")
+}
+
+func (c collecting) brief(n daemon.BriefCounts) {
+	const help = "How many containers ended before the daemon looked at them, by the runtime that they were created with."
+	c.counter("brief_containers_total", help, n.Sandboxed, "sandbox", "sandboxed")
+	c.counter("brief_containers_total", help, n.Outside, "sandbox", "unsandboxed")
+	c.counter("brief_containers_total", help, n.Unknown, "sandbox", "unknown")
 }
 
 func (c collecting) gauge(name, help string, value float64, label ...string) {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -447,5 +448,27 @@ func TestFault_X16_TheTimerAloneNoticesDrift(t *testing.T) {
 		}
 		h.run("rm -r /etc/systemd/system/runsc-provisioner.service.d; systemctl daemon-reload; systemctl restart runsc-provisioner")
 		h.awaits("watching", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Unwatched == "" })
+	})
+}
+
+// Containers that end as soon as they have started: a look comes too late for most of them.
+func TestFault_X19_ContainersThatLiveForAMoment(t *testing.T) {
+	onEach(t, lab.Options{}, func(t *testing.T, h host) {
+		h.keep(asDefault)
+		h.loadImage()
+		const each = 10
+		// docker run --rm removes them at once.
+		h.run(fmt.Sprintf("for i in $(seq %d); do docker run --rm --runtime=runc --name out$i %s true; docker run --rm %s true; done", each, lab.Image, lab.Image))
+		// How many are looked at in time depends on the machine, and on a very busy one some are removed before
+		// dockerd is asked about them. None may be missed.
+		s := h.awaits("all counted", func(s daemon.Status) bool { return s.Counts.Unsandboxed+s.Counts.Brief.Unknown >= each })
+		brief := s.Counts.Brief
+		if s.Counts.Unsandboxed == 0 || s.Counts.Unsandboxed > each || brief.Outside > each || brief.Sandboxed > each {
+			t.Errorf("got %+v, want %d that started outside", s.Counts, each)
+		}
+		told := h.run("journalctl -u runsc-provisioner -o cat --no-pager | grep -c 'outside a sandbox' || true")
+		if told != strconv.FormatUint(s.Counts.Unsandboxed, 10) {
+			t.Errorf("got %s lines about containers outside, want %d", told, s.Counts.Unsandboxed)
+		}
 	})
 }
