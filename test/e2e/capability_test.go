@@ -124,7 +124,6 @@ func TestCapabilities(t *testing.T) {
 			if e.Built() && os.Getenv(matrixEnv) != "1" {
 				t.Skipf("%s=1 tries the engines that the lab builds", matrixEnv)
 			}
-			t.Parallel()
 			suite := e.Suites[len(e.Suites)-1]
 			h := boot(t, lab.Options{
 				Suite: suite, Engine: e.Name, Buildx: true, Binary: lab.NoBinary, Name: "capable-" + strings.ReplaceAll(e.Name, ".", ""),

@@ -36,8 +36,10 @@ var engineUnits = map[string]lab.File{
 // TestEngineOnHost runs, on a host, the tests of packages systemd and engine
 // that need a real systemd.
 func TestEngineOnHost(t *testing.T) {
+	t.Parallel()
 	for _, suite := range lab.Suites() {
 		t.Run(suite, func(t *testing.T) {
+			t.Parallel()
 			bin := t.TempDir()
 			h := lab.ForTest(t, lab.Options{
 				Suite: suite, Binary: lab.NoBinary, Files: engineUnits,
@@ -84,9 +86,11 @@ func engineOpen(t *testing.T, h *lab.Host) *engine.Client {
 }
 
 func TestEngineAnswersOfRealDockerd(t *testing.T) {
+	t.Parallel()
 	versions := map[string]string{"trixie": "26.1.", "bookworm": "20.10."}
 	for _, suite := range lab.Suites() {
 		t.Run(suite, func(t *testing.T) {
+			t.Parallel()
 			h := lab.ForTest(t, lab.Options{Suite: suite, Binary: lab.NoBinary, Files: map[string]lab.File{
 				"/etc/docker/daemon.json": {Content: `{"runtimes":{"other":{"path":"/usr/sbin/runc","runtimeArgs":["--debug"]}},"live-restore":true}`},
 			}})
@@ -194,8 +198,10 @@ func engineWantEvents(t *testing.T, happened <-chan engine.Event, ended <-chan e
 
 // Containers start and end while they are listed, and dockerd restarts while its events are watched.
 func TestEngineFault_E07_ContainersAndDockerdComeAndGo(t *testing.T) {
+	t.Parallel()
 	for _, suite := range lab.Suites() {
 		t.Run(suite, func(t *testing.T) {
+			t.Parallel()
 			h := lab.ForTest(t, lab.Options{Suite: suite, Binary: lab.NoBinary})
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()

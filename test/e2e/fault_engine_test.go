@@ -69,6 +69,7 @@ func TestFault_E01_OtherDockersAreNamed(t *testing.T) {
 }
 
 func TestFault_E02_StoppedDockerIsNotStarted(t *testing.T) {
+	t.Parallel()
 	for name, docker := range map[string]lab.Docker{"stopped": lab.DockerStopped, "on demand": lab.DockerOnDemand} {
 		t.Run(name, func(t *testing.T) {
 			h := boot(t, lab.Options{Docker: docker, Files: map[string]lab.File{remapConfig: remapping("default")}})
@@ -151,6 +152,7 @@ func TestFault_E04_AReloadThatIsRefused(t *testing.T) {
 
 // A restart with userns-remap can fail in these ways.
 func TestFault_E05_ARestartThatFailsIsRolledBack(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		user   string
@@ -181,7 +183,6 @@ func TestFault_E05_ARestartThatFailsIsRolledBack(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
 			h := boot(t, lab.Options{Name: "e05-" + strings.ReplaceAll(test.name, " ", "-"), Files: with(test.files, remapConfig, remapping(test.user))})
 			h.run("runsc-provisioner apply --default-runtime --config-dir /root/none --once --url https://releases.lab/gvisor/releases --runtime-arg=--ignore-cgroups")
 			text := h.read(daemonJSON)
@@ -228,9 +229,9 @@ func TestFault_E06_DockerThatStaysDown(t *testing.T) {
 // systemd is re-executed, or dockerd killed, at successive moments of an apply. Each apply must report its
 // outcome correctly, and the next one must converge.
 func TestFault_E07_SystemdOrDockerdGoesAwayInTheMiddle(t *testing.T) {
+	t.Parallel()
 	for name, blow := range map[string]string{"systemd": "systemctl daemon-reexec", "dockerd": "kill -9 $(systemctl show -p MainPID --value docker)"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			h := boot(t, lab.Options{Name: "e07-" + name})
 			h.run("runsc-provisioner apply --default-runtime --release " + older)
 			releases := []string{newer, older}
@@ -285,6 +286,7 @@ func TestFault_E08_ARestartThatStopsContainersIsHeld(t *testing.T) {
 }
 
 func TestFault_E09_RuntimesThatStartNothing(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		files map[string]lab.File
@@ -309,7 +311,6 @@ func TestFault_E09_RuntimesThatStartNothing(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
 			h := boot(t, lab.Options{Name: "e09-" + strings.ReplaceAll(test.name[:8], " ", "-") + "x", Files: test.files})
 			if test.setup != "" {
 				h.run(test.setup)

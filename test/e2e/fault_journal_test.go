@@ -36,7 +36,6 @@ func (h host) itemsOf(name string) string {
 // A run was killed after it had restarted Docker with userns-remap: all images and containers were hidden, and plan,
 // status, doctor and verify said that all was well. The same went for a journal that cannot be read (X11).
 func TestFault_X01_AnUnfinishedChangeIsSeenByEveryCommand(t *testing.T) {
-	t.Parallel()
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime --release " + newer)
 	const (
@@ -92,7 +91,6 @@ kill -STOP $pid; [ -e ` + journal + ` ] || { cat /tmp/out; exit 1; }`)
 // With Docker stopped or failed, plan and apply said that there is nothing to do, with 0: a maintenance timer
 // reported success. The daemon waits, and does not count that as a failure.
 func TestFault_X20_NothingIsConfirmedWhileDockerIsDown(t *testing.T) {
-	t.Parallel()
 	h := boot(t, lab.Options{Files: map[string]lab.File{ownConfig: {Content: asDefault}}})
 	h.run("runsc-provisioner apply --release " + newer)
 	down := func(want string) {

@@ -70,7 +70,6 @@ systemctl restart docker; wait $pid; true`)
 
 // The same after the run was killed, with the old text put back by hand.
 func TestFault_X01_KilledAndThenRestartedByAnotherProgram(t *testing.T) {
-	t.Parallel()
 	h := boot(t, lab.Options{})
 	h.overwritten(othersText)
 	h.run("systemctl reset-failed docker docker.socket")
@@ -85,7 +84,6 @@ func TestFault_X01_KilledAndThenRestartedByAnotherProgram(t *testing.T) {
 // The file lacks the definition of its default runtime, so dockerd does not start. It stays down until the file
 // is right, and apply does not start it, because apply did not stop it.
 func TestFault_X01_StartLimitOfAnotherProgram(t *testing.T) {
-	t.Parallel()
 	h := boot(t, lab.Options{})
 	h.overwritten(othersText)
 	h.run("systemctl reset-failed docker docker.socket")
@@ -105,7 +103,6 @@ func TestFault_X01_StartLimitOfAnotherProgram(t *testing.T) {
 // A data root in the file that was not loaded takes effect when another program restarts Docker. Recovery
 // restarted Docker at each try, without consent and beyond max_disruption, and never succeeded.
 func TestFault_X01_TheDaemonDoesNotRestartDockerToRecover(t *testing.T) {
-	t.Parallel()
 	h := boot(t, lab.Options{Files: map[string]lab.File{ownConfig: {Content: asDefault}}})
 	const theirs = `{"data-root": "/var/lib/docker/other"}`
 	h.overwritten(theirs)
@@ -127,7 +124,6 @@ func TestFault_X01_TheDaemonDoesNotRestartDockerToRecover(t *testing.T) {
 // An impossible recovery is set aside for a person to read, and the plan starts from the host as observed: the
 // same apply succeeds.
 func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
-	t.Parallel()
 	h := boot(t, lab.Options{})
 	h.overwritten(othersText)
 	h.run(killed)
@@ -179,7 +175,6 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 // Some changes can only be undone by a restart. They stay if the restart would stop a container without
 // consent, and a run with consent undoes them.
 func TestFault_X01_NoRestartToRecoverWithoutConsent(t *testing.T) {
-	t.Parallel()
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime --release " + newer)
 	text := h.read(daemonJSON)

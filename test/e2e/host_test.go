@@ -29,13 +29,19 @@ type host struct {
 	t *testing.T
 }
 
+// boot boots a host for a test, which runs beside other tests from then on: a test mostly waits for its host,
+// so one host at a time leaves much of the machine idle.
 func boot(t *testing.T, o lab.Options) host {
 	t.Helper()
+	t.Parallel()
 	return host{lab.ForTest(t, o), t}
 }
 
-// onEach runs a test on a host of every suite.
+// onEach runs a test on a host of every suite. The hosts run beside each other: what the test shares between
+// them must not change.
 func onEach(t *testing.T, o lab.Options, test func(*testing.T, host)) {
+	t.Helper()
+	t.Parallel()
 	for _, suite := range lab.Suites() {
 		t.Run(suite, func(t *testing.T) {
 			o := o

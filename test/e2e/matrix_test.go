@@ -94,7 +94,7 @@ func (r row) failed() bool {
 // try boots a host of the variant and tries each promise on it, in their order.
 func (v variant) try(t *testing.T, product string) row {
 	started := time.Now()
-	h := boot(t, v.options(product))
+	h := host{lab.ForTest(t, v.options(product)), t}
 	fields := strings.Split(v.String(), "-")
 	r := row{Engine: fields[0], Suite: fields[1], Store: fields[2], Remap: fields[3], Cells: map[string]cell{}}
 	r.Versions = h.run(`echo "Docker $(docker version -f '{{.Server.Version}}'), $(containerd --version | cut -d' ' -f1,3), $(runc --version | head -n 1 | sed 's/ version//'), $(systemctl --version | head -n 1 | cut -d' ' -f1,2)"`)

@@ -88,6 +88,7 @@ func (h trialHost) nothingNew(before string) {
 }
 
 func TestTrial(t *testing.T) {
+	t.Parallel()
 	hosts := []struct{ situation, suite, settings, uids string }{
 		{"trixie", "trixie", trialSettings, "0 0 4294967295"},
 		{"bookworm", "bookworm", trialSettings, "0 0 4294967295"},
@@ -149,6 +150,7 @@ func (h trialHost) isProcess(trial *engine.Trial, runtime, uids string) {
 }
 
 func TestFault_E09_TrialUnderARuntimeThatDoesNotWork(t *testing.T) {
+	t.Parallel()
 	faults := []struct {
 		runtime string
 		says    []string
@@ -228,12 +230,15 @@ func TestTrialProcessThatMisbehaves(t *testing.T) {
 }
 
 func onEachTrial(t *testing.T, test func(*testing.T, trialHost)) {
+	t.Helper()
+	t.Parallel()
 	for _, suite := range lab.Suites() {
 		t.Run(suite, func(t *testing.T) { test(t, newTrialHost(t, suite, trialSettings)) })
 	}
 }
 
 func TestFault_E07_TrialWhileDockerdIsRestarted(t *testing.T) {
+	t.Parallel()
 	for _, settings := range []string{`"live-restore": false`, `"live-restore": true`} {
 		for _, suite := range lab.Suites() {
 			t.Run(settings+" on "+suite, func(t *testing.T) {

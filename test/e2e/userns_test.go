@@ -21,6 +21,8 @@ func engines() []lab.Options {
 }
 
 func onEngines(t *testing.T, test func(*testing.T, host)) {
+	t.Helper()
+	t.Parallel()
 	for _, o := range engines() {
 		name := o.Suite
 		if o.Engine != "" {
@@ -162,9 +164,9 @@ func TestUserns_BesideAlice(t *testing.T) {
 }
 
 func TestFault_U02_RunningContainersAreNeverOrphaned(t *testing.T) {
+	t.Parallel()
 	for _, alive := range []bool{false, true} {
 		t.Run(fmt.Sprintf("live-restore %t", alive), func(t *testing.T) {
-			t.Parallel()
 			h := boot(t, lab.Options{Name: fmt.Sprintf("u02-%t", alive), Files: map[string]lab.File{daemonJSON: {Content: fmt.Sprintf(`{"live-restore": %t}`, alive)}}})
 			h.run("runsc-provisioner apply --default-runtime")
 			id := h.run("docker run -d --name precious " + lab.Image + " sleep 1000")
@@ -327,6 +329,7 @@ func TestFault_U03_Ranges(t *testing.T) {
 // Ten images of 50 MB are migrated by a run that is killed while it saves them, by one that is killed while
 // dockerd loads them, and by one that is not killed.
 func TestUserns_MigratesImages(t *testing.T) {
+	t.Parallel()
 	const begin = switchOnOnly + " --migrate-images > /tmp/out 2>&1 & pid=$!; "
 	for _, o := range engines() {
 		o.Name = fmt.Sprintf("migrate-%s-%s", o.Suite, cmp.Or(o.Engine, "own"))

@@ -36,6 +36,7 @@ type verifyAnswer struct {
 }
 
 func TestVerifyOnHost(t *testing.T) {
+	t.Parallel()
 	for _, suite := range []string{"trixie", "bookworm"} {
 		t.Run(suite, func(t *testing.T) {
 			h := newVerifyHost(t, suite)
@@ -173,6 +174,7 @@ func TestVerifyOnHostWithRemappedUsers(t *testing.T) {
 
 func newVerifyHost(t *testing.T, suite string) *verifyHost {
 	t.Helper()
+	t.Parallel()
 	host := lab.ForTest(t, lab.Options{Suite: suite, Binary: lab.NoBinary})
 	h := &verifyHost{Host: host, t: t, digests: map[string]string{}, sizes: map[int64]bool{}}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(t.TempDir(), "judge"), "./cmd/judge")

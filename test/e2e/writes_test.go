@@ -37,7 +37,6 @@ func TestWrites(t *testing.T) {
 	contexts := writesContexts(t)
 	for _, suite := range lab.Suites() {
 		t.Run(suite, func(t *testing.T) {
-			t.Parallel()
 			h := boot(t, lab.Options{Suite: suite, Binds: []lab.Bind{{Source: contexts, Target: contextsInHost, ReadOnly: true}}})
 			h.loadWrites()
 			runc := h.observe("runc", true)
