@@ -8,7 +8,6 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
-	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/state"
@@ -27,7 +26,7 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 		return err
 	}
 	if o.Engine == nil {
-		return notRunning(o.Unit)
+		return blocked.NotRunning(o.Unit.Name, o.Unit.ActiveState)
 	}
 	if len(names) == 0 {
 		names = c.RuntimeNames()
@@ -82,9 +81,4 @@ func (t *transaction) proveInDocker(ctx context.Context, s steps.ProveInDocker) 
 	}
 	everKey := state.PastProofKey(installed.ManifestDigest, s.Args, since)
 	return result, errors.Join(proofs.Add(key), proofs.Add(everKey), failures.Forget(key))
-}
-
-// notRunning says that a unit has to run, and that this program does not start it here.
-func notRunning(unit host.Unit) error {
-	return &blocked.Unreachable{Object: unit.Name, Err: fmt.Errorf("is %s, and runsc-provisioner does not start it", unit.ActiveState)}
 }

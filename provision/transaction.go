@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/await"
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/failpoint"
@@ -99,7 +100,7 @@ func (t *transaction) restart(ctx context.Context, s steps.Restart) error {
 		return err
 	}
 	if !unit.Running() {
-		return notRunning(unit)
+		return blocked.NotRunning(unit.Name, unit.ActiveState)
 	}
 	if err := t.checkContainers(ctx, s); err != nil {
 		return err

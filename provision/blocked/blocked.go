@@ -40,6 +40,12 @@ func DockerdSilent(err error) error { return &Unreachable{Object: "dockerd", Err
 // SystemdSilent returns an *Unreachable about systemd, which did not answer because of err.
 func SystemdSilent(err error) error { return &Unreachable{Object: "systemd", Err: err} }
 
+// NotRunning returns an *Unreachable about a unit that has to run, and that this program
+// does not start. state is the ActiveState of the unit.
+func NotRunning(unit, state string) error {
+	return &Unreachable{Object: unit, Err: fmt.Errorf("is %s, and runsc-provisioner does not start it", state)}
+}
+
 // Reasons of an Unreachable for which the command has advice.
 var (
 	//lint:ignore ST1005 Docker is a name
