@@ -16,20 +16,21 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/test/dockerhost"
 	"runsc-provisioner/test/seen"
 )
 
 // unfinished is a host with the journal of a run that was killed after it had written
 // newText.
-func unfinished(t *testing.T) (*Provisioner, *fakeDockerd) {
+func unfinished(t *testing.T) (*Provisioner, *dockerhost.Dockerd) {
 	t.Helper()
 	pr, d, o := hostWithDockerd(t, oldText)
-	tx, err := pr.beginTransaction(upgrade(o, newText), config.Default(), o)
+	tx, err := pr.beginTransaction(dockerhost.Upgrade(o, newText), config.Default(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tx.journal.Trial = ""
-	if err := errors.Join(pr.State().WriteJournal(tx.journal), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
+	if err := errors.Join(pr.State().WriteJournal(tx.journal), os.WriteFile(d.File, []byte(newText), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	return pr, d
@@ -76,7 +77,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 			pr, d := unfinished(t)
 			j, _, err := pr.State().ReadJournal()
 			if err == nil {
-				err = test.do(pr, &j, d.file)
+				err = test.do(pr, &j, d.File)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -96,7 +97,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 				t.Errorf("got copy %q, %v, want one: %t", text, err, test.copy)
 			}
 			if test.file != "" {
-				if now, err := os.ReadFile(d.file); err != nil || string(now) != test.file {
+				if now, err := os.ReadFile(d.File); err != nil || string(now) != test.file {
 					t.Errorf("got daemon.json %q, %v, want it unchanged, %q", now, err, test.file)
 				}
 			}
@@ -165,9 +166,9 @@ func TestFault_X01_OnlyTheLastAreKept(t *testing.T) {
 	}
 }
 
-// fakeStarts is a fakeDockerd with another start of docker.service.
+// fakeStarts is a dockerhost.Dockerd with another start of docker.service.
 type fakeStarts struct {
-	*fakeDockerd
+	*dockerhost.Dockerd
 	unit host.Unit
 }
 
@@ -178,36 +179,36 @@ func (d fakeStarts) Unit(context.Context, string) (host.Unit, error) { return d.
 func TestFault_X01_AfterAnotherStartTheTargetIsTheOldFile(t *testing.T) {
 	for _, test := range []struct{ invocation, want string }{{"1", "runsc"}, {"2", "runc"}} {
 		pr, d, o := hostWithDockerd(t, oldText)
-		d.info.DefaultRuntime = "runsc"
-		d.info.Runtimes["runsc"] = engine.Runtime{Path: "/memory/runsc"}
-		o.Engine.DefaultRuntime, o.Engine.Runtimes = "runsc", d.info.Runtimes
+		d.Info.DefaultRuntime = "runsc"
+		d.Info.Runtimes["runsc"] = engine.Runtime{Path: "/memory/runsc"}
+		o.Engine.DefaultRuntime, o.Engine.Runtimes = "runsc", d.Info.Runtimes
 		o.Unit.InvocationID = "1"
 		starts := fakeStarts{d, host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: test.invocation}}
 		pr.Units, pr.Jobs = starts, starts
-		tx, err := pr.beginTransaction(upgrade(o, newText), config.Default(), o)
+		tx, err := pr.beginTransaction(dockerhost.Upgrade(o, newText), config.Default(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		tx.journal.Trial, tx.journal.Failed = "", true
-		if err := errors.Join(pr.State().WriteJournal(tx.journal), os.WriteFile(d.file, []byte(newText), 0o644)); err != nil {
+		if err := errors.Join(pr.State().WriteJournal(tx.journal), os.WriteFile(d.File, []byte(newText), 0o644)); err != nil {
 			t.Fatal(err)
 		}
-		d.info = *seen.Reloaded(d.info, seen.DaemonJSON(t, newText).Doc)
+		d.Info = *seen.Reloaded(d.Info, seen.DaemonJSON(t, newText).Doc)
 		if _, err := pr.recoverAndReport(t.Context(), plan.Options{}); err != nil || len(pr.State().FailedRecoveries()) != 0 {
 			t.Errorf("invocation %s: got error %v, aside %v, want it undone", test.invocation, err, pr.State().FailedRecoveries())
 		}
-		if d.info.DefaultRuntime != test.want {
-			t.Errorf("invocation %s: got default runtime %s, want %s", test.invocation, d.info.DefaultRuntime, test.want)
+		if d.Info.DefaultRuntime != test.want {
+			t.Errorf("invocation %s: got default runtime %s, want %s", test.invocation, d.Info.DefaultRuntime, test.want)
 		}
-		if now, err := os.ReadFile(d.file); err != nil || string(now) != oldText {
+		if now, err := os.ReadFile(d.File); err != nil || string(now) != oldText {
 			t.Errorf("invocation %s: got daemon.json %s, %v, want %s", test.invocation, now, err, oldText)
 		}
 	}
 }
 
-// fakeRestarts is a fakeDockerd that comes up with the same settings after each restart.
+// fakeRestarts is a dockerhost.Dockerd that comes up with the same settings after each restart.
 type fakeRestarts struct {
-	*fakeDockerd
+	*dockerhost.Dockerd
 	restarts *int
 }
 
@@ -225,11 +226,11 @@ func TestFault_E05_OneRestartOnTheWayBack(t *testing.T) {
 			restarts := 0
 			fake := fakeRestarts{d, &restarts}
 			pr.Units, pr.Jobs = fake, fake
-			tx, err := pr.beginTransaction(upgrade(o, newText), config.Default(), o)
+			tx, err := pr.beginTransaction(dockerhost.Upgrade(o, newText), config.Default(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.info.UsernsRemap = true // whatever daemon.json contains
+			d.Info.UsernsRemap = true // whatever daemon.json contains
 			tx.journal.Restarting, tx.journal.Restarted, tx.journal.Failed, tx.recoveryOptions = true, "0", true, opts
 			if err := tx.undo(t.Context()); err == nil || restarts != 1 {
 				t.Errorf("got error %v after %d restarts, want an error after one", err, restarts)

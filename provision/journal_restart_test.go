@@ -9,12 +9,13 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/test/dockerhost"
 )
 
-// fakeJobs is a fakeDockerd that records the journal on disk at the begin of each job: after
+// fakeJobs is a dockerhost.Dockerd that records the journal on disk at the begin of each job: after
 // a kill, the next run would find that.
 type fakeJobs struct {
-	*fakeDockerd
+	*dockerhost.Dockerd
 	pr     *Provisioner
 	active string // state of docker.service before the first job
 	job    string // the last job
@@ -87,9 +88,9 @@ func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			pr, d, o := hostWithDockerd(t, oldText)
-			jobs := &fakeJobs{fakeDockerd: d, pr: pr, active: test.active}
+			jobs := &fakeJobs{Dockerd: d, pr: pr, active: test.active}
 			pr.Units, pr.Jobs = jobs, jobs
-			tx, err := pr.beginTransaction(upgrade(o, newText), config.Default(), o)
+			tx, err := pr.beginTransaction(dockerhost.Upgrade(o, newText), config.Default(), o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/test/dockerhost"
 	"runsc-provisioner/test/stored"
 )
 
@@ -50,7 +51,7 @@ func TestFault_X01_TheLinkIsPutBack(t *testing.T) {
 			if o.Link, linkErr = pr.store().LinkState(); linkErr != nil || err != nil {
 				t.Fatal(err, linkErr)
 			}
-			p := upgrade(o, newText)
+			p := dockerhost.Upgrade(o, newText)
 			if test.changes {
 				link := steps.Link{Path: pr.Paths.Link, Target: filepath.Join(pr.Paths.Store, later, "runsc"), Release: later}
 				p.Steps = slices.Insert(p.Steps, 0, steps.Step(link))
@@ -66,7 +67,7 @@ func TestFault_X01_TheLinkIsPutBack(t *testing.T) {
 			if left := pr.linkLeads(t); left != test.want {
 				t.Errorf("got a link to release %q, want %q", left, test.want)
 			}
-			if now, err := os.ReadFile(d.file); err != nil || string(now) != oldText {
+			if now, err := os.ReadFile(d.File); err != nil || string(now) != oldText {
 				t.Errorf("got daemon.json %s, %v, want %s", now, err, oldText)
 			}
 		})

@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/test/dockerhost"
 	"runsc-provisioner/test/seen"
 )
 
@@ -38,22 +39,22 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // it waits for a change that dockerd does not take
 			pr, d, o := hostWithDockerd(t, oldText)
-			if _, err := pr.beginTransaction(upgrade(o, newText, defaultText), config.Default(), o); err != nil {
+			if _, err := pr.beginTransaction(dockerhost.Upgrade(o, newText, defaultText), config.Default(), o); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(d.file, []byte(test.file), 0o644); err != nil {
+			if err := os.WriteFile(d.File, []byte(test.file), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			d.info = *seen.Reloaded(d.info, seen.DaemonJSON(t, test.read).Doc)
-			d.ignores = test.ignores
+			d.Info = *seen.Reloaded(d.Info, seen.DaemonJSON(t, test.read).Doc)
+			d.Ignores = test.ignores
 			did, err := pr.recoverWith(t, withoutRestart())
 			if err != nil || did == "" {
 				t.Fatalf("got %q, %v, want something done", did, err)
 			}
-			if now, err := os.ReadFile(d.file); err != nil || string(now) != test.want {
+			if now, err := os.ReadFile(d.File); err != nil || string(now) != test.want {
 				t.Errorf("got daemon.json %s, %v\nwant %s", now, err, test.want)
 			}
-			if err := asText(t, test.engine).Missing(d.info); err != nil {
+			if err := asText(t, test.engine).Missing(d.Info); err != nil {
 				t.Errorf("dockerd: %v, want it as %s", err, test.engine)
 			}
 			if again, err := pr.recoverWith(t, withoutRestart()); again != "" || err != nil {
@@ -97,14 +98,14 @@ func (pr *Provisioner) recoverWith(t *testing.T, opts plan.Options) (string, err
 
 func TestFault_J13_CopiesAreForRootOnly(t *testing.T) {
 	pr, d, o := hostWithDockerd(t, oldText)
-	if err := os.Chmod(d.file, 0o604); err != nil {
+	if err := os.Chmod(d.File, 0o604); err != nil {
 		t.Fatal(err)
 	}
 	for range state.MaxBackups + 3 {
-		if _, err := pr.apply(t.Context(), upgrade(o, newText), config.Default(), o); err != nil {
+		if _, err := pr.apply(t.Context(), dockerhost.Upgrade(o, newText), config.Default(), o); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(d.file, []byte(oldText), 0o604); err != nil {
+		if err := os.WriteFile(d.File, []byte(oldText), 0o604); err != nil {
 			t.Fatal(err)
 		}
 	}

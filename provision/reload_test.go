@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/test/dockerhost"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/seen"
 )
@@ -25,7 +26,8 @@ import (
 // slowDockerd may need a while for its first reload: until the next subscription to its events. It reports
 // events. Then it takes the text, refuses it, or ends.
 type slowDockerd struct {
-	*fakeDockerd
+	*dockerhost.Dockerd
+	t         *testing.T
 	first     string // "takes", "refuses" or "ends"
 	late      func() // called at the first reload, whose outcome then is late; nil: it comes at once
 	jobFails  bool   // of the first reload
@@ -39,14 +41,14 @@ type slowDockerd struct {
 }
 
 func (d *slowDockerd) Unit(context.Context, string) (host.Unit, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.Mu.Lock()
+	defer d.Mu.Unlock()
 	return d.unit, nil
 }
 
 func (d *slowDockerd) Said(context.Context, string, time.Time) ([]string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.Mu.Lock()
+	defer d.Mu.Unlock()
 	return d.log, nil
 }
 
@@ -61,13 +63,13 @@ func (d *slowDockerd) Reload(ctx context.Context, name string) error {
 		case "takes":
 			d.take(ctx, name)
 		case "refuses":
-			d.mu.Lock()
+			d.Mu.Lock()
 			d.log = append(d.log, `time="`+time.Now().UTC().Format("2006-01-02T15:04:05.000000000Z07:00")+`" level=error msg="Error reconfiguring the daemon: x"`)
-			d.mu.Unlock()
+			d.Mu.Unlock()
 		case "ends":
-			d.mu.Lock()
+			d.Mu.Lock()
 			d.unit.ActiveState = "activating"
-			d.mu.Unlock()
+			d.Mu.Unlock()
 		}
 	}
 	if d.jobFails {
@@ -78,34 +80,34 @@ func (d *slowDockerd) Reload(ctx context.Context, name string) error {
 		settle()
 		return nil
 	}
-	d.mu.Lock()
+	d.Mu.Lock()
 	d.pending = settle
-	d.mu.Unlock()
+	d.Mu.Unlock()
 	d.late()
 	return nil
 }
 
 func (d *slowDockerd) take(ctx context.Context, name string) {
-	if err := d.fakeDockerd.Reload(ctx, name); err != nil {
+	if err := d.Dockerd.Reload(ctx, name); err != nil {
 		d.t.Error(err)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.Mu.Lock()
+	defer d.Mu.Unlock()
 	d.events = append(d.events, time.Now())
 }
 
 func (d *slowDockerd) Restart(context.Context, string) error {
-	text, err := os.ReadFile(d.file)
+	text, err := os.ReadFile(d.File)
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.Mu.Lock()
+	defer d.Mu.Unlock()
 	d.started = append(d.started, string(text))
 	d.unit.ActiveState, d.unit.Result = "failed", "exit-code"
 	if d.starts {
 		d.unit.ActiveState, d.unit.InvocationID = "active", "2"
-		d.info = *seen.Reloaded(engine.Info{DefaultRuntime: "runc"}, seen.DaemonJSON(d.t, string(text)).Doc)
+		d.Info = *seen.Reloaded(engine.Info{DefaultRuntime: "runc"}, seen.DaemonJSON(d.t, string(text)).Doc)
 	}
 	return nil
 }
@@ -122,22 +124,22 @@ func (d *slowDockerd) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	w.(http.Flusher).Flush()
-	d.mu.Lock()
+	d.Mu.Lock()
 	settle := d.pending
 	d.pending = nil
-	d.mu.Unlock()
+	d.Mu.Unlock()
 	if settle != nil {
 		settle()
 	}
 	for sent := 0; r.Context().Err() == nil; {
-		d.mu.Lock()
+		d.Mu.Lock()
 		for ; sent < len(d.events); sent++ {
 			if !d.events[sent].Before(since) {
 				io.WriteString(w, `{"Type":"daemon","Action":"reload"}`+"\n") //nolint:errcheck // the client sees it
 			}
 		}
 		running := d.unit.Running()
-		d.mu.Unlock()
+		d.Mu.Unlock()
 		if !running {
 			return
 		}
@@ -153,10 +155,10 @@ func (d *slowDockerd) stream(w http.ResponseWriter, r *http.Request) {
 func hostWithSlowDockerd(t *testing.T, text string, d *slowDockerd) (*Provisioner, host.Observed) {
 	t.Helper()
 	pr, fake, o := hostWithDockerd(t, text)
-	d.fakeDockerd = fake
+	d.Dockerd, d.t = fake, t
 	d.unit = host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: "active", InvocationID: "1", ExecStart: []string{"/nowhere/dockerd"}}
 	o.Unit = d.unit
-	server := fakedockerd.NewWithSettings(t, fake.settings)
+	server := fakedockerd.NewWithSettings(t, fake.Settings)
 	server.HandleFunc("/events", d.stream)
 	pr.Paths.Socket, pr.Units, pr.Jobs = server.Socket, d, d
 	return pr, o
@@ -189,7 +191,7 @@ func TestFault_X01_WhatBecameOfAReloadIsKnown(t *testing.T) {
 				d.late = cancel
 			}
 			pr, o := hostWithSlowDockerd(t, oldText, d)
-			_, err := pr.apply(ctx, upgrade(o, newText), config.Default(), o)
+			_, err := pr.apply(ctx, dockerhost.Upgrade(o, newText), config.Default(), o)
 			var back *RolledBack
 			var down *DockerDown
 			switch {
@@ -201,13 +203,13 @@ func TestFault_X01_WhatBecameOfAReloadIsKnown(t *testing.T) {
 			if (test.ended || test.down) == strings.Contains(err.Error(), "everything is as it was before") {
 				t.Errorf("got error %v, want the truth about Docker", err)
 			}
-			if text, err := os.ReadFile(d.file); err != nil || string(text) != oldText {
+			if text, err := os.ReadFile(d.File); err != nil || string(text) != oldText {
 				t.Errorf("got daemon.json %q, %v, want the old one", text, err)
 			}
 			if len(d.started) != test.starts || test.starts > 0 && d.started[0] != oldText {
 				t.Errorf("got starts from %q, want %d from the old text", d.started, test.starts)
 			}
-			if _, has := d.info.Runtimes["runsc"]; has {
+			if _, has := d.Info.Runtimes["runsc"]; has {
 				t.Error("got dockerd with the runtime, want it as before")
 			}
 			if left, _ := filepath.Glob(filepath.Join(pr.Paths.State, "journal.json")); (len(left) != 0) != test.down {
@@ -224,7 +226,7 @@ func TestFault_X03_NoRestartFollowsAReloadThatDockerdRefuses(t *testing.T) {
 			d := &slowDockerd{first: first}
 			pr, o := hostWithSlowDockerd(t, oldText, d)
 			if !reports { // without events, nothing shows that dockerd takes the options
-				server := fakedockerd.NewWithSettings(t, d.settings)
+				server := fakedockerd.NewWithSettings(t, d.Settings)
 				pr.Paths.Socket = server.Socket
 			}
 			p := plan.Plan{Steps: []steps.Step{steps.Reload{Unit: host.DockerUnit, MustTake: []string{"labels"}}, steps.Restart{Unit: host.DockerUnit}}}

@@ -1,14 +1,12 @@
 package provision
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
-	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
@@ -16,75 +14,19 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/test/dockerhost"
 )
-
-// fakeRemap is a fakeDockerd that does not start from a text that contains refuses. Another
-// program edits daemon.json at the first restart.
-type fakeRemap struct {
-	*fakeDockerd
-	refuses string
-	edit    func(text string) string
-	starts  int
-	failed  bool
-}
-
-func (f *fakeRemap) Unit(_ context.Context, name string) (host.Unit, error) {
-	unit := host.Unit{Name: name, LoadState: "loaded", ActiveState: "active", ExecStart: []string{"/nowhere/dockerd"}, InvocationID: fmt.Sprint(f.starts)}
-	if f.failed {
-		unit.ActiveState, unit.Result = "failed", "exit-code"
-	}
-	return unit, nil
-}
-
-func (f *fakeRemap) Restart(ctx context.Context, name string) error {
-	text, err := os.ReadFile(f.file)
-	if err == nil && f.edit != nil {
-		err = errors.Join(os.Remove(f.file), os.WriteFile(f.file, []byte(f.edit(string(text))), 0o640))
-		f.edit = nil
-	}
-	return errors.Join(err, f.Start(ctx, name))
-}
-
-func (f *fakeRemap) Start(context.Context, string) error {
-	text, err := os.ReadFile(f.file)
-	f.starts++
-	f.failed = strings.Contains(string(text), f.refuses)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	doc, parseErr := daemonjson.Parse(text)
-	f.info.UsernsRemap = parseErr == nil && config.UsernsRemapIn(doc) != ""
-	return err
-}
 
 const (
-	beforeText = `{"debug": false}`
-	remapText  = `{"debug": false, "userns-remap": "default"}`
-	mergedText = `{"debug": true}`
+	remapText  = dockerhost.RemapText
+	mergedText = dockerhost.MergedText
 )
 
-// editDebug is the edit of another program.
-func editDebug(text string) string { return strings.Replace(text, "false", "true", 1) }
-
-// switching is a host on which dockerd does not start from a text with refuses, and a plan
-// that restarts it for userns-remap.
-func switching(t *testing.T, refuses string, edit func(string) string) (*Provisioner, *fakeRemap, host.Observed, plan.Plan) {
+// switching is a Provisioner of dockerhost.NewRemapping.
+func switching(t *testing.T, refuses string, edit func(string) string) (*Provisioner, *dockerhost.Remapping, host.Observed, plan.Plan) {
 	t.Helper()
-	pr, d, o := hostWithDockerd(t, beforeText)
-	f := &fakeRemap{fakeDockerd: d, refuses: refuses, edit: edit}
-	pr.Units, pr.Jobs = f, f
-	o.Unit.InvocationID = "0"
-	p := plan.Plan{Steps: []steps.Step{
-		steps.WriteDaemonJSON{File: o.File, Old: o.File.Bytes, New: []byte(remapText)},
-		steps.Restart{Unit: host.DockerUnit}, steps.Confirm{Settings: steps.Settings{Remap: config.RemapOn}},
-	}}
-	return pr, f, o, p
-}
-
-func (f *fakeRemap) has(t *testing.T, text string, starts int) {
-	t.Helper()
-	if now, err := os.ReadFile(f.file); err != nil || string(now) != text || f.starts != starts {
-		t.Errorf("got daemon.json %s, %v after %d starts, want %s after %d", now, err, f.starts, text, starts)
-	}
+	h, f, o, p := dockerhost.NewRemapping(t, refuses, edit)
+	return &Provisioner{Host: h, Jobs: f, ConfirmWithin: 3 * time.Second}, f, o, p
 }
 
 func TestFault_X01_AnotherProgramWritesDuringOurRestart(t *testing.T) {
@@ -98,15 +40,15 @@ func TestFault_X01_AnotherProgramWritesDuringOurRestart(t *testing.T) {
 		down    bool
 		left    Left
 	}{
-		{name: "Docker starts without our settings", refuses: "userns", edit: editDebug, text: mergedText, starts: 2},
-		{name: "Docker starts with neither", refuses: "debug", edit: editDebug, text: mergedText, starts: 2, down: true, left: Left{File: FileMerged, Docker: DockerStopped}},
+		{name: "Docker starts without our settings", refuses: "userns", edit: dockerhost.EditDebug, text: mergedText, starts: 2},
+		{name: "Docker starts with neither", refuses: "debug", edit: dockerhost.EditDebug, text: mergedText, starts: 2, down: true, left: Left{File: FileMerged, Docker: DockerStopped}},
 		{name: "their text cannot be read", refuses: "userns", edit: broken, text: remapText + ",", starts: 2, down: true, left: Left{File: FileForeign, Docker: DockerStopped}},
 		{name: "they removed our settings", refuses: "userns", edit: func(string) string { return mergedText }, text: mergedText, starts: 1, left: Left{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			pr, f, o, p := switching(t, test.refuses, test.edit)
 			_, err := pr.apply(t.Context(), p, config.Default(), o)
-			f.has(t, test.text, test.starts)
+			f.Has(t, test.text, test.starts)
 			var down *DockerDown
 			var back *RolledBack
 			switch {
@@ -115,7 +57,7 @@ func TestFault_X01_AnotherProgramWritesDuringOurRestart(t *testing.T) {
 			case !test.down && (!errors.As(err, &back) || back.Restore != nil):
 				t.Errorf("got error %v, want a clean *RolledBack", err)
 			}
-			if info, err := os.Stat(f.file); err != nil || info.Mode().Perm() != 0o640 {
+			if info, err := os.Stat(f.File); err != nil || info.Mode().Perm() != 0o640 {
 				t.Errorf("got %v, %v, want the mode of the other program's file", info, err)
 			}
 		})
@@ -133,14 +75,14 @@ func TestFault_J14_AnEditDuringARestartThatSucceeds(t *testing.T) {
 		"dockerd read a text without a setting": {confirm: "runsc", want: daemonfile.ErrStale},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pr, f, o, p := switching(t, "nothing", editDebug)
+			pr, f, o, p := switching(t, "nothing", dockerhost.EditDebug)
 			p.Steps[2] = steps.Confirm{Settings: steps.Settings{Remap: config.RemapOn, Default: test.confirm}}
 			_, err := pr.apply(t.Context(), p, config.Default(), o)
 			var back *RolledBack
 			if !errors.Is(err, test.want) || errors.As(err, &back) || pr.isOpen(t) {
 				t.Errorf("got error %v, journal open: %t, want %v", err, pr.isOpen(t), test.want)
 			}
-			f.has(t, editDebug(remapText), 1)
+			f.Has(t, dockerhost.EditDebug(remapText), 1)
 		})
 	}
 }
@@ -149,7 +91,7 @@ func TestFault_J14_AnEditDuringARestartThatSucceeds(t *testing.T) {
 // stay in it: the next restart would hide Docker's data.
 func TestFault_J14_AnEditBeforeTheRestart(t *testing.T) {
 	for name, test := range map[string]struct{ edit, want string }{
-		"it keeps our setting": {editDebug(remapText), mergedText},
+		"it keeps our setting": {dockerhost.EditDebug(remapText), mergedText},
 		"it removes it":        {mergedText, mergedText},
 		"it cannot be read":    {remapText + ",", remapText + ","},
 	} {
@@ -157,7 +99,7 @@ func TestFault_J14_AnEditBeforeTheRestart(t *testing.T) {
 			pr, f, o, p := switching(t, "nothing", nil)
 			pr.Report = func(e Event) {
 				if _, writes := e.Step.(steps.WriteDaemonJSON); writes && e.Kind == StepDone {
-					if err := os.WriteFile(f.file, []byte(test.edit), 0o644); err != nil {
+					if err := os.WriteFile(f.File, []byte(test.edit), 0o644); err != nil {
 						t.Error(err)
 					}
 				}
@@ -172,7 +114,7 @@ func TestFault_J14_AnEditBeforeTheRestart(t *testing.T) {
 			if stays && (back.Restore == nil || back.Left.File != FileForeign || back.Left.Docker != DockerRestored) {
 				t.Errorf("got %+v left after %v", back.Left, back.Restore)
 			}
-			f.has(t, test.want, 0)
+			f.Has(t, test.want, 0)
 		})
 	}
 }
@@ -189,8 +131,8 @@ func TestFault_X01_RecoveryTakesOurSettingsOut(t *testing.T) {
 		starts      int
 		fails, open bool
 	}{
-		{name: "before the restart", edit: editDebug(remapText), text: mergedText},
-		{name: "the restart failed", edit: editDebug(remapText), journal: func(j *state.Journal) { j.Restarting = true }, down: true, text: mergedText, starts: 1},
+		{name: "before the restart", edit: dockerhost.EditDebug(remapText), text: mergedText},
+		{name: "the restart failed", edit: dockerhost.EditDebug(remapText), journal: func(j *state.Journal) { j.Restarting = true }, down: true, text: mergedText, starts: 1},
 		{name: "killed once our settings were out of it", edit: mergedText, down: true, text: mergedText, starts: 1, journal: func(j *state.Journal) {
 			j.Restarting, j.Failed, j.File.MergedDigests = true, true, []string{durable.Digest([]byte(mergedText))}
 		}},
@@ -208,8 +150,8 @@ func TestFault_X01_RecoveryTakesOurSettingsOut(t *testing.T) {
 			if test.journal != nil {
 				test.journal(&tx.journal)
 			}
-			f.failed = test.down
-			if err := errors.Join(pr.State().WriteJournal(tx.journal), os.WriteFile(f.file, []byte(test.edit), 0o644)); err != nil {
+			f.Failed = test.down
+			if err := errors.Join(pr.State().WriteJournal(tx.journal), os.WriteFile(f.File, []byte(test.edit), 0o644)); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 { // the second run repeats or finds nothing to do
@@ -218,7 +160,7 @@ func TestFault_X01_RecoveryTakesOurSettingsOut(t *testing.T) {
 				if (err != nil) != test.fails || errors.As(err, &down) != (test.fails && test.down) || pr.isOpen(t) != test.open || len(pr.State().FailedRecoveries()) != 0 {
 					t.Errorf("got error %v, journal open: %t, want an error: %t, open: %t", err, pr.isOpen(t), test.fails, test.open)
 				}
-				f.has(t, test.text, test.starts)
+				f.Has(t, test.text, test.starts)
 			}
 		})
 	}
@@ -230,12 +172,12 @@ func TestFault_J14_ATextThatCannotBeReadBeforeAReload(t *testing.T) {
 	pr, d, o := hostWithDockerd(t, oldText)
 	pr.Report = func(e Event) {
 		if _, writes := e.Step.(steps.WriteDaemonJSON); writes && e.Kind == StepDone {
-			if err := os.WriteFile(d.file, []byte(newText+","), 0o644); err != nil {
+			if err := os.WriteFile(d.File, []byte(newText+","), 0o644); err != nil {
 				t.Error(err)
 			}
 		}
 	}
-	_, err := pr.apply(t.Context(), upgrade(o, newText), config.Default(), o)
+	_, err := pr.apply(t.Context(), dockerhost.Upgrade(o, newText), config.Default(), o)
 	var back *RolledBack
 	if !errors.Is(err, daemonfile.ErrStale) || errors.As(err, &back) || pr.isOpen(t) {
 		t.Errorf("got error %v, journal open: %t, want only %v", err, pr.isOpen(t), daemonfile.ErrStale)
@@ -249,11 +191,11 @@ func TestFault_J14_AnEditBeforeTheRestartOfTheWayBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	unit, unitErr := f.Unit(t.Context(), host.DockerUnit)
-	if err := errors.Join(unitErr, os.WriteFile(f.file, []byte(editDebug(remapText)), 0o644)); err != nil {
+	if err := errors.Join(unitErr, os.WriteFile(f.File, []byte(dockerhost.EditDebug(remapText)), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.undoByStart(t.Context(), unit, true); !errors.Is(err, errForeign) {
 		t.Errorf("got error %v, want %v", err, errForeign)
 	}
-	f.has(t, mergedText, 0)
+	f.Has(t, mergedText, 0)
 }
