@@ -2,19 +2,16 @@ package provision
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"strings"
 	"time"
 
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
-	"runsc-provisioner/provision/wayback"
+	"runsc-provisioner/provision/transaction"
 )
 
 // Event is what Provisioner.Report receives.
@@ -46,8 +43,8 @@ const (
 type application struct {
 	*Provisioner
 	observed host.Observed
-	tx       *transaction  // nil before the first step that needs a journal
-	answer   *engineAnswer // dockerd's answer to the last step, or nil
+	tx       *transaction.Transaction // nil before the first step that needs a journal
+	answer   *engineAnswer            // dockerd's answer to the last step, or nil
 }
 
 // apply carries out the steps of p in order and stops at the first error. Then it undoes
@@ -61,13 +58,13 @@ func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, 
 	for _, step := range p.Steps {
 		var err error
 		if a.tx == nil && step.Kind().Shared {
-			if a.tx, err = pr.beginTransaction(p, c, o); err != nil {
+			if a.tx, err = transaction.Begin(pr.docker(), p, o, c.RuntimeNames()); err != nil {
 				return nil, err
 			}
 		}
 		switch err = a.step(ctx, step); {
 		case err != nil && a.tx != nil:
-			return nil, a.tx.fail(ctx, err)
+			return nil, a.tx.Fail(ctx, err)
 		case err != nil:
 			return nil, err
 		}
@@ -76,7 +73,7 @@ func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, 
 	if a.tx == nil {
 		return a.answer, nil
 	}
-	return a.answer, pr.State().FinishJournal()
+	return a.answer, a.tx.Finish()
 }
 
 // firstOnly reports whether the host must be observed again after the first step of p:
@@ -85,14 +82,6 @@ func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, 
 func (pr *Provisioner) firstOnly(p plan.Plan) bool {
 	_, installs := p.Steps[0].(steps.InstallRelease)
 	return p.Provisional || installs && pr.TakeFetched != nil
-}
-
-// beginTransaction writes the journal of p.
-func (pr *Provisioner) beginTransaction(p plan.Plan, c config.Config, o host.Observed) (*transaction, error) {
-	t := &transaction{pr: pr, flags: o.Flags, command: o.Command, old: o.File.Bytes}
-	t.journal = wayback.NewJournal(p, o, c.RuntimeNames(), engine.TrialPrefix+strings.ToLower(rand.Text()))
-	failpoint.Here("journal: before it is begun")
-	return t, pr.State().StartJournal(&t.journal, t.old)
 }
 
 // step carries out one step and reports it.
@@ -117,15 +106,15 @@ func (a *application) carryOut(ctx context.Context, step steps.Step) (result str
 	case steps.Prove:
 		return a.proveOutside(ctx, s)
 	case steps.ProveInDocker:
-		return a.tx.proveInDocker(ctx, s)
+		return a.proveInDocker(ctx, s)
 	case steps.Link:
 		return "", a.store().SetLink(s.Release)
 	case steps.WriteDaemonJSON:
-		return "", a.tx.write(s)
+		return "", a.tx.Write(s)
 	case steps.Reload:
-		return "", a.tx.reload(ctx, s.MustTake)
+		return "", a.tx.Reload(ctx, s.MustTake)
 	case steps.Restart:
-		return "", a.tx.restart(ctx, s)
+		return "", a.tx.Restart(ctx, s)
 	case steps.Confirm:
 		a.answer, err = a.confirm(ctx, s.Settings)
 		return "", err

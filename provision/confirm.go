@@ -1,20 +1,13 @@
 package provision
 
 import (
-	"cmp"
 	"context"
-	"time"
 
-	"runsc-provisioner/provision/await"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/steps"
 )
-
-// defaultConfirmWithin bounds the wait for dockerd to show a change. That takes 50 ms,
-// and took seconds on a loaded host.
-const defaultConfirmWithin = 15 * time.Second
 
 // engineAnswer is what dockerd showed once it had taken a change.
 type engineAnswer struct {
@@ -31,14 +24,9 @@ func (e *engineAnswer) validFor(unit host.Unit) *engine.Info {
 	return &e.info
 }
 
-// dockerd waits for the running dockerd to take a change.
-func (pr *Provisioner) dockerd() await.Dockerd {
-	return await.Dockerd{Host: &pr.Host, Timeout: cmp.Or(pr.ConfirmWithin, defaultConfirmWithin)}
-}
-
 // confirm waits until dockerd shows s.
 func (a *application) confirm(ctx context.Context, s steps.Settings) (*engineAnswer, error) {
-	info, err := a.dockerd().Confirm(ctx, s, a.observed.Flags, a.tx.checkStale)
+	info, err := a.docker().Confirm(ctx, s, a.observed.Flags, a.tx.CheckStale)
 	if err != nil {
 		return nil, err
 	}

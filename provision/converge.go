@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/prepare"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 )
 
 const (
@@ -66,6 +67,11 @@ func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, choose c
 	return pr.convergeWith(ctx, c, choose, recovery)
 }
 
+// withoutRestart are the options of a run that may not restart Docker.
+func withoutRestart() plan.Options {
+	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: config.DisruptionReload}}
+}
+
 func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, choose chooseOptions, recovery plan.Options) (Result, error) {
 	run := convergence{recovery: recovery}
 	var err error
@@ -79,7 +85,7 @@ func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, choose
 		case errors.Is(err, daemonfile.ErrStale) && !journalLeftOpen(err):
 			path := run.result.Observed.File.Path
 			if run.staleCount++; run.staleCount >= maxStale {
-				return run.result, fmt.Errorf("%s: %w", path, ErrBusy)
+				return run.result, fmt.Errorf("%s: %w", path, transaction.ErrBusy)
 			}
 			if pr.WaitForWriters != nil {
 				if err := pr.WaitForWriters(ctx, path); err != nil {
@@ -97,7 +103,7 @@ func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, choose
 			return run.result, nil
 		}
 	}
-	return run.result, fmt.Errorf("%w: still to do: %s", ErrBusy, run.result.Last.Steps[0].Object())
+	return run.result, fmt.Errorf("%w: still to do: %s", transaction.ErrBusy, run.result.Last.Steps[0].Object())
 }
 
 // Plan returns the steps that would make the host match c. It changes nothing. If the
@@ -159,7 +165,7 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, cho
 		return false, err
 	}
 	if observed.Engine != nil {
-		pr.rememberLoaded(observed.Loaded)
+		pr.docker().RememberLoaded(observed.Loaded)
 	}
 	run.result.Observed = observed
 	if observed.File.DirMissing && !run.waitedForDir {
@@ -221,8 +227,8 @@ func (pr *Provisioner) waitForDir(ctx context.Context, path string) (appeared bo
 // journalLeftOpen reports whether a rollback failed and left its journal, which another
 // transaction would overwrite.
 func journalLeftOpen(err error) bool {
-	var back *RolledBack
-	var down *DockerDown
+	var back *transaction.RolledBack
+	var down *transaction.DockerDown
 	return errors.As(err, &down) || errors.As(err, &back) && back.Restore != nil
 }
 
@@ -230,7 +236,7 @@ func journalLeftOpen(err error) bool {
 // not work here. After any other error they stay for the next run.
 func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, names []string) error {
 	var failed *proof.Failed
-	var back *RolledBack
+	var back *transaction.RolledBack
 	if !errors.As(cause, &failed) && !errors.As(cause, &back) || errors.Is(cause, context.Canceled) {
 		return nil
 	}

@@ -15,7 +15,7 @@ type Interrupted struct {
 	Changed bool
 	// Stays are the steps whose effect stays, in their order.
 	Stays []steps.Step
-	Err   error // a *RolledBack or *DockerDown if the step in hand was undone
+	Err   error // a *transaction.RolledBack or *transaction.DockerDown if the step in hand was undone
 }
 
 func (i *Interrupted) Error() string { return "interrupted: " + i.Err.Error() }

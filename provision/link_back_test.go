@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/test/dockerhost"
 	"runsc-provisioner/test/stored"
 )
@@ -85,7 +86,7 @@ func (pr *Provisioner) failsAfterWriting(t *testing.T, p plan.Plan, o host.Obser
 		}
 	}
 	_, err := pr.apply(ctx, p, config.Default(), o)
-	var back *RolledBack
+	var back *transaction.RolledBack
 	if errors.As(err, &back) {
 		return back.Restore
 	}
@@ -96,7 +97,7 @@ func (pr *Provisioner) failsAfterWriting(t *testing.T, p plan.Plan, o host.Obser
 // start of its way back. Then it recovers as the next run does.
 func (pr *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Observed, foreign bool) error {
 	t.Helper()
-	tx, err := pr.beginTransaction(p, config.Default(), o)
+	tx, err := transaction.Begin(pr.docker(), p, o, config.Default().RuntimeNames())
 	if err != nil {
 		return err
 	}
@@ -114,8 +115,9 @@ func (pr *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Obse
 			return err
 		}
 	}
-	tx.journal.Failed, tx.journal.Trial = true, "" // a fake dockerd has no containers
-	if err := pr.State().WriteJournal(tx.journal); err != nil {
+	j, _, err := pr.State().ReadJournal()
+	j.Failed, j.Trial = true, "" // a fake dockerd has no containers
+	if err = errors.Join(err, pr.State().WriteJournal(j)); err != nil {
 		return err
 	}
 	if _, err := pr.recoverAndReport(t.Context(), plan.Options{}); err != nil {

@@ -47,30 +47,30 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 // the host as `verify` does, asks it which kernel it sees, and checks that Docker sees
 // its writes. The container and its image are removed. It records the result. The error
 // of a proof that failed is a *proof.Failed.
-func (t *transaction) proveInDocker(ctx context.Context, s steps.ProveInDocker) (result string, err error) {
-	installed, err := t.pr.Installed(s.Release)
+func (a *application) proveInDocker(ctx context.Context, s steps.ProveInDocker) (result string, err error) {
+	installed, err := a.Installed(s.Release)
 	if err != nil {
 		return "", err
 	}
-	info, err := t.engineInfo(ctx)
+	info, err := a.tx.Info(ctx)
 	if err != nil {
 		return "", err
 	}
-	since, err := t.pr.BootAndMount()
+	since, err := a.BootAndMount()
 	if err != nil {
 		return "", err
 	}
-	if t.pr.ProveInDocker != nil {
-		result, err = t.pr.ProveInDocker(ctx, s)
+	if a.ProveInDocker != nil {
+		result, err = a.ProveInDocker(ctx, s)
 	} else {
-		result, err = t.pr.Prover().InDocker(ctx, s, t.journal.Trial, t.flags, info)
+		result, err = a.Prover().InDocker(ctx, s, a.tx.Trial(), a.observed.Flags, info)
 	}
 	if errors.Is(err, context.Canceled) {
 		return "", fmt.Errorf("prove runtime %s: %w", s.Runtime, context.Canceled)
 	}
 	// The key has all that the proof depends on.
 	key := state.ProofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap, s.Writes)
-	proofs, failures := t.pr.State().Proofs(), t.pr.State().Failures()
+	proofs, failures := a.State().Proofs(), a.State().Failures()
 	if err != nil {
 		failed := &proof.Failed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, InDocker: true, Err: err}
 		var trial *engine.TrialError

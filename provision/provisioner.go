@@ -1,20 +1,19 @@
-// Package provision changes a host so that its containers run in gVisor, and is the only
-// code that changes one. It observes the host (package host), compares it with the
-// configuration in a pure function (package plan), carries out a short list of steps, and
-// observes again until nothing is left to do.
+// Package provision changes a host so that its containers run in gVisor. It and package
+// transaction, which it calls, are the only code that changes one. It observes the host
+// (package host), compares it with the configuration in a pure function (package plan),
+// carries out a short list of steps, and observes again until nothing is left to do.
 //
 // It guarantees the following. daemon.json keeps every byte that is not the value of a
 // key named in the configuration. Nothing is registered with dockerd before a sandbox of
-// it was seen to run on this host. An error leaves the old daemon.json, and so does a kill
-// at any instant: a journal says what a run is about to do, and the next run finishes or
-// reverts it. Docker is restarted only for what a reload cannot do and, if that stops
-// containers, only with consent. Docker is started only if it is down because of a change
-// of this program.
+// it was seen to run on this host. Docker is restarted only for what a reload cannot do
+// and, if that stops containers, only with consent. What Docker or others could notice is
+// one transaction (package transaction): an error leaves the old daemon.json, and so does a
+// kill at any instant, because the next run finishes or reverts the change. Docker is
+// started only if it is down because of a change of this program.
 package provision
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -23,26 +22,13 @@ import (
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 )
-
-// Jobs are what this program asks systemd to do.
-type Jobs interface {
-	// Reload, Restart and Start wait for systemd's job. If its outcome was not seen, the
-	// error is ErrOutcomeUnknown.
-	Reload(ctx context.Context, name string) error
-	Restart(ctx context.Context, name string) error
-	Start(ctx context.Context, name string) error
-	ResetFailed(ctx context.Context, name string) error
-}
-
-// ErrOutcomeUnknown says that the connection to systemd was lost before the answer. The
-// state of the unit shows what became of the job.
-var ErrOutcomeUnknown = errors.New("outcome unknown")
 
 // Provisioner changes a host. Besides the fields of Host, it needs Jobs and Self.
 type Provisioner struct {
 	host.Host
-	Jobs Jobs
+	Jobs transaction.Jobs
 	// Self is the path of this program's own static binary: the proof runs it
 	// inside the sandbox, with proof.InitArg.
 	Self string
@@ -50,11 +36,8 @@ type Provisioner struct {
 	HTTP *http.Client
 	// Limits bound what is fetched; the zero value is for real networks.
 	Limits release.Limits
-	// ConfirmWithin bounds the wait for dockerd to show a change; zero is 15 s.
-	ConfirmWithin time.Duration
-	// RestartWithin bounds a restart of Docker; zero is 2 min. docker.service has no
-	// limit of its own (TimeoutStartSec=0).
-	RestartWithin time.Duration
+	// ConfirmWithin and RestartWithin are those of transaction.Docker.
+	ConfirmWithin, RestartWithin time.Duration
 	// ProveInDocker replaces the proof through dockerd in tests with a fake dockerd; nil is
 	// the real proof.
 	ProveInDocker func(context.Context, steps.ProveInDocker) (result string, err error)

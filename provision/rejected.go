@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 )
 
 // proveOutside carries out the proof outside Docker. If it fails because runsc rejects
@@ -35,7 +36,7 @@ func (pr *Provisioner) proveOutside(ctx context.Context, s steps.Prove) (result 
 // changed then: the proof outside Docker comes first.
 func (pr *Provisioner) holdRejecting(ctx context.Context, c config.Config, cause error, run *convergence) (bool, error) {
 	var failed *proof.Failed
-	var back *RolledBack
+	var back *transaction.RolledBack
 	if !errors.As(cause, &failed) || len(failed.Rejected) == 0 || errors.As(cause, &back) {
 		return false, nil
 	}

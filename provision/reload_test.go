@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/test/dockerhost"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/seen"
@@ -73,7 +74,7 @@ func (d *slowDockerd) Reload(ctx context.Context, name string) error {
 		}
 	}
 	if d.jobFails {
-		time.AfterFunc(10*endNoticedPoll, settle) // after the job's end
+		time.AfterFunc(200*time.Millisecond, settle) // after the job's end
 		return errors.New("the job failed")
 	}
 	if d.late == nil {
@@ -192,8 +193,8 @@ func TestFault_X01_WhatBecameOfAReloadIsKnown(t *testing.T) {
 			}
 			pr, o := hostWithSlowDockerd(t, oldText, d)
 			_, err := pr.apply(ctx, dockerhost.Upgrade(o, newText), config.Default(), o)
-			var back *RolledBack
-			var down *DockerDown
+			var back *transaction.RolledBack
+			var down *transaction.DockerDown
 			switch {
 			case test.down && !errors.As(err, &down):
 				t.Errorf("got error %v, want *DockerDown", err)

@@ -17,8 +17,16 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/test/dockerhost"
 )
+
+// isOpen reports whether the journal of a change is open.
+func (pr *Provisioner) isOpen(t *testing.T) bool {
+	t.Helper()
+	_, err := os.Stat(pr.State().JournalPath())
+	return err == nil
+}
 
 const (
 	oldText     = dockerhost.OldText
@@ -50,7 +58,7 @@ func TestFault_E04_AReloadThatDockerdIgnoresIsRolledBack(t *testing.T) {
 			pr, d, o := hostWithDockerd(t, test.old)
 			d.Ignores = test.ignores
 			_, err := pr.apply(t.Context(), dockerhost.Upgrade(o, newText, defaultText), config.Default(), o)
-			var back *RolledBack
+			var back *transaction.RolledBack
 			if !errors.As(err, &back) || back.Restore != nil {
 				t.Fatalf("got error %v, want a clean *RolledBack", err)
 			}
@@ -97,7 +105,7 @@ func TestFault_E04_ANewDefaultIsUndone(t *testing.T) {
 	confirm.Runtimes = map[string]daemonjson.Runtime{"other": {Path: "/y"}}
 	p.Steps[2] = confirm
 	_, err := pr.apply(t.Context(), p, config.Default(), o)
-	var back *RolledBack
+	var back *transaction.RolledBack
 	if !errors.As(err, &back) || back.Restore != nil {
 		t.Fatalf("got error %v, want a clean *RolledBack", err)
 	}
@@ -126,7 +134,7 @@ func TestFault_F03_ASignalInTheMiddleUndoesWhatWasWritten(t *testing.T) {
 				}
 			}
 			_, err := pr.apply(ctx, dockerhost.Upgrade(o, defaultText), config.Default(), o)
-			var back *RolledBack
+			var back *transaction.RolledBack
 			if !errors.As(err, &back) || !errors.Is(err, context.Canceled) || back.Restore != nil {
 				t.Errorf("got error %v, want a clean *RolledBack because of %v", err, context.Canceled)
 			}

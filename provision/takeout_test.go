@@ -9,11 +9,10 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
-	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
-	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/test/dockerhost"
 )
 
@@ -38,19 +37,19 @@ func TestFault_X01_AnotherProgramWritesDuringOurRestart(t *testing.T) {
 		text    string // daemon.json at the end
 		starts  int
 		down    bool
-		left    Left
+		left    transaction.Left
 	}{
 		{name: "Docker starts without our settings", refuses: "userns", edit: dockerhost.EditDebug, text: mergedText, starts: 2},
-		{name: "Docker starts with neither", refuses: "debug", edit: dockerhost.EditDebug, text: mergedText, starts: 2, down: true, left: Left{File: FileMerged, Docker: DockerStopped}},
-		{name: "their text cannot be read", refuses: "userns", edit: broken, text: remapText + ",", starts: 2, down: true, left: Left{File: FileForeign, Docker: DockerStopped}},
-		{name: "they removed our settings", refuses: "userns", edit: func(string) string { return mergedText }, text: mergedText, starts: 1, left: Left{}},
+		{name: "Docker starts with neither", refuses: "debug", edit: dockerhost.EditDebug, text: mergedText, starts: 2, down: true, left: transaction.Left{File: transaction.FileMerged, Docker: transaction.DockerStopped}},
+		{name: "their text cannot be read", refuses: "userns", edit: broken, text: remapText + ",", starts: 2, down: true, left: transaction.Left{File: transaction.FileForeign, Docker: transaction.DockerStopped}},
+		{name: "they removed our settings", refuses: "userns", edit: func(string) string { return mergedText }, text: mergedText, starts: 1, left: transaction.Left{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			pr, f, o, p := switching(t, test.refuses, test.edit)
 			_, err := pr.apply(t.Context(), p, config.Default(), o)
 			f.Has(t, test.text, test.starts)
-			var down *DockerDown
-			var back *RolledBack
+			var down *transaction.DockerDown
+			var back *transaction.RolledBack
 			switch {
 			case test.down && (!errors.As(err, &down) || down.Left.File != test.left.File || down.Left.Docker != test.left.Docker || down.Left.Copy == ""):
 				t.Errorf("got error %v with %+v, want a *DockerDown with %+v", err, down, test.left)
@@ -78,7 +77,7 @@ func TestFault_J14_AnEditDuringARestartThatSucceeds(t *testing.T) {
 			pr, f, o, p := switching(t, "nothing", dockerhost.EditDebug)
 			p.Steps[2] = steps.Confirm{Settings: steps.Settings{Remap: config.RemapOn, Default: test.confirm}}
 			_, err := pr.apply(t.Context(), p, config.Default(), o)
-			var back *RolledBack
+			var back *transaction.RolledBack
 			if !errors.Is(err, test.want) || errors.As(err, &back) || pr.isOpen(t) {
 				t.Errorf("got error %v, journal open: %t, want %v", err, pr.isOpen(t), test.want)
 			}
@@ -105,63 +104,16 @@ func TestFault_J14_AnEditBeforeTheRestart(t *testing.T) {
 				}
 			}
 			_, err := pr.apply(t.Context(), p, config.Default(), o)
-			var back *RolledBack
+			var back *transaction.RolledBack
 			// If our setting cannot be taken out, the journal stays, and the next run tries again.
 			stays := strings.Contains(test.want, "userns")
 			if !errors.Is(err, daemonfile.ErrStale) || errors.As(err, &back) != stays || pr.isOpen(t) != stays {
 				t.Errorf("got error %v, journal open: %t, want %v and the journal open: %t", err, pr.isOpen(t), daemonfile.ErrStale, stays)
 			}
-			if stays && (back.Restore == nil || back.Left.File != FileForeign || back.Left.Docker != DockerRestored) {
+			if stays && (back.Restore == nil || back.Left.File != transaction.FileForeign || back.Left.Docker != transaction.DockerRestored) {
 				t.Errorf("got %+v left after %v", back.Left, back.Restore)
 			}
 			f.Has(t, test.want, 0)
-		})
-	}
-}
-
-// Each row is a host on which a run was killed after its write, and another program has
-// edited the file since.
-func TestFault_X01_RecoveryTakesOurSettingsOut(t *testing.T) {
-	for _, test := range []struct {
-		name        string
-		edit        string
-		journal     func(*state.Journal)
-		down        bool
-		text        string
-		starts      int
-		fails, open bool
-	}{
-		{name: "before the restart", edit: dockerhost.EditDebug(remapText), text: mergedText},
-		{name: "the restart failed", edit: dockerhost.EditDebug(remapText), journal: func(j *state.Journal) { j.Restarting = true }, down: true, text: mergedText, starts: 1},
-		{name: "killed once our settings were out of it", edit: mergedText, down: true, text: mergedText, starts: 1, journal: func(j *state.Journal) {
-			j.Restarting, j.Failed, j.File.MergedDigests = true, true, []string{durable.Digest([]byte(mergedText))}
-		}},
-		{name: "the restart failed, and their text cannot be read", edit: remapText + ",", journal: func(j *state.Journal) { j.Restarting = true }, down: true,
-			text: remapText + ",", fails: true, open: true},
-		{name: "their text cannot be read", edit: remapText + ",", text: remapText + ",", fails: true, open: true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			pr, f, o, p := switching(t, "userns", nil)
-			tx, err := pr.beginTransaction(p, config.Default(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tx.journal.Trial = ""
-			if test.journal != nil {
-				test.journal(&tx.journal)
-			}
-			f.Failed = test.down
-			if err := errors.Join(pr.State().WriteJournal(tx.journal), os.WriteFile(f.File, []byte(test.edit), 0o644)); err != nil {
-				t.Fatal(err)
-			}
-			for range 2 { // the second run repeats or finds nothing to do
-				_, err = pr.recoverAndReport(t.Context(), plan.Options{})
-				var down *DockerDown
-				if (err != nil) != test.fails || errors.As(err, &down) != (test.fails && test.down) || pr.isOpen(t) != test.open || len(pr.State().FailedRecoveries()) != 0 {
-					t.Errorf("got error %v, journal open: %t, want an error: %t, open: %t", err, pr.isOpen(t), test.fails, test.open)
-				}
-				f.Has(t, test.text, test.starts)
-			}
 		})
 	}
 }
@@ -178,24 +130,8 @@ func TestFault_J14_ATextThatCannotBeReadBeforeAReload(t *testing.T) {
 		}
 	}
 	_, err := pr.apply(t.Context(), dockerhost.Upgrade(o, newText), config.Default(), o)
-	var back *RolledBack
+	var back *transaction.RolledBack
 	if !errors.Is(err, daemonfile.ErrStale) || errors.As(err, &back) || pr.isOpen(t) {
 		t.Errorf("got error %v, journal open: %t, want only %v", err, pr.isOpen(t), daemonfile.ErrStale)
 	}
-}
-
-func TestFault_J14_AnEditBeforeTheRestartOfTheWayBack(t *testing.T) {
-	pr, f, o, p := switching(t, "nothing", nil)
-	tx, err := pr.beginTransaction(p, config.Default(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	unit, unitErr := f.Unit(t.Context(), host.DockerUnit)
-	if err := errors.Join(unitErr, os.WriteFile(f.File, []byte(dockerhost.EditDebug(remapText)), 0o644)); err != nil {
-		t.Fatal(err)
-	}
-	if err := tx.undoByStart(t.Context(), unit, true); !errors.Is(err, errForeign) {
-		t.Errorf("got error %v, want %v", err, errForeign)
-	}
-	f.Has(t, mergedText, 0)
 }

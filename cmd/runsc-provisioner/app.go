@@ -21,6 +21,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/systemd"
 )
 
@@ -48,7 +49,7 @@ type app struct {
 
 type unitsCloser interface {
 	host.Units
-	provision.Jobs
+	transaction.Jobs
 	// Changes sends a hint when units may have changed, until ctx ends.
 	Changes(ctx context.Context, units ...string) <-chan struct{}
 	// RunPrivileged runs a program as root with all privileges, and waits for it.
@@ -209,7 +210,7 @@ func (a *app) logger() *zap.Logger {
 	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(a.stderr), zapcore.DebugLevel))
 }
 
-// systemdUnits adapts package systemd to provision.Units.
+// systemdUnits adapts package systemd to host.Units and transaction.Jobs.
 type systemdUnits struct{ *systemd.Conn }
 
 func dialSystemd(ctx context.Context) (unitsCloser, error) {
@@ -254,7 +255,7 @@ func (u systemdUnits) RunPrivileged(ctx context.Context, argv ...string) error {
 // outcomeUnknown marks the error of a job that we did not see end.
 func outcomeUnknown(err error) error {
 	if errors.Is(err, systemd.ErrLost) {
-		return fmt.Errorf("%w: %w", provision.ErrOutcomeUnknown, err)
+		return fmt.Errorf("%w: %w", transaction.ErrOutcomeUnknown, err)
 	}
 	return err
 }

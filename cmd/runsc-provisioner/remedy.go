@@ -20,6 +20,7 @@ import (
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
+	"runsc-provisioner/provision/transaction"
 )
 
 // Exit codes of every command but verify and doctor, after sysexits.h where it has one.
@@ -76,8 +77,8 @@ func (a *app) printError(err error, hint string) {
 
 // dockerLog is what Docker logged while a change failed.
 func dockerLog(err error) []string {
-	var down *provision.DockerDown
-	var rolledBack *provision.RolledBack
+	var down *transaction.DockerDown
+	var rolledBack *transaction.RolledBack
 	switch {
 	case errors.As(err, &down):
 		return down.Said
@@ -91,8 +92,8 @@ func dockerLog(err error) []string {
 func remedy(err error) (code int, hint string) {
 	var (
 		usage      *usageError
-		down       *provision.DockerDown
-		rolledBack *provision.RolledBack
+		down       *transaction.DockerDown
+		rolledBack *transaction.RolledBack
 		conf       *config.Error
 		failed     *proof.Failed
 		unseen     *proof.UnseenWrites
@@ -157,7 +158,7 @@ func remedy(err error) (code int, hint string) {
 		return exitTryAgain, "wait for the other run to end, or wait longer with --lock-timeout"
 	case errors.Is(err, subid.ErrLocked):
 		return exitTryAgain, "wait until useradd, usermod or vipw ends; /etc/.pwd.lock, /etc/subuid.lock and /etc/subgid.lock name the process"
-	case errors.Is(err, provision.ErrBusy):
+	case errors.Is(err, transaction.ErrBusy):
 		return exitTryAgain, "another program keeps writing daemon.json (configuration management?): stop it, then run this again"
 	case errors.As(err, &reach):
 		return exitOutOfReach, reachHint(reach)

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/transaction"
 )
 
 // Exit 3 promises that all is as before. A hint only says what was really put back: each
 // outcome has its own.
 func TestFault_X01_ExitCodesOfARollback(t *testing.T) {
 	cause := errors.New("cause")
-	if code, _ := remedy(&provision.RolledBack{Cause: cause}); code != exitRolledBack {
+	if code, _ := remedy(&transaction.RolledBack{Cause: cause}); code != exitRolledBack {
 		t.Errorf("all is put back: got exit %d, want %d", code, exitRolledBack)
 	}
 	seen := map[string]string{}
@@ -30,14 +31,14 @@ func TestFault_X01_ExitCodesOfARollback(t *testing.T) {
 			seen[hint] = name
 		}
 	}
-	for file := provision.FileUnknown; file <= provision.FileChanged; file++ {
-		for docker := provision.DockerUnknown; docker <= provision.DockerChanged; docker++ {
-			left := provision.Left{File: file, Docker: docker}
-			check(fmt.Sprintf("rolled back %+v", left), &provision.RolledBack{Cause: cause, Restore: syscall.ENOSPC, Left: left})
+	for file := transaction.FileUnknown; file <= transaction.FileChanged; file++ {
+		for docker := transaction.DockerUnknown; docker <= transaction.DockerChanged; docker++ {
+			left := transaction.Left{File: file, Docker: docker}
+			check(fmt.Sprintf("rolled back %+v", left), &transaction.RolledBack{Cause: cause, Restore: syscall.ENOSPC, Left: left})
 		}
 		for _, aside := range []string{"", "/set-aside/1"} {
-			left := provision.Left{File: file, Docker: provision.DockerStopped, Aside: aside}
-			check(fmt.Sprintf("down %+v", left), &provision.DockerDown{Cause: cause, Left: left})
+			left := transaction.Left{File: file, Docker: transaction.DockerStopped, Aside: aside}
+			check(fmt.Sprintf("down %+v", left), &transaction.DockerDown{Cause: cause, Left: left})
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -58,8 +59,8 @@ const noReload = "dockerd ended on the last reload, and daemon.json is the same:
 
 // noteFatal notes a reload on which dockerd ended.
 func (r *rounds) noteFatal(err error) {
-	var back *provision.RolledBack
-	var down *provision.DockerDown
+	var back *transaction.RolledBack
+	var down *transaction.DockerDown
 	if errors.As(err, &back) && back.DockerEnded || errors.As(err, &down) && down.DockerEnded {
 		text := r.lastText
 		r.fatalText = &text

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -35,7 +35,7 @@ func TestErrorsDecideTheNextLook(t *testing.T) {
 		{name: "dockerd does not answer", err: &blocked.Unreachable{Err: errors.New("x")}, running: true, next: grace, untold: true, waiting: true},
 		{name: "docker does not run", err: &blocked.Unreachable{Err: errors.New("x")}, trouble: grace, next: interval, waiting: true},
 		{name: "dockerd does not answer for long", err: &blocked.Unreachable{Err: errors.New("x")}, running: true, trouble: grace, next: firstRetry, waiting: true},
-		{name: "another program keeps changing the file", err: provision.ErrBusy, trouble: grace, next: firstRetry},
+		{name: "another program keeps changing the file", err: transaction.ErrBusy, trouble: grace, next: firstRetry},
 		{name: "refused", err: &blocked.Refused{Err: errors.New("x")}, next: interval},
 		{name: "anything else", err: errors.New("x"), next: firstRetry, retried: true},
 	} {

@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
-	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -73,7 +73,7 @@ func (r *rounds) classify(out *outcome) {
 	case errors.Is(out.err, state.ErrLocked):
 		// The host may change until the other run ends, so it is not "enforced".
 		out.waiting, out.err, out.next = out.err.Error(), nil, time.Second
-	case errors.Is(out.err, provision.ErrBusy):
+	case errors.Is(out.err, transaction.ErrBusy):
 		out.tentative, out.next = true, firstRetry
 	case errors.As(out.err, &refusal):
 	default:

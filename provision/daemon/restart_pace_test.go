@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 )
 
 // restarting is the rounds of a daemon that may restart Docker, at a moment that
@@ -136,7 +137,7 @@ func TestRestartsAreNotConsentedToWhereTheLastOneCannotBeRead(t *testing.T) {
 
 // A dockerd that ends on a reload would end on the next one too, and each start stops containers.
 func TestFault_X01_NoSecondReloadAfterDockerdHasEnded(t *testing.T) {
-	for name, failed := range map[string]error{"started again": &provision.RolledBack{DockerEnded: true}, "down": &provision.DockerDown{DockerEnded: true}} {
+	for name, failed := range map[string]error{"started again": &transaction.RolledBack{DockerEnded: true}, "down": &transaction.DockerDown{DockerEnded: true}} {
 		t.Run(name, func(t *testing.T) {
 			now := at(0)
 			r := restarting(t, t.TempDir(), config.DisruptionReload, &now)
@@ -151,7 +152,7 @@ func TestFault_X01_NoSecondReloadAfterDockerdHasEnded(t *testing.T) {
 			if held("{}") {
 				t.Error("got it held before anything happened")
 			}
-			r.out.err = &provision.RolledBack{Cause: errors.New("refused")}
+			r.out.err = &transaction.RolledBack{Cause: errors.New("refused")}
 			if r.classify(r.out); held("{}") {
 				t.Error("got it held after another failure")
 			}

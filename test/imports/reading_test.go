@@ -138,6 +138,38 @@ func TestReadersNameNoWriter(t *testing.T) {
 	}
 }
 
+// The commands and the daemon know the errors of a transaction. Only provision, which holds
+// the lock, changes Docker by one.
+func TestOnlyProvisionBeginsATransaction(t *testing.T) {
+	const transaction = "provision/transaction"
+	harmless := []string{
+		"DockerChanged", "DockerDown", "DockerRestored", "DockerStopped", "ErrBusy", "ErrOutcomeUnknown",
+		"FileChanged", "FileForeign", "FileMerged", "FileOld", "Jobs", "Left", "RolledBack",
+	}
+	for pkg, row := range allowed {
+		if pkg == "provision" || !slices.Contains(row.ours, transaction) {
+			continue
+		}
+		for file, parsed := range parseDir(t, pkg) {
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				selector, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if x, ok := selector.X.(*ast.Ident); ok && x.Name == "transaction" && !slices.Contains(harmless, selector.Sel.Name) {
+					t.Errorf("%s names transaction.%s, and only provision may", file, selector.Sel.Name)
+				}
+				return true
+			})
+			for _, spec := range parsed.Imports {
+				if spec.Path.Value == strconv.Quote(module+transaction) && spec.Name != nil {
+					t.Errorf("%s imports %s by another name, which hides what it names", file, transaction)
+				}
+			}
+		}
+	}
+}
+
 func TestEveryFunctionIsReadingOrWriting(t *testing.T) {
 	for pkg, e := range effectsOf {
 		listed := map[string]int{}

@@ -122,13 +122,21 @@ var allowed = map[string]row{
 			"provision/state", "provision/steps",
 		},
 	},
-	"provision": {
+	"provision/transaction": {
 		ours: []string{
 			"daemonjson", "provision/await", "provision/blocked", "provision/commandline",
 			"provision/config", "provision/daemonfile", "provision/durable", "provision/engine",
-			"provision/failpoint", "provision/host", "provision/images", "provision/plan",
-			"provision/prepare", "provision/proof", "provision/release", "provision/state",
-			"provision/steps", "provision/subid", "provision/wayback",
+			"provision/failpoint", "provision/host", "provision/plan", "provision/release",
+			"provision/state", "provision/steps", "provision/wayback",
+		},
+		modules: []string{"go.uber.org/zap"},
+	},
+	"provision": {
+		ours: []string{
+			"provision/blocked", "provision/config", "provision/daemonfile", "provision/durable",
+			"provision/engine", "provision/failpoint", "provision/host", "provision/images",
+			"provision/plan", "provision/prepare", "provision/proof", "provision/release",
+			"provision/state", "provision/steps", "provision/subid", "provision/transaction",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
@@ -153,7 +161,7 @@ var allowed = map[string]row{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
 			"provision/config", "provision/contest", "provision/engine", "provision/host",
 			"provision/plan", "provision/release", "provision/state", "provision/steps",
-			"provision/watch", "verify",
+			"provision/transaction", "provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
@@ -178,7 +186,7 @@ var allowed = map[string]row{
 			"provision/commandline", "provision/config", "provision/daemon", "provision/doctor",
 			"provision/durable", "provision/host", "provision/metrics", "provision/plan",
 			"provision/proof", "provision/redact", "provision/release", "provision/state",
-			"provision/steps", "provision/subid", "systemd", "verify",
+			"provision/steps", "provision/subid", "provision/transaction", "systemd", "verify",
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",

@@ -1,4 +1,4 @@
-package provision
+package transaction
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 // the rest of its text alone. The journal names the new text before it is written. If the
 // text cannot be read or edited, it stays, and the error is errForeign. It is
 // daemonfile.ErrStale if the file changes meanwhile.
-func (t *transaction) takeOut() error {
+func (t *Transaction) takeOut() error {
 	stays := func(err error) error { return fmt.Errorf("%s: %w: %w", t.journal.File.Path, errForeign, err) }
 	file, err := daemonfile.Read(t.journal.File.Path)
 	switch {
@@ -46,7 +46,7 @@ func (t *transaction) takeOut() error {
 	if digest := durable.Digest(doc.Bytes()); digest != t.journal.File.OldDigest {
 		t.journal.File.MergedDigests = append(t.journal.File.MergedDigests, digest)
 	}
-	if err := t.pr.State().WriteJournal(t.journal); err != nil {
+	if err := t.docker.State().WriteJournal(t.journal); err != nil {
 		return err
 	}
 	failpoint.Here("back: before another program's text is edited")
@@ -61,7 +61,7 @@ func (t *transaction) takeOut() error {
 // another program, dockerd validates it first, where it can. The error is a
 // *blocked.Refused if dockerd refuses it. It is errForeign if Docker runs: no plan has
 // looked at that text, and so we do not restart Docker with it.
-func (t *transaction) checkMerged(ctx context.Context, unit host.Unit) ([]byte, error) {
+func (t *Transaction) checkMerged(ctx context.Context, unit host.Unit) ([]byte, error) {
 	text, err := t.journal.File.Text()
 	if err != nil || t.isOurs(text) {
 		return t.old, err
@@ -73,12 +73,12 @@ func (t *transaction) checkMerged(ctx context.Context, unit host.Unit) ([]byte, 
 	if err != nil {
 		return text, nil // restoreFile has said so
 	}
-	_, _, err = t.pr.Validate(ctx, doc, host.Observed{Unit: unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
+	_, _, err = t.docker.Validate(ctx, doc, host.Observed{Unit: unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
 	return text, err
 }
 
 // explainKept names the runtimes that could not be put back in another program's text.
-func (t *transaction) explainKept() error {
+func (t *Transaction) explainKept() error {
 	if len(t.kept) == 0 {
 		return nil
 	}
@@ -89,9 +89,9 @@ func (t *transaction) explainKept() error {
 // daemon.json. Its text stays, and the next observation decides what to do about it. Only a
 // userns-remap that no restart has brought into effect is taken out: the next restart of
 // Docker, by any program, would hide Docker's data.
-func (t *transaction) leaveStale(ctx context.Context, cause error, current []byte) error {
+func (t *Transaction) leaveStale(ctx context.Context, cause error, current []byte) error {
 	if t.written == nil {
-		return errors.Join(cause, t.pr.State().RemoveJournal())
+		return errors.Join(cause, t.docker.State().RemoveJournal())
 	}
 	carry := t.carry(current, config.RemapAny)
 	mayCarry := carry == wayback.CarriesRestart || carry == wayback.CarriesUnknown && wayback.SwitchesRemap(t.journal, t.old)
@@ -104,16 +104,16 @@ func (t *transaction) leaveStale(ctx context.Context, cause error, current []byt
 			return &RolledBack{Cause: cause, Restore: err, Left: t.left(ctx)}
 		}
 	}
-	return errors.Join(cause, t.pr.State().FinishJournal())
+	return errors.Join(cause, t.docker.State().FinishJournal())
 }
 
 // keepsRestart reports whether a restart of this transaction has brought its userns-remap
 // into effect, and text keeps it.
-func (t *transaction) keepsRestart(ctx context.Context, text []byte) bool {
-	unit, err := t.pr.Docker(ctx)
+func (t *Transaction) keepsRestart(ctx context.Context, text []byte) bool {
+	unit, err := t.docker.Docker(ctx)
 	if err != nil || !unit.Running() || t.journal.Restarted == "" || unit.InvocationID != t.journal.Restarted {
 		return false
 	}
-	info, err := t.engineInfo(ctx)
+	info, err := t.Info(ctx)
 	return err == nil && wayback.KeepsRemap(t.journal, text, config.RemapOf(info.UsernsRemap))
 }

@@ -1,11 +1,10 @@
-package provision
+package transaction
 
 import (
 	"context"
 	"errors"
 	"testing"
 
-	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
@@ -16,7 +15,7 @@ import (
 // a kill, the next run would find that.
 type fakeJobs struct {
 	*dockerhost.Dockerd
-	pr     *Provisioner
+	docker *Docker
 	active string // state of docker.service before the first job
 	job    string // the last job
 	seen   []journalled
@@ -30,7 +29,7 @@ type journalled struct {
 }
 
 func (f *fakeJobs) note(job string) error {
-	j, _, err := f.pr.State().ReadJournal()
+	j, _, err := f.docker.State().ReadJournal()
 	f.seen = append(f.seen, journalled{job, j.Restarting, j.Starting, j.Restarted})
 	return err
 }
@@ -63,11 +62,11 @@ func (f *fakeJobs) ResetFailed(_ context.Context, unit string) error {
 }
 
 func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
-	restart := func(ctx context.Context, tx *transaction, _ host.Unit) error {
-		return tx.restart(ctx, steps.Restart{Unit: host.DockerUnit})
+	restart := func(ctx context.Context, tx *Transaction, _ host.Unit) error {
+		return tx.Restart(ctx, steps.Restart{Unit: host.DockerUnit})
 	}
-	back := func(again bool) func(context.Context, *transaction, host.Unit) error {
-		return func(ctx context.Context, tx *transaction, unit host.Unit) error {
+	back := func(again bool) func(context.Context, *Transaction, host.Unit) error {
+		return func(ctx context.Context, tx *Transaction, unit host.Unit) error {
 			return tx.undoByStart(ctx, unit, again)
 		}
 	}
@@ -75,7 +74,7 @@ func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 		name   string
 		active string
 		was    state.Journal // the journal before
-		do     func(context.Context, *transaction, host.Unit) error
+		do     func(context.Context, *Transaction, host.Unit) error
 		want   []journalled // at each job
 		in     journalled   // the journal at the end
 	}{
@@ -87,16 +86,16 @@ func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 			want: []journalled{{"reset", true, true, ""}, {"start", true, true, ""}}, in: journalled{"", true, true, "after"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			pr, d, o := hostWithDockerd(t, oldText)
-			jobs := &fakeJobs{Dockerd: d, pr: pr, active: test.active}
-			pr.Units, pr.Jobs = jobs, jobs
-			tx, err := pr.beginTransaction(dockerhost.Upgrade(o, newText), config.Default(), o)
+			d, fake, o := hostWithDockerd(t, oldText)
+			jobs := &fakeJobs{Dockerd: fake, docker: d, active: test.active}
+			d.Units, d.Jobs = jobs, jobs
+			tx, err := Begin(d, dockerhost.Upgrade(o, newText), o, runtimes)
 			if err != nil {
 				t.Fatal(err)
 			}
 			tx.journal.Restarting, tx.journal.Restarted = test.was.Restarting, test.was.Restarted
 			unit, unitErr := jobs.Unit(t.Context(), host.DockerUnit)
-			if err := errors.Join(unitErr, pr.State().WriteJournal(tx.journal), test.do(t.Context(), tx, unit)); err != nil {
+			if err := errors.Join(unitErr, d.State().WriteJournal(tx.journal), test.do(t.Context(), tx, unit)); err != nil {
 				t.Fatal(err)
 			}
 			if err := jobs.note(""); err != nil {

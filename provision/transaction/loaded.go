@@ -1,4 +1,4 @@
-package provision
+package transaction
 
 import (
 	"go.uber.org/zap"
@@ -8,24 +8,24 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-// rememberLoaded saves what dockerd has loaded. An error is only logged: without the
+// RememberLoaded saves what dockerd has loaded. An error is only logged: without the
 // record, later plans know less and hold back more.
-func (pr *Provisioner) rememberLoaded(l state.Loaded) {
-	if err := pr.State().WriteLoaded(l); err != nil {
-		pr.Logger().Debug("not saved: what dockerd has loaded", zap.Error(err))
+func (d *Docker) RememberLoaded(l state.Loaded) {
+	if err := d.State().WriteLoaded(l); err != nil {
+		d.Logger().Debug("not saved: what dockerd has loaded", zap.Error(err))
 	}
 }
 
 // rememberReload records that the dockerd of this invocation has reloaded text.
-func (pr *Provisioner) rememberReload(invocation string, text []byte) {
+func (d *Docker) rememberReload(invocation string, text []byte) {
 	doc, err := daemonjson.Parse(text)
 	if err != nil {
 		return
 	}
-	l, err := pr.State().ReadLoaded()
+	l, err := d.State().ReadLoaded()
 	if err != nil || l.Invocation != invocation {
 		l = state.Loaded{SchemaVersion: state.LoadedSchema, Invocation: invocation}
 	}
 	l.Reloaded = host.Reloaded(l, doc)
-	pr.rememberLoaded(l)
+	d.RememberLoaded(l)
 }

@@ -1,4 +1,4 @@
-package provision
+package transaction
 
 import (
 	"os"
@@ -10,7 +10,7 @@ import (
 )
 
 func TestWhatDockerdStartedFrom(t *testing.T) {
-	pr := &Provisioner{Host: host.Host{Paths: host.Paths{State: t.TempDir()}}}
+	d := &Docker{Host: &host.Host{Paths: host.Paths{State: t.TempDir()}}}
 	start := time.Now()
 	boot := host.SinceBoot()
 	unit := host.Unit{InvocationID: "a", Started: start, StartedAfterBoot: boot}
@@ -36,7 +36,7 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 				test.unit(&u)
 			}
 			f.Changed = start.Add(test.changed)
-			if l := pr.Loaded(u, f); (l.Started != nil) != test.known {
+			if l := d.Loaded(u, f); (l.Started != nil) != test.known {
 				t.Errorf("got %+v, want known %t", l, test.known)
 			}
 		})
@@ -44,32 +44,32 @@ func TestWhatDockerdStartedFrom(t *testing.T) {
 
 	// It is saved for this start only, and as digests.
 	file.Changed = start.Add(-time.Second)
-	pr.rememberLoaded(pr.Loaded(unit, file))
+	d.RememberLoaded(d.Loaded(unit, file))
 	file.Changed = start.Add(time.Hour)
-	if l := pr.Loaded(unit, file); l.Started["mtu"] == "" {
+	if l := d.Loaded(unit, file); l.Started["mtu"] == "" {
 		t.Errorf("got %+v, want it saved", l)
 	}
-	pr.rememberReload("a", []byte(`{"debug":true}`))
-	if l := pr.Loaded(unit, file); l.Started["mtu"] == "" || l.Hot()["debug"] == "" || l.Hot()["mtu"] == "" {
+	d.rememberReload("a", []byte(`{"debug":true}`))
+	if l := d.Loaded(unit, file); l.Started["mtu"] == "" || l.Hot()["debug"] == "" || l.Hot()["mtu"] == "" {
 		t.Errorf("got %+v, want both saved", l)
 	}
 	other := unit
 	other.InvocationID = "b"
-	if l := pr.Loaded(other, file); l.Started != nil || l.Reloaded != nil {
+	if l := d.Loaded(other, file); l.Started != nil || l.Reloaded != nil {
 		t.Errorf("got %+v, want nothing known of another start", l)
 	}
 	if host.OptionDigests("a", file.Doc)["mtu"] == host.OptionDigests("b", file.Doc)["mtu"] {
 		t.Error("got the same digest for two starts")
 	}
-	info, err := os.Stat(pr.State().LoadedPath())
+	info, err := os.Stat(d.State().LoadedPath())
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("got %v, %v, want a file for its owner alone", info.Mode(), err)
 	}
 	for _, text := range []string{"", "{", `{"schema_version":2,"invocation":"a"}`, `[]`} {
-		if err := os.WriteFile(pr.State().LoadedPath(), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(d.State().LoadedPath(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if l := pr.Loaded(unit, file); l.Started != nil {
+		if l := d.Loaded(unit, file); l.Started != nil {
 			t.Errorf("%q: got %+v, want nothing known", text, l)
 		}
 	}

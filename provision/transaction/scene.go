@@ -1,4 +1,4 @@
-package provision
+package transaction
 
 import (
 	"context"
@@ -15,20 +15,20 @@ import (
 )
 
 // observe sees what the way back depends on.
-func (t *transaction) observe(ctx context.Context) (wayback.Scene, error) {
+func (t *Transaction) observe(ctx context.Context) (wayback.Scene, error) {
 	text, err := t.journal.File.Text()
 	if err != nil {
 		return wayback.Scene{}, err
 	}
 	sameRun := t.recoveryOptions == nil
 	s := wayback.Scene{Text: t.identify(text), Carry: t.carry(text, config.RemapAny), MaxDisruption: config.DisruptionReload, SameRun: sameRun}
-	if s.Unit, err = t.pr.Units.Unit(ctx, host.DockerUnit); err != nil {
+	if s.Unit, err = t.docker.Units.Unit(ctx, host.DockerUnit); err != nil {
 		return wayback.Scene{}, blocked.SystemdSilent(err)
 	}
 	if !s.Unit.Running() && !(sameRun && (t.journal.Restarting || t.journal.Signalled != "")) && !(t.unitHangs && s.Unit.Changing()) {
 		// dockerd may have crashed, perhaps on our SIGHUP, and systemd starts it again. A unit
 		// that never settles is taken as it is.
-		if s.Unit, err = t.pr.WaitSettled(ctx); err != nil && s.Unit.Name == "" {
+		if s.Unit, err = t.docker.WaitSettled(ctx); err != nil && s.Unit.Name == "" {
 			return wayback.Scene{}, err
 		}
 	}
@@ -62,35 +62,30 @@ func (t *transaction) observe(ctx context.Context) (wayback.Scene, error) {
 // mayRestart reports whether a recovery by a later run may restart Docker. The rules are
 // those of a plan: a restart that stops containers needs a person's consent or
 // max_disruption. A restart that live-restore would keep containers over is never allowed.
-func (t *transaction) mayRestart(ctx context.Context, info engine.Info) (bool, error) {
+func (t *Transaction) mayRestart(ctx context.Context, info engine.Info) (bool, error) {
 	if !plan.MayRestart(*t.recoveryOptions, info, nil) {
 		return false, nil
 	}
-	running, err := t.pr.runningContainers(ctx, t.flags)
+	running, err := t.docker.runningContainers(ctx, t.flags)
 	return err == nil && plan.MayRestart(*t.recoveryOptions, info, running), err
 }
 
-// withoutRestart are the options of a run that may not restart Docker.
-func withoutRestart() plan.Options {
-	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: config.DisruptionReload}}
-}
-
 // compareEngine compares the running dockerd with the target of the way back.
-func (t *transaction) compareEngine(ctx context.Context, unit host.Unit) (wayback.Engine, engine.Info, error) {
-	info, err := t.engineInfo(ctx)
+func (t *Transaction) compareEngine(ctx context.Context, unit host.Unit) (wayback.Engine, engine.Info, error) {
+	info, err := t.Info(ctx)
 	if err != nil {
 		return wayback.EngineUnknown, info, err
 	}
 	return wayback.CompareEngine(t.journal, unit, t.old, t.flags, info), info, nil
 }
 
-func (t *transaction) identify(text []byte) wayback.Text {
+func (t *Transaction) identify(text []byte) wayback.Text {
 	return wayback.IdentifyText(t.journal, text)
 }
 
 // carry says what text has of the change, if it is another program's and dockerd runs with
 // remap.
-func (t *transaction) carry(text []byte, remap config.Remap) wayback.Carry {
+func (t *Transaction) carry(text []byte, remap config.Remap) wayback.Carry {
 	if t.identify(text) != wayback.TextForeign {
 		return wayback.CarriesNothing
 	}
@@ -99,14 +94,14 @@ func (t *transaction) carry(text []byte, remap config.Remap) wayback.Carry {
 
 // hostMoved reports whether the host changed during a way back that ended with err. Then
 // the caller tries again from a new observation.
-func (t *transaction) hostMoved(ctx context.Context, s wayback.Scene, err error) bool {
+func (t *Transaction) hostMoved(ctx context.Context, s wayback.Scene, err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errNoConsent) {
 		return false
 	}
 	if errors.Is(err, daemonfile.ErrStale) || errors.Is(err, errForeign) && s.Text != wayback.TextForeign && s.Text != wayback.TextMerged {
 		return true
 	}
-	unit, unitErr := t.pr.Docker(ctx)
+	unit, unitErr := t.docker.Docker(ctx)
 	ourStartFailed := t.journal.Restarting && t.journal.Restarted == ""
 	ourStartOnly := t.startedDocker && unit.InvocationID == t.journal.Restarted
 	if unitErr != nil || ourStartFailed || ourStartOnly {
@@ -116,8 +111,8 @@ func (t *transaction) hostMoved(ctx context.Context, s wayback.Scene, err error)
 }
 
 // leftDown reports whether Docker is down because of this program.
-func (t *transaction) leftDown(ctx context.Context) bool {
-	unit, err := t.pr.WaitSettled(ctx)
+func (t *Transaction) leftDown(ctx context.Context) bool {
+	unit, err := t.docker.WaitSettled(ctx)
 	if err != nil && unit.Name == "" {
 		return false
 	}
@@ -127,10 +122,10 @@ func (t *transaction) leftDown(ctx context.Context) bool {
 }
 
 // left says what is left of the change.
-func (t *transaction) left(ctx context.Context) (left Left) {
+func (t *Transaction) left(ctx context.Context) (left Left) {
 	ctx = context.WithoutCancel(ctx)
-	if text, err := t.pr.State().BackupText(t.journal); err == nil && text != nil {
-		left.Copy = filepath.Join(t.pr.State().BackupDir(), filepath.Base(t.journal.File.Backup))
+	if text, err := t.docker.State().BackupText(t.journal); err == nil && text != nil {
+		left.Copy = filepath.Join(t.docker.State().BackupDir(), filepath.Base(t.journal.File.Backup))
 	}
 	if current, err := t.journal.File.Text(); err == nil {
 		switch t.identify(current) {
@@ -147,7 +142,7 @@ func (t *transaction) left(ctx context.Context) (left Left) {
 			left.File = FileChanged
 		}
 	}
-	unit, err := t.pr.Docker(ctx)
+	unit, err := t.docker.Docker(ctx)
 	switch {
 	case err != nil:
 		return left
@@ -166,8 +161,8 @@ func (t *transaction) left(ctx context.Context) (left Left) {
 
 // engineChanged reports whether dockerd's settings differ from those before the
 // transaction.
-func (t *transaction) engineChanged(ctx context.Context) (bool, error) {
-	unit, err := t.pr.Docker(ctx)
+func (t *Transaction) engineChanged(ctx context.Context) (bool, error) {
+	unit, err := t.docker.Docker(ctx)
 	if err != nil || !unit.Running() {
 		return false, err
 	}

@@ -1,17 +1,14 @@
-package provision
+package transaction
 
 import (
-	"bytes"
 	"errors"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
-	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/dockerhost"
 	"runsc-provisioner/test/seen"
@@ -20,6 +17,7 @@ import (
 // Each row is the state after a kill: the text of daemon.json, and what dockerd has read.
 func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 	const foreign = `{"debug": false}`
+	opts := plan.Options{Unattended: &plan.Unattended{MaxDisruption: config.DisruptionReload}}
 	for _, test := range []struct {
 		name    string
 		file    string // daemon.json after the kill
@@ -38,26 +36,26 @@ func TestFault_F01_RecoverFinishesOrReverts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // it waits for a change that dockerd does not take
-			pr, d, o := hostWithDockerd(t, oldText)
-			if _, err := pr.beginTransaction(dockerhost.Upgrade(o, newText, defaultText), config.Default(), o); err != nil {
+			d, fake, o := hostWithDockerd(t, oldText)
+			if _, err := Begin(d, dockerhost.Upgrade(o, newText, defaultText), o, runtimes); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(d.File, []byte(test.file), 0o644); err != nil {
+			if err := os.WriteFile(fake.File, []byte(test.file), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			d.Info = *seen.Reloaded(d.Info, seen.DaemonJSON(t, test.read).Doc)
-			d.Ignores = test.ignores
-			did, err := pr.recoverWith(t, withoutRestart())
+			fake.Info = *seen.Reloaded(fake.Info, seen.DaemonJSON(t, test.read).Doc)
+			fake.Ignores = test.ignores
+			did, err := d.recoverWith(t, opts)
 			if err != nil || did == "" {
 				t.Fatalf("got %q, %v, want something done", did, err)
 			}
-			if now, err := os.ReadFile(d.File); err != nil || string(now) != test.want {
+			if now, err := os.ReadFile(fake.File); err != nil || string(now) != test.want {
 				t.Errorf("got daemon.json %s, %v\nwant %s", now, err, test.want)
 			}
-			if err := asText(t, test.engine).Missing(d.Info); err != nil {
+			if err := asText(t, test.engine).Missing(fake.Info); err != nil {
 				t.Errorf("dockerd: %v, want it as %s", err, test.engine)
 			}
-			if again, err := pr.recoverWith(t, withoutRestart()); again != "" || err != nil {
+			if again, err := d.recoverWith(t, opts); again != "" || err != nil {
 				t.Errorf("a second time: got %q, %v, want nothing to do", again, err)
 			}
 		})
@@ -84,40 +82,14 @@ func asText(t *testing.T, text string) steps.Settings {
 
 // recoverWith is Recover without the proof's container and without the flags of a process:
 // a fake dockerd has neither.
-func (pr *Provisioner) recoverWith(t *testing.T, opts plan.Options) (string, error) {
+func (d *Docker) recoverWith(t *testing.T, opts plan.Options) (string, error) {
 	t.Helper()
-	j, found, err := pr.State().ReadJournal()
+	j, found, err := d.State().ReadJournal()
 	if err != nil || !found {
 		return "", err
 	}
 	j.Trial = ""
-	tx := &transaction{pr: pr, flags: commandline.Flags{}, journal: j, recoveryOptions: &opts}
+	tx := &Transaction{docker: d, flags: commandline.Flags{}, journal: j, recoveryOptions: &opts}
 	did, err := tx.recover(t.Context())
-	return did, errors.Join(err, pr.State().FinishJournal())
-}
-
-func TestFault_J13_CopiesAreForRootOnly(t *testing.T) {
-	pr, d, o := hostWithDockerd(t, oldText)
-	if err := os.Chmod(d.File, 0o604); err != nil {
-		t.Fatal(err)
-	}
-	for range state.MaxBackups + 3 {
-		if _, err := pr.apply(t.Context(), dockerhost.Upgrade(o, newText), config.Default(), o); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(d.File, []byte(oldText), 0o604); err != nil {
-			t.Fatal(err)
-		}
-	}
-	copies, err := filepath.Glob(filepath.Join(pr.State().BackupDir(), "*"))
-	if err != nil || len(copies) != state.MaxBackups {
-		t.Fatalf("got copies %q, %v, want the last %d", copies, err, state.MaxBackups)
-	}
-	for _, path := range copies {
-		text, err := os.ReadFile(path)
-		info, statErr := os.Stat(path)
-		if err != nil || statErr != nil || !bytes.Equal(text, []byte(oldText)) || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: got %q, mode %v, %v %v, want the old text, for root only", path, text, info.Mode(), err, statErr)
-		}
-	}
+	return did, errors.Join(err, d.State().FinishJournal())
 }

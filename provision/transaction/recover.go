@@ -1,4 +1,4 @@
-package provision
+package transaction
 
 import (
 	"context"
@@ -32,22 +32,32 @@ type Recovery struct {
 // Recover finishes or reverts the change of a killed run. opts say what it may do to
 // Docker, as for a plan. The caller holds the lock.
 //
+// A signal does not cut it short once it has begun: the next run would have to repeat all
+// of it. It is bounded like the way back of a run.
+//
 // If daemon.json has a text of ours that a reload can apply, the change is finished:
 // dockerd has validated the text, and what depends on a proof was written after the proof.
 // A change that needs another restart is reverted. If neither works, the journal is set
-// aside after one try, and the next plan starts from the host as it is.
-func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery, error) {
-	j, found, err := pr.State().ReadJournal()
+// aside after one try, and the next plan starts from the host as it is. The error is
+// *DockerDown if Docker is down because of that change. After any other error the journal
+// is kept for the next run, or is of a newer version (*blocked.Refused).
+func Recover(ctx context.Context, d *Docker, opts plan.Options) (Recovery, error) {
+	if ctx.Err() != nil {
+		return Recovery{}, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout+d.restartWithin())
+	defer cancel()
+	j, found, err := d.State().ReadJournal()
 	switch {
 	case errors.Is(err, state.ErrJournalUnreadable):
-		return pr.setUnreadableAside(ctx, j, err)
+		return d.setUnreadableAside(ctx, j, err)
 	case err != nil:
 		return Recovery{}, err
 	case !found:
-		return Recovery{}, pr.removeOldTrials(ctx)
+		return Recovery{}, d.removeOldTrials(ctx)
 	}
-	pr.Logger().Debug("found the journal of a killed run", zap.Time("started", j.Started), zap.Int("pid", j.PID))
-	unit, err := pr.WaitSettled(ctx)
+	d.Logger().Debug("found the journal of a killed run", zap.Time("started", j.Started), zap.Int("pid", j.PID))
+	unit, err := d.WaitSettled(ctx)
 	if err != nil && unit.Name == "" {
 		return Recovery{}, err
 	}
@@ -55,11 +65,11 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 	if hangs {
 		unit.MainPID = 0 // it may be another process, which dockerd waits for
 	}
-	command, flags, err := pr.CommandLine(unit)
+	command, flags, err := d.CommandLine(unit)
 	if err != nil {
 		return Recovery{}, err
 	}
-	t := &transaction{pr: pr, flags: flags, command: command, journal: j, recoveryOptions: &opts, unitHangs: hangs}
+	t := &Transaction{docker: d, flags: flags, command: command, journal: j, recoveryOptions: &opts, unitHangs: hangs}
 	did, err := t.recover(ctx)
 	switch {
 	case err == nil:
@@ -67,46 +77,46 @@ func (pr *Provisioner) Recover(ctx context.Context, opts plan.Options) (Recovery
 		return Recovery{Did: did}, t.close(ctx)
 	case errors.Is(err, errForeign) && t.leftDown(ctx):
 		// The text cannot be read. The journal stays until it can.
-		return Recovery{}, &DockerDown{Cause: err, Left: t.left(ctx), Said: pr.DockerErrors(ctx, j.Started)}
+		return Recovery{}, &DockerDown{Cause: err, Left: t.left(ctx), Said: d.DockerErrors(ctx, j.Started)}
 	case keepsJournal(err):
 		return Recovery{}, err
 	}
-	aside, asideErr := pr.setAside(t.journal, err)
+	aside, asideErr := d.setAside(t.journal, err)
 	if asideErr != nil {
 		return aside, asideErr
 	}
 	if t.leftDown(ctx) {
-		return aside, pr.downAfterSetAside(ctx, aside, err, t.left(ctx), j.Started)
+		return aside, d.downAfterSetAside(ctx, aside, err, t.left(ctx), j.Started)
 	}
 	return aside, nil
 }
 
 // setUnreadableAside sets aside a journal that cannot be read. Nothing then says whether its change has left Docker
 // down, so a Docker that has failed or does not come up is reported as down. A stopped one was stopped by the user.
-func (pr *Provisioner) setUnreadableAside(ctx context.Context, j state.Journal, cause error) (Recovery, error) {
-	aside, err := pr.setAside(j, cause)
+func (d *Docker) setUnreadableAside(ctx context.Context, j state.Journal, cause error) (Recovery, error) {
+	aside, err := d.setAside(j, cause)
 	if err != nil {
 		return aside, err
 	}
-	unit, err := pr.WaitSettled(ctx)
+	unit, err := d.WaitSettled(ctx)
 	if err != nil && unit.Name == "" {
 		return aside, err
 	}
 	if unit.ActiveState == "failed" || unit.Changing() {
-		return aside, pr.downAfterSetAside(ctx, aside, cause, Left{}, unit.Started)
+		return aside, d.downAfterSetAside(ctx, aside, cause, Left{}, unit.Started)
 	}
 	return aside, nil
 }
 
 // downAfterSetAside is the error of a recovery that failed with cause, was set aside, and left Docker down. since is
 // when Docker began to log why.
-func (pr *Provisioner) downAfterSetAside(ctx context.Context, aside Recovery, cause error, left Left, since time.Time) error {
+func (d *Docker) downAfterSetAside(ctx context.Context, aside Recovery, cause error, left Left, since time.Time) error {
 	if left.Aside = aside.Aside.Path; left.Copy != "" {
 		left.Copy = filepath.Join(left.Aside, "daemon.json") // never rotated away
 	}
 	down := &DockerDown{Left: left, Cause: fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", cause, aside.Aside.Path)}
 	if !since.IsZero() {
-		down.Said = pr.DockerErrors(ctx, since)
+		down.Said = d.DockerErrors(ctx, since)
 	}
 	return down
 }
@@ -124,11 +134,11 @@ func keepsJournal(err error) bool {
 }
 
 // setAside moves the journal away after a recovery that failed with cause.
-func (pr *Provisioner) setAside(j state.Journal, cause error) (Recovery, error) {
-	err := pr.State().SettleBefore()
+func (d *Docker) setAside(j state.Journal, cause error) (Recovery, error) {
+	err := d.State().SettleBefore()
 	if err == nil {
 		var aside state.FailedRecovery
-		if aside, err = pr.State().SetAside(j, cause); err == nil {
+		if aside, err = d.State().SetAside(j, cause); err == nil {
 			return Recovery{Aside: &aside}, nil
 		}
 	}
@@ -136,15 +146,15 @@ func (pr *Provisioner) setAside(j state.Journal, cause error) (Recovery, error) 
 }
 
 // recover settles the change of a killed run on the host as it is now.
-func (t *transaction) recover(ctx context.Context) (did string, err error) {
-	if path := t.pr.DaemonJSON(t.flags); !t.journal.File.Matches(path) {
+func (t *Transaction) recover(ctx context.Context) (did string, err error) {
+	if path := t.docker.DaemonJSON(t.flags); !t.journal.File.Matches(path) {
 		return "", fmt.Errorf("the journal is for %s (%s), and dockerd reads %s", t.journal.File.Path, t.journal.File.Target, path)
 	}
 	current, err := t.journal.File.Text()
 	if err != nil {
 		return "", err
 	}
-	if t.old, err = t.pr.State().BackupText(t.journal); err != nil {
+	if t.old, err = t.docker.State().BackupText(t.journal); err != nil {
 		if durable.Digest(current) != t.journal.File.OldDigest {
 			return "", fmt.Errorf("the copy of the old %s is lost: %w", t.journal.File.Path, err)
 		}
@@ -166,9 +176,9 @@ func (t *transaction) recover(ctx context.Context) (did string, err error) {
 }
 
 // settle removes the leftovers of a proof, and then finishes or reverts the change.
-func (t *transaction) settle(ctx context.Context, s wayback.Scene) (did string, err error) {
+func (t *Transaction) settle(ctx context.Context, s wayback.Scene) (did string, err error) {
 	if s.Unit.Running() && t.journal.Trial != "" && !t.journal.TrialGone {
-		if err := t.pr.removeTrial(ctx, t.flags, t.journal.Trial); err != nil {
+		if err := t.docker.removeTrial(ctx, t.flags, t.journal.Trial); err != nil {
 			return "", err
 		}
 		t.journal.TrialGone = true
@@ -205,7 +215,7 @@ func (t *transaction) settle(ctx context.Context, s wayback.Scene) (did string, 
 
 // finishByReload has dockerd run with the text of daemon.json. It reports false if a reload
 // is not enough.
-func (t *transaction) finishByReload(ctx context.Context) (done bool, err error) {
+func (t *Transaction) finishByReload(ctx context.Context) (done bool, err error) {
 	current, err := t.journal.File.Text()
 	if err != nil || t.identify(current) != wayback.TextPlanned {
 		return false, errors.Join(err, daemonfile.ErrStale)
@@ -229,7 +239,7 @@ func (t *transaction) finishByReload(ctx context.Context) (done bool, err error)
 	if old, _ := daemonjson.Parse(t.old); config.UsernsRemapIn(doc) != config.UsernsRemapIn(old) {
 		want.Remap = config.RemapOf(config.UsernsRemapIn(doc) != "")
 	}
-	info, err := t.engineInfo(ctx)
+	info, err := t.Info(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -237,8 +247,8 @@ func (t *transaction) finishByReload(ctx context.Context) (done bool, err error)
 		return false, nil
 	}
 	t.written = current
-	if err = t.reload(ctx, nil); err == nil {
-		_, err = t.pr.dockerd().Confirm(ctx, want, t.flags, t.checkStale)
+	if err = t.Reload(ctx, nil); err == nil {
+		_, err = t.docker.Confirm(ctx, want, t.flags, t.CheckStale)
 	}
 	switch {
 	case err == nil:
@@ -246,28 +256,6 @@ func (t *transaction) finishByReload(ctx context.Context) (done bool, err error)
 	case errors.Is(err, context.Canceled), errors.Is(err, daemonfile.ErrStale):
 		return false, err
 	}
-	t.pr.Logger().Debug("a reload did not finish the change", zap.Error(err))
+	t.docker.Logger().Debug("a reload did not finish the change", zap.Error(err))
 	return false, nil
-}
-
-// recoverAndReport calls Recover and reports what it did.
-func (pr *Provisioner) recoverAndReport(ctx context.Context, opts plan.Options) (changed bool, err error) {
-	if ctx.Err() != nil {
-		return false, context.Cause(ctx)
-	}
-	// A signal does not cut a recovery short: the next run would have to repeat all of it.
-	// It is bounded like the way back of a run.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout+pr.restartWithin())
-	defer cancel()
-	recovery, err := pr.Recover(ctx, opts)
-	if aside := recovery.Aside; aside != nil {
-		pr.report(Event{Kind: Abandoned, Text: "the change of a killed run could not be undone, and was set aside in " + aside.Path + ": " + aside.Reason})
-	}
-	if err != nil || recovery == (Recovery{}) {
-		return false, err
-	}
-	if recovery.Did != "" {
-		pr.report(Event{Kind: Recovered, Text: recovery.Did})
-	}
-	return true, nil
 }

@@ -1,11 +1,10 @@
-package provision
+package transaction
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
@@ -25,6 +24,9 @@ var (
 	errNoConsent = errors.New("only a restart of Docker would undo the change, and this run may not restart Docker")
 )
 
+// maxStale is how often other programs may change the host before a way back gives up.
+const maxStale = 3
+
 // dockerSocket is the unit that starts docker.service on a connection. It fails together
 // with docker.service after too many starts.
 const dockerSocket = "docker.socket"
@@ -32,7 +34,7 @@ const dockerSocket = "docker.socket"
 // undo puts daemon.json, dockerd and the link back to what the journal says they were. It
 // observes the host and does not assume how far the run came, so it can be repeated. It
 // starts over if another program writes daemon.json, or starts or stops Docker, meanwhile.
-func (t *transaction) undo(ctx context.Context) error {
+func (t *Transaction) undo(ctx context.Context) error {
 	failpoint.Here("back: begun")
 	var err error
 	for range maxStale {
@@ -50,7 +52,7 @@ func (t *transaction) undo(ctx context.Context) error {
 }
 
 // goBack takes one way back.
-func (t *transaction) goBack(ctx context.Context, w wayback.Way, s wayback.Scene) error {
+func (t *Transaction) goBack(ctx context.Context, w wayback.Way, s wayback.Scene) error {
 	switch w {
 	case wayback.Leave:
 		return t.foreignLeft(s)
@@ -82,7 +84,7 @@ func (t *transaction) goBack(ctx context.Context, w wayback.Way, s wayback.Scene
 // foreignLeft says what is left of the change on a host with another program's text. In a
 // later run that is no error, because the next plan goes on from what it sees. It is one if
 // the text cannot be read: then the recovery must be repeated.
-func (t *transaction) foreignLeft(s wayback.Scene) error {
+func (t *Transaction) foreignLeft(s wayback.Scene) error {
 	theirs := s.Text == wayback.TextForeign || s.Text == wayback.TextMerged
 	switch {
 	case theirs && s.Carry == wayback.CarriesUnknown:
@@ -99,7 +101,7 @@ func (t *transaction) foreignLeft(s wayback.Scene) error {
 }
 
 // undoByReload has the running dockerd undo the settings that it has taken.
-func (t *transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
+func (t *Transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 	current, err := t.journal.File.Text()
 	if err != nil {
 		return err
@@ -110,11 +112,11 @@ func (t *transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 	want, _ := wayback.Target(t.journal, s.Unit, t.old, t.flags)
 	text, err := wayback.ReloadText(t.old, want, t.flags)
 	if err == nil {
-		_, _, err = t.pr.Validate(ctx, text, host.Observed{Unit: s.Unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
+		_, _, err = t.docker.Validate(ctx, text, host.Observed{Unit: s.Unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
 	}
 	if err == nil {
 		t.journal.File.RevertDigests = append(t.journal.File.RevertDigests, durable.Digest(text.Bytes()))
-		err = t.pr.State().WriteJournal(t.journal)
+		err = t.docker.State().WriteJournal(t.journal)
 	}
 	if err != nil {
 		return errors.Join(err, t.restoreFile())
@@ -122,8 +124,8 @@ func (t *transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 	if err := t.replace(current, text.Bytes()); err != nil {
 		return err
 	}
-	if err = t.reload(ctx, nil); err == nil {
-		_, err = t.pr.dockerd().Confirm(ctx, want, t.flags, t.checkStale)
+	if err = t.Reload(ctx, nil); err == nil {
+		_, err = t.docker.Confirm(ctx, want, t.flags, t.CheckStale)
 	}
 	t.settleReload(ctx)
 	return errors.Join(err, t.restoreFile())
@@ -131,7 +133,7 @@ func (t *transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 
 // undoByStart starts or restarts Docker from the old daemon.json. It first resets the
 // start limit: after three quick starts docker.service fails, and docker.socket with it.
-func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart bool) error {
+func (t *Transaction) undoByStart(ctx context.Context, unit host.Unit, restart bool) error {
 	foreign := t.restoreFile()
 	if foreign != nil && (!errors.Is(foreign, errForeign) || t.recoveryOptions != nil) {
 		return foreign // a later run would try to start Docker again and again
@@ -142,44 +144,43 @@ func (t *transaction) undoByStart(ctx context.Context, unit host.Unit, restart b
 	}
 	t.startedDocker = true
 	t.journal.Restarting, t.journal.Starting, t.journal.Restarted, t.journal.Signalled = true, true, "", ""
-	if err := t.pr.State().WriteJournal(t.journal); err != nil {
+	if err := t.docker.State().WriteJournal(t.journal); err != nil {
 		return err
 	}
-	job := t.pr.Jobs.Start
+	job := t.docker.Jobs.Start
 	if restart {
-		job = t.pr.Jobs.Restart
+		job = t.docker.Jobs.Restart
 		failpoint.Here("back: before docker is restarted")
 	} else {
 		failpoint.Here("back: before docker is started")
 	}
 	for _, name := range []string{host.DockerUnit, dockerSocket} {
-		if err := t.pr.Jobs.ResetFailed(ctx, name); err != nil {
+		if err := t.docker.Jobs.ResetFailed(ctx, name); err != nil {
 			return err
 		}
 	}
-	step, begun := steps.Restart{Unit: unit.Name}, time.Now()
-	t.pr.report(Event{Kind: StepStarted, Step: step})
-	up, err := t.pr.bringUp(ctx, unit, job)
-	t.pr.report(Event{Kind: StepDone, Step: step, Took: time.Since(begun), Err: err})
+	ended := t.docker.restarting(steps.Restart{Unit: unit.Name})
+	up, err := t.docker.bringUp(ctx, unit, job)
+	ended(err)
 	if err != nil {
 		return err
 	}
 	failpoint.Here("back: docker is started")
 	t.journal.Restarted = up.InvocationID
-	if err := t.pr.State().WriteJournal(t.journal); err != nil || foreign != nil {
+	if err := t.docker.State().WriteJournal(t.journal); err != nil || foreign != nil {
 		return errors.Join(err, foreign)
 	}
 	want, known := wayback.Target(t.journal, up, text, t.flags)
 	if !known {
 		return nil
 	}
-	_, err = t.pr.dockerd().Confirm(ctx, want, t.flags, func() error { return nil })
+	_, err = t.docker.Confirm(ctx, want, t.flags, func() error { return nil })
 	return err
 }
 
 // restoreFile puts the old daemon.json back. If another program has written the file, it
 // only takes our settings out of it. If that is impossible, the error is errForeign.
-func (t *transaction) restoreFile() error {
+func (t *Transaction) restoreFile() error {
 	current, err := t.journal.File.Text()
 	switch {
 	case err != nil:
@@ -197,17 +198,17 @@ func (t *transaction) restoreFile() error {
 
 // isOurs reports whether text is the old one, or one that this transaction has written and
 // that has nothing of another program.
-func (t *transaction) isOurs(text []byte) bool {
+func (t *Transaction) isOurs(text []byte) bool {
 	who := t.identify(text)
 	return who != wayback.TextForeign && who != wayback.TextMerged
 }
 
 // restoreLink puts the old link back.
-func (t *transaction) restoreLink() error {
+func (t *Transaction) restoreLink() error {
 	if !t.journal.Link.Changes {
 		return nil
 	}
-	store := t.pr.store()
+	store := t.docker.Store()
 	state, err := store.LinkState()
 	if err != nil || state.Kind == release.LinkForeign || state.Release == t.journal.Link.Release {
 		return err

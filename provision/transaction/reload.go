@@ -1,4 +1,4 @@
-package provision
+package transaction
 
 import (
 	"context"
@@ -18,43 +18,44 @@ const (
 	endNoticedPoll   = 20 * time.Millisecond
 )
 
-// reload signals dockerd and waits until dockerd says that it has read daemon.json again.
+// Reload signals dockerd and waits until dockerd says that it has read daemon.json again.
 // It never signals a dockerd that is still starting. mustTake names options that dockerd
 // must take because a restart follows; the error is a *blocked.Refused if it refuses them.
-func (t *transaction) reload(ctx context.Context, mustTake []string) error {
-	unit, err := t.pr.WaitSettled(ctx)
+// It is daemonfile.ErrStale once another program has written daemon.json.
+func (t *Transaction) Reload(ctx context.Context, mustTake []string) error {
+	unit, err := t.docker.WaitSettled(ctx)
 	if err != nil {
 		return err
 	}
 	if !unit.Running() {
 		return &blocked.Unreachable{Object: unit.Name, Err: fmt.Errorf("is %s, and only an active unit can be reloaded", unit.ActiveState)}
 	}
-	if err := t.checkStale(); err != nil {
+	if err := t.CheckStale(); err != nil {
 		return err // the plan did not see the text that dockerd would load
 	}
 	r := await.Reload{Unit: unit, Flags: t.flags, Sent: time.Now()}
-	watch, err := t.pr.dockerd().WatchReload(ctx, r)
+	watch, err := t.docker.dockerd().WatchReload(ctx, r)
 	if err != nil {
 		return err
 	}
 	defer watch.Close()
 	failpoint.Here("reload: before the signal")
 	t.pending, t.jobFailed, t.waitedOut = &r, false, false
-	err = t.pr.Jobs.Reload(ctx, unit.Name)
+	err = t.docker.Jobs.Reload(ctx, unit.Name)
 	if errors.Is(err, ErrOutcomeUnknown) {
 		// A second SIGHUP does no harm; a missing one would.
-		err = t.pr.Jobs.Reload(ctx, unit.Name)
+		err = t.docker.Jobs.Reload(ctx, unit.Name)
 	}
 	failpoint.Here("reload: signalled")
 	if err != nil {
 		t.jobFailed = ctx.Err() == nil && !errors.Is(err, ErrOutcomeUnknown)
 		return fmt.Errorf("reload %s: %w", unit.Name, err)
 	}
-	outcome, err := watch.Wait(t.checkStale)
+	outcome, err := watch.Wait(t.CheckStale)
 	t.noteOutcome(ctx, outcome, err)
 	switch {
 	case outcome == await.Taken:
-		t.pr.rememberReload(unit.InvocationID, t.currentText())
+		t.docker.rememberReload(unit.InvocationID, t.currentText())
 	case len(mustTake) > 0 && outcome == await.Refused:
 		return blocked.Refuse(t.journal.File.Path, "dockerd refuses to load this text, and would not start with it; not loaded yet: %s (journalctl -u %s says why)",
 			strings.Join(mustTake, ", "), unit.Name)
@@ -65,14 +66,14 @@ func (t *transaction) reload(ctx context.Context, mustTake []string) error {
 }
 
 // settleReload waits, for a bounded time, until it is known what became of a reload. A
-// reload may outlive a run that was interrupted or that gave up: dockerd searches for
+// Reload may outlive a run that was interrupted or that gave up: dockerd searches for
 // authorization plugins, and exits if it does not find them.
-func (t *transaction) settleReload(ctx context.Context) {
+func (t *Transaction) settleReload(ctx context.Context) {
 	if t.pending == nil || t.waitedOut {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
-	dockerd := t.pr.dockerd()
+	dockerd := t.docker.dockerd()
 	if t.jobFailed {
 		if !t.endsSoon(ctx) {
 			t.pending = nil // systemd could not send the signal
@@ -95,13 +96,13 @@ func (t *transaction) settleReload(ctx context.Context) {
 
 // endsSoon reports whether dockerd ends within a second: systemd's job also fails if
 // dockerd ends during it, perhaps before its end can be seen.
-func (t *transaction) endsSoon(ctx context.Context) bool {
-	return soon(time.Second, func() bool { return t.pr.Ended(ctx, t.pending.Unit) })
+func (t *Transaction) endsSoon(ctx context.Context) bool {
+	return soon(time.Second, func() bool { return t.docker.Ended(ctx, t.pending.Unit) })
 }
 
 // noteOutcome notes what became of the pending reload. In the journal, it notes a dockerd
 // that has ended: Docker is then down because of this program.
-func (t *transaction) noteOutcome(ctx context.Context, outcome await.Outcome, err error) {
+func (t *Transaction) noteOutcome(ctx context.Context, outcome await.Outcome, err error) {
 	switch outcome {
 	case await.Unknown:
 		t.waitedOut = errors.Is(err, await.ErrPending)
@@ -115,10 +116,10 @@ func (t *transaction) noteOutcome(ctx context.Context, outcome await.Outcome, er
 }
 
 // awaitEndNoticed waits until systemd no longer takes a dockerd that has ended for running.
-func (t *transaction) awaitEndNoticed(ctx context.Context) {
+func (t *Transaction) awaitEndNoticed(ctx context.Context) {
 	before := t.pending.Unit
 	soon(endNoticedWithin, func() bool {
-		unit, err := t.pr.Docker(context.WithoutCancel(ctx))
+		unit, err := t.docker.Docker(context.WithoutCancel(ctx))
 		return err != nil || !unit.Running() || unit.InvocationID != before.InvocationID
 	})
 }
