@@ -130,6 +130,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, 
 	}
 	if result.Changed {
 		report.losing, report.losingErr = audit.LosingWrites(ctx, &host.Host, in.Config, result.Observed)
+		report.addNotStarted(host.NotStarted(ctx, result.Observed, in.Config.RuntimeNames()))
 	}
 	if err := a.save(saved, report); err != nil || once {
 		return result, err

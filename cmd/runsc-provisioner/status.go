@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/durable"
 )
@@ -148,6 +149,9 @@ func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error
 	}
 	for _, o := range s.Containers.Strays {
 		row("  outside", "%s (%.12s, runtime %s): %s", o.Name, o.ID, o.Runtime, o.Why)
+	}
+	for _, n := range s.Containers.NotStarted {
+		row("  not started", "%s (%.12s): %s: %s", n.Name, n.ID, checkup.WhyNotStarted(n), checkup.StartRemedy(n))
 	}
 	if d := s.LastDrift; d != nil {
 		after := "not repaired"

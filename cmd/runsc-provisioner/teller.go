@@ -26,6 +26,7 @@ func messageID(kind daemon.Kind) string {
 		daemon.Unsandboxed: "66520a540002df3041bdb8587cba6550",
 		daemon.Stopped:     "9dbc8165ea38fb07eed48ad69c1dbf34",
 		daemon.Unjudged:    "5de6fb9c51a1431e8a878a5683c17fd8",
+		daemon.NotStarted:  "ca990f40bfcf3a62908ae10275a14fe7",
 		daemon.Downloading: "e35b5dab890c0313789953511f309c13",
 		daemon.Recovered:   "7e76e8da9c7840f3928e32276947d31f",
 		daemon.SetAside:    "507f3d54f9d1481199562651844224ff",

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -10,7 +11,9 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/audit"
+	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
@@ -35,6 +38,10 @@ type runReport struct {
 	// losingErr says why that is not known.
 	losing    []string
 	losingErr error
+	// down are the containers that stayed down because dockerd did not find their runtime. downUnseen says why there
+	// may be others; "" if there are none.
+	down       []host.NotStarted
+	downUnseen string
 }
 
 // doneStep is one step in the JSON report.
@@ -204,12 +211,21 @@ func (t *runReport) printSummary(result provision.Result) {
 		return
 	}
 	t.printLosing()
-	t.app.printf("done in %s\n\n", durationText(time.Since(t.started)))
-	example := "docker run --rm --runtime=" + config.DefaultRuntimeName + " hello-world"
-	if engine := result.Observed.Engine; engine != nil && engine.DefaultRuntime != "runc" {
-		example = "docker run --rm hello-world"
+	t.printNotStarted()
+	if len(result.Last.Held) > 0 {
+		t.app.printf("done in %s, except what is held\n", durationText(time.Since(t.started)))
+		return // what the user wants may be what is held
 	}
-	t.app.printf("try:  %s\n      runsc-provisioner verify\n", example)
+	t.app.printf("done in %s\n\ntry:  %s\n      runsc-provisioner verify\n", durationText(time.Since(t.started)), exampleRun(result.Observed))
+}
+
+// exampleRun is a command that starts a container in a sandbox.
+func exampleRun(o host.Observed) string {
+	path := o.Engine.Runtimes[o.Engine.DefaultRuntime].Path
+	if slices.ContainsFunc(o.Releases, func(r release.Installed) bool { return r.Runsc == path }) {
+		return "docker run --rm hello-world"
+	}
+	return "docker run --rm --runtime=" + config.DefaultRuntimeName + " hello-world"
 }
 
 // printLosing names the containers that were started before their runtime kept writes.
@@ -224,6 +240,31 @@ func (t *runReport) printLosing() {
 	}
 }
 
+func (t *runReport) addNotStarted(down []host.NotStarted, partial bool, err error) {
+	t.down = down
+	switch {
+	case err != nil:
+		t.downUnseen = "stopped containers were not looked at: " + err.Error()
+	case partial:
+		t.downUnseen = checkup.StoppedUnseen
+	}
+}
+
+// printNotStarted names the containers that stayed down because dockerd did not find their runtime.
+func (t *runReport) printNotStarted() {
+	mark := t.app.style(yellow, "!")
+	for i, one := range t.down {
+		if i == maxNames {
+			t.app.printf("%s … and %d more (runsc-provisioner status lists them)\n", mark, len(t.down)-maxNames)
+			break
+		}
+		t.app.printf("%s container %s did not start: %s: %s\n", mark, verify.Printable(one.Name), checkup.WhyNotStarted(one), checkup.StartRemedy(one))
+	}
+	if t.downUnseen != "" {
+		t.app.printf("%s %s\n", mark, printable(t.downUnseen))
+	}
+}
+
 func (t *runReport) printJSON(result provision.Result, failure error) error {
 	t.app.eachOutput((*output).keepAll)
 	message, unknown := "", ""
@@ -234,16 +275,17 @@ func (t *runReport) printJSON(result provision.Result, failure error) error {
 		unknown = t.losingErr.Error()
 	}
 	return printJSON(t.app.stdout, struct {
-		SchemaVersion int        `json:"schema_version"`
-		Changed       bool       `json:"changed"`
-		Steps         []doneStep `json:"steps"`
-		Left          plan.Plan  `json:"left"`
-		Recovered     string     `json:"recovered,omitempty"`
-		SetAside      string     `json:"set_aside,omitempty"`
-		SavedTo       string     `json:"saved_to,omitempty"`
-		Losing        []string   `json:"losing_writes,omitempty"`
-		LosingUnknown string     `json:"losing_writes_unknown,omitempty"`
-		Seconds       float64    `json:"seconds"`
-		Error         string     `json:"error,omitempty"`
-	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.savedTo, t.losing, unknown, time.Since(t.started).Seconds(), message})
+		SchemaVersion int               `json:"schema_version"`
+		Changed       bool              `json:"changed"`
+		Steps         []doneStep        `json:"steps"`
+		Left          plan.Plan         `json:"left"`
+		Recovered     string            `json:"recovered,omitempty"`
+		SetAside      string            `json:"set_aside,omitempty"`
+		SavedTo       string            `json:"saved_to,omitempty"`
+		Losing        []string          `json:"losing_writes,omitempty"`
+		LosingUnknown string            `json:"losing_writes_unknown,omitempty"`
+		NotStarted    []host.NotStarted `json:"not_started,omitempty"`
+		Seconds       float64           `json:"seconds"`
+		Error         string            `json:"error,omitempty"`
+	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.savedTo, t.losing, unknown, t.down, time.Since(t.started).Seconds(), message})
 }

@@ -78,6 +78,10 @@ type Verification struct {
 	// Writes shows for each configured runtime whether Docker sees the changes that
 	// containers make to their root file system. It is empty if dockerd was not asked.
 	Writes []checkup.RuntimeWrites
+	// NotStarted are containers that stayed down because dockerd did not find their runtime; NotStartedErr is why
+	// they are unknown.
+	NotStarted    []host.NotStarted
+	NotStartedErr error
 	// DaemonJSONWritten is when daemon.json was last written; zero if unknown.
 	DaemonJSONWritten time.Time
 	At                time.Time
@@ -105,7 +109,7 @@ func (v Verification) Health() checkup.Health {
 // as in a container, it uses /proc and dockerd's socket. Its errors are those of
 // Host.Observe, or a *blocked.Unreachable if dockerd does not answer.
 func Verify(ctx context.Context, h *host.Host, c config.Config, e Expect) (Verification, error) {
-	return verifyWith(ctx, h, c, e, func(o host.Observed) (verify.Report, error) { return Report(ctx, h, c, o) })
+	return verifyWith(ctx, h, c, e, true, func(o host.Observed) (verify.Report, error) { return Report(ctx, h, c, o) })
 }
 
 // VerifyOne is Verify for one container, by its name or the beginning of its ID. It
@@ -113,7 +117,7 @@ func Verify(ctx context.Context, h *host.Host, c config.Config, e Expect) (Verif
 // *blocked.Refused.
 func VerifyOne(ctx context.Context, h *host.Host, c config.Config, e Expect, name string) (Verification, error) {
 	e.Containers, e.Some = nil, false
-	return verifyWith(ctx, h, c, e, func(o host.Observed) (verify.Report, error) {
+	return verifyWith(ctx, h, c, e, false, func(o host.Observed) (verify.Report, error) {
 		if o.Engine == nil {
 			return verify.Report{}, &blocked.Unreachable{Object: "dockerd", Err: errors.New("it is not running, so none of its containers is known to run")}
 		}
@@ -136,7 +140,8 @@ func VerifyOne(ctx context.Context, h *host.Host, c config.Config, e Expect, nam
 	})
 }
 
-func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, look func(host.Observed) (verify.Report, error)) (Verification, error) {
+// verifyWith looks at the host and, with look, at its running containers; with stopped, also at the others.
+func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, stopped bool, look func(host.Observed) (verify.Report, error)) (Verification, error) {
 	o, err := h.Observe(ctx, c)
 	observeErr := err
 	if err != nil {
@@ -180,10 +185,17 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, lo
 	if err := fillWays(ctx, h, o, &v.Report); err != nil {
 		return Verification{}, err
 	}
+	partial := false
+	if stopped {
+		v.NotStarted, partial, v.NotStartedErr = h.NotStarted(ctx, o, c.RuntimeNames())
+	}
 	if v.RuntimeWeaknesses, err = runtimeWeaknesses(h, c, o); err != nil {
 		return Verification{}, err
 	}
 	v.Notes = notes(c, v, o)
+	if partial && v.NotStartedErr == nil {
+		v.Notes = append(v.Notes, checkup.StoppedUnseen)
+	}
 	v.checkAll(e)
 	return v, nil
 }

@@ -23,6 +23,7 @@ const (
 	codeWeakening       = "weakening"
 	codeWrites          = "container-writes"
 	codeAbsent          = "container-absent"
+	codeNotStarted      = "container-not-started"
 	codeNoEvidence      = "no-evidence"
 	codeOrphan          = "orphan"
 	codeClaim           = "claim"
@@ -44,6 +45,7 @@ func (v *Verification) checkAll(e Expect) {
 		v.checkContainer(e, verdict)
 	}
 	v.checkAbsent(e)
+	v.checkNotStarted()
 	if sandboxed, _, _ := v.Report.Count(); e.Some && sandboxed == 0 {
 		v.addFinding(checkup.Warning, codeNoEvidence, "containers", "none runs in a sandbox, so nothing was proven", "start one, or leave out --expect some")
 	}

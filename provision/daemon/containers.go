@@ -41,6 +41,8 @@ type containers struct {
 	timer    *time.Timer
 	ready    bool // the pause between two looks is over
 
+	notStarted []host.NotStarted // by the last look at all containers
+
 	stopped chan finding  // the result of stopping one
 	turns   chan struct{} // limits how many are stopped at once
 	stops   sync.WaitGroup
@@ -60,6 +62,9 @@ type lookResult struct {
 	findings []finding
 	observed host.Observed // by the last look of the host
 	err      error
+
+	notStarted    []host.NotStarted // by a look at all containers
+	notStartedErr error
 }
 
 func (c *containers) init(d *Daemon) {
@@ -70,7 +75,10 @@ func (c *containers) init(d *Daemon) {
 	c.stopped, c.turns = make(chan finding), make(chan struct{}, maxStops)
 }
 
-func (c *containers) started(id string, now time.Time) { c.pending[id] = start{at: now} }
+func (c *containers) started(id string, now time.Time) {
+	c.pending[id] = start{at: now}
+	c.notStarted = slices.DeleteFunc(c.notStarted, func(n host.NotStarted) bool { return n.ID == id })
+}
 
 // died drops a container that has ended. unseen is true if it had started, and no look at it
 // has begun since.
@@ -88,6 +96,7 @@ func (c *containers) died(id string) (unseen bool) {
 func (c *containers) forget() {
 	clear(c.judged)
 	clear(c.pending)
+	c.notStarted = nil
 	c.sawAll, c.failed, c.outdated = false, 0, c.busy
 }
 
@@ -147,6 +156,7 @@ func (c *containers) count() Containers {
 	}
 	slices.SortFunc(strays, func(a, b Outside) int { return cmp.Compare(a.ID, b.ID) })
 	n.Strays = strays[:min(len(strays), maxStrays)]
+	n.NotStarted = slices.Clone(c.notStarted)
 	return n
 }
 
@@ -173,6 +183,7 @@ func (l *loop) finishLook(ctx context.Context, s *lookResult) {
 	if s.all {
 		clear(c.judged)
 		c.sawAll = true
+		l.finishNotStarted(s)
 	}
 	for _, f := range s.findings {
 		id := f.verdict.Container.ID

@@ -49,6 +49,9 @@ func (l *look) run(ctx context.Context) *lookResult {
 	if l.err = err; err != nil {
 		return l.lookResult
 	}
+	if l.all {
+		l.notStarted, _, l.notStartedErr = l.host.NotStarted(ctx, l.observed, l.config.RuntimeNames())
+	}
 	for _, verdict := range report.Verdicts {
 		l.findings = append(l.findings, l.find(ctx, verdict))
 	}

@@ -288,7 +288,8 @@ func (l *loop) finishRound(ctx context.Context, out *outcome) {
 		l.containers.forget()
 		l.brief.forget()
 	}
-	if l.roundCause&becauseTimer != 0 {
+	// A repair may have brought back a runtime that containers could not start without.
+	if l.roundCause&becauseTimer != 0 || len(out.repaired) > 0 {
 		l.containers.lookAtAll = true
 	}
 	l.heardReload(l.reloaded)

@@ -24,6 +24,7 @@ const (
 	Unsandboxed Kind = "unsandboxed" // a container runs outside a sandbox although one is the default
 	Stopped     Kind = "stopped"     // that container was stopped
 	Unjudged    Kind = "unjudged"    // whether a container runs in a sandbox could not be determined
+	NotStarted  Kind = "not-started" // a container stayed down because dockerd did not find its runtime
 	Downloading Kind = "fetching"    // a release is being downloaded
 	Recovered   Kind = "recovered"   // an interrupted change was finished or undone
 	SetAside    Kind = "set-aside"   // that failed, and its journal was set aside
@@ -45,16 +46,11 @@ func (k Kind) Severity() Severity {
 	switch k {
 	case Unsandboxed, Stopped, Unjudged, Contested, Failed:
 		return Alert
-	case Drifted, Held, Kept, SetAside, Watching:
+	case Drifted, Held, Kept, SetAside, Watching, NotStarted:
 		return Warning
 	default:
 		return Info
 	}
-}
-
-// Kinds lists all kinds.
-func Kinds() []Kind {
-	return []Kind{Started, Stopping, Reloaded, Drifted, Repaired, Failed, Held, Contested, Kept, Waiting, Unsandboxed, Stopped, Unjudged, Downloading, Recovered, SetAside, Watching}
 }
 
 // Notice is one sentence, with facts in fields that have upper-case names. Both may

@@ -56,6 +56,11 @@ func LookOnce(ctx context.Context, h *host.Host, now time.Time) (Status, error) 
 	waiting := ""
 	if o.Engine != nil {
 		s.Containers = countReport(report, c)
+		down, _, err := h.NotStarted(ctx, o, c.RuntimeNames())
+		if err != nil {
+			return Status{}, err
+		}
+		s.Containers.NotStarted = down[:min(len(down), maxNotStarted)]
 	} else {
 		waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/contest"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -91,6 +92,8 @@ type Containers struct {
 	Outside   int       `json:"unsandboxed"`
 	Unknown   int       `json:"unknown"`
 	Strays    []Outside `json:"outside,omitempty"` // at most maxStrays that should be in a sandbox
+	// NotStarted stayed down because dockerd did not find their runtime.
+	NotStarted []host.NotStarted `json:"not_started,omitempty"`
 }
 
 // Outside is a container that runs outside a sandbox although one is the default.
@@ -189,6 +192,9 @@ func (c Containers) inWords() string {
 		words += ", 1 should be and is not"
 	default:
 		words += fmt.Sprintf(", %d should be and are not", n)
+	}
+	if n := len(c.NotStarted); n > 0 {
+		words += fmt.Sprintf(", %d did not start", n)
 	}
 	if c.Unknown > 0 {
 		words += fmt.Sprintf(", %d cannot be judged", c.Unknown)

@@ -38,6 +38,9 @@ func (l dockerLook) items(c config.Config) []checkup.Item {
 		return []checkup.Item{l.unitItem()}
 	}
 	items := []checkup.Item{l.unitItem(), l.fileItem(c), l.apiItem()}
+	if l.stopped != nil {
+		items = append(items, *l.stopped)
+	}
 	items = append(items, l.ignoredTypes()...)
 	if l.observed.SnapRuns && !errors.Is(l.engineErr, blocked.ErrSnap) {
 		items = append(items, checkup.Item{Name: "docker snap", Health: checkup.Warning, Seen: plan.SnapWarning, Remedy: "if you do not need it: sudo snap disable docker"})

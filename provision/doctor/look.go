@@ -26,6 +26,8 @@ type dockerLook struct {
 	// dockerd would not start with it. With neither, dockerd could not be asked.
 	accepted  bool
 	rejection error
+	// stopped is the item of containers that stayed down; nil if dockerd was not asked.
+	stopped *checkup.Item
 }
 
 // errNotAsked says why dockerd was not asked: a request would start it.
@@ -70,6 +72,10 @@ func lookAtDocker(ctx context.Context, h *host.Host, c config.Config) dockerLook
 		look.engineErr = fmt.Errorf("%w: unknown where it listens", errNotAsked)
 	default:
 		look.engineErr = h.Ask(ctx, func(ctx context.Context) error { return h.ObserveEngine(ctx, c, o, nil) })
+	}
+	if o.Engine != nil && look.engineErr == nil {
+		item := checkup.NotStartedItem(h.NotStarted(ctx, *o, c.RuntimeNames()))
+		look.stopped = &item
 	}
 	return look
 }

@@ -21,6 +21,7 @@ type inspection struct {
 		// Restarting means that dockerd is about to start it again.
 		Restarting bool
 		Pid        int
+		Error      string // why dockerd's last try to start it failed
 	}
 	HostConfig *hostConfig
 	Mounts     []struct {
@@ -122,6 +123,7 @@ type hostConfig struct {
 	DeviceCgroupRules []string
 	DeviceRequests    []deviceRequest
 	Annotations       map[string]string
+	RestartPolicy     struct{ Name string }
 	Mounts            []struct {
 		Target        string
 		VolumeOptions *struct {

@@ -23,8 +23,12 @@ func (l listed) name() string {
 
 // listRunning lists the containers that run or are paused. Call agree first.
 func (c *Client) listRunning(ctx context.Context) ([]listed, error) {
+	return c.list(ctx, "/containers/json")
+}
+
+// list reads the list of containers at path.
+func (c *Client) list(ctx context.Context, path string) ([]listed, error) {
 	var list []listed
-	const path = "/containers/json"
 	found, err := c.request(ctx, path, func(answer *json.Decoder) error {
 		if token, err := answer.Token(); err != nil || token != json.Delim('[') {
 			return cmp.Or(err, errors.New("the answer is not a list"))

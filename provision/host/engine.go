@@ -22,6 +22,7 @@ type Engine interface {
 	Names(context.Context) ([]string, error)
 	Containers(context.Context) ([]verify.Container, error)
 	Inspect(ctx context.Context, ids []string) ([]verify.Container, error)
+	NotStarted(context.Context) (down []engine.NotStarted, partial bool, err error)
 	Requested(ctx context.Context, name string) (one verify.Container, found bool, err error)
 	Lookup(ctx context.Context, name string) (id string, found bool, err error)
 	VolumeOptions(context.Context) (map[string]map[string]string, error)

@@ -45,6 +45,9 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		c.gauge("release_info", "The installed gVisor release that the configuration wants, as a label.", 1, "release", s.Release)
 	}
 	c.containers(s.Containers)
+	if s.Containers.Known {
+		c.gauge("containers_not_started", "How many containers stayed down because dockerd did not find their runtime.", float64(len(s.Containers.NotStarted)))
+	}
 	c.counter("unsandboxed_starts_total", "How many containers started outside a sandbox although a sandbox is the default.", s.Counts.Unsandboxed)
 	c.brief(s.Counts.Brief)
 	c.counter("stopped_containers_total", "How many containers were stopped because they ran outside a sandbox.", s.Counts.Stopped)

@@ -31,6 +31,9 @@ func WriteVerification(w io.Writer, v audit.Verification) error {
 		sandboxes.WithLabelValues("unsandboxed").Set(float64(out))
 		sandboxes.WithLabelValues("unknown").Set(float64(unknown))
 	}
+	if v.NotStartedErr == nil && !v.Report.Unasked {
+		r.gauge("verify_containers_not_started", "How many containers stayed down because dockerd did not find their runtime.", len(v.NotStarted))
+	}
 	items := r.labelled("verify_item_status", "The status of each item of the host: 0 ok, 1 warning, 2 critical, 3 unknown.", "item")
 	for _, item := range v.Items {
 		items.WithLabelValues(item.Name).Set(pluginCode(item.Health))

@@ -22,10 +22,6 @@ const (
 	SetAside               // set the journal aside: nothing that would be enough is allowed
 )
 
-func (w Way) String() string {
-	return [...]string{"leave", "file", "finish", "reload", "start", "restart", "aside"}[w]
-}
-
 // Text says who wrote the text that is in daemon.json.
 type Text int
 

@@ -14,6 +14,11 @@ import (
 	"runsc-provisioner/provision/steps"
 )
 
+// String makes failures readable.
+func (w Way) String() string {
+	return [...]string{"leave", "file", "finish", "reload", "start", "restart", "aside"}[w]
+}
+
 func TestFault_X01_DecideForEachJournalAndScene(t *testing.T) {
 	var (
 		running  = state.Journal{Engine: &state.JournalEngine{}}

@@ -119,7 +119,7 @@ type verification struct {
 		Proven   bool   `json:"writes_proven"`
 	}
 	Containers []struct{ Name, Runtime, State, Release, Writes string }
-	Findings   []struct{ Code, Object, Seen string }
+	Findings   []struct{ Code, Object, Seen, Remedy string }
 	Others     []struct{ ID string }
 	Orphans    []struct{ PID int }
 	Unowned    []struct{ PID int }
