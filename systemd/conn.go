@@ -47,6 +47,9 @@ var errClosed = errors.New("connection closed")
 // lost. Several goroutines may use it.
 type Conn struct {
 	addresses []string
+	// reloadWithin is how long the commands of ExecReload= may take.
+	reloadWithin time.Duration
+
 	lookEvery time.Duration // how often the job queue is read, in case the end of a job was not signalled
 	patience  time.Duration // how long Changes tries an address that does not answer
 
@@ -61,7 +64,7 @@ type Conn struct {
 // manager itself, any other a message bus. ctx limits the dialling, not the
 // life of the connection.
 func Dial(ctx context.Context, address string) (*Conn, error) {
-	c := &Conn{addresses: []string{address}, lookEvery: 2 * time.Second, patience: 10 * time.Second}
+	c := &Conn{addresses: []string{address}, lookEvery: 2 * time.Second, reloadWithin: time.Minute, patience: 10 * time.Second}
 	if address == "" {
 		c.addresses = defaultAddresses(os.Geteuid())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	systemdbus "github.com/coreos/go-systemd/v22/dbus"
@@ -24,9 +25,56 @@ func (e *JobError) Error() string {
 // Reload makes a running unit read its configuration again and waits for the
 // job. A job that is done does not mean that the service accepted the
 // configuration. It is an error if the unit is not active.
+//
+// systemd sets no limit for the commands of ExecReload= if TimeoutStartSec= is 0, as in docker.service, and then the
+// unit would stay "reloading". If they have not ended after a minute, Reload kills the one that runs, and the error is
+// ErrReloadHung.
 func (c *Conn) Reload(ctx context.Context, name string) error {
-	return c.job(ctx, "reload", name, (*systemdbus.Conn).ReloadUnitContext)
+	limited, cancel := context.WithTimeout(ctx, c.reloadWithin)
+	defer cancel()
+	err := c.job(limited, "reload", name, (*systemdbus.Conn).ReloadUnitContext)
+	if err == nil || ctx.Err() != nil || !errors.Is(limited.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	return errors.Join(fmt.Errorf("reload %s: %w within %s, and was killed", name, ErrReloadHung, c.reloadWithin), c.killControl(ctx, name))
 }
+
+// ErrReloadHung means that a command of ExecReload= did not end.
+var ErrReloadHung = errors.New("its ExecReload did not end")
+
+// controlEnds limits the wait until a unit has left the state "reloading", once its command was killed.
+const controlEnds = 5 * time.Second
+
+// killControl kills the command that systemd runs for the unit's job, and waits until the unit has noticed. It never
+// signals the service itself.
+func (c *Conn) killControl(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, controlEnds)
+	defer cancel()
+	l, err := c.link(ctx)
+	if err == nil {
+		err = l.explain(ctx, l.manager.KillUnitWithTarget(ctx, name, systemdbus.Control, int32(syscall.SIGKILL)))
+	}
+	if err != nil {
+		return fmt.Errorf("kill the ExecReload of %s: %w", name, err)
+	}
+	for {
+		unit, err := c.Unit(ctx, name)
+		if err != nil {
+			return err
+		}
+		if unit.ActiveState != "reloading" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s is still reloading", name)
+		case <-time.After(controlPoll):
+		}
+	}
+}
+
+// controlPoll is the time between two looks at the unit.
+const controlPoll = 20 * time.Millisecond
 
 // Restart stops a unit and starts it, or starts one that is stopped, and waits
 // for the job.

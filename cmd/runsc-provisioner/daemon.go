@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/metrics"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/systemd"
 )
@@ -61,6 +62,12 @@ func (a *app) daemon(ctx context.Context) error {
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {
 		return err
 	}
+	// A second daemon would replace the status of the first, and remove it at its end.
+	unlock, err := state.LockDaemon(ctx, a.paths.Run)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unlock() }()
 	every, on, err := systemd.WatchdogEvery()
 	if err != nil {
 		return err

@@ -156,6 +156,8 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "that file system is read-only: mount it writable, then run it again; the kernel's log says why it is read-only"
 	case errors.Is(err, state.ErrLocked):
 		return exitTryAgain, "wait for the other run to end, or wait longer with --lock-timeout"
+	case errors.Is(err, state.ErrDaemonRuns):
+		return exitTryAgain, "one daemon is enough: `runsc-provisioner status` shows what it knows"
 	case errors.Is(err, subid.ErrLocked):
 		return exitTryAgain, "wait until useradd, usermod or vipw ends; /etc/.pwd.lock, /etc/subuid.lock and /etc/subgid.lock name the process"
 	case errors.Is(err, transaction.ErrBusy):

@@ -27,7 +27,20 @@ func (d Dir) Lock(ctx context.Context, timeout time.Duration) (unlock func() err
 	if err := durable.MkdirAll(string(d), 0o700); err != nil {
 		return nil, fmt.Errorf("make %s: %w", string(d), err)
 	}
-	path := filepath.Join(string(d), "lock")
+	return lockFile(ctx, filepath.Join(string(d), "lock"), timeout, ErrLocked)
+}
+
+// ErrDaemonRuns means that another daemon holds its lock.
+var ErrDaemonRuns = errors.New("another runsc-provisioner daemon runs on this host")
+
+// LockDaemon takes the lock that a daemon holds while it runs, in the directory of its status. If another daemon
+// holds it, the error is ErrDaemonRuns. unlock releases the lock.
+func LockDaemon(ctx context.Context, run string) (unlock func() error, err error) {
+	return lockFile(ctx, filepath.Join(run, "daemon.lock"), 0, ErrDaemonRuns)
+}
+
+// lockFile locks the file at path, which it makes. It waits up to timeout, and then the error is held.
+func lockFile(ctx context.Context, path string, timeout time.Duration, held error) (unlock func() error, err error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		// Opening a FIFO would wait forever for its other end.
 		return nil, blocked.Refuse(path, "is %s, not a regular file: remove it", info.Mode().Type())
@@ -40,7 +53,7 @@ func (d Dir) Lock(ctx context.Context, timeout time.Duration) (unlock func() err
 		got, err = lock.TryLockContext(waiting, lockRetry)
 	}
 	if errors.Is(err, context.DeadlineExceeded) || (err == nil && !got) {
-		return nil, fmt.Errorf("%w (%s is held, waited %s)", ErrLocked, path, timeout)
+		return nil, fmt.Errorf("%w (%s is held, waited %s)", held, path, timeout)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)

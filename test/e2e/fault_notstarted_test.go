@@ -62,7 +62,9 @@ func TestFault_X08_ContainersThatStayedDown(t *testing.T) {
 		if _, remedy := h.doctor(1, "", "stopped containers"); remedy != "docker start always on-failure unless-stopped" {
 			t.Errorf("doctor: got %q", remedy)
 		}
-		isDown := func(s daemon.Status) bool { return s.State == daemon.StateEnforced && len(s.Containers.NotStarted) == 3 }
+		isDown := func(s daemon.Status) bool {
+			return s.State == daemon.StateEnforced && len(s.Containers.NotStarted) == 3
+		}
 		var once daemon.Status
 		if err := json.Unmarshal([]byte(h.run("runsc-provisioner status --format json")), &once); err != nil || !isDown(once) {
 			t.Errorf("status: got %+v, %v, want three not started", once, err)

@@ -27,7 +27,7 @@ var effectsOf = map[string]effect{
 		reads:  "Digest Plain ReadLimited",
 	},
 	"provision/state": {
-		writes: "Dir.FinishJournal Dir.Lock Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial Dir.NoteWritten Dir.RemoveJournal " +
+		writes: "Dir.FinishJournal Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial Dir.NoteWritten Dir.RemoveJournal " +
 			"Dir.SetAside Dir.SettleBefore Dir.StartJournal Dir.Sweep Dir.WriteBefore Dir.WriteJournal Dir.WriteLoaded " +
 			"KeyFile.Add KeyFile.Forget",
 		reads: "Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
