@@ -29,7 +29,7 @@ func (m *Metrics) Serve(address string) (stop func(), err error) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{m.own, m.process}, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: requestTime}))
 	server := &http.Server{
 		Handler: mux, ReadTimeout: requestTime, WriteTimeout: 2 * requestTime, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 16 << 10,
+		MaxHeaderBytes: 16 << 10, ConnState: new(crowd).changed,
 	}
 	ended := make(chan struct{})
 	go func() {

@@ -74,10 +74,9 @@ func TestFault_X08_ContainersThatStayedDown(t *testing.T) {
 			t.Errorf("verify: got %q, want none", got)
 		}
 
-		// The daemon repairs the file, and lists them until they are started.
-		h.run("cat >> " + ownConfig + " <<'EOF'\n[metrics]\nlisten = \"127.0.0.1:9617\"\nEOF\nsystemctl start runsc-provisioner")
-		h.enforced()
+		// The daemon, which was stopped meanwhile, repairs the file, and lists them until they are started.
 		lose()
+		h.run("cat >> " + ownConfig + " <<'EOF'\n[metrics]\nlisten = \"127.0.0.1:9617\"\nEOF\nsystemctl start runsc-provisioner")
 		h.awaits("aware of the containers that stayed down", isDown)
 		if got := h.get("http://127.0.0.1:9617/metrics"); !strings.Contains(got, "runsc_provisioner_containers_not_started 3\n") {
 			t.Errorf("metrics: got %s, want three not started", got)
