@@ -18,32 +18,36 @@ type Way struct {
 	Grave bool
 }
 
-// namespaceGives says what sharing a namespace with the host gives.
-var namespaceGives = map[string]string{
-	"network":  "the host's network: its addresses, loopback services and abstract sockets",
-	"pid":      "the host's processes, which it can see and signal",
-	"ipc":      "the host's shared memory and semaphores",
-	"uts":      "the host's name",
-	"cgroupns": "a view of the host's cgroup tree",
-}
-
 // adminCaps are capabilities that amount to being root on the host.
 var adminCaps = []string{"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "SYS_BOOT", "DAC_READ_SEARCH", "NET_ADMIN", "BPF", "PERFMON", "SYSLOG", "MAC_ADMIN", "MAC_OVERRIDE", "SYS_TIME", "CHECKPOINT_RESTORE"}
 
 // ways collects each Way in the order in which it is found.
-type ways []Way
+type ways struct {
+	list []Way
+	in   Inside
+	more []HostPath // sensitive paths of this host
+}
 
 func (w *ways) add(grave bool, gives, what string, args ...any) {
-	*w = append(*w, Way{What: fmt.Sprintf(what, args...), Gives: gives, Grave: grave})
+	w.list = append(w.list, Way{What: fmt.Sprintf(what, args...), Gives: gives, Grave: grave})
+}
+
+// addOutside is add if the container is outside a sandbox. Inside, the way gives what inside says, and is not grave.
+func (w *ways) addOutside(grave bool, gives, inside, what string, args ...any) {
+	if w.in.Sandbox {
+		grave, gives = false, inside
+	}
+	w.add(grave, gives, what, args...)
 }
 
 // WaysAround lists what a container was given that leads around a sandbox, in a
-// stable order. more are sensitive paths of this host, in addition to those of
-// any host. It is pure, and relies on what dockerd says.
-func WaysAround(c Container, more []HostPath) []Way {
-	var w ways
+// stable order, and what holds of it inside in. more are sensitive paths of this
+// host, in addition to those of any host. It is pure, and relies on what dockerd
+// says.
+func WaysAround(c Container, in Inside, more []HostPath) []Way {
+	w := ways{in: in, more: more}
 	if c.Privileged {
-		w.add(true, "every capability and the host's devices", "--privileged")
+		w.devices(true, "every capability and the host's devices", "every capability, but only inside the sandbox, and the devices that gVisor emulates", "--privileged")
 	}
 	if c.UsernsMode == "host" {
 		w.add(true, "the host's ids: root inside is root on the host, which userns-remap would prevent", "--userns=host")
@@ -51,42 +55,59 @@ func WaysAround(c Container, more []HostPath) []Way {
 	w.namespaces(c)
 	for _, name := range c.CapAdd {
 		name = strings.TrimPrefix(strings.ToUpper(name), "CAP_")
-		w.add(slices.Contains(adminCaps, name), "the capability CAP_"+Printable(name), "--cap-add=%s", Printable(name))
+		capability := "the capability CAP_" + Printable(name)
+		w.addOutside(slices.Contains(adminCaps, name), capability, capability+", but only inside the sandbox", "--cap-add=%s", Printable(name))
 	}
 	w.filters(c)
 	for _, device := range c.Devices {
-		w.add(!slices.Contains(quietPaths, path.Clean(device.Source)), "a device of the host", "--device=%s", Printable(device.Source))
+		grave := !slices.Contains(quietPaths, path.Clean(device.Source))
+		if device.hasProxy() {
+			w.add(grave, "a device of the host", "--device=%s", Printable(device.Source))
+			continue
+		}
+		w.devices(grave, "a device of the host", "no device of the host, at most one that gVisor emulates", "--device=%s", Printable(device.Source))
 	}
 	for _, rule := range c.DeviceRules {
-		w.add(true, "devices of the host, through a device node that it makes itself", "--device-cgroup-rule=%s", Printable(rule))
+		w.devices(true, "devices of the host, through a device node that it makes itself", "nothing: behind a device node is only what gVisor emulates", "--device-cgroup-rule=%s", Printable(rule))
 	}
 	for _, request := range c.DeviceRequests {
 		w.add(true, "devices of the host, and whatever their driver adds", "%s", Printable(request))
 	}
 	for _, mount := range c.Mounts {
-		gives, grave := mount.accessGives(more)
+		gives, grave := w.mountGives(mount)
 		if !mount.Writable {
 			gives += ", read-only"
 		}
 		w.add(grave, gives, "-v %s:%s%s", Printable(mount.Source), Printable(mount.Destination), readOnly(mount.Writable))
 	}
 	for _, volume := range c.Volumes {
-		w.volume(volume, more)
+		w.volume(volume)
 	}
-	return w
+	return w.list
+}
+
+// devices is addOutside, unless the sandbox lets the host's devices through.
+func (w *ways) devices(grave bool, gives, inside, what string, args ...any) {
+	if w.in.HostDevices {
+		w.add(grave, gives, what, args...)
+		return
+	}
+	w.addOutside(grave, gives, inside, what, args...)
 }
 
 func (w *ways) namespaces(c Container) {
 	for _, kind := range []string{"network", "pid", "ipc", "uts", "cgroupns"} {
-		grave := kind != "uts" && kind != "cgroupns"
+		gives, grave := w.in.namespaceGives(kind)
 		if slices.Contains(c.HostNamespaces, kind) {
-			w.add(grave, namespaceGives[kind], "--%s=host", kind)
+			w.add(grave, gives, "--%s=host", kind)
 		}
 		for _, join := range c.Joins {
 			switch {
 			case join.Kind != kind:
 			case join.Leads == ToHost:
-				w.add(grave, namespaceGives[kind], "--%s=container:%s", kind, Printable(join.Container))
+				w.add(grave, gives, "--%s=container:%s", kind, Printable(join.Container))
+			case join.Leads == ToNothing && w.in.Sandbox:
+				w.add(grave, gives, "--%s=container:%s", kind, Printable(join.Container))
 			case join.Leads == ToNothing:
 				w.add(grave, "the namespace of a container that is gone or unreadable: it may be the host's", "--%s=container:%s", kind, Printable(join.Container))
 			}
@@ -94,17 +115,17 @@ func (w *ways) namespaces(c Container) {
 	}
 }
 
-// accessGives judges both the path that was mounted and the one that its symlinks
+// mountGives judges both the path that was mounted and the one that its symlinks
 // lead to.
-func (m HostMount) accessGives(more []HostPath) (gives string, grave bool) {
-	gives, grave = accessGives(m.Source, m.Writable, more)
-	if grave || m.Resolved == "" || m.Resolved == m.Source {
+func (w *ways) mountGives(m HostMount) (gives string, grave bool) {
+	gives, grave = w.in.pathGives(m.Source, m.Writable, w.more)
+	if m.Resolved == "" || m.Resolved == m.Source || grave && !w.in.Sandbox {
 		return gives, grave
 	}
-	if to, bad := accessGives(m.Resolved, m.Writable, more); bad {
+	if to, bad := w.in.pathGives(m.Resolved, m.Writable, w.more); bad {
 		return to + ", as " + Printable(m.Resolved), true
 	}
-	return gives, false
+	return gives, grave
 }
 
 func readOnly(writable bool) string {

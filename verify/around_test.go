@@ -11,7 +11,7 @@ import (
 // graves lists the ways in short form, a grave one with "!" before it.
 func graves(c Container, more ...HostPath) []string {
 	var list []string
-	for _, way := range WaysAround(c, more) {
+	for _, way := range WaysAround(c, Inside{}, more) {
 		mark := ""
 		if way.Grave {
 			mark = "!"
@@ -29,6 +29,9 @@ func TestWaysAround(t *testing.T) {
 	}{
 		{"none", Container{Runtime: "runsc", MaskedPaths: []string{"/proc/kcore", "/sys/firmware"}, ReadonlyPaths: []string{"/proc/sys", "/proc/sysrq-trigger"}}, nil},
 		{"everything at once", Container{Privileged: true, UsernsMode: "host", MaskedPaths: []string{}, SecurityOpt: []string{"label=disable"}}, []string{"!--privileged", "!--userns=host"}},
+		{"V04: dockerd adds a label to the host's pid and ipc namespaces", Container{HostNamespaces: []string{"pid"}, SecurityOpt: []string{"label=disable"}}, []string{"!--pid=host"}},
+		{"a label of the user's own", Container{HostNamespaces: []string{"ipc"}, SecurityOpt: []string{"label=type:spc_t"}}, []string{"!--ipc=host", "!--security-opt label=type:spc_t"}},
+		{"a label without them", Container{HostNamespaces: []string{"network"}, SecurityOpt: []string{"label=disable"}}, []string{"!--network=host", "!--security-opt label=disable"}},
 		{"namespaces", Container{HostNamespaces: []string{"pid", "uts"}}, []string{"!--pid=host", "--uts=host"}},
 		{"namespaces of another container", Container{Joins: []Join{{"network", "a", ToHost}, {"pid", "b", ToOwn}, {"ipc", "c", ToNothing}}}, []string{"!--network=container:a", "!--ipc=container:c"}},
 		{"capabilities", Container{CapAdd: []string{"CAP_SYS_ADMIN", "net_bind_service"}}, []string{"!--cap-add=SYS_ADMIN", "--cap-add=NET_BIND_SERVICE"}},
@@ -52,7 +55,7 @@ func TestWaysAround(t *testing.T) {
 			if diff := cmp.Diff(tt.want, graves(tt.c)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			for _, way := range WaysAround(tt.c, nil) {
+			for _, way := range WaysAround(tt.c, Inside{}, nil) {
 				if way.Gives == "" {
 					t.Errorf("%s gives nothing", way.What)
 				}

@@ -21,21 +21,34 @@ func (w *ways) filters(c Container) {
 	for _, option := range c.SecurityOpt {
 		key, value := securityOption(option)
 		switch {
-		case c.Privileged && key == "label": // dockerd adds it on its own
+		case c.addsLabel(option):
 		case key == "systempaths" || value == "unconfined" || value == "disable":
-			w.add(true, "everything that "+Printable(key)+" protects", "--security-opt %s", Printable(option))
+			w.filter("everything that "+Printable(key)+" protects", true, "--security-opt %s", Printable(option))
 		case key == "label" && strings.HasPrefix(value, "type:spc_t"): // as a container that administers the host (container_selinux(8))
-			w.add(true, "everything that label protects", "--security-opt %s", Printable(option))
+			w.filter("everything that label protects", true, "--security-opt %s", Printable(option))
 		case key == "seccomp" && value != "builtin":
 			gives, grave := seccompGives(value)
-			w.add(grave, gives, "--security-opt seccomp=PROFILE")
+			w.filter(gives, grave, "--security-opt seccomp=PROFILE")
 		case key == "writable-cgroups" && value != "false":
-			w.add(false, "write access to its own part of the host's cgroup tree", "--security-opt %s", Printable(option))
+			w.filter("write access to its own part of the host's cgroup tree", false, "--security-opt %s", Printable(option))
 		}
 	}
 	if !c.Privileged && (lacksAny(c.MaskedPaths, alwaysMasked) || lacksAny(c.ReadonlyPaths, alwaysReadOnly)) {
-		w.add(true, "everything that systempaths protects", "--security-opt systempaths=unconfined")
+		w.filter("everything that systempaths protects", true, "--security-opt systempaths=unconfined")
 	}
+}
+
+// filter adds an option that loosens a filter between the container and the host's kernel. A sandbox keeps its own.
+func (w *ways) filter(gives string, grave bool, what string, args ...any) {
+	w.addOutside(grave, gives, "nothing of the host: the sandbox's own isolation stays in force", what, args...)
+}
+
+// addsLabel reports whether dockerd adds a label option on its own: to every container that is privileged, or has the
+// host's pid or ipc namespace (moby daemon/create.go, generateSecurityOpt).
+func (c Container) addsLabel(option string) bool {
+	key, _ := securityOption(option)
+	shares := slices.Contains(c.HostNamespaces, "pid") || slices.Contains(c.HostNamespaces, "ipc")
+	return c.Privileged && key == "label" || shares && option == "label=disable"
 }
 
 // securityOption splits an option as dockerd does: at the first =, or, in the

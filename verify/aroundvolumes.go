@@ -34,7 +34,7 @@ func AbsoluteDevice(device string) string {
 // for tmpfs, in memory.
 var remoteTypes = []string{"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "tmpfs"}
 
-func (w *ways) volume(v Volume, more []HostPath) {
+func (w *ways) volume(v Volume) {
 	what := "-v " + Printable(v.Name) + ":" + Printable(v.Destination) + readOnly(v.Writable)
 	device, kind := v.Options["device"], v.Options["type"]
 	options := strings.Split(v.Options["o"], ",")
@@ -44,7 +44,7 @@ func (w *ways) volume(v Volume, more []HostPath) {
 			return // mount(2) refuses that
 		}
 		p = AbsoluteDevice(p)
-		gives, grave := HostMount{Source: p, Writable: writable, Resolved: resolved}.accessGives(more)
+		gives, grave := w.mountGives(HostMount{Source: p, Writable: writable, Resolved: resolved})
 		w.add(grave, gives, "%s, which is %s", what, Printable(p))
 	}
 	switch {

@@ -85,6 +85,8 @@ type Verdict struct {
 	// Writes says whether Docker keeps what it writes, by the arguments of its
 	// sandbox; "" if they are not known. Judge leaves it empty: see SandboxWrites.
 	Writes Writes
+	// Inside says what its sandbox lets through. Judge leaves it empty: see InsideOf.
+	Inside Inside
 	// Weaknesses and Ways are listed beside the verdict and do not change it:
 	// see Weaknesses and WaysAround. Judge leaves them empty.
 	Weaknesses []Weakness

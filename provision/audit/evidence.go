@@ -160,6 +160,7 @@ func (s sightings) judge(containers []verify.Container, runtimes map[string]veri
 			continue // nothing of it runs; it is judged when it does
 		}
 		verdict.Weaknesses = verify.Weaknesses(c, seen.evidence, runtimes[c.Runtime].Args, known)
+		verdict.Inside = verify.InsideOf(verdict, seen.evidence)
 		if verdict.State != verify.NotSandboxed {
 			verdict.Writes = verify.SandboxWrites(c, seen.evidence, known)
 		}

@@ -43,7 +43,7 @@ func fillWays(ctx context.Context, h *host.Host, o host.Observed, report *verify
 	}
 	more := hostPaths(h, o)
 	for i := range report.Verdicts {
-		report.Verdicts[i].Ways = verify.WaysAround(report.Verdicts[i].Container, more)
+		report.Verdicts[i].Ways = verify.WaysAround(report.Verdicts[i].Container, report.Verdicts[i].Inside, more)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func hostPaths(h *host.Host, o host.Observed) []verify.HostPath {
 	}
 	for _, host := range append(slices.Clone(o.Flags.Hosts), "unix://"+h.Socket(o.Flags)) {
 		if path, found := commandline.UnixSocket([]string{host}, h.Paths.Socket); found {
-			list = append(list, verify.HostPath{Path: path, Gives: "dockerd's API, which starts any container, even as root on the host", Secret: true})
+			list = append(list, verify.HostPath{Path: path, Gives: "dockerd's API, which starts any container, even as root on the host", Secret: true, Socket: true})
 		}
 	}
 	if o.Engine != nil && o.Engine.RootDir != "" {

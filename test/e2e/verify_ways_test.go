@@ -14,8 +14,7 @@ import (
 // longID is the id of a container, or of a volume without a name.
 var longID = regexp.MustCompile(`(-v |:)[0-9a-f]{64}`)
 
-// Options of docker lead around a sandbox, in whatever form dockerd stores them. The container's runtime makes no
-// difference.
+// Options of docker lead around a sandbox, in whatever form dockerd stores them.
 func TestFault_V04_WaysAroundOnARealHost(t *testing.T) {
 	h := boot(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime")
@@ -97,5 +96,57 @@ func TestFault_V04_WaysAroundOnARealHost(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// In a sandbox, a way around holds only what gVisor lets through. Each row also looks from inside.
+func TestWaysAround_InASandbox(t *testing.T) {
+	h := boot(t, lab.Options{})
+	h.run("runsc-provisioner apply --default-runtime; touch /dev/shm/of-the-host")
+	for i, tt := range []struct {
+		flags, inside, want string // want "!" marks a grave one
+	}{
+		{"--network=host", "! ip link | grep -q .", "--network=host"},
+		{"--pid=host", "[ $(ps | wc -l) -lt 6 ]", "--pid=host"},
+		{"--ipc=host", "[ -e /dev/shm/of-the-host ]", "!--ipc=host"},
+		{"--privileged", "[ ! -e /dev/kmsg ]", "--privileged"},
+		{"--cap-add=ALL --device-cgroup-rule='a *:* rwm'", "mknod /tmp/kmsg c 1 11 && ! head -c 1 /tmp/kmsg", "--cap-add=ALL --device-cgroup-rule=a *:* rwm"},
+		{"-v /run/docker.sock:/s", "[ -S /s ]", "-v /run/docker.sock:/s"},
+		{"-v /etc/shadow:/s:ro", "head -c 1 /s", "!-v /etc/shadow:/s:ro"},
+	} {
+		name := fmt.Sprintf("way%d", i)
+		h.run("docker run -d --name " + name + " " + tt.flags + " " + lab.Image + " sleep 9000")
+		h.run("docker exec " + name + " sh -c '" + tt.inside + "'")
+		code := 0
+		if tt.want[0] == '!' {
+			code = 2
+		}
+		h.exit(code, "runsc-provisioner verify --explain "+name+" --fail-on ways-around")
+		var of struct {
+			Containers []struct {
+				Name, State string
+				Ways        []struct {
+					What  string
+					Grave bool
+				} `json:"ways_around"`
+			}
+		}
+		text := h.exit(min(code, 1), "runsc-provisioner verify --format json").Stdout
+		if err := json.Unmarshal([]byte(text), &of); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range of.Containers {
+			for _, way := range c.Ways {
+				got = append(got, map[bool]string{true: "!"}[way.Grave]+way.What)
+			}
+			if c.State != "sandboxed" {
+				t.Errorf("%s: got %s", tt.flags, c.State)
+			}
+		}
+		if got := strings.Join(got, " "); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.flags, got, tt.want)
+		}
+		h.run("docker rm -f " + name)
 	}
 }
