@@ -79,6 +79,7 @@ const (
 type Verdict struct {
 	Container Container
 	State     State
+	Doubt     Doubt  // why State is Unknown
 	Release   string // the one it runs from; only set if State is Sandboxed
 	Remap     Remap
 	Checks    []Check

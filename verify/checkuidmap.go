@@ -52,6 +52,8 @@ func remapOf(c Container, e Evidence, process Check) Remap {
 		return RemapHost
 	case c.UIDMap != nil && slices.Equal(seen, c.UIDMap):
 		return Remapped
+	case c.UIDMap == nil && c.RemapRoot != 0 && len(seen) > 0 && seen[0].Inside == 0 && seen[0].Outside == c.RemapRoot:
+		return Remapped
 	default:
 		return RemapOther
 	}

@@ -21,6 +21,10 @@ type Container struct {
 	// as in docker run: "network", "pid", "ipc", "uts", "cgroupns".
 	HostNamespaces []string
 	Joins          []Join
+	// Network is the network that it was created with, if that is one on which dockerd resolves the names of
+	// containers; else "".
+	Network        string
+	Sysctls        []string // the names of --sysctl, sorted
 	CapAdd         []string // "SYS_ADMIN", "CAP_SYS_ADMIN", "ALL"
 	SecurityOpt    []string // "seccomp=unconfined"
 	Devices        []HostDevice
@@ -37,6 +41,9 @@ type Container struct {
 	// /proc/PID/uid_map shows it on the host. It is nil for a container that is
 	// not remapped; then the map of the process is not judged.
 	UIDMap []IDRange
+	// RemapRoot is the host's id of root inside, by dockerd's data root, for a container that dockerd remaps. It is 0
+	// for one that is not remapped. It only names the ids, and nothing is judged by it.
+	RemapRoot uint32
 }
 
 // A HostMount is a path of the host inside a container.

@@ -12,11 +12,13 @@ import (
 func Judge(c Container, e Evidence, runtimes map[string]Runtime, releases []Release) Verdict {
 	if c.Unread != nil {
 		check := Check{Name: CheckRuntime, Expected: expectedRuntime, Seen: "not readable: " + Printable(c.Unread.Error()), Source: "/containers/" + Printable(c.ID) + "/json"}
-		return Verdict{Container: c, State: Unknown, Checks: []Check{check}}
+		return Verdict{Container: c, State: Unknown, Doubt: DoubtUnread, Checks: []Check{check}}
 	}
 	process := checkProcess(c, e)
 	checks := []Check{checkRuntime(c, runtimes, releases), process}
 	verdict := Verdict{Container: c}
+	rt, registered := runtimes[c.Runtime]
+	other := false
 	// If the process is not the container's, its other properties prove
 	// nothing.
 	if process.State == Passed {
@@ -38,7 +40,11 @@ func Judge(c Container, e Evidence, runtimes map[string]Runtime, releases []Rele
 		if c.UIDMap != nil {
 			checks = append(checks, checkUIDMap(c, e, source("uid_map")))
 		}
+		if other = isOtherRelease(rt, p, e, checks); other {
+			otherRelease(p, e, checks)
+		}
 	}
+	verdict.Doubt = doubtOf(rt, registered, checks, other)
 	verdict.Checks, verdict.State, verdict.Remap = checks, worstState(checks), remapOf(c, e, process)
 	if verdict.State != Sandboxed {
 		verdict.Release = ""
@@ -74,7 +80,7 @@ func checkRuntime(c Container, runtimes map[string]Runtime, releases []Release) 
 	switch {
 	case rt.TypeIgnored:
 		check.Seen = fmt.Sprintf("%s, registered by its shim %s, which this version of dockerd ignores: it runs runc, on the host's kernel", name, Printable(rt.Type))
-	case rt.Path == "" && strings.Contains(rt.Type, "runsc"):
+	case rt.isShim():
 		check.State = Unread
 		check.Seen = fmt.Sprintf("%s, registered by its shim %s, which does not tell the release: register it by its path", name, Printable(rt.Type))
 	case rt.Path == "" && rt.Type != "":

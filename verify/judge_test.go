@@ -63,6 +63,64 @@ func newScene() *scene {
 	}
 }
 
+// adopt makes it a sandbox of a gVisor that the runtime led to before.
+func (s *scene) adopt() {
+	const dev = 2049
+	s.evidence.Process.Exe = Exe{ID: FileID{dev, 5}, Path: "/usr/local/bin/runsc"}
+	s.evidence.Gofers = nil // only those of a release are known
+	for i := range s.evidence.Members {
+		s.evidence.Members[i].Exe = s.evidence.Process.Exe
+	}
+	runsc := s.runtimes["runsc"]
+	runsc.Earlier = map[FileID]bool{{dev, 5}: true}
+	s.runtimes["runsc"] = runsc
+}
+
+func TestWhyAVerdictIsUnknown(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*scene)
+		want   Doubt
+	}{
+		"a sandbox":              {func(*scene) {}, NoDoubt},
+		"not sandboxed":          {func(s *scene) { s.container.Runtime = "runc" }, NoDoubt},
+		"not readable":           {func(s *scene) { s.evidence.Gap = Denied }, DoubtUnread},
+		"a gofer not readable":   {func(s *scene) { s.evidence.Gofers[0].Gap = Denied }, DoubtUnread},
+		"adopted":                {(*scene).adopt, DoubtRelease},
+		"a runtime that is gone": {func(s *scene) { s.container.Runtime = "gone" }, DoubtUnregistered},
+		"a shim":                 {func(s *scene) { s.runtimes["runsc"] = Runtime{Type: "io.containerd.runsc.v1"} }, DoubtShim},
+		"a shim, not readable": {func(s *scene) {
+			s.runtimes["runsc"], s.evidence.Gap = Runtime{Type: "io.containerd.runsc.v1"}, Denied
+		}, DoubtUnread},
+		"dockerd's answer is unusable": {func(s *scene) { s.container.Unread = errors.New("too long") }, DoubtUnread},
+	} {
+		s := newScene()
+		tt.change(s)
+		if got := Judge(s.container, s.evidence, s.runtimes, s.releases); got.Doubt != tt.want {
+			t.Errorf("%s: got %d (%s), want %d", name, got.Doubt, got.Why(), tt.want)
+		}
+	}
+}
+
+func TestWhichIDsAContainerHas(t *testing.T) {
+	given := []IDRange{{0, 100000, 65536}}
+	for name, tt := range map[string]struct {
+		c    Container
+		seen []IDRange
+		want Remap
+	}{
+		"the host's":                 {Container{}, []IDRange{{0, 0, 1<<32 - 1}}, RemapHost},
+		"given":                      {Container{UIDMap: given, RemapRoot: 100000}, given, Remapped},
+		"not those given":            {Container{UIDMap: given, RemapRoot: 100000}, []IDRange{{0, 100000, 1}}, RemapOther},
+		"of a remap that is foreign": {Container{RemapRoot: 100000}, []IDRange{{0, 100000, 65536}}, Remapped},
+		"not of that":                {Container{RemapRoot: 100000}, []IDRange{{0, 1000, 1}}, RemapOther},
+		"none":                       {Container{RemapRoot: 100000}, nil, RemapOther},
+	} {
+		if got := remapOf(tt.c, Evidence{Process: Process{UIDMap: tt.seen}}, Check{State: Passed}); got != tt.want {
+			t.Errorf("%s: got %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -71,6 +129,19 @@ func TestJudge(t *testing.T) {
 		checks map[string]CheckState // those that are not Passed
 	}{
 		{"a sandbox", func(*scene) {}, Sandboxed, nil},
+		{"adopted from another gVisor, and started before", (*scene).adopt, Unknown, map[string]CheckState{CheckExecutable: Unread, CheckMembers: Unread, CheckGofer: Limited}},
+		{"V01: the same, in the host's mount namespace", func(s *scene) {
+			s.adopt()
+			s.evidence.Process.Namespaces["mnt"] = hostNamespaces["mnt"]
+		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed, CheckMembers: Failed, CheckNamespaces: Failed, CheckGofer: Limited}},
+		{"V01: the same, with another program", func(s *scene) {
+			s.adopt()
+			s.evidence.Members[0].Exe.ID.Ino++
+		}, NotSandboxed, map[string]CheckState{CheckExecutable: Failed, CheckMembers: Failed, CheckGofer: Limited}},
+		{"V01: the same, with a runtime that is no release", func(s *scene) {
+			s.adopt()
+			s.container.Runtime = "runc"
+		}, NotSandboxed, map[string]CheckState{CheckRuntime: Failed, CheckExecutable: Failed, CheckMembers: Failed, CheckGofer: Limited}},
 		{"no gofer", func(s *scene) { s.evidence.Gofers = nil }, Sandboxed, map[string]CheckState{CheckGofer: Limited}},
 		{"an unreadable gofer", func(s *scene) { s.evidence.Gofers[0].Gap = Denied }, Unknown, map[string]CheckState{CheckGofer: Unread}},
 		{"a gofer without a filter", func(s *scene) { s.evidence.Gofers[0].Process.Seccomp = 0 }, NotSandboxed, map[string]CheckState{CheckGofer: Failed}},

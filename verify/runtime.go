@@ -19,7 +19,9 @@ type Runtime struct {
 	// file is missing. File identifies that file.
 	Target string
 	File   FileID
-	Err    error // why File is not set; fs.ErrNotExist if it is missing
+	// Earlier are the files that the name led to before this program, as recorded. Nothing verified them.
+	Earlier map[FileID]bool
+	Err     error // why File is not set; fs.ErrNotExist if it is missing
 }
 
 // Resolve looks up the files behind dockerd's runtimes, name → path. dockerd
@@ -59,6 +61,25 @@ func resolve(path string) Runtime {
 func (rt Runtime) Leads(releases []Release) bool {
 	_, ok := rt.release(releases)
 	return ok
+}
+
+// FilesOf returns the files that gVisor's programs at a path run from: runsc itself, and the sidecars beside it. A file
+// that is missing is left out.
+func FilesOf(runsc string) map[FileID]bool {
+	files := map[FileID]bool{}
+	rt := resolve(runsc)
+	if rt.File == (FileID{}) {
+		return files
+	}
+	files[rt.File] = true
+	dir := filepath.Join(filepath.Dir(rt.Target), "gvisor-bin")
+	sidecars, _ := os.ReadDir(dir)
+	for _, entry := range sidecars {
+		if one := resolve(filepath.Join(dir, entry.Name())); one.File != (FileID{}) {
+			files[one.File] = true
+		}
+	}
+	return files
 }
 
 // release finds the release that the runtime's runsc belongs to. A missing file

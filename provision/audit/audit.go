@@ -70,9 +70,13 @@ type Verification struct {
 	Managed          map[string]bool
 	SandboxByDefault bool
 	Remapped         bool
-	WhyOutside       map[string]string // why a container is outside, by its ID
-	WantedRelease    string            // the installed release that the configuration wants, or ""
-	Deep             []release.Inspection
+	// Sandbox is the runtime that a container is to be created with to be in a sandbox, and SandboxArgs are its
+	// arguments.
+	Sandbox       string
+	SandboxArgs   []string
+	WhyOutside    map[string]string // why a container is outside, by its ID
+	WantedRelease string            // the installed release that the configuration wants, or ""
+	Deep          []release.Inspection
 	// RuntimeWeaknesses are those of the next sandbox of a runtime, by its name.
 	RuntimeWeaknesses map[string][]verify.Weakness
 	// Writes shows for each configured runtime whether Docker sees the changes that
@@ -155,6 +159,10 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 		v.Managed[name] = true
 	}
 	v.SandboxByDefault = v.Managed[c.Docker.DefaultRuntime]
+	v.Sandbox = sandboxRuntime(c)
+	if o.Engine != nil {
+		v.SandboxArgs = o.Engine.Runtimes[v.Sandbox].Args
+	}
 	v.Remapped = o.Engine != nil && o.Engine.UsernsRemap
 	if info, err := os.Stat(o.File.Path); err == nil {
 		v.DaemonJSONWritten = info.ModTime()
@@ -198,6 +206,17 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 	}
 	v.checkAll(e)
 	return v, nil
+}
+
+// sandboxRuntime is the runtime of ours that puts a new container into a sandbox: the default runtime if it is ours.
+func sandboxRuntime(c config.Config) string {
+	names := c.RuntimeNames()
+	for _, name := range []string{c.Docker.DefaultRuntime, config.DefaultRuntimeName} {
+		if slices.Contains(names, name) {
+			return name
+		}
+	}
+	return slices.Concat(names, []string{config.DefaultRuntimeName})[0]
 }
 
 // notes are the hints that verify prints once.

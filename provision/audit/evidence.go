@@ -67,7 +67,7 @@ func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Obser
 		if err != nil {
 			return nil, blocked.DockerdSilent(err)
 		}
-		return host.WithUIDMap(found, uids), nil
+		return host.WithUIDMap(found, uids, *o.Engine), nil
 	}
 	before, err := running()
 	if err != nil {
@@ -101,7 +101,9 @@ func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Obser
 		}
 		seen.put(unsettled, again.Evidence)
 	}
-	return verify.NewReport(seen.judge(now, host.ResolveRuntimes(*o.Engine, o.File.Doc.Runtimes()), known), survey, named), nil
+	runtimes := host.ResolveRuntimes(*o.Engine, o.File.Doc.Runtimes())
+	host.AddEarlier(runtimes, o.Before, o.File.Path)
+	return verify.NewReport(seen.judge(now, runtimes, known), survey, named), nil
 }
 
 // How often, and how far apart, we look again at a container if dockerd names

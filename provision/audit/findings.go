@@ -169,24 +169,51 @@ func (v *Verification) checkSandbox(e Expect, verdict verify.Verdict, object str
 		case v.Managed[c.Runtime]:
 			v.addFinding(checkup.Critical, codeOutside, object, "not in a sandbox: "+why, "stop it, then "+explain)
 		case asked != "":
-			v.addFinding(checkup.Critical, codeOutside, object, "not in a sandbox ("+asked+"): "+why, "create it again"+v.inSandbox())
+			v.addFinding(checkup.Critical, codeOutside, object, "not in a sandbox ("+asked+"): "+why, "create it again"+v.inSandbox()+v.cost(c))
 		case v.SandboxByDefault:
-			v.addFinding(checkup.Warning, codeOutside, object, "not in a sandbox: "+why, "create it again to have it in a sandbox")
+			v.addFinding(checkup.Warning, codeOutside, object, "not in a sandbox: "+why, "create it again"+v.inSandbox()+" to have it in a sandbox"+v.cost(c))
 		}
 	default:
 		if c.Unread != nil {
 			v.addFinding(checkup.Unsure, codeUnknown, object, "unknown: "+verdict.Why(), "sudo docker inspect "+verify.Printable(c.Name)+" shows its description: create it again with a smaller one")
 			return
 		}
-		v.addFinding(checkup.Unsure, codeUnknown, object, "unknown: "+verdict.Why(), "run verify as root on the host; "+explain+" shows what was not read")
+		v.addFinding(checkup.Unsure, codeUnknown, object, "unknown: "+verdict.Why(), v.doubtRemedy(verdict.Doubt, c)+"; "+explain+" shows what was not read")
+	}
+}
+
+// doubtRemedy says how to find out whether a container runs in a sandbox.
+func (v *Verification) doubtRemedy(d verify.Doubt, c verify.Container) string {
+	name := verify.Printable(c.Runtime)
+	switch d {
+	case verify.DoubtShim:
+		return "register runtime " + name + " by the path of its program (the release's runsc) in daemon.json, reload Docker, and docker restart " + verify.Printable(c.Name)
+	case verify.DoubtUnregistered:
+		if v.Managed[c.Runtime] {
+			return checkup.ApplyRemedy + ", which registers the runtime again"
+		}
+		return "register runtime " + name + " again"
+	case verify.DoubtRelease:
+		return "docker restart " + verify.Printable(c.Name) + " starts it from the release that its runtime names now"
+	default:
+		return "run verify as root on the host"
 	}
 }
 
 func (v *Verification) inSandbox() string {
 	if v.SandboxByDefault {
-		return ", without --runtime"
+		return " without --runtime"
 	}
-	return ", with --runtime=runsc"
+	return " with --runtime=" + v.Sandbox
+}
+
+// cost says what a container lacks once it was created again in a sandbox.
+func (v *Verification) cost(c verify.Container) string {
+	changes := verify.Changes(c, v.SandboxArgs)
+	if len(changes) == 0 {
+		return ""
+	}
+	return "; it then has " + strings.Join(changes, ", ")
 }
 
 // explainOutside says why a container runs outside a sandbox.

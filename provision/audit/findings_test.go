@@ -125,3 +125,53 @@ func TestWhyOutside(t *testing.T) {
 		t.Errorf("created after: got %q", got)
 	}
 }
+
+// A remedy says what works for that container, and what it costs.
+func TestRemediesOfContainers(t *testing.T) {
+	base := Verification{Managed: map[string]bool{"runsc": true}, SandboxByDefault: true, Sandbox: "runsc", WhyOutside: map[string]string{}}
+	out, plain := containerVerdict("old", "runc", verify.NotSandboxed), base
+	out.Container.HostNamespaces, out.Container.Network = []string{"network"}, "web"
+	plain.SandboxByDefault = false
+	lets := base
+	lets.SandboxArgs = []string{"--network=host"}
+	dim := func(runtime string, doubt verify.Doubt) verify.Verdict {
+		v := containerVerdict("dim", runtime, verify.Unknown)
+		v.Doubt = doubt
+		return v
+	}
+	for name, tt := range map[string]struct {
+		v      Verification
+		one    verify.Verdict
+		expect Expect
+		has    []string
+		lacks  []string
+	}{
+		"outside":                    {base, out, Expect{}, []string{"without --runtime", "--network=host", "network web"}, nil},
+		"outside, host network kept": {lets, out, Expect{}, []string{"network web"}, []string{"--network=host"}},
+		"outside by default":         {plain, out, Expect{All: true}, []string{"--runtime=runsc", "--network=host"}, nil},
+		"outside, nothing lost":      {base, containerVerdict("old", "runc", verify.NotSandboxed), Expect{}, []string{"create it again"}, []string{";"}},
+		"not readable":               {base, dim("runsc", verify.DoubtUnread), Expect{}, []string{"as root"}, nil},
+		"adopted":                    {base, dim("runsc", verify.DoubtRelease), Expect{}, []string{"docker restart dim"}, []string{"as root"}},
+		"a shim":                     {base, dim("gv", verify.DoubtShim), Expect{}, []string{"runtime gv by the path", "docker restart dim"}, []string{"as root"}},
+		"ours is gone":               {base, dim("runsc", verify.DoubtUnregistered), Expect{}, []string{checkup.ApplyRemedy}, []string{"as root"}},
+		"another is gone":            {base, dim("gv", verify.DoubtUnregistered), Expect{}, []string{"register runtime gv"}, []string{"as root"}},
+	} {
+		tt.v.Findings, tt.v.Report.Verdicts = nil, []verify.Verdict{tt.one}
+		tt.v.checkAll(tt.expect)
+		if len(tt.v.Findings) != 1 {
+			t.Errorf("%s: got %+v, want one finding", name, tt.v.Findings)
+			continue
+		}
+		remedy := tt.v.Findings[0].Remedy
+		for _, text := range tt.has {
+			if !strings.Contains(remedy, text) {
+				t.Errorf("%s: got %q, want %q in it", name, remedy, text)
+			}
+		}
+		for _, text := range tt.lacks {
+			if strings.Contains(remedy, text) {
+				t.Errorf("%s: got %q, want no %q in it", name, remedy, text)
+			}
+		}
+	}
+}

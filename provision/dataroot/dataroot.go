@@ -54,6 +54,21 @@ func Of(info engine.Info) string {
 	return info.RootDir
 }
 
+// RemappedUID is the host's id of root in remapped containers, which the name of dockerd's data root begins with; 0 if
+// dockerd does not remap.
+func RemappedUID(info engine.Info) uint32 {
+	name := filepath.Base(info.RootDir)
+	if !info.UsernsRemap || !remapRootName.MatchString(name) {
+		return 0
+	}
+	uid, _, _ := strings.Cut(name, ".")
+	id, err := strconv.ParseUint(uid, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(id)
+}
+
 // RemappedRoots counts the data roots that dockerd has used with userns-remap.
 func RemappedRoots(info engine.Info) int {
 	entries, err := os.ReadDir(Of(info))

@@ -123,6 +123,7 @@ type hostConfig struct {
 	DeviceCgroupRules []string
 	DeviceRequests    []deviceRequest
 	Annotations       map[string]string
+	Sysctls           map[string]string
 	RestartPolicy     struct{ Name string }
 	Mounts            []struct {
 		Target        string

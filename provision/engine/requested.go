@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +28,8 @@ func (i *inspection) container() verify.Container {
 		DeviceRequests: host.requests(),
 		Annotations:    host.Annotations,
 		LabelsCut:      i.cut,
+		Network:        host.namedNetwork(),
+		Sysctls:        slices.Sorted(maps.Keys(host.Sysctls)),
 	}
 	if i.Config != nil {
 		one.Image, one.Labels, one.LabelsCut = i.Config.Image, i.Config.Labels.all, i.cut || i.Config.Labels.cut
@@ -56,6 +60,17 @@ func (i *inspection) container() verify.Container {
 		}
 	}
 	return one
+}
+
+// namedNetwork is the network that the container was created with, unless it is one that every host has: these resolve
+// no names of containers.
+func (h *hostConfig) namedNetwork() string {
+	switch mode := h.NetworkMode; {
+	case mode == "", mode == "default", mode == "bridge", mode == "host", mode == "none", strings.HasPrefix(mode, "container:"):
+		return ""
+	default:
+		return mode
+	}
 }
 
 // volumeOptions returns those that came with --mount. dockerd uses them only if

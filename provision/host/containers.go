@@ -3,16 +3,18 @@ package host
 import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/capability"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
 
-// WithUIDMap sets the uid map that userns-remap gives to containers, except for those
-// that opted out with --userns=host. It changes containers and returns it.
-func WithUIDMap(containers []verify.Container, uids []verify.IDRange) []verify.Container {
+// WithUIDMap sets the uid map that userns-remap gives to containers, nil if it is not configured, and root's id in the
+// dockerd of info, except for those that opted out with --userns=host. It changes containers and returns it.
+func WithUIDMap(containers []verify.Container, uids []verify.IDRange, info engine.Info) []verify.Container {
+	root := dataroot.RemappedUID(info)
 	for i := range containers {
 		if containers[i].UsernsMode != "host" {
-			containers[i].UIDMap = uids
+			containers[i].UIDMap, containers[i].RemapRoot = uids, root
 		}
 	}
 	return containers

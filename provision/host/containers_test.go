@@ -5,6 +5,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/verify"
 )
 
 // From 25.0 on, dockerd reports neither path nor type of a runtime with a runtimeType;
@@ -32,5 +33,18 @@ func TestResolveRuntimes_TypesOfDaemonJSON(t *testing.T) {
 		if got.Type != test.want || got.TypeIgnored != test.ignored || got.Path != test.reported.Path {
 			t.Errorf("%s: got %+v, want type %q, ignored %t", test.name, got, test.want, test.ignored)
 		}
+	}
+}
+
+// The ids of containers have a name although userns-remap is not ours.
+func TestWithUIDMap_RootOfAForeignRemap(t *testing.T) {
+	for root, want := range map[string]uint32{"/var/lib/docker/231072.231072": 231072, "/var/lib/docker": 0, "/srv/x.y": 0, "/srv/99999999999.1": 0} {
+		got := WithUIDMap([]verify.Container{{}, {UsernsMode: "host"}}, nil, engine.Info{UsernsRemap: true, RootDir: root})
+		if got[0].RemapRoot != want || got[1].RemapRoot != 0 {
+			t.Errorf("%s: got %d, and %d with --userns=host, want %d and 0", root, got[0].RemapRoot, got[1].RemapRoot, want)
+		}
+	}
+	if got := WithUIDMap([]verify.Container{{}}, nil, engine.Info{RootDir: "/var/lib/1.1"}); got[0].RemapRoot != 0 {
+		t.Errorf("got %d without userns-remap", got[0].RemapRoot)
 	}
 }
