@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -24,6 +25,7 @@ type Flags struct {
 	DataRoot       string
 	Hosts          []string          // of -H
 	AddRuntimes    map[string]string // name to path
+	Features       map[string]bool   // of --feature
 	// Set maps every flag given, by its long name without dashes, to its last
 	// value.
 	Set map[string]string
@@ -32,7 +34,7 @@ type Flags struct {
 // ParseFlags reads a dockerd command line, with the program's name first. Set
 // has unknown flags too.
 func ParseFlags(argv []string) (Flags, error) {
-	flags := Flags{ConfigFile: "/etc/docker/daemon.json", AddRuntimes: map[string]string{}, Set: map[string]string{}}
+	flags := Flags{ConfigFile: "/etc/docker/daemon.json", AddRuntimes: map[string]string{}, Features: map[string]bool{}, Set: map[string]string{}}
 	if len(argv) == 0 || filepath.Base(argv[0]) != "dockerd" {
 		return Flags{}, fmt.Errorf("%w: %.200q", ErrNotDockerd, argv[:min(len(argv), 1)]) // its arguments may be secret
 	}
@@ -91,7 +93,7 @@ func looksLikeFlag(word string) bool {
 
 func takesValue(name string) bool {
 	switch name {
-	case "config-file", "default-runtime", "userns-remap", "data-root", "graph", "host", "add-runtime":
+	case "config-file", "default-runtime", "userns-remap", "data-root", "graph", "host", "add-runtime", "feature":
 		return true
 	}
 	return false
@@ -171,6 +173,14 @@ func (f *Flags) set(name, value string) error {
 			return fmt.Errorf("--add-runtime %q is not name=path", value)
 		}
 		f.AddRuntimes[runtime] = path
+	case "feature":
+		// As moby's opts.NamedSetOpts: a name alone is true, and a value is any boolean of Go.
+		name, text, has := strings.Cut(value, "=")
+		on, err := strconv.ParseBool(text)
+		if has && err != nil {
+			return fmt.Errorf("--feature %q: %q is not a boolean", name, text)
+		}
+		f.Features[name] = on || !has
 	}
 	return nil
 }

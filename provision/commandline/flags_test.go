@@ -40,6 +40,13 @@ func TestParseFlags(t *testing.T) {
 			want: Flags{DefaultRuntime: "--debug", Set: map[string]string{"default-runtime": "--debug"}}},
 		{situation: "end of flags", line: "dockerd -D --", want: Flags{Set: map[string]string{"debug": "true"}}},
 
+		{situation: "a feature that is on, in a word of its own", line: "dockerd --feature containerd-snapshotter",
+			want: Flags{Features: map[string]bool{"containerd-snapshotter": true}, Set: map[string]string{"feature": "containerd-snapshotter"}}},
+		{situation: "features in every spelling", line: "dockerd --feature=a --feature=b=1 --feature c=T --feature d=true --feature e=0 --feature=f=False",
+			want: Flags{Features: map[string]bool{"a": true, "b": true, "c": true, "d": true, "e": false, "f": false}, Set: map[string]string{"feature": "f=False"}}},
+		{situation: "a feature twice", line: "dockerd --feature=a --feature=a=f -D",
+			want: Flags{Features: map[string]bool{"a": false}, Set: map[string]string{"feature": "a=f", "debug": "true"}}},
+		{situation: "a feature that is no boolean", line: "dockerd --feature=a=yes", wantErr: "not a boolean"},
 		{situation: "no value", line: "dockerd --default-runtime", wantErr: "--default-runtime has no value"},
 		{situation: "letter without value", line: "dockerd -DH", wantErr: "--host has no value"},
 		{situation: "a word", line: "dockerd --debug=true daemon", wantErr: `"daemon" is neither`},
@@ -60,6 +67,9 @@ func TestParseFlags(t *testing.T) {
 			}
 			if tt.want.AddRuntimes == nil {
 				tt.want.AddRuntimes = map[string]string{}
+			}
+			if tt.want.Features == nil {
+				tt.want.Features = map[string]bool{}
 			}
 			if tt.want.Set == nil {
 				tt.want.Set = map[string]string{}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
@@ -151,8 +150,7 @@ func (g Goal) wantsSnapshotter() bool {
 	var doc struct{ Features map[string]any }
 	// An invalid text was refused long before.
 	_ = json.Unmarshal(g.Observed.File.Bytes, &doc)
-	return doc.Features["containerd-snapshotter"] == true ||
-		slices.ContainsFunc(g.Observed.Command, func(arg string) bool { return strings.HasSuffix(arg, "containerd-snapshotter=true") })
+	return doc.Features[host.FeatureSnapshotter] == true || g.Observed.Flags.Features[host.FeatureSnapshotter]
 }
 
 // heldRemap is the switch of userns-remap, held for a reason.

@@ -277,7 +277,7 @@ func TestRemapIsRefused(t *testing.T) {
 			o.File.Bytes = []byte(`{"features":{"buildkit":true,"containerd-snapshotter":true}}`)
 		}},
 		{"U05: containerd's image store as a flag", "containerd-snapshotter", func(o *host.Observed) {
-			o.Command = []string{"dockerd", "--feature", "containerd-snapshotter=true"}
+			o.Flags.Features = map[string]bool{"containerd-snapshotter": true}
 		}},
 		{"U06: a directory that others may not search", "chmod o+x /srv", func(o *host.Observed) { o.Data.Unsearchable = "/srv" }},
 		{"no user namespaces", "max_user_namespaces", func(o *host.Observed) { o.Data.MaxUserNamespaces = 0 }},
