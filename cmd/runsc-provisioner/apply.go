@@ -126,7 +126,7 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, 
 	result.Last.Held = append(checkup.HeldByConfig(in), result.Last.Held...)
 	result.Last.Warnings = append(in.Warnings(), result.Last.Warnings...)
 	if err != nil || saveErr != nil {
-		return result, errors.Join(err, saveErr)
+		return result, errors.Join(withProxy(ctx, &host.Host, err), saveErr)
 	}
 	if result.Changed {
 		report.losing, report.losingErr = audit.LosingWrites(ctx, &host.Host, in.Config, result.Observed)

@@ -108,6 +108,7 @@ func remedy(err error) (code int, hint string) {
 		foreign    *release.ForeignError
 		ended      *provision.Interrupted
 		record     *config.RecordError
+		proxy      *proxyMissing
 	)
 	switch {
 	case errors.As(err, &down):
@@ -148,6 +149,8 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "nothing was changed in Docker; the lines above are from runsc"
 	case errors.As(err, &refused):
 		return exitRefusedData, "nothing was installed; check whether a proxy or login page answered instead of the server"
+	case errors.As(err, &gone) && errors.As(err, &proxy):
+		return exitTryAgain, proxy.hint()
 	case errors.As(err, &gone):
 		return exitTryAgain, "nothing was changed; the release server did not answer properly: try again later"
 	case errors.As(err, &room):

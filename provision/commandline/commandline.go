@@ -47,6 +47,15 @@ func Of(proc string, s Service) ([]string, error) {
 // startLine returns ExecStart with its variables expanded from the unit's
 // environment. It does not know the environment of systemd itself.
 func startLine(s Service) ([]string, error) {
+	environment, err := environmentOf(s)
+	if err != nil {
+		return nil, err
+	}
+	return expand(s.ExecStart, environment), nil
+}
+
+// environmentOf returns the environment that the unit sets.
+func environmentOf(s Service) (map[string]string, error) {
 	environment := map[string]string{}
 	for _, assignment := range s.Environment {
 		name, value, _ := strings.Cut(assignment, "=")
@@ -63,7 +72,7 @@ func startLine(s Service) ([]string, error) {
 			maps.Copy(environment, parseEnvironmentFile(text))
 		}
 	}
-	return expand(s.ExecStart, environment), nil
+	return environment, nil
 }
 
 // environmentFiles reads the files of one EnvironmentFile= setting.

@@ -36,7 +36,7 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 		items = append(items, item)
 	}
 	items = append(items, diskItems(h)...)
-	return append(items, proxyItem(getenv), clockItem(h, time.Now()))
+	return append(items, proxyItem(getenv, h.DockerProxy(ctx)), clockItem(h, time.Now()))
 }
 
 func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {

@@ -50,8 +50,8 @@ func diskItems(h *host.Host) []checkup.Item {
 	return items
 }
 
-// proxyItem names the proxies of this process, without their passwords.
-func proxyItem(getenv func(string) string) checkup.Item {
+// proxyItem names the proxies of this process, without their passwords, or says that only dockerd has one: where, or "".
+func proxyItem(getenv func(string) string, docker string) checkup.Item {
 	item := checkup.Item{Name: "proxy", Seen: "none"}
 	var seen []string
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"} {
@@ -71,8 +71,11 @@ func proxyItem(getenv func(string) string) checkup.Item {
 			seen = append(seen, entry)
 		}
 	}
-	if len(seen) > 0 {
+	switch {
+	case len(seen) > 0:
 		item.Seen = strings.Join(seen, ", ")
+	case docker != "":
+		item.Seen = "none, but dockerd has one (" + docker + "): if downloads fail, sudo HTTPS_PROXY=URL runsc-provisioner apply"
 	}
 	return item
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -29,7 +30,7 @@ func TestDoctor_ProxyIsParsedLikeNetHTTP(t *testing.T) {
 		{map[string]string{"https_proxy": "http://"}, checkup.Item{Name: "proxy", Health: checkup.Critical, Seen: "https_proxy is not the URL of a proxy", Remedy: url}},
 		{map[string]string{"NO_PROXY": "localhost,.lab", "no_proxy": "bob:hunter2@proxy:3128"}, checkup.Item{Name: "proxy", Health: checkup.Healthy, Seen: "NO_PROXY=localhost,.lab, no_proxy=…@proxy:3128", Remedy: ""}},
 	} {
-		if got := proxyItem(func(name string) string { return tt.environment[name] }); got != tt.want {
+		if got := proxyItem(func(name string) string { return tt.environment[name] }, ""); got != tt.want {
 			t.Errorf("%v: got %+v, want %+v", tt.environment, got, tt.want)
 		}
 	}
@@ -49,5 +50,16 @@ func TestDoctor_AnUnsynchronisedClockIsNoFault(t *testing.T) {
 		if got := syncText(tt.status, tt.state, tt.err); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
+	}
+}
+
+func TestProxyThatOnlyDockerdHas(t *testing.T) {
+	const where = "HTTPS_PROXY of docker.service"
+	if got := proxyItem(func(string) string { return "" }, where); got.Health != checkup.Healthy || !strings.Contains(got.Seen, where) {
+		t.Errorf("got %+v, want %s in it", got, where)
+	}
+	own := func(name string) string { return map[string]string{"HTTPS_PROXY": "http://proxy.lab"}[name] }
+	if got := proxyItem(own, where); strings.Contains(got.Seen, where) {
+		t.Errorf("got %+v, want only our own proxy", got)
 	}
 }
