@@ -37,7 +37,7 @@ var goferNamespaces = []string{"mnt", "ipc", "uts"}
 // confined too. A sandbox without files of the host may have none.
 func checkGofer(e Evidence) Check {
 	check := Check{Name: CheckGofer, State: Passed, Expected: "confined: a filter, no new privileges, its own " + strings.Join(goferNamespaces, ", "), Source: "/proc/*/cmdline"}
-	if e.Scope == Nowhere {
+	if e.Scope == nowhere {
 		check.State, check.Seen = Unread, "not looked for"
 		return check
 	}

@@ -11,7 +11,7 @@ func checkMembers(e Evidence, release string, releases []Release) Check {
 		Expected: "all from the same release",
 		Source:   "/proc/*/cgroup",
 	}
-	if e.Scope == Descendants {
+	if e.Scope == descendants {
 		check.Source = "/proc/*/stat"
 	}
 	var strange, unread int
@@ -31,13 +31,13 @@ func checkMembers(e Evidence, release string, releases []Release) Check {
 	case strange > 0:
 		check.State = Failed
 		check.Seen = fmt.Sprintf("%d of %d are not, for example process %d, %s", strange, total, first.PID, Printable(first.Exe.Path))
-	case e.Scope == Nowhere:
+	case e.Scope == nowhere:
 		check.Seen = "not looked for"
 	case unread > 0:
 		check.Seen = fmt.Sprintf("%d of %d are not readable", unread, total)
 	case e.MembersCut:
 		check.Seen = fmt.Sprintf("more than %d", total)
-	case e.Scope == Descendants:
+	case e.Scope == descendants:
 		check.State = Limited
 		check.Seen = fmt.Sprintf("%d descendants; the cgroup is shared with other processes", total)
 	default:

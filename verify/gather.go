@@ -114,8 +114,8 @@ func (p *pass) evidence(containers []Container, homes cgroupOwners, entries []en
 		if herr != nil {
 			e.Gap, e.Why = Denied, herr // a host always has a process 1
 		}
-		if e.Scope = Descendants; len(homes.groups[i]) > 0 {
-			e.Scope = InCgroup
+		if e.Scope = descendants; len(homes.groups[i]) > 0 {
+			e.Scope = inCgroup
 		}
 	}
 	p.members(containers, all, entries)
@@ -141,13 +141,13 @@ func (p *pass) host() (map[string]uint64, error) {
 func (p *pass) members(containers []Container, all []Evidence, entries []entry) {
 	for i := range entries {
 		e := &entries[i]
-		if e.container >= 0 && all[e.container].Scope == InCgroup {
+		if e.container >= 0 && all[e.container].Scope == inCgroup {
 			p.addMember(&all[e.container], e, containers[e.container])
 		}
 	}
 	owner := owners{} // for the containers without a cgroup
 	for i := range all {
-		if all[i].Scope == Descendants {
+		if all[i].Scope == descendants {
 			owner[all[i].Process.PID] = i
 		}
 	}

@@ -52,7 +52,7 @@ func newScene() *scene {
 				Namespaces: own, Cgroups: []Cgroup{{Path: "/docker/" + id}},
 				Root: Mount{"/", "tmpfs", "runsc-root"}, Seccomp: 2, NoNewPrivs: true,
 			},
-			Gap: Complete, Host: hostNamespaces, Scope: InCgroup, Gofers: []Gofer{{gofer, Complete}},
+			Gap: Complete, Host: hostNamespaces, Scope: inCgroup, Gofers: []Gofer{{gofer, Complete}},
 			Members: []Member{{PID: 306, Exe: Exe{ID: runsc}, Gap: Complete}, {PID: 325, Exe: Exe{ID: sentry}, Gap: Complete}},
 		},
 		runtimes: map[string]Runtime{
@@ -264,9 +264,9 @@ func TestJudge(t *testing.T) {
 		}, NotSandboxed, map[string]CheckState{CheckMembers: Failed}},
 		{"an unreadable member", func(s *scene) { s.evidence.Members[1].Gap = Denied }, Unknown, map[string]CheckState{CheckMembers: Unread}},
 		{"more members than were kept", func(s *scene) { s.evidence.MembersCut = true }, Unknown, map[string]CheckState{CheckMembers: Unread}},
-		{"members not looked for", func(s *scene) { s.evidence.Scope = Nowhere }, Unknown, map[string]CheckState{CheckGofer: Unread, CheckMembers: Unread}},
+		{"members not looked for", func(s *scene) { s.evidence.Scope = nowhere }, Unknown, map[string]CheckState{CheckGofer: Unread, CheckMembers: Unread}},
 		{"a shared cgroup", func(s *scene) {
-			s.evidence.Scope, s.evidence.Process.Cgroups = Descendants, []Cgroup{{Path: "/system.slice/containerd.service"}}
+			s.evidence.Scope, s.evidence.Process.Cgroups = descendants, []Cgroup{{Path: "/system.slice/containerd.service"}}
 		}, Sandboxed, map[string]CheckState{CheckMembers: Limited}},
 		{"V06: unreadable", func(s *scene) { s.evidence = Evidence{Gap: Denied, Why: fs.ErrPermission} }, Unknown, map[string]CheckState{CheckProcess: Unread}},
 		{"V06: another pid namespace, where no process has the pid", func(s *scene) { s.evidence = Evidence{Gap: Gone} }, Unknown, map[string]CheckState{CheckProcess: Unread}},

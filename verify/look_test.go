@@ -53,7 +53,7 @@ func TestLookAtOneSandbox(t *testing.T) {
 			Root:       Mount{"/", "tmpfs", "runsc-root"},
 			Seccomp:    2, NoNewPrivs: true, CapEff: 0x8001f,
 		},
-		Gap: Complete, Host: hostNamespaces, Scope: InCgroup,
+		Gap: Complete, Host: hostNamespaces, Scope: inCgroup,
 		Members: []Member{
 			{PID: 999, Exe: Exe{ID: fileID(t, gofer.exe)}, Gap: Complete},
 			{PID: 1001, Exe: Exe{ID: fileID(t, stub.exe)}, Gap: Complete},

@@ -62,19 +62,19 @@ const (
 	Unreadable     // what /proc said made no sense
 )
 
-// A Scope says which processes Evidence.Members are.
-type Scope int
+// A scope says which processes Evidence.Members are.
+type scope int
 
-// The values of Scope.
+// The values of a scope.
 const (
-	Nowhere Scope = iota // not looked for
-	// InCgroup means every process in or below a cgroup with the container's ID
+	nowhere scope = iota // not looked for
+	// inCgroup means every process in or below a cgroup with the container's ID
 	// in its name, in any hierarchy.
-	InCgroup
-	// Descendants means every descendant of the first process, and its gofer.
+	inCgroup
+	// descendants means every descendant of the first process, and its gofer.
 	// Its cgroup is not used: others share it, as with runsc's
 	// --ignore-cgroups.
-	Descendants
+	descendants
 )
 
 // Evidence is what was seen of one container on the host.
@@ -87,6 +87,6 @@ type Evidence struct {
 	// Gofers are the Members that open files for the sandbox and run from a
 	// release, read in full as Process is. At most 8 are kept.
 	Gofers     []Gofer
-	Scope      Scope
+	Scope      scope
 	MembersCut bool // there were too many to keep
 }

@@ -11,7 +11,7 @@ import (
 type Weakness struct {
 	Setting string // "--network=host"
 	Gives   string // what the container gets, or what else it causes
-	Where   string // where it was found: "/proc/PID/cmdline", InInfo, InAnnotation, InDevices
+	Where   string // where it was found: "/proc/PID/cmdline", inInfo, InAnnotation, InDevices
 	Source  string // where gVisor documents it
 }
 

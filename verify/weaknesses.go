@@ -32,7 +32,7 @@ const driverArgument = "--nvidia-driver-version="
 const (
 	InAnnotation = "annotation"
 	InDevices    = "devices"
-	InInfo       = "/info"
+	inInfo       = "/info"
 )
 
 // Weaknesses lists the settings that weaken the isolation of a container's
@@ -51,7 +51,7 @@ func Weaknesses(c Container, e Evidence, args []string, releases []Release) []We
 			found.ofProcess(gofer.Process)
 		}
 	}
-	found.add(settings(args), InInfo)
+	found.add(settings(args), inInfo)
 	if booted || e.Gap != Complete { // runtimes other than gVisor's ignore these
 		found.ofRequest(c)
 	}
@@ -62,7 +62,7 @@ func Weaknesses(c Container, e Evidence, args []string, releases []Release) []We
 // cause.
 func RuntimeWeaknesses(args []string) []Weakness {
 	var found weaknesses
-	found.add(settings(args), InInfo)
+	found.add(settings(args), inInfo)
 	return found
 }
 

@@ -82,11 +82,11 @@ func writesOf(args []string, overlay string) Writes {
 	return WritesLost
 }
 
-// KnowsOverlay reports whether runsc of the named release accepts --overlay2;
+// knowsOverlay reports whether runsc of the named release accepts --overlay2;
 // an older runsc exits with an error at the unknown flag. A name without a date
 // counts as a new release. Every release that accepts --overlay2 accepts
 // --dcache=0 too, which is from 2022-09-13 (gVisor's commit 658ee7f7c).
-func KnowsOverlay(release string) bool { return !isReleasedBefore(release, overlayFlagSince) }
+func knowsOverlay(release string) bool { return !isReleasedBefore(release, overlayFlagSince) }
 
 var releaseDate = regexp.MustCompile(`\d{8}`)
 
@@ -147,7 +147,7 @@ func splitFlags(args []string, names ...string) (others, found []string) {
 func Keep(release string, args []string, want Writes) []string {
 	kept := WritesOf(args) == WritesKept
 	switch {
-	case !KnowsOverlay(release), want == WritesLost && kept:
+	case !knowsOverlay(release), want == WritesLost && kept:
 		return withoutKept(args)
 	case want == WritesLost:
 		return slices.Clone(args)

@@ -52,7 +52,7 @@ func TestWritesUnder(t *testing.T) {
 		if got := WritesUnder(row.release, row.args); got != row.want {
 			t.Errorf("%s %q: got writes %s, want %s", row.release, row.args, got, row.want)
 		}
-		if got := KnowsOverlay(row.release); got != row.knowsFlag {
+		if got := knowsOverlay(row.release); got != row.knowsFlag {
 			t.Errorf("%s: got the flag known %v, want %v", row.release, got, row.knowsFlag)
 		}
 	}
