@@ -47,7 +47,9 @@ func TestVerify_IDsOfAForeignRemap(t *testing.T) {
 	h.run("runsc-provisioner apply --default-runtime && sed -i '0,/{/s//{\"userns-remap\": \"default\",/' " + daemonJSON + " && systemctl restart docker")
 	h.loadImage()
 	h.run("docker run -d --name in " + lab.Image + " sleep 9000; docker run -d --name host --userns=host " + lab.Image + " sleep 9000")
-	var of struct{ Containers []struct{ Name, State, IDs string } }
+	var of struct {
+		Containers []struct{ Name, State, IDs string }
+	}
 	r, err := h.Run(t.Context(), "sh", "-c", "runsc-provisioner verify --format json")
 	if err == nil {
 		err = json.Unmarshal([]byte(r.Stdout), &of)
