@@ -171,7 +171,7 @@ func (v *Verification) checkSandbox(e Expect, verdict verify.Verdict, object str
 		case asked != "":
 			v.addFinding(checkup.Critical, codeOutside, object, "not in a sandbox ("+asked+"): "+why, "create it again"+v.inSandbox()+v.cost(c))
 		case v.SandboxByDefault:
-			v.addFinding(checkup.Warning, codeOutside, object, "not in a sandbox: "+why, "create it again"+v.inSandbox()+" to have it in a sandbox"+v.cost(c))
+			v.addFinding(checkup.Warning, codeOutside, object, "not in a sandbox: "+why, "create it again to have it in a sandbox"+v.cost(c))
 		}
 	default:
 		if c.Unread != nil {

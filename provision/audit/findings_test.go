@@ -146,7 +146,7 @@ func TestRemediesOfContainers(t *testing.T) {
 		has    []string
 		lacks  []string
 	}{
-		"outside":                    {base, out, Expect{}, []string{"without --runtime", "--network=host", "network web"}, nil},
+		"outside":                    {base, out, Expect{}, []string{"create it again", "--network=host", "network web"}, nil},
 		"outside, host network kept": {lets, out, Expect{}, []string{"network web"}, []string{"--network=host"}},
 		"outside by default":         {plain, out, Expect{All: true}, []string{"--runtime=runsc", "--network=host"}, nil},
 		"outside, nothing lost":      {base, containerVerdict("old", "runc", verify.NotSandboxed), Expect{}, []string{"create it again"}, []string{";"}},

@@ -59,14 +59,14 @@ func TestFault_X23_NothingIsWithoutBound(t *testing.T) {
 			h := host{h.Host, t}
 			h.run("mkdir -p /etc/systemd/system/docker.service.d; printf '[Service]\\nExecReload=\\nExecReload=/bin/sleep infinity\\n' > /etc/systemd/system/docker.service.d/50-hangs.conf; systemctl daemon-reload")
 			text := h.read(daemonJSON)
-			h.exit(3, "runsc-provisioner apply --once --runtime-arg=--debug=false")
+			h.exit(3, "runsc-provisioner apply --once --runtime-arg=--ignore-cgroups --runtime-arg=--debug=false")
 			if got := h.read(daemonJSON); got != text {
 				t.Errorf("got daemon.json %s, want %s", got, text)
 			}
 			if got := h.run("systemctl is-active docker; pgrep -x sleep || true"); got != "active" || h.starts() != 1 {
 				t.Errorf("got %q after %d starts, want Docker active, and the command killed", got, h.starts())
 			}
-			h.run("rm /etc/systemd/system/docker.service.d/50-hangs.conf; systemctl daemon-reload; runsc-provisioner apply --once --runtime-arg=--debug=false")
+			h.run("rm /etc/systemd/system/docker.service.d/50-hangs.conf; systemctl daemon-reload; runsc-provisioner apply --once --runtime-arg=--ignore-cgroups --runtime-arg=--debug=false")
 			h.wantsRunsc()
 		})
 	})
