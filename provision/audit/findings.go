@@ -178,12 +178,12 @@ func (v *Verification) checkSandbox(e Expect, verdict verify.Verdict, object str
 			v.addFinding(checkup.Unsure, codeUnknown, object, "unknown: "+verdict.Why(), "sudo docker inspect "+verify.Printable(c.Name)+" shows its description: create it again with a smaller one")
 			return
 		}
-		v.addFinding(checkup.Unsure, codeUnknown, object, "unknown: "+verdict.Why(), v.doubtRemedy(verdict.Doubt, c)+"; "+explain+" shows what was not read")
+		v.addFinding(checkup.Unsure, codeUnknown, object, doubtSeen(verdict), v.doubtRemedy(verdict.Doubt, c, explain))
 	}
 }
 
 // doubtRemedy says how to find out whether a container runs in a sandbox.
-func (v *Verification) doubtRemedy(d verify.Doubt, c verify.Container) string {
+func (v *Verification) doubtRemedy(d verify.Doubt, c verify.Container, explain string) string {
 	name := verify.Printable(c.Runtime)
 	switch d {
 	case verify.DoubtShim:
@@ -196,8 +196,16 @@ func (v *Verification) doubtRemedy(d verify.Doubt, c verify.Container) string {
 	case verify.DoubtRelease:
 		return "docker restart " + verify.Printable(c.Name) + " starts it from the release that its runtime names now"
 	default:
-		return "run verify as root on the host"
+		return "run verify as root on the host; " + explain + " shows what was not read"
 	}
+}
+
+// doubtSeen says why a container is unknown.
+func doubtSeen(verdict verify.Verdict) string {
+	if verdict.Doubt == verify.DoubtRelease {
+		return strings.TrimPrefix(verdict.Why(), verify.CheckExecutable+": ")
+	}
+	return "unknown: " + verdict.Why()
 }
 
 func (v *Verification) inSandbox() string {

@@ -37,6 +37,8 @@ func TestFault_V04_WaysAroundOnARealHost(t *testing.T) {
 		{"-v plain:/p --tmpfs /t", nil},
 		{"--security-opt systempaths=unconfined", []string{"!--security-opt systempaths=unconfined"}},
 		{"--device-cgroup-rule 'a *:* rwm'", []string{"!--device-cgroup-rule=a *:* rwm"}},
+		{"--pid=host", []string{"!--pid=host"}}, // dockerd adds label=disable
+		{"--ipc=host", []string{"!--ipc=host"}},
 		{"--network=container:of-network", []string{"!--network=container:ID"}},
 		{"--pid=container:of-pid", []string{"!--pid=container:ID"}},
 		{"--ipc=container:of-ipc", []string{"!--ipc=container:ID"}},
