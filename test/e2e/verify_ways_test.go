@@ -109,7 +109,7 @@ func TestWaysAround_InASandbox(t *testing.T) {
 		flags, inside, want string // want "!" marks a grave one
 	}{
 		{"--network=host", "! ip link | grep -q .", "--network=host"},
-		{"--pid=host", "[ $(ps | wc -l) -lt 6 ]", "--pid=host"},
+		{"--pid=host", "! ps | grep -q [d]ockerd", "--pid=host"},
 		{"--ipc=host", "[ -e /dev/shm/of-the-host ]", "!--ipc=host"},
 		{"--privileged", "[ ! -e /dev/kmsg ]", "--privileged"},
 		{"--cap-add=ALL --device-cgroup-rule='a *:* rwm'", "mknod /tmp/kmsg c 1 11 && ! head -c 1 /tmp/kmsg", "--cap-add=ALL --device-cgroup-rule=a *:* rwm"},
