@@ -21,6 +21,7 @@ import (
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/provision/transaction"
+	"runsc-provisioner/systemd"
 )
 
 // Exit codes of every command but verify and doctor, after sysexits.h where it has one.
@@ -121,6 +122,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRolledBack, unseenWritesHint
 	case errors.As(err, &rolledBack) && (rolledBack.DockerEnded || rolledBack.DockerState != ""):
 		return exitRolledBack, "check Docker and your containers: systemctl status docker.service, docker ps -a; journalctl -u docker.service shows the error of dockerd"
+	case errors.As(err, &rolledBack) && errors.Is(err, systemd.ErrReloadHung):
+		return exitRolledBack, "systemctl cat docker.service shows its ExecReload, which must end: correct it, then run this again; you need not undo anything"
 	case errors.As(err, &rolledBack):
 		return exitRolledBack, "journalctl -u docker.service shows the error of dockerd; you need not undo anything"
 	case errors.As(err, &ended):

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/transaction"
+	"runsc-provisioner/systemd"
 )
 
 // Exit 3 promises that all is as before. A hint only says what was really put back: each
@@ -16,6 +18,9 @@ func TestFault_X01_ExitCodesOfARollback(t *testing.T) {
 	cause := errors.New("cause")
 	if code, _ := remedy(&transaction.RolledBack{Cause: cause}); code != exitRolledBack {
 		t.Errorf("all is put back: got exit %d, want %d", code, exitRolledBack)
+	}
+	if code, hint := remedy(&transaction.RolledBack{Cause: fmt.Errorf("reload: %w", systemd.ErrReloadHung)}); code != exitRolledBack || !strings.Contains(hint, "ExecReload") {
+		t.Errorf("X23: a command of ExecReload hung: got exit %d and hint %q", code, hint)
 	}
 	seen := map[string]string{}
 	check := func(name string, err error) {
