@@ -21,7 +21,7 @@ type Way struct {
 // adminCaps are capabilities that amount to being root on the host.
 var adminCaps = []string{"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "SYS_BOOT", "DAC_READ_SEARCH", "NET_ADMIN", "BPF", "PERFMON", "SYSLOG", "MAC_ADMIN", "MAC_OVERRIDE", "SYS_TIME", "CHECKPOINT_RESTORE"}
 
-// ways collects each Way in the order in which it is found.
+// ways collects each Way once, in the order in which it is found.
 type ways struct {
 	list []Way
 	in   Inside
@@ -29,7 +29,10 @@ type ways struct {
 }
 
 func (w *ways) add(grave bool, gives, what string, args ...any) {
-	w.list = append(w.list, Way{What: fmt.Sprintf(what, args...), Gives: gives, Grave: grave})
+	way := Way{What: fmt.Sprintf(what, args...), Gives: gives, Grave: grave}
+	if !slices.Contains(w.list, way) {
+		w.list = append(w.list, way)
+	}
 }
 
 // addOutside is add if the container is outside a sandbox. Inside, the way gives what inside says, and is not grave.

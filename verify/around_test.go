@@ -132,3 +132,12 @@ func TestVolumesThatLeadToTheHost(t *testing.T) {
 		})
 	}
 }
+
+// A directory that is mounted once as a bind and once as a mount, for one.
+func TestWaysAround_ListsEachWayOnce(t *testing.T) {
+	mount := HostMount{Source: "/srv", Destination: "/srv", Writable: true}
+	got := WaysAround(Container{CapAdd: []string{"SYS_ADMIN", "cap_sys_admin"}, Mounts: []HostMount{mount, mount}}, Inside{}, nil)
+	if len(got) != 2 {
+		t.Errorf("got %+v, want the capability and the mount, each once", got)
+	}
+}

@@ -440,3 +440,18 @@ func TestFault_V09_ContainerThatDockerdCannotDescribeIsUnknown(t *testing.T) {
 		t.Errorf("got %s, orphans %v, others %v, want unknown and none", report.State, report.Orphans, report.Others)
 	}
 }
+
+func TestReportSortsContainersByName(t *testing.T) {
+	verdict := func(name, id string) Verdict { return Verdict{Container: Container{Name: name, ID: id}} }
+	given := []Verdict{verdict("web", "3"), verdict("db", "2"), verdict("web", "1"), verdict("cache", "4")}
+	got := ""
+	for _, v := range NewReport(given, Survey{}, nil).Verdicts {
+		got += v.Container.Name + v.Container.ID + " "
+	}
+	if want := "cache4 db2 web1 web3 "; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if given[0].Container.Name != "web" {
+		t.Error("the caller's list was sorted")
+	}
+}

@@ -1,5 +1,10 @@
 package verify
 
+import (
+	"cmp"
+	"slices"
+)
+
 // maxOrphans limits how many are kept: any user may run a release's files any
 // number of times.
 const maxOrphans = 1024
@@ -10,7 +15,7 @@ type Report struct {
 	// State is the worst of Verdicts. It is at best Unknown if a process of the
 	// host could not be read, because an orphan may hide there.
 	State    State
-	Verdicts []Verdict
+	Verdicts []Verdict // sorted by the container's name
 	// Unasked is true when dockerd could not be asked for its containers. Some
 	// may still run, as with live-restore. Unowned then holds the sandboxes,
 	// which do not count as orphans.
@@ -62,6 +67,8 @@ func NewUnaskedReport(s Survey) Report {
 // the survey, so that a container that started or ended meanwhile does not
 // count as lost. It is pure.
 func NewReport(verdicts []Verdict, s Survey, running []Container) Report {
+	verdicts = slices.Clone(verdicts)
+	slices.SortStableFunc(verdicts, byName)
 	report := Report{
 		Verdicts:   verdicts,
 		ClaimCount: s.ClaimCount,
@@ -113,4 +120,8 @@ func NewReport(verdicts []Verdict, s Survey, running []Container) Report {
 		}
 	}
 	return report
+}
+
+func byName(a, b Verdict) int {
+	return cmp.Or(cmp.Compare(a.Container.Name, b.Container.Name), cmp.Compare(a.Container.ID, b.Container.ID))
 }
