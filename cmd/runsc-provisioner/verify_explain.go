@@ -53,10 +53,9 @@ func (a *app) printFindings(v audit.Verification) {
 		checkup.Healthy: green, checkup.Warning: yellow, checkup.Unsure: yellow, checkup.Critical: red,
 	}
 	a.printf("%s\n", a.style(colors[v.Health()], v.Health().String()))
-	const most = 50
 	for i, f := range v.Findings {
-		if i == most {
-			a.printf("  … and %d more (--format json lists all)\n", len(v.Findings)-most)
+		if i == mostFindings {
+			a.printf("  … and %d more (--format json lists all)\n", len(v.Findings)-mostFindings)
 			break
 		}
 		a.printf("  %s: %s: %s\n    → %s\n", f.Health, printable(f.Object), printable(f.Seen), printable(f.Remedy))

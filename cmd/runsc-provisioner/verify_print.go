@@ -86,15 +86,7 @@ func (a *app) printContainers(table *tabwriter.Writer, v audit.Verification) err
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	for _, verdict := range v.Report.Verdicts {
-		name := verify.Printable(verdict.Container.Name)
-		for _, w := range verdict.Weaknesses {
-			a.printf("weakened: %s: %s: %s\n", name, w.Setting, w.Gives)
-		}
-		for _, w := range verdict.Ways {
-			a.printf("way around: %s: %s gives %s\n", name, w.What, w.Gives)
-		}
-	}
+	a.printWeaknesses(v)
 	return nil
 }
 

@@ -136,24 +136,15 @@ func (v *Verification) checkContainer(e Expect, verdict verify.Verdict) {
 	}
 	if e.Weakening {
 		for _, w := range verdict.Weaknesses {
+			if v.ofRuntime(c.Runtime, w) {
+				continue // checkRuntimes says it once, for all containers of the runtime
+			}
 			v.addFinding(checkup.Critical, codeWeakening, object, w.Setting+": "+w.Gives, weakRemedy(w, c.Runtime))
 		}
 	}
 	if verdict.State == verify.Sandboxed {
 		v.checkRelease(e, verdict.Release, object, "restart it: a container runs from the release that its runtime names when it starts")
 	}
-}
-
-func weakRemedy(w verify.Weakness, runtime string) string {
-	switch {
-	case w.Where == verify.InAnnotation && strings.HasPrefix(w.Setting, "--"):
-		return "create the container again without that annotation, and remove --allow-flag-override from the runtime's arguments if it is set"
-	case w.Where == verify.InAnnotation || w.Where == verify.InDevices:
-		return "create the container again without that"
-	case strings.HasPrefix(w.Setting, "--nvidia-driver-version"):
-		return "create the container again without GPUs, and remove --nvproxy from the runtime's arguments if it is set"
-	}
-	return fmt.Sprintf("remove %s from docker.runtimes.%s.args (or from runtimeArgs in daemon.json), run sudo runsc-provisioner apply, and restart the container", w.Setting, verify.Printable(runtime))
 }
 
 func (v *Verification) checkSandbox(e Expect, verdict verify.Verdict, object string) {

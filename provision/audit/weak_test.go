@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/seen"
+	"runsc-provisioner/verify"
 )
 
 // Both dockerd's arguments and the configured ones count.
@@ -50,5 +51,37 @@ func TestRuntimeThatWouldWeaken(t *testing.T) {
 				t.Errorf("%v, -want +got:\n%s", err, diff)
 			}
 		})
+	}
+}
+
+// Only the runtime is blamed for what its arguments weaken in each of its containers.
+func TestRuntimeThatWeakensIsOneFinding(t *testing.T) {
+	everywhere := verify.Weakness{Setting: "--debug", Gives: "logs", Where: verify.InInfo}
+	requested := verify.Weakness{Setting: "--strace=true", Gives: "logs", Where: verify.InAnnotation}
+	v := Verification{
+		Managed:           map[string]bool{"runsc": true, "other": true},
+		WhyOutside:        map[string]string{},
+		RuntimeWeaknesses: map[string][]verify.Weakness{"runsc": {everywhere}},
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		one := containerVerdict(name, "runsc", verify.Sandboxed)
+		one.Weaknesses = []verify.Weakness{everywhere}
+		v.Report.Verdicts = append(v.Report.Verdicts, one)
+	}
+	v.Report.Verdicts[1].Weaknesses = append(v.Report.Verdicts[1].Weaknesses, requested)
+	// The next container of this runtime would not have the weakness.
+	last := containerVerdict("d", "other", verify.Sandboxed)
+	last.Weaknesses = []verify.Weakness{everywhere}
+	v.Report.Verdicts = append(v.Report.Verdicts, last)
+	v.checkAll(Expect{Weakening: true})
+	var got []string
+	for _, f := range v.Findings {
+		got = append(got, f.Object)
+	}
+	if diff := cmp.Diff([]string{"container b", "container d", "runtime runsc"}, got); diff != "" {
+		t.Errorf("objects of findings (-want +got):\n%s", diff)
+	}
+	if all := v.runningWith("runsc", everywhere); len(all) != 3 {
+		t.Errorf("got %q, want a, b and c", all)
 	}
 }
