@@ -207,7 +207,7 @@ func (a *app) logger() *zap.Logger {
 		return nil
 	}
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
-	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(a.stderr), zapcore.DebugLevel))
+	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(logWriter{a.stderr}), zapcore.DebugLevel))
 }
 
 // systemdUnits adapts package systemd to host.Units and transaction.Jobs.

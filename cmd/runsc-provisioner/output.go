@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,11 +9,14 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"runsc-provisioner/provision/redact"
 )
 
 // printable makes text from outside safe for a terminal, a journal line or a
-// table. Control and format characters become Go escapes.
+// table. Control and format characters become Go escapes. It hides the passwords of URLs.
 func printable(s string) string {
+	s = redact.URLs(s)
 	if !strings.ContainsFunc(s, unsafeRune) {
 		return s
 	}
@@ -48,12 +52,27 @@ const (
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 
-// printJSON prints v indented, as one document.
+// printJSON prints v indented, as one document. It hides the passwords of URLs.
 func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, redact.URLs(text.String()))
+	return err
+}
+
+// logWriter hides the passwords of URLs in a log of JSON, which arrives in whole lines.
+type logWriter struct{ w io.Writer }
+
+func (l logWriter) Write(line []byte) (int, error) {
+	if _, err := io.WriteString(l.w, redact.URLs(string(line))); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 // durationText formats a duration for people.

@@ -49,7 +49,7 @@ func (a *app) newDaemonLog() *daemonLog {
 	if a.verbose {
 		level = zapcore.DebugLevel
 	}
-	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.AddSync(a.stderr), level))
+	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.AddSync(logWriter{a.stderr}), level))
 	return &daemonLog{app: a, log: log, journal: systemd.Journalled()}
 }
 

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -83,8 +85,12 @@ const SavedBy = "# Written by `runsc-provisioner apply` from its flags. "
 // savedHeading is the first line of the drop-in.
 const savedHeading = SavedBy + "To forget them: delete this, then `apply --give-up`.\n"
 
+// userInURL matches a URL that has a user, and so perhaps a password.
+var userInURL = regexp.MustCompile(`://[^\s"']*@`)
+
 // Save adds o to the file at SavedPath, so that a second `apply`, the service and `verify`
-// use the same values. It reports whether the file changed.
+// use the same values. It reports whether the file changed. Only root may read a file that has
+// a password, which a URL may have.
 func (o Overrides) Save(dir string) (changed bool, err error) {
 	table := o.table()
 	if len(table) == 0 {
@@ -105,13 +111,17 @@ func (o Overrides) Save(dir string) (changed bool, err error) {
 		return false, fmt.Errorf("encode %s: %w", path, err)
 	}
 	text := append([]byte(savedHeading), body...)
-	if string(text) == string(old) {
+	mode := fs.FileMode(0o644)
+	if userInURL.Match(body) {
+		mode = 0o600
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&^mode == 0 && string(text) == string(old) {
 		return false, nil
 	}
 	if err := durable.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return false, err
 	}
-	return true, durable.WriteFile(path, text, durable.Plain(0o644))
+	return true, durable.WriteFile(path, text, durable.Plain(mode))
 }
 
 // mergeTables copies over into base, table by table.

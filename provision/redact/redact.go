@@ -54,6 +54,15 @@ func Text(text string) string {
 	return markedDigest.ReplaceAllString(redactSettings(text), "@$1")
 }
 
+// URLs hides the users and passwords in URLs, and changes nothing else. Use it for every
+// text that leaves the program.
+func URLs(text string) string {
+	if !strings.Contains(text, "@") {
+		return text
+	}
+	return userOfURL.ReplaceAllString(text, "$1…@")
+}
+
 // redactSettings replaces the value after the name of a secret. It also searches the value
 // after any other name, which may be a command line.
 func redactSettings(text string) string {

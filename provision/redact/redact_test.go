@@ -65,3 +65,16 @@ func TestRedact(t *testing.T) {
 		}
 	}
 }
+
+func TestURLs(t *testing.T) {
+	for given, want := range map[string]string{
+		"https://user:pa@ss@host/x and u@host":              "https://…@host/x and u@host",
+		`{"url": "https://user:p\"q@host/x", "b": "a@b"}`:   `{"url": "https://…@host/x", "b": "a@b"}`,
+		"docker.io/busybox@sha256:0123":                     "docker.io/busybox@sha256:0123",
+		"https://host/path, without a user; --token=secret": "https://host/path, without a user; --token=secret",
+	} {
+		if got := URLs(given); got != want {
+			t.Errorf("%s: got %s, want %s", given, got, want)
+		}
+	}
+}
