@@ -162,6 +162,9 @@ func (d Docker) validate() error {
 	if d.UsernsRemap != "" && !remapUser.MatchString(d.UsernsRemap) {
 		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q is not default, off, a user, or user:group", d.UsernsRemap)}
 	}
+	if value, isWord := RemapWord(d.UsernsRemap); isWord && value != d.UsernsRemap {
+		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q is not a user: write %q", d.UsernsRemap, value)}
+	}
 	if user, _ := RemapNames(d.UsernsRemap); user == "root" || user == "0" {
 		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q maps nothing: dockerd treats root as no remapping", d.UsernsRemap)}
 	}

@@ -197,3 +197,17 @@ func TestOverrides_DoNotReplaceAFileThatDoesNotParse(t *testing.T) {
 		t.Errorf("got %q, %v, want the file as it was", got, err)
 	}
 }
+
+// A word for on or off is never the name of a user, and never passed to dockerd.
+func TestUsernsRemapIsNoWordForOnOrOff(t *testing.T) {
+	for word, want := range map[string]bool{
+		"default": true, "off": true, "dockremap": true, "u:g": true, "1000": true,
+		"on": false, "yes": false, "TRUE": false, "enabled": false, "no": false, "Off": false, "none": false,
+	} {
+		c := Default()
+		c.Docker.UsernsRemap = word
+		if err := c.Validate(); (err == nil) != want {
+			t.Errorf("%s: got %v, want valid: %t", word, err, want)
+		}
+	}
+}

@@ -61,3 +61,15 @@ func RemapNames(value string) (user, group string) {
 	user, group, _ = strings.Cut(value, ":")
 	return user, group
 }
+
+// RemapWord returns the value of userns-remap that a word for on or off stands for. Such a word
+// is not taken for the name of a user.
+func RemapWord(word string) (value string, ok bool) {
+	switch strings.ToLower(word) {
+	case "on", "yes", "true", "enable", "enabled":
+		return RemapDefault, true
+	case RemapDisabled, "no", "false", "none", "disable", "disabled":
+		return RemapDisabled, true
+	}
+	return "", false
+}
