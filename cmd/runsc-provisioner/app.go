@@ -36,8 +36,12 @@ type app struct {
 	stderr   io.Writer
 	terminal bool // stderr is a terminal
 	color    bool // stdout is a terminal and NO_COLOR is not set
-	euid     int
-	owner    int // of the store: root, except in tests
+	// columns and errColumns are the widths of standard output and standard error, 0 if lines
+	// are not wrapped. nil is 0.
+	columns    func() int
+	errColumns func() int
+	euid       int
+	owner      int // of the store: root, except in tests
 	// systemd connects to the manager; the caller closes the connection.
 	systemd func(context.Context) (unitsCloser, error)
 	// inDocker replaces the proof through dockerd in tests with a fake dockerd.
@@ -71,7 +75,8 @@ func hostApp() *app {
 		terminal: term.IsTerminal(int(os.Stderr.Fd())),
 		color:    term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
 		euid:     os.Geteuid(),
-		systemd:  dialSystemd,
+		columns:  terminalWidth(os.Stdout), errColumns: terminalWidth(os.Stderr),
+		systemd: dialSystemd,
 
 		untilHangup: untilHangup,
 	}
@@ -82,7 +87,7 @@ func run(ctx context.Context, a *app, args []string) int {
 	out, errs := &output{w: a.stdout}, &output{w: a.stderr}
 	a.stdout, a.stderr = out, errs
 	root := newRoot(a) //nolint:contextcheck // cobra gives the commands theirs
-	root.SetArgs(args)
+	root.SetArgs(joinValues(root, args))
 	cmd, err := root.ExecuteContextC(ctx)
 	a.eachOutput((*output).keepAll)
 	code := a.exitCode(cmd, err, args)
@@ -140,13 +145,13 @@ func newRoot(a *app) *cobra.Command {
   sudo runsc-provisioner verify               show which containers are in a sandbox
   sudo systemctl enable --now runsc-provisioner
                                               keep the host this way; see "status"`,
-		Args:          usageArgs(cobra.NoArgs),
+		Args:          noArguments,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	// cobra's own --version uses text/template. The linker then keeps every method
 	// of the program: 3 MB.
-	showVersion := root.Flags().Bool("version", false, "print the version")
+	showVersion := root.Flags().Bool("version", false, "print the version of this program")
 	root.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *showVersion {
 			a.printf("%s", versionText())
@@ -166,21 +171,15 @@ func newRoot(a *app) *cobra.Command {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.PersistentFlags().StringVar(&a.paths.Config, "config-dir", a.paths.Config, "directory of config.toml and config.d/*.toml")
-	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what the program looks at, as JSON on standard error")
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(newHelp())
+	root.SetUsageFunc(a.printUsage)
+	root.SetHelpFunc(a.printHelp)
+	root.PersistentFlags().StringVar(&a.paths.Config, "config-dir", a.paths.Config, "the `DIRECTORY` with config.toml and config.d/*.toml")
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what the program looks at, as JSON, to standard error")
 	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newDoctor(a), newDebugBundle(a), newConfig(a), newVersion(a))
+	a.addCompletions(root)
 	return root
-}
-
-// usageArgs turns the errors of an argument check into usage errors.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &usageError{err}
-		}
-		return nil
-	}
 }
 
 // host connects to systemd and returns the Provisioner to work with. The returned

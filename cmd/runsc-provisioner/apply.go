@@ -49,7 +49,7 @@ configuration stay in effect, until you put the files back or give --give-up.
 
 apply saves its flags to config.d/50-apply.toml, so that the next apply, and
 verify, use them too. --once does not save them.`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.euid != 0 {
 				return errNotRoot
@@ -75,12 +75,12 @@ verify, use them too. --once does not save them.`,
 	}
 	settings.add(cmd)
 	flags := cmd.Flags()
-	flags.Var(&format, "format", "output format")
-	flags.BoolVar(&once, "once", false, "do not save the flags to config.d/50-apply.toml")
+	flags.Var(&format, "format", "print the result in this `FORMAT`: "+format.Type())
+	flags.BoolVar(&once, "once", false, "use the flags for this run only: do not save them to config.d/50-apply.toml")
 	opts.add(cmd)
-	flags.BoolVar(&noProgress, "no-progress", false, "show no progress bar")
+	flags.BoolVar(&noProgress, "no-progress", false, "show no progress bar while files are downloaded or copied")
 	limits.add(cmd)
-	flags.DurationVar(&limits.restart, "restart-timeout", 2*time.Minute, "how long to wait for Docker to restart, before everything is put back")
+	flags.DurationVar(&limits.restart, "restart-timeout", 2*time.Minute, "wait at most this `DURATION` for Docker to restart; then put everything back")
 	return cmd
 }
 

@@ -88,7 +88,7 @@ func (c collector) printPending(what string, parts []part, pending map[int]bool)
 			names = append(names, p.name)
 		}
 	}
-	fmt.Fprintf(c.app.stderr, "%s: %s (%s at most)\n", what, strings.Join(names, ", "), c.timeout)
+	c.app.complain("%s: %s (%s at most)\n", what, strings.Join(names, ", "), c.timeout)
 }
 
 // sanitize makes a text of the bundle printable, line by line, and removes secrets
@@ -144,6 +144,7 @@ func runCommand(ctx context.Context, a *app, args []string) (code int, stdout, s
 	var out, err bytes.Buffer
 	quiet := *a
 	quiet.stdout, quiet.stderr, quiet.color, quiet.terminal, quiet.verbose = &out, &err, false, false, false
+	quiet.columns, quiet.errColumns = nil, nil
 	code = run(ctx, &quiet, append(args, "--config-dir="+a.paths.Config))
 	return code, out.String(), err.String()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -14,8 +13,11 @@ func newConfig(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Check or show the configuration",
-		Args:  usageArgs(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: `config reads config.toml, then config.d/*.toml in the order of their names; a later
+file overrides an earlier one. It changes nothing. To change a setting, edit
+config.toml, or give apply a flag, which it saves to config.d/50-apply.toml.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newConfigCheck(a), newConfigShow(a))
 	return cmd
@@ -25,7 +27,9 @@ func newConfigCheck(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Check that the configuration is valid",
-		Args:  usageArgs(cobra.NoArgs),
+		Long: `check reads the configuration files. It exits with 0 if they are valid, and with 78
+after it has named the first error with its file and line.`,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if _, err := config.Load(a.paths.Config); err != nil {
 				return err
@@ -41,7 +45,10 @@ func newConfigShow(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Show every value and where it comes from",
-		Args:  usageArgs(cobra.NoArgs),
+		Long: `show lists every key with its value, and the file that sets it; "built in" is the
+default. It also lists settings that are in effect but missing from the files. The
+user and password in a URL are hidden.`,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			layered, err := config.Load(a.paths.Config)
 			if err != nil {
@@ -63,7 +70,7 @@ func newConfigShow(a *app) *cobra.Command {
 			return a.printConfig(layered, missing)
 		},
 	}
-	cmd.Flags().Var(&format, "format", "output format")
+	cmd.Flags().Var(&format, "format", "print the result in this `FORMAT`: "+format.Type())
 	return cmd
 }
 
@@ -96,11 +103,9 @@ func (a *app) printConfig(layered config.Layered, missing [][3]string) error {
 	for _, v := range missing {
 		values = append(values, [3]string{v[0], v[1], "missing, but in effect: was in " + v[2]})
 	}
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	table := a.newTable()
 	for _, v := range values {
-		if _, err := table.Write([]byte(printable(v[0]) + "\t= " + printable(v[1]) + "\t# " + printable(v[2]) + "\n")); err != nil {
-			return err
-		}
+		table.row(printable(v[0]), "= "+printable(v[1]), "# "+printable(v[2]))
 	}
-	return table.Flush()
+	return table.flush()
 }

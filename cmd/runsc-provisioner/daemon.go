@@ -39,7 +39,7 @@ Let systemd run it:
 
 On SIGHUP (systemctl reload) it reads the configuration again. To see what it
 knows, run "runsc-provisioner status".`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.euid != 0 {
 				return errNotRoot

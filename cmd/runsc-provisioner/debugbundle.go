@@ -29,7 +29,7 @@ secret is removed. The names of containers and images stay, so look at the bundl
 before you send it.
 
 It takes a few seconds, even if Docker or systemd hangs.`,
-		Args: usageArgs(cobra.MaximumNArgs(1)),
+		Args: fewArguments,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now := time.Now()
 			path := "runsc-provisioner-debug-" + now.UTC().Format("20060102T150405Z") + ".tar.gz"

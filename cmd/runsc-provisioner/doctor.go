@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +23,7 @@ Docker's API, disk space, proxy and clock. Each check is independent. doctor
 changes nothing, and waits at most 5 seconds for each answer.
 
 Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			items, done := a.doctor(cmd.Context())
 			defer done()
@@ -34,7 +31,7 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 			for _, item := range items {
 				worst = max(worst, item.Health)
 			}
-			if err := printDoctor(a.stdout, format.value, worst, items); err != nil {
+			if err := a.printDoctor(format.value, worst, items); err != nil {
 				return err
 			}
 			if code := pluginCodes[worst]; code != 0 {
@@ -43,7 +40,7 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 			return nil
 		},
 	}
-	cmd.Flags().Var(&format, "format", "output format")
+	cmd.Flags().Var(&format, "format", "print the result in this `FORMAT`: "+format.Type())
 	return cmd
 }
 
@@ -74,27 +71,27 @@ func (a *app) hostEvenWithoutSystemd(ctx context.Context) (*host.Host, func()) {
 	return a.hostWith(noUnits{err}), func() {}
 }
 
-func printDoctor(w io.Writer, format string, worst checkup.Health, items []checkup.Item) error {
+func (a *app) printDoctor(format string, worst checkup.Health, items []checkup.Item) error {
 	if format == "json" {
-		return printJSON(w, struct {
+		return printJSON(a.stdout, struct {
 			SchemaVersion int            `json:"schema_version"`
 			Status        checkup.Health `json:"status"`
 			Items         []checkup.Item `json:"items"`
 		}{schemaVersion, worst, items})
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "WHAT\tSTATUS\tSEEN")
+	table := a.newTable()
+	table.row("WHAT", "STATUS", "SEEN")
 	for _, item := range items {
 		// errors.Join puts each of its errors on a line of its own.
-		fmt.Fprintf(table, "%s\t%s\t%s\n", printable(item.Name), item.Health, printable(strings.ReplaceAll(item.Seen, "\n", ": ")))
+		table.row(printable(item.Name), item.Health.String(), printable(strings.ReplaceAll(item.Seen, "\n", ": ")))
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%s\n", worst)
+	a.printf("\n%s\n", worst)
 	for _, item := range items {
 		if item.Health != checkup.Healthy && item.Remedy != "" {
-			fmt.Fprintf(w, "  %s: %s\n", printable(item.Name), printable(item.Remedy))
+			a.printf("  %s: %s\n", printable(item.Name), printable(item.Remedy))
 		}
 	}
 	return nil

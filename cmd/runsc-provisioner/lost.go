@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -42,7 +41,7 @@ func (a *app) codeAfterOutput(cmd *cobra.Command, code int, lost error) int {
 	}
 	// The reader of a pipe closes it when it has read enough.
 	if !errors.Is(lost, syscall.EPIPE) {
-		fmt.Fprintf(a.stderr, "%s: write the output: %s\n", word, printable(lost.Error()))
+		a.complain("%s: write the output: %s\n", word, printable(lost.Error()))
 	}
 	return after
 }

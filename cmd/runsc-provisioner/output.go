@@ -50,7 +50,18 @@ const (
 	faint  = "2"
 )
 
-func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
+// printf prints whole lines, and wraps them on a terminal.
+func (a *app) printf(format string, args ...any) {
+	_, _ = io.WriteString(a.stdout, wrapLines(fmt.Sprintf(format, args...), columnsOf(a.columns))) // output keeps its error
+}
+
+// printRaw prints text as it is, for programs to read.
+func (a *app) printRaw(text string) { _, _ = io.WriteString(a.stdout, text) }
+
+// complain prints whole lines on standard error, and wraps them on a terminal.
+func (a *app) complain(format string, args ...any) {
+	_, _ = io.WriteString(a.stderr, wrapLines(fmt.Sprintf(format, args...), columnsOf(a.errColumns)))
+}
 
 // printJSON prints v indented, as one document. It hides the passwords of URLs.
 func printJSON(w io.Writer, v any) error {
@@ -90,7 +101,7 @@ type formatFlag struct {
 }
 
 func (f *formatFlag) String() string { return f.value }
-func (f *formatFlag) Type() string   { return strings.Join(f.allowed, "|") }
+func (f *formatFlag) Type() string   { return strings.Join(f.allowed, ", ") }
 
 func (f *formatFlag) Set(s string) error {
 	for _, word := range f.allowed {

@@ -28,7 +28,12 @@ func newPlan(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would change, step by step, with a diff of daemon.json",
-		Args:  usageArgs(cobra.NoArgs),
+		Long: `plan shows the steps that apply would take, what it would hold until you allow it,
+and a diff of daemon.json. It changes nothing. It takes the flags of apply, and does
+not save them.
+
+Run it as root to see everything: some files are for root only.`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.config(cmd, settings, opts.giveUp)
 			if err != nil {
@@ -53,8 +58,8 @@ func newPlan(a *app) *cobra.Command {
 		},
 	}
 	settings.add(cmd)
-	cmd.Flags().Var(&format, "format", "output format")
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 if there is something to do, 4 if all of it is held or waits, or if that is unknown")
+	cmd.Flags().Var(&format, "format", "print the result in this `FORMAT`: "+format.Type())
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if apply would change something, and with 4 if all of that is held or waits, or is unknown; without it, a plan exits with 0")
 	opts.add(cmd)
 	return cmd
 }
@@ -179,19 +184,19 @@ func (a *app) printDiff(diff string) {
 	if diff == "" {
 		return
 	}
-	a.printf("\n")
+	a.printRaw("\n")
 	for line := range strings.Lines(diff) {
 		text := strings.TrimRight(line, "\n")
 		switch {
 		case strings.HasPrefix(text, "+++"), strings.HasPrefix(text, "---"):
-			a.printf("%s\n", a.style(bold, text))
+			a.printRaw(a.style(bold, text) + "\n")
 		case strings.HasPrefix(text, "+"):
-			a.printf("%s\n", a.style(green, text))
+			a.printRaw(a.style(green, text) + "\n")
 		case strings.HasPrefix(text, "-"):
-			a.printf("%s\n", a.style(red, text))
+			a.printRaw(a.style(red, text) + "\n")
 		default:
-			a.printf("%s\n", text)
+			a.printRaw(text + "\n")
 		}
 	}
-	a.printf("\n")
+	a.printRaw("\n")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ It exits with 0 if every runtime passes, and with 1 if one does not.`,
 			}
 			for _, name := range names {
 				if _, managed := in.Config.Docker.Runtimes[name]; !managed {
-					return &usageError{errors.New("runtime " + name + " is not in docker.runtimes")}
+					return &usageError{errors.New("runtime " + name + " is not in docker.runtimes"), "the configuration has: " + strings.Join(in.Config.RuntimeNames(), ", ")}
 				}
 			}
 			report := newRunReport(a, format.value, true)
@@ -49,7 +50,7 @@ It exits with 0 if every runtime passes, and with 1 if one does not.`,
 			return err
 		},
 	}
-	cmd.Flags().Var(&format, "format", "output format")
+	cmd.Flags().Var(&format, "format", "print the result in this `FORMAT`: "+format.Type())
 	limits.add(cmd)
 	return cmd
 }

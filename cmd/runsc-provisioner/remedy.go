@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,11 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
-type usageError struct{ error }
+// usageError is a wrong command line, with a hint or "".
+type usageError struct {
+	error
+	hint string
+}
 
 func (e *usageError) Unwrap() error { return e.error }
 
@@ -61,18 +66,18 @@ func (a *app) explain(err error) int {
 // printError prints err with the output of runsc and Docker, and a hint.
 func (a *app) printError(err error, hint string) {
 	// errors.Join puts each of its errors on a line of its own.
-	fmt.Fprintf(a.stderr, "error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
+	a.complain("error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
 	var proof *proof.Failed
 	if errors.As(err, &proof) {
 		for line := range strings.Lines(strings.TrimSpace(proof.Output)) {
-			fmt.Fprintf(a.stderr, "  runsc: %s\n", printable(strings.TrimRight(line, "\n")))
+			a.complain("  runsc: %s\n", printable(strings.TrimRight(line, "\n")))
 		}
 	}
 	for _, line := range dockerLog(err) {
-		fmt.Fprintf(a.stderr, "  docker: %s\n", printable(line))
+		a.complain("  docker: %s\n", printable(line))
 	}
 	if hint != "" {
-		fmt.Fprintf(a.stderr, "hint: %s\n", hint)
+		a.complain("hint: %s\n", hint)
 	}
 }
 
@@ -131,7 +136,7 @@ func remedy(err error) (code int, hint string) {
 	case errors.Is(err, context.Canceled):
 		return exitFailed, "the run was interrupted before it changed anything"
 	case errors.As(err, &usage):
-		return exitUsage, "runsc-provisioner --help lists the commands"
+		return exitUsage, cmp.Or(usage.hint, "runsc-provisioner --help lists the commands")
 	case errors.Is(err, errNotRoot):
 		return exitNotRoot, "run it with sudo; `runsc-provisioner plan` shows what apply would do"
 	case errors.As(err, &unsafe):
@@ -140,6 +145,10 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "another program put it there: move it away if you do not need it"
 	case errors.As(err, &conf) && errors.Is(err, fs.ErrPermission):
 		return exitRefused, "run it with sudo"
+	case errors.As(err, &conf) && conf.Key == "docker.default_runtime":
+		return exitRefused, "to add a runtime, write [docker.runtimes.NAME] into config.toml; `runsc-provisioner config show` lists those that are there"
+	case errors.As(err, &conf) && conf.Source == config.FlagSource:
+		return exitRefused, "runsc-provisioner apply --help says which values a flag takes"
 	case errors.As(err, &conf):
 		return exitRefused, "`runsc-provisioner config show` lists every value and its source"
 	case errors.As(err, &unseen):
@@ -235,7 +244,7 @@ func lookHint(err error) string {
 	)
 	switch {
 	case errors.As(err, &usage):
-		return "runsc-provisioner verify --help and runsc-provisioner doctor --help list the flags"
+		return cmp.Or(usage.hint, "runsc-provisioner verify --help and runsc-provisioner doctor --help list the flags")
 	case errors.As(err, &slow):
 		return "check systemctl status docker.service and the load of the machine; --timeout waits longer"
 	case errors.Is(err, context.Canceled):

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -36,7 +35,7 @@ Exit codes:
   4   something is held or contested, a release is being downloaded, or a lost
       configuration is kept
   69  it waits for Docker, or another run is changing the host`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, fromDaemon, err := a.status(cmd.Context())
 			if err != nil {
@@ -53,7 +52,7 @@ Exit codes:
 			return err
 		},
 	}
-	cmd.Flags().Var(&format, "format", "output format")
+	cmd.Flags().Var(&format, "format", "print the result in this `FORMAT`: "+format.Type())
 	return cmd
 }
 
@@ -121,9 +120,9 @@ func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error
 		color = yellow
 	}
 	a.printf("%s\n\n", a.style(color, printable(s.Line)))
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	table := a.newTable()
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(table, "%s\t%s\n", name, printable(fmt.Sprintf(format, args...)))
+		table.row(printable(name), printable(fmt.Sprintf(format, args...)))
 	}
 	if fromDaemon {
 		row("daemon", "process %d, since %s", s.PID, s.Started.Format(time.DateTime))
@@ -181,7 +180,7 @@ func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error
 		next = "; next look by " + s.NextLook.Format(time.TimeOnly)
 	}
 	row("last look", "%s%s", humanize.RelTime(s.LastLook, now, "ago", "from now"), next)
-	return table.Flush()
+	return table.flush()
 }
 
 func settingsText(w daemon.Wanted) string {

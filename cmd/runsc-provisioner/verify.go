@@ -34,32 +34,32 @@ It exits like a monitoring plugin: 0 ok, 1 warning, 2 critical, 3 unknown.`,
   sudo runsc-provisioner verify --explain web
   sudo runsc-provisioner verify --expect all --fail-on weakening --max-age 90d --format plugin
   sudo runsc-provisioner verify --expect web,db --require-sandbox label=untrusted`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runVerify(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
-	flags.Var(&f.format, "format", "output format")
-	flags.StringVar(&f.explain, "explain", "", "check one container, by name or ID, and show what was read and where")
-	flags.StringSliceVar(&f.expect, "expect", []string{"default"}, "which containers must be in a sandbox: default (as configured), all, some (at least one), or names or IDs")
-	flags.StringArrayVar(&f.requireSandbox, "require-sandbox", nil, "label=KEY or label=KEY=VALUE: containers with this label must be in a sandbox")
-	flags.StringSliceVar(&f.failOn, "fail-on", nil, "also critical: weakening, ways-around")
-	flags.StringVar(&f.minRelease, "min-release", "", "the oldest release that containers may run from")
-	flags.StringVar(&f.maxAge, "max-age", "", "the greatest age of that release in days, such as 90d")
-	flags.BoolVar(&f.deep, "deep", false, "read every file of every release, and the kept archive")
-	flags.DurationVar(&f.timeout, "timeout", 0, "how long it may take; then the result is unknown (default 9s, with --deep 2m)")
-	flags.StringVar(&a.paths.Proc, "proc", a.paths.Proc, "where the host's /proc is mounted, if verify runs in a container")
-	flags.BoolVar(&f.schema, "json-schema", false, "only print the JSON Schema of --format json")
+	flags.Var(&f.format, "format", "print the result in this `FORMAT`: "+f.format.Type())
+	flags.StringVar(&f.explain, "explain", "", "check only the container `NAME` (or ID), and show what was read and where")
+	flags.StringSliceVar(&f.expect, "expect", []string{"default"}, "the `CONTAINERS` that must be in a sandbox, else the result is critical: names or IDs, all, some (at least one), or default (those that the configuration puts there)")
+	flags.StringArrayVar(&f.requireSandbox, "require-sandbox", nil, "containers with this label must be in a sandbox too; `LABEL` is label=KEY or label=KEY=VALUE")
+	flags.StringSliceVar(&f.failOn, "fail-on", nil, "`WHAT` is critical too: weakening (a setting that weakens the sandboxes), ways-around (what leads a container around its sandbox, such as --privileged)")
+	flags.StringVar(&f.minRelease, "min-release", "", "the oldest `RELEASE` that containers may run from, such as 20260914.0; an older one is critical")
+	flags.StringVar(&f.maxAge, "max-age", "", "the greatest `AGE` of the release that containers run from, in days, such as 90d; an older one is critical")
+	flags.BoolVar(&f.deep, "deep", false, "read every file of every installed release, and its archive, and compare their digests")
+	flags.DurationVar(&f.timeout, "timeout", 0, "take at most this `DURATION`; after it, the result is unknown (default 9s, with --deep 2m)")
+	flags.StringVar(&a.paths.Proc, "proc", a.paths.Proc, "the `DIRECTORY` where the host's /proc is mounted, if verify runs in a container")
+	flags.BoolVar(&f.schema, "json-schema", false, "print the JSON Schema of --format=json, and look at nothing")
 	return cmd
 }
 
 func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 	if f.schema {
-		a.printf("%s", verifySchema)
+		a.printRaw(verifySchema)
 		return nil
 	}
 	expect, err := f.expectation()
 	if err != nil {
-		return &usageError{err}
+		return &usageError{error: err}
 	}
 	v, err := a.verifyInTime(ctx, f.timeLimit(), expect, f.explain)
 	if err != nil {
@@ -163,7 +163,7 @@ func (a *app) reportUnknown(format string, err error) error {
 		if hint != "" {
 			text += ": " + hint
 		}
-		fmt.Fprintf(a.stdout, "RUNSC UNKNOWN - %s\n", perfText(text))
+		a.printRaw("RUNSC UNKNOWN - " + perfText(text) + "\n")
 	case "prometheus":
 		a.printError(err, hint)
 		if perr := metrics.WriteUnknown(a.stdout); perr != nil {

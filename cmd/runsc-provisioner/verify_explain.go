@@ -14,11 +14,11 @@ func (a *app) printExplanation(v audit.Verification) {
 	colors := map[verify.CheckState]string{verify.Passed: green, verify.Limited: yellow, verify.Unread: yellow, verify.Failed: red}
 	for _, verdict := range v.Report.Verdicts {
 		c := verdict.Container
-		a.printf("Container %s (%.12s) is %s", verify.Printable(c.Name), c.ID, verdict.State)
+		release := ""
 		if verdict.Release != "" {
-			a.printf(", in release %s", verdict.Release)
+			release = ", in release " + verdict.Release
 		}
-		a.printf(".\n")
+		a.printf("Container %s (%.12s) is %s%s.\n", verify.Printable(c.Name), c.ID, verdict.State, release)
 		if reason := v.WhyOutside[c.ID]; reason != "" {
 			a.printf("It is outside because it was %s.\n", strings.TrimPrefix(reason, "was "))
 		}

@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
@@ -16,7 +16,7 @@ func (a *app) printVerification(format string, v audit.Verification) error {
 	case "json":
 		return printJSON(a.stdout, documentOf(v))
 	case "plugin":
-		a.printf("%s\n", pluginLine(v))
+		a.printRaw(pluginLine(v) + "\n")
 		return nil
 	case "prometheus":
 		return metrics.WriteVerification(a.stdout, v)
@@ -26,10 +26,10 @@ func (a *app) printVerification(format string, v audit.Verification) error {
 }
 
 func (a *app) printTable(v audit.Verification) error {
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "HOST\tSTATUS\tSEEN")
+	table := a.newTable()
+	table.row("HOST", "STATUS", "SEEN")
 	for _, item := range v.Items {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", item.Name, item.Health, printable(item.Seen))
+		table.row(item.Name, item.Health.String(), printable(item.Seen))
 	}
 	for _, look := range v.Deep {
 		seen, health := "every file was read and is as installed", checkup.Healthy
@@ -43,9 +43,9 @@ func (a *app) printTable(v audit.Verification) error {
 		default:
 			seen += " and as in the archive"
 		}
-		fmt.Fprintf(table, "content %s\t%s\t%s\n", look.Name, health, printable(seen))
+		table.row("content "+look.Name, health.String(), printable(seen))
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flush(); err != nil {
 		return err
 	}
 	a.printf("\n")
@@ -61,7 +61,7 @@ func (a *app) printTable(v audit.Verification) error {
 	return nil
 }
 
-func (a *app) printContainers(table *tabwriter.Writer, v audit.Verification) error {
+func (a *app) printContainers(table *table, v audit.Verification) error {
 	if v.Report.Unasked {
 		a.printf("dockerd was not asked: the running containers are unknown\n")
 		return nil
@@ -70,20 +70,19 @@ func (a *app) printContainers(table *tabwriter.Writer, v audit.Verification) err
 		a.printf("no container is running: no evidence for or against a sandbox\n")
 		return nil
 	}
-	userns := ""
-	if v.Remapped {
-		userns = "\tIDS"
+	row := func(ids string, cells ...string) {
+		if last := len(cells) - 1; v.Remapped {
+			cells = slices.Insert(cells, last, ids)
+		}
+		table.row(cells...)
 	}
-	fmt.Fprintf(table, "CONTAINER\tID\tRUNTIME\tSANDBOX\tRELEASE%s\tWHY\n", userns)
+	row("IDS", "CONTAINER", "ID", "RUNTIME", "SANDBOX", "RELEASE", "WHY")
 	for _, verdict := range v.Report.Verdicts {
 		c := verdict.Container
-		if v.Remapped {
-			userns = "\t" + verdict.Remap.String()
-		}
-		fmt.Fprintf(table, "%s\t%.12s\t%s\t%s\t%s%s\t%s\n", verify.Printable(c.Name), c.ID, verify.Printable(c.Runtime),
-			verdict.State, orDash(verdict.Release), userns, orDash(verdict.Why()))
+		row(verdict.Remap.String(), verify.Printable(c.Name), fmt.Sprintf("%.12s", c.ID), verify.Printable(c.Runtime),
+			verdict.State.String(), orDash(verdict.Release), orDash(verdict.Why()))
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flush(); err != nil {
 		return err
 	}
 	a.printWeaknesses(v)

@@ -26,15 +26,15 @@ type settingFlags struct {
 
 func (w *settingFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&w.release, "release", "", "the gVisor release: latest, YYYYMMDD, YYYYMMDD.N or, for nightly, YYYY-MM-DD")
-	flags.StringVar(&w.channel, "channel", "", "where releases come from: release, nightly or master")
-	flags.StringVar(&w.url, "url", "", "base https URL of the releases")
-	flags.StringVar(&w.defaultRuntime, "default-runtime", "", "also make it the default runtime of new containers")
+	flags.StringVar(&w.release, "release", "", "the gVisor `RELEASE` to install: latest, 20260914 (with its newest point release), 20260914.0 or, with --channel=nightly, 2026-09-14")
+	flags.StringVar(&w.channel, "channel", "", "the `CHANNEL` that releases come from: release (about weekly), nightly (every day) or master (every commit)")
+	flags.StringVar(&w.url, "url", "", "download releases from the https server at `URL`, such as a mirror, instead of gVisor's own")
+	flags.StringVar(&w.defaultRuntime, "default-runtime", "", "start new containers with the runtime `NAME` unless they ask for another: runsc (gVisor; also without =NAME) or another runtime in the configuration; runc is Docker's own, outside gVisor")
 	flags.Lookup("default-runtime").NoOptDefVal = config.DefaultRuntimeName
-	flags.StringVar(&w.usernsRemap, "userns-remap", "", "also take root away: give containers the ids of default, a user, or user:group; off switches it off")
+	flags.StringVar(&w.usernsRemap, "userns-remap", "", "give root in a container the ids of an unprivileged user of the host: the user dockremap (also without =USER), another `USER` or USER:GROUP; off switches it off")
 	flags.Lookup("userns-remap").NoOptDefVal = "default"
-	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "an argument for runsc, such as --runtime-arg=--platform=kvm; repeat it for more")
-	flags.StringVar(&w.rootfs, "rootfs", "", "docker keeps what containers write, as runc does; sandbox, gVisor's own default, loses it when the sandbox ends")
+	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "start runsc with the argument `ARGUMENT`, such as --runtime-arg=--platform=kvm; repeat it for more. They replace the arguments that it had")
+	flags.StringVar(&w.rootfs, "rootfs", "", "what happens to the files that containers write: with the `KIND` docker, Docker keeps them, as it does with runc; with sandbox, gVisor's own default, they are lost when the container stops")
 }
 
 // optionFlags are the flags that count for one run only.
@@ -45,22 +45,22 @@ type optionFlags struct {
 
 func (o *optionFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&o.Upgrade, "upgrade", false, "look for a newer release, even if an installed one is good enough")
-	flags.BoolVar(&o.AllowRestart, "allow-restart", false, "allow a restart of Docker that stops running containers")
-	flags.BoolVar(&o.AllowHiddenData, "allow-hidden-data", false, "allow a switch that hides existing images, containers and volumes until it is undone (userns-remap)")
-	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "copy the images when userns-remap is switched on; the originals stay")
-	flags.BoolVar(&o.Purge, "purge", false, "with --userns-remap=off: also remove the account and the id ranges that we made")
-	flags.BoolVar(&o.giveUp, "give-up", false, "give up settings that are in effect but missing from the configuration")
-	flags.BoolVar(&o.NoProof, "no-proof", false, "do not prove that a sandbox starts before relying on it")
+	flags.BoolVar(&o.Upgrade, "upgrade", false, "ask the release server for a newer release; without it, an installed release that fits is used")
+	flags.BoolVar(&o.AllowRestart, "allow-restart", false, "allow a restart of Docker, if a change needs one, although it stops running containers")
+	flags.BoolVar(&o.AllowHiddenData, "allow-hidden-data", false, "allow userns-remap to be switched, although Docker then does not see its present images, containers and volumes until it is switched back; nothing is deleted")
+	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "when userns-remap is switched on, copy the images so that Docker still sees them; the originals stay")
+	flags.BoolVar(&o.Purge, "purge", false, "with --userns-remap=off: also remove the user dockremap and its ids, if this program made them")
+	flags.BoolVar(&o.giveUp, "give-up", false, "stop managing settings that are in effect but missing from the configuration files; without it, they are kept")
+	flags.BoolVar(&o.NoProof, "no-proof", false, "do not start a test sandbox before Docker uses the release")
 }
 
 // check refuses options that have no effect with c.
 func (o *optionFlags) check(c config.Config) error {
 	switch remap := c.Docker.UsernsRemap; {
 	case o.Purge && remap != config.RemapDisabled:
-		return &usageError{errors.New("--purge removes what --userns-remap made, and goes with --userns-remap=off")}
+		return &usageError{errors.New("--purge removes what --userns-remap made, and goes with --userns-remap=off"), "write --userns-remap=off --purge"}
 	case o.MigrateImages && (remap == "" || remap == config.RemapDisabled):
-		return &usageError{errors.New("--migrate-images goes with --userns-remap, when you switch that on")}
+		return &usageError{errors.New("--migrate-images goes with --userns-remap, when you switch that on"), "write --userns-remap --migrate-images"}
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (o *optionFlags) options() plan.Options { return o.Options }
 type timeLimits struct{ lock, restart time.Duration }
 
 func (l *timeLimits) add(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&l.lock, "lock-timeout", time.Minute, "how long to wait for another run")
+	cmd.Flags().DurationVar(&l.lock, "lock-timeout", time.Minute, "wait at most this `DURATION` for another run of this program to end")
 }
 
 // overrides are the flags that the user gave.
@@ -81,6 +81,9 @@ func (w *settingFlags) overrides(cmd *cobra.Command) config.Overrides {
 			return value
 		}
 		return nil
+	}
+	if value, isWord := config.RemapWord(w.usernsRemap); isWord {
+		w.usernsRemap = value
 	}
 	return config.Overrides{
 		Version:        given("release", &w.release),

@@ -190,7 +190,7 @@ var allowed = map[string]row{
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",
-			"github.com/spf13/cobra", "go.uber.org/zap", "golang.org/x/term",
+			"github.com/spf13/cobra", "github.com/spf13/pflag", "go.uber.org/zap", "golang.org/x/term",
 		},
 	},
 }

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"runsc-provisioner/provision/config"
+)
+
+// The hints for words that other programs use.
+const (
+	uninstallHint = "no command removes gVisor yet: the README shows how to undo it by hand. " +
+		"To run new containers outside gVisor again: sudo runsc-provisioner apply --default-runtime=runc"
+	rollbackHint = "apply undoes a change that fails, by itself. " +
+		"To go back to an earlier release: sudo runsc-provisioner apply --release=YYYYMMDD.N; to runc as the default runtime: sudo runsc-provisioner apply --default-runtime=runc"
+	planHint    = "runsc-provisioner plan shows what apply would change, and changes nothing; it takes the same flags"
+	applyHint   = "sudo runsc-provisioner apply installs gVisor and registers it with Docker"
+	upgradeHint = "sudo runsc-provisioner apply --upgrade looks for a newer release and installs it"
+	verifyHint  = "sudo runsc-provisioner verify shows which containers are in a sandbox"
+	bundleHint  = "runsc-provisioner debug-bundle collects what a maintainer needs; doctor looks for what is wrong"
+	logHint     = "the daemon writes to the journal: journalctl -u runsc-provisioner"
+)
+
+// commandHints are hints for words that are no command of parent.
+func commandHints(parent string) map[string]string {
+	if parent == "config" {
+		check, show := "runsc-provisioner config check checks the files", "runsc-provisioner config show lists every value and its source"
+		edit := "change /etc/runsc-provisioner/config.toml with an editor, then run runsc-provisioner config check"
+		return map[string]string{
+			"validate": check, "verify": check, "lint": check, "test": check,
+			"list": show, "get": show, "print": show, "dump": show, "cat": show, "view": show,
+			"edit": edit, "set": edit, "unset": edit, "init": edit, "reload": "sudo systemctl reload runsc-provisioner",
+		}
+	}
+	show := "runsc-provisioner config show lists every value and its source; status shows the host"
+	return map[string]string{
+		"uninstall": uninstallHint, "remove": uninstallHint, "rm": uninstallHint, "purge": uninstallHint, "delete": uninstallHint, "clean": uninstallHint,
+		"rollback": rollbackHint, "revert": rollbackHint, "undo": rollbackHint, "restore": rollbackHint, "downgrade": rollbackHint, "back": rollbackHint,
+		"dry-run": planHint, "dryrun": planHint, "diff": planHint, "preview": planHint, "simulate": planHint,
+		"install": applyHint, "setup": applyHint, "init": applyHint, "configure": applyHint, "register": applyHint, "up": applyHint, "run": applyHint,
+		"upgrade": upgradeHint, "update": upgradeHint,
+		"check": "runsc-provisioner config check checks the configuration; verify checks the host", "validate": "runsc-provisioner config check checks the configuration; verify checks the host",
+		"ps": verifyHint, "ls": verifyHint, "list": verifyHint, "containers": verifyHint, "audit": verifyHint,
+		"test": "sudo runsc-provisioner prove starts a test container under each runtime",
+		"show": show, "info": show, "get": show, "settings": show,
+		"debug": bundleHint, "bundle": bundleHint, "support": bundleHint, "report": bundleHint, "diagnose": bundleHint,
+		"log": logHint, "logs": logHint, "journal": logHint,
+	}
+}
+
+// unitHint is the hint for a word that systemctl knows.
+func unitHint(word string) string {
+	switch word {
+	case "enable", "disable":
+		return fmt.Sprintf("systemd runs the daemon: sudo systemctl %s --now runsc-provisioner", word)
+	case "start", "stop", "restart", "reload":
+		return fmt.Sprintf("systemd runs the daemon: sudo systemctl %s runsc-provisioner", word)
+	case "status":
+		return "runsc-provisioner status shows what the daemon knows"
+	}
+	return ""
+}
+
+// commandHint is the hint for a word that is no command of parent.
+func commandHint(parent *cobra.Command, word string) string {
+	if hint := commandHints(parent.Name())[strings.ToLower(word)]; hint != "" {
+		return hint
+	}
+	if hint := unitHint(word); hint != "" {
+		return hint
+	}
+	parent.SuggestionsMinimumDistance = 2
+	if near := parent.SuggestionsFor(word); len(near) > 0 {
+		return "did you mean " + parent.CommandPath() + " " + strings.Join(near, " or ") + "?"
+	}
+	return helpHint(parent)
+}
+
+// runscFlags are flags that people pass to runsc.
+const runscFlags = " platform network debug-log strace overlay overlay2 dcache net-raw host-uds host-fifo file-access oci-seccomp nvproxy ignore-cgroups directfs systemd-cgroup log-packets gso rootless "
+
+// flagHint is the hint for a flag that other programs have; "" for any other name.
+func flagHint(cmd *cobra.Command, name string) string {
+	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
+	switch name {
+	case "dry-run", "dryrun", "n", "noop", "check", "diff", "what-if", "simulate":
+		if changesHost(cmd) || cmd.Name() == "daemon" {
+			return planHint
+		}
+		return cmd.Name() + " never changes anything: leave it out"
+	case "uninstall", "remove", "delete":
+		return uninstallHint
+	case "rollback", "undo", "revert", "downgrade":
+		return rollbackHint
+	case "V":
+		return "runsc-provisioner version prints the version"
+	case "config":
+		return "write --config-dir=DIRECTORY"
+	case "no-color":
+		return "set NO_COLOR=1 in the environment"
+	case "q", "quiet":
+		return "send the output to /dev/null; the exit code says how it went"
+	case "json", "output", "o":
+		if has("format") {
+			return "write --format=json"
+		}
+	case "debug":
+		if has("runtime-arg") {
+			return "write --verbose for a log of this program, or --runtime-arg=--debug for one of runsc"
+		}
+		return "write --verbose for a log of this program"
+	}
+	if !has("default-runtime") {
+		return ""
+	}
+	switch name {
+	case "force", "f", "yes", "y", "assume-yes", "auto-approve", "confirm", "restart":
+		return "the program asks no questions: --allow-restart and --allow-hidden-data allow what is held"
+	case "version":
+		return "to choose a release of gVisor: --release=YYYYMMDD.N; for the version of this program: runsc-provisioner version"
+	case "latest":
+		return "write --release=latest"
+	case "nightly", "master":
+		return "write --channel=" + name
+	case "mirror", "server":
+		return "write --url=URL"
+	case "runtime":
+		return "write --default-runtime=NAME for the default runtime, or --runtime-arg=ARGUMENT for an argument of runsc"
+	case "default":
+		return "write --default-runtime=NAME"
+	case "userns":
+		return "write --userns-remap"
+	case "no-save":
+		return "write --once"
+	}
+	return ""
+}
+
+// unknownFlagHint says what to write instead of an unknown flag; "" if nothing is like it. One
+// letter is a short flag.
+func unknownFlagHint(cmd *cobra.Command, name string) string {
+	if flag := cmd.Flag(name); flag != nil { // written with one dash
+		return "write it with two dashes: --" + name
+	}
+	if hint := flagHint(cmd, name); hint != "" {
+		return hint
+	}
+	if near := nearestFlag(cmd, name); near != "" {
+		return "did you mean --" + near + "?"
+	}
+	if with := withFlag(cmd.Root(), name); len(with) > 0 && cmd == cmd.Root() {
+		return fmt.Sprintf("--%s is a flag of %s: write it after the command", name, strings.Join(with, ", "))
+	} else if len(with) > 0 {
+		return fmt.Sprintf("--%s is a flag of %s", name, strings.Join(with, ", "))
+	}
+	if strings.Contains(runscFlags, " "+name+" ") && cmd.Flags().Lookup("runtime-arg") != nil {
+		return "to pass it to runsc: --runtime-arg=--" + name + "=VALUE"
+	}
+	if key := configKey(name); key != "" {
+		return "no flag sets it: set " + key + " in config.toml (runsc-provisioner config show lists every key)"
+	}
+	return ""
+}
+
+// configKey is the dotted key of the configuration that is called name, or "".
+func configKey(name string) string {
+	values, err := (config.Layered{Config: config.Default()}).Values()
+	if err != nil {
+		return ""
+	}
+	name = strings.ReplaceAll(name, "-", "_")
+	for _, v := range values {
+		if v[0] == name || strings.HasSuffix(v[0], "."+name) {
+			return v[0]
+		}
+	}
+	return ""
+}
+
+// nearestFlag is the flag that differs least from name, or "" if each differs much.
+func nearestFlag(cmd *cobra.Command, name string) string {
+	best, least := "", len(name)/3+1
+	visit := func(flag *pflag.Flag) {
+		if d := distance(name, flag.Name); d < least && !flag.Hidden {
+			best, least = flag.Name, d
+		}
+	}
+	cmd.Flags().VisitAll(visit)
+	cmd.InheritedFlags().VisitAll(visit)
+	if best == "" && len(name) >= 4 {
+		visit = func(flag *pflag.Flag) {
+			if best == "" && !flag.Hidden && strings.HasPrefix(flag.Name, name) {
+				best = flag.Name
+			}
+		}
+		cmd.Flags().VisitAll(visit)
+	}
+	return best
+}
+
+// distance is the number of letters to change, add or remove to get from a to b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
