@@ -69,8 +69,8 @@ func (a *app) printError(err error, hint string) {
 	a.complain("error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
 	var proof *proof.Failed
 	if errors.As(err, &proof) {
-		for line := range strings.Lines(strings.TrimSpace(proof.Output)) {
-			a.complain("  runsc: %s\n", printable(strings.TrimRight(line, "\n")))
+		for _, line := range proof.Said() {
+			a.complain("  runsc: %s\n", printable(line))
 		}
 	}
 	for _, line := range dockerLog(err) {
@@ -154,7 +154,7 @@ func remedy(err error) (code int, hint string) {
 	case errors.As(err, &unseen):
 		return exitFailed, unseenWritesHint
 	case errors.As(err, &failed) && len(failed.Rejected) > 0:
-		return exitFailed, "nothing was changed in Docker; remove " + strings.Join(failed.Rejected, ", ") + ", or choose another release with --release"
+		return exitFailed, "nothing was changed in Docker; correct or remove " + strings.Join(failed.Rejected, ", ") + ", or choose another release with --release"
 	case errors.As(err, &failed) && strings.Contains(failed.Output, "cgroup controller"):
 		return exitFailed, "nothing was changed in Docker; this host lacks cgroup controllers that runsc needs: `runsc-provisioner doctor` lists them"
 	case errors.As(err, &failed):

@@ -36,7 +36,7 @@ func run(args []string) error {
 	}
 	// Like runsc, it reads its command line before it does anything.
 	if slices.Contains(args, "--no-such-flag") {
-		return errors.New("flag provided but not defined: -no-such-flag")
+		return errors.New("flag provided but not defined: -no-such-flag\nUsage: runsc <flags> <subcommand> <subcommand args>\n" + strings.Repeat("  -flag\n", 60))
 	}
 	for _, removed := range []string{"-removed", "-removed-too"} {
 		if slices.Contains(args, "-"+removed) && label == "release-20260914.0" {
