@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,7 +125,8 @@ func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, 
 	}
 	result, err := host.Converge(ctx, in.Config, opts)
 	result.Last.Held = append(checkup.HeldByConfig(in), result.Last.Held...)
-	result.Last.Warnings = append(in.Warnings(), result.Last.Warnings...)
+	report.notes = slices.Concat(in.Warnings(), pinned(in, opts.Upgrade))
+	result.Last.Warnings = slices.Concat(report.notes, result.Last.Warnings)
 	if err != nil || saveErr != nil {
 		return result, errors.Join(withProxy(ctx, &host.Host, err), saveErr)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -47,7 +48,7 @@ Run it as root to see everything: some files are for root only.`,
 				return err
 			}
 			plan.Held = append(checkup.HeldByConfig(in), plan.Held...)
-			plan.Warnings = append(in.Warnings(), plan.Warnings...)
+			plan.Warnings = slices.Concat(in.Warnings(), pinned(in, opts.Upgrade), plan.Warnings)
 			if err := a.printPlanAs(format.value, plan); err != nil {
 				return err
 			}
@@ -122,8 +123,12 @@ func (a *app) printPlan(plan plan.Plan) {
 	}
 	a.printHidden(plan.Hidden)
 	a.printHeld(plan.Held)
-	for _, warning := range plan.Warnings {
-		a.printf("%s %s\n", a.style(yellow, "note:"), printable(warning))
+	a.printNotes(plan.Warnings)
+}
+
+func (a *app) printNotes(notes []string) {
+	for _, note := range notes {
+		a.printf("%s %s\n", a.style(yellow, "note:"), printable(note))
 	}
 }
 

@@ -30,6 +30,7 @@ type runReport struct {
 	planPrinted bool // a plan was printed
 	done        []doneStep
 	savedTo     string
+	notes       []string // about the configuration and the flags
 	// recovered says what was done about a killed run.
 	recovered string
 	// setAside says which recovery failed, and where its journal is.
@@ -206,6 +207,7 @@ func (t *runReport) printSummary(result provision.Result) {
 		return
 	}
 	t.app.printHeld(result.Last.Held)
+	t.app.printNotes(t.notes)
 	if result.Observed.Engine == nil {
 		t.app.printf("changed in %s, and not confirmed: Docker is not running\n\ntry:  sudo systemctl start docker\n      sudo runsc-provisioner apply\n", durationText(time.Since(t.started)))
 		return
