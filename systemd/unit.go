@@ -17,6 +17,7 @@ type Unit struct {
 	SubState    string
 	Result      string // success, exit-code, timeout, start-limit-hit, …
 	MainPID     int    // 0 if no process runs
+	StatusText  string // what the service says of itself (sd_notify(3)); every user may read it
 
 	FragmentPath string
 	DropIns      []string // in the order in which systemd applied them
@@ -70,6 +71,7 @@ func parseUnit(properties map[string]any) Unit {
 		LoadState:        property[string](properties, "LoadState"),
 		ActiveState:      property[string](properties, "ActiveState"),
 		SubState:         property[string](properties, "SubState"),
+		StatusText:       property[string](properties, "StatusText"),
 		Result:           property[string](properties, "Result"),
 		MainPID:          int(property[uint32](properties, "MainPID")),
 		FragmentPath:     property[string](properties, "FragmentPath"),

@@ -45,10 +45,10 @@ Run it as root to see everything: some files are for root only.`,
 			}
 			plan, err := a.plan(cmd.Context(), in.Config, opts.options())
 			if err != nil {
-				return err
+				return a.besideJournal(err)
 			}
 			plan.Held = append(checkup.HeldByConfig(in), plan.Held...)
-			plan.Warnings = slices.Concat(in.Warnings(), pinned(in, opts.Upgrade), plan.Warnings)
+			plan.Warnings = slices.Concat(in.Warnings(), pinned(in, opts.Upgrade), a.unseen(), plan.Warnings)
 			if err := a.printPlanAs(format.value, plan); err != nil {
 				return err
 			}

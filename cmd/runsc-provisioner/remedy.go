@@ -73,6 +73,10 @@ func (a *app) printError(err error, hint string) {
 			a.complain("  runsc: %s\n", printable(line))
 		}
 	}
+	var beside *besideJournal
+	if errors.As(err, &beside) {
+		a.complain("note: %s: %s: %s\n", beside.item.Name, printable(beside.item.Seen), printable(beside.item.Remedy))
+	}
 	for _, line := range dockerLog(err) {
 		a.complain("  docker: %s\n", printable(line))
 	}

@@ -26,7 +26,8 @@ func newStatus(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show the configuration, the host, the last drift, and what is held or contested",
 		Long: `status shows what the daemon knows. If no daemon runs, it looks at the host once
-itself. It changes nothing.
+itself. It changes nothing. Only root sees everything: any other user sees the
+daemon's summary, if a daemon runs.
 
 Exit codes:
   0   the host matches the configuration
@@ -34,12 +35,17 @@ Exit codes:
       daemon runs to change it
   4   something is held or contested, a release is being downloaded, or a lost
       configuration is kept
-  69  it waits for Docker, or another run is changing the host`,
+  69  it waits for Docker, or another run is changing the host
+  77  only root can see more, and nothing bad was seen`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, fromDaemon, err := a.status(cmd.Context())
-			if err != nil {
-				return err
+			var denied deniedError
+			switch {
+			case errors.As(err, &denied) && format.value != "json":
+				return a.statusWithoutRoot(cmd.Context(), denied)
+			case err != nil:
+				return a.besideJournal(err)
 			}
 			if format.value == "json" {
 				err = printJSON(a.stdout, s)
@@ -74,18 +80,8 @@ func (a *app) status(ctx context.Context) (s daemon.Status, fromDaemon bool, err
 	}
 	defer done()
 	s, err = daemon.LookOnce(ctx, &host.Host, time.Now())
-	if errors.Is(err, fs.ErrPermission) {
-		err = deniedError{err}
-	}
-	return s, false, err
+	return s, false, deniedIf(err)
 }
-
-// deniedError says that only root may read a file. It counts as an errNotRoot, but
-// keeps its own text, because nothing was to be changed.
-type deniedError struct{ error }
-
-func (e deniedError) Unwrap() error        { return e.error }
-func (e deniedError) Is(target error) bool { return target == errNotRoot }
 
 func readStatus(path string) (s daemon.Status, err error) {
 	text, err := durable.ReadLimited(path, maxStatus)

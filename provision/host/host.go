@@ -67,7 +67,8 @@ type Unit struct {
 	ActiveState      string // active, reloading, inactive, failed, activating, deactivating
 	SubState         string
 	Result           string
-	MainPID          int // 0 while no process runs
+	MainPID          int    // 0 while no process runs
+	StatusText       string // what the service says of itself; every user may read it
 	FragmentPath     string
 	DropIns          []string
 	ExecStart        []string // argv of the main command
