@@ -2,12 +2,8 @@ package main
 
 import (
 	"errors"
-	"os"
 	"slices"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/audit"
@@ -16,7 +12,6 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
-	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -24,8 +19,7 @@ import (
 type runReport struct {
 	app         *app
 	json        bool
-	bar         *progressbar.ProgressBar
-	showBars    bool
+	progress    *progress
 	started     time.Time
 	planPrinted bool // a plan was printed
 	done        []doneStep
@@ -55,7 +49,8 @@ type doneStep struct {
 }
 
 func newRunReport(a *app, format string, noProgress bool) *runReport {
-	return &runReport{app: a, json: format == "json", showBars: a.terminal && !noProgress && format != "json", started: time.Now()}
+	draws := a.terminal && !noProgress && format != "json"
+	return &runReport{app: a, json: format == "json", progress: &progress{app: a, draws: draws}, started: time.Now()}
 }
 
 func (t *runReport) event(e provision.Event) {
@@ -63,7 +58,7 @@ func (t *runReport) event(e provision.Event) {
 	case provision.PlanMade:
 		t.planMade(e.Plan)
 	case provision.StepProgress:
-		t.progress(e.Step, e.Fetched)
+		t.progress.move(e.Step, e.Fetched)
 	case provision.StepDone:
 		t.stepDone(e)
 	case provision.RollingBack:
@@ -96,7 +91,7 @@ func (t *runReport) planMade(plan plan.Plan) {
 }
 
 func (t *runReport) stepDone(e provision.Event) {
-	t.endBar()
+	t.progress.end()
 	step := doneStep{Action: e.Step.Kind().Action, Object: e.Step.Object(), Seen: e.Text, Seconds: e.Took.Seconds()}
 	if e.Err != nil {
 		step.Error = e.Err.Error()
@@ -115,59 +110,6 @@ func (t *runReport) stepDone(e provision.Event) {
 	t.app.printf("%s %-8s %s %s\n", mark, e.Step.Kind().Action, printable(text), t.app.style(faint, "("+durationText(e.Took)+")"))
 }
 
-// progress draws the bar on standard error, so that piped output stays clean.
-func (t *runReport) progress(s steps.Step, p release.Progress) {
-	if !t.showBars {
-		return
-	}
-	if t.bar == nil {
-		t.bar = progressbar.NewOptions64(p.Total,
-			progressbar.OptionSetWriter(t.app.stderr),
-			progressbar.OptionSetWidth(barWidth()),
-			progressbar.OptionSetDescription("  "+barLabel(s)),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionClearOnFinish(),
-			progressbar.OptionEnableColorCodes(t.app.color),
-			progressbar.OptionThrottle(100*time.Millisecond),
-		)
-	}
-	// When images are saved, the total is an estimate.
-	if p.Total != t.bar.GetMax64() {
-		t.bar.ChangeMax64(p.Total)
-	}
-	// The run goes on if the bar cannot be drawn.
-	_ = t.bar.Set64(p.Done)
-}
-
-// barWidth is the width of the bar itself, which is shorter on a narrow terminal.
-func barWidth() int {
-	const usual, beside = 40, 60
-	columns, _, err := term.GetSize(int(os.Stderr.Fd()))
-	if err != nil {
-		return usual
-	}
-	return min(usual, max(columns-beside, 5))
-}
-
-// barLabel is the label of the bar.
-func barLabel(s steps.Step) string {
-	switch s.(type) {
-	case steps.SaveImages:
-		return "saving images"
-	case steps.LoadImages:
-		return "loading images"
-	default:
-		return "downloading"
-	}
-}
-
-func (t *runReport) endBar() {
-	if t.bar != nil {
-		_ = t.bar.Finish()
-		t.bar = nil
-	}
-}
-
 func (t *runReport) flagsSaved(path string) {
 	t.savedTo = path
 	if !t.json {
@@ -178,7 +120,7 @@ func (t *runReport) flagsSaved(path string) {
 // failed prints the JSON report of a run that ends with err. The caller explains
 // err on standard error, as always.
 func (t *runReport) failed(result provision.Result, err error) error {
-	t.endBar()
+	t.progress.end()
 	if t.json {
 		return errors.Join(err, t.printJSON(result, err))
 	}
@@ -187,6 +129,7 @@ func (t *runReport) failed(result provision.Result, err error) error {
 
 // finish prints the summary. If something is held, the exit code is 4.
 func (t *runReport) finish(result provision.Result) error {
+	t.progress.end()
 	t.app.eachOutput((*output).keepAll)
 	if t.json {
 		if err := t.printJSON(result, nil); err != nil {

@@ -61,6 +61,7 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 		defer client.CloseIdleConnections()
 	}
 	d.client = guarded(client, at, spec.RedirectHosts, d.limits.Redirects)
+	d.progress = c.Progress
 	artifacts, err := d.resolve(ctx, at, spec)
 	if err != nil {
 		return Fetched{}, err
@@ -68,7 +69,6 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 	if name, found := c.present(artifacts, spec); found {
 		return Fetched{}, &PresentError{Release: name}
 	}
-	d.progress = c.Progress
 	fetched := Fetched{URL: withoutSecrets(at), Trust: TrustChecksum}
 	for _, a := range artifacts {
 		archive, files, err := d.fetchAndUnpack(ctx, a, into)

@@ -39,6 +39,7 @@ func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out s
 	ctx, cancel := context.WithTimeoutCause(parent, d.limits.Total, deadline)
 	defer cancel()
 	t := newTransfer(d, u, most, out)
+	t.report()
 	pause := backoff.ExponentialBackOff{
 		InitialInterval:     d.limits.FirstPause,
 		RandomizationFactor: backoff.DefaultRandomizationFactor,

@@ -56,7 +56,8 @@ const (
 	StageCheck    Stage = "check"
 )
 
-// Progress is reported while a release is fetched.
+// Progress is reported when a file is asked for, then at least every second while data
+// arrives, and at the end of the file. Done is Total at the end only.
 type Progress struct {
 	Stage Stage
 	File  string // base name

@@ -171,6 +171,9 @@ func TestInstall_ReportsProgress(t *testing.T) {
 	r.source.Progress = func(p release.Progress) { told = append(told, p) }
 	got := mustInstall(t, r, r.spec(wanted, ""))
 	size := got.Manifest.Archives[0].Size
+	if first := (release.Progress{Stage: release.StageDownload, File: "gvisor.tar.zstd.sha512", Total: -1}); told[0] != first {
+		t.Errorf("first progress: got %+v, want %+v", told[0], first)
+	}
 	want := []release.Progress{
 		{Stage: release.StageDownload, File: "gvisor.tar.zstd", Done: size, Total: size},
 		{Stage: release.StageUnpack, File: "gvisor.tar.zstd", Done: size, Total: size},

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 )
 
 // transfer is the download of one file, over several tries if necessary.
@@ -29,7 +30,9 @@ type transfer struct {
 	etag      string // strong, or ""
 	noRange   bool   // the server cannot resume
 	restarted bool   // the file was once started over
-	reported  int64  // bytes in the last Progress
+
+	reported   int64     // bytes in the last Progress
+	reportedAt time.Time // when that was
 }
 
 func newTransfer(d *downloader, u *url.URL, most int64, out sink) *transfer {
@@ -185,11 +188,23 @@ func (t *transfer) peek(body io.Reader) (string, error) {
 	return start, nil
 }
 
+// reportEvery is how often a download that moves is reported.
+const reportEvery = time.Second
+
 func (t *transfer) reportProgress(end bool) {
-	if t.progress == nil || !end && t.held-t.reported < minProgress {
+	if end && t.size < 0 {
+		t.size = t.held
+	}
+	if end || t.held-t.reported >= minProgress || time.Since(t.reportedAt) >= reportEvery {
+		t.report()
+	}
+}
+
+func (t *transfer) report() {
+	if t.progress == nil {
 		return
 	}
-	t.reported = t.held
+	t.reported, t.reportedAt = t.held, time.Now()
 	t.progress(Progress{Stage: StageDownload, File: path.Base(t.url.Path), Done: t.held, Total: t.size})
 }
 
