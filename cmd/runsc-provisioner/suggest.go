@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,39 +16,35 @@ const (
 	uninstallHint = "no command removes gVisor yet: the README shows how to undo it by hand. " +
 		"To run new containers outside gVisor again: sudo runsc-provisioner apply --default-runtime=runc"
 	rollbackHint = "apply undoes a change that fails, by itself. " +
-		"To go back to an earlier release: sudo runsc-provisioner apply --release=YYYYMMDD.N; to runc as the default runtime: sudo runsc-provisioner apply --default-runtime=runc"
-	planHint    = "runsc-provisioner plan shows what apply would change, and changes nothing; it takes the same flags"
-	applyHint   = "sudo runsc-provisioner apply installs gVisor and registers it with Docker"
-	upgradeHint = "sudo runsc-provisioner apply --upgrade looks for a newer release and installs it"
-	verifyHint  = "sudo runsc-provisioner verify shows which containers are in a sandbox"
-	bundleHint  = "runsc-provisioner debug-bundle collects what a maintainer needs; doctor looks for what is wrong"
-	logHint     = "the daemon writes to the journal: journalctl -u runsc-provisioner"
+		"To go back to an earlier release: sudo runsc-provisioner apply --release=YYYYMMDD.N; " +
+		"to runc as the default runtime: sudo runsc-provisioner apply --default-runtime=runc"
+	planHint = "runsc-provisioner plan shows what apply would change, and changes nothing; " +
+		"it takes the same flags"
 )
 
-// commandHints are hints for words that are no command of parent.
-func commandHints(parent string) map[string]string {
+// commandWords are words that are no command here, by the hint for all of them.
+func commandWords(parent string) (hintToWords map[string]string) {
+	const show = "runsc-provisioner config show lists every value and its source"
 	if parent == "config" {
-		check, show := "runsc-provisioner config check checks the files", "runsc-provisioner config show lists every value and its source"
-		edit := "change /etc/runsc-provisioner/config.toml with an editor, then run runsc-provisioner config check"
 		return map[string]string{
-			"validate": check, "verify": check, "lint": check, "test": check,
-			"list": show, "get": show, "print": show, "dump": show, "cat": show, "view": show,
-			"edit": edit, "set": edit, "unset": edit, "init": edit, "reload": "sudo systemctl reload runsc-provisioner",
+			"runsc-provisioner config check checks the files": "validate verify lint test",
+			show: "list get print dump cat view",
+			"sudo systemctl reload runsc-provisioner":                                    "reload",
+			"change config.toml with an editor, then run runsc-provisioner config check": "edit set unset init",
 		}
 	}
-	show := "runsc-provisioner config show lists every value and its source; status shows the host"
 	return map[string]string{
-		"uninstall": uninstallHint, "remove": uninstallHint, "rm": uninstallHint, "purge": uninstallHint, "delete": uninstallHint, "clean": uninstallHint,
-		"rollback": rollbackHint, "revert": rollbackHint, "undo": rollbackHint, "restore": rollbackHint, "downgrade": rollbackHint, "back": rollbackHint,
-		"dry-run": planHint, "dryrun": planHint, "diff": planHint, "preview": planHint, "simulate": planHint,
-		"install": applyHint, "setup": applyHint, "init": applyHint, "configure": applyHint, "register": applyHint, "up": applyHint, "run": applyHint,
-		"upgrade": upgradeHint, "update": upgradeHint,
-		"check": "runsc-provisioner config check checks the configuration; verify checks the host", "validate": "runsc-provisioner config check checks the configuration; verify checks the host",
-		"ps": verifyHint, "ls": verifyHint, "list": verifyHint, "containers": verifyHint, "audit": verifyHint,
-		"test": "sudo runsc-provisioner prove starts a test container under each runtime",
-		"show": show, "info": show, "get": show, "settings": show,
-		"debug": bundleHint, "bundle": bundleHint, "support": bundleHint, "report": bundleHint, "diagnose": bundleHint,
-		"log": logHint, "logs": logHint, "journal": logHint,
+		uninstallHint: "uninstall remove rm purge delete clean unregister",
+		rollbackHint:  "rollback revert undo restore downgrade back",
+		planHint:      "dry-run dryrun diff preview simulate",
+		show + "; runsc-provisioner status shows the host":                                "show info get settings",
+		"sudo runsc-provisioner apply installs gVisor and registers it with Docker":       "install setup init configure register up run",
+		"sudo runsc-provisioner apply --upgrade looks for a newer release":                "upgrade update",
+		"runsc-provisioner config check checks the configuration; verify checks the host": "check validate",
+		"sudo runsc-provisioner verify shows which containers are in a sandbox":           "ps ls list containers audit",
+		"sudo runsc-provisioner prove starts a test container under each runtime":         "test",
+		"runsc-provisioner doctor looks for what is wrong; debug-bundle collects it":      "debug bundle support report diagnose",
+		"the daemon writes to the journal: journalctl -u runsc-provisioner":               "log logs journal",
 	}
 }
 
@@ -66,8 +63,10 @@ func unitHint(word string) string {
 
 // commandHint is the hint for a word that is no command of parent.
 func commandHint(parent *cobra.Command, word string) string {
-	if hint := commandHints(parent.Name())[strings.ToLower(word)]; hint != "" {
-		return hint
+	for hint, words := range commandWords(parent.Name()) {
+		if slices.Contains(strings.Fields(words), strings.ToLower(word)) {
+			return hint
+		}
 	}
 	if hint := unitHint(word); hint != "" {
 		return hint
@@ -80,7 +79,8 @@ func commandHint(parent *cobra.Command, word string) string {
 }
 
 // runscFlags are flags that people pass to runsc.
-const runscFlags = " platform network debug-log strace overlay overlay2 dcache net-raw host-uds host-fifo file-access oci-seccomp nvproxy ignore-cgroups directfs systemd-cgroup log-packets gso rootless "
+const runscFlags = "platform network debug-log strace overlay overlay2 dcache net-raw host-uds host-fifo " +
+	"file-access oci-seccomp nvproxy ignore-cgroups directfs systemd-cgroup log-packets gso"
 
 // flagHint is the hint for a flag that other programs have; "" for any other name.
 func flagHint(cmd *cobra.Command, name string) string {
@@ -120,7 +120,8 @@ func flagHint(cmd *cobra.Command, name string) string {
 	case "force", "f", "yes", "y", "assume-yes", "auto-approve", "confirm", "restart":
 		return "the program asks no questions: --allow-restart and --allow-hidden-data allow what is held"
 	case "version":
-		return "to choose a release of gVisor: --release=YYYYMMDD.N; for the version of this program: runsc-provisioner version"
+		return "to choose a release of gVisor: --release=YYYYMMDD.N; " +
+			"for the version of this program: runsc-provisioner version"
 	case "latest":
 		return "write --release=latest"
 	case "nightly", "master":
@@ -128,7 +129,8 @@ func flagHint(cmd *cobra.Command, name string) string {
 	case "mirror", "server":
 		return "write --url=URL"
 	case "runtime":
-		return "write --default-runtime=NAME for the default runtime, or --runtime-arg=ARGUMENT for an argument of runsc"
+		return "write --default-runtime=NAME for the default runtime, " +
+			"or --runtime-arg=ARGUMENT for an argument of runsc"
 	case "default":
 		return "write --default-runtime=NAME"
 	case "userns":
@@ -156,7 +158,7 @@ func unknownFlagHint(cmd *cobra.Command, name string) string {
 	} else if len(with) > 0 {
 		return fmt.Sprintf("--%s is a flag of %s", name, strings.Join(with, ", "))
 	}
-	if strings.Contains(runscFlags, " "+name+" ") && cmd.Flags().Lookup("runtime-arg") != nil {
+	if slices.Contains(strings.Fields(runscFlags), name) && cmd.Flags().Lookup("runtime-arg") != nil {
 		return "to pass it to runsc: --runtime-arg=--" + name + "=VALUE"
 	}
 	if key := configKey(name); key != "" {
