@@ -56,7 +56,7 @@ func TestRuntimeThatWouldWeaken(t *testing.T) {
 
 // Only the runtime is blamed for what its arguments weaken in each of its containers.
 func TestRuntimeThatWeakensIsOneFinding(t *testing.T) {
-	everywhere := verify.Weakness{Setting: "--debug", Gives: "logs", Where: verify.InInfo}
+	everywhere := verify.Weakness{Setting: "--debug", Gives: "logs", Where: "/info"}
 	requested := verify.Weakness{Setting: "--strace=true", Gives: "logs", Where: verify.InAnnotation}
 	v := Verification{
 		Managed:           map[string]bool{"runsc": true, "other": true},
