@@ -15,24 +15,41 @@ const (
 	ruleHosts                // those that are only a host or a network
 	ruleDriver               // those that choose a cgroup driver
 	ruleRuntimes             // each runtime's path, type and arguments
+
+	ruleLogOpts   // by the name of the member
+	ruleNetworks  // a ruleNetwork for each driver
+	ruleNetwork   // by the name of the member
+	ruleStorage   // those of Docker's own drivers
+	ruleSetting   // sizes, counts, durations and switches
+	ruleNames     // names of labels and variables
+	ruleTemplate  // those that have only parts of a container's description
+	ruleCollector // those that are only a host or a socket
 )
 
 // ruleOf returns the rule of a top-level key. An unlisted key may belong to a
 // plugin or a later dockerd, and its value may be a secret. Keys with free
 // text, or with more of an address than a host, are not listed either:
-// log-opts, proxies, labels, storage-opts (names: moby daemon/config and
-// cmd/dockerd/config.go).
+// proxies, labels, authorization-plugins, cluster-store (names: moby
+// daemon/config and cmd/dockerd/config.go, 20.10 to v2).
 func ruleOf(key string) rule {
 	switch key {
 	case keyRuntimes:
 		return ruleRuntimes
 	case "exec-opts":
 		return ruleDriver
-	case "registry-mirrors", "insecure-registries":
+	case "registry-mirrors", "insecure-registries", "allow-nondistributable-artifacts", "cluster-advertise", "api-cors-header":
 		return ruleHosts
+	case "log-opts":
+		return ruleLogOpts
+	case "storage-opts":
+		return ruleStorage
+	case "default-network-opts":
+		return ruleNetworks
 	case keyDefaultRuntime, keyUsernsRemap,
 		"debug", "experimental", "features", "builder", "group", "hosts", "log-level", "log-format", "log-driver", "raw-logs",
-		"data-root", "exec-root", "pidfile", "containerd", "containerd-namespace", "storage-driver", "init", "init-path",
+		"data-root", "graph", "exec-root", "pidfile", "containerd", "containerd-namespace", "containerd-plugin-namespace", "storage-driver", "init", "init-path",
+		"cdi-spec-dirs", "nri-opts", "node-generic-resources", "resolv-conf", "deprecated-key-path", "apparmor-profile", "default-stop-timeout",
+		"swarm-default-advertise-addr", "swarm-raft-election-tick", "swarm-raft-heartbeat-tick", "network-diagnostic-port", "cpu-rt-period", "cpu-rt-runtime",
 		"live-restore", "shutdown-timeout", "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "min-api-version",
 		"cgroup-parent", "default-cgroupns-mode", "default-ipc-mode", "default-shm-size", "default-ulimits", "oom-score-adjust",
 		"no-new-privileges", "seccomp-profile", "selinux-enabled",
@@ -59,6 +76,16 @@ func (r rule) shows(s string) bool {
 		return !isSecretText(s)
 	case ruleHosts:
 		return plainHost.MatchString(s) && !isSecretText(s)
+	case ruleStorage:
+		return plainStorage.MatchString(s) && !isSecretText(s)
+	case ruleSetting:
+		return plainSetting.MatchString(s)
+	case ruleNames:
+		return plainNames.MatchString(s) && !isSecretText(s)
+	case ruleTemplate:
+		return plainTemplate.MatchString(s)
+	case ruleCollector:
+		return plainCollector.MatchString(s) && !isSecretText(s)
 	case ruleDriver:
 		return s == "native.cgroupdriver=systemd" || s == "native.cgroupdriver=cgroupfs"
 	}
@@ -111,11 +138,11 @@ func Shows(option, value string) bool {
 		return true
 	}
 	switch option {
-	case "config-file", "add-runtime", "graph": // paths; graph is the old name of data-root
+	case "config-file", "add-runtime": // paths
 		return ruleShow.shows(value)
 	}
 	for _, key := range []string{option, option + "s", strings.TrimSuffix(option, "y") + "ies"} {
-		if ruleOf(key).shows(value) {
+		if r := ruleOf(key); r.shows(value) || r.showsPair(value) {
 			return true
 		}
 	}

@@ -70,7 +70,12 @@ func (d Document) appendArgSecrets(found []span, args node) []span {
 
 func (d Document) appendSecrets(found []span, n node, r rule) []span {
 	switch n.kind {
-	case kindObject, kindArray:
+	case kindObject:
+		for _, kid := range n.kids {
+			found = d.appendSecrets(found, kid, r.member(kid.key))
+		}
+		return found
+	case kindArray:
 		for _, kid := range n.kids {
 			found = d.appendSecrets(found, kid, r)
 		}
