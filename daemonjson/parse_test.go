@@ -67,6 +67,8 @@ func TestFault_J03_BrokenSyntaxIsNamedWithLineAndColumn(t *testing.T) {
 		{"cut short in a number", `{"a": -`, 1, 8, "cut short"},
 		{"cut short before the colon", `{"a"`, 1, 5, "cut short"},
 		{"text after the document", "{}\nhello", 2, 1, "text after the document"},
+		{"braces missing", "\n\"debug\": true\n", 2, 1, "braces missing"},
+		{"a string and text after it", "\"debug\" true", 1, 9, "text after the document"},
 		{"extra brace after the document", "{}}", 1, 3, "text after the document"},
 		{"two documents", "{}\n{}", 2, 1, "two documents"},
 		{"missing comma", "{\n  \"a\": 1\n  \"b\": 2\n}", 2, 9, "missing comma"},

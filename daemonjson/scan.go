@@ -60,7 +60,7 @@ func scan(text string) (node, error) {
 	}
 	s.space()
 	if s.pos < len(text) {
-		return node{}, s.trailing()
+		return node{}, s.trailing(root)
 	}
 	return root, nil
 }

@@ -174,9 +174,12 @@ func (s *scanner) unseparated(member node, closing byte) error {
 
 // trailing reports what follows the document. dockerd 20.10 ignores it, later
 // versions refuse it.
-func (s *scanner) trailing() error {
+func (s *scanner) trailing(root node) error {
 	if s.atComment() {
 		return s.unexpected("the end of the file")
+	}
+	if root.kind == kindString && s.peek() == ':' {
+		return errorAt(s.text, root.start, "braces missing: put { before this key, and } at the end of the file")
 	}
 	if c := s.peek(); c == '{' || c == '[' {
 		return errorAt(s.text, s.pos, "two documents: keep one")
