@@ -146,9 +146,9 @@ func (d Document) setRuntime(name string, r Runtime) (Document, error) {
 		return d.put(nil, keyRuntimes, func(f form, indent string) string {
 			inner := indent
 			if f.lines {
-				inner += st.unit
+				inner += st.inner
 			}
-			return st.list("{}", f, indent, []string{quote(name) + f.colon + st.entry(d.text, f, inner, r)})
+			return st.list("{}", f, indent, st.inner, []string{f.member(inner, name, st.entry(d.text, f, inner, r))})
 		})
 	}
 	if _, ok := all.kid(name); !ok {
@@ -201,6 +201,10 @@ func (d Document) setArgs(path []string, args []string) (Document, error) {
 	st := styleOf(d.text, d.root)
 	return d.put(path, fieldArgs, func(f form, indent string) string {
 		arrays := st.arrays(d.text, f)
-		return st.strings(formOf(d.text, old, arrays), indent, args)
+		like := st.sample
+		if len(old.kids) > 0 {
+			like = &old
+		}
+		return st.strings(d.text, formOf(d.text, old, arrays), indent, like, args)
 	})
 }

@@ -128,7 +128,7 @@ func TestFault_J07_NewKeysAreWrittenInTheFilesOwnStyle(t *testing.T) {
 		{"no indentation", "{\n\"debug\":true\n}\n", register(),
 			"{\n\"debug\":true,\n\"runtimes\":{\n\"runsc\":{\n\"path\":\"" + newPath + "\"\n}\n}\n}\n"},
 		{"commas at the start of lines", "{ \"debug\": true\n, \"mtu\": 1\n}\n", register(),
-			"{ \"debug\": true\n, \"mtu\": 1, \"runtimes\": { \"runsc\": { \"path\": \"" + newPath + "\" } }\n}\n"},
+			"{ \"debug\": true\n, \"mtu\": 1\n, \"runtimes\": { \"runsc\": { \"path\": \"" + newPath + "\" } }\n}\n"},
 		{"several keys on a line", "{\n  \"debug\": true, \"mtu\": 1\n}\n", register(),
 			"{\n  \"debug\": true, \"mtu\": 1,\n  \"runtimes\": {\n    \"runsc\": {\n      \"path\": \"" + newPath + "\"\n    }\n  }\n}\n"},
 		{"brace behind the last key", "{\n  \"mtu\": 1}", register(),

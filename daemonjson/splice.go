@@ -70,9 +70,22 @@ func (d Document) put(path []string, key string, write func(f form, indent strin
 	}
 	indent := strings.TrimLeft(lead, "\r\n")
 	if lead == "" {
-		lead, indent = f.comma, indentAt(d.text, last.begin)
+		indent = indentAt(d.text, last.begin)
+		return d.splice(splice{last.end, last.end, d.commaBefore(last, f) + f.member(indent, key, write(f.inside(), indent))})
 	}
-	return d.splice(splice{last.end, last.end, "," + lead + quote(key) + f.colon + write(f, indent)})
+	// Blanks at the end of the last member's line stay there.
+	blanks := blanksAt(d.text, last.end)
+	return d.splice(splice{last.end, last.end + len(blanks), "," + blanks + lead + f.member(indent, key, write(f.inside(), indent))})
+}
+
+// commaBefore returns a comma with its white space, for a new member on the line of the last one, or on one
+// of its own if the last one's line starts with its comma.
+func (d Document) commaBefore(last node, f form) string {
+	comma := last.begin - len(spaceBefore(d.text, last.begin)) - 1
+	if comma < 0 || d.text[comma] != ',' {
+		return "," + f.comma
+	}
+	return lastLine(spaceBefore(d.text, comma)) + d.text[comma:last.begin]
 }
 
 // formAt returns the object that path leads to and its form. An object without
@@ -81,7 +94,7 @@ func (d Document) formAt(path []string) (node, form) {
 	obj, f := d.root, styleOf(d.text, d.root).root
 	for _, key := range path {
 		obj, _ = obj.kid(key)
-		f = formOf(d.text, obj, f)
+		f = formOf(d.text, obj, f.inside())
 	}
 	return obj, f
 }
@@ -94,10 +107,14 @@ func (d Document) fill(obj node, key string, f form, write func(f form, indent s
 	lead, tail, indent := f.pad, f.pad, outer
 	if f.lines {
 		st := styleOf(d.text, d.root)
-		indent = outer + st.unit
+		step := st.inner
+		if obj.start == d.root.start {
+			step = st.unit
+		}
+		indent = outer + step
 		lead, tail = st.eol+indent, st.eol+outer
 	}
-	return splice{obj.start + 1, obj.end - 1, lead + quote(key) + f.colon + write(f, indent) + tail}
+	return splice{obj.start + 1, obj.end - 1, lead + f.member(indent, key, write(f.inside(), indent)) + tail}
 }
 
 // remove removes a member with its comma and, if it has its own lines, with
@@ -119,7 +136,11 @@ func (d Document) without(obj node, i int) splice {
 		return splice{start: obj.start + 1, end: obj.end - 1}
 	}
 	if i == len(obj.kids)-1 {
-		return splice{start: obj.kids[i-1].end, end: kid.end}
+		previous := obj.kids[i-1].end
+		if d.text[previous] != ',' || lastLine(spaceBefore(d.text, kid.begin)) == "" {
+			return splice{start: previous, end: kid.end}
+		}
+		return splice{previous, kid.end + len(blanksAt(d.text, kid.end)), blanksAt(d.text, previous+1)}
 	}
 	next := obj.kids[i+1]
 	before, after := spaceBefore(d.text, kid.begin), spaceBefore(d.text, next.begin)
@@ -129,5 +150,6 @@ func (d Document) without(obj node, i int) splice {
 	if line := lastLine(before); line != "" {
 		before = line
 	}
-	return splice{start: kid.begin - len(before), end: next.begin - len(after)}
+	end := next.begin - len(after)
+	return splice{start: kid.begin - len(before), end: end + len(blanksAt(d.text, end))}
 }
