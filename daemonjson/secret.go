@@ -55,15 +55,12 @@ func (d Document) showsOption(n node) bool {
 	return known && n.kind == kindString && !isSecretText(d.str(n))
 }
 
-// appendArgSecrets appends the arguments that look like a secret, and those that follow --token and its like.
+// appendArgSecrets appends the arguments that HiddenArguments names.
 func (d Document) appendArgSecrets(found []span, args node) []span {
-	follows := false
-	for _, n := range args.kids {
-		arg := d.str(n)
-		if follows || isSecretText(arg) {
-			found = append(found, span{n.start, n.end})
+	for i, hide := range HiddenArguments(d.strs(args)) {
+		if hide {
+			found = append(found, span{args.kids[i].start, args.kids[i].end})
 		}
-		follows = strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=") && SecretName(arg)
 	}
 	return found
 }

@@ -94,7 +94,7 @@ func (a *app) daemon(ctx context.Context) error {
 		AliveEvery: every,
 		Tell:       notices.write,
 		Publish: func(s daemon.Status) {
-			notices.notify(systemd.Status(printable(s.Line)))
+			notices.notify(systemd.Status(printable(s.Public())))
 			publisher.publish(s)
 		},
 		Measure:    publisher.metrics.Measure,

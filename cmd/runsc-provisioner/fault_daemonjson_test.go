@@ -171,7 +171,7 @@ func TestFault_J07_EverythingElseStaysByteForByte(t *testing.T) {
 			"tabs, CRLF, numbers beyond 2^53 and a double, unknown keys, no final newline",
 			"{\r\n\t\"z\":  9007199254740993,\r\n\t\"a\" : 1e400,\r\n\t\"u\": \"<&>\\u00e9\\/\"\r\n}",
 			"{\r\n\t\"z\":  9007199254740993,\r\n\t\"a\" : 1e400,\r\n\t\"u\": \"<&>\\u00e9\\/\",\r\n" +
-				"\t\"runtimes\":  {\r\n\t\t\"runsc\":  {\r\n\t\t\t\"path\":  \"RUNSC\",\r\n\t\t\t\"runtimeArgs\":  [\r\n\t\t\t\t\"--overlay2=none\",\r\n\t\t\t\t\"--dcache=0\"\r\n\t\t\t]\r\n\t\t}\r\n\t},\r\n\t\"default-runtime\":  \"runsc\"\r\n}",
+				"\t\"runtimes\": {\r\n\t\t\"runsc\": {\r\n\t\t\t\"path\": \"RUNSC\",\r\n\t\t\t\"runtimeArgs\": [\r\n\t\t\t\t\"--overlay2=none\",\r\n\t\t\t\t\"--dcache=0\"\r\n\t\t\t]\r\n\t\t}\r\n\t},\r\n\t\"default-runtime\": \"runsc\"\r\n}",
 		},
 		{
 			"one line",

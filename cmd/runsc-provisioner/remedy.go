@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/proof"
+	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
@@ -69,8 +70,9 @@ func (a *app) printError(err error, hint string) {
 	a.complain("error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
 	var proof *proof.Failed
 	if errors.As(err, &proof) {
+		hidden := redact.InArguments(proof.Args)
 		for _, line := range proof.Said() {
-			a.complain("  runsc: %s\n", printable(line))
+			a.complain("  runsc: %s\n", printable(hidden.Hide(line)))
 		}
 	}
 	var beside *besideJournal

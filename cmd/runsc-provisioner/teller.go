@@ -5,6 +5,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/systemd"
 )
 
@@ -63,11 +64,11 @@ func (t *daemonLog) notify(state ...string) {
 	}
 }
 
-// write logs one notice, and makes text from outside printable.
+// write logs one notice, and makes text from outside printable and hides secrets in it.
 func (t *daemonLog) write(n daemon.Notice) {
 	fields := map[string]string{"MESSAGE_ID": messageID(n.Kind), "RUNSC_KIND": string(n.Kind), "SYSLOG_IDENTIFIER": "runsc-provisioner"}
 	for name, value := range n.Fields {
-		fields["RUNSC_"+name] = printable(value)
+		fields["RUNSC_"+name] = printable(redact.Text(value))
 	}
 	priority, level := systemd.PriorityInfo, zapcore.InfoLevel
 	switch n.Kind.Severity() {
@@ -76,12 +77,13 @@ func (t *daemonLog) write(n daemon.Notice) {
 	case daemon.Warning:
 		priority, level = systemd.PriorityWarning, zapcore.WarnLevel
 	}
-	if t.journal && systemd.Log(printable(n.Text), priority, fields) == nil {
+	text := printable(redact.Text(n.Text))
+	if t.journal && systemd.Log(text, priority, fields) == nil {
 		return
 	}
 	facts := make([]zap.Field, 0, len(fields))
 	for name, value := range fields {
 		facts = append(facts, zap.String(name, value))
 	}
-	t.log.Log(level, printable(n.Text), facts...)
+	t.log.Log(level, text, facts...)
 }

@@ -45,7 +45,7 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 	at := o.File.Doc
 	for _, name := range c.RuntimeNames() {
 		want, got := plan.FormatRuntime(wanted, name), plan.FormatRuntime(at, name)
-		add(config.RuntimeItem(name), want != got, want, got)
+		add(config.RuntimeItem(name), !plan.SameRuntime(wanted, at, name), want, got)
 	}
 	add(config.ItemDefaultRuntime, config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(wanted), plan.OrAbsent(config.DefaultRuntimeIn(wanted)), plan.OrAbsent(config.DefaultRuntimeIn(at)))
 	add(config.ItemUsernsRemap, config.UsernsRemapIn(at) != config.UsernsRemapIn(wanted), plan.OrAbsent(config.UsernsRemapIn(wanted)), plan.OrAbsent(config.UsernsRemapIn(at)))

@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
 )
 
@@ -39,7 +40,7 @@ func runtimeItem(g plan.Goal, name string) (item Item, known bool) {
 	}
 	with := "no arguments"
 	if len(got.Args) > 0 {
-		with = strings.Join(got.Args, " ")
+		with = strings.Join(redact.RuntimeArguments(got.Args), " ")
 	}
 	want, defined := g.Observed.File.Doc.Runtimes()[name]
 	ours := slices.IndexFunc(g.Observed.Releases, func(r release.Installed) bool { return r.Runsc == got.Path })

@@ -30,8 +30,9 @@ type outcome struct {
 	items          []checkup.Item
 	waiting        string // what the daemon waits for
 	err            error
-	tentative      bool // err or waiting may soon pass, so they are not reported yet
-	tooEarly       bool // err is of an earlier round: it is too early to retry
+	object         string // what err or waiting is about, if that is known: a path, a unit, a key
+	tentative      bool   // err or waiting may soon pass, so they are not reported yet
+	tooEarly       bool   // err is of an earlier round: it is too early to retry
 	reloads        uint64
 	restarts       uint64
 	began          time.Time
@@ -66,16 +67,19 @@ func (r *rounds) classify(out *outcome) {
 	case errors.Is(out.err, errNoConfig), errors.As(out.err, &syntax):
 		out.tentative = true // the file may be half-written
 	case errors.As(out.err, &reach):
+		out.object = reach.Object
 		out.waiting, out.err, out.tentative = out.err.Error(), nil, true
 		if out.unit.Running() {
 			out.next = firstRetry // nothing reports when it answers again
 		}
 	case errors.Is(out.err, state.ErrLocked):
 		// The host may change until the other run ends, so it is not "enforced".
+		out.object = "another run"
 		out.waiting, out.err, out.next = out.err.Error(), nil, time.Second
 	case errors.Is(out.err, transaction.ErrBusy):
 		out.tentative, out.next = true, firstRetry
 	case errors.As(out.err, &refusal):
+		out.object = refusal.Object
 	default:
 		r.failure = out.err
 		r.noteFatal(out.err)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -67,7 +68,14 @@ type Status struct {
 	Error      string            `json:"error,omitempty"`
 	Containers Containers        `json:"containers"`
 	Counts     Counts            `json:"counts"`
+
+	object string // what an error or a wait is about; "" if not known
+	public string
 }
+
+// Public is the state in a sentence without text of other programs, which may quote secrets. systemd shows it
+// to every user.
+func (s Status) Public() string { return s.public }
 
 // Wanted is a summary of the configuration.
 type Wanted struct {
@@ -138,12 +146,12 @@ func (c Counts) clone() Counts {
 // sum sets State and Line from the other fields. waiting is what the daemon waits
 // for, or "".
 func (s *Status) sum(waiting string) {
-	var text string
+	var text, public string
 	switch {
 	case s.Error != "":
-		s.State, text = StateFailing, s.Error
+		s.State, text, public = StateFailing, s.Error, cmp.Or(s.object, "an error")
 	case waiting != "":
-		s.State, text = StateWaiting, waiting
+		s.State, text, public = StateWaiting, waiting, s.object
 	case len(s.Contested) > 0:
 		s.State = StateContested
 		text = "another program keeps changing " + joined(s.Contested, func(c contest.Contest) string { return c.Item })
@@ -154,10 +162,10 @@ func (s *Status) sum(waiting string) {
 	default:
 		s.State, text = StateEnforced, s.wantedInWords()
 		if i := slices.IndexFunc(s.Host, func(item checkup.Item) bool { return item.Health == checkup.Critical }); i >= 0 {
-			s.State, text = StateFailing, s.Host[i].Name+": "+s.Host[i].Seen
+			s.State, text, public = StateFailing, s.Host[i].Name+": "+s.Host[i].Seen, s.Host[i].Name
 		}
 	}
-	parts := []string{text}
+	var parts []string
 	if s.Containers.Known {
 		parts = append(parts, s.Containers.inWords())
 	}
@@ -170,7 +178,12 @@ func (s *Status) sum(waiting string) {
 	if s.Unwatched != "" {
 		parts = append(parts, "files cannot be watched")
 	}
-	s.Line = string(s.State) + ": " + strings.Join(parts, "; ")
+	sentence := func(text string) string {
+		return string(s.State) + ": " + strings.Join(append([]string{text}, parts...), "; ")
+	}
+	if s.Line, s.public = sentence(text), sentence(text); public != "" {
+		s.public = sentence(public + " (sudo runsc-provisioner status says why)")
+	}
 }
 
 func (s *Status) wantedInWords() string {

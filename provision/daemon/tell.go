@@ -54,7 +54,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 			s.Release = out.installed()
 		}
 	}
-	s.Error = ""
+	s.Error, s.object = "", out.object
 	if out.err != nil {
 		s.Error = out.err.Error()
 		l.recheck.Reset(recheckEvery)

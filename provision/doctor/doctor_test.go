@@ -186,8 +186,10 @@ func TestDoctor_DockerdValidatesDaemonJSON(t *testing.T) {
 		want                          checkup.Item
 	}{
 		{"dockerd accepts it", "exit 0", "{}", checkup.Item{Name: "daemon.json", Seen: "dockerd --validate accepts DIR/daemon.json"}},
-		{"dockerd refuses it", "echo no such key: x; exit 1", `{"x": 1}`,
-			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "DIR/daemon.json: dockerd --validate refuses this text: no such key: x", Remedy: repair}},
+		{"dockerd refuses it", "echo no such option: x; exit 1", `{"x": 1}`,
+			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "DIR/daemon.json: dockerd --validate refuses this text: no such option: x", Remedy: repair}},
+		{"dockerd quotes a value", "echo conflict labels for a=hunter2 and hunter2; exit 1", `{"labels": ["a=hunter2", "a=b"]}`,
+			checkup.Item{Name: "daemon.json", Health: checkup.Critical, Seen: "DIR/daemon.json: dockerd --validate refuses this text: conflict labels for … and …", Remedy: repair}},
 		{"dockerd cannot validate", "echo unknown flag: --validate; exit 125", "{}",
 			checkup.Item{Name: "daemon.json", Seen: "DIR/daemon.json parses; dockerd --validate could not check it"}},
 		{"dockerd hangs", "exec sleep 60", "{}",

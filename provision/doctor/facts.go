@@ -53,7 +53,7 @@ func (l dockerLook) dockerdText(c config.Config) string {
 	text += fmt.Sprintf("version %s\ndefault runtime %s\nuserns-remap %t\nlive-restore %t\nroot %s\nstorage %s\ncgroups %s\nsnapshotter %t\nswarm %t\nrunning %d\n",
 		e.Version, e.DefaultRuntime, e.UsernsRemap, e.LiveRestore, e.RootDir, e.StorageDriver, e.CgroupDriver, e.Snapshotter, e.Swarm, e.Running)
 	for _, name := range c.RuntimeNames() {
-		text += fmt.Sprintf("runtime %s %s %q\n", name, e.Runtimes[name].Path, e.Runtimes[name].Args)
+		text += fmt.Sprintf("runtime %s %s %q\n", name, e.Runtimes[name].Path, redact.RuntimeArguments(e.Runtimes[name].Args))
 	}
 	return text
 }

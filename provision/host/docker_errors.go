@@ -3,11 +3,17 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/redact"
 )
 
 const (
@@ -22,8 +28,8 @@ const (
 
 // DockerErrors returns the last errors that Docker logged since a time, among them the
 // reason why it did not start. It returns no other lines: on a reload, dockerd logs the
-// whole daemon.json, which may hold credentials. It returns nil if the journal cannot be
-// read.
+// whole daemon.json, which may hold credentials. It also hides what the lines quote of it. It
+// returns nil if the journal cannot be read.
 func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), journalTimeout)
 	defer cancel()
@@ -32,6 +38,7 @@ func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
 		h.Logger().Debug("docker's log cannot be read", zap.Error(err))
 		return nil
 	}
+	secrets := h.quotable(ctx)
 	var kept []string
 	for _, line := range lines {
 		switch {
@@ -40,9 +47,27 @@ func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
 		default:
 			continue
 		}
+		line = secrets.Hide(line)
 		kept = append(kept, line[:min(len(line), maxErrorLine)])
 	}
 	return kept[max(0, len(kept)-maxErrorLines):]
+}
+
+// quotable are the values of daemon.json and of dockerd's command line that are not shown.
+func (h *Host) quotable(ctx context.Context) redact.Quotable {
+	unit, err := h.Docker(ctx)
+	if err != nil {
+		h.Logger().Debug("docker.service cannot be read", zap.Error(err))
+	}
+	argv, flags, err := h.CommandLine(unit)
+	if err != nil {
+		h.Logger().Debug("dockerd's command line cannot be read", zap.Error(err))
+	}
+	text, err := durable.ReadLimited(flags.ConfigFile, daemonjson.MaxBytes)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h.Logger().Debug("daemon.json cannot be read", zap.Error(err))
+	}
+	return redact.InDaemonJSON(text, argv)
 }
 
 // refusals are what dockerd logs at level error when it does not take daemon.json on a

@@ -19,6 +19,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/redact"
 )
 
 // candidatePath is the path at which a child process finds its first extra file.
@@ -117,7 +118,9 @@ func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson
 	case !errors.As(err, &exit), !exit.Exited(), ctx.Err() != nil, strings.Contains(answer, "unknown flag"):
 		return false, nil // it has no such flag (20.10), or gave no verdict
 	}
-	return false, blocked.Refuse(path, "dockerd --validate refuses this text: %s", strings.ReplaceAll(lastLine(answer), candidatePath, path))
+	// dockerd quotes values, and any user may read what our unit reports.
+	said := redact.InDaemonJSON(doc.Bytes(), argv).Hide(strings.ReplaceAll(lastLine(answer), candidatePath, path))
+	return false, blocked.Refuse(path, "dockerd --validate refuses this text: %s", said)
 }
 
 // validateCommand returns the command line with which dockerd checks descriptor 3.

@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/verify"
 )
 
@@ -77,7 +78,7 @@ func describeRootfs(join string, old, now []string) string {
 		gone := slices.DeleteFunc(before, func(arg string) bool { return slices.Contains(after, arg) })
 		return join + "has gVisor's own overlay (without " + strings.Join(gone, " ") + ")"
 	default:
-		return join + "has another overlay (" + strings.Join(overlay, " ") + ")"
+		return join + "has another overlay (" + strings.Join(redact.RuntimeArguments(overlay), " ") + ")"
 	}
 }
 
@@ -104,7 +105,7 @@ func PathOrType(r daemonjson.Runtime) string {
 func (g Goal) changedItems(old, text daemonjson.Document) []string {
 	var all []string
 	for _, name := range g.Config.RuntimeNames() {
-		if FormatRuntime(old, name) != FormatRuntime(text, name) {
+		if !SameRuntime(old, text, name) {
 			all = append(all, config.RuntimeItem(name))
 		}
 	}
@@ -117,13 +118,21 @@ func (g Goal) changedItems(old, text daemonjson.Document) []string {
 	return all
 }
 
-// FormatRuntime is a runtime of doc in one line: its path or type and its arguments, or Absent.
+// SameRuntime reports whether two texts have a runtime with the same path or type, and the same arguments.
+func SameRuntime(a, b daemonjson.Document, name string) bool {
+	before, has := a.Runtimes()[name]
+	after, still := b.Runtimes()[name]
+	return has == still && PathOrType(before) == PathOrType(after) && slices.Equal(before.Args, after.Args)
+}
+
+// FormatRuntime is a runtime of doc in one line, without secrets: its path or type and its arguments, or
+// Absent.
 func FormatRuntime(doc daemonjson.Document, name string) string {
 	r, has := doc.Runtimes()[name]
 	if !has {
 		return Absent
 	}
-	return strings.Join(append([]string{PathOrType(r)}, r.Args...), " ")
+	return strings.Join(append([]string{PathOrType(r)}, redact.RuntimeArguments(r.Args)...), " ")
 }
 
 // Absent is the value of a missing key in a drift.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
@@ -25,7 +26,7 @@ func (r Rejecting) Held() steps.Held {
 	if r.Remedy != "" {
 		why += "; " + r.Remedy
 	}
-	return steps.Held{What: "release " + r.Release, Why: why, Arguments: r.Arguments}
+	return steps.Held{What: "release " + r.Release, Why: why, Arguments: redact.Rejected(r.Arguments)}
 }
 
 // Rejecting is the wanted release, if it rejects arguments; otherwise nil. Current is then the release
@@ -64,6 +65,9 @@ type rejection struct {
 	args    []string
 }
 
+// shown are the arguments, without secrets.
+func (r rejection) shown() string { return strings.Join(redact.Rejected(r.args), ", ") }
+
 func (g Goal) rejections() []rejection {
 	var all []rejection
 	for _, name := range g.uncontestedNames() {
@@ -97,7 +101,7 @@ func reasonOf(all []rejection, used release.Installed) string {
 		if len(r.args) > 1 {
 			noun += "s"
 		}
-		parts = append(parts, "the "+noun+" "+strings.Join(r.args, ", ")+" of runtime "+r.runtime)
+		parts = append(parts, "the "+noun+" "+r.shown()+" of runtime "+r.runtime)
 	}
 	return "it rejects " + strings.Join(parts, " and ") + ", so " + used.Name + " stays in use"
 }
@@ -107,7 +111,7 @@ func (g Goal) remedyOf(all []rejection, used release.Installed) string {
 	var places, ways []string
 	for _, r := range all {
 		if place := g.placeOf(r); place != "" {
-			places = append(places, strings.Join(r.args, ", ")+" from "+place)
+			places = append(places, r.shown()+" from "+place)
 		}
 	}
 	if len(places) > 0 {

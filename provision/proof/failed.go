@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"runsc-provisioner/provision/redact"
 )
 
 // Failed says that a release starts no sandbox on this host, or that Docker does not see the
@@ -30,12 +32,13 @@ func (f *Failed) Error() string {
 		if len(f.Rejected) > 1 {
 			noun += "s"
 		}
-		return fmt.Sprintf("gVisor %s rejects the %s %s of runtime %s", f.Release, noun, strings.Join(f.Rejected, ", "), f.Runtime)
+		return fmt.Sprintf("gVisor %s rejects the %s %s of runtime %s", f.Release, noun, strings.Join(redact.Rejected(f.Rejected), ", "), f.Runtime)
 	}
+	said := redact.InArguments(f.Args).Hide(fmt.Sprint(f.Err)) // runsc quotes arguments
 	if f.InDocker {
-		return fmt.Sprintf("dockerd starts no sandbox of gVisor %s (runtime %s): %v", f.Release, f.Runtime, f.Err)
+		return fmt.Sprintf("dockerd starts no sandbox of gVisor %s (runtime %s): %s", f.Release, f.Runtime, said)
 	}
-	return fmt.Sprintf("gVisor %s starts no sandbox on this host (runtime %s): %v", f.Release, f.Runtime, f.Err)
+	return fmt.Sprintf("gVisor %s starts no sandbox on this host (runtime %s): %s", f.Release, f.Runtime, said)
 }
 
 func (f *Failed) Unwrap() error { return f.Err }

@@ -31,10 +31,13 @@ func Arguments(argv []string) string {
 			shown = append(shown, word)
 		case dashed && name != "":
 			// The rest may be more letters, or the value of this one.
-			option, _ = commandline.LongName(name[0])
+			var boolean bool
+			option, boolean = commandline.LongName(name[0])
 			if len(name) > 1 {
 				word = word[:2] + valueShown(option, strings.TrimPrefix(name[1:], "="))
-				option = ""
+			}
+			if boolean || len(name) > 1 {
+				option = "" // the next word is not its value
 			}
 			shown = append(shown, word)
 		default:

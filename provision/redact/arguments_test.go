@@ -10,6 +10,7 @@ func TestArgumentsShown(t *testing.T) {
 		{"/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock", "/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock"},
 		{"dockerd -Hfd:// -D -g /srv -l=debug -z5", "dockerd -Hfd:// -D -g /srv -ldebug -z…"},
 		{"dockerd --log-opt splunk-token=hunter2 --debug=true --data-root=/srv", "dockerd --log-opt … --debug=true --data-root=/srv"},
+		{"dockerd -D hunter2 -v hunter2 -p /run/d.pid -xhunter2 -G docker", "dockerd -D … -v … -p /run/d.pid -x… -G docker"},
 		{"dockerd --label=x --label /hunter2 --label 778899", "dockerd --label=… --label … --label …"},
 		{"dockerd --storage-opt=dm.key=/hunter2 --storage-driver overlay2", "dockerd --storage-opt=… --storage-driver overlay2"},
 		{"dockerd --new-thing /hunter2 --newer=5 word", "dockerd --new-thing … --newer=… …"},

@@ -32,6 +32,10 @@ var (
 		`|A[KS]IA[0-9A-Z]{12,}|AIza[\w-]{20,}|ya29\.[\w-]{10,}|xox[a-z]-[A-Za-z0-9-]{10,}|sk-[\w-]{16,}|[prs]k_(?:live|test)_\w{10,}|hf_[A-Za-z0-9]{20,}` +
 		`|SG\.[\w-]{10,}\.[\w-]{10,}|hv[bs]\.[\w-]{16,}|do[opr]_v1_[0-9a-f]{20,}|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+)`)
 
+	// A flag of one letter: curl -u USER:PASSWORD, and the password of a client of a database.
+	userFlag     = regexp.MustCompile(`((?:^|[\s"'\[,])-u["',]*[\s=]*["']?)[^\s"',:/@-]*[A-Za-z][^\s"',:/@]*:[^\s"',\]]+`)
+	clientSecret = regexp.MustCompile(`(\b(?:mysql\w*|mariadb\w*|sshpass|redis-cli|smbclient|ldap\w+|mongo\w*)\b[^\r\n;|]*?[\s"'\[,]-[apPw]["',]*[\s=]*["']?)[^\s"',\]-][^\s"',\]]*`)
+
 	// A name and its separator: NAME=, "name": , NAME => , and --name before a word.
 	settingName = regexp.MustCompile(`([A-Za-z0-9_.-]+)["'\]\\]*\s*(?:=>|[=:]+)\s*|(--?[A-Za-z][A-Za-z0-9_.-]*)(?:["'\\]*,\s*|["'\\]*\s+)`)
 	// The value after it: an earlier replacement, a string, or a word.
@@ -49,6 +53,8 @@ func Text(text string) string {
 	text = userOfURL.ReplaceAllString(text, "$1…@")
 	text = userOfHost.ReplaceAllString(text, "…@")
 	text = userOfPort.ReplaceAllString(text, "…$1")
+	text = userFlag.ReplaceAllString(text, "$1…")
+	text = clientSecret.ReplaceAllString(text, "$1…")
 	text = authScheme.ReplaceAllString(text, "$1 …")
 	text = knownToken.ReplaceAllString(text, "…")
 	return markedDigest.ReplaceAllString(redactSettings(text), "@$1")

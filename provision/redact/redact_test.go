@@ -44,6 +44,13 @@ func TestRedact(t *testing.T) {
 		{"a\n-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\nb", "a\n…\nb"},
 		{"a\n-----BEGIN PRIVATE KEY-----\nMII", "a\n…"},
 
+		{"curl -u bob:hunter2 https://h/", "curl -u … https://h/"},
+		{`["curl" "-u" "bob:hunter2"]`, `["curl" "-u" "…"]`},
+		{"mysql -h db -phunter2 -e x", "mysql -h db -p… -e x"},
+		{`["redis-cli","-a","hunter2"]`, `["redis-cli","-a","…"]`},
+		{"sshpass -p 'hunter2' ssh h", "sshpass -p '…' ssh h"},
+		{"docker run -p 8080:80 -u 1000:1000 x; mkdir -p /x", "docker run -p 8080:80 -u 1000:1000 x; mkdir -p /x"},
+		{"journalctl -u docker.service: x", "journalctl -u docker.service: x"},
 		{digest, digest},
 		{"docker.io/library/alpine:3@" + digest, "docker.io/library/alpine:3@" + digest},
 		{"https://storage.googleapis.com/gvisor/releases", "https://storage.googleapis.com/gvisor/releases"},

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/redact"
 )
 
 // Settings are what dockerd runs with, or shall run with, as far as its API tells.
@@ -33,7 +34,7 @@ func (s Settings) Missing(info engine.Info) error {
 		case got.Path != want.Path:
 			return fmt.Errorf("its runtime %s runs %s, not %s", name, got.Path, want.Path)
 		case !slices.Equal(got.Args, want.Args):
-			return fmt.Errorf("its runtime %s has the arguments %q, not %q", name, strings.Join(got.Args, " "), strings.Join(want.Args, " "))
+			return fmt.Errorf("its runtime %s has the arguments %q, not %q", name, formatArgs(got.Args), formatArgs(want.Args))
 		}
 	}
 	for _, name := range s.Without {
@@ -55,6 +56,9 @@ func (s Settings) Missing(info engine.Info) error {
 	}
 	return nil
 }
+
+// formatArgs is the arguments of a runtime in one line, without secrets.
+func formatArgs(args []string) string { return strings.Join(redact.RuntimeArguments(args), " ") }
 
 // CheckKept says which of the runtimes in kept dockerd has lost or changed; nil if none.
 func CheckKept(kept map[string]engine.Runtime, info engine.Info) error {

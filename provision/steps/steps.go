@@ -141,7 +141,7 @@ func (s Prove) Object() string {
 	if len(s.Args) == 0 {
 		return fmt.Sprintf("a sandbox of %s starts on this host, outside Docker", s.Release)
 	}
-	return fmt.Sprintf("a sandbox of %s starts on this host, outside Docker, with %s", s.Release, strings.Join(s.Args, " "))
+	return fmt.Sprintf("a sandbox of %s starts on this host, outside Docker, with %s", s.Release, formatArgs(s.Args))
 }
 
 func (s ProveInDocker) Object() string {

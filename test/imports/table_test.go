@@ -19,6 +19,7 @@ var allowed = map[string]row{
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/commandline": {ours: []string{"provision/durable"}},
+	"provision/redact":      {ours: []string{"daemonjson", "provision/commandline"}},
 	"verify":                {modules: []string{"golang.org/x/sys"}},
 	"provision/engine": {
 		ours:    []string{"provision/durable", "verify"},
@@ -68,14 +69,14 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/capability", "provision/command",
 			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
-			"provision/durable", "provision/engine", "provision/images", "provision/release",
+			"provision/durable", "provision/engine", "provision/images", "provision/redact", "provision/release",
 			"provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
 	"provision/steps": {
 		ours: []string{
-			"daemonjson", "provision/config", "provision/daemonfile", "provision/engine",
+			"daemonjson", "provision/config", "provision/daemonfile", "provision/engine", "provision/redact",
 			"provision/release", "provision/subid", "verify",
 		},
 		modules: []string{"github.com/dustin/go-humanize"},
@@ -96,7 +97,7 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/activation", "provision/blocked", "provision/capability",
 			"provision/commandline", "provision/config", "provision/dataroot", "provision/engine",
-			"provision/host", "provision/images", "provision/release", "provision/state",
+			"provision/host", "provision/images", "provision/redact", "provision/release", "provision/state",
 			"provision/steps", "provision/subid", "verify",
 		},
 	},
@@ -110,7 +111,7 @@ var allowed = map[string]row{
 	"provision/proof": {
 		ours: []string{
 			"provision/command", "provision/commandline", "provision/config", "provision/durable",
-			"provision/engine", "provision/failpoint", "provision/host", "provision/release",
+			"provision/engine", "provision/failpoint", "provision/host", "provision/redact", "provision/release",
 			"provision/steps", "verify",
 		},
 		modules: []string{"golang.org/x/sys"},
@@ -143,7 +144,7 @@ var allowed = map[string]row{
 	"provision/checkup": {
 		ours: []string{
 			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/host",
-			"provision/plan", "provision/release", "provision/state", "provision/steps",
+			"provision/plan", "provision/redact", "provision/release", "provision/state", "provision/steps",
 			"provision/subid", "verify",
 		},
 	},
@@ -165,7 +166,6 @@ var allowed = map[string]row{
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
-	"provision/redact": {ours: []string{"daemonjson", "provision/commandline"}},
 	"provision/doctor": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup",
