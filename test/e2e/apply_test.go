@@ -65,9 +65,9 @@ func TestHandFormattedDaemonJSONKeepsEveryByte(t *testing.T) {
 			t.Errorf("daemon.json: bytes that are not ours changed: %q", got)
 		}
 		ours := strings.TrimSuffix(strings.TrimPrefix(got, head), "\r\n}")
-		// In the file's own style: tabs, CRLF, and blanks on both sides of a colon.
-		want := ",\r\n\t\"runtimes\" :  {\r\n\t\t\"runsc\" :  {\r\n\t\t\t\"path\" :  \"" + store + "/" + newer + "/runsc\",\r\n" +
-			"\t\t\t\"runtimeArgs\" :  [\"--ignore-cgroups\",   \"--overlay2=none\",   \"--dcache=0\"]\r\n\t\t}\r\n\t},\r\n\t\"default-runtime\" :  \"runsc\""
+		// In the file's own style: tabs, CRLF, the blank that most colons have, and three after a comma.
+		want := ",\r\n\t\"runtimes\": {\r\n\t\t\"runsc\": {\r\n\t\t\t\"path\": \"" + store + "/" + newer + "/runsc\",\r\n" +
+			"\t\t\t\"runtimeArgs\": [\"--ignore-cgroups\",   \"--overlay2=none\",   \"--dcache=0\"]\r\n\t\t}\r\n\t},\r\n\t\"default-runtime\": \"runsc\""
 		if ours != want {
 			t.Errorf("our keys: got %q, want %q", ours, want)
 		}
