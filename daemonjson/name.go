@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ValueError means that a value may not go into daemon.json.
+// ValueError means that a value may not go into daemon.json. Its text has no value that looks like a secret.
 type ValueError struct {
 	What   string // "runtime name", "runtime argument"
 	Value  string
@@ -14,7 +14,14 @@ type ValueError struct {
 }
 
 func (e *ValueError) Error() string {
-	return fmt.Sprintf("%s %s: %s", e.What, shown(e.Value), e.Reason)
+	value := e.Value
+	if isSecretText(value) {
+		name, _, has := strings.Cut(value, "=")
+		if value = "***"; has && !isSecretText(name) {
+			value = name + "=***"
+		}
+	}
+	return fmt.Sprintf("%s %s: %s", e.What, shown(value), e.Reason)
 }
 
 var (

@@ -75,3 +75,17 @@ func TestValueErrorSaysWhatIsWrongWithWhat(t *testing.T) {
 		}
 	}
 }
+
+func TestFault_X18_ARefusedArgumentIsShownWithoutItsSecret(t *testing.T) {
+	for arg, want := range map[string]string{
+		"--token=hunter2 x":             `runtime argument "--token=***": `,
+		"--log=http://bob:hunter2@h $x": `runtime argument "--log=***": `,
+		"bob:hunter2@h $x":              `runtime argument "***": `,
+		"bob:hunter2@h=x $x":            `runtime argument "***": `,
+		"--platform=kvm x":              `runtime argument "--platform=kvm x": `,
+	} {
+		if err := CheckArg(arg); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s…", arg, err, want)
+		}
+	}
+}
