@@ -49,6 +49,20 @@ type outcome struct {
 	recovered, abandoned []string
 }
 
+// failedObject says, without text of other programs, what a change that failed has left; "" if it changed
+// nothing.
+func failedObject(err error) string {
+	var back *transaction.RolledBack
+	var down *transaction.DockerDown
+	switch {
+	case errors.As(err, &down):
+		return "docker is down"
+	case errors.As(err, &back):
+		return "a change was rolled back"
+	}
+	return ""
+}
+
 // classify decides how an error is reported, and when the next look is due.
 func (r *rounds) classify(out *outcome) {
 	now := r.now()
@@ -81,6 +95,7 @@ func (r *rounds) classify(out *outcome) {
 	case errors.As(out.err, &refusal):
 		out.object = refusal.Object
 	default:
+		out.object = failedObject(out.err)
 		r.failure = out.err
 		r.noteFatal(out.err)
 		r.retry.fail(now)

@@ -15,7 +15,7 @@ func TestFault_X18_TheUnitsStatusHasNoTextOfOthers(t *testing.T) {
 		want               string
 	}{
 		{"an error about a file", "", Status{Error: quoted, object: "/etc/docker/daemon.json"}, "failing: /etc/docker/daemon.json (sudo runsc-provisioner status says why)"},
-		{"an error about nothing known", "", Status{Error: quoted}, "failing: an error (sudo runsc-provisioner status says why)"},
+		{"an error about nothing known", "", Status{Error: quoted}, "failing: the last look failed (sudo runsc-provisioner status says why)"},
 		{"dockerd does not answer", quoted, Status{object: "dockerd"}, "waiting: dockerd (sudo runsc-provisioner status says why)"},
 		{"Docker is stopped", "docker.service is inactive", Status{}, "waiting: docker.service is inactive"},
 		{"an item is critical", "", Status{Host: []checkup.Item{{Name: "runtime runsc", Health: checkup.Critical, Seen: quoted}}}, "failing: runtime runsc (sudo runsc-provisioner status says why)"},

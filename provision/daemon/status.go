@@ -149,7 +149,7 @@ func (s *Status) sum(waiting string) {
 	var text, public string
 	switch {
 	case s.Error != "":
-		s.State, text, public = StateFailing, s.Error, cmp.Or(s.object, "an error")
+		s.State, text, public = StateFailing, s.Error, cmp.Or(s.object, "the last look failed")
 	case waiting != "":
 		s.State, text, public = StateWaiting, waiting, s.object
 	case len(s.Contested) > 0:
