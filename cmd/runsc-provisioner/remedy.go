@@ -160,7 +160,7 @@ func remedy(err error) (code int, hint string) {
 	case errors.As(err, &unseen):
 		return exitFailed, unseenWritesHint
 	case errors.As(err, &failed) && len(failed.Rejected) > 0:
-		return exitFailed, "nothing was changed in Docker; correct or remove " + strings.Join(failed.Rejected, ", ") + ", or choose another release with --release"
+		return exitFailed, "nothing was changed in Docker; correct or remove " + strings.Join(redact.Rejected(failed.Rejected), ", ") + ", or choose another release with --release"
 	case errors.As(err, &failed) && strings.Contains(failed.Output, "cgroup controller"):
 		return exitFailed, "nothing was changed in Docker; this host lacks cgroup controllers that runsc needs: `runsc-provisioner doctor` lists them"
 	case errors.As(err, &failed):

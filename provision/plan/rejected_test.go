@@ -141,11 +141,11 @@ func TestNew_ReleaseThatRejectsArguments(t *testing.T) {
 // Every argument is named, for each runtime, and where the user removes it.
 func TestRejecting_NamesAllArguments(t *testing.T) {
 	const file = `{"runtimes":{` +
-		`"kvm":{"path":"/usr/local/lib/gvisor/20260907.0/runsc","runtimeArgs":["--shape","round","--fuse"]},` +
+		`"kvm":{"path":"/usr/local/lib/gvisor/20260907.0/runsc","runtimeArgs":["--network","round","--fuse"]},` +
 		`"runsc":{"path":"/usr/local/lib/gvisor/20260907.0/runsc","runtimeArgs":["--vfs2","--debug","--fuse","--vfs2"]}}}`
 	h := seen.Host{
 		Releases: []string{seen.Newer, seen.Older}, Link: seen.Older, File: file, Engine: seen.Dockerd(file), Before: file,
-		Rejects: []string{"--vfs2", "--fuse", "--shape round"},
+		Rejects: []string{"--vfs2", "--fuse", "--network round"},
 	}
 	c := seen.Wants(func(c *config.Config) {
 		c.Docker.Runtimes["runsc"] = config.Runtime{Args: []string{"--vfs2", "--debug", "--fuse", "--vfs2"}}
@@ -156,7 +156,7 @@ func TestRejecting_NamesAllArguments(t *testing.T) {
 		t.Fatalf("got current release %s and %+v, want %s, and the newer one held", g.Current.Name, g.Rejecting(), seen.Older)
 	}
 	r := *g.Rejecting()
-	if want := []string{"--shape round", "--fuse", "--vfs2"}; r.Release != seen.Newer || !slices.Equal(r.Arguments, want) {
+	if want := []string{"--network round", "--fuse", "--vfs2"}; r.Release != seen.Newer || !slices.Equal(r.Arguments, want) {
 		t.Errorf("got %s to reject %q, want %s to reject %q", r.Release, r.Arguments, seen.Newer, want)
 	}
 	for _, place := range []string{"runtimeArgs of kvm in /etc/docker/daemon.json", "args in [docker.runtimes.runsc]", `version = "` + seen.Older + `"`} {

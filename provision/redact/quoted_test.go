@@ -48,6 +48,7 @@ func TestFault_X18_ArgumentsOfARuntimeShown(t *testing.T) {
 		{"-platform kvm -overlay2=none --root /run/runsc", "-platform kvm -overlay2=none --root /run/runsc"},
 		{"--token=hunter2 --token hunter2 -password hunter2 --debug", "--token=… --token … -password … --debug"},
 		{"--log=http://bob:hunter2@h", "--log=…"},
+		{"--debug=hunter2 --nosuch=hunter2 --nosuch hunter2 --nosuch=7 --dcache 0 --debug=true", "--debug=… --nosuch=… --nosuch … --nosuch=7 --dcache 0 --debug=true"},
 		{"-p hunter2 -phunter2 -p=hunter2", "-p … … -p=…"},
 		{"hunter2 --debug=true hunter2", "… --debug=true …"},
 		{"", ""},
