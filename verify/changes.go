@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Changes lists what a container that was created again with a runtime of gVisor's would lack, in a stable order. args
-// are that runtime's arguments. The strings complete "it then has", and are safe to show. It is pure, and knows only
-// what the container was given, not what its programs do.
+// Changes lists what a container that was created again with a runtime of gVisor's would lack, in a stable
+// order. args are that runtime's arguments. The strings complete "it then has", and are safe to show. It is
+// pure, and knows only what the container was given, not what its programs do.
 //
 // What gVisor lacks was seen on release 20260914.0 with Docker 20.10 and 26.1.
 func Changes(c Container, args []string) []string {

@@ -39,9 +39,10 @@ func (rt Runtime) isShim() bool {
 	return rt.Path == "" && !rt.TypeIgnored && strings.Contains(rt.Type, "runsc")
 }
 
-// isOtherRelease reports whether a container runs in a gVisor that its runtime led to before, according to the record of
-// the host, and that is of no known release: its sandbox was started before the runtime was adopted. Then everything
-// but the program was verified. That does not prove a sandbox, so the container is Unknown at best.
+// isOtherRelease reports whether a container runs in a gVisor that its runtime led to before, according to
+// the record of the host, and that is of no known release: its sandbox was started before the runtime was
+// adopted. Then everything but the program was verified. That does not prove a sandbox, so the container is
+// Unknown at best.
 func isOtherRelease(rt Runtime, p Process, e Evidence, checks []Check) bool {
 	if checks[0].State != Passed || !rt.Earlier[p.Exe.ID] {
 		return false

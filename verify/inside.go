@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// Inside says what a container's sandbox lets through of what the container was given. The zero Inside is outside any
-// sandbox: everything holds as it does with runc.
+// Inside says what a container's sandbox lets through of what the container was given. The zero Inside is
+// outside any sandbox: everything holds as it does with runc.
 //
-// What gVisor keeps back was seen on release 20260914.0 with Docker 26.1: no interface with --network=host, only its
-// own processes with --pid=host, the host's /dev/shm with --ipc=host, emulated devices only with --privileged, --device
-// and -v /dev, ENXIO behind a node made with mknod, and a refused connection to a mounted socket.
+// What gVisor keeps back was seen on release 20260914.0 with Docker 26.1: no interface with --network=host,
+// only its own processes with --pid=host, the host's /dev/shm with --ipc=host, emulated devices only with
+// --privileged, --device and -v /dev, ENXIO behind a node made with mknod, and a refused connection to a
+// mounted socket.
 type Inside struct {
 	Sandbox     bool
 	HostNetwork bool // runsc's --network=host
@@ -19,9 +20,9 @@ type Inside struct {
 	HostDevices bool // the host's character devices, by --character-device-policy
 }
 
-// InsideOf says what holds inside the sandbox of a container with this verdict. It reads the arguments of the sandbox
-// and its gofers, which were set when it started. If they are unknown, or it is not certain that it is a sandbox,
-// the container counts as outside. It is pure.
+// InsideOf says what holds inside the sandbox of a container with this verdict. It reads the arguments of
+// the sandbox and its gofers, which were set when it started. If they are unknown, or it is not certain that
+// it is a sandbox, the container counts as outside. It is pure.
 func InsideOf(v Verdict, e Evidence) Inside {
 	if v.State != Sandboxed || e.Process.ArgvCut {
 		return Inside{}

@@ -10,7 +10,8 @@ import (
 // maxNotStarted is how many containers that stayed down get a finding each.
 const maxNotStarted = 10
 
-// checkNotStarted adds a finding for each container that stayed down because dockerd did not find its runtime.
+// checkNotStarted adds a finding for each container that stayed down because dockerd did not find its
+// runtime.
 func (v *Verification) checkNotStarted() {
 	for i, one := range v.NotStarted {
 		if i == maxNotStarted {

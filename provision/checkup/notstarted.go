@@ -42,8 +42,8 @@ func WhyNotStarted(one host.NotStarted) string {
 // StoppedUnseen says that not all stopped containers were looked at.
 const StoppedUnseen = "not all stopped containers were looked at: there are more than 1000, or dockerd's answer about one is unusable"
 
-// NotStartedItem is the item of containers that stayed down. partial says that some were not looked at; err is why
-// none was.
+// NotStartedItem is the item of containers that stayed down. partial says that some were not looked at; err
+// is why none was.
 func NotStartedItem(down []host.NotStarted, partial bool, err error) Item {
 	item := Item{Name: NotStartedItemName}
 	switch {

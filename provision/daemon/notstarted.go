@@ -11,8 +11,8 @@ import (
 // maxNotStarted is how many containers that did not start a Status names.
 const maxNotStarted = 50
 
-// finishNotStarted records the containers that stayed down because dockerd did not find their runtime, and reports
-// each once. If dockerd could not be asked, the last ones are kept.
+// finishNotStarted records the containers that stayed down because dockerd did not find their runtime, and
+// reports each once. If dockerd could not be asked, the last ones are kept.
 func (l *loop) finishNotStarted(s *lookResult) {
 	c := &l.containers
 	if s.notStartedErr != nil {

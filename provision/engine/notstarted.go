@@ -22,8 +22,8 @@ type NotStarted struct {
 }
 
 // NotStarted lists the containers that dockerd did not start because it did not find their runtime, by name.
-// partial is true if some stopped containers were not looked at: there are more than 1000, or dockerd's answer
-// about one is unusable.
+// partial is true if some stopped containers were not looked at: there are more than 1000, or dockerd's
+// answer about one is unusable.
 func (c *Client) NotStarted(ctx context.Context) (down []NotStarted, partial bool, err error) {
 	down, partial, err = c.notStarted(ctx)
 	return down, partial, c.withAct(ctx, "list stopped containers", err)
@@ -93,14 +93,14 @@ func (c *Client) asNotStarted(ctx context.Context, item listed) (one NotStarted,
 	return NotStarted{ID: said.ID, Name: strings.TrimPrefix(said.Name, "/"), Runtime: said.HostConfig.Runtime}, true, nil
 }
 
-// missingProgram is what containerd's shim says if the runtime's program is missing. What the runtime itself says of
-// a program in the image does not have the first part.
+// missingProgram is what containerd's shim says if the runtime's program is missing. What the runtime itself
+// says of a program in the image does not have the first part.
 var missingProgram = regexp.MustCompile(`unable to retrieve OCI runtime error .*: fork/exec \S+: no such file or directory`)
 
-// lacksRuntime reports whether dockerd's last try to start the container ended because it did not find its runtime: it
-// did not know the name, or the program was missing. A start that succeeds clears the error. The texts of an unknown
-// name are those of 20.10 ("runtime not found in config") and of later versions ("unknown or invalid runtime name"),
-// seen on 20.10, 24.0, 26.1 and a beta of 29.
+// lacksRuntime reports whether dockerd's last try to start the container ended because it did not find its
+// runtime: it did not know the name, or the program was missing. A start that succeeds clears the error. The
+// texts of an unknown name are those of 20.10 ("runtime not found in config") and of later versions
+// ("unknown or invalid runtime name"), seen on 20.10, 24.0, 26.1 and a beta of 29.
 func (i *inspection) lacksRuntime() bool {
 	switch i.HostConfig.RestartPolicy.Name {
 	case "always", "unless-stopped", "on-failure":

@@ -8,8 +8,8 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// AddEarlier adds to each runtime the files that its name led to before this program changed the daemon.json at path,
-// according to the record. before may be nil.
+// AddEarlier adds to each runtime the files that its name led to before this program changed the daemon.json
+// at path, according to the record. before may be nil.
 func AddEarlier(runtimes map[string]verify.Runtime, before *state.Before, path string) {
 	if before == nil {
 		return

@@ -18,10 +18,10 @@ type NotStarted struct {
 // notStartedTime limits how long NotStarted may take. A thousand stopped containers take about a second.
 const notStartedTime = 10 * time.Second
 
-// NotStarted lists the containers that stay down because dockerd did not find their runtime when it tried to start
-// them, by name. It leaves out those whose runtime neither dockerd knows nor ours names: nothing here brings it back.
-// partial is true if some stopped containers were not looked at. Without a running dockerd the list is empty. The error
-// is a *blocked.Unreachable.
+// NotStarted lists the containers that stay down because dockerd did not find their runtime when it tried to
+// start them, by name. It leaves out those whose runtime neither dockerd knows nor ours names: nothing here
+// brings it back. partial is true if some stopped containers were not looked at. Without a running dockerd
+// the list is empty. The error is a *blocked.Unreachable.
 func (h *Host) NotStarted(ctx context.Context, o Observed, ours []string) (down []NotStarted, partial bool, err error) {
 	if o.Engine == nil {
 		return nil, false, nil

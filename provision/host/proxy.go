@@ -8,9 +8,9 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 )
 
-// DockerProxy says where dockerd is given a proxy for https: "HTTPS_PROXY of docker.service", or "https-proxy in"
-// daemon.json (from 23.0 on); "" if it is not, or if that is unknown. It never returns the proxy itself, which may have
-// a password.
+// DockerProxy says where dockerd is given a proxy for https: "HTTPS_PROXY of docker.service", or
+// "https-proxy in" daemon.json (from 23.0 on); "" if it is not, or if that is unknown. It never returns the
+// proxy itself, which may have a password.
 func (h *Host) DockerProxy(ctx context.Context) string {
 	unit, err := h.AskUnit(ctx, DockerUnit)
 	if err != nil {

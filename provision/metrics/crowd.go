@@ -10,9 +10,9 @@ import (
 // maxConnections is how many connections a server keeps. Prometheus needs one.
 const maxConnections = 64
 
-// crowd bounds the connections of a server: each costs a file descriptor and a goroutine of the daemon. A new one
-// beyond the bound closes the one that has been in its state for the longest time: a scrape takes milliseconds, so
-// connections that do nothing never keep a scraper out.
+// crowd bounds the connections of a server: each costs a file descriptor and a goroutine of the daemon. A
+// new one beyond the bound closes the one that has been in its state for the longest time: a scrape takes
+// milliseconds, so connections that do nothing never keep a scraper out.
 type crowd struct {
 	mu  sync.Mutex
 	all []net.Conn // by the time of their last change of state
