@@ -35,7 +35,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 		"proc":            directory,
 		"release":         listed(func() []string { return append([]string{"latest"}, a.installedReleases()...) }),
 		"require-sandbox": words("label="),
-		"rootfs":          words("docker\tDocker keeps what containers write", "sandbox\tit is lost when the container stops"),
+		"rootfs":          words("docker\tDocker keeps what containers write", "sandbox\tlost when they stop"),
 		"runtime-arg":     words("--platform=kvm", "--platform=systrap", "--network=none", "--debug"),
 		"userns-remap":    words("default\tthe user dockremap", "off"),
 	}
@@ -63,7 +63,9 @@ func (a *app) addCompletions(root *cobra.Command) {
 }
 
 // valueAfterFlag completes `--default-runtime VALUE`, which joinValues joins.
-func (a *app) valueAfterFlag(cmd *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
+func (a *app) valueAfterFlag(
+	cmd *cobra.Command, args []string, _ string,
+) (words []string, _ cobra.ShellCompDirective) {
 	bare := func(name string) bool {
 		flag := cmd.Flags().Lookup(name)
 		return len(args) == 0 && flag.Changed && flag.Value.String() == flag.NoOptDefVal
@@ -91,10 +93,12 @@ func describeCompletion(completion *cobra.Command) {
 		shell.Short = "Print the script for " + shell.Name()
 		switch line := completion.CommandPath() + " " + shell.Name(); shell.Name() {
 		case "bash":
-			shell.Long = "bash needs the package bash-completion. For this shell only:\n\n  source <(" + line + ")\n\nFor every new shell:\n\n" +
+			shell.Long = "bash needs the package bash-completion. For this shell only:\n\n" +
+				"  source <(" + line + ")\n\nFor every new shell:\n\n" +
 				"  " + line + " | sudo tee /etc/bash_completion.d/runsc-provisioner"
 		case "zsh":
-			shell.Long = "For every new shell, if ~/.zshrc has \"autoload -U compinit; compinit\":\n\n  " + line + " | sudo tee /usr/local/share/zsh/site-functions/_runsc-provisioner"
+			shell.Long = "For every new shell, if ~/.zshrc has \"autoload -U compinit; compinit\":\n\n" +
+				"  " + line + " | sudo tee /usr/local/share/zsh/site-functions/_runsc-provisioner"
 		case "fish":
 			shell.Long = "For every new shell:\n\n  " + line + " > ~/.config/fish/completions/runsc-provisioner.fish"
 		case "powershell":
@@ -111,7 +115,9 @@ func (a *app) addFlagCompletions(cmd *cobra.Command, values map[string]cobra.Com
 		}
 	}
 	if flag := cmd.Flags().Lookup("format"); flag != nil {
-		_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(strings.Split(flag.Value.Type(), ", "), cobra.ShellCompDirectiveNoFileComp))
+		formats := strings.Split(flag.Value.Type(), ", ")
+		complete := cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)
+		_ = cmd.RegisterFlagCompletionFunc("format", complete)
 	}
 }
 

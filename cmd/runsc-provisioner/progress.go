@@ -121,7 +121,8 @@ func (p *progress) stalled() {
 		p.bar.Describe(fmt.Sprintf("  %s (no data for %d s)", p.label, int(silent.Seconds())))
 	case !p.reported:
 		p.reported = true
-		p.app.complain("note: %s: no data from the release server for %s; it is tried again, and Ctrl-C ends the run\n", p.label, durationText(p.limit()))
+		p.app.complain("note: %s: no data from the release server for %s; if that goes on, it is tried again\n",
+			p.label, durationText(p.limit()))
 	}
 }
 

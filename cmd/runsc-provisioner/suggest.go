@@ -37,14 +37,16 @@ func commandWords(parent string) (hintToWords map[string]string) {
 		uninstallHint: "uninstall remove rm purge delete clean unregister",
 		rollbackHint:  "rollback revert undo restore downgrade back",
 		planHint:      "dry-run dryrun diff preview simulate",
-		show + "; runsc-provisioner status shows the host":                                "show info get settings",
-		"sudo runsc-provisioner apply installs gVisor and registers it with Docker":       "install setup init configure register up run",
-		"sudo runsc-provisioner apply --upgrade looks for a newer release":                "upgrade update",
+
 		"runsc-provisioner config check checks the configuration; verify checks the host": "check validate",
-		"sudo runsc-provisioner verify shows which containers are in a sandbox":           "ps ls list containers audit",
-		"sudo runsc-provisioner prove starts a test container under each runtime":         "test",
-		"runsc-provisioner doctor looks for what is wrong; debug-bundle collects it":      "debug bundle support report diagnose",
-		"the daemon writes to the journal: journalctl -u runsc-provisioner":               "log logs journal",
+
+		show + "; runsc-provisioner status shows the host":                           "show info get settings",
+		"sudo runsc-provisioner apply installs gVisor and registers it with Docker":  "install setup init register up run",
+		"sudo runsc-provisioner apply --upgrade looks for a newer release":           "upgrade update",
+		"sudo runsc-provisioner verify shows which containers are in a sandbox":      "ps ls list containers audit",
+		"sudo runsc-provisioner prove starts a test container under each runtime":    "test",
+		"runsc-provisioner doctor looks for what is wrong; debug-bundle collects it": "debug bundle support report",
+		"the daemon writes to the journal: journalctl -u runsc-provisioner":          "log logs journal",
 	}
 }
 

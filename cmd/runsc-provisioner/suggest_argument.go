@@ -21,9 +21,11 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if cmd.HasSubCommands() {
-		return &usageError{fmt.Errorf("unknown command %q of %s", args[0], cmd.CommandPath()), commandHint(cmd, args[0])}
+		err := fmt.Errorf("unknown command %q of %s", args[0], cmd.CommandPath())
+		return &usageError{err, commandHint(cmd, args[0])}
 	}
-	return &usageError{fmt.Errorf("%s takes no argument %q", cmd.CommandPath(), args[0]), argumentHint(cmd, args)}
+	err := fmt.Errorf("%s takes no argument %q", cmd.CommandPath(), args[0])
+	return &usageError{err, argumentHint(cmd, args)}
 }
 
 // argumentHint says what to type instead of the words args.
@@ -122,7 +124,8 @@ func fewArguments(cmd *cobra.Command, args []string) error {
 	if len(args) <= 1 {
 		return nil
 	}
-	return &usageError{fmt.Errorf("%s takes one argument, got %d", cmd.CommandPath(), len(args)), "usage: " + cmd.UseLine()}
+	err := fmt.Errorf("%s takes one argument, got %d", cmd.CommandPath(), len(args))
+	return &usageError{err, "usage: " + cmd.UseLine()}
 }
 
 // flagError turns an error of pflag into a usage error with a hint.

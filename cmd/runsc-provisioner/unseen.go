@@ -36,7 +36,8 @@ func (a *app) unseen() []string {
 	if a.hostForRecords().State().KnownRejections() != nil {
 		return nil
 	}
-	return []string{"only root may see which arguments of runsc a release has rejected: apply may hold a release that this plan uses"}
+	return []string{"only root may see which arguments of runsc a release has rejected: " +
+		"apply may hold a release that this plan uses"}
 }
 
 // ownUnit is the unit of the daemon.

@@ -32,7 +32,8 @@ func (a *app) printUsage(cmd *cobra.Command) error {
 	writePairs(&b, "Flags", flagPairs(cmd.LocalFlags()), width)
 	writePairs(&b, "Flags of every command", flagPairs(cmd.InheritedFlags()), width)
 	if cmd.HasAvailableSubCommands() {
-		b.WriteString(wrapLines(fmt.Sprintf("\n%s COMMAND --help shows the flags of a command.\n", cmd.CommandPath()), width))
+		more := fmt.Sprintf("\n%s COMMAND --help shows the flags of a command.\n", cmd.CommandPath())
+		b.WriteString(wrapLines(more, width))
 	}
 	_, err := fmt.Fprint(cmd.OutOrStdout(), b.String())
 	return err
