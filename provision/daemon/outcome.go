@@ -49,6 +49,16 @@ type outcome struct {
 	recovered, abandoned []string
 }
 
+// unreachableObject is what did not answer, with the reason if that is one of this program's own.
+func unreachableObject(reach *blocked.Unreachable) string {
+	for _, reason := range []error{blocked.ErrNotInstalled, blocked.ErrMasked, blocked.ErrNoUnixSocket, blocked.ErrSnap} {
+		if errors.Is(reach, reason) {
+			return reach.Object + ": " + reason.Error()
+		}
+	}
+	return reach.Object
+}
+
 // failedObject says, without text of other programs, what a change that failed has left; "" if it changed
 // nothing.
 func failedObject(err error) string {
@@ -81,7 +91,7 @@ func (r *rounds) classify(out *outcome) {
 	case errors.Is(out.err, errNoConfig), errors.As(out.err, &syntax):
 		out.tentative = true // the file may be half-written
 	case errors.As(out.err, &reach):
-		out.object = reach.Object
+		out.object = unreachableObject(reach)
 		out.waiting, out.err, out.tentative = out.err.Error(), nil, true
 		if out.unit.Running() {
 			out.next = firstRetry // nothing reports when it answers again

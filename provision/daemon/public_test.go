@@ -1,8 +1,11 @@
 package daemon
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
 )
 
@@ -25,5 +28,15 @@ func TestFault_X18_TheUnitsStatusHasNoTextOfOthers(t *testing.T) {
 		if got := tt.status.Public(); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.situation, got, tt.want)
 		}
+	}
+}
+
+func TestFault_X18_TheUnitsStatusNamesOnlyOurOwnReasons(t *testing.T) {
+	known := &blocked.Unreachable{Object: "docker.service", Err: fmt.Errorf("systemd says \"hunter2\": %w", blocked.ErrNotInstalled)}
+	if got, want := unreachableObject(known), "docker.service: "+blocked.ErrNotInstalled.Error(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := unreachableObject(&blocked.Unreachable{Object: "dockerd", Err: errors.New("hunter2")}); got != "dockerd" {
+		t.Errorf("got %q, want dockerd", got)
 	}
 }
