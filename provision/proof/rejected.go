@@ -36,9 +36,14 @@ func (r Runner) Rejected(ctx context.Context, release string, args []string) (re
 	}
 	for rest := args; ; {
 		var output command.Output
-		cmd := command.New(ctx, installed.Runsc, append(slices.Clone(rest), probeArg)...)
-		cmd.Stdout, cmd.Stderr = &output, &output
-		err := cmd.Run()
+		cmd, err := command.Contain("", func() *exec.Cmd {
+			cmd := command.New(ctx, installed.Runsc, append(slices.Clone(rest), probeArg)...)
+			cmd.Stdout, cmd.Stderr = &output, &output
+			return cmd
+		})
+		if err == nil {
+			err = cmd.Wait()
+		}
 		var exit *exec.ExitError
 		switch {
 		case err == nil:

@@ -13,14 +13,14 @@ import (
 	"runsc-provisioner/provision/command"
 )
 
-// askVersion returns what the program at path prints for --version: at most
-// limits.VersionBytes, within limits.VersionTime. A program that prints more is
-// ended.
-func askVersion(ctx context.Context, path string, limits Limits) (string, error) {
+// askVersion returns what the program at path, of the release in dir, prints for
+// --version: at most limits.VersionBytes, within limits.VersionTime. A program that
+// prints more is ended. No process that it started is left when askVersion returns.
+func askVersion(ctx context.Context, dir, path string, limits Limits) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.VersionTime, fmt.Errorf("takes longer than %s for --version", limits.VersionTime))
 	defer cancel()
-	out := &versionOutput{most: limits.VersionBytes}
-	cmd, err := start(ctx, path, out)
+	out := &versionOutput{most: limits.VersionBytes, end: cancel}
+	cmd, err := start(ctx, dir, path, out)
 	if errors.Is(err, fs.ErrPermission) {
 		return "", &hostError{fmt.Errorf("run %s: %w (is it on a file system mounted noexec?)", path, err)}
 	}
@@ -29,10 +29,10 @@ func askVersion(ctx context.Context, path string, limits Limits) (string, error)
 	}
 	err = cmd.Wait()
 	switch {
-	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
 	case out.exceeded:
 		return "", fmt.Errorf("prints more than %d bytes for --version", limits.VersionBytes)
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
 	case err != nil:
 		return "", fmt.Errorf("fails on --version: %w: %.200q", err, out.buf.Bytes())
 	}
@@ -42,11 +42,13 @@ func askVersion(ctx context.Context, path string, limits Limits) (string, error)
 // start starts path. This process wrote the file. A child that another
 // goroutine is forking keeps it open for writing until it executes, and until
 // then start gets ETXTBSY (golang.org/issue/22315).
-func start(ctx context.Context, path string, out *versionOutput) (*exec.Cmd, error) {
+func start(ctx context.Context, dir, path string, out *versionOutput) (*command.Contained, error) {
 	for pause := time.Millisecond; ; pause *= 2 {
-		cmd := command.New(ctx, path, "--version")
-		cmd.Stdout, cmd.Stderr = out, out
-		err := cmd.Start()
+		cmd, err := command.Contain(dir, func() *exec.Cmd {
+			cmd := command.New(ctx, path, "--version")
+			cmd.Stdout, cmd.Stderr = out, out
+			return cmd
+		})
 		if !errors.Is(err, syscall.ETXTBSY) || pause > time.Second {
 			return cmd, err
 		}
@@ -56,17 +58,19 @@ func start(ctx context.Context, path string, out *versionOutput) (*exec.Cmd, err
 	}
 }
 
-// versionOutput keeps up to most bytes. More is an error, which closes the pipe,
-// so that SIGPIPE ends the program. The buffer is not embedded: io.Copy would
-// use its ReadFrom, which has no limit.
+// versionOutput keeps up to most bytes. More is an error, and ends the program:
+// SIGPIPE alone would not end one that ignores it. The buffer is not embedded:
+// io.Copy would use its ReadFrom, which has no limit.
 type versionOutput struct {
 	buf      bytes.Buffer
 	most     int64
+	end      func()
 	exceeded bool
 }
 
 func (o *versionOutput) Write(p []byte) (int, error) {
 	if o.exceeded = o.exceeded || int64(o.buf.Len()+len(p)) > o.most; o.exceeded {
+		o.end()
 		return 0, errors.New("too much output")
 	}
 	return o.buf.Write(p)

@@ -26,7 +26,7 @@ func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (L
 	refuse := func(format string, args ...any) error {
 		return &RefusedError{"check", source, fmt.Errorf(format, args...)}
 	}
-	label, err := inspect(ctx, filepath.Join(dir, "runsc"), spec.Arch, limits)
+	label, err := inspect(ctx, dir, filepath.Join(dir, "runsc"), spec.Arch, limits)
 	var host *hostError
 	if errors.As(err, &host) {
 		return Label{}, host.error
@@ -43,7 +43,7 @@ func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (L
 	if _, err := os.Lstat(sentry); errors.Is(err, fs.ErrNotExist) {
 		return label, nil
 	}
-	sentryLabel, err := inspect(ctx, sentry, spec.Arch, limits)
+	sentryLabel, err := inspect(ctx, dir, sentry, spec.Arch, limits)
 	if errors.As(err, &host) {
 		return Label{}, host.error
 	}
@@ -56,12 +56,12 @@ func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (L
 	return label, nil
 }
 
-// inspect checks one program and then runs it.
-func inspect(ctx context.Context, path, arch string, limits Limits) (Label, error) {
+// inspect checks one program of the release in dir and then runs it.
+func inspect(ctx context.Context, dir, path, arch string, limits Limits) (Label, error) {
 	if err := checkELF(path, arch); err != nil {
 		return Label{}, err
 	}
-	output, err := askVersion(ctx, path, limits)
+	output, err := askVersion(ctx, dir, path, limits)
 	if err != nil {
 		return Label{}, err
 	}

@@ -25,6 +25,9 @@ const (
 	Fails       Behaviour = "fail"
 	Floods      Behaviour = "flood"       // prints without end
 	Environment Behaviour = "environment" // prints its environment as the label
+	Forks       Behaviour = "fork"        // leaves processes behind that hold its output
+	Escapes     Behaviour = "escape"      // as Forks, in a session of their own
+	Refuses     Behaviour = "refuse"      // knows --version, leaves a process behind at run and fails
 )
 
 // Options describe a fake program.

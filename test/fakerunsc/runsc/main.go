@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -21,6 +23,9 @@ type trailer struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == linger {
+		time.Sleep(24 * time.Hour)
+	}
 	t, err := read()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fake runsc:", err)
@@ -38,6 +43,14 @@ func main() {
 				os.Exit(4)
 			}
 		}
+	case "fork", "escape":
+		leave(t.Behaviour == "escape")
+	case "refuse":
+		if slices.Contains(os.Args[1:], "run") {
+			leave(true)
+			fmt.Fprintln(os.Stderr, "fake runsc: told to fail")
+			os.Exit(3)
+		}
 	case "environment":
 		t.Label = strings.Join(os.Environ(), ",")
 	}
@@ -53,6 +66,22 @@ func main() {
 	default:
 		fmt.Fprintln(os.Stderr, "fake runsc: knows only --version and run")
 		os.Exit(128)
+	}
+}
+
+// linger is the argument of a process that is left behind.
+const linger = "linger"
+
+// leave starts two processes that stay, one with the output of this one and one without.
+func leave(session bool) {
+	for _, out := range []*os.File{os.Stdout, nil} {
+		cmd := exec.Command("/proc/self/exe", linger)
+		cmd.Stdout = out
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: session}
+		if err := cmd.Start(); err != nil {
+			fmt.Fprintln(os.Stderr, "fake runsc:", err)
+			os.Exit(125)
+		}
 	}
 }
 
