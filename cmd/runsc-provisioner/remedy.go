@@ -20,6 +20,7 @@ import (
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/room"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/provision/transaction"
@@ -111,7 +112,7 @@ func remedy(err error) (code int, hint string) {
 		unseen     *proof.UnseenWrites
 		refused    *release.RefusedError
 		gone       *release.UnavailableError
-		room       *release.SpaceError
+		room       *room.Error
 		reach      *blocked.Unreachable
 		flag       *commandline.FlagConflict
 		syntax     *daemonjson.Error

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/engine"
-	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/room"
 )
 
 // Contents describes what dockerd keeps in its data root, and the limits around it.
@@ -200,7 +200,7 @@ type freeSpace struct {
 }
 
 func freeSpaceAt(path string) (freeSpace, error) {
-	bytes, err := release.Free(path)
+	bytes, err := room.Free(path)
 	if err != nil {
 		return freeSpace{}, err
 	}

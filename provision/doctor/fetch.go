@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/room"
 )
 
 // neededBytes is the most space that a release and its archive take during an
@@ -27,10 +28,10 @@ func diskItems(h *host.Host) []checkup.Item {
 	for _, path := range []string{h.Paths.Store, h.Paths.State} {
 		item := checkup.Item{Name: "room in " + path}
 		at := path
-		bytes, err := release.Free(at)
+		bytes, err := room.Free(at)
 		for errors.Is(err, fs.ErrNotExist) && at != "/" {
 			at = filepath.Dir(at)
-			bytes, err = release.Free(at)
+			bytes, err = room.Free(at)
 		}
 		switch {
 		case err != nil:

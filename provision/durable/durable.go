@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/room"
 )
 
 // tempMark is in the name of every temporary file. It distinguishes what a
@@ -56,7 +57,7 @@ func WriteFile(path string, data []byte, attr Attr) error {
 	failpoint.Here("write " + name + ": before the temporary file")
 	f, err := createTemp(path)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, room.Explain(err, path, int64(len(data))))
 	}
 	temp := f.Name()
 	err = fill(f, name, data, attr)
@@ -64,6 +65,7 @@ func WriteFile(path string, data []byte, attr Attr) error {
 		err = cerr
 	}
 	if err != nil {
+		err = room.Explain(err, path, int64(len(data)))
 		return discard(temp, fmt.Errorf("write %s: %w", path, err))
 	}
 	if attr.Before != nil {
@@ -73,7 +75,7 @@ func WriteFile(path string, data []byte, attr Attr) error {
 	}
 	failpoint.Here("write " + name + ": before the rename")
 	if err := rename(temp, path, attr.New); err != nil {
-		return discard(temp, fmt.Errorf("write %s: %w", path, err))
+		return discard(temp, fmt.Errorf("write %s: %w", path, room.Explain(err, path, 0)))
 	}
 	failpoint.Here("write " + name + ": after the rename, not synced")
 	if err := SyncDir(filepath.Dir(path)); err != nil {
@@ -130,7 +132,7 @@ func Symlink(target, path string) error {
 	temp, name := tempName(path), filepath.Base(path)
 	failpoint.Here("link " + name + ": before the temporary link")
 	if err := os.Symlink(target, temp); err != nil {
-		return fmt.Errorf("link %s: %w", path, err)
+		return fmt.Errorf("link %s: %w", path, room.Explain(err, path, 0))
 	}
 	failpoint.Here("link " + name + ": before the rename")
 	if err := os.Rename(temp, path); err != nil {
@@ -170,7 +172,7 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 		}
 	}
 	if err := os.Mkdir(dir, perm); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		return room.Explain(err, dir, 0)
 	}
 	failpoint.Here("make " + filepath.Base(dir) + ": made, mode not set")
 	if err := os.Chmod(dir, perm); err != nil {

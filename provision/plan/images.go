@@ -6,12 +6,12 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/images"
-	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/room"
 	"runsc-provisioner/provision/steps"
 )
 
 // saveImages adds the step that saves the images before the switch, if they shall be migrated. The error is a
-// *release.SpaceError if there is no room for them.
+// *room.Error if there is no room for them.
 func (p *planner) saveImages() error {
 	data := p.Observed.Data
 	if !p.options.MigrateImages || p.Config.Docker.Remap() != config.RemapOn || len(data.Images) == 0 {
@@ -20,18 +20,18 @@ func (p *planner) saveImages() error {
 	if p.Observed.WaitingImages != nil && sameImages(p.Observed.WaitingImages.Images, data.Images) {
 		return nil // an interrupted run saved them
 	}
-	need, room := images.ArchiveSize(data.LayersSize), data.Room
+	need, free := images.ArchiveSize(data.LayersSize), data.Room
 	spool := need
-	if room.Same {
+	if free.Same {
 		spool += need
 	}
 	switch {
-	case room.Spool < spool:
-		return &release.SpaceError{Path: room.SpoolPath, Need: spool, Have: room.Spool}
-	case room.Root < need:
-		return &release.SpaceError{Path: p.Observed.Engine.RootDir, Need: need, Have: room.Root}
+	case free.Spool < spool:
+		return &room.Error{Path: free.SpoolPath, Need: spool, Have: free.Spool}
+	case free.Root < need:
+		return &room.Error{Path: p.Observed.Engine.RootDir, Need: need, Have: free.Root}
 	}
-	p.beforeDocker = append(p.beforeDocker, steps.SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(room.SpoolPath).ArchivePath()})
+	p.beforeDocker = append(p.beforeDocker, steps.SaveImages{Images: data.Images, Bytes: data.LayersSize, Path: images.Dir(free.SpoolPath).ArchivePath()})
 	return nil
 }
 

@@ -75,7 +75,7 @@ type Options struct {
 }
 
 // New compares c with o and plans the steps. The error is a *blocked.Refused if the host must not be touched
-// in its current state, or a *release.SpaceError if there is no room for the images.
+// in its current state, or a *room.Error if there is no room for the images.
 func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	if conflict := FlagConflict(c, o); conflict != nil {
 		return Plan{}, &blocked.Refused{Object: o.Unit.Name, Err: conflict}

@@ -14,7 +14,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/images"
-	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/room"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/test/seen"
@@ -247,7 +247,7 @@ func TestFault_U01_HiddenData(t *testing.T) {
 		o.Data = &dataroot.Contents{Data: tt.data, VolumeBytes: map[string]int64{"data": 1, "far": -1}, MaxUserNamespaces: -1, Room: tt.room}
 		plan, err := New(seen.Wants(seen.Remapped), o, tt.opts)
 		if tt.space != "" {
-			if space, ok := errors.AsType[*release.SpaceError](err); !ok || space.Path != tt.space {
+			if space, ok := errors.AsType[*room.Error](err); !ok || space.Path != tt.space {
 				t.Errorf("%s: got %v, want no room in %s", tt.situation, err, tt.space)
 			}
 			continue

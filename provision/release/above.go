@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"runsc-provisioner/provision/archive"
 )
 
 // Safe returns an *UnsafeError if another user could replace files of the
@@ -51,7 +53,7 @@ func checkDir(path string, owner int, above bool) error {
 	case got != 0 && got != owner:
 		return &UnsafeError{path, fmt.Sprintf("owned by uid %d", got)}
 	case mode.Perm()&0o022 != 0 && (!above || mode&fs.ModeSticky == 0):
-		return &UnsafeError{path, fmt.Sprintf("mode %s lets others write", modeText(mode))}
+		return &UnsafeError{path, fmt.Sprintf("mode %s lets others write", archive.ModeText(mode))}
 	}
 	return nil
 }

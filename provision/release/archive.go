@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/room"
 )
 
 // The store keeps the archives of the release installed last in .archive/NAME,
@@ -22,10 +24,10 @@ func (s Store) archivePath(name string) string { return filepath.Join(s.archives
 // its manifest. It replaces an earlier archive.
 func (s Store) archive(staging, name string, manifest []byte) error {
 	from := filepath.Join(staging, archiveDir)
-	if err := durable.WriteFile(filepath.Join(from, manifestName), manifest, durable.Plain(plainMode)); err != nil {
+	if err := durable.WriteFile(filepath.Join(from, archive.ManifestName), manifest, durable.Plain(archive.PlainMode)); err != nil {
 		return err
 	}
-	if err := durable.MkdirAll(s.archivesDir(), dirMode); err != nil {
+	if err := durable.MkdirAll(s.archivesDir(), archive.DirMode); err != nil {
 		return err
 	}
 	if err := swap(from, s.archivePath(name)); err != nil {
@@ -113,10 +115,10 @@ func (s Store) unpackArchives(ctx context.Context, m Manifest, kept, dir string)
 		if err != nil {
 			return err
 		}
-		if err := checkRoom(dir, a.Size*(roomFactor-1)); err != nil {
+		if err := room.Check(dir, a.Size*(roomFactor-1)); err != nil {
 			return err
 		}
-		more, err := unpackKept(filepath.Join(kept, a.Name), a.Name, sum, dir, s.Limits.withDefaults())
+		more, err := unpackKept(ctx, filepath.Join(kept, a.Name), a.Name, sum, dir, s.Limits.withDefaults())
 		if err != nil {
 			return err
 		}

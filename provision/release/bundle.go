@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+
+	"runsc-provisioner/provision/archive"
 )
 
 // ringSize is how far a download may run ahead of its unpacking: little enough
@@ -26,16 +28,15 @@ func (d *downloader) fetchBundle(ctx context.Context, a artifact, kept, dir stri
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		files, err := unpack(stream, a.name, dir, d.limits)
+		files, err := archive.Unpack(ctx, stream, a.name, dir, d.limits.archive())
 		// Download a refused archive to its end: if its digest is wrong, that
 		// is the better error. A full disk ends the download at once.
-		var refused *RefusedError
-		if errors.As(err, &refused) {
+		if _, bad := errors.AsType[*archive.BadError](err); bad {
 			stream.Quit(nil)
 		} else {
 			stream.Quit(err)
 		}
-		done <- outcome{files, err}
+		done <- outcome{files, asRefused(err, "unpack", a.name)}
 	}()
 	sum, err := d.fetch(ctx, a.url, d.limits.ArtifactBytes, &tee{file, stream})
 	stream.Close(err)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"runsc-provisioner/provision/archive"
 )
 
 // TrustChecksum is the kind of trust that Checksum gives.
@@ -157,19 +159,21 @@ func (d *downloader) fetchAndUnpack(ctx context.Context, a artifact, into string
 	kept := filepath.Join(into, archiveDir, a.name)
 	dir := filepath.Join(into, releaseDir)
 	if !isBundle(a.name) {
-		archive, err := d.fetchProgram(ctx, a, kept)
+		program, err := d.fetchProgram(ctx, a, kept)
 		if err != nil {
 			return Archive{}, nil, err
 		}
-		files, err := unpackKept(kept, a.name, a.sum, dir, d.limits)
-		return archive, files, err
+		files, err := unpackKept(ctx, kept, a.name, a.sum, dir, d.limits)
+		return program, files, err
 	}
-	archive, files, err := d.fetchBundle(ctx, a, kept, dir)
+	bundle, files, err := d.fetchBundle(ctx, a, kept, dir)
 	if err != nil {
 		return Archive{}, nil, err
 	}
-	if !slices.ContainsFunc(files, func(f File) bool { return filepath.Dir(f.Path) == sidecarDir && f.Mode == modeText(programMode) }) {
+	if !slices.ContainsFunc(files, func(f File) bool {
+		return filepath.Dir(f.Path) == sidecarDir && f.Mode == archive.ModeText(archive.ProgramMode)
+	}) {
 		return Archive{}, nil, &RefusedError{"unpack", withoutSecrets(a.url), errors.New("no program in " + sidecarDir + "/: sandboxes would not start")}
 	}
-	return archive, files, nil
+	return bundle, files, nil
 }

@@ -1,10 +1,7 @@
 package release
 
 import (
-	"archive/tar"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -74,62 +72,10 @@ func contents(ctx context.Context, kept string, a Archive, limits Limits) ([]Fil
 	if err != nil {
 		return nil, &RefusedError{"read", kept, err}
 	}
-	return readVerified("read", kept, want, func(_ *os.File, from io.Reader) ([]File, error) {
-		r := &reading{ctx: ctx, from: from}
+	return readVerified(ctx, "read", kept, want, func(_ *os.File, r io.Reader) ([]File, error) {
 		if isBundle(a.Name) {
-			return contentsOfTar(r, a.Name, limits)
+			return archive.List(ctx, r, a.Name, limits.archive())
 		}
-		return contentsOfProgram(r, a.Name)
+		return archive.ListProgram(ctx, r, a.Name)
 	})
-}
-
-func contentsOfProgram(r io.Reader, name string) ([]File, error) {
-	file := File{Path: name, Mode: modeText(programMode)}
-	err := file.sum(r)
-	return []File{file}, err
-}
-
-func contentsOfTar(r io.Reader, name string, limits Limits) ([]File, error) {
-	plain, err := decompress(r, name)
-	if err != nil {
-		return nil, &RefusedError{"read", name, err}
-	}
-	defer plain.Close()
-	var files []File
-	err = eachEntry(tar.NewReader(plain), "read", name, limits, func(e entry, r io.Reader) error {
-		if e.dir {
-			return nil
-		}
-		file := File{Path: e.name, Mode: modeText(e.mode)}
-		if err := file.sum(r); err != nil {
-			return &readError{err}
-		}
-		files = append(files, file)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return files, nil
-}
-
-// sum sets size and digest.
-func (f *File) sum(r io.Reader) error {
-	sum := sha256.New()
-	n, err := io.Copy(sum, r)
-	f.Size, f.SHA256 = n, hex.EncodeToString(sum.Sum(nil))
-	return err
-}
-
-// reading is a reader that fails once its context has ended.
-type reading struct {
-	ctx  context.Context
-	from io.Reader
-}
-
-func (r *reading) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.from.Read(p)
 }

@@ -3,8 +3,6 @@ package release
 import (
 	"fmt"
 	"net/url"
-
-	"github.com/dustin/go-humanize"
 )
 
 // SpecError means that no release can satisfy a Spec.
@@ -49,17 +47,6 @@ func (e *UnavailableError) Error() string {
 
 // Unwrap returns Err.
 func (e *UnavailableError) Unwrap() error { return e.Err }
-
-// SpaceError means that a file system has too little room.
-type SpaceError struct {
-	Path string
-	Need int64 // bytes; an estimate until the archive's content is known
-	Have int64 // bytes
-}
-
-func (e *SpaceError) Error() string {
-	return fmt.Sprintf("%s: %s needed, %s free", e.Path, humanize.IBytes(uint64(e.Need)), humanize.IBytes(uint64(e.Have)))
-}
 
 // PresentError means that the release asked for is already installed.
 type PresentError struct{ Release string }

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/room"
 	"runsc-provisioner/test/fakerunsc"
 	"runsc-provisioner/test/need"
 )
@@ -26,7 +26,7 @@ func TestFault_D18_NoRoomIsSeenBefore(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
-	refused[*release.SpaceError](t, r, spec, r.store.Dir, "4.4 PiB needed", "free")
+	refused[*room.Error](t, r, spec, r.store.Dir, "4.4 PiB needed", "free")
 }
 
 // larger publishes a release with an archive that fits five times into 4 MiB,
@@ -57,7 +57,7 @@ func TestFault_D18_NoRoomInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.storeAt(t, top)
-	refused[*release.SpaceError](t, r, r.spec(wanted, ""), r.store.Dir, "8.0 MiB needed")
+	refused[*room.Error](t, r, r.spec(wanted, ""), r.store.Dir, "8.0 MiB needed")
 }
 
 // A real quota needs a kernel and a file system that support it, and root

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -19,7 +20,7 @@ import (
 // is damaged and asked for by name, Install restores it from its archive, if
 // that is good. If it is intact, Install keeps it, or returns a *RefusedError
 // if the source has other files under its name. After any error, releases and
-// link are unchanged. Errors: those of Source, *RefusedError, *SpaceError,
+// link are unchanged. Errors: those of Source, *RefusedError, *room.Error,
 // *UnsafeError, *ForeignError, the cause of ctx, or of the file system.
 func (s Store) Install(ctx context.Context, src Source, spec Spec) (Installed, error) {
 	restored, restoreErr := s.Mend(ctx, spec)
@@ -65,7 +66,7 @@ func (s Store) prepare() error {
 	if err := checkAbove(s.Dir, s.Owner); err != nil {
 		return err
 	}
-	if err := durable.MkdirAll(s.Dir, dirMode); err != nil {
+	if err := durable.MkdirAll(s.Dir, archive.DirMode); err != nil {
 		return err
 	}
 	// Check again now that the directory exists.
@@ -125,7 +126,7 @@ func (s Store) keepInstalled(staging string, there Installed, manifest []byte) (
 		if err != nil {
 			return Installed{}, err
 		}
-		if err := durable.WriteFile(filepath.Join(there.Dir, manifestName), text, durable.Plain(plainMode)); err != nil {
+		if err := durable.WriteFile(filepath.Join(there.Dir, archive.ManifestName), text, durable.Plain(archive.PlainMode)); err != nil {
 			return Installed{}, err
 		}
 		there = s.open(there.Name)
@@ -161,7 +162,7 @@ func seal(dir string, manifest []byte) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, manifestName), manifest, durable.Plain(plainMode))
+	return durable.WriteFile(filepath.Join(dir, archive.ManifestName), manifest, durable.Plain(archive.PlainMode))
 }
 
 // setTimes sets the times of the files in dir as in their manifest.

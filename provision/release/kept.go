@@ -2,6 +2,7 @@ package release
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha512"
 	"errors"
 	"io"
@@ -9,7 +10,14 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/room"
 )
+
+// roomFactor is how much room an archive may need, as a multiple of its size:
+// itself, and its content of three to four times that.
+const roomFactor = 5
 
 // keptFile is an archive that is written to disk unchanged.
 type keptFile struct {
@@ -20,7 +28,7 @@ type keptFile struct {
 }
 
 func createKept(path string, needs int64) (*keptFile, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, plainMode)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, archive.PlainMode)
 	if err != nil {
 		return nil, err
 	}
@@ -32,51 +40,57 @@ func (k *keptFile) Expect(size int64) error {
 	if size <= 0 {
 		return nil
 	}
-	return checkRoom(filepath.Dir(k.file.Name()), size*k.needs)
+	return room.Check(filepath.Dir(k.file.Name()), size*k.needs)
 }
 
 func (k *keptFile) Write(p []byte) (int, error) {
 	n, err := k.buffer.Write(p)
-	if before := k.written / writeback; (k.written+int64(n))/writeback != before {
-		_ = unix.SyncFileRange(int(k.file.Fd()), before*writeback, writeback, unix.SYNC_FILE_RANGE_WRITE)
+	if before := k.written / archive.Writeback; (k.written+int64(n))/archive.Writeback != before {
+		_ = unix.SyncFileRange(int(k.file.Fd()), before*archive.Writeback, archive.Writeback, unix.SYNC_FILE_RANGE_WRITE)
 	}
 	k.written += int64(n)
-	return n, noRoom(err, k.file.Name(), k.written)
+	return n, room.Explain(err, k.file.Name(), k.written)
 }
 
 // finish syncs and closes the file.
 func (k *keptFile) finish() error {
-	err := errors.Join(k.buffer.Flush(), k.file.Chmod(plainMode), k.file.Sync(), k.file.Close())
-	return noRoom(err, k.file.Name(), k.written)
+	err := errors.Join(k.buffer.Flush(), k.file.Chmod(archive.PlainMode), k.file.Sync(), k.file.Close())
+	return room.Explain(err, k.file.Name(), k.written)
 }
 
 // unpackKept unpacks the archive in the file kept into dir, and checks its digest
 // meanwhile.
-func unpackKept(kept, name string, want Digest, dir string, limits Limits) ([]File, error) {
-	return readVerified("unpack", kept, want, func(f *os.File, r io.Reader) ([]File, error) {
+func unpackKept(ctx context.Context, kept, name string, want Digest, dir string, limits Limits) ([]File, error) {
+	return readVerified(ctx, "unpack", kept, want, func(f *os.File, r io.Reader) ([]File, error) {
 		if isBundle(name) {
-			return unpack(r, name, dir, limits)
+			return archive.Unpack(ctx, r, name, dir, limits.archive())
 		}
-		return placeProgram(f, r, name, dir)
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		file, err := archive.Place(ctx, r, name, info.Size(), dir)
+		return []File{file}, err
 	})
 }
 
 // readVerified calls read on an archive, the file f read through r, and checks its
 // digest. act is for the error.
-func readVerified(act, kept string, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
+func readVerified(ctx context.Context, act, kept string, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
 	f, err := os.Open(kept)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	sum := sha512.New()
-	r := io.TeeReader(f, sum)
+	r := archive.Reader(ctx, io.TeeReader(f, sum))
 	files, err := read(f, r)
+	err = asRefused(err, act, kept)
 	var refused *RefusedError
 	if err != nil && !errors.As(err, &refused) {
 		return nil, err
 	}
-	// A tar ends before its file does.
+	// A refused archive was not read to its end.
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return nil, err
 	}
@@ -86,18 +100,10 @@ func readVerified(act, kept string, want Digest, read func(f *os.File, r io.Read
 	return files, err
 }
 
-// placeProgram copies the loose program in f, read through r.
-func placeProgram(f *os.File, r io.Reader, name, dir string) ([]File, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+// asRefused turns a *archive.BadError into a *RefusedError.
+func asRefused(err error, act, object string) error {
+	if bad, ok := errors.AsType[*archive.BadError](err); ok {
+		return &RefusedError{act, object, bad.Err}
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	w := newWriter(root)
-	file, err := w.write(entry{name: name, size: info.Size(), mode: programMode}, r)
-	return []File{file}, errors.Join(err, w.wait())
+	return err
 }

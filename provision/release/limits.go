@@ -3,6 +3,8 @@ package release
 import (
 	"cmp"
 	"time"
+
+	"runsc-provisioner/provision/archive"
 )
 
 // Limits limit what is accepted from outside. A zero field means its default.
@@ -14,6 +16,7 @@ type Limits struct {
 	UnpackedBytes int64 // of all files of a release; 2 GiB
 	Entries       int   // of an archive; 1000
 	NameBytes     int   // of an entry's name; 255
+	BesideBytes   int64 // decompressed, but of no file; 8 MiB
 
 	Redirects     int           // 5
 	Tries         int           // in a row with little progress; 5
@@ -38,6 +41,7 @@ func (l Limits) withDefaults() Limits {
 		UnpackedBytes: cmp.Or(l.UnpackedBytes, 2<<30),
 		Entries:       cmp.Or(l.Entries, 1000),
 		NameBytes:     cmp.Or(l.NameBytes, 255),
+		BesideBytes:   cmp.Or(l.BesideBytes, 8<<20),
 		Redirects:     cmp.Or(l.Redirects, 5),
 		Tries:         cmp.Or(l.Tries, 5),
 		FirstPause:    cmp.Or(l.FirstPause, 500*time.Millisecond),
@@ -51,4 +55,9 @@ func (l Limits) withDefaults() Limits {
 		VersionTime:   cmp.Or(l.VersionTime, 10*time.Second),
 		VersionBytes:  cmp.Or(l.VersionBytes, 64<<10),
 	}
+}
+
+// archive are the limits of one archive.
+func (l Limits) archive() archive.Limits {
+	return archive.Limits{Bytes: l.UnpackedBytes, Beside: l.BesideBytes, Entries: l.Entries, Name: l.NameBytes}
 }

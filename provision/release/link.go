@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -102,7 +103,7 @@ func (s Store) SetLink(name string) error {
 		return &ForeignError{Path: s.Link, Is: state.Is}
 	}
 	parent := filepath.Dir(s.Link)
-	if err := durable.MkdirAll(parent, dirMode); err != nil {
+	if err := durable.MkdirAll(parent, archive.DirMode); err != nil {
 		return fmt.Errorf("link %s: %w", s.Link, err)
 	}
 	if err := checkAbove(parent, s.Owner); err != nil {

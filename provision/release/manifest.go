@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"runsc-provisioner/provision/archive"
 )
 
 // schemaVersion is the version of Manifest as JSON.
@@ -34,13 +35,7 @@ type Manifest struct {
 }
 
 // File is one file of a release.
-type File struct {
-	Path   string `json:"path"` // below the release's directory, with slashes
-	Size   int64  `json:"size"` // bytes
-	Mode   string `json:"mode"` // permission bits, octal
-	SHA256 string `json:"sha256"`
-	MTime  int64  `json:"mtime_ns"` // since 1970
-}
+type File = archive.File
 
 // encode returns the manifest's text.
 func (m Manifest) encode() ([]byte, error) {
@@ -69,7 +64,7 @@ func parseManifest(text []byte, name string) (Manifest, error) {
 		}
 	}
 	for _, a := range m.Archives {
-		if !namePattern.MatchString(a.Name) || a.Name == manifestName {
+		if !namePattern.MatchString(a.Name) || a.Name == archive.ManifestName {
 			return Manifest{}, fmt.Errorf("lists archive %q", a.Name)
 		}
 	}
@@ -79,7 +74,7 @@ func parseManifest(text []byte, name string) (Manifest, error) {
 // readManifest reads the manifest in dir, of the release called name, and its
 // digest.
 func readManifest(dir, name string) (m Manifest, text []byte, err error) {
-	f, err := os.Open(filepath.Join(dir, manifestName))
+	f, err := os.Open(filepath.Join(dir, archive.ManifestName))
 	if err != nil {
 		return Manifest{}, nil, err
 	}
@@ -94,8 +89,6 @@ func readManifest(dir, name string) (m Manifest, text []byte, err error) {
 	m, err = parseManifest(text, name)
 	return m, text, err
 }
-
-func modeText(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode.Perm()) }
 
 // sameFiles reports whether two lists have the same files with the same
 // content.

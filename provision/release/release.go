@@ -21,7 +21,7 @@ type Source interface {
 	// directory archive beside it. Both directories exist. When it returns
 	// without an error everything is authenticated and synced to disk, and
 	// nothing was executed. Errors: *SpecError, *RefusedError,
-	// *UnavailableError, *SpaceError, the cause of ctx, or of the file system.
+	// *UnavailableError, *room.Error, the cause of ctx, or of the file system.
 	Fetch(ctx context.Context, spec Spec, into string) (Fetched, error)
 }
 

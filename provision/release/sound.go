@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/archive"
 )
 
 // IntactFiles reports for each file of r, by path, whether it is unchanged since it
@@ -48,7 +50,7 @@ func (s Store) Touched(name string) bool {
 	if err != nil {
 		return true
 	}
-	sealed, err := ctimeOf(filepath.Join(dir, manifestName))
+	sealed, err := ctimeOf(filepath.Join(dir, archive.ManifestName))
 	if err != nil || sealed.After(m.InstalledAt.Add(sealTime)) || sealed.After(time.Now()) {
 		return true
 	}

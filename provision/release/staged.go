@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/failpoint"
 )
 
@@ -104,7 +105,7 @@ func (s Store) stage() (*staging, error) {
 	made := &staging{dir: dir, held: held}
 	for _, name := range []string{releaseDir, archiveDir} {
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.Mkdir(path, dirMode), os.Chmod(path, dirMode)); err != nil {
+		if err := errors.Join(os.Mkdir(path, archive.DirMode), os.Chmod(path, archive.DirMode)); err != nil {
 			return nil, errors.Join(err, made.discard())
 		}
 	}

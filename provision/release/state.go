@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/archive"
 )
 
 // State is the first difference of a release from its manifest. The zero State is
@@ -41,7 +43,7 @@ func withoutPath(err error) error {
 
 // compareWithManifest compares the stat(2) results of dir with its manifest. It reads no file.
 func compareWithManifest(dir string, m Manifest, owner int) State {
-	want := map[string]File{manifestName: {Path: manifestName, Size: -1, Mode: modeText(plainMode)}}
+	want := map[string]File{archive.ManifestName: {Path: archive.ManifestName, Size: -1, Mode: archive.ModeText(archive.PlainMode)}}
 	dirs := map[string]bool{".": true}
 	for _, f := range m.Files {
 		want[f.Path] = f
@@ -109,8 +111,8 @@ func compareDir(name string, info fs.FileInfo, owner int) State {
 	switch {
 	case !info.IsDir():
 		return damaged(name, "is not a directory")
-	case info.Mode().Perm() != dirMode:
-		return damaged(name, "has mode %s, not %s", modeText(info.Mode()), modeText(dirMode))
+	case info.Mode().Perm() != archive.DirMode:
+		return damaged(name, "has mode %s, not %s", archive.ModeText(info.Mode()), archive.ModeText(archive.DirMode))
 	}
 	return compareOwner(name, info, owner)
 }
@@ -120,7 +122,7 @@ func compareFile(f File, info fs.FileInfo, owner int) State {
 	switch mode := info.Mode(); {
 	case !mode.IsRegular():
 		return damaged(f.Path, "is not a regular file")
-	case modeText(mode) != f.Mode || mode&odd != 0:
+	case archive.ModeText(mode) != f.Mode || mode&odd != 0:
 		return damaged(f.Path, "has mode %v, not %s", mode, f.Mode)
 	case f.Size >= 0 && info.Size() != f.Size:
 		return damaged(f.Path, "has %d bytes, not %d", info.Size(), f.Size)

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -111,7 +112,7 @@ func (s Store) open(name string) Installed {
 	r := Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
 	m, text, err := readManifest(dir, name)
 	if err != nil {
-		r.State = damaged(manifestName, "cannot be read: %v", withoutPath(err))
+		r.State = damaged(archive.ManifestName, "cannot be read: %v", withoutPath(err))
 		// The copy beside the archive says what the release was.
 		r.Manifest, _, _ = readManifest(s.archivePath(name), name)
 		return r
@@ -134,7 +135,7 @@ func (s Store) has(name string) bool {
 		return false
 	}
 	for _, dir := range []string{filepath.Join(s.Dir, name), s.archivePath(name)} {
-		if _, err := os.Lstat(filepath.Join(dir, manifestName)); err == nil {
+		if _, err := os.Lstat(filepath.Join(dir, archive.ManifestName)); err == nil {
 			return true
 		}
 	}

@@ -43,7 +43,7 @@ var effectsOf = map[string]effect{
 	"provision/release": {
 		writes: "Checksum.Fetch Staged.Discard Store.Commit Store.Fetch Store.Install Store.Mend Store.Remove " +
 			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
-		reads: "Arch Client Free Installed.Satisfies Label.Compare Label.Date Label.Satisfies Newest ParseChecksum " +
+		reads: "Arch Client Installed.Satisfies Label.Compare Label.Date Label.Satisfies Newest ParseChecksum " +
 			"ParseDigest ParseLabel Spec.Exact Spec.Validate State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
 			"Store.Safe Store.Touched Store.Verify",
 	},

@@ -14,8 +14,9 @@ var allowed = map[string]row{
 		},
 	},
 	"provision/failpoint": {modules: []string{"golang.org/x/sys"}},
+	"provision/room":      {modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"}},
 	"provision/durable": {
-		ours:    []string{"provision/failpoint"},
+		ours:    []string{"provision/failpoint", "provision/room"},
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/commandline": {ours: []string{"provision/durable"}},
@@ -28,8 +29,15 @@ var allowed = map[string]row{
 	"provision/blocked":    {},
 	"provision/capability": {modules: []string{"github.com/hashicorp/go-version"}},
 	"provision/command":    {modules: []string{"golang.org/x/sys"}},
+	"provision/archive": {
+		ours:    []string{"provision/room"},
+		modules: []string{"github.com/klauspost/compress", "golang.org/x/sys"},
+	},
 	"provision/release": {
-		ours: []string{"provision/command", "provision/durable", "provision/failpoint"},
+		ours: []string{
+			"provision/archive", "provision/command", "provision/durable", "provision/failpoint",
+			"provision/room",
+		},
 		modules: []string{
 			"github.com/cenkalti/backoff/v5", "github.com/dustin/go-humanize",
 			"github.com/hashicorp/go-version", "github.com/klauspost/compress", "golang.org/x/sys",
@@ -44,7 +52,7 @@ var allowed = map[string]row{
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/dataroot": {
-		ours:    []string{"provision/engine", "provision/release"},
+		ours:    []string{"provision/engine", "provision/room"},
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/images": {
@@ -97,7 +105,8 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/activation", "provision/blocked", "provision/capability",
 			"provision/commandline", "provision/config", "provision/dataroot", "provision/engine",
-			"provision/host", "provision/images", "provision/redact", "provision/release", "provision/state",
+			"provision/host", "provision/images", "provision/redact", "provision/release", "provision/room",
+			"provision/state",
 			"provision/steps", "provision/subid", "verify",
 		},
 	},
@@ -170,8 +179,8 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
-			"provision/durable", "provision/host", "provision/plan", "provision/redact",
-			"provision/release",
+			"provision/durable", "provision/host", "provision/plan", "provision/redact", "provision/release",
+			"provision/room",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
 	},
@@ -185,7 +194,7 @@ var allowed = map[string]row{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemon", "provision/doctor",
 			"provision/durable", "provision/host", "provision/metrics", "provision/plan",
-			"provision/proof", "provision/redact", "provision/release", "provision/state",
+			"provision/proof", "provision/redact", "provision/release", "provision/room", "provision/state",
 			"provision/steps", "provision/subid", "provision/transaction", "systemd", "verify",
 		},
 		modules: []string{

@@ -1,4 +1,4 @@
-package release
+package archive
 
 import (
 	"archive/tar"
@@ -35,26 +35,26 @@ func FuzzUnpack(f *testing.F) {
 	seed(tar.Header{Name: "x", Linkname: "..", Typeflag: tar.TypeSymlink}, tar.Header{Name: "x/y", Size: 1})
 	seed(tar.Header{Name: "x", Size: 1}, tar.Header{Name: "x/y", Size: 1})
 	seed(tar.Header{Name: "x", Size: 1, PAXRecords: map[string]string{"path": "y\x01", "size": "9"}})
-	limits := Limits{Entries: 20, UnpackedBytes: 4 << 10, NameBytes: 100}.withDefaults()
+	limits := Limits{Entries: 20, Bytes: 4 << 10, Name: 100, Beside: 64 << 10}
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		top := t.TempDir()
 		dir := filepath.Join(top, "release")
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			t.Fatal(err)
+		// A bzip2 stream is read as it is, anything else as the content of a zstd frame.
+		read, name := archive, "fuzz.tar.bz2"
+		if !bytes.HasPrefix(archive, []byte("BZh")) {
+			read, name = packZstd(t, archive), "fuzz.tar.zstd"
 		}
-		defer root.Close()
-		w := newWriter(root)
-		files, err := unpackTar(tar.NewReader(bytes.NewReader(archive)), "fuzz.tar", w, limits)
-		if waitErr := w.wait(); waitErr != nil {
-			t.Fatal(waitErr)
-		}
-		var refused *RefusedError
-		if err != nil && !errors.As(err, &refused) {
+		files, err := Unpack(t.Context(), bytes.NewReader(read), name, dir, limits)
+		var bad *BadError
+		if err != nil && !errors.As(err, &bad) {
 			t.Fatalf("got %T %v, want it refused", err, err)
+		}
+		listed, listErr := List(t.Context(), bytes.NewReader(read), name, limits)
+		if err == nil && (listErr != nil || len(listed) != len(files)) {
+			t.Errorf("unpacked %d files, listed %d, error %v", len(files), len(listed), listErr)
 		}
 		if around, err := os.ReadDir(top); err != nil || len(around) != 1 {
 			t.Fatalf("got %v, error %v; want the directory alone", around, err)
@@ -75,12 +75,12 @@ func checkTree(t *testing.T, dir string, files []File, accepted bool, limits Lim
 			return err
 		}
 		if d.IsDir() {
-			if info.Mode() != fs.ModeDir|dirMode {
+			if info.Mode() != fs.ModeDir|DirMode {
 				t.Errorf("%s: got %v", path, info.Mode())
 			}
 			return nil
 		}
-		if mode := info.Mode(); accepted && mode != programMode && mode != plainMode || !mode.IsRegular() {
+		if mode := info.Mode(); accepted && mode != ProgramMode && mode != PlainMode || !mode.IsRegular() {
 			t.Errorf("%s: got %v", path, info.Mode())
 		}
 		seen++
@@ -90,52 +90,7 @@ func checkTree(t *testing.T, dir string, files []File, accepted bool, limits Lim
 	if err != nil {
 		t.Fatal(err)
 	}
-	if accepted && seen != len(files) || seen > limits.Entries || total > limits.UnpackedBytes {
+	if accepted && seen != len(files) || seen > limits.Entries || total > limits.Bytes {
 		t.Errorf("got %d files of %d bytes, %d listed", seen, total, len(files))
 	}
-}
-
-func TestRing(t *testing.T) {
-	stop := errors.New("stop")
-	t.Run("writes wait for room, reads for bytes", func(t *testing.T) {
-		r := newRing(7)
-		want := bytes.Repeat([]byte("0123456789"), 100)
-		go func() {
-			for at := 0; at < len(want); at += 10 {
-				if _, err := r.Write(want[at : at+10]); err != nil {
-					t.Error(err)
-				}
-			}
-			r.Close(nil)
-		}()
-		var got bytes.Buffer
-		if _, err := got.ReadFrom(r); err != nil || !bytes.Equal(got.Bytes(), want) {
-			t.Errorf("got %q, error %v", got.Bytes(), err)
-		}
-	})
-	t.Run("quit drops what comes", func(t *testing.T) {
-		r := newRing(1)
-		r.Quit(nil)
-		if n, err := r.Write([]byte("abc")); n != 3 || err != nil {
-			t.Errorf("got %d, %v", n, err)
-		}
-	})
-	t.Run("quit with an error wakes a write", func(t *testing.T) {
-		r := newRing(1)
-		go r.Quit(stop)
-		if _, err := r.Write([]byte("abc")); !errors.Is(err, stop) {
-			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("close with an error comes after the bytes", func(t *testing.T) {
-		r := newRing(4)
-		if _, err := r.Write([]byte("ab")); err != nil {
-			t.Fatal(err)
-		}
-		r.Close(stop)
-		var got bytes.Buffer
-		if _, err := got.ReadFrom(r); !errors.Is(err, stop) || got.String() != "ab" {
-			t.Errorf("got %q, %v", got.String(), err)
-		}
-	})
 }

@@ -1,4 +1,4 @@
-package release
+package archive
 
 import (
 	"archive/tar"
@@ -12,16 +12,19 @@ import (
 	"unicode"
 )
 
-// File modes of a release, whatever the archive and the umask say: runsc
+// File modes of what is unpacked, whatever the archive and the umask say: runsc
 // executes itself again as another user, who must be able to read it.
 const (
-	programMode = 0o755
-	plainMode   = 0o644
-	dirMode     = 0o755
+	ProgramMode = 0o755
+	PlainMode   = 0o644
+	DirMode     = 0o755
 )
 
-// manifestName is reserved: no archive may have a file with this name.
-const manifestName = "manifest.json"
+// ManifestName is reserved for the store: no archive may have a file with this name.
+const ManifestName = "manifest.json"
+
+// ModeText formats permission bits, in octal.
+func ModeText(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode.Perm()) }
 
 // entries checks the entries of one archive, in their order.
 type entries struct {
@@ -57,7 +60,7 @@ func (e *entries) check(h *tar.Header) (entry, error) {
 	}
 	switch h.Typeflag {
 	case tar.TypeDir:
-		return entry{name: name, mode: dirMode, dir: true}, nil
+		return entry{name: name, mode: DirMode, dir: true}, nil
 	case tar.TypeReg:
 	default:
 		return entry{}, fmt.Errorf("is a %s", typeName(h.Typeflag))
@@ -65,23 +68,23 @@ func (e *entries) check(h *tar.Header) (entry, error) {
 	if name == "." {
 		return entry{}, errors.New("is not a directory")
 	}
-	if name == manifestName {
+	if name == ManifestName {
 		return entry{}, errors.New("has a name that is taken")
 	}
-	if h.Size < 0 || h.Size > e.limits.UnpackedBytes-e.bytes {
-		return entry{}, fmt.Errorf("more than %d bytes in all", e.limits.UnpackedBytes)
+	if h.Size < 0 || h.Size > e.limits.Bytes-e.bytes {
+		return entry{}, fmt.Errorf("more than %d bytes in all", e.limits.Bytes)
 	}
 	e.bytes += h.Size
-	mode := fs.FileMode(plainMode)
+	mode := fs.FileMode(PlainMode)
 	if h.Mode&0o111 != 0 {
-		mode = programMode
+		mode = ProgramMode
 	}
 	return entry{name: name, size: h.Size, mode: mode}, nil
 }
 
 func (e *entries) name(name string) (string, error) {
 	switch {
-	case len(name) > e.limits.NameBytes:
+	case len(name) > e.limits.Name:
 		return "", fmt.Errorf("has a name of %d bytes", len(name))
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == '\\' || r == unicode.ReplacementChar }):
 		return "", errors.New("has odd characters in its name")

@@ -1,4 +1,4 @@
-package release
+package archive
 
 import (
 	"crypto/sha256"
@@ -9,9 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/room"
 )
 
 // writer puts files into a directory. It digests each file while it writes it,
@@ -24,9 +27,9 @@ type writer struct {
 	err   error // of the first sync that failed
 }
 
-// writeback is how many bytes are written before the disk starts to write them
+// Writeback is how many bytes are written before the disk starts to write them
 // out, so that the final sync has little left to wait for.
-const writeback = 8 << 20
+const Writeback = 8 << 20
 
 func newWriter(root *os.Root) *writer {
 	// Small enough that the bytes are digested from the processor's cache.
@@ -41,10 +44,10 @@ func (w *writer) mkdir(name string) error {
 	if err := w.mkdir(path.Dir(name)); err != nil {
 		return err
 	}
-	if err := w.root.Mkdir(name, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	if err := w.root.Mkdir(name, DirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return room.Explain(err, filepath.Join(w.root.Name(), name), 0)
 	}
-	return w.root.Chmod(name, dirMode)
+	return w.root.Chmod(name, DirMode)
 }
 
 // write makes the file for e from r, which must have e.size bytes. An error of
@@ -55,22 +58,22 @@ func (w *writer) write(e entry, r io.Reader) (File, error) {
 		return File{}, &readError{errors.New("is in place of another file")}
 	}
 	if err != nil {
-		return File{}, err
+		return File{}, room.Explain(err, filepath.Join(w.root.Name(), e.name), e.size)
 	}
 	sum, err := w.fill(f, e, r)
 	if err != nil {
-		return File{}, errors.Join(noRoom(err, f.Name(), e.size), f.Close())
+		return File{}, errors.Join(room.Explain(err, f.Name(), e.size), f.Close())
 	}
 	info, err := f.Stat()
 	if err != nil {
 		return File{}, errors.Join(err, f.Close())
 	}
 	// A network file system reports a quota only now.
-	w.syncs.Go(func() { w.noteError(noRoom(errors.Join(f.Sync(), f.Close()), f.Name(), e.size)) })
+	w.syncs.Go(func() { w.noteError(room.Explain(errors.Join(f.Sync(), f.Close()), f.Name(), e.size)) })
 	return File{
 		Path:   e.name,
 		Size:   e.size,
-		Mode:   modeText(e.mode),
+		Mode:   ModeText(e.mode),
 		SHA256: hex.EncodeToString(sum),
 		MTime:  info.ModTime().UnixNano(),
 	}, nil
@@ -95,9 +98,9 @@ func (w *writer) fill(f *os.File, e entry, r io.Reader) ([]byte, error) {
 			return nil, err
 		}
 		sum.Write(w.buf[:n])
-		if before := done / writeback; (done+int64(n))/writeback != before {
+		if before := done / Writeback; (done+int64(n))/Writeback != before {
 			// Only a hint: the sync does what this cannot.
-			_ = unix.SyncFileRange(fd, before*writeback, writeback, unix.SYNC_FILE_RANGE_WRITE)
+			_ = unix.SyncFileRange(fd, before*Writeback, Writeback, unix.SYNC_FILE_RANGE_WRITE)
 		}
 		done += int64(n)
 	}
@@ -110,6 +113,15 @@ func (w *writer) noteError(err error) {
 	if w.err == nil {
 		w.err = err
 	}
+}
+
+// digest reads r to its end. Its error is a *readError.
+func digest(r io.Reader) (sum string, size int64, err error) {
+	h := sha256.New()
+	if size, err = io.Copy(h, r); err != nil {
+		err = &readError{err}
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, err
 }
 
 // wait returns when every file is synced.
