@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -98,7 +99,7 @@ func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, choose
 				continue
 			}
 			err = errors.Join(err, holdErr)
-			return run.result, run.wrapInterrupted(ctx, errors.Join(err, pr.removeUnusable(ctx, err, run.installed)))
+			return run.result, run.wrapInterrupted(ctx, errors.Join(err, pr.removeUnusable(ctx, err, &run)))
 		case done:
 			return run.result, nil
 		}
@@ -234,11 +235,21 @@ func journalLeftOpen(err error) bool {
 
 // removeUnusable removes the releases that this run installed, if cause says that they do
 // not work here. After any other error they stay for the next run.
-func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, names []string) error {
+func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, run *convergence) error {
 	var failed *proof.Failed
 	var back *transaction.RolledBack
-	if !errors.As(cause, &failed) && !errors.As(cause, &back) || errors.Is(cause, context.Canceled) {
+	proofFailed, rolledBack := errors.As(cause, &failed), errors.As(cause, &back)
+	if !proofFailed && !rolledBack || errors.Is(cause, context.Canceled) {
 		return nil
+	}
+	// If nothing was given to Docker yet, only what a proof left can run from them.
+	isShared := func(s steps.Step) bool { return s.Kind().Shared }
+	if !rolledBack && !failed.InDocker && !slices.ContainsFunc(slices.Concat(run.lastingSteps, run.doneSteps), isShared) {
+		for _, name := range run.installed {
+			if err := pr.store().End(name); err != nil {
+				return err
+			}
+		}
 	}
 	installed, err := pr.store().List()
 	if err != nil {
@@ -248,7 +259,7 @@ func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, names []
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	for _, name := range run.installed {
 		if inUse[name] == 0 {
 			err = errors.Join(err, pr.store().Remove(name))
 		}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -173,6 +174,15 @@ func (s Store) Remove(name string) error {
 		}
 	}
 	_ = os.Remove(s.archivesDir()) // only if it was the last one
+	return nil
+}
+
+// End kills the processes that run a program of the release called name. Use it only for a
+// release that was never given to Docker.
+func (s Store) End(name string) error {
+	if err := command.EndIn(filepath.Join(s.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("end what runs from %s: %w", filepath.Join(s.Dir, name), err)
+	}
 	return nil
 }
 
