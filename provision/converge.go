@@ -251,7 +251,7 @@ func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, run *con
 			}
 		}
 	}
-	installed, err := pr.store().List()
+	installed, err := pr.store().List(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}

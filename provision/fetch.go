@@ -64,7 +64,7 @@ func (pr *Provisioner) obtain(ctx context.Context, s steps.InstallRelease, have 
 	}
 	// The next run sweeps what an error leaves here.
 	defer fetched.Discard()
-	before, err := store.List()
+	before, err := store.List(ctx)
 	if err != nil {
 		return release.Installed{}, err
 	}

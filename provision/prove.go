@@ -48,7 +48,7 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 // its writes. The container and its image are removed. It records the result. The error
 // of a proof that failed is a *proof.Failed.
 func (a *application) proveInDocker(ctx context.Context, s steps.ProveInDocker) (result string, err error) {
-	installed, err := a.Installed(s.Release)
+	installed, err := a.Installed(ctx, s.Release)
 	if err != nil {
 		return "", err
 	}

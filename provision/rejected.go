@@ -40,7 +40,7 @@ func (pr *Provisioner) holdRejecting(ctx context.Context, c config.Config, cause
 	if !errors.As(cause, &failed) || len(failed.Rejected) == 0 || errors.As(cause, &back) {
 		return false, nil
 	}
-	installed, err := pr.Installed(failed.Release)
+	installed, err := pr.Installed(ctx, failed.Release)
 	if err != nil {
 		return false, err
 	}
@@ -49,7 +49,7 @@ func (pr *Provisioner) holdRejecting(ctx context.Context, c config.Config, cause
 		return false, err
 	}
 	o := run.result.Observed
-	if o.Releases, err = pr.store().List(); err != nil {
+	if o.Releases, err = pr.store().List(ctx); err != nil {
 		return false, err
 	}
 	known := map[string]bool{}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -134,7 +135,8 @@ func (a *app) defaultRuntimes() []string { return append(a.runtimeNames(), confi
 
 // installedReleases are the names of the releases in the store, the newest first.
 func (a *app) installedReleases() []string {
-	installed, err := release.Store{Dir: a.paths.Store}.List()
+	// Without Suspect it reads no file that could take long.
+	installed, err := release.Store{Dir: a.paths.Store}.List(context.Background())
 	if err != nil {
 		return nil
 	}

@@ -197,7 +197,7 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 	if stopped {
 		v.NotStarted, partial, v.NotStartedErr = h.NotStarted(ctx, o, c.RuntimeNames())
 	}
-	if v.RuntimeWeaknesses, err = runtimeWeaknesses(h, c, o); err != nil {
+	if v.RuntimeWeaknesses, err = runtimeWeaknesses(ctx, h, c, o); err != nil {
 		return Verification{}, err
 	}
 	v.Notes = notes(c, v, o)

@@ -38,7 +38,7 @@ func observePartly(ctx context.Context, h *host.Host, c config.Config, observeEr
 	default:
 		return o, observeErr
 	}
-	if o.Releases, err = h.Store().List(); err != nil {
+	if o.Releases, err = h.Store().List(ctx); err != nil {
 		return o, err
 	}
 	if o.Link, err = h.Store().LinkState(); err != nil {

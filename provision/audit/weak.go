@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,14 +19,14 @@ import (
 // runtime that starts a release or has a configured name: arguments that are not
 // configured stay as they are in daemon.json, and another program may have
 // registered a release's runsc.
-func runtimeWeaknesses(h *host.Host, c config.Config, o host.Observed) (map[string][]verify.Weakness, error) {
+func runtimeWeaknesses(ctx context.Context, h *host.Host, c config.Config, o host.Observed) (map[string][]verify.Weakness, error) {
 	args := map[string][][]string{}
 	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
 	for name := range c.Docker.Runtimes {
 		args[name] = [][]string{plan.ArgumentsOf(c, o, wanted.Name, name).List}
 	}
 	if o.Engine != nil {
-		known, err := host.KnownReleases(h.Store(), o.Releases)
+		known, err := host.KnownReleases(ctx, h.Store(), o.Releases)
 		if err != nil {
 			return nil, err
 		}

@@ -40,7 +40,7 @@ func TestRuntimeThatWouldWeaken(t *testing.T) {
 			of(map[string]engine.Runtime{"runsc": {Path: runsc, Args: []string{"--debug"}}}), map[string][]string{"runsc": {"--debug"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			weak, err := runtimeWeaknesses(h, seen.Wants(tt.config), host.Observed{Releases: []release.Installed{{Name: seen.Newer, Dir: dir}}, Engine: tt.engine})
+			weak, err := runtimeWeaknesses(t.Context(), h, seen.Wants(tt.config), host.Observed{Releases: []release.Installed{{Name: seen.Newer, Dir: dir}}, Engine: tt.engine})
 			got := map[string][]string{}
 			for name, list := range weak {
 				for _, w := range list {

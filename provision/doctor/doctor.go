@@ -29,14 +29,14 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	p := platformsOf(c, docker.observed)
 	items := []checkup.Item{kernelItem(), archItem(), cgroupItem(cgroupRoot, runtimesWithCgroups(c, docker.observed)), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), checkup.ConfigItem(h, confErr)}
 	items = append(items, docker.items(c)...)
-	items = append(items, runtimeItems(h, c, docker)...)
-	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c, docker.observed), storeItem(h))
+	items = append(items, runtimeItems(ctx, h, c, docker)...)
+	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c, docker.observed), storeItem(ctx, h))
 	items = checkup.AddJournalItem(items, h.State().OpenJournal())
 	if item, some := checkup.SetAsideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)
 	}
 	items = append(items, diskItems(h)...)
-	return append(items, proxyItem(getenv, h.DockerProxy(ctx)), clockItem(h, time.Now()))
+	return append(items, proxyItem(getenv, h.DockerProxy(ctx)), clockItem(ctx, h, time.Now()))
 }
 
 func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {
@@ -90,13 +90,13 @@ func subidItem(ctx context.Context, h *host.Host, c config.Config, o host.Observ
 	return item
 }
 
-func storeItem(h *host.Host) checkup.Item {
+func storeItem(ctx context.Context, h *host.Host) checkup.Item {
 	item := checkup.Item{Name: "store"}
 	if err := h.Store().Safe(); err != nil {
 		item.Health, item.Seen, item.Remedy = checkup.Critical, err.Error(), "must be writable by root only: anyone who can write here controls what root runs"
 		return item
 	}
-	releases, err := h.Store().List()
+	releases, err := h.Store().List(ctx)
 	if err != nil {
 		item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRootRemedy
 		return item

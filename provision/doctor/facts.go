@@ -24,7 +24,7 @@ func Facts(ctx context.Context, h *host.Host, c config.Config) map[string]string
 		"docker.service.txt": look.unitText(),
 		"dockerd.txt":        look.dockerdText(c),
 		"daemon.json.txt":    look.fileText(),
-		"releases.txt":       releasesText(h),
+		"releases.txt":       releasesText(ctx, h),
 		"journal.txt":        journalText(ctx, h),
 	}
 }
@@ -75,9 +75,9 @@ func (l dockerLook) fileText() string {
 	return text
 }
 
-func releasesText(h *host.Host) string {
+func releasesText(ctx context.Context, h *host.Host) string {
 	var list strings.Builder
-	releases, err := h.Store().List()
+	releases, err := h.Store().List(ctx)
 	for _, r := range releases {
 		fmt.Fprintf(&list, "%s\n  state %q\n  url %s\n  installed %s\n", r.Name, r.State.Reason, r.Manifest.URL, r.Manifest.InstalledAt)
 		for _, f := range r.Manifest.Files {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net/url"
@@ -103,9 +104,9 @@ func shownProxy(value string) (shown string, ok bool) {
 // cannot be later than now: certificates and release ages depend on it. Whether the
 // kernel calls it synchronised is only shown: not every hypervisor or time daemon
 // informs the kernel.
-func clockItem(h *host.Host, now time.Time) checkup.Item {
+func clockItem(ctx context.Context, h *host.Host, now time.Time) checkup.Item {
 	item := checkup.Item{Name: "clock", Seen: now.UTC().Format(time.RFC3339)}
-	if releases, err := h.Store().List(); err == nil {
+	if releases, err := h.Store().List(ctx); err == nil {
 		for _, r := range releases {
 			if label, err := release.ParseLabel(r.Name); err == nil && now.Before(label.Date()) {
 				item.Health, item.Seen = checkup.Critical, item.Seen+", before the date of the installed release "+r.Name

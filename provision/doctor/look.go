@@ -81,13 +81,13 @@ func lookAtDocker(ctx context.Context, h *host.Host, c config.Config) dockerLook
 }
 
 // runtimeItems are those of package checkup, from a look at each part of Docker.
-func runtimeItems(h *host.Host, c config.Config, l dockerLook) []checkup.Item {
+func runtimeItems(ctx context.Context, h *host.Host, c config.Config, l dockerLook) []checkup.Item {
 	if l.engineErr != nil || l.fileErr != nil {
 		return nil
 	}
 	o := l.observed
 	var err error
-	if o.Releases, err = h.Store().List(); err != nil {
+	if o.Releases, err = h.Store().List(ctx); err != nil {
 		return nil // storeItem reports it
 	}
 	if o.BootAndMount, err = h.BootAndMount(); err != nil {

@@ -57,7 +57,7 @@ func TestFault_V06_AProcessThatCannotBeReadUsesEveryRelease(t *testing.T) {
 			if test.do != nil {
 				err = errors.Join(err, test.do(dir))
 			}
-			installed, listErr := h.Store().List()
+			installed, listErr := h.Store().List(t.Context())
 			if err = errors.Join(err, listErr); err != nil || len(installed) != 2 {
 				t.Fatal(installed, err)
 			}

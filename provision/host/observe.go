@@ -79,7 +79,7 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	if err := h.Store().Safe(); err != nil {
 		return &blocked.Refused{Object: h.Paths.Store, Err: err}
 	}
-	if o.Releases, err = h.Store().List(); err != nil {
+	if o.Releases, err = h.Store().List(ctx); err != nil {
 		return err
 	}
 	if o.Link, err = h.Store().LinkState(); err != nil {
@@ -191,7 +191,7 @@ func (h *Host) ProcessesByRelease(ctx context.Context, installed []release.Insta
 	if len(installed) == 0 {
 		return nil, 0, nil
 	}
-	known, err := KnownReleases(h.Store(), installed)
+	known, err := KnownReleases(ctx, h.Store(), installed)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,7 +19,7 @@ import (
 // KnownReleases returns what package verify may trust. Files holds the files that are
 // unchanged since they were installed, by device and inode. Digests holds the digests of
 // all files in the manifests: they identify a sandbox after its file was deleted.
-func KnownReleases(store release.Store, installed []release.Installed) ([]verify.Release, error) {
+func KnownReleases(ctx context.Context, store release.Store, installed []release.Installed) ([]verify.Release, error) {
 	known := make([]verify.Release, 0, len(installed))
 	dir, err := fileID(store.Dir)
 	if err != nil && len(installed) > 0 && !errors.Is(err, fs.ErrNotExist) {
@@ -30,7 +31,10 @@ func KnownReleases(store release.Store, installed []release.Installed) ([]verify
 			Dev: dir.Dev, Within: onMount, Owner: store.Owner, Name: r.Name, Dir: r.Dir,
 			Files: map[verify.FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{},
 		}
-		sound := store.IntactFiles(r)
+		sound, err := store.IntactFiles(ctx, r)
+		if err != nil {
+			return nil, err
+		}
 		for _, file := range r.Manifest.Files {
 			k.Digests[file.SHA256], k.Sizes[file.Size] = file.Path, true
 			if !sound[file.Path] {
@@ -87,8 +91,8 @@ func mountID(path string) (id uint64, known bool) {
 
 // Installed returns the release called name, as it is in the store now. It is an error
 // if the store does not have it.
-func (h *Host) Installed(name string) (release.Installed, error) {
-	releases, err := h.Store().List()
+func (h *Host) Installed(ctx context.Context, name string) (release.Installed, error) {
+	releases, err := h.Store().List(ctx)
 	if err != nil {
 		return release.Installed{}, err
 	}

@@ -155,7 +155,7 @@ func TestProve_LeavesNoBundleIfInterrupted(t *testing.T) {
 // The next run removes the container of a killed proof, then its bundle.
 func TestSweep_RemovesTheBundleOfAKilledProof(t *testing.T) {
 	r, root := proofHost(t, proofFails)
-	installed, err := r.Installed("20260914.0")
+	installed, err := r.Installed(t.Context(), "20260914.0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,11 +62,11 @@ func (r Runner) checkTrial(ctx context.Context, s steps.ProveInDocker, info engi
 	if err != nil {
 		return "", err
 	}
-	installed, err := r.Installed(s.Release)
+	installed, err := r.Installed(ctx, s.Release)
 	if err != nil {
 		return "", err
 	}
-	known, err := host.KnownReleases(r.Store(), []release.Installed{installed})
+	known, err := host.KnownReleases(ctx, r.Store(), []release.Installed{installed})
 	if err != nil {
 		return "", err
 	}

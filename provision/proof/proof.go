@@ -78,7 +78,7 @@ type Runner struct {
 func (r Runner) Prove(ctx context.Context, s steps.Prove) (result string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
-	installed, err := r.Installed(s.Release)
+	installed, err := r.Installed(ctx, s.Release)
 	if err != nil {
 		return "", err
 	}
@@ -146,7 +146,7 @@ func (p *proof) findSandbox(ctx context.Context, stdout io.Reader) (kernel strin
 	if err != nil {
 		return "", errors.New("it ended before a process ran inside")
 	}
-	known, err := host.KnownReleases(p.store, []release.Installed{p.release})
+	known, err := host.KnownReleases(ctx, p.store, []release.Installed{p.release})
 	if err != nil {
 		return "", err
 	}

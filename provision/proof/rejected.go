@@ -30,7 +30,7 @@ func (f *Failed) NamesFlag() bool {
 func (r Runner) Rejected(ctx context.Context, release string, args []string) (rejected []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
-	installed, err := r.Installed(release)
+	installed, err := r.Installed(ctx, release)
 	if err != nil {
 		return nil, err
 	}

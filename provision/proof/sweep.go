@@ -34,7 +34,7 @@ func (r Runner) deleteContainer(ctx context.Context, dir string) {
 	if err != nil {
 		return
 	}
-	installed, err := r.Installed(strings.TrimSpace(string(name)))
+	installed, err := r.Installed(ctx, strings.TrimSpace(string(name)))
 	if err != nil || !installed.State.Intact() {
 		return
 	}

@@ -100,7 +100,7 @@ func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 	if err := swap(dir, filepath.Join(s.Dir, name)); err != nil {
 		return wrap(err)
 	}
-	return s.open(name), nil
+	return s.open(ctx, name)
 }
 
 // unpackArchives unpacks the archives of m, in kept, into dir, and checks that their

@@ -45,14 +45,14 @@ func TestFault_R03_DamageIsSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			dir := filepath.Join(r.store.Dir, before)
-			old, err := r.store.List()
+			old, err := r.store.List(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := test.do(dir); err != nil {
 				t.Fatal(err)
 			}
-			list, err := r.store.List()
+			list, err := r.store.List(t.Context())
 			if err != nil || len(list) != 1 {
 				t.Fatalf("got %+v, error %v; want one release", list, err)
 			}

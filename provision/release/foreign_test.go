@@ -103,7 +103,7 @@ func TestFault_F08_ForeignDirectoryWithTheReleasesName(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused[*release.ForeignError](t, r, r.spec(wanted, ""), dir, "no manifest")
-	list, err := r.store.List()
+	list, err := r.store.List(t.Context())
 	if err != nil || len(list) != 1 {
 		t.Errorf("got %v, error %v; want our release alone", list, err)
 	}
@@ -142,7 +142,7 @@ func TestFault_F08_OwnedByAnotherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.store.Owner++
-	list, err := r.store.List()
+	list, err := r.store.List(t.Context())
 	if err != nil || len(list) != 1 || !strings.Contains(list[0].State.Reason, "is owned by uid") {
 		t.Errorf("got %+v, error %v; want the release damaged for its owner", list, err)
 	}

@@ -42,7 +42,14 @@ var ErrNotDamaged = errors.New("not installed, or not damaged")
 // Mend restores the release that spec asks for by name from its archive. The
 // error is ErrNotDamaged if there is nothing to restore.
 func (s Store) Mend(ctx context.Context, spec Spec) (Installed, error) {
-	if !s.has(spec.Version) || s.open(spec.Version).State.Intact() {
+	if !s.has(spec.Version) {
+		return Installed{}, ErrNotDamaged
+	}
+	there, err := s.open(ctx, spec.Version)
+	if err != nil {
+		return Installed{}, err
+	}
+	if there.State.Intact() {
 		return Installed{}, ErrNotDamaged
 	}
 	restored, err := s.Restore(ctx, spec.Version)
@@ -83,7 +90,7 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 			return Installed{}, err
 		}
 		if there.State.Intact() {
-			return s.keepInstalled(staging, there, manifest)
+			return s.keepInstalled(ctx, staging, there, manifest)
 		}
 	} else if _, err := os.Lstat(to); err == nil {
 		return Installed{}, &ForeignError{Path: to, Is: "not a release of this program: it has no manifest"}
@@ -104,13 +111,13 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 		return Installed{}, err
 	}
 	failpoint.Here("install: other archives dropped")
-	return s.open(name), nil
+	return s.open(ctx, name)
 }
 
 // keepInstalled keeps the intact release there if manifest lists the same files. It
 // takes over only a missing archive, and the channel and version: the nightly
 // builds of two days may be the same.
-func (s Store) keepInstalled(staging string, there Installed, manifest []byte) (Installed, error) {
+func (s Store) keepInstalled(ctx context.Context, staging string, there Installed, manifest []byte) (Installed, error) {
 	m, err := parseManifest(manifest, there.Name)
 	if err != nil {
 		return Installed{}, err
@@ -129,7 +136,9 @@ func (s Store) keepInstalled(staging string, there Installed, manifest []byte) (
 		if err := durable.WriteFile(filepath.Join(there.Dir, archive.ManifestName), text, durable.Plain(archive.PlainMode)); err != nil {
 			return Installed{}, err
 		}
-		there = s.open(there.Name)
+		if there, err = s.open(ctx, there.Name); err != nil {
+			return Installed{}, err
+		}
 	}
 	if err := s.adoptArchive(staging, there, m); err != nil {
 		return Installed{}, err

@@ -10,7 +10,7 @@ import (
 
 func TestInstalledReleaseIsNotFetchedAgain(t *testing.T) {
 	r := newRig(t)
-	installed, err := r.store.List()
+	installed, err := r.store.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestInstalledReleaseIsNotFetchedAgain(t *testing.T) {
 func TestFault_D15_InstalledReleaseUnderTheNameOfAnother(t *testing.T) {
 	r := newRig(t)
 	fakerunsc.Bundle(t, r.at(wanted), fakerunsc.Options{Label: "release-" + before}, fakerunsc.Zstd)
-	installed, err := r.store.List()
+	installed, err := r.store.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,16 +12,20 @@ import (
 )
 
 // IntactFiles reports for each file of r, by path, whether it is unchanged since it
-// was installed. If r is not intact, IntactFiles reads each of its files.
-func (s Store) IntactFiles(r Installed) map[string]bool {
+// was installed. If r is not intact, IntactFiles reads each of its files. The only
+// error is the cause of ctx.
+func (s Store) IntactFiles(ctx context.Context, r Installed) (map[string]bool, error) {
 	sound := make(map[string]bool, len(r.Manifest.Files))
 	for _, f := range r.Manifest.Files {
-		sound[f.Path] = r.State.Intact() || s.isIntact(r.Dir, f)
+		sound[f.Path] = r.State.Intact() || s.isIntact(ctx, r.Dir, f)
 	}
-	return sound
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return sound, nil
 }
 
-func (s Store) isIntact(dir string, f File) bool {
+func (s Store) isIntact(ctx context.Context, dir string, f File) bool {
 	for above := filepath.Dir(f.Path); ; above = filepath.Dir(above) {
 		info, err := os.Lstat(filepath.Join(dir, above))
 		if err != nil || !compareDir(above, info, s.Owner).Intact() || mountedOver(filepath.Join(dir, above)) {
@@ -35,7 +40,7 @@ func (s Store) isIntact(dir string, f File) bool {
 	if err != nil || !compareFile(f, info, s.Owner).Intact() || mountedOver(path) {
 		return false
 	}
-	sum, err := sha256File(path, f.Size)
+	sum, err := sha256File(ctx, path, f.Size)
 	return err == nil && sum == f.SHA256
 }
 

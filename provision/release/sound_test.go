@@ -35,11 +35,15 @@ func TestFault_R03_TouchedFilesAreRead(t *testing.T) {
 	}
 	sentry := filepath.Join(r.store.Dir, before, "gvisor-bin", "gvisor_sentry")
 	unseen(t, sentry)
-	list, err := r.store.List()
+	list, err := r.store.List(t.Context())
 	if err != nil || len(list) != 1 || list[0].State.File != "gvisor-bin/gvisor_sentry" {
 		t.Fatalf("got %+v, %v, want the sentry damaged", list, err)
 	}
-	for path, sound := range r.store.IntactFiles(list[0]) {
+	intact, err := r.store.IntactFiles(t.Context(), list[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, sound := range intact {
 		if sound != (path != "gvisor-bin/gvisor_sentry") {
 			t.Errorf("%s: got sound %t", path, sound)
 		}
@@ -70,7 +74,7 @@ func TestSoundFilesOfADamagedRelease(t *testing.T) {
 			if err := tt.damage(filepath.Join(r.store.Dir, before)); err != nil {
 				t.Fatal(err)
 			}
-			list, err := r.store.List()
+			list, err := r.store.List(t.Context())
 			if err != nil || len(list) != 1 || list[0].State.Intact() {
 				t.Fatalf("got %+v, %v, want one that is damaged", list, err)
 			}
@@ -78,9 +82,9 @@ func TestSoundFilesOfADamagedRelease(t *testing.T) {
 			for _, path := range tt.lost {
 				lost[path] = true
 			}
-			sound := r.store.IntactFiles(list[0])
-			if len(sound) == 0 {
-				t.Error("nothing is said")
+			sound, err := r.store.IntactFiles(t.Context(), list[0])
+			if err != nil || len(sound) == 0 {
+				t.Errorf("got %v, %v, want each file", sound, err)
 			}
 			for path, ok := range sound {
 				if ok == (lost[path] || tt.all) {

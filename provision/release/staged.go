@@ -80,7 +80,7 @@ func (s Store) Commit(ctx context.Context, staged *Staged) (Installed, error) {
 		return Installed{}, err
 	}
 	if staged.manifest == nil {
-		return s.open(staged.name), nil
+		return s.open(ctx, staged.name)
 	}
 	return s.commit(ctx, staged.staging.dir, staged.name, staged.manifest)
 }

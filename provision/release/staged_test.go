@@ -33,7 +33,7 @@ func TestFault_X15_FetchInProgressIsNotSwept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list, err := r.store.List(); err != nil || len(list) != 1 {
+	if list, err := r.store.List(t.Context()); err != nil || len(list) != 1 {
 		t.Errorf("got %v, %v, want the staged release hidden", list, err)
 	}
 	if err := r.store.Sweep(); err != nil || len(hiddenIn(t, r)) != 1 {

@@ -151,10 +151,7 @@ func ownerOf(info fs.FileInfo) int {
 // compareContents compares the content of every file of m in dir.
 func compareContents(ctx context.Context, dir string, m Manifest) (State, error) {
 	for _, f := range m.Files {
-		if ctx.Err() != nil {
-			return State{}, context.Cause(ctx)
-		}
-		got, err := sha256File(filepath.Join(dir, f.Path), f.Size)
+		got, err := sha256File(ctx, filepath.Join(dir, f.Path), f.Size)
 		if errors.Is(err, errLonger) {
 			return damaged(f.Path, "has more than %d bytes", f.Size), nil
 		}
@@ -170,14 +167,14 @@ func compareContents(ctx context.Context, dir string, m Manifest) (State, error)
 
 var errLonger = errors.New("longer than the manifest says")
 
-func sha256File(path string, size int64) (string, error) {
+func sha256File(ctx context.Context, path string, size int64) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	sum := sha256.New()
-	n, err := io.Copy(sum, io.LimitReader(f, size+1))
+	n, err := io.Copy(sum, archive.Reader(ctx, io.LimitReader(f, size+1)))
 	if err == nil && n > size {
 		err = errLonger
 	}

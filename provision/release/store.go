@@ -81,8 +81,8 @@ func (r Installed) Satisfies(spec Spec) bool {
 }
 
 // List returns the releases of the store, newest first. It stats each file but
-// reads only manifests. A missing store has none.
-func (s Store) List() ([]Installed, error) {
+// reads only manifests, and all files of a suspect release. A missing store has none.
+func (s Store) List(ctx context.Context) ([]Installed, error) {
 	var names []string
 	// A release whose directory was deleted still has its archive.
 	for _, dir := range []string{s.Dir, s.archivesDir()} {
@@ -98,17 +98,20 @@ func (s Store) List() ([]Installed, error) {
 	}
 	var releases []Installed
 	for _, name := range names {
-		releases = append(releases, s.open(name))
+		r, err := s.open(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("list releases: %w", err)
+		}
+		releases = append(releases, r)
 	}
 	slices.SortFunc(releases, Newest)
 	return releases, nil
 }
 
 // open compares the release called name with its manifest. If it is suspect, open
-// reads all of its files. No context ends that: half a digest would look like damage.
-//
-//nolint:contextcheck // see above
-func (s Store) open(name string) Installed {
+// reads all of its files. The only error is the cause of ctx: half a digest would look
+// like damage.
+func (s Store) open(ctx context.Context, name string) (Installed, error) {
 	dir := filepath.Join(s.Dir, name)
 	r := Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
 	m, text, err := readManifest(dir, name)
@@ -116,16 +119,20 @@ func (s Store) open(name string) Installed {
 		r.State = damaged(archive.ManifestName, "cannot be read: %v", withoutPath(err))
 		// The copy beside the archive says what the release was.
 		r.Manifest, _, _ = readManifest(s.archivePath(name), name)
-		return r
+		return r, nil
 	}
 	r.Manifest, r.ManifestDigest = m, durable.Digest(text)
 	r.State = compareWithManifest(dir, m, s.Owner)
 	if r.State.Intact() && s.Suspect != nil && s.Suspect(name) {
-		if r.State, err = compareContents(context.Background(), dir, m); err != nil {
+		r.State, err = compareContents(ctx, dir, m)
+		if err != nil && ctx.Err() != nil {
+			return Installed{}, context.Cause(ctx)
+		}
+		if err != nil {
 			r.State = damaged(".", "cannot be read: %v", withoutPath(err))
 		}
 	}
-	return r
+	return r, nil
 }
 
 // has reports whether this program installed a release called name, in any state. A
@@ -148,11 +155,10 @@ func (s Store) Verify(ctx context.Context, name string) (Installed, error) {
 	if !s.has(name) {
 		return Installed{}, fmt.Errorf("verify %s: %w", filepath.Join(s.Dir, name), fs.ErrNotExist)
 	}
-	r := s.open(name)
-	if !r.State.Intact() {
-		return r, nil
+	r, err := s.open(ctx, name)
+	if err != nil || !r.State.Intact() {
+		return r, err
 	}
-	var err error
 	if r.State, err = compareContents(ctx, r.Dir, r.Manifest); err != nil {
 		return r, fmt.Errorf("verify %s: %w", r.Dir, err)
 	}

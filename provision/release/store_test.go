@@ -41,7 +41,7 @@ func TestInstall_EachLayout(t *testing.T) {
 			if diff := cmp.Diff(test.files, files); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}
-			list, err := r.store.List()
+			list, err := r.store.List(t.Context())
 			if err != nil || len(list) != 2 || list[0].Name != wanted || list[1].Name != before || !list[0].State.Intact() || !list[1].State.Intact() {
 				t.Errorf("got %+v, error %v; want both releases, intact, the newest first", list, err)
 			}
