@@ -20,7 +20,6 @@ import (
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
-	"runsc-provisioner/provision/room"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/provision/transaction"
@@ -112,7 +111,6 @@ func remedy(err error) (code int, hint string) {
 		unseen     *proof.UnseenWrites
 		refused    *release.RefusedError
 		gone       *release.UnavailableError
-		room       *room.Error
 		reach      *blocked.Unreachable
 		flag       *commandline.FlagConflict
 		syntax     *daemonjson.Error
@@ -130,6 +128,8 @@ func remedy(err error) (code int, hint string) {
 		return exitNotUndone, notUndoneHint(rolledBack.Left)
 	case errors.As(err, &rolledBack) && errors.As(err, &ended):
 		return exitRolledBack, interruptedHint(ended)
+	case errors.As(err, &rolledBack) && isFull(err):
+		return exitRolledBack, fullHint(err)
 	case errors.As(err, &rolledBack) && errors.As(err, &unseen):
 		return exitRolledBack, unseenWritesHint
 	case errors.As(err, &rolledBack) && (rolledBack.DockerEnded || rolledBack.DockerState != ""):
@@ -166,14 +166,14 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "nothing was changed in Docker; this host lacks cgroup controllers that runsc needs: `runsc-provisioner doctor` lists them"
 	case errors.As(err, &failed):
 		return exitFailed, "nothing was changed in Docker; the lines above are from runsc"
+	case isFull(err):
+		return exitFailed, fullHint(err)
 	case errors.As(err, &refused):
 		return exitRefusedData, "nothing was installed; check whether a proxy or login page answered instead of the server"
 	case errors.As(err, &gone) && errors.As(err, &proxy):
 		return exitTryAgain, proxy.hint()
 	case errors.As(err, &gone):
 		return exitTryAgain, "nothing was changed; the release server did not answer properly: try again later"
-	case errors.As(err, &room):
-		return exitFailed, "make room on that file system, then run it again"
 	case errors.Is(err, syscall.EROFS):
 		return exitFailed, "that file system is read-only: mount it writable, then run it again; the kernel's log says why it is read-only"
 	case errors.Is(err, state.ErrLocked):

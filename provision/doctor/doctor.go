@@ -7,6 +7,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
 )
 
 // OwnUnit is the unit that runs this program's daemon.
@@ -94,6 +96,9 @@ func storeItem(ctx context.Context, h *host.Host) checkup.Item {
 	item := checkup.Item{Name: "store"}
 	if err := h.Store().Safe(); err != nil {
 		item.Health, item.Seen, item.Remedy = checkup.Critical, err.Error(), "must be writable by root only: anyone who can write here controls what root runs"
+		if foreign, ok := errors.AsType[*release.ForeignError](err); ok {
+			item.Remedy = "move it away, or mount what it leads to: " + foreign.Path
+		}
 		return item
 	}
 	releases, err := h.Store().List(ctx)

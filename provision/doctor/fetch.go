@@ -29,18 +29,21 @@ func diskItems(h *host.Host) []checkup.Item {
 	for _, path := range []string{h.Paths.Store, h.Paths.State} {
 		item := checkup.Item{Name: "room in " + path}
 		at := path
-		bytes, err := room.Free(at)
-		for errors.Is(err, fs.ErrNotExist) && at != "/" {
+		seen, err := room.Look(at)
+		for (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && at != "/" {
 			at = filepath.Dir(at)
-			bytes, err = room.Free(at)
+			seen, err = room.Look(at)
 		}
+		item.Seen = humanize.IBytes(uint64(max(seen.Bytes, 0))) + " free"
 		switch {
 		case err != nil:
 			item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRootRemedy
-		case bytes < neededBytes:
-			item.Health, item.Seen, item.Remedy = checkup.Warning, humanize.IBytes(uint64(max(bytes, 0)))+" free", "free some space: a release with its archive takes up to "+humanize.IBytes(neededBytes)
-		default:
-			item.Seen = humanize.IBytes(uint64(bytes)) + " free"
+		case seen.ReadOnly:
+			item.Health, item.Seen, item.Remedy = checkup.Warning, "read-only file system", "nothing can be installed, repaired or changed: mount it writable, "+at
+		case seen.NoInodes:
+			item.Health, item.Seen, item.Remedy = checkup.Critical, "no inodes left for another file", "delete files that you do not need on the file system of "+at
+		case seen.Bytes < neededBytes:
+			item.Health, item.Remedy = checkup.Warning, "free some space: a release with its archive takes up to "+humanize.IBytes(neededBytes)
 		}
 		if at, noexec, err := host.MountedNoExec(path); err == nil && noexec {
 			item.Health = checkup.Critical

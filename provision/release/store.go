@@ -223,7 +223,7 @@ var hiddenPattern = regexp.MustCompile(`^\.runsc-provisioner-(staging|removed)-[
 // those in use.
 func (s Store) Sweep() error {
 	found, err := os.ReadDir(s.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if err != nil && isMissing(err) {
 		return nil
 	}
 	if err != nil {

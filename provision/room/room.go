@@ -23,11 +23,11 @@ type Error struct {
 
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s: %s needed, %s free", e.Path, humanize.IBytes(uint64(max(e.Need, 0))), humanize.IBytes(uint64(max(e.Have, 0))))
-	switch {
-	case e.NoInodes:
-		return e.Path + ": no inodes left for another file"
-	case errors.Is(e.Err, unix.EDQUOT) || e.Err != nil && e.Have >= e.Need:
-		return text + " (" + cause(e.Err).Error() + ")"
+	if e.NoInodes {
+		text = e.Path + ": no inodes left for another file"
+	}
+	if e.Err != nil {
+		text += " (" + cause(e.Err).Error() + ")"
 	}
 	return text
 }
@@ -43,44 +43,43 @@ func cause(err error) error {
 	return err
 }
 
+// Seen is a file system as it was seen.
+type Seen struct {
+	Bytes    int64 // for us, without those reserved for root
+	NoInodes bool  // it can hold no more files; some (Btrfs) count none and have no limit
+	ReadOnly bool  // it or its mount
+}
+
+// Look looks at the file system of path, which must exist.
+func Look(path string) (Seen, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return Seen{}, fmt.Errorf("statfs %s: %w", path, err)
+	}
+	return Seen{
+		Bytes:    int64(fs.Bavail) * fs.Bsize,
+		NoInodes: fs.Files > 0 && fs.Ffree == 0,
+		ReadOnly: fs.Flags&unix.ST_RDONLY != 0,
+	}, nil
+}
+
+// Free returns how many bytes the file system of path has for us. The path must exist.
+func Free(path string) (int64, error) {
+	seen, err := Look(path)
+	return seen.Bytes, err
+}
+
 // Check returns an *Error if the file system of path has less than need bytes for us, or
 // no inode. The path must exist.
 func Check(path string, need int64) error {
-	have, err := look(path)
+	seen, err := Look(path)
 	if err != nil {
 		return err
 	}
-	if have.bytes < need || have.noInodes {
-		return &Error{Path: path, Need: need, Have: have.bytes, NoInodes: have.noInodes}
+	if seen.Bytes < need || seen.NoInodes {
+		return &Error{Path: path, Need: need, Have: seen.Bytes, NoInodes: seen.NoInodes}
 	}
 	return nil
-}
-
-// Free returns how many bytes the file system of path has for us, without those
-// reserved for root. The path must exist.
-func Free(path string) (int64, error) {
-	have, err := look(path)
-	return have.bytes, err
-}
-
-// NoInodes reports whether the file system of path can hold no more files. Some file
-// systems (Btrfs) count none and have no limit. The path must exist.
-func NoInodes(path string) (bool, error) {
-	have, err := look(path)
-	return have.noInodes, err
-}
-
-type free struct {
-	bytes    int64
-	noInodes bool
-}
-
-func look(path string) (free, error) {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(path, &fs); err != nil {
-		return free{}, fmt.Errorf("statfs %s: %w", path, err)
-	}
-	return free{bytes: int64(fs.Bavail) * fs.Bsize, noInodes: fs.Files > 0 && fs.Ffree == 0}, nil
 }
 
 // Explain turns an err about a full disk or quota into an *Error, and returns any other
@@ -93,9 +92,9 @@ func Explain(err error, path string, need int64) error {
 		return err
 	}
 	dir := filepath.Dir(path)
-	have, lookErr := look(dir)
+	seen, lookErr := Look(dir)
 	if lookErr != nil {
 		return err
 	}
-	return &Error{Path: dir, Need: need, Have: have.bytes, NoInodes: have.noInodes, Err: err}
+	return &Error{Path: dir, Need: need, Have: seen.Bytes, NoInodes: seen.NoInodes, Err: err}
 }
