@@ -50,7 +50,7 @@ func child() {
 	dir := os.Getenv(childStore)
 	store := release.Store{Dir: dir, Link: filepath.Join(filepath.Dir(dir), "bin", "runsc"), Owner: os.Geteuid(), Limits: quick()}
 	source := &release.Checksum{HTTP: release.Client(quick(), roots), Limits: quick()}
-	got, err := store.Install(context.Background(), source, release.Spec{URL: os.Getenv(childURL), Channel: "release", Version: wanted, Arch: release.Arch()})
+	got, err := install(context.Background(), store, source, release.Spec{URL: os.Getenv(childURL), Channel: "release", Version: wanted, Arch: release.Arch()})
 	if err == nil {
 		err = store.SetLink(wanted)
 	}

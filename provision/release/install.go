@@ -16,26 +16,6 @@ import (
 	"runsc-provisioner/provision/failpoint"
 )
 
-// Install installs the release that spec asks for and returns it intact. If it
-// is damaged and asked for by name, Install restores it from its archive, if
-// that is good. If it is intact, Install keeps it, or returns a *RefusedError
-// if the source has other files under its name. After any error, releases and
-// link are unchanged. Errors: those of Source, *RefusedError, *room.Error,
-// *UnsafeError, *ForeignError, the cause of ctx, or of the file system.
-func (s Store) Install(ctx context.Context, src Source, spec Spec) (Installed, error) {
-	restored, restoreErr := s.Mend(ctx, spec)
-	if restoreErr == nil {
-		return restored, nil
-	}
-	staged, err := s.Fetch(ctx, src, spec)
-	if err != nil {
-		return Installed{}, withEarlier(err, restoreErr)
-	}
-	defer staged.Discard()
-	installed, err := s.Commit(ctx, staged)
-	return installed, withEarlier(err, restoreErr)
-}
-
 // ErrNotDamaged means that there is no damaged release to restore.
 var ErrNotDamaged = errors.New("not installed, or not damaged")
 
@@ -57,14 +37,6 @@ func (s Store) Mend(ctx context.Context, spec Spec) (Installed, error) {
 		err = fmt.Errorf("restore %s: it is not the release asked for", restored.Dir)
 	}
 	return restored, err
-}
-
-// withEarlier adds the error of an earlier attempt to err.
-func withEarlier(err, before error) error {
-	if err == nil || errors.Is(before, ErrNotDamaged) {
-		return err
-	}
-	return fmt.Errorf("%w (after an earlier error: %w)", err, before)
 }
 
 // prepare makes the store's directory, and checks that no other user may write

@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/durable"
 )
 
 // schemaVersion is the version of Manifest as JSON.
@@ -74,17 +73,9 @@ func parseManifest(text []byte, name string) (Manifest, error) {
 // readManifest reads the manifest in dir, of the release called name, and its
 // digest.
 func readManifest(dir, name string) (m Manifest, text []byte, err error) {
-	f, err := os.Open(filepath.Join(dir, archive.ManifestName))
+	text, err = durable.ReadLimited(filepath.Join(dir, archive.ManifestName), maxManifest)
 	if err != nil {
 		return Manifest{}, nil, err
-	}
-	defer f.Close()
-	text, err = io.ReadAll(io.LimitReader(f, maxManifest+1))
-	if err != nil {
-		return Manifest{}, nil, err
-	}
-	if len(text) > maxManifest {
-		return Manifest{}, nil, fmt.Errorf("more than %d bytes", maxManifest)
 	}
 	m, err = parseManifest(text, name)
 	return m, text, err

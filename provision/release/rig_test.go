@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -81,7 +82,21 @@ func (r *rig) spec(version, fault string) release.Spec {
 
 func (r *rig) install(t *testing.T, spec release.Spec) (release.Installed, error) {
 	t.Helper()
-	return r.store.Install(t.Context(), r.source, spec)
+	return install(t.Context(), r.store, r.source, spec)
+}
+
+// install mends the release of spec in the store, or fetches and commits it.
+func install(ctx context.Context, store release.Store, source release.Source, spec release.Spec) (release.Installed, error) {
+	mended, mendErr := store.Mend(ctx, spec)
+	if mendErr == nil {
+		return mended, nil
+	}
+	staged, err := store.Fetch(ctx, source, spec)
+	if err != nil {
+		return release.Installed{}, fmt.Errorf("%w (before that: %w)", err, mendErr)
+	}
+	defer staged.Discard()
+	return store.Commit(ctx, staged)
 }
 
 // refused installs spec. That must fail with an error of type T that has all of

@@ -22,8 +22,9 @@ type Staged struct {
 
 // Fetch downloads the release that spec asks for into a hidden directory of the
 // store. It changes no file in use and needs no lock: several may run at once,
-// in one process or several, and Sweep leaves them alone. Errors are those of
-// Install.
+// in one process or several, and Sweep leaves them alone. Errors: those of Source,
+// *RefusedError, *room.Error, *UnsafeError, *ForeignError, the cause of ctx, or of the
+// file system.
 func (s Store) Fetch(ctx context.Context, src Source, spec Spec) (*Staged, error) {
 	if err := s.prepare(); err != nil {
 		return nil, err
@@ -73,8 +74,10 @@ func (s Store) fill(ctx context.Context, to *staging, src Source, spec Spec) (*S
 	return &Staged{name: label.String(), manifest: text, staging: to}, err
 }
 
-// Commit gives the staged release its name in the store. Call it once, in the
-// one process that may change the store. Errors are those of Install.
+// Commit gives the staged release its name in the store, and returns it intact. If it is
+// installed and intact, Commit keeps it, or returns a *RefusedError if the staged one has
+// other files. After any error, releases and link are unchanged. Call it once, in the one
+// process that may change the store. Errors are those of Fetch.
 func (s Store) Commit(ctx context.Context, staged *Staged) (Installed, error) {
 	if err := s.prepare(); err != nil {
 		return Installed{}, err

@@ -39,12 +39,17 @@ func installOnce(ctx context.Context, args []string) error {
 		Owner: os.Geteuid(),
 	}
 	source := &release.Checksum{HTTP: release.Client(release.Limits{}, roots)}
-	installed, err := store.Install(ctx, source, release.Spec{
+	staged, err := store.Fetch(ctx, source, release.Spec{
 		URL:     args[0],
 		Channel: release.ChannelRelease,
 		Version: version,
 		Arch:    release.Arch(),
 	})
+	if err != nil {
+		return err
+	}
+	defer staged.Discard()
+	installed, err := store.Commit(ctx, staged)
 	if err != nil {
 		return err
 	}

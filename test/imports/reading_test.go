@@ -41,7 +41,7 @@ var effectsOf = map[string]effect{
 		reads:  "Await DirMissing File.Place Place.Matches Place.Text Read Unchanged",
 	},
 	"provision/release": {
-		writes: "Checksum.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Install Store.Mend Store.Remove " +
+		writes: "Checksum.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
 			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
 		reads: "Arch Client Installed.Satisfies Label.Compare Label.Date Label.Satisfies Newest ParseChecksum " +
 			"ParseDigest ParseLabel Spec.Exact Spec.Validate State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
