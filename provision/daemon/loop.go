@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/watch"
 )
@@ -85,7 +86,7 @@ func newLoop(d *Daemon, w *watch.Watcher) *loop {
 // startOf is the start of a process in clock ticks since boot, or 0 (proc(5),
 // /proc/pid/stat).
 func startOf(pid int) uint64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	text, err := durable.ReadProc(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}

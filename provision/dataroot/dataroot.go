@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/room"
 )
@@ -163,7 +164,7 @@ func firstUnsearchable(root string) (string, error) {
 // limit.
 func MaxUserNamespaces(proc string) (int, error) {
 	path := filepath.Join(proc, "sys/user/max_user_namespaces")
-	text, err := os.ReadFile(path)
+	text, err := durable.ReadProc(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return -1, nil
 	}

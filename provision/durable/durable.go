@@ -194,7 +194,7 @@ func Remove(path string) error {
 // SyncDir makes renames, creations and removals in dir survive a power loss:
 // rename(2) alone guarantees no order on most file systems.
 func SyncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,7 +19,7 @@ func mountAt(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := os.Open("/proc/self/mountinfo")
+	f, err := OpenRegular("/proc/self/mountinfo")
 	if err != nil {
 		return "", fmt.Errorf("read mounts: %w", err)
 	}

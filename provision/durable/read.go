@@ -3,31 +3,35 @@ package durable
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // ReadLimited reads a whole regular file of at most limit bytes; a larger one
-// is an error. It follows symlinks. Anything but a regular file is an error too,
-// and ReadLimited does not wait for the other end of a FIFO.
+// is an error. It opens the file as OpenRegular does.
 func ReadLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := OpenRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	return readAll(f, path, limit)
+}
+
+// ReadOwn is ReadLimited for a file of this program. It opens it as OpenOwn does.
+func ReadOwn(path string, limit int64) ([]byte, error) {
+	f, err := OpenOwn(path)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: it is %s, not a regular file", path, info.Mode().Type())
-	}
+	return readAll(f, path, limit)
+}
+
+// readAll closes f.
+func readAll(f *os.File, path string, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	if int64(len(text)) > limit {
@@ -41,3 +45,9 @@ func Digest(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
+
+// maxProc limits how many bytes ReadProc reads: a process may be in 65536 groups.
+const maxProc = 1 << 20
+
+// ReadProc reads a file of /proc or /sys.
+func ReadProc(path string) ([]byte, error) { return ReadLimited(path, maxProc) }

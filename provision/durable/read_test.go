@@ -21,6 +21,9 @@ func TestReadLimited(t *testing.T) {
 	if err := os.Symlink("full", path("link")); err != nil {
 		t.Fatal(err)
 	}
+	if err := errors.Join(os.Symlink("/nowhere/at/all", path("dangling")), os.Symlink("loop", path("loop"))); err != nil {
+		t.Fatal(err)
+	}
 	if err := syscall.Mkfifo(path("fifo"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +40,8 @@ func TestReadLimited(t *testing.T) {
 		{"a directory", dir, "", true},
 		{"a FIFO without a writer", path("fifo"), "", true},
 		{"a device without an end", "/dev/zero", "", true},
+		{"a symlink to a missing file", path("dangling"), "", true},
+		{"a symlink to itself", path("loop"), "", true},
 		{"missing", path("missing"), "", true},
 	} {
 		t.Run(tt.situation, func(t *testing.T) {
@@ -48,6 +53,9 @@ func TestReadLimited(t *testing.T) {
 				t.Errorf("got error %v, want one that names %s", err, tt.path)
 			}
 		})
+	}
+	if _, err := ReadLimited(path("dangling"), limit); errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a symlink to a missing file: got %v, which counts as no file", err)
 	}
 	if _, err := ReadLimited(path("missing"), limit); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: got %v, want %v", err, fs.ErrNotExist)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"runsc-provisioner/provision/durable"
 	"time"
 
 	"github.com/moby/moby/client"
@@ -17,7 +18,7 @@ import (
 // importInit makes an image with the trial's name from its files. It writes the
 // archive while dockerd reads it.
 func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
-	file, err := openRegular(s.Init)
+	file, err := durable.OpenRegular(s.Init)
 	if err != nil {
 		return err
 	}
@@ -43,17 +44,6 @@ func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
 		return err
 	}
 	return ctx.Err()
-}
-
-func openRegular(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() { // a FIFO would block
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	return os.Open(path)
 }
 
 // writeArchive writes a tar of the files, with file as /init last. It stops

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"runsc-provisioner/provision/durable"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +15,7 @@ import (
 // (random(4)), and the mount flags of the store (noexec). A proof holds only while both
 // stay the same.
 func (h *Host) BootAndMount() (string, error) {
-	text, err := os.ReadFile(filepath.Join(h.Paths.Proc, "sys/kernel/random/boot_id"))
+	text, err := durable.ReadProc(filepath.Join(h.Paths.Proc, "sys/kernel/random/boot_id"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read the boot id: %w", err)
 	}

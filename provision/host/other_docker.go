@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/durable"
 )
 
 // otherDocker explains why docker.service is missing: Docker is a snap, rootless, started
@@ -53,7 +54,7 @@ func findDockerds(proc string) []daemonProcess {
 	}
 	var found []daemonProcess
 	for _, path := range comms {
-		name, err := os.ReadFile(path)
+		name, err := durable.ReadProc(path)
 		if err != nil || string(bytes.TrimSpace(name)) != "dockerd" {
 			continue
 		}
@@ -62,7 +63,7 @@ func findDockerds(proc string) []daemonProcess {
 		if err != nil {
 			continue
 		}
-		status, err := os.ReadFile(filepath.Join(dir, "status"))
+		status, err := durable.ReadProc(filepath.Join(dir, "status"))
 		if err != nil {
 			continue
 		}

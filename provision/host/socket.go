@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/durable"
 )
 
 // Socket returns the first unix socket that dockerd listens on, or Paths.Socket if
@@ -109,6 +109,6 @@ func listener(socket string) (pid int, err error) {
 }
 
 func isDockerd(proc string, pid int) bool {
-	name, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "comm"))
+	name, err := durable.ReadProc(filepath.Join(proc, strconv.Itoa(pid), "comm"))
 	return err == nil && strings.TrimSpace(string(name)) == "dockerd"
 }

@@ -54,7 +54,7 @@ func ArchiveSize(layers int64) int64 { return layers + layers/100 + 16<<20 }
 // Waiting returns the images that wait to be loaded; nil if there are none, or if this user
 // may not read the list. A damaged list is a *blocked.Refused.
 func (d Dir) Waiting() (*Saved, error) {
-	text, err := durable.ReadLimited(d.listPath(), maxList)
+	text, err := durable.ReadOwn(d.listPath(), maxList)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil, nil
 	}
@@ -63,7 +63,7 @@ func (d Dir) Waiting() (*Saved, error) {
 		err = json.Unmarshal(text, &saved.Images)
 	}
 	if err != nil {
-		return nil, &blocked.Refused{Object: d.listPath(), Err: err}
+		return nil, blocked.Refuse(d.listPath(), "the list of saved images cannot be used (%w): all images are in the old data root; remove the list and %s to go on without them", err, d.ArchivePath())
 	}
 	return &saved, nil
 }
@@ -131,7 +131,7 @@ func (d Dir) Save(ctx context.Context, client *engine.Client, list []engine.Imag
 // the archive. After an error, the archive stays.
 func (d Dir) Load(ctx context.Context, client *engine.Client, progress Progress) error {
 	path := d.ArchivePath()
-	f, err := os.Open(path)
+	f, err := durable.OpenOwn(path)
 	if err != nil {
 		return d.unreadable(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
 
@@ -27,10 +28,18 @@ func (r Runner) Sweep(ctx context.Context) error {
 	return nil
 }
 
+// maxReleaseName limits how many bytes of the name of a release are read.
+const maxReleaseName = 256
+
 // deleteContainer deletes the container of a killed run's proof. It ends by itself with its
 // input, unless it hangs. The name of its release is in dir.
 func (r Runner) deleteContainer(ctx context.Context, dir string) {
-	name, err := os.ReadFile(filepath.Join(dir, "release"))
+	// runsc reads what it has to end from there: another user could have made the directory.
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() || durable.CheckOwn(dir, info) != nil {
+		return
+	}
+	name, err := durable.ReadOwn(filepath.Join(dir, "release"), maxReleaseName)
 	if err != nil {
 		return
 	}

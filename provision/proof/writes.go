@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/verify"
 )
@@ -109,7 +110,7 @@ func (w trialWrites) makeChanges(root string) error {
 
 // checkContent fails if the file at path has other content.
 func checkContent(path string, content []byte) error {
-	file, err := os.Open(path)
+	file, err := durable.OpenRegular(path)
 	if err != nil {
 		return err
 	}

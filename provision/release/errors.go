@@ -3,6 +3,8 @@ package release
 import (
 	"fmt"
 	"net/url"
+
+	"runsc-provisioner/provision/durable"
 )
 
 // SpecError means that no release can satisfy a Spec.
@@ -55,12 +57,7 @@ func (e *PresentError) Error() string { return "release " + e.Release + " is alr
 
 // UnsafeError means that users other than its owner could change or replace a
 // path.
-type UnsafeError struct {
-	Path   string
-	Reason string
-}
-
-func (e *UnsafeError) Error() string { return e.Path + ": " + e.Reason }
+type UnsafeError = durable.UnsafeError
 
 // ForeignError means that another program's file is where ours should go.
 type ForeignError struct {

@@ -161,7 +161,7 @@ func setTimes(dir string, files []File) error {
 }
 
 func syncFile(path string) error {
-	f, err := os.Open(path)
+	f, err := durable.OpenRegular(path)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"runsc-provisioner/provision/durable"
+
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/archive"
@@ -77,7 +79,7 @@ func unpackKept(ctx context.Context, kept, name string, want Digest, dir string,
 // readVerified calls read on an archive, the file f read through r, and checks its
 // digest. act is for the error.
 func readVerified(ctx context.Context, act, kept string, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
-	f, err := os.Open(kept)
+	f, err := durable.OpenRegular(kept)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"runsc-provisioner/provision/durable"
 )
 
 // The directory in a bundle with the programs that runsc starts (gVisor,
@@ -80,7 +82,7 @@ func inspect(ctx context.Context, dir, path, arch string, limits Limits) (Label,
 // checkELF accepts a static 64-bit program for arch. A dynamic runsc would die
 // when a sandbox starts: it executes itself in a root without a loader.
 func checkELF(path, arch string) error {
-	f, err := os.Open(path)
+	f, err := durable.OpenRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("is missing")
 	}

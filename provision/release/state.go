@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"runsc-provisioner/provision/durable"
 
 	"golang.org/x/sys/unix"
 
@@ -168,7 +169,7 @@ func compareContents(ctx context.Context, dir string, m Manifest) (State, error)
 var errLonger = errors.New("longer than the manifest says")
 
 func sha256File(ctx context.Context, path string, size int64) (string, error) {
-	f, err := os.Open(path)
+	f, err := durable.OpenRegular(path)
 	if err != nil {
 		return "", err
 	}

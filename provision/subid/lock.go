@@ -45,7 +45,7 @@ func Lock(ctx context.Context, etc string) (unlock func(), err error) {
 			undo[i]()
 		}
 	}
-	whole, err := os.OpenFile(filepath.Join(etc, ".pwd.lock"), os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	whole, err := os.OpenFile(filepath.Join(etc, ".pwd.lock"), os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +108,15 @@ func lockFile(path string) error {
 	return err
 }
 
+// maxPID limits how many bytes of a lock with a pid are read, and maxFile those of /etc/subuid.
+const (
+	maxPID  = 64
+	maxFile = 16 << 20
+)
+
 // abandoned reports whether the process named in a lock is dead.
 func abandoned(path string) bool {
-	text, err := os.ReadFile(path)
+	text, err := durable.ReadLimited(path, maxPID)
 	if err != nil {
 		return false
 	}
@@ -147,7 +153,7 @@ func Sweep(etc string) error {
 
 // namesItself reports whether a file called NAME.PID contains PID.
 func namesItself(path string) bool {
-	text, err := os.ReadFile(path)
+	text, err := durable.ReadLimited(path, maxPID)
 	return err == nil && "."+string(bytes.TrimRight(text, "\x00")) == filepath.Ext(path)
 }
 
@@ -164,7 +170,7 @@ func kind(mode fs.FileMode) string {
 // Write writes nothing and the error is ErrChanged.
 func Write(path, old, text string) error {
 	attr := durable.Plain(0o644)
-	now, err := os.ReadFile(path)
+	now, err := durable.ReadLimited(path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
