@@ -74,21 +74,21 @@ type BeforeObject struct {
 }
 
 // BeforePath returns the path of the record of the earlier state.
-func (d Dir) BeforePath() string { return filepath.Join(string(d), "before.json") }
+func (d Dir) BeforePath() string { return filepath.Join(string(d), beforeName) }
 
 // ReadBefore returns the record; nil if there is none, or if this user may not read it
 // (unread). A record that does not parse, or has a newer schema, is a *blocked.Refused:
 // without it, nothing knows what to restore.
 func (d Dir) ReadBefore() (b *Before, unread bool, err error) {
 	path := d.BeforePath()
-	text, err := durable.ReadLimited(path, maxBefore)
+	text, err := durable.ReadOwn(path, maxBefore)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, false, nil
 	case errors.Is(err, fs.ErrPermission):
 		return nil, true, nil
 	case err != nil:
-		return nil, false, &blocked.Refused{Object: path, Err: err}
+		return nil, false, blocked.Refuse(path, "the record of the state before this program cannot be used (%w): restore the file, or move it away to record the present state instead", err)
 	}
 	var version struct {
 		SchemaVersion int `json:"schema_version"`

@@ -31,7 +31,7 @@ type FailedRecovery struct {
 	Reason string    `json:"why"` // may hold text of other programs: escape it before printing
 }
 
-func (d Dir) setAsideDir() string { return filepath.Join(string(d), "set-aside") }
+func (d Dir) setAsideDir() string { return filepath.Join(string(d), setAsideName) }
 
 // SetAside moves the journal into a new directory, with the reason why and a copy of the
 // daemon.json that the journal names; there, that copy is never rotated away. The journal
@@ -73,7 +73,7 @@ func (d Dir) FailedRecoveries() []FailedRecovery {
 		}
 		aside := FailedRecovery{Path: dir}
 		aside.At, _ = time.Parse(setAsideTimeFormat, name)
-		if text, err := durable.ReadLimited(filepath.Join(dir, "why"), 2*maxReason); err == nil {
+		if text, err := durable.ReadOwn(filepath.Join(dir, "why"), 2*maxReason); err == nil {
 			aside.Reason = strings.TrimSpace(string(text))
 		}
 		all = append(all, aside)

@@ -100,10 +100,10 @@ type JournalEngine struct {
 }
 
 // JournalPath returns the path of the journal.
-func (d Dir) JournalPath() string { return filepath.Join(string(d), "journal.json") }
+func (d Dir) JournalPath() string { return filepath.Join(string(d), journalName) }
 
 // BackupDir returns the directory of the copies of daemon.json.
-func (d Dir) BackupDir() string { return filepath.Join(string(d), "backup") }
+func (d Dir) BackupDir() string { return filepath.Join(string(d), backupName) }
 
 // StartJournal keeps a copy of daemon.json, names it in j, and writes the journal.
 func (d Dir) StartJournal(j *Journal, before []byte) error {
@@ -137,7 +137,7 @@ var ErrJournalUnreadable = errors.New("the journal of an unfinished run cannot b
 // The error is an ErrJournalUnreadable for a damaged journal. It is a *blocked.Refused for
 // a journal of a newer version: only that version knows what it began.
 func (d Dir) ReadJournal() (j Journal, found bool, err error) {
-	text, err := durable.ReadLimited(d.JournalPath(), maxJournal)
+	text, err := durable.ReadOwn(d.JournalPath(), maxJournal)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Journal{}, false, nil
 	}
@@ -149,9 +149,12 @@ func (d Dir) ReadJournal() (j Journal, found bool, err error) {
 	case j.SchemaVersion > JournalSchema:
 		return Journal{}, true, blocked.Refuse(d.JournalPath(), "was written by a newer version of this program (schema %d, want %d): run apply with that version, or inspect the file and move it away", j.SchemaVersion, JournalSchema)
 	case err != nil:
-		return Journal{}, true, fmt.Errorf("%w: %w", ErrJournalUnreadable, err)
+		return Journal{}, true, fmt.Errorf("%w: it is damaged: %w", ErrJournalUnreadable, err)
 	case j.SchemaVersion != JournalSchema:
 		return Journal{}, true, fmt.Errorf("%w: it has schema %d, want %d", ErrJournalUnreadable, j.SchemaVersion, JournalSchema)
+	}
+	if err := errors.Join(j.check(), d.checkJournalMode()); err != nil {
+		return Journal{}, true, fmt.Errorf("%w: %w", ErrJournalUnreadable, err)
 	}
 	return j, true, nil
 }
@@ -163,7 +166,7 @@ func (d Dir) BackupText(j Journal) ([]byte, error) {
 		return nil, nil
 	}
 	path := filepath.Join(d.BackupDir(), filepath.Base(j.File.Backup))
-	text, err := durable.ReadLimited(path, daemonjson.MaxBytes)
+	text, err := durable.ReadOwn(path, daemonjson.MaxBytes)
 	if err != nil {
 		return nil, err
 	}

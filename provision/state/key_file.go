@@ -17,29 +17,32 @@ import (
 // maxKeys is how many keys a KeyFile keeps, the newest.
 const maxKeys = 64
 
+// maxKeyFile limits the size of a KeyFile in bytes.
+const maxKeyFile = 64 << 10
+
 // KeyFile is a file with up to 64 keys, one a line. A key stands for something that this
 // program has seen or made.
 type KeyFile struct{ path string }
 
 // Proofs has the keys of the successful proofs through Docker.
-func (d Dir) Proofs() KeyFile { return KeyFile{filepath.Join(string(d), "proofs")} }
+func (d Dir) Proofs() KeyFile { return KeyFile{filepath.Join(string(d), proofsName)} }
 
 // Failures has the keys of the proofs through Docker that failed at the last try.
-func (d Dir) Failures() KeyFile { return KeyFile{filepath.Join(string(d), "failed-proofs")} }
+func (d Dir) Failures() KeyFile { return KeyFile{filepath.Join(string(d), failuresName)} }
 
 // Rejections has the keys of arguments that a release's runsc rejects, by RejectionKey.
-func (d Dir) Rejections() KeyFile { return KeyFile{filepath.Join(string(d), "rejected-arguments")} }
+func (d Dir) Rejections() KeyFile { return KeyFile{filepath.Join(string(d), rejectionsName)} }
 
 // Validations has the keys of the texts that dockerd --validate accepted.
-func (d Dir) Validations() KeyFile { return KeyFile{filepath.Join(string(d), "validated")} }
+func (d Dir) Validations() KeyFile { return KeyFile{filepath.Join(string(d), validationsName)} }
 
 // MadeIDs has the accounts and id ranges that this program has made, by subid.AccountKey
 // and subid.RangeKey.
-func (d Dir) MadeIDs() KeyFile { return KeyFile{filepath.Join(string(d), "ids")} }
+func (d Dir) MadeIDs() KeyFile { return KeyFile{filepath.Join(string(d), madeIDsName)} }
 
 // Trials has the names of containers of proofs that are still to remove: Docker was down
 // when the journal was removed.
-func (d Dir) Trials() KeyFile { return KeyFile{filepath.Join(string(d), "trials")} }
+func (d Dir) Trials() KeyFile { return KeyFile{filepath.Join(string(d), trialsName)} }
 
 // NoteTrial adds the container of j to Trials, unless it is gone.
 func (d Dir) NoteTrial(j Journal) error {
@@ -80,7 +83,7 @@ func (m KeyFile) set() map[string]bool {
 
 // Keys returns all keys, the oldest first; none if the file is missing or cannot be read.
 func (m KeyFile) Keys() []string {
-	text, err := durable.ReadLimited(m.path, 64<<10)
+	text, err := durable.ReadOwn(m.path, maxKeyFile)
 	if err != nil {
 		return nil
 	}

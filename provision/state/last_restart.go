@@ -2,7 +2,6 @@ package state
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -11,20 +10,24 @@ import (
 )
 
 // restartedPath returns the path of the time of the last restart.
-func (d Dir) restartedPath() string { return filepath.Join(string(d), "restarted") }
+func (d Dir) restartedPath() string { return filepath.Join(string(d), restartedName) }
+
+// maxRestarted limits its size in bytes.
+const maxRestarted = 64
 
 // LastRestart returns when the daemon of this program last restarted Docker; zero if never.
+// If the record cannot be read, it is when the record was last written.
 func (d Dir) LastRestart() (time.Time, error) {
-	text, err := durable.ReadLimited(d.restartedPath(), 64)
+	text, err := durable.ReadOwn(d.restartedPath(), maxRestarted)
 	if errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, nil
 	}
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
 		return time.Time{}, err
 	}
-	at, err := time.Parse(time.RFC3339, string(text))
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read %s: %w", d.restartedPath(), err)
+	at, parseErr := time.Parse(time.RFC3339, string(text))
+	if err != nil || parseErr != nil {
+		return timeOf(d.restartedPath()), nil
 	}
 	return at, nil
 }

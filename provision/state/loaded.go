@@ -38,23 +38,30 @@ func (l Loaded) Hot() map[string]string {
 }
 
 // LoadedPath returns the path of the record of what dockerd has read.
-func (d Dir) LoadedPath() string { return filepath.Join(string(d), "loaded.json") }
+func (d Dir) LoadedPath() string { return filepath.Join(string(d), loadedName) }
 
 // ReadLoaded returns the record; the zero Loaded if there is none.
 func (d Dir) ReadLoaded() (Loaded, error) {
-	text, err := durable.ReadLimited(d.LoadedPath(), maxLoaded)
+	text, err := durable.ReadOwn(d.LoadedPath(), maxLoaded)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Loaded{}, nil
 	}
-	var l Loaded
-	if err == nil {
-		err = json.Unmarshal(text, &l)
-	}
-	if err == nil && l.SchemaVersion != LoadedSchema {
-		err = fmt.Errorf("%s was written by another version of this program (schema %d)", d.LoadedPath(), l.SchemaVersion)
-	}
 	if err != nil {
 		return Loaded{}, err
+	}
+	l, err := parseLoaded(text)
+	if err != nil {
+		return Loaded{}, fmt.Errorf("%s: %w", d.LoadedPath(), err)
+	}
+	return l, nil
+}
+
+func parseLoaded(text []byte) (l Loaded, err error) {
+	if err := json.Unmarshal(text, &l); err != nil {
+		return Loaded{}, fmt.Errorf("it is damaged: %w", err)
+	}
+	if l.SchemaVersion != LoadedSchema {
+		return Loaded{}, fmt.Errorf("another version of this program wrote it (schema %d, want %d)", l.SchemaVersion, LoadedSchema)
 	}
 	return l, nil
 }

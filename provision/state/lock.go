@@ -27,7 +27,7 @@ func (d Dir) Lock(ctx context.Context, timeout time.Duration) (unlock func() err
 	if err := durable.MkdirAll(string(d), 0o700); err != nil {
 		return nil, fmt.Errorf("make %s: %w", string(d), err)
 	}
-	return lockFile(ctx, filepath.Join(string(d), "lock"), timeout, ErrLocked)
+	return lockFile(ctx, filepath.Join(string(d), lockName), timeout, ErrLocked)
 }
 
 // ErrDaemonRuns means that another daemon holds its lock.
@@ -42,8 +42,7 @@ func LockDaemon(ctx context.Context, run string) (unlock func() error, err error
 // lockFile locks the file at path, which it makes. It waits up to timeout, and then the error is held.
 func lockFile(ctx context.Context, path string, timeout time.Duration, held error) (unlock func() error, err error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		// Opening a FIFO would wait forever for its other end.
-		return nil, blocked.Refuse(path, "is %s, not a regular file: remove it", info.Mode().Type())
+		return nil, blocked.Refuse(path, "is %s, not a regular file: remove it", durable.KindOf(info.Mode()))
 	}
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	waiting, cancel := context.WithTimeout(ctx, timeout)

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -22,7 +21,10 @@ type madeDir struct {
 	Born  int64  `json:"born"` // creation time in ns since 1970, because inode numbers are reused
 }
 
-func (d Dir) madePath() string { return filepath.Join(string(d), "made-directory.json") }
+// maxMadeDir limits the size of the record in bytes.
+const maxMadeDir = 16 << 10
+
+func (d Dir) madePath() string { return filepath.Join(string(d), madeDirName) }
 
 func madeDirOf(path string) (madeDir, error) {
 	var stat unix.Statx_t
@@ -49,7 +51,7 @@ func (d Dir) NoteMadeDir(file string) error {
 // program made the directory of file: another program has moved its directory into that
 // one instead of replacing it.
 func (d Dir) Misplaced(file string) []string {
-	text, err := durable.ReadLimited(d.madePath(), config.MaxFile)
+	text, err := durable.ReadOwn(d.madePath(), maxMadeDir)
 	if err != nil {
 		return nil
 	}

@@ -74,7 +74,7 @@ func (d Dir) readOpenJournal() *OpenJournal {
 // unlock, so the caller must call it at once. It creates no file.
 func (d Dir) shareLock() (unlock func(), isLocked bool) {
 	// Opening a FIFO would wait forever for its other end.
-	f, err := os.OpenFile(filepath.Join(string(d), "lock"), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(filepath.Join(string(d), lockName), os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return func() {}, false // every run makes the file before it begins
 	}

@@ -14,6 +14,24 @@ import (
 // Dir is the path of that directory.
 type Dir string
 
+// The names in it.
+const (
+	lockName        = "lock"
+	journalName     = "journal.json"
+	backupName      = "backup"
+	setAsideName    = "set-aside"
+	beforeName      = "before.json"
+	loadedName      = "loaded.json"
+	madeDirName     = "made-directory.json"
+	restartedName   = "restarted"
+	proofsName      = "proofs"
+	failuresName    = "failed-proofs"
+	rejectionsName  = "rejected-arguments"
+	validationsName = "validated"
+	madeIDsName     = "ids"
+	trialsName      = "trials"
+)
+
 // Sweep removes what killed runs have left: temporary files, and recoveries that were not
 // set aside completely.
 func (d Dir) Sweep() error {
