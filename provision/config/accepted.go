@@ -38,6 +38,9 @@ type Record struct {
 	// Damage is a *RecordError if accepted.json cannot be used. If Found is set too,
 	// Layered is from the copy.
 	Damage error
+	// Managed are the items that this program manages on the host, as other records show. They
+	// matter if there is no record.
+	Managed []string
 }
 
 // RecordError says why the record of the accepted configuration cannot be used.
@@ -78,9 +81,10 @@ func (f Files) Accepted() Record {
 
 // readRecord reads one of the two files.
 func readRecord(path string) (Layered, *RecordError) {
-	text, err := durable.ReadLimited(path, MaxFile)
+	text, err := durable.ReadOwn(path, MaxFile)
 	if err != nil {
-		return Layered{}, &RecordError{Path: path, Reason: strings.TrimPrefix(err.Error(), "read "+path+": "), Err: err}
+		reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "read "+path+": "), path+": ")
+		return Layered{}, &RecordError{Path: path, Reason: reason, Err: err}
 	}
 	damaged := func(format string, args ...any) (Layered, *RecordError) {
 		return Layered{}, &RecordError{Path: path, Reason: fmt.Sprintf(format, args...)}
@@ -139,7 +143,7 @@ func (f Files) Accept(l Layered) error {
 
 // putRecord writes one of the two files, unless it already has text.
 func putRecord(path string, text []byte, damage *RecordError) error {
-	if old, err := durable.ReadLimited(path, MaxFile); err == nil && bytes.Equal(old, text) {
+	if old, err := durable.ReadOwn(path, MaxFile); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
 	if damage != nil && damage.Err == nil {

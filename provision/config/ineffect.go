@@ -20,7 +20,10 @@ type InEffect struct {
 	GivenUp   *LostError // settings that the files have lost and the user gave up; or nil
 	FilesErr  error      // why the files cannot be read; or nil
 	RecordErr error      // why the record or its copy cannot be used; or nil
-	giveUp    bool
+	// Missing says that the host was provisioned and has no record, and what is managed now;
+	// "" if there is a record, or there never was one.
+	Missing string
+	giveUp  bool
 }
 
 // LostError lists the settings that were in effect and are missing from the files.
@@ -65,6 +68,9 @@ func (f Files) InEffect(record Record, o Overrides, giveUp bool) (InEffect, erro
 		if record.Damage != nil && !errors.Is(record.Damage, fs.ErrPermission) && !giveUp && len(in.Sources) == 0 {
 			return in, record.Damage
 		}
+		if record.Damage == nil && len(record.Managed) > 0 {
+			in.Missing = describeMissing(f.AcceptedPath(), in.Layered, record.Managed)
+		}
 		return in, nil
 	}
 	lost := in.lost(record.Layered)
@@ -77,6 +83,29 @@ func (f Files) InEffect(record Record, o Overrides, giveUp bool) (InEffect, erro
 		in.Layered, err = record.Override(o)
 	}
 	return in, err
+}
+
+// MissingError is InEffect.Missing as an error.
+type MissingError struct{ Text string }
+
+func (e *MissingError) Error() string { return e.Text }
+
+// describeMissing says that the record at path is missing on a host on which this program
+// manages items, and what l manages now.
+func describeMissing(path string, l Layered, managed []string) string {
+	now := l.Config.Items()
+	text := fmt.Sprintf("this program has changed this host, and its record of the accepted configuration (%s) is missing, so lost settings are not noticed; managed now: release %s, %s",
+		path, l.Config.Release.Version, strings.Join(now, ", "))
+	var gone []string
+	for _, item := range managed {
+		if !slices.Contains(now, item) {
+			gone = append(gone, item)
+		}
+	}
+	if len(gone) > 0 {
+		text += "; no longer managed: " + strings.Join(gone, ", ")
+	}
+	return text
 }
 
 // lost returns the settings of accepted that l has lost, or nil.
@@ -129,6 +158,8 @@ func (in InEffect) Warnings() []string {
 		return []string{"the configuration could not be compared with the last accepted one: run this as root"}
 	case in.RecordErr != nil && !in.Unsettled():
 		return []string{"the record of the last accepted configuration cannot be used: " + in.RecordErr.Error()}
+	case in.Missing != "":
+		return []string{in.Missing}
 	}
 	return nil
 }

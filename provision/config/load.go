@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,7 +31,8 @@ type Layered struct {
 
 // Load reads dir/config.toml and then dir/config.d/*.toml in lexical order. A later file
 // overrides earlier ones. Missing files are no error. An unknown key or a refused value is
-// an *Error with file, line and column.
+// an *Error with file, line and column. So is a file that a user other than root and the user
+// of this process could change, because root does what it says; it has a *durable.UnsafeError.
 func Load(dir string) (Layered, error) {
 	layered := Layered{Config: Default(), Sources: map[string]string{}}
 	paths, err := configPaths(dir)
@@ -38,12 +40,15 @@ func Load(dir string) (Layered, error) {
 		return Layered{}, err
 	}
 	for _, path := range paths {
+		if err := durable.Trusted(path); err != nil {
+			return Layered{}, unread(path, err)
+		}
 		text, err := durable.ReadLimited(path, MaxFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return Layered{}, &Error{Source: path, Reason: err.Error(), Err: err}
+			return Layered{}, unread(path, err)
 		}
 		if err := layered.add(path, text); err != nil {
 			return Layered{}, err
@@ -52,13 +57,36 @@ func Load(dir string) (Layered, error) {
 	return layered, layered.Validate()
 }
 
+// configPaths lists the files of the configuration in the order in which they apply. A
+// directory of drop-ins that cannot be listed is an *Error, and not an empty one.
 func configPaths(dir string) ([]string, error) {
-	dropins, err := filepath.Glob(filepath.Join(dir, "config.d", "*.toml"))
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", dir, err)
+	paths, dropins := []string{filepath.Join(dir, "config.toml")}, filepath.Join(dir, "config.d")
+	if err := durable.Trusted(dropins); err != nil {
+		return nil, unread(dropins, err)
 	}
-	slices.Sort(dropins)
-	return append([]string{filepath.Join(dir, "config.toml")}, dropins...), nil
+	entries, err := os.ReadDir(dropins)
+	if _, linkErr := os.Lstat(dropins); errors.Is(err, fs.ErrNotExist) && linkErr != nil {
+		return paths, nil
+	}
+	if err != nil {
+		return nil, unread(dropins, err)
+	}
+	for _, entry := range entries { // in lexical order
+		if name := entry.Name(); filepath.Ext(name) == ".toml" && name[0] != '.' {
+			paths = append(paths, filepath.Join(dropins, name))
+		}
+	}
+	return paths, nil
+}
+
+// unread is the *Error of a file that cannot be read.
+func unread(path string, err error) error {
+	reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "read "+path+": "), path+": ")
+	var unsafe *durable.UnsafeError
+	if errors.As(err, &unsafe) {
+		path, reason = unsafe.Path, unsafe.Reason+": it must be writable by root only"
+	}
+	return &Error{Source: path, Reason: reason, Err: err}
 }
 
 // add lays the text of one file over l.
