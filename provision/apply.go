@@ -20,7 +20,7 @@ type Event struct {
 	Plan    plan.Plan        // PlanMade
 	Step    steps.Step       // StepStarted, StepProgress, StepDone
 	Fetched release.Progress // StepProgress
-	Text    string           // StepDone: the result in a few words, may be empty; Recovered, Abandoned
+	Text    string           // StepDone: the result in a few words, may be empty; Recovered, Abandoned, Mended
 	Took    time.Duration    // StepDone
 	Err     error            // StepDone, RollingBack
 }
@@ -37,6 +37,7 @@ const (
 	RollingBack
 	Recovered // Text says what was done about a killed run
 	Abandoned // Text says which recovery failed, and where its journal was set aside
+	Mended    // Text says which record could not be used, and where it was moved
 )
 
 // application is one plan that is being carried out.

@@ -124,6 +124,9 @@ func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts plan.Opti
 
 // planFor plans for o. It first observes the data root, if the plan depends on it.
 func (pr *Provisioner) planFor(ctx context.Context, c config.Config, o *host.Observed, opts plan.Options) (p plan.Plan, err error) {
+	if len(o.Refusals) > 0 && opts.Unattended == nil {
+		return plan.Plan{}, o.Refusals[0]
+	}
 	if plan.NeedsData(c, *o, opts) {
 		if o.Data, err = pr.ObserveData(ctx, *o); err != nil {
 			return plan.Plan{}, err

@@ -15,6 +15,9 @@ import (
 // gives up with state.ErrLocked. It removes what killed runs left behind
 // before it returns. The caller must call unlock.
 func (pr *Provisioner) Lock(ctx context.Context, timeout time.Duration) (unlock func() error, err error) {
+	if err := pr.secureState(ctx); err != nil {
+		return nil, err
+	}
 	if unlock, err = pr.State().Lock(ctx, timeout); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 func (pr *Provisioner) docker() *transaction.Docker {
 	return &transaction.Docker{
 		Host: &pr.Host, Jobs: pr.Jobs, ConfirmWithin: pr.ConfirmWithin, RestartWithin: pr.RestartWithin,
+		NewerAside:  pr.RecoveryOptions != nil, // the daemon must not stop enforcing
 		RollingBack: func(cause error) { pr.report(Event{Kind: RollingBack, Err: cause}) },
 		Restarting: func(s steps.Restart) func(error) {
 			begun := time.Now()
@@ -26,6 +27,10 @@ func (pr *Provisioner) docker() *transaction.Docker {
 
 // recoverAndReport finishes or reverts the change of a killed run, and reports what it did.
 func (pr *Provisioner) recoverAndReport(ctx context.Context, opts plan.Options) (changed bool, err error) {
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	pr.mendState()
 	recovery, err := transaction.Recover(ctx, pr.docker(), opts)
 	if aside := recovery.Aside; aside != nil {
 		pr.report(Event{Kind: Abandoned, Text: "the change of a killed run could not be undone, and was set aside in " + aside.Path + ": " + aside.Reason})

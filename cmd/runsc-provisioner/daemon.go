@@ -68,6 +68,12 @@ func (a *app) daemon(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = unlock() }()
+	// A directory in its place could not be replaced by a rename. Nothing there outlives a boot.
+	if info, err := os.Lstat(statusPath(a)); err == nil && !info.Mode().IsRegular() {
+		if err := os.RemoveAll(statusPath(a)); err != nil {
+			return err
+		}
+	}
 	every, on, err := systemd.WatchdogEvery()
 	if err != nil {
 		return err

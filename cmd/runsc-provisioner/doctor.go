@@ -46,9 +46,12 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 
 // doctor returns the items, and a function that closes the connection.
 func (a *app) doctor(ctx context.Context) ([]checkup.Item, func()) {
-	config, confErr := a.configOrDefault()
+	in, confErr, _ := a.inEffect()
+	if confErr == nil && in.Missing != "" {
+		confErr = &config.MissingError{Text: in.Missing}
+	}
 	host, done := a.hostEvenWithoutSystemd(ctx)
-	return doctor.Run(ctx, host, config, confErr, os.Getenv), done
+	return doctor.Run(ctx, host, in.Config, confErr, os.Getenv), done
 }
 
 // configOrDefault is the configuration in effect, or else the default one, with

@@ -193,17 +193,17 @@ func TestFault_J13_OwnerAndModeAreKept(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
 	h := freshHost(t, "{}")
-	if err := errors.Join(os.Chmod(h.paths.DaemonJSON, 0o600), os.Chown(h.paths.DaemonJSON, 1234, 4321)); err != nil {
+	if err := errors.Join(os.Chmod(h.paths.DaemonJSON, 0o640), os.Chown(h.paths.DaemonJSON, 0, 4321)); err != nil {
 		t.Fatal(err)
 	}
 	h.want(exitDone, "apply", "--release="+newer)
-	wantMode(t, h.paths.DaemonJSON, 0o600)
+	wantMode(t, h.paths.DaemonJSON, 0o640)
 	info, err := os.Stat(h.paths.DaemonJSON)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := info.Sys().(*syscall.Stat_t); got.Uid != 1234 || got.Gid != 4321 {
-		t.Errorf("got owner %d:%d, want 1234:4321", got.Uid, got.Gid)
+	if got := info.Sys().(*syscall.Stat_t); got.Uid != 0 || got.Gid != 4321 {
+		t.Errorf("got owner %d:%d, want 0:4321", got.Uid, got.Gid)
 	}
 }
 

@@ -85,7 +85,7 @@ func TestFault_X15_ARunKilledDuringADownloadIsRecovered(t *testing.T) {
 	journal = regexp.MustCompile(`,\s*"trial": "[^"]*"`).ReplaceAll(journal, nil) // the fake dockerd has no trials
 	h.duringDownload(func() {
 		for path, text := range map[string][]byte{filepath.Join(state, "journal.json"): journal, h.paths.DaemonJSON: written} {
-			if err := os.WriteFile(path, text, 0o644); err != nil {
+			if err := os.WriteFile(path, text, 0o600); err != nil {
 				t.Error(err)
 			}
 		}

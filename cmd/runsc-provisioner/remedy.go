@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/redact"
@@ -115,7 +116,7 @@ func remedy(err error) (code int, hint string) {
 		flag       *commandline.FlagConflict
 		syntax     *daemonjson.Error
 		refusal    *blocked.Refused
-		unsafe     *release.UnsafeError
+		unsafe     *durable.UnsafeError
 		foreign    *release.ForeignError
 		ended      *provision.Interrupted
 		record     *config.RecordError
@@ -147,7 +148,7 @@ func remedy(err error) (code int, hint string) {
 	case errors.Is(err, errNotRoot):
 		return exitNotRoot, "run it with sudo; `runsc-provisioner plan` shows what apply would do"
 	case errors.As(err, &unsafe):
-		return exitRefused, "must be writable by root only: anyone who can write there controls what root runs"
+		return exitRefused, unsafeHint(unsafe)
 	case errors.As(err, &foreign):
 		return exitRefused, "another program put it there: move it away if you do not need it"
 	case errors.As(err, &conf) && errors.Is(err, fs.ErrPermission):
@@ -197,6 +198,15 @@ func remedy(err error) (code int, hint string) {
 	default:
 		return exitFailed, ""
 	}
+}
+
+// unsafeHint is for a path that other users can change.
+func unsafeHint(e *durable.UnsafeError) string {
+	hint := "must be writable by root only: anyone who can write there controls what root runs"
+	if e.Remedy == "" {
+		return hint
+	}
+	return hint + "; look at what is there, then: " + e.Remedy
 }
 
 // interruptedHint says which changes of an interrupted run stay.

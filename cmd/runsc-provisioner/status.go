@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/durable"
@@ -33,8 +35,8 @@ Exit codes:
   0   the host matches the configuration
   1   it does not, or a change is unfinished; it could not be changed, or no
       daemon runs to change it
-  4   something is held or contested, a release is being downloaded, or a lost
-      configuration is kept
+  4   something is held or contested, a release is being downloaded, a lost
+      configuration is kept, or a record cannot be used
   69  it waits for Docker, or another run is changing the host
   77  only root can see more, and nothing bad was seen`,
 		Args: noArguments,
@@ -69,7 +71,10 @@ func (a *app) status(ctx context.Context) (s daemon.Status, fromDaemon bool, err
 	case errors.Is(err, fs.ErrPermission):
 		return s, false, deniedError{err}
 	case err == nil && daemon.Runs(s):
-		s.AddJournal(a.hostForRecords().State().OpenJournal())
+		records := a.hostForRecords()
+		s.AddJournal(records.State().OpenJournal())
+		o := records.ObserveTrust(a.paths.DaemonJSON)
+		s.AddRecords(checkup.StateItems(o.Refusals, o.Defects, o.Untrusted))
 		return s, true, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return s, false, err
@@ -83,13 +88,22 @@ func (a *app) status(ctx context.Context) (s daemon.Status, fromDaemon bool, err
 	return s, false, deniedIf(err)
 }
 
+// statusRemedy is the advice for a status that cannot be used.
+const statusRemedy = "remove it, and restart the daemon if it runs: sudo systemctl restart runsc-provisioner"
+
 func readStatus(path string) (s daemon.Status, err error) {
-	text, err := durable.ReadLimited(path, maxStatus)
-	if err != nil {
+	text, err := durable.ReadOwn(path, maxStatus)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return s, err
+	case err != nil:
+		return s, blocked.Refuse(path, "the status cannot be used (%w): %s", err, statusRemedy)
 	}
 	if err := json.Unmarshal(text, &s); err != nil {
-		return s, fmt.Errorf("read %s: %w", path, err)
+		return s, blocked.Refuse(path, "the status is damaged (%w): %s", err, statusRemedy)
+	}
+	if s.SchemaVersion != daemon.SchemaVersion {
+		return s, blocked.Refuse(path, "another version of this program wrote the status (schema %d, want %d): %s", s.SchemaVersion, daemon.SchemaVersion, statusRemedy)
 	}
 	return s, nil
 }
@@ -103,7 +117,7 @@ func statusCode(s daemon.Status) int {
 	case daemon.StateWaiting, daemon.StateStarting:
 		return exitOutOfReach
 	}
-	if s.ConfigKept != "" || s.AcceptedUnread != "" {
+	if s.ConfigKept != "" || s.AcceptedUnread != "" || slices.ContainsFunc(s.Host, func(i checkup.Item) bool { return i.Name == checkup.StateItemName }) {
 		return exitHeld
 	}
 	return exitDone

@@ -29,6 +29,8 @@ type runReport struct {
 	recovered string
 	// setAside says which recovery failed, and where its journal is.
 	setAside string
+	// mended says which records could not be used, and where they are now.
+	mended []string
 	// losing names the running containers that go on losing what they write, or
 	// losingErr says why that is not known.
 	losing    []string
@@ -72,6 +74,11 @@ func (t *runReport) event(e provision.Event) {
 		}
 	case provision.Abandoned:
 		t.setAside = e.Text
+		if !t.json {
+			t.app.printf("%s %s\n", t.app.style(yellow, "!"), printable(e.Text))
+		}
+	case provision.Mended:
+		t.mended = append(t.mended, e.Text)
 		if !t.json {
 			t.app.printf("%s %s\n", t.app.style(yellow, "!"), printable(e.Text))
 		}
@@ -226,11 +233,12 @@ func (t *runReport) printJSON(result provision.Result, failure error) error {
 		Left          plan.Plan         `json:"left"`
 		Recovered     string            `json:"recovered,omitempty"`
 		SetAside      string            `json:"set_aside,omitempty"`
+		Mended        []string          `json:"mended,omitempty"`
 		SavedTo       string            `json:"saved_to,omitempty"`
 		Losing        []string          `json:"losing_writes,omitempty"`
 		LosingUnknown string            `json:"losing_writes_unknown,omitempty"`
 		NotStarted    []host.NotStarted `json:"not_started,omitempty"`
 		Seconds       float64           `json:"seconds"`
 		Error         string            `json:"error,omitempty"`
-	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.savedTo, t.losing, unknown, t.down, time.Since(t.started).Seconds(), message})
+	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.mended, t.savedTo, t.losing, unknown, t.down, time.Since(t.started).Seconds(), message})
 }

@@ -100,7 +100,7 @@ func (w *settingFlags) overrides(cmd *cobra.Command) config.Overrides {
 // an error is refused.
 func (a *app) config(cmd *cobra.Command, settings settingFlags, giveUp bool) (config.InEffect, error) {
 	host := a.hostForRecords()
-	in, err := host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), settings.overrides(cmd), giveUp)
+	in, err := host.ConfigFiles().InEffect(host.Accepted(), settings.overrides(cmd), giveUp)
 	if err == nil {
 		err = in.FilesErr
 	}
@@ -111,7 +111,7 @@ func (a *app) config(cmd *cobra.Command, settings settingFlags, giveUp bool) (co
 // what is wrong with in. If fatal is set, there is no configuration.
 func (a *app) inEffect() (in config.InEffect, err, fatal error) {
 	host := a.hostForRecords()
-	in, err = host.ConfigFiles().InEffect(host.ConfigFiles().Accepted(), config.Overrides{}, false)
+	in, err = host.ConfigFiles().InEffect(host.Accepted(), config.Overrides{}, false)
 	var record *config.RecordError
 	switch {
 	case err == nil:

@@ -88,6 +88,7 @@ func Items(c config.Config, o host.Observed) ([]Item, error) {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: ApplyRemedy,
 			Seen: fmt.Sprintf("%s saved for a switch of userns-remap are still in %s", steps.CountImages(o.WaitingImages.Images), o.WaitingImages.Path)})
 	}
+	items = append(items, StateItems(o.Refusals, o.Defects, o.Untrusted)...)
 	items = AddJournalItem(items, o.Journal)
 	if item, found := SetAsideItem(o.FailedRecoveries); found {
 		items = append(items, item)

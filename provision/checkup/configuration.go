@@ -28,12 +28,16 @@ func ConfigItem(h *host.Host, err error) Item {
 func ConfigItemWithCode(h *host.Host, err error) (item Item, code string) {
 	item = Item{Name: configItemName, Seen: h.Paths.Config + " is valid"}
 	var (
-		lost   *config.LostError
-		record *config.RecordError
+		lost    *config.LostError
+		record  *config.RecordError
+		missing *config.MissingError
 	)
 	switch {
 	case err == nil:
 		return item, ""
+	case errors.As(err, &missing):
+		item.Health, item.Seen, item.Remedy = Warning, missing.Error(), "put the configuration back if it is lost; to accept what is managed now: "+ApplyRemedy
+		return item, codeRecord
 	case errors.As(err, &lost):
 		item.Health, item.Seen, item.Remedy = Critical, lost.Error(), config.GiveUpRemedy
 		return item, codeLost

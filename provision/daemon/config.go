@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"errors"
 
 	"runsc-provisioner/provision/config"
@@ -17,6 +18,10 @@ type keptConfig struct {
 	whyKept string
 	// recordDamage is what is wrong with the record of the accepted configuration, or "".
 	recordDamage string
+	// missing says that the record was missing on a provisioned host when the daemon started, and
+	// that no file sets anything: the built-in values are in effect. Only a person may make
+	// them the accepted ones.
+	missing string
 	// mayWriteRecord is true if the record may be written from the files.
 	mayWriteRecord bool
 	// trusted is true if nothing can have been lost before the configuration was read.
@@ -29,7 +34,8 @@ type keptConfig struct {
 // are put back or the user runs apply --give-up. last is the configuration that the
 // daemon has enforced so far; it replaces a record that cannot be read.
 func keep(host *host.Host, last keptConfig) (keptConfig, error) {
-	record := host.ConfigFiles().Accepted()
+	record := host.Accepted()
+	isMissing := !record.Found && record.Damage == nil
 	trusted := record.Found || record.Damage == nil || last.trusted
 	if !record.Found && last.wasRead {
 		record.Layered, record.Found = last.Layered, true
@@ -44,6 +50,12 @@ func keep(host *host.Host, last keptConfig) (keptConfig, error) {
 	}
 	if in.Lost != nil {
 		k.whyKept += "; put the files back, or give the settings up: `runsc-provisioner apply --give-up`"
+	}
+	if len(in.Sources) == 0 && isMissing {
+		k.missing = cmp.Or(in.Missing, last.missing)
+	}
+	if k.missing != "" {
+		k.recordDamage, k.mayWriteRecord = k.missing, false
 	}
 	var damage *config.RecordError
 	if errors.As(in.RecordErr, &damage) {

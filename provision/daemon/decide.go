@@ -164,6 +164,8 @@ func (r *rounds) recordEvent(e provision.Event) {
 		r.out.recovered = append(r.out.recovered, e.Text)
 	case provision.Abandoned:
 		r.out.abandoned = append(r.out.abandoned, e.Text)
+	case provision.Mended:
+		r.out.mended = append(r.out.mended, e.Text)
 	}
 	done := e.Kind == provision.StepDone && e.Err == nil
 	switch s := e.Step.(type) {

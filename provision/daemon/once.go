@@ -117,6 +117,21 @@ func (s *Status) AddJournal(open *state.OpenJournal) {
 	}
 }
 
+// AddRecords adds what is wrong with the records to a status that the daemon published before.
+func (s *Status) AddRecords(items []checkup.Item) {
+	for _, item := range items {
+		if slices.ContainsFunc(s.Host, func(known checkup.Item) bool { return known.Seen == item.Seen }) {
+			continue
+		}
+		s.Host = append(s.Host, item)
+		switch {
+		case item.Health != checkup.Critical:
+		case s.State == StateEnforced, s.State == StateHeld, s.State == StateContested, s.State == StateFetching:
+			s.State, s.Line = StateFailing, string(StateFailing)+": "+item.Name+": "+item.Seen
+		}
+	}
+}
+
 // countReport counts the containers of a report.
 func countReport(report verify.Report, c config.Config) Containers {
 	all := containers{judged: map[string]finding{}, sawAll: true}

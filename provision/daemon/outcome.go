@@ -44,6 +44,8 @@ type outcome struct {
 	fetching       *Download     // its download
 	// recordRewritten is true if the round repaired a damaged record.
 	recordRewritten bool
+	// mended describes the records that could not be used, and where they were moved.
+	mended []string
 	// recovered describes the interrupted runs that were finished or undone, and
 	// abandoned those that were set aside.
 	recovered, abandoned []string

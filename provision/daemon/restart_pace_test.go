@@ -124,14 +124,18 @@ func TestRestartsAreNotConsentedToWhereTheLastOneCannotBeRead(t *testing.T) {
 	if err != nil || len(notes) != 1 {
 		t.Fatal(notes, err)
 	}
-	if err := os.WriteFile(notes[0], []byte("odd"), 0o600); err != nil {
+	if err := errors.Join(os.WriteFile(notes[0], []byte("odd"), 0o600), os.Chtimes(notes[0], at(0), at(0))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.host.RecoveryOptions(); err == nil {
-		t.Error("a recovery: got no error")
-	}
-	if _, err := r.decide(host.Observed{Store: r.host.Paths.Store}); err == nil {
-		t.Error("a repair: got no error")
+	now = at(1)
+	for _, what := range []string{"damaged", "moved away"} {
+		if !r.held(t) {
+			t.Errorf("%s: a restart is not held", what)
+		}
+		if options, err := r.host.RecoveryOptions(); err != nil || options.Unattended.NoRestart == "" {
+			t.Errorf("%s: got %+v, %v, want a recovery without a restart", what, options.Unattended, err)
+		}
+		r.host.State().Mend()
 	}
 }
 

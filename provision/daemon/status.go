@@ -175,6 +175,9 @@ func (s *Status) sum(waiting string) {
 	if s.AcceptedUnread != "" {
 		parts = append(parts, "the record of the accepted configuration is damaged")
 	}
+	if slices.ContainsFunc(s.Host, func(i checkup.Item) bool { return i.Name == checkup.StateItemName && i.Health == checkup.Warning }) {
+		parts = append(parts, "a record cannot be used")
+	}
 	if s.Unwatched != "" {
 		parts = append(parts, "files cannot be watched")
 	}

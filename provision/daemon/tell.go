@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,7 +73,7 @@ func (l *loop) recovered(out *outcome) {
 	for _, text := range out.recovered {
 		l.tell(Notice{Kind: Recovered, Text: text, Fields: map[string]string{fieldWhy: text}})
 	}
-	for _, text := range out.abandoned {
+	for _, text := range slices.Concat(out.abandoned, out.mended) {
 		l.tell(Notice{Kind: SetAside, Text: text, Fields: map[string]string{fieldWhy: text}})
 	}
 }

@@ -33,6 +33,11 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	items = append(items, docker.items(c)...)
 	items = append(items, runtimeItems(ctx, h, c, docker)...)
 	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c, docker.observed), storeItem(ctx, h))
+	o := h.ObserveTrust(docker.observed.File.Path)
+	items = append(items, checkup.StateItems(o.Refusals, o.Defects, o.Untrusted)...)
+	if item, some := checkup.UnreadItem(h.State().Unread()); some {
+		items = append(items, item)
+	}
 	items = checkup.AddJournalItem(items, h.State().OpenJournal())
 	if item, some := checkup.SetAsideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)

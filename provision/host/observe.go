@@ -88,13 +88,16 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	if o.BootAndMount, err = h.BootAndMount(); err != nil {
 		return err
 	}
-	if o.Before, o.BeforeUnreadable, err = h.State().ReadBefore(); err != nil {
+	o.Before, o.BeforeUnreadable, err = h.State().ReadBefore()
+	if err != nil && !o.refuses(err) {
 		return err
 	}
+	o.BeforeUnreadable = o.BeforeUnreadable || err != nil
+	h.observeTrust(o)
 	o.Proofs, o.FailedProofs = h.State().KnownProofs()
 	o.Rejected = h.State().KnownRejections()
 	o.Journal, o.FailedRecoveries = h.State().OpenJournal(), h.State().FailedRecoveries()
-	if o.WaitingImages, err = h.Images().Waiting(); err != nil {
+	if o.WaitingImages, err = h.Images().Waiting(); err != nil && !o.refuses(err) {
 		return err
 	}
 	if c.Docker.Remap() != config.RemapAny {

@@ -82,6 +82,15 @@ type Observed struct {
 	Before *state.Before
 	// BeforeUnreadable says that this user may not read that record.
 	BeforeUnreadable bool
+	// Refusals are why a run that a person started must not change this host: records that
+	// cannot be used, and files that other users may change. The daemon goes on without
+	// them, and reports them.
+	Refusals []error // each a *blocked.Refused, or a *durable.UnsafeError
+	// Defects are records that the next run moves away.
+	Defects []state.Defect
+	// Untrusted are records that the daemon moved away, because other users could have
+	// written them, and that are still there.
+	Untrusted []string
 	// ClassicBuild says why `docker build` uses the classic builder, which runs its
 	// steps under the default runtime; "" if nothing shows that it does.
 	ClassicBuild string

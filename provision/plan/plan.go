@@ -95,6 +95,9 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	if err := p.planDocker(); err != nil {
 		return Plan{}, err
 	}
+	for _, d := range o.Defects {
+		p.warn(d.Path + " cannot be used: " + d.Reason + "; apply moves it away, and goes on without it")
+	}
 	p.warnOfWrites()
 	p.warnOfEngine()
 	if o.SnapRuns {

@@ -22,6 +22,9 @@ import (
 // Record records what exists before the first step of p: each key of daemon.json and each
 // object that this program changes, once. It writes nothing if all is recorded.
 func Record(h *host.Host, c config.Config, o host.Observed, p plan.Plan, opts plan.Options) error {
+	if o.BeforeUnreadable {
+		return nil // a damaged record stays, until a person decides
+	}
 	now := time.Now().UTC()
 	next := plan.Recorded(c, o, p, opts, now)
 	for key, inspect := range madeObjects(h, o, p) {

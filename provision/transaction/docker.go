@@ -60,6 +60,8 @@ type Docker struct {
 	// RestartWithin bounds a restart of Docker; zero is 2 min. docker.service has no
 	// limit of its own (TimeoutStartSec=0).
 	RestartWithin time.Duration
+	// NewerAside sets the journal of a newer version aside too, instead of refusing it.
+	NewerAside bool
 	// RollingBack is called when a way back begins, with its cause; may be nil.
 	RollingBack func(cause error)
 	// Restarting is called before a way back starts or restarts Docker. What it returns

@@ -49,7 +49,7 @@ func Recover(ctx context.Context, d *Docker, opts plan.Options) (Recovery, error
 	defer cancel()
 	j, found, err := d.State().ReadJournal()
 	switch {
-	case errors.Is(err, state.ErrJournalUnreadable):
+	case d.setsAside(err):
 		return d.setUnreadableAside(ctx, j, err)
 	case err != nil:
 		return Recovery{}, err
@@ -89,6 +89,14 @@ func Recover(ctx context.Context, d *Docker, opts plan.Options) (Recovery, error
 		return aside, d.downAfterSetAside(ctx, aside, err, t.left(ctx), j.Started)
 	}
 	return aside, nil
+}
+
+// setsAside reports whether a journal is set aside that was read with err. Only a newer
+// version knows what it began, so a run that a person started refuses its journal. The daemon
+// sets that aside too, because it must not stop enforcing.
+func (d *Docker) setsAside(err error) bool {
+	var newer *blocked.Refused
+	return errors.Is(err, state.ErrJournalUnreadable) || d.NewerAside && errors.As(err, &newer)
 }
 
 // setUnreadableAside sets aside a journal that cannot be read. Nothing then says whether its change has left Docker

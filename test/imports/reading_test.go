@@ -24,16 +24,16 @@ var effectsOf = map[string]effect{
 	"provision/durable": {
 		// CanReplace makes a temporary file and removes it.
 		writes: "CanReplace MkdirAll Remove Rename Symlink Sweep SyncDir WriteFile",
-		reads:  "Digest Plain ReadLimited",
+		reads:  "CheckOwn Digest KindOf OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
 	},
 	"provision/state": {
 		writes: "Dir.FinishJournal Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial Dir.NoteWritten Dir.RemoveJournal " +
-			"Dir.SetAside Dir.SettleBefore Dir.StartJournal Dir.Sweep Dir.WriteBefore Dir.WriteJournal Dir.WriteLoaded " +
+			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside Dir.SettleBefore Dir.StartJournal Dir.Sweep Dir.WriteBefore Dir.WriteJournal Dir.WriteLoaded " +
 			"KeyFile.Add KeyFile.Forget",
 		reads: "Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
-			"Dir.BackupDir Dir.BackupText Dir.BeforePath Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
+			"Dir.BackupDir Dir.BackupText Dir.BeforePath Dir.Defects Dir.Safe Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
 			"Dir.JournalPath Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced Dir.OpenJournal Dir.Proofs " +
-			"Dir.ReadBefore Dir.ReadJournal Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Validations KeyFile.Has KeyFile.Keys " +
+			"Dir.ReadBefore Dir.ReadJournal Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Unread Dir.Untrusted Dir.Validations KeyFile.Has KeyFile.Keys " +
 			"Loaded.Hot PastProofKey ProofKey RejectionKey",
 	},
 	"provision/daemonfile": {

@@ -169,7 +169,7 @@ var allowed = map[string]row{
 	"provision/daemon": {
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
-			"provision/config", "provision/contest", "provision/engine", "provision/host",
+			"provision/config", "provision/contest", "provision/durable", "provision/engine", "provision/host",
 			"provision/plan", "provision/release", "provision/state", "provision/steps",
 			"provision/transaction", "provision/watch", "verify",
 		},

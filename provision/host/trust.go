@@ -1,0 +1,42 @@
+package host
+
+import (
+	"errors"
+
+	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/durable"
+)
+
+// ObserveTrust is the part of Observe that needs neither systemd nor dockerd: what is wrong
+// with the records, and which files other users may change. path is that of daemon.json.
+func (h *Host) ObserveTrust(path string) (o Observed) {
+	o.File.Path = path
+	_, _, err := h.State().ReadBefore()
+	o.refuses(err)
+	_, err = h.Images().Waiting()
+	o.refuses(err)
+	h.observeTrust(&o)
+	return o
+}
+
+// observeTrust adds to o what is wrong with the records, and which files other users may
+// change.
+func (h *Host) observeTrust(o *Observed) {
+	o.Defects, o.Untrusted = h.State().Defects(), h.State().Untrusted()
+	for _, err := range []error{h.State().Safe(), durable.Trusted(o.File.Path)} {
+		var unsafe *durable.UnsafeError
+		if errors.As(err, &unsafe) {
+			o.Refusals = append(o.Refusals, unsafe)
+		}
+	}
+}
+
+// refuses adds err to o.Refusals and reports true, if err is a *blocked.Refused.
+func (o *Observed) refuses(err error) bool {
+	var refused *blocked.Refused
+	if errors.As(err, &refused) {
+		o.Refusals = append(o.Refusals, refused)
+		return true
+	}
+	return false
+}
