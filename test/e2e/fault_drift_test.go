@@ -23,7 +23,7 @@ var editors = map[string]string{
 	"deleted and created":     "rm $f; cp $new $f",
 	"directory replaced":      "mkdir /etc/docker.new; cp $new /etc/docker.new/daemon.json; mv /etc/docker /etc/docker.old; mv /etc/docker.new /etc/docker",
 	"directory created again": "rm -rf /etc/docker; mkdir /etc/docker; cp $new $f",
-	"another mode and owner":  "cat $new > $f; chown 33:33 $f; chmod 600 $f",
+	"another mode and group":  "cat $new > $f; chown 0:33 $f; chmod 640 $f",
 }
 
 func TestFault_R01_EveryWayToSaveAFile(t *testing.T) {
