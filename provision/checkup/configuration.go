@@ -55,8 +55,6 @@ func (i *Item) recordDamaged(e *config.RecordError) {
 	switch {
 	case errors.Is(e, fs.ErrPermission):
 		i.Health, i.Remedy = Unsure, AsRootRemedy
-	case e.Found && e.Err != nil && !errors.Is(e, fs.ErrNotExist):
-		i.Health, i.Seen, i.Remedy = Warning, e.Error()+"; its copy is used instead", "move it away: "+recordRewrite
 	case e.Found:
 		i.Health, i.Seen, i.Remedy = Warning, e.Error()+"; its copy is used instead", recordRewrite
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -118,7 +119,8 @@ func readRecord(path string) (Layered, *RecordError) {
 }
 
 // Accept records l, so that no setting is lost unnoticed if the configuration files are
-// lost. It keeps a record that does not parse under the same name with ".unread" at the end.
+// lost. It keeps a record that does not parse, or a directory, under the same name with
+// ".unread" at the end.
 // The caller must hold the lock of package state.
 func (f Files) Accept(l Layered) error {
 	body, err := json.MarshalIndent(struct {
@@ -146,7 +148,14 @@ func putRecord(path string, text []byte, damage *RecordError) error {
 	if old, err := durable.ReadOwn(path, MaxFile); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	if damage != nil && damage.Err == nil {
+	info, err := os.Lstat(path)
+	isDir := err == nil && info.IsDir() // a rename cannot replace it
+	if isDir {
+		if err := os.RemoveAll(path + ".unread"); err != nil {
+			return err
+		}
+	}
+	if isDir || damage != nil && damage.Err == nil {
 		if err := durable.Rename(path, path+".unread"); err != nil {
 			return err
 		}

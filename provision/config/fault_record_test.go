@@ -37,28 +37,28 @@ func put(t *testing.T, path, text string) {
 func TestFault_X22_ADamagedRecordIsNotAMissingOne(t *testing.T) {
 	older := strings.Replace(wholeRecord, "/etc/a.toml", "/etc/copy.toml", 1)
 	for _, test := range []struct {
-		name, record, copied    string
-		found, damaged, rewrite bool // rewrite: Accept repairs it
+		name, record, copied string
+		found, damaged       bool
 	}{
-		{"none", "<none>", "<none>", false, false, true},
-		{"whole, without a copy", wholeRecord, "<none>", true, false, true},
-		{"whole, the copy damaged", wholeRecord, "{", true, false, true},
-		{"missing, with a copy", "<none>", older, true, true, true},
-		{"empty", "", older, true, true, true},
-		{"cut short", wholeRecord[:40], older, true, true, true},
-		{"another kind of JSON", "[1]", older, true, true, true},
-		{"an empty object", "{}", older, true, true, true},
-		{"without sources", `{"config":{}}`, older, true, true, true},
-		{"not valid", `{"version":1,"config":{"release":{"trust":"none"}},"sources":{}}`, older, true, true, true},
-		{"an unknown key", `{"version":1,"config":{"docker":{"colour":"red"}},"sources":{}}`, older, true, true, true},
-		{"huge", "<huge>", older, true, true, true},
-		{"a FIFO", "<fifo>", older, true, true, true},
-		{"a directory", "<directory>", older, true, true, false},
-		{"damaged, without a copy", "{", "<none>", false, true, true},
-		{"damaged, and the copy too", "{", "}", false, true, true},
-		{"missing, the copy damaged", "<none>", "{", false, true, true},
+		{"none", "<none>", "<none>", false, false},
+		{"whole, without a copy", wholeRecord, "<none>", true, false},
+		{"whole, the copy damaged", wholeRecord, "{", true, false},
+		{"missing, with a copy", "<none>", older, true, true},
+		{"empty", "", older, true, true},
+		{"cut short", wholeRecord[:40], older, true, true},
+		{"another kind of JSON", "[1]", older, true, true},
+		{"an empty object", "{}", older, true, true},
+		{"without sources", `{"config":{}}`, older, true, true},
+		{"not valid", `{"version":1,"config":{"release":{"trust":"none"}},"sources":{}}`, older, true, true},
+		{"an unknown key", `{"version":1,"config":{"docker":{"colour":"red"}},"sources":{}}`, older, true, true},
+		{"huge", "<huge>", older, true, true},
+		{"a FIFO", "<fifo>", older, true, true},
+		{"a directory", "<directory>", older, true, true},
+		{"damaged, without a copy", "{", "<none>", false, true},
+		{"damaged, and the copy too", "{", "}", false, true},
+		{"missing, the copy damaged", "<none>", "{", false, true},
 		// The copy of an older version lacks what a newer version accepted.
-		{"of a newer version", strings.Replace(wholeRecord, `"version":1`, `"version":2`, 1), older, false, true, true},
+		{"of a newer version", strings.Replace(wholeRecord, `"version":1`, `"version":2`, 1), older, false, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := Files{State: t.TempDir()}
@@ -80,7 +80,7 @@ func TestFault_X22_ADamagedRecordIsNotAMissingOne(t *testing.T) {
 				t.Fatalf("accept: %v", err)
 			}
 			got = h.Accepted()
-			if (got.Damage == nil) != test.rewrite || !got.Found || got.Sources["docker.default_runtime"] != "/etc/b.toml" {
+			if got.Damage != nil || !got.Found || got.Sources["docker.default_runtime"] != "/etc/b.toml" {
 				t.Errorf("after it was accepted: got %v, %v, %v", got.Found, got.Damage, got.Sources)
 			}
 			// A record that does not parse is kept for inspection.
