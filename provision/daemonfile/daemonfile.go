@@ -59,7 +59,7 @@ func Read(path string) (File, error) {
 		return File{}, &blocked.Refused{Object: path, Err: err}
 	}
 	if !info.Mode().IsRegular() {
-		return File{}, blocked.Refuse(path, "is %s, not a regular file", info.Mode().Type())
+		return File{}, blocked.Refuse(path, "is %s, not a regular file", durable.KindOf(info.Mode()))
 	}
 	if file.Target, err = resolveSymlinks(path); err != nil {
 		return File{}, err

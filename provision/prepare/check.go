@@ -86,7 +86,7 @@ func checkIDsReplaceable(p plan.Plan) error {
 			return &blocked.Refused{Object: s.Path, Err: err}
 		}
 		if !info.Mode().IsRegular() {
-			return blocked.Refuse(s.Path, "is %s, not a regular file: dockerd and useradd read such a file differently", info.Mode().Type())
+			return blocked.Refuse(s.Path, "is %s, not a regular file: dockerd and useradd read such a file differently", durable.KindOf(info.Mode()))
 		}
 		if err := daemonfile.CanReplace(s.Path, s.Path, durable.Plain(info.Mode().Perm())); err != nil {
 			return err
