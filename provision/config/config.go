@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Release Release `toml:"release" json:"release"`
 	Docker  Docker  `toml:"docker" json:"docker"`
+	Paths   Paths   `toml:"paths" json:"paths"`
 	Enforce Enforce `toml:"enforce" json:"enforce"`
 	Metrics Metrics `toml:"metrics" json:"metrics"`
 }
@@ -61,6 +62,7 @@ func Default() Config {
 			Keep:    1,
 		},
 		Docker:  Docker{Runtimes: map[string]Runtime{DefaultRuntimeName: {}}},
+		Paths:   DefaultPaths(),
 		Enforce: defaultEnforce(),
 	}
 }
@@ -136,7 +138,7 @@ func (c Config) Validate() error {
 	if err := c.Spec().Validate(); err != nil {
 		return WrapSpecError(err)
 	}
-	for _, err := range []error{c.Docker.validate(), c.Enforce.validate(), c.Metrics.validate()} {
+	for _, err := range []error{c.Docker.validate(), c.Paths.validate(), c.Enforce.validate(), c.Metrics.validate()} {
 		if err != nil {
 			return err
 		}
