@@ -24,7 +24,9 @@ func (e *JobError) Error() string {
 
 // Reload makes a running unit read its configuration again and waits for the
 // job. A job that is done does not mean that the service accepted the
-// configuration. It is an error if the unit is not active.
+// configuration. It is an error if the unit is not active. A unit without ExecReload=
+// has no such job: its main process then gets SIGHUP, once, which is what the
+// ExecReload= of dockerd's own units sends.
 //
 // systemd sets no limit for the commands of ExecReload= if TimeoutStartSec= is 0, as in docker.service, and then the
 // unit would stay "reloading". If they have not ended after a minute, Reload kills the one that runs, and the error is
@@ -33,10 +35,25 @@ func (c *Conn) Reload(ctx context.Context, name string) error {
 	limited, cancel := context.WithTimeout(ctx, c.reloadWithin)
 	defer cancel()
 	err := c.job(limited, "reload", name, (*systemdbus.Conn).ReloadUnitContext)
+	if reply, refused := errors.AsType[dbus.Error](err); refused && reply.Name == "org.freedesktop.systemd1.JobTypeNotApplicable" {
+		return c.hangUp(ctx, name)
+	}
 	if err == nil || ctx.Err() != nil || !errors.Is(limited.Err(), context.DeadlineExceeded) {
 		return err
 	}
 	return errors.Join(fmt.Errorf("reload %s: %w within %s, and was killed", name, ErrReloadHung, c.reloadWithin), c.killControl(ctx, name))
+}
+
+// hangUp has systemd send SIGHUP to the main process of a unit.
+func (c *Conn) hangUp(ctx context.Context, name string) error {
+	l, err := c.link(ctx)
+	if err == nil {
+		err = l.explain(ctx, l.manager.KillUnitWithTarget(ctx, name, systemdbus.Main, int32(syscall.SIGHUP)))
+	}
+	if err != nil {
+		return fmt.Errorf("send SIGHUP to %s: %w", name, err)
+	}
+	return nil
 }
 
 // ErrReloadHung means that a command of ExecReload= did not end.

@@ -3,6 +3,7 @@ package systemd
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -46,16 +47,51 @@ func TestJobRefusedBySystemd(t *testing.T) {
 	refuse := func(f *fakeManager, p *fakePeer, m *dbus.Message) {
 		f.fail(p, m, "org.freedesktop.systemd1.JobTypeNotApplicable", "Job type reload is not applicable.")
 	}
-	f.on("ReloadUnit", refuse)
+	f.on("RestartUnit", refuse)
 	f.on("ResetFailedUnit", refuse)
 	for verb, err := range map[string]error{
-		"reload":       c.Reload(t.Context(), "docker.service"),
+		"restart":      c.Restart(t.Context(), "docker.service"),
 		"reset-failed": c.ResetFailed(t.Context(), "docker.service"),
 	} {
 		want := verb + " docker.service: Job type reload is not applicable."
 		if err == nil || err.Error() != want || errors.Is(err, ErrLost) {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+func TestFault_X10_AUnitWithoutExecReloadGetsSIGHUP(t *testing.T) {
+	f := newFakeManager(t, "bus")
+	c := dialFake(t, f)
+	f.on("ReloadUnit", func(f *fakeManager, p *fakePeer, m *dbus.Message) {
+		f.fail(p, m, "org.freedesktop.systemd1.JobTypeNotApplicable", "Job type reload is not applicable for unit docker.service.")
+	})
+	for _, test := range []struct {
+		name   string
+		answer func(*fakeManager, *fakePeer, *dbus.Message)
+		sent   bool
+	}{
+		{"sent", func(f *fakeManager, p *fakePeer, m *dbus.Message) { f.reply(p, m) }, true},
+		{"no main process", func(f *fakeManager, p *fakePeer, m *dbus.Message) {
+			f.fail(p, m, "org.freedesktop.systemd1.NoSuchProcess", "No main process to kill")
+		}, false},
+	} {
+		f.on("KillUnit", test.answer)
+		if err := c.Reload(t.Context(), "docker.service"); (err == nil) != test.sent {
+			t.Errorf("%s: got %v, want sent %v", test.name, err, test.sent)
+		}
+		await(t, f, "KillUnit docker.service main")
+	}
+	f.on("ReloadUnit", endJob("failed"))
+	if err := c.Reload(t.Context(), "docker.service"); err == nil {
+		t.Error("a job that failed counts as done")
+	}
+	select {
+	case call := <-f.calls:
+		if strings.HasPrefix(call, "KillUnit") {
+			t.Error("a job that failed was followed by a signal")
+		}
+	default:
 	}
 }
 
