@@ -24,26 +24,26 @@ var effectsOf = map[string]effect{
 	"provision/durable": {
 		// CanReplace makes a temporary file and removes it.
 		writes: "CanReplace MkdirAll Remove Rename Symlink Sweep SyncDir WriteFile",
-		reads:  "CheckOwn Digest KindOf OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
+		reads:  "CannotReplace CannotWrite CheckOwn Digest KindOf OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
 	},
 	"provision/state": {
 		writes: "Dir.FinishJournal Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial Dir.NoteWritten Dir.RemoveJournal " +
 			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside Dir.SettleBefore Dir.StartJournal Dir.Sweep Dir.WriteBefore Dir.WriteJournal Dir.WriteLoaded " +
 			"KeyFile.Add KeyFile.Forget",
 		reads: "Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
-			"Dir.BackupDir Dir.BackupText Dir.BeforePath Dir.Defects Dir.Safe Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
+			"Dir.Links Dir.Stores Dir.BackupDir Dir.BackupText Dir.BeforePath Dir.Defects Dir.Safe Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
 			"Dir.JournalPath Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced Dir.OpenJournal Dir.Proofs " +
 			"Dir.ReadBefore Dir.ReadJournal Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Unread Dir.Untrusted Dir.Validations KeyFile.Has KeyFile.Keys " +
 			"Loaded.Hot PastProofKey ProofKey RejectionKey",
 	},
 	"provision/daemonfile": {
 		writes: "CanReplace CheckReplaceable Place.Remove Place.Replace",
-		reads:  "Await DirMissing File.Place Place.Matches Place.Text Read Unchanged",
+		reads:  "Await DirMissing File.Place LookReplace LookReplaceable Place.Matches Place.Text Read Unchanged",
 	},
 	"provision/release": {
 		writes: "Checksum.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
 			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
-		reads: "Arch Client Installed.Satisfies Label.Compare Label.Date Label.Satisfies Newest ParseChecksum " +
+		reads: "Arch Client Installed.Satisfies Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest ParseChecksum " +
 			"ParseDigest ParseLabel Spec.Exact Spec.Validate State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
 			"Store.Safe Store.Touched Store.Verify",
 	},
