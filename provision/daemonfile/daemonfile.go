@@ -51,6 +51,9 @@ func Read(path string) (File, error) {
 		if _, err := os.Lstat(path); err == nil {
 			return File{}, blocked.Refuse(path, "is a symlink to a missing file")
 		}
+		if _, err := os.Lstat(filepath.Dir(path)); err == nil && DirMissing(path) {
+			return File{}, blocked.Refuse(path, "its directory %s is a symlink to a missing directory", filepath.Dir(path))
+		}
 		file.DirMissing = DirMissing(path)
 		file.Doc, err = daemonjson.Parse(nil)
 		return file, err

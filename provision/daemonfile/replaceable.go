@@ -2,7 +2,7 @@ package daemonfile
 
 import (
 	"errors"
-	"io/fs"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -12,29 +12,53 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// CheckReplaceable returns why f cannot be replaced, or nil. The error is a
-// *blocked.Refused, ENOSPC or EDQUOT.
+// ErrDeclared is in the error for a daemon.json that another program makes from a description
+// of the system: it is on a read-only file system, or in the store of Nix or Guix.
+var ErrDeclared = errors.New("is read-only")
+
+// CheckReplaceable returns why f cannot be replaced, or nil. It puts a temporary file beside
+// the file, and removes it. The error is a *blocked.Refused, ENOSPC or EDQUOT.
 func CheckReplaceable(f File) error {
-	if !f.Exists {
-		dir := filepath.Dir(f.Target)
-		for {
-			err := unix.Access(dir, unix.W_OK)
-			if err == nil {
-				return nil
-			}
-			if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-				return &blocked.Refused{Object: f.Path, Err: &fs.PathError{Op: "write in", Path: dir, Err: err}}
-			}
-			dir = filepath.Dir(dir)
-		}
+	if err := LookReplaceable(f); err != nil || !f.Exists {
+		return err
 	}
 	return CanReplace(f.Path, f.Target, f.Place().attributes())
 }
 
+// LookReplaceable is CheckReplaceable without the temporary file: it writes nothing, and misses
+// what only the kernel's answer to a write shows, such as a quota.
+func LookReplaceable(f File) error {
+	if store := packageStore(f.Target); store != "" {
+		return &blocked.Refused{Object: f.Path, Err: fmt.Errorf("%w: it is %s, and only the programs of %s change files there", ErrDeclared, f.Target, store)}
+	}
+	if !f.Exists {
+		return explain(f.Path, durable.CannotWrite(filepath.Dir(f.Target)))
+	}
+	return LookReplace(f.Path, f.Target)
+}
+
+// packageStore returns the store of Nix or Guix that path is in, or "". Outside their own
+// systems, root can write there, and must not.
+func packageStore(path string) string {
+	for _, store := range []string{"/nix/store", "/gnu/store"} {
+		if strings.HasPrefix(path, store+"/") {
+			return store
+		}
+	}
+	return ""
+}
+
+// LookReplace is CanReplace without the temporary file.
+func LookReplace(path, target string) error { return explain(path, durable.CannotReplace(target)) }
+
 // CanReplace returns why the file at target cannot be replaced, or nil. Errors name path, the
 // name that the user knows.
 func CanReplace(path, target string, attr durable.Attr) error {
-	err := durable.CanReplace(target, attr)
+	return explain(path, durable.CanReplace(target, attr))
+}
+
+// explain turns an error of package durable about path into a refusal.
+func explain(path string, err error) error {
 	var mount *durable.MountError
 	var fixed *durable.ImmutableError
 	switch {
@@ -43,7 +67,9 @@ func CanReplace(path, target string, attr durable.Attr) error {
 	case errors.As(err, &fixed):
 		return blocked.Refuse(path, "%s is immutable: chattr -i -a %s lets it be changed", fixed.Path, fixed.Path)
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return err
+		return fmt.Errorf("%s: %w", path, err)
+	case errors.Is(err, unix.EROFS):
+		return &blocked.Refused{Object: path, Err: fmt.Errorf("%w: %w", ErrDeclared, err)}
 	case err != nil:
 		return &blocked.Refused{Object: path, Err: err}
 	}

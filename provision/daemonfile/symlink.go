@@ -9,9 +9,9 @@ import (
 	"runsc-provisioner/provision/blocked"
 )
 
-// resolveSymlinks returns the file that path names. If path is a symlink, only root may be
-// able to change the directories above it and above its target: anyone else who can
-// controls which file root writes.
+// resolveSymlinks returns the file that path names: path itself, unless that is a symlink. If
+// it or a directory above it is a symlink, only root may be able to change the directories
+// above it and above its target: anyone else who can controls which file root writes.
 func resolveSymlinks(path string) (string, error) {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -21,7 +21,8 @@ func resolveSymlinks(path string) (string, error) {
 	if err != nil {
 		return "", &blocked.Refused{Object: path, Err: err}
 	}
-	if info.Mode().Type() != fs.ModeSymlink {
+	isLink := info.Mode().Type() == fs.ModeSymlink
+	if !isLink && filepath.Clean(path) == target {
 		return path, nil
 	}
 	for _, start := range []string{path, target} {
@@ -33,6 +34,9 @@ func resolveSymlinks(path string) (string, error) {
 				break
 			}
 		}
+	}
+	if !isLink {
+		return path, nil
 	}
 	return target, nil
 }

@@ -30,6 +30,7 @@ func (e *ImmutableError) Error() string { return e.Path + " is immutable or appe
 // or the file system is full or read-only. What would fail only at the rename
 // is a *MountError or an *ImmutableError.
 func CanReplace(path string, attr Attr) error {
+	path = resolveDir(path)
 	if mount, err := mountAt(path); err != nil || mount != "" {
 		if err != nil {
 			return err
@@ -55,6 +56,16 @@ func CanReplace(path string, attr Attr) error {
 		return fmt.Errorf("write beside %s: %w", path, err)
 	}
 	return nil
+}
+
+// resolveDir is path with the symlinks in its directory followed, which mount points
+// and attributes are asked without. The last element is not followed.
+func resolveDir(path string) string {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return path // the caller finds out why
+	}
+	return filepath.Join(dir, filepath.Base(path))
 }
 
 // linux/fs.h

@@ -56,7 +56,7 @@ func closest(dir string) (string, error) {
 		info, err := os.Stat(dir)
 		switch {
 		case err == nil && info.IsDir():
-			return dir, nil
+			return filepath.EvalSymlinks(dir)
 		case err == nil:
 			return "", &fs.PathError{Op: "write in", Path: dir, Err: unix.ENOTDIR}
 		case errors.Is(err, unix.ENOTDIR): // a file above it
@@ -75,6 +75,7 @@ func closest(dir string) (string, error) {
 // returns a *MountError or an *ImmutableError. What only a probe can show, such as
 // a quota or an attribute that cannot be set, is for CanReplace.
 func CannotReplace(path string) error {
+	path = resolveDir(path)
 	mount, err := mountAt(path)
 	if err != nil {
 		return err
