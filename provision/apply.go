@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/prepare"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/transaction"
@@ -85,6 +86,14 @@ func (pr *Provisioner) firstOnly(p plan.Plan) bool {
 	return p.Provisional || installs && pr.TakeFetched != nil
 }
 
+// depthOf says how closely to look at p before it is carried out.
+func (pr *Provisioner) depthOf(p plan.Plan) prepare.Depth {
+	if pr.firstOnly(p) {
+		return prepare.Install
+	}
+	return prepare.Probe
+}
+
 // step carries out one step and reports it.
 func (a *application) step(ctx context.Context, step steps.Step) error {
 	a.report(Event{Kind: StepStarted, Step: step})
@@ -109,7 +118,9 @@ func (a *application) carryOut(ctx context.Context, step steps.Step) (result str
 	case steps.ProveInDocker:
 		return a.proveInDocker(ctx, s)
 	case steps.Link:
-		return "", a.store().SetLink(s.Release)
+		return a.link(s)
+	case steps.Unlink:
+		return "", a.unlink(s)
 	case steps.WriteDaemonJSON:
 		return "", a.tx.Write(s)
 	case steps.Reload:
@@ -120,7 +131,7 @@ func (a *application) carryOut(ctx context.Context, step steps.Step) (result str
 		a.answer, err = a.confirm(ctx, s.Settings)
 		return "", err
 	case steps.RemoveRelease:
-		return "", a.store().Remove(s.Name)
+		return "", a.StoreOf(s.Dir).Remove(s.Name)
 	case steps.AddAccount:
 		return "", a.addAccount(ctx, s)
 	case steps.RemoveAccount:

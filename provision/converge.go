@@ -118,7 +118,7 @@ func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts plan.Opti
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	_, err = prepare.Check(ctx, &pr.Host, p, o)
+	_, err = prepare.Check(ctx, &pr.Host, p, o, prepare.Look)
 	return p, err
 }
 
@@ -147,6 +147,7 @@ type convergence struct {
 	planCompleted bool         // the last plan was completed
 	mustRecover   bool         // another run may have had the lock since the last recovery
 	waitedForDir  bool         // in vain, for the directory of daemon.json
+	noLink        string       // why the link could not be made; "" if it could
 }
 
 // observeAndApply observes the host once and carries out one plan. It reports true if
@@ -184,12 +185,16 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, cho
 	if err != nil {
 		return false, err
 	}
+	opts.NoLink = run.noLink
 	plan, err := pr.planFor(observeCtx, c, &observed, opts)
 	if err != nil {
 		return false, err
 	}
 	pr.Logger().Debug("planned", zap.Int("steps", len(plan.Steps)), zap.Stringer("disruption", plan.Disruption()))
 	run.result.Last, run.result.Observed = plan, observed
+	if err := prepare.NotePlaces(&pr.Host); err != nil {
+		return false, err
+	}
 	if err := prepare.Record(&pr.Host, c, observed, plan, opts); err != nil {
 		return false, err
 	}
@@ -201,7 +206,7 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, cho
 	}
 	pr.report(Event{Kind: PlanMade, Plan: plan})
 	run.doneSteps, run.planCompleted, run.mustRecover = nil, false, pr.firstOnly(plan)
-	validated, err := prepare.Check(ctx, &pr.Host, plan, observed)
+	validated, err := prepare.Check(ctx, &pr.Host, plan, observed, pr.depthOf(plan))
 	if err == nil && validated != "" {
 		err = pr.State().Validations().Add(validated)
 	}

@@ -42,6 +42,7 @@ func lastingOf(done []steps.Step, completed bool) (stay []steps.Step) {
 func (pr *Provisioner) recordingSteps(run *convergence) *Provisioner {
 	recording := *pr
 	recording.onInstalled = func(name string) { run.installed = append(run.installed, name) }
+	recording.onNoLink = func(err error) { run.noLink = err.Error() }
 	recording.Report = func(e Event) {
 		if e.Kind == StepDone && e.Err == nil {
 			run.doneSteps = append(run.doneSteps, e.Step)

@@ -35,6 +35,9 @@ func (pr *Provisioner) sweep(ctx context.Context) error {
 	}
 	files := pr.ConfigFiles()
 	for _, path := range []string{files.AcceptedPath(), files.AcceptedCopyPath(), pr.Paths.Link, pr.Paths.DaemonJSON, config.SavedPath(pr.Paths.Config)} {
+		if path == "" {
+			continue // no link is configured
+		}
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("remove leftovers beside %s: %w", path, err)
 		}
@@ -49,6 +52,9 @@ func (pr *Provisioner) sweep(ctx context.Context) error {
 		if err := subid.Sweep(pr.Paths.Etc); err != nil {
 			return fmt.Errorf("remove leftovers in %s: %w", pr.Paths.Etc, err)
 		}
+	}
+	for _, earlier := range pr.Stores()[1:] {
+		_ = earlier.Sweep() // it may be read-only by now
 	}
 	return pr.store().Sweep()
 }

@@ -63,6 +63,8 @@ type Provisioner struct {
 	// onInstalled receives the name of each release that was missing from the store; may be
 	// nil.
 	onInstalled func(name string)
+	// onNoLink receives why the link could not be made; may be nil.
+	onNoLink func(error)
 }
 
 // store is the host's store, with the limits of pr for fetching.

@@ -30,6 +30,9 @@ type Unit struct {
 	NeedDaemonReload bool
 	InvocationID     string // in hex; changes with each start
 
+	ProtectSystem  string   // strict: only ReadWritePaths can be written to (systemd.exec(5))
+	ReadWritePaths []string // with a leading "-" it may be missing
+
 	// Started is when the main process was last started, by the clock at that
 	// moment. Zero means never.
 	Started time.Time
@@ -80,6 +83,8 @@ func parseUnit(properties map[string]any) Unit {
 		UnitFileState:    property[string](properties, "UnitFileState"),
 		NeedDaemonReload: property[bool](properties, "NeedDaemonReload"),
 		InvocationID:     hex.EncodeToString(property[[]byte](properties, "InvocationID")),
+		ProtectSystem:    property[string](properties, "ProtectSystem"),
+		ReadWritePaths:   property[[]string](properties, "ReadWritePaths"),
 		StartedAfterBoot: time.Duration(property[uint64](properties, "ExecMainStartTimestampMonotonic")) * time.Microsecond,
 	}
 	if at := property[uint64](properties, "ExecMainStartTimestamp"); at != 0 {

@@ -50,6 +50,8 @@ knows, run "runsc-provisioner status".`,
 }
 
 func (a *app) daemon(ctx context.Context) error {
+	// Its rounds read the configuration again, and report its errors.
+	_, _, _ = a.inEffect()
 	pr, done, err := a.host(ctx)
 	if err != nil {
 		return err

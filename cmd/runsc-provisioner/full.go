@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/room"
 )
 
@@ -28,6 +29,8 @@ func fullHint(err error) string {
 		dir = lack.Path
 	case link != nil:
 		dir = filepath.Dir(link.New)
+	case at != nil && at.Op == durable.OpWriteIn:
+		dir = at.Path
 	case at != nil:
 		dir = filepath.Dir(at.Path)
 	default:

@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/prepare"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
@@ -121,6 +122,7 @@ func remedy(err error) (code int, hint string) {
 		ended      *provision.Interrupted
 		record     *config.RecordError
 		proxy      *proxyMissing
+		declare    *prepare.DeclareError
 	)
 	switch {
 	case errors.As(err, &down):
@@ -159,6 +161,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "runsc-provisioner apply --help says which values a flag takes"
 	case errors.As(err, &conf):
 		return exitRefused, "`runsc-provisioner config show` lists every value and its source"
+	case errors.As(err, &declare):
+		return exitRefused, declareHint(declare)
 	case errors.As(err, &unseen):
 		return exitFailed, unseenWritesHint
 	case errors.As(err, &failed) && len(failed.Rejected) > 0:
@@ -207,6 +211,15 @@ func unsafeHint(e *durable.UnsafeError) string {
 		return hint
 	}
 	return hint + "; look at what is there, then: " + e.Remedy
+}
+
+// declareHint has the lines for a daemon.json that cannot be replaced.
+func declareHint(e *prepare.DeclareError) string {
+	hint := "if another program makes this file from a description of the system, add these settings there, let it make the file, and run apply again"
+	if e.Placeholder {
+		hint += "; apply installs the release first, and then names its path here"
+	}
+	return hint + ":\n" + strings.TrimRight(e.Lines, "\n")
 }
 
 // interruptedHint says which changes of an interrupted run stay.

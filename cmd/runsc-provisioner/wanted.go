@@ -104,12 +104,21 @@ func (a *app) config(cmd *cobra.Command, settings settingFlags, giveUp bool) (co
 	if err == nil {
 		err = in.FilesErr
 	}
+	if err == nil {
+		a.paths = a.paths.Configured(in.Config.Paths)
+	}
 	return in, err
 }
 
 // inEffect is config for commands that only look. If it returns in, then err says
 // what is wrong with in. If fatal is set, there is no configuration.
 func (a *app) inEffect() (in config.InEffect, err, fatal error) {
+	in, err, fatal = a.readInEffect()
+	a.paths = a.paths.Configured(in.Config.Paths)
+	return in, err, fatal
+}
+
+func (a *app) readInEffect() (in config.InEffect, err, fatal error) {
 	host := a.hostForRecords()
 	in, err = host.ConfigFiles().InEffect(host.Accepted(), config.Overrides{}, false)
 	var record *config.RecordError

@@ -46,7 +46,7 @@ type (
 )
 
 func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Observed, list lister, look looker) (verify.Report, error) {
-	known, err := host.KnownReleases(ctx, h.Store(), o.Releases)
+	known, err := h.Known(ctx, o.Releases)
 	if err != nil {
 		return verify.Report{}, err
 	}

@@ -26,7 +26,7 @@ func runtimeWeaknesses(ctx context.Context, h *host.Host, c config.Config, o hos
 		args[name] = [][]string{plan.ArgumentsOf(c, o, wanted.Name, name).List}
 	}
 	if o.Engine != nil {
-		known, err := host.KnownReleases(ctx, h.Store(), o.Releases)
+		known, err := h.Known(ctx, o.Releases)
 		if err != nil {
 			return nil, err
 		}

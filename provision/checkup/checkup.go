@@ -132,11 +132,18 @@ func ReleaseItem(g plan.Goal) Item {
 func linkItem(g plan.Goal) Item {
 	link := g.Observed.Link
 	item := Item{Name: "link", Seen: link.Path + " → " + g.Current.Runsc}
+	cannot := plan.CannotLink(g.Observed)
 	switch {
+	case link.Path == "":
+		item.Seen = "none, as configured"
+	case link.LeadsTo(g.Current):
+	case link.Kind != release.LinkForeign && cannot != "":
+		item.Health, item.Seen = Warning, link.Path+" does not point to the release: "+cannot
+		item.Remedy = "Docker does not need the link; " + plan.LinkRemedy
 	case link.Kind == release.LinkForeign:
 		item.Health, item.Seen = Warning, link.Path+" is "+link.Is
 		item.Remedy = "Docker does not need the link; to get it, remove " + link.Path + " and apply again"
-	case link.Kind != release.LinkOurs || link.Release != g.Current.Name:
+	default:
 		item.Health, item.Seen, item.Remedy = Warning, link.Path+" does not point to the release", ApplyRemedy
 	}
 	return item

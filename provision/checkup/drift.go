@@ -34,12 +34,14 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 	}
 	item := ReleaseItem(g)
 	add(config.ItemRelease, item.Health == Critical, c.Release.Version, item.Seen)
-	if link := o.Link; link.Kind != release.LinkForeign {
+	if link := o.Link; link.Kind != release.LinkForeign && link.Path != "" && plan.CannotLink(o) == "" {
 		got := link.Release
 		if link.Kind == release.LinkAbsent {
 			got = plan.Absent
+		} else if got == g.Current.Name {
+			got = link.Target
 		}
-		add(config.ItemLink, got != g.Current.Name, g.Current.Name, got)
+		add(config.ItemLink, !link.LeadsTo(g.Current), g.Current.Name, got)
 	}
 	outsideFile := len(all)
 	at := o.File.Doc

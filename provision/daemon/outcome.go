@@ -18,6 +18,7 @@ import (
 // outcome is the result of a round.
 type outcome struct {
 	nothingNew     bool // nothing has changed since the last look
+	moved          bool // the configuration has other places than this process
 	observed       host.Observed
 	unit           host.Unit
 	config         keptConfig

@@ -179,6 +179,10 @@ func (r *rounds) converge(ctx context.Context) error {
 	}
 	r.config = config
 	r.out.config = config
+	if !r.host.Paths.Configured(config.Config.Paths).SamePlaces(r.host.Paths) {
+		r.out.moved = true
+		return errMoved
+	}
 	r.contests.MaxReverts, r.contests.Window = config.Config.Enforce.ContestedAfter, time.Duration(config.Config.Enforce.ContestedWindow)
 	unit, err := r.host.Docker(ctx)
 	if err != nil {
@@ -230,7 +234,10 @@ func (r *rounds) targetsOf(daemonJSON string, c config.Config, isKept bool) targ
 	file, dropins := r.host.ConfigPaths()
 	t := targets{
 		config: []watch.Target{{Path: file}, {Path: dropins, Tree: true}},
-		host:   []watch.Target{{Path: daemonJSON}, {Path: paths.Link}, {Path: paths.Store, Tree: true, Except: provision.StoreHidden}},
+		host:   []watch.Target{{Path: daemonJSON}, {Path: paths.Store, Tree: true, Except: provision.StoreHidden}},
+	}
+	if paths.Link != "" {
+		t.host = append(t.host, watch.Target{Path: paths.Link})
 	}
 	if isKept {
 		// An apply --give-up may accept the files.

@@ -13,6 +13,9 @@ import (
 // ErrNoInodes means that a file system has room, but no inodes for more files.
 var ErrNoInodes = fmt.Errorf("no inodes are left: %w", unix.ENOSPC)
 
+// OpWriteIn is the Op of the errors of CannotWrite, which have the path of a directory.
+const OpWriteIn = "write in"
+
 // CannotWrite returns why root could not write files in dir, or make dir; nil if
 // nothing is known to prevent it. It writes nothing, not even a probe, and asks
 // the kernel for each thing by itself: the mount, the file system, its free
@@ -24,7 +27,7 @@ func CannotWrite(dir string) error {
 	if err != nil {
 		return err
 	}
-	cannot := func(err error) error { return &fs.PathError{Op: "write in", Path: at, Err: err} }
+	cannot := func(err error) error { return &fs.PathError{Op: OpWriteIn, Path: at, Err: err} }
 	var st unix.Statfs_t
 	if err := unix.Statfs(at, &st); err != nil {
 		return cannot(err)
@@ -58,13 +61,13 @@ func closest(dir string) (string, error) {
 		case err == nil && info.IsDir():
 			return filepath.EvalSymlinks(dir)
 		case err == nil:
-			return "", &fs.PathError{Op: "write in", Path: dir, Err: unix.ENOTDIR}
+			return "", &fs.PathError{Op: OpWriteIn, Path: dir, Err: unix.ENOTDIR}
 		case errors.Is(err, unix.ENOTDIR): // a file above it
 		case !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir):
 			return "", err
 		default:
 			if _, err := os.Lstat(dir); err == nil {
-				return "", &fs.PathError{Op: "write in", Path: dir, Err: errors.New("a symlink to a missing directory")}
+				return "", &fs.PathError{Op: OpWriteIn, Path: dir, Err: errors.New("a symlink to a missing directory")}
 			}
 		}
 		dir = filepath.Dir(dir)

@@ -36,6 +36,8 @@ type Paths struct {
 	// CLIPlugins are the directories in which the docker command looks for plugins,
 	// besides the home directory of its user. Nil skips the search.
 	CLIPlugins []string
+	// builtIn are Store and Link without [paths]; zero before Configured.
+	builtIn config.Paths
 }
 
 // DefaultPaths returns the paths of a Debian or Ubuntu host.
@@ -77,6 +79,8 @@ type Unit struct {
 	UnitFileState    string // enabled, disabled, static, …
 	NeedDaemonReload bool
 	InvocationID     string // differs after each start
+	ProtectSystem    string // strict: only ReadWritePaths can be written to (systemd.exec(5))
+	ReadWritePaths   []string
 	// Started is when the main process last started, by the clock of that moment; zero
 	// if unknown.
 	Started time.Time
@@ -145,7 +149,10 @@ func (h *Host) Touched(name string) bool { return h.Store().Touched(name) }
 
 // Store returns the store of releases.
 func (h *Host) Store() release.Store {
-	return release.Store{Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Suspect: h.Suspect}
+	return release.Store{
+		Dir: h.Paths.Store, Link: h.Paths.Link, Owner: h.Owner, Suspect: h.Suspect,
+		Earlier: earlierPlaces(h.Paths.Store, h.Paths.builtIn.Store, h.State().Stores().Keys()),
+	}
 }
 
 // Proc returns the reader of /proc for package verify.

@@ -57,6 +57,9 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 	if filesErr != nil {
 		return Observed{}, filesErr
 	}
+	if err := h.CheckPlaces(o); err != nil {
+		return Observed{}, err
+	}
 	if o.Engine != nil {
 		h.observeAuthorization(ctx, &o)
 		o.ClassicBuild = classicBuildReason(h.Paths.CLIPlugins, o.Engine.Version, o.File.Doc)
@@ -106,8 +109,15 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 		}
 	}
 	o.SnapRuns = h.SnapRuns(ctx)
-	o.InUse, err = h.observeUse(ctx, o.Releases)
-	return err
+	if o.InUse, err = h.observeUse(ctx, o.Releases); err != nil {
+		return err
+	}
+	if err := h.observeEarlier(ctx, o); err != nil {
+		return err
+	}
+	h.observeWritable(o)
+	h.observeService(ctx, o)
+	return h.observeEarlierUse(ctx, o)
 }
 
 // Docker asks systemd for docker.service. The error is a *blocked.Unreachable.

@@ -74,6 +74,19 @@ type Observed struct {
 	Releases []release.Installed
 	// Link is the symlink that selects the current release.
 	Link release.LinkState
+	// EarlierStores are the stores that are no longer configured, EarlierReleases the
+	// releases there, and EarlierLinks our links at paths that are no longer configured.
+	EarlierStores   []string
+	EarlierReleases []release.Installed
+	EarlierLinks    []release.LinkState
+	// EarlierInUse is InUse for EarlierReleases, by directory.
+	EarlierInUse map[string]bool
+	// CannotWrite says why a place cannot be written to: Store, the directory of Link, and
+	// the directories of earlier stores and links; no entry if nothing keeps root from it.
+	CannotWrite map[string]string
+	// ServiceCannotWrite says which of the configured places the daemon's unit keeps it from
+	// writing to, and what to do; "" if none.
+	ServiceCannotWrite string
 	// InUse says for each release, by name, whether processes run from it. It is true
 	// if that is unknown.
 	InUse map[string]bool

@@ -88,7 +88,7 @@ func originOf(c config.Config, o host.Observed, name string) (origin Origin, ass
 		return Created, false
 	}
 	own := verify.OnlyKept(inFile.Args) || slices.Equal(verify.WithoutRootfs(inFile.Args), verify.WithoutRootfs(c.Docker.Runtimes[name].Args))
-	if own && isBelow(o.Store, inFile.Path) {
+	if own && isBelowStore(o, inFile.Path) {
 		return Created, true
 	}
 	return Adopted, true
@@ -117,7 +117,7 @@ func replaced(o host.Observed, name string) string {
 // RunsRelease reports whether a path leads to runsc of a release: it is below the store, or our link.
 func RunsRelease(o host.Observed, path string) bool {
 	path = filepath.Clean(path)
-	return isBelow(o.Store, path) || o.Link.Kind == release.LinkOurs && path == o.Link.Path
+	return isBelowStore(o, path) || o.Link.Kind == release.LinkOurs && path == o.Link.Path
 }
 
 // unreadSettings says why a runtime must not be replaced yet: settings of its shim may isolate containers, and

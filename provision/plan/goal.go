@@ -41,9 +41,13 @@ func newGoal(c config.Config, o host.Observed, opts Options) Goal {
 	g.Current = installed
 	switch {
 	case !found:
+		why := "not installed"
+		if earlier, moved := g.inEarlierStore(spec); moved && !opts.Upgrade {
+			spec.Version, why = earlier.Name, "not in "+o.Store+" yet; it is in "+earlier.Dir
+		}
 		g.Current = placeholder(o.Store, spec)
 		g.provisional = !spec.Exact()
-		g.setInstall(steps.InstallRelease{Spec: spec, Why: "not installed"})
+		g.setInstall(steps.InstallRelease{Spec: spec, Why: why})
 	case !installed.State.Intact():
 		spec.Version = installed.Name
 		g.setInstall(steps.InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason, Damaged: true})

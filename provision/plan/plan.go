@@ -16,6 +16,9 @@
 package plan
 
 import (
+	"cmp"
+	"path/filepath"
+
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/commandline"
@@ -70,6 +73,8 @@ type Options struct {
 	MigrateImages bool
 	// Purge also removes the account and the ranges that this program made for userns-remap, once it is off.
 	Purge bool
+	// NoLink says why the link cannot be made; "" if it can.
+	NoLink string
 	// Unattended limits what the daemon may do by itself; nil is a run that a person started.
 	Unattended *Unattended
 }
@@ -104,6 +109,10 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 		p.warn(SnapWarning)
 	}
 	p.planRemovals()
+	p.planEarlier()
+	if p.Observed.ServiceCannotWrite != "" {
+		p.warn(p.Observed.ServiceCannotWrite)
+	}
 	p.planImages()
 	p.planPurge()
 	return p.plan, nil
@@ -164,10 +173,13 @@ func (p *planner) warnOfEngine() {
 // planLink points the link in PATH at the release, unless another program's file is in its place.
 func (p *planner) planLink() {
 	link := p.Observed.Link
+	cannot := cmp.Or(p.Observed.CannotWrite[filepath.Dir(link.Path)], p.options.NoLink)
 	switch {
+	case link.Path == "", link.LeadsTo(p.Current):
 	case link.Kind == release.LinkForeign:
 		p.warn("left alone: " + link.Path + " is " + link.Is)
-	case link.Kind == release.LinkOurs && link.Release == p.Current.Name:
+	case cannot != "":
+		p.warn(NoLinkWarning(link.Path, cannot))
 	case p.holdContested(config.ItemLink):
 	default:
 		p.add(steps.Link{Path: link.Path, Target: p.Current.Runsc, Release: p.Current.Name})

@@ -142,7 +142,7 @@ func carriedOut(t *testing.T, o host.Observed, step steps.Step) host.Observed {
 		others := slices.DeleteFunc(slices.Clone(o.Releases), func(r release.Installed) bool { return r.Name == name })
 		o.Releases = append(others, seen.Intact(name))
 	case steps.Link:
-		o.Link.Kind, o.Link.Release = release.LinkOurs, s.Release
+		o.Link.Kind, o.Link.Release, o.Link.Target = release.LinkOurs, s.Release, s.Target
 	case steps.WriteDaemonJSON:
 		o.File = seen.DaemonJSON(t, string(s.New))
 		o.Before = o.Before.AfterWrite(o.File.Path, o.File.Doc)

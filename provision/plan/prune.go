@@ -11,13 +11,13 @@ import (
 // planRemovals removes old releases that nothing runs from and that no foreign runtime of daemon.json names.
 // It keeps the newest few that are intact.
 func (p *planner) planRemovals() {
-	if p.plan.Provisional {
+	if p.plan.Provisional || p.Observed.CannotWrite[p.Observed.Store] != "" {
 		return
 	}
 	var old, damaged []release.Installed
 	wanted, _ := NewestSatisfying(p.Observed.Releases, p.Config.Spec()) // a stand-in may be current instead
 	for _, r := range p.Observed.Releases {
-		if r.Name != p.Current.Name && r.Name != wanted.Name && !p.Observed.InUse[r.Name] && !p.registeredElsewhere(r) {
+		if r.Name != p.Current.Name && r.Name != wanted.Name && !p.Observed.InUse[r.Name] && !p.registeredElsewhere(r) && !p.stuckLink(r) {
 			if r.State.Intact() {
 				old = append(old, r)
 			} else {

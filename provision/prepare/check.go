@@ -18,15 +18,28 @@ import (
 	"runsc-provisioner/provision/steps"
 )
 
+// Depth says how closely Check looks at a plan.
+type Depth int
+
+// The depths.
+const (
+	Look    Depth = iota // write nothing at all: the plan is only shown
+	Probe                // put a temporary file beside each file that the plan replaces
+	Install              // Probe for a plan that is only carried out up to the installation of its release
+)
+
 // Check refuses a plan whose files could not be replaced, or whose daemon.json dockerd
 // would not start from. It changes nothing. validated is the key of a validation for the
 // caller to record, or "". The error of a refused plan is *blocked.Refused.
-func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (validated string, err error) {
-	root := os.Geteuid() == 0 || h.Owner != 0
-	if root {
-		if err := checkIDsReplaceable(p); err != nil {
-			return "", err
-		}
+func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed, depth Depth) (validated string, err error) {
+	if os.Geteuid() != 0 && h.Owner == 0 {
+		depth = Look
+	}
+	if err := checkPlaces(h, p, o); err != nil {
+		return "", err
+	}
+	if err := checkIDsReplaceable(p, depth); err != nil {
+		return "", err
 	}
 	if err := checkExecutable(h, p); err != nil {
 		return "", err
@@ -45,10 +58,15 @@ func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) (val
 	if _, validated, err = h.Validate(ctx, doc, o); err != nil {
 		return "", err
 	}
-	if !root {
-		return "", nil
+	check := daemonfile.CheckReplaceable
+	if depth == Look {
+		check = daemonfile.LookReplaceable
 	}
-	return validated, daemonfile.CheckReplaceable(o.File)
+	err = check(o.File)
+	if depth == Install && errors.Is(err, daemonfile.ErrDeclared) {
+		return validated, nil // the next plan names the path of the release
+	}
+	return validated, withDeclaration(err, doc, p)
 }
 
 // checkExecutable refuses a plan that starts programs from a file system on which none can
@@ -72,7 +90,7 @@ func checkExecutable(h *host.Host, p plan.Plan) error {
 }
 
 // checkIDsReplaceable refuses a plan if a file of subordinate ids could not be replaced.
-func checkIDsReplaceable(p plan.Plan) error {
+func checkIDsReplaceable(p plan.Plan, depth Depth) error {
 	for _, step := range p.Steps {
 		s, ok := step.(steps.EditIDs)
 		if !ok {
@@ -87,6 +105,12 @@ func checkIDsReplaceable(p plan.Plan) error {
 		}
 		if !info.Mode().IsRegular() {
 			return blocked.Refuse(s.Path, "is %s, not a regular file: dockerd and useradd read such a file differently", durable.KindOf(info.Mode()))
+		}
+		if err := daemonfile.LookReplace(s.Path, s.Path); err != nil {
+			return err
+		}
+		if depth == Look {
+			continue
 		}
 		if err := daemonfile.CanReplace(s.Path, s.Path, durable.Plain(info.Mode().Perm())); err != nil {
 			return err

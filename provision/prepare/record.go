@@ -56,12 +56,14 @@ func madeObjects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (
 	}
 	absent := func() (state.BeforeObject, error) { return state.BeforeObject{}, nil }
 	all := map[string]func() (state.BeforeObject, error){
-		"link:" + h.Paths.Link:                     func() (state.BeforeObject, error) { return linkBefore(o), nil },
 		"directory:" + h.Paths.Store:               unlessEarlier(inspectPath(h.Paths.Store)),
 		"directory:" + h.Paths.Config:              inspectPath(h.Paths.Config),
 		"directory:" + filepath.Dir(dropin):        inspectPath(filepath.Dir(dropin)),
 		"directory:" + filepath.Dir(o.File.Target): inspectPath(filepath.Dir(o.File.Target)),
 		"file:" + dropin:                           dropinBefore(dropin),
+	}
+	if h.Paths.Link != "" {
+		all["link:"+h.Paths.Link] = func() (state.BeforeObject, error) { return linkBefore(o), nil }
 	}
 	for _, key := range o.IDs.Made {
 		all[key] = absent

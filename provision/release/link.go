@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"runsc-provisioner/provision/archive"
@@ -27,15 +28,19 @@ type LinkState struct {
 	Kind    LinkKind
 	Path    string
 	Release string // the one it leads to, if ours; it may be missing
+	Target  string // runsc of that release
 	Is      string // what it is, if foreign
 }
 
-// LinkState looks at the link. A symlink to the runsc of a release in the store
-// is ours; anything else is foreign.
+// LeadsTo reports whether the link leads to r.
+func (l LinkState) LeadsTo(r Installed) bool { return l.Kind == LinkOurs && l.Target == r.Runsc }
+
+// LinkState looks at the link. A symlink to the runsc of a release in the store,
+// or in an earlier one, is ours; anything else is foreign.
 func (s Store) LinkState() (LinkState, error) {
 	state := LinkState{Kind: LinkAbsent, Path: s.Link}
 	info, err := os.Lstat(s.Link)
-	if errors.Is(err, fs.ErrNotExist) {
+	if s.Link == "" || errors.Is(err, fs.ErrNotExist) {
 		return state, nil
 	}
 	if err != nil {
@@ -54,8 +59,8 @@ func (s Store) LinkState() (LinkState, error) {
 		if err != nil {
 			return state, fmt.Errorf("look at link: %w", err)
 		}
-		if name, ours := s.target(target); ours {
-			state.Kind, state.Release = LinkOurs, name
+		if path, name, ours := s.target(target); ours {
+			state.Kind, state.Release, state.Target = LinkOurs, name, path
 			return state, nil
 		}
 		state.Is = "a symlink to " + strconv.Quote(target)
@@ -63,18 +68,20 @@ func (s Store) LinkState() (LinkState, error) {
 	return state, nil
 }
 
-// target returns the release that a link to path leads to.
-func (s Store) target(path string) (name string, ours bool) {
+// target returns the release that a link to path leads to, and its runsc.
+func (s Store) target(path string) (runsc, name string, ours bool) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(s.Link), path)
 	}
-	dir, file := filepath.Split(filepath.Clean(path))
+	path = filepath.Clean(path)
+	dir, file := filepath.Split(path)
 	store, name := filepath.Split(filepath.Clean(dir))
-	if file != "runsc" || filepath.Clean(store) != filepath.Clean(s.Dir) {
-		return "", false
+	store = filepath.Clean(store)
+	if file != "runsc" || store != filepath.Clean(s.Dir) && !slices.Contains(s.Earlier, store) {
+		return "", "", false
 	}
 	_, err := ParseLabel(name)
-	return name, err == nil
+	return path, name, err == nil
 }
 
 // RemoveLink removes the link. It leaves a foreign file alone.

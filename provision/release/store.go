@@ -24,10 +24,12 @@ import (
 // one link to the runsc of one of them. It does not lock: only one process at a
 // time may change it. Only Fetch may run at any time.
 type Store struct {
-	Dir    string // /usr/local/lib/gvisor
-	Link   string // /usr/local/bin/runsc
-	Owner  int    // uid that owns its files and, or root, the directories above
-	Limits Limits
+	Dir  string // /usr/local/lib/gvisor
+	Link string // /usr/local/bin/runsc
+	// Earlier are the directories of earlier stores. A link into one of them is ours.
+	Earlier []string
+	Owner   int // uid that owns its files and, or root, the directories above
+	Limits  Limits
 	// Suspect reports whether the files of a release must be read at every
 	// look. nil trusts stat(2) for all releases.
 	Suspect func(name string) bool

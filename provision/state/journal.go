@@ -87,6 +87,10 @@ type JournalValues struct {
 type JournalLink struct {
 	Changes bool   `json:"changes,omitempty"`
 	Release string `json:"release,omitempty"` // "" if there was none
+	// Path is where the link is, and Target where it led to. They are "" in the journal of an
+	// older version, which knew one store and one link.
+	Path   string `json:"path,omitempty"`
+	Target string `json:"target,omitempty"`
 }
 
 // JournalEngine has the settings with which dockerd ran before.

@@ -44,6 +44,14 @@ func (d Dir) MadeIDs() KeyFile { return KeyFile{filepath.Join(string(d), madeIDs
 // when the journal was removed.
 func (d Dir) Trials() KeyFile { return KeyFile{filepath.Join(string(d), trialsName)} }
 
+// Stores has the directories of releases that the configuration has named, besides the
+// built-in one.
+func (d Dir) Stores() KeyFile { return KeyFile{filepath.Join(string(d), "stores")} }
+
+// Links has the paths of the link that the configuration has named, besides the built-in
+// one.
+func (d Dir) Links() KeyFile { return KeyFile{filepath.Join(string(d), "links")} }
+
 // NoteTrial adds the container of j to Trials, unless it is gone.
 func (d Dir) NoteTrial(j Journal) error {
 	if j.Trial == "" || j.TrialGone {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -25,6 +26,9 @@ const lockRetry = 50 * time.Millisecond
 // and then the error is ErrLocked. unlock releases the lock.
 func (d Dir) Lock(ctx context.Context, timeout time.Duration) (unlock func() error, err error) {
 	if err := durable.MkdirAll(string(d), 0o700); err != nil {
+		if cannot := durable.CannotWrite(string(d)); cannot != nil && !errors.Is(cannot, syscall.ENOSPC) {
+			return nil, &blocked.Refused{Object: string(d), Err: cannot}
+		}
 		return nil, fmt.Errorf("make %s: %w", string(d), err)
 	}
 	return lockFile(ctx, filepath.Join(string(d), lockName), timeout, ErrLocked)

@@ -44,6 +44,7 @@ func (Restart) Kind() Kind {
 }
 func (Confirm) Kind() Kind       { return Kind{Action: "confirm"} }
 func (RemoveRelease) Kind() Kind { return Kind{Action: "remove", Lasts: true} }
+func (Unlink) Kind() Kind        { return Kind{Action: "remove", Lasts: true} }
 func (AddAccount) Kind() Kind    { return Kind{Action: "account", Lasts: true} }
 func (RemoveAccount) Kind() Kind { return Kind{Action: "account", Lasts: true} }
 func (EditIDs) Kind() Kind       { return Kind{Action: "ids", Lasts: true} }
@@ -133,6 +134,9 @@ type RemoveRelease struct {
 	Dir  string
 }
 
+// Unlink removes our link from a path that is no longer configured.
+type Unlink struct{ Path string }
+
 func (s InstallRelease) Object() string {
 	return fmt.Sprintf("gVisor %s, channel %s, checked by checksum: integrity, not origin (%s)", s.Spec.Version, s.Spec.Channel, s.Why)
 }
@@ -189,5 +193,7 @@ func (s Confirm) Object() string {
 	}
 	return "dockerd " + strings.Join(parts, ", and ")
 }
+
+func (s Unlink) Object() string { return s.Path + " (a link of ours that is no longer configured)" }
 
 func (s RemoveRelease) Object() string { return s.Dir + " (nothing runs from it)" }

@@ -208,9 +208,9 @@ func (t *Transaction) restoreLink() error {
 	if !t.journal.Link.Changes {
 		return nil
 	}
-	store := t.docker.Store()
+	store := t.storeOfLink()
 	state, err := store.LinkState()
-	if err != nil || state.Kind == release.LinkForeign || state.Release == t.journal.Link.Release {
+	if err != nil || state.Kind == release.LinkForeign || isJournalled(state, t.journal.Link) {
 		return err
 	}
 	if t.journal.Link.Release == "" {

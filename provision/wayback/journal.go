@@ -25,8 +25,9 @@ func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) stat
 		File: state.JournalFile{Place: o.File.Place(), OldDigest: durable.Digest(o.File.Bytes)},
 	}
 	if o.Link.Kind == release.LinkOurs {
-		j.Link.Release = o.Link.Release
+		j.Link.Release, j.Link.Target = o.Link.Release, o.Link.Target
 	}
+	j.Link.Path = o.Link.Path
 	for _, step := range p.Steps {
 		switch s := step.(type) {
 		case steps.WriteDaemonJSON:

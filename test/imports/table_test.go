@@ -194,7 +194,7 @@ var allowed = map[string]row{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemon", "provision/doctor",
 			"provision/durable", "provision/host", "provision/metrics", "provision/plan",
-			"provision/proof", "provision/redact", "provision/release", "provision/room", "provision/state",
+			"provision/prepare", "provision/proof", "provision/redact", "provision/release", "provision/room", "provision/state",
 			"provision/steps", "provision/subid", "provision/transaction", "systemd", "verify",
 		},
 		modules: []string{

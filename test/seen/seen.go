@@ -4,6 +4,7 @@ package seen
 
 import (
 	"cmp"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -119,7 +120,7 @@ func (h Host) Observed(t *testing.T) host.Observed {
 		o.InUse[name] = true
 	}
 	if h.Link != "" {
-		o.Link.Kind, o.Link.Release = release.LinkOurs, h.Link
+		o.Link.Kind, o.Link.Release, o.Link.Target = release.LinkOurs, h.Link, filepath.Join(Store, h.Link, "runsc")
 	}
 	if o.ClassicBuild, o.BeforeUnreadable = h.ClassicBuild, h.RecordUnreadable; !h.Unrecorded && !h.RecordUnreadable {
 		o.Before = recordOf(t, h.Before)
