@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"runsc-provisioner/provision/config"
@@ -20,6 +21,9 @@ func (pr *Provisioner) Lock(ctx context.Context, timeout time.Duration) (unlock 
 	}
 	if unlock, err = pr.State().Lock(ctx, timeout); err != nil {
 		return nil, err
+	}
+	if err := pr.CheckState(); err != nil && !errors.Is(err, syscall.ENOSPC) {
+		return nil, errors.Join(err, unlock())
 	}
 	if err := pr.sweep(ctx); err != nil {
 		return nil, errors.Join(err, unlock())

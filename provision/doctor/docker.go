@@ -127,6 +127,7 @@ func (l dockerLook) fileItem(c config.Config) checkup.Item {
 	if conflict := plan.FlagConflict(c, l.observed); conflict != nil {
 		item.Health, item.Seen, item.Remedy = checkup.Critical, conflict.Error(), checkup.FlagRemedy(conflict.Option)
 	}
+	l.checkFilePlace(&item)
 	return item
 }
 

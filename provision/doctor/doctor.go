@@ -20,7 +20,7 @@ import (
 )
 
 // OwnUnit is the unit that runs this program's daemon.
-const OwnUnit = "runsc-provisioner.service"
+const OwnUnit = host.ServiceUnit
 
 // Run checks everything that can keep gVisor, Docker or this program from working
 // on the host. confErr is why the configuration could not be read, or nil. What Run
@@ -32,7 +32,10 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	items := []checkup.Item{kernelItem(), archItem(), cgroupItem(cgroupRoot, runtimesWithCgroups(c, docker.observed)), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), checkup.ConfigItem(h, confErr)}
 	items = append(items, docker.items(c)...)
 	items = append(items, runtimeItems(ctx, h, c, docker)...)
-	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c, docker.observed), storeItem(ctx, h))
+	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c, docker.observed), storeItem(ctx, h), stateItem(h))
+	if item, found := linkItem(h); found {
+		items = append(items, item)
+	}
 	o := h.ObserveTrust(docker.observed.File.Path)
 	items = append(items, checkup.StateItems(o.Refusals, o.Defects, o.Untrusted)...)
 	if item, some := checkup.UnreadItem(h.State().Unread()); some {
@@ -53,7 +56,11 @@ func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {
 		item.SetSystemdError(err)
 		return item
 	}
-	return ownUnitItem(u)
+	item := ownUnitItem(u)
+	if cannot := host.ServiceCannotWrite(u, h.Paths.Store, h.Paths.Link); cannot != "" && item.Health == checkup.Healthy {
+		item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+"; it cannot write to a configured place", cannot
+	}
+	return item
 }
 
 // ownUnitItem is pure. A service with Restart=always is rarely "failed": one that
@@ -121,5 +128,6 @@ func storeItem(ctx context.Context, h *host.Host) checkup.Item {
 		item.Health, item.Remedy = checkup.Critical, checkup.ApplyRemedy
 	}
 	item.Seen = h.Paths.Store + ": " + cmp.Or(strings.Join(names, ", "), "no release")
+	checkStorePlace(h, releases, &item)
 	return item
 }

@@ -38,8 +38,8 @@ func (h *Host) CheckHosts(flags commandline.Flags) error {
 }
 
 // hosts returns where the dockerd of unit listens: its flags -H, or else "hosts" of
-// daemon.json. dockerd reads the file's only when it starts, so the file does not count
-// if the running dockerd listens on the default socket.
+// daemon.json. dockerd reads the file's only when it starts, so the sockets that a running
+// dockerd listens on count for more than a file that has changed since.
 func (h *Host) hosts(unit Unit, flags commandline.Flags) []string {
 	if _, isFlag := flags.Set[commandline.FlagHost]; isFlag {
 		return flags.Hosts
@@ -49,14 +49,23 @@ func (h *Host) hosts(unit Unit, flags commandline.Flags) []string {
 		return nil // every caller also reads the file, and returns its error
 	}
 	var hosts []string
-	raw, isSet := file.Doc.Raw(OptionHosts)
-	if !isSet || json.Unmarshal([]byte(raw), &hosts) != nil {
-		return nil // dockerd refuses a wrong type
+	if raw, isSet := file.Doc.Raw(OptionHosts); isSet && json.Unmarshal([]byte(raw), &hosts) != nil {
+		hosts = nil // dockerd refuses a wrong type
 	}
-	if unit.Running() && unit.MainPID != 0 {
-		if pid, err := listener(h.Paths.Socket); err == nil && pid == unit.MainPID {
-			return nil
+	if !unit.Running() || unit.MainPID == 0 {
+		return hosts
+	}
+	for _, candidate := range [][]string{nil, hosts} {
+		path, found := commandline.UnixSocket(candidate, h.Paths.Socket)
+		if !found {
+			continue
 		}
+		if pid, err := listener(path); err == nil && pid == unit.MainPID {
+			return candidate
+		}
+	}
+	if actual := listeningOn(h.Paths.Proc, unit.MainPID); len(actual) > 0 {
+		return actual
 	}
 	return hosts
 }
