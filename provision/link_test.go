@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +9,8 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
+	"runsc-provisioner/test/dockerhost"
 	"runsc-provisioner/test/stored"
 )
 
@@ -30,11 +31,11 @@ func TestFault_X10_TheLinkIsPutBackIntoAnEarlierStore(t *testing.T) {
 		if o.Link, err = pr.store().LinkState(); err != nil || o.Link.Target != before {
 			t.Fatalf("got %+v, %v, want a link of ours into the earlier store", o.Link, err)
 		}
-		p := upgrade(o, newText)
+		p := dockerhost.Upgrade(o, newText)
 		link := steps.Link{Path: pr.Paths.Link, Target: filepath.Join(pr.Paths.Store, name, "runsc"), Release: name}
 		p.Steps = slices.Insert(p.Steps, 0, steps.Step(link))
 		if killed {
-			if _, err := pr.beginTransaction(p, config.Default(), o); err != nil {
+			if _, err := transaction.Begin(pr.docker(), p, o, config.Default().RuntimeNames()); err != nil {
 				t.Fatal(err)
 			}
 			if err := pr.store().SetLink(name); err != nil {
@@ -77,12 +78,12 @@ func TestFault_X10_ALinkThatCannotBeMadeUndoesNothing(t *testing.T) {
 	pr.Paths.Link = filepath.Join(file, "runsc") // below a file
 	var said error
 	pr.onNoLink = func(err error) { said = err }
-	p := upgrade(o, newText)
+	p := dockerhost.Upgrade(o, newText)
 	p.Steps = slices.Insert(p.Steps, 0, steps.Step(steps.Link{Path: pr.Paths.Link, Release: name}))
 	if _, err := pr.apply(t.Context(), p, config.Default(), o); err != nil || said == nil {
 		t.Errorf("got %v, link %v, want only the link missing", err, said)
 	}
-	if now, err := os.ReadFile(d.file); string(now) != newText || errors.Join(err) != nil {
+	if now, err := os.ReadFile(d.File); string(now) != newText || err != nil {
 		t.Errorf("got %s, %v, want the new text", now, err)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -110,6 +111,10 @@ func (a *app) daemon(ctx context.Context) error {
 	}
 	err = d.Run(ctx)
 	notices.notify(systemd.Stopping)
+	if errors.Is(err, daemon.ErrMoved) {
+		notices.log.Info(err.Error())
+		return nil // no failure: systemd starts it again (Restart=always)
+	}
 	return err
 }
 

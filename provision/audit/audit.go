@@ -179,8 +179,8 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 		v.WantedRelease = plan.NewGoal(c, o).Current.Name
 	}
 	if e.Deep {
-		for _, r := range o.Releases {
-			deep, err := h.Store().Inspect(ctx, r.Name)
+		for _, r := range slices.Concat(o.Releases, o.EarlierReleases) {
+			deep, err := h.StoreOf(r.Dir).Inspect(ctx, r.Name)
 			if err != nil {
 				return Verification{}, err
 			}

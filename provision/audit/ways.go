@@ -56,6 +56,9 @@ func hostPaths(h *host.Host, o host.Observed) []verify.HostPath {
 		{Path: h.Paths.Config, Gives: "control of what runsc-provisioner does as root"},
 		{Path: h.Paths.Store, Gives: "gVisor itself"},
 	}
+	for _, store := range h.Stores()[1:] {
+		list = append(list, verify.HostPath{Path: store.Dir, Gives: "gVisor itself, for containers of an earlier store"})
+	}
 	if o.File.Path != "" {
 		list = append(list, verify.HostPath{Path: o.File.Path, Gives: "dockerd's configuration"})
 	}

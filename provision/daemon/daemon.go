@@ -64,7 +64,8 @@ const (
 
 // Run enforces the configuration until ctx ends, and then finishes the current step.
 // If files cannot be watched, the timer alone notices drift, and a Notice says so. It
-// returns an error if a directory of this program was removed.
+// returns an error if a directory of this program was removed. The error is ErrMoved if the
+// configuration has other places.
 func (d *Daemon) Run(ctx context.Context) error {
 	if d.Now == nil {
 		d.Now = time.Now

@@ -107,9 +107,9 @@ func Runs(s Status) bool { return s.PIDStart != 0 && startOf(s.PID) == s.PIDStar
 // only systemd can create it, when it starts the daemon.
 var errRemoved = errors.New("it was removed; a restart of the daemon creates it again")
 
-// errMoved means that the configuration has other places than the ones that this process
+// ErrMoved means that the configuration has other places than the ones that this process
 // started with. A hardened unit gets access to them when it starts.
-var errMoved = errors.New("[paths] has changed; a restart of the daemon takes the new places")
+var ErrMoved = errors.New("[paths] has changed; a restart of the daemon takes the new places")
 
 // run handles hints until ctx ends, or until a directory of this program is removed.
 func (l *loop) run(ctx context.Context) error {
@@ -162,7 +162,7 @@ func (l *loop) run(ctx context.Context) error {
 			if out.moved {
 				cancel()
 				l.end()
-				return errMoved
+				return ErrMoved
 			}
 			for _, dir := range []string{l.Host.Paths.State, l.Host.Paths.Run} {
 				if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {

@@ -195,3 +195,16 @@ func TestDaemonThatIsStuckIsNotAlive(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A hardened unit gets access to another place only when it starts.
+func TestFault_X10_TheDaemonEndsWhenItsPlacesChange(t *testing.T) {
+	t.Parallel()
+	h := newFakeHost(t, "[paths]", `store = "/opt/gvisor"`)
+	h.daemon.Now = time.Now
+	if err := h.daemon.Run(t.Context()); !errors.Is(err, ErrMoved) {
+		t.Errorf("got %v, want the daemon to end", err)
+	}
+	if _, err := os.Stat(h.path("usr/local/lib/gvisor")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want nothing installed", err)
+	}
+}

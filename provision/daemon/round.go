@@ -181,7 +181,7 @@ func (r *rounds) converge(ctx context.Context) error {
 	r.out.config = config
 	if !r.host.Paths.Configured(config.Config.Paths).SamePlaces(r.host.Paths) {
 		r.out.moved = true
-		return errMoved
+		return ErrMoved
 	}
 	r.contests.MaxReverts, r.contests.Window = config.Config.Enforce.ContestedAfter, time.Duration(config.Config.Enforce.ContestedWindow)
 	unit, err := r.host.Docker(ctx)

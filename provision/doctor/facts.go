@@ -77,15 +77,17 @@ func (l dockerLook) fileText() string {
 
 func releasesText(ctx context.Context, h *host.Host) string {
 	var list strings.Builder
-	releases, err := h.Store().List(ctx)
-	for _, r := range releases {
-		fmt.Fprintf(&list, "%s\n  state %q\n  url %s\n  installed %s\n", r.Name, r.State.Reason, r.Manifest.URL, r.Manifest.InstalledAt)
-		for _, f := range r.Manifest.Files {
-			fmt.Fprintf(&list, "  %s %s %d %s\n", f.SHA256, f.Mode, f.Size, f.Path)
+	for _, store := range h.Stores() {
+		releases, err := store.List(ctx)
+		for _, r := range releases {
+			fmt.Fprintf(&list, "%s\n  in %s\n  state %q\n  url %s\n  installed %s\n", r.Name, store.Dir, r.State.Reason, r.Manifest.URL, r.Manifest.InstalledAt)
+			for _, f := range r.Manifest.Files {
+				fmt.Fprintf(&list, "  %s %s %d %s\n", f.SHA256, f.Mode, f.Size, f.Path)
+			}
 		}
-	}
-	if err != nil {
-		list.WriteString(notRead(err))
+		if err != nil {
+			list.WriteString(notRead(err))
+		}
 	}
 	return cmp.Or(list.String(), "none\n")
 }

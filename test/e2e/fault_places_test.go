@@ -81,8 +81,8 @@ func TestFault_X10_ReadOnlyUsrLocal(t *testing.T) {
 		h.repaired("rm /opt/gvisor/*/runsc", "release")
 
 		// Another store that the unit cannot write to: the drop-in is named, and it is the right one.
-		h.places(`store = "/srv/gvisor"`, `link = "/srv/bin/runsc"`)
 		h.run("systemctl stop runsc-provisioner")
+		h.places(`store = "/srv/gvisor"`, `link = "/srv/bin/runsc"`)
 		said := h.exit(0, "runsc-provisioner apply")
 		says(t, said, "/etc/systemd/system/runsc-provisioner.service.d/paths.conf", "ReadWritePaths=-/srv/gvisor -/srv/bin")
 		if got := h.run("readlink /srv/bin/runsc"); !strings.HasPrefix(got, "/srv/gvisor/") {
