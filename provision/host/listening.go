@@ -14,8 +14,9 @@ import (
 const maxUnixSockets = 16 << 20
 
 // listeningOn returns where a dockerd serves its API: the unix sockets on which the process pid
-// listens, as values of -H. It leaves out those below exec-root, which are not the API: those
-// of libnetwork and of plugins. It returns none if this user may not see them.
+// listens, as values of -H. It leaves out one that docker.socket has passed on, which dockerd
+// answers only with fd:// among its hosts, and those below exec-root, which are not the API:
+// those of libnetwork and of plugins. It returns none if this user may not see them.
 func listeningOn(proc string, pid int) []string {
 	dir := filepath.Join(proc, strconv.Itoa(pid))
 	descriptors, err := os.ReadDir(filepath.Join(dir, "fd"))
@@ -41,7 +42,10 @@ func listeningOn(proc string, pid int) []string {
 			continue
 		}
 		path := fields[7]
-		if filepath.IsAbs(path) && !strings.HasPrefix(strings.TrimPrefix(path, "/var"), "/run/docker/") {
+		if !filepath.IsAbs(path) || strings.HasPrefix(strings.TrimPrefix(path, "/var"), "/run/docker/") {
+			continue
+		}
+		if by, err := listener(path); err == nil && by == pid {
 			hosts = append(hosts, "unix://"+path)
 		}
 	}
