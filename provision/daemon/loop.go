@@ -108,7 +108,8 @@ func Runs(s Status) bool { return s.PIDStart != 0 && startOf(s.PID) == s.PIDStar
 var errRemoved = errors.New("it was removed; a restart of the daemon creates it again")
 
 // ErrMoved means that the configuration has other places than the ones that this process
-// started with. A hardened unit gets access to them when it starts.
+// started with, or that the store was made since. A hardened unit gets access to them when it
+// starts.
 var ErrMoved = errors.New("[paths] has changed; a restart of the daemon takes the new places")
 
 // run handles hints until ctx ends, or until a directory of this program is removed.

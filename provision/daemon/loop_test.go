@@ -10,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/test/fakedockerd"
+	"runsc-provisioner/test/need"
 )
 
 // running starts a daemon with the real clock and real hints, which installs the
@@ -193,6 +196,31 @@ func TestDaemonThatIsStuckIsNotAlive(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// A store that apply makes is read-only for a hardened unit that had started before.
+func TestFault_X10_TheDaemonEndsWhenItsStoreIsMade(t *testing.T) {
+	need.Root(t)
+	t.Parallel()
+	h := newFakeHost(t)
+	h.startDaemon()
+	store := h.path("usr/local/lib/gvisor")
+	if h.loop.rounds.mustRestart(config.Default()) {
+		t.Error("a store that is missing ends the daemon")
+	}
+	must(t, os.MkdirAll(store, 0o755))
+	if h.loop.rounds.mustRestart(config.Default()) {
+		t.Error("a store that can be written to ends the daemon")
+	}
+	must(t, unix.Mount("tmpfs", store, "tmpfs", unix.MS_RDONLY, "size=1m"))
+	t.Cleanup(func() { _ = unix.Unmount(store, unix.MNT_DETACH) })
+	if h.round(becauseTimer); !h.outcome.moved {
+		t.Errorf("got %v, want the daemon to end", h.outcome.err)
+	}
+	h.startDaemon() // the store exists now: it does not end again
+	if h.round(becauseTimer); h.outcome.moved {
+		t.Error("the daemon would end again and again")
 	}
 }
 

@@ -47,6 +47,8 @@ const (
 type rounds struct {
 	host *provision.Provisioner // a copy, with hooks
 	now  func() time.Time
+	// storeExisted says that the store existed when this process started.
+	storeExisted bool
 
 	config        keptConfig
 	appliedConfig []byte // the configuration that was last applied, as JSON
@@ -80,6 +82,7 @@ type rounds struct {
 func newRounds(d *Daemon) *rounds {
 	host := *d.Host
 	r := &rounds{host: &host, now: d.Now, digests: map[string]watch.Stamp{}}
+	r.storeExisted, _ = host.StorePlace()
 	host.WaitForWriters = watch.Settled
 	host.BeforeObserve = r.beforeLook
 	host.Suspect = r.mustDigest
@@ -179,7 +182,7 @@ func (r *rounds) converge(ctx context.Context) error {
 	}
 	r.config = config
 	r.out.config = config
-	if !r.host.Paths.Configured(config.Config.Paths).SamePlaces(r.host.Paths) {
+	if r.mustRestart(config.Config) {
 		r.out.moved = true
 		return ErrMoved
 	}
@@ -210,7 +213,7 @@ func (r *rounds) converge(ctx context.Context) error {
 	}
 	r.out.observed = result.Observed
 	if err != nil {
-		return err
+		return r.explainPlace(err)
 	}
 	return r.converged(result)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -85,4 +86,12 @@ func (h *Host) SuggestPlaces() string {
 		text += `, and link = "" (Docker does not need the link)`
 	}
 	return text
+}
+
+// StorePlace reports whether the directory of the store exists, and whether it is read-only
+// for this process.
+func (h *Host) StorePlace() (exists, readOnly bool) {
+	info, err := os.Stat(h.Paths.Store)
+	exists = err == nil && info.IsDir()
+	return exists, exists && errors.Is(durable.CannotWrite(h.Paths.Store), unix.EROFS)
 }

@@ -1,0 +1,30 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+
+	"runsc-provisioner/provision/config"
+)
+
+// mustRestart reports whether only a restart of this process gives it access to the places of
+// c. In a hardened unit, a store that was made since the start is read-only.
+func (r *rounds) mustRestart(c config.Config) bool {
+	if !r.host.Paths.Configured(c.Paths).SamePlaces(r.host.Paths) {
+		return true
+	}
+	exists, readOnly := r.host.StorePlace()
+	return !r.storeExisted && exists && readOnly
+}
+
+// explainPlace adds to a refusal of the store what a hardened unit has to do with it.
+func (r *rounds) explainPlace(err error) error {
+	var refused *config.Error
+	if !errors.As(err, &refused) || refused.Key != "paths.store" {
+		return err
+	}
+	if exists, _ := r.host.StorePlace(); exists {
+		return err
+	}
+	return fmt.Errorf("%w; if root can write there and only this service cannot, run `sudo runsc-provisioner apply` once: it makes the directory", err)
+}
