@@ -59,6 +59,7 @@ func TestFault_X10_ReadOnlyUsrLocal(t *testing.T) {
 
 		// The link stays at its read-only place: a warning, and everything else works.
 		h.places(`store = "/opt/gvisor"`)
+		h.run("mkdir -p /etc/docker; echo '{}' > " + daemonJSON)
 		says(t, h.traceless(0, "runsc-provisioner plan"), "/opt/gvisor/", link)
 		says(t, h.exit(0, "runsc-provisioner apply --default-runtime"), "no link "+link)
 		says(t, h.exit(0, "runsc-provisioner plan --detailed-exitcode"), "nothing to do", "no link "+link)
