@@ -52,7 +52,7 @@ var allowed = map[string]row{
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/dataroot": {
-		ours:    []string{"provision/engine", "provision/room"},
+		ours:    []string{"provision/durable", "provision/engine", "provision/room"},
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/images": {
@@ -152,7 +152,7 @@ var allowed = map[string]row{
 	},
 	"provision/checkup": {
 		ours: []string{
-			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/host",
+			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/durable", "provision/host",
 			"provision/plan", "provision/redact", "provision/release", "provision/state", "provision/steps",
 			"provision/subid", "verify",
 		},
