@@ -71,7 +71,10 @@ func hostileFiles() []hostile {
 	for i, name := range []string{"proofs", "failed-proofs", "rejected-arguments", "validated", "ids", "trials", "loaded.json", "made-directory.json", "restarted"} {
 		f := spare(name)
 		f.kinds = "a newer version, garbage, " + kinds[i%len(kinds)]
-		if name == "made-directory.json" {
+		switch name {
+		case "proofs":
+			f.status = "1" // nothing is known to be proven then
+		case "made-directory.json":
 			f.kinds = "garbage, " + kinds[i%len(kinds)] // it has no version
 		}
 		all = append(all, f)
