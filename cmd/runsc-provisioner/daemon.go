@@ -65,18 +65,21 @@ func (a *app) daemon(ctx context.Context) error {
 	if err := durable.MkdirAll(a.paths.Run, 0o755); err != nil {
 		return err
 	}
+	// Something else in place of these files could not be replaced, or not be locked. Nothing in this
+	// directory outlives a boot.
+	for _, path := range []string{statusPath(a), filepath.Join(a.paths.Run, state.DaemonLockName)} {
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
+		}
+	}
 	// A second daemon would replace the status of the first, and remove it at its end.
 	unlock, err := state.LockDaemon(ctx, a.paths.Run)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = unlock() }()
-	// A directory in its place could not be replaced by a rename. Nothing there outlives a boot.
-	if info, err := os.Lstat(statusPath(a)); err == nil && !info.Mode().IsRegular() {
-		if err := os.RemoveAll(statusPath(a)); err != nil {
-			return err
-		}
-	}
 	every, on, err := systemd.WatchdogEvery()
 	if err != nil {
 		return err

@@ -37,10 +37,13 @@ func (d Dir) Lock(ctx context.Context, timeout time.Duration) (unlock func() err
 // ErrDaemonRuns means that another daemon holds its lock.
 var ErrDaemonRuns = errors.New("another runsc-provisioner daemon runs on this host")
 
+// DaemonLockName is the name of that lock.
+const DaemonLockName = "daemon.lock"
+
 // LockDaemon takes the lock that a daemon holds while it runs, in the directory of its status. If another daemon
 // holds it, the error is ErrDaemonRuns. unlock releases the lock.
 func LockDaemon(ctx context.Context, run string) (unlock func() error, err error) {
-	return lockFile(ctx, filepath.Join(run, "daemon.lock"), 0, ErrDaemonRuns)
+	return lockFile(ctx, filepath.Join(run, DaemonLockName), 0, ErrDaemonRuns)
 }
 
 // lockFile locks the file at path, which it makes. It waits up to timeout, and then the error is held.
