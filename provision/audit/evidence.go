@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/verify"
@@ -67,7 +68,7 @@ func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Obser
 		if err != nil {
 			return nil, blocked.DockerdSilent(err)
 		}
-		return host.WithUIDMap(found, uids, *o.Engine), nil
+		return evidence.WithUIDMap(found, uids, *o.Engine), nil
 	}
 	before, err := running()
 	if err != nil {
@@ -101,8 +102,8 @@ func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Obser
 		}
 		seen.put(unsettled, again.Evidence)
 	}
-	runtimes := host.ResolveRuntimes(*o.Engine, o.File.Doc.Runtimes())
-	host.AddEarlier(runtimes, o.Before, o.File.Path)
+	runtimes := evidence.Runtimes(*o.Engine, o.File.Doc.Runtimes())
+	evidence.AddEarlier(runtimes, o.Before, o.File.Path)
 	return verify.NewReport(seen.judge(now, runtimes, known), survey, named), nil
 }
 

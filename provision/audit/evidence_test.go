@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/engine"
-	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/verify"
 )
 
@@ -43,7 +43,7 @@ func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 			if got := len(seen.unsettled(now)) == 1; got != tt.open {
 				t.Errorf("got open %t, want %t", got, tt.open)
 			}
-			verdicts := seen.judge(now, host.ResolveRuntimes(info, nil), nil)
+			verdicts := seen.judge(now, evidence.Runtimes(info, nil), nil)
 			if len(verdicts) != 1 || verdicts[0].State != tt.want {
 				t.Fatalf("got %+v, want one that is %v", verdicts, tt.want)
 			}
@@ -54,7 +54,7 @@ func TestFault_V02_ContainersInAnotherProcessAreLookedAtAgain(t *testing.T) {
 // A sandbox that dockerd is about to restart is not judged: nothing runs.
 func TestSandboxBetweenTwoStarts(t *testing.T) {
 	known := []verify.Release{{Name: "20260914.0", Dir: "/nowhere"}}
-	runtimes := host.ResolveRuntimes(engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: "/nowhere/runsc"}}}, nil)
+	runtimes := evidence.Runtimes(engine.Info{Runtimes: map[string]engine.Runtime{"runsc": {Path: "/nowhere/runsc"}}}, nil)
 	now := []verify.Container{{ID: "0a", Runtime: "runsc", Restarting: true}}
 	if seen := (sightings{}); len(seen.unsettled(now)) != 0 || len(seen.judge(now, runtimes, known)) != 0 {
 		t.Errorf("got %d open and %d verdicts, want none", len(seen.unsettled(now)), len(seen.judge(now, runtimes, known)))

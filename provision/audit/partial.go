@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/dockerproc"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
@@ -26,7 +27,7 @@ func observePartly(ctx context.Context, h *host.Host, c config.Config, observeEr
 	)
 	switch {
 	case errors.As(observeErr, &reach) && reach.Object == "systemd":
-		pid, found := host.DockerdPID(h.Paths.Proc)
+		pid, found := dockerproc.Only(h.Paths.Proc)
 		if !found {
 			return o, observeErr
 		}

@@ -9,6 +9,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/verify"
@@ -30,7 +31,7 @@ func runtimeWeaknesses(ctx context.Context, h *host.Host, c config.Config, o hos
 		if err != nil {
 			return nil, err
 		}
-		for name, runtime := range host.ResolveRuntimes(*o.Engine, o.File.Doc.Runtimes()) {
+		for name, runtime := range evidence.Runtimes(*o.Engine, o.File.Doc.Runtimes()) {
 			if _, ours := args[name]; ours || runtime.Leads(known) {
 				args[name] = append(args[name], runtime.Args)
 			}

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/commandline"
+	"runsc-provisioner/provision/dockerlog"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 )
@@ -117,7 +118,7 @@ func (w *ReloadWatch) Wait(stale func() error) (Outcome, error) {
 			if w.dockerd.Ended(w.ctx, w.reload.Unit) {
 				return Ended, errEnded
 			}
-			if w.dockerd.RefusedReload(w.ctx, w.reload.Sent) {
+			if dockerlog.RefusedReload(w.ctx, w.dockerd.Host, w.reload.Sent) {
 				return Refused, errRefused
 			}
 		case <-w.ctx.Done():

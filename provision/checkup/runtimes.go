@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/redact"
@@ -76,7 +77,7 @@ func describeForeign(o host.Observed, path, shim string) string {
 	switch {
 	case path != "":
 		return "dockerd runs " + path + " for it, which is not an installed release"
-	case shim != "" && host.IgnoresType(*o.Engine):
+	case shim != "" && evidence.IgnoresType(*o.Engine):
 		return "dockerd " + o.Engine.Version + " ignores its runtimeType (" + shim + "): its containers run with runc, on the host's kernel"
 	default:
 		return "dockerd runs the shim " + shim + " for it, which does not tell the release"

@@ -13,8 +13,10 @@ import (
 	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/validate"
 )
 
 // validateFile lets dockerd check the current daemon.json: a file that parses may
@@ -27,7 +29,7 @@ func validateFile(ctx context.Context, h *host.Host, l *dockerLook) {
 		return
 	}
 	l.rejection = h.Ask(ctx, func(ctx context.Context) (err error) {
-		l.accepted, _, err = h.Validate(ctx, l.observed.File.Doc, l.observed)
+		l.accepted, _, err = validate.Document(ctx, h, l.observed.File.Doc, l.observed)
 		return err
 	})
 }
@@ -51,7 +53,7 @@ func (l dockerLook) items(c config.Config) []checkup.Item {
 // ignoredTypes warns of each runtime in daemon.json that dockerd runs as runc.
 func (l dockerLook) ignoredTypes() []checkup.Item {
 	info := l.observed.Engine
-	if info == nil || !host.IgnoresType(*info) {
+	if info == nil || !evidence.IgnoresType(*info) {
 		return nil
 	}
 	var items []checkup.Item

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/dockerproc"
 	"runsc-provisioner/provision/host"
 )
 
@@ -46,7 +47,7 @@ func lookAtDocker(ctx context.Context, h *host.Host, c config.Config) dockerLook
 		look.flagsErr = look.unitErr
 		// This is only shown. Nothing proves that the process is dockerd, so its
 		// file is not read and its socket not opened.
-		if pid, found := host.DockerdPID(h.Paths.Proc); found {
+		if pid, found := dockerproc.Only(h.Paths.Proc); found {
 			o.Command, look.flagsErr = commandline.Of(h.Paths.Proc, commandline.Service{MainPID: pid})
 		}
 	case look.loadErr != nil:

@@ -6,6 +6,7 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -179,4 +180,19 @@ func (h *Host) UnitDaemonJSON(unit Unit) string {
 // its drop-ins.
 func (h *Host) ConfigPaths() (file, dropins string) {
 	return filepath.Join(h.Paths.Config, "config.toml"), filepath.Join(h.Paths.Config, "config.d")
+}
+
+// Installed returns the release called name, as it is in the store now. It is an error
+// if the store does not have it.
+func (h *Host) Installed(ctx context.Context, name string) (release.Installed, error) {
+	releases, err := h.Store().List(ctx)
+	if err != nil {
+		return release.Installed{}, err
+	}
+	for _, r := range releases {
+		if r.Name == name {
+			return r, nil
+		}
+	}
+	return release.Installed{}, fmt.Errorf("release %s is not in %s", name, h.Paths.Store)
 }

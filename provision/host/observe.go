@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/release"
 )
 
@@ -164,7 +165,7 @@ func (h *Host) CommandLine(unit Unit) (argv []string, flags commandline.Flags, e
 	if err != nil {
 		return nil, commandline.Flags{}, &blocked.Unreachable{Object: unit.Name, Err: err}
 	}
-	flags.Hosts = h.hosts(unit, flags)
+	flags.Hosts = h.Hosts(unit, flags)
 	return argv, flags, nil
 }
 
@@ -204,7 +205,7 @@ func (h *Host) ProcessesByRelease(ctx context.Context, installed []release.Insta
 	if len(installed) == 0 {
 		return nil, 0, nil
 	}
-	known, err := KnownReleases(ctx, h.Store(), installed)
+	known, err := evidence.Releases(ctx, h.Store(), installed)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
@@ -94,7 +95,7 @@ func (h *Host) observeEarlier(ctx context.Context, o *Observed) error {
 // Known returns what package verify may trust: the installed releases, and those in earlier
 // stores.
 func (h *Host) Known(ctx context.Context, installed []release.Installed) ([]verify.Release, error) {
-	known, err := KnownReleases(ctx, h.Store(), installed)
+	known, err := evidence.Releases(ctx, h.Store(), installed)
 	for _, store := range h.Stores()[1:] {
 		if err != nil {
 			return nil, err
@@ -102,7 +103,7 @@ func (h *Host) Known(ctx context.Context, installed []release.Installed) ([]veri
 		var found []release.Installed
 		var more []verify.Release
 		if found, err = store.List(ctx); err == nil {
-			more, err = KnownReleases(ctx, store, found)
+			more, err = evidence.Releases(ctx, store, found)
 		}
 		known = append(known, more...)
 	}
@@ -114,7 +115,7 @@ func (h *Host) Known(ctx context.Context, installed []release.Installed) ([]veri
 func (h *Host) observeEarlierUse(ctx context.Context, o *Observed) error {
 	o.EarlierInUse = map[string]bool{}
 	for _, r := range o.EarlierReleases {
-		known, err := KnownReleases(ctx, h.StoreOf(r.Dir), []release.Installed{r})
+		known, err := evidence.Releases(ctx, h.StoreOf(r.Dir), []release.Installed{r})
 		if err != nil {
 			return err
 		}

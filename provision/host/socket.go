@@ -3,20 +3,13 @@ package host
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/daemonfile"
-	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/dockerproc"
 )
 
 // Socket returns the first unix socket that dockerd listens on, or Paths.Socket if
@@ -37,10 +30,10 @@ func (h *Host) CheckHosts(flags commandline.Flags) error {
 	return nil
 }
 
-// hosts returns where the dockerd of unit listens: its flags -H, or else "hosts" of
+// Hosts returns where the dockerd of unit listens: its flags -H, or else "hosts" of
 // daemon.json. dockerd reads the file's only when it starts, so the sockets that a running
 // dockerd listens on count for more than a file that has changed since.
-func (h *Host) hosts(unit Unit, flags commandline.Flags) []string {
+func (h *Host) Hosts(unit Unit, flags commandline.Flags) []string {
 	if _, isFlag := flags.Set[commandline.FlagHost]; isFlag {
 		return flags.Hosts
 	}
@@ -60,11 +53,11 @@ func (h *Host) hosts(unit Unit, flags commandline.Flags) []string {
 		if !found {
 			continue
 		}
-		if pid, err := listener(path); err == nil && pid == unit.MainPID {
+		if pid, err := dockerproc.Listener(path); err == nil && pid == unit.MainPID {
 			return candidate
 		}
 	}
-	if actual := listeningOn(h.Paths.Proc, unit.MainPID); len(actual) > 0 {
+	if actual := dockerproc.ListeningOn(h.Paths.Proc, unit.MainPID); len(actual) > 0 {
 		return actual
 	}
 	return hosts
@@ -75,9 +68,9 @@ func (h *Host) hosts(unit Unit, flags commandline.Flags) []string {
 // from all others: the snap's does so beside docker.service.
 func (h *Host) checkListener(ctx context.Context, unit Unit, flags commandline.Flags) error {
 	socket := h.Socket(flags)
-	pid, err := listener(socket)
+	pid, err := dockerproc.Listener(socket)
 	// systemd, process 1, listens for a dockerd with fd://. Any other program may be a proxy.
-	if err != nil || unit.MainPID == 0 || pid == unit.MainPID || !isDockerd(h.Paths.Proc, pid) {
+	if err != nil || unit.MainPID == 0 || pid == unit.MainPID || !dockerproc.Is(h.Paths.Proc, pid) {
 		return nil // the request itself shows an error of the socket
 	}
 	if again, err := h.Docker(ctx); err == nil && again.MainPID == pid {
@@ -89,35 +82,4 @@ func (h *Host) checkListener(ctx context.Context, unit Unit, flags commandline.F
 		err = fmt.Errorf("%w: %w", err, blocked.ErrSnap)
 	}
 	return &blocked.Unreachable{Object: socket, Err: err}
-}
-
-// listenerTimeout limits the connection to a socket with a full queue.
-const listenerTimeout = time.Second
-
-// listener returns the process that listens on a unix socket (unix(7), SO_PEERCRED). It
-// connects, and sends nothing.
-func listener(socket string) (pid int, err error) {
-	conn, err := net.DialTimeout("unix", socket, listenerTimeout)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	raw, err := conn.(*net.UnixConn).SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var peer *unix.Ucred
-	var peerErr error
-	err = raw.Control(func(fd uintptr) {
-		peer, peerErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err := errors.Join(err, peerErr); err != nil {
-		return 0, err
-	}
-	return int(peer.Pid), nil
-}
-
-func isDockerd(proc string, pid int) bool {
-	name, err := durable.ReadProc(filepath.Join(proc, strconv.Itoa(pid), "comm"))
-	return err == nil && strings.TrimSpace(string(name)) == "dockerd"
 }

@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/validate"
 )
 
 // Depth says how closely Check looks at a plan.
@@ -55,7 +56,7 @@ func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed, dept
 	if err := plan.CheckDefaultRuntime(doc, o); err != nil {
 		return "", err
 	}
-	if _, validated, err = h.Validate(ctx, doc, o); err != nil {
+	if _, validated, err = validate.Document(ctx, h, doc, o); err != nil {
 		return "", err
 	}
 	check := daemonfile.CheckReplaceable

@@ -9,8 +9,8 @@ import (
 
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/failpoint"
-	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
@@ -66,7 +66,7 @@ func (r Runner) checkTrial(ctx context.Context, s steps.ProveInDocker, info engi
 	if err != nil {
 		return "", err
 	}
-	known, err := host.KnownReleases(ctx, r.Store(), []release.Installed{installed})
+	known, err := evidence.Releases(ctx, r.Store(), []release.Installed{installed})
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +76,7 @@ func (r Runner) checkTrial(ctx context.Context, s steps.ProveInDocker, info engi
 		return "", err
 	}
 	// A runtime that is proven has a path, so daemon.json adds nothing.
-	verdict := verify.Judge(container, survey.Evidence[0], host.ResolveRuntimes(info, nil), known)
+	verdict := verify.Judge(container, survey.Evidence[0], evidence.Runtimes(info, nil), known)
 	if verdict.State != verify.Sandboxed || verdict.Release != s.Release {
 		return "", fmt.Errorf("its process ran, but the host sees it as %s: %s", verdict.State, failedChecks(verdict))
 	}

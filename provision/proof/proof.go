@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/command"
+	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
@@ -146,7 +147,7 @@ func (p *proof) findSandbox(ctx context.Context, stdout io.Reader) (kernel strin
 	if err != nil {
 		return "", errors.New("it ended before a process ran inside")
 	}
-	known, err := host.KnownReleases(ctx, p.store, []release.Installed{p.release})
+	known, err := evidence.Releases(ctx, p.store, []release.Installed{p.release})
 	if err != nil {
 		return "", err
 	}

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/dockerlog"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/plan"
@@ -77,7 +78,7 @@ func Recover(ctx context.Context, d *Docker, opts plan.Options) (Recovery, error
 		return Recovery{Did: did}, t.close(ctx)
 	case errors.Is(err, errForeign) && t.leftDown(ctx):
 		// The text cannot be read. The journal stays until it can.
-		return Recovery{}, &DockerDown{Cause: err, Left: t.left(ctx), Said: d.DockerErrors(ctx, j.Started)}
+		return Recovery{}, &DockerDown{Cause: err, Left: t.left(ctx), Said: dockerlog.Errors(ctx, d.Host, j.Started)}
 	case keepsJournal(err):
 		return Recovery{}, err
 	}
@@ -124,7 +125,7 @@ func (d *Docker) downAfterSetAside(ctx context.Context, aside Recovery, cause er
 	}
 	down := &DockerDown{Left: left, Cause: fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", cause, aside.Aside.Path)}
 	if !since.IsZero() {
-		down.Said = d.DockerErrors(ctx, since)
+		down.Said = dockerlog.Errors(ctx, d.Host, since)
 	}
 	return down
 }

@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/validate"
 	"runsc-provisioner/provision/wayback"
 )
 
@@ -73,7 +74,7 @@ func (t *Transaction) checkMerged(ctx context.Context, unit host.Unit) ([]byte, 
 	if err != nil {
 		return text, nil // restoreFile has said so
 	}
-	_, _, err = t.docker.Validate(ctx, doc, host.Observed{Unit: unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
+	_, _, err = validate.Document(ctx, t.docker.Host, doc, host.Observed{Unit: unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
 	return text, err
 }
 

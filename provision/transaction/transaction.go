@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/dockerlog"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
@@ -187,7 +188,7 @@ func (t *Transaction) Fail(ctx context.Context, cause error) error {
 			return errors.Join(cause, t.docker.State().FinishJournal())
 		}
 	}
-	said := t.docker.DockerErrors(ctx, t.journal.Started)
+	said := dockerlog.Errors(ctx, t.docker.Host, t.journal.Started)
 	t.docker.rollingBack(cause)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout+t.docker.restartWithin())
 	defer cancel()

@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/validate"
 	"runsc-provisioner/provision/wayback"
 )
 
@@ -112,7 +113,7 @@ func (t *Transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 	want, _ := wayback.Target(t.journal, s.Unit, t.old, t.flags)
 	text, err := wayback.ReloadText(t.old, want, t.flags)
 	if err == nil {
-		_, _, err = t.docker.Validate(ctx, text, host.Observed{Unit: s.Unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
+		_, _, err = validate.Document(ctx, t.docker.Host, text, host.Observed{Unit: s.Unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
 	}
 	if err == nil {
 		t.journal.File.RevertDigests = append(t.journal.File.RevertDigests, durable.Digest(text.Bytes()))

@@ -13,36 +13,28 @@ var allowed = map[string]row{
 			"github.com/aymanbagabas/go-udiff", "github.com/tidwall/gjson", "github.com/tidwall/sjson",
 		},
 	},
+	"provision/blocked":   {},
 	"provision/failpoint": {modules: []string{"golang.org/x/sys"}},
 	"provision/room":      {modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"}},
 	"provision/durable": {
 		ours:    []string{"provision/failpoint", "provision/room"},
 		modules: []string{"golang.org/x/sys"},
 	},
-	"provision/commandline": {ours: []string{"provision/durable"}},
-	"provision/redact":      {ours: []string{"daemonjson", "provision/commandline"}},
-	"verify":                {modules: []string{"golang.org/x/sys"}},
-	"provision/engine": {
-		ours:    []string{"provision/durable", "verify"},
-		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
-	},
-	"provision/blocked":    {},
-	"provision/capability": {modules: []string{"github.com/hashicorp/go-version"}},
-	"provision/command":    {modules: []string{"golang.org/x/sys"}},
 	"provision/archive": {
 		ours:    []string{"provision/room"},
 		modules: []string{"github.com/klauspost/compress", "golang.org/x/sys"},
 	},
+	"provision/command": {modules: []string{"golang.org/x/sys"}},
 	"provision/release": {
 		ours: []string{
 			"provision/archive", "provision/command", "provision/durable", "provision/failpoint",
 			"provision/room",
 		},
 		modules: []string{
-			"github.com/cenkalti/backoff/v5", "github.com/dustin/go-humanize",
-			"github.com/hashicorp/go-version", "github.com/klauspost/compress", "golang.org/x/sys",
+			"github.com/cenkalti/backoff/v5", "github.com/hashicorp/go-version", "golang.org/x/sys",
 		},
 	},
+	"verify": {modules: []string{"golang.org/x/sys"}},
 	"provision/config": {
 		ours:    []string{"daemonjson", "provision/durable", "provision/release", "verify"},
 		modules: []string{"github.com/pelletier/go-toml/v2"},
@@ -51,21 +43,38 @@ var allowed = map[string]row{
 		ours:    []string{"daemonjson", "provision/blocked", "provision/durable", "provision/failpoint"},
 		modules: []string{"golang.org/x/sys"},
 	},
+	"provision/engine": {
+		ours:    []string{"provision/durable", "verify"},
+		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
+	},
+	"provision/commandline": {ours: []string{"provision/durable"}},
 	"provision/dataroot": {
 		ours:    []string{"provision/durable", "provision/engine", "provision/room"},
 		modules: []string{"golang.org/x/sys"},
 	},
-	"provision/images": {
-		ours: []string{
-			"provision/blocked", "provision/durable", "provision/engine", "provision/failpoint",
-		},
+	"provision/dockerproc": {
+		ours:    []string{"provision/durable"},
+		modules: []string{"golang.org/x/sys"},
 	},
+	"provision/capability": {modules: []string{"github.com/hashicorp/go-version"}},
 	"provision/state": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
 			"provision/durable", "provision/failpoint", "verify",
 		},
 		modules: []string{"github.com/gofrs/flock", "golang.org/x/sys"},
+	},
+	"provision/evidence": {
+		ours: []string{
+			"daemonjson", "provision/capability", "provision/config", "provision/dataroot",
+			"provision/engine", "provision/release", "provision/state", "verify",
+		},
+		modules: []string{"golang.org/x/sys"},
+	},
+	"provision/images": {
+		ours: []string{
+			"provision/blocked", "provision/durable", "provision/engine", "provision/failpoint",
+		},
 	},
 	"provision/subid": {
 		ours: []string{
@@ -75,25 +84,12 @@ var allowed = map[string]row{
 	},
 	"provision/host": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/capability", "provision/command",
-			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
-			"provision/durable", "provision/engine", "provision/images", "provision/redact", "provision/release",
-			"provision/state", "provision/subid", "verify",
+			"daemonjson", "provision/blocked", "provision/command", "provision/commandline",
+			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/dockerproc",
+			"provision/durable", "provision/engine", "provision/evidence", "provision/images",
+			"provision/release", "provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
-	},
-	"provision/steps": {
-		ours: []string{
-			"daemonjson", "provision/config", "provision/daemonfile", "provision/engine", "provision/redact",
-			"provision/release", "provision/subid", "verify",
-		},
-		modules: []string{"github.com/dustin/go-humanize"},
-	},
-	"provision/await": {
-		ours: []string{
-			"provision/commandline", "provision/engine", "provision/host", "provision/steps",
-		},
-		modules: []string{"go.uber.org/zap"},
 	},
 	"provision/activation": {
 		ours: []string{
@@ -101,29 +97,54 @@ var allowed = map[string]row{
 			"provision/engine", "provision/host",
 		},
 	},
+	"provision/redact": {ours: []string{"daemonjson", "provision/commandline"}},
+	"provision/steps": {
+		ours: []string{
+			"daemonjson", "provision/config", "provision/daemonfile", "provision/engine",
+			"provision/redact", "provision/release", "provision/subid", "verify",
+		},
+		modules: []string{"github.com/dustin/go-humanize"},
+	},
 	"provision/plan": {
 		ours: []string{
 			"daemonjson", "provision/activation", "provision/blocked", "provision/capability",
 			"provision/commandline", "provision/config", "provision/dataroot", "provision/engine",
-			"provision/host", "provision/images", "provision/redact", "provision/release", "provision/room",
-			"provision/state",
-			"provision/steps", "provision/subid", "verify",
+			"provision/host", "provision/images", "provision/redact", "provision/release",
+			"provision/room", "provision/state", "provision/steps", "provision/subid", "verify",
 		},
+	},
+	"provision/validate": {
+		ours: []string{
+			"daemonjson", "provision/blocked", "provision/command", "provision/durable", "provision/host",
+			"provision/redact",
+		},
+		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
 	"provision/prepare": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
 			"provision/durable", "provision/host", "provision/plan", "provision/release",
-			"provision/state", "provision/steps", "provision/subid",
+			"provision/state", "provision/steps", "provision/subid", "provision/validate",
 		},
 	},
 	"provision/proof": {
 		ours: []string{
 			"provision/command", "provision/commandline", "provision/config", "provision/durable",
-			"provision/engine", "provision/failpoint", "provision/host", "provision/redact", "provision/release",
-			"provision/steps", "verify",
+			"provision/engine", "provision/evidence", "provision/failpoint", "provision/host",
+			"provision/redact", "provision/release", "provision/steps", "verify",
 		},
 		modules: []string{"golang.org/x/sys"},
+	},
+	"provision/dockerlog": {
+		ours:    []string{"daemonjson", "provision/durable", "provision/host", "provision/redact"},
+		modules: []string{"go.uber.org/zap"},
+	},
+	"provision/await": {
+		ours: []string{
+			"provision/commandline", "provision/dockerlog", "provision/engine", "provision/host",
+			"provision/steps",
+		},
+		modules: []string{"go.uber.org/zap"},
 	},
 	"provision/wayback": {
 		ours: []string{
@@ -135,9 +156,10 @@ var allowed = map[string]row{
 	"provision/transaction": {
 		ours: []string{
 			"daemonjson", "provision/await", "provision/blocked", "provision/commandline",
-			"provision/config", "provision/daemonfile", "provision/durable", "provision/engine",
-			"provision/failpoint", "provision/host", "provision/plan", "provision/release",
-			"provision/state", "provision/steps", "provision/wayback",
+			"provision/config", "provision/daemonfile", "provision/dockerlog", "provision/durable",
+			"provision/engine", "provision/failpoint", "provision/host", "provision/plan",
+			"provision/release", "provision/state", "provision/steps", "provision/validate",
+			"provision/wayback",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
@@ -152,16 +174,16 @@ var allowed = map[string]row{
 	},
 	"provision/checkup": {
 		ours: []string{
-			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/durable", "provision/host",
-			"provision/plan", "provision/redact", "provision/release", "provision/state", "provision/steps",
-			"provision/subid", "verify",
+			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/durable",
+			"provision/evidence", "provision/host", "provision/plan", "provision/redact",
+			"provision/release", "provision/state", "provision/steps", "provision/subid", "verify",
 		},
 	},
 	"provision/audit": {
 		ours: []string{
 			"provision/blocked", "provision/checkup", "provision/commandline", "provision/config",
-			"provision/engine", "provision/host", "provision/plan", "provision/release",
-			"provision/steps", "verify",
+			"provision/dockerproc", "provision/engine", "provision/evidence", "provision/host",
+			"provision/plan", "provision/release", "provision/steps", "verify",
 		},
 	},
 	"provision/contest": {ours: []string{"provision/checkup"}},
@@ -169,8 +191,8 @@ var allowed = map[string]row{
 	"provision/daemon": {
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
-			"provision/config", "provision/contest", "provision/durable", "provision/engine", "provision/host",
-			"provision/plan", "provision/release", "provision/state", "provision/steps",
+			"provision/config", "provision/contest", "provision/durable", "provision/engine",
+			"provision/host", "provision/plan", "provision/release", "provision/state", "provision/steps",
 			"provision/transaction", "provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
@@ -179,8 +201,9 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
-			"provision/durable", "provision/host", "provision/plan", "provision/redact", "provision/release",
-			"provision/room",
+			"provision/dockerproc", "provision/durable", "provision/evidence", "provision/host",
+			"provision/plan", "provision/redact", "provision/release", "provision/room",
+			"provision/validate",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
 	},
@@ -194,8 +217,9 @@ var allowed = map[string]row{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemon", "provision/doctor",
 			"provision/durable", "provision/host", "provision/metrics", "provision/plan",
-			"provision/prepare", "provision/proof", "provision/redact", "provision/release", "provision/room", "provision/state",
-			"provision/steps", "provision/subid", "provision/transaction", "systemd", "verify",
+			"provision/prepare", "provision/proof", "provision/redact", "provision/release",
+			"provision/room", "provision/state", "provision/steps", "provision/subid",
+			"provision/transaction", "systemd", "verify",
 		},
 		modules: []string{
 			"github.com/dustin/go-humanize", "github.com/schollz/progressbar/v3",

@@ -1,4 +1,4 @@
-package host
+package dockerproc_test
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/commandline"
+	"runsc-provisioner/provision/dockerproc"
+	"runsc-provisioner/provision/host"
 )
 
 func TestFault_X10_HostsChangedSinceDockerdStarted(t *testing.T) {
@@ -23,7 +25,7 @@ func TestFault_X10_HostsChangedSinceDockerdStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer served.Close()
-	if got := listeningOn("/proc", os.Getpid()); !slices.Contains(got, "unix://"+at("served.sock")) {
+	if got := dockerproc.ListeningOn("/proc", os.Getpid()); !slices.Contains(got, "unix://"+at("served.sock")) {
 		t.Fatalf("got %q, want the socket that this process listens on", got)
 	}
 	for _, test := range []struct{ name, text, socket, want string }{
@@ -36,9 +38,9 @@ func TestFault_X10_HostsChangedSinceDockerdStarted(t *testing.T) {
 		if err := errors.Join(os.WriteFile(file, []byte(test.text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
-		h := &Host{Paths: Paths{Proc: "/proc", DaemonJSON: file, Socket: test.socket}}
+		h := &host.Host{Paths: host.Paths{Proc: "/proc", DaemonJSON: file, Socket: test.socket}}
 		var flags commandline.Flags
-		flags.Hosts = h.hosts(Unit{ActiveState: "active", MainPID: os.Getpid()}, flags)
+		flags.Hosts = h.Hosts(host.Unit{ActiveState: "active", MainPID: os.Getpid()}, flags)
 		if got := h.Socket(flags); got != at(test.want) {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
 		}

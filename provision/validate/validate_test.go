@@ -1,4 +1,4 @@
-package host
+package validate
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/host"
 )
 
 func TestValidationKey(t *testing.T) {
@@ -77,12 +78,12 @@ func TestValidateReturnsAKeyOnlyForAcceptedTexts(t *testing.T) {
 		if err := os.WriteFile(program, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		h := &Host{Paths: Paths{State: dir}}
+		h := &host.Host{Paths: host.Paths{State: dir}}
 		doc, err := daemonjson.Parse([]byte(`{}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, key, err := h.Validate(context.Background(), doc, Observed{Command: []string{program}})
+		_, key, err := Document(context.Background(), h, doc, host.Observed{Command: []string{program}})
 		if (key != "") != tt.remembered || (err != nil) != (tt.situation == "refuses it") {
 			t.Errorf("%s: got key %q, %v", tt.situation, key, err)
 		}
@@ -93,7 +94,7 @@ func TestValidateReturnsAKeyOnlyForAcceptedTexts(t *testing.T) {
 			t.Fatal(err)
 		}
 		// dockerd is not asked again.
-		if _, again, err := h.Validate(context.Background(), doc, Observed{Command: []string{program}}); again != "" || err != nil {
+		if _, again, err := Document(context.Background(), h, doc, host.Observed{Command: []string{program}}); again != "" || err != nil {
 			t.Errorf("%s: second time: got key %q, %v", tt.situation, again, err)
 		}
 	}

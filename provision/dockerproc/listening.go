@@ -1,4 +1,4 @@
-package host
+package dockerproc
 
 import (
 	"fmt"
@@ -13,11 +13,11 @@ import (
 // maxUnixSockets limits how many bytes of /proc/PID/net/unix are read.
 const maxUnixSockets = 16 << 20
 
-// listeningOn returns where a dockerd serves its API: the unix sockets on which the process pid
+// ListeningOn returns where a dockerd serves its API: the unix sockets on which the process pid
 // listens, as values of -H. It leaves out one that docker.socket has passed on, which dockerd
 // answers only with fd:// among its hosts, and those below exec-root, which are not the API:
 // those of libnetwork and of plugins. It returns none if this user may not see them.
-func listeningOn(proc string, pid int) []string {
+func ListeningOn(proc string, pid int) []string {
 	dir := filepath.Join(proc, strconv.Itoa(pid))
 	descriptors, err := os.ReadDir(filepath.Join(dir, "fd"))
 	if err != nil {
@@ -45,7 +45,7 @@ func listeningOn(proc string, pid int) []string {
 		if !filepath.IsAbs(path) || strings.HasPrefix(strings.TrimPrefix(path, "/var"), "/run/docker/") {
 			continue
 		}
-		if by, err := listener(path); err == nil && by == pid {
+		if by, err := Listener(path); err == nil && by == pid {
 			hosts = append(hosts, "unix://"+path)
 		}
 	}

@@ -1,4 +1,4 @@
-package host
+package evidence
 
 import (
 	"testing"
@@ -29,7 +29,7 @@ func TestResolveRuntimes_TypesOfDaemonJSON(t *testing.T) {
 		{"the same with 20.10", "20.10.24", engine.Runtime{}, nil, "", false},
 	} {
 		info := engine.Info{Version: test.version, Runtimes: map[string]engine.Runtime{"gv": test.reported}}
-		got := ResolveRuntimes(info, test.inFile)["gv"]
+		got := Runtimes(info, test.inFile)["gv"]
 		if got.Type != test.want || got.TypeIgnored != test.ignored || got.Path != test.reported.Path {
 			t.Errorf("%s: got %+v, want type %q, ignored %t", test.name, got, test.want, test.ignored)
 		}

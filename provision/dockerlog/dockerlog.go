@@ -1,4 +1,6 @@
-package host
+// Package dockerlog finds in Docker's log why it did not start, and whether it refused a reload. What the lines
+// quote of daemon.json is hidden.
+package dockerlog
 
 import (
 	"context"
@@ -13,6 +15,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/redact"
 )
 
@@ -26,19 +29,19 @@ const (
 	journalTimeout = 5 * time.Second
 )
 
-// DockerErrors returns the last errors that Docker logged since a time, among them the
+// Errors returns the last errors that Docker logged since a time, among them the
 // reason why it did not start. It returns no other lines: on a reload, dockerd logs the
 // whole daemon.json, which may hold credentials. It also hides what the lines quote of it. It
 // returns nil if the journal cannot be read.
-func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
+func Errors(ctx context.Context, h *host.Host, since time.Time) []string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), journalTimeout)
 	defer cancel()
-	lines, err := h.Units.Said(ctx, DockerUnit, since)
+	lines, err := h.Units.Said(ctx, host.DockerUnit, since)
 	if err != nil {
 		h.Logger().Debug("docker's log cannot be read", zap.Error(err))
 		return nil
 	}
-	secrets := h.quotable(ctx)
+	secrets := quotable(ctx, h)
 	var kept []string
 	for _, line := range lines {
 		switch {
@@ -54,7 +57,7 @@ func (h *Host) DockerErrors(ctx context.Context, since time.Time) []string {
 }
 
 // quotable are the values of daemon.json and of dockerd's command line that are not shown.
-func (h *Host) quotable(ctx context.Context) redact.Quotable {
+func quotable(ctx context.Context, h *host.Host) redact.Quotable {
 	unit, err := h.Docker(ctx)
 	if err != nil {
 		h.Logger().Debug("docker.service cannot be read", zap.Error(err))
@@ -83,10 +86,10 @@ var refusals = []string{
 
 // RefusedReload reports whether dockerd has logged, since a time, that it refused to reload
 // its configuration. It is false if the journal cannot be read.
-func (h *Host) RefusedReload(ctx context.Context, since time.Time) bool {
+func RefusedReload(ctx context.Context, h *host.Host, since time.Time) bool {
 	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
 	defer cancel()
-	lines, err := h.Units.Said(ctx, DockerUnit, since)
+	lines, err := h.Units.Said(ctx, host.DockerUnit, since)
 	if err != nil {
 		h.Logger().Debug("docker's log cannot be read", zap.Error(err))
 		return false

@@ -1,4 +1,4 @@
-package host
+package evidence
 
 import (
 	"runsc-provisioner/daemonjson"
@@ -20,9 +20,9 @@ func WithUIDMap(containers []verify.Container, uids []verify.IDRange, info engin
 	return containers
 }
 
-// ResolveRuntimes finds the file that each runtime of dockerd runs. inFile are the runtimes
+// Runtimes finds the file that each runtime of dockerd runs. inFile are the runtimes
 // of daemon.json: dockerd 25.0 and later has a runtimeType and does not report it.
-func ResolveRuntimes(info engine.Info, inFile map[string]daemonjson.Runtime) map[string]verify.Runtime {
+func Runtimes(info engine.Info, inFile map[string]daemonjson.Runtime) map[string]verify.Runtime {
 	paths := make(map[string]string, len(info.Runtimes))
 	for name, runtime := range info.Runtimes {
 		paths[name] = runtime.Path

@@ -1,4 +1,4 @@
-package host
+package evidence
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package host
+package dockerlog
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"runsc-provisioner/provision/host"
 )
 
 // loggedDockerd are units with a log of docker.service, which was started with a command line.
@@ -15,8 +17,8 @@ type loggedDockerd struct {
 	command []string
 }
 
-func (l loggedDockerd) Unit(context.Context, string) (Unit, error) {
-	return Unit{Name: DockerUnit, LoadState: "loaded", ActiveState: "failed", ExecStart: l.command}, nil
+func (l loggedDockerd) Unit(context.Context, string) (host.Unit, error) {
+	return host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: "failed", ExecStart: l.command}, nil
 }
 
 // Docker's own lines quote values of daemon.json and of its flags.
@@ -25,12 +27,12 @@ func TestFault_X18_DockersErrorsAreShownWithoutSecrets(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"labels": ["a=hunter2"], "log-opts": {"hunter3": "hunter4`+strings.Repeat("x", maxErrorLine)+`"}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h := Host{Units: loggedDockerd{logged{
+	h := host.Host{Units: loggedDockerd{logged{
 		`time="x" level=error msg="conflict labels for a=hunter2 and hunter2"`,
 		`failed to start daemon: unknown log opt 'hunter4` + strings.Repeat("x", maxErrorLine) + `' and --label hunter5`,
 		`time="x" level=info msg="hunter6"`,
 	}, []string{"/usr/bin/dockerd", "--config-file=" + file, "--label", "b=hunter5"}}}
-	got := strings.Join(h.DockerErrors(t.Context(), time.Time{}), "\n")
+	got := strings.Join(Errors(t.Context(), &h, time.Time{}), "\n")
 	want := `time="x" level=error msg="conflict labels for … and …"` + "\n" + `failed to start daemon: unknown log opt '…' and --label …`
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

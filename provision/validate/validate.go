@@ -1,4 +1,6 @@
-package host
+// Package validate has dockerd check a daemon.json before it is written, with the flags that it runs with. It
+// changes nothing.
+package validate
 
 import (
 	"bytes"
@@ -19,6 +21,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/redact"
 )
 
@@ -36,7 +39,7 @@ const (
 	gcMemoryLimit = "GOMEMLIMIT=128MiB"
 )
 
-// Validate lets dockerd check doc, with the flags that it runs with. dockerd can do so
+// Document lets dockerd check doc, with the flags that it runs with. dockerd can do so
 // from 23.0 on. accepted says that dockerd accepts doc, or accepted it earlier. If accepted
 // is false and err is nil, dockerd could not be asked. The error is a *blocked.Refused if
 // dockerd refuses doc.
@@ -44,7 +47,7 @@ const (
 // dockerd does not get to see userns-remap, because it makes accounts and ranges for it
 // even while it only validates. A text that dockerd once accepted is not checked again. If
 // key is not empty, the caller has to record it in State().Validations().
-func (h *Host) Validate(ctx context.Context, doc daemonjson.Document, o Observed) (accepted bool, key string, err error) {
+func Document(ctx context.Context, h *host.Host, doc daemonjson.Document, o host.Observed) (accepted bool, key string, err error) {
 	argv, ok := validateCommand(h.Paths.Proc, o)
 	if !ok || os.Geteuid() != 0 {
 		return false, "", nil
@@ -57,7 +60,7 @@ func (h *Host) Validate(ctx context.Context, doc daemonjson.Document, o Observed
 	if key != "" && h.State().Validations().Has(key) {
 		return true, "", nil
 	}
-	if accepted, err = h.dockerdAccepts(ctx, argv, doc, o.File.Path); !accepted || err != nil {
+	if accepted, err = dockerdAccepts(ctx, h, argv, doc, o.File.Path); !accepted || err != nil {
 		return false, "", err
 	}
 	return true, key, nil
@@ -93,7 +96,7 @@ func validationKey(argv []string, doc daemonjson.Document) string {
 
 // dockerdAccepts runs dockerd --validate on doc, the next text of path. If dockerd gave no
 // verdict, accepted is false and err nil: the checks of this program must suffice.
-func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson.Document, path string) (accepted bool, err error) {
+func dockerdAccepts(ctx context.Context, h *host.Host, argv []string, doc daemonjson.Document, path string) (accepted bool, err error) {
 	file, err := memFile("daemon.json", doc.Bytes())
 	if err != nil {
 		return false, err
@@ -124,7 +127,7 @@ func (h *Host) dockerdAccepts(ctx context.Context, argv []string, doc daemonjson
 }
 
 // validateCommand returns the command line with which dockerd checks descriptor 3.
-func validateCommand(proc string, o Observed) (argv []string, ok bool) {
+func validateCommand(proc string, o host.Observed) (argv []string, ok bool) {
 	if len(o.Command) == 0 {
 		return nil, false
 	}

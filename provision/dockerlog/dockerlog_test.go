@@ -1,15 +1,17 @@
-package host
+package dockerlog
 
 import (
 	"context"
 	"testing"
 	"time"
+
+	"runsc-provisioner/provision/host"
 )
 
 // logged are units with a log of docker.service.
 type logged []string
 
-func (l logged) Unit(context.Context, string) (Unit, error) { return Unit{}, nil }
+func (l logged) Unit(context.Context, string) (host.Unit, error) { return host.Unit{}, nil }
 func (l logged) Said(context.Context, string, time.Time) ([]string, error) {
 	return l, nil
 }
@@ -31,8 +33,8 @@ func TestFault_X03_DockerdRefusesAReload(t *testing.T) {
 		`{"level":"error"`:               false,
 		``:                               false,
 	} {
-		h := Host{Units: logged{line}}
-		if got := h.RefusedReload(t.Context(), since); got != want {
+		h := host.Host{Units: logged{line}}
+		if got := RefusedReload(t.Context(), &h, since); got != want {
 			t.Errorf("%s: got %t, want %t", line, got, want)
 		}
 	}

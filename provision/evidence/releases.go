@@ -1,4 +1,6 @@
-package host
+// Package evidence prepares what package verify judges containers by: the files of the releases, and what each
+// runtime of dockerd runs. It only reads.
+package evidence
 
 import (
 	"context"
@@ -16,10 +18,10 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// KnownReleases returns what package verify may trust. Files holds the files that are
+// Releases returns what package verify may trust. Files holds the files that are
 // unchanged since they were installed, by device and inode. Digests holds the digests of
 // all files in the manifests: they identify a sandbox after its file was deleted.
-func KnownReleases(ctx context.Context, store release.Store, installed []release.Installed) ([]verify.Release, error) {
+func Releases(ctx context.Context, store release.Store, installed []release.Installed) ([]verify.Release, error) {
 	known := make([]verify.Release, 0, len(installed))
 	dir, err := fileID(store.Dir)
 	if err != nil && len(installed) > 0 && !errors.Is(err, fs.ErrNotExist) {
@@ -87,19 +89,4 @@ func mountID(path string) (id uint64, known bool) {
 		return 0, false
 	}
 	return st.Mnt_id, st.Mask&unix.STATX_MNT_ID != 0
-}
-
-// Installed returns the release called name, as it is in the store now. It is an error
-// if the store does not have it.
-func (h *Host) Installed(ctx context.Context, name string) (release.Installed, error) {
-	releases, err := h.Store().List(ctx)
-	if err != nil {
-		return release.Installed{}, err
-	}
-	for _, r := range releases {
-		if r.Name == name {
-			return r, nil
-		}
-	}
-	return release.Installed{}, fmt.Errorf("release %s is not in %s", name, h.Paths.Store)
 }
