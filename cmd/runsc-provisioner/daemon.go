@@ -20,6 +20,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/metrics"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/systemd"
 )
@@ -105,7 +106,7 @@ func (a *app) daemon(ctx context.Context) error {
 		Alive:      func() { notices.notify(systemd.Watchdog) },
 		AliveEvery: every,
 		Tell:       notices.write,
-		Publish: func(s daemon.Status) {
+		Publish: func(s status.Status) {
 			notices.notify(systemd.Status(printable(s.Public())))
 			publisher.publish(s)
 		},
@@ -144,7 +145,7 @@ func newStatusPublisher(a *app, log *zap.Logger) *statusPublisher {
 
 func statusPath(a *app) string { return filepath.Join(a.paths.Run, "status.json") }
 
-func (s *statusPublisher) publish(status daemon.Status) {
+func (s *statusPublisher) publish(status status.Status) {
 	s.metrics.Publish(status)
 	text, err := json.MarshalIndent(status, "", "  ")
 	if err == nil {

@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/status"
 )
 
 // maxStatus is larger than any status, in bytes.
@@ -65,7 +66,7 @@ Exit codes:
 }
 
 // status is the daemon's status. If no daemon runs, it is the result of one look.
-func (a *app) status(ctx context.Context) (s daemon.Status, fromDaemon bool, err error) {
+func (a *app) status(ctx context.Context) (s status.Status, fromDaemon bool, err error) {
 	s, err = readStatus(statusPath(a))
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -91,7 +92,7 @@ func (a *app) status(ctx context.Context) (s daemon.Status, fromDaemon bool, err
 // statusRemedy is the advice for a status that cannot be used.
 const statusRemedy = "remove it, and restart the daemon if it runs: sudo systemctl restart runsc-provisioner"
 
-func readStatus(path string) (s daemon.Status, err error) {
+func readStatus(path string) (s status.Status, err error) {
 	text, err := durable.ReadOwn(path, maxStatus)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
@@ -102,19 +103,19 @@ func readStatus(path string) (s daemon.Status, err error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return s, blocked.Refuse(path, "the status is damaged (%w): %s", err, statusRemedy)
 	}
-	if s.SchemaVersion != daemon.SchemaVersion {
-		return s, blocked.Refuse(path, "another version of this program wrote the status (schema %d, want %d): %s", s.SchemaVersion, daemon.SchemaVersion, statusRemedy)
+	if s.SchemaVersion != status.SchemaVersion {
+		return s, blocked.Refuse(path, "another version of this program wrote the status (schema %d, want %d): %s", s.SchemaVersion, status.SchemaVersion, statusRemedy)
 	}
 	return s, nil
 }
 
-func statusCode(s daemon.Status) int {
+func statusCode(s status.Status) int {
 	switch s.State {
-	case daemon.StateFailing, daemon.StateDrifted:
+	case status.StateFailing, status.StateDrifted:
 		return exitFailed
-	case daemon.StateHeld, daemon.StateContested, daemon.StateFetching:
+	case status.StateHeld, status.StateContested, status.StateFetching:
 		return exitHeld
-	case daemon.StateWaiting, daemon.StateStarting:
+	case status.StateWaiting, status.StateStarting:
 		return exitOutOfReach
 	}
 	if s.ConfigKept != "" || s.AcceptedUnread != "" || slices.ContainsFunc(s.Host, func(i checkup.Item) bool { return i.Name == checkup.StateItemName }) {
@@ -123,8 +124,8 @@ func statusCode(s daemon.Status) int {
 	return exitDone
 }
 
-func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error {
-	colors := map[daemon.State]string{daemon.StateEnforced: green, daemon.StateFailing: red, daemon.StateDrifted: red}
+func (a *app) printStatus(s status.Status, fromDaemon bool, now time.Time) error {
+	colors := map[status.State]string{status.StateEnforced: green, status.StateFailing: red, status.StateDrifted: red}
 	color, known := colors[s.State]
 	if !known {
 		color = yellow
@@ -193,7 +194,7 @@ func (a *app) printStatus(s daemon.Status, fromDaemon bool, now time.Time) error
 	return table.flush()
 }
 
-func settingsText(w daemon.Wanted) string {
+func settingsText(w status.Wanted) string {
 	words := []string{"release " + w.Release, "runtimes " + strings.Join(w.Runtimes, ", ")}
 	if w.DefaultRuntime != "" {
 		words = append(words, "default runtime "+w.DefaultRuntime)

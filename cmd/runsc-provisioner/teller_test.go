@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 )
 
 // Users who search the journal by MESSAGE_ID have the id from the docs.
@@ -17,9 +17,9 @@ func TestMessageIDs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	priorities := map[daemon.Severity]string{daemon.Info: "info", daemon.Warning: "warning", daemon.Alert: "err"}
-	seen := map[string]daemon.Kind{}
-	source, err := os.ReadFile("../../provision/daemon/notice.go")
+	priorities := map[status.Severity]string{status.Info: "info", status.Warning: "warning", status.Alert: "err"}
+	seen := map[string]status.Kind{}
+	source, err := os.ReadFile("../../provision/status/notice.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestMessageIDs(t *testing.T) {
 		t.Fatal("no kind of notice in the source")
 	}
 	for _, match := range kinds {
-		kind := daemon.Kind(match[1])
+		kind := status.Kind(match[1])
 		id := messageID(kind)
 		if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(id) {
 			t.Errorf("%s: got %q, want 32 hex digits", kind, id)
@@ -47,12 +47,12 @@ func TestFault_V09_NoticesArePrintable(t *testing.T) {
 	var stderr bytes.Buffer
 	notices := (&app{stderr: &stderr}).newDaemonLog()
 	notices.journal = false
-	notices.write(daemon.Notice{Kind: daemon.Unsandboxed, Text: "container \"a\x1b[2J\nb\" runs", Fields: map[string]string{"CONTAINER_NAME": "a\x1b[2J\nb"}})
+	notices.write(status.Notice{Kind: status.Unsandboxed, Text: "container \"a\x1b[2J\nb\" runs", Fields: map[string]string{"CONTAINER_NAME": "a\x1b[2J\nb"}})
 	got := stderr.String()
 	if strings.Count(got, "\n") != 1 || strings.Contains(got, "\x1b") || strings.Contains(got, `\u001b`) {
 		t.Errorf("got %q, want one line without control characters", got)
 	}
-	for _, want := range []string{`"MESSAGE_ID":"` + messageID(daemon.Unsandboxed), `"level":"error"`, `RUNSC_CONTAINER_NAME`} {
+	for _, want := range []string{`"MESSAGE_ID":"` + messageID(status.Unsandboxed), `"level":"error"`, `RUNSC_CONTAINER_NAME`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got %q, want %s in it", got, want)
 		}

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/checkup"
-	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/status"
 )
 
 // besideJournal is an error of a command that only looks, beside a change of another run that
@@ -78,7 +78,7 @@ func (a *app) statusWithoutRoot(ctx context.Context, denied error) error {
 		return exitError(exitNotRoot)
 	}
 	word, _, _ := strings.Cut(own.StatusText, ":")
-	if code := statusCode(daemon.Status{State: daemon.State(word)}); code != exitDone {
+	if code := statusCode(status.Status{State: status.State(word)}); code != exitDone {
 		return exitError(code)
 	}
 	return exitError(exitNotRoot)

@@ -7,6 +7,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/verify"
 )
 
@@ -163,9 +164,9 @@ func (l *loop) judgeBrief(c creation) {
 		return
 	}
 	l.status.Counts.Unsandboxed++
-	o := Outside{
+	o := status.Outside{
 		ID: c.id, Name: c.container.Name, Image: c.container.Image, Runtime: c.container.Runtime,
 		Why: "it was created with runtime " + c.container.Runtime + ", and ended before the daemon looked at it",
 	}
-	l.tell(Notice{Kind: Unsandboxed, Text: fmt.Sprintf("container %.12s (%q, image %q) ran outside a sandbox: %s", o.ID, o.Name, o.Image, o.Why), Fields: o.fields()})
+	l.tell(status.Notice{Kind: status.Unsandboxed, Text: fmt.Sprintf("container %.12s (%q, image %q) ran outside a sandbox: %s", o.ID, o.Name, o.Image, o.Why), Fields: fieldsOf(o)})
 }

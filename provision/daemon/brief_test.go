@@ -9,6 +9,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/verify"
 )
 
@@ -36,7 +37,7 @@ func TestFault_X19_ContainersThatEndBeforeALook(t *testing.T) {
 		name    string
 		happens func(l *loop)
 		managed bool
-		want    BriefCounts
+		want    status.BriefCounts
 		told    []string
 	}{
 		{"learned at once", func(l *loop) {
@@ -44,36 +45,36 @@ func TestFault_X19_ContainersThatEndBeforeALook(t *testing.T) {
 			l.answers("a", "runsc")
 			l.heardEvent(event("a", runs), true)
 			l.heardEvent(event("a", ends), true)
-		}, true, BriefCounts{Sandboxed: 1}, nil},
+		}, true, status.BriefCounts{Sandboxed: 1}, nil},
 		{"learned after it has ended", func(l *loop) {
 			for _, action := range []string{"create", runs, ends, "destroy"} {
 				l.heardEvent(event("b", action), true)
 			}
 			l.answers("b", "runc")
-		}, true, BriefCounts{Outside: 1}, []string{"unsandboxed b"}},
+		}, true, status.BriefCounts{Outside: 1}, []string{"unsandboxed b"}},
 		{"outside, and no sandbox is the default", func(l *loop) {
 			for _, action := range []string{"create", runs, ends} {
 				l.heardEvent(event("c", action), true)
 			}
 			l.answers("c", "runc")
-		}, false, BriefCounts{Outside: 1}, nil},
+		}, false, status.BriefCounts{Outside: 1}, nil},
 		{"outside, and its image is allowed", func(l *loop) {
 			l.heardEvent(event("allowed", "create"), true)
 			l.answers("allowed", "runc")
 			l.heardEvent(event("allowed", runs), true)
 			l.heardEvent(event("allowed", ends), true)
-		}, true, BriefCounts{Outside: 1}, nil},
+		}, true, status.BriefCounts{Outside: 1}, nil},
 		{"gone before dockerd answers", func(l *loop) {
 			for _, action := range []string{"create", runs, ends, "destroy"} {
 				l.heardEvent(event("d", action), true)
 			}
 			l.answers("d", "")
-		}, true, BriefCounts{Unknown: 1}, nil},
+		}, true, status.BriefCounts{Unknown: 1}, nil},
 		{"created before the daemon listened", func(l *loop) {
 			l.heardEvent(event("e", runs), true)
 			l.heardEvent(event("e", ends), true)
 			l.answers("e", "runc")
-		}, true, BriefCounts{Outside: 1}, []string{"unsandboxed e"}},
+		}, true, status.BriefCounts{Outside: 1}, []string{"unsandboxed e"}},
 		{"its look comes too late", func(l *loop) {
 			l.heardEvent(event("f", "create"), true)
 			l.answers("f", "runc")
@@ -83,19 +84,19 @@ func TestFault_X19_ContainersThatEndBeforeALook(t *testing.T) {
 			c.busy, c.gone, c.pending = true, map[string]bool{}, map[string]start{}
 			l.heardEvent(event("f", ends), true)
 			l.finishLook(t.Context(), look)
-		}, true, BriefCounts{Outside: 1}, []string{"unsandboxed f"}},
+		}, true, status.BriefCounts{Outside: 1}, []string{"unsandboxed f"}},
 		{"it was looked at", func(l *loop) {
 			l.heardEvent(event("g", "create"), true)
 			l.answers("g", "runc")
 			l.heardEvent(event("g", runs), true)
 			l.sees(false, verdictOf("g", verify.Sandboxed))
 			l.heardEvent(event("g", ends), true)
-		}, true, BriefCounts{}, nil},
+		}, true, status.BriefCounts{}, nil},
 		{"it never started", func(l *loop) {
 			l.heardEvent(event("h", "create"), true)
 			l.answers("h", "runc")
 			l.heardEvent(event("h", "destroy"), true)
-		}, true, BriefCounts{}, nil},
+		}, true, status.BriefCounts{}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l, told := watched(t)

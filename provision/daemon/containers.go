@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/verify"
 )
 
@@ -138,9 +139,9 @@ func (c *containers) stop(ctx context.Context, o host.Observed, f finding) {
 }
 
 // count sums up the containers for a Status.
-func (c *containers) count() Containers {
-	n := Containers{Known: c.sawAll}
-	var strays []Outside
+func (c *containers) count() status.Containers {
+	n := status.Containers{Known: c.sawAll}
+	var strays []status.Outside
 	for _, f := range c.judged {
 		switch f.verdict.State {
 		case verify.Sandboxed:
@@ -154,7 +155,7 @@ func (c *containers) count() Containers {
 			strays = append(strays, f.outside())
 		}
 	}
-	slices.SortFunc(strays, func(a, b Outside) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(strays, func(a, b status.Outside) int { return cmp.Compare(a.ID, b.ID) })
 	n.Strays = strays[:min(len(strays), maxStrays)]
 	n.NotStarted = slices.Clone(c.notStarted)
 	return n
@@ -175,7 +176,7 @@ func (l *loop) finishLook(ctx context.Context, s *lookResult) {
 		// If Docker has stopped, the next look covers all.
 		c.again(s)
 		if c.failed++; c.failed == maxTries {
-			l.tell(Notice{Kind: Unjudged, Text: "containers cannot be checked: " + s.err.Error(), Fields: map[string]string{fieldWhy: s.err.Error()}})
+			l.tell(status.Notice{Kind: status.Unjudged, Text: "containers cannot be checked: " + s.err.Error(), Fields: map[string]string{status.FieldWhy: s.err.Error()}})
 		}
 		return
 	}
@@ -223,7 +224,7 @@ func (l *loop) judgeUnfound(s *lookResult) {
 // a sandbox.
 func (l *loop) tellUnjudged(f finding) {
 	o := f.outside()
-	l.tell(Notice{Kind: Unjudged, Text: fmt.Sprintf("the sandbox state of container %.12s (%q) could not be determined: %s", o.ID, o.Name, o.Why), Fields: o.fields()})
+	l.tell(status.Notice{Kind: status.Unjudged, Text: fmt.Sprintf("the sandbox state of container %.12s (%q) could not be determined: %s", o.ID, o.Name, o.Why), Fields: fieldsOf(o)})
 }
 
 // again puts back the containers that could not be looked at.
@@ -246,7 +247,7 @@ func (l *loop) tellFinding(f finding) {
 	}
 	l.status.Counts.Unsandboxed++
 	o := f.outside()
-	l.tell(Notice{Kind: Unsandboxed, Text: fmt.Sprintf("container %.12s (%q, image %q) runs outside a sandbox: %s", o.ID, o.Name, o.Image, o.Why), Fields: o.fields()})
+	l.tell(status.Notice{Kind: status.Unsandboxed, Text: fmt.Sprintf("container %.12s (%q, image %q) runs outside a sandbox: %s", o.ID, o.Name, o.Image, o.Why), Fields: fieldsOf(o)})
 	if f.err != nil {
 		l.tellStopped(f)
 	}
@@ -255,9 +256,9 @@ func (l *loop) tellFinding(f finding) {
 // tellStopped reports the result of stopping a container.
 func (l *loop) tellStopped(f finding) {
 	o := f.outside()
-	n := Notice{Kind: Stopped, Text: fmt.Sprintf("container %.12s (%q) was stopped: it ran outside a sandbox", o.ID, o.Name), Fields: o.fields()}
+	n := status.Notice{Kind: status.Stopped, Text: fmt.Sprintf("container %.12s (%q) was stopped: it ran outside a sandbox", o.ID, o.Name), Fields: fieldsOf(o)}
 	if f.err != nil {
-		n.Kind, n.Text = Failed, fmt.Sprintf("container %.12s (%q) runs outside a sandbox: %v", o.ID, o.Name, f.err)
+		n.Kind, n.Text = status.Failed, fmt.Sprintf("container %.12s (%q) runs outside a sandbox: %v", o.ID, o.Name, f.err)
 	} else {
 		l.status.Counts.Stopped++
 	}
@@ -265,6 +266,6 @@ func (l *loop) tellStopped(f finding) {
 	l.tell(n)
 }
 
-func (o Outside) fields() map[string]string {
-	return map[string]string{fieldContainer: o.ID, fieldName: o.Name, fieldImage: o.Image, fieldRuntime: o.Runtime, fieldWhy: o.Why}
+func fieldsOf(o status.Outside) map[string]string {
+	return map[string]string{status.FieldContainer: o.ID, status.FieldName: o.Name, status.FieldImage: o.Image, status.FieldRuntime: o.Runtime, status.FieldWhy: o.Why}
 }

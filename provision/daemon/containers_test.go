@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/verify"
 )
 
@@ -21,12 +22,14 @@ func watched(t *testing.T) (l *loop, told *[]string) {
 	t.Helper()
 	told = new([]string)
 	d := &Daemon{
-		Host:    &provision.Provisioner{},
-		Tell:    func(n Notice) { *told = append(*told, strings.TrimSpace(string(n.Kind)+" "+n.Fields[fieldName])) },
+		Host: &provision.Provisioner{},
+		Tell: func(n status.Notice) {
+			*told = append(*told, strings.TrimSpace(string(n.Kind)+" "+n.Fields[status.FieldName]))
+		},
 		Measure: func(Measure, time.Duration) {},
 		Now:     func() time.Time { return at(0) },
 	}
-	l = &loop{Daemon: d, standing: map[Kind]string{}}
+	l = &loop{Daemon: d, standing: map[status.Kind]string{}}
 	l.containers.init(d)
 	l.brief.init()
 	return l, told
@@ -77,11 +80,11 @@ func TestFault_V09_ContainerThatCannotBeInspectedIsToldOfOnceAndLeft(t *testing.
 	if diff := cmp.Diff([]string{"unsandboxed out", "unjudged fat"}, *told); diff != "" {
 		t.Errorf("told -want +got:\n%s", diff)
 	}
-	want := Containers{Known: true, Sandboxed: 1, Unknown: 1}
+	want := status.Containers{Known: true, Sandboxed: 1, Unknown: 1}
 	if diff := cmp.Diff(want, l.containers.count()); diff != "" {
 		t.Errorf("status -want +got:\n%s", diff)
 	}
-	if got := want.inWords(); got != "1 of 2 containers in a sandbox, 1 cannot be judged" {
+	if got := want.InWords(); got != "1 of 2 containers in a sandbox, 1 cannot be judged" {
 		t.Errorf("got %q", got)
 	}
 	// Once it can be inspected, it has not run from before.

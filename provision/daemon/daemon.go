@@ -22,6 +22,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -40,9 +41,9 @@ type Daemon struct {
 	// AliveEvery is how often Alive is called; 0 is never.
 	AliveEvery time.Duration
 	// Tell gets each notice, from one goroutine.
-	Tell func(Notice)
+	Tell func(status.Notice)
 	// Publish gets each changed status, from one goroutine.
-	Publish func(Status)
+	Publish func(status.Status)
 	// Configured gets the configuration whenever it was read, from the goroutine of
 	// Publish.
 	Configured func(config.Config)

@@ -110,7 +110,7 @@ func (r *rounds) converged(result provision.Result) error {
 		r.out.fetching = &under // if it ends before the round does, another round is due
 	}
 	r.out.held = slices.DeleteFunc(slices.Clone(result.Last.Held), func(h steps.Held) bool {
-		return fetching && h.Why == under.inWords() || slices.ContainsFunc(r.out.contests, func(c contest.Contest) bool { return c.Item == h.What })
+		return fetching && h.Why == under.InWords() || slices.ContainsFunc(r.out.contests, func(c contest.Contest) bool { return c.Item == h.What })
 	})
 	if r.out.items, err = checkup.Items(c, o); err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/fakerunsc"
@@ -52,10 +53,10 @@ type fakeHost struct {
 
 	mu        sync.Mutex
 	now       time.Time
-	told      []Notice
+	told      []status.Notice
 	measured  []Measure
 	proofs    int
-	published Status
+	published status.Status
 	news      chan struct{} // receives a value after each Publish, unless it has one
 }
 
@@ -113,13 +114,13 @@ func provisionedHost(t *testing.T, settings ...string) *fakeHost {
 	t.Helper()
 	h := newFakeHost(t, append([]string{"[docker]", `default_runtime = "runsc"`}, settings...)...)
 	h.startDaemon()
-	if s := h.round(becauseTimer); s.State != StateFetching {
+	if s := h.round(becauseTimer); s.State != status.StateFetching {
 		t.Fatalf("first round: got %q, want a download", s.Line)
 	}
-	if s := h.fetch(); s.State != StateEnforced {
+	if s := h.fetch(); s.State != status.StateEnforced {
 		t.Fatalf("second round: got %q, want the release installed", s.Line)
 	}
-	h.loop.status.Counts = Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}}
+	h.loop.status.Counts = status.Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}}
 	h.told, h.measured = nil, nil
 	return h
 }
@@ -131,7 +132,7 @@ func (h *fakeHost) startDaemon() {
 }
 
 // round carries out one round, and returns the status after it.
-func (h *fakeHost) round(why cause) Status {
+func (h *fakeHost) round(why cause) status.Status {
 	h.Helper()
 	h.outcome = h.loop.rounds.run(h.Context(), why)
 	if !h.outcome.nothingNew {
@@ -143,7 +144,7 @@ func (h *fakeHost) round(why cause) Status {
 
 // fetch lets the release server answer until the download under way has ended,
 // and carries out the round that this makes due.
-func (h *fakeHost) fetch() Status {
+func (h *fakeHost) fetch() status.Status {
 	h.Helper()
 	h.turn <- struct{}{}
 	<-h.loop.rounds.fetches.ended
@@ -269,14 +270,14 @@ func (h *fakeHost) prove(_ context.Context, s steps.Prove) (string, error) {
 	return seen, nil
 }
 
-func (h *fakeHost) tell(n Notice) {
+func (h *fakeHost) tell(n status.Notice) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.told = append(h.told, n)
 }
 
 // kinds are those of the notices so far, each once.
-func (h *fakeHost) kinds() (kinds []Kind) {
+func (h *fakeHost) kinds() (kinds []status.Kind) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, n := range h.told {
@@ -293,7 +294,7 @@ func (h *fakeHost) measure(m Measure, _ time.Duration) {
 	h.measured = append(h.measured, m)
 }
 
-func (h *fakeHost) publish(s Status) {
+func (h *fakeHost) publish(s status.Status) {
 	h.mu.Lock()
 	h.published = s
 	h.mu.Unlock()
@@ -304,7 +305,7 @@ func (h *fakeHost) publish(s Status) {
 }
 
 // status is the one that was last published.
-func (h *fakeHost) status() Status {
+func (h *fakeHost) status() status.Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.published
@@ -312,7 +313,7 @@ func (h *fakeHost) status() Status {
 
 // await returns the first status for which is holds. Its limit only ends a test
 // that has failed.
-func (h *fakeHost) await(what string, is func(Status) bool) Status {
+func (h *fakeHost) await(what string, is func(status.Status) bool) status.Status {
 	h.Helper()
 	for {
 		if s := h.status(); is(s) {

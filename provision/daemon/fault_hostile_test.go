@@ -9,6 +9,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/need"
 )
 
@@ -21,25 +22,25 @@ func TestFault_X11_NoFileStopsTheDaemon(t *testing.T) {
 		damage    func(h *fakeHost) error
 		item      string
 		health    checkup.Health
-		state     State
+		state     status.State
 	}{
-		{"before.json is garbage", func(h *fakeHost) error { h.write(state+"before.json", "x"); return nil }, checkup.StateItemName, checkup.Critical, StateFailing},
-		{"images.json is a FIFO", func(h *fakeHost) error { return unix.Mkfifo(h.path(state+"images.json"), 0o600) }, checkup.StateItemName, checkup.Critical, StateFailing},
+		{"before.json is garbage", func(h *fakeHost) error { h.write(state+"before.json", "x"); return nil }, checkup.StateItemName, checkup.Critical, status.StateFailing},
+		{"images.json is a FIFO", func(h *fakeHost) error { return unix.Mkfifo(h.path(state+"images.json"), 0o600) }, checkup.StateItemName, checkup.Critical, status.StateFailing},
 		{"backup is a FIFO", func(h *fakeHost) error {
 			if err := os.RemoveAll(h.path(state + "backup")); err != nil {
 				return err
 			}
 			return unix.Mkfifo(h.path(state+"backup"), 0o600)
-		}, "", checkup.Healthy, StateEnforced},
+		}, "", checkup.Healthy, status.StateEnforced},
 		{"the lock is a FIFO", func(h *fakeHost) error {
 			if err := os.Remove(h.path(state + "lock")); err != nil {
 				return err
 			}
 			return unix.Mkfifo(h.path(state+"lock"), 0o600)
-		}, "", checkup.Healthy, StateEnforced},
-		{"others may write the records", func(h *fakeHost) error { return os.Chmod(h.path(state), 0o777) }, "", checkup.Healthy, StateEnforced},
-		{"a record is another user's", func(h *fakeHost) error { return os.Chown(h.path(state+"before.json"), 1234, 0) }, checkup.StateItemName, checkup.Warning, StateEnforced},
-		{"others may write daemon.json", func(h *fakeHost) error { return os.Chmod(h.path("etc/docker"), 0o777) }, checkup.TrustItemName, checkup.Critical, StateFailing},
+		}, "", checkup.Healthy, status.StateEnforced},
+		{"others may write the records", func(h *fakeHost) error { return os.Chmod(h.path(state), 0o777) }, "", checkup.Healthy, status.StateEnforced},
+		{"a record is another user's", func(h *fakeHost) error { return os.Chown(h.path(state+"before.json"), 1234, 0) }, checkup.StateItemName, checkup.Warning, status.StateEnforced},
+		{"others may write daemon.json", func(h *fakeHost) error { return os.Chmod(h.path("etc/docker"), 0o777) }, checkup.TrustItemName, checkup.Critical, status.StateFailing},
 	} {
 		t.Run(test.situation, func(t *testing.T) {
 			t.Parallel()
@@ -66,8 +67,8 @@ func TestFault_X11_NoFileStopsTheDaemon(t *testing.T) {
 // A file was damaged after the daemon's last look: its status is not believed.
 func TestFault_X11_ARecordDamagedSinceTheLastLook(t *testing.T) {
 	bad := checkup.Item{Name: checkup.StateItemName, Health: checkup.Critical, Seen: "before.json: damaged"}
-	for published, want := range map[State]State{StateEnforced: StateFailing, StateHeld: StateFailing, StateFailing: StateFailing, StateWaiting: StateWaiting} {
-		s := Status{State: published}
+	for published, want := range map[status.State]status.State{status.StateEnforced: status.StateFailing, status.StateHeld: status.StateFailing, status.StateFailing: status.StateFailing, status.StateWaiting: status.StateWaiting} {
+		s := status.Status{State: published}
 		s.AddRecords([]checkup.Item{bad})
 		s.AddRecords([]checkup.Item{bad})
 		if s.State != want || len(s.Host) != 1 {

@@ -13,18 +13,9 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 )
-
-// Download is a release that is being downloaded.
-type Download struct {
-	Release string    `json:"release"` // as it is configured
-	Since   time.Time `json:"since"`
-}
-
-func (f Download) inWords() string {
-	return fmt.Sprintf("its download has been running since %s", f.Since.Format(time.TimeOnly))
-}
 
 // errFetching means that a release is being downloaded.
 var errFetching = errors.New("its download is running")
@@ -105,13 +96,13 @@ func (w *fetch) discard() {
 }
 
 // underWay returns the download for s, if it is running.
-func (f *fetches) underWay(s steps.InstallRelease) (Download, bool) {
+func (f *fetches) underWay(s steps.InstallRelease) (status.Download, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if w := f.wanted; w != nil && !w.ended && sameInstall(w.step, s) {
-		return Download{Release: w.step.Spec.Version, Since: w.since}, true
+		return status.Download{Release: w.step.Spec.Version, Since: w.since}, true
 	}
-	return Download{}, false
+	return status.Download{}, false
 }
 
 // cancelUnwanted ends the download of a release that is no longer missing.
@@ -153,7 +144,7 @@ func (r *rounds) explainNoInstall(now time.Time, o host.Observed) string {
 	under, fetching := r.fetches.underWay(step)
 	switch {
 	case fetching && r.fetchHeld == "":
-		return under.inWords()
+		return under.InWords()
 	case fetching, r.fetch.waits(now):
 		return r.fetchHeld
 	}

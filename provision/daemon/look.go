@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/verify"
 )
 
@@ -23,9 +24,9 @@ type finding struct {
 	at         time.Time
 }
 
-func (f finding) outside() Outside {
+func (f finding) outside() status.Outside {
 	c := f.verdict.Container
-	return Outside{ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, Why: f.verdict.Why(), Allowed: f.allowed}
+	return status.Outside{ID: c.ID, Name: c.Name, Image: c.Image, Runtime: c.Runtime, Why: f.verdict.Why(), Allowed: f.allowed}
 }
 
 // look is one look at containers.

@@ -15,6 +15,7 @@ import (
 
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -40,9 +41,9 @@ type loop struct {
 	rounds     *rounds
 	containers containers
 	brief      brief
-	status     Status
+	status     status.Status
 	repeats    repeats
-	standing   map[Kind]string // conditions that last, by the text of their last notice
+	standing   map[status.Kind]string // conditions that last, by the text of their last notice
 
 	due         cause
 	busy        bool
@@ -66,7 +67,7 @@ type loop struct {
 func newLoop(d *Daemon, w *watch.Watcher) *loop {
 	l := &loop{
 		Daemon: d, watcher: w, rounds: newRounds(d),
-		standing: map[Kind]string{},
+		standing: map[status.Kind]string{},
 		done:     make(chan *outcome, 1),
 		units:    make(chan host.Unit, 1),
 		timer:    time.NewTimer(firstLook),
@@ -75,10 +76,10 @@ func newLoop(d *Daemon, w *watch.Watcher) *loop {
 	}
 	l.containers.init(d)
 	l.brief.init()
-	l.status = Status{
-		SchemaVersion: SchemaVersion, State: StateStarting, Line: string(StateStarting) + ": before the first look",
+	l.status = status.Status{
+		SchemaVersion: status.SchemaVersion, State: status.StateStarting, Line: string(status.StateStarting) + ": before the first look",
 		PID: os.Getpid(), PIDStart: startOf(os.Getpid()), Started: d.Now(), Docker: "not checked yet",
-		Counts: Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}},
+		Counts: status.Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}},
 	}
 	return l
 }
@@ -101,7 +102,7 @@ func startOf(pid int) uint64 {
 }
 
 // Runs reports whether the daemon that published s still runs.
-func Runs(s Status) bool { return s.PIDStart != 0 && startOf(s.PID) == s.PIDStart }
+func Runs(s status.Status) bool { return s.PIDStart != 0 && startOf(s.PID) == s.PIDStart }
 
 // errRemoved means that a directory of this program is missing. In a hardened unit
 // only systemd can create it, when it starts the daemon.
@@ -116,7 +117,7 @@ var ErrMoved = errors.New("[paths] has changed; a restart of the daemon takes th
 func (l *loop) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l.tell(Notice{Kind: Started, Text: "enforcing the configuration"})
+	l.tell(status.Notice{Kind: status.Started, Text: "enforcing the configuration"})
 	changes := make(<-chan struct{})
 	if l.Changes != nil {
 		changes = l.Changes(ctx)
@@ -214,7 +215,7 @@ func (l *loop) end() {
 	}
 	l.rounds.fetches.close()
 	l.containers.end()
-	l.tell(Notice{Kind: Stopping, Text: "the daemon stops; the host stays as it is"})
+	l.tell(status.Notice{Kind: status.Stopping, Text: "the daemon stops; the host stays as it is"})
 }
 
 // hearUnits asks systemd for docker.service after each hint.
@@ -250,9 +251,9 @@ func (l *loop) watch(t targets) {
 	err := l.watcher.Watch(t.all())
 	if l.status.Unwatched = ""; err != nil {
 		l.status.Unwatched = err.Error()
-		l.tellOnce(Notice{Kind: Watching, Text: "files cannot be watched, so only the timer notices drift: " + err.Error(), Fields: map[string]string{fieldWhy: err.Error()}})
+		l.tellOnce(status.Notice{Kind: status.Watching, Text: "files cannot be watched, so only the timer notices drift: " + err.Error(), Fields: map[string]string{status.FieldWhy: err.Error()}})
 	} else {
-		delete(l.standing, Watching)
+		delete(l.standing, status.Watching)
 	}
 }
 
@@ -265,7 +266,7 @@ func (l *loop) finishRound(ctx context.Context, out *outcome) {
 	}
 	if l.roundCause&becauseAsked != 0 {
 		l.Ready()
-		l.tell(Notice{Kind: Reloaded, Text: "the configuration was read again"})
+		l.tell(status.Notice{Kind: status.Reloaded, Text: "the configuration was read again"})
 	}
 	if out.nothingNew {
 		return

@@ -14,6 +14,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/test/need"
 )
@@ -39,19 +40,19 @@ func running(t *testing.T, settings ...string) (h *fakeHost, stop func() error) 
 			_ = stop()
 		}
 	})
-	h.await("enforced", func(s Status) bool { return s.State == StateEnforced && s.Containers.Known })
+	h.await("enforced", func(s status.Status) bool { return s.State == status.StateEnforced && s.Containers.Known })
 	h.dockerd.AwaitListener()
 	return h, stop
 }
 
-func enforced(s Status) bool { return s.State == StateEnforced }
+func enforced(s status.Status) bool { return s.State == status.StateEnforced }
 
 func TestDaemonRepairsWhatIsChanged(t *testing.T) {
 	t.Parallel()
 	h, stop := running(t)
 	before := h.read("etc/docker/daemon.json")
 	h.editDaemonJSON(right, wrong)
-	h.await("repaired", func(s Status) bool { return enforced(s) && s.LastDrift != nil && !s.LastDrift.Repaired.IsZero() })
+	h.await("repaired", func(s status.Status) bool { return enforced(s) && s.LastDrift != nil && !s.LastDrift.Repaired.IsZero() })
 	if got := h.read("etc/docker/daemon.json"); got != before {
 		t.Errorf("daemon.json: got %s\nwant %s", got, before)
 	}
@@ -59,7 +60,7 @@ func TestDaemonRepairsWhatIsChanged(t *testing.T) {
 		t.Errorf("got error %v at its end", err)
 	}
 	kinds := h.kinds()
-	if kinds[0] != Started || kinds[len(kinds)-1] != Stopping || !slices.Contains(kinds, Repaired) || slices.Contains(kinds, Failed) {
+	if kinds[0] != status.Started || kinds[len(kinds)-1] != status.Stopping || !slices.Contains(kinds, status.Repaired) || slices.Contains(kinds, status.Failed) {
 		t.Errorf("told of %v", kinds)
 	}
 }
@@ -70,7 +71,7 @@ func TestDaemonStopsContainersOutsideASandbox(t *testing.T) {
 	id := strings.Repeat("c", 64)
 	h.process(77, "0::/docker/"+id+"\n", "sleep", "900")
 	h.dockerd.Start(fakedockerd.Container{ID: id, Name: "web", Runtime: "runc", PID: 77})
-	s := h.await("aware that it was stopped", func(s Status) bool { return s.Counts.Stopped == 1 })
+	s := h.await("aware that it was stopped", func(s status.Status) bool { return s.Counts.Stopped == 1 })
 	if s.Counts.Unsandboxed != 1 || s.Containers.Outside != 1 || len(s.Containers.Strays) != 1 || s.Containers.Strays[0].Name != "web" {
 		t.Errorf("got %+v, %d starts outside", s.Containers, s.Counts.Unsandboxed)
 	}
@@ -78,8 +79,8 @@ func TestDaemonStopsContainersOutsideASandbox(t *testing.T) {
 		t.Errorf("dockerd was told to stop %v, want %s", got, id)
 	}
 	h.dockerd.Remove(id)
-	h.await("aware of its end", func(s Status) bool { return s.Containers.Outside == 0 })
-	if kinds := h.kinds(); !slices.Contains(kinds, Unsandboxed) || !slices.Contains(kinds, Stopped) {
+	h.await("aware of its end", func(s status.Status) bool { return s.Containers.Outside == 0 })
+	if kinds := h.kinds(); !slices.Contains(kinds, status.Unsandboxed) || !slices.Contains(kinds, status.Stopped) {
 		t.Errorf("told of %v", kinds)
 	}
 }
@@ -92,11 +93,11 @@ func TestDaemonReportsContainersThatRanBeforeAndStopsNone(t *testing.T) {
 	// A dockerd that was stopped and started again has new containers only.
 	h.units.set(func(u *host.Unit) { u.ActiveState = "inactive" })
 	h.units.changes <- struct{}{}
-	h.await("waiting", func(s Status) bool { return s.State == StateWaiting && !s.Containers.Known })
+	h.await("waiting", func(s status.Status) bool { return s.State == status.StateWaiting && !s.Containers.Known })
 	h.dockerd.SetContainers(fakedockerd.Container{ID: id, Name: "old", Runtime: "runc", PID: 78})
 	h.units.set(func(u *host.Unit) { u.ActiveState, u.InvocationID = "active", strings.Repeat("b", 32) })
 	h.units.changes <- struct{}{}
-	s := h.await("aware of it", func(s Status) bool { return enforced(s) && s.Containers.Outside == 1 })
+	s := h.await("aware of it", func(s status.Status) bool { return enforced(s) && s.Containers.Outside == 1 })
 	if s.Counts.Stopped != 0 || s.Counts.Unsandboxed != 0 || len(s.Containers.Strays) != 1 {
 		t.Errorf("got %d stopped, %d starts outside, strays %v", s.Counts.Stopped, s.Counts.Unsandboxed, s.Containers.Strays)
 	}
@@ -110,7 +111,7 @@ func TestDaemonListensAgainAfterTheStreamOfEventsEnds(t *testing.T) {
 	id := strings.Repeat("e", 64)
 	h.process(79, "0::/docker/"+id+"\n", "sleep", "900")
 	h.dockerd.Start(fakedockerd.Container{ID: id, Name: "web", Runtime: "runc", PID: 79})
-	h.await("aware of the start", func(s Status) bool { return s.Counts.Unsandboxed == 1 })
+	h.await("aware of the start", func(s status.Status) bool { return s.Counts.Unsandboxed == 1 })
 }
 
 // dockerd tells that it has read daemon.json, also where nothing else gives a hint.
@@ -119,7 +120,7 @@ func TestDaemonLooksAfterAReloadOfAnotherProgram(t *testing.T) {
 	h, _ := running(t)
 	h.dockerd.Forget()
 	h.dockerd.Send("daemon", "reload", "fake")
-	h.await("repaired", func(s Status) bool {
+	h.await("repaired", func(s status.Status) bool {
 		return enforced(s) && s.LastDrift != nil && s.LastDrift.Item == config.ItemDockerd && !s.LastDrift.Repaired.IsZero()
 	})
 }
@@ -148,7 +149,7 @@ func TestDaemonReadsTheConfigurationAgainWhenAsked(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if !slices.Contains(h.kinds(), Reloaded) {
+	if !slices.Contains(h.kinds(), status.Reloaded) {
 		t.Errorf("told of %v", h.kinds())
 	}
 }

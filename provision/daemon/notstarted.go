@@ -6,6 +6,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/status"
 )
 
 // maxNotStarted is how many containers that did not start a Status names.
@@ -26,8 +27,8 @@ func (l *loop) finishNotStarted(s *lookResult) {
 			continue
 		}
 		why := checkup.WhyNotStarted(one)
-		l.tell(Notice{Kind: NotStarted, Text: fmt.Sprintf("container %.12s (%q) did not start: %s; %s", one.ID, one.Name, why, checkup.StartRemedy(one)),
-			Fields: map[string]string{fieldContainer: one.ID, fieldName: one.Name, fieldRuntime: one.Runtime, fieldWhy: why}})
+		l.tell(status.Notice{Kind: status.NotStarted, Text: fmt.Sprintf("container %.12s (%q) did not start: %s; %s", one.ID, one.Name, why, checkup.StartRemedy(one)),
+			Fields: map[string]string{status.FieldContainer: one.ID, status.FieldName: one.Name, status.FieldRuntime: one.Runtime, status.FieldWhy: why}})
 	}
 	c.notStarted = down
 }

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/fakedockerd"
 )
 
@@ -16,23 +17,23 @@ func TestStatusWithoutADaemon(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*fakeHost)
-		want   State
+		want   status.State
 		docker string
 	}{
-		{"all is as configured", func(*fakeHost) {}, StateEnforced, "26.1.5, active"},
-		{"daemon.json has drifted", func(h *fakeHost) { h.editDaemonJSON(right, wrong) }, StateDrifted, "26.1.5, active"},
-		{"dockerd runs with other settings", func(h *fakeHost) { h.dockerd.Forget() }, StateDrifted, "26.1.5, active"},
+		{"all is as configured", func(*fakeHost) {}, status.StateEnforced, "26.1.5, active"},
+		{"daemon.json has drifted", func(h *fakeHost) { h.editDaemonJSON(right, wrong) }, status.StateDrifted, "26.1.5, active"},
+		{"dockerd runs with other settings", func(h *fakeHost) { h.dockerd.Forget() }, status.StateDrifted, "26.1.5, active"},
 		{"docker is stopped", func(h *fakeHost) {
 			h.units.set(func(u *host.Unit) { u.ActiveState = "inactive" })
-		}, StateWaiting, "inactive"},
+		}, status.StateWaiting, "inactive"},
 		{"docker is not installed", func(h *fakeHost) {
 			h.units.set(func(u *host.Unit) { u.LoadState = "not-found" })
-		}, StateWaiting, "not known"},
+		}, status.StateWaiting, "not known"},
 		{"a container runs outside", func(h *fakeHost) {
 			id := strings.Repeat("c", 64)
 			h.process(77, "0::/docker/"+id+"\n", "sleep")
 			h.dockerd.SetContainers(fakedockerd.Container{ID: id, Name: "web", Runtime: "runc", PID: 77})
-		}, StateEnforced, "26.1.5, active"},
+		}, status.StateEnforced, "26.1.5, active"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -61,28 +62,28 @@ func TestStatusWithoutADaemon(t *testing.T) {
 }
 
 func TestRunsIsForThisProcessOnly(t *testing.T) {
-	s := Status{PID: os.Getpid(), PIDStart: startOf(os.Getpid())}
+	s := status.Status{PID: os.Getpid(), PIDStart: startOf(os.Getpid())}
 	if !Runs(s) {
 		t.Errorf("got this process, started at %d, as ended", s.PIDStart)
 	}
 	s.PIDStart++ // another process got the pid
-	if Runs(s) || Runs(Status{PID: 1 << 30, PIDStart: 1}) || Runs(Status{PID: os.Getpid()}) {
+	if Runs(s) || Runs(status.Status{PID: 1 << 30, PIDStart: 1}) || Runs(status.Status{PID: os.Getpid()}) {
 		t.Error("got a daemon that has ended as running")
 	}
 }
 
 func TestRuntimeThatWasNeverProvenIsNotEnforced(t *testing.T) {
 	for _, test := range []struct {
-		state  State
+		state  status.State
 		health checkup.Health
-		want   State
+		want   status.State
 	}{
-		{StateEnforced, checkup.Healthy, StateEnforced},
-		{StateEnforced, checkup.Warning, StateDrifted},
-		{StateWaiting, checkup.Warning, StateWaiting},
+		{status.StateEnforced, checkup.Healthy, status.StateEnforced},
+		{status.StateEnforced, checkup.Warning, status.StateDrifted},
+		{status.StateWaiting, checkup.Warning, status.StateWaiting},
 	} {
-		s := Status{State: test.state, Host: []checkup.Item{{Name: checkup.RuntimeItemName("runsc"), Health: test.health}}}
-		if s.atMostItsTable(nil); s.State != test.want {
+		s := status.Status{State: test.state, Host: []checkup.Item{{Name: checkup.RuntimeItemName("runsc"), Health: test.health}}}
+		if s.AtMostItsTable(nil); s.State != test.want {
 			t.Errorf("%s with a runtime of health %v: got %s, want %s", test.state, test.health, s.State, test.want)
 		}
 	}
@@ -98,13 +99,13 @@ func TestFault_X01_AnOpenJournalIsNotEnforced(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
 		locked     bool
-		want       State
+		want       status.State
 		health     checkup.Health
 	}{
-		{name: "unfinished", text: unfinished, want: StateDrifted, health: checkup.Critical},
-		{name: "damaged", text: "", want: StateDrifted, health: checkup.Critical},
-		{name: "of a newer version", text: newer, want: StateDrifted, health: checkup.Critical},
-		{name: "of a run that lives", text: unfinished, locked: true, want: StateWaiting, health: checkup.Warning},
+		{name: "unfinished", text: unfinished, want: status.StateDrifted, health: checkup.Critical},
+		{name: "damaged", text: "", want: status.StateDrifted, health: checkup.Critical},
+		{name: "of a newer version", text: newer, want: status.StateDrifted, health: checkup.Critical},
+		{name: "of a run that lives", text: unfinished, locked: true, want: status.StateWaiting, health: checkup.Warning},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -123,7 +124,7 @@ func TestFault_X01_AnOpenJournalIsNotEnforced(t *testing.T) {
 			h.units.set(func(u *host.Unit) { u.LoadState = "not-found" })
 			s, err = LookOnce(t.Context(), &h.daemon.Host.Host, at(8))
 			must(t, err)
-			if got := journalHealth(s); s.State == StateEnforced || len(got) != 1 || got[0] != test.health {
+			if got := journalHealth(s); s.State == status.StateEnforced || len(got) != 1 || got[0] != test.health {
 				t.Errorf("docker is not installed: got %q, the journal %v, want %s", s.Line, got, test.health)
 			}
 		})
@@ -138,7 +139,7 @@ func TestFault_X11_TheDaemonSetsAJournalAsideThatItCannotSettle(t *testing.T) {
 	for range 2 {
 		s := h.round(becauseTimer)
 		aside := slices.ContainsFunc(s.Host, func(i checkup.Item) bool { return i.Name == "recovery" && i.Health == checkup.Warning })
-		if s.State != StateEnforced || journalHealth(s) != nil || !aside {
+		if s.State != status.StateEnforced || journalHealth(s) != nil || !aside {
 			t.Errorf("got %q, %+v, want it enforced, and the journal set aside", s.Line, s.Host)
 		}
 		h.pass(lastRetry)
@@ -152,19 +153,19 @@ func TestFault_X11_TheDaemonSetsAJournalAsideThatItCannotSettle(t *testing.T) {
 func TestFault_X01_AJournalSinceTheLastLookOfTheDaemon(t *testing.T) {
 	open := func(s state.JournalState) *state.OpenJournal { return &state.OpenJournal{Path: "/j", State: s} }
 	for _, test := range []struct {
-		state State
+		state status.State
 		open  *state.OpenJournal
-		want  State
+		want  status.State
 		items int
 	}{
-		{StateEnforced, nil, StateEnforced, 0},
-		{StateEnforced, open(state.JournalUnfinished), StateDrifted, 1},
-		{StateHeld, open(state.JournalUnreadable), StateDrifted, 1},
-		{StateFailing, open(state.JournalNewer), StateFailing, 1},
-		{StateWaiting, open(state.JournalUnfinished), StateWaiting, 1},
-		{StateEnforced, open(state.JournalRunning), StateEnforced, 1}, // perhaps the daemon's own
+		{status.StateEnforced, nil, status.StateEnforced, 0},
+		{status.StateEnforced, open(state.JournalUnfinished), status.StateDrifted, 1},
+		{status.StateHeld, open(state.JournalUnreadable), status.StateDrifted, 1},
+		{status.StateFailing, open(state.JournalNewer), status.StateFailing, 1},
+		{status.StateWaiting, open(state.JournalUnfinished), status.StateWaiting, 1},
+		{status.StateEnforced, open(state.JournalRunning), status.StateEnforced, 1}, // perhaps the daemon's own
 	} {
-		s := Status{State: test.state}
+		s := status.Status{State: test.state}
 		for range 2 {
 			if s.AddJournal(test.open); s.State != test.want || len(journalHealth(s)) != test.items {
 				t.Errorf("%s, %+v: got %s and %v, want %s and %d items", test.state, test.open, s.State, journalHealth(s), test.want, test.items)
@@ -173,7 +174,7 @@ func TestFault_X01_AJournalSinceTheLastLookOfTheDaemon(t *testing.T) {
 	}
 }
 
-func journalHealth(s Status) (all []checkup.Health) {
+func journalHealth(s status.Status) (all []checkup.Health) {
 	for _, item := range s.Host {
 		if item.Name == checkup.JournalItemName {
 			all = append(all, item.Health)
@@ -185,11 +186,11 @@ func journalHealth(s Status) (all []checkup.Health) {
 func TestStateIsNeverBetterThanTheTable(t *testing.T) {
 	critical := []checkup.Item{{Name: "dockerd"}, {Name: "id ranges", Health: checkup.Critical, Seen: "they are lost"}}
 	for _, once := range []bool{true, false} {
-		s := Status{Host: critical}
-		if s.sum(""); once {
-			s.atMostItsTable(nil)
+		s := status.Status{Host: critical}
+		if s.Sum(""); once {
+			s.AtMostItsTable(nil)
 		}
-		if want := map[bool]State{true: StateDrifted, false: StateFailing}[once]; s.State != want || !strings.Contains(s.Line, "they are lost") {
+		if want := map[bool]status.State{true: status.StateDrifted, false: status.StateFailing}[once]; s.State != want || !strings.Contains(s.Line, "they are lost") {
 			t.Errorf("one look %t: got %q, want %s", once, s.Line, want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/provision/watch"
@@ -37,12 +38,12 @@ type outcome struct {
 	reloads        uint64
 	restarts       uint64
 	began          time.Time
-	lookBegan      time.Time     // when its last look began
-	next           time.Duration // until the next look, at the latest
-	install        error         // why no release was installed
-	unpacked       bool          // a release was installed
-	releaseMissing bool          // the wanted release is missing or damaged
-	fetching       *Download     // its download
+	lookBegan      time.Time        // when its last look began
+	next           time.Duration    // until the next look, at the latest
+	install        error            // why no release was installed
+	unpacked       bool             // a release was installed
+	releaseMissing bool             // the wanted release is missing or damaged
+	fetching       *status.Download // its download
 	// recordRewritten is true if the round repaired a damaged record.
 	recordRewritten bool
 	// mended describes the records that could not be used, and where they were moved.

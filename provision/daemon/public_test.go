@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/status"
 )
 
 // systemd shows this sentence to every user.
@@ -14,17 +15,17 @@ func TestFault_X18_TheUnitsStatusHasNoTextOfOthers(t *testing.T) {
 	const quoted = `dockerd says "hunter2"`
 	for _, tt := range []struct {
 		situation, waiting string
-		status             Status
+		status             status.Status
 		want               string
 	}{
-		{"an error about a file", "", Status{Error: quoted, object: "/etc/docker/daemon.json"}, "failing: /etc/docker/daemon.json (sudo runsc-provisioner status says why)"},
-		{"an error about nothing known", "", Status{Error: quoted}, "failing: the last look failed (sudo runsc-provisioner status says why)"},
-		{"dockerd does not answer", quoted, Status{object: "dockerd"}, "waiting: dockerd (sudo runsc-provisioner status says why)"},
-		{"Docker is stopped", "docker.service is inactive", Status{}, "waiting: docker.service is inactive"},
-		{"an item is critical", "", Status{Host: []checkup.Item{{Name: "runtime runsc", Health: checkup.Critical, Seen: quoted}}}, "failing: runtime runsc (sudo runsc-provisioner status says why)"},
-		{"all is well", "", Status{Release: "20260914.0", Wanted: Wanted{Runtimes: []string{"runsc"}}}, "enforced: gVisor 20260914.0 as runsc"},
+		{"an error about a file", "", status.Status{Error: quoted, Object: "/etc/docker/daemon.json"}, "failing: /etc/docker/daemon.json (sudo runsc-provisioner status says why)"},
+		{"an error about nothing known", "", status.Status{Error: quoted}, "failing: the last look failed (sudo runsc-provisioner status says why)"},
+		{"dockerd does not answer", quoted, status.Status{Object: "dockerd"}, "waiting: dockerd (sudo runsc-provisioner status says why)"},
+		{"Docker is stopped", "docker.service is inactive", status.Status{}, "waiting: docker.service is inactive"},
+		{"an item is critical", "", status.Status{Host: []checkup.Item{{Name: "runtime runsc", Health: checkup.Critical, Seen: quoted}}}, "failing: runtime runsc (sudo runsc-provisioner status says why)"},
+		{"all is well", "", status.Status{Release: "20260914.0", Wanted: status.Wanted{Runtimes: []string{"runsc"}}}, "enforced: gVisor 20260914.0 as runsc"},
 	} {
-		tt.status.sum(tt.waiting)
+		tt.status.Sum(tt.waiting)
 		if got := tt.status.Public(); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.situation, got, tt.want)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/status"
 )
 
 func TestReleaseThatRejectsAnArgumentIsHeldOnce(t *testing.T) {
@@ -21,13 +22,13 @@ func TestReleaseThatRejectsAnArgumentIsHeldOnce(t *testing.T) {
 	h.configure(asked...)
 	before := h.read("etc/docker/daemon.json")
 	reloads, _ := h.units.counts()
-	if s := h.round(becauseFiles); s.State != StateFetching {
+	if s := h.round(becauseFiles); s.State != status.StateFetching {
 		t.Fatalf("the next release is configured: got %q, want a download", s.Line)
 	}
 	s := h.fetch()
-	check := func(when string, s Status) {
+	check := func(when string, s status.Status) {
 		t.Helper()
-		if s.State != StateHeld || len(s.Held) != 1 || !slices.Equal(s.Held[0].Arguments, []string{gone}) || s.Error != "" {
+		if s.State != status.StateHeld || len(s.Held) != 1 || !slices.Equal(s.Held[0].Arguments, []string{gone}) || s.Error != "" {
 			t.Errorf("%s: got %q, error %q, held %+v, want the release held for %s", when, s.Line, s.Error, s.Held, gone)
 		}
 		if s.Release != newer || s.Fetching != nil || s.Counts.Failures != 0 || len(s.Counts.Drifts) != 0 {
@@ -43,7 +44,7 @@ func TestReleaseThatRejectsAnArgumentIsHeldOnce(t *testing.T) {
 	}
 	check("after the download", s)
 	told, proofs := len(h.told), h.proofs
-	if !slices.Contains(h.kinds(), Held) {
+	if !slices.Contains(h.kinds(), status.Held) {
 		t.Errorf("told of %v, want it held", h.kinds())
 	}
 	for range 3 {
@@ -55,7 +56,7 @@ func TestReleaseThatRejectsAnArgumentIsHeldOnce(t *testing.T) {
 	}
 	// Drift of what stays in use is repaired.
 	h.editDaemonJSON(right, wrong)
-	if s := h.round(becauseFiles); s.State != StateHeld || s.Counts.Repairs[config.ItemDefaultRuntime] != 1 {
+	if s := h.round(becauseFiles); s.State != status.StateHeld || s.Counts.Repairs[config.ItemDefaultRuntime] != 1 {
 		t.Errorf("drift: got %q, repairs %v, want it repaired, and the release held", s.Line, s.Counts.Repairs)
 	}
 	h.startDaemon()
@@ -63,7 +64,7 @@ func TestReleaseThatRejectsAnArgumentIsHeldOnce(t *testing.T) {
 	check("another daemon", h.round(becauseTimer))
 
 	h.configure(append(slices.Clone(asked[:3]), `args = []`)...)
-	if s := h.round(becauseFiles); s.State != StateEnforced || s.Release != next {
+	if s := h.round(becauseFiles); s.State != status.StateEnforced || s.Release != next {
 		t.Errorf("without the argument: got %q, release %s, want %s", s.Line, s.Release, next)
 	}
 	want := strings.ReplaceAll(regexp.MustCompile(`"`+gone+`",\s*`).ReplaceAllString(before, ""), newer, next)

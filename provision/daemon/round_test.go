@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/status"
 )
 
 const (
@@ -61,7 +62,7 @@ func TestDriftIsRepairedOnce(t *testing.T) {
 			test.change(h)
 			h.pass(time.Second)
 			s := h.round(test.why)
-			if s.State != StateEnforced || s.Counts.Drifts[test.want.Item] != 1 || s.Counts.Repairs[test.want.Item] != 1 {
+			if s.State != status.StateEnforced || s.Counts.Drifts[test.want.Item] != 1 || s.Counts.Repairs[test.want.Item] != 1 {
 				t.Errorf("got %q, drifts %v, repairs %v, want one of each of %s", s.Line, s.Counts.Drifts, s.Counts.Repairs, test.want.Item)
 			}
 			if d := s.LastDrift; d == nil || d.Item != test.want.Item || d.Repaired != h.clock() ||
@@ -77,7 +78,7 @@ func TestDriftIsRepairedOnce(t *testing.T) {
 			if got, restarts := h.units.counts(); got-reloads != test.reloads || restarts != 0 {
 				t.Errorf("got %d reloads and %d restarts, want %d and none", got-reloads, restarts, test.reloads)
 			}
-			if diff := cmp.Diff([]Kind{Drifted, Repaired}, h.kinds()); diff != "" {
+			if diff := cmp.Diff([]status.Kind{status.Drifted, status.Repaired}, h.kinds()); diff != "" {
 				t.Errorf("told -want +got:\n%s", diff)
 			}
 			if diff := cmp.Diff([]Measure{RepairTook}, h.measured); diff != "" {
@@ -94,7 +95,7 @@ func TestContestedKeyIsLeftAlone(t *testing.T) {
 	for try := range 2 {
 		h.editDaemonJSON(right, wrong)
 		h.pass(time.Second)
-		if s := h.round(becauseFiles); s.State != StateEnforced {
+		if s := h.round(becauseFiles); s.State != status.StateEnforced {
 			t.Fatalf("change %d: got %q, want it changed back", try+1, s.Line)
 		}
 	}
@@ -103,13 +104,13 @@ func TestContestedKeyIsLeftAlone(t *testing.T) {
 	contested := h.read("etc/docker/daemon.json")
 	reloads, _ := h.units.counts()
 	s := h.round(becauseFiles)
-	if s.State != StateContested || len(s.Contested) != 1 || s.Contested[0].Got != "runc" || len(s.Contested[0].Reverts) != 2 {
+	if s.State != status.StateContested || len(s.Contested) != 1 || s.Contested[0].Got != "runc" || len(s.Contested[0].Reverts) != 2 {
 		t.Errorf("third change: got %q, %+v, want it contested after two reverts", s.Line, s.Contested)
 	}
 	if len(s.Held) != 0 {
 		t.Errorf("got %+v held too", s.Held)
 	}
-	if !slices.Contains(h.kinds(), Contested) {
+	if !slices.Contains(h.kinds(), status.Contested) {
 		t.Errorf("told of %v, want it contested", h.kinds())
 	}
 	if got := h.read("etc/docker/daemon.json"); got != contested {
@@ -121,12 +122,12 @@ func TestContestedKeyIsLeftAlone(t *testing.T) {
 
 	// Everything else is still repaired.
 	must(t, os.Remove(h.path("usr/local/bin/runsc")))
-	if s := h.round(becauseFiles); s.Counts.Repairs[config.ItemLink] != 1 || s.State != StateContested {
+	if s := h.round(becauseFiles); s.Counts.Repairs[config.ItemLink] != 1 || s.State != status.StateContested {
 		t.Errorf("link removed: got %q, repairs %v, want the link back and the key contested", s.Line, s.Counts.Repairs)
 	}
 	// Once the other program has put it right, there is no contest.
 	h.editDaemonJSON(wrong, right)
-	if s := h.round(becauseFiles); s.State != StateEnforced || len(s.Contested) != 0 {
+	if s := h.round(becauseFiles); s.State != status.StateEnforced || len(s.Contested) != 0 {
 		t.Errorf("put right: got %q, contested %v", s.Line, s.Contested)
 	}
 }
@@ -138,13 +139,13 @@ func TestDriftIsHeldWithoutConsentToReload(t *testing.T) {
 	h.editDaemonJSON(right, wrong)
 	changed := h.read("etc/docker/daemon.json")
 	s := h.round(becauseFiles)
-	if s.State != StateHeld || len(s.Held) == 0 || s.Counts.Drifts[config.ItemDefaultRuntime] != 1 || len(s.Counts.Repairs) != 0 {
+	if s.State != status.StateHeld || len(s.Held) == 0 || s.Counts.Drifts[config.ItemDefaultRuntime] != 1 || len(s.Counts.Repairs) != 0 {
 		t.Errorf("got %q, held %+v, drifts %v, repairs %v", s.Line, s.Held, s.Counts.Drifts, s.Counts.Repairs)
 	}
 	if got := h.read("etc/docker/daemon.json"); got != changed {
 		t.Errorf("daemon.json: got %s\nwant %s", got, changed)
 	}
-	if !slices.Contains(h.kinds(), Held) {
+	if !slices.Contains(h.kinds(), status.Held) {
 		t.Errorf("told of %v, want it held", h.kinds())
 	}
 	h.idle(becauseFiles)
@@ -161,14 +162,14 @@ func TestFailedRepairIsTriedLessAndLessOften(t *testing.T) {
 		defer func() { reloads = n }()
 		return n - reloads
 	}
-	if s := h.round(becauseFiles); s.State != StateFailing || s.Error == "" || s.Counts.Failures != 1 {
+	if s := h.round(becauseFiles); s.State != status.StateFailing || s.Error == "" || s.Counts.Failures != 1 {
 		t.Fatalf("got %q, %d failures, want one", s.Line, s.Counts.Failures)
 	}
 	if tried() == 0 || h.outcome.next != firstRetry {
 		t.Fatalf("next look in %s, want a try, and another after %s", h.outcome.next, firstRetry)
 	}
 	h.pass(firstRetry - time.Second)
-	if s := h.round(becauseTimer); s.State != StateFailing || tried() != 0 || h.outcome.next != time.Second {
+	if s := h.round(becauseTimer); s.State != status.StateFailing || tried() != 0 || h.outcome.next != time.Second {
 		t.Errorf("early: got %q, next look in %s, want no try for one second", s.Line, h.outcome.next)
 	}
 	h.pass(time.Second)
@@ -176,7 +177,7 @@ func TestFailedRepairIsTriedLessAndLessOften(t *testing.T) {
 		t.Errorf("next look in %s, want a second try, and the next after %s", h.outcome.next, 2*firstRetry)
 	}
 	h.units.reloadErr = nil
-	if s := h.round(becauseAsked); s.State != StateEnforced || s.Error != "" || tried() == 0 {
+	if s := h.round(becauseAsked); s.State != status.StateEnforced || s.Error != "" || tried() == 0 {
 		t.Errorf("SIGHUP: got %q, want a try at once", s.Line)
 	}
 	if s := h.status(); !s.LastSuccess.Equal(h.clock()) {
@@ -189,11 +190,11 @@ func TestSyntaxErrorInDaemonJSONIsReportedAfterTheGracePeriod(t *testing.T) {
 	t.Parallel()
 	h := provisionedHost(t)
 	h.write("etc/docker/daemon.json", "{")
-	if s := h.round(becauseFiles); s.State != StateEnforced || len(h.kinds()) != 0 || h.outcome.next > grace {
+	if s := h.round(becauseFiles); s.State != status.StateEnforced || len(h.kinds()) != 0 || h.outcome.next > grace {
 		t.Errorf("at first: got %q, told of %v, next look in %s", s.Line, h.kinds(), h.outcome.next)
 	}
 	h.pass(grace)
-	if s := h.round(becauseTimer); s.State != StateFailing || s.Counts.Failures != 1 {
+	if s := h.round(becauseTimer); s.State != status.StateFailing || s.Counts.Failures != 1 {
 		t.Errorf("after the grace period: got %q", s.Line)
 	}
 	if got := h.read("etc/docker/daemon.json"); got != "{" {
@@ -221,18 +222,18 @@ func TestWaitsForDocker(t *testing.T) {
 			h := provisionedHost(t)
 			h.units.set(func(u *host.Unit) { u.ActiveState, u.LoadState = test.state, test.load })
 			s := h.round(becauseUnit)
-			if got := s.State != StateWaiting; got != test.grace {
+			if got := s.State != status.StateWaiting; got != test.grace {
 				t.Errorf("at first: got %q, grace %v", s.Line, test.grace)
 			}
 			h.pass(grace)
-			if s = h.round(becauseTimer); s.State != StateWaiting || s.Docker != test.docker || s.Error != "" {
+			if s = h.round(becauseTimer); s.State != status.StateWaiting || s.Docker != test.docker || s.Error != "" {
 				t.Errorf("got %q, docker %q, error %q, want waiting for docker %q", s.Line, s.Docker, s.Error, test.docker)
 			}
-			if diff := cmp.Diff([]Kind{Waiting}, h.kinds()); diff != "" {
+			if diff := cmp.Diff([]status.Kind{status.Waiting}, h.kinds()); diff != "" {
 				t.Errorf("told -want +got:\n%s", diff)
 			}
 			h.units.set(func(u *host.Unit) { u.ActiveState, u.LoadState = "active", "loaded" })
-			if s = h.round(becauseUnit); s.State != StateEnforced {
+			if s = h.round(becauseUnit); s.State != status.StateEnforced {
 				t.Errorf("back: got %q", s.Line)
 			}
 		})
@@ -245,21 +246,21 @@ func TestLostConfigurationUnmanagesNothing(t *testing.T) {
 	before := h.read("etc/docker/daemon.json")
 	must(t, os.Remove(h.path("etc/runsc-provisioner/config.toml")))
 	s := h.round(becauseFiles)
-	if s.State != StateEnforced || s.ConfigKept == "" || s.Wanted.DefaultRuntime != "runsc" {
+	if s.State != status.StateEnforced || s.ConfigKept == "" || s.Wanted.DefaultRuntime != "runsc" {
 		t.Errorf("got %q, kept %q, default %q", s.Line, s.ConfigKept, s.Wanted.DefaultRuntime)
 	}
 	if got := h.read("etc/docker/daemon.json"); got != before {
 		t.Errorf("daemon.json: got %s\nwant %s", got, before)
 	}
 	h.editDaemonJSON(right, wrong)
-	if s = h.round(becauseFiles); s.State != StateEnforced || h.read("etc/docker/daemon.json") != before {
+	if s = h.round(becauseFiles); s.State != status.StateEnforced || h.read("etc/docker/daemon.json") != before {
 		t.Errorf("drift meanwhile: got %q, want it repaired", s.Line)
 	}
 	h.configure("[docker]", `default_runtime = "runsc"`)
-	if s = h.round(becauseFiles); s.State != StateEnforced || s.ConfigKept != "" {
+	if s = h.round(becauseFiles); s.State != status.StateEnforced || s.ConfigKept != "" {
 		t.Errorf("files are back: got %q, kept %q", s.Line, s.ConfigKept)
 	}
-	if diff := cmp.Diff([]Kind{Kept, Drifted, Repaired}, h.kinds()); diff != "" {
+	if diff := cmp.Diff([]status.Kind{status.Kept, status.Drifted, status.Repaired}, h.kinds()); diff != "" {
 		t.Errorf("told -want +got:\n%s", diff)
 	}
 }
@@ -269,32 +270,32 @@ func TestReleaseThatCannotBeFetchedHoldsUpNothingElse(t *testing.T) {
 	h := provisionedHost(t)
 	h.config = strings.Replace(h.config, newer, "20200101.0", 1)
 	h.configure("[docker]", `default_runtime = "runsc"`)
-	if s := h.round(becauseFiles); s.State != StateFetching || s.Fetching.Release != "20200101.0" || s.Release != "" {
+	if s := h.round(becauseFiles); s.State != status.StateFetching || s.Fetching.Release != "20200101.0" || s.Release != "" {
 		t.Fatalf("got %q, want a download", s.Line)
 	}
 	h.editDaemonJSON(right, wrong)
-	if s := h.round(becauseFiles); s.Counts.Repairs[config.ItemDefaultRuntime] != 1 || s.State != StateFetching {
+	if s := h.round(becauseFiles); s.Counts.Repairs[config.ItemDefaultRuntime] != 1 || s.State != status.StateFetching {
 		t.Errorf("drift meanwhile: got %q, repairs %v", s.Line, s.Counts.Repairs)
 	}
 	success := h.status().LastSuccess
 	s := h.fetch()
-	if s.State != StateHeld || s.Error != "" || h.outcome.next != firstRetry {
+	if s.State != status.StateHeld || s.Error != "" || h.outcome.next != firstRetry {
 		t.Errorf("not found: got %q, error %q, next look in %s, want it held for %s", s.Line, s.Error, h.outcome.next, firstRetry)
 	}
 	h.editDaemonJSON(right, wrong)
-	if s := h.round(becauseFiles); s.Counts.Repairs[config.ItemDefaultRuntime] != 2 || s.State != StateHeld {
+	if s := h.round(becauseFiles); s.Counts.Repairs[config.ItemDefaultRuntime] != 2 || s.State != status.StateHeld {
 		t.Errorf("drift then: got %q, repairs %v", s.Line, s.Counts.Repairs)
 	}
 	if got := h.status().LastSuccess; !got.Equal(success) {
 		t.Errorf("last success: got %s, want %s: a release is lacking", got, success)
 	}
 	h.pass(firstRetry)
-	if s := h.round(becauseTimer); s.State != StateHeld || s.Fetching == nil {
+	if s := h.round(becauseTimer); s.State != status.StateHeld || s.Fetching == nil {
 		t.Errorf("after %s: got %q, want another try, and until it ends what came of the last", firstRetry, s.Line)
 	}
 	h.config = strings.Replace(h.config, "20200101.0", newer, 1)
 	h.configure("[docker]", `default_runtime = "runsc"`)
-	if s := h.round(becauseFiles); s.State != StateEnforced {
+	if s := h.round(becauseFiles); s.State != status.StateEnforced {
 		t.Errorf("configured as before: got %q", s.Line)
 	}
 }
@@ -314,7 +315,7 @@ func TestDamagedReleaseIsReplaced(t *testing.T) {
 		<-h.loop.rounds.fetches.ended
 		s = h.round(becauseFetched)
 	}
-	if s.State != StateEnforced || s.Counts.Repairs[config.ItemRelease] != 1 {
+	if s.State != status.StateEnforced || s.Counts.Repairs[config.ItemRelease] != 1 {
 		t.Errorf("got %q, repairs %v", s.Line, s.Counts.Repairs)
 	}
 	if got := h.read("usr/local/lib/gvisor/" + newer + "/runsc"); got == "not a program" {
@@ -346,11 +347,11 @@ func TestIdleWriterIsIgnoredAfterAWhile(t *testing.T) {
 	must(t, err)
 	defer file.Close()
 	changed := h.read("etc/docker/daemon.json")
-	if s := h.round(becauseFiles); s.State != StateEnforced || h.outcome.err == nil || h.read("etc/docker/daemon.json") != changed {
+	if s := h.round(becauseFiles); s.State != status.StateEnforced || h.outcome.err == nil || h.read("etc/docker/daemon.json") != changed {
 		t.Errorf("at first: got %q, error %v, want the file left to its writer", s.Line, h.outcome.err)
 	}
 	h.pass(idleWriterAfter - time.Second)
-	if s := h.round(becauseTimer); s.State != StateFailing || h.read("etc/docker/daemon.json") != changed {
+	if s := h.round(becauseTimer); s.State != status.StateFailing || h.read("etc/docker/daemon.json") != changed {
 		t.Errorf("after a while: got %q, want it told", s.Line)
 	}
 	h.pass(time.Second)

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -24,15 +25,15 @@ func (l *loop) record(out *outcome, now time.Time) {
 	took := now.Sub(out.began)
 	for _, d := range out.newDrifts {
 		s.Counts.Drifts[d.Item]++
-		s.LastDrift = &LastDrift{Drift: d, At: now}
-		l.tell(Notice{Kind: Drifted, Text: fmt.Sprintf("drift: %s is %q, want %q", d.Item, d.Got, d.Want), Fields: map[string]string{fieldItem: d.Item, fieldWant: d.Want, fieldGot: d.Got}})
+		s.LastDrift = &status.LastDrift{Drift: d, At: now}
+		l.tell(status.Notice{Kind: status.Drifted, Text: fmt.Sprintf("drift: %s is %q, want %q", d.Item, d.Got, d.Want), Fields: map[string]string{status.FieldItem: d.Item, status.FieldWant: d.Want, status.FieldGot: d.Got}})
 	}
 	for _, d := range out.repaired {
 		s.Counts.Repairs[d.Item]++
 		if s.LastDrift != nil && s.LastDrift.Item == d.Item {
 			s.LastDrift.Repaired = now
 		}
-		l.tell(Notice{Kind: Repaired, Text: fmt.Sprintf("repaired: %s matches the configuration again (%d ms)", d.Item, took.Milliseconds()), Fields: map[string]string{fieldItem: d.Item, fieldTook: strconv.FormatInt(took.Milliseconds(), 10)}})
+		l.tell(status.Notice{Kind: status.Repaired, Text: fmt.Sprintf("repaired: %s matches the configuration again (%d ms)", d.Item, took.Milliseconds()), Fields: map[string]string{status.FieldItem: d.Item, status.FieldTook: strconv.FormatInt(took.Milliseconds(), 10)}})
 	}
 	switch {
 	case len(out.repaired) > 0:
@@ -44,7 +45,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 	if out.tentative {
 		return
 	}
-	s.Wanted, s.ConfigKept, s.AcceptedUnread = summarize(out.config.Config), out.config.whyKept, out.config.recordDamage
+	s.Wanted, s.ConfigKept, s.AcceptedUnread = status.WantedOf(out.config.Config), out.config.whyKept, out.config.recordDamage
 	if out.recordRewritten {
 		s.AcceptedUnread = ""
 	}
@@ -55,14 +56,14 @@ func (l *loop) record(out *outcome, now time.Time) {
 			s.Release = out.installed()
 		}
 	}
-	s.Error, s.object = "", out.object
+	s.Error, s.Object = "", out.object
 	if out.err != nil {
 		s.Error = out.err.Error()
 		l.recheck.Reset(recheckEvery)
 	} else if out.waiting == "" && !out.releaseMissing {
 		s.LastSuccess = now
 	}
-	s.sum(out.waiting)
+	s.Sum(out.waiting)
 	l.tellStanding(out)
 }
 
@@ -71,10 +72,10 @@ func (l *loop) recovered(out *outcome) {
 	l.status.Counts.Recoveries += uint64(len(out.recovered))
 	l.status.Counts.SetAside += uint64(len(out.abandoned))
 	for _, text := range out.recovered {
-		l.tell(Notice{Kind: Recovered, Text: text, Fields: map[string]string{fieldWhy: text}})
+		l.tell(status.Notice{Kind: status.Recovered, Text: text, Fields: map[string]string{status.FieldWhy: text}})
 	}
 	for _, text := range slices.Concat(out.abandoned, out.mended) {
-		l.tell(Notice{Kind: SetAside, Text: text, Fields: map[string]string{fieldWhy: text}})
+		l.tell(status.Notice{Kind: status.SetAside, Text: text, Fields: map[string]string{status.FieldWhy: text}})
 	}
 }
 
@@ -102,42 +103,42 @@ func dockerInWords(out *outcome) string {
 
 // tellStanding tells of conditions that last until the user or another program acts.
 func (l *loop) tellStanding(out *outcome) {
-	standing := map[Kind]Notice{}
+	standing := map[status.Kind]status.Notice{}
 	if out.err != nil {
 		l.status.Counts.Failures++
-		standing[Failed] = Notice{Text: out.err.Error(), Fields: map[string]string{fieldWhy: out.err.Error()}}
+		standing[status.Failed] = status.Notice{Text: out.err.Error(), Fields: map[string]string{status.FieldWhy: out.err.Error()}}
 	}
 	if out.waiting != "" {
-		standing[Waiting] = Notice{Text: "waiting: " + out.waiting, Fields: map[string]string{fieldWhy: out.waiting}}
+		standing[status.Waiting] = status.Notice{Text: "waiting: " + out.waiting, Fields: map[string]string{status.FieldWhy: out.waiting}}
 	}
 	if out.config.whyKept != "" {
-		standing[Kept] = Notice{Text: "the last good configuration is kept: " + out.config.whyKept, Fields: map[string]string{fieldWhy: out.config.whyKept}}
+		standing[status.Kept] = status.Notice{Text: "the last good configuration is kept: " + out.config.whyKept, Fields: map[string]string{status.FieldWhy: out.config.whyKept}}
 	}
 	if out.config.recordDamage != "" && out.config.whyKept == "" {
 		text := "the record of the accepted configuration is damaged: " + out.config.recordDamage
 		if out.recordRewritten {
 			text += "; it was written again"
 		}
-		standing[Kept] = Notice{Text: text, Fields: map[string]string{fieldWhy: out.config.recordDamage}}
+		standing[status.Kept] = status.Notice{Text: text, Fields: map[string]string{status.FieldWhy: out.config.recordDamage}}
 	}
 	if len(out.held) > 0 {
-		what := joined(out.held, func(h steps.Held) string { return h.What + ": " + h.Why })
-		standing[Held] = Notice{Text: "held: " + what, Fields: map[string]string{fieldItem: joined(out.held, func(h steps.Held) string { return h.What }), fieldWhy: what}}
+		what := status.Join(out.held, func(h steps.Held) string { return h.What + ": " + h.Why })
+		standing[status.Held] = status.Notice{Text: "held: " + what, Fields: map[string]string{status.FieldItem: status.Join(out.held, func(h steps.Held) string { return h.What }), status.FieldWhy: what}}
 	}
 	if f := out.fetching; f != nil && len(out.held) == 0 {
-		standing[Downloading] = Notice{Text: "gVisor " + f.Release + " is being downloaded; until then the installed release is enforced", Fields: map[string]string{fieldItem: config.ItemRelease, fieldWant: f.Release}}
+		standing[status.Downloading] = status.Notice{Text: "gVisor " + f.Release + " is being downloaded; until then the installed release is enforced", Fields: map[string]string{status.FieldItem: config.ItemRelease, status.FieldWant: f.Release}}
 	}
 	if len(out.contests) > 0 {
 		var words []string
 		for _, c := range out.contests {
 			words = append(words, fmt.Sprintf("%s (want %q) was changed back %d times and is %q again", c.Item, c.Want, len(c.Reverts), c.Got))
 		}
-		standing[Contested] = Notice{
+		standing[status.Contested] = status.Notice{
 			Text:   "another program keeps changing a setting, so it is left alone: " + strings.Join(words, "; "),
-			Fields: map[string]string{fieldItem: joined(out.contests, func(c contest.Contest) string { return c.Item }), fieldWhy: strings.Join(words, "; ")},
+			Fields: map[string]string{status.FieldItem: status.Join(out.contests, func(c contest.Contest) string { return c.Item }), status.FieldWhy: strings.Join(words, "; ")},
 		}
 	}
-	for _, kind := range []Kind{Failed, Waiting, Kept, Held, Contested, Downloading} {
+	for _, kind := range []status.Kind{status.Failed, status.Waiting, status.Kept, status.Held, status.Contested, status.Downloading} {
 		n, stands := standing[kind]
 		if !stands {
 			delete(l.standing, kind)
@@ -149,7 +150,7 @@ func (l *loop) tellStanding(out *outcome) {
 }
 
 // tellOnce reports a condition that lasts, once.
-func (l *loop) tellOnce(n Notice) {
+func (l *loop) tellOnce(n status.Notice) {
 	if l.standing[n.Kind] != n.Text {
 		l.standing[n.Kind] = n.Text
 		l.tell(n)
@@ -157,8 +158,8 @@ func (l *loop) tellOnce(n Notice) {
 }
 
 // tell reports n, unless the same notice was told often recently.
-func (l *loop) tell(n Notice) {
-	tell, unsaid := l.repeats.shouldTell(l.Now(), n.key())
+func (l *loop) tell(n status.Notice) {
+	tell, unsaid := l.repeats.shouldTell(l.Now(), n.Key())
 	if !tell {
 		return
 	}
@@ -184,10 +185,10 @@ func (l *loop) publishNow() {
 	l.changed, l.published = false, l.Now()
 	s := l.status
 	s.Containers = l.containers.count()
-	if s.State != StateStarting {
-		s.sum(l.waiting())
+	if s.State != status.StateStarting {
+		s.Sum(l.waiting())
 	}
-	s.Counts = s.Counts.clone()
+	s.Counts = s.Counts.Clone()
 	// An empty list is [] in JSON, not null.
 	s.Held, s.Contested = append([]steps.Held{}, s.Held...), append([]contest.Contest{}, s.Contested...)
 	l.Publish(s)
@@ -195,5 +196,5 @@ func (l *loop) publishNow() {
 
 // waiting is what the daemon waits for, if a notice has said so.
 func (l *loop) waiting() string {
-	return strings.TrimPrefix(l.standing[Waiting], "waiting: ")
+	return strings.TrimPrefix(l.standing[status.Waiting], "waiting: ")
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 )
 
 // Describe implements prometheus.Collector. It describes nothing: the items are known
@@ -19,8 +19,8 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	c := collecting{to}
-	c.gauge("converged", "Whether the host matches the configuration, with nothing held, contested or failing.", truth(s.State == daemon.StateEnforced))
-	for _, state := range daemon.States() {
+	c.gauge("converged", "Whether the host matches the configuration, with nothing held, contested or failing.", truth(s.State == status.StateEnforced))
+	for _, state := range status.States() {
 		c.gauge("state", "The state of the host: 1 for the current one.", truth(s.State == state), "state", string(state))
 	}
 	for item, n := range s.Counts.Drifts {
@@ -61,7 +61,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 // collecting sends the metrics of one Collect.
 type collecting struct{ to chan<- prometheus.Metric }
 
-func (c collecting) containers(n daemon.Containers) {
+func (c collecting) containers(n status.Containers) {
 	if !n.Known {
 		return
 	}
@@ -71,7 +71,7 @@ func (c collecting) containers(n daemon.Containers) {
 	c.gauge("containers", help, float64(n.Unknown), "sandbox", "unknown")
 }
 
-func (c collecting) brief(n daemon.BriefCounts) {
+func (c collecting) brief(n status.BriefCounts) {
 	const help = "How many containers ended before the daemon looked at them, by the runtime that they were created with."
 	c.counter("brief_containers_total", help, n.Sandboxed, "sandbox", "sandboxed")
 	c.counter("brief_containers_total", help, n.Outside, "sandbox", "unsandboxed")

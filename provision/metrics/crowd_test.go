@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 )
 
 // Connections that never ask, or begin to ask and stop, are closed for new ones; a scrape is answered all the same.
 func TestFault_X23_AThousandConnections(t *testing.T) {
 	m := New("1.2.3")
-	m.Publish(daemon.Status{State: daemon.StateEnforced})
+	m.Publish(status.Status{State: status.StateEnforced})
 	address, _ := serve(t, m)
 	var all []net.Conn
 	for i := range 1000 {

@@ -19,6 +19,7 @@ import (
 
 	"runsc-provisioner/provision/daemon"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/status"
 )
 
 const namespace = "runsc_provisioner"
@@ -31,7 +32,7 @@ type Metrics struct {
 	own     *prometheus.Registry // of this program only
 	process *prometheus.Registry // of every Go process
 	took    map[daemon.Measure]prometheus.Histogram
-	status  atomic.Pointer[daemon.Status]
+	status  atomic.Pointer[status.Status]
 }
 
 // New makes the metrics of a daemon. version is that of this program.
@@ -58,7 +59,7 @@ func New(version string) *Metrics {
 }
 
 // Publish replaces the status that is collected.
-func (m *Metrics) Publish(s daemon.Status) { m.status.Store(&s) }
+func (m *Metrics) Publish(s status.Status) { m.status.Store(&s) }
 
 // Measure records a duration.
 func (m *Metrics) Measure(what daemon.Measure, took time.Duration) {

@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
@@ -86,14 +87,14 @@ func has(t *testing.T, got, want map[string]float64, absent ...string) {
 }
 
 func TestOneStateIsOneAndOnlyEnforcedIsConverged(t *testing.T) {
-	for _, state := range daemon.States() {
+	for _, state := range status.States() {
 		m := New("1.2.3")
-		m.Publish(daemon.Status{State: state})
+		m.Publish(status.Status{State: state})
 		want := map[string]float64{"converged": 0}
-		if state == daemon.StateEnforced {
+		if state == status.StateEnforced {
 			want["converged"] = 1
 		}
-		for _, other := range daemon.States() {
+		for _, other := range status.States() {
 			want["state "+string(other)] = 0
 		}
 		want["state "+string(state)] = 1
@@ -107,18 +108,18 @@ func TestNothingIsKnownBeforeTheFirstStatus(t *testing.T) {
 
 func TestMetricsFollowTheStatus(t *testing.T) {
 	m := New("1.2.3")
-	m.Publish(daemon.Status{State: daemon.StateStarting})
+	m.Publish(status.Status{State: status.StateStarting})
 	has(t, written(t, m), map[string]float64{"held": 0, "config_kept": 0, "looks_total": 0},
 		"containers sandboxed", "last_look_timestamp_seconds", "last_drift_timestamp_seconds", "release_info 20260914.0")
 
 	at := func(seconds float64) time.Time { return time.UnixMilli(int64(seconds * 1000)) }
-	m.Publish(daemon.Status{
+	m.Publish(status.Status{
 		Release: "20260914.0", ConfigKept: "lost", LastLook: at(1000.5), LastSuccess: at(900),
-		LastDrift:  &daemon.LastDrift{At: at(800)},
+		LastDrift:  &status.LastDrift{At: at(800)},
 		Held:       []steps.Held{{What: "a"}, {What: "b"}},
 		Contested:  []contest.Contest{{Item: "default-runtime"}},
-		Containers: daemon.Containers{Known: true, Sandboxed: 3, Outside: 2, Unknown: 1},
-		Counts: daemon.Counts{
+		Containers: status.Containers{Known: true, Sandboxed: 3, Outside: 2, Unknown: 1},
+		Counts: status.Counts{
 			Looks: 10, Failures: 11, Reloads: 12, Restarts: 13, Recoveries: 14, SetAside: 15, Unsandboxed: 16, Stopped: 17,
 			Drifts: map[string]uint64{"link": 2}, Repairs: map[string]uint64{"link": 1},
 		},
@@ -141,10 +142,10 @@ func TestMetricsFollowTheStatus(t *testing.T) {
 func TestNoLabelIsChosenByAContainer(t *testing.T) {
 	const chosen = "chosen-by-a-container"
 	m := New("1.2.3")
-	m.Publish(daemon.Status{
+	m.Publish(status.Status{
 		Contested:  []contest.Contest{{Item: "link", Got: chosen}},
-		LastDrift:  &daemon.LastDrift{Drift: checkup.Drift{Got: chosen}},
-		Containers: daemon.Containers{Known: true, Strays: []daemon.Outside{{ID: chosen, Name: chosen, Image: chosen, Runtime: chosen}}},
+		LastDrift:  &status.LastDrift{Drift: checkup.Drift{Got: chosen}},
+		Containers: status.Containers{Known: true, Strays: []status.Outside{{ID: chosen, Name: chosen, Image: chosen, Runtime: chosen}}},
 	})
 	var text strings.Builder
 	v := audit.Verification{Report: verify.Report{Verdicts: []verify.Verdict{{Container: verify.Container{ID: chosen, Name: chosen, Runtime: chosen}}}},
@@ -184,7 +185,7 @@ func serve(t *testing.T, m *Metrics) (address string, stop func()) {
 
 func TestServerAnswersScrapesAndNothingElse(t *testing.T) {
 	m := New("1.2.3")
-	m.Publish(daemon.Status{State: daemon.StateEnforced})
+	m.Publish(status.Status{State: status.StateEnforced})
 	address, stop := serve(t, m)
 	ask := func(method, path string, header http.Header) (int, string) {
 		t.Helper()

@@ -4,14 +4,14 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
 func TestAHangingDockerdIsReported(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	h.run("kill -STOP $(systemctl show -p MainPID --value docker); rm " + daemonJSON)
-	s := h.awaits("waiting", func(s daemon.Status) bool { return s.State == daemon.StateWaiting })
+	s := h.awaits("waiting", func(s status.Status) bool { return s.State == status.StateWaiting })
 	if !strings.Contains(s.Line, "dockerd") {
 		t.Errorf("got %q, want it to name dockerd", s.Line)
 	}
@@ -32,7 +32,7 @@ func TestOurOwnDirectoriesAreRemoved(t *testing.T) {
 	for _, dir := range []string{"/var/lib/runsc-provisioner", "/run/runsc-provisioner"} {
 		pid := h.status().PID
 		h.run("rm -rf " + dir + "; rm " + daemonJSON)
-		h.awaits("started again without "+dir, func(s daemon.Status) bool { return s.PID != pid && s.State == daemon.StateEnforced })
+		h.awaits("started again without "+dir, func(s status.Status) bool { return s.PID != pid && s.State == status.StateEnforced })
 		h.wantsRunsc()
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -49,7 +49,7 @@ func (h host) neverRefused() {
 }
 
 // status is the status that the daemon published last.
-func (h host) status() (s daemon.Status) {
+func (h host) status() (s status.Status) {
 	h.t.Helper()
 	text, err := os.ReadFile(h.Path(statusFile))
 	if os.IsNotExist(err) {
@@ -65,7 +65,7 @@ func (h host) status() (s daemon.Status) {
 }
 
 // awaits waits until the daemon's status satisfies a condition.
-func (h host) awaits(what string, is func(daemon.Status) bool) daemon.Status {
+func (h host) awaits(what string, is func(status.Status) bool) status.Status {
 	h.t.Helper()
 	deadline := time.Now().Add(3 * time.Minute)
 	for {
@@ -81,33 +81,33 @@ func (h host) awaits(what string, is func(daemon.Status) bool) daemon.Status {
 }
 
 // enforced waits until the host matches the configuration.
-func (h host) enforced() daemon.Status {
+func (h host) enforced() status.Status {
 	h.t.Helper()
-	return h.awaits("enforced", func(s daemon.Status) bool { return s.State == daemon.StateEnforced })
+	return h.awaits("enforced", func(s status.Status) bool { return s.State == status.StateEnforced })
 }
 
 // repaired changes the host and waits until the daemon has repaired items.
-func (h host) repaired(change string, items ...string) daemon.Status {
+func (h host) repaired(change string, items ...string) status.Status {
 	h.t.Helper()
 	before := h.status()
 	h.run(change)
-	return h.awaits("repaired ("+strings.Join(items, ", ")+") after "+change, func(s daemon.Status) bool {
+	return h.awaits("repaired ("+strings.Join(items, ", ")+") after "+change, func(s status.Status) bool {
 		for _, item := range items {
 			if s.Counts.Repairs[item] <= before.Counts.Repairs[item] {
 				return false
 			}
 		}
-		return s.State == daemon.StateEnforced
+		return s.State == status.StateEnforced
 	})
 }
 
 // looked makes the daemon repair something else, and waits for it. What the daemon has not done by then, it
 // does not do.
-func (h host) looked() daemon.Status {
+func (h host) looked() status.Status {
 	h.t.Helper()
 	before := h.status().Counts.Repairs["link"]
 	h.run("rm " + link)
-	return h.awaits("aware of the link", func(s daemon.Status) bool { return s.Counts.Repairs["link"] > before })
+	return h.awaits("aware of the link", func(s status.Status) bool { return s.Counts.Repairs["link"] > before })
 }
 
 // starts is how often Docker has started.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -106,8 +106,8 @@ func TestFault_X02_ARestartActivatesNothingElse(t *testing.T) {
 		h.edited("\"mtu\": 1450", "\"mtu\": 1400")
 		says(t, h.exit(4, switchOff), "mtu")
 		h.run("cat > " + ownConfig + " <<'EOF'\n[docker]\nuserns_remap = \"off\"\n[enforce]\nmax_disruption = \"restart\"\nEOF\nrm -f /etc/runsc-provisioner/config.d/50-apply.toml; systemctl start runsc-provisioner")
-		s := h.awaits("held", func(s daemon.Status) bool { return len(s.Held) > 0 })
-		if s.State != daemon.StateHeld || s.Counts.Restarts != 0 {
+		s := h.awaits("held", func(s status.Status) bool { return len(s.Held) > 0 })
+		if s.State != status.StateHeld || s.Counts.Restarts != 0 {
 			t.Errorf("got %s after %d restarts, want it held", s.State, s.Counts.Restarts)
 		}
 	})
@@ -151,8 +151,8 @@ func TestFault_X04_AReloadKeepsTheRuntimesOfFlags(t *testing.T) {
 		works()
 		// The daemon holds it too.
 		h.run("systemctl start runsc-provisioner")
-		s := h.awaits("held", func(s daemon.Status) bool { return len(s.Held) > 0 })
-		if s.State != daemon.StateHeld || s.Counts.Reloads != 0 {
+		s := h.awaits("held", func(s status.Status) bool { return len(s.Held) > 0 })
+		if s.State != status.StateHeld || s.Counts.Reloads != 0 {
 			t.Errorf("got %s after %d reloads, want it held", s.State, s.Counts.Reloads)
 		}
 		h.run("systemctl stop runsc-provisioner")
@@ -202,7 +202,7 @@ func TestFault_X05_NewArgumentsAreProvenFirst(t *testing.T) {
 			t.Errorf("verify: got %s of the runtime, want a warning", got)
 		}
 		h.run("systemctl start runsc-provisioner")
-		s := h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.StateFailing })
+		s := h.awaits("failing", func(s status.Status) bool { return s.State == status.StateFailing })
 		if s.Counts.Reloads != 0 {
 			t.Errorf("got %d reloads, want none", s.Counts.Reloads)
 		}
@@ -220,7 +220,7 @@ func TestFault_X05_NewArgumentsAreProvenFirst(t *testing.T) {
 		}
 		says(t, h.exit(1, "runsc-provisioner apply"), "ignore-cgruops")
 		h.run("systemctl start runsc-provisioner")
-		h.awaits("failing again", func(s daemon.Status) bool { return s.State == daemon.StateFailing })
+		h.awaits("failing again", func(s status.Status) bool { return s.State == status.StateFailing })
 
 		// The user fixes it, and the daemon loads it.
 		h.edited("--ignore-cgruops", "--ignore-cgroups")

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/checkup"
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -158,11 +158,11 @@ func TestFault_X11_TheDaemonGoesOnWithWhatItHas(t *testing.T) {
 		names := "lock journal.json backup set-aside before.json loaded.json made-directory.json restarted proofs failed-proofs rejected-arguments validated ids trials images.json images.tar accepted.json accepted.copy.json"
 		for _, kind := range []string{"a FIFO", "a directory", "a newer version", "garbage"} {
 			h.run("systemctl stop runsc-provisioner; cd " + state + "; for n in " + names + "; do f=" + state + "/$n; rm -rf $f; (" + damages[kind] + "); done; systemctl start runsc-provisioner")
-			stands := func(s daemon.Status) bool { return s.State == daemon.StateFailing && has(s, checkup.StateItemName) }
-			s := h.awaits("enforcing beside "+kind, func(s daemon.Status) bool { return stands(s) && s.Error == "" })
+			stands := func(s status.Status) bool { return s.State == status.StateFailing && has(s, checkup.StateItemName) }
+			s := h.awaits("enforcing beside "+kind, func(s status.Status) bool { return stands(s) && s.Error == "" })
 			before := s.Counts.Repairs["default-runtime"]
 			h.run("echo '{}' > " + daemonJSON)
-			h.awaits("repaired beside "+kind, func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
+			h.awaits("repaired beside "+kind, func(s status.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
 			h.wantsRunsc()
 			for _, command := range []string{"status", "verify", "doctor"} {
 				if got, output := h.within(command); got == "0" || !strings.Contains(output, state+"/before.json") {
@@ -188,7 +188,7 @@ func TestFault_X11_TheDaemonGoesOnWithWhatItHas(t *testing.T) {
 	})
 }
 
-func has(s daemon.Status, item string) bool {
+func has(s status.Status, item string) bool {
 	for _, i := range s.Host {
 		if i.Name == item {
 			return true
@@ -297,12 +297,12 @@ umask 077; echo '{"schema_version":1,"started":"2026-01-01T00:00:00Z","daemon_js
 		// The daemon takes the directory back, believes nothing of it, and goes on.
 		plant(daemonJSON, "1000")
 		h.run("chmod 777 " + state + "; chown 1000 " + accepted + "; systemctl start runsc-provisioner")
-		h.awaits("started", func(s daemon.Status) bool { return has(s, checkup.StateItemName) && s.State == daemon.StateEnforced })
+		h.awaits("started", func(s status.Status) bool { return has(s, checkup.StateItemName) && s.State == status.StateEnforced })
 		unharmed("the daemon, at its start")
 		s := h.status()
 		plant(daemonJSON, "1000")
 		h.run("chown 1000 " + state + "; chmod 777 " + state + "; echo '{}' > " + daemonJSON)
-		h.awaits("repaired", func(now daemon.Status) bool {
+		h.awaits("repaired", func(now status.Status) bool {
 			return now.Counts.Repairs["default-runtime"] > s.Counts.Repairs["default-runtime"]
 		})
 		unharmed("the daemon, while it runs")
@@ -311,21 +311,21 @@ umask 077; echo '{"schema_version":1,"started":"2026-01-01T00:00:00Z","daemon_js
 		}
 		// A configuration that others may change is not applied. What was accepted stays.
 		h.run("rm -rf " + state + "/*.unread*; printf '[docker]\\ndefault_runtime = \"off\"\\n' > /etc/runsc-provisioner/config.d/70-planted.toml; chown 1000 /etc/runsc-provisioner/config.d/70-planted.toml; systemctl reload runsc-provisioner")
-		h.awaits("kept", func(s daemon.Status) bool { return strings.Contains(s.ConfigKept, "70-planted.toml") })
+		h.awaits("kept", func(s status.Status) bool { return strings.Contains(s.ConfigKept, "70-planted.toml") })
 		s = h.status()
 		h.run("echo '{}' > " + daemonJSON)
-		h.awaits("repaired", func(now daemon.Status) bool {
+		h.awaits("repaired", func(now status.Status) bool {
 			return now.Counts.Repairs["default-runtime"] > s.Counts.Repairs["default-runtime"]
 		})
 		h.exit(4, "runsc-provisioner status")
 		h.exit(78, "runsc-provisioner config check")
 		h.run("rm /etc/runsc-provisioner/config.d/70-planted.toml")
-		h.awaits("enforced", func(s daemon.Status) bool { return s.ConfigKept == "" })
+		h.awaits("enforced", func(s status.Status) bool { return s.ConfigKept == "" })
 		// daemon.json in a directory of others: an alert, and it is kept all the same.
 		h.run("chmod 777 /etc/docker; systemctl reload runsc-provisioner")
-		s = h.awaits("alert", func(s daemon.Status) bool { return has(s, checkup.TrustItemName) && s.State == daemon.StateFailing })
+		s = h.awaits("alert", func(s status.Status) bool { return has(s, checkup.TrustItemName) && s.State == status.StateFailing })
 		h.run("echo '{}' > " + daemonJSON)
-		h.awaits("repaired", func(now daemon.Status) bool {
+		h.awaits("repaired", func(now status.Status) bool {
 			return now.Counts.Repairs["default-runtime"] > s.Counts.Repairs["default-runtime"]
 		})
 		h.run("chmod 755 /etc/docker; systemctl reload runsc-provisioner")
@@ -350,7 +350,7 @@ func TestFault_X22_TheRecordAndTheSavedFlagsAreGone(t *testing.T) {
 			}
 			// The daemon does not take the built-in values as accepted.
 			h.run("mv /etc/runsc-provisioner /root/gone; systemctl start runsc-provisioner")
-			h.awaits("reported", func(s daemon.Status) bool { return strings.Contains(s.AcceptedUnread, accepted) })
+			h.awaits("reported", func(s status.Status) bool { return strings.Contains(s.AcceptedUnread, accepted) })
 			h.looked()
 			h.exit(4, "runsc-provisioner status")
 			h.run(fmt.Sprintf("systemctl stop runsc-provisioner; [ ! -e %s ]; rm -rf /root/gone %s /etc/runsc-provisioner; cp -a /root/state%d %s; cp -a /root/conf%d /etc/runsc-provisioner", accepted, state, i, state, i))

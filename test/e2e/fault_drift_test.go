@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -77,15 +77,15 @@ func TestFault_R01_DockerdAlone(t *testing.T) {
 	// The file is right again before the daemon looks, but dockerd has loaded the other one.
 	h.run("systemctl stop runsc-provisioner; cp -p " + daemonJSON + " /root/right; echo '{\"default-runtime\":\"runc\"}' > " + daemonJSON + "; systemctl reload docker; cp -p /root/right " + daemonJSON)
 	h.run("systemctl start runsc-provisioner")
-	h.awaits("dockerd repaired", func(s daemon.Status) bool { return s.Counts.Repairs["dockerd"] == 1 && s.State == daemon.StateEnforced })
+	h.awaits("dockerd repaired", func(s status.Status) bool { return s.Counts.Repairs["dockerd"] == 1 && s.State == status.StateEnforced })
 	h.wantsRunsc()
 }
 
 func TestFault_R01_AnImmutableFileIsReported(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	h.run("echo '{}' > /root/new; systemctl stop runsc-provisioner; cp /root/new " + daemonJSON + "; chattr +i " + daemonJSON + "; systemctl start runsc-provisioner")
-	h.awaits("failing", func(s daemon.Status) bool {
-		return s.State == daemon.StateFailing && strings.Contains(s.Error, "immutable")
+	h.awaits("failing", func(s status.Status) bool {
+		return s.State == status.StateFailing && strings.Contains(s.Error, "immutable")
 	})
 	if got := h.read(daemonJSON); got != "{}\n" {
 		t.Errorf("got %q, want it left alone", got)
@@ -101,7 +101,7 @@ func TestFault_R02_AHalfWrittenFileIsLeftAlone(t *testing.T) {
 	// Closed, and cut short.
 	h.run(`printf '{"debug": fal' > ` + daemonJSON)
 	before := inode()
-	s := h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.StateFailing })
+	s := h.awaits("failing", func(s status.Status) bool { return s.State == status.StateFailing })
 	if !strings.Contains(s.Error, daemonJSON) {
 		t.Errorf("got the error %q, want it to name the file", s.Error)
 	}
@@ -113,7 +113,7 @@ func TestFault_R02_AHalfWrittenFileIsLeftAlone(t *testing.T) {
 
 	// Its writer holds it open: its text so far may even be complete.
 	fifo := h.began(`exec 3> ` + daemonJSON + `; printf '{}' >&3; mkfifo /root/go /root/on; read x < /root/go; printf '\n' >&3; echo >/root/on; exec 3>&-`)
-	h.awaits("failing because of a writer", func(s daemon.Status) bool { return strings.Contains(s.Error, "open for writing") })
+	h.awaits("failing because of a writer", func(s status.Status) bool { return strings.Contains(s.Error, "open for writing") })
 	if got := h.read(daemonJSON); got != "{}" {
 		t.Errorf("got %q, want it left alone while its writer has it open", got)
 	}
@@ -173,7 +173,7 @@ func TestFault_R04_ContestedIsLeftAlone(t *testing.T) {
 	onEach(t, lab.Options{}, func(t *testing.T, h host) {
 		h.keep(asDefault + "[enforce]\ncontested_after = 4\ncontested_window = \"1h\"\n")
 		loop := h.began(revertLoop)
-		s := h.awaits("contested", func(s daemon.Status) bool { return s.State == daemon.StateContested })
+		s := h.awaits("contested", func(s status.Status) bool { return s.State == status.StateContested })
 		// A contested item stays as the other program wrote it, however long the loop runs.
 		h.looked()
 		if got := h.read(daemonJSON); got != "{\"debug\":true}\n" {
@@ -220,19 +220,19 @@ func TestFault_R06_TheNetworkIsDown(t *testing.T) {
 	}
 	// The configuration asks for another release, which cannot be fetched.
 	h.run("sed -i '1i [release]\\nversion = \"" + older + "\"' " + ownConfig)
-	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld })
+	s := h.awaits("held", func(s status.Status) bool { return s.State == status.StateHeld })
 	if len(s.Held) != 1 || !strings.Contains(s.Held[0].What, older) {
 		t.Errorf("got %+v held, want the release", s.Held)
 	}
 	before := s.Counts.Repairs["default-runtime"]
 	h.run("rm " + daemonJSON)
-	h.awaits("enforced without network", func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
+	h.awaits("enforced without network", func(s status.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
 	h.wantsRunsc()
 
 	// The release is damaged and its archive is missing too: this is reported, and the rest is enforced.
 	h.run("sed -i 's/^version.*/version = \"" + newer + "\"/' " + ownConfig + "; rm -rf " + store + "/.archive; rm " + store + "/" + newer + "/runsc")
-	h.awaits("held, for the damage", func(s daemon.Status) bool {
-		return s.State == daemon.StateHeld && strings.Contains(fmt.Sprint(s.Held), "damaged")
+	h.awaits("held, for the damage", func(s status.Status) bool {
+		return s.State == status.StateHeld && strings.Contains(fmt.Sprint(s.Held), "damaged")
 	})
 	if got := h.run("systemctl is-active runsc-provisioner"); got != "active" {
 		t.Errorf("got %s, want it to go on", got)
@@ -241,14 +241,14 @@ func TestFault_R06_TheNetworkIsDown(t *testing.T) {
 
 func TestFault_R07_DockerGoesAndComesBack(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"restart\"\n")
-	waits := func(s daemon.Status) bool { return s.State == daemon.StateWaiting }
+	waits := func(s status.Status) bool { return s.State == status.StateWaiting }
 	started := h.starts()
 
 	h.run("systemctl restart docker")
 	h.enforced()
 	h.run("kill -9 $(systemctl show -p MainPID --value docker)")
-	h.awaits("back", func(s daemon.Status) bool {
-		return s.State == daemon.StateEnforced && h.run("systemctl is-active docker || true") == "active"
+	h.awaits("back", func(s status.Status) bool {
+		return s.State == status.StateEnforced && h.run("systemctl is-active docker || true") == "active"
 	})
 
 	// dockerd crashes in a loop while the host drifts.
@@ -279,7 +279,7 @@ func TestFault_R08_OwnWritesMakeNoSecondRound(t *testing.T) {
 	}
 	// The container's event comes after all events of the repair.
 	h.run("docker run -d --name box " + lab.Image + " sleep 600")
-	s := h.awaits("counting a container", func(s daemon.Status) bool { return s.Containers.Sandboxed == 1 })
+	s := h.awaits("counting a container", func(s status.Status) bool { return s.Containers.Sandboxed == 1 })
 	if got := s.Counts.Looks - before.Counts.Looks; got != 1 {
 		t.Errorf("got %d rounds in the end, want 1", got)
 	}
@@ -304,17 +304,17 @@ func TestFault_R09_OurOwnConfigIsLost(t *testing.T) {
 			h := host{h.Host, t}
 			h.run("cp -rp /etc/runsc-provisioner /root/saved")
 			h.run(change)
-			h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
+			h.awaits("keeping the last good one", func(s status.Status) bool { return s.ConfigKept != "" })
 			before := h.status().Counts.Repairs["default-runtime"]
 			h.run("rm " + daemonJSON)
-			h.awaits("enforced anyway", func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
+			h.awaits("enforced anyway", func(s status.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
 			h.wantsRunsc()
 			// Also after a restart of the daemon.
 			h.run("systemctl restart runsc-provisioner")
-			h.awaits("keeping it still", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept != "" })
+			h.awaits("keeping it still", func(s status.Status) bool { return s.State == status.StateEnforced && s.ConfigKept != "" })
 			says(t, h.exit(4, "runsc-provisioner status"), "last good")
 			h.run("rm -rf /etc/runsc-provisioner; mv /root/saved /etc/runsc-provisioner")
-			h.awaits("following the files", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept == "" })
+			h.awaits("following the files", func(s status.Status) bool { return s.State == status.StateEnforced && s.ConfigKept == "" })
 		})
 	}
 	if got := h.read(ownConfig); got != right {
@@ -322,13 +322,13 @@ func TestFault_R09_OurOwnConfigIsLost(t *testing.T) {
 	}
 	// A person explicitly stops managing it.
 	h.run("rm " + ownConfig)
-	h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
+	h.awaits("keeping the last good one", func(s status.Status) bool { return s.ConfigKept != "" })
 	h.exit(4, "runsc-provisioner apply")
 	if s := h.looked(); s.ConfigKept == "" || s.Wanted.DefaultRuntime != "runsc" {
 		t.Errorf("after apply alone: got %+v wanted, kept %q", s.Wanted, s.ConfigKept)
 	}
 	h.run("runsc-provisioner apply --give-up")
-	h.awaits("following the files", func(s daemon.Status) bool { return s.ConfigKept == "" && s.Wanted.DefaultRuntime == "" })
+	h.awaits("following the files", func(s status.Status) bool { return s.ConfigKept == "" && s.Wanted.DefaultRuntime == "" })
 }
 
 func TestFault_R10_AProofThatHoldsIsNotRepeated(t *testing.T) {
@@ -344,7 +344,7 @@ func TestFault_R10_AProofThatHoldsIsNotRepeated(t *testing.T) {
 func TestStepsBeyondMaxDisruptionAreHeld(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"reload\"\n")
 	h.run("sed -i 's/^default_runtime.*/&\\nuserns_remap = \"default\"/' " + ownConfig)
-	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld })
+	s := h.awaits("held", func(s status.Status) bool { return s.State == status.StateHeld })
 	if len(s.Held) != 1 || !strings.Contains(s.Held[0].What, "userns-remap") || !strings.Contains(s.Held[0].Why, "max_disruption") {
 		t.Errorf("got %+v held", s.Held)
 	}
@@ -355,8 +355,8 @@ func TestStepsBeyondMaxDisruptionAreHeld(t *testing.T) {
 	h.run("sed -i 's/^userns_remap.*//; s/^max_disruption.*/max_disruption = \"none\"/' " + ownConfig + "; runsc-provisioner apply --give-up")
 	h.enforced()
 	h.run("echo '{}' > " + daemonJSON)
-	h.awaits("held, even a reload", func(s daemon.Status) bool {
-		return s.State == daemon.StateHeld && strings.Contains(fmt.Sprint(s.Held), "reload")
+	h.awaits("held, even a reload", func(s status.Status) bool {
+		return s.State == status.StateHeld && strings.Contains(fmt.Sprint(s.Held), "reload")
 	})
 	if got := h.read(daemonJSON); got != "{}\n" {
 		t.Errorf("got %q, want it left", got)
@@ -367,13 +367,13 @@ func TestOurRestartIsMadeOnce(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nmax_disruption = \"restart\"\n")
 	h.run("docker rmi " + lab.Image) // a switch hides nothing then
 	h.run("sed -i 's/^default_runtime.*/&\\nuserns_remap = \"default\"/' " + ownConfig)
-	s := h.awaits("remapped", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Wanted.UsernsRemap != "" })
+	s := h.awaits("remapped", func(s status.Status) bool { return s.State == status.StateEnforced && s.Wanted.UsernsRemap != "" })
 	if s.Counts.Restarts != 1 || h.starts() != 2 {
 		t.Errorf("got %d restarts of %d starts, want 1 of 2", s.Counts.Restarts, h.starts())
 	}
 	// The next restart must wait.
 	h.run("sed -i 's/^userns_remap.*/userns_remap = \"off\"/' " + ownConfig)
-	s = h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld })
+	s = h.awaits("held", func(s status.Status) bool { return s.State == status.StateHeld })
 	if !strings.Contains(s.Held[0].Why, "restarted at") {
 		t.Errorf("got %+v", s.Held)
 	}
@@ -382,7 +382,7 @@ func TestOurRestartIsMadeOnce(t *testing.T) {
 func TestContainersThatStartOutside(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	h.run("docker run -d --name in " + lab.Image + " sleep 600; docker run -d --name out --runtime=runc " + lab.Image + " sleep 600")
-	s := h.awaits("counting both", func(s daemon.Status) bool {
+	s := h.awaits("counting both", func(s status.Status) bool {
 		return s.Containers.Sandboxed == 1 && len(s.Containers.Strays) == 1 && s.Counts.Unsandboxed == 1
 	})
 	if got := s.Containers.Strays[0]; got.Name != "out" || got.Allowed {
@@ -399,14 +399,14 @@ func TestContainersThatStartOutside(t *testing.T) {
 	// Allowed by its digest.
 	digest := h.run("docker inspect -f '{{.Image}}' out")
 	h.run("docker rm -f out; printf '[enforce]\\nunsandboxed = \"stop\"\\nallow_images = [\"" + digest + "\"]\\n' >> " + ownConfig)
-	h.awaits("reconfigured", func(s daemon.Status) bool { return len(s.Containers.Strays) == 0 })
+	h.awaits("reconfigured", func(s status.Status) bool { return len(s.Containers.Strays) == 0 })
 	h.looked()
 	h.run("docker run -d --name allowed --runtime=runc " + lab.Image + " sleep 600")
-	h.awaits("aware of it", func(s daemon.Status) bool { return s.Containers.Outside == 1 && s.Counts.Unsandboxed == 1 })
+	h.awaits("aware of it", func(s status.Status) bool { return s.Containers.Outside == 1 && s.Counts.Unsandboxed == 1 })
 
 	// Another image is stopped, even under the same name.
 	h.run("docker commit in other >/dev/null; docker rm -f allowed; docker run -d --name stray --runtime=runc --restart=always other sleep 600")
-	s = h.awaits("one stopped", func(s daemon.Status) bool { return s.Counts.Stopped == 1 })
+	s = h.awaits("one stopped", func(s status.Status) bool { return s.Counts.Stopped == 1 })
 	if got := h.run("docker inspect -f '{{.State.Running}}' stray; docker inspect -f '{{.State.Running}}' in"); got != "false\ntrue" {
 		t.Errorf("got %q running, want stray stopped and in running", got)
 	}
@@ -419,7 +419,7 @@ func TestTheDaemonAndApplyTakeTurns(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	for _, name := range []string{older, newer, older} {
 		h.run("runsc-provisioner apply --release " + name)
-		s := h.awaits("enforced as apply configured it", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Release == name })
+		s := h.awaits("enforced as apply configured it", func(s status.Status) bool { return s.State == status.StateEnforced && s.Release == name })
 		if n := s.Counts.Drifts[config.ItemRelease] + s.Counts.Drifts["default-runtime"]; n != 0 {
 			t.Errorf("got the drifts %v, want changes of apply not counted as drift", s.Counts.Drifts)
 		}
@@ -447,7 +447,7 @@ func TestFault_X16_TheTimerAloneNoticesDrift(t *testing.T) {
 			t.Errorf("got %s lines about it, want 1", got)
 		}
 		h.run("rm -r /etc/systemd/system/runsc-provisioner.service.d; systemctl daemon-reload; systemctl restart runsc-provisioner")
-		h.awaits("watching", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Unwatched == "" })
+		h.awaits("watching", func(s status.Status) bool { return s.State == status.StateEnforced && s.Unwatched == "" })
 	})
 }
 
@@ -461,7 +461,7 @@ func TestFault_X19_ContainersThatLiveForAMoment(t *testing.T) {
 		h.run(fmt.Sprintf("for i in $(seq %d); do docker run --rm --runtime=runc --name out$i %s true; docker run --rm %s true; done", each, lab.Image, lab.Image))
 		// How many are looked at in time depends on the machine, and on a very busy one some are removed before
 		// dockerd is asked about them. None may be missed.
-		s := h.awaits("all counted", func(s daemon.Status) bool { return s.Counts.Unsandboxed+s.Counts.Brief.Unknown >= each })
+		s := h.awaits("all counted", func(s status.Status) bool { return s.Counts.Unsandboxed+s.Counts.Brief.Unknown >= each })
 		brief := s.Counts.Brief
 		if s.Counts.Unsandboxed == 0 || s.Counts.Unsandboxed > each || brief.Outside > each || brief.Sandboxed > each {
 			t.Errorf("got %+v, want %d that started outside", s.Counts, each)

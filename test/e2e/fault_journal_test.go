@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -111,7 +111,7 @@ func TestFault_X20_NothingIsConfirmedWhileDockerIsDown(t *testing.T) {
 	down("inactive")
 
 	h.run("systemctl start runsc-provisioner")
-	waiting := func(s daemon.Status) bool { return s.State == daemon.StateWaiting }
+	waiting := func(s status.Status) bool { return s.State == status.StateWaiting }
 	h.awaits("waiting", waiting)
 	h.looked()
 	if s := h.awaits("waiting after a look", waiting); s.Counts.Failures != 0 || len(s.Held) != 0 {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -82,10 +82,10 @@ func TestFault_V09_LabelsOfAnySizeHideNothing(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\nunsandboxed = \"stop\"\n")
 	h.loadFat(10 << 20)
 	h.run("docker run -d --name in fat sleep 600")
-	h.awaits("aware of it", func(s daemon.Status) bool { return s.Containers.Sandboxed == 1 && s.Containers.Known })
+	h.awaits("aware of it", func(s status.Status) bool { return s.Containers.Sandboxed == 1 && s.Containers.Known })
 	for i, run := range []string{"--name fat --runtime=runc fat", "--name thin --runtime=runc " + lab.Image} {
 		h.run("docker run -d " + run + " sleep 600")
-		h.awaits("stopping "+run, func(s daemon.Status) bool { return s.Counts.Stopped == uint64(i+1) })
+		h.awaits("stopping "+run, func(s status.Status) bool { return s.Counts.Stopped == uint64(i+1) })
 	}
 	if got := h.run("docker ps --format '{{.Names}}'"); got != "in" {
 		t.Errorf("got %q running, want in alone", got)

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -91,7 +91,7 @@ func TestFault_X22_TheAcceptedRecordIsDamaged(t *testing.T) {
 			h := host{h.Host, t}
 			// Started with the damaged record, the daemon follows the files, and reports that.
 			h.run("systemctl stop runsc-provisioner; " + damage + "; systemctl start runsc-provisioner")
-			s := h.awaits("following the files", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.AcceptedUnread != "" })
+			s := h.awaits("following the files", func(s status.Status) bool { return s.State == status.StateEnforced && s.AcceptedUnread != "" })
 			if s.Wanted.DefaultRuntime != "runsc" {
 				t.Errorf("got %+v wanted", s.Wanted)
 			}
@@ -106,15 +106,15 @@ func TestFault_X22_TheAcceptedRecordIsDamaged(t *testing.T) {
 			h.exit(4, "runsc-provisioner apply")
 			// Settings that the files then lose are kept while the daemon runs.
 			h.run("mv " + ownConfig + " /root/own")
-			h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
+			h.awaits("keeping the last good one", func(s status.Status) bool { return s.ConfigKept != "" })
 			h.repaired("rm "+daemonJSON, "default-runtime")
 			if got := pid(); got != started {
 				t.Errorf("got %s, want the same process, %s", got, started)
 			}
 			// Started without both, it changes nothing, and reports that.
 			h.run("rm -rf /root/dir; mv /etc/runsc-provisioner /root/dir; systemctl restart runsc-provisioner")
-			h.awaits("failing", func(s daemon.Status) bool {
-				return s.State == daemon.StateFailing && strings.Contains(s.Error, "accepted")
+			h.awaits("failing", func(s status.Status) bool {
+				return s.State == status.StateFailing && strings.Contains(s.Error, "accepted")
 			})
 			h.run("echo '{}' > " + daemonJSON)
 			h.exit(1, "runsc-provisioner status")
@@ -125,7 +125,7 @@ func TestFault_X22_TheAcceptedRecordIsDamaged(t *testing.T) {
 			h.repaired("mv /root/own /root/dir/config.d/60-test.toml; mv /root/dir /etc/runsc-provisioner", "default-runtime")
 			// A person decides.
 			h.run("[ ! -d " + accepted + " ] || rmdir " + accepted + " " + acceptedCopy + "; runsc-provisioner apply --give-up; runsc-provisioner verify; systemctl restart runsc-provisioner")
-			h.awaits("enforced again", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.AcceptedUnread == "" })
+			h.awaits("enforced again", func(s status.Status) bool { return s.State == status.StateEnforced && s.AcceptedUnread == "" })
 		})
 	}
 	// One of the two is enough; the next round writes the other again.

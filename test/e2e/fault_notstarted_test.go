@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -62,10 +62,10 @@ func TestFault_X08_ContainersThatStayedDown(t *testing.T) {
 		if _, remedy := h.doctor(1, "", "stopped containers"); remedy != "docker start always on-failure unless-stopped" {
 			t.Errorf("doctor: got %q", remedy)
 		}
-		isDown := func(s daemon.Status) bool {
-			return s.State == daemon.StateEnforced && len(s.Containers.NotStarted) == 3
+		isDown := func(s status.Status) bool {
+			return s.State == status.StateEnforced && len(s.Containers.NotStarted) == 3
 		}
-		var once daemon.Status
+		var once status.Status
 		if err := json.Unmarshal([]byte(h.run("runsc-provisioner status --format json")), &once); err != nil || !isDown(once) {
 			t.Errorf("status: got %+v, %v, want three not started", once, err)
 		}
@@ -82,6 +82,6 @@ func TestFault_X08_ContainersThatStayedDown(t *testing.T) {
 			t.Errorf("metrics: got %s, want three not started", got)
 		}
 		startAll()
-		h.awaits("aware that they run", func(s daemon.Status) bool { return len(s.Containers.NotStarted) == 0 })
+		h.awaits("aware that they run", func(s status.Status) bool { return len(s.Containers.NotStarted) == 0 })
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -113,7 +113,7 @@ func TestFault_X10_ANewStoreLeavesTheOldOneToItsContainers(t *testing.T) {
 		h.run("sed -i 's/" + older + "/latest/' /etc/runsc-provisioner/config.d/50-apply.toml")
 		h.places(`store = "/opt/gvisor"`, `link = "/opt/gvisor-bin/runsc"`)
 		h.run("mkdir -p /opt/gvisor /opt/gvisor-bin /etc/systemd/system/runsc-provisioner.service.d; printf '[Service]\\nReadWritePaths=-/opt/gvisor-bin\\n' > /etc/systemd/system/runsc-provisioner.service.d/paths.conf; systemctl daemon-reload")
-		h.awaits("another process that enforces", func(s daemon.Status) bool { return s.PID != pid && s.State == daemon.StateEnforced })
+		h.awaits("another process that enforces", func(s status.Status) bool { return s.PID != pid && s.State == status.StateEnforced })
 		if got := h.run("docker info -f '{{(index .Runtimes \"runsc\").Path}}'"); got != "/opt/gvisor/"+older+"/runsc" {
 			t.Errorf("got %s, want the same release in the new store", got)
 		}

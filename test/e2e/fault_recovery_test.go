@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -111,10 +111,10 @@ func TestFault_X01_TheDaemonDoesNotRestartDockerToRecover(t *testing.T) {
 	h.run(killed)
 	h.write(theirs)
 	h.run("systemctl restart docker; systemctl start runsc-provisioner")
-	s := h.awaits("done with the recovery", func(s daemon.Status) bool {
-		return s.State == daemon.StateEnforced || s.Counts.Failures > 1
+	s := h.awaits("done with the recovery", func(s status.Status) bool {
+		return s.State == status.StateEnforced || s.Counts.Failures > 1
 	})
-	if s.State != daemon.StateEnforced || s.Counts.Restarts != 0 {
+	if s.State != status.StateEnforced || s.Counts.Restarts != 0 {
 		t.Errorf("got %+v, want the host enforced and no restart", s)
 	}
 	h.run("systemctl stop runsc-provisioner")

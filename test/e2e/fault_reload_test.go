@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -34,8 +34,8 @@ func TestFault_X03_AuthorizationPluginsThatDockerdHasNotLoaded(t *testing.T) {
 		h.run("runsc-provisioner apply; systemctl start runsc-provisioner")
 		h.enforced()
 		h.write(plugins)
-		s := h.awaits("held", func(s daemon.Status) bool { return len(s.Held) > 0 })
-		if s.State != daemon.StateHeld {
+		s := h.awaits("held", func(s status.Status) bool { return len(s.Held) > 0 })
+		if s.State != status.StateHeld {
 			t.Errorf("got %s, want it held", s.State)
 		}
 		untouched(plugins)

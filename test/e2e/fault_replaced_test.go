@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -46,7 +46,7 @@ func TestFault_R01_ADirectoryThatComesTooLateIsReported(t *testing.T) {
 	h.run("mv /etc/docker.new /etc/docker")
 	says(t, h.exit(1, "runsc-provisioner verify"), "/etc/docker/docker.new")
 	h.looked()
-	h.awaits("aware of it", func(s daemon.Status) bool {
+	h.awaits("aware of it", func(s status.Status) bool {
 		for _, item := range s.Host {
 			if strings.Contains(item.Seen, "/etc/docker/docker.new") {
 				return true
@@ -81,10 +81,10 @@ func TestFault_R01_ADirectoryIsReplacedBesideApply(t *testing.T) {
 func TestFault_R09_OurOwnDirectoryIsReplaced(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\ncontested_after = 1000\n")
 	h.run("cp -rp /etc/runsc-provisioner /etc/runsc-provisioner.new; sed -i 's/1000/1001/' /etc/runsc-provisioner.new/config.d/60-test.toml; mv /etc/runsc-provisioner /etc/runsc-provisioner.old")
-	h.awaits("keeping the last good one", func(s daemon.Status) bool { return s.ConfigKept != "" })
+	h.awaits("keeping the last good one", func(s status.Status) bool { return s.ConfigKept != "" })
 	h.repaired("rm "+daemonJSON, "default-runtime")
 	h.run("mv /etc/runsc-provisioner.new /etc/runsc-provisioner")
-	h.awaits("following the files", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.ConfigKept == "" })
+	h.awaits("following the files", func(s status.Status) bool { return s.State == status.StateEnforced && s.ConfigKept == "" })
 	if got := h.run("ls /etc/runsc-provisioner"); got != "config.d" {
 		t.Errorf("got %s in it, want the replacement alone", got)
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -97,7 +97,7 @@ func TestFault_X18_SecretsInEveryPlace(t *testing.T) {
 		h.run(`perl -0pi -e 's/"labels": \[[^\]]*\]/"labels": ["owner=` + mark + `one", "owner=` + mark + `two"]/; s/"default-runtime": "runsc"/"default-runtime": "runc"/' ` + daemonJSON)
 		h.hides("dockerd refuses a text", "runsc-provisioner plan; runsc-provisioner apply; runsc-provisioner doctor; runsc-provisioner status")
 		h.run("systemctl start runsc-provisioner")
-		h.awaits("failing", func(s daemon.Status) bool { return s.State == daemon.StateFailing })
+		h.awaits("failing", func(s status.Status) bool { return s.State == status.StateFailing })
 		h.hidesAll("the daemon's text is refused")
 		if got := h.run("systemctl show -p StatusText --value runsc-provisioner"); strings.Contains(got, "conflict") || !strings.HasPrefix(got, "failing: ") {
 			t.Errorf("got %q for every user, want a failure and no text of dockerd", got)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -19,9 +19,9 @@ func (h host) wants(release, url string) {
 	h.run("printf '[release]\\nversion = \"" + release + "\"\\nurl = \"" + url + "\"\\n" + strings.ReplaceAll(asDefault, "\n", "\\n") + "' >" + ownConfig)
 }
 
-func (h host) fetching(release string) daemon.Status {
+func (h host) fetching(release string) status.Status {
 	h.t.Helper()
-	return h.awaits("fetching "+release, func(s daemon.Status) bool { return s.Fetching != nil && s.Fetching.Release == release })
+	return h.awaits("fetching "+release, func(s status.Status) bool { return s.Fetching != nil && s.Fetching.Release == release })
 }
 
 // hidden are the files of an unfinished fetch in the store.
@@ -37,7 +37,7 @@ func (h host) truthful(release string) (end func()) {
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		for {
-			if s := h.status(); s.State == daemon.StateEnforced && s.Wanted.Release == release && s.Release != release {
+			if s := h.status(); s.State == status.StateEnforced && s.Wanted.Release == release && s.Release != release {
 				h.t.Errorf("got %q while %s is missing", s.Line, release)
 				return
 			}
@@ -57,7 +57,7 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	end := h.truthful(older)
 	h.wants(older, trickle)
 	s := h.fetching(older)
-	if s.State != daemon.StateFetching || len(s.Held) != 0 {
+	if s.State != status.StateFetching || len(s.Held) != 0 {
 		t.Errorf("got %s, held %v, want it fetching", s.State, s.Held)
 	}
 	says(t, h.exit(4, "runsc-provisioner status"), "fetching", older)
@@ -66,10 +66,10 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	for _, change := range []string{"rm " + daemonJSON, "echo '{}' >" + daemonJSON + "; systemctl reload docker"} {
 		before := h.status().Counts.Repairs["default-runtime"]
 		h.run(change)
-		s = h.awaits("repaired after "+change, func(s daemon.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
+		s = h.awaits("repaired after "+change, func(s status.Status) bool { return s.Counts.Repairs["default-runtime"] > before })
 		h.wantsRunsc()
 	}
-	if s.State != daemon.StateFetching || !s.LastSuccess.Before(s.Fetching.Since) || s.LastSuccess.Before(success) {
+	if s.State != status.StateFetching || !s.LastSuccess.Before(s.Fetching.Since) || s.LastSuccess.Before(success) {
 		t.Errorf("got %s, last success at %s, want it fetching since %s, without success since", s.State, s.LastSuccess, s.Fetching.Since)
 	}
 	if h.hidden() == "" {
@@ -78,7 +78,7 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 
 	// An apply downloads by itself, and its release ends the fetch.
 	h.run("runsc-provisioner apply --once --lock-timeout=10s --url https://releases.lab/gvisor/releases --release " + older)
-	s = h.awaits("enforced with the release that apply installed", func(s daemon.Status) bool { return s.State == daemon.StateEnforced && s.Release == older })
+	s = h.awaits("enforced with the release that apply installed", func(s status.Status) bool { return s.State == status.StateEnforced && s.Release == older })
 	if s.Fetching != nil {
 		t.Errorf("got %+v, want the fetch ended", s.Fetching)
 	}
@@ -88,10 +88,10 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	// Another run makes a long change: the state of the host is unknown until it ends.
 	letGo := h.holdsLock()
 	h.run("rm " + daemonJSON)
-	h.awaits("waiting for the other run", func(s daemon.Status) bool { return s.State == daemon.StateWaiting })
+	h.awaits("waiting for the other run", func(s status.Status) bool { return s.State == status.StateWaiting })
 	letGo()
-	h.awaits("enforced again", func(s daemon.Status) bool {
-		return s.State == daemon.StateEnforced && s.Counts.Repairs["default-runtime"] >= 3
+	h.awaits("enforced again", func(s status.Status) bool {
+		return s.State == status.StateEnforced && s.Counts.Repairs["default-runtime"] >= 3
 	})
 }
 
@@ -117,7 +117,7 @@ func TestFault_X15_ASlowDownloadEndsWithTheDaemonAndWithItsReason(t *testing.T) 
 	}
 	// The configuration asks for another release, then for the installed one.
 	h.wants("20991231.0", trickle)
-	h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld && s.Fetching == nil })
+	h.awaits("held", func(s status.Status) bool { return s.State == status.StateHeld && s.Fetching == nil })
 	h.wants(newer, trickle)
 	h.enforced()
 	if got := h.hidden(); got != "" {
@@ -133,7 +133,7 @@ func TestFault_X15_AFreshHostAndASlowDownload(t *testing.T) {
 	h.wants(newer, p.url)
 	h.run("systemctl start runsc-provisioner")
 	<-p.arrived
-	if s := h.fetching(newer); s.State != daemon.StateFetching || s.Release != "" {
+	if s := h.fetching(newer); s.State != status.StateFetching || s.Release != "" {
 		t.Errorf("got %s, release %q, want it fetching", s.State, s.Release)
 	}
 	close(p.goOn)

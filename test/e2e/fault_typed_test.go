@@ -5,7 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -37,7 +37,7 @@ func TestFault_X18_WhatPeopleTypeAndRead(t *testing.T) {
 
 		// The daemon's summary is for every user, and has no secret.
 		h.run("systemctl start runsc-provisioner")
-		h.awaits("enforced", func(s daemon.Status) bool { return s.State == daemon.StateEnforced })
+		h.awaits("enforced", func(s status.Status) bool { return s.State == status.StateEnforced })
 		for _, user := range []string{asNobody, asMember} {
 			got := hidden(77, user+"runsc-provisioner status")
 			if !strings.HasPrefix(got.Stdout, "enforced: gVisor "+newer) || !strings.Contains(got.Stdout, "sudo runsc-provisioner status") {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -50,7 +50,7 @@ scrape_configs:
 	}}, metricsConfig)
 	h.repaired("rm "+daemonJSON, "default-runtime")
 	h.run("docker run -d --name out --runtime=runc " + lab.Image + " sleep 600")
-	h.awaits("aware of it", func(s daemon.Status) bool { return s.Counts.Unsandboxed == 1 })
+	h.awaits("aware of it", func(s status.Status) bool { return s.Counts.Unsandboxed == 1 })
 
 	text := h.get("http://127.0.0.1:9617/metrics")
 	for _, want := range []string{
@@ -64,7 +64,7 @@ scrape_configs:
 		}
 	}
 	h.run("cat > /root/own.prom <<'EOF'\n" + text + "\nEOF\npromtool check metrics < /root/own.prom")
-	h.awaits("written for node_exporter", func(daemon.Status) bool {
+	h.awaits("written for node_exporter", func(status.Status) bool {
 		return strings.Contains(h.run("cat /var/lib/prometheus/node-exporter/runsc-provisioner.prom 2>/dev/null || true"), "runsc_provisioner_unsandboxed_starts_total 1")
 	})
 	h.run("promtool check metrics < /var/lib/prometheus/node-exporter/runsc-provisioner.prom")
@@ -132,8 +132,8 @@ func TestDockerComesAndGoes(t *testing.T) {
 		t.Fatal("Docker was not removed")
 	}
 	t.Cleanup(h.neverRefused)
-	waits := func(why string) daemon.Status {
-		return h.awaits("waiting: "+why, func(s daemon.Status) bool {
+	waits := func(why string) status.Status {
+		return h.awaits("waiting: "+why, func(s status.Status) bool {
 			return s.State == "waiting" && strings.Contains(s.Line, why) && strings.Contains(h.run("systemctl show -p StatusText --value runsc-provisioner"), why)
 		})
 	}
@@ -163,7 +163,7 @@ func TestDockerComesAndGoes(t *testing.T) {
 	// Installed over itself, like an upgrade; Debian's package leaves the restart to others.
 	before := h.status()
 	h.run("DEBIAN_FRONTEND=noninteractive dpkg --force-depends -i " + lab.DockerPackage + "; systemctl restart docker")
-	h.awaits("enforced after the upgrade", func(s daemon.Status) bool { return s.State == "enforced" && s.LastLook.After(before.LastLook) })
+	h.awaits("enforced after the upgrade", func(s status.Status) bool { return s.State == "enforced" && s.LastLook.After(before.LastLook) })
 	h.wantsRunsc()
 	if got := h.starts(); got != n+2 {
 		t.Errorf("got %d starts of Docker, want %d: none of ours", got, n+2)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/test/lab"
 )
@@ -99,11 +99,11 @@ func TestNextRunsc_UpgradeNamesTheArgumentAndChangesNothing(t *testing.T) {
 		}
 
 		h.run("systemctl start runsc-provisioner")
-		held := func(s daemon.Status) bool { return s.State == daemon.StateHeld }
+		held := func(s status.Status) bool { return s.State == status.StateHeld }
 		holds(t, "the daemon's first round", h.awaits("held", held).Held)
 		s := h.looked() // another round
 		holds(t, "the daemon's next round", s.Held)
-		if s.State != daemon.StateHeld || s.Counts.Failures != 0 || s.Counts.Reloads != 0 || s.Fetching != nil {
+		if s.State != status.StateHeld || s.Counts.Failures != 0 || s.Counts.Reloads != 0 || s.Fetching != nil {
 			t.Errorf("daemon: got %q, %+v, want it held without failures or downloads", s.Line, s.Counts)
 		}
 		if got := h.run("journalctl -u runsc-provisioner -o json --no-pager | grep -c 3f00c2ea589a2c5114938256fea00256"); got != "1" {
@@ -144,7 +144,7 @@ func TestNextRunsc_DaemonHoldsItOnce(t *testing.T) {
 	before := h.inUse(since)
 	write := func(text string) { h.run("cat >" + ownConfig + " <<'END'\n" + text + "END") }
 	write(pinned(lab.NextRelease, lab.NextURL) + withVFS2)
-	s := h.awaits("held", func(s daemon.Status) bool { return s.State == daemon.StateHeld && s.Fetching == nil })
+	s := h.awaits("held", func(s status.Status) bool { return s.State == status.StateHeld && s.Fetching == nil })
 	holds(t, "the daemon", s.Held)
 	if s.Counts.Failures != 0 {
 		t.Errorf("got %d failures, want none", s.Counts.Failures)

@@ -187,13 +187,19 @@ var allowed = map[string]row{
 		},
 	},
 	"provision/contest": {ours: []string{"provision/checkup"}},
-	"provision/watch":   {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
+	"provision/status": {
+		ours: []string{
+			"provision/checkup", "provision/config", "provision/contest", "provision/host",
+			"provision/state", "provision/steps",
+		},
+	},
+	"provision/watch": {modules: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"provision/daemon": {
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
 			"provision/config", "provision/contest", "provision/durable", "provision/engine",
-			"provision/host", "provision/plan", "provision/release", "provision/state", "provision/steps",
-			"provision/transaction", "provision/watch", "verify",
+			"provision/host", "provision/plan", "provision/release", "provision/state",
+			"provision/status", "provision/steps", "provision/transaction", "provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
@@ -208,7 +214,10 @@ var allowed = map[string]row{
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
 	},
 	"provision/metrics": {
-		ours:    []string{"provision/audit", "provision/checkup", "provision/daemon", "provision/durable"},
+		ours: []string{
+			"provision/audit", "provision/checkup", "provision/daemon", "provision/durable",
+			"provision/status",
+		},
 		modules: []string{"github.com/prometheus/client_golang", "github.com/prometheus/common"},
 	},
 	"systemd": {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
@@ -218,7 +227,7 @@ var allowed = map[string]row{
 			"provision/commandline", "provision/config", "provision/daemon", "provision/doctor",
 			"provision/durable", "provision/host", "provision/metrics", "provision/plan",
 			"provision/prepare", "provision/proof", "provision/redact", "provision/release",
-			"provision/room", "provision/state", "provision/steps", "provision/subid",
+			"provision/room", "provision/state", "provision/status", "provision/steps", "provision/subid",
 			"provision/transaction", "systemd", "verify",
 		},
 		modules: []string{

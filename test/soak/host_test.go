@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -39,13 +39,13 @@ func (h host) run(command string) string {
 }
 
 // status returns what the daemon last published; zero if nothing.
-func (h host) status() (s daemon.Status) {
+func (h host) status() (s status.Status) {
 	text, err := os.ReadFile(h.Path("/run/runsc-provisioner/status.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &s)
 	}
 	if err != nil {
-		return daemon.Status{}
+		return status.Status{}
 	}
 	return s
 }
@@ -55,7 +55,7 @@ func (h host) status() (s daemon.Status) {
 func (h host) quiet() {
 	h.t.Helper()
 	for end := time.Now().Add(unrepaired); ; time.Sleep(20 * time.Millisecond) {
-		if s := h.status(); s.State == daemon.StateEnforced && s.Containers.Known {
+		if s := h.status(); s.State == status.StateEnforced && s.Containers.Known {
 			return
 		}
 		if time.Now().After(end) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -208,8 +208,8 @@ func (s *storm) judge(before int, seed uint64, length time.Duration) {
 	if starts > asked+scheduled+begun {
 		s.t.Errorf("got %d starts of Docker, %d more than accounted for", starts, starts-asked-scheduled-begun)
 	}
-	if status := s.status(); status.State != daemon.StateEnforced {
-		s.t.Errorf("got the daemon %s, want it enforced", status.Line)
+	if got := s.status(); got.State != status.StateEnforced {
+		s.t.Errorf("got the daemon %s, want it enforced", got.Line)
 	}
 	if text := strings.TrimSpace(s.run("cat " + daemonJSON)); !strings.HasPrefix(text, "{") {
 		s.t.Errorf("got daemon.json %q", text)

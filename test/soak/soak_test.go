@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -119,9 +119,9 @@ const sums = "cd " + dir + " && find . -printf '%m %p\\n' | sort && sha256sum $(
 
 // mismatch returns what does not match the configuration, or "".
 func (s *soak) mismatch(n int, edits, files bool) string {
-	status := s.status()
-	if status.State != daemon.StateEnforced || status.ConfigKept != "" {
-		return "status: " + status.Line
+	got := s.status()
+	if got.State != status.StateEnforced || got.ConfigKept != "" {
+		return "status: " + got.Line
 	}
 	var text struct {
 		Labels   []string

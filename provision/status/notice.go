@@ -1,4 +1,4 @@
-package daemon
+package status
 
 import (
 	"maps"
@@ -61,11 +61,11 @@ type Notice struct {
 	Fields map[string]string
 }
 
-// key is equal for two notices with the same content.
-func (n Notice) key() string {
+// Key is equal for two notices with the same content.
+func (n Notice) Key() string {
 	parts := []string{string(n.Kind)}
 	for _, name := range slices.Sorted(maps.Keys(n.Fields)) {
-		if name != fieldTook {
+		if name != FieldTook {
 			parts = append(parts, name+"="+n.Fields[name])
 		}
 	}
@@ -77,13 +77,13 @@ func (n Notice) key() string {
 
 // The fields of notices.
 const (
-	fieldItem      = "ITEM"
-	fieldWant      = "WANT"
-	fieldGot       = "GOT"
-	fieldWhy       = "WHY"
-	fieldTook      = "TOOK_MS"
-	fieldContainer = "CONTAINER_ID"
-	fieldName      = "CONTAINER_NAME"
-	fieldImage     = "IMAGE"
-	fieldRuntime   = "RUNTIME"
+	FieldItem      = "ITEM"
+	FieldWant      = "WANT"
+	FieldGot       = "GOT"
+	FieldWhy       = "WHY"
+	FieldTook      = "TOOK_MS"
+	FieldContainer = "CONTAINER_ID"
+	FieldName      = "CONTAINER_NAME"
+	FieldImage     = "IMAGE"
+	FieldRuntime   = "RUNTIME"
 )

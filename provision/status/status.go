@@ -1,4 +1,6 @@
-package daemon
+// Package status is what the daemon says of a host, and of its own work: for the status file, for `status`, for the
+// unit's status line and for metrics. It is pure.
+package status
 
 import (
 	"cmp"
@@ -69,7 +71,7 @@ type Status struct {
 	Containers Containers        `json:"containers"`
 	Counts     Counts            `json:"counts"`
 
-	object string // what an error or a wait is about; "" if not known
+	Object string // what an error or a wait is about; "" if not known
 	public string
 }
 
@@ -137,26 +139,26 @@ type BriefCounts struct {
 	Unknown   uint64 `json:"unknown"` // dockerd could not say
 }
 
-// clone returns a copy of c with copies of its maps.
-func (c Counts) clone() Counts {
+// Clone returns a copy of c with copies of its maps.
+func (c Counts) Clone() Counts {
 	c.Drifts, c.Repairs = maps.Clone(c.Drifts), maps.Clone(c.Repairs)
 	return c
 }
 
-// sum sets State and Line from the other fields. waiting is what the daemon waits
+// Sum sets State and Line from the other fields. waiting is what the daemon waits
 // for, or "".
-func (s *Status) sum(waiting string) {
+func (s *Status) Sum(waiting string) {
 	var text, public string
 	switch {
 	case s.Error != "":
-		s.State, text, public = StateFailing, s.Error, cmp.Or(s.object, "the last look failed")
+		s.State, text, public = StateFailing, s.Error, cmp.Or(s.Object, "the last look failed")
 	case waiting != "":
-		s.State, text, public = StateWaiting, waiting, s.object
+		s.State, text, public = StateWaiting, waiting, s.Object
 	case len(s.Contested) > 0:
 		s.State = StateContested
-		text = "another program keeps changing " + joined(s.Contested, func(c contest.Contest) string { return c.Item })
+		text = "another program keeps changing " + Join(s.Contested, func(c contest.Contest) string { return c.Item })
 	case len(s.Held) > 0:
-		s.State, text = StateHeld, joined(s.Held, func(h steps.Held) string { return h.What })
+		s.State, text = StateHeld, Join(s.Held, func(h steps.Held) string { return h.What })
 	case s.Fetching != nil:
 		s.State, text = StateFetching, "gVisor "+s.Fetching.Release+" since "+s.Fetching.Since.Format(time.TimeOnly)
 	default:
@@ -167,7 +169,7 @@ func (s *Status) sum(waiting string) {
 	}
 	var parts []string
 	if s.Containers.Known {
-		parts = append(parts, s.Containers.inWords())
+		parts = append(parts, s.Containers.InWords())
 	}
 	if s.ConfigKept != "" {
 		parts = append(parts, "last good configuration kept")
@@ -200,7 +202,7 @@ func (s *Status) wantedInWords() string {
 	return strings.Join(words, ", ")
 }
 
-func (c Containers) inWords() string {
+func (c Containers) InWords() string {
 	words := fmt.Sprintf("%d of %d containers in a sandbox", c.Sandboxed, c.Sandboxed+c.Outside+c.Unknown)
 	switch n := len(c.Strays); n {
 	case 0:
@@ -218,8 +220,8 @@ func (c Containers) inWords() string {
 	return words
 }
 
-// summarize returns a summary of c.
-func summarize(c config.Config) Wanted {
+// WantedOf returns a summary of c.
+func WantedOf(c config.Config) Wanted {
 	return Wanted{
 		Release:        c.Release.Version,
 		Runtimes:       c.RuntimeNames(),
@@ -229,7 +231,7 @@ func summarize(c config.Config) Wanted {
 	}
 }
 
-func joined[T any](all []T, word func(T) string) string {
+func Join[T any](all []T, word func(T) string) string {
 	var words []string
 	for _, one := range all {
 		words = append(words, word(one))
