@@ -37,7 +37,7 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 	if link := o.Link; link.Kind != release.LinkForeign && link.Path != "" && plan.CannotLink(o) == "" {
 		got := link.Release
 		if link.Kind == release.LinkAbsent {
-			got = plan.Absent
+			got = steps.Absent
 		} else if got == g.Current.Name {
 			got = link.Target
 		}
@@ -46,11 +46,11 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 	outsideFile := len(all)
 	at := o.File.Doc
 	for _, name := range c.RuntimeNames() {
-		want, got := plan.FormatRuntime(wanted, name), plan.FormatRuntime(at, name)
-		add(config.RuntimeItem(name), !plan.SameRuntime(wanted, at, name), want, got)
+		want, got := steps.FormatRuntime(wanted, name), steps.FormatRuntime(at, name)
+		add(config.RuntimeItem(name), !steps.SameRuntime(wanted, at, name), want, got)
 	}
-	add(config.ItemDefaultRuntime, config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(wanted), plan.OrAbsent(config.DefaultRuntimeIn(wanted)), plan.OrAbsent(config.DefaultRuntimeIn(at)))
-	add(config.ItemUsernsRemap, config.UsernsRemapIn(at) != config.UsernsRemapIn(wanted), plan.OrAbsent(config.UsernsRemapIn(wanted)), plan.OrAbsent(config.UsernsRemapIn(at)))
+	add(config.ItemDefaultRuntime, config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(wanted), steps.OrAbsent(config.DefaultRuntimeIn(wanted)), steps.OrAbsent(config.DefaultRuntimeIn(at)))
+	add(config.ItemUsernsRemap, config.UsernsRemapIn(at) != config.UsernsRemapIn(wanted), steps.OrAbsent(config.UsernsRemapIn(wanted)), steps.OrAbsent(config.UsernsRemapIn(at)))
 	fileDiffers := len(all) > outsideFile
 	want, ids := completeSettings(g, steps.Settings{Runtimes: g.RuntimesIn(wanted)})
 	if ids != nil {

@@ -11,6 +11,7 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/redact"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 )
 
 // RuntimeItems say, for each runtime of ours, whether dockerd has it as in daemon.json, and whether a container
@@ -55,7 +56,7 @@ func runtimeItem(g plan.Goal, name string) (item Item, known bool) {
 		item.Health, item.Seen = Critical, "a container started with "+with+" failed"
 		item.Remedy = "correct its arguments in " + g.Observed.File.Path + ", then " + ApplyRemedy
 	case defined && !plan.RuntimeMatches(got, want):
-		item.Health, item.Seen = Warning, "dockerd has not loaded its entry in "+g.Observed.File.Path+": "+plan.FormatRuntime(g.Observed.File.Doc, name)
+		item.Health, item.Seen = Warning, "dockerd has not loaded its entry in "+g.Observed.File.Path+": "+steps.FormatRuntime(g.Observed.File.Doc, name)
 		item.Remedy = ApplyRemedy + ": it tests the entry before dockerd loads it"
 	case !g.EverProven(got.Args):
 		item.Health, item.Seen = Warning, "no container has started in a sandbox yet with "+with

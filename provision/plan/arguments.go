@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -111,7 +112,7 @@ func replaced(o host.Observed, name string) string {
 	if !found || RunsRelease(o, entry.Path) || len(verify.OverlayArgs(entry.Args)) > 0 {
 		return ""
 	}
-	return PathOrType(entry)
+	return steps.PathOrType(entry)
 }
 
 // RunsRelease reports whether a path leads to runsc of a release: it is below the store, or our link.
@@ -134,7 +135,7 @@ func (g Goal) unreadSettings(name string) string {
 		return ""
 	}
 	return fmt.Sprintf("it is registered by %s, which may isolate its containers further (network = \"none\" in a runsc.toml), and this program does not read that: "+
-		"set docker.runtimes.%s.args to the arguments of runsc that it must have, such as [\"--network=none\"], or to []", PathOrType(entry), name)
+		"set docker.runtimes.%s.args to the arguments of runsc that it must have, such as [\"--network=none\"], or to []", steps.PathOrType(entry), name)
 }
 
 // heldRuntime says why the plan leaves a runtime as it is; "" if it may change it.

@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/redact"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -51,7 +52,7 @@ func (g Goal) describeRuntimes(after daemonjson.Document) string {
 		case !existed:
 			parts = append(parts, "register "+name)
 		case old.Path != now.Path:
-			what := fmt.Sprintf("%s runs %s instead of %s", name, now.Path, PathOrType(old))
+			what := fmt.Sprintf("%s runs %s instead of %s", name, now.Path, steps.PathOrType(old))
 			if kept := verify.WithoutRootfs(old.Args); len(kept) > 0 && g.Config.Docker.Runtimes[name].Args == nil {
 				what += ", its arguments are kept"
 			}
@@ -82,30 +83,11 @@ func describeRootfs(join string, old, now []string) string {
 	}
 }
 
-// PathOrType is the path of a runtime, or its type and options if it has no path.
-func PathOrType(r daemonjson.Runtime) string {
-	if r.Path != "" || r.Type == "" {
-		return r.Path
-	}
-	var options []string
-	for _, option := range r.Options {
-		shown := option.Name
-		if option.Value != "" {
-			shown += " " + option.Value
-		}
-		options = append(options, shown)
-	}
-	if len(options) == 0 {
-		return "runtimeType " + r.Type
-	}
-	return "runtimeType " + r.Type + " with options (" + strings.Join(options, ", ") + ")"
-}
-
 // changedItems names the items that have different values in two texts.
 func (g Goal) changedItems(old, text daemonjson.Document) []string {
 	var all []string
 	for _, name := range g.Config.RuntimeNames() {
-		if !SameRuntime(old, text, name) {
+		if !steps.SameRuntime(old, text, name) {
 			all = append(all, config.RuntimeItem(name))
 		}
 	}
@@ -116,32 +98,4 @@ func (g Goal) changedItems(old, text daemonjson.Document) []string {
 		all = append(all, config.ItemUsernsRemap)
 	}
 	return all
-}
-
-// SameRuntime reports whether two texts have a runtime with the same path or type, and the same arguments.
-func SameRuntime(a, b daemonjson.Document, name string) bool {
-	before, has := a.Runtimes()[name]
-	after, still := b.Runtimes()[name]
-	return has == still && PathOrType(before) == PathOrType(after) && slices.Equal(before.Args, after.Args)
-}
-
-// FormatRuntime is a runtime of doc in one line, without secrets: its path or type and its arguments, or
-// Absent.
-func FormatRuntime(doc daemonjson.Document, name string) string {
-	r, has := doc.Runtimes()[name]
-	if !has {
-		return Absent
-	}
-	return strings.Join(append([]string{PathOrType(r)}, redact.RuntimeArguments(r.Args)...), " ")
-}
-
-// Absent is the value of a missing key in a drift.
-const Absent = "absent"
-
-// OrAbsent is s, or Absent if s is empty.
-func OrAbsent(s string) string {
-	if s == "" {
-		return Absent
-	}
-	return s
 }

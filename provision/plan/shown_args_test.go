@@ -17,10 +17,10 @@ func TestFault_X18_DriftedArgumentsAreShownWithoutSecrets(t *testing.T) {
 		return doc
 	}
 	one, two := parse(`"--token=hunter2", "--debug"`), parse(`"--token=hunter3", "--debug"`)
-	if got, want := FormatRuntime(one, "runsc"), "/x/runsc --token=… --debug"; got != want {
+	if got, want := steps.FormatRuntime(one, "runsc"), "/x/runsc --token=… --debug"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if SameRuntime(one, two, "runsc") || !SameRuntime(one, one, "runsc") || SameRuntime(one, daemonjson.Document{}, "runsc") {
+	if steps.SameRuntime(one, two, "runsc") || !steps.SameRuntime(one, one, "runsc") || steps.SameRuntime(one, daemonjson.Document{}, "runsc") {
 		t.Error("two runtimes with different arguments are the same, or one is not the same as itself")
 	}
 	prove := steps.Prove{Release: "20260914.0", Args: []string{"-p", "hunter2", "--debug"}}

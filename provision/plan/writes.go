@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
 
@@ -47,7 +48,7 @@ func (p *planner) describeReplaced(name string, a Arguments) string {
 	if !registered || a.Replaced == "" || RunsRelease(p.Observed, entry.Path) || set.Args != nil {
 		return ""
 	}
-	text := fmt.Sprintf("runtime %s: arguments that %s adds by itself are not known, and not kept", name, PathOrType(entry))
+	text := fmt.Sprintf("runtime %s: arguments that %s adds by itself are not known, and not kept", name, steps.PathOrType(entry))
 	if set.Rootfs == "" {
 		text += fmt.Sprintf("; whether it keeps what containers write is not known either, so runtime %s keeps it (rootfs = %q)", name, config.RootfsDocker)
 	}
