@@ -50,8 +50,8 @@ func archItem() checkup.Item {
 const cgroupRoot = "/sys/fs/cgroup"
 
 // cgroupItem checks the cgroup hierarchy at root. using are the runtimes that make a cgroup
-// for each sandbox: those without --ignore-cgroups.
-func cgroupItem(root string, using []string) checkup.Item {
+// for each sandbox: those without --ignore-cgroups. certain says that their arguments are known.
+func cgroupItem(root string, using []string, certain bool) checkup.Item {
 	item := checkup.Item{Name: "cgroups"}
 	var st unix.Statfs_t
 	if err := unix.Statfs(root, &st); err != nil {
@@ -67,7 +67,7 @@ func cgroupItem(root string, using []string) checkup.Item {
 	default:
 		item.Seen = "v1"
 	}
-	checkControllers(&item, missingControllers(root, v2), using)
+	checkControllers(&item, missingControllers(root, v2), using, certain)
 	return item
 }
 
@@ -95,11 +95,16 @@ func missingControllers(root string, v2 bool) (missing []string) {
 	return missing
 }
 
-func checkControllers(item *checkup.Item, missing, using []string) {
+func checkControllers(item *checkup.Item, missing, using []string, certain bool) {
 	if len(missing) == 0 {
 		return
 	}
 	item.Seen += ", without the controllers " + strings.Join(missing, ", ")
+	if !certain {
+		item.Health, item.Remedy = checkup.Unsure, checkup.AsRootRemedy
+		item.Seen += "; unknown whether a runtime needs them"
+		return
+	}
 	if len(using) == 0 {
 		item.Seen += "; no runtime here needs them (--ignore-cgroups)"
 		return

@@ -94,8 +94,12 @@ func TestFault_X09_CgroupControllers(t *testing.T) {
 				t.Errorf("missing controllers (-want +got):\n%s", diff)
 			}
 			var item checkup.Item
-			if checkControllers(&item, missing, test.using); item.Health != test.health {
+			if checkControllers(&item, missing, test.using, true); item.Health != test.health {
 				t.Errorf("got %v, want %v", item, test.health)
+			}
+			item = checkup.Item{}
+			if checkControllers(&item, missing, test.using, false); (item.Health == checkup.Unsure) != (len(missing) > 0) || item.Health == checkup.Critical {
+				t.Errorf("without the arguments of the runtimes: got %v", item)
 			}
 		})
 	}

@@ -127,7 +127,7 @@ type verification struct {
 
 func (h host) verify(code int) verification {
 	h.t.Helper()
-	return parse(h.t, h.exit(code, "runsc-provisioner verify --format json").Stdout)
+	return parse(h.t, h.exit(code, "runsc-provisioner verify --timeout 60s --format json").Stdout)
 }
 
 // parse reads the output of `verify --format json`, after checking it against its schema.
