@@ -74,7 +74,7 @@ func TestFault_V01_OnlySandboxesAreCounted(t *testing.T) {
 				h.run("docker rm -f evil >/dev/null 2>&1; pkill -x sleep; while umount " + store + "/" + newer + "/gvisor-bin/gvisor_sentry 2>/dev/null; do :; done; true")
 			}()
 			h.run(a.script)
-			r, err := h.Run(t.Context(), "sh", "-c", "runsc-provisioner verify --format json; true")
+			r, err := h.Run(t.Context(), "sh", "-c", "runsc-provisioner verify --timeout 60s --format json; true")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +91,7 @@ func TestFault_V01_OnlySandboxesAreCounted(t *testing.T) {
 					t.Errorf("its neighbour is %s", c.State)
 				}
 			}
-			table, err := h.Run(t.Context(), "sh", "-c", "runsc-provisioner verify; true")
+			table, err := h.Run(t.Context(), "sh", "-c", "runsc-provisioner verify --timeout 60s; true")
 			if err != nil {
 				t.Fatal(err)
 			}
