@@ -29,7 +29,7 @@ import (
 type slowDockerd struct {
 	*dockerhost.Dockerd
 	t         *testing.T
-	first     string // "takes", "refuses" or "ends"
+	first     string // "takes", "refuses", "ends" or "killed"
 	late      func() // called at the first reload, whose outcome then is late; nil: it comes at once
 	jobFails  bool   // of the first reload
 	starts    bool   // whether it starts again
@@ -67,9 +67,12 @@ func (d *slowDockerd) Reload(ctx context.Context, name string) error {
 			d.Mu.Lock()
 			d.log = append(d.log, `time="`+time.Now().UTC().Format("2006-01-02T15:04:05.000000000Z07:00")+`" level=error msg="Error reconfiguring the daemon: x"`)
 			d.Mu.Unlock()
-		case "ends":
+		case "ends", "killed":
 			d.Mu.Lock()
-			d.unit.ActiveState = "activating"
+			d.unit.ActiveState, d.unit.Result = "activating", "exit-code"
+			if d.first == "killed" {
+				d.unit.Result = "signal"
+			}
 			d.Mu.Unlock()
 		}
 	}
@@ -179,6 +182,7 @@ func TestFault_X01_WhatBecameOfAReloadIsKnown(t *testing.T) {
 		{name: "taken late", dockerd: slowDockerd{first: "takes"}, late: true},
 		{name: "dockerd ends", dockerd: slowDockerd{first: "ends", starts: true}, ended: true, starts: 1},
 		{name: "dockerd ends after systemd's job has failed", dockerd: slowDockerd{first: "ends", jobFails: true, starts: true}, ended: true, starts: 1},
+		{name: "another program kills dockerd", dockerd: slowDockerd{first: "killed", starts: true}, ended: true, starts: 1},
 		{name: "dockerd ends late", dockerd: slowDockerd{first: "ends", starts: true}, late: true, ended: true, starts: 1},
 		{name: "dockerd ends and does not start", dockerd: slowDockerd{first: "ends"}, down: true, starts: 1},
 		{name: "dockerd ends late and does not start", dockerd: slowDockerd{first: "ends"}, late: true, down: true, starts: 1},
@@ -198,7 +202,7 @@ func TestFault_X01_WhatBecameOfAReloadIsKnown(t *testing.T) {
 			switch {
 			case test.down && !errors.As(err, &down):
 				t.Errorf("got error %v, want *DockerDown", err)
-			case !test.down && (!errors.As(err, &back) || back.Restore != nil || back.DockerEnded != test.ended):
+			case !test.down && (!errors.As(err, &back) || back.Restore != nil || back.DockerEnded != test.ended || back.DockerKilled != (d.first == "killed")):
 				t.Errorf("got error %v, want a clean *RolledBack, and dockerd ended: %t", err, test.ended)
 			}
 			if (test.ended || test.down) == strings.Contains(err.Error(), "everything is as it was before") {

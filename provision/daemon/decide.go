@@ -61,7 +61,8 @@ const noReload = "dockerd ended on the last reload, and daemon.json is the same:
 func (r *rounds) noteFatal(err error) {
 	var back *transaction.RolledBack
 	var down *transaction.DockerDown
-	if errors.As(err, &back) && back.DockerEnded || errors.As(err, &down) && down.DockerEnded {
+	if errors.As(err, &back) && back.DockerEnded && !back.DockerKilled ||
+		errors.As(err, &down) && down.DockerEnded && !down.DockerKilled {
 		text := r.lastText
 		r.fatalText = &text
 	}

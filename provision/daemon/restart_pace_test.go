@@ -160,6 +160,11 @@ func TestFault_X01_NoSecondReloadAfterDockerdHasEnded(t *testing.T) {
 			if r.classify(r.out); held("{}") {
 				t.Error("got it held after another failure")
 			}
+			// The signal of another program is no reason to expect the same of the next reload.
+			r.out.err = &transaction.RolledBack{DockerEnded: true, DockerKilled: true}
+			if r.classify(r.out); held("{}") {
+				t.Error("got it held after another program killed dockerd")
+			}
 			r.out.err = failed
 			if r.classify(r.out); !held("{}") {
 				t.Error("got a second reload")

@@ -15,6 +15,8 @@ type RolledBack struct {
 	// DockerEnded says that dockerd ended on the reload. Docker was started again, which
 	// stops containers.
 	DockerEnded bool
+	// DockerKilled says that another program ended dockerd with a signal during the reload.
+	DockerKilled bool
 	// DockerState is that of docker.service if another program has stopped it meanwhile; else "".
 	DockerState string
 	// Said is what Docker logged since the change began. It is not safe for a terminal.
@@ -45,6 +47,8 @@ type DockerDown struct {
 	Said    []string
 	// DockerEnded says that dockerd ended on the reload.
 	DockerEnded bool
+	// DockerKilled says that another program ended dockerd with a signal during the reload.
+	DockerKilled bool
 }
 
 func (d *DockerDown) Error() string {

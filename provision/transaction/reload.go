@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/await"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/failpoint"
+	"runsc-provisioner/provision/host"
 )
 
 const (
@@ -110,18 +111,25 @@ func (t *Transaction) noteOutcome(ctx context.Context, outcome await.Outcome, er
 	case await.Ended:
 		t.dockerEnded = true
 		t.journal.Signalled = t.pending.Unit.InvocationID
-		t.awaitEndNoticed(ctx)
+		t.dockerKilled = t.awaitEndNoticed(ctx).Result == resultSignal
 	}
 	t.pending = nil
 }
 
-// awaitEndNoticed waits until systemd no longer takes a dockerd that has ended for running.
-func (t *Transaction) awaitEndNoticed(ctx context.Context) {
+// resultSignal is the result of a service that a signal ended (systemd.exec(5)). dockerd ends by
+// itself if a reload ends it, so another program sent that signal.
+const resultSignal = "signal"
+
+// awaitEndNoticed waits until systemd no longer takes a dockerd that has ended for running, and
+// returns the unit then.
+func (t *Transaction) awaitEndNoticed(ctx context.Context) (unit host.Unit) {
 	before := t.pending.Unit
 	soon(endNoticedWithin, func() bool {
-		unit, err := t.docker.Docker(context.WithoutCancel(ctx))
+		var err error
+		unit, err = t.docker.Docker(context.WithoutCancel(ctx))
 		return err != nil || !unit.Running() || unit.InvocationID != before.InvocationID
 	})
+	return unit
 }
 
 // soon reports whether a condition becomes true within a time.

@@ -45,7 +45,9 @@ type Transaction struct {
 	pending     *await.Reload
 	jobFailed   bool // pending may never have reached dockerd
 	dockerEnded bool // on a reload
-	waitedOut   bool // pending was awaited as long as a reload may take
+	// dockerKilled says that another program ended it with a signal.
+	dockerKilled bool
+	waitedOut    bool // pending was awaited as long as a reload may take
 	// kept are the runtimes that keep their new definition in another program's text.
 	kept []string
 }
@@ -200,9 +202,9 @@ func (t *Transaction) Fail(ctx context.Context, cause error) error {
 	}
 	if t.leftDown(ctx) {
 		// The journal stays: the next run tries once more, and then sets it aside.
-		return &DockerDown{Cause: cause, Restore: restoreErr, Left: t.left(ctx), Said: said, DockerEnded: t.dockerEnded}
+		return &DockerDown{Cause: cause, Restore: restoreErr, Left: t.left(ctx), Said: said, DockerEnded: t.dockerEnded, DockerKilled: t.dockerKilled}
 	}
-	back := &RolledBack{Cause: cause, Restore: restoreErr, Said: said, DockerEnded: t.dockerEnded}
+	back := &RolledBack{Cause: cause, Restore: restoreErr, Said: said, DockerEnded: t.dockerEnded, DockerKilled: t.dockerKilled}
 	if unit, err := t.docker.Docker(ctx); err == nil && !unit.Running() && t.journal.Engine != nil {
 		back.DockerState = unit.ActiveState
 	}

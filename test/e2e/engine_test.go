@@ -33,7 +33,7 @@ var engineUnits = map[string]lab.File{
 	"/etc/default/docker":                              {Content: "# of the lab\nDOCKER_OPTS=\"--default-runtime=runc --label 'lab=a b'\"\n"},
 }
 
-// TestEngineOnHost runs, on a host, the tests of packages systemd and engine
+// TestEngineOnHost runs, on a host, the tests of packages systemd and commandline
 // that need a real systemd.
 func TestEngineOnHost(t *testing.T) {
 	t.Parallel()
@@ -46,7 +46,7 @@ func TestEngineOnHost(t *testing.T) {
 				Binds: []lab.Bind{{Source: bin, Target: "/opt/tests", ReadOnly: true}},
 			})
 			engineRun(t, h, "systemctl", "mask", "lab-masked.service")
-			for name, pkg := range map[string]string{"engine.test": "provision/engine", "systemd.test": "systemd"} {
+			for name, pkg := range map[string]string{"commandline.test": "provision/commandline", "systemd.test": "systemd"} {
 				build := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "labhost", "-o", filepath.Join(bin, name), "runsc-provisioner/"+pkg)
 				build.Env = append(os.Environ(), "CGO_ENABLED=0")
 				if out, err := build.CombinedOutput(); err != nil {
@@ -114,8 +114,9 @@ func TestEngineAnswersOfRealDockerd(t *testing.T) {
 			engineRun(t, h, "systemctl", "reload", "docker.service")
 
 			engineWantEvents(t, happened, ended, []string{
-				"container start " + id, "container start " + open, "container start " + odd, "container start " + paused,
-				"container start " + ended1, "container die " + ended1, "daemon reload",
+				"container create " + id, "container start " + id, "container create " + open, "container start " + open,
+				"container create " + odd, "container start " + odd, "container create " + paused, "container start " + paused,
+				"container create " + ended1, "container start " + ended1, "container die " + ended1, "daemon reload",
 			})
 
 			info, err := c.Info(ctx)

@@ -127,7 +127,7 @@ func TestFault_D18_NoRoomOrNoWriting(t *testing.T) {
 	})
 	t.Run("read-only", func(t *testing.T) {
 		h.run("mount --bind " + store + " " + store + " && mount -o remount,bind,ro " + store)
-		h.refuses(1, apply, store, "read-only file system")
+		h.refuses(78, apply, store, "read-only file system")
 		h.run("umount " + store)
 	})
 	t.Run("no room, detected in the middle", func(t *testing.T) {
