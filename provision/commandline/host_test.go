@@ -3,7 +3,7 @@
 // This file is run on a lab host, against its real systemd and dockerd, by
 // test/e2e.
 
-package engine_test
+package commandline_test
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/systemd"
 )
 
-func dockerService(t *testing.T) engine.Service {
+func dockerService(t *testing.T) commandline.Service {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -30,7 +30,7 @@ func dockerService(t *testing.T) engine.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return engine.Service{
+	return commandline.Service{
 		MainPID: unit.MainPID, FragmentPath: unit.FragmentPath, DropIns: unit.DropIns,
 		ExecStart: unit.ExecStart, Environment: unit.Environment, EnvironmentFiles: unit.EnvironmentFiles,
 	}
@@ -39,17 +39,17 @@ func dockerService(t *testing.T) engine.Service {
 // systemd and this package expand the unit's variables alike.
 func TestHostCommandLine(t *testing.T) {
 	s := dockerService(t)
-	running, err := engine.CommandLine("/proc", s)
+	running, err := commandline.Of("/proc", s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%q", running)
 	s.MainPID = 0
-	next, err := engine.CommandLine("/proc", s)
+	next, err := commandline.Of("/proc", s)
 	if err != nil || !reflect.DeepEqual(next, running) {
 		t.Errorf("got  %q, %v\nwant %q", next, err, running)
 	}
-	flags, err := engine.ParseFlags(running)
+	flags, err := commandline.ParseFlags(running)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,13 +59,13 @@ func TestHostCommandLine(t *testing.T) {
 }
 
 func TestHostFault_J10_FlagIsFoundInTheEnvironmentFile(t *testing.T) {
-	err := engine.Conflict("/proc", dockerService(t), "userns-remap", "default-runtime")
-	conflict, ok := errors.AsType[*engine.FlagConflict](err)
-	want := engine.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "/etc/default/docker:2"}
+	err := commandline.Conflict("/proc", dockerService(t), "userns-remap", "default-runtime")
+	conflict, ok := errors.AsType[*commandline.FlagConflict](err)
+	want := commandline.FlagConflict{Option: "default-runtime", Flag: "--default-runtime=runc", Where: "/etc/default/docker:2"}
 	if !ok || *conflict != want {
 		t.Errorf("got %v, want %v", err, &want)
 	}
-	if err := engine.Conflict("/proc", dockerService(t), "userns-remap"); err != nil {
+	if err := commandline.Conflict("/proc", dockerService(t), "userns-remap"); err != nil {
 		t.Errorf("an option that is not a flag: got %v, want nil", err)
 	}
 }
