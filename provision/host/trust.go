@@ -23,9 +23,9 @@ func (h *Host) ObserveTrust(path string) (o Observed) {
 // change.
 func (h *Host) observeTrust(o *Observed) {
 	o.Defects, o.Untrusted = h.State().Defects(), h.State().Untrusted()
-	for _, err := range []error{h.State().Safe(), durable.Trusted(o.File.Path)} {
+	for _, err := range []error{h.State().Safe(), durable.Trusted(o.File.Path), h.Store().ArchivesSafe()} {
 		var unsafe *durable.UnsafeError
-		if errors.As(err, &unsafe) {
+		if errors.As(err, &unsafe) && !o.hasUnsafe(unsafe.Path) {
 			o.Refusals = append(o.Refusals, unsafe)
 		}
 	}
@@ -37,6 +37,16 @@ func (o *Observed) refuses(err error) bool {
 	if errors.As(err, &refused) {
 		o.Refusals = append(o.Refusals, refused)
 		return true
+	}
+	return false
+}
+
+// hasUnsafe reports whether o.Refusals names path as unsafe already.
+func (o *Observed) hasUnsafe(path string) bool {
+	for _, refused := range o.Refusals {
+		if unsafe, ok := errors.AsType[*durable.UnsafeError](refused); ok && unsafe.Path == path {
+			return true
+		}
 	}
 	return false
 }

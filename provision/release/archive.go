@@ -39,8 +39,9 @@ func (s Store) archive(staging, name string, manifest []byte) error {
 // adoptArchive keeps the staged archives for the release there, if it has none and was
 // made from the same ones. m is the manifest of the staged release.
 func (s Store) adoptArchive(staging string, there Installed, m Manifest) error {
-	_, text, err := readManifest(s.archivePath(there.Name), there.Name)
-	if err == nil && durable.Digest(text) == there.ManifestDigest || !slices.Equal(m.Archives, there.Manifest.Archives) {
+	kept := s.archivePath(there.Name)
+	_, text, err := readManifest(kept, there.Name)
+	if err == nil && s.keptSafe(kept) == nil && durable.Digest(text) == there.ManifestDigest || !slices.Equal(m.Archives, there.Manifest.Archives) {
 		return nil
 	}
 	_, text, err = readManifest(there.Dir, there.Name)
@@ -81,6 +82,9 @@ func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 		return Installed{}, err
 	}
 	kept := s.archivePath(name)
+	if err := s.keptSafe(kept); err != nil { // the manifest beside the archive decides what is installed
+		return wrap(&RefusedError{"check", kept, err})
+	}
 	m, text, err := readManifest(kept, name)
 	if err != nil {
 		return wrap(err)

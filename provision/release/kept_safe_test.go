@@ -1,0 +1,48 @@
+package release_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/test/fakerunsc"
+)
+
+func TestFault_X17_ArchiveThatOthersMayChange(t *testing.T) {
+	name := "gvisor.tar.zstd"
+	for _, path := range []string{".archive", ".archive/" + wanted, ".archive/" + wanted + "/" + name, ".archive/" + wanted + "/manifest.json"} {
+		t.Run(path, func(t *testing.T) {
+			r := newRig(t)
+			r.publish(t, fakerunsc.Zstd)
+			mustInstall(t, r, r.spec(wanted, ""))
+			if err := r.store.ArchivesSafe(); err != nil {
+				t.Fatalf("before: %v", err)
+			}
+			at := filepath.Join(r.store.Dir, path)
+			info, err := os.Stat(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(at, info.Mode().Perm()|0o002); err != nil {
+				t.Fatal(err)
+			}
+			unsafe, ok := errors.AsType[*durable.UnsafeError](r.store.ArchivesSafe())
+			if !ok || unsafe.Path != at {
+				t.Errorf("ArchivesSafe() = %v, want an UnsafeError of %s", unsafe, at)
+			}
+			if err := os.Remove(filepath.Join(r.store.Dir, wanted, "runsc")); err != nil {
+				t.Fatal(err)
+			}
+			_, err = r.store.Restore(t.Context(), wanted)
+			if _, ok := errors.AsType[*release.RefusedError](err); !ok {
+				t.Errorf("Restore() = %v, want it refused", err)
+			}
+			if _, err := os.Stat(filepath.Join(r.store.Dir, wanted, "runsc")); err == nil {
+				t.Error("runsc was restored from an archive that others may change")
+			}
+		})
+	}
+}
