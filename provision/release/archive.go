@@ -122,7 +122,7 @@ func (s Store) unpackArchives(ctx context.Context, m Manifest, kept, dir string)
 		if err := room.Check(dir, a.Size*(roomFactor-1)); err != nil {
 			return err
 		}
-		more, err := unpackKept(ctx, filepath.Join(kept, a.Name), a.Name, sum, dir, s.Limits.withDefaults())
+		more, err := unpackKept(ctx, filepath.Join(kept, a.Name), a, sum, dir, s.Limits.withDefaults())
 		if err != nil {
 			return err
 		}

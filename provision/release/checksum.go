@@ -163,7 +163,7 @@ func (d *downloader) fetchAndUnpack(ctx context.Context, a artifact, into string
 		if err != nil {
 			return Archive{}, nil, err
 		}
-		files, err := unpackKept(ctx, kept, a.name, a.sum, dir, d.limits)
+		files, err := unpackKept(ctx, kept, program, a.sum, dir, d.limits)
 		return program, files, err
 	}
 	bundle, files, err := d.fetchBundle(ctx, a, kept, dir)

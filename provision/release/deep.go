@@ -72,7 +72,7 @@ func contents(ctx context.Context, kept string, a Archive, limits Limits) ([]Fil
 	if err != nil {
 		return nil, &RefusedError{"read", kept, err}
 	}
-	return readVerified(ctx, "read", kept, want, func(_ *os.File, r io.Reader) ([]File, error) {
+	return readVerified(ctx, "read", kept, a.Size, want, func(_ *os.File, r io.Reader) ([]File, error) {
 		if isBundle(a.Name) {
 			return archive.List(ctx, r, a.Name, limits.archive())
 		}

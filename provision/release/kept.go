@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha512"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -62,8 +63,9 @@ func (k *keptFile) finish() error {
 
 // unpackKept unpacks the archive in the file kept into dir, and checks its digest
 // meanwhile.
-func unpackKept(ctx context.Context, kept, name string, want Digest, dir string, limits Limits) ([]File, error) {
-	return readVerified(ctx, "unpack", kept, want, func(f *os.File, r io.Reader) ([]File, error) {
+func unpackKept(ctx context.Context, kept string, a Archive, want Digest, dir string, limits Limits) ([]File, error) {
+	name := a.Name
+	return readVerified(ctx, "unpack", kept, a.Size, want, func(f *os.File, r io.Reader) ([]File, error) {
 		if isBundle(name) {
 			return archive.Unpack(ctx, r, name, dir, limits.archive())
 		}
@@ -77,13 +79,21 @@ func unpackKept(ctx context.Context, kept, name string, want Digest, dir string,
 }
 
 // readVerified calls read on an archive, the file f read through r, and checks its
-// digest. act is for the error.
-func readVerified(ctx context.Context, act, kept string, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
+// digest. It does not read a file of another size: a sparse one could have any. act is for the
+// error.
+func readVerified(ctx context.Context, act, kept string, size int64, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
 	f, err := durable.OpenRegular(kept)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() != size {
+		return nil, &RefusedError{act, kept, fmt.Errorf("it has %d bytes, not %d", info.Size(), size)}
+	}
 	sum := sha512.New()
 	r := archive.Reader(ctx, io.TeeReader(f, sum))
 	files, err := read(f, r)

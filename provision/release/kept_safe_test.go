@@ -1,10 +1,12 @@
 package release_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
@@ -44,5 +46,26 @@ func TestFault_X17_ArchiveThatOthersMayChange(t *testing.T) {
 				t.Error("runsc was restored from an archive that others may change")
 			}
 		})
+	}
+}
+
+// A sparse file has any size for nothing, and reading it takes minutes.
+func TestFault_X11_ArchiveOfAnotherSize(t *testing.T) {
+	r := newRig(t)
+	r.publish(t, fakerunsc.Zstd)
+	mustInstall(t, r, r.spec(wanted, ""))
+	kept := filepath.Join(r.store.Dir, ".archive", wanted, "gvisor.tar.zstd")
+	if err := errors.Join(os.Truncate(kept, 1<<42), os.Remove(filepath.Join(r.store.Dir, wanted, "runsc"))); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err := r.store.Restore(ctx, wanted)
+	if _, ok := errors.AsType[*release.RefusedError](err); !ok {
+		t.Errorf("Restore() = %v, want it refused unread", err)
+	}
+	look, err := r.store.Inspect(ctx, wanted)
+	if err != nil || look.Archive == "" {
+		t.Errorf("Inspect() = %+v, %v, want the archive named", look, err)
 	}
 }
