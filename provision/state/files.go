@@ -42,7 +42,7 @@ func ownFiles() []ownFile {
 		keyFile(proofsName, digestKey), keyFile(failuresName, digestKey), keyFile(rejectionsName, digestKey),
 		keyFile(validationsName, digestKey), keyFile(madeIDsName, madeKey), keyFile(trialsName, trialKey),
 		{name: "accepted.json", kept: true}, {name: "accepted.copy.json", kept: true},
-		{name: "images.json", kept: true}, {name: "images.tar", kept: true},
+		{name: "images.json", kept: true}, {name: "images.tar"},
 	}
 }
 
@@ -136,11 +136,20 @@ func (d Dir) defectOf(f ownFile) string {
 
 // Safe returns a *durable.UnsafeError if a user other than root could change the records: the
 // directory, one above it, or a file in it is theirs, or they may write to it.
-func (d Dir) Safe() error {
+//
+// It passes over the journal: ReadJournal believes none that others could have written, and
+// the run sets it aside.
+func (d Dir) Safe() error { return d.safe(journalName) }
+
+// safe is Safe, except for the file called but.
+func (d Dir) safe(but string) error {
 	if err := durable.Trusted(string(d)); err != nil {
 		return err
 	}
 	for _, f := range ownFiles() {
+		if f.name == but {
+			continue
+		}
 		path := filepath.Join(string(d), f.name)
 		info, err := os.Lstat(path)
 		if err != nil || info.Mode()&fs.ModeSymlink != 0 {

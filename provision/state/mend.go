@@ -121,7 +121,7 @@ func (d Dir) Seal(ctx context.Context) (done []string, err error) {
 	}
 	for range 100 { // each try moves one file away
 		var unsafe *durable.UnsafeError
-		if err = d.Safe(); !errors.As(err, &unsafe) || ctx.Err() != nil {
+		if err = d.safe(""); !errors.As(err, &unsafe) || ctx.Err() != nil {
 			return done, err
 		}
 		if unsafe.Path == string(d) {

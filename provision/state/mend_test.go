@@ -201,4 +201,22 @@ func TestFault_X17_AJournalThatThisProgramDidNotWrite(t *testing.T) {
 	if _, _, err := d.ReadJournal(); !errors.Is(err, ErrJournalUnreadable) {
 		t.Errorf("another mode: got %v, want it unreadable", err)
 	}
+	// The way on is to set it aside: `chown root` would have it believed.
+	for what, open := range map[string]func() error{
+		"another owner":   func() error { return os.Chown(d.JournalPath(), 65534, -1) },
+		"others write it": func() error { return os.Chmod(d.JournalPath(), 0o666) },
+	} {
+		if what == "another owner" && os.Geteuid() != 0 {
+			continue
+		}
+		if err := errors.Join(d.WriteJournal(Journal{SchemaVersion: JournalSchema}), open()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := d.ReadJournal(); !errors.Is(err, ErrJournalUnreadable) {
+			t.Errorf("%s: got %v, want it unreadable", what, err)
+		}
+		if err := d.Safe(); err != nil {
+			t.Errorf("%s: Safe() = %v, want the run to set it aside", what, err)
+		}
+	}
 }
