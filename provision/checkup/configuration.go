@@ -56,7 +56,7 @@ func (i *Item) recordDamaged(e *config.RecordError) {
 	case errors.Is(e, fs.ErrPermission):
 		i.Health, i.Remedy = Unsure, AsRootRemedy
 	case e.Found:
-		i.Health, i.Seen, i.Remedy = Warning, e.Error()+"; its copy is used instead", recordRewrite
+		i.Health, i.Seen, i.Remedy = Warning, e.Error()+"; the other of record and copy is used", recordRewrite
 	}
 }
 

@@ -36,8 +36,8 @@ func (f Files) AcceptedCopyPath() string { return filepath.Join(f.State, "accept
 type Record struct {
 	Layered
 	Found bool // Layered was read, from accepted.json or its copy
-	// Damage is a *RecordError if accepted.json cannot be used. If Found is set too,
-	// Layered is from the copy.
+	// Damage is a *RecordError if accepted.json or its copy cannot be used. If Found is set
+	// too, Layered is from the other one.
 	Damage error
 	// Managed are the items that this program manages on the host, as other records show. They
 	// matter if there is no record.
@@ -49,7 +49,7 @@ type RecordError struct {
 	Path   string
 	Reason string
 	Newer  bool  // a newer version of this program wrote it
-	Found  bool  // the copy is used instead
+	Found  bool  // the other of record and copy is used
 	Err    error // why the file could not be read; else nil
 }
 
@@ -61,7 +61,7 @@ func (e *RecordError) Unwrap() error { return e.Err }
 func (f Files) Accepted() Record {
 	l, damage := readRecord(f.AcceptedPath())
 	if damage == nil {
-		return Record{Layered: l, Found: true}
+		return Record{Layered: l, Found: true, Damage: f.copyDamage()}
 	}
 	if damage.Newer {
 		return Record{Damage: damage} // the copy may be older
@@ -78,6 +78,17 @@ func (f Files) Accepted() Record {
 		return Record{Damage: copyDamage}
 	}
 	return Record{Damage: damage}
+}
+
+// copyDamage is a *RecordError if the copy cannot be used although accepted.json can: the next
+// damage would leave no record. A missing copy is no damage.
+func (f Files) copyDamage() error {
+	_, damage := readRecord(f.AcceptedCopyPath())
+	if damage == nil || errors.Is(damage, fs.ErrNotExist) || errors.Is(damage, fs.ErrPermission) {
+		return nil
+	}
+	damage.Found, damage.Newer = true, false // the record is used
+	return damage
 }
 
 // readRecord reads one of the two files.

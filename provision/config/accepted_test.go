@@ -2,12 +2,14 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 func TestAccepted(t *testing.T) {
@@ -109,5 +111,37 @@ func TestLost_ARuntimeIsNotFoundInALongerName(t *testing.T) {
 	after := Layered{Sources: map[string]string{"docker.runtimes.gvisor.args": "config.toml"}}
 	if lost := after.Lost(before); !slices.Equal(lost, []string{"docker.runtimes.gv"}) {
 		t.Errorf("got lost keys %q, want docker.runtimes.gv", lost)
+	}
+}
+
+func TestFault_X22_TheCopyIsDamaged(t *testing.T) {
+	for what, damage := range map[string]func(path string) error{
+		"garbage":   func(path string) error { return os.WriteFile(path, []byte("\x00garbage"), 0o600) },
+		"newer":     func(path string) error { return os.WriteFile(path, []byte(`{"version": 99}`), 0o600) },
+		"directory": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
+		"FIFO":      func(path string) error { return errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600)) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			f := Files{State: dir, Config: filepath.Join(dir, "etc")}
+			l := Layered{Config: Default(), Sources: map[string]string{}}
+			if err := f.Accept(l); err != nil {
+				t.Fatal(err)
+			}
+			if err := damage(f.AcceptedCopyPath()); err != nil {
+				t.Fatal(err)
+			}
+			got := f.Accepted()
+			e, ok := errors.AsType[*RecordError](got.Damage)
+			if !ok || e.Path != f.AcceptedCopyPath() || !e.Found || e.Newer || !got.Found {
+				t.Errorf("got found %v, damage %#v, want the record, and the copy named", got.Found, got.Damage)
+			}
+			if err := f.Accept(l); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.Accepted(); !got.Found || got.Damage != nil {
+				t.Errorf("after Accept: got found %v, damage %v", got.Found, got.Damage)
+			}
+		})
 	}
 }

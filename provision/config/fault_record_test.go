@@ -42,7 +42,7 @@ func TestFault_X22_ADamagedRecordIsNotAMissingOne(t *testing.T) {
 	}{
 		{"none", "<none>", "<none>", false, false},
 		{"whole, without a copy", wholeRecord, "<none>", true, false},
-		{"whole, the copy damaged", wholeRecord, "{", true, false},
+		{"whole, the copy damaged", wholeRecord, "{", true, true},
 		{"missing, with a copy", "<none>", older, true, true},
 		{"empty", "", older, true, true},
 		{"cut short", wholeRecord[:40], older, true, true},
