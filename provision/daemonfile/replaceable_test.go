@@ -2,6 +2,7 @@ package daemonfile
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,6 +37,10 @@ func TestFault_X24_TheDirectoryIsASymlink(t *testing.T) {
 		var refused *blocked.Refused
 		if _, err := Read(at(dir + "/daemon.json")); !errors.As(err, &refused) {
 			t.Errorf("%s: got %v, want it refused", dir, err)
+		}
+		// Callers take a missing permission for "run this as root".
+		if _, err := Read(at(dir + "/daemon.json")); errors.Is(err, fs.ErrPermission) {
+			t.Errorf("%s: got %v, which says that root may do more", dir, err)
 		}
 	}
 }

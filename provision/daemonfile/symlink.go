@@ -1,12 +1,14 @@
 package daemonfile
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/durable"
 )
 
 // resolveSymlinks returns the file that path names: path itself, unless that is a symlink. If
@@ -46,12 +48,13 @@ func onlyRootChanges(dir string) error {
 	if err != nil {
 		return err
 	}
+	// An *fs.PathError with EPERM would read as "run this as root".
 	owner := int(info.Sys().(*syscall.Stat_t).Uid)
 	if owner != 0 && owner != os.Geteuid() {
-		return &fs.PathError{Op: "trust", Path: dir, Err: syscall.EPERM}
+		return &durable.UnsafeError{Path: dir, Reason: fmt.Sprintf("owned by uid %d", owner)}
 	}
-	if info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
-		return &fs.PathError{Op: "trust", Path: dir, Err: syscall.EPERM}
+	if mode := info.Mode(); mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 {
+		return &durable.UnsafeError{Path: dir, Reason: fmt.Sprintf("mode %04o lets others write", mode.Perm())}
 	}
 	return nil
 }
