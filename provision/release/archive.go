@@ -27,6 +27,11 @@ func (s Store) archive(staging, name string, manifest []byte) error {
 	if err := durable.WriteFile(filepath.Join(from, archive.ManifestName), manifest, durable.Plain(archive.PlainMode)); err != nil {
 		return err
 	}
+	if !isDir(s.archivesDir()) {
+		if err := durable.Rename(s.archivesDir(), s.archivesDir()+".unread"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("keep archive: %w", err)
+		}
+	}
 	if err := durable.MkdirAll(s.archivesDir(), archive.DirMode); err != nil {
 		return err
 	}
@@ -34,6 +39,12 @@ func (s Store) archive(staging, name string, manifest []byte) error {
 		return fmt.Errorf("keep archive: %w", err)
 	}
 	return nil
+}
+
+// isDir reports whether path is a directory, or a symlink to one.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // adoptArchive keeps the staged archives for the release there, if it has none and was
@@ -54,7 +65,7 @@ func (s Store) adoptArchive(staging string, there Installed, m Manifest) error {
 // dropArchives deletes the archives of all releases except the one called name.
 func (s Store) dropArchives(name string) error {
 	found, err := os.ReadDir(s.archivesDir())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !isMissing(err) {
 		return fmt.Errorf("list archives: %w", err)
 	}
 	for _, entry := range found {
@@ -86,6 +97,9 @@ func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 		return wrap(&RefusedError{"check", kept, err})
 	}
 	m, text, err := readManifest(kept, name)
+	if err != nil && isMissing(err) {
+		return wrap(fs.ErrNotExist)
+	}
 	if err != nil {
 		return wrap(err)
 	}

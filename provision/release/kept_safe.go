@@ -1,8 +1,6 @@
 package release
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -13,7 +11,7 @@ import (
 // archive, or the manifest beside it: a release is restored from them.
 func (s Store) ArchivesSafe() error {
 	found, err := os.ReadDir(s.archivesDir())
-	if errors.Is(err, fs.ErrNotExist) {
+	if err != nil && isMissing(err) {
 		return nil
 	}
 	if err != nil {

@@ -3,10 +3,13 @@ package release_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
@@ -67,5 +70,43 @@ func TestFault_X11_ArchiveOfAnotherSize(t *testing.T) {
 	look, err := r.store.Inspect(ctx, wanted)
 	if err != nil || look.Archive == "" {
 		t.Errorf("Inspect() = %+v, %v, want the archive named", look, err)
+	}
+}
+
+// What is in place of .archive costs the repair without a network, and nothing else.
+func TestFault_X11_ArchivesAreNoDirectory(t *testing.T) {
+	for what, make := range map[string]func(path string) error{
+		"FIFO":              func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"file":              func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"symlink to a file": func(path string) error { return os.Symlink("/etc/passwd", path) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			r := newRig(t)
+			r.publish(t, fakerunsc.Zstd)
+			mustInstall(t, r, r.spec(wanted, ""))
+			at := filepath.Join(r.store.Dir, ".archive")
+			if err := errors.Join(os.RemoveAll(at), make(at)); err != nil {
+				t.Fatal(err)
+			}
+			if found, err := r.store.List(t.Context()); err != nil || len(found) == 0 {
+				t.Fatalf("List() = %v, %v, want the releases", found, err)
+			}
+			if err := r.store.ArchivesSafe(); err != nil {
+				t.Errorf("ArchivesSafe() = %v", err)
+			}
+			if err := os.Remove(filepath.Join(r.store.Dir, wanted, "runsc")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.store.Restore(t.Context(), wanted); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("Restore() = %v, want no archive", err)
+			}
+			mustInstall(t, r, r.spec(wanted, ""))
+			if err := os.Remove(filepath.Join(r.store.Dir, wanted, "runsc")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.store.Restore(t.Context(), wanted); err != nil {
+				t.Errorf("after the release was installed again: %v", err)
+			}
+		})
 	}
 }

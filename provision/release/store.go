@@ -89,7 +89,7 @@ func (s Store) List(ctx context.Context) ([]Installed, error) {
 	// A release whose directory was deleted still has its archive.
 	for _, dir := range []string{s.Dir, s.archivesDir()} {
 		found, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && (dir == s.Dir || !isMissing(err)) {
 			return nil, fmt.Errorf("list releases: %w", err)
 		}
 		for _, entry := range found {
