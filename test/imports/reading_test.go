@@ -45,7 +45,7 @@ var effectsOf = map[string]effect{
 			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
 		reads: "Arch Client Installed.Satisfies Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest ParseChecksum " +
 			"ParseDigest ParseLabel Spec.Exact Spec.Validate State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
-			"Store.Safe Store.Touched Store.Verify",
+			"Store.ArchivesSafe Store.Safe Store.Touched Store.Verify",
 	},
 	"provision/images": {
 		writes: "Dir.Drop Dir.Load Dir.Save Dir.Sweep",
