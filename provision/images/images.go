@@ -80,6 +80,9 @@ func (d Dir) removeUnlisted() error {
 	if _, err := os.Lstat(d.listPath()); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if info, err := os.Lstat(d.ArchivePath()); err == nil && info.IsDir() {
+		return nil // none of ours; package state moves it away
+	}
 	return durable.Remove(d.ArchivePath())
 }
 
