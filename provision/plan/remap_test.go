@@ -68,6 +68,12 @@ func TestFault_U03_PlannedRanges(t *testing.T) {
 			steps: []string{"/etc/subuid: alice:100000:65536 dockremap:231072:65536", "/etc/subgid: bob:165536:65536 dockremap:231072:65536"},
 		},
 		{
+			situation: "the range has root's id", value: "default", accounts: dockremap, subuid: "dockremap:0:65536\n", subgid: "dockremap:0:65536\n",
+			steps: []string{"/etc/subuid: dockremap:100000:65536", "/etc/subgid: dockremap:100000:65536"},
+		},
+		{situation: "the range of a named user has root's id", value: "alice", accounts: alice, subuid: "alice:0:65536\n", subgid: both, refused: "root"},
+		{situation: "a named user maps its own id", value: "alice", accounts: alice, subuid: "alice:1000:1\nalice:100000:65536\n", subgid: "alice:1000:1\nalice:100000:65536\n"},
+		{
 			situation: "an account has one of the ids", value: "default", accounts: dockremap + "app:x:100500:100500::/:/bin/false\n",
 			steps: []string{"/etc/subuid: dockremap:100501:65536", "/etc/subgid: dockremap:100501:65536"},
 		},

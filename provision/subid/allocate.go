@@ -131,10 +131,11 @@ func (all Identities) findAccount(r Request) (Grant, error) {
 // allocate gives the account the ids that it lacks, if possible the same ones in both files.
 func (all Identities) allocate(g *Grant, r Request) error {
 	files := []File{all.UIDs, all.GIDs}
+	taken := map[string][]Entry{all.UIDs.Path: all.Users, all.GIDs.Path: all.Groups}
 	kept := map[string][]Range{}
 	short := map[string]bool{}
 	for _, f := range files {
-		own, err := f.rangesToKeep(g, r)
+		own, err := f.rangesToKeep(g, r, taken[f.Path])
 		if err != nil {
 			return err
 		}
@@ -160,10 +161,14 @@ func (all Identities) allocate(g *Grant, r Request) error {
 }
 
 // rangesToKeep returns the account's ranges in f that it can keep. A dedicated account loses
-// its ids if they also belong to another owner, unless they are in use.
-func (f File) rangesToKeep(g *Grant, r Request) ([]Range, error) {
+// its ids if they also belong to another owner, unless they are in use. Another owner is also
+// an account or group with such an id: root's would make root of a container root of the host.
+func (f File) rangesToKeep(g *Grant, r Request, entries []Entry) ([]Range, error) {
 	own := Of(f.Ranges, g.Account)
 	mine, other, clash := Clash(f.Ranges, g.Account)
+	if !clash {
+		mine, other, clash = clashOf(own, g.Account, entries)
+	}
 	if !clash {
 		return own, nil
 	}
@@ -178,6 +183,22 @@ func (f File) rangesToKeep(g *Grant, r Request) ([]Range, error) {
 		return nil, blocked.Refuse("userns-remap "+r.Value, "%s, and Docker already has data that belongs to these ids: give %s another range, or move that data away", shared, other.Owner)
 	}
 	return nil, nil
+}
+
+// clashOf finds a range that has the id of an account or a group other than a. To map one's
+// own id is a known way to share files with a container.
+func clashOf(own []Range, a Account, entries []Entry) (mine, other Range, found bool) {
+	for _, taken := range Taken(append([]Entry{{"root", 0}}, entries...)) {
+		if taken.Owner == a.Name || taken.Start == a.UID {
+			continue
+		}
+		for _, r := range own {
+			if r.overlaps(taken) {
+				return r, taken, true
+			}
+		}
+	}
+	return Range{}, Range{}, false
 }
 
 // findFree finds ids for the account: the preferred ones, the same ids that it has in the
