@@ -17,10 +17,10 @@ const (
 	// killed runs apply and kills it while it proves a runtime through Docker. Its text is then in
 	// daemon.json, and its journal on disk. An event cannot be missed, as the container in a list can.
 	killed = `rm -f /tmp/created; mkfifo /tmp/created
-docker events --since $(date +%s) --filter type=container --filter event=create --format '{{.Actor.Attributes.name}}' >/tmp/created & events=$!
+setsid sh -c 'since=$(date +%s); while sleep 0.02; do docker events --since $since --filter type=container --filter event=create --format "{{.Actor.Attributes.name}}"; done >/tmp/created 2>/dev/null' & events=$!
 runsc-provisioner apply --once --release ` + newer + ` >/tmp/out 2>&1 & pid=$!
 timeout 300 grep -m1 -q runsc-provisioner-proof /tmp/created || { cat /tmp/out; exit 1; }
-kill -9 $pid; wait $pid; kill $events; [ -e ` + state + `/journal.json ] || { cat /tmp/out; exit 1; }
+kill -9 $pid; kill -- -$events; wait $pid; [ -e ` + state + `/journal.json ] || { cat /tmp/out; exit 1; }
 `
 	// limit restarts Docker until systemd lets it fail.
 	limit = `for i in 1 2 3 4 5; do systemctl restart docker || break; done; systemctl is-failed docker`
