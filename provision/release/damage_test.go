@@ -103,10 +103,16 @@ func TestFault_R03_DamageThatKeepsSizeAndTime(t *testing.T) {
 func TestFault_R03_ArchiveIsDamagedToo(t *testing.T) {
 	r := newRig(t)
 	damage(t, r)
-	if err := os.WriteFile(filepath.Join(r.store.Dir, ".archive", before, "gvisor.tar.zstd"), []byte("damaged"), 0o644); err != nil {
+	kept := filepath.Join(r.store.Dir, ".archive", before, "gvisor.tar.zstd")
+	content, err := os.ReadFile(kept)
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, err := r.store.Restore(t.Context(), before)
+	content[len(content)-1] ^= 1 // the size stays
+	if err := os.WriteFile(kept, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.store.Restore(t.Context(), before)
 	var refusedErr *release.RefusedError
 	if !errors.As(err, &refusedErr) || !strings.Contains(err.Error(), "expected") {
 		t.Errorf("got %v, want it refused for its digest", err)

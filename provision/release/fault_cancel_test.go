@@ -41,7 +41,7 @@ func TestFault_X12_TheEndOfAContextEndsHashing(t *testing.T) {
 			return err
 		},
 		"archive": func(ctx context.Context) error {
-			_, err := contents(ctx, path, Archive{Name: "runsc", SHA512: string(bytes.Repeat([]byte("0"), 128))}, Limits{})
+			_, err := contents(ctx, path, Archive{Name: "runsc", Size: size, SHA512: string(bytes.Repeat([]byte("0"), 128))}, Limits{})
 			return err
 		},
 	} {
