@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	docker := lookAtDocker(ctx, h, c)
 	validateFile(ctx, h, &docker)
 	p := platformsOf(c, docker.observed)
-	items := []checkup.Item{kernelItem(), archItem(), cgroupItem(cgroupRoot, runtimesWithCgroups(c, docker.observed), confErr == nil && docker.fileErr == nil), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), checkup.ConfigItem(h, confErr)}
+	items := []checkup.Item{kernelItem(), archItem(), cgroupItem(cgroupRoot, runtimesWithCgroups(c, docker.observed), !errors.Is(confErr, fs.ErrPermission) && !errors.Is(docker.fileErr, fs.ErrPermission)), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), checkup.ConfigItem(h, confErr)}
 	items = append(items, docker.items(c)...)
 	items = append(items, runtimeItems(ctx, h, c, docker)...)
 	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c, docker.observed), storeItem(ctx, h), stateItem(h))
