@@ -70,8 +70,7 @@ type Verification struct {
 	Managed          map[string]bool
 	SandboxByDefault bool
 	Remapped         bool
-	// Sandbox is the runtime that a container is to be created with to be in a sandbox, and SandboxArgs are its
-	// arguments.
+	// Sandbox is the runtime that puts a container in a sandbox, and SandboxArgs are its arguments.
 	Sandbox       string
 	SandboxArgs   []string
 	WhyOutside    map[string]string // why a container is outside, by its ID

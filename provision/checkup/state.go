@@ -16,8 +16,7 @@ const (
 )
 
 // StateItems are the items of records that cannot be used, and of files that other users may
-// change; none if all is well. untrusted are
-// records that the daemon has moved away.
+// change; none if all is well. untrusted are records that the daemon has moved away.
 func StateItems(refusals []error, defects []state.Defect, untrusted []string) []Item {
 	var items []Item
 	for _, refused := range refusals {

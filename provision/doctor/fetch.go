@@ -2,10 +2,7 @@ package doctor
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -28,12 +25,7 @@ func diskItems(h *host.Host) []checkup.Item {
 	var items []checkup.Item
 	for _, path := range []string{h.Paths.Store, h.Paths.State} {
 		item := checkup.Item{Name: "room in " + path}
-		at := path
-		seen, err := room.Look(at)
-		for (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && at != "/" {
-			at = filepath.Dir(at)
-			seen, err = room.Look(at)
-		}
+		at, seen, err := room.LookAbove(path)
 		item.Seen = humanize.IBytes(uint64(max(seen.Bytes, 0))) + " free"
 		switch {
 		case err != nil:
@@ -45,7 +37,7 @@ func diskItems(h *host.Host) []checkup.Item {
 		case seen.Bytes < neededBytes:
 			item.Health, item.Remedy = checkup.Warning, "free some space: a release with its archive takes up to "+humanize.IBytes(neededBytes)
 		}
-		if at, noexec, err := host.MountedNoExec(path); err == nil && noexec {
+		if seen.NoExec {
 			item.Health = checkup.Critical
 			item.Seen += "; " + at + " is mounted noexec, and programs start from there"
 			item.Remedy = "mount it without noexec (mount -o remount,exec, and /etc/fstab)"

@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/room"
 )
 
 // ServiceUnit is the unit that runs this program's daemon.
@@ -72,8 +73,8 @@ func (h *Host) CheckState() error {
 // directory of this host that can, and that programs can start from.
 func (h *Host) SuggestPlaces() string {
 	fits := func(path string) bool {
-		_, noexec, err := MountedNoExec(path)
-		return durable.CannotWrite(path) == nil && err == nil && !noexec
+		_, seen, err := room.LookAbove(path)
+		return durable.CannotWrite(path) == nil && err == nil && !seen.NoExec
 	}
 	text := "in [paths], set store to a directory that can be written to"
 	for _, store := range []string{"/opt/gvisor", "/var/lib/gvisor"} {

@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/room"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/validate"
 )
@@ -83,7 +84,7 @@ func checkExecutable(h *host.Host, p plan.Plan) error {
 		default:
 			continue
 		}
-		if at, noexec, err := host.MountedNoExec(dir); err == nil && noexec {
+		if at, seen, err := room.LookAbove(dir); err == nil && seen.NoExec {
 			return blocked.Refuse(dir, "%s is on a file system that is mounted noexec, and %s starts from there: mount it without noexec (mount -o remount,exec, and /etc/fstab)", at, what)
 		}
 	}

@@ -5,6 +5,7 @@ package room
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/dustin/go-humanize"
@@ -48,19 +49,32 @@ type Seen struct {
 	Bytes    int64 // for us, without those reserved for root
 	NoInodes bool  // it can hold no more files; some (Btrfs) count none and have no limit
 	ReadOnly bool  // it or its mount
+	NoExec   bool  // no program starts from there
 }
 
 // Look looks at the file system of path, which must exist.
 func Look(path string) (Seen, error) {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(path, &fs); err != nil {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
 		return Seen{}, fmt.Errorf("statfs %s: %w", path, err)
 	}
 	return Seen{
-		Bytes:    int64(fs.Bavail) * fs.Bsize,
-		NoInodes: fs.Files > 0 && fs.Ffree == 0,
-		ReadOnly: fs.Flags&unix.ST_RDONLY != 0,
+		Bytes:    int64(st.Bavail) * st.Bsize,
+		NoInodes: st.Files > 0 && st.Ffree == 0,
+		ReadOnly: st.Flags&unix.ST_RDONLY != 0,
+		NoExec:   st.Flags&unix.ST_NOEXEC != 0,
 	}, nil
+}
+
+// LookAbove is Look for a path that need not exist. at is the path, or the first one above it that does.
+func LookAbove(path string) (at string, seen Seen, err error) {
+	for at = path; ; at = filepath.Dir(at) {
+		seen, err = Look(at)
+		missing := errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
+		if !missing || at == filepath.Dir(at) {
+			return at, seen, err
+		}
+	}
 }
 
 // Free returns how many bytes the file system of path has for us. The path must exist.

@@ -87,7 +87,7 @@ var allowed = map[string]row{
 			"daemonjson", "provision/blocked", "provision/command", "provision/commandline",
 			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/dockerproc",
 			"provision/durable", "provision/engine", "provision/evidence", "provision/images",
-			"provision/release", "provision/state", "provision/subid", "verify",
+			"provision/release", "provision/room", "provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
@@ -124,7 +124,8 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
 			"provision/durable", "provision/host", "provision/plan", "provision/release",
-			"provision/state", "provision/steps", "provision/subid", "provision/validate",
+			"provision/room", "provision/state", "provision/steps", "provision/subid",
+			"provision/validate",
 		},
 	},
 	"provision/proof": {
