@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"golang.org/x/term"
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
@@ -27,21 +26,14 @@ import (
 
 // app is what the commands share. Tests make one with a temporary directory.
 type app struct {
-	paths    host.Paths
-	http     *http.Client // nil: the default of package release
-	limits   release.Limits
-	self     string // path of this program's static binary
-	stdin    io.Reader
-	stdout   io.Writer
-	stderr   io.Writer
-	terminal bool // stderr is a terminal
-	color    bool // stdout is a terminal and NO_COLOR is not set
-	// columns and errColumns are the widths of standard output and standard error, 0 if lines
-	// are not wrapped. nil is 0.
-	columns    func() int
-	errColumns func() int
-	euid       int
-	owner      int // of the store: root, except in tests
+	console
+	paths  host.Paths
+	http   *http.Client // nil: the default of package release
+	limits release.Limits
+	self   string // path of this program's static binary
+	stdin  io.Reader
+	euid   int
+	owner  int // of the store: root, except in tests
 	// systemd connects to the manager; the caller closes the connection.
 	systemd func(context.Context) (unitsCloser, error)
 	// inDocker replaces the proof through dockerd in tests with a fake dockerd.
@@ -67,15 +59,11 @@ func hostApp() *app {
 		self = "/proc/self/exe"
 	}
 	return &app{
-		paths:    host.DefaultPaths(),
-		self:     self,
-		stdin:    os.Stdin,
-		stdout:   os.Stdout,
-		stderr:   os.Stderr,
-		terminal: term.IsTerminal(int(os.Stderr.Fd())),
-		color:    term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
-		euid:     os.Geteuid(),
-		columns:  terminalWidth(os.Stdout), errColumns: terminalWidth(os.Stderr),
+		console: hostConsole(),
+		euid:    os.Geteuid(),
+		paths:   host.DefaultPaths(),
+		self:    self,
+		stdin:   os.Stdin,
 		systemd: dialSystemd,
 
 		untilHangup: untilHangup,

@@ -95,7 +95,7 @@ func valuesByKey(values [][3]string) map[string]string {
 	return text
 }
 
-func (a *app) printConfig(layered config.Layered, missing [][3]string) error {
+func (to *console) printConfig(layered config.Layered, missing [][3]string) error {
 	values, err := layered.Values()
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (a *app) printConfig(layered config.Layered, missing [][3]string) error {
 	for _, v := range missing {
 		values = append(values, [3]string{v[0], v[1], "missing, but in effect: was in " + v[2]})
 	}
-	table := a.newTable()
+	table := to.newTable()
 	for _, v := range values {
 		table.row(printable(v[0]), "= "+printable(v[1]), "# "+printable(v[2]))
 	}

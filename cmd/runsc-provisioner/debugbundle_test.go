@@ -98,7 +98,7 @@ func TestDebugBundle_AnExistingFileIsNotOverwritten(t *testing.T) {
 func TestDebugBundle_AnInterruptedBundleLeavesNoFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "b.tar.gz")
 	ctx, cancel := context.WithCancel(t.Context())
-	a := &app{stdout: io.Discard, stderr: io.Discard, systemd: func(ctx context.Context) (unitsCloser, error) {
+	a := &app{console: console{stdout: io.Discard, stderr: io.Discard}, systemd: func(ctx context.Context) (unitsCloser, error) {
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("got %v, want the file made before the first question", err)
 		}
@@ -127,7 +127,7 @@ func TestCollect_DoesNotWaitForAPartThatHangs(t *testing.T) {
 			return nil
 		}}
 		var stderr bytes.Buffer
-		c := collector{app: &app{stderr: &stderr, terminal: true}, timeout: 15 * time.Second, noticeAfter: 3 * time.Second, grace: 2 * time.Second}
+		c := collector{app: &app{console: console{stderr: &stderr, terminal: true}}, timeout: 15 * time.Second, noticeAfter: 3 * time.Second, grace: 2 * time.Second}
 		got := c.collect(t.Context(), []part{quick, slow, deaf})
 		want := map[string]string{"quick.txt": "here\n", "slow.txt": "no answer within 15s\n", "not-collected-deaf.txt": "no answer: this part did not end\n"}
 		if diff := cmp.Diff(want, got); diff != "" {

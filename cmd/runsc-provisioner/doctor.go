@@ -74,15 +74,15 @@ func (a *app) hostEvenWithoutSystemd(ctx context.Context) (*host.Host, func()) {
 	return a.hostWith(noUnits{err}), func() {}
 }
 
-func (a *app) printDoctor(format string, worst checkup.Health, items []checkup.Item) error {
+func (to *console) printDoctor(format string, worst checkup.Health, items []checkup.Item) error {
 	if format == "json" {
-		return printJSON(a.stdout, struct {
+		return printJSON(to.stdout, struct {
 			SchemaVersion int            `json:"schema_version"`
 			Status        checkup.Health `json:"status"`
 			Items         []checkup.Item `json:"items"`
 		}{schemaVersion, worst, items})
 	}
-	table := a.newTable()
+	table := to.newTable()
 	table.row("WHAT", "STATUS", "SEEN")
 	for _, item := range items {
 		// errors.Join puts each of its errors on a line of its own.
@@ -91,10 +91,10 @@ func (a *app) printDoctor(format string, worst checkup.Health, items []checkup.I
 	if err := table.flush(); err != nil {
 		return err
 	}
-	a.printf("\n%s\n", worst)
+	to.printf("\n%s\n", worst)
 	for _, item := range items {
 		if item.Health != checkup.Healthy && item.Remedy != "" {
-			a.printf("  %s: %s\n", printable(item.Name), printable(item.Remedy))
+			to.printf("  %s: %s\n", printable(item.Name), printable(item.Remedy))
 		}
 	}
 	return nil

@@ -126,7 +126,7 @@ func (h *fakeHost) run(args ...string) outcome {
 	}
 	code := run(ctx, &app{
 		paths: paths, http: client, limits: h.limits, self: "/proc/self/exe",
-		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, euid: h.euid, owner: os.Geteuid(),
+		console: console{stdout: &stdout, stderr: &stderr}, stdin: strings.NewReader(""), euid: h.euid, owner: os.Geteuid(),
 		inDocker: h.inDocker,
 		systemd:  func(context.Context) (unitsCloser, error) { return h.units, nil },
 	}, args)

@@ -5,13 +5,38 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	"golang.org/x/term"
+
 	"runsc-provisioner/provision/redact"
 )
+
+// console is where a command prints.
+type console struct {
+	stdout   io.Writer
+	stderr   io.Writer
+	terminal bool // stderr is a terminal
+	color    bool // stdout is a terminal and NO_COLOR is not set
+	// columns and errColumns are the widths of standard output and standard error, 0 if lines
+	// are not wrapped. nil is 0.
+	columns    func() int
+	errColumns func() int
+}
+
+func hostConsole() console {
+	return console{
+		stdout:   os.Stdout,
+		stderr:   os.Stderr,
+		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		color:    term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
+		columns:  terminalWidth(os.Stdout), errColumns: terminalWidth(os.Stderr),
+	}
+}
 
 // printable makes text from outside safe for a terminal, a journal line or a
 // table. Control and format characters become Go escapes. It hides the passwords of URLs.
@@ -35,8 +60,8 @@ func printable(s string) string {
 func unsafeRune(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
 
 // style wraps text in an ANSI attribute if the output is a terminal.
-func (a *app) style(attribute, text string) string {
-	if !a.color {
+func (to *console) style(attribute, text string) string {
+	if !to.color {
 		return text
 	}
 	return "\x1b[" + attribute + "m" + text + "\x1b[0m"
@@ -51,16 +76,16 @@ const (
 )
 
 // printf prints whole lines, and wraps them on a terminal.
-func (a *app) printf(format string, args ...any) {
-	_, _ = io.WriteString(a.stdout, wrapLines(fmt.Sprintf(format, args...), columnsOf(a.columns))) // output keeps its error
+func (to *console) printf(format string, args ...any) {
+	_, _ = io.WriteString(to.stdout, wrapLines(fmt.Sprintf(format, args...), columnsOf(to.columns))) // output keeps its error
 }
 
 // printRaw prints text as it is, for programs to read.
-func (a *app) printRaw(text string) { _, _ = io.WriteString(a.stdout, text) }
+func (to *console) printRaw(text string) { _, _ = io.WriteString(to.stdout, text) }
 
 // complain prints whole lines on standard error, and wraps them on a terminal.
-func (a *app) complain(format string, args ...any) {
-	_, _ = io.WriteString(a.stderr, wrapLines(fmt.Sprintf(format, args...), columnsOf(a.errColumns)))
+func (to *console) complain(format string, args ...any) {
+	_, _ = io.WriteString(to.stderr, wrapLines(fmt.Sprintf(format, args...), columnsOf(to.errColumns)))
 }
 
 // printJSON prints v indented, as one document. It hides the passwords of URLs.

@@ -88,52 +88,52 @@ func (a *app) plan(ctx context.Context, c config.Config, opts plan.Options) (pla
 	return host.Plan(ctx, c, opts)
 }
 
-func (a *app) printPlanAs(format string, p plan.Plan) error {
+func (to *console) printPlanAs(format string, p plan.Plan) error {
 	if format == "json" {
-		return printJSON(a.stdout, struct {
+		return printJSON(to.stdout, struct {
 			SchemaVersion int       `json:"schema_version"`
 			Plan          plan.Plan `json:"plan"`
 		}{schemaVersion, p})
 	}
-	a.printPlan(p)
-	a.printDiff(p.Diff())
+	to.printPlan(p)
+	to.printDiff(p.Diff())
 	return nil
 }
 
 // printPlan lists the steps, what is held, and the warnings.
-func (a *app) printPlan(plan plan.Plan) {
-	a.printUnfinished(plan.Unfinished)
+func (to *console) printPlan(plan plan.Plan) {
+	to.printUnfinished(plan.Unfinished)
 	switch {
 	case plan.Empty() && plan.Unfinished.Unseen():
-		a.printf("nothing to do, as far as this user may see\n")
+		to.printf("nothing to do, as far as this user may see\n")
 	case plan.Empty() && plan.Unfinished != nil:
-		a.printf("nothing else to do on the host as it is\n")
+		to.printf("nothing else to do on the host as it is\n")
 	case plan.Empty() && len(plan.Held) > 0:
-		a.printf("nothing to do except what is held\n")
+		to.printf("nothing to do except what is held\n")
 	case plan.Empty():
-		a.printf("nothing to do: the host matches the configuration\n")
+		to.printf("nothing to do: the host matches the configuration\n")
 	default:
-		a.printf("%s, disruption: %s\n", a.style(bold, plural(len(plan.Steps), "step")), plan.Disruption())
+		to.printf("%s, disruption: %s\n", to.style(bold, plural(len(plan.Steps), "step")), plan.Disruption())
 	}
 	for i, step := range plan.Steps {
-		a.printf("  %2d  %-8s %s\n", i+1, step.Kind().Action, printable(step.Object()))
+		to.printf("  %2d  %-8s %s\n", i+1, step.Kind().Action, printable(step.Object()))
 	}
 	if plan.Provisional && len(plan.Steps) > 1 {
-		a.printf("  (the name in braces is known after the download)\n")
+		to.printf("  (the name in braces is known after the download)\n")
 	}
-	a.printHidden(plan.Hidden)
-	a.printHeld(plan.Held)
-	a.printNotes(plan.Warnings)
+	to.printHidden(plan.Hidden)
+	to.printHeld(plan.Held)
+	to.printNotes(plan.Warnings)
 }
 
-func (a *app) printNotes(notes []string) {
+func (to *console) printNotes(notes []string) {
 	for _, note := range notes {
-		a.printf("%s %s\n", a.style(yellow, "note:"), printable(note))
+		to.printf("%s %s\n", to.style(yellow, "note:"), printable(note))
 	}
 }
 
 // printUnfinished says what apply does before the steps.
-func (a *app) printUnfinished(u *plan.Unfinished) {
+func (to *console) printUnfinished(u *plan.Unfinished) {
 	if u == nil {
 		return
 	}
@@ -141,18 +141,18 @@ func (a *app) printUnfinished(u *plan.Unfinished) {
 	if u.Unseen() {
 		label = "note:"
 	}
-	a.printf("%s %s\n", a.style(yellow, label), printable(u.First))
+	to.printf("%s %s\n", to.style(yellow, label), printable(u.First))
 }
 
 // printHidden lists what a switch of userns-remap hides.
-func (a *app) printHidden(all []plan.Hidden) {
+func (to *console) printHidden(all []plan.Hidden) {
 	if len(all) == 0 {
 		return
 	}
-	a.printf("%s until userns-remap is switched back, and not deleted:\n", a.style(yellow, "hidden"))
+	to.printf("%s until userns-remap is switched back, and not deleted:\n", to.style(yellow, "hidden"))
 	for i, hidden := range all {
 		if i == maxHidden {
-			a.printf("      … and %d more (--format json lists them)\n", len(all)-maxHidden)
+			to.printf("      … and %d more (--format json lists them)\n", len(all)-maxHidden)
 			break
 		}
 		size := "size unknown"
@@ -162,7 +162,7 @@ func (a *app) printHidden(all []plan.Hidden) {
 		if hidden.Kind == "network" {
 			size = ""
 		}
-		a.printf("      %s\n", strings.TrimRight(fmt.Sprintf("%-9s  %s  %s  %s", hidden.Kind, printable(hidden.Name), size, printable(hidden.Note)), " "))
+		to.printf("      %s\n", strings.TrimRight(fmt.Sprintf("%-9s  %s  %s  %s", hidden.Kind, printable(hidden.Name), size, printable(hidden.Note)), " "))
 	}
 }
 
@@ -172,36 +172,36 @@ const maxHidden = 60
 // maxNames is how many of the containers that a restart stops are named.
 const maxNames = 20
 
-func (a *app) printHeld(all []steps.Held) {
+func (to *console) printHeld(all []steps.Held) {
 	for _, held := range all {
-		a.printf("%s %s: %s\n", a.style(yellow, "held:"), printable(held.What), printable(held.Why))
+		to.printf("%s %s: %s\n", to.style(yellow, "held:"), printable(held.What), printable(held.Why))
 		for i, name := range held.Containers {
 			if i == maxNames {
-				a.printf("      … and %d more\n", len(held.Containers)-maxNames)
+				to.printf("      … and %d more\n", len(held.Containers)-maxNames)
 				break
 			}
-			a.printf("      %s\n", printable(name))
+			to.printf("      %s\n", printable(name))
 		}
 	}
 }
 
-func (a *app) printDiff(diff string) {
+func (to *console) printDiff(diff string) {
 	if diff == "" {
 		return
 	}
-	a.printRaw("\n")
+	to.printRaw("\n")
 	for line := range strings.Lines(diff) {
 		text := strings.TrimRight(line, "\n")
 		switch {
 		case strings.HasPrefix(text, "+++"), strings.HasPrefix(text, "---"):
-			a.printRaw(a.style(bold, text) + "\n")
+			to.printRaw(to.style(bold, text) + "\n")
 		case strings.HasPrefix(text, "+"):
-			a.printRaw(a.style(green, text) + "\n")
+			to.printRaw(to.style(green, text) + "\n")
 		case strings.HasPrefix(text, "-"):
-			a.printRaw(a.style(red, text) + "\n")
+			to.printRaw(to.style(red, text) + "\n")
 		default:
-			a.printRaw(text + "\n")
+			to.printRaw(text + "\n")
 		}
 	}
-	a.printRaw("\n")
+	to.printRaw("\n")
 }

@@ -19,7 +19,7 @@ const stalledAfter = 5 * time.Second
 // progress shows how far a download or a copy is. On a terminal it draws a bar. Elsewhere it
 // prints a line only when no data arrives. Its methods may be called at the same time.
 type progress struct {
-	app   *app
+	to    *console
 	draws bool
 	after time.Duration // 0 is stalledAfter
 
@@ -50,12 +50,12 @@ func (p *progress) move(s steps.Step, done release.Progress) {
 	if p.bar == nil {
 		// Drawn on standard error, so that piped output stays clean.
 		p.bar = progressbar.NewOptions64(done.Total,
-			progressbar.OptionSetWriter(p.app.stderr),
+			progressbar.OptionSetWriter(p.to.stderr),
 			progressbar.OptionSetWidth(barWidth()),
 			progressbar.OptionSetDescription("  "+p.label),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionClearOnFinish(),
-			progressbar.OptionEnableColorCodes(p.app.color),
+			progressbar.OptionEnableColorCodes(p.to.color),
 			progressbar.OptionThrottle(100*time.Millisecond),
 		)
 	}
@@ -121,7 +121,7 @@ func (p *progress) stalled() {
 		p.bar.Describe(fmt.Sprintf("  %s (no data for %d s)", p.label, int(silent.Seconds())))
 	case !p.reported:
 		p.reported = true
-		p.app.complain("note: %s: no data from the release server for %s; if that goes on, it is tried again\n",
+		p.to.complain("note: %s: no data from the release server for %s; if that goes on, it is tried again\n",
 			p.label, durationText(p.limit()))
 	}
 }

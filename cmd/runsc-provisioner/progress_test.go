@@ -16,7 +16,7 @@ func silences(t *testing.T, draws bool, said string, want ...int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var stderr bytes.Buffer
-		p := &progress{app: &app{stderr: &stderr}, draws: draws}
+		p := &progress{to: &console{stderr: &stderr}, draws: draws}
 		const size = 30 << 20
 		check := func(what string, want int) {
 			t.Helper()

@@ -60,32 +60,32 @@ func (e *usageError) Unwrap() error { return e.error }
 var errNotRoot = errors.New("this changes the host and needs root")
 
 // explain prints err with a hint, and returns the exit code.
-func (a *app) explain(err error) int {
+func (to *console) explain(err error) int {
 	code, hint := remedy(err)
-	a.printError(err, hint)
+	to.printError(err, hint)
 	return code
 }
 
 // printError prints err with the output of runsc and Docker, and a hint.
-func (a *app) printError(err error, hint string) {
+func (to *console) printError(err error, hint string) {
 	// errors.Join puts each of its errors on a line of its own.
-	a.complain("error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
+	to.complain("error: %s\n", printable(strings.ReplaceAll(err.Error(), "\n", ": ")))
 	var proof *proof.Failed
 	if errors.As(err, &proof) {
 		hidden := redact.InArguments(proof.Args)
 		for _, line := range proof.Said() {
-			a.complain("  runsc: %s\n", printable(hidden.Hide(line)))
+			to.complain("  runsc: %s\n", printable(hidden.Hide(line)))
 		}
 	}
 	var beside *besideJournal
 	if errors.As(err, &beside) {
-		a.complain("note: %s: %s: %s\n", beside.item.Name, printable(beside.item.Seen), printable(beside.item.Remedy))
+		to.complain("note: %s: %s: %s\n", beside.item.Name, printable(beside.item.Seen), printable(beside.item.Remedy))
 	}
 	for _, line := range dockerLog(err) {
-		a.complain("  docker: %s\n", printable(line))
+		to.complain("  docker: %s\n", printable(line))
 	}
 	if hint != "" {
-		a.complain("hint: %s\n", hint)
+		to.complain("hint: %s\n", hint)
 	}
 }
 

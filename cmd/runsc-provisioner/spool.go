@@ -134,8 +134,8 @@ func (o *output) end(ctx context.Context) error {
 }
 
 // eachOutput calls do for standard output and standard error.
-func (a *app) eachOutput(do func(*output)) {
-	for _, w := range []io.Writer{a.stdout, a.stderr} {
+func (to *console) eachOutput(do func(*output)) {
+	for _, w := range []io.Writer{to.stdout, to.stderr} {
 		if o, ok := w.(*output); ok {
 			do(o)
 		}

@@ -73,7 +73,7 @@ func (a *app) status(ctx context.Context) (s status.Status, fromDaemon bool, err
 		return s, false, deniedError{err}
 	case err == nil && daemon.Runs(s):
 		records := a.hostForRecords()
-		s.AddJournal(records.State().OpenJournal())
+		s.AddJournal(records.State().Journal().Open())
 		o := records.ObserveTrust(a.paths.DaemonJSON)
 		s.AddRecords(checkup.StateItems(o.Refusals, o.Defects, o.Untrusted))
 		return s, true, nil
@@ -124,14 +124,14 @@ func statusCode(s status.Status) int {
 	return exitDone
 }
 
-func (a *app) printStatus(s status.Status, fromDaemon bool, now time.Time) error {
+func (to *console) printStatus(s status.Status, fromDaemon bool, now time.Time) error {
 	colors := map[status.State]string{status.StateEnforced: green, status.StateFailing: red, status.StateDrifted: red}
 	color, known := colors[s.State]
 	if !known {
 		color = yellow
 	}
-	a.printf("%s\n\n", a.style(color, printable(s.Line)))
-	table := a.newTable()
+	to.printf("%s\n\n", to.style(color, printable(s.Line)))
+	table := to.newTable()
 	row := func(name, format string, args ...any) {
 		table.row(printable(name), printable(fmt.Sprintf(format, args...)))
 	}

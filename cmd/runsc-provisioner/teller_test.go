@@ -45,7 +45,7 @@ func TestMessageIDs(t *testing.T) {
 
 func TestFault_V09_NoticesArePrintable(t *testing.T) {
 	var stderr bytes.Buffer
-	notices := (&app{stderr: &stderr}).newDaemonLog()
+	notices := (&app{console: console{stderr: &stderr}}).newDaemonLog()
 	notices.journal = false
 	notices.write(status.Notice{Kind: status.Unsandboxed, Text: "container \"a\x1b[2J\nb\" runs", Fields: map[string]string{"CONTAINER_NAME": "a\x1b[2J\nb"}})
 	got := stderr.String()

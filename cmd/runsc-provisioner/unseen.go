@@ -24,7 +24,7 @@ func (e *besideJournal) Unwrap() error { return e.error }
 // besideJournal adds to err the change that a run did not finish, if there is one: it may be why
 // the host cannot be read.
 func (a *app) besideJournal(err error) error {
-	open := a.hostForRecords().State().OpenJournal()
+	open := a.hostForRecords().State().Journal().Open()
 	if open == nil || open.State == state.JournalUnknown {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 
 // printUsage prints how to call cmd: its commands and its flags. On a terminal, their texts are
 // wrapped below themselves.
-func (a *app) printUsage(cmd *cobra.Command) error {
-	width := columnsOf(a.columns)
+func (to *console) printUsage(cmd *cobra.Command) error {
+	width := columnsOf(to.columns)
 	var b strings.Builder
 	b.WriteString("Usage:\n")
 	if cmd.HasAvailableSubCommands() {
@@ -97,11 +97,11 @@ func writePairs(b *strings.Builder, title string, pairs [][2]string, width int) 
 }
 
 // printHelp prints what cmd is for, and its usage.
-func (a *app) printHelp(cmd *cobra.Command, _ []string) {
+func (to *console) printHelp(cmd *cobra.Command, _ []string) {
 	text := cmd.Long
 	if text == "" {
 		text = cmd.Short
 	}
-	a.printf("%s\n\n", strings.TrimSpace(text))
+	to.printf("%s\n\n", strings.TrimSpace(text))
 	_ = cmd.Usage() // output keeps its error
 }

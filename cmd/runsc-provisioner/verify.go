@@ -65,7 +65,7 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return a.reportUnknown(f.format.value, err)
 	}
-	if err := a.printAtOnce(func(to *app) error {
+	if err := a.printAtOnce(func(to *console) error {
 		if f.explain != "" && f.format.value == "table" {
 			to.printExplanation(v)
 			return nil
@@ -81,14 +81,14 @@ func (a *app) runVerify(ctx context.Context, f verifyFlags) error {
 }
 
 // printAtOnce writes the output of print at once, or returns the error.
-func (a *app) printAtOnce(print func(to *app) error) error {
+func (to *console) printAtOnce(print func(*console) error) error {
 	var out bytes.Buffer
-	to := *a
-	to.stdout = &out
-	if err := print(&to); err != nil {
+	all := *to
+	all.stdout = &out
+	if err := print(&all); err != nil {
 		return err
 	}
-	_, err := a.stdout.Write(out.Bytes())
+	_, err := to.stdout.Write(out.Bytes())
 	return err
 }
 
@@ -143,14 +143,14 @@ func (a *app) verify(ctx context.Context, expect audit.Expect, container string)
 }
 
 // reportUnknown reports in format that the result is unknown, because of err.
-func (a *app) reportUnknown(format string, err error) error {
+func (to *console) reportUnknown(format string, err error) error {
 	code := pluginCodes[checkup.Unsure]
 	hint := lookHint(err)
 	// errors.Join puts each of its errors on a line of its own.
 	message := strings.ReplaceAll(err.Error(), "\n", ": ")
 	switch format {
 	case "json":
-		if perr := printJSON(a.stdout, struct {
+		if perr := printJSON(to.stdout, struct {
 			SchemaVersion int    `json:"schema_version"`
 			Status        string `json:"status"`
 			Error         string `json:"error"`
@@ -163,14 +163,14 @@ func (a *app) reportUnknown(format string, err error) error {
 		if hint != "" {
 			text += ": " + hint
 		}
-		a.printRaw("RUNSC UNKNOWN - " + perfText(text) + "\n")
+		to.printRaw("RUNSC UNKNOWN - " + perfText(text) + "\n")
 	case "prometheus":
-		a.printError(err, hint)
-		if perr := metrics.WriteUnknown(a.stdout); perr != nil {
+		to.printError(err, hint)
+		if perr := metrics.WriteUnknown(to.stdout); perr != nil {
 			return perr
 		}
 	default:
-		a.printError(err, hint)
+		to.printError(err, hint)
 	}
 	return exitError(code)
 }

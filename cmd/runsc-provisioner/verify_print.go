@@ -11,22 +11,22 @@ import (
 	"runsc-provisioner/verify"
 )
 
-func (a *app) printVerification(format string, v audit.Verification) error {
+func (to *console) printVerification(format string, v audit.Verification) error {
 	switch format {
 	case "json":
-		return printJSON(a.stdout, documentOf(v))
+		return printJSON(to.stdout, documentOf(v))
 	case "plugin":
-		a.printRaw(pluginLine(v) + "\n")
+		to.printRaw(pluginLine(v) + "\n")
 		return nil
 	case "prometheus":
-		return metrics.WriteVerification(a.stdout, v)
+		return metrics.WriteVerification(to.stdout, v)
 	default:
-		return a.printTable(v)
+		return to.printTable(v)
 	}
 }
 
-func (a *app) printTable(v audit.Verification) error {
-	table := a.newTable()
+func (to *console) printTable(v audit.Verification) error {
+	table := to.newTable()
 	table.row("HOST", "STATUS", "SEEN")
 	for _, item := range v.Items {
 		table.row(item.Name, item.Health.String(), printable(item.Seen))
@@ -48,26 +48,26 @@ func (a *app) printTable(v audit.Verification) error {
 	if err := table.flush(); err != nil {
 		return err
 	}
-	a.printf("\n")
-	if err := a.printContainers(table, v); err != nil {
+	to.printf("\n")
+	if err := to.printContainers(table, v); err != nil {
 		return err
 	}
-	a.printStrays(v.Report)
+	to.printStrays(v.Report)
 	for _, note := range v.Notes {
-		a.printf("note: %s\n", printable(note))
+		to.printf("note: %s\n", printable(note))
 	}
-	a.printf("\n")
-	a.printFindings(v)
+	to.printf("\n")
+	to.printFindings(v)
 	return nil
 }
 
-func (a *app) printContainers(table *table, v audit.Verification) error {
+func (to *console) printContainers(table *table, v audit.Verification) error {
 	if v.Report.Unasked {
-		a.printf("dockerd was not asked: the running containers are unknown\n")
+		to.printf("dockerd was not asked: the running containers are unknown\n")
 		return nil
 	}
 	if len(v.Report.Verdicts) == 0 {
-		a.printf("no container is running: no evidence for or against a sandbox\n")
+		to.printf("no container is running: no evidence for or against a sandbox\n")
 		return nil
 	}
 	row := func(ids string, cells ...string) {
@@ -85,46 +85,46 @@ func (a *app) printContainers(table *table, v audit.Verification) error {
 	if err := table.flush(); err != nil {
 		return err
 	}
-	a.printWeaknesses(v)
+	to.printWeaknesses(v)
 	return nil
 }
 
 // printStrays lists sandboxes without a container, processes that only claim to be
 // a sandbox, and containers of other engines.
-func (a *app) printStrays(report verify.Report) {
+func (to *console) printStrays(report verify.Report) {
 	const most = 10
 	for i, box := range report.Unowned {
 		if i == most {
-			a.printf("… and %d more\n", len(report.Unowned)-most)
+			to.printf("… and %d more\n", len(report.Unowned)-most)
 			break
 		}
-		a.printf("sandbox: process %d is a sandbox of release %s for container %.12s; dockerd did not say whether it runs that container\n",
+		to.printf("sandbox: process %d is a sandbox of release %s for container %.12s; dockerd did not say whether it runs that container\n",
 			box.PID, box.File.Release, printable(box.ContainerID))
 	}
 	for i, orphan := range report.Orphans {
 		if i == most {
-			a.printf("… and %d more\n", report.OrphanCount-most)
+			to.printf("… and %d more\n", report.OrphanCount-most)
 			break
 		}
-		a.printf("orphan: process %d is a sandbox of release %s for container %.12s, which is not running\n",
+		to.printf("orphan: process %d is a sandbox of release %s for container %.12s, which is not running\n",
 			orphan.PID, orphan.File.Release, printable(orphan.ContainerID))
 	}
 	for i, claim := range report.Claims {
 		if i == most {
-			a.printf("… and %d more\n", len(report.Claims)-most)
+			to.printf("… and %d more\n", len(report.Claims)-most)
 			break
 		}
-		a.printf("claim: process %d calls itself a sandbox, but runs from no known release\n", claim.PID)
+		to.printf("claim: process %d calls itself a sandbox, but runs from no known release\n", claim.PID)
 	}
 	for i, other := range report.Others {
 		if i == most {
-			a.printf("… and %d more\n", len(report.Others)-most)
+			to.printf("… and %d more\n", len(report.Others)-most)
 			break
 		}
-		a.printf("other: container %.12s of %s (%s) does not belong to this dockerd\n", other.ID, verify.Printable(orUnknown(other.Engine)), plural(other.Processes, "process"))
+		to.printf("other: container %.12s of %s (%s) does not belong to this dockerd\n", other.ID, verify.Printable(orUnknown(other.Engine)), plural(other.Processes, "process"))
 	}
 	if report.Denied > 0 {
-		a.printf("unknown: %s could not be read: run it as root\n", plural(report.Denied, "process"))
+		to.printf("unknown: %s could not be read: run it as root\n", plural(report.Denied, "process"))
 	}
 }
 

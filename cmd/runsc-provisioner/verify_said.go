@@ -32,7 +32,7 @@ func (l *sharedLines) add(container, text string) {
 
 // printWeaknesses prints each weakness and each way around once, with the containers that it
 // is about. It omits what a printed finding says.
-func (a *app) printWeaknesses(v audit.Verification) {
+func (to *console) printWeaknesses(v audit.Verification) {
 	var weak, ways sharedLines
 	found := map[[2]string]bool{}
 	for _, f := range v.Findings[:min(len(v.Findings), mostFindings)] {
@@ -52,10 +52,10 @@ func (a *app) printWeaknesses(v audit.Verification) {
 		}
 	}
 	for _, line := range weak {
-		a.printf("weakened: %s: %s\n", containerList(line.containers, len(v.Report.Verdicts)), line.text)
+		to.printf("weakened: %s: %s\n", containerList(line.containers, len(v.Report.Verdicts)), line.text)
 	}
 	for _, line := range ways {
-		a.printf("way around: %s: %s\n", containerList(line.containers, len(v.Report.Verdicts)), line.text)
+		to.printf("way around: %s: %s\n", containerList(line.containers, len(v.Report.Verdicts)), line.text)
 	}
 }
 

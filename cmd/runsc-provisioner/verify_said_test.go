@@ -20,7 +20,7 @@ func TestVerifySaysEachThingOnce(t *testing.T) {
 		Findings: []audit.Finding{{Object: "container cache", Seen: "--network=host gives network"}},
 	}
 	var out bytes.Buffer
-	(&app{stdout: &out}).printWeaknesses(v)
+	(&console{stdout: &out}).printWeaknesses(v)
 	for text, want := range map[string]int{"--debug": 1, "--ipc=host": 1, "--network=host": 0} {
 		if got := strings.Count(out.String(), text); got != want {
 			t.Errorf("got %s %d times, want %d:\n%s", text, got, want, out.String())

@@ -116,8 +116,8 @@ type table struct {
 }
 
 // newTable is a table on standard output.
-func (a *app) newTable() *table {
-	t := &table{out: a.stdout, cols: a.columns}
+func (to *console) newTable() *table {
+	t := &table{out: to.stdout, cols: to.columns}
 	t.rows = tabwriter.NewWriter(&t.text, 0, 0, 2, ' ', 0)
 	return t
 }

@@ -33,7 +33,7 @@ func TestWrapLines(t *testing.T) {
 func TestTableWrapsItsLastColumn(t *testing.T) {
 	print := func(width int) string {
 		var out bytes.Buffer
-		table := (&app{stdout: &out, columns: func() int { return width }}).newTable()
+		table := (&console{stdout: &out, columns: func() int { return width }}).newTable()
 		table.row("NAME", "SEEN")
 		table.row("release", "one two three four five six seven")
 		table.row("x", "one")
