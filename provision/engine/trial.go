@@ -168,7 +168,7 @@ func (t *Trial) remove(ctx context.Context) error {
 	if t.attach != nil {
 		t.attach.Close()
 	}
-	if err := t.client.clear(context.WithoutCancel(ctx), t.name); err != nil {
+	if err := clearTrial(context.WithoutCancel(ctx), t.client, t.name); err != nil {
 		return &TrialError{Act: "remove", Err: err, Output: t.output.errors()}
 	}
 	return nil

@@ -36,13 +36,13 @@ func (c *Client) RemoveTrial(ctx context.Context, name string) error {
 	if !trialName.MatchString(name) {
 		return &TrialError{Act: "remove", Err: fmt.Errorf("%q is not a trial's name", name)}
 	}
-	err := c.clear(ctx, name)
+	err := clearTrial(ctx, c, name)
 	if err == nil {
 		select {
 		case <-time.After(lateWithin):
 		case <-ctx.Done():
 		}
-		err = c.clear(ctx, name)
+		err = clearTrial(ctx, c, name)
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -53,13 +53,13 @@ func (c *Client) RemoveTrial(ctx context.Context, name string) error {
 	return nil
 }
 
-// clear removes the container and the image with the name, and returns when
+// clearTrial removes the container and the image with the name, and returns when
 // both are gone.
-func (c *Client) clear(ctx context.Context, name string) error {
+func clearTrial(ctx context.Context, c *Client, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, clearWithin)
 	defer cancel()
 	for {
-		done, err := c.clearOnce(ctx, name)
+		done, err := clearTrialOnce(ctx, c, name)
 		if done {
 			return nil
 		}
@@ -74,41 +74,41 @@ func (c *Client) clear(ctx context.Context, name string) error {
 	}
 }
 
-// clearOnce removes the container, or else the image, or else an image that an
+// clearTrialOnce removes the container, or else the image, or else an image that an
 // import left without a name. done is true if there was none of these.
-func (c *Client) clearOnce(ctx context.Context, name string) (done bool, err error) {
+func clearTrialOnce(ctx context.Context, c *Client, name string) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, removeWithin)
 	defer cancel()
 	if err := c.agree(ctx); err != nil {
 		return false, err
 	}
-	found, err := c.findTrial(ctx, name)
+	found, err := findTrial(ctx, c, name)
 	if err != nil {
 		return false, err
 	}
 	if found != nil {
-		return false, c.removeContainer(ctx, found)
+		return false, removeContainer(ctx, c, found)
 	}
-	if err := c.removeImage(ctx, name); !errdefs.IsNotFound(err) {
+	if err := removeImage(ctx, c, name); !errdefs.IsNotFound(err) {
 		return false, err
 	}
-	nameless, err := c.untaggedImages(ctx, name)
+	nameless, err := untaggedImages(ctx, c, name)
 	for _, id := range nameless {
-		if err := c.removeImage(ctx, id); err != nil && !errdefs.IsNotFound(err) {
+		if err := removeImage(ctx, c, id); err != nil && !errdefs.IsNotFound(err) {
 			return false, err
 		}
 	}
 	return err == nil && len(nameless) == 0, err
 }
 
-func (c *Client) removeImage(ctx context.Context, ref string) error {
+func removeImage(ctx context.Context, c *Client, ref string) error {
 	_, err := c.moby.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
 	return err
 }
 
 // untaggedImages lists the untagged images of a trial: dockerd stores an image before
 // it names it, and may stop in between.
-func (c *Client) untaggedImages(ctx context.Context, name string) ([]string, error) {
+func untaggedImages(ctx context.Context, c *Client, name string) ([]string, error) {
 	list, err := c.moby.ImageList(ctx, client.ImageListOptions{
 		Filters: make(client.Filters).Add("dangling", "true").Add("label", trialLabel+"="+name),
 	})
@@ -127,7 +127,7 @@ func (c *Client) untaggedImages(ctx context.Context, name string) ([]string, err
 
 // removeContainer asks dockerd to remove the container. If it is gone, or
 // AutoRemove is already removing it, the next look finds out.
-func (c *Client) removeContainer(ctx context.Context, found *container.Summary) error {
+func removeContainer(ctx context.Context, c *Client, found *container.Summary) error {
 	limit := removeWithin
 	if found.State == container.StateCreated {
 		limit = hangsAfter
@@ -143,7 +143,7 @@ func (c *Client) removeContainer(ctx context.Context, found *container.Summary) 
 
 // findTrial returns the container with the name, or nil. It uses the list,
 // because an inspection waits for a start that hangs.
-func (c *Client) findTrial(ctx context.Context, name string) (*container.Summary, error) {
+func findTrial(ctx context.Context, c *Client, name string) (*container.Summary, error) {
 	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{
 		All: true, Filters: make(client.Filters).Add("name", "^/?"+name+"$"),
 	})
