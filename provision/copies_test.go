@@ -24,7 +24,7 @@ func TestFault_J13_CopiesAreForRootOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	copies, err := filepath.Glob(filepath.Join(pr.State().BackupDir(), "*"))
+	copies, err := filepath.Glob(filepath.Join(pr.State().Journal().BackupDir(), "*"))
 	if err != nil || len(copies) != state.MaxBackups {
 		t.Fatalf("got copies %q, %v, want the last %d", copies, err, state.MaxBackups)
 	}

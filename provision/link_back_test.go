@@ -115,15 +115,15 @@ func (pr *Provisioner) killedAfterWriting(t *testing.T, p plan.Plan, o host.Obse
 			return err
 		}
 	}
-	j, _, err := pr.State().ReadJournal()
+	j, _, err := pr.State().Journal().Read()
 	j.Failed, j.Trial = true, "" // a fake dockerd has no containers
-	if err = errors.Join(err, pr.State().WriteJournal(j)); err != nil {
+	if err = errors.Join(err, pr.State().Journal().Write(j)); err != nil {
 		return err
 	}
 	if _, err := pr.recoverAndReport(t.Context(), plan.Options{}); err != nil {
 		return err
 	}
-	if _, found, err := pr.State().ReadJournal(); err != nil || found || len(pr.State().FailedRecoveries()) != 0 {
+	if _, found, err := pr.State().Journal().Read(); err != nil || found || len(pr.State().FailedRecoveries()) != 0 {
 		t.Errorf("got a journal: %t, %v, set aside %v, want it undone", found, err, pr.State().FailedRecoveries())
 	}
 	return nil

@@ -45,10 +45,10 @@ func TestFault_X10_TheLinkIsPutBackIntoAnEarlierStore(t *testing.T) {
 			if err := pr.State().Stores().Add(filepath.Dir(filepath.Dir(link.Target))); err != nil {
 				t.Fatal(err)
 			}
-			j, _, err := pr.State().ReadJournal()
+			j, _, err := pr.State().Journal().Read()
 			if err == nil {
 				j.Failed, j.Trial = true, ""
-				err = pr.State().WriteJournal(j)
+				err = pr.State().Journal().Write(j)
 			}
 			if err == nil {
 				_, err = pr.recoverAndReport(t.Context(), plan.Options{})

@@ -56,7 +56,7 @@ func (a *application) proveInDocker(ctx context.Context, s steps.ProveInDocker) 
 	if err != nil {
 		return "", err
 	}
-	since, err := a.BootAndMount()
+	since, err := a.Paths.BootAndMount()
 	if err != nil {
 		return "", err
 	}

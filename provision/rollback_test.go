@@ -24,7 +24,7 @@ import (
 // isOpen reports whether the journal of a change is open.
 func (pr *Provisioner) isOpen(t *testing.T) bool {
 	t.Helper()
-	_, err := os.Stat(pr.State().JournalPath())
+	_, err := os.Stat(pr.State().Journal().Path())
 	return err == nil
 }
 

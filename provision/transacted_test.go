@@ -23,15 +23,15 @@ func TestFault_X01_WhatARecoveryDidIsReported(t *testing.T) {
 	}{
 		{name: "it is undone", want: Recovered, do: func(*Provisioner) error { return nil }},
 		{name: "the journal is damaged", want: Abandoned, do: func(pr *Provisioner) error {
-			return os.WriteFile(pr.State().JournalPath(), []byte("{\"schema_"), 0o600)
+			return os.WriteFile(pr.State().Journal().Path(), []byte("{\"schema_"), 0o600)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			pr, _, o := hostWithDockerd(t, oldText)
 			_, err := transaction.Begin(pr.docker(), dockerhost.Upgrade(o, newText), o, config.Default().RuntimeNames())
-			j, _, readErr := pr.State().ReadJournal()
+			j, _, readErr := pr.State().Journal().Read()
 			j.Trial = "" // a fake dockerd has no containers
-			if err := errors.Join(err, readErr, pr.State().WriteJournal(j), test.do(pr)); err != nil {
+			if err := errors.Join(err, readErr, pr.State().Journal().Write(j), test.do(pr)); err != nil {
 				t.Fatal(err)
 			}
 			var events []Event

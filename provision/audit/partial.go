@@ -19,7 +19,7 @@ import (
 // if that leaves nothing to look at. If systemd cannot be asked, it connects to
 // dockerd only if a dockerd process runs: a request to the socket would start one.
 func observePartly(ctx context.Context, h *host.Host, c config.Config, observeErr error) (host.Observed, error) {
-	o := host.Observed{Store: h.Paths.Store, Unit: host.Unit{Name: host.DockerUnit}, Journal: h.State().OpenJournal()}
+	o := host.Observed{Store: h.Paths.Store, Unit: host.Unit{Name: host.DockerUnit}, Journal: h.State().Journal().Open()}
 	var (
 		reach   *blocked.Unreachable
 		refusal *blocked.Refused

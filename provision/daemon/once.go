@@ -35,7 +35,7 @@ func LookOnce(ctx context.Context, h *host.Host, now time.Time) (status.Status, 
 	o, err := h.Observe(ctx, c)
 	var reach *blocked.Unreachable
 	if errors.As(err, &reach) && !errors.Is(err, fs.ErrPermission) {
-		s.Docker, s.Host = "not known", checkup.AddJournalItem(nil, h.State().OpenJournal())
+		s.Docker, s.Host = "not known", checkup.AddJournalItem(nil, h.State().Journal().Open())
 		s.Sum(err.Error())
 		return s, nil
 	}

@@ -103,7 +103,7 @@ func (r *rounds) run(ctx context.Context, why cause) *outcome {
 	out := r.out
 	defer func() {
 		if out.items == nil { // it did not get that far
-			out.items = checkup.AddJournalItem(nil, r.host.State().OpenJournal())
+			out.items = checkup.AddJournalItem(nil, r.host.State().Journal().Open())
 		}
 	}()
 	if err := r.settle(ctx); err != nil {

@@ -42,7 +42,7 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	if item, some := checkup.UnreadItem(h.State().Unread()); some {
 		items = append(items, item)
 	}
-	items = checkup.AddJournalItem(items, h.State().OpenJournal())
+	items = checkup.AddJournalItem(items, h.State().Journal().Open())
 	if item, some := checkup.SetAsideItem(h.State().FailedRecoveries()); some {
 		items = append(items, item)
 	}

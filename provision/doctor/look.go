@@ -91,7 +91,7 @@ func runtimeItems(ctx context.Context, h *host.Host, c config.Config, l dockerLo
 	if o.Releases, err = h.Store().List(ctx); err != nil {
 		return nil // storeItem reports it
 	}
-	if o.BootAndMount, err = h.BootAndMount(); err != nil {
+	if o.BootAndMount, err = h.Paths.BootAndMount(); err != nil {
 		return nil
 	}
 	o.Proofs, o.FailedProofs = h.State().KnownProofs()

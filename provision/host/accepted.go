@@ -15,7 +15,7 @@ import (
 func (h *Host) Accepted() config.Record {
 	record := h.ConfigFiles().Accepted()
 	if !record.Found && record.Damage == nil {
-		record.Managed = h.managedItems()
+		record.Managed = managedItems(h)
 	}
 	return record
 }
@@ -23,9 +23,9 @@ func (h *Host) Accepted() config.Record {
 // managedItems lists the items of daemon.json that this program has set: those that the
 // record of the earlier state has as managed, and runtimes that are below the store. A record
 // or a file that cannot be read has none; other items report that.
-func (h *Host) managedItems() []string {
+func managedItems(h *Host) []string {
 	items := map[string]bool{}
-	if before, _, err := h.State().ReadBefore(); err == nil && before != nil {
+	if before, _, err := h.State().Before().Read(); err == nil && before != nil {
 		for _, file := range before.Files {
 			for item, key := range file.Keys {
 				items[item] = items[item] || key.Managed

@@ -37,7 +37,7 @@ func TestFault_X22_WhatIsManagedWithoutARecord(t *testing.T) {
 			if test.before != nil {
 				b := (*state.Before)(nil).Clone()
 				b.Files[h.Paths.DaemonJSON] = state.BeforeFile{Keys: test.before}
-				err = errors.Join(err, h.State().WriteBefore(b))
+				err = errors.Join(err, h.State().Before().Write(b))
 			}
 			if test.accepted {
 				err = errors.Join(err, h.ConfigFiles().Accept(config.Layered{Config: config.Default(), Sources: map[string]string{}}))

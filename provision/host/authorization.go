@@ -37,7 +37,7 @@ const reloadAfter = time.Second
 // A plugin that dockerd has loaded may be gone: `docker plugin disable` takes it out of
 // effect, and daemon.json keeps its name. If dockerd does not say which plugins it has,
 // none counts as found.
-func (h *Host) observeAuthorization(ctx context.Context, o *Observed) {
+func observeAuthorization(ctx context.Context, h *Host, o *Observed) {
 	names, err := AuthorizationPlugins(o.File.Doc)
 	if err != nil || len(names) == 0 && len(o.Engine.Authorization) == 0 {
 		return

@@ -61,7 +61,7 @@ func TestFault_V06_AProcessThatCannotBeReadUsesEveryRelease(t *testing.T) {
 			if err = errors.Join(err, listErr); err != nil || len(installed) != 2 {
 				t.Fatal(installed, err)
 			}
-			got, err := h.observeUse(t.Context(), installed)
+			got, err := observeUse(t.Context(), &h, installed)
 			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 				t.Errorf("got error %v (-want +got):\n%s", err, diff)
 			}

@@ -51,7 +51,7 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 			answer <- h.CheckHosts(o.Flags)
 		}
 	}()
-	filesErr := h.observeFiles(ctx, c, &o)
+	filesErr := observeFiles(ctx, h, c, &o)
 	if err := <-answer; filesErr == nil && err != nil {
 		return Observed{}, err
 	}
@@ -62,7 +62,7 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 		return Observed{}, err
 	}
 	if o.Engine != nil {
-		h.observeAuthorization(ctx, &o)
+		observeAuthorization(ctx, h, &o)
 		o.ClassicBuild = classicBuildReason(h.Paths.CLIPlugins, o.Engine.Version, o.File.Doc)
 	}
 	h.Logger().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),
@@ -71,7 +71,7 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 }
 
 // observeFiles fills in what it can read without asking systemd or dockerd.
-func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (err error) {
+func observeFiles(ctx context.Context, h *Host, c config.Config, o *Observed) (err error) {
 	if o.FlagConflicts, err = h.FlagConflicts(o.Unit); err != nil {
 		return err
 	}
@@ -89,18 +89,18 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 	if o.Link, err = h.Store().LinkState(); err != nil {
 		return err
 	}
-	if o.BootAndMount, err = h.BootAndMount(); err != nil {
+	if o.BootAndMount, err = h.Paths.BootAndMount(); err != nil {
 		return err
 	}
-	o.Before, o.BeforeUnreadable, err = h.State().ReadBefore()
+	o.Before, o.BeforeUnreadable, err = h.State().Before().Read()
 	if err != nil && !o.refuses(err) {
 		return err
 	}
 	o.BeforeUnreadable = o.BeforeUnreadable || err != nil
-	h.observeTrust(o)
+	observeTrust(h, o)
 	o.Proofs, o.FailedProofs = h.State().KnownProofs()
 	o.Rejected = h.State().KnownRejections()
-	o.Journal, o.FailedRecoveries = h.State().OpenJournal(), h.State().FailedRecoveries()
+	o.Journal, o.FailedRecoveries = h.State().Journal().Open(), h.State().FailedRecoveries()
 	if o.WaitingImages, err = h.Images().Waiting(); err != nil && !o.refuses(err) {
 		return err
 	}
@@ -110,15 +110,15 @@ func (h *Host) observeFiles(ctx context.Context, c config.Config, o *Observed) (
 		}
 	}
 	o.SnapRuns = h.SnapRuns(ctx)
-	if o.InUse, err = h.observeUse(ctx, o.Releases); err != nil {
+	if o.InUse, err = observeUse(ctx, h, o.Releases); err != nil {
 		return err
 	}
-	if err := h.observeEarlier(ctx, o); err != nil {
+	if err := observeEarlier(ctx, h, o); err != nil {
 		return err
 	}
-	h.observeWritable(o)
-	h.observeService(ctx, o)
-	return h.observeEarlierUse(ctx, o)
+	observeWritable(h, o)
+	observeService(ctx, h, o)
+	return observeEarlierUse(ctx, h, o)
 }
 
 // Docker asks systemd for docker.service. The error is a *blocked.Unreachable.
@@ -136,7 +136,7 @@ func (h *Host) CheckUnit(ctx context.Context, unit Unit) error {
 	down := unit.LoadState == "masked" || unit.ActiveState == "inactive" || unit.ActiveState == "failed"
 	switch {
 	case unit.LoadState == "not-found":
-		return &blocked.Unreachable{Object: DockerUnit, Err: h.otherDocker(ctx)}
+		return &blocked.Unreachable{Object: DockerUnit, Err: otherDocker(ctx, h)}
 	case down && h.SnapRuns(ctx):
 		state := unit.ActiveState
 		if unit.LoadState == "masked" {
@@ -187,7 +187,7 @@ func (h *Host) FlagConflicts(unit Unit) ([]*commandline.FlagConflict, error) {
 
 // observeUse finds the releases that processes run from. If a process cannot be read,
 // every release counts as used.
-func (h *Host) observeUse(ctx context.Context, installed []release.Installed) (map[string]bool, error) {
+func observeUse(ctx context.Context, h *Host, installed []release.Installed) (map[string]bool, error) {
 	seen, denied, err := h.ProcessesByRelease(ctx, installed)
 	if err != nil {
 		return nil, err
@@ -228,7 +228,7 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 		return err
 	}
 	defer client.Close()
-	if err := h.checkListener(ctx, o.Unit, o.Flags); err != nil {
+	if err := checkListener(ctx, h, o.Unit, o.Flags); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, EngineAnswerWithin, fmt.Errorf("no answer within %s", EngineAnswerWithin))

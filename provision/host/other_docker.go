@@ -11,7 +11,7 @@ import (
 
 // otherDocker explains why docker.service is missing: Docker is a snap, rootless, started
 // by another program, or not installed.
-func (h *Host) otherDocker(ctx context.Context) error {
+func otherDocker(ctx context.Context, h *Host) error {
 	if unit, err := h.Units.Unit(ctx, SnapUnit); err == nil && unit.LoadState == "loaded" {
 		return fmt.Errorf("no such unit, but there is %s: %w", SnapUnit, blocked.ErrSnap)
 	}

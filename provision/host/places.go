@@ -73,7 +73,7 @@ func earlierPlaces(current, builtIn string, noted []string) []string {
 }
 
 // observeEarlier fills in what this program left at places that are no longer configured.
-func (h *Host) observeEarlier(ctx context.Context, o *Observed) error {
+func observeEarlier(ctx context.Context, h *Host, o *Observed) error {
 	for _, store := range h.Stores()[1:] {
 		o.EarlierStores = append(o.EarlierStores, store.Dir)
 		found, err := store.List(ctx)
@@ -112,7 +112,7 @@ func (h *Host) Known(ctx context.Context, installed []release.Installed) ([]veri
 
 // observeEarlierUse finds the earlier releases that processes run from, by directory. If a
 // process cannot be read, every release counts as used.
-func (h *Host) observeEarlierUse(ctx context.Context, o *Observed) error {
+func observeEarlierUse(ctx context.Context, h *Host, o *Observed) error {
 	o.EarlierInUse = map[string]bool{}
 	for _, r := range o.EarlierReleases {
 		known, err := evidence.Releases(ctx, h.StoreOf(r.Dir), []release.Installed{r})
@@ -129,7 +129,7 @@ func (h *Host) observeEarlierUse(ctx context.Context, o *Observed) error {
 }
 
 // observeWritable fills in the places that nothing can be written to.
-func (h *Host) observeWritable(o *Observed) {
+func observeWritable(h *Host, o *Observed) {
 	o.CannotWrite = map[string]string{}
 	dirs := append([]string{o.Store}, o.EarlierStores...)
 	for _, link := range append([]release.LinkState{o.Link}, o.EarlierLinks...) {

@@ -22,7 +22,7 @@ const ServiceUnit = "runsc-provisioner.service"
 // observeService fills in what the daemon's unit keeps the daemon from writing to. It asks
 // systemd only if other places than the built-in ones are configured, which the packaged unit
 // allows. Without an answer, nothing is known.
-func (h *Host) observeService(ctx context.Context, o *Observed) {
+func observeService(ctx context.Context, h *Host, o *Observed) {
 	builtIn := h.Paths.builtIn
 	if builtIn == (config.Paths{}) || builtIn == (config.Paths{Store: h.Paths.Store, Link: h.Paths.Link}) {
 		return

@@ -66,7 +66,7 @@ func (h *Host) Hosts(unit Unit, flags commandline.Flags) []string {
 // checkListener returns a *blocked.Unreachable if another dockerd than the one of unit
 // listens on the socket. The last dockerd that starts takes the path of the socket away
 // from all others: the snap's does so beside docker.service.
-func (h *Host) checkListener(ctx context.Context, unit Unit, flags commandline.Flags) error {
+func checkListener(ctx context.Context, h *Host, unit Unit, flags commandline.Flags) error {
 	socket := h.Socket(flags)
 	pid, err := dockerproc.Listener(socket)
 	// systemd, process 1, listens for a dockerd with fd://. Any other program may be a proxy.

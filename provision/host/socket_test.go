@@ -81,7 +81,7 @@ func TestCheckListener(t *testing.T) {
 			if test.socket != "" {
 				flags.Hosts = []string{test.socket}
 			}
-			err := h.checkListener(t.Context(), dockerUnit("active", test.pid), flags)
+			err := checkListener(t.Context(), h, dockerUnit("active", test.pid), flags)
 			_, unreachable := errors.AsType[*blocked.Unreachable](err)
 			if unreachable != test.refused || (err != nil) != test.refused || errors.Is(err, blocked.ErrSnap) != test.isSnap {
 				t.Errorf("got %v, want refused %t, as a snap %t", err, test.refused, test.isSnap)

@@ -11,17 +11,17 @@ import (
 // with the records, and which files other users may change. path is that of daemon.json.
 func (h *Host) ObserveTrust(path string) (o Observed) {
 	o.File.Path = path
-	_, _, err := h.State().ReadBefore()
+	_, _, err := h.State().Before().Read()
 	o.refuses(err)
 	_, err = h.Images().Waiting()
 	o.refuses(err)
-	h.observeTrust(&o)
+	observeTrust(h, &o)
 	return o
 }
 
 // observeTrust adds to o what is wrong with the records, and which files other users may
 // change.
-func (h *Host) observeTrust(o *Observed) {
+func observeTrust(h *Host, o *Observed) {
 	o.Defects, o.Untrusted = h.State().Defects(), h.State().Untrusted()
 	for _, err := range []error{h.State().Safe(), durable.Trusted(o.File.Path), h.Store().ArchivesSafe()} {
 		var unsafe *durable.UnsafeError

@@ -41,7 +41,7 @@ func Record(h *host.Host, c config.Config, o host.Observed, p plan.Plan, opts pl
 	if o.Before != nil && reflect.DeepEqual(next, o.Before) {
 		return nil
 	}
-	return h.State().WriteBefore(next)
+	return h.State().Before().Write(next)
 }
 
 // madeObjects are the things that this program makes besides the keys of daemon.json. Each

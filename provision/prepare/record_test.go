@@ -28,10 +28,10 @@ func TestRecord_IsWrittenOnceAndForRootOnly(t *testing.T) {
 		if err := Record(h, config.Default(), o, p, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if o.Before, _, err = h.State().ReadBefore(); err != nil {
+		if o.Before, _, err = h.State().Before().Read(); err != nil {
 			t.Fatal(err)
 		}
-		text, err := os.ReadFile(h.State().BeforePath())
+		text, err := os.ReadFile(h.State().Before().Path())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestRecord_IsWrittenOnceAndForRootOnly(t *testing.T) {
 	if got := o.Before.Files[o.File.Path].Text; got != string(o.File.Bytes) {
 		t.Errorf("got text %q, want %q byte for byte", got, o.File.Bytes)
 	}
-	info, err := os.Stat(h.State().BeforePath())
+	info, err := os.Stat(h.State().Before().Path())
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %v (%v), want 0600", info.Mode(), err)
 	}

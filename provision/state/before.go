@@ -73,14 +73,20 @@ type BeforeObject struct {
 	Text        string    `json:"text,omitempty"` // of a file that this program replaces as a whole
 }
 
-// BeforePath returns the path of the record of the earlier state.
-func (d Dir) BeforePath() string { return filepath.Join(string(d), beforeName) }
+// BeforeStore keeps the record of the earlier state.
+type BeforeStore struct{ dir Dir }
 
-// ReadBefore returns the record; nil if there is none, or if this user may not read it
+// Before is the record of the earlier state.
+func (d Dir) Before() BeforeStore { return BeforeStore{d} }
+
+// Path returns the path of the record.
+func (s BeforeStore) Path() string { return filepath.Join(string(s.dir), beforeName) }
+
+// Read returns the record; nil if there is none, or if this user may not read it
 // (unread). A record that does not parse, or has a newer schema, is a *blocked.Refused:
 // without it, nothing knows what to restore.
-func (d Dir) ReadBefore() (b *Before, unread bool, err error) {
-	path := d.BeforePath()
+func (s BeforeStore) Read() (b *Before, unread bool, err error) {
+	path := s.Path()
 	text, err := durable.ReadOwn(path, maxBefore)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -131,15 +137,15 @@ func (b *Before) validate() error {
 	return nil
 }
 
-// WriteBefore replaces the record.
-func (d Dir) WriteBefore(b *Before) error {
+// Write replaces the record.
+func (s BeforeStore) Write(b *Before) error {
 	text, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.BeforePath(), err)
+		return fmt.Errorf("encode %s: %w", s.Path(), err)
 	}
 	failpoint.Here("before.json: to be written")
 	// For root only, whatever the mode of daemon.json, which may hold secrets.
-	return durable.WriteFile(d.BeforePath(), append(text, '\n'), durable.Plain(0o600))
+	return durable.WriteFile(s.Path(), append(text, '\n'), durable.Plain(0o600))
 }
 
 // Key returns the recorded value of an item of file. A key that is not managed yet counts

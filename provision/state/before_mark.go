@@ -8,14 +8,14 @@ import (
 )
 
 // NoteWritten records that this program wrote text to path.
-func (d Dir) NoteWritten(path string, text []byte) error {
-	return d.changeBefore(text, func(b *Before, doc daemonjson.Document) *Before { return b.AfterWrite(path, doc) })
+func (s BeforeStore) NoteWritten(path string, text []byte) error {
+	return s.change(text, func(b *Before, doc daemonjson.Document) *Before { return b.AfterWrite(path, doc) })
 }
 
-// SettleBefore updates the record at the end of a transaction, also of one that was killed:
+// Settle updates the record at the end of a transaction, also of one that was killed:
 // daemon.json has its first text again, or may hold values that this program wrote.
-func (d Dir) SettleBefore() error {
-	j, found, err := d.ReadJournal()
+func (s BeforeStore) Settle() error {
+	j, found, err := s.dir.Journal().Read()
 	if err != nil || !found || len(j.File.NewDigests) == 0 {
 		return nil // the next run refuses a journal that cannot be read
 	}
@@ -23,7 +23,7 @@ func (d Dir) SettleBefore() error {
 	if err != nil {
 		return nil // and a daemon.json that cannot be read
 	}
-	return d.changeBefore(text, func(b *Before, doc daemonjson.Document) *Before {
+	return s.change(text, func(b *Before, doc daemonjson.Document) *Before {
 		if b.Files[j.File.Path].Text == string(text) {
 			return b.AfterRevert(j.File.Path, doc)
 		}
@@ -31,10 +31,10 @@ func (d Dir) SettleBefore() error {
 	})
 }
 
-// changeBefore writes the record if change makes a different one of it. It leaves a record
+// change writes the record if change makes a different one of it. It leaves a record
 // or a text that cannot be read to the next run, which refuses it.
-func (d Dir) changeBefore(text []byte, change func(*Before, daemonjson.Document) *Before) error {
-	b, _, err := d.ReadBefore()
+func (s BeforeStore) change(text []byte, change func(*Before, daemonjson.Document) *Before) error {
+	b, _, err := s.Read()
 	doc, parseErr := daemonjson.Parse(text)
 	if err != nil || b == nil || parseErr != nil {
 		return nil
@@ -43,7 +43,7 @@ func (d Dir) changeBefore(text []byte, change func(*Before, daemonjson.Document)
 	if reflect.DeepEqual(next, b) {
 		return nil
 	}
-	return d.WriteBefore(next)
+	return s.Write(next)
 }
 
 // AfterWrite returns b as it is once text was written to path: keys with another value than

@@ -27,22 +27,22 @@ func TestBefore_DamagedOrNewerIsRefusedAndStays(t *testing.T) {
 		"an invalid value":    strings.Replace(whole, `"daemon_json":{}`, `"daemon_json":{"/d":{"keys":{"default-runtime":{"present":true,"value":"\"a"}}}}`, 1),
 		"absent with a value": strings.Replace(whole, `"daemon_json":{}`, `"daemon_json":{"/d":{"keys":{"default-runtime":{"value":"1"}}}}`, 1),
 	} {
-		if err := os.WriteFile(d.BeforePath(), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(d.Before().Path(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := d.ReadBefore()
+		_, _, err := d.Before().Read()
 		var refusal *blocked.Refused
-		if !errors.As(err, &refusal) || refusal.Object != d.BeforePath() {
-			t.Errorf("%s: got %v, want %s refused", name, err, d.BeforePath())
+		if !errors.As(err, &refusal) || refusal.Object != d.Before().Path() {
+			t.Errorf("%s: got %v, want %s refused", name, err, d.Before().Path())
 		}
-		if now, _ := os.ReadFile(d.BeforePath()); string(now) != text {
+		if now, _ := os.ReadFile(d.Before().Path()); string(now) != text {
 			t.Errorf("%s: got it replaced by %s", name, now)
 		}
 	}
-	if err := os.WriteFile(d.BeforePath(), []byte(whole), 0o600); err != nil {
+	if err := os.WriteFile(d.Before().Path(), []byte(whole), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := d.ReadBefore(); err != nil {
+	if _, _, err := d.Before().Read(); err != nil {
 		t.Errorf("a whole one: got %v, want it read", err)
 	}
 }
@@ -72,17 +72,17 @@ func TestBefore_IsSettledAtTheEndOfATransaction(t *testing.T) {
 			b := (*Before)(nil).Clone()
 			b.Files[path] = BeforeFile{Exists: true, Text: "{}", Keys: map[string]BeforeKey{item: {}}}
 			j := Journal{SchemaVersion: JournalSchema, File: JournalFile{Place: daemonfile.Place{Path: path, Target: path}, OldDigest: durable.Digest([]byte("{}")), NewDigests: test.later}}
-			if err := errors.Join(d.WriteBefore(b), d.WriteJournal(j), d.FinishJournal()); err != nil {
+			if err := errors.Join(d.Before().Write(b), d.Journal().Write(j), d.Journal().Finish()); err != nil {
 				t.Fatal(err)
 			}
-			b, _, err := d.ReadBefore()
+			b, _, err := d.Before().Read()
 			if err != nil {
 				t.Fatal(err)
 			}
 			if file := b.Files[path]; file.Managed != test.managed || file.Keys[item].Managed != test.managed || file.Text != "{}" {
 				t.Errorf("got %+v, want managed %v, and the same text", file, test.managed)
 			}
-			if _, found, err := d.ReadJournal(); err != nil || found {
+			if _, found, err := d.Journal().Read(); err != nil || found {
 				t.Errorf("got a journal %v (%v), want it closed", found, err)
 			}
 		})

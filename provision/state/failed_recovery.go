@@ -46,7 +46,7 @@ func (d Dir) SetAside(j Journal, why error) (FailedRecovery, error) {
 	if err := durable.WriteFile(filepath.Join(aside.Path, "why"), reason, durable.Plain(0o600)); err != nil {
 		return aside, fmt.Errorf("set a failed recovery aside: %w", err)
 	}
-	if text, err := d.BackupText(j); err == nil && text != nil {
+	if text, err := d.Journal().BackupText(j); err == nil && text != nil {
 		if err := durable.WriteFile(filepath.Join(aside.Path, "daemon.json"), text, durable.Plain(0o600)); err != nil {
 			return aside, fmt.Errorf("set a failed recovery aside: %w", err)
 		}
@@ -55,7 +55,7 @@ func (d Dir) SetAside(j Journal, why error) (FailedRecovery, error) {
 		return aside, err
 	}
 	failpoint.Here("set aside: before the journal")
-	if err := durable.Rename(d.JournalPath(), filepath.Join(aside.Path, "journal.json")); err != nil {
+	if err := durable.Rename(d.Journal().Path(), filepath.Join(aside.Path, "journal.json")); err != nil {
 		return aside, fmt.Errorf("set a failed recovery aside: %w", err)
 	}
 	failpoint.Here("set aside: done")

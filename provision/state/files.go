@@ -137,7 +137,7 @@ func (d Dir) defectOf(f ownFile) string {
 // Safe returns a *durable.UnsafeError if a user other than root could change the records: the
 // directory, one above it, or a file in it is theirs, or they may write to it.
 //
-// It passes over the journal: ReadJournal believes none that others could have written, and
+// It passes over the journal: JournalStore.Read believes none that others could have written, and
 // the run sets it aside.
 func (d Dir) Safe() error { return d.safe(journalName) }
 

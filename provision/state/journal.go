@@ -103,45 +103,51 @@ type JournalEngine struct {
 	Root   string                        `json:"root,omitempty"`
 }
 
-// JournalPath returns the path of the journal.
-func (d Dir) JournalPath() string { return filepath.Join(string(d), journalName) }
+// JournalStore keeps the journal of an unfinished run.
+type JournalStore struct{ dir Dir }
+
+// Journal is the journal of an unfinished run.
+func (d Dir) Journal() JournalStore { return JournalStore{d} }
+
+// Path returns the path of the journal.
+func (s JournalStore) Path() string { return filepath.Join(string(s.dir), journalName) }
 
 // BackupDir returns the directory of the copies of daemon.json.
-func (d Dir) BackupDir() string { return filepath.Join(string(d), backupName) }
+func (s JournalStore) BackupDir() string { return filepath.Join(string(s.dir), backupName) }
 
-// StartJournal keeps a copy of daemon.json, names it in j, and writes the journal.
-func (d Dir) StartJournal(j *Journal, before []byte) error {
+// Begin keeps a copy of daemon.json, names it in j, and writes the journal.
+func (s JournalStore) Begin(j *Journal, before []byte) error {
 	if len(before) > 0 && len(j.File.NewDigests) > 0 {
 		name := "daemon.json-" + j.Started.Format("20060102T150405.000000000Z")
-		if err := durable.MkdirAll(d.BackupDir(), 0o700); err != nil {
+		if err := durable.MkdirAll(s.BackupDir(), 0o700); err != nil {
 			return fmt.Errorf("keep a copy of %s: %w", j.File.Path, err)
 		}
 		// For root only, whatever the mode of the original, which may hold secrets.
-		if err := durable.WriteFile(filepath.Join(d.BackupDir(), name), before, durable.Plain(0o600)); err != nil {
+		if err := durable.WriteFile(filepath.Join(s.BackupDir(), name), before, durable.Plain(0o600)); err != nil {
 			return fmt.Errorf("keep a copy of %s: %w", j.File.Path, err)
 		}
 		j.File.Backup = name
 	}
-	return d.WriteJournal(*j)
+	return s.Write(*j)
 }
 
-// WriteJournal replaces the journal.
-func (d Dir) WriteJournal(j Journal) error {
+// Write replaces the journal.
+func (s JournalStore) Write(j Journal) error {
 	text, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the journal: %w", err)
 	}
-	return durable.WriteFile(d.JournalPath(), append(text, '\n'), durable.Plain(0o600))
+	return durable.WriteFile(s.Path(), append(text, '\n'), durable.Plain(0o600))
 }
 
 // ErrJournalUnreadable means that there is a journal, but it is damaged.
 var ErrJournalUnreadable = errors.New("the journal of an unfinished run cannot be read")
 
-// ReadJournal returns the journal of an unfinished run; found is false if there is none.
+// Read returns the journal of an unfinished run; found is false if there is none.
 // The error is an ErrJournalUnreadable for a damaged journal. It is a *blocked.Refused for
 // a journal of a newer version: only that version knows what it began.
-func (d Dir) ReadJournal() (j Journal, found bool, err error) {
-	text, err := durable.ReadOwn(d.JournalPath(), maxJournal)
+func (s JournalStore) Read() (j Journal, found bool, err error) {
+	text, err := durable.ReadOwn(s.Path(), maxJournal)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Journal{}, false, nil
 	}
@@ -151,13 +157,13 @@ func (d Dir) ReadJournal() (j Journal, found bool, err error) {
 	err = json.Unmarshal(text, &j)
 	switch {
 	case j.SchemaVersion > JournalSchema:
-		return Journal{}, true, blocked.Refuse(d.JournalPath(), "was written by a newer version of this program (schema %d, want %d): run apply with that version, or inspect the file and move it away", j.SchemaVersion, JournalSchema)
+		return Journal{}, true, blocked.Refuse(s.Path(), "was written by a newer version of this program (schema %d, want %d): run apply with that version, or inspect the file and move it away", j.SchemaVersion, JournalSchema)
 	case err != nil:
 		return Journal{}, true, fmt.Errorf("%w: it is damaged: %w", ErrJournalUnreadable, err)
 	case j.SchemaVersion != JournalSchema:
 		return Journal{}, true, fmt.Errorf("%w: it has schema %d, want %d", ErrJournalUnreadable, j.SchemaVersion, JournalSchema)
 	}
-	if err := errors.Join(j.check(), d.checkJournalMode()); err != nil {
+	if err := errors.Join(j.check(), s.checkMode()); err != nil {
 		return Journal{}, true, fmt.Errorf("%w: %w", ErrJournalUnreadable, err)
 	}
 	return j, true, nil
@@ -165,11 +171,11 @@ func (d Dir) ReadJournal() (j Journal, found bool, err error) {
 
 // BackupText returns the text that daemon.json had before the run; nil if the file was
 // missing or empty. It is an error if the copy does not have the recorded digest.
-func (d Dir) BackupText(j Journal) ([]byte, error) {
+func (s JournalStore) BackupText(j Journal) ([]byte, error) {
 	if j.File.Backup == "" {
 		return nil, nil
 	}
-	path := filepath.Join(d.BackupDir(), filepath.Base(j.File.Backup))
+	path := filepath.Join(s.BackupDir(), filepath.Base(j.File.Backup))
 	text, err := durable.ReadOwn(path, daemonjson.MaxBytes)
 	if err != nil {
 		return nil, err
@@ -180,26 +186,26 @@ func (d Dir) BackupText(j Journal) ([]byte, error) {
 	return text, nil
 }
 
-// FinishJournal updates the record of the earlier state, and then removes the journal.
-func (d Dir) FinishJournal() error {
-	if err := d.SettleBefore(); err != nil {
+// Finish updates the record of the earlier state, and then removes the journal.
+func (s JournalStore) Finish() error {
+	if err := s.dir.Before().Settle(); err != nil {
 		return err
 	}
-	return d.RemoveJournal()
+	return s.Remove()
 }
 
-// RemoveJournal removes the journal: its change is complete or reverted. It also removes
+// Remove removes the journal: its change is complete or reverted. It also removes
 // all but the newest MaxBackups copies of daemon.json.
-func (d Dir) RemoveJournal() error {
+func (s JournalStore) Remove() error {
 	failpoint.Here("journal: before it is closed")
-	if err := durable.Remove(d.JournalPath()); err != nil {
+	if err := durable.Remove(s.Path()); err != nil {
 		return err
 	}
 	failpoint.Here("journal: closed, not synced")
-	if err := durable.SyncDir(string(d)); err != nil {
+	if err := durable.SyncDir(string(s.dir)); err != nil {
 		return err
 	}
-	copies, err := filepath.Glob(filepath.Join(d.BackupDir(), "daemon.json-*"))
+	copies, err := filepath.Glob(filepath.Join(s.BackupDir(), "daemon.json-*"))
 	if err != nil {
 		return err
 	}

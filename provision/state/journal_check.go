@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// backupPattern matches the names that StartJournal gives to copies of daemon.json.
+// backupPattern matches the names that Begin gives to copies of daemon.json.
 var backupPattern = regexp.MustCompile(`^daemon\.json-(.+)$`)
 
 // check returns an error if this program could not have written j: a journal directs what
@@ -48,10 +48,10 @@ func (j Journal) check() error {
 	return nil
 }
 
-// checkJournalMode returns an error if the journal has another mode than WriteJournal gives
+// checkMode returns an error if the journal has another mode than Write gives
 // it: another user may have written it before its mode was mended.
-func (d Dir) checkJournalMode() error {
-	info, err := os.Lstat(d.JournalPath())
+func (s JournalStore) checkMode() error {
+	info, err := os.Lstat(s.Path())
 	if err == nil && info.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("it has mode %04o, and this program writes it with mode 0600", info.Mode().Perm())
 	}

@@ -28,22 +28,22 @@ func TestFault_X01_AJournalOfAnotherSchemaIsNotRead(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := Dir(t.TempDir())
-			if err := os.WriteFile(d.JournalPath(), []byte(test.text), 0o600); err != nil {
+			if err := os.WriteFile(d.Journal().Path(), []byte(test.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			j, found, err := d.ReadJournal()
+			j, found, err := d.Journal().Read()
 			var refusal *blocked.Refused
 			refused, unreadable := errors.As(err, &refusal), errors.Is(err, ErrJournalUnreadable)
 			if refused != test.refused || unreadable != test.unreadable || !found {
 				t.Errorf("got error %v, found %t, want refused %t, unreadable %t, and found", err, found, test.refused, test.unreadable)
 			}
-			if refused && refusal.Object != d.JournalPath() {
-				t.Errorf("got a refusal of %s, want one of %s", refusal.Object, d.JournalPath())
+			if refused && refusal.Object != d.Journal().Path() {
+				t.Errorf("got a refusal of %s, want one of %s", refusal.Object, d.Journal().Path())
 			}
 			if read := !test.refused && !test.unreadable; j.Restarting != read || read != (err == nil) {
 				t.Errorf("got restarting %t, error %v, want it read: %t", j.Restarting, err, read)
 			}
-			if text, err := os.ReadFile(d.JournalPath()); err != nil || string(text) != test.text {
+			if text, err := os.ReadFile(d.Journal().Path()); err != nil || string(text) != test.text {
 				t.Errorf("got journal %s, %v, want it unchanged", text, err)
 			}
 		})

@@ -94,7 +94,7 @@ func TestFault_X11_EveryRecordCanBeWrittenAgain(t *testing.T) {
 			err = errors.Join(d.Proofs().Add(key), d.Failures().Add(key), d.Rejections().Add(key), d.Validations().Add(key),
 				d.MadeIDs().Add("account:dockremap"), d.Trials().Add("runsc-provisioner-proof-abc"), d.NoteRestart(time.Now()),
 				d.NoteMadeDir(filepath.Join(string(d), "x")), d.WriteLoaded(Loaded{SchemaVersion: LoadedSchema, Invocation: "a", Started: map[string]string{}}),
-				d.StartJournal(&j, []byte("{}")))
+				d.Journal().Begin(&j, []byte("{}")))
 			if err != nil {
 				t.Error(err)
 			}
@@ -152,7 +152,7 @@ func TestFault_X17_TheDirectoryIsTakenBack(t *testing.T) {
 	if want := []string{"backup.untrusted", "journal.json.untrusted", "proofs.untrusted"}; !slices.Equal(moved, want) {
 		t.Errorf("got %q moved away, want %q", moved, want)
 	}
-	if _, err := os.Stat(d.BeforePath()); err != nil {
+	if _, err := os.Stat(d.Before().Path()); err != nil {
 		t.Errorf("root's own record: got %v, want it kept", err)
 	}
 	// A directory above that others may write to cannot be taken back.
@@ -179,40 +179,40 @@ func TestFault_X17_AJournalThatThisProgramDidNotWrite(t *testing.T) {
 		d := Dir(t.TempDir())
 		j := Journal{SchemaVersion: JournalSchema, File: JournalFile{OldDigest: digest}}
 		write := func() {
-			if err := d.WriteJournal(j); err != nil {
+			if err := d.Journal().Write(j); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if write(); true {
-			if _, _, err := d.ReadJournal(); err != nil {
+			if _, _, err := d.Journal().Read(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		change(&j)
 		write()
-		if _, found, err := d.ReadJournal(); !found || !errors.Is(err, ErrJournalUnreadable) {
+		if _, found, err := d.Journal().Read(); !found || !errors.Is(err, ErrJournalUnreadable) {
 			t.Errorf("%s: got %t, %v, want it unreadable", situation, found, err)
 		}
 	}
 	d := Dir(t.TempDir())
-	if err := errors.Join(d.WriteJournal(Journal{SchemaVersion: JournalSchema}), os.Chmod(d.JournalPath(), 0o644)); err != nil {
+	if err := errors.Join(d.Journal().Write(Journal{SchemaVersion: JournalSchema}), os.Chmod(d.Journal().Path(), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := d.ReadJournal(); !errors.Is(err, ErrJournalUnreadable) {
+	if _, _, err := d.Journal().Read(); !errors.Is(err, ErrJournalUnreadable) {
 		t.Errorf("another mode: got %v, want it unreadable", err)
 	}
 	// The way on is to set it aside: `chown root` would have it believed.
 	for what, open := range map[string]func() error{
-		"another owner":   func() error { return os.Chown(d.JournalPath(), 65534, -1) },
-		"others write it": func() error { return os.Chmod(d.JournalPath(), 0o666) },
+		"another owner":   func() error { return os.Chown(d.Journal().Path(), 65534, -1) },
+		"others write it": func() error { return os.Chmod(d.Journal().Path(), 0o666) },
 	} {
 		if what == "another owner" && os.Geteuid() != 0 {
 			continue
 		}
-		if err := errors.Join(d.WriteJournal(Journal{SchemaVersion: JournalSchema}), open()); err != nil {
+		if err := errors.Join(d.Journal().Write(Journal{SchemaVersion: JournalSchema}), open()); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := d.ReadJournal(); !errors.Is(err, ErrJournalUnreadable) {
+		if _, _, err := d.Journal().Read(); !errors.Is(err, ErrJournalUnreadable) {
 			t.Errorf("%s: got %v, want it unreadable", what, err)
 		}
 		if err := d.Safe(); err != nil {

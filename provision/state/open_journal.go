@@ -36,28 +36,28 @@ type OpenJournal struct {
 	Err error
 }
 
-// OpenJournal looks for the journal of a run that has not ended well; nil if there is none.
+// Open looks for the journal of a run that has not ended well; nil if there is none.
 // It changes nothing. The answer holds for one instant: no run can close a journal between
 // the look at the lock and the look at the journal.
-func (d Dir) OpenJournal() *OpenJournal {
-	if open := d.readOpenJournal(); open == nil || open.State == JournalUnknown {
+func (s JournalStore) Open() *OpenJournal {
+	if open := s.readOpen(); open == nil || open.State == JournalUnknown {
 		return open
 	}
-	unlock, isLocked := d.shareLock()
+	unlock, isLocked := s.dir.shareLock()
 	defer unlock()
-	open := d.readOpenJournal()
+	open := s.readOpen()
 	if open != nil && isLocked {
 		open.State = JournalRunning
 	}
 	return open
 }
 
-func (d Dir) readOpenJournal() *OpenJournal {
-	j, found, err := d.ReadJournal()
+func (s JournalStore) readOpen() *OpenJournal {
+	j, found, err := s.Read()
 	if !found {
 		return nil
 	}
-	open := &OpenJournal{Path: d.JournalPath(), State: JournalUnfinished, Started: j.Started, File: j.File.Path, Err: err}
+	open := &OpenJournal{Path: s.Path(), State: JournalUnfinished, Started: j.Started, File: j.File.Path, Err: err}
 	var refused *blocked.Refused
 	switch {
 	case errors.Is(err, fs.ErrPermission):

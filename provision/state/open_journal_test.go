@@ -17,10 +17,10 @@ func TestFault_X01_AnOpenJournalIsSeen(t *testing.T) {
 	whole := func(d Dir) error {
 		j := Journal{SchemaVersion: JournalSchema, Started: started}
 		j.File.Path = "/etc/docker/daemon.json"
-		return d.WriteJournal(j)
+		return d.Journal().Write(j)
 	}
 	text := func(text string) func(Dir) error {
-		return func(d Dir) error { return os.WriteFile(d.JournalPath(), []byte(text), 0o600) }
+		return func(d Dir) error { return os.WriteFile(d.Journal().Path(), []byte(text), 0o600) }
 	}
 	for _, test := range []struct {
 		name  string
@@ -33,9 +33,9 @@ func TestFault_X01_AnOpenJournalIsSeen(t *testing.T) {
 		{name: "half", write: text(`{"schema_version": 1, "sta`), want: JournalUnreadable},
 		{name: "of an older schema", write: text(`{"schema_version": 0}`), want: JournalUnreadable},
 		{name: "of a newer schema", write: text(`{"schema_version": 2, "pid": []}`), want: JournalNewer},
-		{name: "a directory", write: func(d Dir) error { return os.Mkdir(d.JournalPath(), 0o700) }, want: JournalUnreadable},
-		{name: "a FIFO", write: func(d Dir) error { return unix.Mkfifo(d.JournalPath(), 0o600) }, want: JournalUnreadable},
-		{name: "a link to itself", write: func(d Dir) error { return os.Symlink("journal.json", d.JournalPath()) }, want: JournalUnreadable},
+		{name: "a directory", write: func(d Dir) error { return os.Mkdir(d.Journal().Path(), 0o700) }, want: JournalUnreadable},
+		{name: "a FIFO", write: func(d Dir) error { return unix.Mkfifo(d.Journal().Path(), 0o600) }, want: JournalUnreadable},
+		{name: "a link to itself", write: func(d Dir) error { return os.Symlink("journal.json", d.Journal().Path()) }, want: JournalUnreadable},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := Dir(t.TempDir())
@@ -44,14 +44,14 @@ func TestFault_X01_AnOpenJournalIsSeen(t *testing.T) {
 			}
 			check := func(when string, want JournalState) {
 				t.Helper()
-				got := d.OpenJournal()
+				got := d.Journal().Open()
 				switch {
 				case got == nil || want == "":
 					if got != nil || want != "" {
 						t.Errorf("%s: got %+v, want state %q", when, got, want)
 					}
-				case got.State != want || got.Path != d.JournalPath():
-					t.Errorf("%s: got %+v, want %s at %s", when, got, want, d.JournalPath())
+				case got.State != want || got.Path != d.Journal().Path():
+					t.Errorf("%s: got %+v, want %s at %s", when, got, want, d.Journal().Path())
 				case test.want == JournalUnfinished && (!got.Started.Equal(started) || got.File != "/etc/docker/daemon.json" || got.Err != nil):
 					t.Errorf("%s: got %+v, want its start and its file", when, got)
 				}
@@ -84,11 +84,11 @@ func TestFault_X11_AnOpenJournalBesideALockThatIsNoFile(t *testing.T) {
 		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
 	} {
 		d := Dir(t.TempDir())
-		err := errors.Join(d.WriteJournal(Journal{SchemaVersion: JournalSchema}), occupy(filepath.Join(string(d), "lock")))
+		err := errors.Join(d.Journal().Write(Journal{SchemaVersion: JournalSchema}), occupy(filepath.Join(string(d), "lock")))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := d.OpenJournal(); got == nil || got.State != JournalUnfinished {
+		if got := d.Journal().Open(); got == nil || got.State != JournalUnfinished {
 			t.Errorf("%s: got %+v, want the journal seen", name, got)
 		}
 	}
@@ -99,7 +99,7 @@ func TestFault_X11_AStateDirectoryThatIsAFile(t *testing.T) {
 	if err := durable.WriteFile(path, nil, durable.Plain(0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if got := Dir(path).OpenJournal(); got == nil || got.State != JournalUnreadable {
+	if got := Dir(path).Journal().Open(); got == nil || got.State != JournalUnreadable {
 		t.Errorf("got %+v, want it unreadable", got)
 	}
 }

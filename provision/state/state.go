@@ -36,7 +36,7 @@ const (
 // set aside completely.
 func (d Dir) Sweep() error {
 	for _, path := range []string{
-		d.JournalPath(), d.BeforePath(), d.LoadedPath(), d.madePath(), d.restartedPath(),
+		d.Journal().Path(), d.Before().Path(), d.LoadedPath(), d.madePath(), d.restartedPath(),
 		d.Proofs().path, d.Failures().path, d.Rejections().path, d.Validations().path, d.MadeIDs().path, d.Trials().path,
 	} {
 		if err := durable.Sweep(path); err != nil {

@@ -29,7 +29,7 @@ func unfinished(t *testing.T) (*Docker, *dockerhost.Dockerd) {
 		t.Fatal(err)
 	}
 	tx.journal.Trial = ""
-	if err := errors.Join(d.State().WriteJournal(tx.journal), os.WriteFile(fake.File, []byte(newText), 0o644)); err != nil {
+	if err := errors.Join(d.State().Journal().Write(tx.journal), os.WriteFile(fake.File, []byte(newText), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	return d, fake
@@ -37,7 +37,7 @@ func unfinished(t *testing.T) (*Docker, *dockerhost.Dockerd) {
 
 func (d *Docker) isOpen(t *testing.T) bool {
 	t.Helper()
-	_, err := os.Stat(d.State().JournalPath())
+	_, err := os.Stat(d.State().Journal().Path())
 	return err == nil
 }
 
@@ -49,24 +49,24 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 		file string // what daemon.json must contain
 	}{
 		{name: "the journal is damaged", file: newText, do: func(d *Docker, _ *state.Journal, _ string) error {
-			return os.WriteFile(d.State().JournalPath(), []byte("{\"schema_"), 0o600)
+			return os.WriteFile(d.State().Journal().Path(), []byte("{\"schema_"), 0o600)
 		}},
 		{name: "the journal is empty", file: newText, do: func(d *Docker, _ *state.Journal, _ string) error {
-			return os.WriteFile(d.State().JournalPath(), nil, 0o600)
+			return os.WriteFile(d.State().Journal().Path(), nil, 0o600)
 		}},
 		{name: "the journal is a directory", file: newText, do: func(d *Docker, _ *state.Journal, _ string) error {
-			return errors.Join(os.Remove(d.State().JournalPath()), os.Mkdir(d.State().JournalPath(), 0o700))
+			return errors.Join(os.Remove(d.State().Journal().Path()), os.Mkdir(d.State().Journal().Path(), 0o700))
 		}},
 		{name: "a schema that never existed", file: newText, do: func(d *Docker, j *state.Journal, _ string) error {
 			j.SchemaVersion = 0
-			return d.State().WriteJournal(*j)
+			return d.State().Journal().Write(*j)
 		}},
 		{name: "the journal is for another file", file: newText, copy: true, do: func(d *Docker, j *state.Journal, _ string) error {
 			j.File.Target = filepath.Join(d.Paths.State, "shadow")
-			return d.State().WriteJournal(*j)
+			return d.State().Journal().Write(*j)
 		}},
 		{name: "the copy is lost", file: newText, do: func(d *Docker, j *state.Journal, _ string) error {
-			return os.Remove(filepath.Join(d.State().BackupDir(), j.File.Backup))
+			return os.Remove(filepath.Join(d.State().Journal().BackupDir(), j.File.Backup))
 		}},
 		{name: "daemon.json is a directory", copy: true, do: func(_ *Docker, _ *state.Journal, file string) error {
 			return errors.Join(os.Remove(file), os.Mkdir(file, 0o755))
@@ -74,7 +74,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d, fake := unfinished(t)
-			j, _, err := d.State().ReadJournal()
+			j, _, err := d.State().Journal().Read()
 			if err == nil {
 				err = test.do(d, &j, fake.File)
 			}
@@ -114,12 +114,12 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 
 func TestFault_X01_AJournalOfANewerVersionIsRefused(t *testing.T) {
 	d, _ := unfinished(t)
-	if err := os.WriteFile(d.State().JournalPath(), []byte(`{"schema_version": 2, "daemon_json": []}`), 0o600); err != nil {
+	if err := os.WriteFile(d.State().Journal().Path(), []byte(`{"schema_version": 2, "daemon_json": []}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var refusal *blocked.Refused
-	if _, err := Recover(t.Context(), d, plan.Options{}); !errors.As(err, &refusal) || refusal.Object != d.State().JournalPath() {
-		t.Errorf("got error %v, want a refusal of %s", err, d.State().JournalPath())
+	if _, err := Recover(t.Context(), d, plan.Options{}); !errors.As(err, &refusal) || refusal.Object != d.State().Journal().Path() {
+		t.Errorf("got error %v, want a refusal of %s", err, d.State().Journal().Path())
 	}
 	if !d.isOpen(t) || len(d.State().FailedRecoveries()) != 0 {
 		t.Error("got the journal moved, want it left for the newer version")
@@ -137,13 +137,13 @@ func TestFault_X01_AnInterruptedRecoveryIsNotSetAside(t *testing.T) {
 
 func TestFault_X01_OnlyTheLastAreKept(t *testing.T) {
 	d, _ := unfinished(t)
-	j, _, err := d.State().ReadJournal()
+	j, _, err := d.State().Journal().Read()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var last state.FailedRecovery
 	for range state.MaxFailedRecoveries + 2 {
-		if err := d.State().WriteJournal(j); err != nil {
+		if err := d.State().Journal().Write(j); err != nil {
 			t.Fatal(err)
 		}
 		if last, err = d.State().SetAside(j, errors.New("the reason of the test")); err != nil {
@@ -155,7 +155,7 @@ func TestFault_X01_OnlyTheLastAreKept(t *testing.T) {
 		t.Errorf("got %+v, want the last %d, up to %s", all, state.MaxFailedRecoveries, last.Path)
 	}
 	// If a run is killed while it sets a journal aside, the journal is still in its place.
-	if err := os.Rename(filepath.Join(last.Path, "journal.json"), d.State().JournalPath()); err != nil {
+	if err := os.Rename(filepath.Join(last.Path, "journal.json"), d.State().Journal().Path()); err != nil {
 		t.Fatal(err)
 	}
 	if got := d.State().FailedRecoveries(); len(got) != state.MaxFailedRecoveries-1 {
@@ -190,7 +190,7 @@ func TestFault_X01_AfterAnotherStartTheTargetIsTheOldFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		tx.journal.Trial, tx.journal.Failed = "", true
-		if err := errors.Join(d.State().WriteJournal(tx.journal), os.WriteFile(fake.File, []byte(newText), 0o644)); err != nil {
+		if err := errors.Join(d.State().Journal().Write(tx.journal), os.WriteFile(fake.File, []byte(newText), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		fake.Info = *seen.Reloaded(fake.Info, seen.DaemonJSON(t, newText).Doc)
@@ -246,7 +246,7 @@ func TestFault_X01_ADamagedJournalAndDockerIsDown(t *testing.T) {
 		d, fake := unfinished(t)
 		starts := fakeStarts{fake, host.Unit{Name: host.DockerUnit, LoadState: "loaded", ActiveState: state, ExecStart: []string{"/nowhere/dockerd"}}}
 		d.Units, d.Jobs = starts, starts
-		if err := os.WriteFile(d.State().JournalPath(), nil, 0o600); err != nil {
+		if err := os.WriteFile(d.State().Journal().Path(), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := Recover(t.Context(), d, plan.Options{})

@@ -29,7 +29,7 @@ type journalled struct {
 }
 
 func (f *fakeJobs) note(job string) error {
-	j, _, err := f.docker.State().ReadJournal()
+	j, _, err := f.docker.State().Journal().Read()
 	f.seen = append(f.seen, journalled{job, j.Restarting, j.Starting, j.Restarted})
 	return err
 }
@@ -95,7 +95,7 @@ func TestFault_X01_ARestartIsJournalledBeforeItsJob(t *testing.T) {
 			}
 			tx.journal.Restarting, tx.journal.Restarted = test.was.Restarting, test.was.Restarted
 			unit, unitErr := jobs.Unit(t.Context(), host.DockerUnit)
-			if err := errors.Join(unitErr, d.State().WriteJournal(tx.journal), test.do(t.Context(), tx, unit)); err != nil {
+			if err := errors.Join(unitErr, d.State().Journal().Write(tx.journal), test.do(t.Context(), tx, unit)); err != nil {
 				t.Fatal(err)
 			}
 			if err := jobs.note(""); err != nil {

@@ -48,7 +48,7 @@ func Recover(ctx context.Context, d *Docker, opts plan.Options) (Recovery, error
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout+d.restartWithin())
 	defer cancel()
-	j, found, err := d.State().ReadJournal()
+	j, found, err := d.State().Journal().Read()
 	switch {
 	case d.setsAside(err):
 		return d.setUnreadableAside(ctx, j, err)
@@ -144,7 +144,7 @@ func keepsJournal(err error) bool {
 
 // setAside moves the journal away after a recovery that failed with cause.
 func (d *Docker) setAside(j state.Journal, cause error) (Recovery, error) {
-	err := d.State().SettleBefore()
+	err := d.State().Before().Settle()
 	if err == nil {
 		var aside state.FailedRecovery
 		if aside, err = d.State().SetAside(j, cause); err == nil {
@@ -163,7 +163,7 @@ func (t *Transaction) recover(ctx context.Context) (did string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if t.old, err = t.docker.State().BackupText(t.journal); err != nil {
+	if t.old, err = t.docker.State().Journal().BackupText(t.journal); err != nil {
 		if durable.Digest(current) != t.journal.File.OldDigest {
 			return "", fmt.Errorf("the copy of the old %s is lost: %w", t.journal.File.Path, err)
 		}

@@ -84,12 +84,12 @@ func asText(t *testing.T, text string) steps.Settings {
 // a fake dockerd has neither.
 func (d *Docker) recoverWith(t *testing.T, opts plan.Options) (string, error) {
 	t.Helper()
-	j, found, err := d.State().ReadJournal()
+	j, found, err := d.State().Journal().Read()
 	if err != nil || !found {
 		return "", err
 	}
 	j.Trial = ""
 	tx := &Transaction{docker: d, flags: commandline.Flags{}, journal: j, recoveryOptions: &opts}
 	did, err := tx.recover(t.Context())
-	return did, errors.Join(err, d.State().FinishJournal())
+	return did, errors.Join(err, d.State().Journal().Finish())
 }

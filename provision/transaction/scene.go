@@ -124,8 +124,8 @@ func (t *Transaction) leftDown(ctx context.Context) bool {
 // left says what is left of the change.
 func (t *Transaction) left(ctx context.Context) (left Left) {
 	ctx = context.WithoutCancel(ctx)
-	if text, err := t.docker.State().BackupText(t.journal); err == nil && text != nil {
-		left.Copy = filepath.Join(t.docker.State().BackupDir(), filepath.Base(t.journal.File.Backup))
+	if text, err := t.docker.State().Journal().BackupText(t.journal); err == nil && text != nil {
+		left.Copy = filepath.Join(t.docker.State().Journal().BackupDir(), filepath.Base(t.journal.File.Backup))
 	}
 	if current, err := t.journal.File.Text(); err == nil {
 		switch t.identify(current) {

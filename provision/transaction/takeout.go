@@ -47,7 +47,7 @@ func (t *Transaction) takeOut() error {
 	if digest := durable.Digest(doc.Bytes()); digest != t.journal.File.OldDigest {
 		t.journal.File.MergedDigests = append(t.journal.File.MergedDigests, digest)
 	}
-	if err := t.docker.State().WriteJournal(t.journal); err != nil {
+	if err := t.docker.State().Journal().Write(t.journal); err != nil {
 		return err
 	}
 	failpoint.Here("back: before another program's text is edited")
@@ -92,7 +92,7 @@ func (t *Transaction) explainKept() error {
 // Docker, by any program, would hide Docker's data.
 func (t *Transaction) leaveStale(ctx context.Context, cause error, current []byte) error {
 	if t.written == nil {
-		return errors.Join(cause, t.docker.State().RemoveJournal())
+		return errors.Join(cause, t.docker.State().Journal().Remove())
 	}
 	carry := t.carry(current, config.RemapAny)
 	mayCarry := carry == wayback.CarriesRestart || carry == wayback.CarriesUnknown && wayback.SwitchesRemap(t.journal, t.old)
@@ -105,7 +105,7 @@ func (t *Transaction) leaveStale(ctx context.Context, cause error, current []byt
 			return &RolledBack{Cause: cause, Restore: err, Left: t.left(ctx)}
 		}
 	}
-	return errors.Join(cause, t.docker.State().FinishJournal())
+	return errors.Join(cause, t.docker.State().Journal().Finish())
 }
 
 // keepsRestart reports whether a restart of this transaction has brought its userns-remap

@@ -44,7 +44,7 @@ func TestFault_X01_RecoveryTakesOurSettingsOut(t *testing.T) {
 				test.journal(&tx.journal)
 			}
 			f.Failed = test.down
-			if err := errors.Join(d.State().WriteJournal(tx.journal), os.WriteFile(f.File, []byte(test.edit), 0o644)); err != nil {
+			if err := errors.Join(d.State().Journal().Write(tx.journal), os.WriteFile(f.File, []byte(test.edit), 0o644)); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 { // the second run repeats or finds nothing to do

@@ -59,7 +59,7 @@ func Begin(d *Docker, p plan.Plan, o host.Observed, runtimes []string) (*Transac
 	t := &Transaction{docker: d, flags: o.Flags, command: o.Command, old: o.File.Bytes}
 	t.journal = wayback.NewJournal(p, o, runtimes, engine.TrialPrefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
-	return t, d.State().StartJournal(&t.journal, t.old)
+	return t, d.State().Journal().Begin(&t.journal, t.old)
 }
 
 // Trial is the name in Docker of a proof's container and image. The journal has it, so what
@@ -81,7 +81,7 @@ func (t *Transaction) Write(s steps.WriteDaemonJSON) error {
 			t.docker.Logger().Debug("not recorded: a directory was made", zap.Error(err))
 		}
 	}
-	return t.docker.State().NoteWritten(t.journal.File.Path, s.New)
+	return t.docker.State().Before().NoteWritten(t.journal.File.Path, s.New)
 }
 
 func (t *Transaction) replace(old, text []byte) error {
@@ -125,14 +125,14 @@ func (t *Transaction) Restart(ctx context.Context, s steps.Restart) error {
 		return err
 	}
 	t.journal.Restarting = true
-	if err := t.docker.State().WriteJournal(t.journal); err != nil {
+	if err := t.docker.State().Journal().Write(t.journal); err != nil {
 		return err
 	}
 	failpoint.Here("restart: before the job")
 	if err := t.CheckStale(); err != nil {
 		// The plan did not see the text that dockerd would load.
 		t.journal.Restarting = false
-		return errors.Join(err, t.docker.State().WriteJournal(t.journal))
+		return errors.Join(err, t.docker.State().Journal().Write(t.journal))
 	}
 	up, err := t.docker.bringUp(ctx, unit, t.docker.Jobs.Restart)
 	failpoint.Here("restart: done")
@@ -140,7 +140,7 @@ func (t *Transaction) Restart(ctx context.Context, s steps.Restart) error {
 		return err
 	}
 	t.journal.Restarted = up.InvocationID
-	return t.docker.State().WriteJournal(t.journal)
+	return t.docker.State().Journal().Write(t.journal)
 }
 
 // checkContainers refuses a restart that would stop a container that the plan does not
@@ -187,7 +187,7 @@ func (t *Transaction) Fail(ctx context.Context, cause error) error {
 	if err == nil && bytes.Equal(current, t.old) && !t.journal.Restarting && !t.journal.Link.Changes && !ended && !unsettled {
 		// Nothing was changed, or another program changed it back.
 		if changed, err := t.engineChanged(ctx); err == nil && !changed {
-			return errors.Join(cause, t.docker.State().FinishJournal())
+			return errors.Join(cause, t.docker.State().Journal().Finish())
 		}
 	}
 	said := dockerlog.Errors(ctx, t.docker.Host, t.journal.Started)
@@ -196,7 +196,7 @@ func (t *Transaction) Fail(ctx context.Context, cause error) error {
 	defer cancel()
 	// If this run is killed now, the next one continues the way back.
 	t.journal.Failed, t.journal.File.DirExisted = true, false
-	restoreErr := errors.Join(t.docker.State().WriteJournal(t.journal), t.undo(ctx))
+	restoreErr := errors.Join(t.docker.State().Journal().Write(t.journal), t.undo(ctx))
 	if t.pending != nil {
 		restoreErr = errors.Join(restoreErr, await.ErrPending)
 	}
@@ -218,7 +218,7 @@ func (t *Transaction) Fail(ctx context.Context, cause error) error {
 }
 
 // Finish ends the transaction: all that it changed stays.
-func (t *Transaction) Finish() error { return t.docker.State().FinishJournal() }
+func (t *Transaction) Finish() error { return t.docker.State().Journal().Finish() }
 
 // close ends the transaction after a way back or a recovery. If Docker is down, it records
 // the leftovers of a proof for a later run.
@@ -228,5 +228,5 @@ func (t *Transaction) close(ctx context.Context) error {
 			return err
 		}
 	}
-	return t.docker.State().FinishJournal()
+	return t.docker.State().Journal().Finish()
 }

@@ -117,7 +117,7 @@ func (t *Transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 	}
 	if err == nil {
 		t.journal.File.RevertDigests = append(t.journal.File.RevertDigests, durable.Digest(text.Bytes()))
-		err = t.docker.State().WriteJournal(t.journal)
+		err = t.docker.State().Journal().Write(t.journal)
 	}
 	if err != nil {
 		return errors.Join(err, t.restoreFile())
@@ -145,7 +145,7 @@ func (t *Transaction) undoByStart(ctx context.Context, unit host.Unit, restart b
 	}
 	t.startedDocker = true
 	t.journal.Restarting, t.journal.Starting, t.journal.Restarted, t.journal.Signalled = true, true, "", ""
-	if err := t.docker.State().WriteJournal(t.journal); err != nil {
+	if err := t.docker.State().Journal().Write(t.journal); err != nil {
 		return err
 	}
 	job := t.docker.Jobs.Start
@@ -168,7 +168,7 @@ func (t *Transaction) undoByStart(ctx context.Context, unit host.Unit, restart b
 	}
 	failpoint.Here("back: docker is started")
 	t.journal.Restarted = up.InvocationID
-	if err := t.docker.State().WriteJournal(t.journal); err != nil || foreign != nil {
+	if err := t.docker.State().Journal().Write(t.journal); err != nil || foreign != nil {
 		return errors.Join(err, foreign)
 	}
 	want, known := wayback.Target(t.journal, up, text, t.flags)

@@ -27,13 +27,13 @@ var effectsOf = map[string]effect{
 		reads:  "CannotReplace CannotWrite CheckOwn Digest KindOf OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
 	},
 	"provision/state": {
-		writes: "Dir.FinishJournal Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial Dir.NoteWritten Dir.RemoveJournal " +
-			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside Dir.SettleBefore Dir.StartJournal Dir.Sweep Dir.WriteBefore Dir.WriteJournal Dir.WriteLoaded " +
+		writes: "JournalStore.Finish Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial BeforeStore.NoteWritten JournalStore.Remove " +
+			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside BeforeStore.Settle JournalStore.Begin Dir.Sweep BeforeStore.Write JournalStore.Write Dir.WriteLoaded " +
 			"KeyFile.Add KeyFile.Forget",
 		reads: "Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
-			"Dir.Links Dir.Stores Dir.BackupDir Dir.BackupText Dir.BeforePath Dir.Defects Dir.Safe Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
-			"Dir.JournalPath Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced Dir.OpenJournal Dir.Proofs " +
-			"Dir.ReadBefore Dir.ReadJournal Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Unread Dir.Untrusted Dir.Validations KeyFile.Has KeyFile.Keys " +
+			"Dir.Links Dir.Stores JournalStore.BackupDir JournalStore.BackupText BeforeStore.Path Dir.Before Dir.Journal Dir.Defects Dir.Safe Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
+			"JournalStore.Path Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced JournalStore.Open Dir.Proofs " +
+			"BeforeStore.Read JournalStore.Read Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Unread Dir.Untrusted Dir.Validations KeyFile.Has KeyFile.Keys " +
 			"Loaded.Hot PastProofKey ProofKey RejectionKey",
 	},
 	"provision/daemonfile": {
