@@ -175,7 +175,8 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The point ends with SIGHUP, which also ends the point's script.
+	// The shell that script starts owns the terminal, and ends with it. The kernel then sends
+	// SIGHUP to everything in the foreground, which also ends the point's script.
 	const lost = "kill -9 $(pgrep -x script); sleep 60"
 	last := len(points)
 	for _, test := range []struct {
@@ -201,7 +202,7 @@ func TestFault_X14_TheTerminalGoesAway(t *testing.T) {
 			// The shell goes on after a signal, to record the exit code. script
 			// makes the pty.
 			script := "trap : HUP INT; RUNSC_FAILPOINT=" + fmt.Sprint(test.point) + " RUNSC_FAILPOINT_DO='" + test.do + "' " + run + "; echo $? >/run/code.new; mv /run/code.new /run/code"
-			if _, err := s.shell(0, "rm -f /run/code; cat >/run/it <<'END'\n"+script+"\nEND\n(script -qec 'bash /run/it' /dev/null </dev/null >/run/out 2>&1 &) ; for i in $(seq 3000); do [ -e /run/code ] && break; sleep 0.1; done"); err != nil {
+			if _, err := s.shell(0, "rm -f /run/code; cat >/run/it <<'END'\n"+script+"\nEND\n(script -qec 'bash /run/it; exit' /dev/null </dev/null >/run/out 2>&1 &) ; for i in $(seq 3000); do [ -e /run/code ] && break; sleep 0.1; done"); err != nil {
 				t.Fatal(err)
 			}
 			code := strings.TrimSpace(mustShell(t, s, "cat /run/code /run/it 2>/dev/null | head -1"))
