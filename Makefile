@@ -22,7 +22,7 @@ UNITS = $$($(RUN_GO) list ./... | grep -vE '/test/(bench|e2e|installed|kill|lab|
 RACING = $$($(RUN_GO) list ./provision/... ./systemd ./verify | grep -v /provision/release)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install try test test-quick test-race test-kill matrix soak check bench engines lab golden fuzz
+.PHONY: help build install try test test-quick test-race test-kill test-suites matrix soak check bench engines lab golden fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ test-race: ## run the tests of concurrent packages under the race detector, with
 test-kill: ## kill or signal a run at every instant, and lose its writes at every rename (needs root)
 	@scripts/need-tools.sh
 	RUNSC_KILL_EVERY=$(or $(EVERY),1) $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestFault_(F0[12]|X01|X14)' ./test/kill
+
+test-suites: ## run the tests of hosts on every suite of Debian; make test takes one of them at random for most (needs root)
+	@scripts/need-tools.sh
+	RUNSC_SUITES=all $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v $(if $(RUN),-run '$(RUN)') ./test/e2e
 
 matrix: engines ## try each promise on each Docker, and write docs/compatibility.md (needs root; goes on where it stopped)
 	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestMatrix|TestCapabilities|TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05' ./test/e2e

@@ -161,7 +161,7 @@ func TestFault_E09_TrialUnderARuntimeThatDoesNotWork(t *testing.T) {
 		{"panics", []string{"/opt/panics did not terminate successfully: exit status 2"}},
 		{"hangs", []string{context.DeadlineExceeded.Error()}},
 	}
-	for _, suite := range lab.Suites() {
+	for _, suite := range suites(t) {
 		t.Run(suite, func(t *testing.T) {
 			h := newTrialHost(t, suite, trialRuntimesJSON)
 			before := h.left()
@@ -232,7 +232,7 @@ func TestTrialProcessThatMisbehaves(t *testing.T) {
 func onEachTrial(t *testing.T, test func(*testing.T, trialHost)) {
 	t.Helper()
 	t.Parallel()
-	for _, suite := range lab.Suites() {
+	for _, suite := range suites(t) {
 		t.Run(suite, func(t *testing.T) { test(t, newTrialHost(t, suite, trialSettings)) })
 	}
 }
@@ -240,7 +240,7 @@ func onEachTrial(t *testing.T, test func(*testing.T, trialHost)) {
 func TestFault_E07_TrialWhileDockerdIsRestarted(t *testing.T) {
 	t.Parallel()
 	for _, settings := range []string{`"live-restore": false`, `"live-restore": true`} {
-		for _, suite := range lab.Suites() {
+		for _, suite := range suites(t) {
 			t.Run(settings+" on "+suite, func(t *testing.T) {
 				h := newTrialHost(t, suite, settings)
 				before := h.listed()

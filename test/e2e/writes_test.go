@@ -35,7 +35,7 @@ const (
 // are not, which shows that this suite can fail.
 func TestWrites(t *testing.T) {
 	contexts := writesContexts(t)
-	for _, suite := range lab.Suites() {
+	for _, suite := range suites(t) {
 		t.Run(suite, func(t *testing.T) {
 			h := boot(t, lab.Options{Suite: suite, Binds: []lab.Bind{{Source: contexts, Target: contextsInHost, ReadOnly: true}}})
 			h.loadWrites()
