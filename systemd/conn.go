@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -54,7 +53,8 @@ type Conn struct {
 	patience  time.Duration // how long Changes tries an address that does not answer
 
 	mu     sync.Mutex
-	live   *link // nil before the first connection
+	live   *link  // for jobs; nil before the first one
+	asked  *asked // for questions; nil before the first connection
 	closed bool
 }
 
@@ -68,7 +68,7 @@ func Dial(ctx context.Context, address string) (*Conn, error) {
 	if address == "" {
 		c.addresses = defaultAddresses(os.Geteuid())
 	}
-	if _, err := c.link(ctx); err != nil {
+	if _, err := c.question(ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -89,9 +89,12 @@ func (c *Conn) Close() {
 	if c.live != nil {
 		c.live.drop()
 	}
+	if c.asked != nil {
+		c.asked.drop()
+	}
 }
 
-// link returns the live connection, or a new one.
+// link returns the live connection for jobs, or a new one.
 func (c *Conn) link(ctx context.Context) (*link, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,6 +110,24 @@ func (c *Conn) link(ctx context.Context) (*link, error) {
 	}
 	c.live = l
 	return l, nil
+}
+
+// question returns the live connection for questions, or a new one.
+func (c *Conn) question(ctx context.Context) (*asked, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, fmt.Errorf("connect to systemd: %w", errClosed)
+	}
+	if c.asked != nil && c.asked.alive.Err() == nil {
+		return c.asked, nil
+	}
+	a, err := dialFirst(ctx, c.addresses, ask)
+	if err != nil {
+		return nil, err
+	}
+	c.asked = a
+	return a, nil
 }
 
 // dialFirst connects to the first address that answers.
@@ -130,12 +151,39 @@ func dialFirst[T any](ctx context.Context, addresses []string, connect func(ctx 
 // there is no Hello call, and all signals come without a subscription.
 func direct(address string) bool { return strings.HasSuffix(address, "/systemd/private") }
 
+// A life is how long a connection lasts.
+type life struct {
+	alive context.Context
+	drop  context.CancelFunc
+}
+
+// An asked manager only answers questions. Most runs of a program need no job,
+// and so not the two sockets of a link.
+type asked struct {
+	conn *dbus.Conn
+	life
+}
+
+func ask(ctx context.Context, address string) (*asked, error) {
+	alive, drop := context.WithCancel(context.WithoutCancel(ctx))
+	undo := context.AfterFunc(ctx, drop)
+	conn, err := authenticate(alive, address)
+	if !undo() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		drop()
+		return nil, err
+	}
+	context.AfterFunc(conn.Context(), drop) //nolint:contextcheck // it ends with the connection
+	return &asked{conn, life{alive, drop}}, nil
+}
+
 // A link is one connection of two sockets: go-systemd calls on one and listens
 // on the other. If one is lost, so is the link.
 type link struct {
 	manager *systemdbus.Conn
-	alive   context.Context
-	drop    context.CancelFunc
+	life
 }
 
 func connect(ctx context.Context, address string) (*link, error) {
@@ -164,19 +212,17 @@ func connect(ctx context.Context, address string) (*link, error) {
 		}
 		return nil, err
 	}
-	return &link{manager: manager, alive: alive, drop: drop}, nil
+	return &link{manager, life{alive, drop}}, nil
 }
 
 func authenticate(alive context.Context, address string, options ...dbus.ConnOption) (*dbus.Conn, error) {
-	conn, err := dbus.Dial(address, append(options, dbus.WithContext(alive))...)
+	conn, err := dialGreeted(alive, address, options...)
 	if err != nil {
 		return nil, err
 	}
-	// By number: a user name would need a lookup, perhaps over the network.
-	err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))})
-	if err == nil && direct(address) {
+	if direct(address) {
 		err = wake(conn)
-	} else if err == nil {
+	} else {
 		err = conn.Hello()
 	}
 	if err != nil {
@@ -199,7 +245,7 @@ func (l *link) lost() bool { return l.alive.Err() != nil || !l.manager.Connected
 
 // explain turns the error of a call into the context's, into ErrLost, or into
 // what systemd answered.
-func (l *link) explain(ctx context.Context, err error) error {
+func (l life) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	systemdbus "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
 )
 
 // A Unit is the state of a unit at one moment. The fields of a service are
@@ -60,12 +63,22 @@ func (c *Conn) Unit(ctx context.Context, name string) (Unit, error) {
 }
 
 func (c *Conn) properties(ctx context.Context, name string) (map[string]any, error) {
-	l, err := c.link(ctx)
+	a, err := c.question(ctx)
 	if err != nil {
 		return nil, err
 	}
-	properties, err := l.manager.GetAllPropertiesContext(ctx, name)
-	return properties, l.explain(ctx, err)
+	path := dbus.ObjectPath(managerPath + "/unit/" + dbus.ObjectPath(systemdbus.PathBusEscape(name)))
+	var answer map[string]dbus.Variant
+	const ofAllInterfaces = ""
+	err = a.conn.Object(managerName, path).CallWithContext(ctx, propertiesOf+".GetAll", 0, ofAllInterfaces).Store(&answer)
+	if err != nil {
+		return nil, a.explain(ctx, err)
+	}
+	properties := make(map[string]any, len(answer))
+	for property, value := range answer {
+		properties[property] = value.Value()
+	}
+	return properties, nil
 }
 
 // parseUnit reads the properties named in org.freedesktop.systemd1(5).
