@@ -1,8 +1,9 @@
 package daemonjson
 
 import (
-	"regexp"
 	"strings"
+
+	"runsc-provisioner/pattern"
 )
 
 // A rule says which strings and numbers of an option are shown. true, false and
@@ -64,10 +65,10 @@ func ruleOf(key string) rule {
 
 var (
 	// A host with a scheme and a port at most, or a network. No path: mirrors take a token there.
-	plainHost = regexp.MustCompile(`^(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$|^[0-9a-fA-F.:]+/[0-9]{1,3}$`)
+	plainHost = pattern.Lazy(`^(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$|^[0-9a-fA-F.:]+/[0-9]{1,3}$`)
 	// Such a run of letters and digits is a key, a digest or an identifier, not
 	// a word.
-	longRun = regexp.MustCompile(`[A-Za-z0-9+=]{16,}`)
+	longRun = pattern.Lazy(`[A-Za-z0-9+=]{16,}`)
 )
 
 func (r rule) shows(s string) bool {
@@ -75,17 +76,17 @@ func (r rule) shows(s string) bool {
 	case ruleShow:
 		return !isSecretText(s)
 	case ruleHosts:
-		return plainHost.MatchString(s) && !isSecretText(s)
+		return plainHost().MatchString(s) && !isSecretText(s)
 	case ruleStorage:
-		return plainStorage.MatchString(s) && !isSecretText(s)
+		return plainStorage().MatchString(s) && !isSecretText(s)
 	case ruleSetting:
-		return plainSetting.MatchString(s)
+		return plainSetting().MatchString(s)
 	case ruleNames:
-		return plainNames.MatchString(s) && !isSecretText(s)
+		return plainNames().MatchString(s) && !isSecretText(s)
 	case ruleTemplate:
-		return plainTemplate.MatchString(s)
+		return plainTemplate().MatchString(s)
 	case ruleCollector:
-		return plainCollector.MatchString(s) && !isSecretText(s)
+		return plainCollector().MatchString(s) && !isSecretText(s)
 	case ruleDriver:
 		return s == "native.cgroupdriver=systemd" || s == "native.cgroupdriver=cgroupfs"
 	}
@@ -103,7 +104,7 @@ func isSecretText(s string) bool {
 	if name, _, ok := strings.Cut(s, "="); ok && SecretName(name) {
 		return true
 	}
-	for _, run := range longRun.FindAllString(s, -1) {
+	for _, run := range longRun().FindAllString(s, -1) {
 		if strings.ContainsFunc(run, func(r rune) bool { return '0' <= r && r <= '9' }) && strings.ContainsFunc(run, func(r rune) bool { return r > '9' }) {
 			return true
 		}

@@ -2,8 +2,9 @@ package daemonjson
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
+
+	"runsc-provisioner/pattern"
 )
 
 // Hidden returns the strings and numbers of text that Diff hides, for messages in which another program may
@@ -11,7 +12,7 @@ import (
 func Hidden(text []byte) []string {
 	var all []string
 	if _, err := Parse(text); err != nil {
-		for _, literal := range literals.FindAll(text, -1) {
+		for _, literal := range literals().FindAll(text, -1) {
 			s := string(literal[1 : len(literal)-1])
 			var decoded string
 			if json.Unmarshal(literal, &decoded) == nil {
@@ -34,7 +35,7 @@ func Hidden(text []byte) []string {
 }
 
 // literals are the strings of a text that may be no JSON.
-var literals = regexp.MustCompile(`"(?:[^"\\\n]|\\.)*"`)
+var literals = pattern.Lazy(`"(?:[^"\\\n]|\\.)*"`)
 
 // HiddenArguments reports which arguments of a runtime Diff hides: those that look like a secret, the values
 // of --token and its like, values of flags that are none of runsc's, the values of flags of one letter, and
@@ -74,7 +75,7 @@ func showsOfRunsc(flag, value string) bool {
 		"app-huge-pages", "save-restore-exec-argv", "save-restore-exec-container-id", "cpu-num-from-quota":
 		return !isSecretText(value)
 	}
-	return plainSetting.MatchString(value)
+	return plainSetting().MatchString(value)
 }
 
 // isOddInFlag reports whether a flag's name has no such character: the rest of a flag such as -pSecret1.

@@ -2,8 +2,9 @@ package daemonjson
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"runsc-provisioner/pattern"
 )
 
 // ValueError means that a value may not go into daemon.json. Its text has no value that looks like a secret.
@@ -25,8 +26,8 @@ func (e *ValueError) Error() string {
 }
 
 var (
-	plainName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
-	unsafeArg = regexp.MustCompile(`[^a-zA-Z0-9_./:,=@%+-]`)
+	plainName = pattern.Lazy(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+	unsafeArg = pattern.Lazy(`[^a-zA-Z0-9_./:,=@%+-]`)
 )
 
 // CheckName refuses, with a *ValueError, a name that a runtime cannot have:
@@ -40,7 +41,7 @@ func CheckName(name string) error {
 		reason = "empty"
 	case len(name) > longest:
 		reason = fmt.Sprintf("longer than %d bytes", longest)
-	case !plainName.MatchString(name):
+	case !plainName().MatchString(name):
 		reason = "only letters, digits and _ . - are allowed, and a letter or digit at the start"
 	case strings.EqualFold(name, "runc"):
 		reason = "the name belongs to Docker"
@@ -60,7 +61,7 @@ func CheckArg(arg string) error {
 	if arg == "" {
 		return &ValueError{What: "runtime argument", Value: arg, Reason: "empty, and the shell would drop it"}
 	}
-	if found := unsafeArg.FindString(arg); found != "" {
+	if found := unsafeArg().FindString(arg); found != "" {
 		return &ValueError{What: "runtime argument", Value: arg, Reason: fmt.Sprintf(
 			"%q is not safe in the shell script Docker writes it to; letters, digits and _ . / : , = @ %% + - are", found)}
 	}

@@ -1,22 +1,23 @@
 package daemonjson
 
 import (
-	"regexp"
 	"strings"
+
+	"runsc-provisioner/pattern"
 )
 
 var (
 	// A size, a count, a duration or a switch.
-	plainSetting = regexp.MustCompile(`^(-?[0-9]{1,12}(\.[0-9]{1,3})?( ?[A-Za-z]{1,3}|%)?|([0-9]{1,4}[a-z]{1,2}){2,3}|true|false` +
+	plainSetting = pattern.Lazy(`^(-?[0-9]{1,12}(\.[0-9]{1,3})?( ?[A-Za-z]{1,3}|%)?|([0-9]{1,4}[a-z]{1,2}){2,3}|true|false` +
 		`|blocking|non-blocking|none|gzip|zlib|inline|json|raw|daemon|user|local[0-7]|rfc3164|rfc5424(micro)?)$`)
 	// Names of labels or variables, whose values are not here.
-	plainNames = regexp.MustCompile(`^[A-Za-z0-9_.*/-]+(, ?[A-Za-z0-9_.*/-]+)*$`)
+	plainNames = pattern.Lazy(`^[A-Za-z0-9_.*/-]+(, ?[A-Za-z0-9_.*/-]+)*$`)
 	// Parts of a container's description, such as {{.Name}}/{{.ID}}.
-	plainTemplate = regexp.MustCompile(`^(\{\{ ?\.[A-Za-z]+ ?\}\}[/:|._-]?)+$`)
+	plainTemplate = pattern.Lazy(`^(\{\{ ?\.[A-Za-z]+ ?\}\}[/:|._-]?)+$`)
 	// The address of a log collector: a host or a socket, without a path, a user or a query.
-	plainCollector = regexp.MustCompile(`^((tcp|udp|tcp\+tls|https?)://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$|^unix(gram)?://[A-Za-z0-9/._-]+$`)
+	plainCollector = pattern.Lazy(`^((tcp|udp|tcp\+tls|https?)://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$|^unix(gram)?://[A-Za-z0-9/._-]+$`)
 	// An option of a storage driver of Docker's own.
-	plainStorage = regexp.MustCompile(`^((btrfs|dm|overlay2?|windowsfilter|zfs)\.[a-z0-9_]+|size)=[A-Za-z0-9/._:%,-]+$`)
+	plainStorage = pattern.Lazy(`^((btrfs|dm|overlay2?|windowsfilter|zfs)\.[a-z0-9_]+|size)=[A-Za-z0-9/._:%,-]+$`)
 )
 
 // member returns the rule of a member of an option with rule r: log-opts and default-network-opts go by the

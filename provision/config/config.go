@@ -7,11 +7,11 @@ package config
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/pattern"
 	"runsc-provisioner/provision/release"
 )
 
@@ -115,10 +115,10 @@ func (e *Error) Error() string {
 }
 
 var (
-	sha512Hex = regexp.MustCompile(`^[0-9a-fA-F]{128}$`)
+	sha512Hex = pattern.Lazy(`^[0-9a-fA-F]{128}$`)
 	// remapUser matches a user or uid, and optionally a group or gid, with names
 	// as useradd(8) accepts them.
-	remapUser = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31})?$`)
+	remapUser = pattern.Lazy(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31})?$`)
 )
 
 // Validate checks all values. The error is an *Error with the key as in config.toml; the
@@ -131,7 +131,7 @@ func (c Config) Validate() error {
 		return &Error{Key: "release.keep", Reason: fmt.Sprintf("%d is not between 0 and 100", c.Release.Keep)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Release.SHA512)) {
-		if !sha512Hex.MatchString(c.Release.SHA512[name]) {
+		if !sha512Hex().MatchString(c.Release.SHA512[name]) {
 			return &Error{Key: "release.sha512." + name, Reason: "not 128 hexadecimal digits"}
 		}
 	}
@@ -161,7 +161,7 @@ func (d Docker) validate() error {
 			return err
 		}
 	}
-	if d.UsernsRemap != "" && !remapUser.MatchString(d.UsernsRemap) {
+	if d.UsernsRemap != "" && !remapUser().MatchString(d.UsernsRemap) {
 		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q is not default, off, a user, or user:group", d.UsernsRemap)}
 	}
 	if value, isWord := RemapWord(d.UsernsRemap); isWord && value != d.UsernsRemap {

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
+
+	"runsc-provisioner/pattern"
 )
 
 // Enforce says how the daemon keeps the host as configured.
@@ -67,7 +68,7 @@ func (d Duration) MarshalText() ([]byte, error) {
 }
 
 // imageDigest matches the digest of an image.
-var imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var imageDigest = pattern.Lazy(`^sha256:[0-9a-f]{64}$`)
 
 func (e Enforce) validate() error {
 	const (
@@ -89,7 +90,7 @@ func (e Enforce) validate() error {
 		return refused("unsandboxed", "%q is not one of: report, stop", e.Unsandboxed)
 	}
 	for i, digest := range e.AllowImages {
-		if !imageDigest.MatchString(digest) {
+		if !imageDigest().MatchString(digest) {
 			return refused(fmt.Sprintf("allow_images[%d]", i), "%q is not sha256: and 64 hexadecimal digits; a name or tag can be given to any image", digest)
 		}
 	}

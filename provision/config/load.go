@@ -8,12 +8,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
+	"runsc-provisioner/pattern"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
 )
@@ -185,7 +185,7 @@ func tomlValue(t map[string]any, key string) string {
 
 // wrongType matches go-toml's error for a value of the wrong type. The error names a Go
 // struct field, which means nothing to a user.
-var wrongType = regexp.MustCompile(`^toml: cannot decode TOML (\w+) into struct field \S+ of type (\S+)$`)
+var wrongType = pattern.Lazy(`^toml: cannot decode TOML (\w+) into struct field \S+ of type (\S+)$`)
 
 func tomlError(source string, err error) error {
 	var missing *toml.StrictMissingError
@@ -203,7 +203,7 @@ func tomlError(source string, err error) error {
 		return &Error{
 			Source: fmt.Sprintf("%s:%d:%d", source, row, column),
 			Key:    strings.Join(decode.Key(), "."),
-			Reason: wrongType.ReplaceAllString(decode.Error(), "got a $1, want $2"),
+			Reason: wrongType().ReplaceAllString(decode.Error(), "got a $1, want $2"),
 		}
 	}
 	return &Error{Source: source, Reason: err.Error()}

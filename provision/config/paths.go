@@ -3,9 +3,10 @@ package config
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"runsc-provisioner/pattern"
 )
 
 // Paths are the places outside Docker that this program fills. Hosts differ in where they
@@ -22,7 +23,7 @@ func DefaultPaths() Paths {
 
 // placePattern matches an absolute path that needs no quoting: dockerd writes the path of a
 // runtime into a shell script (before 23.0), and systemd splits its lists of paths at blanks.
-var placePattern = regexp.MustCompile(`^(/[A-Za-z0-9._+@-]+)+$`)
+var placePattern = pattern.Lazy(`^(/[A-Za-z0-9._+@-]+)+$`)
 
 var (
 	// sharedDirs have files of other programs: a path below the store counts as a release.
@@ -57,7 +58,7 @@ func checkPlace(key, path string) error {
 		return &Error{Key: key, Reason: fmt.Sprintf("%q is not an absolute path", path)}
 	case filepath.Clean(path) != path:
 		return &Error{Key: key, Reason: fmt.Sprintf("%q is not a clean path: write %s", path, filepath.Clean(path))}
-	case !placePattern.MatchString(path):
+	case !placePattern().MatchString(path):
 		return &Error{Key: key, Reason: fmt.Sprintf("%q has characters other than letters, digits and . _ + @ - /", path)}
 	}
 	for _, dir := range unfitDirs {

@@ -7,10 +7,10 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/pelletier/go-toml/v2"
 
+	"runsc-provisioner/pattern"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -86,7 +86,7 @@ const SavedBy = "# Written by `runsc-provisioner apply` from its flags. "
 const savedHeading = SavedBy + "To forget them: delete this, then `apply --give-up`.\n"
 
 // userInURL matches a URL that has a user, and so perhaps a password.
-var userInURL = regexp.MustCompile(`://[^\s"']*@`)
+var userInURL = pattern.Lazy(`://[^\s"']*@`)
 
 // Save adds o to the file at SavedPath, so that a second `apply`, the service and `verify`
 // use the same values. It reports whether the file changed. Only root may read a file that has
@@ -112,7 +112,7 @@ func (o Overrides) Save(dir string) (changed bool, err error) {
 	}
 	text := append([]byte(savedHeading), body...)
 	mode := fs.FileMode(0o644)
-	if userInURL.Match(body) {
+	if userInURL().Match(body) {
 		mode = 0o600
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&^mode == 0 && string(text) == string(old) {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
+	"runsc-provisioner/pattern"
 	"runsc-provisioner/verify"
 )
 
@@ -19,7 +19,7 @@ const (
 	inspectors = 8
 )
 
-var containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var containerID = pattern.Lazy(`^[0-9a-f]{64}$`)
 
 // Containers lists the containers that run, are paused or Restarting, sorted by
 // ID. It omits one that ends meanwhile. If dockerd's answer about one is
@@ -84,7 +84,7 @@ func (c *Client) nameUnread(ctx context.Context, containers []verify.Container) 
 
 func (c *Client) inspectAll(ctx context.Context, list []listed) ([]verify.Container, error) {
 	for _, item := range list {
-		if !containerID.MatchString(item.ID) {
+		if !containerID().MatchString(item.ID) {
 			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
 		}
 	}

@@ -154,7 +154,7 @@ func (c *Client) stored(ctx context.Context) ([]StoredContainer, error) {
 	}
 	var all []StoredContainer
 	for _, item := range list.Items {
-		if !containerID.MatchString(item.ID) {
+		if !containerID().MatchString(item.ID) {
 			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
 		}
 		said, err := c.askInspection(ctx, item.ID)

@@ -81,7 +81,7 @@ func (c *Client) Lookup(ctx context.Context, name string) (id string, found bool
 	if errors.Is(err, errEnough) {
 		found, err = true, nil
 	}
-	if err == nil && found && !containerID.MatchString(id) {
+	if err == nil && found && !containerID().MatchString(id) {
 		err = errors.New("the answer has no container ID")
 	}
 	return id, found, c.withAct(ctx, "look up a container", err)

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"runsc-provisioner/pattern"
 )
 
 // maxStopped is how many stopped containers NotStarted looks at. dockerd lists the newest first.
@@ -64,7 +65,7 @@ func (c *Client) notStarted(ctx context.Context) (down []NotStarted, partial boo
 		})
 	}
 	for _, item := range list {
-		if !containerID.MatchString(item.ID) {
+		if !containerID().MatchString(item.ID) {
 			stop(fmt.Errorf("container ID %q is not 64 hex digits", item.ID))
 			break
 		}
@@ -95,7 +96,7 @@ func (c *Client) asNotStarted(ctx context.Context, item listed) (one NotStarted,
 
 // missingProgram is what containerd's shim says if the runtime's program is missing. What the runtime itself
 // says of a program in the image does not have the first part.
-var missingProgram = regexp.MustCompile(`unable to retrieve OCI runtime error .*: fork/exec \S+: no such file or directory`)
+var missingProgram = pattern.Lazy(`unable to retrieve OCI runtime error .*: fork/exec \S+: no such file or directory`)
 
 // lacksRuntime reports whether dockerd's last try to start the container ended because it did not find its
 // runtime: it did not know the name, or the program was missing. A start that succeeds clears the error. The
@@ -115,5 +116,5 @@ func (i *inspection) lacksRuntime() bool {
 			return true
 		}
 	}
-	return missingProgram.MatchString(i.State.Error)
+	return missingProgram().MatchString(i.State.Error)
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"sync"
 	"time"
 
 	"github.com/moby/moby/client"
 
+	"runsc-provisioner/pattern"
 	"runsc-provisioner/verify"
 )
 
@@ -20,7 +20,7 @@ const TrialPrefix = "runsc-provisioner-proof-"
 // trialLabel is a label on a trial's image; its value is the trial's name.
 const trialLabel = "runsc-provisioner.proof"
 
-var trialName = regexp.MustCompile(`^` + TrialPrefix + `[a-z0-9]{1,64}$`)
+var trialName = pattern.Lazy(`^` + TrialPrefix + `[a-z0-9]{1,64}$`)
 
 const (
 	// endWithin is how long a process may take to end after its input has
@@ -86,7 +86,7 @@ func (e *TrialError) Unwrap() error { return e.Err }
 // *TrialError with the act "remove" is joined to the first; then call
 // RemoveTrial later.
 func (c *Client) StartTrial(ctx context.Context, s TrialSpec) (*Trial, error) {
-	if !trialName.MatchString(s.Name) {
+	if !trialName().MatchString(s.Name) {
 		return nil, &TrialError{Act: "create", Err: fmt.Errorf("%q is not a trial's name", s.Name)}
 	}
 	if err := c.agree(ctx); err != nil {

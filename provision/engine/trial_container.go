@@ -37,7 +37,7 @@ func createTrial(ctx context.Context, moby *client.Client, s TrialSpec) (id stri
 	if err != nil {
 		return "", err
 	}
-	if !containerID.MatchString(created.ID) {
+	if !containerID().MatchString(created.ID) {
 		return "", fmt.Errorf("container ID %q is not 64 hex digits", created.ID)
 	}
 	return created.ID, ctx.Err()

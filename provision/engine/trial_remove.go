@@ -33,7 +33,7 @@ const (
 // Half a second later it looks again, because dockerd finishes a request even
 // if the client was killed. It tries for 20 s at most.
 func (c *Client) RemoveTrial(ctx context.Context, name string) error {
-	if !trialName.MatchString(name) {
+	if !trialName().MatchString(name) {
 		return &TrialError{Act: "remove", Err: fmt.Errorf("%q is not a trial's name", name)}
 	}
 	err := clearTrial(ctx, c, name)
@@ -135,7 +135,7 @@ func removeContainer(ctx context.Context, c *Client, found *container.Summary) e
 	patient, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	_, err := c.moby.ContainerRemove(patient, found.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if patient.Err() != nil && ctx.Err() == nil && containerID.MatchString(found.ID) {
+	if patient.Err() != nil && ctx.Err() == nil && containerID().MatchString(found.ID) {
 		err = errors.Join(err, killRuntime("/proc", found.ID))
 	}
 	return err

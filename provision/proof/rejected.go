@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"runsc-provisioner/pattern"
 	"runsc-provisioner/provision/command"
 )
 
@@ -73,24 +74,25 @@ type flagError struct {
 
 // flagErrors match the errors about one flag (Go, flag.FlagSet parseOne). A value is quoted
 // as in Go.
-var flagErrors = []*regexp.Regexp{
-	regexp.MustCompile(`^flag provided but not defined: -(?P<name>\S+)$`),
-	regexp.MustCompile(`^invalid (?:boolean )?value (?P<value>"(?:[^"\\]|\\.)*") for (?:flag )?-(?P<name>\S+): `),
-	regexp.MustCompile(`^invalid boolean flag (?P<name>\S+): `),
-	regexp.MustCompile(`^flag needs an argument: -(?P<name>\S+)$`),
+var flagErrors = []func() *regexp.Regexp{
+	pattern.Lazy(`^flag provided but not defined: -(?P<name>\S+)$`),
+	pattern.Lazy(`^invalid (?:boolean )?value (?P<value>"(?:[^"\\]|\\.)*") for (?:flag )?-(?P<name>\S+): `),
+	pattern.Lazy(`^invalid boolean flag (?P<name>\S+): `),
+	pattern.Lazy(`^flag needs an argument: -(?P<name>\S+)$`),
 }
 
 // findFlagError finds the first error about a flag in runsc's output. Warnings may come
 // before it, and the usage after it.
 func findFlagError(output string) (flagError, bool) {
 	for line := range strings.Lines(output) {
-		for _, pattern := range flagErrors {
-			m := pattern.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		for _, compiled := range flagErrors {
+			form := compiled()
+			m := form.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 			if m == nil {
 				continue
 			}
-			found := flagError{name: m[pattern.SubexpIndex("name")]}
-			if i := pattern.SubexpIndex("value"); i > 0 {
+			found := flagError{name: m[form.SubexpIndex("name")]}
+			if i := form.SubexpIndex("value"); i > 0 {
 				var err error
 				if found.value, err = strconv.Unquote(m[i]); err != nil {
 					continue

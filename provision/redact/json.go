@@ -5,14 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf16"
+
+	"runsc-provisioner/pattern"
 )
 
 // stringLiteral matches exactly the strings of valid JSON, which has no quote elsewhere.
-var stringLiteral = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+var stringLiteral = pattern.Lazy(`"(?:[^"\\]|\\.)*"`)
 
 // JSON applies Text to each string, so that the result stays JSON. If a key is the name of a
 // secret, it replaces the whole value. It escapes characters that are not printable. The
@@ -24,7 +25,7 @@ func JSON(text []byte) ([]byte, error) {
 	var out strings.Builder
 	pos := 0
 	secret := false
-	for _, at := range stringLiteral.FindAllIndex(text, -1) {
+	for _, at := range stringLiteral().FindAllIndex(text, -1) {
 		out.Write(text[pos:at[0]])
 		pos = at[1]
 		var value string

@@ -10,11 +10,12 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"regexp"
 	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"runsc-provisioner/pattern"
 )
 
 // request sends one request, for the whole file or for the missing part.
@@ -110,11 +111,11 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-var contentRange = regexp.MustCompile(`^bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$`)
+var contentRange = pattern.Lazy(`^bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$`)
 
 // parseContentRange reads the first byte and the whole size, -1 if unknown.
 func parseContentRange(value string) (first, size int64, ok bool) {
-	m := contentRange.FindStringSubmatch(value)
+	m := contentRange().FindStringSubmatch(value)
 	if m == nil {
 		return 0, 0, false
 	}

@@ -3,11 +3,12 @@ package release
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/hashicorp/go-version"
+
+	"runsc-provisioner/pattern"
 )
 
 // Label is a release's own name, as `runsc --version` prints it. Its directory
@@ -22,11 +23,11 @@ type Label struct {
 
 // labelPattern matches the tags of gVisor (runsc/config IsReleaseVersion), the
 // output of git-describe for a later commit, and Debian's versions.
-var labelPattern = regexp.MustCompile(`^(?:(?:release|g[a-z]{0,20})-|0\.0~)?(\d{8})(?:\.(\d{1,6}))?(?:-(\d{1,6})-g([0-9a-f]{3,40}))?$`)
+var labelPattern = pattern.Lazy(`^(?:(?:release|g[a-z]{0,20})-|0\.0~)?(\d{8})(?:\.(\d{1,6}))?(?:-(\d{1,6})-g([0-9a-f]{3,40}))?$`)
 
 // ParseLabel reads a label with or without its prefix.
 func ParseLabel(text string) (Label, error) {
-	m := labelPattern.FindStringSubmatch(text)
+	m := labelPattern().FindStringSubmatch(text)
 	if m == nil {
 		return Label{}, fmt.Errorf("%q is not a release like 20260914.0", text)
 	}

@@ -63,7 +63,7 @@ func parseManifest(text []byte, name string) (Manifest, error) {
 		}
 	}
 	for _, a := range m.Archives {
-		if !namePattern.MatchString(a.Name) || a.Name == archive.ManifestName {
+		if !namePattern().MatchString(a.Name) || a.Name == archive.ManifestName {
 			return Manifest{}, fmt.Errorf("lists archive %q", a.Name)
 		}
 	}

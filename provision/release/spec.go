@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"runsc-provisioner/pattern"
 )
 
 // Channels of gVisor's bucket (https://gvisor.dev/docs/user_guide/install/).
@@ -31,13 +33,13 @@ type Spec struct {
 }
 
 var (
-	versionPatterns = map[string]*regexp.Regexp{
-		ChannelRelease: regexp.MustCompile(`^(latest|\d{8}(\.\d{1,6})?)$`),
-		ChannelNightly: regexp.MustCompile(`^(latest|\d{4}-\d{2}-\d{2})$`),
-		ChannelMaster:  regexp.MustCompile(`^latest$`),
+	versionPatterns = map[string]func() *regexp.Regexp{
+		ChannelRelease: pattern.Lazy(`^(latest|\d{8}(\.\d{1,6})?)$`),
+		ChannelNightly: pattern.Lazy(`^(latest|\d{4}-\d{2}-\d{2})$`),
+		ChannelMaster:  pattern.Lazy(`^latest$`),
 	}
-	hostPattern = regexp.MustCompile(`^(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z_.-]+)(:\d{1,5})?$`)
-	namePattern = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.+-]*$`)
+	hostPattern = pattern.Lazy(`^(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z_.-]+)(:\d{1,5})?$`)
+	namePattern = pattern.Lazy(`^[0-9A-Za-z_][0-9A-Za-z_.+-]*$`)
 )
 
 // Arch returns this machine's architecture as gVisor's bucket names it, or Go's
@@ -58,23 +60,23 @@ func (s Spec) Validate() error {
 	if _, err := s.base(); err != nil {
 		return err
 	}
-	pattern, ok := versionPatterns[s.Channel]
+	valid, ok := versionPatterns[s.Channel]
 	if !ok {
 		return &SpecError{"channel", s.Channel, "is not one of release, nightly, master"}
 	}
-	if !pattern.MatchString(s.Version) {
+	if !valid().MatchString(s.Version) {
 		return &SpecError{"version", s.Version, versionReason(s)}
 	}
 	if s.Arch != "x86_64" && s.Arch != "aarch64" {
 		return &SpecError{"arch", s.Arch, "is not one of x86_64, aarch64"}
 	}
 	for _, host := range s.RedirectHosts {
-		if !hostPattern.MatchString(host) {
+		if !hostPattern().MatchString(host) {
 			return &SpecError{"redirect_hosts", host, "is not a host or host:port"}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.SHA512)) {
-		if !namePattern.MatchString(name) {
+		if !namePattern().MatchString(name) {
 			return &SpecError{"sha512", name, "is not a file name"}
 		}
 		if _, err := ParseDigest(s.SHA512[name]); err != nil {

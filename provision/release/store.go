@@ -9,11 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/pattern"
 	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/command"
 	"runsc-provisioner/provision/durable"
@@ -219,7 +219,7 @@ const HiddenPrefix = ".runsc-provisioner-"
 
 // hiddenPattern matches the names that hidden makes; rand.Text has 26
 // characters.
-var hiddenPattern = regexp.MustCompile(`^\.runsc-provisioner-(staging|removed)-[A-Z2-7]{26}$`)
+var hiddenPattern = pattern.Lazy(`^\.runsc-provisioner-(staging|removed)-[A-Z2-7]{26}$`)
 
 // Sweep deletes the hidden directories that killed runs left in the store. It leaves
 // those in use.
@@ -232,7 +232,7 @@ func (s Store) Sweep() error {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	for _, entry := range found {
-		if !hiddenPattern.MatchString(entry.Name()) || !entry.IsDir() {
+		if !hiddenPattern().MatchString(entry.Name()) || !entry.IsDir() {
 			continue
 		}
 		info, err := entry.Info()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"runsc-provisioner/pattern"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -22,12 +23,12 @@ type ownFile struct {
 	kept  bool
 	limit int64                   // in bytes; 0 is none
 	check func(text []byte) error // why the text is damaged; nil checks nothing
-	keys  *regexp.Regexp          // matches each key, if it is a KeyFile
+	keys  func() *regexp.Regexp   // matches each key, if it is a KeyFile
 }
 
 // ownFiles lists all entries of the state directory except those of proofs that are running.
 func ownFiles() []ownFile {
-	keyFile := func(name string, valid *regexp.Regexp) ownFile {
+	keyFile := func(name string, valid func() *regexp.Regexp) ownFile {
 		return ownFile{name: name, limit: maxKeyFile, check: checkKeys(valid), keys: valid}
 	}
 	return []ownFile{
@@ -59,17 +60,17 @@ func checkRestarted(text []byte) error {
 }
 
 var (
-	digestKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	digestKey = pattern.Lazy(`^[0-9a-f]{64}$`)
 	// madeKey matches what subid.AccountKey and subid.RangeKey make.
-	madeKey  = regexp.MustCompile(`^[[:graph:]]+:[[:graph:]]+$`)
-	trialKey = regexp.MustCompile(`^runsc-provisioner-proof-[a-z0-9]{1,64}$`)
+	madeKey  = pattern.Lazy(`^[[:graph:]]+:[[:graph:]]+$`)
+	trialKey = pattern.Lazy(`^runsc-provisioner-proof-[a-z0-9]{1,64}$`)
 )
 
 // checkKeys returns a check of a KeyFile.
-func checkKeys(valid *regexp.Regexp) func([]byte) error {
+func checkKeys(valid func() *regexp.Regexp) func([]byte) error {
 	return func(text []byte) error {
 		for i, key := range strings.Fields(string(text)) {
-			if !valid.MatchString(key) {
+			if !valid().MatchString(key) {
 				return fmt.Errorf("it is damaged: line %d", i+1)
 			}
 		}

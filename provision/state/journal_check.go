@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
+
+	"runsc-provisioner/pattern"
 )
 
 // backupPattern matches the names that Begin gives to copies of daemon.json.
-var backupPattern = regexp.MustCompile(`^daemon\.json-(.+)$`)
+var backupPattern = pattern.Lazy(`^daemon\.json-(.+)$`)
 
 // check returns an error if this program could not have written j: a journal directs what
 // root writes, and where. That its file is the managed daemon.json is for the caller to
@@ -24,7 +25,7 @@ func (j Journal) check() error {
 			return fmt.Errorf("it is damaged: it is for %q", path)
 		}
 	}
-	if stamp := backupPattern.FindStringSubmatch(f.Backup); f.Backup != "" {
+	if stamp := backupPattern().FindStringSubmatch(f.Backup); f.Backup != "" {
 		if stamp == nil {
 			return fmt.Errorf("it is damaged: it names the copy %q", f.Backup)
 		}
@@ -33,7 +34,7 @@ func (j Journal) check() error {
 		}
 	}
 	for _, digest := range slices.Concat([]string{f.OldDigest}, f.NewDigests, f.RevertDigests, f.MergedDigests) {
-		if digest != "" && !digestKey.MatchString(digest) {
+		if digest != "" && !digestKey().MatchString(digest) {
 			return fmt.Errorf("it is damaged: it has the digest %.70q", digest)
 		}
 	}
@@ -42,7 +43,7 @@ func (j Journal) check() error {
 		return fmt.Errorf("it is damaged: it has the mode %v", f.Mode)
 	case j.Link.Release != "" && filepath.Base(j.Link.Release) != j.Link.Release, j.Link.Release == "..":
 		return fmt.Errorf("it is damaged: it has the release %q", j.Link.Release)
-	case j.Trial != "" && !trialKey.MatchString(j.Trial):
+	case j.Trial != "" && !trialKey().MatchString(j.Trial):
 		return errors.New("it is damaged: it names a container that this program does not make")
 	}
 	return nil

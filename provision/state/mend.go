@@ -30,7 +30,7 @@ func (d Dir) Mend() (done []string) {
 	for _, defect := range d.Defects() {
 		var keys []string
 		if text, err := durable.ReadOwn(defect.Path, maxKeyFile); err == nil && defect.file.keys != nil {
-			keys = slices.DeleteFunc(strings.Fields(string(text)), func(key string) bool { return !defect.file.keys.MatchString(key) })
+			keys = slices.DeleteFunc(strings.Fields(string(text)), func(key string) bool { return !defect.file.keys().MatchString(key) })
 		}
 		written := timeOf(defect.Path)
 		to, err := moveAside(defect.Path, unreadSuffix)

@@ -8,7 +8,9 @@ type row struct{ ours, modules []string }
 // allowed has a row for each package, with exactly the edges that it needs. No row
 // names a package further down.
 var allowed = map[string]row{
+	"pattern": {},
 	"daemonjson": {
+		ours: []string{"pattern"},
 		modules: []string{
 			"github.com/aymanbagabas/go-udiff", "github.com/tidwall/gjson", "github.com/tidwall/sjson",
 		},
@@ -27,7 +29,7 @@ var allowed = map[string]row{
 	"provision/command": {modules: []string{"golang.org/x/sys"}},
 	"provision/release": {
 		ours: []string{
-			"provision/archive", "provision/command", "provision/durable", "provision/failpoint",
+			"pattern", "provision/archive", "provision/command", "provision/durable", "provision/failpoint",
 			"provision/room",
 		},
 		modules: []string{
@@ -36,7 +38,7 @@ var allowed = map[string]row{
 	},
 	"verify": {modules: []string{"golang.org/x/sys"}},
 	"provision/config": {
-		ours:    []string{"daemonjson", "provision/durable", "provision/release", "verify"},
+		ours:    []string{"daemonjson", "pattern", "provision/durable", "provision/release", "verify"},
 		modules: []string{"github.com/pelletier/go-toml/v2"},
 	},
 	"provision/daemonfile": {
@@ -44,7 +46,7 @@ var allowed = map[string]row{
 		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/engine": {
-		ours:    []string{"provision/durable", "verify"},
+		ours:    []string{"pattern", "provision/durable", "verify"},
 		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
 	},
 	"provision/commandline": {ours: []string{"provision/durable"}},
@@ -59,7 +61,7 @@ var allowed = map[string]row{
 	"provision/capability": {modules: []string{"github.com/hashicorp/go-version"}},
 	"provision/state": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
+			"daemonjson", "pattern", "provision/blocked", "provision/config", "provision/daemonfile",
 			"provision/durable", "provision/failpoint", "verify",
 		},
 		modules: []string{"github.com/gofrs/flock", "golang.org/x/sys"},
@@ -97,7 +99,7 @@ var allowed = map[string]row{
 			"provision/engine", "provision/host",
 		},
 	},
-	"provision/redact": {ours: []string{"daemonjson", "provision/commandline"}},
+	"provision/redact": {ours: []string{"daemonjson", "pattern", "provision/commandline"}},
 	"provision/steps": {
 		ours: []string{
 			"daemonjson", "provision/config", "provision/daemonfile", "provision/engine",
@@ -130,7 +132,7 @@ var allowed = map[string]row{
 	},
 	"provision/proof": {
 		ours: []string{
-			"provision/command", "provision/commandline", "provision/config", "provision/durable",
+			"pattern", "provision/command", "provision/commandline", "provision/config", "provision/durable",
 			"provision/engine", "provision/evidence", "provision/failpoint", "provision/host",
 			"provision/redact", "provision/release", "provision/steps", "verify",
 		},
