@@ -177,9 +177,14 @@ func (a *app) host(ctx context.Context) (*provision.Provisioner, func(), error) 
 	if err != nil {
 		return nil, nil, blocked.SystemdSilent(err)
 	}
+	return a.provisioner(units), units.Close, nil
+}
+
+// provisioner is the Provisioner with a connection to systemd.
+func (a *app) provisioner(units unitsCloser) *provision.Provisioner {
 	return &provision.Provisioner{
 		Host: *a.hostWith(units), Jobs: units, Self: a.self, HTTP: a.http, Limits: a.limits, ProveInDocker: a.inDocker,
-	}, units.Close, nil
+	}
 }
 
 // hostWith is the host, to read only, with a connection to systemd.

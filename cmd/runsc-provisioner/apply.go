@@ -55,6 +55,8 @@ verify, use them too. --once does not save them.`,
 			if a.euid != 0 {
 				return errNotRoot
 			}
+			systemd := a.connectAhead(cmd.Context())
+			defer systemd.close()
 			in, err := a.config(cmd, settings, opts.giveUp)
 			if err != nil {
 				return err
@@ -67,7 +69,7 @@ verify, use them too. --once does not save them.`,
 			if !once {
 				saved = settings.overrides(cmd)
 			}
-			result, err := a.apply(cmd.Context(), in, opts.options(), limits, saved, once, report)
+			result, err := a.apply(cmd.Context(), systemd, in, opts.options(), limits, saved, once, report)
 			if err != nil {
 				return report.failed(result, err)
 			}
@@ -87,12 +89,12 @@ verify, use them too. --once does not save them.`,
 
 // apply makes the host match in and saves the overrides. It holds the lock, so
 // that no other run changes the host or its configuration meanwhile.
-func (a *app) apply(ctx context.Context, in config.InEffect, opts plan.Options, limits timeLimits, saved config.Overrides, once bool, report *runReport) (provision.Result, error) {
-	host, done, err := a.host(ctx)
+func (a *app) apply(ctx context.Context, systemd *ahead, in config.InEffect, opts plan.Options, limits timeLimits, saved config.Overrides, once bool, report *runReport) (provision.Result, error) {
+	units, err := systemd.wait()
 	if err != nil {
 		return provision.Result{}, err
 	}
-	defer done()
+	host := a.provisioner(units)
 	unlock, err := host.Lock(ctx, limits.lock)
 	if err != nil {
 		return provision.Result{}, err
