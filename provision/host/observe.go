@@ -228,24 +228,32 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 		return err
 	}
 	defer client.Close()
-	if err := checkListener(ctx, h, o.Unit, o.Flags); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, EngineAnswerWithin, fmt.Errorf("no answer within %s", EngineAnswerWithin))
+	asking, cancel := context.WithTimeoutCause(ctx, EngineAnswerWithin, fmt.Errorf("no answer within %s", EngineAnswerWithin))
 	defer cancel()
-	if info == nil {
-		said, err := client.Info(ctx)
+	wrong := make(chan error, 1)
+	go func() {
+		err := checkListener(ctx, h, o.Unit, o.Flags)
 		if err != nil {
-			return blocked.DockerdSilent(err)
+			cancel() // the answer of another dockerd does not count
 		}
-		info = &said
+		wrong <- err
+	}()
+	if info == nil {
+		said, infoErr := client.Info(asking)
+		info, err = &said, infoErr
+	}
+	if wrongErr := <-wrong; wrongErr != nil {
+		return wrongErr
+	}
+	if err != nil {
+		return blocked.DockerdSilent(err)
 	}
 	if info.Rootless {
 		return &blocked.Unreachable{Object: "dockerd", Err: errors.New("it runs rootless, which is not supported: its files and its user namespace are its own")}
 	}
 	o.Engine = info
 	if info.Running > 0 {
-		if o.RunningContainers, err = client.Names(ctx); err != nil {
+		if o.RunningContainers, err = client.Names(asking); err != nil {
 			return blocked.DockerdSilent(err)
 		}
 	}

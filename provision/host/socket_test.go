@@ -13,6 +13,8 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/commandline"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/test/fakedockerd"
 )
 
 // knownUnits is a systemd with these units only.
@@ -85,6 +87,30 @@ func TestCheckListener(t *testing.T) {
 			_, unreachable := errors.AsType[*blocked.Unreachable](err)
 			if unreachable != test.refused || (err != nil) != test.refused || errors.Is(err, blocked.ErrSnap) != test.isSnap {
 				t.Errorf("got %v, want refused %t, as a snap %t", err, test.refused, test.isSnap)
+			}
+		})
+	}
+}
+
+// dockerd is asked while the process that listens is looked up.
+func TestObserveEngine_AnotherDockerdListens(t *testing.T) {
+	for name, answers := range map[string]bool{"it answers": true, "it is silent": false} {
+		t.Run(name, func(t *testing.T) {
+			h := socketHost(t, "dockerd", nil)
+			if answers {
+				other := fakedockerd.NewHost(t)
+				h.Paths.Socket = other.Socket
+			}
+			for unit, refused := range map[int]bool{7: true, os.Getpid(): false} {
+				if !refused && !answers {
+					continue // it would be asked for as long as a dockerd may take
+				}
+				o := Observed{Unit: dockerUnit("active", unit)}
+				err := h.ObserveEngine(t.Context(), config.Default(), &o, nil)
+				_, unreachable := errors.AsType[*blocked.Unreachable](err)
+				if unreachable != refused || (o.Engine != nil) == refused || errors.Is(err, context.Canceled) {
+					t.Errorf("dockerd is process %d: got %v, an answer %t, want refused %t", unit, err, o.Engine != nil, refused)
+				}
 			}
 		})
 	}
