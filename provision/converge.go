@@ -75,6 +75,9 @@ func withoutRestart() plan.Options {
 
 func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, choose chooseOptions, recovery plan.Options) (Result, error) {
 	run := convergence{recovery: recovery}
+	if pr.known == nil {
+		pr.known = &known{}
+	}
 	var err error
 	pr = pr.recordingSteps(&run)
 	if run.result.Changed, err = pr.recoverAndReport(ctx, recovery); err != nil {
@@ -118,7 +121,7 @@ func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts plan.Opti
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	_, err = prepare.Check(ctx, &pr.Host, p, o, prepare.Look)
+	_, err = prepare.Check(ctx, &pr.Host, p, o, prepare.Look, nil)
 	return p, err
 }
 
@@ -165,10 +168,13 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, cho
 	}
 	observeCtx, cancel := run.observeContext(ctx)
 	defer cancel()
-	observed, err := pr.observeSettled(observeCtx, c, run.answer)
+	guess := &guess{known: pr.known}
+	defer guess.end()
+	observed, err := pr.guessing(c, guess).observeSettled(observeCtx, c, run.answer)
 	if err != nil {
 		return false, err
 	}
+	pr.known.remember(observed)
 	if observed.Engine != nil {
 		pr.docker().RememberLoaded(observed.Loaded)
 	}
@@ -206,7 +212,7 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, cho
 	}
 	pr.report(Event{Kind: PlanMade, Plan: plan})
 	run.doneSteps, run.planCompleted, run.mustRecover = nil, false, pr.firstOnly(plan)
-	validated, err := prepare.Check(ctx, &pr.Host, plan, observed, pr.depthOf(plan))
+	validated, err := prepare.Check(ctx, &pr.Host, plan, observed, pr.depthOf(plan), guess.begun)
 	if err == nil && validated != "" {
 		err = pr.State().Validations().Add(validated)
 	}

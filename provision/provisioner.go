@@ -58,6 +58,8 @@ type Provisioner struct {
 	RecoveryOptions func() (plan.Options, error)
 	// Report receives each event as it happens; may be nil.
 	Report func(Event)
+	// known is dockerd's last answer; nil before the first Converge.
+	known *known
 	// mended says what Lock has moved away, until it is reported.
 	mended []string
 	// onInstalled receives the name of each release that was missing from the store; may be

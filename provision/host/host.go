@@ -129,6 +129,9 @@ type Host struct {
 	// Suspect reports whether the files of a release must be read to check their
 	// digests; nil trusts stat.
 	Suspect func(name string) bool
+	// FilesSeen is called by each observation when it has read all files that decide about
+	// the text of daemon.json, and does not wait for dockerd's answer; nil is not called.
+	FilesSeen func(ctx context.Context, o Observed)
 	// Log gets facts at debug level; nil logs nothing.
 	Log *zap.Logger
 }

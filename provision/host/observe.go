@@ -43,12 +43,12 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 		return Observed{}, err
 	}
 	// dockerd takes longer to answer than all other reads together.
-	answer := make(chan error, 1)
+	answer, answered := make(chan error, 1), Observed{Unit: o.Unit, Flags: o.Flags}
 	go func() {
-		if o.Unit.Running() {
-			answer <- h.ObserveEngine(ctx, c, &o, info)
+		if answered.Unit.Running() {
+			answer <- h.ObserveEngine(ctx, c, &answered, info)
 		} else {
-			answer <- h.CheckHosts(o.Flags)
+			answer <- h.CheckHosts(answered.Flags)
 		}
 	}()
 	filesErr := observeFiles(ctx, h, c, &o)
@@ -58,6 +58,7 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 	if filesErr != nil {
 		return Observed{}, filesErr
 	}
+	o = o.WithAnswer(answered)
 	if err := h.CheckPlaces(o); err != nil {
 		return Observed{}, err
 	}
@@ -109,6 +110,10 @@ func observeFiles(ctx context.Context, h *Host, c config.Config, o *Observed) (e
 			return err
 		}
 	}
+	if h.FilesSeen != nil {
+		h.FilesSeen(ctx, *o)
+	}
+	// What follows takes longer, and says nothing about a text.
 	o.SnapRuns = h.SnapRuns(ctx)
 	if o.InUse, err = observeUse(ctx, h, o.Releases); err != nil {
 		return err
@@ -263,6 +268,12 @@ func (h *Host) ObserveEngine(ctx context.Context, c config.Config, o *Observed, 
 	}
 	o.RemapRoots = dataroot.RemappedRoots(*info)
 	return nil
+}
+
+// WithAnswer returns o with the fields that ObserveEngine has filled in for answered.
+func (o Observed) WithAnswer(answered Observed) Observed {
+	o.Engine, o.RunningContainers, o.RemapRoots = answered.Engine, answered.RunningContainers, answered.RemapRoots
+	return o
 }
 
 // DaemonJSON returns the path of daemon.json for a dockerd with these flags.

@@ -32,8 +32,9 @@ const (
 
 // Check refuses a plan whose files could not be replaced, or whose daemon.json dockerd
 // would not start from. It changes nothing. validated is the key of a validation for the
-// caller to record, or "". The error of a refused plan is *blocked.Refused.
-func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed, depth Depth) (validated string, err error) {
+// caller to record, or "". begun is a validation that may be of the same text, or nil. The
+// error of a refused plan is *blocked.Refused.
+func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed, depth Depth, begun *validate.Begun) (validated string, err error) {
 	if os.Geteuid() != 0 && h.Owner == 0 {
 		depth = Look
 	}
@@ -57,7 +58,7 @@ func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed, dept
 	if err := plan.CheckDefaultRuntime(doc, o); err != nil {
 		return "", err
 	}
-	if _, validated, err = validate.Document(ctx, h, doc, o); err != nil {
+	if _, validated, err = begun.Document(ctx, h, doc, o); err != nil {
 		return "", err
 	}
 	check := daemonfile.CheckReplaceable
@@ -69,6 +70,20 @@ func Check(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed, dept
 		return validated, nil // the next plan names the path of the release
 	}
 	return validated, withDeclaration(err, doc, p)
+}
+
+// Begin begins the validation of Check. It returns nil if there is none, or if the text is not
+// valid, which Check reports.
+func Begin(ctx context.Context, h *host.Host, p plan.Plan, o host.Observed) *validate.Begun {
+	text := p.LastText()
+	if text == nil {
+		return nil
+	}
+	doc, err := daemonjson.Parse(text)
+	if err != nil {
+		return nil
+	}
+	return validate.Begin(ctx, h, doc, o)
 }
 
 // checkExecutable refuses a plan that starts programs from a file system on which none can

@@ -48,22 +48,33 @@ const (
 // even while it only validates. A text that dockerd once accepted is not checked again. If
 // key is not empty, the caller has to record it in State().Validations().
 func Document(ctx context.Context, h *host.Host, doc daemonjson.Document, o host.Observed) (accepted bool, key string, err error) {
+	return (*Begun)(nil).Document(ctx, h, doc, o)
+}
+
+// A question is what dockerd is asked about one text.
+type question struct {
+	argv []string
+	doc  daemonjson.Document
+	path string
+	key  string
+}
+
+// questionOf returns the question about doc. If dockerd need not or cannot be asked, asks is
+// false, and accepted says whether it has accepted doc earlier.
+func questionOf(h *host.Host, doc daemonjson.Document, o host.Observed) (q question, asks, accepted bool, err error) {
 	argv, ok := validateCommand(h.Paths.Proc, o)
 	if !ok || os.Geteuid() != 0 {
-		return false, "", nil
+		return question{}, false, false, nil
 	}
 	none := ""
 	if doc, err = daemonjson.Edit(doc, daemonjson.Want{UsernsRemap: &none}); err != nil {
-		return false, "", &blocked.Refused{Object: o.File.Path, Err: err}
+		return question{}, false, false, &blocked.Refused{Object: o.File.Path, Err: err}
 	}
-	key = validationKey(argv, doc)
-	if key != "" && h.State().Validations().Has(key) {
-		return true, "", nil
+	q = question{argv: argv, doc: doc, path: o.File.Path, key: validationKey(argv, doc)}
+	if q.key != "" && h.State().Validations().Has(q.key) {
+		return question{}, false, true, nil
 	}
-	if accepted, err = dockerdAccepts(ctx, h, argv, doc, o.File.Path); !accepted || err != nil {
-		return false, "", err
-	}
-	return true, key, nil
+	return q, true, false, nil
 }
 
 // validationKey identifies what a validation covers: this dockerd, its flags, and the text
@@ -96,7 +107,8 @@ func validationKey(argv []string, doc daemonjson.Document) string {
 
 // dockerdAccepts runs dockerd --validate on doc, the next text of path. If dockerd gave no
 // verdict, accepted is false and err nil: the checks of this program must suffice.
-func dockerdAccepts(ctx context.Context, h *host.Host, argv []string, doc daemonjson.Document, path string) (accepted bool, err error) {
+func dockerdAccepts(ctx context.Context, h *host.Host, q question) (accepted bool, err error) {
+	argv, doc, path := q.argv, q.doc, q.path
 	file, err := memFile("daemon.json", doc.Bytes())
 	if err != nil {
 		return false, err

@@ -172,6 +172,7 @@ var allowed = map[string]row{
 			"provision/engine", "provision/failpoint", "provision/host", "provision/images",
 			"provision/plan", "provision/prepare", "provision/proof", "provision/release",
 			"provision/state", "provision/steps", "provision/subid", "provision/transaction",
+			"provision/validate",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},
