@@ -14,20 +14,27 @@ import (
 
 const (
 	timerInHost = "/usr/local/lib/runsc-provisioner-bench/timer"
+	askerInHost = "/usr/local/lib/runsc-provisioner-bench/asker"
 	runscInHost = "/usr/local/bin/runsc"
+	// dockerSocket is where dockerd answers in a host of the lab.
+	dockerSocket = "/run/docker.sock"
 	// peerConfig is a separate daemon.json for the peer, which would overwrite
 	// ours.
 	peerConfig = "/etc/docker/peer.json"
 )
 
-// applyRows measures apply in a host where it has nothing to do, and gVisor's
-// own `runsc install` on a daemon.json that it would not change.
+// applyRows measures apply in a host where it has nothing to do. Its peers are
+// gVisor's own `runsc install` on a daemon.json that it would not change, the one
+// question that dockerd has to be asked, and both.
 func applyRows(ctx context.Context, p pace, built programs) (rows []row, err error) {
 	host, err := lab.Boot(ctx, lab.Options{
 		Suite:  "trixie",
 		Name:   "bench",
 		Binary: built.product,
-		Binds:  []lab.Bind{{Source: built.timer, Target: timerInHost, ReadOnly: true}},
+		Binds: []lab.Bind{
+			{Source: built.timer, Target: timerInHost, ReadOnly: true},
+			{Source: built.asker, Target: askerInHost, ReadOnly: true},
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -46,14 +53,31 @@ func applyRows(ctx context.Context, p pace, built programs) (rows []row, err err
 			return nil, err
 		}
 	}
-	result, err := raceInHost(ctx, host, []string{timerInHost}, compare(p, "",
+	const question, both, bare = "GET /info by curl", "runsc install, then docker info", "GET /info by a bare program"
+	four := compare(p, "",
 		race.Entrant{Argv: apply, Want: "nothing to do"},
 		race.Entrant{Argv: install, Want: "Not overwriting runtime"},
-	))
+	)
+	four.Entrants = append(four.Entrants,
+		// The least that a user can do to see what dockerd runs with.
+		race.Entrant{Name: question, Argv: []string{"curl", "-fsS", "--unix-socket", dockerSocket, "http://docker/info"}, Want: `"DefaultRuntime"`},
+		// It reads only daemon.json. What dockerd runs with is the other half of apply.
+		race.Entrant{Name: both, Argv: append([]string{"sh", "-euc", `"$@" && exec docker info`, "sh"}, install...), Want: "Default Runtime"},
+		race.Entrant{Name: bare, Argv: []string{askerInHost}, Want: `"DefaultRuntime"`},
+	)
+	result, err := raceInHost(ctx, host, []string{timerInHost}, four)
 	if err != nil {
 		return nil, err
 	}
-	return wallAndMemory("apply with nothing to do", result, aim{ofRatio, 1}, aim{ofRatio, 1})
+	const work = "apply with nothing to do"
+	rows, err = wallAndMemory(work, result, aim{ofRatio, 1}, aim{ofRatio, 1})
+	for _, beside := range []struct {
+		side string
+		aim  aim
+	}{{question, aim{ofRatio, 1.3}}, {bare, aim{}}, {both, aim{ofRatio, 1}}} {
+		rows = append(rows, row{work + ", beside " + beside.side, milliseconds, result.Walls(this), result.Walls(beside.side), beside.aim})
+	}
+	return rows, err
 }
 
 // raceInHost runs r in the host with the timer or the pinger, so that entering

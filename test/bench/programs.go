@@ -16,6 +16,7 @@ type programs struct {
 	drifter string
 	crowd   string
 	scan    string
+	asker   string
 	pages   string
 }
 
@@ -23,13 +24,14 @@ type programs struct {
 // statically: they run in a host with another libc.
 func build(ctx context.Context, dir string) (programs, error) {
 	built := programs{filepath.Join(dir, "runsc-provisioner"), filepath.Join(dir, "timer"), filepath.Join(dir, "pinger"), filepath.Join(dir, "drifter"),
-		filepath.Join(dir, "crowd"), filepath.Join(dir, "scan"), filepath.Join(dir, "pages")}
+		filepath.Join(dir, "crowd"), filepath.Join(dir, "scan"), filepath.Join(dir, "asker"), filepath.Join(dir, "pages")}
 	for path, pkg := range map[string]string{
 		built.product: "runsc-provisioner/cmd/runsc-provisioner",
 		built.timer:   "runsc-provisioner/test/bench/timer",
 		built.pinger:  "runsc-provisioner/test/bench/pinger",
 		built.drifter: "runsc-provisioner/test/bench/drifter",
 		built.crowd:   "runsc-provisioner/test/bench/crowd",
+		built.asker:   "runsc-provisioner/test/bench/asker",
 		built.scan:    "runsc-provisioner/test/bench/scan",
 		built.pages:   "runsc-provisioner/test/bench/pages",
 	} {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -86,8 +87,36 @@ func quiet(before float64) (float64, error) {
 	return 0, errors.New("the daemon does not finish")
 }
 
-// untilBytes measures the time until our bytes are in the file, in seconds.
-func untilBytes(rounds int, text texts) (seconds []float64, err error) {
+// validated has the seconds of rounds with a text that dockerd has to validate,
+// and of dockerd's validation of the repaired text alone.
+type validated struct{ Restored, Alone []float64 }
+
+// untilFresh measures both in turn, so that anything that slows the host affects
+// both.
+func untilFresh(rounds int) (v validated, err error) {
+	pid, err := dockerd()
+	if err != nil {
+		return v, err
+	}
+	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return v, err
+	}
+	v.Restored, err = untilBytes(rounds, fresh, func() error {
+		begun := time.Now()
+		said, err := exec.Command(program, "--validate", "--config-file="+daemonJSON).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("dockerd --validate: %w: %s", err, said)
+		}
+		v.Alone = append(v.Alone, time.Since(begun).Seconds())
+		return nil
+	})
+	return v, err
+}
+
+// untilBytes measures the time until our bytes are in the file, in seconds. After
+// each round, when the daemon is quiet, it calls after, unless that is nil.
+func untilBytes(rounds int, text texts, after func() error) (seconds []float64, err error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, err
@@ -118,6 +147,11 @@ func untilBytes(rounds int, text texts) (seconds []float64, err error) {
 		seconds = append(seconds, time.Since(begun).Seconds())
 		if repairs, err = quiet(repairs); err != nil {
 			return nil, err
+		}
+		if after != nil {
+			if err := after(); err != nil {
+				return nil, err
+			}
 		}
 		for len(watcher.Events) > 0 {
 			<-watcher.Events

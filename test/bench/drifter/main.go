@@ -2,7 +2,7 @@
 // would see it, and prints seconds as JSON.
 //
 //	drifter bytes N             from the close of a foreign write of daemon.json to our bytes in it
-//	drifter fresh N             the same, with a new text each time
+//	drifter fresh N             the same, with a new text each time, and then dockerd --validate of what we wrote
 //	drifter effect N            from a foreign reload of dockerd to dockerd running with ours again
 //	drifter footprint FOR PID…  the resources that idle processes use
 package main
@@ -37,9 +37,9 @@ func run(args []string) error {
 		}
 		switch args[0] {
 		case "bytes":
-			result, err = untilBytes(rounds, same)
+			result, err = untilBytes(rounds, same, nil)
 		case "fresh":
-			result, err = untilBytes(rounds, fresh)
+			result, err = untilFresh(rounds)
 		default:
 			result, err = untilEffect(rounds)
 		}
