@@ -25,8 +25,8 @@ printf 'runsc-sandbox\0boot\0%s\0' "$id" >$HOST/proc/42/cmdline
 echo '42 (gvisor_sentry) S 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 4200 0 0' >$HOST/proc/42/stat
 echo 4.19.0-gvisor
 cat >/dev/null`
-	// proofHangs tells the test that runsc runs, and prints nothing.
-	proofHangs = "echo >$HOST/running; exec cat >/dev/null"
+	// proofHangs tells the test that runsc runs, prints nothing, and keeps its output open.
+	proofHangs = "echo >$HOST/running; exec cat"
 )
 
 // proofHost is a host with one release. Its runsc is a script that ends with run. In the
