@@ -36,7 +36,7 @@ func (h host) itemsOf(name string) string {
 // A run was killed after it had restarted Docker with userns-remap: all images and containers were hidden, and plan,
 // status, doctor and verify said that all was well. The same went for a journal that cannot be read (X11).
 func TestFault_X01_AnUnfinishedChangeIsSeenByEveryCommand(t *testing.T) {
-	h := boot(t, lab.Options{})
+	h := bootWithFailpoints(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime --release " + newer)
 	const (
 		item    = "unfinished change"
@@ -57,9 +57,8 @@ func TestFault_X01_AnUnfinishedChangeIsSeenByEveryCommand(t *testing.T) {
 	looks("before", "", 0, 0, 0)
 
 	// A stopped run still holds the lock.
-	h.run(`runsc-provisioner apply --once --userns-remap --allow-restart --allow-hidden-data >/tmp/out 2>&1 & pid=$!; echo $pid >/tmp/pid
-until docker info -f '{{.SecurityOptions}}' 2>/dev/null | grep -q userns; do kill -0 $pid || { cat /tmp/out; exit 1; }; done
-kill -STOP $pid; [ -e ` + journal + ` ] || { cat /tmp/out; exit 1; }`)
+	h.run(trialRuns + `RUNSC_FAILPOINT_DO='kill -STOP $PPID' runsc-provisioner apply --once --userns-remap --allow-restart --allow-hidden-data >/tmp/out 2>&1 & pid=$!; echo $pid >/tmp/pid
+until grep -q '^State:.T' /proc/$pid/status; do kill -0 $pid || { cat /tmp/out; exit 1; }; done; [ -e ` + journal + ` ]`)
 	looks("its run lives", "verify warning, doctor warning, status warning", 4, 69, 1)
 	h.run("kill -9 $(cat /tmp/pid); while kill -0 $(cat /tmp/pid) 2>/dev/null; do :; done; cp " + journal + " /root/")
 	looks("its run was killed", allCritical, 2, 1, 2)

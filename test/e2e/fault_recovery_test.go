@@ -14,14 +14,12 @@ const (
 	othersText = `{"debug": false}`
 	state      = "/var/lib/runsc-provisioner"
 
-	// killed runs apply and kills it while it proves a runtime through Docker. Its text is then in
-	// daemon.json, and its journal on disk. An event cannot be missed, as the container in a list can.
-	killed = `rm -f /tmp/created; mkfifo /tmp/created
-setsid sh -c 'since=$(date +%s); while sleep 0.02; do docker events --since $since --filter type=container --filter event=create --format "{{.Actor.Attributes.name}}"; done >/tmp/created 2>/dev/null' & events=$!
-runsc-provisioner apply --once --release ` + newer + ` >/tmp/out 2>&1 & pid=$!
-timeout 300 grep -m1 -q runsc-provisioner-proof /tmp/created || { cat /tmp/out; exit 1; }
-kill -9 $pid; kill -- -$events; wait $pid; [ -e ` + state + `/journal.json ] || { cat /tmp/out; exit 1; }
-`
+	// trialRuns is the instant at which a run's text is in daemon.json, its journal on disk, and the container runs
+	// with which it proves a runtime through Docker.
+	trialRuns = "RUNSC_FAILPOINT='trial: started' "
+	// killed runs apply and kills it there.
+	killed = trialRuns + "runsc-provisioner apply --once --release " + newer + " >/tmp/out 2>&1; [ $? = 137 ] && [ -e " + state + "/journal.json ] || { cat /tmp/out; exit 1; }"
+
 	// limit restarts Docker until systemd lets it fail.
 	limit = `for i in 1 2 3 4 5; do systemctl restart docker || break; done; systemctl is-failed docker`
 )
@@ -58,21 +56,18 @@ func (h host) recovered(starts int) {
 // run. The rollback wrote a default runtime without its definition, which dockerd refuses, and so did every
 // later run.
 func TestFault_X01_RestartedByAnotherProgramInTheMiddle(t *testing.T) {
-	onEach(t, lab.Options{}, func(t *testing.T, h host) {
+	onEach(t, lab.Options{Binary: lab.BuildWithFailpoints(t)}, func(t *testing.T, h host) {
 		h.overwritten(othersText)
 		h.run("systemctl reset-failed docker docker.socket")
 		starts := h.starts()
-		h.run(`runsc-provisioner apply --once --release ` + newer + ` >/tmp/out 2>&1 & pid=$!
-until docker ps -aq --filter name=runsc-provisioner-proof | grep -q .; do kill -0 $pid || { cat /tmp/out; exit 1; }; done
-systemctl restart docker; wait $pid; true`)
-		t.Log(h.run("cat /tmp/out"))
+		t.Log(h.run(trialRuns + "RUNSC_FAILPOINT_DO='systemctl restart docker' runsc-provisioner apply --once --release " + newer + " 2>&1 || true"))
 		h.recovered(starts + 1)
 	})
 }
 
 // The same after the run was killed, with the old text put back by hand.
 func TestFault_X01_KilledAndThenRestartedByAnotherProgram(t *testing.T) {
-	h := boot(t, lab.Options{})
+	h := bootWithFailpoints(t, lab.Options{})
 	h.overwritten(othersText)
 	h.run("systemctl reset-failed docker docker.socket")
 	starts := h.starts()
@@ -86,7 +81,7 @@ func TestFault_X01_KilledAndThenRestartedByAnotherProgram(t *testing.T) {
 // The file lacks the definition of its default runtime, so dockerd does not start. It stays down until the file
 // is right, and apply does not start it, because apply did not stop it.
 func TestFault_X01_StartLimitOfAnotherProgram(t *testing.T) {
-	h := boot(t, lab.Options{})
+	h := bootWithFailpoints(t, lab.Options{})
 	h.overwritten(othersText)
 	h.run("systemctl reset-failed docker docker.socket")
 	h.run(killed)
@@ -105,7 +100,7 @@ func TestFault_X01_StartLimitOfAnotherProgram(t *testing.T) {
 // A data root in the file that was not loaded takes effect when another program restarts Docker. Recovery
 // restarted Docker at each try, without consent and beyond max_disruption, and never succeeded.
 func TestFault_X01_TheDaemonDoesNotRestartDockerToRecover(t *testing.T) {
-	h := boot(t, lab.Options{Files: map[string]lab.File{ownConfig: {Content: asDefault}}})
+	h := bootWithFailpoints(t, lab.Options{Files: map[string]lab.File{ownConfig: {Content: asDefault}}})
 	const theirs = `{"data-root": "/var/lib/docker/other"}`
 	h.overwritten(theirs)
 	h.run("systemctl reset-failed docker docker.socket")
@@ -126,7 +121,7 @@ func TestFault_X01_TheDaemonDoesNotRestartDockerToRecover(t *testing.T) {
 // An impossible recovery is set aside for a person to read, and the plan starts from the host as observed: the
 // same apply succeeds.
 func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
-	h := boot(t, lab.Options{})
+	h := bootWithFailpoints(t, lab.Options{})
 	h.overwritten(othersText)
 	h.run(killed)
 	journal := state + "/journal.json"
@@ -177,7 +172,7 @@ func TestFault_X01_ARecoveryThatFailsIsSetAside(t *testing.T) {
 // Some changes can only be undone by a restart. They stay if the restart would stop a container without
 // consent, and a run with consent undoes them.
 func TestFault_X01_NoRestartToRecoverWithoutConsent(t *testing.T) {
-	h := boot(t, lab.Options{})
+	h := bootWithFailpoints(t, lab.Options{})
 	h.run("runsc-provisioner apply --default-runtime --release " + newer)
 	text := h.read(daemonJSON)
 	h.run(strings.Replace(killed, "apply --once", "apply --once --userns-remap --allow-restart --allow-hidden-data --migrate-images", 1))

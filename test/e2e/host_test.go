@@ -37,6 +37,14 @@ func boot(t *testing.T, o lab.Options) host {
 	return host{lab.ForTest(t, o), t}
 }
 
+// bootWithFailpoints is boot with a product that a test can kill at an instant that the package failpoint marks.
+func bootWithFailpoints(t *testing.T, o lab.Options) host {
+	t.Helper()
+	t.Parallel()
+	o.Binary = lab.BuildWithFailpoints(t)
+	return host{lab.ForTest(t, o), t}
+}
+
 // suitesEnv is the environment variable that makes onEach take every suite ("all").
 const suitesEnv = "RUNSC_SUITES"
 
