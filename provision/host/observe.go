@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/dataroot"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/release"
@@ -108,6 +109,9 @@ func observeFiles(ctx context.Context, h *Host, c config.Config, o *Observed) (e
 	if c.Docker.Remap() != config.RemapAny {
 		if o.IDs, err = h.ObserveIDs(ctx, c); err != nil {
 			return err
+		}
+		if c.Docker.Remap() == config.RemapOn { // their ranges decide who root of a container is
+			o.addUnsafe(durable.Trusted(o.IDs.UIDs.Path), durable.Trusted(o.IDs.GIDs.Path))
 		}
 	}
 	if h.FilesSeen != nil {

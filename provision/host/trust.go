@@ -23,7 +23,13 @@ func (h *Host) ObserveTrust(path string) (o Observed) {
 // change.
 func observeTrust(h *Host, o *Observed) {
 	o.Defects, o.Untrusted = h.State().Defects(), h.State().Untrusted()
-	for _, err := range []error{h.State().Safe(), durable.Trusted(o.File.Path), h.Store().ArchivesSafe()} {
+	o.addUnsafe(h.State().Safe(), durable.Trusted(o.File.Path), h.Store().ArchivesSafe())
+}
+
+// addUnsafe adds each *durable.UnsafeError among errs to o.Refusals, unless it names a path for
+// the second time.
+func (o *Observed) addUnsafe(errs ...error) {
+	for _, err := range errs {
 		var unsafe *durable.UnsafeError
 		if errors.As(err, &unsafe) && !o.hasUnsafe(unsafe.Path) {
 			o.Refusals = append(o.Refusals, unsafe)

@@ -251,7 +251,7 @@ func TestFault_U03_Ranges(t *testing.T) {
 	h.run("runsc-provisioner apply --default-runtime")
 	h.run("useradd alice; useradd bob; sed -i '/alice\\|bob/d' /etc/subuid /etc/subgid; docker rmi " + lab.Image)
 	reset := func() {
-		h.run("chattr -i /etc/subgid; [ -L /etc/subgid ] && mv /etc/real /etc/subgid; systemctl reset-failed docker.service docker.socket; runsc-provisioner apply --userns-remap=off --purge; systemctl reset-failed docker.service docker.socket; userdel dockremap 2>/dev/null || true; rm -rf /var/lib/docker/[0-9]*.[0-9]*; : > /etc/subuid; : > /etc/subgid; cp /root/login.defs /root/nsswitch.conf /etc")
+		h.run("chattr -i /etc/subgid; chown root /etc/subuid; chmod 644 /etc/subgid; [ -L /etc/subgid ] && mv /etc/real /etc/subgid; systemctl reset-failed docker.service docker.socket; runsc-provisioner apply --userns-remap=off --purge; systemctl reset-failed docker.service docker.socket; userdel dockremap 2>/dev/null || true; rm -rf /var/lib/docker/[0-9]*.[0-9]*; : > /etc/subuid; : > /etc/subgid; cp /root/login.defs /root/nsswitch.conf /etc")
 	}
 	h.run("cp /etc/login.defs /etc/nsswitch.conf /root")
 	for _, test := range []struct {
@@ -305,6 +305,8 @@ func TestFault_U03_Ranges(t *testing.T) {
 		{"an invalid line", "echo alice:100000 > /etc/subuid", "default", []string{"/etc/subuid:1", "alice:100000"}},
 		{"an immutable file", "chattr +i /etc/subgid", "default", []string{"/etc/subgid is immutable", "chattr -i"}},
 		{"a symlink", "mv /etc/subgid /etc/real; ln -s /etc/real /etc/subgid", "default", []string{"/etc/subgid", "not a regular file"}},
+		{"a file of another user", "chown alice /etc/subuid", "default", []string{"/etc/subuid", "sudo chown root /etc/subuid"}},
+		{"a file that others may write", "chmod 666 /etc/subgid", "default", []string{"/etc/subgid", "sudo chmod go-w /etc/subgid"}},
 		{"no room in login.defs", "sed -i '/^SUB_/d' /etc/login.defs; printf 'SUB_UID_MIN 700000\nSUB_UID_MAX 700001\n' >> /etc/login.defs", "default", []string{"login.defs", "SUB_UID_MAX"}},
 	} {
 		reset()
