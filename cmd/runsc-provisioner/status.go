@@ -76,6 +76,10 @@ func (a *app) status(ctx context.Context) (s status.Status, fromDaemon bool, err
 		s.AddJournal(records.State().Journal().Open())
 		o := records.ObserveTrust(a.paths.DaemonJSON)
 		s.AddRecords(checkup.StateItems(o.Refusals, o.Defects, o.Untrusted))
+		if daemon.Suspended(s) {
+			s.Error = fmt.Sprintf("the daemon is suspended and repairs nothing: to let it go on, sudo kill -CONT %d", s.PID)
+			s.Sum("")
+		}
 		return s, true, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return s, false, err

@@ -2,9 +2,12 @@ package daemon
 
 import (
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
@@ -69,6 +72,31 @@ func TestRunsIsForThisProcessOnly(t *testing.T) {
 	s.PIDStart++ // another process got the pid
 	if Runs(s) || Runs(status.Status{PID: 1 << 30, PIDStart: 1}) || Runs(status.Status{PID: os.Getpid()}) {
 		t.Error("got a daemon that has ended as running")
+	}
+}
+
+func TestSuspendedIsADaemonThatASignalHolds(t *testing.T) {
+	child := exec.Command("sleep", "600")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = child.Process.Kill(), child.Wait() })
+	s := status.Status{PID: child.Process.Pid, PIDStart: startOf(child.Process.Pid)}
+	for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGCONT} {
+		var changed unix.WaitStatus
+		if err := unix.Kill(s.PID, signal); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.Wait4(s.PID, &changed, unix.WUNTRACED|unix.WCONTINUED, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := Suspended(s); got != (signal == unix.SIGSTOP) || !Runs(s) {
+			t.Errorf("after %v: got suspended %t, running %t", signal, got, Runs(s))
+		}
+	}
+	s.PIDStart++
+	if Suspended(s) {
+		t.Error("got another process as the daemon")
 	}
 }
 

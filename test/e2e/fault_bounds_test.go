@@ -33,6 +33,13 @@ func TestFault_X23_NothingIsWithoutBound(t *testing.T) {
 			}
 			h.run("runsc-provisioner status")
 		})
+		t.Run("suspended daemon", func(t *testing.T) {
+			h := host{h.Host, t}
+			pid := strconv.Itoa(first.PID)
+			h.run("kill -STOP " + pid + "; until grep -q '^State:.T' /proc/" + pid + "/status; do :; done")
+			says(t, h.exit(1, "runsc-provisioner status"), "sudo kill -CONT "+pid)
+			h.run("kill -CONT " + pid + "; until ! grep -q '^State:.T' /proc/" + pid + "/status; do :; done; runsc-provisioner status")
+		})
 		t.Run("connections", func(t *testing.T) {
 			h := host{h.Host, t}
 			for i := range 1000 {
