@@ -54,6 +54,8 @@ func (p Paths) validate() error {
 
 func checkPlace(key, path string) error {
 	switch {
+	case path == "/":
+		return &Error{Key: key, Reason: `"/" is the root directory: name a path below it`}
 	case !filepath.IsAbs(path):
 		return &Error{Key: key, Reason: fmt.Sprintf("%q is not an absolute path", path)}
 	case filepath.Clean(path) != path:

@@ -27,6 +27,8 @@ func TestFault_X10_PathsAreRefused(t *testing.T) {
 		{`store = "/opt"`, "paths.store"},
 		{`store = "/var/lib"`, "paths.store"},
 		{`store = "/usr/local/lib"`, "paths.store"},
+		{`store = "/"`, "paths.store"},
+		{`link = "/"`, "paths.link"},
 		{`store = "/tmp/gvisor"`, "paths.store"},
 		{`store = "/run/gvisor"`, "paths.store"},
 		{`store = "/home/gvisor/store"`, "paths.store"},
