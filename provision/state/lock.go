@@ -61,7 +61,10 @@ func lockFile(ctx context.Context, path string, timeout time.Duration, held erro
 	if errors.Is(err, context.DeadlineExceeded) || (err == nil && !got) {
 		return nil, fmt.Errorf("%w (%s is held, waited %s)", held, path, timeout)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return nil, fmt.Errorf("wait for %s, which another run holds: %w", path, err)
+	case err != nil:
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return lock.Unlock, nil
