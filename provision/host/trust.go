@@ -30,8 +30,7 @@ func observeTrust(h *Host, o *Observed) {
 // the second time.
 func (o *Observed) addUnsafe(errs ...error) {
 	for _, err := range errs {
-		var unsafe *durable.UnsafeError
-		if errors.As(err, &unsafe) && !o.hasUnsafe(unsafe.Path) {
+		if unsafe, ok := errors.AsType[*durable.UnsafeError](err); ok && !o.hasUnsafe(unsafe.Path) {
 			o.Refusals = append(o.Refusals, unsafe)
 		}
 	}
@@ -39,8 +38,7 @@ func (o *Observed) addUnsafe(errs ...error) {
 
 // refuses adds err to o.Refusals and reports true, if err is a *blocked.Refused.
 func (o *Observed) refuses(err error) bool {
-	var refused *blocked.Refused
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*blocked.Refused](err); ok {
 		o.Refusals = append(o.Refusals, refused)
 		return true
 	}
