@@ -95,7 +95,7 @@ func (a *app) apply(ctx context.Context, systemd *ahead, in config.InEffect, opt
 		return provision.Result{}, err
 	}
 	host := a.provisioner(units)
-	unlock, err := host.Lock(ctx, limits.lock)
+	unlock, err := a.lock(ctx, host, limits.lock)
 	if err != nil {
 		return provision.Result{}, err
 	}
@@ -109,7 +109,7 @@ func (a *app) apply(ctx context.Context, systemd *ahead, in config.InEffect, opt
 		if err != nil {
 			return nil, err
 		}
-		if unlock, err = host.Lock(ctx, limits.lock); err != nil {
+		if unlock, err = a.lock(ctx, host, limits.lock); err != nil {
 			unlock = func() error { return nil }
 			return nil, errors.Join(err, fetched.Discard())
 		}

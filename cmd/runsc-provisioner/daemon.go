@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -81,6 +82,9 @@ func (a *app) daemon(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = unlock() }()
+	if s, err := readStatus(statusPath(a)); err == nil && daemon.Runs(s) {
+		return fmt.Errorf("%w: process %d", state.ErrDaemonRuns, s.PID) // its lock was removed
+	}
 	every, on, err := systemd.WatchdogEvery()
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func (a *app) prove(ctx context.Context, c config.Config, names []string, limits
 		return err
 	}
 	defer done()
-	unlock, err := host.Lock(ctx, limits.lock)
+	unlock, err := a.lock(ctx, host, limits.lock)
 	if err != nil {
 		return err
 	}

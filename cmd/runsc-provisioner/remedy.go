@@ -123,6 +123,7 @@ func remedy(err error) (code int, hint string) {
 		record     *config.RecordError
 		proxy      *proxyMissing
 		declare    *prepare.DeclareError
+		fixed      *durable.ImmutableError
 	)
 	switch {
 	case errors.As(err, &down):
@@ -197,6 +198,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "dockerd cannot read this file, or reads it differently: fix the file, then run this again"
 	case errors.As(err, &record):
 		return exitHeld, "there is no configuration file, and the record of the last one is unreadable: put the configuration file back, or start without it: sudo runsc-provisioner apply --give-up"
+	case errors.As(err, &fixed):
+		return exitRefused, "to let it be changed: sudo chattr -i -a " + fixed.Path
 	case errors.As(err, &refusal):
 		return exitRefused, ""
 	default:

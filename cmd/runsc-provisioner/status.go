@@ -76,8 +76,13 @@ func (a *app) status(ctx context.Context) (s status.Status, fromDaemon bool, err
 		s.AddJournal(records.State().Journal().Open())
 		o := records.ObserveTrust(a.paths.DaemonJSON)
 		s.AddRecords(checkup.StateItems(o.Refusals, o.Defects, o.Untrusted))
+		if err := durable.CannotReplace(statusPath(a)); err != nil {
+			_, hint := remedy(err)
+			s.Error = fmt.Sprintf("the daemon cannot write its status, and this is the last one: %v; %s", err, hint)
+			s.Sum("")
+		}
 		if daemon.Suspended(s) {
-			s.Error = fmt.Sprintf("the daemon is suspended and repairs nothing: to let it go on, sudo kill -CONT %d", s.PID)
+			s.Error = suspended(s)
 			s.Sum("")
 		}
 		return s, true, nil
@@ -91,6 +96,11 @@ func (a *app) status(ctx context.Context) (s status.Status, fromDaemon bool, err
 	defer done()
 	s, err = daemon.LookOnce(ctx, &host.Host, time.Now())
 	return s, false, deniedIf(err)
+}
+
+// suspended says that the daemon of s is suspended, and the way on.
+func suspended(s status.Status) string {
+	return fmt.Sprintf("the daemon is suspended and repairs nothing: to let it go on, sudo kill -CONT %d", s.PID)
 }
 
 // statusRemedy is the advice for a status that cannot be used.

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/test/need"
+)
+
+// daemonIs publishes the status of a daemon, which is the process pid.
+func (h *fakeHost) daemonIs(pid int) {
+	h.t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	start := strings.Fields(after)[22-3] // starttime (proc(5)) without the two fields before
+	h.write("run/runsc-provisioner/status.json", `{"schema_version": 1, "state": "enforced", "line": "enforced", "pid": `+strconv.Itoa(pid)+`, "pid_start": `+start+`}`)
+}
+
+// A daemon that cannot write its status has an old one in place, which said that all is well.
+func TestFault_X23_AStatusThatCannotBeReplaced(t *testing.T) {
+	need.Root(t)
+	h := freshHost(t, "{}")
+	h.daemonIs(os.Getpid())
+	h.want(exitDone, "status")
+	path := filepath.Join(h.paths.Run, "status.json")
+	attribute := func(change string) {
+		if out, err := exec.Command("chattr", change, path).CombinedOutput(); err != nil {
+			t.Fatalf("chattr %s %s: %v: %s", change, path, err, out)
+		}
+	}
+	attribute("+i")
+	t.Cleanup(func() { attribute("-i") })
+	if got := h.want(exitFailed, "status"); !strings.Contains(got.stdout, "chattr -i -a /run/runsc-provisioner/status.json") {
+		t.Errorf("got %v, want the command that lets it be replaced", got)
+	}
+}
+
+// The lock of the first daemon was removed, so it keeps nobody away.
+func TestFault_X23_ASecondDaemonWithoutTheLockOfTheFirst(t *testing.T) {
+	need.Root(t)
+	h := freshHost(t, "{}")
+	h.daemonIs(os.Getppid())
+	got := h.want(exitTryAgain, "daemon")
+	if pid := strconv.Itoa(os.Getppid()); !strings.Contains(got.stderr, "another runsc-provisioner daemon runs on this host: process "+pid) {
+		t.Errorf("got %v, want the first daemon's process", got)
+	}
+}
+
+// A suspended daemon holds the lock: the wait is announced, with the command that ends it.
+func TestFault_F04_TheOtherRunIsSuspended(t *testing.T) {
+	need.Root(t)
+	t.Parallel()
+	h := freshHost(t, "{}")
+	suspended := exec.Command("sleep", "600")
+	if err := suspended.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = suspended.Process.Kill(), suspended.Wait() })
+	pid := suspended.Process.Pid
+	var changed unix.WaitStatus
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Wait4(pid, &changed, unix.WUNTRACED, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.daemonIs(pid)
+	if err := os.MkdirAll(h.paths.State, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.Create(filepath.Join(h.paths.State, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	h.refuses(exitTryAgain, []string{"waiting up to 1.1s", "sudo kill -CONT " + strconv.Itoa(pid), "hint: "}, "apply", "--lock-timeout=1100ms")
+}

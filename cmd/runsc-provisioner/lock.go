@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/daemon"
+	"runsc-provisioner/provision/state"
+)
+
+// quietWait is how long a run waits for another one before it says so. A round of the daemon takes less.
+const quietWait = time.Second
+
+// lock waits up to timeout for the lock of host, as its Lock does. After quietWait it says what it waits for.
+func (a *app) lock(ctx context.Context, host *provision.Provisioner, timeout time.Duration) (unlock func() error, err error) {
+	unlock, err = host.Lock(ctx, min(timeout, quietWait))
+	if !errors.Is(err, state.ErrLocked) || timeout <= quietWait {
+		return unlock, err
+	}
+	a.complain("another runsc-provisioner is changing this host; waiting up to %s for it to end\n", timeout)
+	if s, err := readStatus(statusPath(a)); err == nil && daemon.Suspended(s) {
+		a.complain("%s\n", suspended(s))
+	}
+	return host.Lock(ctx, timeout-quietWait)
+}
