@@ -24,6 +24,7 @@ func TestErrorsDecideTheNextLook(t *testing.T) {
 		untold  bool
 		waiting bool
 		retried bool // with growing pauses
+		damaged bool // a record, which is no error
 	}{
 		{name: "none", next: interval},
 		{name: "another run holds the lock", err: state.ErrLocked, next: time.Second, waiting: true},
@@ -37,12 +38,16 @@ func TestErrorsDecideTheNextLook(t *testing.T) {
 		{name: "dockerd does not answer for long", err: &blocked.Unreachable{Err: errors.New("x")}, running: true, trouble: grace, next: firstRetry, waiting: true},
 		{name: "another program keeps changing the file", err: transaction.ErrBusy, trouble: grace, next: firstRetry},
 		{name: "refused", err: &blocked.Refused{Err: errors.New("x")}, next: interval},
+		{name: "a damaged record", damaged: true, next: time.Minute},
 		{name: "anything else", err: errors.New("x"), next: firstRetry, retried: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := &rounds{now: func() time.Time { return at(100) }}
 			r.config.Config.Enforce.Interval = config.Duration(interval)
 			out := &outcome{err: test.err, began: at(100).Add(-test.trouble)}
+			if test.damaged {
+				out.observed.Refusals = []error{&blocked.Refused{}}
+			}
 			if test.running {
 				out.unit.ActiveState = "active"
 			}

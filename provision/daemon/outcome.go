@@ -125,6 +125,9 @@ func (r *rounds) classify(out *outcome) {
 	if syntax != nil && !errors.As(out.err, &syntax) {
 		syntax = nil
 	}
+	if len(out.observed.Refusals)+len(out.observed.Defects) > 0 {
+		out.next = min(out.next, time.Minute) // nothing reports that they are mended
+	}
 	if out.err != nil && (refusal != nil || syntax != nil) {
 		r.quietStamps = r.stamps // another look at the same files would give the same error
 	}
