@@ -89,3 +89,19 @@ func TestFault_F04_TheOtherRunIsSuspended(t *testing.T) {
 	}
 	h.refuses(exitTryAgain, []string{"waiting up to 1.1s", "sudo kill -CONT " + strconv.Itoa(pid), "hint: "}, "apply", "--lock-timeout=1100ms")
 }
+
+func TestFault_X24_AFileInPlaceOfTheDirectoryOfDaemonJSON(t *testing.T) {
+	need.Root(t)
+	t.Parallel()
+	h := freshHost(t, "")
+	if err := os.RemoveAll(filepath.Dir(h.paths.DaemonJSON)); err != nil {
+		t.Fatal(err)
+	}
+	h.write("etc/docker", "theirs")
+	for _, command := range []string{"plan", "apply"} {
+		h.want(exitRefused, command, "--release="+older)
+	}
+	if got := h.read("etc/docker"); got != "theirs" {
+		t.Errorf("got %q, want the file as it was", got)
+	}
+}

@@ -152,6 +152,13 @@ func TestFault_F05_SweepTakesOnlyItsOwn(t *testing.T) {
 	if err := Sweep(filepath.Join(dir, "missing", "file")); err != nil {
 		t.Errorf("no directory: got %v, want nil", err)
 	}
+	file := filepath.Join(dir, "plain")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Sweep(filepath.Join(file, "file")); err != nil {
+		t.Errorf("a file in its place: got %v, want nil", err)
+	}
 }
 
 func TestNewFileReplacesNone(t *testing.T) {

@@ -16,11 +16,12 @@ var tempSuffix = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
 // Sweep removes the temporary files and links that killed writes have left
 // beside path: only those that belong to the caller and have a name that
-// WriteFile or Symlink would give. A missing directory has none.
+// WriteFile or Symlink would give. A missing directory has none, and neither has
+// what is no directory.
 func Sweep(path string) error {
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
 	if err != nil {
