@@ -90,17 +90,25 @@ func (r *rounds) consent() (plan.Options, error) {
 	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: r.config.Config.Enforce.MaxDisruption, NoRestart: reason}}, err
 }
 
-// converged records the drift that is left once nothing more can be done.
-func (r *rounds) converged(result provision.Result) error {
-	o, c := result.Observed, r.config.Config
-	left, err := checkup.Drifts(c, o)
-	if err != nil {
-		return err
+// repaired records the drift that was repaired, and returns what is left.
+func (r *rounds) repaired(o host.Observed) (left []checkup.Drift, err error) {
+	if left, err = checkup.Drifts(r.config.Config, o); err != nil {
+		return nil, err
 	}
 	for _, d := range r.out.drifts {
 		if !slices.ContainsFunc(left, func(l checkup.Drift) bool { return l.Item == d.Item }) {
 			r.out.repaired = append(r.out.repaired, d)
 		}
+	}
+	return left, nil
+}
+
+// converged records what is left once nothing more can be done.
+func (r *rounds) converged(result provision.Result) error {
+	o, c := result.Observed, r.config.Config
+	left, err := r.repaired(o)
+	if err != nil {
+		return err
 	}
 	if len(left) == 0 {
 		r.fatalText = nil // a person has run apply

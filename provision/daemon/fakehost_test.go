@@ -33,6 +33,7 @@ const (
 	newer = "20260914.0"
 	next  = "20270104.0" // without the flag that gone sets
 	gone  = "--gone"
+	bad   = "--platform=bad"
 )
 
 // fakeHost is a directory that stands for a host's file system, with a fake
@@ -258,7 +259,8 @@ func (h *fakeHost) proven() string {
 	return "a fake"
 }
 
-// prove is a proof outside Docker: runsc of the release next rejects an argument.
+// prove is a proof outside Docker: runsc of the release next rejects an argument, and no sandbox starts with
+// the argument bad.
 func (h *fakeHost) prove(_ context.Context, s steps.Prove) (string, error) {
 	seen := h.proven()
 	if s.Release == next && slices.Contains(s.Args, gone) {
@@ -266,6 +268,9 @@ func (h *fakeHost) prove(_ context.Context, s steps.Prove) (string, error) {
 			Release: s.Release, Runtime: s.Runtime, Args: s.Args, Err: errors.New("exit status 2"),
 			Output: "flag provided but not defined: " + gone[1:] + "\nUsage: runsc <flags> <subcommand> <subcommand args>\n",
 		}
+	}
+	if slices.Contains(s.Args, bad) {
+		return "", &proof.Failed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, Err: errors.New("exit status 128")}
 	}
 	return seen, nil
 }

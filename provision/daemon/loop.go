@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/process"
 	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/watch"
 )
@@ -75,7 +76,7 @@ func newLoop(d *Daemon, w *watch.Watcher) *loop {
 	l.brief.init()
 	l.status = status.Status{
 		SchemaVersion: status.SchemaVersion, State: status.StateStarting, Line: string(status.StateStarting) + ": before the first look",
-		PID: os.Getpid(), PIDStart: startOf(os.Getpid()), Started: d.Now(), Docker: "not checked yet",
+		PID: os.Getpid(), PIDStart: process.Start(os.Getpid()), Started: d.Now(), Docker: "not checked yet",
 		Counts: status.Counts{Drifts: map[string]uint64{}, Repairs: map[string]uint64{}},
 	}
 	return l

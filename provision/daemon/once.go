@@ -14,6 +14,7 @@ import (
 	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/process"
 	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
@@ -83,3 +84,9 @@ func countReport(report verify.Report, c config.Config) status.Containers {
 	}
 	return all.count()
 }
+
+// Runs reports whether the daemon that published s still runs.
+func Runs(s status.Status) bool { return s.PIDStart != 0 && process.Start(s.PID) == s.PIDStart }
+
+// Suspended reports whether the daemon that published s runs, and may do nothing.
+func Suspended(s status.Status) bool { return Runs(s) && process.Suspended(s.PID) }

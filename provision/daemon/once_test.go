@@ -11,6 +11,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/process"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/fakedockerd"
@@ -65,7 +66,7 @@ func TestStatusWithoutADaemon(t *testing.T) {
 }
 
 func TestRunsIsForThisProcessOnly(t *testing.T) {
-	s := status.Status{PID: os.Getpid(), PIDStart: startOf(os.Getpid())}
+	s := status.Status{PID: os.Getpid(), PIDStart: process.Start(os.Getpid())}
 	if !Runs(s) {
 		t.Errorf("got this process, started at %d, as ended", s.PIDStart)
 	}
@@ -81,7 +82,7 @@ func TestSuspendedIsADaemonThatASignalHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = child.Process.Kill(), child.Wait() })
-	s := status.Status{PID: child.Process.Pid, PIDStart: startOf(child.Process.Pid)}
+	s := status.Status{PID: child.Process.Pid, PIDStart: process.Start(child.Process.Pid)}
 	for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGCONT} {
 		var changed unix.WaitStatus
 		if err := unix.Kill(s.PID, signal); err != nil {

@@ -110,7 +110,7 @@ func (r *rounds) classify(out *outcome) {
 		out.object = refusal.Object
 	default:
 		out.object = failedObject(out.err)
-		r.failure = out.err
+		r.failure, r.failedConfig = out.err, encoded(r.config.Config)
 		r.noteFatal(out.err)
 		r.retry.fail(now)
 	}

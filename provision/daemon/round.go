@@ -15,7 +15,9 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -53,8 +55,9 @@ type rounds struct {
 	config        keptConfig
 	appliedConfig []byte // the configuration that was last applied, as JSON
 	contests      contest.Tracker
-	retry         retry // of repairs
-	failure       error // the error that retry waits after
+	retry         retry  // of repairs
+	failure       error  // the error that retry waits after
+	failedConfig  []byte // the configuration that it was about, as JSON
 	fetches       *fetches
 	fetch         retry                // of downloads
 	fetchHeld     string               // why no release is downloaded now
@@ -200,9 +203,9 @@ func (r *rounds) converge(ctx context.Context) error {
 		r.out.waiting, r.out.tentative = fmt.Sprintf("%s is %s", host.DockerUnit, unit.ActiveState), true
 		return nil
 	}
-	if r.retry.waits(r.now()) {
+	if r.retry.waits(r.now()) && string(r.failedConfig) == string(encoded(config.Config)) {
 		r.out.tooEarly = true
-		return fmt.Errorf("%w (next try at %s)", r.failure, r.retry.next.Format(time.TimeOnly))
+		return r.enforceAccepted(ctx, fmt.Errorf("%w (next try at %s)", r.failure, r.retry.next.Format(time.TimeOnly)))
 	}
 	result, err := r.host.ConvergeBy(ctx, config.Config, r.decide)
 	// A missing release blocks no other setting: without it, the rest is enforced.
@@ -213,9 +216,29 @@ func (r *rounds) converge(ctx context.Context) error {
 	}
 	r.out.observed = result.Observed
 	if err != nil {
-		return r.explainPlace(err)
+		return r.enforceAccepted(ctx, r.explainPlace(err))
 	}
 	return r.converged(result)
+}
+
+// enforceAccepted repairs drift from the configuration that was last in effect, if cause is that a runtime of
+// the present one failed its proof. It returns cause, and why that could not be done.
+func (r *rounds) enforceAccepted(ctx context.Context, cause error) error {
+	var failed *proof.Failed
+	var down *transaction.DockerDown
+	accepted := r.host.ConfigFiles().Accepted()
+	if !errors.As(cause, &failed) || errors.As(cause, &down) || !accepted.Found || string(encoded(accepted.Config)) == string(encoded(r.config.Config)) {
+		return cause
+	}
+	present, applied := r.config, r.appliedConfig
+	defer func() { r.config, r.appliedConfig = present, applied }()
+	r.config.Config, r.appliedConfig, r.out.drifts = accepted.Config, encoded(accepted.Config), nil
+	result, err := r.host.ConvergeBy(ctx, accepted.Config, r.decide)
+	r.out.observed = result.Observed
+	if err == nil {
+		_, err = r.repaired(result.Observed)
+	}
+	return errors.Join(cause, err)
 }
 
 // targets are the files that the daemon watches.

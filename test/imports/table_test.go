@@ -54,6 +54,7 @@ var allowed = map[string]row{
 		ours:    []string{"provision/durable", "provision/engine", "provision/room"},
 		modules: []string{"golang.org/x/sys"},
 	},
+	"provision/process": {ours: []string{"provision/durable"}},
 	"provision/dockerproc": {
 		ours:    []string{"provision/durable"},
 		modules: []string{"golang.org/x/sys"},
@@ -201,9 +202,10 @@ var allowed = map[string]row{
 	"provision/daemon": {
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
-			"provision/config", "provision/contest", "provision/durable", "provision/engine",
-			"provision/host", "provision/plan", "provision/release", "provision/state",
-			"provision/status", "provision/steps", "provision/transaction", "provision/watch", "verify",
+			"provision/config", "provision/contest", "provision/engine", "provision/host",
+			"provision/plan", "provision/process", "provision/proof", "provision/release",
+			"provision/state", "provision/status", "provision/steps", "provision/transaction",
+			"provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},

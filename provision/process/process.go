@@ -1,4 +1,5 @@
-package daemon
+// Package process tells a process from a later one with its number, and whether it may run.
+package process
 
 import (
 	"fmt"
@@ -6,13 +7,18 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/durable"
-	"runsc-provisioner/provision/status"
 )
 
-// startOf is the start of a process in clock ticks since boot, or 0.
-func startOf(pid int) uint64 {
+// Start is the start of a process in clock ticks since boot, or 0 if there is no such process.
+func Start(pid int) uint64 {
 	start, _ := strconv.ParseUint(statField(pid, 22), 10, 64)
 	return start
+}
+
+// Suspended reports whether a signal (SIGSTOP) or a debugger keeps a process from doing anything.
+func Suspended(pid int) bool {
+	state := statField(pid, 3)
+	return state == "T" || state == "t"
 }
 
 // statField is a field of /proc/pid/stat, counted from 1 as in proc(5), from the third on; "" if
@@ -28,14 +34,4 @@ func statField(pid, field int) string {
 		return fields[field-3]
 	}
 	return ""
-}
-
-// Runs reports whether the daemon that published s still runs.
-func Runs(s status.Status) bool { return s.PIDStart != 0 && startOf(s.PID) == s.PIDStart }
-
-// Suspended reports whether a signal (SIGSTOP) or a debugger keeps the daemon that published s
-// from doing anything.
-func Suspended(s status.Status) bool {
-	state := statField(s.PID, 3)
-	return Runs(s) && (state == "T" || state == "t")
 }
