@@ -1,12 +1,14 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/redact"
 )
 
 func newConfig(a *app) *cobra.Command {
@@ -47,13 +49,15 @@ func newConfigShow(a *app) *cobra.Command {
 		Short: "Show every value and where it comes from",
 		Long: `show lists every key with its value, and the file that sets it; "built in" is the
 default. It also lists settings that are in effect but missing from the files. The
-user and password in a URL are hidden.`,
+user and password in a URL, and the values of arguments that runsc does not have,
+are hidden.`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			layered, err := config.Load(a.paths.Config)
 			if err != nil {
 				return err
 			}
+			layered.Config = withoutSecrets(layered.Config)
 			missing, err := a.missingValues()
 			if err != nil {
 				return err
@@ -81,10 +85,23 @@ func (a *app) missingValues() ([][3]string, error) {
 	if fatal != nil || in.Lost == nil {
 		return nil, nil // without a record to compare with, nothing is missing
 	}
+	in.Config = withoutSecrets(in.Config)
 	all, err := in.Values()
 	return slices.DeleteFunc(all, func(v [3]string) bool {
 		return !slices.ContainsFunc(in.Lost.Keys, func(key string) bool { return v[0] == key || strings.HasPrefix(v[0], key+".") })
 	}), err
+}
+
+// withoutSecrets is c with the arguments of its runtimes as the plan shows them.
+func withoutSecrets(c config.Config) config.Config {
+	c.Docker.Runtimes = maps.Clone(c.Docker.Runtimes)
+	for name, runtime := range c.Docker.Runtimes {
+		if runtime.Args != nil {
+			runtime.Args = redact.RuntimeArguments(runtime.Args)
+		}
+		c.Docker.Runtimes[name] = runtime
+	}
+	return c
 }
 
 func valuesByKey(values [][3]string) map[string]string {
