@@ -33,7 +33,7 @@ func (pr *Provisioner) recoverAndReport(ctx context.Context, opts plan.Options) 
 	pr.mendState()
 	recovery, err := transaction.Recover(ctx, pr.docker(), opts)
 	if aside := recovery.Aside; aside != nil {
-		pr.report(Event{Kind: Abandoned, Text: "the change of a killed run could not be undone, and was set aside in " + aside.Path + ": " + aside.Reason})
+		pr.report(Event{Kind: Abandoned, Text: "an unfinished change could not be undone, and was set aside in " + aside.Path + ": " + aside.Reason})
 	}
 	if err != nil || recovery == (transaction.Recovery{}) {
 		return false, err

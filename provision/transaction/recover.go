@@ -123,7 +123,7 @@ func (d *Docker) downAfterSetAside(ctx context.Context, aside Recovery, cause er
 	if left.Aside = aside.Aside.Path; left.Copy != "" {
 		left.Copy = filepath.Join(left.Aside, "daemon.json") // never rotated away
 	}
-	down := &DockerDown{Left: left, Cause: fmt.Errorf("the change of a killed run could not be undone: %w (set aside in %s)", cause, aside.Aside.Path)}
+	down := &DockerDown{Left: left, Cause: fmt.Errorf("an unfinished change could not be undone: %w (set aside in %s)", cause, aside.Aside.Path)}
 	if !since.IsZero() {
 		down.Said = dockerlog.Errors(ctx, d.Host, since)
 	}
