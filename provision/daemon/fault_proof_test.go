@@ -42,8 +42,9 @@ func TestFault_X25_AFailedProofDoesNotStopRepairs(t *testing.T) {
 				h.write("etc/docker/daemon.json", "{}")
 				s = h.round(becauseFiles)
 				fails("drift")
-				if got := s.Counts.Repairs[config.ItemDefaultRuntime]; got != uint64(i+1) {
-					t.Errorf("drift %d: got %d repairs", i, got)
+				drifts, repairs := s.Counts.Drifts[config.ItemDefaultRuntime], s.Counts.Repairs[config.ItemDefaultRuntime]
+				if want := uint64(i + 1); drifts != want || repairs != want {
+					t.Errorf("drift %d: got %d drifts and %d repairs, want %d of each", i, drifts, repairs, want)
 				}
 			}
 			if h.proofs == proofs {
