@@ -96,9 +96,7 @@ func (a *app) missingValues() ([][3]string, error) {
 func withoutSecrets(c config.Config) config.Config {
 	c.Docker.Runtimes = maps.Clone(c.Docker.Runtimes)
 	for name, runtime := range c.Docker.Runtimes {
-		if runtime.Args != nil {
-			runtime.Args = redact.RuntimeArguments(runtime.Args)
-		}
+		runtime.Args = redact.RuntimeArguments(runtime.Args)
 		c.Docker.Runtimes[name] = runtime
 	}
 	return c

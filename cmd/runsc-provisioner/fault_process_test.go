@@ -11,20 +11,26 @@ import (
 	"runsc-provisioner/test/need"
 )
 
-func TestFault_F04_ASecondRunWaitsAndThenGivesUp(t *testing.T) {
-	t.Parallel()
-	h := freshHost(t, "{}")
+// holdLock is another run that holds the lock until the test ends.
+func (h *fakeHost) holdLock() {
+	h.t.Helper()
 	if err := os.MkdirAll(h.paths.State, 0o700); err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	lock, err := os.Create(filepath.Join(h.paths.State, "lock"))
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	defer lock.Close()
+	h.t.Cleanup(func() { lock.Close() })
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
+}
+
+func TestFault_F04_ASecondRunWaitsAndThenGivesUp(t *testing.T) {
+	t.Parallel()
+	h := freshHost(t, "{}")
+	h.holdLock()
 	for _, timeout := range []string{"0s", "1ms"} {
 		h.refuses(exitTryAgain, []string{"another runsc-provisioner is changing this host", "hint: "}, "apply", "--lock-timeout="+timeout)
 	}

@@ -7,24 +7,18 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"runsc-provisioner/provision/process"
 	"runsc-provisioner/test/need"
 )
 
 // daemonIs publishes the status of a daemon, which is the process pid.
 func (h *fakeHost) daemonIs(pid int) {
 	h.t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(stat), ") ")
-	start := strings.Fields(after)[22-3] // starttime (proc(5)) without the two fields before
-	h.write("run/runsc-provisioner/status.json", `{"schema_version": 1, "state": "enforced", "line": "enforced", "pid": `+strconv.Itoa(pid)+`, "pid_start": `+start+`}`)
+	h.write("run/runsc-provisioner/status.json", fmt.Sprintf(`{"schema_version": 1, "state": "enforced", "line": "enforced", "pid": %d, "pid_start": %d}`, pid, process.Start(pid)))
 }
 
 // A daemon that cannot write its status has an old one in place, which said that all is well.
@@ -46,7 +40,7 @@ func TestFault_X23_AStatusThatCannotBeReplaced(t *testing.T) {
 	}
 }
 
-// The lock of the first daemon was removed, so it keeps nobody away.
+// Once the lock file of the first daemon was removed, a second one could start.
 func TestFault_X23_ASecondDaemonWithoutTheLockOfTheFirst(t *testing.T) {
 	need.Root(t)
 	h := freshHost(t, "{}")
@@ -76,17 +70,7 @@ func TestFault_F04_TheOtherRunIsSuspended(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.daemonIs(pid)
-	if err := os.MkdirAll(h.paths.State, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	lock, err := os.Create(filepath.Join(h.paths.State, "lock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
+	h.holdLock()
 	h.refuses(exitTryAgain, []string{"waiting up to 1.1s", "sudo kill -CONT " + strconv.Itoa(pid), "hint: "}, "apply", "--lock-timeout=1100ms")
 }
 

@@ -76,13 +76,8 @@ func (a *app) status(ctx context.Context) (s status.Status, fromDaemon bool, err
 		s.AddJournal(records.State().Journal().Open())
 		o := records.ObserveTrust(a.paths.DaemonJSON)
 		s.AddRecords(checkup.StateItems(o.Refusals, o.Defects, o.Untrusted))
-		if err := durable.CannotReplace(statusPath(a)); err != nil {
-			_, hint := remedy(err)
-			s.Error = fmt.Sprintf("the daemon cannot write its status, and this is the last one: %v; %s", err, hint)
-			s.Sum("")
-		}
-		if daemon.Suspended(s) {
-			s.Error = suspended(s)
+		if why := whyStale(s, statusPath(a)); why != "" {
+			s.Error = why
 			s.Sum("")
 		}
 		return s, true, nil
@@ -96,6 +91,22 @@ func (a *app) status(ctx context.Context) (s status.Status, fromDaemon bool, err
 	defer done()
 	s, err = daemon.LookOnce(ctx, &host.Host, time.Now())
 	return s, false, deniedIf(err)
+}
+
+// whyStale says why the daemon of s cannot publish a newer status at path, and the way on; "" if it can.
+func whyStale(s status.Status, path string) string {
+	if daemon.Suspended(s) {
+		return suspended(s)
+	}
+	err := durable.CannotReplace(path)
+	if err == nil {
+		return ""
+	}
+	why := fmt.Sprintf("the daemon cannot write its status, and this is the last one: %v", err)
+	if _, hint := remedy(err); hint != "" {
+		why += "; " + hint
+	}
+	return why
 }
 
 // suspended says that the daemon of s is suspended, and the way on.
