@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -203,7 +204,7 @@ func (r *rounds) converge(ctx context.Context) error {
 		r.out.waiting, r.out.tentative = fmt.Sprintf("%s is %s", host.DockerUnit, unit.ActiveState), true
 		return nil
 	}
-	if r.retry.waits(r.now()) && string(r.failedConfig) == string(encoded(config.Config)) {
+	if r.retry.waits(r.now()) && bytes.Equal(r.failedConfig, encoded(config.Config)) {
 		r.out.tooEarly = true
 		return r.enforceAccepted(ctx, fmt.Errorf("%w (next try at %s)", r.failure, r.retry.next.Format(time.TimeOnly)))
 	}
@@ -226,13 +227,17 @@ func (r *rounds) converge(ctx context.Context) error {
 func (r *rounds) enforceAccepted(ctx context.Context, cause error) error {
 	var failed *proof.Failed
 	var down *transaction.DockerDown
+	if !errors.As(cause, &failed) || errors.As(cause, &down) {
+		return cause
+	}
 	accepted := r.host.ConfigFiles().Accepted()
-	if !errors.As(cause, &failed) || errors.As(cause, &down) || !accepted.Found || string(encoded(accepted.Config)) == string(encoded(r.config.Config)) {
+	text := encoded(accepted.Config)
+	if !accepted.Found || bytes.Equal(text, encoded(r.config.Config)) {
 		return cause
 	}
 	present, applied := r.config, r.appliedConfig
 	defer func() { r.config, r.appliedConfig = present, applied }()
-	r.config.Config, r.appliedConfig, r.out.drifts = accepted.Config, encoded(accepted.Config), nil
+	r.config.Config, r.appliedConfig, r.out.drifts = accepted.Config, text, nil
 	result, err := r.host.ConvergeBy(ctx, accepted.Config, r.decide)
 	r.out.observed = result.Observed
 	if err == nil {
