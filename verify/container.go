@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"path"
+	"time"
+)
 
 // A Container is what dockerd says about one running container. Its strings
 // come from the engine, unchecked: pass them through Printable before showing
@@ -21,9 +24,10 @@ type Container struct {
 	// as in docker run: "network", "pid", "ipc", "uts", "cgroupns".
 	HostNamespaces []string
 	Joins          []Join
-	// Network is the network that it was created with, if that is one on which dockerd resolves the names of
-	// containers; else "".
+	// Network is the network that it was created with or is connected to, if that is one on which dockerd
+	// resolves the names of containers; else "".
 	Network        string
+	NoNetwork      bool     // --network=none
 	Sysctls        []string // the names of --sysctl, sorted
 	CapAdd         []string // "SYS_ADMIN", "CAP_SYS_ADMIN", "ALL"
 	SecurityOpt    []string // "seccomp=unconfined"
@@ -54,6 +58,14 @@ type HostMount struct {
 	// Resolved is Source with every symlink followed, if that is another path.
 	// Only a look at the host can tell.
 	Resolved string
+}
+
+// At is the path that was really mounted.
+func (m HostMount) At() string {
+	if m.Resolved != "" {
+		return m.Resolved
+	}
+	return path.Clean(m.Source)
 }
 
 // A Join is a namespace that a container shares with another container.

@@ -107,6 +107,11 @@ func isSocket(source string, more []HostPath) bool {
 	})
 }
 
+// IsSocketPath reports whether a path is, by its name, of use only to connect to a socket.
+func IsSocketPath(source string) bool {
+	return isSocket(source, nil) || strings.HasSuffix(source, ".sock")
+}
+
 // hasSockets reports whether there are sockets of the host's services below a path.
 func hasSockets(source string) bool {
 	return slices.ContainsFunc([]string{"/run", "/var/run"}, func(dir string) bool {

@@ -74,6 +74,17 @@ func settings(args []string) []setting {
 	return list
 }
 
+// SettingOf returns the value of a flag among arguments of runsc, as runsc would read it, and whether it is there.
+// The value of a boolean flag that has none is "true".
+func SettingOf(args []string, name string) (value string, set bool) {
+	for _, s := range settings(args) {
+		if s.name == name {
+			value, set = s.value, true
+		}
+	}
+	return value, set
+}
+
 // isBooleanFlag reports whether the table has the flag as a boolean, which does not
 // take the next word as its value.
 func isBooleanFlag(name string) bool {

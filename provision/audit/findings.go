@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/checkup"
+	"runsc-provisioner/provision/difference"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
@@ -208,11 +209,17 @@ func (v *Verification) inSandbox() string {
 
 // cost says what a container lacks once it was created again in a sandbox.
 func (v *Verification) cost(c verify.Container) string {
-	changes := verify.Changes(c, v.SandboxArgs)
-	if len(changes) == 0 {
+	var texts []string
+	sandbox := difference.Runtime{Name: v.Sandbox, Args: v.SandboxArgs, Remapped: v.Remapped}
+	for _, lack := range sandbox.Lacks(difference.Container{Container: c}) {
+		if lack.Text != "" {
+			texts = append(texts, lack.Text)
+		}
+	}
+	if len(texts) == 0 {
 		return ""
 	}
-	return "; it then has " + strings.Join(changes, ", ")
+	return "; it then has " + strings.Join(texts, ", ")
 }
 
 // explainOutside says why a container runs outside a sandbox.

@@ -147,7 +147,7 @@ func TestRemediesOfContainers(t *testing.T) {
 		lacks  []string
 	}{
 		"outside":                    {base, out, Expect{}, []string{"create it again", "--network=host", "network web"}, nil},
-		"outside, host network kept": {lets, out, Expect{}, []string{"network web"}, []string{"--network=host"}},
+		"outside, host network kept": {lets, out, Expect{}, []string{"create it again"}, []string{"--network=host", "network web"}},
 		"outside by default":         {plain, out, Expect{All: true}, []string{"--runtime=runsc", "--network=host"}, nil},
 		"outside, nothing lost":      {base, containerVerdict("old", "runc", verify.NotSandboxed), Expect{}, []string{"create it again"}, []string{";"}},
 		"not readable":               {base, dim("runsc", verify.DoubtUnread), Expect{}, []string{"as root"}, nil},

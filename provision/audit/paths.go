@@ -2,18 +2,10 @@ package audit
 
 import (
 	"path/filepath"
-	"slices"
 	"time"
 
+	"runsc-provisioner/provision/inventory"
 	"runsc-provisioner/verify"
-)
-
-const (
-	// resolveTime is how long it may take to follow the symlinks of all paths. A
-	// path on a lost server blocks forever.
-	resolveTime = 2 * time.Second
-	// maxResolvers is how many paths are followed at once, and may block forever.
-	maxResolvers = 32
 )
 
 // fillPaths follows symlinks. A path that cannot be followed in time counts as it
@@ -28,7 +20,7 @@ func fillPaths(containers []*verify.Container) {
 			paths = append(paths, verify.AbsoluteDevice(v.Options["device"]))
 		}
 	}
-	resolved := resolveAll(paths, filepath.EvalSymlinks, time.After(resolveTime))
+	resolved := inventory.LookAt(paths, resolve, time.After(inventory.LookTime))
 	for _, c := range containers {
 		for i := range c.Mounts {
 			c.Mounts[i].Resolved = resolved[c.Mounts[i].Source]
@@ -39,38 +31,8 @@ func fillPaths(containers []*verify.Container) {
 	}
 }
 
-// resolveAll maps each path to its target, if that is another path. A path that
-// blocks forever keeps one goroutine, and delays no other.
-func resolveAll(paths []string, follow func(string) (string, error), late <-chan time.Time) map[string]string {
-	slices.Sort(paths)
-	paths = slices.DeleteFunc(slices.Compact(paths), func(p string) bool { return !filepath.IsAbs(p) })
-	type pair struct{ from, to string }
-	next, done := make(chan string, len(paths)), make(chan pair, len(paths))
-	for _, path := range paths {
-		next <- path
-	}
-	close(next)
-	for range min(maxResolvers, len(paths)) {
-		go func() {
-			for path := range next {
-				to, err := follow(path)
-				if err != nil || to == path {
-					to = ""
-				}
-				done <- pair{path, to}
-			}
-		}()
-	}
-	resolved := map[string]string{}
-	for range paths {
-		select {
-		case p := <-done:
-			if p.to != "" {
-				resolved[p.from] = p.to
-			}
-		case <-late:
-			return resolved
-		}
-	}
-	return resolved
+// resolve returns the target of a path, if that is another path.
+func resolve(path string) (to string, another bool) {
+	to, err := filepath.EvalSymlinks(path)
+	return to, err == nil && to != path
 }

@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/inventory"
 	"runsc-provisioner/test/fakedockerd"
 	"runsc-provisioner/verify"
 )
@@ -94,19 +95,19 @@ func TestPathsAreFollowedAndNobodyIsWaitedFor(t *testing.T) {
 	never := make(chan struct{})
 	defer close(never)
 	late := make(chan time.Time, 1)
-	follow := func(path string) (string, error) {
+	follow := func(path string) (string, bool) {
 		if path == "/hangs" {
 			late <- time.Time{}
 			<-never
 		}
-		return filepath.EvalSymlinks(path)
+		return resolve(path)
 	}
 	want := map[string]string{link: "/", link + "/proc": "/proc"}
-	got := resolveAll([]string{link, dir, link, "name", "", link + "/proc", dir + "/none"}, follow, nil)
+	got := inventory.LookAt([]string{link, dir, link, "name", "", link + "/proc", dir + "/none"}, follow, nil)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	resolveAll([]string{"/hangs", link}, follow, late) // comes back
+	inventory.LookAt([]string{"/hangs", link}, follow, late) // comes back
 }
 
 // wayHost is a host whose dockerd is a fake.

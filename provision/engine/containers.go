@@ -34,7 +34,7 @@ func (c *Client) containers(ctx context.Context) ([]verify.Container, error) {
 	if err := c.agree(ctx); err != nil {
 		return nil, err
 	}
-	list, err := c.listRunning(ctx)
+	list, err := c.list(ctx, runningPath)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (c *Client) Inspect(ctx context.Context, ids []string) ([]verify.Container,
 // nameUnread takes the names of containers that could not be inspected from the
 // list, and drops those that the list no longer has.
 func (c *Client) nameUnread(ctx context.Context, containers []verify.Container) ([]verify.Container, error) {
-	list, err := c.listRunning(ctx)
+	list, err := c.list(ctx, runningPath)
 	if err != nil {
 		return nil, err
 	}
@@ -83,29 +83,47 @@ func (c *Client) nameUnread(ctx context.Context, containers []verify.Container) 
 }
 
 func (c *Client) inspectAll(ctx context.Context, list []listed) ([]verify.Container, error) {
+	found := make([]verify.Container, len(list)) // ID is empty for one that is gone
+	err := c.inspectEach(ctx, list, func(i int, said *inspection, unread error) {
+		if unread != nil {
+			found[i] = verify.Container{ID: list[i].ID, Name: list[i].name(), Unread: unread}
+			return
+		}
+		found[i] = said.running()
+	})
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(one verify.Container) bool { return one.ID == "" })
+	slices.SortFunc(found, func(a, b verify.Container) int { return strings.Compare(a.ID, b.ID) })
+	return found, nil
+}
+
+// inspectEach asks about the containers of list, a few at the same time. It calls take with the index of each that
+// is not gone, and with its description or why dockerd's answer is unusable.
+func (c *Client) inspectEach(ctx context.Context, list []listed, take func(i int, said *inspection, unread error)) error {
 	for _, item := range list {
 		if !containerID().MatchString(item.ID) {
-			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
+			return fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
 		}
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-
-	found := make([]verify.Container, len(list)) // ID is empty for one that is gone
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(inspectors, len(list)) {
 		workers.Go(func() {
 			for i := range next {
-				one, err := c.inspect(ctx, list[i].ID)
+				said, err := c.askAbout(ctx, list[i].ID)
 				var unread *Unreadable
 				switch {
 				case errors.As(err, &unread):
-					one = verify.Container{ID: list[i].ID, Name: list[i].name(), Unread: err}
+					take(i, nil, err)
 				case err != nil:
 					stop(fmt.Errorf("inspect container %s: %w", list[i].ID, err))
+				case said != nil:
+					take(i, said, nil)
 				}
-				found[i] = one
 			}
 		})
 	}
@@ -114,10 +132,5 @@ func (c *Client) inspectAll(ctx context.Context, list []listed) ([]verify.Contai
 	}
 	close(next)
 	workers.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	found = slices.DeleteFunc(found, func(one verify.Container) bool { return one.ID == "" })
-	slices.SortFunc(found, func(a, b verify.Container) int { return strings.Compare(a.ID, b.ID) })
-	return found, nil
+	return context.Cause(ctx)
 }

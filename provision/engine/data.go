@@ -45,20 +45,6 @@ func (i Image) refs() []string {
 	return i.Tags
 }
 
-// StoredContainer is a container, running or not.
-type StoredContainer struct {
-	ID      string
-	Name    string
-	State   string // created, running, paused, exited, …
-	Runtime string
-	Bytes   int64 // written since it was created
-
-	Privileged  bool
-	UsernsMode  string
-	NetworkMode string
-	PidMode     string
-}
-
 // Volume is a volume.
 type Volume struct {
 	Name       string
@@ -80,8 +66,13 @@ func (c *Client) data(ctx context.Context) (data Data, err error) {
 	if data.Images, err = c.images(ctx); err != nil {
 		return Data{}, err
 	}
-	if data.Containers, err = c.stored(ctx); err != nil {
+	if data.Containers, _, err = c.stored(ctx, maxContainers, true); err != nil {
 		return Data{}, err
+	}
+	for _, one := range data.Containers {
+		if one.Unread != nil {
+			return Data{}, fmt.Errorf("inspect container %s: %w", one.ID, one.Unread)
+		}
 	}
 	volumes, err := c.moby.VolumeList(ctx, client.VolumeListOptions{})
 	if err != nil {
@@ -142,36 +133,6 @@ func (c *Client) images(ctx context.Context) ([]Image, error) {
 	}
 	slices.SortFunc(images, func(a, b Image) int { return strings.Compare(a.Name(), b.Name()) })
 	return images, nil
-}
-
-func (c *Client) stored(ctx context.Context) ([]StoredContainer, error) {
-	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{All: true, Size: true})
-	if err != nil {
-		return nil, err
-	}
-	if len(list.Items) > maxContainers {
-		return nil, fmt.Errorf("%d containers, more than the limit of %d", len(list.Items), maxContainers)
-	}
-	var all []StoredContainer
-	for _, item := range list.Items {
-		if !containerID().MatchString(item.ID) {
-			return nil, fmt.Errorf("container ID %q is not 64 hex digits", item.ID)
-		}
-		said, err := c.askInspection(ctx, item.ID)
-		if err != nil {
-			return nil, err
-		}
-		if said == nil || said.HostConfig == nil || said.State == nil {
-			continue
-		}
-		all = append(all, StoredContainer{
-			ID: item.ID, Name: strings.TrimPrefix(said.Name, "/"), State: said.State.Status, Bytes: item.SizeRw, Runtime: said.HostConfig.Runtime,
-			Privileged: said.HostConfig.Privileged, UsernsMode: said.HostConfig.UsernsMode,
-			NetworkMode: said.HostConfig.NetworkMode, PidMode: said.HostConfig.PidMode,
-		})
-	}
-	slices.SortFunc(all, func(a, b StoredContainer) int { return strings.Compare(a.Name, b.Name) })
-	return all, nil
 }
 
 // layersSize asks for the disk usage. moby's client fits the answer of either

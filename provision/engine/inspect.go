@@ -9,23 +9,15 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// inspect returns the zero Container for one that no longer has a process,
-// unless dockerd is about to start it again. If the answer is unusable the
-// error is an *Unreadable.
-func (c *Client) inspect(ctx context.Context, id string) (verify.Container, error) {
-	said, err := c.askInspection(ctx, id)
-	if err != nil || said == nil {
-		return verify.Container{}, err
+// running returns the zero Container for one that no longer has a process, unless dockerd is about to start it
+// again.
+func (i *inspection) running() verify.Container {
+	if !i.State.Restarting && (!i.State.Running || i.State.Pid == 0) {
+		return verify.Container{}
 	}
-	if said.ID != id || said.State == nil || !said.isComplete() {
-		return verify.Container{}, &Unreadable{errors.New("the answer is not about this container")}
-	}
-	if !said.State.Restarting && (!said.State.Running || said.State.Pid == 0) {
-		return verify.Container{}, nil
-	}
-	one := said.container()
-	one.PID, one.Restarting = said.State.Pid, said.State.Pid == 0
-	return one, nil
+	one := i.container()
+	one.PID, one.Restarting = i.State.Pid, i.State.Pid == 0
+	return one
 }
 
 // Requested returns what the container with an ID or a name was created with, in
@@ -55,6 +47,15 @@ func (c *Client) askInspection(ctx context.Context, name string) (*inspection, e
 		return nil, err
 	}
 	return said, nil
+}
+
+// askAbout is askInspection by ID. An answer that does not describe that container is an *Unreadable.
+func (c *Client) askAbout(ctx context.Context, id string) (*inspection, error) {
+	said, err := c.askInspection(ctx, id)
+	if err == nil && said != nil && (said.ID != id || said.State == nil || !said.isComplete()) {
+		return nil, &Unreadable{errors.New("the answer is not about this container")}
+	}
+	return said, err
 }
 
 // errEnough ends the reading of an answer.

@@ -28,10 +28,15 @@ type inspection struct {
 		Type, Name, Driver, Source, Destination string
 		RW                                      bool
 	}
+	// GraphDriver names the directories of an overlay2. It is empty with containerd's store.
+	GraphDriver struct {
+		Data struct{ UpperDir, LowerDir string }
+	}
 	Config *struct {
 		Image  string
 		Labels labels
 	}
+	NetworkSettings struct{ Networks map[string]struct{} }
 	// cut means that the answer was too long. The missing part does not concern
 	// how the container runs or what it was given.
 	cut bool
@@ -63,6 +68,7 @@ func (i *inspection) read(answer *json.Decoder) error {
 	parts := map[string]any{
 		"Id": &i.ID, "Name": &i.Name, "Image": &i.Image, "Created": &i.Created,
 		"State": &i.State, "HostConfig": &i.HostConfig, "Mounts": &i.Mounts, "Config": &i.Config,
+		"GraphDriver": &i.GraphDriver, "NetworkSettings": &i.NetworkSettings,
 	}
 	seen := map[string]bool{}
 	err := eachPart(answer, func(name string) error {

@@ -2,11 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"runsc-provisioner/pattern"
 )
@@ -41,57 +38,19 @@ func (c *Client) notStarted(ctx context.Context) (down []NotStarted, partial boo
 	}
 	partial = len(list) > maxStopped
 	list = list[:min(len(list), maxStopped)]
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var mu sync.Mutex // guards down and partial
-	next := make(chan listed)
-	var workers sync.WaitGroup
-	for range min(inspectors, len(list)) {
-		workers.Go(func() {
-			for item := range next {
-				one, is, err := c.asNotStarted(ctx, item)
-				var unread *Unreadable
-				mu.Lock()
-				switch {
-				case errors.As(err, &unread):
-					partial = true
-				case err != nil:
-					stop(fmt.Errorf("inspect container %s: %w", item.ID, err))
-				case is:
-					down = append(down, one)
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for _, item := range list {
-		if !containerID().MatchString(item.ID) {
-			stop(fmt.Errorf("container ID %q is not 64 hex digits", item.ID))
-			break
+	found := make([]NotStarted, len(list)) // ID is empty for any other container
+	skipped := make([]bool, len(list))
+	err = c.inspectEach(ctx, list, func(i int, said *inspection, unread error) {
+		if skipped[i] = unread != nil; !skipped[i] && said.lacksRuntime() {
+			found[i] = NotStarted{ID: said.ID, Name: strings.TrimPrefix(said.Name, "/"), Runtime: said.HostConfig.Runtime}
 		}
-		next <- item
+	})
+	if err != nil {
+		return nil, true, err
 	}
-	close(next)
-	workers.Wait()
-	if ctx.Err() != nil {
-		return nil, true, context.Cause(ctx)
-	}
+	down = slices.DeleteFunc(found, func(one NotStarted) bool { return one.ID == "" })
 	slices.SortFunc(down, func(a, b NotStarted) int { return strings.Compare(a.Name, b.Name) })
-	return down, partial, nil
-}
-
-func (c *Client) asNotStarted(ctx context.Context, item listed) (one NotStarted, is bool, err error) {
-	said, err := c.askInspection(ctx, item.ID)
-	if err != nil || said == nil {
-		return NotStarted{}, false, err
-	}
-	if said.ID != item.ID || said.State == nil || !said.isComplete() {
-		return NotStarted{}, false, &Unreadable{errors.New("the answer is not about this container")}
-	}
-	if !said.lacksRuntime() {
-		return NotStarted{}, false, nil
-	}
-	return NotStarted{ID: said.ID, Name: strings.TrimPrefix(said.Name, "/"), Runtime: said.HostConfig.Runtime}, true, nil
+	return down, partial || slices.Contains(skipped, true), nil
 }
 
 // missingProgram is what containerd's shim says if the runtime's program is missing. What the runtime itself

@@ -28,7 +28,8 @@ func (i *inspection) container() verify.Container {
 		DeviceRequests: host.requests(),
 		Annotations:    host.Annotations,
 		LabelsCut:      i.cut,
-		Network:        host.namedNetwork(),
+		Network:        i.namedNetwork(),
+		NoNetwork:      host.NetworkMode == "none",
 		Sysctls:        slices.Sorted(maps.Keys(host.Sysctls)),
 	}
 	if i.Config != nil {
@@ -62,15 +63,17 @@ func (i *inspection) container() verify.Container {
 	return one
 }
 
-// namedNetwork is the network that the container was created with, unless it is one that every host has: these resolve
-// no names of containers.
-func (h *hostConfig) namedNetwork() string {
-	switch mode := h.NetworkMode; {
-	case mode == "", mode == "default", mode == "bridge", mode == "host", mode == "none", strings.HasPrefix(mode, "container:"):
-		return ""
-	default:
-		return mode
+// namedNetwork is the network that the container was created with or, after that, connected to. It is "" if these
+// are networks that every host has: they resolve no names of containers.
+func (i *inspection) namedNetwork() string {
+	for _, name := range append([]string{i.HostConfig.NetworkMode}, slices.Sorted(maps.Keys(i.NetworkSettings.Networks))...) {
+		switch {
+		case name == "", name == "default", name == "bridge", name == "host", name == "none", strings.HasPrefix(name, "container:"):
+		default:
+			return name
+		}
 	}
+	return ""
 }
 
 // volumeOptions returns those that came with --mount. dockerd uses them only if

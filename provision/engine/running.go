@@ -13,20 +13,19 @@ import (
 // listed is the needed part of an entry in the list of containers. moby's own
 // type keeps all labels in memory.
 type listed struct {
-	ID    string `json:"Id"`
-	Names []string
+	ID     string `json:"Id"`
+	Names  []string
+	SizeRw int64 // only if asked for
 }
 
 func (l listed) name() string {
 	return strings.TrimPrefix(slices.Concat(l.Names, []string{""})[0], "/")
 }
 
-// listRunning lists the containers that run or are paused. Call agree first.
-func (c *Client) listRunning(ctx context.Context) ([]listed, error) {
-	return c.list(ctx, "/containers/json")
-}
+// runningPath is the list of the containers that run or are paused.
+const runningPath = "/containers/json"
 
-// list reads the list of containers at path.
+// list reads the list of containers at path. Call agree first.
 func (c *Client) list(ctx context.Context, path string) ([]listed, error) {
 	var list []listed
 	found, err := c.request(ctx, path, func(answer *json.Decoder) error {
@@ -57,7 +56,7 @@ func (c *Client) Names(ctx context.Context) ([]string, error) {
 	if err := c.agree(ctx); err != nil {
 		return nil, c.withAct(ctx, "list containers", err)
 	}
-	list, err := c.listRunning(ctx)
+	list, err := c.list(ctx, runningPath)
 	if err != nil {
 		return nil, c.withAct(ctx, "list containers", err)
 	}

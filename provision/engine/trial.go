@@ -118,7 +118,10 @@ func (t *Trial) start(ctx context.Context, s TrialSpec) error {
 	if _, err := moby.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
 		return t.failed(ctx, "start", err)
 	}
-	t.Container, err = t.client.inspect(ctx, id)
+	said, err := t.client.askAbout(ctx, id)
+	if said != nil {
+		t.Container = said.running()
+	}
 	if err == nil && t.ID == "" {
 		t.output.await(ctx, lastOutputTime)
 		err = errors.New("its process ended at once")

@@ -15,8 +15,7 @@ import (
 	"runsc-provisioner/verify"
 )
 
-// Engine is the part of *engine.Client that reads: none of its methods changes
-// anything in dockerd.
+// Engine is the part of *engine.Client that reads: none of its methods changes anything in dockerd.
 type Engine interface {
 	Info(context.Context) (engine.Info, error)
 	Names(context.Context) ([]string, error)
@@ -28,6 +27,7 @@ type Engine interface {
 	VolumeOptions(context.Context) (map[string]map[string]string, error)
 	ImageDigests(ctx context.Context, id string) ([]string, error)
 	Data(context.Context) (engine.Data, error)
+	Stored(ctx context.Context, most int, sized bool) (all []engine.StoredContainer, partial bool, err error)
 	Events(context.Context) (<-chan engine.Event, <-chan error)
 	Plugins(context.Context) ([]engine.Plugin, error)
 	ReloadedSince(context.Context, time.Time) (bool, error)

@@ -60,9 +60,9 @@ func startObjection(c engine.StoredContainer) string {
 		return ""
 	case c.Privileged:
 		return "privileged"
-	case c.NetworkMode == "host":
+	case slices.Contains(c.HostNamespaces, "network"):
 		return "host network"
-	case c.PidMode == "host":
+	case slices.Contains(c.HostNamespaces, "pid"):
 		return "host processes"
 	}
 	return ""

@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/subid"
 	"runsc-provisioner/test/seen"
+	"runsc-provisioner/verify"
 )
 
 // ready is a host on which only the switch of userns-remap is left to do.
@@ -221,10 +222,13 @@ func TestPlan_RemapInEffect(t *testing.T) {
 
 func TestFault_U01_HiddenData(t *testing.T) {
 	data := engine.Data{
-		Images:     []engine.Image{{ID: "sha256:1", Tags: []string{"a:1"}, Bytes: 1 << 20}},
-		Containers: []engine.StoredContainer{{Name: "old", State: "exited"}, {Name: "mighty", Privileged: true}, {Name: "fine", Privileged: true, UsernsMode: "host"}},
-		Volumes:    []engine.Volume{{Name: "data", Driver: "local", Mountpoint: "/var/lib/docker/volumes/data/_data"}, {Name: "far", Driver: "nfs"}},
-		Networks:   []string{"custom"}, LayersSize: 1 << 30,
+		Images: []engine.Image{{ID: "sha256:1", Tags: []string{"a:1"}, Bytes: 1 << 20}},
+		Containers: []engine.StoredContainer{
+			{Container: verify.Container{Name: "old"}, State: "exited"}, {Container: verify.Container{Name: "mighty", Privileged: true}},
+			{Container: verify.Container{Name: "fine", Privileged: true, UsernsMode: "host"}},
+		},
+		Volumes:  []engine.Volume{{Name: "data", Driver: "local", Mountpoint: "/var/lib/docker/volumes/data/_data"}, {Name: "far", Driver: "nfs"}},
+		Networks: []string{"custom"}, LayersSize: 1 << 30,
 	}
 	plenty := dataroot.Room{Spool: 1 << 40, SpoolPath: "/var/lib/x", Root: 1 << 40, Same: true}
 	onlyImages := engine.Data{Images: data.Images, LayersSize: data.LayersSize}

@@ -11,7 +11,7 @@ import (
 
 // opens are the functions that open a file in a way that may wait for ever: a FIFO has no
 // other end, and a device may never end. Outside package durable, files are opened by its
-// OpenRegular, OpenOwn, ReadLimited, ReadOwn and ReadProc.
+// OpenRegular, OpenOwn, EntriesOf, ReadLimited, ReadOwn and ReadProc.
 var opens = []string{"os.Open", "os.OpenFile", "os.ReadFile", "unix.Open"}
 
 // mayOpen has each place that opens a file by itself, and why that cannot wait.

@@ -13,7 +13,7 @@ import (
 )
 
 // readers are the packages that look at a host and change nothing on it.
-var readers = []string{"provision/audit", "provision/doctor", "provision/host", "provision/plan", "provision/checkup"}
+var readers = []string{"provision/audit", "provision/doctor", "provision/host", "provision/inventory", "provision/plan", "provision/checkup"}
 
 // effect classifies the exported functions and methods of one package: those
 // that write to the host, dockerd or a directory given to them, and the others.
@@ -24,7 +24,7 @@ var effectsOf = map[string]effect{
 	"provision/durable": {
 		// CanReplace makes a temporary file and removes it.
 		writes: "CanReplace MkdirAll Remove Rename Symlink Sweep SyncDir WriteFile",
-		reads:  "CannotReplace CannotWrite CheckOwn Digest KindOf OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
+		reads:  "CannotReplace CannotWrite CheckOwn Digest EntriesOf KindOf OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
 	},
 	"provision/state": {
 		writes: "JournalStore.Finish Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial BeforeStore.NoteWritten JournalStore.Remove " +
@@ -59,7 +59,7 @@ var effectsOf = map[string]effect{
 	"provision/engine": {
 		writes: "Client.LoadImages Client.RemoveTrial Client.SaveImages Client.StartTrial Client.Stop Trial.End",
 		reads: "Client.Close Client.Containers Client.Data Client.Events Client.EventsSince Client.ImageDigests " +
-			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.NotStarted Client.Plugins Client.ReloadedSince Client.Requested Client.VolumeOptions " +
+			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.NotStarted Client.Plugins Client.ReloadedSince Client.Requested Client.Stored Client.VolumeOptions " +
 			"Image.Name Open Plugin.Is Trial.Changes Trial.Files Trial.Has Trial.Line",
 	},
 }

@@ -36,7 +36,8 @@ var allowed = map[string]row{
 			"github.com/cenkalti/backoff/v5", "github.com/hashicorp/go-version", "golang.org/x/sys",
 		},
 	},
-	"verify": {modules: []string{"golang.org/x/sys"}},
+	"verify":               {modules: []string{"golang.org/x/sys"}},
+	"provision/difference": {ours: []string{"verify"}, modules: []string{"github.com/dustin/go-humanize"}},
 	"provision/config": {
 		ours:    []string{"daemonjson", "pattern", "provision/durable", "provision/release", "verify"},
 		modules: []string{"github.com/pelletier/go-toml/v2"},
@@ -93,6 +94,13 @@ var allowed = map[string]row{
 			"provision/release", "provision/room", "provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
+	},
+	"provision/inventory": {
+		ours: []string{
+			"provision/blocked", "provision/difference", "provision/durable", "provision/engine",
+			"provision/host", "verify",
+		},
+		modules: []string{"golang.org/x/sys"},
 	},
 	"provision/activation": {
 		ours: []string{
@@ -187,8 +195,9 @@ var allowed = map[string]row{
 	"provision/audit": {
 		ours: []string{
 			"provision/blocked", "provision/checkup", "provision/commandline", "provision/config",
-			"provision/dockerproc", "provision/engine", "provision/evidence", "provision/host",
-			"provision/plan", "provision/release", "provision/steps", "verify",
+			"provision/difference", "provision/dockerproc", "provision/engine", "provision/evidence",
+			"provision/host", "provision/inventory", "provision/plan", "provision/release",
+			"provision/steps", "verify",
 		},
 	},
 	"provision/contest": {ours: []string{"provision/checkup"}},
