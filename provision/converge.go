@@ -121,8 +121,11 @@ func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts plan.Opti
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	_, err = prepare.Check(ctx, &pr.Host, p, o, prepare.Look, nil)
-	return p, err
+	if _, err = prepare.Check(ctx, &pr.Host, p, o, prepare.Look, nil); err != nil {
+		return p, err
+	}
+	addSwitch(ctx, &pr.Host, c, o, &p)
+	return p, nil
 }
 
 // planFor plans for o. It first observes the data root, if the plan depends on it.
@@ -151,6 +154,7 @@ type convergence struct {
 	mustRecover   bool         // another run may have had the lock since the last recovery
 	waitedForDir  bool         // in vain, for the directory of daemon.json
 	noLink        string       // why the link could not be made; "" if it could
+	switchSeen    bool         // dockerd was asked about the containers of a Switch
 }
 
 // observeAndApply observes the host once and carries out one plan. It reports true if
@@ -209,6 +213,9 @@ func (pr *Provisioner) observeAndApply(ctx context.Context, c config.Config, cho
 	}
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
+	}
+	if opts.Unattended == nil && !run.switchSeen { // the daemon has no reader
+		run.switchSeen = addSwitch(ctx, &pr.Host, c, observed, &plan)
 	}
 	pr.report(Event{Kind: PlanMade, Plan: plan})
 	run.doneSteps, run.planCompleted, run.mustRecover = nil, false, pr.firstOnly(plan)

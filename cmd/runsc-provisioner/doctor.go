@@ -9,6 +9,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/difference"
 	"runsc-provisioner/provision/doctor"
 	"runsc-provisioner/provision/host"
 )
@@ -20,18 +21,19 @@ func newDoctor(a *app) *cobra.Command {
 		Short: "Look for what stops gVisor, Docker or this program from working here",
 		Long: `doctor checks the kernel, cgroups, KVM, subordinate ids, units, daemon.json,
 Docker's API, disk space, proxy and clock. Each check is independent. doctor
-changes nothing, and waits at most 5 seconds for each answer.
+changes nothing, and waits at most 5 seconds for each answer. It also lists what
+works differently for the containers that run in a sandbox.
 
 Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			items, done := a.doctor(cmd.Context())
+			found, done := a.doctor(cmd.Context())
 			defer done()
 			worst := checkup.Healthy
-			for _, item := range items {
+			for _, item := range found.Items {
 				worst = max(worst, item.Health)
 			}
-			if err := a.printDoctor(format.value, worst, items); err != nil {
+			if err := a.printDoctor(format.value, worst, found); err != nil {
 				return err
 			}
 			if code := pluginCodes[worst]; code != 0 {
@@ -44,8 +46,8 @@ Exit codes are those of verify: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 	return cmd
 }
 
-// doctor returns the items, and a function that closes the connection.
-func (a *app) doctor(ctx context.Context) ([]checkup.Item, func()) {
+// doctor returns what was found, and a function that closes the connection.
+func (a *app) doctor(ctx context.Context) (doctor.Diagnosis, func()) {
 	in, confErr, _ := a.inEffect()
 	if confErr == nil && in.Missing != "" {
 		confErr = &config.MissingError{Text: in.Missing}
@@ -74,13 +76,16 @@ func (a *app) hostEvenWithoutSystemd(ctx context.Context) (*host.Host, func()) {
 	return a.hostWith(noUnits{err}), func() {}
 }
 
-func (to *console) printDoctor(format string, worst checkup.Health, items []checkup.Item) error {
+func (to *console) printDoctor(format string, worst checkup.Health, found doctor.Diagnosis) error {
+	items := found.Items
 	if format == "json" {
 		return printJSON(to.stdout, struct {
-			SchemaVersion int            `json:"schema_version"`
-			Status        checkup.Health `json:"status"`
-			Items         []checkup.Item `json:"items"`
-		}{schemaVersion, worst, items})
+			SchemaVersion int               `json:"schema_version"`
+			Status        checkup.Health    `json:"status"`
+			Items         []checkup.Item    `json:"items"`
+			Differences   []difference.Item `json:"differences,omitempty"`
+			Unseen        []string          `json:"differences_unseen,omitempty"`
+		}{schemaVersion, worst, items, found.Differences, found.Unseen})
 	}
 	table := to.newTable()
 	table.row("WHAT", "STATUS", "SEEN")
@@ -97,5 +102,10 @@ func (to *console) printDoctor(format string, worst checkup.Health, items []chec
 			to.printf("  %s: %s\n", printable(item.Name), printable(item.Remedy))
 		}
 	}
+	if len(found.Differences) > 0 {
+		to.printf("\n%s from runc, for containers that run in a sandbox (no fault, docs/what-changes.md):\n", to.style(yellow, "differs"))
+	}
+	to.printDifferences(found.Differences)
+	to.printUnseen(found.Unseen)
 	return nil
 }

@@ -121,6 +121,7 @@ func (to *console) printPlan(plan plan.Plan) {
 	if plan.Provisional && len(plan.Steps) > 1 {
 		to.printf("  (the name in braces is known after the download)\n")
 	}
+	to.printSwitch(plan.Switch)
 	to.printHidden(plan.Hidden)
 	to.printHeld(plan.Held)
 	to.printNotes(plan.Warnings)

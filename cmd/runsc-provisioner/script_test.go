@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -29,8 +30,10 @@ var update = flag.Bool("update", false, "write the expected outputs of TestScrip
 //	show FILE                          prints the file
 //	docker start|stop|fail             starts or stops the unit, or lets it fail
 //	container NAME RUNTIME [RELEASE]   runs a container, in a sandbox of RELEASE
+//	created NAME RUNTIME JSON          makes a container with this HostConfig, which also has its Mounts
+//	started NAME RUNTIME JSON          the same, and it runs
 //
-// Paths in the output are those of a real host, and times read "N ms".
+// Paths in the output are those of a real host, and times read "N ms" or N.
 func TestScript(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {
@@ -71,6 +74,8 @@ func TestScript(t *testing.T) {
 						h.units.unit.Result = map[string]string{"start": "success", "stop": "success", "fail": "exit-code"}[args[0]]
 					},
 					"container": func(ts *testscript.TestScript, neg bool, args []string) { h.container(args) },
+					"created":   func(ts *testscript.TestScript, neg bool, args []string) { h.created(ts, args, 0) },
+					"started":   func(ts *testscript.TestScript, neg bool, args []string) { h.created(ts, args, 1) },
 				},
 			})
 		})
@@ -83,16 +88,30 @@ func refuseNegation(ts *testscript.TestScript, neg bool) {
 	}
 }
 
-var times = regexp.MustCompile(`\b\d+(\.\d)? m?s\b`)
+var (
+	times   = regexp.MustCompile(`\b\d+(\.\d)? m?s\b`)
+	seconds = regexp.MustCompile(`"seconds": [0-9.e-]+`)
+)
 
 func (h *fakeHost) script(ts *testscript.TestScript, code int, args []string) {
 	got := h.run(args...)
-	_, err := io.WriteString(ts.Stdout(), times.ReplaceAllString(got.stdout, "N ms"))
+	stdout := seconds.ReplaceAllString(times.ReplaceAllString(got.stdout, "N ms"), `"seconds": N`)
+	_, err := io.WriteString(ts.Stdout(), stdout)
 	_, err2 := io.WriteString(ts.Stderr(), times.ReplaceAllString(got.stderr, "N ms"))
 	ts.Check(errors.Join(err, err2))
 	if got.code != code {
 		ts.Fatalf("got exit %d, want %d", got.code, code)
 	}
+}
+
+// created makes NAME with RUNTIME. It runs if pid is not 0.
+func (h *fakeHost) created(ts *testscript.TestScript, args []string, pid int) {
+	c := fakedockerd.Container{ID: fmt.Sprintf("%x", sha256.Sum256([]byte(args[0]))), Name: args[0], Runtime: args[1], PID: pid}
+	given := struct{ Mounts []map[string]any }{}
+	ts.Check(errors.Join(json.Unmarshal([]byte(args[2]), &c.Given), json.Unmarshal([]byte(args[2]), &given)))
+	delete(c.Given, "Mounts")
+	c.Mounts = given.Mounts
+	h.dockerd.Containers = append(h.dockerd.Containers, c)
 }
 
 // container runs NAME with RUNTIME, in a sandbox if RELEASE is given.

@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/audit"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/difference"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
@@ -39,6 +40,8 @@ type runReport struct {
 	// may be others; "" if there are none.
 	down       []host.NotStarted
 	downUnseen string
+	// toSwitch is what the run's change of the default runtime means for existing containers; nil if it makes none.
+	toSwitch *difference.Switch
 }
 
 // doneStep is one step in the JSON report.
@@ -89,6 +92,12 @@ func (t *runReport) event(e provision.Event) {
 // planMade prints the first plan. A later plan of the same run only goes on with
 // what the first one could not know.
 func (t *runReport) planMade(plan plan.Plan) {
+	if plan.Switch != nil {
+		t.toSwitch = plan.Switch
+	}
+	if !t.json && t.planPrinted {
+		t.app.printSwitch(plan.Switch)
+	}
 	if t.json || t.planPrinted {
 		return
 	}
@@ -164,6 +173,7 @@ func (t *runReport) printSummary(result provision.Result) {
 	}
 	t.printLosing()
 	t.printNotStarted()
+	t.printKeeping(result)
 	if len(result.Last.Held) > 0 {
 		t.app.printf("done in %s, except what is held\n", durationText(time.Since(t.started)))
 		return // what the user wants may be what is held
@@ -227,18 +237,19 @@ func (t *runReport) printJSON(result provision.Result, failure error) error {
 		unknown = t.losingErr.Error()
 	}
 	return printJSON(t.app.stdout, struct {
-		SchemaVersion int               `json:"schema_version"`
-		Changed       bool              `json:"changed"`
-		Steps         []doneStep        `json:"steps"`
-		Left          plan.Plan         `json:"left"`
-		Recovered     string            `json:"recovered,omitempty"`
-		SetAside      string            `json:"set_aside,omitempty"`
-		Mended        []string          `json:"mended,omitempty"`
-		SavedTo       string            `json:"saved_to,omitempty"`
-		Losing        []string          `json:"losing_writes,omitempty"`
-		LosingUnknown string            `json:"losing_writes_unknown,omitempty"`
-		NotStarted    []host.NotStarted `json:"not_started,omitempty"`
-		Seconds       float64           `json:"seconds"`
-		Error         string            `json:"error,omitempty"`
-	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.mended, t.savedTo, t.losing, unknown, t.down, time.Since(t.started).Seconds(), message})
+		SchemaVersion int                `json:"schema_version"`
+		Changed       bool               `json:"changed"`
+		Steps         []doneStep         `json:"steps"`
+		Left          plan.Plan          `json:"left"`
+		Recovered     string             `json:"recovered,omitempty"`
+		SetAside      string             `json:"set_aside,omitempty"`
+		Mended        []string           `json:"mended,omitempty"`
+		SavedTo       string             `json:"saved_to,omitempty"`
+		Losing        []string           `json:"losing_writes,omitempty"`
+		LosingUnknown string             `json:"losing_writes_unknown,omitempty"`
+		NotStarted    []host.NotStarted  `json:"not_started,omitempty"`
+		Switch        *difference.Switch `json:"switch,omitempty"`
+		Seconds       float64            `json:"seconds"`
+		Error         string             `json:"error,omitempty"`
+	}{schemaVersion, result.Changed, t.done, result.Last, t.recovered, t.setAside, t.mended, t.savedTo, t.losing, unknown, t.down, t.toSwitch, time.Since(t.started).Seconds(), message})
 }

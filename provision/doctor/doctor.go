@@ -15,6 +15,7 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/difference"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
@@ -23,10 +24,19 @@ import (
 // OwnUnit is the unit that runs this program's daemon.
 const OwnUnit = host.ServiceUnit
 
+// Diagnosis is what Run finds.
+type Diagnosis struct {
+	Items []checkup.Item
+	// Differences are what works differently, for the containers that run in a sandbox of ours, than with runc. They
+	// are no fault. Unseen says what was not looked at.
+	Differences []difference.Item
+	Unseen      []string
+}
+
 // Run checks everything that can keep gVisor, Docker or this program from working
 // on the host. confErr is why the configuration could not be read, or nil. What Run
 // cannot see is Unsure. Each answer may take host.AnswerWithin.
-func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, getenv func(string) string) []checkup.Item {
+func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, getenv func(string) string) Diagnosis {
 	docker := lookAtDocker(ctx, h, c)
 	validateFile(ctx, h, &docker)
 	p := platformsOf(c, docker.observed)
@@ -47,7 +57,10 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 		items = append(items, item)
 	}
 	items = append(items, diskItems(h)...)
-	return append(items, proxyItem(getenv, h.DockerProxy(ctx)), clockItem(ctx, h, time.Now()))
+	items = append(items, proxyItem(getenv, h.DockerProxy(ctx)), clockItem(ctx, h, time.Now()))
+	d := Diagnosis{Items: items}
+	d.Differences, d.Unseen = differences(ctx, h, c, docker)
+	return d
 }
 
 func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {

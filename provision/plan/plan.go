@@ -23,6 +23,7 @@ import (
 	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/difference"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
@@ -45,6 +46,9 @@ type Plan struct {
 	// Provisional says that the release has no known name before it is fetched. Paths in the plan then
 	// have a placeholder, and the host must be observed again after the first step.
 	Provisional bool `json:"provisional,omitempty"`
+	// Switch says what differs for existing containers if the steps make a runtime of ours the default. New leaves it
+	// nil: it takes questions to dockerd.
+	Switch *difference.Switch `json:"switch,omitempty"`
 }
 
 // Empty reports whether there are no steps. Parts may still be held, and Unfinished may be set.

@@ -5,6 +5,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/difference"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -21,16 +22,17 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		all[i] = step{s.Kind().Action, s.Object(), s.Kind().Disruption}
 	}
 	return json.Marshal(struct {
-		Unfinished  *Unfinished       `json:"unfinished,omitempty"`
-		Steps       []step            `json:"steps"`
-		Disruption  config.Disruption `json:"disruption"`
-		Held        []steps.Held      `json:"held,omitempty"`
-		Hidden      []Hidden          `json:"hidden,omitempty"`
-		Warnings    []string          `json:"warnings,omitempty"`
-		Activates   []string          `json:"activates,omitempty"`
-		Provisional bool              `json:"provisional,omitempty"`
-		Diff        string            `json:"diff,omitempty"`
-	}{p.Unfinished, all, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Diff()})
+		Unfinished  *Unfinished        `json:"unfinished,omitempty"`
+		Steps       []step             `json:"steps"`
+		Disruption  config.Disruption  `json:"disruption"`
+		Held        []steps.Held       `json:"held,omitempty"`
+		Hidden      []Hidden           `json:"hidden,omitempty"`
+		Warnings    []string           `json:"warnings,omitempty"`
+		Activates   []string           `json:"activates,omitempty"`
+		Provisional bool               `json:"provisional,omitempty"`
+		Switch      *difference.Switch `json:"switch,omitempty"`
+		Diff        string             `json:"diff,omitempty"`
+	}{p.Unfinished, all, p.Disruption(), p.Held, p.Hidden, p.Warnings, p.Activates, p.Provisional, p.Switch, p.Diff()})
 }
 
 // Diff is a unified diff of daemon.json before and after the plan, with secrets hidden; "" if it is not

@@ -25,10 +25,14 @@ type Runtime struct {
 	Args []string `json:"runtimeArgs,omitempty"`
 }
 
-// Container is a running container.
+// Container is a container, which runs if it has a PID.
 type Container struct {
 	ID, Name, Runtime string
 	PID               int
+	// Given is what else it was created with: parts of HostConfig as the API has them. Mounts are those of the
+	// whole container.
+	Given  map[string]any
+	Mounts []map[string]any
 }
 
 // Host is a Dockerd with settings and containers.
@@ -90,6 +94,11 @@ func (h *Host) Load(path string) error {
 
 type object = map[string]any
 
+// running are the containers that run.
+func running(containers []Container) []Container {
+	return slices.DeleteFunc(slices.Clone(containers), func(c Container) bool { return c.PID == 0 })
+}
+
 // NewWithSettings starts a Dockerd that answers with the settings and containers
 // that now returns.
 func NewWithSettings(t testing.TB, now func() (Settings, []Container)) *Dockerd {
@@ -99,7 +108,7 @@ func NewWithSettings(t testing.TB, now func() (Settings, []Container)) *Dockerd 
 		settings, containers := now()
 		info := object{
 			"ServerVersion": "26.1.5", "OSType": "linux", "Architecture": "x86_64", "CgroupDriver": "cgroupfs",
-			"DockerRootDir": "/var/lib/docker", "Driver": "overlay2", "ContainersRunning": len(containers),
+			"DockerRootDir": "/var/lib/docker", "Driver": "overlay2", "ContainersRunning": len(running(containers)),
 			"DefaultRuntime": settings.DefaultRuntime, "Runtimes": settings.Runtimes,
 		}
 		if settings.UsernsRemap {
@@ -107,9 +116,14 @@ func NewWithSettings(t testing.TB, now func() (Settings, []Container)) *Dockerd 
 		}
 		return info
 	})
-	d.AnswerJSON("/containers/json", func(*http.Request) any {
+	d.AnswerJSON("/containers/json", func(r *http.Request) any {
 		list := []object{}
 		_, containers := now()
+		if r.URL.Query().Get("all") == "" {
+			containers = running(containers)
+		} else if r.URL.Query().Get("filters") != "" { // those that have ended: none
+			containers = nil
+		}
 		for _, c := range containers {
 			list = append(list, object{"Id": c.ID, "Names": []string{"/" + c.Name}, "State": "running"})
 		}
@@ -119,11 +133,17 @@ func NewWithSettings(t testing.TB, now func() (Settings, []Container)) *Dockerd 
 		_, containers := now()
 		for _, c := range containers {
 			if id := r.PathValue("id"); c.ID == id || c.Name == id {
+				status := "created"
+				if c.PID > 0 {
+					status = "running"
+				}
+				given := object{"Runtime": c.Runtime}
+				maps.Copy(given, c.Given)
 				return object{
 					"Id": c.ID, "Name": "/" + c.Name, "Image": "sha256:0",
-					"State":      object{"Running": true, "Pid": c.PID, "StartedAt": "2026-09-14T12:00:00Z"},
-					"HostConfig": object{"Runtime": c.Runtime},
-					"Config":     object{"Image": "busybox"},
+					"State":      object{"Status": status, "Running": c.PID > 0, "Pid": c.PID, "StartedAt": "2026-09-14T12:00:00Z"},
+					"HostConfig": given, "Mounts": c.Mounts,
+					"Config": object{"Image": "busybox"},
 				}
 			}
 		}

@@ -119,9 +119,10 @@ var allowed = map[string]row{
 	"provision/plan": {
 		ours: []string{
 			"daemonjson", "provision/activation", "provision/blocked", "provision/capability",
-			"provision/commandline", "provision/config", "provision/dataroot", "provision/engine",
-			"provision/host", "provision/images", "provision/redact", "provision/release",
-			"provision/room", "provision/state", "provision/steps", "provision/subid", "verify",
+			"provision/commandline", "provision/config", "provision/dataroot", "provision/difference",
+			"provision/engine", "provision/host", "provision/images", "provision/redact",
+			"provision/release", "provision/room", "provision/state", "provision/steps", "provision/subid",
+			"verify",
 		},
 	},
 	"provision/validate": {
@@ -177,9 +178,9 @@ var allowed = map[string]row{
 	},
 	"provision": {
 		ours: []string{
-			"provision/blocked", "provision/config", "provision/daemonfile", "provision/durable",
-			"provision/engine", "provision/failpoint", "provision/host", "provision/images",
-			"provision/plan", "provision/prepare", "provision/proof", "provision/release",
+			"provision/blocked", "provision/config", "provision/daemonfile", "provision/difference",
+			"provision/durable", "provision/engine", "provision/failpoint", "provision/host",
+			"provision/images", "provision/inventory", "provision/plan", "provision/prepare", "provision/proof", "provision/release",
 			"provision/state", "provision/steps", "provision/subid", "provision/transaction",
 			"provision/validate",
 		},
@@ -222,9 +223,9 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
-			"provision/dockerproc", "provision/durable", "provision/evidence", "provision/host",
-			"provision/plan", "provision/redact", "provision/release", "provision/room",
-			"provision/validate",
+			"provision/difference", "provision/dockerproc", "provision/durable", "provision/evidence",
+			"provision/host", "provision/inventory", "provision/plan", "provision/redact",
+			"provision/release", "provision/room", "provision/validate",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
 	},
@@ -239,8 +240,8 @@ var allowed = map[string]row{
 	"cmd/runsc-provisioner": {
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
-			"provision/commandline", "provision/config", "provision/daemon", "provision/doctor",
-			"provision/durable", "provision/host", "provision/metrics", "provision/plan",
+			"provision/commandline", "provision/config", "provision/daemon", "provision/difference",
+			"provision/doctor", "provision/durable", "provision/host", "provision/metrics", "provision/plan",
 			"provision/prepare", "provision/proof", "provision/redact", "provision/release",
 			"provision/room", "provision/state", "provision/status", "provision/steps", "provision/subid",
 			"provision/transaction", "systemd", "verify",
