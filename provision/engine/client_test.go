@@ -182,7 +182,7 @@ func TestFault_E07_HangingDockerdEndsWithTheContext(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			f.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 				if begun && path != "/_ping" {
-					io.WriteString(w, `{"ServerVersion":`)
+					io.WriteString(w, map[bool]string{true: `[`, false: `{"ServerVersion":`}[path == "/containers/json"])
 					w.(http.Flusher).Flush()
 				}
 				cancel()
