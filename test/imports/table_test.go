@@ -51,6 +51,10 @@ var allowed = map[string]row{
 		modules: []string{"github.com/containerd/errdefs", "github.com/moby/moby"},
 	},
 	"provision/commandline": {ours: []string{"provision/durable"}},
+	"provision/buildkit": {
+		ours:    []string{"provision/commandline", "provision/durable", "verify"},
+		modules: []string{"github.com/tidwall/gjson", "github.com/tidwall/sjson", "golang.org/x/sys"},
+	},
 	"provision/dataroot": {
 		ours:    []string{"provision/durable", "provision/engine", "provision/room"},
 		modules: []string{"golang.org/x/sys"},

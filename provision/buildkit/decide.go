@@ -1,0 +1,83 @@
+package buildkit
+
+import (
+	"bytes"
+)
+
+// Wanted is how BuildKit shall run steps.
+type Wanted struct {
+	// Runsc runs them; nil for Docker's runc.
+	Runsc *Runsc
+	// KnowsVariable says that this version of dockerd is known to read the variable (capability.BuildKitCommand).
+	KnowsVariable bool
+	// ContainerdApart says that dockerd starts no containerd, which would inherit its PATH.
+	ContainerdApart bool
+}
+
+// Change is what brings a host to a Wanted.
+type Change struct {
+	// Program and DropIn are the texts that the files shall have; nil for none.
+	Program, DropIn []byte
+	// WritesProgram, WritesDropIn and Restarts say what differs from that now.
+	WritesProgram, WritesDropIn, Restarts bool
+}
+
+// IsEmpty reports whether nothing differs.
+func (c Change) IsEmpty() bool { return !c.WritesProgram && !c.WritesDropIn && !c.Restarts }
+
+// Decide compares a host with w. objection says why the change must not be made, and what to do; "" if it may. A host
+// that already runs steps as it shall has no objection.
+func (w Wanted) Decide(s Seen, running bool) (c Change, objection string) {
+	if w.Runsc == nil {
+		c.WritesProgram, c.WritesDropIn = s.Program.Text != nil, s.DropIn.Text != nil
+		c.Restarts = running && s.Environment.Mentions(s.Program.Path)
+		return c, unusable(s)
+	}
+	way, objection := w.way(s)
+	runsc := *w.Runsc
+	if way == BySearch {
+		runsc.Runc = s.Runc
+	}
+	c.Program = Script(s.Self, runsc)
+	c.DropIn = DropIn(way, s.Program.Path, s.Environment.SearchWithout(s.Program.Path))
+	c.WritesProgram, c.WritesDropIn = !bytes.Equal(c.Program, s.Program.Text), !bytes.Equal(c.DropIn, s.DropIn.Text)
+	c.Restarts = running && !s.Environment.Uses(way, s.Program.Path)
+	switch {
+	case c.IsEmpty():
+		return c, ""
+	case unusable(s) != "":
+		return c, unusable(s)
+	case way == ByVariable && s.Environment.Command != "" && s.Environment.Command != s.Program.Path:
+		return c, "dockerd gives BuildKit " + s.Environment.Command + " already: remove DOCKER_BUILDKIT_RUNC_COMMAND from its unit, drop-ins and environment files, then run apply again"
+	case s.SelfUnsafe != "":
+		return c, "dockerd would run this program as root: " + s.SelfUnsafe + "; install it with make install, or move it to /usr/local/bin, and run apply again"
+	}
+	return c, objection
+}
+
+// way is how this dockerd is told. objection says why it cannot be.
+func (w Wanted) way(s Seen) (way Way, objection string) {
+	switch {
+	case s.Unread != "":
+		return ByVariable, "what builds run with is not known: " + s.Unread
+	case w.KnowsVariable && s.ReadsVariable:
+		return ByVariable, ""
+	case w.KnowsVariable:
+		return ByVariable, "this dockerd does not read DOCKER_BUILDKIT_RUNC_COMMAND, so nothing can tell it what builds run with"
+	case !w.ContainerdApart:
+		return BySearch, "before Docker 26.0, builds are moved to gVisor by dockerd's PATH, and this dockerd may start a containerd that would inherit it: " +
+			"start dockerd with --containerd=/run/containerd/containerd.sock, as Debian does, or upgrade Docker"
+	case s.Runc == "":
+		return BySearch, "Docker's runc is not in dockerd's PATH"
+	}
+	return BySearch, ""
+}
+
+func unusable(s Seen) string {
+	for _, f := range []File{s.DropIn, s.Program} {
+		if f.Unusable != "" {
+			return f.Unusable + ": move it away, then run apply again"
+		}
+	}
+	return ""
+}

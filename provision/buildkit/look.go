@@ -1,0 +1,163 @@
+package buildkit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"runsc-provisioner/provision/commandline"
+	"runsc-provisioner/provision/durable"
+)
+
+// maxFile limits the drop-in and the script in bytes.
+const maxFile = 64 << 10
+
+// Places are where to look.
+type Places struct {
+	DropIn  string // the drop-in of docker.service
+	Program string // the Script
+	Proc    string // /proc
+}
+
+// Seen is what decides which program BuildKit runs the steps of docker build with.
+type Seen struct {
+	DropIn, Program File
+	// Environment is that of the running dockerd, or of its unit if it does not run.
+	Environment Environment
+	// ReadsVariable says that the running dockerd uses ByVariable, or has the name of the variable in its executable.
+	ReadsVariable bool
+	// Unread says why Environment or ReadsVariable is not known; "" if both are.
+	Unread string
+	// Runc is the runc in dockerd's PATH without the Script; "" if there is none.
+	Runc string
+	// Self is the path of this program, as the Script shall call it. SelfUnsafe says why root must not run it from
+	// there; "" if it may.
+	Self, SelfUnsafe string
+}
+
+// File is a file of this program.
+type File struct {
+	Path string
+	Text []byte // nil if it is missing or Unusable
+	// Unusable says why it can neither be read nor replaced; "" if it can.
+	Unusable string
+}
+
+// Look looks at a host whose dockerd has a process ID, 0 if it does not run, and whose docker.service sets the
+// variables. self is this program's own path.
+func Look(p Places, self string, pid int, variables []string) Seen {
+	s := Seen{DropIn: readFile(p.DropIn), Program: readFile(p.Program), Environment: EnvironmentOf(variables), Self: self}
+	// Two copies of this program must not take turns with writing their own path: one that works stays.
+	if written := SelfOf(s.Program.Text); written != "" && checkProgram(written) == nil {
+		s.Self = written
+	}
+	if err := checkProgram(s.Self); err != nil {
+		s.SelfUnsafe = err.Error()
+	}
+	if pid == 0 {
+		s.Runc = findRunc(s.Environment.SearchWithout(p.Program))
+		return s
+	}
+	var err error
+	if s.Environment, err = RunningEnvironment(p.Proc, pid); err == nil {
+		s.ReadsVariable = s.Environment.Uses(ByVariable, p.Program)
+	}
+	if err == nil && !s.Environment.Mentions(p.Program) {
+		s.ReadsVariable, err = executableHas(p.Proc, pid, commandline.BuildKitCommand)
+	}
+	if err != nil {
+		s.Unread = err.Error()
+	}
+	s.Runc = findRunc(s.Environment.SearchWithout(p.Program))
+	return s
+}
+
+// findRunc searches runc as dockerd does.
+func findRunc(search string) string {
+	for dir := range strings.SplitSeq(search, ":") {
+		path := filepath.Join(dir, "runc")
+		if info, err := os.Stat(path); err == nil && filepath.IsAbs(path) && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	return ""
+}
+
+// Installed reports whether a Script is in place.
+func Installed(p Places) bool {
+	_, err := os.Lstat(p.Program)
+	return err == nil
+}
+
+// RunningEnvironment reads the environment of a process.
+func RunningEnvironment(proc string, pid int) (Environment, error) {
+	text, err := durable.ReadProc(filepath.Join(proc, strconv.Itoa(pid), "environ"))
+	if err != nil {
+		return Environment{}, fmt.Errorf("environment of dockerd: %w", err)
+	}
+	return EnvironmentOf(strings.Split(string(text), "\x00")), nil
+}
+
+func readFile(path string) File {
+	text, err := durable.ReadOwn(path, maxFile)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return File{Path: path}
+		}
+		return File{Path: path, Unusable: err.Error()}
+	}
+	return File{Path: path, Text: append([]byte{}, text...)}
+}
+
+// checkProgram returns why root must not run a program, or nil.
+func checkProgram(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case !filepath.IsAbs(path) || !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+		return fmt.Errorf("%s is no program", path)
+	}
+	return durable.Trusted(path)
+}
+
+// maxExecutable limits in bytes how much of an executable is searched; dockerd has about 100 MB.
+const maxExecutable = 1 << 30
+
+// executableHas reports whether the executable of a process contains a text. A dockerd that reads a variable has its
+// name.
+func executableHas(proc string, pid int, text string) (bool, error) {
+	f, err := durable.OpenRegular(filepath.Join(proc, strconv.Itoa(pid), "exe"))
+	if err != nil {
+		return false, fmt.Errorf("executable of dockerd: %w", err)
+	}
+	defer f.Close()
+	return contains(io.LimitReader(f, maxExecutable), text, 1<<20)
+}
+
+// contains searches text in r, which it reads in parts of size bytes.
+func contains(r io.Reader, text string, size int) (bool, error) {
+	buffer := make([]byte, size+len(text))
+	kept := 0
+	for {
+		n, err := r.Read(buffer[kept : kept+size])
+		if bytes.Contains(buffer[:kept+n], []byte(text)) {
+			return true, nil
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+		// The text may begin at the end of this part.
+		tail := min(kept+n, len(text)-1)
+		kept = copy(buffer, buffer[kept+n-tail:kept+n])
+	}
+}

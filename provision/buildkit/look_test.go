@@ -1,0 +1,108 @@
+package buildkit
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// hostWith makes a host below a directory, with a dockerd of process ID 7 that has an environment and an executable.
+func hostWith(t *testing.T, environment, executable string) Places {
+	t.Helper()
+	root := t.TempDir()
+	p := Places{DropIn: filepath.Join(root, "dropin.conf"), Program: filepath.Join(root, "builds/runc"), Proc: filepath.Join(root, "proc")}
+	put(t, filepath.Join(p.Proc, "7/environ"), environment, 0o600)
+	put(t, filepath.Join(p.Proc, "7/exe"), executable, 0o700)
+	return p
+}
+
+func put(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLook(t *testing.T) {
+	p := hostWith(t, "HOME=/\x00PATH=/nowhere\x00DOCKER_BUILDKIT_RUNC_COMMAND=/other\x00", "…DOCKER_BUILDKIT_RUNC_COMMAND…")
+	s := Look(p, "/nowhere/self", 7, []string{"PATH=/unit"})
+	if s.Environment != (Environment{"/other", "/nowhere"}) || !s.ReadsVariable || s.Unread != "" || s.Runc != "" || s.DropIn.Text != nil || s.Program.Text != nil || Installed(p) {
+		t.Errorf("got %+v", s)
+	}
+	if s.Self != "/nowhere/self" || s.SelfUnsafe == "" {
+		t.Errorf("a missing program: got %q, %q", s.Self, s.SelfUnsafe)
+	}
+	if s = Look(p, "/bin/sh", 0, []string{"PATH=/unit"}); s.Environment.Search != "/unit" || s.SelfUnsafe != "" {
+		t.Errorf("no dockerd: got %+v, want the environment of the unit", s)
+	}
+	if s = Look(p, "/bin/sh", 8, nil); s.Unread == "" {
+		t.Error("a dockerd that is gone: got nothing that is not known")
+	}
+	if s = Look(hostWith(t, "", "another program"), "/bin/sh", 7, nil); s.ReadsVariable {
+		t.Error("an executable without the variable: got it")
+	}
+}
+
+// A working program that an earlier run has written into the Script stays; a broken one does not.
+func TestLook_KeepsTheProgramOfTheScript(t *testing.T) {
+	p := hostWith(t, "", "")
+	for written, want := range map[string]string{"/bin/sh": "/bin/sh", "/nowhere/else": "/bin/true"} {
+		put(t, p.Program, string(Script(written, Runsc{Path: "/x/runsc"})), 0o755)
+		if s := Look(p, "/bin/true", 7, nil); s.Self != want || !Installed(p) {
+			t.Errorf("%s: got %s, want %s", written, s.Self, want)
+		}
+	}
+}
+
+func TestLook_AnUnusableFile(t *testing.T) {
+	p := hostWith(t, "", "")
+	if err := os.Mkdir(p.DropIn, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if s := Look(p, "/bin/sh", 7, nil); s.DropIn.Unusable == "" || s.DropIn.Text != nil {
+		t.Errorf("a directory: got %+v", s.DropIn)
+	}
+	put(t, p.Program, strings.Repeat("x", maxFile+1), 0o755)
+	if s := Look(p, "/bin/sh", 7, nil); s.Program.Unusable == "" {
+		t.Errorf("a large file: got %d bytes", len(s.Program.Text))
+	}
+}
+
+func TestFindRunc(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "a/runc"), "", 0o644)
+	put(t, filepath.Join(dir, "b/runc"), "", 0o755)
+	if got, want := findRunc(dir+"/none:"+dir+"/a:"+dir+"/b"), dir+"/b/runc"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := findRunc(dir + "/a"); got != "" {
+		t.Errorf("got %q, want none", got)
+	}
+}
+
+func TestContains(t *testing.T) {
+	const text = "NEEDLE"
+	for at := range 40 {
+		hay := bytes.Repeat([]byte("."), 40)
+		copy(hay[at:], text)
+		want := at+len(text) <= len(hay)
+		for name, r := range map[string]*bytes.Reader{"whole": bytes.NewReader(hay)} {
+			if got, err := contains(r, text, 7); err != nil || got != want {
+				t.Errorf("%s, at %s: got %t, %v, want %t", name, strconv.Itoa(at), got, err, want)
+			}
+		}
+		if got, err := contains(iotest.OneByteReader(bytes.NewReader(hay)), text, 7); err != nil || got != want {
+			t.Errorf("byte by byte, at %d: got %t, %v, want %t", at, got, err, want)
+		}
+	}
+	if _, err := contains(iotest.ErrReader(os.ErrClosed), text, 7); err == nil {
+		t.Error("got no error")
+	}
+}

@@ -1,0 +1,190 @@
+package buildkit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/durable"
+)
+
+// specName is the name of the specification in a bundle.
+const specName = "config.json"
+
+// Run does what runc would do with args, by runsc. It normally does not return: this process becomes runsc. It returns
+// the exit code of the step if it had to wait for its end, and an error if no step was started.
+func Run(r Runsc, args []string) (code int, err error) {
+	call, err := ParseCall(args)
+	if err != nil {
+		return 0, fmt.Errorf("runc of BuildKit: %w", err)
+	}
+	if call.IsForRunc() {
+		if r.Runc == "" {
+			return 0, fmt.Errorf("%s is a call of runc, and this program only runs steps of builds", call.Command)
+		}
+		return 0, become(r.Runc, append([]string{r.Runc}, args...))
+	}
+	if err := os.MkdirAll(StateDir, 0o711); err != nil {
+		return 0, err
+	}
+	if !call.Starts() {
+		return 0, become(r.Path, call.Argv(r, false))
+	}
+	step, err := prepare(call.Bundle())
+	if err != nil {
+		return 0, err
+	}
+	argv := call.Argv(r, step.hostNetwork)
+	if step.madeTmp == nil {
+		return 0, become(r.Path, argv)
+	}
+	code, err = wait(argv)
+	return code, errors.Join(err, step.removeTmp())
+}
+
+// step is a step that can be started.
+type step struct {
+	hostNetwork bool
+	tmp         string
+	madeTmp     fs.FileInfo // of tmp, if the image had none; else nil
+}
+
+// prepare changes the specification in a bundle, and gives the step a /tmp.
+func prepare(bundle string) (step, error) {
+	path := filepath.Join(bundle, specName)
+	text, err := durable.ReadLimited(path, maxSpec)
+	if err != nil {
+		return step{}, err
+	}
+	spec, err := ParseSpec(text)
+	if err != nil {
+		return step{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if refusal := spec.Refusal(); refusal != "" {
+		return step{}, errors.New(refusal)
+	}
+	var s step
+	if s.hostNetwork, err = hasHostNetwork(spec); err != nil {
+		return step{}, err
+	}
+	if spec.MountsTmp() {
+		return s, nil
+	}
+	if err := s.findTmp(spec.Root(bundle), spec.Readonly()); err != nil || s.tmp == "" {
+		return s, err
+	}
+	if text, err = spec.WithTmp(s.tmp); err == nil {
+		err = replace(path, text)
+	}
+	if err != nil {
+		return step{}, errors.Join(fmt.Errorf("%s: %w", path, err), s.removeTmp())
+	}
+	return s, nil
+}
+
+// hasHostNetwork reports whether a step has the host's network. This program has it itself.
+func hasHostNetwork(spec Spec) (bool, error) {
+	path, host := spec.NetworkNamespace()
+	if host || path == "" {
+		return host, nil
+	}
+	theirs, err := os.Stat(path)
+	if err != nil {
+		return false, fmt.Errorf("network namespace of the step: %w", err)
+	}
+	ours, err := os.Stat("/proc/self/ns/net")
+	return err == nil && os.SameFile(theirs, ours), err
+}
+
+// findTmp finds the /tmp of a root file system, and makes one if it is missing: gVisor would make it too, and leave
+// it in the layer. tmp stays "" if something else than a directory has its name. An image can have a symlink there that
+// leads to a directory of the host, so nothing is followed.
+func (s *step) findTmp(root string, readonly bool) error {
+	tmp := filepath.Join(root, "tmp")
+	info, err := os.Lstat(tmp)
+	switch {
+	case err == nil && info.IsDir():
+		s.tmp = tmp
+		return nil
+	case err == nil, readonly && errors.Is(err, fs.ErrNotExist):
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	var owner unix.Stat_t
+	if err := unix.Lstat(root, &owner); err != nil {
+		return fmt.Errorf("%s: %w", root, err)
+	}
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		return err
+	}
+	// With userns-remap, root of the container owns its root directory.
+	err = errors.Join(os.Lchown(tmp, int(owner.Uid), int(owner.Gid)), os.Chmod(tmp, 0o755)) // as mkdir of a step would make it
+	if err == nil {
+		s.madeTmp, err = os.Lstat(tmp)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	s.tmp = tmp
+	return nil
+}
+
+// removeTmp removes a /tmp that prepare has made, unless the step has changed it.
+func (s *step) removeTmp() error {
+	if s.madeTmp == nil {
+		return nil
+	}
+	info, err := os.Lstat(s.tmp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil || !os.SameFile(info, s.madeTmp) || info.Mode() != s.madeTmp.Mode() || !info.ModTime().Equal(s.madeTmp.ModTime()) {
+		return err
+	}
+	return os.Remove(s.tmp)
+}
+
+// replace replaces a specification. BuildKit removes it with its bundle, so it need not last.
+func replace(path string, text []byte) error {
+	next := path + ".next"
+	if err := os.WriteFile(next, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
+}
+
+// become replaces this process. Its signals, its exit code and its end with its parent are those of the program.
+func become(path string, argv []string) error {
+	if err := unix.Exec(path, argv, os.Environ()); err != nil {
+		return fmt.Errorf("start %s: %w", path, err)
+	}
+	return nil
+}
+
+// wait runs a program to its end. It ends with this process, as it would if this process had become it.
+func wait(argv []string) (code int, err error) {
+	// The kernel sends the signal when the thread ends that started the program.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	command := exec.Cmd{
+		Path: argv[0], Args: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+	}
+	err = command.Run()
+	var ended *exec.ExitError
+	switch {
+	case !errors.As(err, &ended):
+		return 0, err
+	case ended.ExitCode() < 0:
+		return 128 + int(ended.Sys().(syscall.WaitStatus).Signal()), nil
+	}
+	return ended.ExitCode(), nil
+}
