@@ -127,6 +127,12 @@ func (a *application) carryOut(ctx context.Context, step steps.Step) (result str
 		return "", a.tx.Reload(ctx, s.MustTake)
 	case steps.Restart:
 		return "", a.tx.Restart(ctx, s)
+	case steps.WriteBuilds:
+		return "", a.tx.WriteBuilds(ctx, s)
+	case steps.ConfirmBuilds:
+		return "", a.tx.ConfirmBuilds(ctx, s)
+	case steps.ProveBuild:
+		return a.proveBuild(ctx, s)
 	case steps.Confirm:
 		a.answer, err = a.confirm(ctx, s.Settings)
 		return "", err

@@ -29,9 +29,6 @@ import (
 type Provisioner struct {
 	host.Host
 	Jobs transaction.Jobs
-	// Self is the path of this program's own static binary: the proof runs it
-	// inside the sandbox, with proof.InitArg.
-	Self string
 	// HTTP fetches releases; nil is the default client of package release.
 	HTTP *http.Client
 	// Limits bound what is fetched; the zero value is for real networks.

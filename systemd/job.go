@@ -118,6 +118,18 @@ func (c *Conn) ResetFailed(ctx context.Context, name string) error {
 	return nil
 }
 
+// LoadUnits makes systemd read all unit files again, as systemctl daemon-reload does. It starts and stops nothing.
+func (c *Conn) LoadUnits(ctx context.Context) error {
+	l, err := c.link(ctx)
+	if err == nil {
+		err = l.explain(ctx, l.manager.ReloadContext(ctx))
+	}
+	if err != nil {
+		return fmt.Errorf("daemon-reload: %w", err)
+	}
+	return nil
+}
+
 // notLoaded reports whether an error is systemd's answer that the unit is not
 // in memory.
 func notLoaded(err error) bool {

@@ -84,6 +84,7 @@ func (p *pass) sandbox(e *entry) (Sandbox, error) {
 		return box, err
 	}
 	const maxID = 256 // bytes; dockerd's has 64
+	box.Root, _ = SettingOf(untilCommand(argv[min(1, len(argv)):]), "root")
 	if n := len(argv); n > 1 && !cut && len(argv[n-1]) <= maxID {
 		box.ContainerID = argv[n-1]
 	}

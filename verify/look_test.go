@@ -71,7 +71,7 @@ func TestLookAtOneSandbox(t *testing.T) {
 	if report.State != Sandboxed || report.Verdicts[0].Release != r.Name {
 		t.Errorf("got %v of %q, want sandboxed of %q: %+v", report.State, report.Verdicts[0].Release, r.Name, report.Verdicts[0].Checks)
 	}
-	wantBoxes := []Sandbox{{PID: 1000, StartTime: 10000, ContainerID: containerID(1), File: File{r.Name, sentryPath}}}
+	wantBoxes := []Sandbox{{PID: 1000, StartTime: 10000, ContainerID: containerID(1), Root: "/var/run/docker/runtime-runc/moby", File: File{r.Name, sentryPath}}}
 	if diff := cmp.Diff(wantBoxes, survey.Sandboxes); diff != "" {
 		t.Errorf("sandboxes -want +got:\n%s", diff)
 	}

@@ -67,6 +67,7 @@ type Sandbox struct {
 	PID         int
 	StartTime   uint64 // clock ticks since boot
 	ContainerID string // the last argument, unchecked
+	Root        string // the value of its flag --root, unchecked: where runsc keeps its state
 	File        File   // the file it executes; zero in Survey.Claims
 }
 

@@ -183,13 +183,13 @@ func (a *app) host(ctx context.Context) (*provision.Provisioner, func(), error) 
 // provisioner is the Provisioner with a connection to systemd.
 func (a *app) provisioner(units unitsCloser) *provision.Provisioner {
 	return &provision.Provisioner{
-		Host: *a.hostWith(units), Jobs: units, Self: a.self, HTTP: a.http, Limits: a.limits, ProveInDocker: a.inDocker,
+		Host: *a.hostWith(units), Jobs: units, HTTP: a.http, Limits: a.limits, ProveInDocker: a.inDocker,
 	}
 }
 
 // hostWith is the host, to read only, with a connection to systemd.
 func (a *app) hostWith(units host.Units) *host.Host {
-	host := &host.Host{Paths: a.paths, Units: units, Owner: a.owner, Log: a.logger()}
+	host := &host.Host{Paths: a.paths, Units: units, Owner: a.owner, Self: a.self, Log: a.logger()}
 	host.Suspect = host.Touched
 	return host
 }

@@ -139,7 +139,7 @@ func (a *app) apply(ctx context.Context, systemd *ahead, in config.InEffect, opt
 	if err := a.save(saved, report); err != nil || once {
 		return result, err
 	}
-	if err := host.ConfigFiles().AcceptInEffect(in, result.Observed.File.Doc); err != nil {
+	if err := host.ConfigFiles().AcceptInEffect(in, result.Observed.File.Doc, result.Last.HeldItems()...); err != nil {
 		return result, fmt.Errorf("the changes were made, but the daemon was not told: %w", err)
 	}
 	return result, nil

@@ -29,6 +29,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 		"channel":         words("release\tabout weekly", "nightly\tevery day", "master\tevery commit"),
 		"config-dir":      directory,
 		"default-runtime": listed(a.defaultRuntimes),
+		"builds":          listed(a.defaultRuntimes),
 		"expect":          words("default\tas configured", "all", "some\tat least one"),
 		"fail-on":         words("weakening", "ways-around"),
 		"max-age":         words("30d", "90d", "180d"),
@@ -71,7 +72,7 @@ func (a *app) valueAfterFlag(
 		flag := cmd.Flags().Lookup(name)
 		return len(args) == 0 && flag.Changed && flag.Value.String() == flag.NoOptDefVal
 	}
-	if bare("default-runtime") {
+	if bare("default-runtime") || bare("builds") {
 		words = a.defaultRuntimes()
 	}
 	if bare("userns-remap") {

@@ -61,6 +61,7 @@ func (u *fakeUnits) Reload(context.Context, string) error {
 func (u *fakeUnits) Restart(context.Context, string) error     { return errors.New("not part of the fake") }
 func (u *fakeUnits) Start(context.Context, string) error       { return errors.New("not part of the fake") }
 func (u *fakeUnits) ResetFailed(context.Context, string) error { return nil }
+func (u *fakeUnits) LoadUnits(context.Context) error           { return nil }
 func (u *fakeUnits) Said(context.Context, string, time.Time) ([]string, error) {
 	return u.said, nil
 }

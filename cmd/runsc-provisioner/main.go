@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/proof"
 )
 
@@ -19,6 +20,16 @@ func main() {
 			os.Exit(1)
 		}
 		return
+	}
+	if len(os.Args) >= 2 && os.Args[1] == proof.StepArg {
+		if err := proof.Step(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "runsc-provisioner:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if len(os.Args) >= 2 && os.Args[1] == buildkit.Arg {
+		os.Exit(buildkit.Main(os.Args[2:]))
 	}
 	// Every file gets its mode explicitly. A strict umask of the caller must not
 	// hide a file from dockerd until then.

@@ -156,7 +156,7 @@ func remedy(err error) (code int, hint string) {
 		return exitRefused, "another program put it there: move it away if you do not need it"
 	case errors.As(err, &conf) && errors.Is(err, fs.ErrPermission):
 		return exitRefused, "run it with sudo"
-	case errors.As(err, &conf) && conf.Key == "docker.default_runtime":
+	case errors.As(err, &conf) && (conf.Key == "docker.default_runtime" || conf.Key == "docker.builds"):
 		return exitRefused, "to add a runtime, write [docker.runtimes.NAME] into config.toml; `runsc-provisioner config show` lists those that are there"
 	case errors.As(err, &conf) && conf.Source == config.FlagSource:
 		return exitRefused, "runsc-provisioner apply --help says which values a flag takes"

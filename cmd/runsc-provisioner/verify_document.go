@@ -78,6 +78,7 @@ type (
 		Status        checkup.Health      `json:"status"`
 		Host          []checkup.Item      `json:"host"`
 		Runtimes      []documentRuntime   `json:"runtimes,omitempty"`
+		Builds        []audit.Build       `json:"builds,omitempty"`
 		Evidence      string              `json:"evidence"`
 		Findings      []audit.Finding     `json:"findings"`
 		Notes         []string            `json:"notes"`
@@ -96,6 +97,7 @@ type (
 func documentOf(v audit.Verification) document {
 	d := document{
 		SchemaVersion: schemaVersion, Status: v.Health(), Host: v.Items, Evidence: v.Report.State.String(),
+		Builds:   v.Builds,
 		Findings: append([]audit.Finding{}, v.Findings...), Notes: append([]string{}, v.Notes...),
 		Containers: []documentContainer{}, Orphans: sandboxesOf(v.Report.Orphans), Unowned: sandboxesOf(v.Report.Unowned), Claims: sandboxesOf(v.Report.Claims), ClaimCount: v.Report.ClaimCount,
 		Others: []documentOther{}, Denied: v.Report.Denied,

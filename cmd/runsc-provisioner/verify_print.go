@@ -49,6 +49,9 @@ func (to *console) printTable(v audit.Verification) error {
 		return err
 	}
 	to.printf("\n")
+	if err := to.printBuilds(table, v.Builds); err != nil {
+		return err
+	}
 	if err := to.printContainers(table, v); err != nil {
 		return err
 	}
@@ -58,6 +61,21 @@ func (to *console) printTable(v audit.Verification) error {
 	}
 	to.printf("\n")
 	to.printFindings(v)
+	return nil
+}
+
+func (to *console) printBuilds(table *table, all []audit.Build) error {
+	if len(all) == 0 {
+		return nil
+	}
+	table.row("BUILDS", "STEPS", "SEEN")
+	for _, b := range all {
+		table.row(b.Builder, string(b.State), printable(b.Seen))
+	}
+	if err := table.flush(); err != nil {
+		return err
+	}
+	to.printf("\n")
 	return nil
 }
 

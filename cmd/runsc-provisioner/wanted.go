@@ -20,6 +20,7 @@ type settingFlags struct {
 	url            string
 	defaultRuntime string
 	usernsRemap    string
+	builds         string
 	runtimeArgs    []string
 	rootfs         string
 }
@@ -33,6 +34,8 @@ func (w *settingFlags) add(cmd *cobra.Command) {
 	flags.Lookup("default-runtime").NoOptDefVal = config.DefaultRuntimeName
 	flags.StringVar(&w.usernsRemap, "userns-remap", "", "give root in a container the ids of an unprivileged user of the host: the user dockremap (also without =USER), another `USER` or USER:GROUP; off switches it off")
 	flags.Lookup("userns-remap").NoOptDefVal = "default"
+	flags.StringVar(&w.builds, "builds", "", "run the steps of docker build with the runtime `NAME` also if BuildKit builds: runsc (gVisor; also without =NAME) or another runtime in the configuration; runc is Docker's own. A change needs a restart of Docker")
+	flags.Lookup("builds").NoOptDefVal = config.DefaultRuntimeName
 	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "start runsc with the argument `ARGUMENT`, such as --runtime-arg=--platform=kvm; repeat it for more. They replace the arguments that it had")
 	flags.StringVar(&w.rootfs, "rootfs", "", "what happens to the files that containers write: with the `KIND` docker, Docker keeps them, as it does with runc; with sandbox, gVisor's own default, they are lost when the container stops")
 }
@@ -91,6 +94,7 @@ func (w *settingFlags) overrides(cmd *cobra.Command) config.Overrides {
 		URL:            given("url", &w.url),
 		DefaultRuntime: given("default-runtime", &w.defaultRuntime),
 		UsernsRemap:    given("userns-remap", &w.usernsRemap),
+		Builds:         given("builds", &w.builds),
 		RuntimeArgs:    w.runtimeArgs,
 		Rootfs:         given("rootfs", &w.rootfs),
 	}

@@ -16,7 +16,6 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
-	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
@@ -62,6 +61,8 @@ type Verification struct {
 	Items    []checkup.Item
 	Report   verify.Report
 	Findings []Finding // none is ok; the worst comes first
+	// Builds says where dockerd's builders run steps; nil if dockerd was not asked.
+	Builds []Build
 	// Notes are hints that do not change the health.
 	Notes []string
 	// Managed are the configured runtimes. SandboxByDefault is true if the
@@ -199,7 +200,8 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 	if v.RuntimeWeaknesses, err = runtimeWeaknesses(ctx, h, c, o); err != nil {
 		return Verification{}, err
 	}
-	v.Notes = notes(c, v, o)
+	v.Builds, v.Notes = builds(h, c, v, o), notes(c, o)
+	v.Report = withoutSteps(v.Report, v.Builds)
 	if partial && v.NotStartedErr == nil {
 		v.Notes = append(v.Notes, checkup.StoppedUnseen)
 	}
@@ -219,7 +221,7 @@ func sandboxRuntime(c config.Config) string {
 }
 
 // notes are the hints that verify prints once.
-func notes(c config.Config, v Verification, o host.Observed) []string {
+func notes(c config.Config, o host.Observed) []string {
 	g := plan.NewGoal(c, o)
 	var all []string
 	for _, name := range c.RuntimeNames() {
@@ -233,12 +235,7 @@ func notes(c config.Config, v Verification, o host.Observed) []string {
 	if o.SnapRuns {
 		all = append(all, plan.SnapWarning)
 	}
-	set := slices.ContainsFunc(o.Unit.Environment, func(s string) bool { return strings.HasPrefix(s, commandline.BuildKitCommand+"=") })
-	if !v.SandboxByDefault || set || o.Engine == nil {
-		return all
-	}
-	return append(all, "`docker build` by BuildKit runs its steps with runc, outside any sandbox, whatever the default runtime is; "+
-		"the classic builder follows the default runtime (docs/verification.md, Builds)")
+	return all
 }
 
 // AddConfig adds an item and a finding for err, an error of the configuration that

@@ -15,7 +15,7 @@ func TestNotes_TheSnapBesideDockerService(t *testing.T) {
 	o := h.Observed(t)
 	for _, runs := range []bool{false, true} {
 		o.SnapRuns = runs
-		if got := notes(config.Default(), Verification{}, o); slices.Contains(got, plan.SnapWarning) != runs {
+		if got := notes(config.Default(), o); slices.Contains(got, plan.SnapWarning) != runs {
 			t.Errorf("runs %t: got %q", runs, got)
 		}
 	}
@@ -33,13 +33,11 @@ func TestNotes_Writes(t *testing.T) {
 		{"kept", nil, seen.Host{File: seen.Registered(seen.Newer)}, 0},
 		{"adopted", nil, seen.Host{File: adopted, Before: adopted}, 1},
 		{"sandbox, chosen", seen.Rootfs(config.RootfsSandbox), seen.Host{File: seen.RegisteredBare(seen.Newer)}, 0},
-		{"the default: BuildKit is told of", seen.AsDefault, seen.Host{File: seen.Registered(seen.Newer, `"default-runtime":"runsc"`), ClassicBuild: "it is"}, 1},
-		{"adopted, the default, with the classic builder", seen.AsDefault, seen.Host{File: adopted, Before: adopted, ClassicBuild: "it is"}, 3},
+		{"adopted, the default, with the classic builder", seen.AsDefault, seen.Host{File: adopted, Before: adopted, ClassicBuild: "it is"}, 2},
 	} {
 		test.host.Releases, test.host.Link, test.host.Engine = []string{seen.Newer}, seen.Newer, seen.Dockerd(test.host.File)
 		c := seen.Wants(test.config)
-		v := Verification{SandboxByDefault: c.Docker.DefaultRuntime != ""}
-		if got := notes(c, v, test.host.Observed(t)); len(got) != test.want {
+		if got := notes(c, test.host.Observed(t)); len(got) != test.want {
 			t.Errorf("%s: got notes %q, want %d", test.name, got, test.want)
 		}
 	}

@@ -84,6 +84,9 @@ func Items(c config.Config, o host.Observed) ([]Item, error) {
 	}
 	items = append(items, EngineItem(g, settings))
 	items = append(items, RuntimeItems(c, o)...)
+	if item, managed := buildsItem(g); managed {
+		items = append(items, item)
+	}
 	if o.WaitingImages != nil {
 		items = append(items, Item{Name: "images", Health: Warning, Remedy: ApplyRemedy,
 			Seen: fmt.Sprintf("%s saved for a switch of userns-remap are still in %s", steps.CountImages(o.WaitingImages.Images), o.WaitingImages.Path)})

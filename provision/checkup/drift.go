@@ -43,6 +43,9 @@ func Drifts(c config.Config, o host.Observed) ([]Drift, error) {
 		}
 		add(config.ItemLink, !link.LeadsTo(g.Current), g.Current.Name, got)
 	}
+	if item, managed := buildsItem(g); managed {
+		add(config.ItemBuilds, item.Health == Critical, c.Docker.Builds, item.Seen)
+	}
 	outsideFile := len(all)
 	at := o.File.Doc
 	for _, name := range c.RuntimeNames() {

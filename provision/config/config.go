@@ -40,6 +40,7 @@ type Release struct {
 type Docker struct {
 	DefaultRuntime string             `toml:"default_runtime" json:"default_runtime,omitempty"` // "": not managed
 	UsernsRemap    string             `toml:"userns_remap" json:"userns_remap,omitempty"`       // "default", user, user:group, "off"; "": not managed
+	Builds         string             `toml:"builds" json:"builds,omitempty"`                   // what BuildKit's steps run with: runc, or one of Runtimes; "": not managed
 	Runtimes       map[string]Runtime `toml:"runtimes" json:"runtimes"`
 }
 
@@ -173,12 +174,23 @@ func (d Docker) validate() error {
 	if strings.HasPrefix(d.UsernsRemap, RemapDefault+":") || strings.HasPrefix(d.UsernsRemap, RemapDisabled+":") {
 		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q: only a user can have a group", d.UsernsRemap)}
 	}
-	if d.DefaultRuntime == "" || d.DefaultRuntime == RuncRuntime {
-		return nil
-	}
-	if _, managed := d.Runtimes[d.DefaultRuntime]; !managed {
-		return &Error{Key: "docker.default_runtime", Reason: fmt.Sprintf(
-			"%q is neither runc nor one of docker.runtimes (%s)", d.DefaultRuntime, strings.Join(slices.Sorted(maps.Keys(d.Runtimes)), ", "))}
+	for _, key := range []struct{ name, runtime string }{{"docker.default_runtime", d.DefaultRuntime}, {"docker.builds", d.Builds}} {
+		if key.runtime == "" || key.runtime == RuncRuntime {
+			continue
+		}
+		if _, managed := d.Runtimes[key.runtime]; !managed {
+			return &Error{Key: key.name, Reason: fmt.Sprintf(
+				"%q is neither runc nor one of docker.runtimes (%s)", key.runtime, strings.Join(slices.Sorted(maps.Keys(d.Runtimes)), ", "))}
+		}
 	}
 	return nil
+}
+
+// BuildsInSandbox is the runtime that the steps of builds shall run with; "" if they shall not run in gVisor, or if
+// that is not managed.
+func (d Docker) BuildsInSandbox() string {
+	if d.Builds == RuncRuntime {
+		return ""
+	}
+	return d.Builds
 }

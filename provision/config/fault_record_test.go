@@ -265,6 +265,13 @@ func TestFault_X21_WhatWasHeldIsNotLost(t *testing.T) {
 	if got := h.Accepted(); got.sets("docker.userns_remap") || !got.sets("docker.default_runtime") || !got.sets("release.version") {
 		t.Errorf("got %v, want all except the held key", got.Sources)
 	}
+	// daemon.json does not show what builds run with: the plan says that it is held.
+	l.Sources["docker.builds"] = "a"
+	for held, want := range map[string]bool{ItemBuilds: false, ItemLink: true} {
+		if got := h.WithoutHeld(l, matching(t), held); got.sets("docker.builds") != want {
+			t.Errorf("%s is held: got the key %t, want %t", held, !want, want)
+		}
+	}
 	// A key that was in effect stays, even while a new value of it is held.
 	was := h.WithoutHeld(l, documentOf(t, "{}"))
 	if !was.sets("docker.default_runtime") {

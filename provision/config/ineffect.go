@@ -165,8 +165,9 @@ func (in InEffect) Warnings() []string {
 }
 
 // AcceptInEffect records in as accepted, after it was applied and the flags were saved. The
-// record keeps settings that the files have lost since. doc is daemon.json at the end.
-func (f Files) AcceptInEffect(in InEffect, doc daemonjson.Document) error {
+// record keeps settings that the files have lost since. doc is daemon.json at the end, and
+// items are what is held beside it.
+func (f Files) AcceptInEffect(in InEffect, doc daemonjson.Document, items ...string) error {
 	if in.Lost == nil && !in.Acceptable() {
 		return nil
 	}
@@ -175,7 +176,7 @@ func (f Files) AcceptInEffect(in InEffect, doc daemonjson.Document) error {
 		return err
 	}
 	if files.lost(in.Layered) == nil {
-		return f.Accept(f.WithoutHeld(files, doc))
+		return f.Accept(f.WithoutHeld(files, doc, items...))
 	}
 	kept := Layered{Config: in.Config, Sources: map[string]string{}}
 	for key, source := range in.Sources {
@@ -184,15 +185,15 @@ func (f Files) AcceptInEffect(in InEffect, doc daemonjson.Document) error {
 		}
 		kept.Sources[key] = source
 	}
-	return f.Accept(f.WithoutHeld(kept, doc))
+	return f.Accept(f.WithoutHeld(kept, doc, items...))
 }
 
-// WithoutHeld returns l without the keys that are not in effect in doc, because their step
-// is held: a setting that was never in effect cannot be lost. Keys that were accepted
-// earlier stay.
-func (f Files) WithoutHeld(l Layered, doc daemonjson.Document) Layered {
+// WithoutHeld returns l without the keys that are not in effect in doc, or held as items: a setting that was never in
+// effect cannot be lost. Keys that were accepted earlier stay.
+func (f Files) WithoutHeld(l Layered, doc daemonjson.Document, items ...string) Layered {
 	d := l.Config.Docker
 	held := map[string]bool{
+		"docker.builds":          slices.Contains(items, ItemBuilds),
 		"docker.default_runtime": d.DefaultRuntime != "" && DefaultRuntimeIn(doc) != d.DefaultRuntime,
 		"docker.userns_remap":    d.Remap() != RemapAny && RemapOf(UsernsRemapIn(doc) != "") != d.Remap(),
 	}

@@ -13,7 +13,8 @@ const (
 	ItemDefaultRuntime = "default-runtime"
 	ItemUsernsRemap    = "userns-remap"
 	ItemDockerd        = "dockerd"
-	ItemIDs            = "ids" // the subordinate ids for userns-remap
+	ItemIDs            = "ids"    // the subordinate ids for userns-remap
+	ItemBuilds         = "builds" // what BuildKit runs steps with
 )
 
 // RuntimePrefix begins the item of a runtime.

@@ -21,6 +21,7 @@ type Overrides struct {
 	URL            *string
 	DefaultRuntime *string
 	UsernsRemap    *string
+	Builds         *string
 	RuntimeArgs    []string // of DefaultRuntimeName
 	Rootfs         *string  // of DefaultRuntimeName
 }
@@ -45,6 +46,7 @@ func (o Overrides) table() map[string]any {
 	set("release", "url", o.URL)
 	set("docker", "default_runtime", o.DefaultRuntime)
 	set("docker", "userns_remap", o.UsernsRemap)
+	set("docker", "builds", o.Builds)
 	runtime := map[string]any{}
 	if o.RuntimeArgs != nil {
 		runtime["args"] = o.RuntimeArgs

@@ -131,7 +131,7 @@ func (r *rounds) converged(result provision.Result) error {
 	}
 	r.targets = r.targetsOf(o.File.Path, c, r.config.whyKept != "")
 	if r.config.mayWriteRecord {
-		if err := r.host.ConfigFiles().Accept(r.host.ConfigFiles().WithoutHeld(r.config.Layered, o.File.Doc)); err != nil {
+		if err := r.host.ConfigFiles().Accept(r.host.ConfigFiles().WithoutHeld(r.config.Layered, o.File.Doc, result.Last.HeldItems()...)); err != nil {
 			return err
 		}
 		r.out.recordRewritten = r.config.recordDamage != "" && r.host.ConfigFiles().Accepted().Damage == nil
@@ -196,6 +196,10 @@ func (r *rounds) recordEvent(e provision.Event) {
 			if done {
 				r.contests.Revert(r.now(), item)
 			}
+		}
+	case steps.WriteBuilds:
+		if done {
+			r.contests.Revert(r.now(), config.ItemBuilds)
 		}
 	case steps.Link:
 		if done {

@@ -76,6 +76,7 @@ func (u *fakeUnits) Start(context.Context, string) error {
 	return errors.New("not supported by the fake")
 }
 func (u *fakeUnits) ResetFailed(context.Context, string) error { return nil }
+func (u *fakeUnits) LoadUnits(context.Context) error           { return nil }
 func (u *fakeUnits) Said(context.Context, string, time.Time) ([]string, error) {
 	return nil, nil
 }

@@ -270,6 +270,9 @@ func (r *rounds) targetsOf(daemonJSON string, c config.Config, isKept bool) targ
 	if paths.Link != "" {
 		t.host = append(t.host, watch.Target{Path: paths.Link})
 	}
+	if c.Docker.Builds != "" { // the program is below the store
+		t.host = append(t.host, watch.Target{Path: paths.BuildKit().DropIn})
+	}
 	if isKept {
 		// An apply --give-up may accept the files.
 		t.config = append(t.config, watch.Target{Path: r.host.ConfigFiles().AcceptedPath()})

@@ -7,7 +7,14 @@ import (
 	"strings"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/buildkit"
 )
+
+// BuildKit is where to look for what BuildKit runs steps with.
+func (p Paths) BuildKit() buildkit.Places {
+	dropin := filepath.Join(p.Etc, "systemd/system", DockerUnit+".d", buildkit.DropInName)
+	return buildkit.Places{DropIn: dropin, Program: buildkit.ProgramPath(p.Store), Proc: p.Proc}
+}
 
 // buildxPlugin is the plugin with which `docker build` builds since 23.0. Without it,
 // docker falls back to the classic builder (docker/cli cmd/docker/builder.go).

@@ -124,6 +124,8 @@ type Host struct {
 	Units Units
 	// Owner is the uid that must own the store: 0 except in tests.
 	Owner int
+	// Self is the path of this program's own static binary.
+	Self string
 	// AnswerWithin limits each question while a person waits; zero means 5 s.
 	AnswerWithin time.Duration
 	// Suspect reports whether the files of a release must be read to check their

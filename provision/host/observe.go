@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
@@ -113,6 +114,10 @@ func observeFiles(ctx context.Context, h *Host, c config.Config, o *Observed) (e
 		if c.Docker.Remap() == config.RemapOn { // their ranges decide who root of a container is
 			o.addUnsafe(durable.Trusted(o.IDs.UIDs.Path), durable.Trusted(o.IDs.GIDs.Path))
 		}
+	}
+	if places := h.Paths.BuildKit(); c.Docker.Builds != "" || buildkit.Installed(places) {
+		seen := buildkit.Look(places, h.Self, o.Unit.MainPID, o.Unit.Environment)
+		o.BuildKit = &seen
 	}
 	if h.FilesSeen != nil {
 		h.FilesSeen(ctx, *o)

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/dataroot"
@@ -107,6 +108,9 @@ type Observed struct {
 	// ClassicBuild says why `docker build` uses the classic builder, which runs its
 	// steps under the default runtime; "" if nothing shows that it does.
 	ClassicBuild string
+	// BuildKit decides about the steps of other builds; nil if neither the configuration nor the
+	// host has them in gVisor.
+	BuildKit *buildkit.Seen
 }
 
 // HadUnrecordedVersion reports whether a version of this program that kept no record has

@@ -6,6 +6,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/activation"
+	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/steps"
@@ -22,11 +23,11 @@ func (p *planner) planDocker() error {
 	if err != nil {
 		return err
 	}
-	final, restart, err := p.finalText(registered)
+	final, remaps, err := p.finalText(registered)
 	if err != nil {
 		return err
 	}
-	p.dockerSteps(registered, final, restart)
+	p.dockerSteps(registered, final, remaps, p.chosenBuilds())
 	return nil
 }
 
@@ -52,14 +53,16 @@ func (p *planner) finalText(registered daemonjson.Document) (doc daemonjson.Docu
 }
 
 // dockerSteps turns the three texts (observed, registered, final) and dockerd's settings into steps. Without
-// an earlier proof, it registers the runtimes and proves them through Docker before anything relies on them.
-func (p *planner) dockerSteps(registered, final daemonjson.Document, restart bool) {
+// an earlier proof, it registers the runtimes and proves them through Docker before anything relies on them. remaps
+// says that userns-remap is switched.
+func (p *planner) dockerSteps(registered, final daemonjson.Document, remaps bool, builds buildkit.Change) {
 	at := p.Observed.File.Doc
 	if p.Observed.Engine == nil {
 		p.stoppedSteps(at, registered, final)
 		return
 	}
-	all := p.wantedSettings(final, restart)
+	restart := remaps || builds.Restarts
+	all := p.wantedSettings(final, remaps)
 	if p.holdForbidden(at, final, all) || p.holdUnsafe(at, registered, final, all, restart) {
 		p.planLink()
 		return
@@ -90,17 +93,31 @@ func (p *planner) dockerSteps(registered, final daemonjson.Document, restart boo
 	if Differ(at, final) {
 		p.addWrite(at, final, p.describeWrite(at, final))
 	}
+	p.addBuildWrites(builds)
 	switch {
 	case restart:
-		p.add(steps.Restart{Unit: p.Observed.Unit.Name, Stops: p.Observed.RunningContainers}, steps.Confirm{Settings: all})
-		remapped = p.Config.Docker.Remap() == config.RemapOn
+		p.add(p.restartStep(remaps), steps.Confirm{Settings: all})
+		if remaps {
+			remapped = p.Config.Docker.Remap() == config.RemapOn
+		}
 	case Differ(at, final):
 		p.addReload(final, all, false)
 	case all.Missing(*p.Observed.Engine) != nil:
 		p.addReload(final, all, true)
 	}
 	p.addDockerProofs(names, final, remapped)
+	p.addBuildChecks(builds, remapped)
 	p.warnOfActivated(final)
+}
+
+// restartStep restarts dockerd. live-restore keeps the containers, unless userns-remap is switched: then they are in
+// another data root.
+func (p *planner) restartStep(remaps bool) steps.Restart {
+	s := steps.Restart{Unit: p.Observed.Unit.Name, Stops: p.Observed.RunningContainers}
+	if !remaps && p.Observed.Engine.LiveRestore && len(s.Stops) > 0 {
+		s.Stops, s.Keeps = nil, true
+	}
+	return s
 }
 
 // stoppedSteps are the steps that need no dockerd. The new text takes effect when dockerd starts.

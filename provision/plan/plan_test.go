@@ -53,6 +53,19 @@ func brief(step steps.Step) string {
 		return "confirm " + strings.Join(parts, ", ")
 	case steps.RemoveRelease:
 		return "remove " + s.Name
+	case steps.WriteBuilds:
+		what := "program"
+		if s.DropIn {
+			what = "drop-in"
+		}
+		if s.New == nil {
+			return "remove build " + what
+		}
+		return "write build " + what
+	case steps.ConfirmBuilds:
+		return fmt.Sprintf("confirm builds %t", s.Uses)
+	case steps.ProveBuild:
+		return "prove " + s.Release + " by a build"
 	default:
 		return fmt.Sprintf("%T", step)
 	}
@@ -149,7 +162,23 @@ func carriedOut(t *testing.T, o host.Observed, step steps.Step) host.Observed {
 	case steps.Reload:
 		o.Engine = seen.Reloaded(*o.Engine, o.File.Doc)
 		o.Loaded.Reloaded = host.OptionDigests("", o.File.Doc)
+	case steps.WriteBuilds:
+		b := *o.BuildKit
+		if s.DropIn {
+			b.DropIn.Text = s.New
+		} else {
+			b.Program.Text = s.New
+		}
+		o.BuildKit = &b
+	case steps.ProveBuild:
+		o.Proofs = maps.Clone(o.Proofs)
+		o.Proofs[state.BuildProofKey("digest of "+s.Release, s.Args, o.Engine.Version, o.BootAndMount, o.Engine.UsernsRemap, s.Program)] = true
 	case steps.Restart:
+		if o.BuildKit != nil {
+			b := *o.BuildKit
+			b.Environment = dropInEnvironment(b.DropIn.Text)
+			o.BuildKit = &b
+		}
 		o.Loaded = state.Loaded{Started: host.OptionDigests("", o.File.Doc)}
 		o.Engine = seen.Reloaded(engine.Info{Version: o.Engine.Version, DefaultRuntime: "runc", RootDir: dataroot.Of(*o.Engine)}, o.File.Doc)
 		if _, o.Engine.UsernsRemap = o.File.Doc.UsernsRemap(); o.Engine.UsernsRemap {

@@ -17,7 +17,7 @@ func (p *planner) planRemovals() {
 	var old, damaged []release.Installed
 	wanted, _ := NewestSatisfying(p.Observed.Releases, p.Config.Spec()) // a stand-in may be current instead
 	for _, r := range p.Observed.Releases {
-		if r.Name != p.Current.Name && r.Name != wanted.Name && !p.Observed.InUse[r.Name] && !p.registeredElsewhere(r) && !p.stuckLink(r) {
+		if r.Name != p.Current.Name && r.Name != wanted.Name && !p.Observed.InUse[r.Name] && !p.registeredElsewhere(r) && !p.stuckLink(r) && !p.buildsRunFrom(r) {
 			if r.State.Intact() {
 				old = append(old, r)
 			} else {

@@ -73,6 +73,11 @@ func madeObjects(h *host.Host, o host.Observed, p plan.Plan) map[string]func() (
 		case steps.AddAccount:
 			all[subid.AccountKey(s.Name)] = absent
 			all["group:"+s.Name] = func() (state.BeforeObject, error) { return state.BeforeObject{Present: s.GroupExists}, nil }
+		case steps.WriteBuilds:
+			for _, path := range []string{"file:" + s.Path, "directory:" + filepath.Dir(s.Path)} {
+				_, name, _ := strings.Cut(path, ":")
+				all[path] = inspectPath(name)
+			}
 		case steps.EditIDs:
 			all["file:"+s.Path] = inspectPath(s.Path)
 			for _, key := range s.Made {

@@ -15,6 +15,7 @@ type Failed struct {
 	Runtime  string
 	Args     []string
 	InDocker bool // through dockerd
+	InBuild  bool // through BuildKit
 	Err      error
 	// Rejected are those of Args that runsc rejects: without them, it reads its command line.
 	Rejected []string
@@ -35,6 +36,9 @@ func (f *Failed) Error() string {
 		return fmt.Sprintf("gVisor %s rejects the %s %s of runtime %s", f.Release, noun, strings.Join(redact.Rejected(f.Rejected), ", "), f.Runtime)
 	}
 	said := redact.InArguments(f.Args).Hide(fmt.Sprint(f.Err)) // runsc quotes arguments
+	if f.InBuild {
+		return fmt.Sprintf("BuildKit runs a step in no sandbox of gVisor %s (runtime %s): %s", f.Release, f.Runtime, said)
+	}
 	if f.InDocker {
 		return fmt.Sprintf("dockerd starts no sandbox of gVisor %s (runtime %s): %s", f.Release, f.Runtime, said)
 	}

@@ -3,6 +3,8 @@ package proof
 import (
 	"fmt"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // insideView is what a process in a sandbox sees of its kernel.
@@ -13,6 +15,23 @@ type insideView struct {
 	// process read it, unless a seccomp profile forbids the call: runsc installs Docker's
 	// inside the sandbox with --oci-seccomp. Linux lets only privileged processes read it.
 	unreadable string
+}
+
+// lookInside asks the kernel of this process.
+func lookInside() (insideView, error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return insideView{}, err
+	}
+	view := insideView{kernel: unix.ByteSliceToString(name.Release[:])}
+	log := make([]byte, 256<<10)
+	if n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, log); err != nil {
+		view.unreadable = err.Error()
+	} else {
+		first, _, _ := strings.Cut(string(log[:n]), "\n")
+		view.log = first[:min(len(first), 100)]
+	}
+	return view, nil
 }
 
 // String is the line that Init prints; parseInsideView reads it.

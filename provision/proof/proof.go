@@ -46,22 +46,14 @@ func Init(args []string, stdin io.Reader, stdout io.Writer) error {
 			return fmt.Errorf("change the root file system: %w", err)
 		}
 	}
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
+	view, err := lookInside()
+	if err != nil {
 		return err
-	}
-	view := insideView{kernel: unix.ByteSliceToString(name.Release[:])}
-	log := make([]byte, 256<<10)
-	if n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, log); err != nil {
-		view.unreadable = err.Error()
-	} else {
-		first, _, _ := strings.Cut(string(log[:n]), "\n")
-		view.log = first[:min(len(first), 100)]
 	}
 	if _, err := fmt.Fprintln(stdout, view); err != nil {
 		return err
 	}
-	_, err := io.Copy(io.Discard, stdin)
+	_, err = io.Copy(io.Discard, stdin)
 	return err
 }
 

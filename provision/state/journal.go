@@ -57,6 +57,9 @@ type Journal struct {
 	// Trial is the name of the container and of the image of a proof through Docker.
 	Trial string `json:"trial,omitempty"`
 
+	// Builds describes what BuildKit runs steps with; nil if the run does not change that.
+	Builds *JournalBuilds `json:"builds,omitempty"`
+
 	// TrialGone says that this run has looked for Trial and found nothing.
 	TrialGone bool `json:"-"`
 }
@@ -91,6 +94,22 @@ type JournalLink struct {
 	// older version, which knew one store and one link.
 	Path   string `json:"path,omitempty"`
 	Target string `json:"target,omitempty"`
+}
+
+// JournalBuilds are the files that decide what BuildKit runs steps with, before the run and after it.
+type JournalBuilds struct {
+	Program *JournalText `json:"program,omitempty"` // nil if it is not changed
+	DropIn  *JournalText `json:"drop_in,omitempty"` // nil if it is not changed
+	// Used says whether dockerd gave BuildKit the program before, and Uses whether it shall after the run.
+	Used bool `json:"used,omitempty"`
+	Uses bool `json:"uses,omitempty"`
+}
+
+// JournalText is a small file before a run and after it; nil is a missing file.
+type JournalText struct {
+	Path   string  `json:"path"`
+	Before *string `json:"before"`
+	After  *string `json:"after"`
 }
 
 // JournalEngine has the settings with which dockerd ran before.

@@ -43,6 +43,8 @@ func (j Journal) check() error {
 		return fmt.Errorf("it is damaged: it has the mode %v", f.Mode)
 	case j.Link.Release != "" && filepath.Base(j.Link.Release) != j.Link.Release, j.Link.Release == "..":
 		return fmt.Errorf("it is damaged: it has the release %q", j.Link.Release)
+	case !j.Builds.valid():
+		return errors.New("it is damaged: it does not say which files of builds it changes")
 	case j.Trial != "" && !trialKey().MatchString(j.Trial):
 		return errors.New("it is damaged: it names a container that this program does not make")
 	}
@@ -57,4 +59,17 @@ func (s JournalStore) checkMode() error {
 		return fmt.Errorf("it has mode %04o, and this program writes it with mode 0600", info.Mode().Perm())
 	}
 	return nil
+}
+
+// valid reports whether b is nil, or names a file by a clean path.
+func (b *JournalBuilds) valid() bool {
+	if b == nil {
+		return true
+	}
+	for _, text := range []*JournalText{b.Program, b.DropIn} {
+		if text != nil && (!filepath.IsAbs(text.Path) || filepath.Clean(text.Path) != text.Path) {
+			return false
+		}
+	}
+	return b.Program != nil || b.DropIn != nil
 }

@@ -23,6 +23,16 @@ func ProofKey(manifest string, args []string, dockerVersion, since string, remap
 	return durable.Digest(text)
 }
 
+// BuildProofKey identifies what a proof of a build covers: what ProofKey has, and the program that BuildKit runs steps
+// with.
+func BuildProofKey(manifest string, args []string, dockerVersion, since string, remapped bool, program []byte) string {
+	text, err := json.Marshal([]any{"build", manifest, append([]string{}, args...), dockerVersion, since, remapped, durable.Digest(program)})
+	if err != nil {
+		panic(err) // strings and a bool always encode
+	}
+	return durable.Digest(text)
+}
+
 // RejectionKey identifies an argument that runsc of a release (manifest) rejects when it
 // reads its command line. An argument with a value of its own is both, joined by a blank.
 // The files of a release alone decide that: no boot, dockerd or other argument changes it.

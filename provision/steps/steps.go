@@ -123,6 +123,8 @@ type Reload struct {
 type Restart struct {
 	Unit  string
 	Stops []string // names of the containers that it stops
+	// Keeps says that live-restore keeps the containers, which Stops does not name.
+	Keeps bool
 }
 
 // Confirm waits until dockerd reports that it runs with these settings.
@@ -169,6 +171,9 @@ func (s Reload) Object() string {
 func (s Restart) Object() string {
 	switch n := len(s.Stops); n {
 	case 0:
+		if s.Keeps {
+			return s.Unit + " (live-restore keeps the running containers)"
+		}
 		return s.Unit + " (no container is stopped)"
 	case 1:
 		return s.Unit + " (stops a running container: " + s.Stops[0] + ")"

@@ -45,6 +45,8 @@ type Jobs interface {
 	Restart(ctx context.Context, name string) error
 	Start(ctx context.Context, name string) error
 	ResetFailed(ctx context.Context, name string) error
+	// LoadUnits makes systemd read all unit files again. It starts and stops nothing.
+	LoadUnits(ctx context.Context) error
 }
 
 // ErrOutcomeUnknown says that the connection to systemd was lost before the answer. The

@@ -54,6 +54,8 @@ func (f *fakeJobs) Start(context.Context, string) error {
 	return err
 }
 
+func (f *fakeJobs) LoadUnits(context.Context) error { return nil }
+
 func (f *fakeJobs) ResetFailed(_ context.Context, unit string) error {
 	if unit != host.DockerUnit {
 		return nil

@@ -169,6 +169,9 @@ func (t *Transaction) recover(ctx context.Context) (did string, err error) {
 		}
 		t.old = current
 	}
+	if err := t.settleBuilds(ctx); err != nil {
+		return "", err
+	}
 	for range maxStale {
 		s, err := t.observe(ctx)
 		if err != nil {
@@ -199,7 +202,9 @@ func (t *Transaction) settle(ctx context.Context, s wayback.Scene) (did string, 
 		return fmt.Sprintf("a run was killed; another program has changed %s since, and it is left as it is", t.journal.File.Path), nil
 	case w == wayback.Leave:
 		return "a run was killed after it had completed its change", nil
-	case w == wayback.RestoreFile && s.Text == wayback.TextOld && s.Engine == wayback.EngineRestored && !t.journal.Failed:
+	case w == wayback.RestoreFile && s.Text == wayback.TextOld && s.Engine == wayback.EngineRestored && t.buildsFinished && !t.journal.Link.Changes:
+		return "finished the change of a killed run", nil
+	case w == wayback.RestoreFile && s.Text == wayback.TextOld && s.Engine == wayback.EngineRestored && !t.journal.Failed && t.journal.Builds == nil:
 		return "a run was killed before it changed anything in Docker", nil
 	case w == wayback.Finish:
 		if done, err := t.finishByReload(ctx); err != nil || done {
@@ -219,7 +224,29 @@ func (t *Transaction) settle(ctx context.Context, s wayback.Scene) (did string, 
 	if s.Text == wayback.TextForeign {
 		did = fmt.Sprintf("a run was killed; another program has changed %s since, and the run's settings were taken out of it", t.journal.File.Path)
 	}
-	return did, errors.Join(t.restoreLink(), t.explainKept())
+	return did, errors.Join(t.restoreProgram(), t.restoreLink(), t.explainKept())
+}
+
+// settleBuilds keeps a change of builds that is complete. Any other is taken back as far as the drop-in: no start of
+// Docker shall load it.
+func (t *Transaction) settleBuilds(ctx context.Context) error {
+	if t.journal.Builds == nil {
+		return nil
+	}
+	unit, err := t.docker.Docker(ctx)
+	if err != nil {
+		return err
+	}
+	if !t.journal.Failed {
+		if t.buildsFinished, err = t.finishBuilds(unit); err != nil {
+			return err
+		}
+	}
+	if t.buildsFinished {
+		t.journal.Builds = nil
+		return nil
+	}
+	return t.restoreDropIn(ctx)
 }
 
 // finishByReload has dockerd run with the text of daemon.json. It reports false if a reload

@@ -76,7 +76,8 @@ func (t *Transaction) compareEngine(ctx context.Context, unit host.Unit) (waybac
 	if err != nil {
 		return wayback.EngineUnknown, info, err
 	}
-	return wayback.CompareEngine(t.journal, unit, t.old, t.flags, info), info, nil
+	is, err := t.withBuilds(wayback.CompareEngine(t.journal, unit, t.old, t.flags, info), unit)
+	return is, info, err
 }
 
 func (t *Transaction) identify(text []byte) wayback.Text {

@@ -39,8 +39,10 @@ type Transaction struct {
 	written []byte // the last text that this run wrote to daemon.json; nil if none
 	// recoveryOptions say what a later run may do; nil in the run that wrote the journal.
 	recoveryOptions *plan.Options
-	unitHangs       bool // docker.service did not settle in time
-	startedDocker   bool // on the way back, which starts Docker only once
+	// buildsFinished says that a killed run had done all that it wanted with builds.
+	buildsFinished bool
+	unitHangs      bool // docker.service did not settle in time
+	startedDocker  bool // on the way back, which starts Docker only once
 	// pending is a reload with an unknown outcome; nil if there is none.
 	pending     *await.Reload
 	jobFailed   bool // pending may never have reached dockerd
@@ -146,6 +148,9 @@ func (t *Transaction) Restart(ctx context.Context, s steps.Restart) error {
 // checkContainers refuses a restart that would stop a container that the plan does not
 // name, or lose it with live-restore.
 func (t *Transaction) checkContainers(ctx context.Context, s steps.Restart) error {
+	if s.Keeps {
+		return nil
+	}
 	names, err := t.docker.runningContainers(ctx, t.flags)
 	if err != nil {
 		return err
@@ -184,7 +189,7 @@ func (t *Transaction) Fail(ctx context.Context, cause error) error {
 		(!t.journal.Restarting || t.keepsRestart(ctx, current)) {
 		return t.leaveStale(ctx, cause, current)
 	}
-	if err == nil && bytes.Equal(current, t.old) && !t.journal.Restarting && !t.journal.Link.Changes && !ended && !unsettled {
+	if err == nil && bytes.Equal(current, t.old) && !t.journal.Restarting && !t.journal.Link.Changes && t.journal.Builds == nil && !ended && !unsettled {
 		// Nothing was changed, or another program changed it back.
 		if changed, err := t.engineChanged(ctx); err == nil && !changed {
 			return errors.Join(cause, t.docker.State().Journal().Finish())

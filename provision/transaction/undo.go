@@ -37,7 +37,10 @@ const dockerSocket = "docker.socket"
 // starts over if another program writes daemon.json, or starts or stops Docker, meanwhile.
 func (t *Transaction) undo(ctx context.Context) error {
 	failpoint.Here("back: begun")
-	var err error
+	err := t.restoreDropIn(ctx)
+	if err != nil {
+		return errors.Join(err, t.restoreFile(), t.restoreLink()) // a start of Docker would load the new drop-in
+	}
 	for range maxStale {
 		var s wayback.Scene
 		if s, err = t.observe(ctx); err != nil {
@@ -49,7 +52,7 @@ func (t *Transaction) undo(ctx context.Context) error {
 		}
 	}
 	failpoint.Here("back: docker is as before")
-	return errors.Join(err, t.restoreLink(), t.explainKept())
+	return errors.Join(err, t.restoreProgram(), t.restoreLink(), t.explainKept())
 }
 
 // goBack takes one way back.

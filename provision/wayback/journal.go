@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
@@ -34,6 +35,8 @@ func NewJournal(p plan.Plan, o host.Observed, names []string, trial string) stat
 			j.File.NewDigests = append(j.File.NewDigests, durable.Digest(s.New))
 		case steps.Link:
 			j.Link.Changes = true
+		case steps.WriteBuilds:
+			addBuilds(&j, s, *o.BuildKit)
 		}
 	}
 	j.File.Sets = valuesOf(p, names)
@@ -61,4 +64,26 @@ func otherRuntimes(info engine.Info, names []string) map[string]daemonjson.Runti
 		}
 	}
 	return found
+}
+
+// addBuilds describes a write of the program or of the drop-in.
+func addBuilds(j *state.Journal, s steps.WriteBuilds, seen buildkit.Seen) {
+	if j.Builds == nil {
+		used := seen.Environment.Mentions(seen.Program.Path)
+		j.Builds = &state.JournalBuilds{Used: used, Uses: used}
+	}
+	text := &state.JournalText{Path: s.Path, Before: textOf(s.Old), After: textOf(s.New)}
+	if s.DropIn {
+		j.Builds.DropIn, j.Builds.Uses = text, s.New != nil
+	} else {
+		j.Builds.Program = text
+	}
+}
+
+func textOf(b []byte) *string {
+	if b == nil {
+		return nil
+	}
+	text := string(b)
+	return &text
 }

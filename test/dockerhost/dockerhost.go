@@ -104,6 +104,7 @@ func (d *Dockerd) Start(context.Context, string) error {
 
 // ResetFailed does nothing.
 func (d *Dockerd) ResetFailed(context.Context, string) error { return nil }
+func (d *Dockerd) LoadUnits(context.Context) error           { return nil }
 
 // Said returns nothing: dockerd logs nothing.
 func (d *Dockerd) Said(context.Context, string, time.Time) ([]string, error) { return nil, nil }

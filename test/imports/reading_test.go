@@ -30,7 +30,7 @@ var effectsOf = map[string]effect{
 		writes: "JournalStore.Finish Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial BeforeStore.NoteWritten JournalStore.Remove " +
 			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside BeforeStore.Settle JournalStore.Begin Dir.Sweep BeforeStore.Write JournalStore.Write Dir.WriteLoaded " +
 			"KeyFile.Add KeyFile.Forget",
-		reads: "Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
+		reads: "BuildProofKey Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
 			"Dir.Links Dir.Stores JournalStore.BackupDir JournalStore.BackupText BeforeStore.Path Dir.Before Dir.Journal Dir.Defects Dir.Safe Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
 			"JournalStore.Path Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced JournalStore.Open Dir.Proofs " +
 			"BeforeStore.Read JournalStore.Read Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Unread Dir.Untrusted Dir.Validations KeyFile.Has KeyFile.Keys " +
@@ -57,7 +57,8 @@ var effectsOf = map[string]effect{
 			"ParseEntries ParseLimits RangeKey Source Taken Total",
 	},
 	"provision/engine": {
-		writes: "Client.LoadImages Client.RemoveTrial Client.SaveImages Client.StartTrial Client.Stop Trial.End",
+		writes: "Client.LoadImages Client.RemoveTrial Client.SaveImages Client.StartTrial Client.StartTrialBuild Client.Stop Trial.End " +
+			"TrialBuild.CreateUnstarted TrialBuild.End TrialBuild.RunStep",
 		reads: "Client.Close Client.Containers Client.Data Client.Events Client.EventsSince Client.ImageDigests " +
 			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.NotStarted Client.Plugins Client.ReloadedSince Client.Requested Client.Stored Client.VolumeOptions " +
 			"Image.Name Open Plugin.Is Trial.Changes Trial.Files Trial.Has Trial.Line",

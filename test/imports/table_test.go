@@ -92,7 +92,7 @@ var allowed = map[string]row{
 	},
 	"provision/host": {
 		ours: []string{
-			"daemonjson", "provision/blocked", "provision/command", "provision/commandline",
+			"daemonjson", "provision/blocked", "provision/buildkit", "provision/command", "provision/commandline",
 			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/dockerproc",
 			"provision/durable", "provision/engine", "provision/evidence", "provision/images",
 			"provision/release", "provision/room", "provision/state", "provision/subid", "verify",
@@ -123,7 +123,7 @@ var allowed = map[string]row{
 	"provision/plan": {
 		ours: []string{
 			"daemonjson", "provision/activation", "provision/blocked", "provision/capability",
-			"provision/commandline", "provision/config", "provision/dataroot", "provision/difference",
+			"provision/buildkit", "provision/commandline", "provision/config", "provision/dataroot", "provision/difference",
 			"provision/engine", "provision/host", "provision/images", "provision/redact",
 			"provision/release", "provision/room", "provision/state", "provision/steps", "provision/subid",
 			"verify",
@@ -165,14 +165,14 @@ var allowed = map[string]row{
 	},
 	"provision/wayback": {
 		ours: []string{
-			"daemonjson", "provision/commandline", "provision/config", "provision/durable",
+			"daemonjson", "provision/buildkit", "provision/commandline", "provision/config", "provision/durable",
 			"provision/engine", "provision/host", "provision/plan", "provision/release",
 			"provision/state", "provision/steps",
 		},
 	},
 	"provision/transaction": {
 		ours: []string{
-			"daemonjson", "provision/await", "provision/blocked", "provision/commandline",
+			"daemonjson", "provision/await", "provision/blocked", "provision/buildkit", "provision/commandline",
 			"provision/config", "provision/daemonfile", "provision/dockerlog", "provision/durable",
 			"provision/engine", "provision/failpoint", "provision/host", "provision/plan",
 			"provision/release", "provision/state", "provision/steps", "provision/validate",
@@ -192,14 +192,14 @@ var allowed = map[string]row{
 	},
 	"provision/checkup": {
 		ours: []string{
-			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/durable",
+			"provision/buildkit", "provision/config", "provision/daemonfile", "provision/dataroot", "provision/durable",
 			"provision/evidence", "provision/host", "provision/plan", "provision/redact",
 			"provision/release", "provision/state", "provision/steps", "provision/subid", "verify",
 		},
 	},
 	"provision/audit": {
 		ours: []string{
-			"provision/blocked", "provision/checkup", "provision/commandline", "provision/config",
+			"provision/buildkit", "provision/blocked", "provision/checkup", "provision/commandline", "provision/config",
 			"provision/difference", "provision/dockerproc", "provision/engine", "provision/evidence",
 			"provision/host", "provision/inventory", "provision/plan", "provision/release",
 			"provision/steps", "verify",
@@ -243,7 +243,7 @@ var allowed = map[string]row{
 	"systemd": {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
 	"cmd/runsc-provisioner": {
 		ours: []string{
-			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
+			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/buildkit", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemon", "provision/difference",
 			"provision/doctor", "provision/durable", "provision/host", "provision/metrics", "provision/plan",
 			"provision/prepare", "provision/proof", "provision/redact", "provision/release",

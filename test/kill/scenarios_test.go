@@ -21,6 +21,16 @@ const (
 	switchOn  = "runsc-provisioner apply --default-runtime --userns-remap --allow-hidden-data --migrate-images --release " + older
 	switchOff = "runsc-provisioner apply --default-runtime --userns-remap=off --allow-hidden-data --purge --release " + older
 
+	// a host without a daemon.json, where runsc is not the default
+	olderSetEmpty = `{` + runtimes + older + arguments + `}`
+
+	buildsOn  = "runsc-provisioner apply --builds --allow-restart --release " + older
+	buildsOff = "runsc-provisioner apply --builds=runc --allow-restart --release " + older
+	// resetBuilds lets a way there be proven again, and systemd start Docker as often as it needs to.
+	resetBuilds = "\nsystemctl reset-failed docker.service docker.socket\nrm -f /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated"
+	// buildFiles are the files of builds, and the setting of the running dockerd.
+	buildFiles = `ls /usr/local/lib/gvisor/builds /etc/systemd/system/docker.service.d 2>/dev/null | grep -v '^$\|:$'; tr '\0' '\n' < /proc/$(systemctl show -P MainPID docker.service)/environ | grep ^DOCKER_BUILDKIT`
+
 	explicit   = `{"debug":false,"runtimes":{},"default-runtime":"runc"}`
 	olderRunsc = "runsc /usr/local/lib/gvisor/" + older + "/runsc"
 	newerRunsc = "runsc /usr/local/lib/gvisor/" + newer + "/runsc"
@@ -91,5 +101,19 @@ runsc-provisioner apply --once --config-dir /root/none --default-runtime --runti
 			holds: "docker image inspect " + lab.Image + ` >/dev/null && [ -z "$(cat /etc/subuid /etc/subgid)" ] && ! grep dockremap /etc/passwd /etc/group && ! ls -A /etc | grep 'sub.id\.\|runsc-provisioner-'`,
 		},
 		again,
+		{
+			name: "builds on", suite: "trixie", stops: true,
+			reset: "systemctl reset-failed docker.service docker.socket\nsaid=$(" + buildsOff + ") || { echo \"$said\"; exit 1; }" + resetBuilds,
+			run:   buildsOn, texts: []string{olderSetEmpty},
+			next: buildsOn, then: []string{"runc /usr/local/lib/gvisor/" + older + "/runsc"},
+			holds: `[ "$(` + buildFiles + `)" = "$(printf 'runc\n50-runsc-provisioner-builds.conf\nDOCKER_BUILDKIT_RUNC_COMMAND=/usr/local/lib/gvisor/builds/runc')" ]`,
+		},
+		{
+			name: "builds off", suite: "trixie", stops: true,
+			reset: "systemctl reset-failed docker.service docker.socket\nsaid=$(" + buildsOn + ") || { echo \"$said\"; exit 1; }" + resetBuilds,
+			run:   buildsOff, texts: []string{olderSetEmpty},
+			next: buildsOff, then: []string{"runc /usr/local/lib/gvisor/" + older + "/runsc"},
+			holds: `[ -z "$(` + buildFiles + `)" ]`,
+		},
 	}
 }

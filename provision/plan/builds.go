@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/provision/buildkit"
+	"runsc-provisioner/provision/capability"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
+)
+
+// BuildChange is what brings the builds of the host to what the configuration says. objection says why that must not
+// happen; "" if it may. Without builds in the configuration, nothing changes.
+func (g Goal) BuildChange() (c buildkit.Change, objection string) {
+	if g.Config.Docker.Builds == "" || g.Observed.BuildKit == nil {
+		return buildkit.Change{}, ""
+	}
+	var w buildkit.Wanted
+	if name := g.Config.Docker.BuildsInSandbox(); name != "" {
+		w.Runsc = &buildkit.Runsc{Path: g.Current.Runsc, Args: g.argsOf(name)}
+		w.ContainerdApart = g.Observed.Flags.Set[flagContainerd] != ""
+		if e := g.Observed.Engine; e != nil {
+			w.KnowsVariable = capability.Of(e.Version).Can(capability.BuildKitCommand)
+		}
+	}
+	return w.Decide(*g.Observed.BuildKit, g.Observed.Engine != nil)
+}
+
+// HeldItems are the items that are held and that daemon.json does not show.
+func (p Plan) HeldItems() []string {
+	if slices.ContainsFunc(p.Held, func(h steps.Held) bool { return strings.HasPrefix(h.What, config.ItemBuilds) }) {
+		return []string{config.ItemBuilds}
+	}
+	return nil
+}
+
+// flagContainerd is the flag of dockerd that names a containerd which it does not start.
+const flagContainerd = "containerd"
+
+// chosenBuilds is the part of BuildChange that may be made now. The rest is held.
+func (p *planner) chosenBuilds() buildkit.Change {
+	change, objection := p.BuildChange()
+	if change.IsEmpty() {
+		return change
+	}
+	if p.holdContested(config.ItemBuilds) {
+		return buildkit.Change{}
+	}
+	held := steps.Held{What: config.ItemBuilds + " " + p.Config.Docker.Builds, Why: objection}
+	switch {
+	case p.Observed.Engine == nil:
+		held.Why = unproven
+	case objection != "":
+	case change.Restarts:
+		held = p.heldBuildRestart(held)
+	}
+	if held.Why != "" {
+		p.hold(held)
+		return buildkit.Change{}
+	}
+	return change
+}
+
+// heldBuildRestart is held with a reason if Docker must not be restarted for builds now. With live-restore, no container
+// is stopped.
+func (p *planner) heldBuildRestart(held steps.Held) steps.Held {
+	held.Why = p.options.objection(config.DisruptionRestart)
+	if held.Why == "" && p.Observed.Unit.NeedDaemonReload {
+		held.Why = "systemd has not loaded changes of " + p.Observed.Unit.Name + " yet, and would with this one: run systemctl daemon-reload if they are right, then apply again"
+	}
+	if held.Why == "" {
+		held.Why = p.heldByActivation().Why
+	}
+	if held.Why == "" && !p.Observed.Engine.LiveRestore {
+		held.Why = restartObjection(p.options, false, p.Observed.RunningContainers)
+		held.Containers = p.Observed.RunningContainers
+	}
+	return held
+}
+
+// addBuildWrites adds the steps before a restart of Docker. A program that is taken away goes after it: dockerd still has
+// it.
+func (p *planner) addBuildWrites(c buildkit.Change) {
+	if c.WritesProgram && c.Program != nil && c.Restarts {
+		p.addBuildWrite(c.Program, false)
+	}
+	if c.WritesDropIn {
+		p.addBuildWrite(c.DropIn, true)
+	}
+}
+
+// addBuildChecks adds the steps after a restart of Docker. remapped says whether dockerd has userns-remap then.
+func (p *planner) addBuildChecks(c buildkit.Change, remapped bool) {
+	if c.Restarts {
+		p.add(steps.ConfirmBuilds{Program: p.Observed.BuildKit.Program.Path, Uses: c.Program != nil})
+	}
+	if c.WritesProgram && (c.Program == nil || !c.Restarts) {
+		p.addBuildWrite(c.Program, false) // steps run from its release, which is proven by now
+	}
+	if c.Program == nil || p.options.NoProof {
+		return
+	}
+	name := p.Config.Docker.BuildsInSandbox()
+	step := steps.ProveBuild{Release: p.Current.Name, Runtime: name, Args: p.argsOf(name), Program: c.Program}
+	if remapped && p.ids != nil {
+		step.UIDMap = UIDMap(p.ids.UIDs)
+	}
+	// A user who may not read the proofs cannot tell that one is missing.
+	proven := c.IsEmpty() && p.Observed.Proofs == nil || p.Observed.Proofs[p.buildProofKey(step.Args, c.Program, remapped)]
+	if p.Current.ManifestDigest == "" || !proven {
+		p.add(step)
+	}
+}
+
+func (g Goal) buildProofKey(args []string, program []byte, remapped bool) string {
+	return state.BuildProofKey(g.Current.ManifestDigest, args, g.Observed.Engine.Version, g.Observed.BootAndMount, remapped, program)
+}
+
+func (p *planner) addBuildWrite(text []byte, dropIn bool) {
+	file := p.Observed.BuildKit.Program
+	if dropIn {
+		file = p.Observed.BuildKit.DropIn
+	}
+	p.add(steps.WriteBuilds{Path: file.Path, Old: file.Text, New: text, DropIn: dropIn, Runtime: p.Config.Docker.BuildsInSandbox()})
+}
+
+// buildsRunFrom reports whether the program that BuildKit has after this plan runs steps from r.
+func (p *planner) buildsRunFrom(r release.Installed) bool {
+	if p.Observed.BuildKit == nil {
+		return false
+	}
+	text := p.Observed.BuildKit.Program.Text
+	for _, step := range p.plan.Steps {
+		if write, is := step.(steps.WriteBuilds); is && !write.DropIn {
+			text = write.New
+		}
+	}
+	return bytes.Contains(text, []byte(r.Dir+"/"))
+}

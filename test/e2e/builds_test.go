@@ -1,0 +1,316 @@
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"runsc-provisioner/test/lab"
+)
+
+// buildkitFiles are Dockerfiles whose images must be the same, layer for layer, in gVisor as with runc.
+var buildkitFiles = map[string]string{
+	"owners": `FROM ` + lab.Image + `
+RUN mkdir -p /o/in && echo x >/o/in/file && chown -R 1000:1001 /o && chmod 4755 /o/in/file && chmod 2770 /o/in
+RUN chown 5:6 /o/in/file && chmod 1777 /o
+`,
+	"links": `FROM ` + lab.Image + `
+RUN mkdir /l && cd /l && echo x >a && ln a b && ln -s a c && ln -s /nowhere d && ln -s ../l e
+RUN cd /l && echo more >>b && ln b g && rm a && mv c h
+`,
+	"deletions": `FROM ` + lab.Image + `
+RUN mkdir -p /d/one/two && echo x >/d/one/two/three && echo y >/d/file
+RUN rm -r /d/one && rm /d/file && mkdir /d/one && rm /etc/passwd
+RUN rm -r /d
+`,
+	"many": `FROM ` + lab.Image + `
+RUN mkdir /m && cd /m && i=0; while [ $i -lt 10000 ]; do echo $i >$i; i=$((i+1)); done
+RUN cd /m && rm -f *5 && echo changed >1
+`,
+	"tmp": `FROM ` + lab.Image + `
+RUN echo one >/tmp/one && cat /tmp/one >/first && mkdir /tmp/dir
+RUN cat /tmp/one >/second; echo two >/tmp/two; chmod 700 /tmp; mv /tmp/dir /moved
+`,
+	"no tmp": `FROM ` + lab.Image + ` AS from
+FROM scratch
+COPY --from=from /bin /bin
+RUN echo one >/one
+RUN mkdir -p /tmp && echo two >/tmp/two
+`,
+	"tmp is a link": `FROM ` + lab.Image + ` AS from
+FROM scratch
+COPY --from=from /bin /bin
+COPY --from=from /etc /etc
+COPY link /
+RUN echo x >/tmp/x; ls /tmp | sort >/list
+`,
+	"stages": `FROM ` + lab.Image + ` AS one
+RUN echo made >/made && chmod 640 /made && chown 3:4 /made
+FROM ` + lab.Image + `
+COPY --from=one /made /taken
+RUN cat /taken >/copied
+`,
+	"mounts": `FROM ` + lab.Image + `
+RUN --mount=type=secret,id=word cat /run/secrets/word >/word
+RUN --mount=type=cache,target=/cache echo kept >>/cache/file && wc -l </cache/file >/lines
+RUN --mount=type=cache,target=/cache echo kept >>/cache/file && wc -l </cache/file >/lines2
+RUN --mount=type=tmpfs,target=/tmp echo gone >/tmp/gone
+RUN --mount=type=tmpfs,target=/tmp/below echo gone >/tmp/below/gone && echo kept >/tmp/kept
+RUN --mount=type=bind,from=` + lab.Image + `,target=/there ls /there | sort >/there.txt
+`,
+	"user": `FROM ` + lab.Image + `
+RUN mkdir -p /home/user && chown 1000:1001 /home/user
+WORKDIR /home/user
+USER 1000:1001
+RUN id -u >who && umask 077 && mkdir own && echo mine >own/file
+WORKDIR made/by/buildkit
+RUN pwd >../where
+`,
+	"no network": `FROM ` + lab.Image + `
+RUN --network=none ip link | grep -c eth0 >/none; true
+`,
+}
+
+// savedLayers are the layers of an image, the lowest first.
+func (h host) savedLayers(image string) []fileTree {
+	h.t.Helper()
+	h.run("docker save -o /root/saved.tar " + image)
+	defer os.Remove(h.Path("/root/saved.tar"))
+	f, err := os.Open(h.Path("/root/saved.tar"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer f.Close()
+	files := map[string][]byte{}
+	for archive := tar.NewReader(f); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil && header.Typeflag == tar.TypeReg {
+			files[header.Name], err = io.ReadAll(archive)
+		}
+		if err == nil && header.Typeflag == tar.TypeSymlink { // 20.10: a layer that is there already
+			files[header.Name] = files[strings.TrimPrefix(header.Linkname, "../")]
+		}
+		if err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	var manifest []struct{ Layers []string }
+	if err := json.Unmarshal(files["manifest.json"], &manifest); err != nil {
+		h.t.Fatal(err)
+	}
+	var layers []fileTree
+	for _, name := range manifest[0].Layers {
+		tree, err := readTar(bytes.NewReader(files[name]))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		layers = append(layers, tree)
+	}
+	return layers
+}
+
+// inSandbox switches builds to gVisor, and outside back.
+const (
+	inSandbox  = "runsc-provisioner apply --builds --allow-restart"
+	outsideAny = "runsc-provisioner apply --builds=runc --allow-restart"
+)
+
+// dockersUnit is everything that systemd has for docker.service, and what decides in dockerd's environment.
+const dockersUnit = "systemctl cat docker.service; ls -A /etc/systemd/system/docker.service.d 2>&1; systemctl show -p DropInPaths -p Environment docker.service; " +
+	"tr '\\0' '\\n' </proc/$(systemctl show -P MainPID docker.service)/environ | grep -E '^(PATH|DOCKER)'"
+
+// dockerfile puts a Dockerfile into the host.
+func (h host) dockerfile(name, text string) {
+	h.t.Helper()
+	if err := os.WriteFile(h.Path("/root/builds/"+name), []byte(text), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// prepareBuilds puts Dockerfiles and their context into the host.
+func (h host) prepareBuilds() {
+	h.t.Helper()
+	h.run("mkdir -p /root/builds /root/context/link && ln -s etc /root/context/link/tmp && echo hush >/root/word")
+	for name, text := range buildkitFiles {
+		h.dockerfile(name, text)
+	}
+}
+
+// build builds by BuildKit.
+func (h host) build(name, options string) lab.Result {
+	h.t.Helper()
+	r, err := h.Run(h.t.Context(), "sh", "-c", fmt.Sprintf("DOCKER_BUILDKIT=1 docker build --progress=plain --no-cache %s -f /root/builds/%q /root/context", options, name))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return r
+}
+
+// buildAll builds all of the files, and gives the layers of each image.
+func (h host) buildAll(tag string, skip func(name string) bool) map[string][]fileTree {
+	h.t.Helper()
+	seen := map[string][]fileTree{}
+	for name := range buildkitFiles {
+		if skip(name) {
+			continue
+		}
+		image := "built:" + tag + "-" + strings.ReplaceAll(name, " ", "-")
+		if r := h.build(name, "--secret id=word,src=/root/word -t "+image); r.Code != 0 {
+			h.t.Errorf("%s: %v", name, r)
+			continue
+		}
+		seen[name] = h.savedLayers(image)
+	}
+	return seen
+}
+
+func sameLayers(t *testing.T, runc, other map[string][]fileTree) {
+	t.Helper()
+	for name := range runc {
+		if len(runc[name]) != len(other[name]) {
+			t.Errorf("%s: got %d layers, want %d", name, len(other[name]), len(runc[name]))
+			continue
+		}
+		for i := range runc[name] {
+			t.Run(fmt.Sprintf("%s, layer %d", name, i), func(t *testing.T) { differ(t, runc[name][i], other[name][i]) })
+		}
+	}
+}
+
+// Builds by BuildKit run in gVisor, with the same images as runc's, and outside it again.
+func TestBuilds_InSandboxAndOut(t *testing.T) {
+	onEach(t, lab.Options{Buildx: true}, func(t *testing.T, h host) {
+		h.prepareBuilds()
+		old := strings.HasPrefix(h.run("docker version -f '{{.Server.Version}}'"), "20.10.")
+		// make matrix builds them all, on each Docker.
+		skip := func(name string) bool { return name == "many" || old && name == "no network" }
+		runc := h.buildAll("runc", skip)
+		h.run("runsc-provisioner apply")
+		before := h.run(dockersUnit)
+		h.run("docker run -d --name runs " + lab.Image + " sleep 1000")
+		if held := h.exit(4, "runsc-provisioner apply --builds"); !strings.Contains(held.Stdout, "--allow-restart") || h.run(dockersUnit) != before {
+			t.Errorf("got %v, want a switch that is held, and docker.service as before", held)
+		}
+		t.Log(h.run(inSandbox))
+		if second := h.run("runsc-provisioner apply"); !strings.Contains(second, "nothing to do") {
+			t.Errorf("a second apply: got %s", second)
+		}
+		if v := h.verify(0); !slices.ContainsFunc(v.Host, func(i struct{ Name, Status, Seen string }) bool { return i.Name == "builds" && i.Status == "ok" }) {
+			t.Errorf("verify: got %v, want builds ok", v.Host)
+		}
+		h.dockerfile("kernel", "FROM "+lab.Image+"\nRUN uname -r; ip addr show eth0; grep Cap /proc/self/status\n")
+		if r := h.build("kernel", ""); r.Code != 0 || !strings.Contains(r.Stderr, "gvisor") || !strings.Contains(r.Stderr, "eth0") {
+			t.Errorf("got %v, want gVisor's kernel and a network", r)
+		}
+		t.Run("limits", func(t *testing.T) { host{h.Host, t}.limitsOfBuilds(old) })
+		t.Run("layers", func(t *testing.T) { sameLayers(t, runc, host{h.Host, t}.buildAll("runsc", skip)) })
+		if got := h.run("docker run --rm " + lab.Image + " uname -r; docker info 2>/dev/null | grep 'runc version'"); strings.Contains(got, "gvisor") || !strings.Contains(got, "runc version: 1") {
+			t.Errorf("containers: got %q, want runc, as before", got)
+		}
+
+		t.Run("drift", func(t *testing.T) { host{h.Host, t}.driftOfBuilds() })
+
+		h.run(outsideAny)
+		if after := h.run(dockersUnit); after != before {
+			t.Errorf("docker.service after: got\n%s\nwant\n%s", after, before)
+		}
+		if got := h.run("ls " + store); strings.Contains(got, "builds") {
+			t.Errorf("left in the store: %s", got)
+		}
+		if r := h.build("kernel", ""); r.Code != 0 || strings.Contains(r.Stderr, "gvisor") {
+			t.Errorf("got %v, want the host's kernel", r)
+		}
+	})
+}
+
+const (
+	buildDropIn  = "/etc/systemd/system/docker.service.d/50-runsc-provisioner-builds.conf"
+	buildProgram = store + "/builds/runc"
+)
+
+// driftOfBuilds has the daemon repair the files of builds.
+func (h host) driftOfBuilds() {
+	h.t.Helper()
+	dropIn, program := h.read(buildDropIn), h.read(buildProgram)
+	h.run("systemctl start runsc-provisioner; until grep -q '\"state\": \"enforced\"' " + statusFile + "; do sleep 0.1; done")
+	// A fifth would be one too many: it is then contested.
+	for _, drift := range []string{"echo '#!/bin/sh' >" + buildProgram, "rm -r $(dirname " + buildProgram + ")", "echo >>" + buildDropIn, "rm -r $(dirname " + buildDropIn + ")"} {
+		h.run("sha256sum " + buildDropIn + " " + buildProgram + " >/root/sums; " + drift + "; until sha256sum -c --status /root/sums 2>/dev/null; do sleep 0.1; done")
+	}
+	h.run("systemctl stop runsc-provisioner")
+	if h.read(buildDropIn) != dropIn || h.read(buildProgram) != program {
+		h.t.Error("the files of builds are not as they were")
+	}
+}
+
+// With userns-remap, the step's sandbox has the ids of the remapped user, and the layers are the same.
+func TestBuilds_Remapped(t *testing.T) {
+	onEach(t, lab.Options{Buildx: true}, func(t *testing.T, h host) {
+		h.prepareBuilds()
+		skip := func(name string) bool { return name != "owners" && name != "tmp" && name != "no tmp" }
+		h.run(switchOn + " --allow-restart")
+		h.loadImage()
+		runc := h.buildAll("runc", skip)
+		t.Log(h.run(inSandbox))
+		sameLayers(t, runc, h.buildAll("runsc", skip))
+		h.dockerfile("kernel", "FROM "+lab.Image+"\nRUN uname -r; cat /proc/self/uid_map\n")
+		if r := h.build("kernel", ""); r.Code != 0 || !strings.Contains(r.Stderr, "gvisor") {
+			t.Errorf("got %v, want gVisor's kernel", r)
+		}
+	})
+}
+
+// limitsOfBuilds checks what steps of builds do differently, or must not do differently.
+func (h host) limitsOfBuilds(old bool) {
+	h.dockerfile("fails", "FROM "+lab.Image+"\nRUN echo said; exit 7\n")
+	if r := h.build("fails", ""); r.Code != 1 || !strings.Contains(r.Stderr, "exit code: 7") || !strings.Contains(r.Stderr, " said\n") {
+		h.t.Errorf("a step that fails: got %v", r)
+	}
+	if !old { // 20.10 knows no RUN --network
+		h.dockerfile("hostnet", "FROM "+lab.Image+"\nRUN --network=host uname -r; ip addr show docker0\n")
+		if r := h.build("hostnet", "--allow network.host"); r.Code != 0 || !strings.Contains(r.Stderr, "gvisor") || !strings.Contains(r.Stderr, "inet 172.17.0.1") {
+			h.t.Errorf("the host's network: got %v", r)
+		}
+	}
+	h.dockerfile("hostnet-all", "FROM "+lab.Image+"\nRUN uname -r; ip addr show docker0\n")
+	if r := h.build("hostnet-all", "--network=host"); r.Code != 0 || !strings.Contains(r.Stderr, "gvisor") || !strings.Contains(r.Stderr, "inet 172.17.0.1") {
+		h.t.Errorf("the host's network for all steps: got %v", r)
+	}
+	if got := h.run("ip -4 -o addr show docker0"); !strings.Contains(got, "172.17.0.1") {
+		h.t.Errorf("docker0 after that: got %q, want its address", got)
+	}
+	h.dockerfile("fifo", "FROM "+lab.Image+"\nRUN mkdir /f && mkfifo /f/fifo && echo x >/f/file\n")
+	if r := h.build("fifo", "-t built:fifo"); r.Code != 0 {
+		h.t.Errorf("a named pipe: got %v", r)
+	} else if layers := h.savedLayers("built:fifo"); layers[len(layers)-1]["f/file"] == "" || layers[len(layers)-1]["f/fifo"] != "" {
+		h.t.Errorf("a named pipe: got %v; docs/builds.md says that it is not in the layer", layers[len(layers)-1])
+	}
+	h.canceledBuild()
+}
+
+// canceledBuild cancels a build in a step: nothing is left of it.
+func (h host) canceledBuild() {
+	h.t.Helper()
+	const left = "pgrep -fc 'sleep 1234[5]|[r]unsc-sandbox|[r]unsc-gofer'; mount | grep -c buildkit; ls /run/runsc-builds | grep -v null-netns; " +
+		"ls /var/lib/docker/buildkit/executor | grep -v -E 'resolv|hosts|runc-log'; true"
+	h.dockerfile("waits", "FROM "+lab.Image+"\nRUN echo started; sleep 12345\n")
+	h.run("(DOCKER_BUILDKIT=1 timeout 300 docker build --progress=plain --no-cache -f /root/builds/waits /root/context >/root/waits.log 2>&1; echo $? >/root/waits.code) & " +
+		"until grep -q ' started$' /root/waits.log; do sleep 0.1; done; pgrep -f '[r]unsc-sandbox' && runsc-provisioner verify >/root/waits.verify; echo $? >>/root/waits.verify; pkill -TERM -f '^timeout 300 docker build'; " +
+		"until test -s /root/waits.code; do sleep 0.1; done; while pgrep -f '[r]unsc-sandbox' >/dev/null; do sleep 0.1; done")
+	if got := h.read("/root/waits.verify"); !strings.HasSuffix(got, "\n0\n") {
+		h.t.Errorf("verify, while a step ran: got %s", got)
+	}
+	if got := h.run(left); got != "0\n0" {
+		h.t.Errorf("left of a canceled build: got %q", got)
+	}
+}
