@@ -12,7 +12,7 @@ import (
 )
 
 // proveBuild has BuildKit build an image of ours, checks from the host that its step is in a sandbox, and that the image
-// has what the step wrote. All of it is removed. It records a success. The error of a proof that failed is a
+// has what the step wrote. All of it is removed. It records the result. The error of a proof that failed is a
 // *proof.Failed.
 func (a *application) proveBuild(ctx context.Context, s steps.ProveBuild) (result string, err error) {
 	installed, err := a.Installed(ctx, s.Release)
@@ -41,7 +41,7 @@ func (a *application) proveBuild(ctx context.Context, s steps.ProveBuild) (resul
 		if errors.As(err, &trial) {
 			failed.Output = trial.Output
 		}
-		return "", errors.Join(failed, a.State().Proofs().Forget(key))
+		return "", errors.Join(failed, a.State().Proofs().Forget(key), a.State().Failures().Add(key))
 	}
-	return result, a.State().Proofs().Add(key)
+	return result, errors.Join(a.State().Proofs().Add(key), a.State().Failures().Forget(key))
 }

@@ -60,8 +60,8 @@ func (w Wanted) way(s Seen) (way Way, objection string) {
 	switch {
 	case s.Unread != "":
 		return ByVariable, "what builds run with is not known: " + s.Unread
-	case w.KnowsVariable && s.ReadsVariable:
-		return ByVariable, ""
+	case w.KnowsVariable && (s.ReadsVariable || s.Environment.Uses(BySearch, s.Program.Path)):
+		return ByVariable, "" // Docker was upgraded: nothing has looked for the variable yet, and a proof follows
 	case w.KnowsVariable:
 		return ByVariable, "this dockerd does not read DOCKER_BUILDKIT_RUNC_COMMAND, so nothing can tell it what builds run with"
 	case !w.ContainerdApart:

@@ -109,9 +109,14 @@ func (p *planner) addBuildChecks(c buildkit.Change, remapped bool) {
 	if remapped && p.ids != nil {
 		step.UIDMap = UIDMap(p.ids.UIDs)
 	}
-	// A user who may not read the proofs cannot tell that one is missing.
-	proven := c.IsEmpty() && p.Observed.Proofs == nil || p.Observed.Proofs[p.buildProofKey(step.Args, c.Program, remapped)]
-	if p.Current.ManifestDigest == "" || !proven {
+	key := p.buildProofKey(step.Args, c.Program, remapped)
+	switch {
+	case p.Current.ManifestDigest != "" && (p.Observed.Proofs[key] || c.IsEmpty() && p.Observed.Proofs == nil):
+		// It is proven. A user who may not read the proofs cannot tell that one is missing.
+	case p.options.Unattended != nil && p.Observed.FailedProofs[key]:
+		// The failure would undo the repairs of this plan, time and again.
+		p.hold(steps.Held{What: config.ItemBuilds + " " + name, Why: "the last proof of a build failed; `sudo runsc-provisioner apply` tries it again, and shows why"})
+	default:
 		p.add(step)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/test/seen"
 )
 
@@ -63,6 +64,7 @@ func TestNew_Builds(t *testing.T) {
 		in     bool // they are in gVisor already
 		builds string
 		change func(*buildkit.Seen)
+		failed bool // the last proof of a build failed
 		edited bool // docker.service has changes that systemd has not loaded
 		opts   Options
 		steps  []string
@@ -87,6 +89,18 @@ func TestNew_Builds(t *testing.T) {
 		{name: "on, and the environment cannot be read", host: converged, builds: "runsc", change: func(b *buildkit.Seen) { b.Unread = "permission denied" }, held: "permission denied"},
 		{name: "on, and a directory is in place of the drop-in", host: converged, builds: "runsc", change: func(b *buildkit.Seen) { b.DropIn.Unusable = "it is a directory" }, held: "it is a directory"},
 		{name: "on already", host: converged, in: true, builds: "runsc", steps: []string{"prove " + seen.Newer + " by a build"}},
+		{name: "on already, and the last proof failed", host: converged, in: true, builds: "runsc", failed: true, steps: []string{"prove " + seen.Newer + " by a build"}},
+		{
+			name: "on already, and the last proof failed, by the daemon", host: converged, in: true, builds: "runsc", failed: true,
+			opts: Options{Unattended: &Unattended{MaxDisruption: config.DisruptionReload}}, held: "the last proof of a build failed",
+		},
+		{
+			name: "Docker was upgraded", host: converged, builds: "runsc", change: func(b *buildkit.Seen) {
+				b.Program.Text = buildkit.Script(ownProgram, buildkit.Runsc{Path: seen.RunscPath(seen.Newer), Runc: "/usr/bin/runc"})
+				b.DropIn.Text = buildkit.DropIn(buildkit.BySearch, buildProgram, "/usr/bin")
+				b.Environment, b.ReadsVariable = dropInEnvironment(b.DropIn.Text), false
+			}, steps: on,
+		},
 		{name: "the program was changed", host: converged, in: true, builds: "runsc", change: func(b *buildkit.Seen) { b.Program.Text = []byte("#!/bin/sh\n") }, steps: []string{"write build program", "prove " + seen.Newer + " by a build"}},
 		{name: "the program is gone", host: converged, in: true, builds: "runsc", change: func(b *buildkit.Seen) { b.Program.Text = nil }, steps: []string{"write build program", "prove " + seen.Newer + " by a build"}},
 		{
@@ -113,6 +127,10 @@ func TestNew_Builds(t *testing.T) {
 				test.change(o.BuildKit)
 			}
 			o.Unit.NeedDaemonReload = test.edited
+			if test.failed {
+				key := state.BuildProofKey("digest of "+seen.Newer, []string{"--overlay2=none", "--dcache=0"}, o.Engine.Version, o.BootAndMount, false, o.BuildKit.Program.Text)
+				o.FailedProofs = map[string]bool{key: true}
+			}
 			p, err := New(c, o, test.opts)
 			if err != nil {
 				t.Fatal(err)
