@@ -22,7 +22,7 @@ UNITS = $$($(RUN_GO) list ./... | grep -vE '/test/(bench|e2e|installed|kill|lab|
 RACING = $$($(RUN_GO) list ./provision/... ./systemd ./verify | grep -v /provision/release)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install try test test-quick test-race test-kill test-suites matrix soak check bench engines lab golden fuzz
+.PHONY: help build install try test test-quick test-race test-kill test-suites matrix semantics soak check bench engines lab golden fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ test-suites: ## run the tests of hosts on every suite of Debian; make test takes
 
 matrix: engines ## try each promise on each Docker, and write docs/compatibility.md (needs root; goes on where it stopped)
 	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestMatrix|TestCapabilities|TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05' ./test/e2e
+
+semantics: ## print what Docker's commands mean under runc, under runsc as apply makes it, and as runsc install leaves it (needs root; ENGINES=all adds the newest Docker)
+	@scripts/need-tools.sh
+	RUNSC_SEMANTICS=$(or $(ENGINES),1) $(LAB) $(RUN_GO) test -count=1 -timeout=120m -v -run TestSemantics ./test/e2e
 
 soak: ## test the daemon with random drift and Docker restarts, and verify with random containers (SOAK=30m, ROUNDS=1000, SEED=…; needs root)
 	@scripts/need-tools.sh

@@ -106,7 +106,7 @@ runsc-provisioner apply --once --config-dir /root/none --default-runtime --runti
 			reset: "systemctl reset-failed docker.service docker.socket\nsaid=$(" + buildsOff + ") || { echo \"$said\"; exit 1; }" + resetBuilds,
 			run:   buildsOn, texts: []string{olderSetEmpty},
 			next: buildsOn, then: []string{"runc /usr/local/lib/gvisor/" + older + "/runsc"},
-			holds: `[ "$(` + buildFiles + `)" = "$(printf 'runc\n50-runsc-provisioner-builds.conf\nDOCKER_BUILDKIT_RUNC_COMMAND=/usr/local/lib/gvisor/builds/runc')" ]`,
+			holds: `[ "$(` + buildFiles + `)" = "$(printf '50-runsc-provisioner-builds.conf\nrunc\nDOCKER_BUILDKIT_RUNC_COMMAND=/usr/local/lib/gvisor/builds/runc')" ]`,
 		},
 		{
 			name: "builds off", suite: "trixie", stops: true,
