@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,9 +18,7 @@ import (
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/engine"
-	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/failpoint"
-	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
 )
@@ -58,7 +57,7 @@ func Step(args []string) error {
 	}
 	if args[0] == stepWaits {
 		time.Sleep(stepTimeout)
-		return errors.New("nobody has looked at this step")
+		return errors.New("the build was not canceled in time")
 	}
 	return trialWrites{args[1]}.makeChanges("/")
 }
@@ -106,24 +105,33 @@ func (r Runner) Build(ctx context.Context, s steps.ProveBuild, name string, flag
 	return "the host sees the step in a sandbox, and the image has what it wrote", nil
 }
 
-// lookAtStep runs a step that waits, looks at it from the host, and cancels it.
+// lookAtStep runs a step that waits, looks at it from the host, and cancels it. The build has ended when it returns.
 func (r Runner) lookAtStep(ctx context.Context, b *engine.TrialBuild, s steps.ProveBuild, nonce, name string, dockerd int) error {
+	installed, known, err := r.lookFor(ctx, s.Release)
+	if err != nil {
+		return err
+	}
+	runtime := engine.Info{Runtimes: map[string]engine.Runtime{s.Runtime: {Path: installed.Runsc, Args: s.Args}}}
 	building, cancel := context.WithCancel(ctx)
-	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- b.RunStep(building, StepArg, stepWaits, nonce, name) }()
+	go func() {
+		defer close(ended)
+		ended <- b.RunStep(building, StepArg, stepWaits, nonce, name)
+	}()
+	defer func() {
+		cancel()
+		<-ended // or, if its error was taken, the close
+	}()
 	late := time.After(stepWithin)
 	for {
-		done, seen := r.findStep(ctx, s, nonce, dockerd)
+		done, seen := r.findStep(ctx, s, nonce, dockerd, runtime, known)
 		if done {
 			failpoint.Here("build: the step is seen")
-			cancel()
-			<-ended
 			return seen
 		}
 		select {
 		case err := <-ended:
-			return err
+			return cmp.Or(err, errors.New("the step ended before the host saw it"))
 		case <-late:
 			return errors.Join(seen, errors.New("no sandbox of the step is seen within "+stepWithin.String()))
 		case <-time.After(stepPoll):
@@ -133,17 +141,9 @@ func (r Runner) lookAtStep(ctx context.Context, b *engine.TrialBuild, s steps.Pr
 
 // findStep looks for the step among all processes. done says that it runs in a sandbox of the release, or, with an error,
 // that it never will. A sandbox that is starting is not confined yet: then the error says what it lacks.
-func (r Runner) findStep(ctx context.Context, s steps.ProveBuild, nonce string, dockerd int) (done bool, err error) {
+func (r Runner) findStep(ctx context.Context, s steps.ProveBuild, nonce string, dockerd int, runtime engine.Info, known []verify.Release) (done bool, err error) {
 	if pid, err := r.withArgument(nonce); err != nil || pid != 0 {
 		return true, errors.Join(err, outside(pid))
-	}
-	installed, err := r.Installed(ctx, s.Release)
-	if err != nil {
-		return true, err
-	}
-	known, err := evidence.Releases(ctx, r.Store(), []release.Installed{installed})
-	if err != nil {
-		return true, err
 	}
 	survey, err := r.Proc().Look(ctx, nil, known)
 	if err != nil {
@@ -153,21 +153,15 @@ func (r Runner) findStep(ctx context.Context, s steps.ProveBuild, nonce string, 
 		if !r.isStep(box, nonce, dockerd) {
 			continue
 		}
-		container := verify.Container{ID: box.ContainerID, Name: name12(box.ContainerID), Runtime: s.Runtime, PID: box.PID, UIDMap: s.UIDMap}
-		survey, err := r.Proc().Look(ctx, []verify.Container{container}, known)
-		if err != nil {
-			return true, err
+		container := verify.Container{ID: box.ContainerID, Runtime: s.Runtime, PID: box.PID, UIDMap: s.UIDMap}
+		objection, err := r.judge(ctx, container, s.Release, runtime, known)
+		if err == nil && objection != "" {
+			return false, errors.New("the step runs, but " + objection)
 		}
-		runtime := engine.Info{Runtimes: map[string]engine.Runtime{s.Runtime: {Path: installed.Runsc, Args: s.Args}}}
-		if verdict := verify.Judge(container, survey.Evidence[0], evidence.Runtimes(runtime, nil), known); verdict.State != verify.Sandboxed || verdict.Release != s.Release {
-			return false, fmt.Errorf("the step runs, but the host sees it as %s: %s", verdict.State, failedChecks(verdict))
-		}
-		return true, nil
+		return true, err
 	}
 	return false, nil
 }
-
-func name12(id string) string { return id[:min(12, len(id))] }
 
 func outside(pid int) error {
 	if pid == 0 {

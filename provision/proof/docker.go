@@ -62,25 +62,43 @@ func (r Runner) checkTrial(ctx context.Context, s steps.ProveInDocker, info engi
 	if err != nil {
 		return "", err
 	}
-	installed, err := r.Installed(ctx, s.Release)
-	if err != nil {
-		return "", err
-	}
-	known, err := evidence.Releases(ctx, r.Store(), []release.Installed{installed})
+	_, known, err := r.lookFor(ctx, s.Release)
 	if err != nil {
 		return "", err
 	}
 	container := verify.Container{ID: trial.ID, Name: trial.ID[:12], Runtime: s.Runtime, PID: trial.PID, UIDMap: s.UIDMap}
-	survey, err := r.Proc().Look(ctx, []verify.Container{container}, known)
+	objection, err := r.judge(ctx, container, s.Release, info, known)
+	if err != nil {
+		return "", err
+	}
+	if objection != "" {
+		return "", errors.New("its process ran, but " + objection)
+	}
+	return parseInsideView(line).describe()
+}
+
+// lookFor is an installed release, and what its processes are known by.
+func (r Runner) lookFor(ctx context.Context, name string) (installed release.Installed, known []verify.Release, err error) {
+	if installed, err = r.Installed(ctx, name); err != nil {
+		return release.Installed{}, nil, err
+	}
+	known, err = evidence.Releases(ctx, r.Store(), []release.Installed{installed})
+	return installed, known, err
+}
+
+// judge looks at a container of a dockerd with info. objection says why the host does not see it in a sandbox of the
+// release; "" if it does.
+func (r Runner) judge(ctx context.Context, c verify.Container, release string, info engine.Info, known []verify.Release) (objection string, err error) {
+	survey, err := r.Proc().Look(ctx, []verify.Container{c}, known)
 	if err != nil {
 		return "", err
 	}
 	// A runtime that is proven has a path, so daemon.json adds nothing.
-	verdict := verify.Judge(container, survey.Evidence[0], evidence.Runtimes(info, nil), known)
-	if verdict.State != verify.Sandboxed || verdict.Release != s.Release {
-		return "", fmt.Errorf("its process ran, but the host sees it as %s: %s", verdict.State, failedChecks(verdict))
+	verdict := verify.Judge(c, survey.Evidence[0], evidence.Runtimes(info, nil), known)
+	if verdict.State != verify.Sandboxed || verdict.Release != release {
+		return fmt.Sprintf("the host sees it as %s: %s", verdict.State, failedChecks(verdict)), nil
 	}
-	return parseInsideView(line).describe()
+	return "", nil
 }
 
 // failedChecks lists the checks that did not pass.
