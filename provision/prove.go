@@ -48,15 +48,7 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 // its writes. The container and its image are removed. It records the result. The error
 // of a proof that failed is a *proof.Failed.
 func (a *application) proveInDocker(ctx context.Context, s steps.ProveInDocker) (result string, err error) {
-	installed, err := a.Installed(ctx, s.Release)
-	if err != nil {
-		return "", err
-	}
-	info, err := a.tx.Info(ctx)
-	if err != nil {
-		return "", err
-	}
-	since, err := a.Paths.BootAndMount()
+	manifest, info, since, err := a.dependsOn(ctx, s.Release)
 	if err != nil {
 		return "", err
 	}
@@ -68,17 +60,38 @@ func (a *application) proveInDocker(ctx context.Context, s steps.ProveInDocker) 
 	if errors.Is(err, context.Canceled) {
 		return "", fmt.Errorf("prove runtime %s: %w", s.Runtime, context.Canceled)
 	}
-	// The key has all that the proof depends on.
-	key := state.ProofKey(installed.ManifestDigest, s.Args, info.Version, since, info.UsernsRemap, s.Writes)
-	proofs, failures := a.State().Proofs(), a.State().Failures()
-	if err != nil {
-		failed := &proof.Failed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, InDocker: true, Err: err}
-		var trial *engine.TrialError
-		if errors.As(err, &trial) {
-			failed.Output = trial.Output
-		}
-		return "", errors.Join(failed, proofs.Forget(key), failures.Add(key))
+	key := state.ProofKey(manifest, s.Args, info.Version, since, info.UsernsRemap, s.Writes)
+	everKey := state.PastProofKey(manifest, s.Args, since)
+	return result, a.record(&proof.Failed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, InDocker: true, Err: err}, key, everKey)
+}
+
+// dependsOn is what a proof through Docker depends on besides its step: the manifest of the release, dockerd, and the
+// boot and the mount of the store.
+func (a *application) dependsOn(ctx context.Context, release string) (manifest string, info engine.Info, since string, err error) {
+	installed, err := a.Installed(ctx, release)
+	if err == nil {
+		info, err = a.tx.Info(ctx)
 	}
-	everKey := state.PastProofKey(installed.ManifestDigest, s.Args, since)
-	return result, errors.Join(proofs.Add(key), proofs.Add(everKey), failures.Forget(key))
+	if err == nil {
+		since, err = a.Paths.BootAndMount()
+	}
+	return installed.ManifestDigest, info, since, err
+}
+
+// record records the result of a proof. The key has all that the proof depends on; the other keys are those of a success
+// alone. A proof that failed, with f.Err, is returned.
+func (a *application) record(f *proof.Failed, key string, others ...string) error {
+	proofs, failures := a.State().Proofs(), a.State().Failures()
+	if f.Err != nil {
+		var trial *engine.TrialError
+		if errors.As(f.Err, &trial) {
+			f.Output = trial.Output
+		}
+		return errors.Join(f, proofs.Forget(key), failures.Add(key))
+	}
+	err := proofs.Add(key)
+	for _, other := range others {
+		err = errors.Join(err, proofs.Add(other))
+	}
+	return errors.Join(err, failures.Forget(key))
 }
