@@ -34,7 +34,10 @@ func builds(h *host.Host, c config.Config, v Verification, o host.Observed) []Bu
 		return nil
 	}
 	if o.BuildKit == nil {
-		seen := buildkit.Look(h.Paths.BuildKit(), h.Self, o.Unit.MainPID, o.Unit.Environment)
+		seen := buildkit.LookAtEnvironment(h.Paths.BuildKit(), o.Unit.MainPID, o.Unit.Environment)
+		if c.Docker.Builds != "" { // it could only be observed in part
+			seen = buildkit.Look(h.Paths.BuildKit(), h.Self, o.Unit.MainPID, o.Unit.Environment, false)
+		}
 		o.BuildKit = &seen
 	}
 	return []Build{buildKitBuild(c, o), classicBuild(c, v, o)}

@@ -4,8 +4,8 @@
 // It guarantees that a step runs in a sandbox of the given runsc, or not at all. It never falls back to runc for a
 // step. What gVisor cannot do as asked is refused with a reason, and is never left out in silence.
 //
-// Call and Spec are pure. Run is the only code here that touches the host, and only below the bundle that BuildKit
-// has just made.
+// Call, Spec and Wanted are pure. Look reads the host. Run alone changes something: the bundle that BuildKit has just
+// made, and StateDir.
 package buildkit
 
 import (

@@ -2,6 +2,8 @@ package buildkit
 
 import (
 	"bytes"
+
+	"runsc-provisioner/provision/commandline"
 )
 
 // Wanted is how BuildKit shall run steps.
@@ -48,7 +50,7 @@ func (w Wanted) Decide(s Seen, running bool) (c Change, objection string) {
 	case unusable(s) != "":
 		return c, unusable(s)
 	case way == ByVariable && s.Environment.Command != "" && s.Environment.Command != s.Program.Path:
-		return c, "dockerd gives BuildKit " + s.Environment.Command + " already: remove DOCKER_BUILDKIT_RUNC_COMMAND from its unit, drop-ins and environment files, then run apply again"
+		return c, "dockerd gives BuildKit " + s.Environment.Command + " already: remove " + commandline.BuildKitCommand + " from its unit, drop-ins and environment files, then run apply again"
 	case s.SelfUnsafe != "":
 		return c, "dockerd would run this program as root: " + s.SelfUnsafe + "; install it with make install, or move it to /usr/local/bin, and run apply again"
 	}
@@ -63,7 +65,7 @@ func (w Wanted) way(s Seen) (way Way, objection string) {
 	case w.KnowsVariable && (s.ReadsVariable || s.Environment.Uses(BySearch, s.Program.Path)):
 		return ByVariable, "" // Docker was upgraded: nothing has looked for the variable yet, and a proof follows
 	case w.KnowsVariable:
-		return ByVariable, "this dockerd does not read DOCKER_BUILDKIT_RUNC_COMMAND, so nothing can tell it what builds run with"
+		return ByVariable, "this dockerd does not read " + commandline.BuildKitCommand + ", so nothing can tell it what builds run with"
 	case !w.ContainerdApart:
 		return BySearch, "before Docker 26.0, builds are moved to gVisor by dockerd's PATH, and this dockerd may start a containerd that would inherit it: " +
 			"start dockerd with --containerd=/run/containerd/containerd.sock, as Debian does, or upgrade Docker"

@@ -50,9 +50,11 @@ type File struct {
 }
 
 // Look looks at a host whose dockerd has a process ID, 0 if it does not run, and whose docker.service sets the
-// variables. self is this program's own path.
-func Look(p Places, self string, pid int, variables []string) Seen {
-	s := Seen{DropIn: readFile(p.DropIn), Program: readFile(p.Program), Environment: EnvironmentOf(variables), Self: self}
+// variables. self is this program's own path. If builds shall run in gVisor and do not, it also searches the executable
+// of dockerd, which has about 100 MB.
+func Look(p Places, self string, pid int, variables []string, wanted bool) Seen {
+	s := LookAtEnvironment(p, pid, variables)
+	s.DropIn, s.Program, s.Self = readFile(p.DropIn), readFile(p.Program), self
 	// Two copies of this program must not take turns with writing their own path: one that works stays.
 	if written := SelfOf(s.Program.Text); written != "" && checkProgram(written) == nil {
 		s.Self = written
@@ -60,29 +62,34 @@ func Look(p Places, self string, pid int, variables []string) Seen {
 	if err := checkProgram(s.Self); err != nil {
 		s.SelfUnsafe = err.Error()
 	}
+	s.Runc = findRunc(s.Environment.SearchWithout(p.Program))
+	s.ReadsVariable = s.Environment.Uses(ByVariable, p.Program)
+	if wanted && pid != 0 && s.Unread == "" && !s.Environment.Mentions(p.Program) {
+		var err error
+		if s.ReadsVariable, err = executableHas(p.Proc, pid, commandline.BuildKitCommand); err != nil {
+			s.Unread = err.Error()
+		}
+	}
+	return s
+}
+
+// LookAtEnvironment is Look for the environment alone: it reads no file of this program, and no executable.
+func LookAtEnvironment(p Places, pid int, variables []string) Seen {
+	s := Seen{DropIn: File{Path: p.DropIn}, Program: File{Path: p.Program}, Environment: EnvironmentOf(variables)}
 	if pid == 0 {
-		s.Runc = findRunc(s.Environment.SearchWithout(p.Program))
 		return s
 	}
 	var err error
-	if s.Environment, err = RunningEnvironment(p.Proc, pid); err == nil {
-		s.ReadsVariable = s.Environment.Uses(ByVariable, p.Program)
-	}
-	if err == nil && !s.Environment.Mentions(p.Program) {
-		s.ReadsVariable, err = executableHas(p.Proc, pid, commandline.BuildKitCommand)
-	}
-	if err != nil {
+	if s.Environment, err = RunningEnvironment(p.Proc, pid); err != nil {
 		s.Unread = err.Error()
 	}
-	s.Runc = findRunc(s.Environment.SearchWithout(p.Program))
 	return s
 }
 
 // findRunc searches runc as dockerd does.
 func findRunc(search string) string {
 	for dir := range strings.SplitSeq(search, ":") {
-		path := filepath.Join(dir, "runc")
-		if info, err := os.Stat(path); err == nil && filepath.IsAbs(path) && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		if path := filepath.Join(dir, "runc"); isProgram(path) {
 			return path
 		}
 	}
@@ -105,26 +112,40 @@ func RunningEnvironment(proc string, pid int) (Environment, error) {
 }
 
 func readFile(path string) File {
-	text, err := durable.ReadOwn(path, maxFile)
+	text, err := ReadText(path)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return File{Path: path}
-		}
 		return File{Path: path, Unusable: err.Error()}
 	}
-	return File{Path: path, Text: append([]byte{}, text...)}
+	return File{Path: path, Text: text}
+}
+
+// ReadText reads the drop-in or the Script; nil if it is missing.
+func ReadText(path string) ([]byte, error) {
+	text, err := durable.ReadOwn(path, maxFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return append([]byte{}, text...), nil // an empty file is not a missing one
 }
 
 // checkProgram returns why root must not run a program, or nil.
 func checkProgram(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if _, err := os.Stat(path); err != nil {
 		return err
-	case !filepath.IsAbs(path) || !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+	}
+	if !isProgram(path) {
 		return fmt.Errorf("%s is no program", path)
 	}
 	return durable.Trusted(path)
+}
+
+// isProgram reports whether a path is absolute and leads to a file that can be executed.
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && filepath.IsAbs(path) && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
 // maxExecutable limits in bytes how much of an executable is searched; dockerd has about 100 MB.

@@ -32,20 +32,20 @@ func put(t *testing.T, path, text string, mode os.FileMode) {
 
 func TestLook(t *testing.T) {
 	p := hostWith(t, "HOME=/\x00PATH=/nowhere\x00DOCKER_BUILDKIT_RUNC_COMMAND=/other\x00", "…DOCKER_BUILDKIT_RUNC_COMMAND…")
-	s := Look(p, "/nowhere/self", 7, []string{"PATH=/unit"})
+	s := Look(p, "/nowhere/self", 7, []string{"PATH=/unit"}, true)
 	if s.Environment != (Environment{"/other", "/nowhere"}) || !s.ReadsVariable || s.Unread != "" || s.Runc != "" || s.DropIn.Text != nil || s.Program.Text != nil || Installed(p) {
 		t.Errorf("got %+v", s)
 	}
 	if s.Self != "/nowhere/self" || s.SelfUnsafe == "" {
 		t.Errorf("a missing program: got %q, %q", s.Self, s.SelfUnsafe)
 	}
-	if s = Look(p, "/bin/sh", 0, []string{"PATH=/unit"}); s.Environment.Search != "/unit" || s.SelfUnsafe != "" {
+	if s = Look(p, "/bin/sh", 0, []string{"PATH=/unit"}, true); s.Environment.Search != "/unit" || s.SelfUnsafe != "" {
 		t.Errorf("no dockerd: got %+v, want the environment of the unit", s)
 	}
-	if s = Look(p, "/bin/sh", 8, nil); s.Unread == "" {
+	if s = Look(p, "/bin/sh", 8, nil, true); s.Unread == "" {
 		t.Error("a dockerd that is gone: got nothing that is not known")
 	}
-	if s = Look(hostWith(t, "", "another program"), "/bin/sh", 7, nil); s.ReadsVariable {
+	if s = Look(hostWith(t, "", "another program"), "/bin/sh", 7, nil, true); s.ReadsVariable {
 		t.Error("an executable without the variable: got it")
 	}
 }
@@ -55,7 +55,7 @@ func TestLook_KeepsTheProgramOfTheScript(t *testing.T) {
 	p := hostWith(t, "", "")
 	for written, want := range map[string]string{"/bin/sh": "/bin/sh", "/nowhere/else": "/bin/true"} {
 		put(t, p.Program, string(Script(written, Runsc{Path: "/x/runsc"})), 0o755)
-		if s := Look(p, "/bin/true", 7, nil); s.Self != want || !Installed(p) {
+		if s := Look(p, "/bin/true", 7, nil, true); s.Self != want || !Installed(p) {
 			t.Errorf("%s: got %s, want %s", written, s.Self, want)
 		}
 	}
@@ -66,11 +66,11 @@ func TestLook_AnUnusableFile(t *testing.T) {
 	if err := os.Mkdir(p.DropIn, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if s := Look(p, "/bin/sh", 7, nil); s.DropIn.Unusable == "" || s.DropIn.Text != nil {
+	if s := Look(p, "/bin/sh", 7, nil, true); s.DropIn.Unusable == "" || s.DropIn.Text != nil {
 		t.Errorf("a directory: got %+v", s.DropIn)
 	}
 	put(t, p.Program, strings.Repeat("x", maxFile+1), 0o755)
-	if s := Look(p, "/bin/sh", 7, nil); s.Program.Unusable == "" {
+	if s := Look(p, "/bin/sh", 7, nil, true); s.Program.Unusable == "" {
 		t.Errorf("a large file: got %d bytes", len(s.Program.Text))
 	}
 }

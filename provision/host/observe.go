@@ -116,7 +116,7 @@ func observeFiles(ctx context.Context, h *Host, c config.Config, o *Observed) (e
 		}
 	}
 	if places := h.Paths.BuildKit(); c.Docker.Builds != "" || buildkit.Installed(places) {
-		seen := buildkit.Look(places, h.Self, o.Unit.MainPID, o.Unit.Environment)
+		seen := buildkit.Look(places, h.Self, o.Unit.MainPID, o.Unit.Environment, c.Docker.BuildsInSandbox() != "")
 		o.BuildKit = &seen
 	}
 	if h.FilesSeen != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"runsc-provisioner/provision/buildkit"
+	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/host"
@@ -18,16 +19,13 @@ import (
 	"runsc-provisioner/provision/wayback"
 )
 
-// maxBuildFile limits in bytes what is read of a file of builds.
-const maxBuildFile = 64 << 10
-
 // errBuildsChanged says that a file of builds is not as the plan saw it.
 var errBuildsChanged = errors.New("another program has changed it")
 
 // WriteBuilds replaces the program that BuildKit runs steps with, or the drop-in, which systemd then loads. If the file
 // is not as the plan saw it, nothing is written.
 func (t *Transaction) WriteBuilds(ctx context.Context, s steps.WriteBuilds) error {
-	current, err := readBuilds(s.Path)
+	current, err := buildkit.ReadText(s.Path)
 	switch {
 	case err != nil:
 		return err
@@ -42,17 +40,6 @@ func (t *Transaction) WriteBuilds(ctx context.Context, s steps.WriteBuilds) erro
 	}
 	failpoint.Here("builds: the drop-in is not loaded")
 	return t.docker.Jobs.LoadUnits(ctx)
-}
-
-func readBuilds(path string) ([]byte, error) {
-	text, err := durable.ReadOwn(path, maxBuildFile)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	return append([]byte{}, text...), nil
 }
 
 // writeBuilds writes a file of builds; nil removes it. systemd reads the drop-in, and dockerd executes the program.
@@ -91,7 +78,7 @@ func (t *Transaction) ConfirmBuilds(ctx context.Context, s steps.ConfirmBuilds) 
 	}
 	if environment.Mentions(s.Program) != s.Uses {
 		return fmt.Errorf("dockerd runs with %s=%q and PATH=%q: another drop-in or environment file of %s overrides %s",
-			"DOCKER_BUILDKIT_RUNC_COMMAND", environment.Command, environment.Search, unit.Name, buildkit.DropInName)
+			commandline.BuildKitCommand, environment.Command, environment.Search, unit.Name, buildkit.DropInName)
 	}
 	return nil
 }
@@ -105,7 +92,7 @@ func (t *Transaction) finishBuilds(unit host.Unit) (done bool, err error) {
 	if text == nil {
 		text = b.Program
 	}
-	current, err := readBuilds(text.Path)
+	current, err := buildkit.ReadText(text.Path)
 	if err != nil || !isText(current, text.After) {
 		return false, err
 	}
@@ -115,7 +102,7 @@ func (t *Transaction) finishBuilds(unit host.Unit) (done bool, err error) {
 	if b.Program == nil || b.Program.After != nil {
 		return true, nil
 	}
-	current, err = readBuilds(b.Program.Path)
+	current, err = buildkit.ReadText(b.Program.Path)
 	if err == nil && isText(current, b.Program.Before) {
 		err = writeBuilds(b.Program.Path, nil, false)
 	}
@@ -154,7 +141,7 @@ func (t *Transaction) restoreProgram() error {
 }
 
 func restoreText(text *state.JournalText, dropIn bool) error {
-	current, err := readBuilds(text.Path)
+	current, err := buildkit.ReadText(text.Path)
 	if err != nil || !isText(current, text.After) {
 		return err
 	}

@@ -74,7 +74,7 @@ func newBuildHost(t *testing.T, in bool) (*Docker, *buildHost, host.Observed, pl
 		}
 		h.loaded = dropIn
 	}
-	seen := buildkit.Look(h.places, "/bin/true", buildPID, nil)
+	seen := buildkit.Look(h.places, "/bin/true", buildPID, nil, true)
 	o.BuildKit = &seen
 	restart := steps.Restart{Unit: host.DockerUnit}
 	confirm := steps.ConfirmBuilds{Program: h.places.Program, Uses: !in}
@@ -146,7 +146,7 @@ func TestFault_F01_RecoverSettlesBuilds(t *testing.T) {
 			if err != nil || did == "" {
 				t.Fatalf("got %q, %v", did, err)
 			}
-			seen := buildkit.Look(h.places, "/bin/true", buildPID, nil)
+			seen := buildkit.Look(h.places, "/bin/true", buildPID, nil, true)
 			if exists(t, h.places.DropIn) != test.now || exists(t, h.places.Program) != test.now || seen.Environment.Mentions(h.places.Program) != test.now {
 				t.Errorf("got drop-in %t, program %t, environment %+v, want %t (%s)", exists(t, h.places.DropIn), exists(t, h.places.Program), seen.Environment, test.now, did)
 			}
@@ -165,7 +165,7 @@ func TestFault_F05_BuildsAreRolledBack(t *testing.T) {
 			if !errors.As(err, &back) || back.Restore != nil {
 				t.Errorf("in %t, after %d steps: got %v, want a complete way back", in, n, err)
 			}
-			seen := buildkit.Look(h.places, "/bin/true", buildPID, nil)
+			seen := buildkit.Look(h.places, "/bin/true", buildPID, nil, true)
 			if exists(t, h.places.DropIn) != in || exists(t, h.places.Program) != in || seen.Environment.Mentions(h.places.Program) != in {
 				t.Errorf("in %t, after %d steps: got drop-in %t, program %t, environment %+v", in, n, exists(t, h.places.DropIn), exists(t, h.places.Program), seen.Environment)
 			}
