@@ -1,8 +1,6 @@
 package checkup
 
 import (
-	"fmt"
-
 	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
@@ -29,14 +27,14 @@ func buildsItem(g plan.Goal) (item Item, managed bool) {
 func describeChange(g plan.Goal, c buildkit.Change) string {
 	seen := g.Observed.BuildKit
 	switch {
-	case c.Restarts && !c.WritesDropIn && !c.WritesProgram:
-		return "dockerd was started without " + seen.DropIn.Path + ", or another setting overrides it"
 	case c.WritesDropIn:
 		return describeFile(seen.DropIn, c.DropIn)
 	case c.WritesProgram:
 		return describeFile(seen.Program, c.Program)
+	case c.Program == nil:
+		return "dockerd still gives BuildKit " + seen.Program.Path
 	}
-	return fmt.Sprintf("dockerd gives BuildKit another program than %s", g.Config.Docker.Builds)
+	return "dockerd was started without " + seen.DropIn.Path + ", or another setting overrides it"
 }
 
 func describeFile(f buildkit.File, want []byte) string {

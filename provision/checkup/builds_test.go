@@ -24,6 +24,10 @@ func TestItems_Builds(t *testing.T) {
 		{name: "the program is missing", builds: "runsc", change: func(s *buildkit.Seen) { s.Program.Text = nil }, health: Critical, seen: program + " is missing"},
 		{name: "the drop-in differs", builds: "runsc", change: func(s *buildkit.Seen) { s.DropIn.Text = []byte("x") }, health: Critical, seen: dropIn + " differs"},
 		{name: "not loaded", builds: "runsc", change: func(s *buildkit.Seen) { s.Environment = buildkit.Environment{} }, health: Critical, seen: "was started without " + dropIn},
+		{
+			name: "switched off, and dockerd not restarted", builds: "runc", health: Critical, seen: "still gives BuildKit " + program,
+			change: func(s *buildkit.Seen) { s.Program.Text, s.DropIn.Text = nil, nil },
+		},
 		{name: "to be switched off", builds: "runc", health: Critical, seen: dropIn + " is there"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
