@@ -28,9 +28,9 @@ type Runtime struct {
 type Container struct {
 	verify.Container
 	Running bool
-	Bytes   int64 // written to its root file system; 0 if nobody asked
+	Bytes   int64 // written to its root file system; 0 if dockerd was not asked
 	// Sockets are the sockets that were seen in a mounted directory, or the mounted socket itself, by the mount's
-	// path on the host. A path that nobody could look at is missing: its name then tells.
+	// path on the host. A path that could not be read is missing. It counts as a socket if its name is one's.
 	Sockets map[string][]string
 	// HiddenTmp is true if it has files in /tmp, and its image has none there.
 	HiddenTmp bool
