@@ -69,7 +69,7 @@ func (d Dockerd) WatchReload(ctx context.Context, r Reload) (*ReloadWatch, error
 	}
 	ctx, cancel := context.WithTimeout(ctx, pendingTimeouts*d.Timeout)
 	w := &ReloadWatch{dockerd: d, reload: r, client: client, ctx: ctx, cancel: cancel}
-	w.events, w.ended = client.EventsSince(ctx, r.Sent)
+	w.events, w.ended = client.Events(ctx, r.Sent)
 	return w, nil
 }
 
@@ -109,7 +109,7 @@ func (w *ReloadWatch) Wait(stale func() error) (Outcome, error) {
 				return NoEvents, nil
 			}
 			again = false
-			w.events, w.ended = w.client.EventsSince(w.ctx, w.reload.Sent)
+			w.events, w.ended = w.client.Events(w.ctx, w.reload.Sent)
 		case <-staleCheck.C:
 			if err := stale(); err != nil {
 				return Unknown, err

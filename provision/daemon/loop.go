@@ -247,6 +247,7 @@ func (l *loop) finishRound(ctx context.Context, out *outcome) {
 		l.tell(status.Notice{Kind: status.Reloaded, Text: "the configuration was read again"})
 	}
 	if out.nothingNew {
+		l.heardReload(l.reloaded) // that round has not asked dockerd
 		return
 	}
 	if out.unpacked {
@@ -271,7 +272,7 @@ func (l *loop) finishRound(ctx context.Context, out *outcome) {
 		l.lastOutcome = out
 	}
 	if e := out.observed.Engine; e != nil && out.err == nil && l.stream.events == nil {
-		l.stream.open(ctx, &l.Host.Host, out.observed)
+		l.stream.open(ctx, &l.Host.Host, out.observed, out.lookBegan)
 		l.containers.lookAtAll = true
 	}
 	if out.unit.LoadState != "" && !out.unit.Running() {

@@ -41,7 +41,6 @@ func running(t *testing.T, settings ...string) (h *fakeHost, stop func() error) 
 		}
 	})
 	h.await("enforced", func(s status.Status) bool { return s.State == status.StateEnforced && s.Containers.Known })
-	h.dockerd.AwaitListener()
 	return h, stop
 }
 
@@ -107,7 +106,6 @@ func TestDaemonListensAgainAfterTheStreamOfEventsEnds(t *testing.T) {
 	t.Parallel()
 	h, _ := running(t)
 	h.dockerd.HangUp()
-	h.dockerd.AwaitListener()
 	id := strings.Repeat("e", 64)
 	h.process(79, "0::/docker/"+id+"\n", "sleep", "900")
 	h.dockerd.Start(fakedockerd.Container{ID: id, Name: "web", Runtime: "runc", PID: 79})
@@ -123,6 +121,21 @@ func TestDaemonLooksAfterAReloadOfAnotherProgram(t *testing.T) {
 	h.await("repaired", func(s status.Status) bool {
 		return enforced(s) && s.LastDrift != nil && s.LastDrift.Item == config.ItemDockerd && !s.LastDrift.Repaired.IsZero()
 	})
+}
+
+// Such a round compares files and does not ask dockerd.
+func TestReloadDuringARoundThatFindsNothingNewIsLookedAt(t *testing.T) {
+	t.Parallel()
+	l, began := newLoop(newFakeHost(t).daemon, nil), time.Unix(1000, 0)
+	l.lastOutcome, l.busy = &outcome{lookBegan: began}, true
+	l.heardReload(began.Add(time.Second))
+	if l.due != 0 {
+		t.Errorf("due while a round runs: %v", l.due)
+	}
+	l.finishRound(t.Context(), &outcome{nothingNew: true})
+	if l.due != becauseDockerd {
+		t.Errorf("due after the round: %v, want a look at dockerd", l.due)
+	}
 }
 
 func TestDaemonReadsTheConfigurationAgainWhenAsked(t *testing.T) {

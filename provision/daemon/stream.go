@@ -16,15 +16,16 @@ type stream struct {
 	cancel     context.CancelFunc
 }
 
-// open listens to the dockerd of o. A dockerd that does not answer blocks only the
-// goroutine of the stream.
-func (s *stream) open(ctx context.Context, host *host.Host, o host.Observed) {
+// open listens to the dockerd of o, and hears what happened since the look that saw it
+// began: no reload and no container is lost between the two. A dockerd that does not answer
+// blocks only the goroutine of the stream.
+func (s *stream) open(ctx context.Context, host *host.Host, o host.Observed, since time.Time) {
 	ctx, cancel := context.WithCancel(ctx)
 	heard := make(chan engine.Event)
 	*s = stream{events: heard, invocation: o.Unit.InvocationID, cancel: cancel}
 	go func() {
 		defer close(heard)
-		events, _, err := host.Events(ctx, o)
+		events, _, err := host.Events(ctx, o, since)
 		if err != nil {
 			return // then the loop opens another one
 		}

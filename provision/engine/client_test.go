@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"runsc-provisioner/test/fakedockerd"
 )
@@ -174,7 +175,7 @@ func TestFault_E07_HangingDockerdEndsWithTheContext(t *testing.T) {
 		"/_ping":           func(c *Client, ctx context.Context) error { _, err := c.Info(ctx); return err },
 		"/info":            func(c *Client, ctx context.Context) error { _, err := c.Info(ctx); return err },
 		"/containers/json": func(c *Client, ctx context.Context) error { _, err := c.Containers(ctx); return err },
-		"/events":          func(c *Client, ctx context.Context) error { _, errs := c.Events(ctx); return <-errs },
+		"/events":          func(c *Client, ctx context.Context) error { _, errs := c.Events(ctx, time.Now()); return <-errs },
 	}
 	for path, ask := range questions {
 		for _, begun := range []bool{false, true} {

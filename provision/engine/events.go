@@ -25,19 +25,15 @@ type Event struct {
 	Time       time.Time
 }
 
-// Events reports events from this call on, until ctx ends or dockerd stops.
-// Then it sends one error and closes both channels. It returns once dockerd has
-// accepted the subscription or refused it. A caller that stops reading must end
-// ctx. An event is a hint: ask dockerd for the current state.
+// Events reports events from a time on, until ctx ends or dockerd stops. dockerd
+// remembers its last 256 events. At the end it sends one error and closes both
+// channels. It returns once dockerd has accepted the subscription or refused it.
+// A caller that stops reading must end ctx. An event is a hint: ask dockerd for
+// the current state.
 //
 // An open stream delays the stop of dockerd by 5 s (26.1; not 20.10, and not
 // since moby pull request 51448). End ctx before you restart dockerd.
-func (c *Client) Events(ctx context.Context) (<-chan Event, <-chan error) {
-	return c.EventsSince(ctx, time.Now())
-}
-
-// EventsSince is Events from an earlier time on. dockerd remembers its last 256 events.
-func (c *Client) EventsSince(ctx context.Context, since time.Time) (<-chan Event, <-chan error) {
+func (c *Client) Events(ctx context.Context, since time.Time) (<-chan Event, <-chan error) {
 	happened := make(chan Event)
 	ended := make(chan error, 1)
 	if err := c.agree(ctx); err != nil {

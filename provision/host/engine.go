@@ -28,10 +28,9 @@ type Engine interface {
 	ImageDigests(ctx context.Context, id string) ([]string, error)
 	Data(context.Context) (engine.Data, error)
 	Stored(ctx context.Context, most int, sized bool) (all []engine.StoredContainer, partial bool, err error)
-	Events(context.Context) (<-chan engine.Event, <-chan error)
 	Plugins(context.Context) ([]engine.Plugin, error)
 	ReloadedSince(context.Context, time.Time) (bool, error)
-	EventsSince(context.Context, time.Time) (<-chan engine.Event, <-chan error)
+	Events(context.Context, time.Time) (<-chan engine.Event, <-chan error)
 	Close() error
 }
 
@@ -51,13 +50,13 @@ func (h *Host) Dial(flags commandline.Flags) (Engine, error) {
 	return client, nil
 }
 
-// Events returns the events of the dockerd of o, until ctx ends or dockerd stops.
-func (h *Host) Events(ctx context.Context, o Observed) (<-chan engine.Event, <-chan error, error) {
+// Events returns the events of the dockerd of o from a time on, until ctx ends or dockerd stops.
+func (h *Host) Events(ctx context.Context, o Observed, since time.Time) (<-chan engine.Event, <-chan error, error) {
 	client, err := h.Dial(o.Flags)
 	if err != nil {
 		return nil, nil, err
 	}
-	events, ended := client.Events(ctx)
+	events, ended := client.Events(ctx, since)
 	context.AfterFunc(ctx, func() { client.Close() })
 	return events, ended, nil
 }

@@ -101,7 +101,7 @@ func TestEngineAnswersOfRealDockerd(t *testing.T) {
 				t.Fatalf("Info: %v", err)
 			}
 
-			happened, ended := c.Events(ctx)
+			happened, ended := c.Events(ctx, time.Now())
 			id := engineRun(t, h, "docker", "run", "-d", "--name", "plain", "-p", "127.0.0.1:8080:80", "--dns", "192.0.2.1", lab.Image, "sleep", "1000")
 			// A lab host lacks capabilities that bookworm's runc gives containers.
 			privileged := suite != "bookworm"
@@ -234,7 +234,7 @@ func TestEngineFault_E07_ContainersAndDockerdComeAndGo(t *testing.T) {
 				t.Errorf("none of the containers that came and went was seen in %d looks", looks)
 			}
 
-			happened, ended := c.Events(ctx)
+			happened, ended := c.Events(ctx, time.Now())
 			go func() {
 				for range happened {
 				}

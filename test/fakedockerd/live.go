@@ -2,6 +2,7 @@ package fakedockerd
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -12,19 +13,18 @@ import (
 // Live is a Host that sends events, and records requests to stop a container.
 type Live struct {
 	*Host
-	listening chan struct{} // receives a value for each client that begins to listen for events
-
 	state         sync.Mutex
 	stopped       []string
 	listeners     map[chan object]struct{}
-	subscriptions int // so far
-	loads         int // each has one subscription, which confirms it
+	sent          []object // all events, for a client that asks for earlier ones
+	subscriptions int      // so far
+	loads         int      // each has one subscription, which confirms it
 }
 
 // NewLive starts a Live like a new Docker 26.1, with runc only.
 func NewLive(t testing.TB) *Live {
 	t.Helper()
-	l := &Live{Host: NewHost(t), listening: make(chan struct{}, 100), listeners: map[chan object]struct{}{}}
+	l := &Live{Host: NewHost(t), listeners: map[chan object]struct{}{}}
 	l.AllowChanges = true
 	l.HandleFunc("POST /containers/{id}/stop", func(w http.ResponseWriter, r *http.Request) {
 		l.state.Lock()
@@ -44,7 +44,6 @@ func (l *Live) Load(path string) error {
 	l.state.Lock()
 	defer l.state.Unlock()
 	l.send(event("daemon", "reload", "fake"))
-	l.loads++
 	return nil
 }
 
@@ -57,6 +56,9 @@ func (l *Live) Send(kind, action, id string) {
 
 // send sends an event, or ends the streams if it is nil. The caller holds the lock.
 func (l *Live) send(e object) {
+	if e != nil {
+		l.sent = append(l.sent, e)
+	}
 	for listener := range l.listeners {
 		listener <- e
 	}
@@ -99,19 +101,6 @@ func (l *Live) Stopped() []string {
 	return slices.Clone(l.stopped)
 }
 
-// AwaitListener returns once a client listens that does not only confirm a reload.
-func (l *Live) AwaitListener() {
-	for {
-		l.state.Lock()
-		listens := l.subscriptions > l.loads
-		l.state.Unlock()
-		if listens {
-			return
-		}
-		<-l.listening
-	}
-}
-
 // HangUp ends all streams of events, as a dockerd that stops does.
 func (l *Live) HangUp() {
 	l.state.Lock()
@@ -125,14 +114,23 @@ func event(kind, action, id string) object {
 	return object{"Type": kind, "Action": action, "Actor": object{"ID": id}, "time": now.Unix(), "timeNano": now.UnixNano()}
 }
 
+// since returns the events that a client which listens from now on asks for as well. The caller holds the lock.
+func (l *Live) since(r *http.Request) []object {
+	var seconds, nanoseconds int64
+	if n, _ := fmt.Sscanf(r.URL.Query().Get("since"), "%d.%09d", &seconds, &nanoseconds); n != 2 {
+		return nil
+	}
+	from := time.Unix(seconds, nanoseconds).UnixNano()
+	return slices.DeleteFunc(slices.Clone(l.sent), func(e object) bool { return e["timeNano"].(int64) < from })
+}
+
 // stream sends events until the client or HangUp ends it.
 func (l *Live) stream(w http.ResponseWriter, r *http.Request) {
 	events := make(chan object, 100)
 	l.state.Lock()
+	earlier := l.since(r)
 	l.listeners[events] = struct{}{}
-	l.subscriptions++
 	l.state.Unlock()
-	l.listening <- struct{}{}
 	defer func() {
 		l.state.Lock()
 		defer l.state.Unlock()
@@ -140,15 +138,21 @@ func (l *Live) stream(w http.ResponseWriter, r *http.Request) {
 	}()
 	w.Header().Set("Content-Type", "application/json")
 	flusher := http.NewResponseController(w)
+	write := func(e object) {
+		_ = json.NewEncoder(w).Encode(e)
+		_ = flusher.Flush()
+	}
 	_ = flusher.Flush()
+	for _, e := range earlier {
+		write(e)
+	}
 	for {
 		select {
 		case e := <-events:
 			if e == nil {
 				return
 			}
-			_ = json.NewEncoder(w).Encode(e)
-			_ = flusher.Flush()
+			write(e)
 		case <-r.Context().Done():
 			return
 		}

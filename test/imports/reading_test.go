@@ -59,7 +59,7 @@ var effectsOf = map[string]effect{
 	"provision/engine": {
 		writes: "Client.LoadImages Client.RemoveTrial Client.SaveImages Client.StartTrial Client.StartTrialBuild Client.Stop Trial.End " +
 			"TrialBuild.CreateUnstarted TrialBuild.End TrialBuild.RunStep",
-		reads: "Client.Close Client.Containers Client.Data Client.Events Client.EventsSince Client.ImageDigests " +
+		reads: "Client.Close Client.Containers Client.Data Client.Events Client.ImageDigests " +
 			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.NotStarted Client.Plugins Client.ReloadedSince Client.Requested Client.Stored Client.VolumeOptions " +
 			"Image.Name Open Plugin.Is Trial.Changes Trial.Files Trial.Has Trial.Line",
 	},
