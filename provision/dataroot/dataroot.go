@@ -3,6 +3,7 @@
 package dataroot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,22 @@ type Room struct {
 // remapRootName matches the directory that dockerd appends to its data root under
 // userns-remap: UID.GID.
 var remapRootName = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
+
+// byDefault is built into dockerd.
+const byDefault = "/var/lib/docker"
+
+// Next returns the data root that dockerd will use after a restart, without what userns-remap appends. set is that of
+// daemon.json or of dockerd's flag; "" if there is none. Like dockerd, it resolves symlinks. "" means unknown.
+func Next(set string) string {
+	root := cmp.Or(set, byDefault)
+	if !filepath.IsAbs(root) {
+		return ""
+	}
+	if resolved, err := filepath.EvalSymlinks(root); err == nil {
+		return resolved
+	}
+	return filepath.Clean(root)
+}
 
 // Of returns the data root without the directory that userns-remap appends.
 func Of(info engine.Info) string {

@@ -1,8 +1,8 @@
 package host
 
 import (
+	"cmp"
 	"context"
-	"path/filepath"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
@@ -25,29 +25,8 @@ func (h *Host) ObserveData(ctx context.Context, o Observed) (*dataroot.Contents,
 	return dataroot.Measure(ctx, data, dataroot.Of(*o.Engine), h.Paths.State, h.Paths.Proc)
 }
 
-// defaultDataRoot is built into dockerd.
-const defaultDataRoot = "/var/lib/docker"
-
-// nextRoot returns the data root that dockerd would use after a restart, without what
-// userns-remap appends. daemon.json decides, then the flags, then dockerd's default.
-// Like dockerd, it resolves symlinks. "" means unknown.
+// nextRoot is the data root that dockerd would use after a restart, as dataroot.Next gives it.
 func nextRoot(doc daemonjson.Document, flags commandline.Flags) string {
-	root := defaultDataRoot
 	all := doc.Options()
-	if flags.DataRoot != "" {
-		root = flags.DataRoot
-	}
-	for _, option := range []string{OptionGraph, OptionDataRoot} {
-		if set := daemonjson.StringOf(all[option]); set != "" {
-			root = set
-		}
-	}
-	if !filepath.IsAbs(root) {
-		return ""
-	}
-	root = filepath.Clean(root)
-	if resolved, err := filepath.EvalSymlinks(root); err == nil {
-		root = resolved
-	}
-	return root
+	return dataroot.Next(cmp.Or(daemonjson.StringOf(all[OptionDataRoot]), daemonjson.StringOf(all[OptionGraph]), flags.DataRoot))
 }

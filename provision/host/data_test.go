@@ -24,3 +24,12 @@ func TestNextRootFollowsASymlink(t *testing.T) {
 		t.Errorf("got %s, want the one of the flag", root)
 	}
 }
+
+func documentOf(t *testing.T, text string) daemonjson.Document {
+	t.Helper()
+	doc, err := daemonjson.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}

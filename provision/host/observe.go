@@ -66,7 +66,8 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 	}
 	if o.Engine != nil {
 		observeAuthorization(ctx, h, &o)
-		o.ClassicBuild = classicBuildReason(h.Paths.CLIPlugins, o.Engine.Version, o.File.Doc)
+		on, _ := o.File.Doc.Raw(OptionFeatures, "buildkit")
+		o.ClassicBuild = buildkit.ClassicReason(h.Paths.CLIPlugins, o.Engine.Version, on == "true")
 	}
 	h.Logger().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),
 		zap.Int("releases", len(o.Releases)), zap.String("link", string(o.Link.Kind)))

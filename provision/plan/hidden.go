@@ -2,12 +2,11 @@ package plan
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"runsc-provisioner/provision/config"
-	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -31,12 +30,12 @@ func (p *planner) listHidden() {
 	var refused []string
 	for _, c := range data.Containers {
 		p.hide(Hidden{Kind: "container", Name: c.Name, Bytes: c.Bytes, Note: c.State})
-		if reason := startObjection(c); reason != "" {
+		if reason := dataroot.StartObjection(c); reason != "" {
 			refused = append(refused, c.Name+" ("+reason+")")
 		}
 	}
 	for _, v := range data.Volumes {
-		p.hide(Hidden{Kind: "volume", Name: v.Name, Bytes: data.VolumeBytes[v.Name], Note: copyCommand(v)})
+		p.hide(Hidden{Kind: "volume", Name: v.Name, Bytes: data.VolumeBytes[v.Name], Note: dataroot.CopyCommand(v)})
 	}
 	for _, name := range data.Networks {
 		p.hide(Hidden{Kind: "network", Name: name})
@@ -51,45 +50,6 @@ func (p *planner) listHidden() {
 }
 
 func (p *planner) hide(h Hidden) { p.plan.Hidden = append(p.plan.Hidden, h) }
-
-// startObjection is why dockerd would not start c with userns-remap (moby daemon/daemon_unix.go,
-// verifyPlatformContainerSettings), or "".
-func startObjection(c engine.StoredContainer) string {
-	switch {
-	case c.UsernsMode == "host":
-		return ""
-	case c.Privileged:
-		return "privileged"
-	case slices.Contains(c.HostNamespaces, "network"):
-		return "host network"
-	case slices.Contains(c.HostNamespaces, "pid"):
-		return "host processes"
-	}
-	return ""
-}
-
-// copyCommand is the command that copies a volume after the switch. Inside a container, tar gives the files to
-// the remapped ids.
-func copyCommand(v engine.Volume) string {
-	switch {
-	case v.Driver != "local" || v.Mountpoint == "":
-		return "driver " + v.Driver
-	case v.Mounts:
-		return "its options mount something: create it again with the same options"
-	}
-	return fmt.Sprintf("tar --numeric-owner -C %s -cf - . | docker run --rm -i -v %s:/to IMAGE tar -C /to -xf -", quoted(v.Mountpoint), quoted(v.Name))
-}
-
-// shellSafe are words that a shell needs no quotes for.
-var shellSafe = regexp.MustCompile(`^[a-zA-Z0-9_./-]+$`)
-
-// quoted is s as one word for a shell.
-func quoted(s string) string {
-	if shellSafe.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
 
 // heldByHiding holds a switch that hides data without consent; Why is empty if it may happen.
 func (p *planner) heldByHiding() steps.Held {
