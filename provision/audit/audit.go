@@ -20,6 +20,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/verify"
 )
 
@@ -225,7 +226,7 @@ func notes(c config.Config, o host.Observed) []string {
 	g := plan.NewGoal(c, o)
 	var all []string
 	for _, name := range c.RuntimeNames() {
-		if text := plan.DescribeLoss(c, name, g.Arguments(name)); text != "" && !o.BeforeUnreadable {
+		if text := runtimes.DescribeLoss(c, name, g.Arguments(name)); text != "" && !o.BeforeUnreadable {
 			all = append(all, text)
 		}
 	}

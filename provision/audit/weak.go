@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/verify"
 )
 
@@ -24,7 +25,7 @@ func runtimeWeaknesses(ctx context.Context, h *host.Host, c config.Config, o hos
 	args := map[string][][]string{}
 	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
 	for name := range c.Docker.Runtimes {
-		args[name] = [][]string{plan.ArgumentsOf(c, o, wanted.Name, name).List}
+		args[name] = [][]string{runtimes.ArgumentsOf(c, o, wanted.Name, name).List}
 	}
 	if o.Engine != nil {
 		known, err := h.Known(ctx, o.Releases)

@@ -5,8 +5,8 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/verify"
 )
@@ -41,7 +41,7 @@ func WritesInEffect(c config.Config, o host.Observed) []RuntimeWrites {
 		}
 		w := RuntimeWrites{Runtime: name, Writes: verify.WritesOf(runtime.Args)}
 		var current string
-		if !plan.RunsRelease(o, runtime.Path) && len(verify.OverlayArgs(runtime.Args)) == 0 {
+		if !runtimes.RunsRelease(o, runtime.Path) && len(verify.OverlayArgs(runtime.Args)) == 0 {
 			w.Writes = verify.WritesUnknown
 		} else if o.Link.Kind == release.LinkOurs && filepath.Clean(runtime.Path) == o.Link.Path {
 			w.Writes = verify.WritesUnder(o.Link.Release, runtime.Args)
@@ -53,8 +53,8 @@ func WritesInEffect(c config.Config, o host.Observed) []RuntimeWrites {
 			current, w.Writes = r.Name, verify.WritesUnder(r.Name, runtime.Args)
 			w.Proven = w.Kept() && o.Proofs[state.ProofKey(r.ManifestDigest, runtime.Args, o.Engine.Version, o.BootAndMount, o.Engine.UsernsRemap, verify.WritesKept)]
 		}
-		wanted := plan.ArgumentsOf(c, o, current, name)
-		w.Promised, w.Loss = wanted.Writes, plan.DescribeLoss(c, name, wanted)
+		wanted := runtimes.ArgumentsOf(c, o, current, name)
+		w.Promised, w.Loss = wanted.Writes, runtimes.DescribeLoss(c, name, wanted)
 		all = append(all, w)
 	}
 	return all

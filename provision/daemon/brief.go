@@ -6,7 +6,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/provision/status"
 	"runsc-provisioner/verify"
 )
@@ -113,7 +113,7 @@ func runsOurs(c config.Config, o host.Observed, runtime string) bool {
 	if _, ours := c.Docker.Runtimes[runtime]; ours {
 		return true
 	}
-	return o.Engine != nil && plan.RunsRelease(o, o.Engine.Runtimes[runtime].Path)
+	return o.Engine != nil && runtimes.RunsRelease(o, o.Engine.Runtimes[runtime].Path)
 }
 
 // heardOf takes dockerd's answer about a container.

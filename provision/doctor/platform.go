@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/runtimes"
 )
 
 // gVisor's platforms: how a sandbox intercepts system calls. systrap is the default
@@ -28,7 +29,7 @@ func platformsOf(c config.Config, o host.Observed) platforms {
 	p := platforms{}
 	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
 	for _, name := range c.RuntimeNames() {
-		platform := platformOf(plan.ArgumentsOf(c, o, wanted.Name, name).List)
+		platform := platformOf(runtimes.ArgumentsOf(c, o, wanted.Name, name).List)
 		p[platform] = append(p[platform], name)
 	}
 	return p
@@ -62,7 +63,7 @@ func splitArgument(arg string) (name, value string, has bool) {
 func runtimesWithCgroups(c config.Config, o host.Observed) (names []string) {
 	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
 	for _, name := range c.RuntimeNames() {
-		if !ignoresCgroups(plan.ArgumentsOf(c, o, wanted.Name, name).List) {
+		if !ignoresCgroups(runtimes.ArgumentsOf(c, o, wanted.Name, name).List) {
 			names = append(names, name)
 		}
 	}

@@ -20,11 +20,6 @@ func NoLinkWarning(path, why string) string {
 // CannotLink says why the directory of the link cannot be written to; "" if it can.
 func CannotLink(o host.Observed) string { return o.CannotWrite[filepath.Dir(o.Link.Path)] }
 
-// isBelowStore reports whether path is in a store of releases, the current or an earlier one.
-func isBelowStore(o host.Observed, path string) bool {
-	return isBelow(o.Store, path) || slices.ContainsFunc(o.EarlierStores, func(dir string) bool { return isBelow(dir, path) })
-}
-
 // inEarlierStore is the newest intact release of an earlier store that spec asks for: a new store is no upgrade.
 // Only the channel release has names that its server knows.
 func (g Goal) inEarlierStore(spec release.Spec) (release.Installed, bool) {

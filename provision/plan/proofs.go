@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
@@ -38,7 +39,7 @@ func ProofSteps(c config.Config, name string, o host.Observed) ([]steps.Step, er
 // dockerd's arguments give.
 func writesPromised(c config.Config, o host.Observed, release, name string) verify.Writes {
 	if _, managed := c.Docker.Runtimes[name]; managed {
-		return ArgumentsOf(c, o, release, name).Writes
+		return runtimes.ArgumentsOf(c, o, release, name).Writes
 	}
 	return verify.WritesUnder(release, o.Engine.Runtimes[name].Args)
 }

@@ -7,6 +7,7 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
 )
@@ -97,8 +98,8 @@ func (r recording) ours(item string) bool {
 	doc := r.o.File.Doc
 	created := func(name string) bool {
 		_, defined := doc.Runtimes()[name]
-		origin, assumed := originOf(r.config, r.o, name)
-		return defined && origin == Created && assumed
+		origin, assumed := runtimes.OriginOf(r.config, r.o, name)
+		return defined && origin == runtimes.Created && assumed
 	}
 	if name, runtime := strings.CutPrefix(item, config.RuntimePrefix); runtime {
 		return created(name)

@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/test/seen"
 )
 
@@ -113,7 +114,7 @@ func TestRecord_Adopted(t *testing.T) {
 	h.has(text, map[string]string{config.RuntimeItem("runsc"): `{"path":"/usr/bin/runsc","runtimeArgs":["--debug"]}`})
 	// Our path, and no arguments: it is still adopted.
 	h.edits(seen.RegisteredBare(seen.Newer))
-	if got := ArgumentsOf(h.config, h.o, seen.Newer, "runsc"); got.Origin != Adopted || got.Assumed {
+	if got := runtimes.ArgumentsOf(h.config, h.o, seen.Newer, "runsc"); got.Origin != runtimes.Adopted || got.Assumed {
 		t.Errorf("got %+v, want it adopted by the record", got)
 	}
 }
@@ -124,7 +125,7 @@ func TestRecord_AnotherProgramWritesBeforeTheFirstWrite(t *testing.T) {
 	h.remembers()
 	text := seen.WithArgs("/usr/bin/runsc", `"--debug"`)
 	h.edits(text)
-	if got := ArgumentsOf(h.config, h.o, seen.Newer, "runsc").Origin; got != Adopted {
+	if got := runtimes.ArgumentsOf(h.config, h.o, seen.Newer, "runsc").Origin; got != runtimes.Adopted {
 		t.Error("got another program's runtime as ours, want it adopted")
 	}
 	h.o.Engine = seen.Reloaded(*h.o.Engine, h.o.File.Doc)

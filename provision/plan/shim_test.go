@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/test/seen"
 )
 
@@ -46,7 +47,7 @@ func TestFault_X07_OptionsOfAShimAreHeldUntilArgumentsAreNamed(t *testing.T) {
 			Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of runtimeType io.containerd.runsc.v1 with options (TypeUrl io.containerd.runsc.v1.options, ConfigPath /etc/containerd/runsc.toml, Root), and "+
 				strings.TrimPrefix(keepsWrites, "runsc "), args),
 			File:     seen.WithArgs(seen.RunscPath(seen.Newer), `"`+strings.ReplaceAll(args, " ", `","`)+`"`),
-			Warnings: []string{describeAssumed("runsc", Adopted)},
+			Warnings: []string{runtimes.DescribeAssumed("runsc", runtimes.Adopted)},
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/test/seen"
 	"runsc-provisioner/verify"
 )
@@ -30,7 +31,7 @@ func notKnown(program string) string {
 }
 
 func TestNew_Writes(t *testing.T) {
-	adopted := DescribeLoss(config.Default(), "runsc", Arguments{Origin: Adopted})
+	adopted := runtimes.DescribeLoss(config.Default(), "runsc", runtimes.Arguments{Origin: runtimes.Adopted})
 	at := func(text string) seen.Host {
 		return seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: text, Engine: seen.Dockerd(text)}
 	}
@@ -73,7 +74,7 @@ func TestNew_Writes(t *testing.T) {
 			name: "the same without a record: added, with a warning",
 			host: with(at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=none"`)), unrecorded),
 			want: planned{
-				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
+				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{runtimes.DescribeAssumed("runsc", runtimes.Created)},
 			},
 		},
 		{
@@ -81,7 +82,7 @@ func TestNew_Writes(t *testing.T) {
 			config: seen.Rootfs(config.RootfsSandbox),
 			host:   with(at(seen.Registered(seen.Newer)), unrecorded),
 			want: planned{
-				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: seen.RegisteredBare(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
+				Steps: argumentSteps("runsc has gVisor's own overlay (without --overlay2=none --dcache=0)", ""), File: seen.RegisteredBare(seen.Newer), Warnings: []string{runtimes.DescribeAssumed("runsc", runtimes.Created)},
 			},
 		},
 		{
@@ -137,7 +138,7 @@ func TestNew_Writes(t *testing.T) {
 			name:   "an explicit argument overrides an unset rootfs, with a warning",
 			config: seen.Rootfs("", "--overlay2=root:memory"),
 			host:   at(seen.WithArgs(seen.RunscPath(seen.Newer), `"--overlay2=root:memory"`)),
-			want:   planned{Warnings: []string{DescribeLoss(config.Default(), "runsc", Arguments{Explicit: []string{"--overlay2=root:memory"}})}},
+			want:   planned{Warnings: []string{runtimes.DescribeLoss(config.Default(), "runsc", runtimes.Arguments{Explicit: []string{"--overlay2=root:memory"}})}},
 		},
 		{
 			name:   "the same with rootfs = sandbox: no warning",
@@ -148,7 +149,7 @@ func TestNew_Writes(t *testing.T) {
 			name: "an earlier version without a record registered it: changed, with a warning",
 			host: with(at(seen.RegisteredBare(seen.Newer)), unrecorded),
 			want: planned{
-				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
+				Steps: argumentSteps(keepsWrites, "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer), Warnings: []string{runtimes.DescribeAssumed("runsc", runtimes.Created)},
 			},
 		},
 		{
@@ -156,7 +157,7 @@ func TestNew_Writes(t *testing.T) {
 			host: seen.Host{Releases: []string{seen.Newer, seen.Older}, InUse: []string{seen.Older}, Link: seen.Newer, File: seen.RegisteredBare(seen.Older), Engine: seen.Dockerd(seen.RegisteredBare(seen.Older)), Unrecorded: true},
 			want: planned{
 				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of "+seen.RunscPath(seen.Older)+", and keeps what containers write (--overlay2=none --dcache=0)", "--overlay2=none --dcache=0"),
-				File:  seen.Registered(seen.Newer), Warnings: []string{describeAssumed("runsc", Created)},
+				File:  seen.Registered(seen.Newer), Warnings: []string{runtimes.DescribeAssumed("runsc", runtimes.Created)},
 			},
 		},
 		{
@@ -179,7 +180,7 @@ func TestNew_Writes(t *testing.T) {
 			host: with(at(`{"runtimes":{"runsc":{"path":"/usr/bin/runsc"}}}`), unrecorded),
 			want: planned{
 				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /usr/bin/runsc, and "+strings.TrimPrefix(keepsWrites, "runsc "), "--overlay2=none --dcache=0"), File: seen.Registered(seen.Newer),
-				Warnings: []string{describeAssumed("runsc", Adopted), notKnown("/usr/bin/runsc")},
+				Warnings: []string{runtimes.DescribeAssumed("runsc", runtimes.Adopted), notKnown("/usr/bin/runsc")},
 			},
 		},
 		{
@@ -187,7 +188,7 @@ func TestNew_Writes(t *testing.T) {
 			host: with(at(`{"runtimes":{"runsc":{"path":"/usr/local/bin/runsc"}}}`), unrecorded),
 			want: planned{
 				Steps: argumentSteps("runsc runs "+seen.RunscPath(seen.Newer)+" instead of /usr/local/bin/runsc", ""), File: seen.RegisteredBare(seen.Newer),
-				Warnings: []string{describeAssumed("runsc", Adopted), adopted},
+				Warnings: []string{runtimes.DescribeAssumed("runsc", runtimes.Adopted), adopted},
 			},
 		},
 		{
@@ -280,7 +281,7 @@ func TestNew_Writes(t *testing.T) {
 func TestArguments_OfAReleaseBeforeTheFlag(t *testing.T) {
 	o := seen.Host{Releases: []string{seen.Newer}, File: seen.Registered("20221128.0")}.Observed(t)
 	for _, value := range []string{"", config.RootfsDocker, config.RootfsSandbox} {
-		got := ArgumentsOf(seen.Wants(seen.Rootfs(value)), o, "20221128.0", "runsc")
+		got := runtimes.ArgumentsOf(seen.Wants(seen.Rootfs(value)), o, "20221128.0", "runsc")
 		if len(got.List) > 0 || got.Writes != verify.WritesKept {
 			t.Errorf("rootfs %q: got arguments %q and writes %s, want no arguments and writes kept", value, got.List, got.Writes)
 		}

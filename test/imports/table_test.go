@@ -120,12 +120,17 @@ var allowed = map[string]row{
 		},
 		modules: []string{"github.com/dustin/go-humanize"},
 	},
+	"provision/runtimes": {
+		ours: []string{
+			"daemonjson", "provision/config", "provision/host", "provision/release", "provision/steps", "verify",
+		},
+	},
 	"provision/plan": {
 		ours: []string{
 			"daemonjson", "provision/activation", "provision/blocked", "provision/capability",
 			"provision/buildkit", "provision/commandline", "provision/config", "provision/dataroot", "provision/difference",
 			"provision/engine", "provision/host", "provision/images", "provision/redact",
-			"provision/release", "provision/room", "provision/state", "provision/steps", "provision/subid",
+			"provision/release", "provision/room", "provision/runtimes", "provision/state", "provision/steps", "provision/subid",
 			"verify",
 		},
 	},
@@ -194,7 +199,7 @@ var allowed = map[string]row{
 		ours: []string{
 			"provision/buildkit", "provision/config", "provision/daemonfile", "provision/dataroot", "provision/durable",
 			"provision/evidence", "provision/host", "provision/plan", "provision/redact",
-			"provision/release", "provision/state", "provision/steps", "provision/subid", "verify",
+			"provision/release", "provision/runtimes", "provision/state", "provision/steps", "provision/subid", "verify",
 		},
 	},
 	"provision/audit": {
@@ -202,7 +207,7 @@ var allowed = map[string]row{
 			"provision/buildkit", "provision/blocked", "provision/checkup", "provision/commandline", "provision/config",
 			"provision/difference", "provision/dockerproc", "provision/engine", "provision/evidence",
 			"provision/host", "provision/inventory", "provision/plan", "provision/release",
-			"provision/steps", "verify",
+			"provision/runtimes", "provision/steps", "verify",
 		},
 	},
 	"provision/contest": {ours: []string{"provision/checkup"}},
@@ -218,7 +223,7 @@ var allowed = map[string]row{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
 			"provision/config", "provision/contest", "provision/engine", "provision/host",
 			"provision/plan", "provision/process", "provision/proof", "provision/release",
-			"provision/state", "provision/status", "provision/steps", "provision/transaction",
+			"provision/runtimes", "provision/state", "provision/status", "provision/steps", "provision/transaction",
 			"provision/watch", "verify",
 		},
 		modules: []string{"go.uber.org/zap"},
@@ -229,7 +234,7 @@ var allowed = map[string]row{
 			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
 			"provision/difference", "provision/dockerproc", "provision/durable", "provision/evidence",
 			"provision/host", "provision/inventory", "provision/plan", "provision/redact",
-			"provision/release", "provision/room", "provision/validate",
+			"provision/release", "provision/room", "provision/runtimes", "provision/validate",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
 	},
