@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/trial"
 )
 
 // ProveRuntimes proves the named runtimes, or all that c manages, as dockerd has them
@@ -83,9 +84,9 @@ func (a *application) dependsOn(ctx context.Context, release string) (manifest s
 func (a *application) record(f *proof.Failed, key string, others ...string) error {
 	proofs, failures := a.State().Proofs(), a.State().Failures()
 	if f.Err != nil {
-		var trial *engine.TrialError
-		if errors.As(f.Err, &trial) {
-			f.Output = trial.Output
+		var failed *trial.Error
+		if errors.As(f.Err, &failed) {
+			f.Output = failed.Output
 		}
 		return errors.Join(f, proofs.Forget(key), failures.Add(key))
 	}

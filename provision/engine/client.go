@@ -2,12 +2,10 @@
 // that every wait ends with its context, and that a container that disappears
 // during a request is not an error.
 //
-// It asks dockerd the few questions that provisioning needs, and runs a trial
-// container. It creates and removes only a Trial: the container and the image
-// with its name. It kills only the processes of a trial that hangs at its
-// start. It never opens the socket before it is asked to. A request while
-// docker.service is not active makes docker.socket start it, so ask systemd
-// first.
+// It asks dockerd the few questions that provisioning needs, carries images from
+// one data root to another, and stops a container. It never opens the socket
+// before it is asked to. A request while docker.service is not active makes
+// docker.socket start it, so ask systemd first.
 //
 // Names, labels, arguments and messages are returned as dockerd gave them. Any
 // user who may start a container can choose them, so they are not safe for a
@@ -92,6 +90,16 @@ func (c *Client) agree(ctx context.Context) error {
 	}
 	c.agreed = true
 	return nil
+}
+
+// Moby is the same connection as a client of Docker's whole API, with its
+// version settled. It can change everything in dockerd: only package trial asks
+// for it.
+func (c *Client) Moby(ctx context.Context) (*client.Client, error) {
+	if err := c.agree(ctx); err != nil {
+		return nil, c.withAct(ctx, "ask", err)
+	}
+	return c.moby, nil
 }
 
 // get requests path and decodes the answer into into, for answers that moby's

@@ -21,6 +21,9 @@ const (
 
 var containerID = pattern.Lazy(`^[0-9a-f]{64}$`)
 
+// IsContainerID reports whether id is the whole ID of a container.
+func IsContainerID(id string) bool { return containerID().MatchString(id) }
+
 // Containers lists the containers that run, are paused or Restarting, sorted by
 // ID. It omits one that ends meanwhile. If dockerd's answer about one is
 // unusable, that verify.Container has its ID, Name and Unread. Any other failure is an

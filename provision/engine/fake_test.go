@@ -6,14 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/moby/moby/client"
 
 	"runsc-provisioner/test/fakedockerd"
 )
-
-const ownName = TrialPrefix + "abc123"
 
 // fakeDockerd answers from the files of a directory.
 type fakeDockerd struct {
@@ -37,19 +34,6 @@ func (f *fakeDockerd) recorded(pattern, file string, replace ...string) {
 
 func (f *fakeDockerd) open() *Client { return open(f.t, f.Socket) }
 
-// fakeTrialDockerd stores one trial, of ownName.
-type fakeTrialDockerd struct {
-	*fakedockerd.Trial
-	t *testing.T
-}
-
-func newFakeTrialDockerd(t *testing.T) *fakeTrialDockerd {
-	t.Helper()
-	return &fakeTrialDockerd{fakedockerd.NewTrial(t, idA, ownName, trialLabel), t}
-}
-
-func (f *fakeTrialDockerd) open() *Client { return open(f.t, f.Socket) }
-
 // open opens a client of a fake dockerd.
 func open(t *testing.T, socket string) *Client {
 	t.Helper()
@@ -59,19 +43,6 @@ func open(t *testing.T, socket string) *Client {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c
-}
-
-// ownSpec returns a TrialSpec with an init of a few bytes.
-func ownSpec(t *testing.T) TrialSpec {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "init")
-	if err := os.WriteFile(path, []byte("\x7fELF and so on"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(path, time.Time{}, time.Unix(1000, 0)); err != nil {
-		t.Fatal(err)
-	}
-	return TrialSpec{Name: ownName, Runtime: "runsc", Init: path, Args: []string{"proof-init"}}
 }
 
 // ping makes one request that has no effect.

@@ -20,6 +20,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/trial"
 	"runsc-provisioner/verify"
 )
 
@@ -74,7 +75,7 @@ func (r Runner) Build(ctx context.Context, s steps.ProveBuild, name string, flag
 	defer client.Close()
 	writes := newTrialWrites()
 	failpoint.Here("build: before the image is made")
-	b, err := client.StartTrialBuild(ctx, engine.TrialSpec{Name: name, Init: r.Self, Files: writes.image()})
+	b, err := trial.StartBuild(ctx, client, trial.Spec{Name: name, Init: r.Self, Files: writes.image()})
 	if err != nil {
 		return "", err
 	}
@@ -106,7 +107,7 @@ func (r Runner) Build(ctx context.Context, s steps.ProveBuild, name string, flag
 }
 
 // lookAtStep runs a step that waits, looks at it from the host, and cancels it. The build has ended when it returns.
-func (r Runner) lookAtStep(ctx context.Context, b *engine.TrialBuild, s steps.ProveBuild, nonce, name string, dockerd int) error {
+func (r Runner) lookAtStep(ctx context.Context, b *trial.Build, s steps.ProveBuild, nonce, name string, dockerd int) error {
 	installed, known, err := r.lookFor(ctx, s.Release)
 	if err != nil {
 		return err

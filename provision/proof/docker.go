@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/trial"
 	"runsc-provisioner/verify"
 )
 
@@ -33,21 +34,21 @@ func (r Runner) InDocker(ctx context.Context, s steps.ProveInDocker, name string
 	defer client.Close()
 	failpoint.Here("trial: before it is started")
 	writes := newTrialWrites()
-	trial, err := client.StartTrial(ctx, engine.TrialSpec{
+	started, err := trial.Start(ctx, client, trial.Spec{
 		Name: name, Runtime: s.Runtime, Init: r.Self, Args: []string{InitArg, writes.nonce}, Files: writes.image(),
 	})
 	if err != nil {
 		return "", err
 	}
 	failpoint.Here("trial: started")
-	kernel, err := r.checkTrial(ctx, s, info, trial)
+	kernel, err := r.checkTrial(ctx, s, info, started)
 	var dockerSees string
 	if err == nil {
 		// The container prints its line after its last write.
-		dockerSees, err = writes.compare(ctx, trial, s.Writes)
+		dockerSees, err = writes.compare(ctx, started, s.Writes)
 	}
 	failpoint.Here("trial: looked at")
-	err = errors.Join(err, trial.End(context.WithoutCancel(ctx)))
+	err = errors.Join(err, started.End(context.WithoutCancel(ctx)))
 	failpoint.Here("trial: removed")
 	if err != nil {
 		return "", err
@@ -57,8 +58,8 @@ func (r Runner) InDocker(ctx context.Context, s steps.ProveInDocker, name string
 
 // checkTrial checks from the host that the container is in a sandbox of the release. What the
 // container says of its own kernel can only contradict that.
-func (r Runner) checkTrial(ctx context.Context, s steps.ProveInDocker, info engine.Info, trial *engine.Trial) (kernel string, err error) {
-	line, err := trial.Line(ctx)
+func (r Runner) checkTrial(ctx context.Context, s steps.ProveInDocker, info engine.Info, started *trial.Trial) (kernel string, err error) {
+	line, err := started.Line(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -66,7 +67,7 @@ func (r Runner) checkTrial(ctx context.Context, s steps.ProveInDocker, info engi
 	if err != nil {
 		return "", err
 	}
-	container := verify.Container{ID: trial.ID, Name: trial.ID[:12], Runtime: s.Runtime, PID: trial.PID, UIDMap: s.UIDMap}
+	container := verify.Container{ID: started.ID, Name: started.ID[:12], Runtime: s.Runtime, PID: started.PID, UIDMap: s.UIDMap}
 	objection, err := r.judge(ctx, container, s.Release, info, known)
 	if err != nil {
 		return "", err

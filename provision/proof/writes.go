@@ -17,7 +17,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/durable"
-	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/trial"
 	"runsc-provisioner/verify"
 )
 
@@ -42,10 +42,10 @@ func (w trialWrites) content(of string, n int) []byte {
 }
 
 // image returns the files of the image, besides init.
-func (w trialWrites) image() []engine.TrialFile {
-	var files []engine.TrialFile
+func (w trialWrites) image() []trial.File {
+	var files []trial.File
 	for _, name := range []string{"replaced", "deleted", "before"} {
-		files = append(files, engine.TrialFile{Name: path.Join(writesDir[1:], name), Content: w.content(name+" in the image", 3000)})
+		files = append(files, trial.File{Name: path.Join(writesDir[1:], name), Content: w.content(name+" in the image", 3000)})
 	}
 	return files
 }
@@ -65,8 +65,8 @@ func (w trialWrites) missingPaths() []string {
 }
 
 // changes are the changes as `docker diff` shows them.
-func (w trialWrites) changes() []engine.Change {
-	return []engine.Change{
+func (w trialWrites) changes() []trial.Change {
+	return []trial.Change{
 		{Kind: 'C', Path: writesDir},
 		{Kind: 'A', Path: writesDir + "/made"}, {Kind: 'A', Path: writesDir + "/made/file"},
 		{Kind: 'C', Path: writesDir + "/replaced"},
@@ -126,12 +126,12 @@ func checkContent(path string, content []byte) error {
 type dockerView struct {
 	files        map[string][]byte
 	stillFound   []string // of missingPaths
-	changes      []engine.Change
+	changes      []trial.Change
 	changesKnown bool // false if dockerd cannot list the changes
 }
 
 // observe asks dockerd while the container runs.
-func (w trialWrites) observe(ctx context.Context, t *engine.Trial) (s dockerView, err error) {
+func (w trialWrites) observe(ctx context.Context, t *trial.Trial) (s dockerView, err error) {
 	if s.files, err = t.Files(ctx, writesDir); err != nil {
 		return s, err
 	}
@@ -187,10 +187,10 @@ func (w trialWrites) unseen(s dockerView) (list []string) {
 // notOurs are changes that `docker diff` may show although the container did not make them:
 // gVisor makes the directory of its tmpfs (runsc/boot/vfs.go), and with containerd's image
 // store dockerd shows the mount points of its own mounts.
-var notOurs = []engine.Change{{Kind: 'A', Path: "/tmp"}}
+var notOurs = []trial.Change{{Kind: 'A', Path: "/tmp"}}
 
 // compare asks Docker what it sees, and judges it.
-func (w trialWrites) compare(ctx context.Context, t *engine.Trial, promised verify.Writes) (result string, err error) {
+func (w trialWrites) compare(ctx context.Context, t *trial.Trial, promised verify.Writes) (result string, err error) {
 	s, err := w.observe(ctx, t)
 	return w.judge(s, err, promised)
 }

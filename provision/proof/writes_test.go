@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/provision/durable"
-	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/trial"
 	"runsc-provisioner/verify"
 )
 
@@ -116,7 +116,7 @@ func (w trialWrites) all() dockerView {
 
 func TestWrites_AreComparedWithThePromise(t *testing.T) {
 	w, another := newTrialWrites(), newTrialWrites()
-	filestore := engine.Change{Kind: 'A', Path: "/.gvisor.filestore.0123"}
+	filestore := trial.Change{Kind: 'A', Path: "/.gvisor.filestore.0123"}
 	tests := []struct {
 		situation string
 		change    func(*dockerView)
@@ -125,7 +125,7 @@ func TestWrites_AreComparedWithThePromise(t *testing.T) {
 		{"all of it", func(*dockerView) {}, nil},
 		{"in another order, and the directory of gVisor's /tmp", func(s *dockerView) {
 			slices.Reverse(s.changes)
-			s.changes = append(s.changes, engine.Change{Kind: 'A', Path: "/tmp"})
+			s.changes = append(s.changes, trial.Change{Kind: 'A', Path: "/tmp"})
 		}, nil},
 		{"a store that cannot list changes", func(s *dockerView) { s.changes, s.changesKnown = nil, false }, nil},
 		{"a store that cannot list changes, and no writes", func(s *dockerView) {
@@ -136,14 +136,14 @@ func TestWrites_AreComparedWithThePromise(t *testing.T) {
 		{"the end of a file is missing", func(s *dockerView) { s.files["/proof/replaced"] = s.files["/proof/replaced"][:4096] }, []string{"/proof/replaced"}},
 		{"a deleted file is found", func(s *dockerView) { s.stillFound = []string{"/proof/deleted"} }, []string{"/proof/deleted"}},
 		{"a renamed file is found", func(s *dockerView) { s.files["/proof/before"] = s.files["/proof/after"] }, []string{"/proof/before"}},
-		{"a deletion that diff does not show", func(s *dockerView) { s.changes = allBut(s.changes, engine.Change{Kind: 'D', Path: "/proof/deleted"}) }, []string{"D /proof/deleted"}},
-		{"a change that the container did not make", func(s *dockerView) { s.changes = append(s.changes, engine.Change{Kind: 'C', Path: "/tmp"}) }, []string{"C /tmp"}},
+		{"a deletion that diff does not show", func(s *dockerView) { s.changes = allBut(s.changes, trial.Change{Kind: 'D', Path: "/proof/deleted"}) }, []string{"D /proof/deleted"}},
+		{"a change that the container did not make", func(s *dockerView) { s.changes = append(s.changes, trial.Change{Kind: 'C', Path: "/tmp"}) }, []string{"C /tmp"}},
 		{"gVisor's own overlay", func(s *dockerView) {
 			s.files = map[string][]byte{}
 			for _, file := range w.image() {
 				s.files["/"+file.Name] = file.Content
 			}
-			s.stillFound, s.changes = w.missingPaths(), []engine.Change{filestore}
+			s.stillFound, s.changes = w.missingPaths(), []trial.Change{filestore}
 		}, []string{"/proof/after", "/proof/made/file", "/proof/replaced", "/proof/before", "/proof/deleted", "C /proof", "A /proof/made", "A /proof/made/file",
 			"C /proof/replaced", "D /proof/deleted", "D /proof/before", "A /proof/after", filestore.String()}},
 	}
@@ -172,8 +172,8 @@ func TestWrites_AreComparedWithThePromise(t *testing.T) {
 	}
 }
 
-func allBut(changes []engine.Change, one engine.Change) []engine.Change {
-	return slices.DeleteFunc(changes, func(c engine.Change) bool { return c == one })
+func allBut(changes []trial.Change, one trial.Change) []trial.Change {
+	return slices.DeleteFunc(changes, func(c trial.Change) bool { return c == one })
 }
 
 func TestWrites_DockerDoesNotAnswer(t *testing.T) {
@@ -183,7 +183,7 @@ func TestWrites_DockerDoesNotAnswer(t *testing.T) {
 		fails map[verify.Writes]bool
 	}{
 		{errors.New("no such layer"), map[verify.Writes]bool{verify.WritesKept: true, verify.WritesLost: false}},
-		{&engine.TrialError{Act: "diff", Err: context.Canceled}, map[verify.Writes]bool{verify.WritesKept: true, verify.WritesLost: true}},
+		{&trial.Error{Act: "diff", Err: context.Canceled}, map[verify.Writes]bool{verify.WritesKept: true, verify.WritesLost: true}},
 		{context.DeadlineExceeded, map[verify.Writes]bool{verify.WritesKept: true, verify.WritesLost: true}},
 	} {
 		for _, promised := range slices.Sorted(maps.Keys(tt.fails)) {

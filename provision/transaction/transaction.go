@@ -23,6 +23,7 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/trial"
 	"runsc-provisioner/provision/wayback"
 )
 
@@ -59,7 +60,7 @@ type Transaction struct {
 // Fail.
 func Begin(d *Docker, p plan.Plan, o host.Observed, runtimes []string) (*Transaction, error) {
 	t := &Transaction{docker: d, flags: o.Flags, command: o.Command, old: o.File.Bytes}
-	t.journal = wayback.NewJournal(p, o, runtimes, engine.TrialPrefix+strings.ToLower(rand.Text()))
+	t.journal = wayback.NewJournal(p, o, runtimes, trial.Prefix+strings.ToLower(rand.Text()))
 	failpoint.Here("journal: before it is begun")
 	return t, d.State().Journal().Begin(&t.journal, t.old)
 }

@@ -8,13 +8,14 @@ import (
 
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/trial"
 )
 
 // removeTrial removes the container and the image of a proof through Docker.
 func (d *Docker) removeTrial(ctx context.Context, flags commandline.Flags, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	return d.WithClient(flags, func(client *engine.Client) error { return client.RemoveTrial(ctx, name) })
+	return d.WithClient(flags, func(client *engine.Client) error { return trial.Remove(ctx, client, name) })
 }
 
 // removeOldTrials removes what proofs left in Docker when their journal was closed while

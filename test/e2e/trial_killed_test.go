@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/trial"
 )
 
 // TestTrialChild is not a test: TestFault_F01_TrialKilledAtEveryStep runs it as a separate process, and kills it.
@@ -31,22 +32,22 @@ func TestTrialChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trial, err := c.StartTrial(t.Context(), engine.TrialSpec{
-		Name: trialOwn, Runtime: "runc", Init: program, Files: []engine.TrialFile{{Name: "data/file", Content: []byte("x")}},
+	started, err := trial.Start(t.Context(), c, trial.Spec{
+		Name: trialOwn, Runtime: "runc", Init: program, Files: []trial.File{{Name: "data/file", Content: []byte("x")}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := trial.Line(t.Context()); err != nil {
+	if _, err := started.Line(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if files, err := trial.Files(t.Context(), "/data"); err != nil || len(files) != 1 {
+	if files, err := started.Files(t.Context(), "/data"); err != nil || len(files) != 1 {
 		t.Errorf("Files: got %v, %v, want one", files, err)
 	}
-	if _, _, err := trial.Changes(t.Context()); err != nil {
+	if _, _, err := started.Changes(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := trial.End(t.Context()); err != nil {
+	if err := started.End(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -173,7 +174,7 @@ func TestFault_F01_TrialKilledAtEveryStep(t *testing.T) {
 			}
 			began := time.Now()
 			after := h.left()
-			if err := h.client.RemoveTrial(t.Context(), trialOwn); err != nil {
+			if err := trial.Remove(t.Context(), h.client, trialOwn); err != nil {
 				t.Errorf("killed %s: %v", passed[i], err)
 			}
 			t.Logf("killed %s: left %d bytes of a list, gone after %v", passed[i], len(after)-len(before), time.Since(began))
@@ -182,7 +183,7 @@ func TestFault_F01_TrialKilledAtEveryStep(t *testing.T) {
 				t.Fatalf("killed %s", passed[i])
 			}
 		}
-		if err := h.client.RemoveTrial(t.Context(), trialOwn); err != nil {
+		if err := trial.Remove(t.Context(), h.client, trialOwn); err != nil {
 			t.Errorf("where nothing is left: %v", err)
 		}
 		h.nothingNew(before)

@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/trial"
 	"runsc-provisioner/test/lab"
 )
 
-const trialOwn = engine.TrialPrefix + "e2e"
+const trialOwn = trial.Prefix + "e2e"
 
 // trialSettings are defaults that keep a container from starting, or change how it runs, unless the container
 // overrides them: nothing listens to the syslog.
@@ -56,8 +57,8 @@ func newTrialHost(t *testing.T, suite, settings string) trialHost {
 	return h
 }
 
-func (h trialHost) spec(runtime string, args ...string) engine.TrialSpec {
-	return engine.TrialSpec{Name: trialOwn, Runtime: runtime, Init: h.init, Args: args}
+func (h trialHost) spec(runtime string, args ...string) trial.Spec {
+	return trial.Spec{Name: trialOwn, Runtime: runtime, Init: h.init, Args: args}
 }
 
 // listed lists containers, images, volumes and processes, with the shims.
@@ -101,25 +102,25 @@ func TestTrial(t *testing.T) {
 			for _, runtime := range []string{"runc", "runsc"} {
 				before := h.left()
 				began := time.Now()
-				trial, err := h.client.StartTrial(t.Context(), h.spec(runtime))
+				started, err := trial.Start(t.Context(), h.client, h.spec(runtime))
 				if err != nil {
 					t.Fatalf("%s: %v", runtime, err)
 				}
-				line, err := trial.Line(t.Context())
+				line, err := started.Line(t.Context())
 				if err != nil || strings.Contains(line, "gvisor") != (runtime == "runsc") {
 					t.Errorf("%s: got line %q, %v", runtime, line, err)
 				}
-				if trial.Runtime != runtime || trial.Name != trialOwn || trial.Privileged || trial.UsernsMode != "" {
-					t.Errorf("%s: got %+v", runtime, trial.Container)
+				if started.Runtime != runtime || started.Name != trialOwn || started.Privileged || started.UsernsMode != "" {
+					t.Errorf("%s: got %+v", runtime, started.Container)
 				}
-				h.isProcess(trial, runtime, tt.uids)
+				h.isProcess(started, runtime, tt.uids)
 				looked := time.Now()
-				if err := trial.End(t.Context()); err != nil {
+				if err := started.End(t.Context()); err != nil {
 					t.Errorf("%s: End: %v", runtime, err)
 				}
 				t.Logf("%s: %v to the end of what was looked at, %v to the end", runtime, looked.Sub(began), time.Since(began))
 				h.nothingNew(before)
-				if err := trial.End(t.Context()); err != nil {
+				if err := started.End(t.Context()); err != nil {
 					t.Errorf("%s: End again: %v", runtime, err)
 				}
 			}
@@ -128,15 +129,15 @@ func TestTrial(t *testing.T) {
 }
 
 // isProcess checks the trial's process from the host.
-func (h trialHost) isProcess(trial *engine.Trial, runtime, uids string) {
+func (h trialHost) isProcess(started *trial.Trial, runtime, uids string) {
 	h.t.Helper()
-	proc := "/proc/" + strconv.Itoa(trial.PID)
-	if got := h.run("docker inspect -f '{{.State.Pid}}' " + trialOwn); got != strconv.Itoa(trial.PID) {
-		h.t.Errorf("%s: got pid %d, want %s", runtime, trial.PID, got)
+	proc := "/proc/" + strconv.Itoa(started.PID)
+	if got := h.run("docker inspect -f '{{.State.Pid}}' " + trialOwn); got != strconv.Itoa(started.PID) {
+		h.t.Errorf("%s: got pid %d, want %s", runtime, started.PID, got)
 	}
 	argv := h.run("tr '\\0' ' ' <" + proc + "/cmdline")
 	if runtime == "runc" && argv != "/init" || runtime == "runsc" && !strings.HasPrefix(argv, "runsc-sandbox") {
-		h.t.Errorf("%s: process %d is %q", runtime, trial.PID, argv)
+		h.t.Errorf("%s: process %d is %q", runtime, started.PID, argv)
 	}
 	if runtime != "runc" {
 		return // a sandbox has its own user namespace
@@ -171,9 +172,9 @@ func TestFault_E09_TrialUnderARuntimeThatDoesNotWork(t *testing.T) {
 					ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
 				}
 				began := time.Now()
-				_, err := h.client.StartTrial(ctx, h.spec(tt.runtime))
+				_, err := trial.Start(ctx, h.client, h.spec(tt.runtime))
 				cancel()
-				failure, ok := errors.AsType[*engine.TrialError](err)
+				failure, ok := errors.AsType[*trial.Error](err)
 				if !ok || failure.Act != "start" && failure.Act != "create" {
 					t.Fatalf("%s: got %v, want a start that failed", tt.runtime, err)
 				}
@@ -203,14 +204,14 @@ func TestTrialProcessThatMisbehaves(t *testing.T) {
 			{"stays", "", ""},
 		}
 		for _, tt := range tests {
-			trial, err := h.client.StartTrial(t.Context(), h.spec("runc", tt.how))
+			started, err := trial.Start(t.Context(), h.client, h.spec("runc", tt.how))
 			if err == nil {
-				_, err = trial.Line(t.Context())
+				_, err = started.Line(t.Context())
 				ended, cancel := context.WithCancel(t.Context())
 				if tt.how == "stays" {
 					cancel() // long before the time limit of a process
 				}
-				if err := trial.End(ended); err != nil {
+				if err := started.End(ended); err != nil {
 					t.Errorf("%s: End: %v", tt.how, err)
 				}
 				cancel()
@@ -220,7 +221,7 @@ func TestTrialProcessThatMisbehaves(t *testing.T) {
 				continue
 			}
 			// A short-lived process may end before the look at it.
-			failure, ok := errors.AsType[*engine.TrialError](err)
+			failure, ok := errors.AsType[*trial.Error](err)
 			if !ok || failure.Output != tt.output || !strings.Contains(err.Error(), tt.want) && failure.Act != "inspect" {
 				t.Errorf("%s: got %+v, want %q with the output %q", tt.how, err, tt.want, tt.output)
 			}
@@ -244,19 +245,19 @@ func TestFault_E07_TrialWhileDockerdIsRestarted(t *testing.T) {
 			t.Run(settings+" on "+suite, func(t *testing.T) {
 				h := newTrialHost(t, suite, settings)
 				before := h.listed()
-				trial, err := h.client.StartTrial(t.Context(), h.spec("runc"))
+				started, err := trial.Start(t.Context(), h.client, h.spec("runc"))
 				if err != nil {
 					t.Fatal(err)
 				}
 				h.run("systemctl restart docker.service")
-				if line, err := trial.Line(t.Context()); err != nil || line == "" {
+				if line, err := started.Line(t.Context()); err != nil || line == "" {
 					t.Errorf("Line: got %q, %v", line, err)
 				}
 				// It may have ended with its input.
-				if _, told, err := trial.Changes(t.Context()); told != (err == nil) {
+				if _, told, err := started.Changes(t.Context()); told != (err == nil) {
 					t.Errorf("Changes: told %t, %v, want an answer or an error", told, err)
 				}
-				if err := trial.End(t.Context()); err != nil {
+				if err := started.End(t.Context()); err != nil {
 					t.Errorf("End: %v", err)
 				}
 				h.nothingListed(before)
@@ -269,10 +270,10 @@ func TestFault_E07_TrialWhileDockerdIsRestarted(t *testing.T) {
 						_, err := h.Run(t.Context(), "sh", "-c", "sleep 0."+strconv.Itoa(i+1)+"; systemctl reset-failed docker docker.socket; systemctl restart docker.service")
 						restarted <- err
 					}()
-					trial, err := h.client.StartTrial(t.Context(), h.spec("runc"))
+					started, err := trial.Start(t.Context(), h.client, h.spec("runc"))
 					if err == nil {
-						_, err = trial.Line(t.Context())
-						err = errors.Join(err, trial.End(t.Context()))
+						_, err = started.Line(t.Context())
+						err = errors.Join(err, started.End(t.Context()))
 					}
 					t.Logf("restarted in the middle: %v", err)
 					if err != nil && strings.Contains(err.Error(), "remove trial") {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"runsc-provisioner/provision/engine"
+	"runsc-provisioner/provision/trial"
 	"runsc-provisioner/test/lab"
 )
 
@@ -43,20 +43,20 @@ func TestDockerSeesWhatATrialWrites(t *testing.T) {
 				}
 				spec := h.spec(runtime, "writes")
 				for _, name := range []string{"replaced", "deleted", "before"} {
-					spec.Files = append(spec.Files, engine.TrialFile{Name: "data/" + name, Content: []byte(image["/data/"+name])})
+					spec.Files = append(spec.Files, trial.File{Name: "data/" + name, Content: []byte(image["/data/"+name])})
 				}
-				trial, err := h.client.StartTrial(t.Context(), spec)
+				started, err := trial.Start(t.Context(), h.client, spec)
 				if err != nil {
 					t.Fatalf("%s: %v", runtime, err)
 				}
 				if runtime == "loses" {
-					files, want, gone = image, []string{"A /.gvisor.filestore." + trial.ID}, []string{"/data/after", "/data/made"}
+					files, want, gone = image, []string{"A /.gvisor.filestore." + started.ID}, []string{"/data/after", "/data/made"}
 				}
-				if _, err := trial.Line(t.Context()); err != nil {
+				if _, err := started.Line(t.Context()); err != nil {
 					t.Errorf("%s: %v", runtime, err)
 				}
-				h.sees(trial, runtime, files, want, gone)
-				if err := trial.End(t.Context()); err != nil {
+				h.sees(started, runtime, files, want, gone)
+				if err := started.End(t.Context()); err != nil {
 					t.Errorf("%s: End: %v", runtime, err)
 				}
 				if tt.settings == "" { // else it is in another place
@@ -67,9 +67,9 @@ func TestDockerSeesWhatATrialWrites(t *testing.T) {
 	}
 }
 
-func (h trialHost) sees(trial *engine.Trial, runtime string, files map[string]string, changes, gone []string) {
+func (h trialHost) sees(started *trial.Trial, runtime string, files map[string]string, changes, gone []string) {
 	h.t.Helper()
-	got, err := trial.Files(h.t.Context(), "/data")
+	got, err := started.Files(h.t.Context(), "/data")
 	text := map[string]string{}
 	for path, content := range got {
 		text[path] = string(content)
@@ -78,11 +78,11 @@ func (h trialHost) sees(trial *engine.Trial, runtime string, files map[string]st
 		h.t.Errorf("%s: docker cp: %v, -want +got:\n%s", runtime, err, diff)
 	}
 	for _, path := range gone {
-		if found, err := trial.Has(h.t.Context(), path); found || err != nil {
+		if found, err := started.Has(h.t.Context(), path); found || err != nil {
 			h.t.Errorf("%s: %s: found %t, %v, want it not there", runtime, path, found, err)
 		}
 	}
-	all, told, err := trial.Changes(h.t.Context())
+	all, told, err := started.Changes(h.t.Context())
 	var listed []string
 	for _, change := range all {
 		listed = append(listed, change.String())

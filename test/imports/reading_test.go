@@ -57,11 +57,15 @@ var effectsOf = map[string]effect{
 			"ParseEntries ParseLimits RangeKey Source Taken Total",
 	},
 	"provision/engine": {
-		writes: "Client.LoadImages Client.RemoveTrial Client.SaveImages Client.StartTrial Client.StartTrialBuild Client.Stop Trial.End " +
-			"TrialBuild.CreateUnstarted TrialBuild.End TrialBuild.RunStep",
-		reads: "Client.Close Client.Containers Client.Data Client.Events Client.ImageDigests " +
+		// Moby is all of Docker's API.
+		writes: "Client.LoadImages Client.Moby Client.SaveImages Client.Stop",
+		reads: "Client.BuildCache Client.Close Client.Containers Client.Data Client.Events Client.ImageDigests " +
 			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.NotStarted Client.Plugins Client.ReloadedSince Client.Requested Client.Stored Client.VolumeOptions " +
-			"Image.Name Open Plugin.Is Trial.Changes Trial.Files Trial.Has Trial.Line",
+			"Image.Name IsContainerID Open Plugin.Is",
+	},
+	"provision/trial": {
+		writes: "Build.CreateUnstarted Build.End Build.RunStep Remove Start StartBuild Trial.End",
+		reads:  "Trial.Changes Trial.Files Trial.Has Trial.Line",
 	},
 }
 

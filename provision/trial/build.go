@@ -1,4 +1,4 @@
-package engine
+package trial
 
 import (
 	"archive/tar"
@@ -13,50 +13,54 @@ import (
 
 	"github.com/moby/moby/api/types/build"
 	"github.com/moby/moby/client"
+
+	"runsc-provisioner/provision/engine"
 )
 
 // maxBuildAnswer limits dockerd's answer to a build in bytes. That of one step has about 10 KiB.
 const maxBuildAnswer = 4 << 20
 
-// A TrialBuild is an image of Init and Files, from which BuildKit builds others.
-type TrialBuild struct {
-	client *Client
-	spec   TrialSpec
+// A Build is an image of Init and Files, from which BuildKit builds others.
+type Build struct {
+	dockerd *engine.Client
+	moby    *client.Client
+	spec    Spec
 }
 
-// StartTrialBuild makes the image. It takes the name from s, and nothing else than Init and Files. The caller must End
-// the TrialBuild. After an error, a *TrialError, the image is removed again, as far as possible.
-func (c *Client) StartTrialBuild(ctx context.Context, s TrialSpec) (*TrialBuild, error) {
-	if !trialName().MatchString(s.Name) {
-		return nil, &TrialError{Act: "import", Err: fmt.Errorf("%q is not a trial's name", s.Name)}
+// StartBuild makes the image. It takes the name from s, and nothing else than Init and Files. The caller must End
+// the Build. After an error, a *Error, the image is removed again, as far as possible.
+func StartBuild(ctx context.Context, c *engine.Client, s Spec) (*Build, error) {
+	if !validName().MatchString(s.Name) {
+		return nil, &Error{Act: "import", Err: fmt.Errorf("%q is not a trial's name", s.Name)}
 	}
-	if err := c.agree(ctx); err != nil {
-		return nil, &TrialError{Act: "import", Err: c.withAct(ctx, "ask", err)}
+	moby, err := c.Moby(ctx)
+	if err != nil {
+		return nil, &Error{Act: "import", Err: err}
 	}
-	b := &TrialBuild{c, s}
-	if err := importInit(ctx, c.moby, s); err != nil {
-		return nil, errors.Join(&TrialError{Act: "import", Err: err}, b.End(ctx))
+	b := &Build{c, moby, s}
+	if err := importInit(ctx, moby, s); err != nil {
+		return nil, errors.Join(&Error{Act: "import", Err: err}, b.End(ctx))
 	}
 	return b, nil
 }
 
 // RunStep has BuildKit build an image with one step, which runs /init with args and without a network. The image takes the
-// name of the trial's. The end of ctx cancels the build. The Output of a *TrialError is what this program's own lines
+// name of the trial's. The end of ctx cancels the build. The Output of a *Error is what this program's own lines
 // in the output of the step say.
-func (b *TrialBuild) RunStep(ctx context.Context, args ...string) error {
+func (b *Build) RunStep(ctx context.Context, args ...string) error {
 	step, err := json.Marshal(append([]string{"/init"}, args...))
 	if err != nil {
 		return err
 	}
-	answer, err := b.client.moby.ImageBuild(ctx, dockerfile("FROM "+b.spec.Name+"\nRUN "+string(step)+"\n"), client.ImageBuildOptions{
+	answer, err := b.moby.ImageBuild(ctx, dockerfile("FROM "+b.spec.Name+"\nRUN "+string(step)+"\n"), client.ImageBuildOptions{
 		Version: build.BuilderBuildKit, Tags: []string{b.spec.Name}, NetworkMode: "none", NoCache: true, Remove: true,
 	})
 	if err != nil {
-		return &TrialError{Act: "build", Err: err}
+		return &Error{Act: "build", Err: err}
 	}
 	defer answer.Body.Close()
 	if said, err := buildResult(io.LimitReader(answer.Body, maxBuildAnswer)); err != nil {
-		return &TrialError{Act: "build", Err: err, Output: said}
+		return &Error{Act: "build", Err: err, Output: said}
 	}
 	return ctx.Err()
 }
@@ -111,56 +115,45 @@ func buildResult(answer io.Reader) (said string, err error) {
 }
 
 // CreateUnstarted makes a container of the image that the last RunStep has built, which is never started.
-func (b *TrialBuild) CreateUnstarted(ctx context.Context) (*Trial, error) {
+func (b *Build) CreateUnstarted(ctx context.Context) (*Trial, error) {
 	s := b.spec
 	s.Runtime = "" // any: nothing runs
-	id, err := createTrial(ctx, b.client.moby, s)
+	id, err := createContainer(ctx, b.moby, s)
 	if err != nil {
-		return nil, &TrialError{Act: "create", Err: err}
+		return nil, &Error{Act: "create", Err: err}
 	}
-	t := &Trial{name: s.Name, client: b.client, output: newTrialOutput()}
+	t := &Trial{name: s.Name, dockerd: b.dockerd, moby: b.moby, output: newOutput()}
 	t.ID = id
 	return t, nil
 }
 
 // End removes the containers and images of the trial, even after ctx has ended. It also removes what BuildKit remembers
 // of its steps, as far as dockerd lets it: what is left, BuildKit's own garbage collection removes.
-func (b *TrialBuild) End(ctx context.Context) error {
+func (b *Build) End(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearWithin)
 	defer cancel()
-	if err := clearTrial(ctx, b.client, b.spec.Name); err != nil {
-		return &TrialError{Act: "remove", Err: err}
+	if err := clearAll(ctx, b.dockerd, b.spec.Name); err != nil {
+		return &Error{Act: "remove", Err: err}
 	}
-	b.client.forgetSteps(ctx, b.spec.Name)
+	b.forgetSteps(ctx)
 	return nil
 }
 
-// cacheRecord is the needed part of a record of BuildKit's cache.
-type cacheRecord struct {
-	ID          string
-	Description string
-	Parent      string   // before API 1.42
-	Parents     []string `json:" Parents"` // dockerd's own name for it, with a blank
-}
-
-// forgetSteps removes the records of BuildKit's cache that name a trial, and then those that they are made from: these
+// forgetSteps removes the records of BuildKit's cache that name the trial, and then those that they are made from: these
 // keep the layers of its image.
-func (c *Client) forgetSteps(ctx context.Context, name string) {
-	var usage struct{ BuildCache []cacheRecord }
-	if found, err := c.request(ctx, "/system/df?type=build-cache", func(answer *json.Decoder) error { return answer.Decode(&usage) }); err != nil || !found {
+func (b *Build) forgetSteps(ctx context.Context) {
+	records, err := b.dockerd.BuildCache(ctx)
+	if err != nil {
 		return
 	}
 	var steps, parents []string
-	for _, record := range usage.BuildCache {
-		if strings.Contains(record.Description, name) {
-			steps, parents = append(steps, record.ID), append(parents, append(record.Parents, record.Parent)...)
+	for _, record := range records {
+		if strings.Contains(record.Description, b.spec.Name) {
+			steps, parents = append(steps, record.ID), append(parents, record.Parents...)
 		}
 	}
 	for _, id := range append(steps, parents...) {
-		if id == "" {
-			continue
-		}
 		// A record that something else uses stays, and is no error.
-		_, _ = c.moby.BuildCachePrune(ctx, client.BuildCachePruneOptions{All: true, Filters: make(client.Filters).Add("id", id)})
+		_, _ = b.moby.BuildCachePrune(ctx, client.BuildCachePruneOptions{All: true, Filters: make(client.Filters).Add("id", id)})
 	}
 }

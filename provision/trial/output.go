@@ -1,4 +1,4 @@
-package engine
+package trial
 
 import (
 	"bytes"
@@ -15,62 +15,62 @@ import (
 // How much of a trial's output is kept, in bytes. The rest is read and dropped,
 // so that the process does not block.
 const (
-	maxTrialLine   = 4 << 10
-	maxTrialErrors = 16 << 10
+	maxLine   = 4 << 10
+	maxErrors = 16 << 10
 )
 
-// trialOutput is what the process of a trial has written so far.
-type trialOutput struct {
+// output is what the process of a trial has written so far.
+type output struct {
 	mu     sync.Mutex
 	stdout []byte
 	stderr []byte
 
-	hasLine chan struct{} // closed when stdout has a line or is longer than maxTrialLine
+	hasLine chan struct{} // closed when stdout has a line or is longer than maxLine
 	ended   chan struct{} // closed at the end of both streams
 }
 
-func newTrialOutput() *trialOutput {
-	return &trialOutput{hasLine: make(chan struct{}), ended: make(chan struct{})}
+func newOutput() *output {
+	return &output{hasLine: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // read reads both streams, which dockerd sends as one.
-func (o *trialOutput) read(stream io.Reader) {
+func (o *output) read(stream io.Reader) {
 	defer close(o.ended)
 	// Ignore how the stream ended: the container's state decides.
-	_, _ = stdcopy.StdCopy(trialWriter(o.takeStdout), trialWriter(o.takeStderr), stream)
+	_, _ = stdcopy.StdCopy(writerFunc(o.takeStdout), writerFunc(o.takeStderr), stream)
 }
 
-type trialWriter func([]byte)
+type writerFunc func([]byte)
 
-func (take trialWriter) Write(p []byte) (int, error) {
+func (take writerFunc) Write(p []byte) (int, error) {
 	take(p)
 	return len(p), nil
 }
 
-func (o *trialOutput) takeStdout(p []byte) {
+func (o *output) takeStdout(p []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.lineComplete() {
 		return
 	}
-	o.stdout = append(o.stdout, p[:min(len(p), maxTrialLine+1-len(o.stdout))]...)
+	o.stdout = append(o.stdout, p[:min(len(p), maxLine+1-len(o.stdout))]...)
 	if o.lineComplete() {
 		close(o.hasLine)
 	}
 }
 
-func (o *trialOutput) lineComplete() bool {
-	return len(o.stdout) > maxTrialLine || bytes.IndexByte(o.stdout, '\n') >= 0
+func (o *output) lineComplete() bool {
+	return len(o.stdout) > maxLine || bytes.IndexByte(o.stdout, '\n') >= 0
 }
 
-func (o *trialOutput) takeStderr(p []byte) {
+func (o *output) takeStderr(p []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.stderr = append(o.stderr, p[:min(len(p), maxTrialErrors-len(o.stderr))]...)
+	o.stderr = append(o.stderr, p[:min(len(p), maxErrors-len(o.stderr))]...)
 }
 
 // line waits for the first line of stdout.
-func (o *trialOutput) line(ctx context.Context) (string, error) {
+func (o *output) line(ctx context.Context) (string, error) {
 	select {
 	case <-o.hasLine:
 	case <-o.ended:
@@ -82,8 +82,8 @@ func (o *trialOutput) line(ctx context.Context) (string, error) {
 	switch {
 	case found:
 		return string(line), nil
-	case len(o.stdout) > maxTrialLine:
-		return "", fmt.Errorf("its first line is longer than %d bytes", maxTrialLine)
+	case len(o.stdout) > maxLine:
+		return "", fmt.Errorf("its first line is longer than %d bytes", maxLine)
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	}
@@ -91,7 +91,7 @@ func (o *trialOutput) line(ctx context.Context) (string, error) {
 }
 
 // await waits for the end of the output, for limit at most.
-func (o *trialOutput) await(ctx context.Context, limit time.Duration) {
+func (o *output) await(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	select {
@@ -101,7 +101,7 @@ func (o *trialOutput) await(ctx context.Context, limit time.Duration) {
 }
 
 // errors returns what the process wrote to stderr.
-func (o *trialOutput) errors() string {
+func (o *output) errors() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return string(o.stderr)

@@ -1,4 +1,4 @@
-package engine
+package trial
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 )
 
 func TestTrialFromStartToEnd(t *testing.T) {
-	f := newFakeTrialDockerd(t)
-	trial, err := f.open().StartTrial(t.Context(), ownSpec(t))
+	f := newFake(t)
+	trial, err := Start(t.Context(), f.open(), ownSpec(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,8 +46,8 @@ func TestTrialFromStartToEnd(t *testing.T) {
 }
 
 func TestTrialHasNoPrivilegesAndNoDefaultsOfDockerd(t *testing.T) {
-	f := newFakeTrialDockerd(t)
-	trial, err := f.open().StartTrial(t.Context(), ownSpec(t))
+	f := newFake(t)
+	trial, err := Start(t.Context(), f.open(), ownSpec(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +91,8 @@ func TestTrialLine(t *testing.T) {
 			}
 		}, "abc", "", 0},
 		{"empty", func(_ io.Reader, stdout, _ io.Writer) { io.WriteString(stdout, "\n") }, "", "", 0},
-		{"as long as allowed", func(_ io.Reader, stdout, _ io.Writer) { io.WriteString(stdout, strings.Repeat("x", maxTrialLine)+"\n") },
-			strings.Repeat("x", maxTrialLine), "", 0},
+		{"as long as allowed", func(_ io.Reader, stdout, _ io.Writer) { io.WriteString(stdout, strings.Repeat("x", maxLine)+"\n") },
+			strings.Repeat("x", maxLine), "", 0},
 		{"longer", func(_ io.Reader, stdout, _ io.Writer) {
 			for range 1000 {
 				io.WriteString(stdout, strings.Repeat("x", 10_000))
@@ -106,14 +106,14 @@ func TestTrialLine(t *testing.T) {
 			for range 1000 {
 				io.WriteString(stderr, strings.Repeat("x", 1000))
 			}
-		}, "", "ended before there was a line", maxTrialErrors},
+		}, "", "ended before there was a line", maxErrors},
 		{"not a stream of dockerd", func(_ io.Reader, stdout, _ io.Writer) {
 			stdout.(fakedockerd.Frames).Conn.Write([]byte("HTTP/1.1 500 Internal Server Error\r\n\r\n"))
 		}, "", "ended before there was a line", 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
-			f := newFakeTrialDockerd(t)
+			f := newFake(t)
 			inspected := make(chan struct{})
 			f.After = func(question string) {
 				if question == "GET /containers/ID/json" {
@@ -124,7 +124,7 @@ func TestTrialLine(t *testing.T) {
 				<-inspected
 				tt.process(stdin, stdout, stderr)
 			}
-			trial, err := f.open().StartTrial(t.Context(), ownSpec(t))
+			trial, err := Start(t.Context(), f.open(), ownSpec(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +133,7 @@ func TestTrialLine(t *testing.T) {
 				t.Errorf("got %q, %v, want %q", line, err, tt.want)
 			}
 			if tt.wantErr != "" {
-				failure, ok := errors.AsType[*TrialError](err)
+				failure, ok := errors.AsType[*Error](err)
 				if !ok || failure.Act != "read" || !strings.Contains(err.Error(), tt.wantErr) || len(failure.Output) != tt.outputLength {
 					t.Errorf("got %+v, want one with %q and %d bytes of output", err, tt.wantErr, tt.outputLength)
 				}
@@ -141,8 +141,8 @@ func TestTrialLine(t *testing.T) {
 			if err := trial.End(t.Context()); err != nil {
 				t.Errorf("End: %v", err)
 			}
-			if got := len(trial.output.stdout); got > maxTrialLine+1 {
-				t.Errorf("got %d bytes kept, want at most %d", got, maxTrialLine+1)
+			if got := len(trial.output.stdout); got > maxLine+1 {
+				t.Errorf("got %d bytes kept, want at most %d", got, maxLine+1)
 			}
 			f.RequireNothingLeft()
 		})
@@ -150,11 +150,11 @@ func TestTrialLine(t *testing.T) {
 }
 
 func TestTrialThatDoesNotEndIsKilled(t *testing.T) {
-	f := newFakeTrialDockerd(t)
+	f := newFake(t)
 	forever := make(chan struct{})
 	defer close(forever)
 	f.Process = func(io.Reader, io.Writer, io.Writer) { <-forever }
-	trial, err := f.open().StartTrial(t.Context(), ownSpec(t))
+	trial, err := Start(t.Context(), f.open(), ownSpec(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,20 +178,20 @@ func TestTrialsThatAreRefused(t *testing.T) {
 		{"another program's name", "web", "", "not a trial's name"},
 		{"a name and more", ownName + "\n", "", "not a trial's name"},
 		{"another image", ownName + ":v1", "", "not a trial's name"},
-		{"nothing after the prefix", TrialPrefix, "", "not a trial's name"},
+		{"nothing after the prefix", Prefix, "", "not a trial's name"},
 		{"no program", ownName, filepath.Join(t.TempDir(), "none"), "no such file"},
 		{"a directory", ownName, t.TempDir(), "not a regular file"},
 		{"a FIFO", ownName, fifo, "not a regular file"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
-			f := newFakeTrialDockerd(t)
+			f := newFake(t)
 			spec := ownSpec(t)
 			spec.Name = tt.name
 			if tt.init != "" {
 				spec.Init = tt.init
 			}
-			if _, err := f.open().StartTrial(t.Context(), spec); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := Start(t.Context(), f.open(), spec); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 			if got := f.WasAsked("POST /images/create"); got != 0 {

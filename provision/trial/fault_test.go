@@ -1,4 +1,4 @@
-package engine
+package trial
 
 import (
 	"bufio"
@@ -30,7 +30,7 @@ var trialQuestions = map[string]string{
 func TestFault_E09_TrialThatFailsLeavesNothing(t *testing.T) {
 	for question, act := range trialQuestions {
 		for _, acted := range []bool{false, true} {
-			f := newFakeTrialDockerd(t)
+			f := newFake(t)
 			f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 				if asked != question {
 					return false
@@ -41,10 +41,10 @@ func TestFault_E09_TrialThatFailsLeavesNothing(t *testing.T) {
 				fakedockerd.Refuse(w, 500, "runsc says: no kvm")
 				return true
 			}
-			_, err := f.open().StartTrial(t.Context(), ownSpec(t))
-			failure, ok := errors.AsType[*TrialError](err)
+			_, err := Start(t.Context(), f.open(), ownSpec(t))
+			failure, ok := errors.AsType[*Error](err)
 			if !ok || failure.Act != act {
-				t.Errorf("%s, acted upon %t: got %v, want a TrialError of %s", question, acted, err, act)
+				t.Errorf("%s, acted upon %t: got %v, want an Error of %s", question, acted, err, act)
 			}
 			// moby's client drops the message when an attach is refused.
 			if act != "attach" && (err == nil || !strings.Contains(err.Error(), "runsc says: no kvm")) {
@@ -65,7 +65,7 @@ func TestFault_E09_MessageOfTheRuntimeIsComplete(t *testing.T) {
 		{"an endless message", 1 << 20, "xx"},
 	}
 	for _, tt := range tests {
-		f := newFakeTrialDockerd(t)
+		f := newFake(t)
 		f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 			if asked != "POST /containers/ID/start" {
 				return false
@@ -73,8 +73,8 @@ func TestFault_E09_MessageOfTheRuntimeIsComplete(t *testing.T) {
 			fakedockerd.Refuse(w, 500, "the beginning "+strings.Repeat("x", tt.length)+" the end")
 			return true
 		}
-		_, err := f.open().StartTrial(t.Context(), ownSpec(t))
-		if err == nil || !strings.Contains(err.Error(), "the beginning xx") || !strings.HasSuffix(err.Error(), tt.want) || len(err.Error()) > maxStartRefusal+1024 {
+		_, err := Start(t.Context(), f.open(), ownSpec(t))
+		if err == nil || !strings.Contains(err.Error(), "the beginning xx") || !strings.HasSuffix(err.Error(), tt.want) || len(err.Error()) > 64<<10+1024 {
 			t.Errorf("%s: got %.100v, want it from the beginning to %q", tt.situation, err, tt.want)
 		}
 	}
@@ -87,7 +87,7 @@ func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
 		{"cut short", `{"status":"Impo`, "unexpected EOF"},
 	}
 	for _, tt := range tests {
-		f := newFakeTrialDockerd(t)
+		f := newFake(t)
 		f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 			if asked != "POST /images/create" {
 				return false
@@ -96,8 +96,8 @@ func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
 			w.Write([]byte(tt.answer))
 			return true
 		}
-		_, err := f.open().StartTrial(t.Context(), ownSpec(t))
-		if failure, ok := errors.AsType[*TrialError](err); !ok || failure.Act != "import" || !strings.Contains(err.Error(), tt.want) {
+		_, err := Start(t.Context(), f.open(), ownSpec(t))
+		if failure, ok := errors.AsType[*Error](err); !ok || failure.Act != "import" || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", tt.situation, err, tt.want)
 		}
 		f.RequireNothingLeft()
@@ -107,7 +107,7 @@ func TestFault_E09_ImportThatFailsAfterItsStatus(t *testing.T) {
 // A dockerd (20.10) that stopped between making an image and naming it was seen
 // to leave it behind.
 func TestFault_E07_ImageThatGotNoName(t *testing.T) {
-	f := newFakeTrialDockerd(t)
+	f := newFake(t)
 	f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 		if asked != "POST /images/create" {
 			return false
@@ -115,7 +115,7 @@ func TestFault_E07_ImageThatGotNoName(t *testing.T) {
 		f.SetState(fakedockerd.State{Nameless: true})
 		panic(http.ErrAbortHandler)
 	}
-	if _, err := f.open().StartTrial(t.Context(), ownSpec(t)); err == nil {
+	if _, err := Start(t.Context(), f.open(), ownSpec(t)); err == nil {
 		t.Error("got no error")
 	}
 	f.RequireNothingLeft()
@@ -129,7 +129,7 @@ func TestFault_F03_InterruptedTrialLeavesNothing(t *testing.T) {
 	)
 	for question := range trialQuestions {
 		for _, how := range []string{done, late, refused} {
-			f := newFakeTrialDockerd(t)
+			f := newFake(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 				if asked != question {
@@ -148,7 +148,7 @@ func TestFault_F03_InterruptedTrialLeavesNothing(t *testing.T) {
 				}
 				return how == refused
 			}
-			_, err := f.open().StartTrial(ctx, ownSpec(t))
+			_, err := Start(ctx, f.open(), ownSpec(t))
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%s, %s: got %v, want %v", question, how, err, context.Canceled)
 			}
@@ -196,13 +196,13 @@ func TestRemovalIsTriedUntilItIsDone(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
-			f := newFakeTrialDockerd(t)
+			f := newFake(t)
 			f.SetState(fakedockerd.State{Image: true, Container: true})
 			var times atomic.Int32
 			f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 				return asked == tt.question && tt.fault(times.Add(1), w, do)
 			}
-			if err := f.open().RemoveTrial(t.Context(), ownName); err != nil {
+			if err := Remove(t.Context(), f.open(), ownName); err != nil {
 				t.Error(err)
 			}
 			f.RequireNothingLeft()
@@ -210,22 +210,22 @@ func TestRemovalIsTriedUntilItIsDone(t *testing.T) {
 	}
 }
 
-func TestRemoveTrialOfMissingOrForeignObjects(t *testing.T) {
-	f := newFakeTrialDockerd(t)
+func TestRemoveOfMissingOrForeignObjects(t *testing.T) {
+	f := newFake(t)
 	c := f.open()
-	if err := c.RemoveTrial(t.Context(), ownName); err != nil {
+	if err := Remove(t.Context(), c, ownName); err != nil {
 		t.Errorf("nothing there: %v", err)
 	}
-	for _, name := range []string{"", "web", TrialPrefix, ownName + "/x", ownName + ".", "x" + ownName} {
+	for _, name := range []string{"", "web", Prefix, ownName + "/x", ownName + ".", "x" + ownName} {
 		before := len(f.Questions())
-		if err := c.RemoveTrial(t.Context(), name); err == nil || len(f.Questions()) > before {
+		if err := Remove(t.Context(), c, name); err == nil || len(f.Questions()) > before {
 			t.Errorf("%q: got %v after %q, want an error and no question", name, err, f.Questions()[before:])
 		}
 	}
 }
 
-func TestRemoveTrialFindsLateObjects(t *testing.T) {
-	f := newFakeTrialDockerd(t)
+func TestRemoveFindsLateObjects(t *testing.T) {
+	f := newFake(t)
 	var once sync.Once
 	f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 		if asked == "DELETE /images/"+ownName {
@@ -237,21 +237,21 @@ func TestRemoveTrialFindsLateObjects(t *testing.T) {
 		}
 		return asked == ""
 	}
-	if err := f.open().RemoveTrial(t.Context(), ownName); err != nil {
+	if err := Remove(t.Context(), f.open(), ownName); err != nil {
 		t.Error(err)
 	}
 	f.RequireNothingLeft()
 }
 
-func TestRemoveTrialEndsWithTheContext(t *testing.T) {
-	f := newFakeTrialDockerd(t)
+func TestRemoveEndsWithTheContext(t *testing.T) {
+	f := newFake(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 		cancel()
 		<-r.Context().Done()
 		return true
 	}
-	if err := f.open().RemoveTrial(ctx, ownName); !errors.Is(err, context.Canceled) {
+	if err := Remove(ctx, f.open(), ownName); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

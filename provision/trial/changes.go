@@ -1,4 +1,4 @@
-package engine
+package trial
 
 import (
 	"archive/tar"
@@ -25,7 +25,7 @@ func (c Change) String() string { return fmt.Sprintf("%c %s", c.Kind, c.Path) }
 // Changes returns the trial's changes, as `docker diff` shows them now.
 // supported is false if dockerd says that its storage cannot list changes.
 func (t *Trial) Changes(ctx context.Context) (changes []Change, supported bool, err error) {
-	answer, err := t.client.moby.ContainerDiff(ctx, t.ID, client.ContainerDiffOptions{})
+	answer, err := t.moby.ContainerDiff(ctx, t.ID, client.ContainerDiffOptions{})
 	if errdefs.IsNotImplemented(err) && ctx.Err() == nil {
 		return nil, false, nil
 	}
@@ -47,7 +47,7 @@ func (t *Trial) Changes(ctx context.Context) (changes []Change, supported bool, 
 // `docker cp` returns them now. It omits directories. A file that is not a
 // regular one has no content.
 func (t *Trial) Files(ctx context.Context, dir string) (map[string][]byte, error) {
-	answer, err := t.client.moby.CopyFromContainer(ctx, t.ID, client.CopyFromContainerOptions{SourcePath: dir})
+	answer, err := t.moby.CopyFromContainer(ctx, t.ID, client.CopyFromContainerOptions{SourcePath: dir})
 	if err != nil {
 		return nil, t.failed(ctx, "copy", err)
 	}
@@ -77,7 +77,7 @@ func (t *Trial) Files(ctx context.Context, dir string) (map[string][]byte, error
 
 // Has reports whether `docker cp` finds something at a path of the trial.
 func (t *Trial) Has(ctx context.Context, path string) (bool, error) {
-	_, err := t.client.moby.ContainerStatPath(ctx, t.ID, client.ContainerStatPathOptions{Path: path})
+	_, err := t.moby.ContainerStatPath(ctx, t.ID, client.ContainerStatPathOptions{Path: path})
 	if errdefs.IsNotFound(err) && ctx.Err() == nil {
 		return false, nil
 	}

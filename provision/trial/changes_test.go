@@ -1,4 +1,4 @@
-package engine
+package trial
 
 import (
 	"archive/tar"
@@ -15,11 +15,11 @@ import (
 )
 
 // startFake starts a trial with files in its image.
-func startFake(t *testing.T, f *fakeTrialDockerd, files ...TrialFile) *Trial {
+func startFake(t *testing.T, f *fakeDockerd, files ...File) *Trial {
 	t.Helper()
 	spec := ownSpec(t)
 	spec.Files = files
-	trial, err := f.open().StartTrial(t.Context(), spec)
+	trial, err := Start(t.Context(), f.open(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,8 +34,8 @@ func startFake(t *testing.T, f *fakeTrialDockerd, files ...TrialFile) *Trial {
 
 // The archive must not be cut after the end of init, which comes last.
 func TestTrialImageWithFiles(t *testing.T) {
-	f := newFakeTrialDockerd(t)
-	startFake(t, f, TrialFile{"proof/a", []byte("1")}, TrialFile{"top", nil}, TrialFile{"proof/b", []byte("22")})
+	f := newFake(t)
+	startFake(t, f, File{"proof/a", []byte("1")}, File{"top", nil}, File{"proof/b", []byte("22")})
 	want := []string{"0:0 755 proof/ ", "0:0 644 proof/a 1", "0:0 644 top ", "0:0 644 proof/b 22", "0:0 755 init \x7fELF and so on"}
 	if diff := cmp.Diff(want, f.ImageEntries()); diff != "" {
 		t.Errorf("image (-want +got):\n%s", diff)
@@ -43,7 +43,7 @@ func TestTrialImageWithFiles(t *testing.T) {
 }
 
 func TestWhatDockerSeesOfATrial(t *testing.T) {
-	f := newFakeTrialDockerd(t)
+	f := newFake(t)
 	f.Changes = `[{"Path":"/proof","Kind":0},{"Path":"/proof/made","Kind":1},{"Path":"/proof/gone","Kind":2}]`
 	f.Files = map[string]string{"/proof/made/file": "new", "/proof/kept": "", "/proofs": "another"}
 	trial := startFake(t, f)
@@ -63,7 +63,7 @@ func TestWhatDockerSeesOfATrial(t *testing.T) {
 }
 
 func TestTrialWithoutChanges(t *testing.T) {
-	f := newFakeTrialDockerd(t)
+	f := newFake(t)
 	f.Changes = "null"
 	if changes, supported, err := startFake(t, f).Changes(t.Context()); len(changes) > 0 || !supported || err != nil {
 		t.Errorf("got %v, told %t, %v, want none, told", changes, supported, err)
@@ -83,7 +83,7 @@ func TestWhatDockerCannotSayAboutATrial(t *testing.T) {
 		{"changes that fail", diff, http.StatusInternalServerError, "no such layer", "diff"},
 		{"a change of another kind", diff, 0, `[{"Path":"/x","Kind":7}]`, "diff"},
 		{"changes that are cut short", diff, 0, `[{"Path":"/x"`, "diff"},
-		{"too many changes", diff, 0, `[{"Path":"/` + strings.Repeat("x", maxTrial) + `","Kind":1}]`, "diff"},
+		{"too many changes", diff, 0, `[{"Path":"/` + strings.Repeat("x", maxSeen) + `","Kind":1}]`, "diff"},
 		{"no such directory", cp, http.StatusNotFound, "Could not find the file", "copy"},
 		{"not an archive", cp, 0, strings.Repeat("x", 1024), "copy"},
 		{"too large an archive", cp, 0, large(), "copy"},
@@ -91,7 +91,7 @@ func TestWhatDockerCannotSayAboutATrial(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.situation, func(t *testing.T) {
-			f := newFakeTrialDockerd(t)
+			f := newFake(t)
 			f.Fault = func(asked string, w http.ResponseWriter, r *http.Request, do func()) bool {
 				switch {
 				case asked != tt.question:
@@ -117,20 +117,23 @@ func TestWhatDockerCannotSayAboutATrial(t *testing.T) {
 			case stat:
 				_, err = trial.Has(t.Context(), "/proof")
 			}
-			failure, ok := errors.AsType[*TrialError](err)
+			failure, ok := errors.AsType[*Error](err)
 			if tt.want == "" && err != nil || tt.want != "" && (!ok || failure.Act != tt.want) {
-				t.Errorf("got %v, want a TrialError of %q", err, tt.want)
+				t.Errorf("got %v, want an Error of %q", err, tt.want)
 			}
 		})
 	}
 }
 
+// maxSeen is the limit of package engine, in bytes, for the files and the changes of a trial.
+const maxSeen = 1 << 20
+
 // large returns an archive over the limit.
 func large() string {
 	var text bytes.Buffer
 	archive := tar.NewWriter(&text)
-	archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "proof/x", Size: maxTrial})
-	archive.Write(make([]byte, maxTrial))
+	archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "proof/x", Size: maxSeen})
+	archive.Write(make([]byte, maxSeen))
 	archive.Close()
 	return text.String()
 }

@@ -1,4 +1,4 @@
-package engine
+package trial
 
 import (
 	"archive/tar"
@@ -9,15 +9,16 @@ import (
 	"io"
 	"os"
 	"path"
-	"runsc-provisioner/provision/durable"
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"runsc-provisioner/provision/durable"
 )
 
 // importInit makes an image with the trial's name from its files. It writes the
 // archive while dockerd reads it.
-func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
+func importInit(ctx context.Context, moby *client.Client, s Spec) error {
 	file, err := durable.OpenRegular(s.Init)
 	if err != nil {
 		return err
@@ -35,7 +36,7 @@ func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
 	late, cancel := outlastContext(ctx)
 	defer cancel()
 	answer, err := moby.ImageImport(late, client.ImageImportSource{Source: archive, SourceName: "-"}, s.Name,
-		client.ImageImportOptions{Changes: []string{"LABEL " + trialLabel + "=" + s.Name}})
+		client.ImageImportOptions{Changes: []string{"LABEL " + label + "=" + s.Name}})
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func importInit(ctx context.Context, moby *client.Client, s TrialSpec) error {
 // writeArchive writes a tar of the files, with file as /init last. It stops
 // with ctx only before /init is complete: dockerd rejects such an archive, but
 // would accept one that lacks only its end.
-func writeArchive(ctx context.Context, into io.Writer, file *os.File, others []TrialFile) error {
+func writeArchive(ctx context.Context, into io.Writer, file *os.File, others []File) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func writeArchive(ctx context.Context, into io.Writer, file *os.File, others []T
 }
 
 // writeFiles writes each directory before its files.
-func writeFiles(archive *tar.Writer, files []TrialFile, modified time.Time) error {
+func writeFiles(archive *tar.Writer, files []File, modified time.Time) error {
 	made := map[string]bool{".": true}
 	for _, file := range files {
 		if dir := path.Dir(file.Name); !made[dir] {

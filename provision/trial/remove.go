@@ -1,4 +1,4 @@
-package engine
+package trial
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
+
+	"runsc-provisioner/provision/engine"
 )
 
 const (
@@ -28,38 +30,38 @@ const (
 	lateWithin = 500 * time.Millisecond
 )
 
-// RemoveTrial removes what a killed process left of a trial: the container and
+// Remove removes what a killed process left of a trial: the container and
 // the image with exactly that name. It is not an error if there is neither.
 // Half a second later it looks again, because dockerd finishes a request even
 // if the client was killed. It tries for 20 s at most.
-func (c *Client) RemoveTrial(ctx context.Context, name string) error {
-	if !trialName().MatchString(name) {
-		return &TrialError{Act: "remove", Err: fmt.Errorf("%q is not a trial's name", name)}
+func Remove(ctx context.Context, c *engine.Client, name string) error {
+	if !validName().MatchString(name) {
+		return &Error{Act: "remove", Err: fmt.Errorf("%q is not a trial's name", name)}
 	}
-	err := clearTrial(ctx, c, name)
+	err := clearAll(ctx, c, name)
 	if err == nil {
 		select {
 		case <-time.After(lateWithin):
 		case <-ctx.Done():
 		}
-		err = clearTrial(ctx, c, name)
+		err = clearAll(ctx, c, name)
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return &TrialError{Act: "remove", Err: err}
+		return &Error{Act: "remove", Err: err}
 	}
 	return nil
 }
 
-// clearTrial removes the container and the image with the name, and returns when
+// clearAll removes the container and the image with the name, and returns when
 // both are gone.
-func clearTrial(ctx context.Context, c *Client, name string) error {
+func clearAll(ctx context.Context, c *engine.Client, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, clearWithin)
 	defer cancel()
 	for {
-		done, err := clearTrialOnce(ctx, c, name)
+		done, err := clearOnce(ctx, c, name)
 		if done {
 			return nil
 		}
@@ -74,43 +76,44 @@ func clearTrial(ctx context.Context, c *Client, name string) error {
 	}
 }
 
-// clearTrialOnce removes the container, or else the image, or else an image that an
+// clearOnce removes the container, or else the image, or else an image that an
 // import left without a name. done is true if there was none of these.
-func clearTrialOnce(ctx context.Context, c *Client, name string) (done bool, err error) {
+func clearOnce(ctx context.Context, c *engine.Client, name string) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, removeWithin)
 	defer cancel()
-	if err := c.agree(ctx); err != nil {
+	moby, err := c.Moby(ctx)
+	if err != nil {
 		return false, err
 	}
-	found, err := findTrial(ctx, c, name)
+	found, err := findContainer(ctx, moby, name)
 	if err != nil {
 		return false, err
 	}
 	if found != nil {
-		return false, removeContainer(ctx, c, found)
+		return false, removeContainer(ctx, moby, found)
 	}
-	if err := removeImage(ctx, c, name); !errdefs.IsNotFound(err) {
+	if err := removeImage(ctx, moby, name); !errdefs.IsNotFound(err) {
 		return false, err
 	}
-	nameless, err := untaggedImages(ctx, c, name)
+	nameless, err := untaggedImages(ctx, moby, name)
 	for _, id := range nameless {
-		if err := removeImage(ctx, c, id); err != nil && !errdefs.IsNotFound(err) {
+		if err := removeImage(ctx, moby, id); err != nil && !errdefs.IsNotFound(err) {
 			return false, err
 		}
 	}
 	return err == nil && len(nameless) == 0, err
 }
 
-func removeImage(ctx context.Context, c *Client, ref string) error {
-	_, err := c.moby.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+func removeImage(ctx context.Context, moby *client.Client, ref string) error {
+	_, err := moby.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
 	return err
 }
 
 // untaggedImages lists the untagged images of a trial: dockerd stores an image before
 // it names it, and may stop in between.
-func untaggedImages(ctx context.Context, c *Client, name string) ([]string, error) {
-	list, err := c.moby.ImageList(ctx, client.ImageListOptions{
-		Filters: make(client.Filters).Add("dangling", "true").Add("label", trialLabel+"="+name),
+func untaggedImages(ctx context.Context, moby *client.Client, name string) ([]string, error) {
+	list, err := moby.ImageList(ctx, client.ImageListOptions{
+		Filters: make(client.Filters).Add("dangling", "true").Add("label", label+"="+name),
 	})
 	if err != nil {
 		return nil, err
@@ -118,7 +121,7 @@ func untaggedImages(ctx context.Context, c *Client, name string) ([]string, erro
 	var ids []string
 	for _, one := range list.Items {
 		named := slices.ContainsFunc(one.RepoTags, func(tag string) bool { return tag != "<none>:<none>" })
-		if !named && one.Labels[trialLabel] == name {
+		if !named && one.Labels[label] == name {
 			ids = append(ids, one.ID)
 		}
 	}
@@ -127,24 +130,24 @@ func untaggedImages(ctx context.Context, c *Client, name string) ([]string, erro
 
 // removeContainer asks dockerd to remove the container. If it is gone, or
 // AutoRemove is already removing it, the next look finds out.
-func removeContainer(ctx context.Context, c *Client, found *container.Summary) error {
+func removeContainer(ctx context.Context, moby *client.Client, found *container.Summary) error {
 	limit := removeWithin
 	if found.State == container.StateCreated {
 		limit = hangsAfter
 	}
 	patient, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	_, err := c.moby.ContainerRemove(patient, found.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if patient.Err() != nil && ctx.Err() == nil && containerID().MatchString(found.ID) {
+	_, err := moby.ContainerRemove(patient, found.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if patient.Err() != nil && ctx.Err() == nil && engine.IsContainerID(found.ID) {
 		err = errors.Join(err, killRuntime("/proc", found.ID))
 	}
 	return err
 }
 
-// findTrial returns the container with the name, or nil. It uses the list,
+// findContainer returns the container with the name, or nil. It uses the list,
 // because an inspection waits for a start that hangs.
-func findTrial(ctx context.Context, c *Client, name string) (*container.Summary, error) {
-	list, err := c.moby.ContainerList(ctx, client.ContainerListOptions{
+func findContainer(ctx context.Context, moby *client.Client, name string) (*container.Summary, error) {
+	list, err := moby.ContainerList(ctx, client.ContainerListOptions{
 		All: true, Filters: make(client.Filters).Add("name", "^/?"+name+"$"),
 	})
 	if err != nil {

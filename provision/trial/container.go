@@ -1,4 +1,4 @@
-package engine
+package trial
 
 import (
 	"context"
@@ -6,12 +6,14 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
+
+	"runsc-provisioner/provision/engine"
 )
 
-// createTrial makes the container. It sets every option that has a default in
+// createContainer makes the container. It sets every option that has a default in
 // daemon.json that could keep it from starting: log driver, IPC mode, Docker's
 // init. It sets no resource limits: a host without the controller refuses them.
-func createTrial(ctx context.Context, moby *client.Client, s TrialSpec) (id string, err error) {
+func createContainer(ctx context.Context, moby *client.Client, s Spec) (id string, err error) {
 	late, cancel := outlastContext(ctx)
 	defer cancel()
 	noInit := false
@@ -37,7 +39,7 @@ func createTrial(ctx context.Context, moby *client.Client, s TrialSpec) (id stri
 	if err != nil {
 		return "", err
 	}
-	if !containerID().MatchString(created.ID) {
+	if !engine.IsContainerID(created.ID) {
 		return "", fmt.Errorf("container ID %q is not 64 hex digits", created.ID)
 	}
 	return created.ID, ctx.Err()
