@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/status"
 	"runsc-provisioner/test/lab"
 )
 
@@ -242,10 +244,16 @@ const (
 func (h host) driftOfBuilds() {
 	h.t.Helper()
 	dropIn, program := h.read(buildDropIn), h.read(buildProgram)
-	h.run("systemctl start runsc-provisioner; until grep -q '\"state\": \"enforced\"' " + statusFile + "; do sleep 0.1; done")
+	h.run("systemctl start runsc-provisioner")
+	h.awaits("enforced", func(s status.Status) bool { return s.State == status.StateEnforced })
 	// A fifth would be one too many: it is then contested.
 	for _, drift := range []string{"echo '#!/bin/sh' >" + buildProgram, "rm -r $(dirname " + buildProgram + ")", "echo >>" + buildDropIn, "rm -r $(dirname " + buildDropIn + ")"} {
-		h.run("sha256sum " + buildDropIn + " " + buildProgram + " >/root/sums; " + drift + "; until sha256sum -c --status /root/sums 2>/dev/null; do sleep 0.1; done")
+		// A repair is over when it is proven. The end of the daemon in the middle undoes it.
+		before := h.status().Counts.Repairs[config.ItemBuilds]
+		h.run(drift)
+		h.awaits("repaired after "+drift, func(s status.Status) bool {
+			return s.State == status.StateEnforced && s.Counts.Repairs[config.ItemBuilds] > before
+		})
 	}
 	h.run("systemctl stop runsc-provisioner")
 	if h.read(buildDropIn) != dropIn || h.read(buildProgram) != program {
