@@ -41,8 +41,9 @@ func TestFault_R01_ADirectoryIsReplacedBesideTheDaemon(t *testing.T) {
 func TestFault_R01_ADirectoryThatComesTooLateIsReported(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault+"[enforce]\ncontested_after = 1000\n")
 	// The replacement comes only after the directory was created again. mv copies a directory of the lab's
-	// lower layer and then removes it file by file, and the daemon may put daemon.json back in between.
-	h.repaired("mkdir /etc/docker.new; echo '{\"debug\": true}' > /etc/docker.new/daemon.json; mv /etc/docker /etc/docker.old || until rm -rf /etc/docker; do :; done", "default-runtime")
+	// lower layer and then removes it file by file, and the daemon may put daemon.json back in between: a repair by
+	// then is not the one that creates the directory.
+	h.run("mkdir /etc/docker.new; echo '{\"debug\": true}' > /etc/docker.new/daemon.json; mv /etc/docker /etc/docker.old || until rm -rf /etc/docker; do :; done; until [ -s /etc/docker/daemon.json ]; do sleep 0.01; done")
 	h.run("mv /etc/docker.new /etc/docker")
 	says(t, h.exit(1, "runsc-provisioner verify"), "/etc/docker/docker.new")
 	h.looked()
