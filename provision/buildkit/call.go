@@ -28,14 +28,24 @@ type Runsc struct {
 	Runc string
 }
 
+// Needs are what a step has been given of the host, beyond its files.
+type Needs struct {
+	Network bool // the host's network: RUN --network=host
+	Socket  bool // a unix socket, at whose other end is BuildKit: RUN --mount=type=ssh
+}
+
 // flags are the flags of runsc for a step. Without the file system flags, BuildKit would not find in the layer what
 // the step wrote (see verify.Keep).
-func (r Runsc) flags(hostNetwork bool) []string {
+func (r Runsc) flags(n Needs) []string {
 	release := path.Base(path.Dir(r.Path))
 	flags := append([]string{"--root=" + StateDir}, verify.Keep(release, verify.WithoutRootfs(r.Args), verify.WritesKept)...)
-	if hostNetwork {
+	if n.Network {
 		// Without it the step would have no interface. It is in its sandbox still, with the host's network stack.
 		flags = append(flags, "--network=host")
+	}
+	if n.Socket && !slices.ContainsFunc(r.Args, func(arg string) bool { return strings.HasPrefix(arg, "--host-uds") }) {
+		// gVisor connects to sockets of the host by this alone. The step still sees none but those that are mounted.
+		flags = append(flags, "--host-uds=open")
 	}
 	return flags
 }
@@ -102,8 +112,8 @@ func (c Call) Bundle() string {
 }
 
 // Argv are the arguments for runsc, its own name first.
-func (c Call) Argv(r Runsc, hostNetwork bool) []string {
-	argv := append([]string{r.Path}, r.flags(hostNetwork)...)
+func (c Call) Argv(r Runsc, n Needs) []string {
+	argv := append([]string{r.Path}, r.flags(n)...)
 	argv = append(argv, c.global...)
 	argv = append(argv, c.Command)
 	if c.Command == "delete" {

@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,10 +12,10 @@ func TestCall_BecomesOneOfRunsc(t *testing.T) {
 	const before = "/s/20260914.0/runsc --root=/run/runsc-builds --platform=kvm --overlay2=none --dcache=0"
 	runsc := Runsc{Path: "/s/20260914.0/runsc", Args: []string{"--platform=kvm", "--overlay2=root:self", "--dcache=5"}}
 	for _, test := range []struct {
-		name, args  string
-		hostNetwork bool
-		want        string
-		bundle      string
+		name, args string
+		needs      Needs
+		want       string
+		bundle     string
 	}{
 		{
 			name: "a step of 26.1", args: "--log /e/runc-log.json --log-format json run --bundle /e/abc --keep abc",
@@ -25,8 +26,12 @@ func TestCall_BecomesOneOfRunsc(t *testing.T) {
 			want: before + " --log /e/runc-log.json --log-format json run --bundle /e/abc abc", bundle: "/e/abc",
 		},
 		{
-			name: "the host's network", args: "run --bundle=/e/abc --no-pivot --keep abc", hostNetwork: true,
+			name: "the host's network", args: "run --bundle=/e/abc --no-pivot --keep abc", needs: Needs{Network: true},
 			want: before + " --network=host run --bundle=/e/abc abc", bundle: "/e/abc",
+		},
+		{
+			name: "an ssh agent", args: "run --bundle=/e/abc abc", needs: Needs{Socket: true},
+			want: before + " --host-uds=open run --bundle=/e/abc abc", bundle: "/e/abc",
 		},
 		{name: "the end of a step", args: "--log-format json delete abc", want: before + " --log-format json delete --force abc"},
 		{name: "a canceled step", args: "kill abc 9", want: before + " kill abc 9"},
@@ -41,7 +46,7 @@ func TestCall_BecomesOneOfRunsc(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(strings.Fields(test.want), call.Argv(runsc, test.hostNetwork)); diff != "" || call.Bundle() != test.bundle {
+			if diff := cmp.Diff(strings.Fields(test.want), call.Argv(runsc, test.needs)); diff != "" || call.Bundle() != test.bundle {
 				t.Errorf("bundle %q, want %q; arguments (-want +got):\n%s", call.Bundle(), test.bundle, diff)
 			}
 		})
@@ -54,7 +59,7 @@ func TestCall_AReleaseWithoutTheFlagsGetsNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"/s/20220101.0/runsc", "--root=" + StateDir, "run", "--bundle", "/b", "x"}
-	if diff := cmp.Diff(want, call.Argv(Runsc{Path: "/s/20220101.0/runsc"}, false)); diff != "" {
+	if diff := cmp.Diff(want, call.Argv(Runsc{Path: "/s/20220101.0/runsc"}, Needs{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -73,5 +78,17 @@ func TestCall_Kinds(t *testing.T) {
 		if call, err := ParseCall(args); err == nil {
 			t.Errorf("%q: got the command %q, want an error", args, call.Command)
 		}
+	}
+}
+
+// What the user has set for the runtime stands.
+func TestCall_KeepsTheSocketsOfTheRuntime(t *testing.T) {
+	call, err := ParseCall([]string{"run", "--bundle", "/b", "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	argv := call.Argv(Runsc{Path: "/s/20260914.0/runsc", Args: []string{"--host-uds=none"}}, Needs{Socket: true})
+	if slices.Contains(argv, "--host-uds=open") || !slices.Contains(argv, "--host-uds=none") {
+		t.Errorf("got %q", argv)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -35,13 +36,13 @@ func Run(r Runsc, args []string) (code int, err error) {
 		return 0, err
 	}
 	if !call.Starts() {
-		return 0, become(r.Path, call.Argv(r, false))
+		return 0, become(r.Path, call.Argv(r, Needs{}))
 	}
 	step, err := prepare(call.Bundle())
 	if err != nil {
 		return 0, err
 	}
-	argv := call.Argv(r, step.hostNetwork)
+	argv := call.Argv(r, step.needs)
 	if step.madeTmp == nil {
 		return 0, become(r.Path, argv)
 	}
@@ -51,9 +52,9 @@ func Run(r Runsc, args []string) (code int, err error) {
 
 // step is a step that can be started.
 type step struct {
-	hostNetwork bool
-	tmp         string
-	madeTmp     fs.FileInfo // of tmp, if the image had none; else nil
+	needs   Needs
+	tmp     string
+	madeTmp fs.FileInfo // of tmp, if the image had none; else nil
 }
 
 // prepare changes the specification in a bundle, and gives the step a /tmp.
@@ -71,9 +72,10 @@ func prepare(bundle string) (step, error) {
 		return step{}, errors.New(refusal)
 	}
 	var s step
-	if s.hostNetwork, err = hasHostNetwork(spec); err != nil {
+	if s.needs.Network, err = hasHostNetwork(spec); err != nil {
 		return step{}, err
 	}
+	s.needs.Socket = slices.ContainsFunc(spec.Sources(), isSocket)
 	if spec.MountsTmp() {
 		return s, nil
 	}
@@ -101,6 +103,11 @@ func hasHostNetwork(spec Spec) (bool, error) {
 	}
 	ours, err := os.Stat("/proc/self/ns/net")
 	return err == nil && os.SameFile(theirs, ours), err
+}
+
+func isSocket(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().Type() == fs.ModeSocket
 }
 
 // findTmp finds the /tmp of a root file system, and makes one if it is missing: gVisor would make it too, and leave

@@ -3,6 +3,7 @@ package buildkit
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,7 @@ func TestPrepare_MountsTheTmpOfTheImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.madeTmp != nil || s.hostNetwork {
+	if s.madeTmp != nil || s.needs.Network {
 		t.Errorf("got %+v, want the image's own /tmp and a network of its own", s)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, specName))
@@ -115,8 +116,24 @@ func TestPrepare_Refuses(t *testing.T) {
 func TestPrepare_TellsTheHostsNetwork(t *testing.T) {
 	for path, want := range map[string]bool{"/proc/self/ns/net": true, "/proc/self/ns/mnt": false} {
 		dir, _ := bundle(t, `{"root": {"path": "ROOT"}, "linux": {"namespaces": [{"type": "network", "path": "`+path+`"}]}}`)
-		if s, err := prepare(dir); err != nil || s.hostNetwork != want {
-			t.Errorf("%s: got %t, %v, want %t", path, s.hostNetwork, err, want)
+		if s, err := prepare(dir); err != nil || s.needs.Network != want {
+			t.Errorf("%s: got %t, %v, want %t", path, s.needs.Network, err, want)
+		}
+	}
+}
+
+// BuildKit mounts the socket of an ssh agent. A directory with sockets is not one: cache mounts have what steps left there.
+func TestPrepare_TellsAMountedSocket(t *testing.T) {
+	dir := t.TempDir()
+	listener, err := net.Listen("unix", filepath.Join(dir, "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for source, want := range map[string]bool{filepath.Join(dir, "socket"): true, dir: false, filepath.Join(dir, "none"): false, "tmpfs": false} {
+		bundle, _ := bundle(t, `{"root": {"path": "ROOT"}, "mounts": [{"destination": "/ssh", "source": "`+source+`"}]}`)
+		if s, err := prepare(bundle); err != nil || s.needs.Socket != want {
+			t.Errorf("%s: got %t, %v, want %t", source, s.needs.Socket, err, want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type specification struct {
 		Path     string
 		Readonly bool
 	}
-	Mounts []struct{ Destination string }
+	Mounts []struct{ Destination, Source string }
 	Linux  struct {
 		Namespaces []struct{ Type, Path string }
 	}
@@ -74,6 +74,17 @@ func (s Spec) Root(bundle string) string {
 		return s.is.Root.Path
 	}
 	return filepath.Join(bundle, s.is.Root.Path)
+}
+
+// Sources are the paths on the host of what is mounted in the step.
+func (s Spec) Sources() []string {
+	var sources []string
+	for _, m := range s.is.Mounts {
+		if filepath.IsAbs(m.Source) {
+			sources = append(sources, m.Source)
+		}
+	}
+	return sources
 }
 
 // MountsTmp reports whether something is mounted at /tmp. gVisor then leaves /tmp as it is.
