@@ -15,8 +15,8 @@ import (
 	"runsc-provisioner/provision/trial"
 )
 
-// ProveRuntimes proves the named runtimes, or all that c manages, as dockerd has them
-// now: outside Docker and through it. It first settles the change of a killed run. Beyond
+// ProveRuntimes proves the named runtimes, or all that c manages and its builds, as dockerd
+// has them now: outside Docker and through it. It first settles the change of a killed run. Beyond
 // that it changes only the record of proofs. The caller holds the lock.
 func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names []string) error {
 	if _, err := pr.recoverAndReport(ctx, withoutRestart()); err != nil {
@@ -29,10 +29,14 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 	if o.Engine == nil {
 		return blocked.NotRunning(o.Unit.Name, o.Unit.ActiveState)
 	}
+	var p plan.Plan
+	var builds []steps.Step
 	if len(names) == 0 {
 		names = c.RuntimeNames()
+		if builds, err = plan.BuildProofSteps(c, o); err != nil {
+			return err
+		}
 	}
-	var p plan.Plan
 	for _, name := range names {
 		steps, err := plan.ProofSteps(c, name, o)
 		if err != nil {
@@ -40,6 +44,7 @@ func (pr *Provisioner) ProveRuntimes(ctx context.Context, c config.Config, names
 		}
 		p.Steps = append(p.Steps, steps...)
 	}
+	p.Steps = append(p.Steps, builds...)
 	_, err = pr.apply(ctx, p, c, o)
 	return err
 }

@@ -28,7 +28,11 @@ The container writes, deletes and renames files in its root file system. Where
 writes must be kept, docker cp and docker diff must show these changes. Afterwards
 prove removes the container and the image. It changes nothing else.
 
-It exits with 0 if every runtime passes, and with 1 if one does not.`,
+If builds run in a sandbox and you name no runtime, BuildKit then builds two images
+from steps of this program. The host must see a step in a sandbox, and an image must
+have exactly what a step wrote. They are removed as well.
+
+It exits with 0 if everything passes, and with 1 if something does not.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if a.euid != 0 {
 				return errNotRoot

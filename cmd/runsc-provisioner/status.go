@@ -220,12 +220,6 @@ func (to *console) printStatus(s status.Status, fromDaemon bool, now time.Time) 
 }
 
 func settingsText(w status.Wanted) string {
-	words := []string{"release " + w.Release, "runtimes " + strings.Join(w.Runtimes, ", ")}
-	if w.DefaultRuntime != "" {
-		words = append(words, "default runtime "+w.DefaultRuntime)
-	}
-	if w.UsernsRemap != "" {
-		words = append(words, "userns-remap "+w.UsernsRemap)
-	}
+	words := append([]string{"release " + w.Release, "runtimes " + strings.Join(w.Runtimes, ", ")}, w.OptionsInWords()...)
 	return strings.Join(append(words, "max disruption "+w.MaxDisruption), ", ")
 }

@@ -5,12 +5,15 @@ import (
 	"slices"
 	"strings"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/capability"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/subid"
 )
 
 // BuildChange is what brings the builds of the host to what the configuration says. objection says why that must not
@@ -65,6 +68,37 @@ func (p *planner) chosenBuilds() buildkit.Change {
 	return change
 }
 
+// BuildProofSteps prove the builds of a host as they are, if c has them in a sandbox. The error is a *blocked.Refused if
+// they are not there.
+func BuildProofSteps(c config.Config, o host.Observed) ([]steps.Step, error) {
+	g := NewGoal(c, o)
+	if g.Config.Docker.BuildsInSandbox() == "" || o.BuildKit == nil {
+		return nil, nil
+	}
+	if change, _ := g.BuildChange(); !change.IsEmpty() {
+		return nil, blocked.Refuse(config.ItemBuilds, "they do not run in %s: run apply first", g.Current.Name)
+	}
+	var ids *subid.Grant
+	if o.Engine.UsernsRemap {
+		granted, err := g.Grant()
+		if err != nil {
+			return nil, err
+		}
+		ids = &granted
+	}
+	return []steps.Step{g.buildProof(o.BuildKit.Program.Text, ids)}, nil
+}
+
+// buildProof is the proof of builds by a program. ids are those of remapped containers; nil if dockerd does not remap.
+func (g Goal) buildProof(program []byte, ids *subid.Grant) steps.ProveBuild {
+	name := g.Config.Docker.BuildsInSandbox()
+	step := steps.ProveBuild{Release: g.Current.Name, Runtime: name, Args: g.argsOf(name), Program: program}
+	if ids != nil {
+		step.UIDMap = UIDMap(ids.UIDs)
+	}
+	return step
+}
+
 // heldBuildRestart is held with a reason if Docker must not be restarted for builds now. With live-restore, no container
 // is stopped.
 func (p *planner) heldBuildRestart(held steps.Held) steps.Held {
@@ -104,18 +138,18 @@ func (p *planner) addBuildChecks(c buildkit.Change, remapped bool) {
 	if c.Program == nil || p.options.NoProof {
 		return
 	}
-	name := p.Config.Docker.BuildsInSandbox()
-	step := steps.ProveBuild{Release: p.Current.Name, Runtime: name, Args: p.argsOf(name), Program: c.Program}
-	if remapped && p.ids != nil {
-		step.UIDMap = UIDMap(p.ids.UIDs)
+	ids := p.ids
+	if !remapped {
+		ids = nil
 	}
+	step := p.buildProof(c.Program, ids)
 	key := p.buildProofKey(step.Args, c.Program, remapped)
 	switch {
 	case p.Current.ManifestDigest != "" && (p.Observed.Proofs[key] || c.IsEmpty() && p.Observed.Proofs == nil):
 		// It is proven. A user who may not read the proofs cannot tell that one is missing.
 	case p.options.Unattended != nil && p.Observed.FailedProofs[key]:
 		// The failure would undo the repairs of this plan, time and again.
-		p.hold(steps.Held{What: config.ItemBuilds + " " + name, Why: "the last proof of a build failed; `sudo runsc-provisioner apply` tries it again, and shows why"})
+		p.hold(steps.Held{What: config.ItemBuilds + " " + step.Runtime, Why: "the last proof of a build failed; `sudo runsc-provisioner apply` tries it again, and shows why"})
 	default:
 		p.add(step)
 	}

@@ -1,12 +1,14 @@
 package plan
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
@@ -167,6 +169,39 @@ func TestNew_KeepsTheReleaseOfBuilds(t *testing.T) {
 		}
 		if removed := slices.Contains(summary(t, withBuilds(t, h, in), p).Steps, "remove "+seen.Newer); removed == in {
 			t.Errorf("builds run from it %t: removed %t", in, removed)
+		}
+	}
+}
+
+// prove tries builds as apply does, and refuses where a step would run elsewhere.
+func TestBuildProofSteps(t *testing.T) {
+	converged := seen.Host{Releases: []string{seen.Newer}, Link: seen.Newer, File: seen.Registered(seen.Newer), Engine: seen.Dockerd(seen.Registered(seen.Newer)), Proven: []string{"runsc"}}
+	for _, test := range []struct {
+		name, builds string
+		in, refused  bool
+		steps        int
+	}{
+		{"not managed", "", true, false, 0},
+		{"Docker's own", config.RuncRuntime, false, false, 0},
+		{"in gVisor", "runsc", true, false, 1},
+		{"not there yet", "runsc", false, true, 0},
+	} {
+		c := config.Default()
+		c.Docker.Builds = test.builds
+		o := withBuilds(t, converged, test.in)
+		got, err := BuildProofSteps(c, o)
+		if _, refused := errors.AsType[*blocked.Refused](err); refused != test.refused || len(got) != test.steps {
+			t.Errorf("%s: got %v, %v", test.name, got, err)
+		}
+		if len(got) == 0 {
+			continue
+		}
+		p, err := New(c, o, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(p.Steps, got); diff != "" {
+			t.Errorf("%s (-apply +prove):\n%s", test.name, diff)
 		}
 	}
 }

@@ -85,6 +85,7 @@ type Wanted struct {
 	Runtimes       []string `json:"runtimes"`
 	DefaultRuntime string   `json:"default_runtime,omitempty"`
 	UsernsRemap    string   `json:"userns_remap,omitempty"`
+	Builds         string   `json:"builds,omitempty"`
 	MaxDisruption  string   `json:"max_disruption"`
 }
 
@@ -193,13 +194,20 @@ func (s *Status) Sum(waiting string) {
 
 func (s *Status) wantedInWords() string {
 	words := []string{"gVisor " + s.Release + " as " + strings.Join(s.Wanted.Runtimes, ", ")}
-	if s.Wanted.DefaultRuntime != "" {
-		words = append(words, "default runtime "+s.Wanted.DefaultRuntime)
+	return strings.Join(append(words, s.Wanted.OptionsInWords()...), ", ")
+}
+
+// OptionsInWords names the settings of Docker that are configured and need not be.
+func (w Wanted) OptionsInWords() []string {
+	var words []string
+	for _, option := range []struct{ name, value string }{
+		{"default runtime", w.DefaultRuntime}, {"userns-remap", w.UsernsRemap}, {"builds", w.Builds},
+	} {
+		if option.value != "" {
+			words = append(words, option.name+" "+option.value)
+		}
 	}
-	if s.Wanted.UsernsRemap != "" {
-		words = append(words, "userns-remap "+s.Wanted.UsernsRemap)
-	}
-	return strings.Join(words, ", ")
+	return words
 }
 
 func (c Containers) InWords() string {
@@ -227,6 +235,7 @@ func WantedOf(c config.Config) Wanted {
 		Runtimes:       c.RuntimeNames(),
 		DefaultRuntime: c.Docker.DefaultRuntime,
 		UsernsRemap:    c.Docker.UsernsRemap,
+		Builds:         c.Docker.Builds,
 		MaxDisruption:  c.Enforce.MaxDisruption.String(),
 	}
 }
