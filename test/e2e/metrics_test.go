@@ -125,7 +125,7 @@ func TestTheUnitIsHardened(t *testing.T) {
 }
 
 func TestDockerComesAndGoes(t *testing.T) {
-	h := boot(t, lab.Options{DockerPackage: true})
+	h := boot(t, lab.Options{Packages: []string{"docker.io"}})
 	started := h.run("systemctl show -p MainPID --value docker")
 	h.run("systemctl stop docker.socket docker.service; dpkg --force-depends --purge docker.io; cat > " + ownConfig + " <<'EOF'\n" + asDefault + "EOF")
 	if started == "0" || h.run("ls /usr/sbin/dockerd 2>/dev/null || true") != "" {
@@ -141,7 +141,7 @@ func TestDockerComesAndGoes(t *testing.T) {
 	waits("not installed")
 	says(t, h.exit(69, "runsc-provisioner status"), "waiting", "not installed")
 
-	h.run("DEBIAN_FRONTEND=noninteractive dpkg --force-depends -i " + lab.DockerPackage)
+	h.run("DEBIAN_FRONTEND=noninteractive dpkg --force-depends -i " + lab.PackagesDir + "/docker.io.deb")
 	h.enforced()
 	h.wantsRunsc()
 	if got := h.run("systemctl show -p StatusText --value runsc-provisioner"); !strings.HasPrefix(got, "enforced: gVisor "+newer) {
@@ -162,7 +162,7 @@ func TestDockerComesAndGoes(t *testing.T) {
 
 	// Installed over itself, like an upgrade; Debian's package leaves the restart to others.
 	before := h.status()
-	h.run("DEBIAN_FRONTEND=noninteractive dpkg --force-depends -i " + lab.DockerPackage + "; systemctl restart docker")
+	h.run("DEBIAN_FRONTEND=noninteractive dpkg --force-depends -i " + lab.PackagesDir + "/docker.io.deb; systemctl restart docker")
 	h.awaits("enforced after the upgrade", func(s status.Status) bool { return s.State == "enforced" && s.LastLook.After(before.LastLook) })
 	h.wantsRunsc()
 	if got := h.starts(); got != n+2 {

@@ -116,16 +116,7 @@ func writesContexts(t *testing.T) string {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	writer := filepath.Join(dir, "writer")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", writer, "./cmd/writer")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the writer: %v\n%s", err, said)
-	}
-	program, err := os.ReadFile(writer)
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := writerProgram(t)
 	put := func(name string, content []byte, mode os.FileMode) {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -147,6 +138,22 @@ func writesContexts(t *testing.T) string {
 		put(name+"/added.tar", tarOf(t, tarEntry{name: "added/", mode: 0o750, uid: 12}, tarEntry{name: "added/file", mode: 0o4755, uid: 12, gid: 13, body: "added\n"}), 0o644)
 	}
 	return dir
+}
+
+// writerProgram is test/e2e/cmd/writer.
+func writerProgram(t *testing.T) []byte {
+	t.Helper()
+	writer := filepath.Join(t.TempDir(), "writer")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", writer, "./cmd/writer")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the writer: %v\n%s", err, said)
+	}
+	program, err := os.ReadFile(writer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
 }
 
 // tarEntry is a file for an archive: a directory if its name ends in a slash, a link if it has a target.

@@ -11,11 +11,19 @@ import (
 // debian returns a directory with the unpacked content of some of trixie's
 // packages, and the packages themselves as NAME.deb.
 func (c *Cache) debian(ctx context.Context, packages ...string) (string, error) {
-	root, err := c.Root(ctx, "trixie")
+	return c.packages(ctx, "trixie", packages...)
+}
+
+// packages is debian for a suite.
+func (c *Cache) packages(ctx context.Context, suite string, packages ...string) (string, error) {
+	root, err := c.Root(ctx, suite)
 	if err != nil {
 		return "", err
 	}
 	name := "debian-" + strings.Join(packages, "-")
+	if suite != "trixie" {
+		name = "debian-" + suite + "-" + strings.Join(packages, "-")
+	}
 	return c.artefact(ctx, name, "2", func(ctx context.Context, dir string) error {
 		work := filepath.Join(dir, "work")
 		for _, d := range []string{"lists/partial", "cache/archives/partial"} {
@@ -64,9 +72,8 @@ func (c *Cache) debianRunsc(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "usr/bin"), err
 }
 
-// DockerPackage is the path at which Options.DockerPackage puts Docker's
-// package.
-const DockerPackage = "/root/docker.io.deb"
+// PackagesDir is the directory of a host with Options.Packages.
+const PackagesDir = "/root/packages"
 
 // withDebian adds further parts of Debian to a host.
 func (h *Host) withDebian(ctx context.Context, root *os.Root, o Options) error {
@@ -91,12 +98,14 @@ func (h *Host) withDebian(ctx context.Context, root *os.Root, o Options) error {
 			return err
 		}
 	}
-	if o.DockerPackage {
-		dir, err := h.cache.debian(ctx, "docker.io")
-		if err != nil {
-			return err
-		}
-		return copyInto(root, filepath.Join(dir, "docker.io.deb"), DockerPackage[1:])
+	if len(o.Packages) == 0 {
+		return nil
 	}
-	return nil
+	dir, err := h.cache.packages(ctx, o.Suite, o.Packages...)
+	for _, name := range o.Packages {
+		if err == nil {
+			err = copyInto(root, filepath.Join(dir, name+".deb"), filepath.Join(PackagesDir, name+".deb")[1:])
+		}
+	}
+	return err
 }

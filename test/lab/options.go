@@ -56,9 +56,8 @@ type Options struct {
 	// Prometheus puts trixie's prometheus, promtool and prometheus-node-exporter
 	// into the host's PATH.
 	Prometheus bool
-	// DockerPackage puts trixie's package of Docker at DockerPackage, to be
-	// installed with dpkg.
-	DockerPackage bool
+	// Packages of the suite are put into PackagesDir, as NAME.deb.
+	Packages []string
 	// WithoutConfig omits the drop-in LabConfig: the product then does not know
 	// the lab's release server.
 	WithoutConfig bool

@@ -6,11 +6,13 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -28,7 +30,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 2 {
-		return errors.New("usage: writer change|list|wait|hold|nodes|own DIR, or writer put FILES")
+		return errors.New("usage: writer change|list|wait|hold|nodes|own DIR, writer put FILES, or writer agent SOCKET")
 	}
 	dir := args[1]
 	switch args[0] {
@@ -46,8 +48,36 @@ func run(args []string) error {
 		return nodes(dir)
 	case "own":
 		return own(dir)
+	case "agent":
+		return agent(args[1])
 	}
 	return fmt.Errorf("unknown command %q", args[0])
+}
+
+// agent asks an ssh agent for its keys, and prints how many it has (draft-ietf-sshm-ssh-agent: a length, then 11 for the
+// question and 12 for the answer, which begins with their number).
+func agent(socket string) error {
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte{0, 0, 0, 1, 11}); err != nil {
+		return err
+	}
+	var answer struct {
+		Length uint32
+		Kind   byte
+		Keys   uint32
+	}
+	if err := binary.Read(conn, binary.BigEndian, &answer); err != nil {
+		return err
+	}
+	if answer.Kind != 12 {
+		return fmt.Errorf("the agent answers with %d, want 12", answer.Kind)
+	}
+	fmt.Println("keys:", answer.Keys)
+	return nil
 }
 
 // wait says that it is there, and ends when it is told to.
