@@ -77,13 +77,20 @@ var behaviours = []behaviour{
 	{name: "a socket of the host", want: "1", script: `docker run --rm --name $N --runtime=$R -e DOCKER_HOST=unix:///run/docker.sock -v /run/docker.sock:/run/docker.sock -v $(command -v docker):/docker:ro -v /lib:/lib:ro -v /lib64:/lib64:ro -v /usr/lib:/usr/lib:ro $I /docker version -f "{{.Server.Os}}" 2>/dev/null | grep -c linux`, named: "sockets"},
 	{name: "a GPU", want: "could not select device driver", script: `docker run --rm --name $N --runtime=$R --gpus all $I true 2>&1 | grep -o 'could not select device driver'`},
 	{name: "a device of another name", want: "there", script: `docker run --rm --name $N --runtime=$R --device /dev/zero:/dev/of-the-host $I sh -c 'test -e /dev/of-the-host && echo there'`, named: "devices"},
-	{name: "file capabilities", want: "0000000000002000", script: `mkdir -p /root/$N/bin; docker create --name c$N $I >/dev/null; docker cp c$N:/bin/busybox /root/$N/bin >/dev/null 2>&1; docker rm c$N >/dev/null; ` +
-		`setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 /root/$N/bin/busybox; tar -C /root/$N --xattrs --xattrs-include='*' -c . | docker import - cap:$N >/dev/null; ` +
-		`docker run --rm --name $N --runtime=$R -u 1000 cap:$N /bin/busybox grep CapEff /proc/self/status | cut -f2; docker rmi cap:$N >/dev/null`, named: "file capabilities"},
+	{name: "file capabilities", want: "0000000000000400", script: withCapability(`00040000`)},
+	{name: "the file capability NET_RAW", want: "0000000000002000", script: withCapability(`00200000`), named: "raw-sockets"},
 	{name: "update", want: "updated\n0", script: idle + `docker update --restart no $N >/dev/null && echo updated; docker update --cpu-shares 512 $N >/dev/null 2>&1; echo $?`, named: "update"},
 	{name: "memory limit, which dockerd drops without a controller", want: "0", script: `docker create --name $N --runtime=$R -m 64m $I true >/dev/null 2>&1; docker inspect -f '{{.HostConfig.Memory}}' $N`},
 	{name: "build, classic", want: "4", script: `printf 'FROM %s\nRUN echo made >/made\nRUN cat /made /etc/passwd >/both\n' $I >/root/Dockerfile.$N; DOCKER_BUILDKIT=0 docker build -q --no-cache -t made:$N - </root/Dockerfile.$N >/dev/null 2>&1; docker run --rm --runtime=runc made:$N cat /made /both | wc -l; docker rmi -f made:$N >/dev/null 2>&1`, byHand: "writes"},
 	{name: "build, BuildKit", want: "4", script: `printf 'FROM %s\nRUN echo made >/made\nRUN cat /made /etc/passwd >/both\n' $I >/root/Dockerfile.$N; DOCKER_BUILDKIT=1 docker build -q --no-cache -t made:$N - </root/Dockerfile.$N >/dev/null 2>&1; docker run --rm --runtime=runc made:$N cat /made /both | wc -l; docker rmi -f made:$N >/dev/null 2>&1`},
+}
+
+// withCapability is a script that runs a program with a file capability, as another user than root. set is the lower half of
+// its permitted set, as the file has it (VFS_CAP_REVISION_2, linux/capability.h).
+func withCapability(set string) string {
+	return `mkdir -p /root/$N/bin; docker create --name c$N $I true >/dev/null; docker cp c$N:/bin/busybox /root/$N/bin >/dev/null 2>&1; docker rm c$N >/dev/null; ` +
+		`setfattr -n security.capability -v 0x01000002` + set + `000000000000000000000000 /root/$N/bin/busybox; tar -C /root/$N --xattrs --xattrs-include='*' -c . | docker import - cap:$N >/dev/null; ` +
+		`docker run --rm --name $N --runtime=$R -u 1000 cap:$N /bin/busybox grep CapEff /proc/self/status 2>&1 | cut -f2; docker rmi cap:$N >/dev/null`
 }
 
 // observe prints what is seen of a behaviour with a runtime.
