@@ -13,12 +13,10 @@ import (
 // Live is a Host that sends events, and records requests to stop a container.
 type Live struct {
 	*Host
-	state         sync.Mutex
-	stopped       []string
-	listeners     map[chan object]struct{}
-	sent          []object // all events, for a client that asks for earlier ones
-	subscriptions int      // so far
-	loads         int      // each has one subscription, which confirms it
+	state     sync.Mutex
+	stopped   []string
+	listeners map[chan object]struct{}
+	sent      []object // all events, for a client that asks for earlier ones
 }
 
 // NewLive starts a Live like a new Docker 26.1, with runc only.
