@@ -49,8 +49,8 @@ func Engines() []Engine {
 		released("27.5", "27.5.1", both, stores),
 		released("28.5", "28.5.2", both, stores),
 		{
-			Name: Newest, Suites: both, Stores: stores, version: newestVersion,
-			labels: "-X " + moby + "/dockerversion.Version=" + newestVersion,
+			Name: Newest, Suites: both, Stores: stores, version: NewestVersion,
+			labels: "-X " + moby + "/dockerversion.Version=" + NewestVersion,
 			packages: []string{
 				moby + "/cmd/dockerd", moby + "/cmd/docker-proxy",
 				"github.com/containerd/containerd/v2/cmd/containerd", "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
@@ -59,12 +59,12 @@ func Engines() []Engine {
 	}
 }
 
-// Newest is the name of the newest engine, a beta of moby v2, with containerd 2
-// and a runc of its own. The client of Docker 29 requires a module that cannot
+// Newest is the name of the newest engine, and NewestVersion is what it reports:
+// a beta of moby v2, with containerd 2 and a runc of its own. The client of Docker 29 requires a module that cannot
 // be downloaded, so the newest engine has the client of 28.5.
 const (
 	Newest         = "29"
-	newestVersion  = "29.0.0+moby.2.0.0-beta.24"
+	NewestVersion  = "29.0.0+moby.2.0.0-beta.24"
 	clientOfNewest = "28.5"
 )
 
