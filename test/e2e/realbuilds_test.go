@@ -22,18 +22,30 @@ func TestBuilds_Real(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	onEach(t, o, func(t *testing.T, h host) {
-		h.run(realbuild.Setup())
-		runc, classic := h.realBuilds("runc", 1), h.realBuilds("classic-runc", 0)
-		h.buildReal(realbuild.Capability, "capability", 1)
-		h.run("runsc-provisioner apply --builds --default-runtime --allow-restart")
-		h.capability(1, "exit code: 1")
-		h.capability(0, "returned a non-zero code: 1")
-		t.Run("BuildKit", func(t *testing.T) { sameLayers(t, runc, host{h.Host, t}.realBuilds("runsc", 1), nil) })
-		// The classic builder's steps are containers: their empty /tmp is one in memory, so go leaves no trace of using it.
-		tmp := map[string][]string{"go, layer 2": {"-tmp/"}}
-		t.Run("classic", func(t *testing.T) { sameLayers(t, classic, host{h.Host, t}.realBuilds("classic-runsc", 0), tmp) })
-	})
+	for _, remapped := range []bool{false, true} {
+		t.Run(fmt.Sprintf("remapped=%t", remapped), func(t *testing.T) {
+			onEach(t, o, func(t *testing.T, h host) {
+				if remapped {
+					h.run(switchOn + " --allow-restart")
+				}
+				h.realLayersAreEqual()
+			})
+		})
+	}
+}
+
+// realLayersAreEqual compares what both builders make in gVisor with what they make with runc.
+func (h host) realLayersAreEqual() {
+	h.run(realbuild.Setup())
+	runc, classic := h.realBuilds("runc", 1), h.realBuilds("classic-runc", 0)
+	h.buildReal(realbuild.Capability, "capability", 1)
+	h.run("runsc-provisioner apply --builds --default-runtime --allow-restart")
+	h.capability(1, "exit code: 1")
+	h.capability(0, "returned a non-zero code: 1")
+	h.t.Run("BuildKit", func(t *testing.T) { sameLayers(t, runc, host{h.Host, t}.realBuilds("runsc", 1), nil) })
+	// The classic builder's steps are containers: their empty /tmp is one in memory, so go leaves no trace of using it.
+	tmp := map[string][]string{"go, layer 2": {"-tmp/"}}
+	h.t.Run("classic", func(t *testing.T) { sameLayers(t, classic, host{h.Host, t}.realBuilds("classic-runsc", 0), tmp) })
 }
 
 // buildReal builds one of realbuild's Dockerfiles.
