@@ -34,9 +34,9 @@ func builds(h *host.Host, c config.Config, v Verification, o host.Observed) []Bu
 		return nil
 	}
 	if o.BuildKit == nil {
-		seen := buildkit.LookAtEnvironment(h.Paths.BuildKit(), o.Unit.MainPID, o.Unit.Environment)
+		seen := buildkit.LookAtEnvironment(h.BuildKit(), o.Unit.MainPID, o.Unit.Environment)
 		if c.Docker.Builds != "" { // it could only be observed in part
-			seen = buildkit.Look(h.Paths.BuildKit(), h.Self, o.Unit.MainPID, o.Unit.Environment, false)
+			seen = buildkit.Look(h.BuildKit(), h.Self, o.Unit.MainPID, o.Unit.Environment, false)
 		}
 		o.BuildKit = &seen
 	}
@@ -54,8 +54,10 @@ func buildKitBuild(c config.Config, o host.Observed) Build {
 		b.Seen = seen.Unread
 	case ours && c.Docker.BuildsInSandbox() != "" && change.IsEmpty():
 		b.State, b.Seen = BuildSandboxed, "steps run in gVisor "+g.Current.Name+", whatever the default runtime is"
+	case ours && c.Docker.Builds == "":
+		b.Seen = "dockerd gives BuildKit " + seen.Program.Path + ", and no configuration manages that: " + ApplyBuilds
 	case ours:
-		b.Seen = "dockerd gives BuildKit " + seen.Program.Path + ", which is not as the configuration says: " + ApplyBuilds
+		b.Seen = "dockerd gives BuildKit " + seen.Program.Path + ", which is not as the configuration says: sudo runsc-provisioner apply"
 	case seen.Environment.Command != "":
 		b.Seen = "dockerd gives BuildKit " + seen.Environment.Command + ", which is not of this program"
 	default:

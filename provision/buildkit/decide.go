@@ -30,25 +30,35 @@ func (c Change) IsEmpty() bool { return !c.WritesProgram && !c.WritesDropIn && !
 // Decide compares a host with w. objection says why the change must not be made, and what to do; "" if it may. A host
 // that already runs steps as it shall has no objection.
 func (w Wanted) Decide(s Seen, running bool) (c Change, objection string) {
+	used := s.Environment.Mentions(s.Program.Path)
 	if w.Runsc == nil {
-		c.WritesProgram, c.WritesDropIn = s.Program.Text != nil, s.DropIn.Text != nil
-		c.Restarts = running && s.Environment.Mentions(s.Program.Path)
+		c.WritesProgram = s.Program.Text != nil && (used || SelfOf(s.Program.Text) != "")
+		c.WritesDropIn = s.DropIn.Text != nil && (used || isDropIn(s.DropIn.Text))
+		c.Restarts = running && used
 		return c, unusable(s)
 	}
 	way, objection := w.way(s)
+	if !running && isDropIn(s.DropIn.Text) {
+		way, objection = wayOf(s.DropIn.Text), "" // which dockerd starts next is not known
+	}
 	runsc := *w.Runsc
 	if way == BySearch {
 		runsc.Runc = s.Runc
 	}
 	c.Program = Script(s.Self, runsc)
 	c.DropIn = DropIn(way, s.Program.Path, s.Environment.SearchWithout(s.Program.Path))
-	c.WritesProgram, c.WritesDropIn = !bytes.Equal(c.Program, s.Program.Text), !bytes.Equal(c.DropIn, s.DropIn.Text)
+	c.WritesProgram = s.Program.BadMode || !bytes.Equal(c.Program, s.Program.Text)
+	c.WritesDropIn = s.DropIn.BadMode || !bytes.Equal(c.DropIn, s.DropIn.Text)
 	c.Restarts = running && !s.Environment.Uses(way, s.Program.Path)
 	switch {
 	case c.IsEmpty():
 		return c, ""
 	case unusable(s) != "":
 		return c, unusable(s)
+	case !used && s.Program.Text != nil && SelfOf(s.Program.Text) == "":
+		return c, s.Program.Path + " is not of this program: move it away, then run apply again"
+	case !used && s.DropIn.Text != nil && !isDropIn(s.DropIn.Text):
+		return c, s.DropIn.Path + " is not of this program: move it away, then run apply again"
 	case way == ByVariable && s.Environment.Command != "" && s.Environment.Command != s.Program.Path:
 		return c, "dockerd gives BuildKit " + s.Environment.Command + " already: remove " + commandline.BuildKitCommand + " from its unit, drop-ins and environment files, then run apply again"
 	case s.SelfUnsafe != "":

@@ -39,6 +39,9 @@ type Seen struct {
 	// Self is the path of this program, as the Script shall call it. SelfUnsafe says why root must not run it from
 	// there; "" if it may.
 	Self, SelfUnsafe string
+	// Unsafe are *durable.UnsafeError: which of the files that root already runs or reads, or directories above them,
+	// other users may change.
+	Unsafe []error
 }
 
 // File is a file of this program.
@@ -47,20 +50,33 @@ type File struct {
 	Text []byte // nil if it is missing or Unusable
 	// Unusable says why it can neither be read nor replaced; "" if it can.
 	Unusable string
+	// BadMode says that it has not the mode that this program gives it. A search of PATH passes over a Script that is no
+	// program, and finds Docker's runc.
+	BadMode bool
 }
+
+// The modes of the files.
+const (
+	programMode fs.FileMode = 0o755
+	dropInMode  fs.FileMode = 0o644
+)
 
 // Look looks at a host whose dockerd has a process ID, 0 if it does not run, and whose docker.service sets the
 // variables. self is this program's own path. If builds shall run in gVisor and do not, it also searches the executable
 // of dockerd, which has about 100 MB.
 func Look(p Places, self string, pid int, variables []string, wanted bool) Seen {
 	s := LookAtEnvironment(p, pid, variables)
-	s.DropIn, s.Program, s.Self = readFile(p.DropIn), readFile(p.Program), self
+	s.DropIn, s.Program, s.Self = readFile(p.DropIn, dropInMode), readFile(p.Program, programMode), self
 	// Two copies of this program must not take turns with writing their own path: one that works stays.
 	if written := SelfOf(s.Program.Text); written != "" && checkProgram(written) == nil {
 		s.Self = written
 	}
-	if err := checkProgram(s.Self); err != nil {
-		s.SelfUnsafe = err.Error()
+	selfErr := checkProgram(s.Self)
+	if selfErr != nil {
+		s.SelfUnsafe = selfErr.Error()
+	}
+	if SelfOf(s.Program.Text) == s.Self {
+		s.Unsafe = []error{durable.Trusted(p.Program), durable.Trusted(p.DropIn), selfErr}
 	}
 	s.Runc = findRunc(s.Environment.SearchWithout(p.Program))
 	s.ReadsVariable = s.Environment.Uses(ByVariable, p.Program)
@@ -96,9 +112,9 @@ func findRunc(search string) string {
 	return ""
 }
 
-// Installed reports whether a Script is in place.
-func Installed(p Places) bool {
-	_, err := os.Lstat(p.Program)
+// Installed reports whether something is in the place of a Script.
+func Installed(program string) bool {
+	_, err := os.Lstat(program)
 	return err == nil
 }
 
@@ -111,12 +127,13 @@ func RunningEnvironment(proc string, pid int) (Environment, error) {
 	return EnvironmentOf(strings.Split(string(text), "\x00")), nil
 }
 
-func readFile(path string) File {
+func readFile(path string, mode fs.FileMode) File {
 	text, err := ReadText(path)
 	if err != nil {
 		return File{Path: path, Unusable: err.Error()}
 	}
-	return File{Path: path, Text: text}
+	info, err := os.Lstat(path)
+	return File{Path: path, Text: text, BadMode: err == nil && info.Mode().Perm() != mode}
 }
 
 // ReadText reads the drop-in or the Script; nil if it is missing.
@@ -139,7 +156,30 @@ func checkProgram(path string) error {
 	if !isProgram(path) {
 		return fmt.Errorf("%s is no program", path)
 	}
-	return durable.Trusted(path)
+	if err := durable.Trusted(path); err != nil {
+		return err
+	}
+	return inLastingDir(path)
+}
+
+// inLastingDir returns an *durable.UnsafeError if a program is below a directory in which others may make files: /tmp is
+// emptied, and then any user can put another program there.
+func inLastingDir(path string) error {
+	resolved, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	for dir := filepath.Dir(resolved); ; dir = filepath.Dir(dir) {
+		info, err := os.Lstat(dir)
+		switch {
+		case err != nil:
+			return err
+		case info.Mode().Perm()&0o022 != 0:
+			return &durable.UnsafeError{Path: path, Reason: "any user can put another program in its place once it is gone: others may write to " + dir}
+		case dir == "/":
+			return nil
+		}
+	}
 }
 
 // isProgram reports whether a path is absolute and leads to a file that can be executed.

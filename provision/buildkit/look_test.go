@@ -2,11 +2,14 @@ package buildkit
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"runsc-provisioner/provision/durable"
 	"testing/iotest"
 )
 
@@ -33,7 +36,7 @@ func put(t *testing.T, path, text string, mode os.FileMode) {
 func TestLook(t *testing.T) {
 	p := hostWith(t, "HOME=/\x00PATH=/nowhere\x00DOCKER_BUILDKIT_RUNC_COMMAND=/other\x00", "…DOCKER_BUILDKIT_RUNC_COMMAND…")
 	s := Look(p, "/nowhere/self", 7, []string{"PATH=/unit"}, true)
-	if s.Environment != (Environment{"/other", "/nowhere"}) || !s.ReadsVariable || s.Unread != "" || s.Runc != "" || s.DropIn.Text != nil || s.Program.Text != nil || Installed(p) {
+	if s.Environment != (Environment{"/other", "/nowhere"}) || !s.ReadsVariable || s.Unread != "" || s.Runc != "" || s.DropIn.Text != nil || s.Program.Text != nil || Installed(p.Program) {
 		t.Errorf("got %+v", s)
 	}
 	if s.Self != "/nowhere/self" || s.SelfUnsafe == "" {
@@ -55,7 +58,7 @@ func TestLook_KeepsTheProgramOfTheScript(t *testing.T) {
 	p := hostWith(t, "", "")
 	for written, want := range map[string]string{"/bin/sh": "/bin/sh", "/nowhere/else": "/bin/true"} {
 		put(t, p.Program, string(Script(written, Runsc{Path: "/x/runsc"})), 0o755)
-		if s := Look(p, "/bin/true", 7, nil, true); s.Self != want || !Installed(p) {
+		if s := Look(p, "/bin/true", 7, nil, true); s.Self != want || !Installed(p.Program) {
 			t.Errorf("%s: got %s, want %s", written, s.Self, want)
 		}
 	}
@@ -104,5 +107,36 @@ func TestContains(t *testing.T) {
 	}
 	if _, err := contains(iotest.ErrReader(os.ErrClosed), text, 7); err == nil {
 		t.Error("got no error")
+	}
+}
+
+// /tmp is emptied, and then any user could put another program there, which dockerd would run as root.
+func TestLook_AProgramWhereOthersMayMakeFiles(t *testing.T) {
+	p := hostWith(t, "", "")
+	open := filepath.Join(t.TempDir(), "open")
+	put(t, filepath.Join(open, "self"), "", 0o755)
+	if err := os.Chmod(open, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	if s := Look(p, filepath.Join(open, "self"), 7, nil, true); !strings.Contains(s.SelfUnsafe, open) {
+		t.Errorf("got %q, want the directory %s", s.SelfUnsafe, open)
+	}
+	put(t, p.Program, string(Script("/bin/sh", Runsc{Path: "/x/runsc"})), 0o755)
+	if err := os.Chmod(filepath.Dir(p.Program), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var unsafe *durable.UnsafeError
+	if s := Look(p, "/bin/sh", 7, nil, true); !errors.As(errors.Join(s.Unsafe...), &unsafe) || unsafe.Path != filepath.Dir(p.Program) {
+		t.Errorf("got %v, want the directory of the program", s.Unsafe)
+	}
+}
+
+func TestLook_Modes(t *testing.T) {
+	for mode, bad := range map[os.FileMode]bool{0o755: false, 0o644: true, 0o700: true} {
+		p := hostWith(t, "", "")
+		put(t, p.Program, "x", mode)
+		if s := Look(p, "/bin/sh", 7, nil, true); s.Program.BadMode != bad || s.DropIn.BadMode {
+			t.Errorf("mode %o: got %t", mode, s.Program.BadMode)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"bytes"
 	"path/filepath"
 	"strings"
 
@@ -33,10 +34,23 @@ func DropIn(way Way, program, search string) []byte {
 	if way == BySearch {
 		setting = "PATH=" + filepath.Dir(program) + ":" + search
 	}
-	return []byte("# BuildKit runs the steps of docker build in gVisor sandboxes, with this program.\n" +
+	return []byte(dropInStart +
 		"# runsc-provisioner wrote this, and writes it again if it changes.\n" +
 		"[Service]\n" +
 		"Environment=" + unitQuote(setting) + "\n")
+}
+
+const dropInStart = "# BuildKit runs the steps of docker build in gVisor sandboxes, with this program.\n"
+
+// isDropIn reports whether a text is a DropIn, perhaps with other settings.
+func isDropIn(text []byte) bool { return bytes.HasPrefix(text, []byte(dropInStart)) }
+
+// wayOf is that of a DropIn.
+func wayOf(text []byte) Way {
+	if bytes.Contains(text, []byte(commandline.BuildKitCommand+"=")) {
+		return ByVariable
+	}
+	return BySearch
 }
 
 // unitQuote makes one word of a unit file (systemd.service(5)).

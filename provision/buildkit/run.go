@@ -3,6 +3,7 @@ package buildkit
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -111,8 +112,7 @@ func isSocket(path string) bool {
 }
 
 // findTmp finds the /tmp of a root file system, and makes one if it is missing: gVisor would make it too, and leave
-// it in the layer. tmp stays "" if something else than a directory has its name. An image can have a symlink there that
-// leads to a directory of the host, so nothing is followed.
+// it in the layer. tmp stays "" if something else than a directory has its name.
 func (s *step) findTmp(root string, readonly bool) error {
 	tmp := filepath.Join(root, "tmp")
 	info, err := os.Lstat(tmp)
@@ -120,6 +120,8 @@ func (s *step) findTmp(root string, readonly bool) error {
 	case err == nil && info.IsDir():
 		s.tmp = tmp
 		return nil
+	case err == nil && info.Mode().Type() == fs.ModeSymlink:
+		return checkTmpLink(root)
 	case err == nil, readonly && errors.Is(err, fs.ErrNotExist):
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -141,6 +143,23 @@ func (s *step) findTmp(root string, readonly bool) error {
 		return errors.Join(err, os.Remove(tmp))
 	}
 	s.tmp = tmp
+	return nil
+}
+
+// checkTmpLink returns an error if gVisor cannot run a step with this symlink at /tmp. It resolves the link itself, so that
+// no mount at /tmp keeps its tmpfs away: an empty directory would be covered, and what a step writes there would be lost.
+func checkTmpLink(root string) error {
+	// An image can have a link that would lead to a directory of the host, so it is followed as from inside.
+	target, err := durable.OpenDirIn(root, "tmp")
+	if err != nil {
+		return fmt.Errorf("/tmp of the image is a symlink that leads to no directory (%w), and gVisor needs one: make /tmp a directory", err)
+	}
+	defer target.Close()
+	if _, err := target.Readdirnames(1); errors.Is(err, io.EOF) {
+		return errors.New("/tmp of the image is a symlink to an empty directory, which gVisor covers with one in memory: what this step writes there would be lost; make /tmp a directory, or put a file where it leads to")
+	} else if err != nil {
+		return fmt.Errorf("/tmp of the image: %w", err)
+	}
 	return nil
 }
 

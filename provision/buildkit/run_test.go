@@ -71,29 +71,41 @@ func TestPrepare_AnImageWithoutTmp(t *testing.T) {
 	}
 }
 
-// An image must not choose which directory of the host a step sees at /tmp.
-func TestPrepare_FollowsNoLinkOfTheImage(t *testing.T) {
-	for name, put := range map[string]func(tmp string) error{
-		"a link to a directory": func(tmp string) error { return os.Symlink("/etc", tmp) },
-		"a file":                func(tmp string) error { return os.WriteFile(tmp, nil, 0o600) },
-	} {
-		dir, root := bundle(t, plainSpec)
-		if err := put(filepath.Join(root, "tmp")); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := prepare(dir); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if text, err := os.ReadFile(filepath.Join(dir, specName)); err != nil || strings.Contains(string(text), "mounts") {
-			t.Errorf("%s: got %s, %v, want no mount", name, text, err)
-		}
+func TestPrepare_MakesNoTmpWhereThereMustBeNone(t *testing.T) {
+	dir, root := bundle(t, plainSpec)
+	if err := os.WriteFile(filepath.Join(root, "tmp"), nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	dir, root := bundle(t, readonlySpec)
+	if _, err := prepare(dir); err != nil {
+		t.Fatalf("a file: %v", err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, specName)); err != nil || strings.Contains(string(text), "mounts") {
+		t.Errorf("a file: got %s, %v, want no mount", text, err)
+	}
+	dir, root = bundle(t, readonlySpec)
 	if _, err := prepare(dir); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(filepath.Join(root, "tmp")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("read-only: got %v, want no /tmp", err)
+	}
+}
+
+// gVisor covers an empty directory that /tmp leads to, and the layer would lack what a step writes there. The link must
+// not lead to a directory of the host.
+func TestPrepare_ALinkInPlaceOfTmp(t *testing.T) {
+	for target, refused := range map[string]bool{"empty": true, "/empty": true, "../../../empty": true, "full": false, "/full": false, "../full": false, "nowhere": true, "/proc": true} {
+		dir, root := bundle(t, plainSpec)
+		if err := errors.Join(os.Mkdir(filepath.Join(root, "empty"), 0o755), os.MkdirAll(filepath.Join(root, "full/x"), 0o755), os.Symlink(target, filepath.Join(root, "tmp"))); err != nil {
+			t.Fatal(err)
+		}
+		_, err := prepare(dir)
+		if (err != nil) != refused {
+			t.Errorf("%s: got %v, want it refused: %t", target, err, refused)
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, specName)); err != nil || strings.Contains(string(text), "mounts") {
+			t.Errorf("%s: got %s, %v, want no mount", target, text, err)
+		}
 	}
 }
 

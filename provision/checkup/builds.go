@@ -11,6 +11,9 @@ func buildsItem(g plan.Goal) (item Item, managed bool) {
 	if g.Config.Docker.Builds == "" || g.Observed.BuildKit == nil {
 		return Item{}, false
 	}
+	if unread := g.Observed.BuildKit.Unread; unread != "" {
+		return Item{Name: config.ItemBuilds, Health: Unsure, Seen: "not known: " + unread}, true
+	}
 	change, objection := g.BuildChange()
 	item = Item{Name: config.ItemBuilds, Seen: "BuildKit runs steps with " + g.Config.Docker.Builds}
 	if change.IsEmpty() {
@@ -43,6 +46,8 @@ func describeFile(f buildkit.File, want []byte) string {
 		return f.Path + " is missing"
 	case want == nil:
 		return f.Path + " is there"
+	case f.BadMode:
+		return f.Path + " has another mode than it was given"
 	}
 	return f.Path + " differs"
 }

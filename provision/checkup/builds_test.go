@@ -23,6 +23,8 @@ func TestItems_Builds(t *testing.T) {
 		{name: "as configured", builds: "runsc", seen: "with runsc"},
 		{name: "the program is missing", builds: "runsc", change: func(s *buildkit.Seen) { s.Program.Text = nil }, health: Critical, seen: program + " is missing"},
 		{name: "the drop-in differs", builds: "runsc", change: func(s *buildkit.Seen) { s.DropIn.Text = []byte("x") }, health: Critical, seen: dropIn + " differs"},
+		{name: "the program cannot be executed", builds: "runsc", change: func(s *buildkit.Seen) { s.Program.BadMode = true }, health: Critical, seen: program + " has another mode"},
+		{name: "a user who may not read dockerd's environment", builds: "runsc", change: func(s *buildkit.Seen) { s.Environment, s.Unread = buildkit.Environment{}, "permission denied" }, health: Unsure, seen: "not known: permission denied"},
 		{name: "not loaded", builds: "runsc", change: func(s *buildkit.Seen) { s.Environment = buildkit.Environment{} }, health: Critical, seen: "was started without " + dropIn},
 		{
 			name: "switched off, and dockerd not restarted", builds: "runc", health: Critical, seen: "still gives BuildKit " + program,

@@ -270,8 +270,10 @@ func (r *rounds) targetsOf(daemonJSON string, c config.Config, isKept bool) targ
 	if paths.Link != "" {
 		t.host = append(t.host, watch.Target{Path: paths.Link})
 	}
-	if c.Docker.Builds != "" { // the program is below the store
-		t.host = append(t.host, watch.Target{Path: paths.BuildKit().DropIn})
+	if c.Docker.Builds != "" {
+		// The program may be in an earlier store.
+		places := r.host.BuildKit()
+		t.host = append(t.host, watch.Target{Path: places.DropIn}, watch.Target{Path: places.Program})
 	}
 	if isKept {
 		// An apply --give-up may accept the files.

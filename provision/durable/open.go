@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -94,4 +95,20 @@ func OpenOwn(path string) (*os.File, error) {
 // could write to the file at path.
 func CheckOwn(path string, info fs.FileInfo) error {
 	return asError(whoWrites(path, info, trusted(os.Geteuid())))
+}
+
+// OpenDirIn opens the directory that a path leads to in another root file system, as a process with that root sees it:
+// no symlink leads out of it, or to what is mounted in it.
+func OpenDirIn(root, path string) (*os.File, error) {
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: root, Err: err}
+	}
+	defer unix.Close(dir)
+	how := &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_XDEV}
+	found, err := unix.Openat2(dir, path, how)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: filepath.Join(root, path), Err: err}
+	}
+	return os.NewFile(uintptr(found), filepath.Join(root, path)), nil
 }

@@ -116,9 +116,10 @@ func observeFiles(ctx context.Context, h *Host, c config.Config, o *Observed) (e
 			o.addUnsafe(durable.Trusted(o.IDs.UIDs.Path), durable.Trusted(o.IDs.GIDs.Path))
 		}
 	}
-	if places := h.Paths.BuildKit(); c.Docker.Builds != "" || buildkit.Installed(places) {
+	if places := h.BuildKit(); c.Docker.Builds != "" || buildkit.Installed(places.Program) {
 		seen := buildkit.Look(places, h.Self, o.Unit.MainPID, o.Unit.Environment, c.Docker.BuildsInSandbox() != "")
 		o.BuildKit = &seen
+		o.addUnsafe(seen.Unsafe...)
 	}
 	if h.FilesSeen != nil {
 		h.FilesSeen(ctx, *o)

@@ -47,6 +47,9 @@ const flagContainerd = "containerd"
 // chosenBuilds is the part of BuildChange that may be made now. The rest is held.
 func (p *planner) chosenBuilds() buildkit.Change {
 	change, objection := p.BuildChange()
+	if change.IsEmpty() && p.Observed.Engine == nil {
+		return buildkit.Change{} // nothing can prove them now
+	}
 	if change.IsEmpty() {
 		return change
 	}

@@ -90,6 +90,11 @@ func TestNew_Builds(t *testing.T) {
 		{name: "on, and BuildKit has another program", host: converged, builds: "runsc", change: func(b *buildkit.Seen) { b.Environment.Command = "/opt/crun" }, held: "/opt/crun"},
 		{name: "on, and the environment cannot be read", host: converged, builds: "runsc", change: func(b *buildkit.Seen) { b.Unread = "permission denied" }, held: "permission denied"},
 		{name: "on, and a directory is in place of the drop-in", host: converged, builds: "runsc", change: func(b *buildkit.Seen) { b.DropIn.Unusable = "it is a directory" }, held: "it is a directory"},
+		{name: "on, and a file of another program has the name of ours", host: converged, builds: "runsc", change: func(b *buildkit.Seen) { b.Program.Text = []byte("#!/bin/sh\n") }, held: "is not of this program"},
+		{name: "on, and a drop-in of another program has the name of ours", host: converged, builds: "runsc", change: func(b *buildkit.Seen) { b.DropIn.Text = []byte("[Service]\n") }, held: "is not of this program"},
+		{name: "the program cannot be executed", host: converged, in: true, builds: "runsc", change: func(b *buildkit.Seen) { b.Program.BadMode = true }, steps: []string{"write build program", "prove " + seen.Newer + " by a build"}},
+		{name: "on already, and Docker is stopped", host: stopped, in: true, builds: "runsc"},
+		{name: "off, and the files are of another program", host: converged, builds: "runc", change: func(b *buildkit.Seen) { b.Program.Text, b.DropIn.Text = []byte("#!/bin/sh\n"), []byte("[Service]\n") }},
 		{name: "on already", host: converged, in: true, builds: "runsc", steps: []string{"prove " + seen.Newer + " by a build"}},
 		{name: "on already, and the last proof failed", host: converged, in: true, builds: "runsc", failed: true, steps: []string{"prove " + seen.Newer + " by a build"}},
 		{

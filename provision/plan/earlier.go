@@ -50,8 +50,8 @@ func (p *planner) planEarlier() {
 			p.warn("the earlier release " + r.Dir + " stays: " + cannot)
 		case p.Observed.EarlierInUse[r.Dir]:
 			p.warn("the earlier release " + r.Dir + " stays while processes run from it")
-		case p.registered(r):
-			p.warn("the earlier release " + r.Dir + " stays while Docker has a runtime that runs it")
+		case p.registered(r), p.buildsRunFrom(r):
+			p.warn("the earlier release " + r.Dir + " stays while Docker has a runtime, or a program of builds, that runs it")
 		case settled && !p.stuckLink(r):
 			p.add(steps.RemoveRelease{Name: r.Name, Dir: r.Dir})
 		}

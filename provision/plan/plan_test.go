@@ -165,9 +165,9 @@ func carriedOut(t *testing.T, o host.Observed, step steps.Step) host.Observed {
 	case steps.WriteBuilds:
 		b := *o.BuildKit
 		if s.DropIn {
-			b.DropIn.Text = s.New
+			b.DropIn.Text, b.DropIn.BadMode = s.New, false
 		} else {
-			b.Program.Text = s.New
+			b.Program.Text, b.Program.BadMode = s.New, false
 		}
 		o.BuildKit = &b
 	case steps.ProveBuild:

@@ -116,7 +116,11 @@ func (t *Transaction) buildsDiffer(unit host.Unit, uses bool) (bool, error) {
 		return false, nil
 	}
 	environment, err := buildkit.RunningEnvironment(t.docker.Paths.Proc, unit.MainPID)
-	return environment.Mentions(t.docker.Paths.BuildKit().Program) != uses, err
+	program := t.docker.BuildKit().Program
+	if b.Program != nil {
+		program = b.Program.Path // it may be removed by now
+	}
+	return environment.Mentions(program) != uses, err
 }
 
 // restoreDropIn puts the drop-in back, unless another program has changed it since. systemd loads it, so that a start of

@@ -61,7 +61,7 @@ func newBuildHost(t *testing.T, in bool) (*Docker, *buildHost, host.Observed, pl
 	d, fake, o := hostWithDockerd(t, oldText)
 	root := t.TempDir()
 	d.Paths.Etc, d.Paths.Proc = filepath.Join(root, "etc"), filepath.Join(root, "proc")
-	h := &buildHost{Dockerd: fake, places: d.Paths.BuildKit(), invocation: "1"}
+	h := &buildHost{Dockerd: fake, places: d.BuildKit(), invocation: "1"}
 	d.Units, d.Jobs = h, h
 	o.Unit, _ = h.Unit(t.Context(), host.DockerUnit)
 	if err := errors.Join(os.MkdirAll(filepath.Join(d.Paths.Proc, "7"), 0o755), h.runsWith(in)); err != nil {

@@ -151,7 +151,7 @@ func (h host) dockerfile(name, text string) {
 // prepareBuilds puts Dockerfiles and their context into the host.
 func (h host) prepareBuilds() {
 	h.t.Helper()
-	h.run("mkdir -p /root/builds /root/context/link && ln -s etc /root/context/link/tmp && echo hush >/root/word")
+	h.run("mkdir -p /root/builds /root/context/link && ln -s etc /root/context/link/tmp && mkdir -p /root/context/empty/var/tmp && ln -s var/tmp /root/context/empty/tmp && echo hush >/root/word")
 	for name, text := range buildkitFiles {
 		h.dockerfile(name, text)
 	}
@@ -266,6 +266,7 @@ func buildInSandboxAndOut(t *testing.T, h host) {
 		t.Errorf("containers: got %q, want %q", got, kernel)
 	}
 
+	t.Run("attacks", func(t *testing.T) { host{h.Host, t}.attackedBuilds() })
 	t.Run("drift", func(t *testing.T) { host{h.Host, t}.driftOfBuilds() })
 
 	h.run(outsideAny)
@@ -278,6 +279,39 @@ func buildInSandboxAndOut(t *testing.T, h host) {
 	if r := h.build("kernel", ""); r.Code != 0 || strings.Contains(r.Stderr, "gvisor") {
 		t.Errorf("got %v, want the host's kernel", r)
 	}
+}
+
+// attackedBuilds makes what root runs changeable, or not executable: verify must not call that a sandbox.
+func (h host) attackedBuilds() {
+	for attack, undo := range map[string]string{
+		"chown 1234 $(dirname " + buildProgram + ")": "chown root $(dirname " + buildProgram + ")",
+		"chmod 777 /usr/local/bin/runsc-provisioner": "chmod 755 /usr/local/bin/runsc-provisioner",
+	} {
+		h.run(attack)
+		if v := h.exit(2, "runsc-provisioner verify"); !strings.Contains(v.Stdout, "critical") {
+			h.t.Errorf("verify after %s: got %v", attack, v)
+		}
+		h.exit(78, "runsc-provisioner apply")
+		h.run(undo)
+	}
+	// On 20.10 a step would run with Docker's runc: a search of PATH passes over what cannot be executed.
+	h.run("chmod 644 " + buildProgram)
+	if v := h.exit(2, "runsc-provisioner verify"); !strings.Contains(v.Stdout, "another mode") {
+		h.t.Errorf("verify of a program that cannot be executed: got %v", v)
+	}
+	h.run("runsc-provisioner apply; test -x " + buildProgram)
+	// Another place for releases: the program stays where dockerd has it, and names the release in the new place.
+	h.run("echo '[paths]\nstore = \"/opt/gvisor\"' >/etc/runsc-provisioner/config.d/70-store.toml; runsc-provisioner apply --allow-restart; grep /opt/gvisor " + buildProgram)
+	if r := h.build("kernel", ""); r.Code != 0 || !strings.Contains(r.Stderr, "gvisor") {
+		h.t.Errorf("a build after another store: got %v", r)
+	}
+	h.run("rm /etc/runsc-provisioner/config.d/70-store.toml; runsc-provisioner apply --give-up --allow-restart; runsc-provisioner apply --allow-restart; runsc-provisioner verify")
+	// Without Docker, nothing differs.
+	h.run("systemctl stop docker docker.socket")
+	if got := h.run("runsc-provisioner verify | grep '^builds'"); !strings.Contains(got, "ok") {
+		h.t.Errorf("verify without Docker: got %s", got)
+	}
+	h.run("systemctl start docker.socket docker; until docker info >/dev/null 2>&1; do sleep 0.1; done")
 }
 
 const (
@@ -361,6 +395,10 @@ func (h host) limitsOfBuilds(old bool) {
 		h.t.Errorf("a named pipe: got %v", r)
 	} else if layers := h.savedLayers("built:fifo"); layers[len(layers)-1]["f/file"] == "" || layers[len(layers)-1]["f/fifo"] != "" {
 		h.t.Errorf("a named pipe: got %v; docs/builds.md says that it is not in the layer", layers[len(layers)-1])
+	}
+	h.dockerfile("empty", "FROM "+lab.Image+" AS from\nFROM scratch\nCOPY --from=from /bin /bin\nCOPY empty /\nRUN echo x >/tmp/x\n")
+	if r := h.build("empty", ""); r.Code == 0 || !strings.Contains(r.Stderr, "this step was not run: /tmp of the image is a symlink to an empty directory") {
+		h.t.Errorf("an image whose /tmp leads to an empty directory: got %v", r)
 	}
 	h.canceledBuild()
 }
