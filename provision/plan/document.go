@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -49,7 +50,7 @@ func (g Goal) withDefault(doc daemonjson.Document) (chosen daemonjson.Document, 
 	if reason := g.options.contestedReason(config.ItemDefaultRuntime); reason != "" && config.DefaultRuntimeIn(doc) != name {
 		return doc, steps.Held{What: config.ItemDefaultRuntime, Why: reason}, nil
 	}
-	if g.unreadSettings(name) != "" && config.DefaultRuntimeIn(doc) != name {
+	if runtimes.UnreadSettings(g.Config, g.Observed, name) != "" && config.DefaultRuntimeIn(doc) != name {
 		return doc, steps.Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is held, and nothing has proven that its containers start"}, nil
 	}
 	if _, managed := g.Config.Docker.Runtimes[name]; managed && !slices.Contains(g.uncontestedNames(), name) {

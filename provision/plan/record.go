@@ -26,7 +26,7 @@ func Recorded(c config.Config, o host.Observed, p Plan, opts Options, now time.T
 	}
 	r := recording{config: c, o: o, now: now, differs: g.changedItems(o.File.Doc, wanted), earlier: o.HadUnrecordedVersion()}
 	for _, name := range c.RuntimeNames() {
-		if g.unreadSettings(name) != "" {
+		if runtimes.UnreadSettings(g.Config, g.Observed, name) != "" {
 			r.differs = append(r.differs, config.RuntimeItem(name))
 			if name == c.Docker.DefaultRuntime && config.DefaultRuntimeIn(o.File.Doc) != name {
 				r.differs = append(r.differs, config.ItemDefaultRuntime)

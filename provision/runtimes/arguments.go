@@ -3,6 +3,7 @@
 package runtimes
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -127,4 +128,21 @@ func isBelow(dir, path string) bool { return strings.HasPrefix(path, dir+"/") }
 func RunsRelease(o host.Observed, path string) bool {
 	path = filepath.Clean(path)
 	return isBelowStore(o, path) || o.Link.Kind == release.LinkOurs && path == o.Link.Path
+}
+
+// UnreadSettings says why a runtime must not be replaced yet: settings of its shim may isolate containers, and
+// no arguments are configured that could take their place. It is "" if the runtime may be replaced.
+func UnreadSettings(c config.Config, o host.Observed, name string) string {
+	if c.Docker.Runtimes[name].Args != nil {
+		return ""
+	}
+	entry, registered := o.File.Doc.Runtimes()[name]
+	if !registered {
+		entry, _ = Definition(o, name)
+	}
+	if entry.Path != "" || len(entry.Options) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("it is registered by %s, which may isolate its containers further (network = \"none\" in a runsc.toml), and this program does not read that: "+
+		"set docker.runtimes.%s.args to the arguments of runsc that it must have, such as [\"--network=none\"], or to []", steps.PathOrType(entry), name)
 }
