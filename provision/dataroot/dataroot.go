@@ -58,10 +58,11 @@ func Next(set string) string {
 	if !filepath.IsAbs(root) {
 		return ""
 	}
+	root = filepath.Clean(root)
 	if resolved, err := filepath.EvalSymlinks(root); err == nil {
 		return resolved
 	}
-	return filepath.Clean(root)
+	return root
 }
 
 // Of returns the data root without the directory that userns-remap appends.
