@@ -55,10 +55,10 @@ type File struct {
 	BadMode bool
 }
 
-// The modes of the files.
+// The modes of the files: dockerd executes the Script, and systemd reads the drop-in.
 const (
-	programMode fs.FileMode = 0o755
-	dropInMode  fs.FileMode = 0o644
+	ProgramMode fs.FileMode = 0o755
+	DropInMode  fs.FileMode = 0o644
 )
 
 // Look looks at a host whose dockerd has a process ID, 0 if it does not run, and whose docker.service sets the
@@ -66,7 +66,7 @@ const (
 // of dockerd, which has about 100 MB.
 func Look(p Places, self string, pid int, variables []string, wanted bool) Seen {
 	s := LookAtEnvironment(p, pid, variables)
-	s.DropIn, s.Program, s.Self = readFile(p.DropIn, dropInMode), readFile(p.Program, programMode), self
+	s.DropIn, s.Program, s.Self = readFile(p.DropIn, DropInMode), readFile(p.Program, ProgramMode), self
 	// Two copies of this program must not take turns with writing their own path: one that works stays.
 	if written := SelfOf(s.Program.Text); written != "" && checkProgram(written) == nil {
 		s.Self = written

@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"runsc-provisioner/provision/durable"
-	"testing/iotest"
 )
 
 // hostWith makes a host below a directory, with a dockerd of process ID 7 that has an environment and an executable.

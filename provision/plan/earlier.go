@@ -6,6 +6,7 @@ import (
 
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -61,7 +62,7 @@ func (p *planner) planEarlier() {
 // registered reports whether daemon.json or dockerd has a runtime that runs r.
 func (g Goal) registered(r release.Installed) bool {
 	for _, runtime := range g.Observed.File.Doc.Runtimes() {
-		if isBelow(r.Dir, runtime.Path) {
+		if runtimes.IsBelow(r.Dir, runtime.Path) {
 			return true
 		}
 	}
@@ -69,7 +70,7 @@ func (g Goal) registered(r release.Installed) bool {
 		return true
 	}
 	for _, runtime := range g.Observed.Engine.Runtimes {
-		if isBelow(r.Dir, runtime.Path) {
+		if runtimes.IsBelow(r.Dir, runtime.Path) {
 			return true
 		}
 	}

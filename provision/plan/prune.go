@@ -2,9 +2,9 @@ package plan
 
 import (
 	"slices"
-	"strings"
 
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -34,11 +34,9 @@ func (p *planner) planRemovals() {
 // registeredElsewhere reports whether a runtime of daemon.json that this plan leaves alone names r.
 func (g Goal) registeredElsewhere(r release.Installed) bool {
 	for name, runtime := range g.Observed.File.Doc.Runtimes() {
-		if !slices.Contains(g.uncontestedNames(), name) && isBelow(r.Dir, runtime.Path) {
+		if !slices.Contains(g.uncontestedNames(), name) && runtimes.IsBelow(r.Dir, runtime.Path) {
 			return true
 		}
 	}
 	return false
 }
-
-func isBelow(dir, path string) bool { return strings.HasPrefix(path, dir+"/") }

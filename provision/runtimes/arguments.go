@@ -119,10 +119,11 @@ func replaced(o host.Observed, name string) string {
 
 // isBelowStore reports whether path is in a store of releases, the current or an earlier one.
 func isBelowStore(o host.Observed, path string) bool {
-	return isBelow(o.Store, path) || slices.ContainsFunc(o.EarlierStores, func(dir string) bool { return isBelow(dir, path) })
+	return IsBelow(o.Store, path) || slices.ContainsFunc(o.EarlierStores, func(dir string) bool { return IsBelow(dir, path) })
 }
 
-func isBelow(dir, path string) bool { return strings.HasPrefix(path, dir+"/") }
+// IsBelow reports whether a clean path is below a directory.
+func IsBelow(dir, path string) bool { return strings.HasPrefix(path, dir+"/") }
 
 // RunsRelease reports whether a path leads to runsc of a release: it is below the store, or our link.
 func RunsRelease(o host.Observed, path string) bool {

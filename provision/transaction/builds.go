@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -56,9 +55,9 @@ func writeBuilds(path string, text []byte, dropIn bool) error {
 		}
 		return durable.SyncDir(dir)
 	}
-	mode := fs.FileMode(0o755)
+	mode := buildkit.ProgramMode
 	if dropIn {
-		mode = 0o644
+		mode = buildkit.DropInMode
 	}
 	if err := durable.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -115,11 +114,13 @@ func (t *Transaction) buildsDiffer(unit host.Unit, uses bool) (bool, error) {
 	if !unit.Running() || unit.MainPID == 0 || b.DropIn == nil {
 		return false, nil
 	}
-	environment, err := buildkit.RunningEnvironment(t.docker.Paths.Proc, unit.MainPID)
-	program := t.docker.BuildKit().Program
+	var program string
 	if b.Program != nil {
 		program = b.Program.Path // it may be removed by now
+	} else {
+		program = t.docker.BuildKit().Program
 	}
+	environment, err := buildkit.RunningEnvironment(t.docker.Paths.Proc, unit.MainPID)
 	return environment.Mentions(program) != uses, err
 }
 
