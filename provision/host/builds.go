@@ -3,6 +3,7 @@ package host
 import (
 	"path/filepath"
 
+	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/buildkit"
 )
 
@@ -21,4 +22,10 @@ func (h *Host) BuildKit() buildkit.Places {
 		}
 	}
 	return places
+}
+
+// switchesBuildKitOn reports whether daemon.json has features.buildkit on.
+func switchesBuildKitOn(doc daemonjson.Document) bool {
+	on, _ := doc.Raw(OptionFeatures, "buildkit")
+	return on == "true"
 }

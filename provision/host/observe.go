@@ -66,8 +66,7 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 	}
 	if o.Engine != nil {
 		observeAuthorization(ctx, h, &o)
-		on, _ := o.File.Doc.Raw(OptionFeatures, "buildkit")
-		o.ClassicBuild = buildkit.ClassicReason(h.Paths.CLIPlugins, o.Engine.Version, on == "true")
+		o.ClassicBuild = buildkit.ClassicReason(h.Paths.CLIPlugins, o.Engine.Version, switchesBuildKitOn(o.File.Doc))
 	}
 	h.Logger().Debug("host", zap.String("daemon_json", o.File.Path), zap.Bool("exists", o.File.Exists),
 		zap.Int("releases", len(o.Releases)), zap.String("link", string(o.Link.Kind)))
