@@ -5,7 +5,7 @@
 // It asks systemd's manager about units, reports their changes, makes it
 // reload, start or restart units or run a process, and tells it the state of
 // the calling service. After a lost connection the next call connects again.
-// Only RunTransient waits a few seconds longer than its context, to leave
+// Unit and LoadUnits wait 90 seconds at most. Only RunTransient waits a few seconds longer than its context, to leave
 // nothing behind.
 //
 // It never repeats a job, never cancels a job that another program queued, and
@@ -39,6 +39,10 @@ const (
 // The unit's state tells whether the request took effect.
 var ErrLost = errors.New("connection to systemd lost, outcome unknown")
 
+// ErrSilent means that systemd's manager takes connections and does not answer, as while it waits for a named pipe in
+// place of a unit file.
+var ErrSilent = errors.New("systemd does not answer")
+
 // errClosed means that a Conn was used after Close.
 var errClosed = errors.New("connection closed")
 
@@ -48,6 +52,8 @@ type Conn struct {
 	addresses []string
 	// reloadWithin is how long the commands of ExecReload= may take.
 	reloadWithin time.Duration
+
+	answersWithin time.Duration // how long the manager may take for an answer
 
 	lookEvery time.Duration // how often the job queue is read, in case the end of a job was not signalled
 	patience  time.Duration // how long Changes tries an address that does not answer
@@ -64,7 +70,7 @@ type Conn struct {
 // manager itself, any other a message bus. ctx limits the dialling, not the
 // life of the connection.
 func Dial(ctx context.Context, address string) (*Conn, error) {
-	c := &Conn{addresses: []string{address}, lookEvery: 2 * time.Second, reloadWithin: time.Minute, patience: 10 * time.Second}
+	c := &Conn{addresses: []string{address}, lookEvery: 2 * time.Second, reloadWithin: time.Minute, answersWithin: 90 * time.Second, patience: 10 * time.Second}
 	if address == "" {
 		c.addresses = defaultAddresses(os.Geteuid())
 	}
@@ -128,6 +134,18 @@ func (c *Conn) question(ctx context.Context) (*asked, error) {
 	}
 	c.asked = a
 	return a, nil
+}
+
+// awaitAnswer asks the manager something that it should answer at once. Its error is ErrSilent if there is no answer in
+// time.
+func (c *Conn) awaitAnswer(ctx context.Context, ask func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, c.answersWithin)
+	defer cancel()
+	err := ask(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w within %s", ErrSilent, c.answersWithin)
+	}
+	return err
 }
 
 // dialFirst connects to the first address that answers.

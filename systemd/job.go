@@ -120,10 +120,13 @@ func (c *Conn) ResetFailed(ctx context.Context, name string) error {
 
 // LoadUnits makes systemd read all unit files again, as systemctl daemon-reload does. It starts and stops nothing.
 func (c *Conn) LoadUnits(ctx context.Context) error {
-	l, err := c.link(ctx)
-	if err == nil {
-		err = l.explain(ctx, l.manager.ReloadContext(ctx))
-	}
+	err := c.awaitAnswer(ctx, func(ctx context.Context) error {
+		l, err := c.link(ctx)
+		if err == nil {
+			err = l.explain(ctx, l.manager.ReloadContext(ctx))
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("daemon-reload: %w", err)
 	}

@@ -47,10 +47,13 @@ type Unit struct {
 // "not-found" and is not an error. If the connection is lost it asks once more,
 // because asking changes nothing.
 func (c *Conn) Unit(ctx context.Context, name string) (Unit, error) {
-	properties, err := c.properties(ctx, name)
-	if errors.Is(err, ErrLost) {
-		properties, err = c.properties(ctx, name)
-	}
+	var properties map[string]any
+	err := c.awaitAnswer(ctx, func(ctx context.Context) (err error) {
+		if properties, err = c.properties(ctx, name); errors.Is(err, ErrLost) {
+			properties, err = c.properties(ctx, name)
+		}
+		return err
+	})
 	if err != nil {
 		return Unit{}, fmt.Errorf("ask systemd for %s: %w", name, err)
 	}

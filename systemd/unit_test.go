@@ -1,10 +1,13 @@
 package systemd
 
 import (
+	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -23,6 +26,25 @@ func TestFault_E07_UnitIsAskedForAgainOnce(t *testing.T) {
 	unit, err := c.Unit(t.Context(), "docker.service")
 	if err != nil || unit.LoadState != "loaded" || asked.Load() != 2 {
 		t.Errorf("got %+v, %v after %d questions, want a loaded unit after 2", unit, err, asked.Load())
+	}
+}
+
+func TestFault_X11_ASilentManagerIsNotWaitedForForEver(t *testing.T) {
+	f := newFakeManager(t, "systemd/private")
+	c := dialFake(t, f)
+	c.answersWithin = time.Millisecond
+	f.on("GetAll", unanswered)
+	f.on("Reload", unanswered)
+	if _, err := c.Unit(t.Context(), "docker.service"); !errors.Is(err, ErrSilent) {
+		t.Errorf("unit: got %v, want %v", err, ErrSilent)
+	}
+	if err := c.LoadUnits(t.Context()); !errors.Is(err, ErrSilent) {
+		t.Errorf("daemon-reload: got %v, want %v", err, ErrSilent)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Unit(ended, "docker.service"); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: got %v, want %v", err, context.Canceled)
 	}
 }
 

@@ -262,6 +262,8 @@ func reachHint(reach *blocked.Unreachable) string {
 		return "to run Docker here: systemctl unmask docker.service"
 	case errors.Is(reach, blocked.ErrNotInstalled):
 		return "install Docker from your distribution or from docker.com, then run this again"
+	case errors.Is(reach, systemd.ErrSilent):
+		return "`systemctl status` waits too; `find /etc/systemd /run/systemd -type p` lists named pipes that systemd may wait for: `timeout 1 tee PIPE </dev/null` ends such a wait; then remove the pipe"
 	case reach.Object == "systemd":
 		return "run it on the host itself: without systemd, the state of docker.service is unknown"
 	default:
