@@ -149,6 +149,10 @@ func TestOverride_NamesTheFlagsAsTheSource(t *testing.T) {
 		{Overrides{URL: given("http://example.com")}, "command line: release.url"},
 		{Overrides{RuntimeArgs: []string{"$(id)"}}, "command line: docker.runtimes.runsc.args[0]"},
 		{Overrides{DefaultRuntime: given("other")}, "command line: docker.default_runtime"},
+		{Overrides{DefaultRuntime: given("")}, "command line: docker.default_runtime"},
+		{Overrides{UsernsRemap: given("")}, "command line: docker.userns_remap"},
+		{Overrides{Builds: given("")}, "command line: docker.builds"},
+		{Overrides{Rootfs: given("")}, "command line: docker.runtimes.runsc.rootfs"},
 	} {
 		_, err := load(t, t.TempDir()).Override(test.flags)
 		if !strings.HasPrefix(fmt.Sprint(err), test.want) {

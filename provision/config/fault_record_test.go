@@ -93,6 +93,25 @@ func TestFault_X22_ADamagedRecordIsNotAMissingOne(t *testing.T) {
 	}
 }
 
+// A flag can name a runtime of a file that has an error elsewhere. The error to correct is that of the file.
+func TestFault_X21_AFlagIsNotBlamedForAFile(t *testing.T) {
+	dir := t.TempDir()
+	h := Files{State: dir, Config: filepath.Join(dir, "etc")}
+	if err := h.Accept(Layered{Config: Default(), Sources: map[string]string{}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(h.Config, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(h.Config, "config.toml")
+	put(t, file, "[docker.runtimes.strict]\nargs = [\"\"]\n")
+	strict := "strict"
+	var refused *Error
+	if _, err := h.InEffect(h.Accepted(), Overrides{Builds: &strict}, false); !errors.As(err, &refused) || refused.Source != file {
+		t.Errorf("got %v, want the error of %s", err, file)
+	}
+}
+
 func TestFault_X21_WhatTheFilesHaveLostStaysInEffect(t *testing.T) {
 	const both = "[release]\nversion = \"20260914.0\"\n[docker]\ndefault_runtime = \"runsc\"\n"
 	runc, release := "runc", "20260907.0"

@@ -58,8 +58,10 @@ func (f Files) InEffect(record Record, o Overrides, giveUp bool) (InEffect, erro
 		return InEffect{}, errors.Join(err, record.Damage)
 	case err != nil:
 		in.FilesErr = err
-		in.Layered, err = record.Override(o)
-		return in, err
+		if in.Layered, err = record.Override(o); err != nil {
+			return in, in.FilesErr // o may be right with the files, once they are
+		}
+		return in, nil
 	}
 	if in.Layered, err = files.Override(o); err != nil {
 		return InEffect{}, err

@@ -60,11 +60,23 @@ func (o Overrides) table() map[string]any {
 	return root
 }
 
-// Override returns l with the values of o, validated.
+// Override returns l with the values of o, validated. An empty value is an error: a file may leave a setting to others
+// with it, but on a command line it comes from a variable that is not set.
 func (l Layered) Override(o Overrides) (Layered, error) {
 	table := o.table()
 	if len(table) == 0 {
 		return l, nil
+	}
+	for _, setting := range []struct {
+		key   string
+		value *string
+	}{
+		{"docker.default_runtime", o.DefaultRuntime}, {"docker.userns_remap", o.UsernsRemap},
+		{"docker.builds", o.Builds}, {"docker.runtimes." + DefaultRuntimeName + ".rootfs", o.Rootfs},
+	} {
+		if setting.value != nil && *setting.value == "" {
+			return Layered{}, &Error{Source: FlagSource, Key: setting.key, Reason: "the flag has an empty value: give it one, or leave it out"}
+		}
 	}
 	text, err := toml.Marshal(table)
 	if err != nil {
