@@ -40,6 +40,12 @@ func DropIn(way Way, program, search string) []byte {
 		"Environment=" + unitQuote(setting) + "\n")
 }
 
+// DropInNames reports whether a text is a DropIn for the program, with whatever PATH.
+func DropInNames(text []byte, program string) bool {
+	search := strings.TrimSuffix(string(DropIn(BySearch, program, "")), "\"\n")
+	return bytes.Equal(text, DropIn(ByVariable, program, "")) || bytes.HasPrefix(text, []byte(search))
+}
+
 const dropInStart = "# BuildKit runs the steps of docker build in gVisor sandboxes, with this program.\n"
 
 // isDropIn reports whether a text is a DropIn, perhaps with other settings.

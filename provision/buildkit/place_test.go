@@ -23,6 +23,19 @@ func TestDropIn(t *testing.T) {
 	}
 }
 
+func TestDropInNames(t *testing.T) {
+	const other = "/s/other/runc"
+	for _, way := range []Way{ByVariable, BySearch} {
+		text := DropIn(way, program, "/usr/bin:/bin")
+		if !DropInNames(text, program) || DropInNames(text, other) || DropInNames(DropIn(way, "/s2/builds/runc", "/bin"), program) {
+			t.Errorf("%s: got another answer than for its program alone", way)
+		}
+	}
+	if DropInNames(nil, program) || DropInNames([]byte("[Service]\nEnvironment=\"DOCKER_BUILDKIT_RUNC_COMMAND=/s/builds/runc\"\n"), program) {
+		t.Error("got the text of another program")
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	for _, test := range []struct {
 		name             string

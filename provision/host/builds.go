@@ -8,15 +8,16 @@ import (
 )
 
 // BuildKit is where to look for what BuildKit runs steps with. A program in an earlier store stays there while builds are
-// in gVisor: dockerd has its path, and each release can be named in it.
+// in gVisor, and is made there again if the store is gone: dockerd has its path, and each release can be named in it.
 func (h *Host) BuildKit() buildkit.Places {
 	places := buildkit.Places{
 		DropIn:  filepath.Join(h.Paths.Etc, "systemd/system", DockerUnit+".d", buildkit.DropInName),
 		Program: buildkit.ProgramPath(h.Paths.Store),
 		Proc:    h.Paths.Proc,
 	}
+	dropIn, _ := buildkit.ReadText(places.DropIn) // one that cannot be read names no store
 	for _, store := range h.Stores() {
-		if program := buildkit.ProgramPath(store.Dir); buildkit.Installed(program) {
+		if program := buildkit.ProgramPath(store.Dir); buildkit.Installed(program) || buildkit.DropInNames(dropIn, program) {
 			places.Program = program
 			break
 		}
