@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strings"
 
 	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/config"
@@ -40,10 +41,10 @@ func builds(h *host.Host, c config.Config, v Verification, o host.Observed) []Bu
 		}
 		o.BuildKit = &seen
 	}
-	return []Build{buildKitBuild(c, o), classicBuild(c, v, o)}
+	return []Build{buildKitBuild(c, v, o), classicBuild(c, v, o)}
 }
 
-func buildKitBuild(c config.Config, o host.Observed) Build {
+func buildKitBuild(c config.Config, v Verification, o host.Observed) Build {
 	b := Build{Builder: "buildkit", State: BuildUnknown}
 	seen := *o.BuildKit
 	g := plan.NewGoal(c, o)
@@ -53,7 +54,7 @@ func buildKitBuild(c config.Config, o host.Observed) Build {
 	case seen.Unread != "":
 		b.Seen = seen.Unread
 	case ours && c.Docker.BuildsInSandbox() != "" && change.IsEmpty():
-		b.State, b.Seen = BuildSandboxed, "steps run in gVisor "+g.Current.Name+", whatever the default runtime is"
+		b.State, b.Seen = BuildSandboxed, "steps run in gVisor "+g.Current.Name+", whatever the default runtime is"+v.weaker(c.Docker.BuildsInSandbox())
 	case ours && c.Docker.Builds == "":
 		b.Seen = "dockerd gives BuildKit " + seen.Program.Path + ", and no configuration manages that: " + ApplyBuilds
 	case ours:
@@ -82,10 +83,23 @@ func classicBuild(c config.Config, v Verification, o host.Observed) Build {
 		if verify.WritesUnder("", o.Engine.Runtimes[name].Args) == verify.WritesLost {
 			b.Seen += "; images lack what their steps wrote"
 		}
+		b.Seen += v.weaker(name)
 	default:
 		b.Seen += ", and dockerd does not run it as the configuration says"
 	}
 	return b
+}
+
+// weaker names the arguments of a runtime that weaken its sandboxes; "" if there are none.
+func (v *Verification) weaker(runtime string) string {
+	var settings []string
+	for _, w := range v.RuntimeWeaknesses[runtime] {
+		settings = append(settings, w.Setting)
+	}
+	if len(settings) == 0 {
+		return ""
+	}
+	return "; their isolation is weaker by " + strings.Join(settings, ", ")
 }
 
 // withoutSteps takes the steps of builds out of the sandboxes that belong to no container, if BuildKit runs steps in

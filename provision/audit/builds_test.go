@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"strings"
 	"testing"
 
 	"runsc-provisioner/provision/buildkit"
@@ -57,6 +58,16 @@ func TestBuilds(t *testing.T) {
 	}
 	if got := builds(&host.Host{}, config.Default(), Verification{}, host.Observed{}); got != nil {
 		t.Errorf("no dockerd: got %+v", got)
+	}
+}
+
+func TestBuilds_NameTheWeaknessOfTheirRuntime(t *testing.T) {
+	v := Verification{RuntimeWeaknesses: map[string][]verify.Weakness{"net": verify.RuntimeWeaknesses([]string{"--platform=kvm", "--network=host"})}}
+	if got := v.weaker("net"); !strings.HasSuffix(got, " --network=host") {
+		t.Errorf("got %q, want --network=host", got)
+	}
+	if got := v.weaker("runsc"); got != "" {
+		t.Errorf("got %q, want none", got)
 	}
 }
 
