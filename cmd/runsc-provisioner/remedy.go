@@ -136,6 +136,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRolledBack, fullHint(err)
 	case errors.As(err, &rolledBack) && errors.As(err, &unseen):
 		return exitRolledBack, unseenWritesHint
+	case errors.As(err, &rolledBack) && errors.Is(err, transaction.ErrStartLimit):
+		return exitRolledBack, "wait as long as StartLimitIntervalSec= of docker.service says (systemctl show -p StartLimitIntervalUSec docker.service), then run this again; you need not undo anything"
 	case errors.As(err, &rolledBack) && (rolledBack.DockerEnded || rolledBack.DockerState != ""):
 		return exitRolledBack, "check Docker and your containers: systemctl status docker.service, docker ps -a; journalctl -u docker.service shows the error of dockerd"
 	case errors.As(err, &rolledBack) && errors.Is(err, systemd.ErrReloadHung):

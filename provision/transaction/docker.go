@@ -53,6 +53,12 @@ type Jobs interface {
 // state of the unit shows what became of the job.
 var ErrOutcomeUnknown = errors.New("outcome unknown")
 
+// ErrStartLimit says that systemd refused a start because Docker was started too often.
+var ErrStartLimit = errors.New("systemd's start limit is reached: Docker was started too often in a short time")
+
+// startLimitHit is the result of a unit at its start limit (systemd.service(5)).
+const startLimitHit = "start-limit-hit"
+
 // Docker is the Docker of a host, to change it.
 type Docker struct {
 	*host.Host
@@ -147,6 +153,9 @@ func (d *Docker) bringUp(ctx context.Context, before host.Unit, job func(context
 		err = job(limited, before.Name)
 	}
 	if err != nil {
+		if unit, askErr := d.Docker(ctx); askErr == nil && unit.Result == startLimitHit {
+			err = fmt.Errorf("%w (%w)", ErrStartLimit, err)
+		}
 		return host.Unit{}, fmt.Errorf("restart %s: %w", before.Name, err)
 	}
 	unit, err := d.WaitSettled(limited)

@@ -175,6 +175,7 @@ func TestFault_E05_ARestartThatFailsIsRolledBack(t *testing.T) {
 		{
 			name: "start limit", user: "default", files: map[string]lab.File{},
 			before: "systemctl reset-failed docker; systemctl restart docker && systemctl restart docker && systemctl restart docker",
+			said:   []string{"start limit", "StartLimitInterval"},
 		},
 		{
 			name: "job canceled", user: "default",

@@ -148,7 +148,7 @@ func TestReadersNameNoWriter(t *testing.T) {
 func TestOnlyProvisionBeginsATransaction(t *testing.T) {
 	const transaction = "provision/transaction"
 	harmless := []string{
-		"DockerChanged", "DockerDown", "DockerRestored", "DockerStopped", "ErrBusy", "ErrOutcomeUnknown",
+		"DockerChanged", "DockerDown", "DockerRestored", "DockerStopped", "ErrBusy", "ErrOutcomeUnknown", "ErrStartLimit",
 		"FileChanged", "FileForeign", "FileMerged", "FileOld", "Jobs", "Left", "RolledBack",
 	}
 	for pkg, row := range allowed {
