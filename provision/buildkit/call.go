@@ -4,8 +4,8 @@
 // It guarantees that a step runs in a sandbox of the given runsc, or not at all. It never falls back to runc for a
 // step. What gVisor cannot do as asked is refused with a reason, and is never left out in silence.
 //
-// Call, Spec and Wanted are pure. Look reads the host. Run alone changes something: the bundle that BuildKit has just
-// made, and StateDir.
+// Call, Spec and Wanted are pure. Look reads the host. Two change something: Run the bundle that BuildKit has just made,
+// and StateDir; RemoveState the latter.
 package buildkit
 
 import (
@@ -16,9 +16,6 @@ import (
 
 	"runsc-provisioner/verify"
 )
-
-// StateDir is where runsc keeps the state of build steps, apart from that of Docker's containers.
-const StateDir = "/run/runsc-builds"
 
 // Runsc is the program that runs the steps.
 type Runsc struct {

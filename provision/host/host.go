@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"runsc-provisioner/provision/buildkit"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/images"
@@ -28,6 +29,7 @@ type Paths struct {
 	Run    string // /run/runsc-provisioner
 	Store  string // /usr/local/lib/gvisor
 	Link   string // /usr/local/bin/runsc
+	Builds string // /run/runsc-builds
 	Proc   string // /proc
 	Etc    string // /etc
 	// DaemonJSON is used if docker.service names no other file.
@@ -49,6 +51,7 @@ func DefaultPaths() Paths {
 		Run:        "/run/runsc-provisioner",
 		Store:      "/usr/local/lib/gvisor",
 		Link:       "/usr/local/bin/runsc",
+		Builds:     buildkit.StateDir,
 		Proc:       "/proc",
 		Etc:        "/etc",
 		DaemonJSON: "/etc/docker/daemon.json",

@@ -35,10 +35,18 @@ func (t *Transaction) WriteBuilds(ctx context.Context, s steps.WriteBuilds) erro
 		return err
 	}
 	if !s.DropIn {
+		t.removeBuildState(s.New == nil)
 		return nil
 	}
 	failpoint.Here("builds: the drop-in is not loaded")
 	return t.docker.Jobs.LoadUnits(ctx)
+}
+
+// removeBuildState removes what runsc keeps of steps, if the program is gone that ran them.
+func (t *Transaction) removeBuildState(gone bool) {
+	if dir := t.docker.Paths.Builds; gone && dir != "" {
+		buildkit.RemoveState(dir)
+	}
 }
 
 // writeBuilds writes a file of builds; nil removes it. systemd reads the drop-in, and dockerd executes the program.
@@ -105,6 +113,7 @@ func (t *Transaction) finishBuilds(unit host.Unit) (done bool, err error) {
 	if err == nil && isText(current, b.Program.Before) {
 		err = writeBuilds(b.Program.Path, nil, false)
 	}
+	t.removeBuildState(err == nil)
 	return true, err
 }
 
@@ -142,7 +151,9 @@ func (t *Transaction) restoreProgram() error {
 	if t.journal.Builds == nil || t.journal.Builds.Program == nil {
 		return nil
 	}
-	return restoreText(t.journal.Builds.Program, false)
+	err := restoreText(t.journal.Builds.Program, false)
+	t.removeBuildState(err == nil && t.journal.Builds.Program.Before == nil)
+	return err
 }
 
 func restoreText(text *state.JournalText, dropIn bool) error {

@@ -276,6 +276,9 @@ func buildInSandboxAndOut(t *testing.T, h host) {
 	if got := h.run("ls " + store); strings.Contains(got, "builds") {
 		t.Errorf("left in the store: %s", got)
 	}
+	if got := h.run("ls -d /run/runsc-builds 2>&1; grep runsc-builds /proc/mounts; true"); !strings.Contains(got, "No such file") || strings.Contains(got, "nsfs") {
+		t.Errorf("left of the state of steps: %s", got)
+	}
 	if r := h.build("kernel", ""); r.Code != 0 || strings.Contains(r.Stderr, "gvisor") {
 		t.Errorf("got %v, want the host's kernel", r)
 	}

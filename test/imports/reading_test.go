@@ -63,6 +63,12 @@ var effectsOf = map[string]effect{
 			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.NotStarted Client.Plugins Client.ReloadedSince Client.Requested Client.Stored Client.VolumeOptions " +
 			"Image.Name IsContainerID Open Plugin.Is",
 	},
+	"provision/buildkit": {
+		writes: "Main RemoveState Run",
+		reads: "Call.Argv Call.Bundle Call.IsForRunc Call.Starts Change.IsEmpty ClassicReason DropIn DropInNames Environment.Mentions " +
+			"Environment.SearchWithout Environment.Uses EnvironmentOf Installed Look LookAtEnvironment ParseCall ParseSpec ProgramPath ReadText RunningEnvironment " +
+			"Script SelfOf Spec.MountsTmp Spec.NetworkNamespace Spec.Readonly Spec.Refusal Spec.Root Spec.Sources Spec.WithTmp Wanted.Decide",
+	},
 	"provision/trial": {
 		writes: "Build.CreateUnstarted Build.End Build.RunStep Remove Start StartBuild Trial.End",
 		reads:  "Trial.Changes Trial.Files Trial.Has Trial.Line",
