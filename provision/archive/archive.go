@@ -18,6 +18,7 @@ import (
 	"os"
 	"path"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -39,8 +40,8 @@ func (e *BadError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *BadError) Unwrap() error { return e.Err }
 
-// Unpack unpacks the tar archive called name, read from r, into the existing directory dir,
-// and syncs the files. Errors: *BadError, also if r fails; *room.Error; the cause of ctx; or
+// Unpack unpacks the archive called name, read from r, into the existing directory dir, and syncs the files. The archive
+// is a compressed tar, or a Debian package: of that, what is below usr/bin. Errors: *BadError, also if r fails; *room.Error; the cause of ctx; or
 // of the file system. After an error, some of the files may be there.
 func Unpack(ctx context.Context, r io.Reader, name, dir string, limits Limits) ([]File, error) {
 	root, err := os.OpenRoot(dir)
@@ -87,7 +88,7 @@ func Place(ctx context.Context, r io.Reader, name string, size int64, dir string
 	return file, errors.Join(ended(ctx, bad(err)), w.wait())
 }
 
-// List returns the files of the tar archive called name, read from r. It writes nothing.
+// List returns the files of the archive called name, read from r. It writes nothing.
 // Errors are those of Unpack.
 func List(ctx context.Context, r io.Reader, name string, limits Limits) ([]File, error) {
 	var files []File
@@ -113,13 +114,31 @@ func each(ctx context.Context, r io.Reader, name string, limits Limits, take fun
 	limits = limits.withDefaults()
 	// The context is asked on both sides: a little archive may expand to much, and a large
 	// one to nothing.
-	plain, err := decompress(Reader(ctx, r), name)
+	r = Reader(ctx, r)
+	if !IsDeb(name) {
+		return ended(ctx, eachOf(ctx, r, name, entries{limits: limits}, take))
+	}
+	d, tarName, err := openDeb(r)
 	if err != nil {
 		return ended(ctx, &BadError{err})
 	}
+	if err := eachOf(ctx, d, tarName, entries{limits: limits, below: programsDir}, take); err != nil {
+		return ended(ctx, err)
+	}
+	if err := d.finish(); err != nil {
+		return ended(ctx, &BadError{err})
+	}
+	return nil
+}
+
+// eachOf calls take for the accepted entries of a compressed tar archive.
+func eachOf(ctx context.Context, r io.Reader, name string, accepted entries, take func(entry, io.Reader) error) error {
+	plain, err := decompress(r, name)
+	if err != nil {
+		return &BadError{err}
+	}
 	defer plain.Close()
-	count := newCounted(Reader(ctx, plain), limits.Beside)
-	return ended(ctx, eachOfTar(count, limits, take))
+	return eachOfTar(newCounted(Reader(ctx, plain), accepted.limits.Beside), accepted, take)
 }
 
 // ended returns the cause of ctx in place of an error that came of its end.
@@ -130,8 +149,8 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-func eachOfTar(r *counted, limits Limits, take func(entry, io.Reader) error) error {
-	accepted := entries{limits: limits, seen: map[string]bool{}}
+func eachOfTar(r *counted, accepted entries, take func(entry, io.Reader) error) error {
+	accepted.seen = map[string]bool{}
 	for files := tar.NewReader(r); ; {
 		header, err := files.Next()
 		if errors.Is(err, io.EOF) {
@@ -143,6 +162,9 @@ func eachOfTar(r *counted, limits Limits, take func(entry, io.Reader) error) err
 		e, err := accepted.check(header)
 		if err != nil {
 			return &BadError{fmt.Errorf("entry %.300q %w", header.Name, err)}
+		}
+		if e.skipped {
+			continue
 		}
 		r.allow(e.size)
 		if err := take(e, files); err != nil {
@@ -172,7 +194,7 @@ func nothingMore(r io.Reader) error {
 
 func decompress(r io.Reader, name string) (io.ReadCloser, error) {
 	switch path.Ext(name) {
-	case ".zstd":
+	case ".zstd", ".zst":
 		// The archive's own checksum adds nothing to the digest of the whole.
 		d, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true), zstd.IgnoreChecksum(true))
 		if err != nil {
@@ -181,6 +203,10 @@ func decompress(r io.Reader, name string) (io.ReadCloser, error) {
 		return d.IOReadCloser(), nil
 	case ".bz2":
 		return io.NopCloser(bzip2.NewReader(r)), nil
+	case ".gz":
+		return gzip.NewReader(r)
+	case ".tar":
+		return io.NopCloser(r), nil
 	default:
 		return nil, fmt.Errorf("%q is not a known compression", path.Ext(name))
 	}

@@ -29,6 +29,7 @@ func ModeText(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode.Perm())
 // entries checks the entries of one archive, in their order.
 type entries struct {
 	limits Limits // all set
+	below  string // only entries below this directory are taken, by their path in it; "" for all
 	seen   map[string]bool
 	bytes  int64
 }
@@ -39,10 +40,12 @@ type entry struct {
 	size int64  // bytes
 	mode fs.FileMode
 	dir  bool
+	// skipped says that it is elsewhere than what is taken.
+	skipped bool
 }
 
 // check accepts only regular files and directories with plain names. For "." it
-// returns an empty entry.
+// returns an empty entry. What is skipped needs a plain name too.
 func (e *entries) check(h *tar.Header) (entry, error) {
 	name, err := e.name(h.Name)
 	if err != nil {
@@ -55,6 +58,12 @@ func (e *entries) check(h *tar.Header) (entry, error) {
 		return entry{}, errors.New("occurs twice")
 	}
 	e.seen[name] = true
+	if e.below != "" {
+		var below bool
+		if name, below = strings.CutPrefix(name, e.below+"/"); !below {
+			return entry{skipped: true}, nil
+		}
+	}
 	if slices.ContainsFunc(slices.Collect(maps.Keys(h.PAXRecords)), func(key string) bool { return strings.HasPrefix(key, "GNU.sparse.") }) {
 		return entry{}, errors.New("is sparse")
 	}

@@ -35,6 +35,7 @@ func FuzzUnpack(f *testing.F) {
 	seed(tar.Header{Name: "x", Linkname: "..", Typeflag: tar.TypeSymlink}, tar.Header{Name: "x/y", Size: 1})
 	seed(tar.Header{Name: "x", Size: 1}, tar.Header{Name: "x/y", Size: 1})
 	seed(tar.Header{Name: "x", Size: 1, PAXRecords: map[string]string{"path": "y\x01", "size": "9"}})
+	f.Add(arOf(format, control, member{"data.tar.gz", gzipOf(f, tarOf(f, tar.Header{Name: "usr/bin/runsc"}, tar.Header{Name: "usr/x"}))}, member{"_gpgbuilder", "x"}))
 	limits := Limits{Entries: 20, Bytes: 4 << 10, Name: 100, Beside: 64 << 10}
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		top := t.TempDir()
@@ -42,9 +43,12 @@ func FuzzUnpack(f *testing.F) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		// A bzip2 stream is read as it is, anything else as the content of a zstd frame.
+		// A bzip2 stream and a package are read as they are, anything else as the content of a zstd frame.
 		read, name := archive, "fuzz.tar.bz2"
-		if !bytes.HasPrefix(archive, []byte("BZh")) {
+		switch {
+		case bytes.HasPrefix(archive, []byte(arMagic)):
+			name = "fuzz.deb"
+		case !bytes.HasPrefix(archive, []byte("BZh")):
 			read, name = packZstd(t, archive), "fuzz.tar.zstd"
 		}
 		files, err := Unpack(t.Context(), bytes.NewReader(read), name, dir, limits)
