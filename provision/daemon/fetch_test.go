@@ -36,7 +36,7 @@ func hanging(t *testing.T) (f *fetches, spec release.Spec, arrived chan struct{}
 	}
 	f = newFetches(host, time.Now)
 	t.Cleanup(f.close)
-	return f, release.Spec{URL: server.URL, Channel: "release", Version: "20260914.0", Arch: release.Arch()}, arrived, func() { close(goOn) }
+	return f, release.Spec{URL: server.URL, Channel: "release", Version: "20260914.0", Arch: release.Arch(), Trust: release.TrustChecksum}, arrived, func() { close(goOn) }
 }
 
 func (f *fetches) leftovers(t *testing.T) int {

@@ -25,7 +25,7 @@ func (r *rig) bubble(t *testing.T, h http.Handler, test func(t *testing.T)) {
 
 // bubbled is the release on the server of a bubble.
 func bubbled(fault string) release.Spec {
-	return release.Spec{URL: releases.URL("https://releases.test", fault), Channel: "release", Version: wanted, Arch: release.Arch()}
+	return release.Spec{URL: releases.URL("https://releases.test", fault), Channel: "release", Version: wanted, Arch: release.Arch(), Trust: release.TrustChecksum}
 }
 
 // handled answers requests by a handler.

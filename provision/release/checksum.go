@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -19,14 +18,7 @@ const TrustChecksum = "checksum"
 
 // Checksum is the Source that trusts the digest beside an artifact. Both come
 // from one server, so it proves integrity, not origin.
-type Checksum struct {
-	HTTP     *http.Client   // nil: Client(Limits, nil)
-	Limits   Limits         //
-	Progress func(Progress) // nil: quiet
-	// Have lists releases that need not be fetched again: if an intact one was
-	// made from artifacts with the same digests, Fetch returns a *PresentError.
-	Have []Installed
-}
+type Checksum struct{ Download }
 
 // layouts are the forms in which gVisor publishes a release, the preferred one
 // first: bundles since 20260824, loose files before. The first file of each is
@@ -38,7 +30,7 @@ var layouts = [][]string{
 }
 
 // isBundle tells an archive from a loose program.
-func isBundle(name string) bool { return strings.Contains(name, ".tar.") }
+func isBundle(name string) bool { return strings.Contains(name, ".tar.") || archive.IsDeb(name) }
 
 // artifact is a file of a release, with the digest it must have.
 type artifact struct {
@@ -56,28 +48,19 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 	if err != nil {
 		return Fetched{}, err
 	}
-	d := &downloader{limits: c.Limits.withDefaults()}
-	client := c.HTTP
-	if client == nil {
-		client = Client(d.limits, nil)
-		defer client.CloseIdleConnections()
-	}
-	d.client = guarded(client, at, spec.RedirectHosts, d.limits.Redirects)
-	d.progress = c.Progress
+	d, end := c.downloader(at, spec)
+	defer end()
 	artifacts, err := d.resolve(ctx, at, spec)
 	if err != nil {
 		return Fetched{}, err
 	}
-	if name, found := c.present(artifacts, spec); found {
+	if name, found := c.present(artifacts, spec, TrustChecksum); found {
 		return Fetched{}, &PresentError{Release: name}
 	}
 	fetched := Fetched{URL: withoutSecrets(at), Trust: TrustChecksum}
 	for _, a := range artifacts {
 		archive, files, err := d.fetchAndUnpack(ctx, a, into)
-		var absent *absentError
-		if errors.As(err, &absent) {
-			err = &RefusedError{"fetch", withoutSecrets(a.url), errors.New(absent.status + ", although its digest exists")}
-		}
+		err = refusedIfAbsent(err, a.url, "although its digest exists")
 		if err != nil {
 			return Fetched{}, err
 		}
@@ -85,19 +68,6 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 		fetched.Files = append(fetched.Files, files...)
 	}
 	return fetched, nil
-}
-
-// present finds the release in Have that was unpacked from exactly these
-// artifacts. It ignores a release that spec does not ask for: Fetch fetches it
-// again, and it is then refused for its wrong name.
-func (c *Checksum) present(artifacts []artifact, spec Spec) (name string, found bool) {
-	same := func(kept Archive, a artifact) bool { return kept.Name == a.name && kept.SHA512 == a.sum.String() }
-	for _, r := range c.Have {
-		if r.State.Intact() && r.Satisfies(spec) && slices.EqualFunc(r.Manifest.Archives, artifacts, same) {
-			return r.Name, true
-		}
-	}
-	return "", false
 }
 
 // resolve finds the layout in which the release at u is published. It tries the
@@ -170,7 +140,8 @@ func (d *downloader) fetchAndUnpack(ctx context.Context, a artifact, into string
 	if err != nil {
 		return Archive{}, nil, err
 	}
-	if !slices.ContainsFunc(files, func(f File) bool {
+	// gVisor had packages before it had sidecars.
+	if !archive.IsDeb(a.name) && !slices.ContainsFunc(files, func(f File) bool {
 		return filepath.Dir(f.Path) == sidecarDir && f.Mode == archive.ModeText(archive.ProgramMode)
 	}) {
 		return Archive{}, nil, &RefusedError{"unpack", withoutSecrets(a.url), errors.New("no program in " + sidecarDir + "/: sandboxes would not start")}

@@ -49,8 +49,8 @@ func child() {
 	}
 	dir := os.Getenv(childStore)
 	store := release.Store{Dir: dir, Link: filepath.Join(filepath.Dir(dir), "bin", "runsc"), Owner: os.Geteuid(), Limits: quick()}
-	source := &release.Checksum{HTTP: release.Client(quick(), roots), Limits: quick()}
-	got, err := install(context.Background(), store, source, release.Spec{URL: os.Getenv(childURL), Channel: "release", Version: wanted, Arch: release.Arch()})
+	source := &release.Checksum{Download: release.Download{HTTP: release.Client(quick(), roots), Limits: quick()}}
+	got, err := install(context.Background(), store, source, release.Spec{URL: os.Getenv(childURL), Channel: "release", Version: wanted, Arch: release.Arch(), Trust: release.TrustChecksum})
 	if err == nil {
 		err = store.SetLink(wanted)
 	}

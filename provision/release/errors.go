@@ -51,7 +51,10 @@ func (e *UnavailableError) Error() string {
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // PresentError means that the release asked for is already installed.
-type PresentError struct{ Release string }
+type PresentError struct {
+	Release string
+	Origin  *Origin // how it is known to be the one asked for; nil with TrustChecksum
+}
 
 func (e *PresentError) Error() string { return "release " + e.Release + " is already installed" }
 

@@ -87,8 +87,8 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 }
 
 // keepInstalled keeps the intact release there if manifest lists the same files. It
-// takes over only a missing archive, and the channel and version: the nightly
-// builds of two days may be the same.
+// takes over only a missing archive, the channel and version (the nightly builds of two days may be the
+// same), and the proof of its origin if it had none.
 func (s Store) keepInstalled(ctx context.Context, staging string, there Installed, manifest []byte) (Installed, error) {
 	m, err := parseManifest(manifest, there.Name)
 	if err != nil {
@@ -98,14 +98,13 @@ func (s Store) keepInstalled(ctx context.Context, staging string, there Installe
 		return Installed{}, &RefusedError{"install", there.Dir, fmt.Errorf(
 			"installed from %s with other files than %s has: remove it first", there.Manifest.URL, m.URL)}
 	}
+	if m.Origin != nil && there.Manifest.Origin == nil {
+		return s.adoptOrigin(ctx, staging, there, m)
+	}
 	if m.Channel != ChannelRelease && (m.Channel != there.Manifest.Channel || m.Version != there.Manifest.Version) {
 		renamed := there.Manifest
 		renamed.Channel, renamed.Version = m.Channel, m.Version
-		text, err := renamed.encode()
-		if err != nil {
-			return Installed{}, err
-		}
-		if err := durable.WriteFile(filepath.Join(there.Dir, archive.ManifestName), text, durable.Plain(archive.PlainMode)); err != nil {
+		if _, err := s.replaceManifest(there, renamed); err != nil {
 			return Installed{}, err
 		}
 		if there, err = s.open(ctx, there.Name); err != nil {
@@ -116,6 +115,32 @@ func (s Store) keepInstalled(ctx context.Context, staging string, there Installe
 		return Installed{}, err
 	}
 	return there, s.dropArchives(there.Name)
+}
+
+// adoptOrigin takes over the origin of m, and the archive that it was unpacked from.
+func (s Store) adoptOrigin(ctx context.Context, staging string, there Installed, m Manifest) (Installed, error) {
+	signed := there.Manifest
+	signed.URL, signed.Trust, signed.Archives, signed.Origin = m.URL, m.Trust, m.Archives, m.Origin
+	text, err := s.replaceManifest(there, signed)
+	if err == nil {
+		err = s.archive(staging, there.Name, text)
+	}
+	if err == nil {
+		err = s.dropArchives(there.Name)
+	}
+	if err != nil {
+		return Installed{}, err
+	}
+	return s.open(ctx, there.Name)
+}
+
+// replaceManifest replaces the manifest of the release there, whose files are the same, and returns its text.
+func (s Store) replaceManifest(there Installed, m Manifest) ([]byte, error) {
+	text, err := m.encode()
+	if err != nil {
+		return nil, err
+	}
+	return text, durable.WriteFile(filepath.Join(there.Dir, archive.ManifestName), text, durable.Plain(archive.PlainMode))
 }
 
 // swap replaces the directory to by from, so that to is complete at every

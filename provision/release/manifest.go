@@ -31,6 +31,7 @@ type Manifest struct {
 	Archives      []Archive `json:"archives"`
 	InstalledAt   time.Time `json:"installed_at"`
 	Files         []File    `json:"files"`
+	Origin        *Origin   `json:"origin,omitempty"` // of trust "signed"
 }
 
 // File is one file of a release.

@@ -8,7 +8,7 @@
 // It never overwrites a file that is not its own, never uses plain http, has no
 // switch that weakens TLS, and never passes one kind of trust off as another.
 //
-// A Source decides whom to trust. Checksum, the only one, takes the digest from
+// A Source decides whom to trust. Signed trusts what a pinned key has signed. Checksum takes the digest from
 // the same server as the archive: that proves integrity, not origin.
 package release
 
@@ -37,6 +37,17 @@ type Fetched struct {
 	Trust    string // how it was authenticated
 	Archives []Archive
 	Files    []File
+	Origin   *Origin // of TrustSigned; else nil
+	Release  string  // what the programs must report; "" if the source does not say
+}
+
+// Origin is what proves who made a release.
+type Origin struct {
+	Signer string    `json:"signer"` // the fingerprint of the key, 40 hexadecimal digits
+	URL    string    `json:"url"`    // of the index, without credentials
+	Index  Seen      `json:"index"`
+	Proof  []Archive `json:"proof,omitempty"` // files beside the archive: the signed index, the list of packages, and the key
+	Key    []byte    `json:"-"`               // the file with the public key
 }
 
 // Archive is a file as it was downloaded.

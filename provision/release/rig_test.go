@@ -57,7 +57,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{tree: t.TempDir()}
 	r.server = httptest.NewTLSServer(r.recording(releases.Handler(r.tree)))
 	t.Cleanup(r.server.Close)
-	r.source = &release.Checksum{HTTP: r.server.Client(), Limits: quick()}
+	r.source = &release.Checksum{Download: release.Download{HTTP: r.server.Client(), Limits: quick()}}
 	top := t.TempDir()
 	r.store = release.Store{Dir: filepath.Join(top, "lib", "gvisor"), Link: filepath.Join(top, "bin", "runsc"), Owner: os.Geteuid(), Limits: quick()}
 	fakerunsc.Bundle(t, r.at(before), fakerunsc.Options{Label: "release-" + before}, fakerunsc.Zstd)
@@ -77,7 +77,7 @@ func (r *rig) at(version string) string {
 }
 
 func (r *rig) spec(version, fault string) release.Spec {
-	return release.Spec{URL: releases.URL(r.server.URL, fault), Channel: "release", Version: version, Arch: release.Arch()}
+	return release.Spec{URL: releases.URL(r.server.URL, fault), Channel: "release", Version: version, Arch: release.Arch(), Trust: release.TrustChecksum}
 }
 
 func (r *rig) install(t *testing.T, spec release.Spec) (release.Installed, error) {

@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"runsc-provisioner/pattern"
+	"runsc-provisioner/provision/apt"
 )
 
 // Channels of gVisor's bucket (https://gvisor.dev/docs/user_guide/install/).
@@ -30,6 +33,48 @@ type Spec struct {
 	Arch          string            // x86_64 or aarch64
 	RedirectHosts []string          // host or host:port, in addition to the URL's own
 	SHA512        map[string]string // pins: file name to 128 hex digits, checked in addition
+	Trust         string            // TrustSigned, or TrustChecksum
+	Signing       Signing           // with TrustSigned
+}
+
+// Signing says which signatures count.
+type Signing struct {
+	Fingerprints []string // of the keys that may sign, 40 hexadecimal digits each
+	KeyURL       string   // https, where their public keys are
+	Keyring      string   // the path of a file with them, in place of KeyURL; "" for none
+	// MaxAge is how old the index of latest may be; 0 is for ever. gVisor's do not say how long they are valid.
+	MaxAge time.Duration
+}
+
+// Pinned are the fingerprints, parsed.
+func (s Signing) Pinned() ([]apt.Fingerprint, error) {
+	var pinned []apt.Fingerprint
+	for _, text := range s.Fingerprints {
+		f, err := apt.ParseFingerprint(text)
+		if err != nil {
+			return nil, err
+		}
+		pinned = append(pinned, f)
+	}
+	return pinned, nil
+}
+
+// validate returns a *SpecError if no signature could count.
+func (s Signing) validate() error {
+	pinned, err := s.Pinned()
+	switch at, urlErr := url.Parse(s.KeyURL); {
+	case err != nil:
+		return &SpecError{"key_fingerprints", "", err.Error()}
+	case len(pinned) == 0:
+		return &SpecError{"key_fingerprints", "", "is empty, so nothing could be signed"}
+	case s.Keyring != "" && !filepath.IsAbs(s.Keyring):
+		return &SpecError{"keyring", s.Keyring, "is not an absolute path"}
+	case s.Keyring == "" && (urlErr != nil || at.Scheme != "https" || at.Host == ""):
+		return &SpecError{"key_url", "", "is not an https URL"}
+	case s.MaxAge < 0:
+		return &SpecError{"max_index_age", s.MaxAge.String(), "is negative"}
+	}
+	return nil
 }
 
 var (
@@ -83,7 +128,16 @@ func (s Spec) Validate() error {
 			return &SpecError{"sha512", name, err.Error()}
 		}
 	}
-	return nil
+	switch s.Trust {
+	case TrustChecksum:
+		return nil
+	case TrustSigned:
+		if _, err := s.suiteOf(); err != nil {
+			return err
+		}
+		return s.Signing.validate()
+	}
+	return &SpecError{"trust", s.Trust, "is not one of signed, checksum"}
 }
 
 // Exact reports whether the version names one release, and so its directory in

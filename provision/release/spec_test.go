@@ -8,7 +8,7 @@ import (
 )
 
 func good() Spec {
-	return Spec{URL: "https://storage.googleapis.com/gvisor/releases", Channel: ChannelRelease, Version: "latest", Arch: "x86_64"}
+	return Spec{URL: "https://storage.googleapis.com/gvisor/releases", Channel: ChannelRelease, Version: "latest", Arch: "x86_64", Trust: TrustChecksum}
 }
 
 func TestSpecValidate(t *testing.T) {
@@ -17,30 +17,41 @@ func TestSpecValidate(t *testing.T) {
 		field  string // "": accepted
 		says   string
 	}{
-		"latest":          {func(*Spec) {}, "", ""},
-		"date":            {func(s *Spec) { s.Version = "20260914" }, "", ""},
-		"point":           {func(s *Spec) { s.Version = "20260914.0" }, "", ""},
-		"tag":             {func(s *Spec) { s.Version = "release-20260914.0" }, "version", "leave out release-"},
-		"path":            {func(s *Spec) { s.Version = "../latest" }, "version", "is not one of"},
-		"nightly":         {func(s *Spec) { s.Channel, s.Version = "nightly", "2026-09-14" }, "", ""},
-		"nightly by date": {func(s *Spec) { s.Channel, s.Version = "nightly", "20260914" }, "version", "YYYY-MM-DD"},
-		"master":          {func(s *Spec) { s.Channel = "master" }, "", ""},
-		"master by date":  {func(s *Spec) { s.Channel, s.Version = "master", "2026-09-14" }, "version", "latest"},
-		"channel":         {func(s *Spec) { s.Channel = "beta" }, "channel", "nightly"},
-		"go's arch":       {func(s *Spec) { s.Arch = "amd64" }, "arch", "x86_64"},
-		"http":            {func(s *Spec) { s.URL = "http://example.com" }, "url", "not https"},
-		"no host":         {func(s *Spec) { s.URL = "https:///x" }, "url", "no host"},
-		"query":           {func(s *Spec) { s.URL = "https://example.com/?a=b" }, "url", "query"},
-		"no URL":          {func(s *Spec) { s.URL = "https://user:secret@[::1" }, "url", "not a URL"},
-		"redirect":        {func(s *Spec) { s.RedirectHosts = []string{"a.example", "b.example:8443", "[::1]:443"} }, "", ""},
-		"redirect URL":    {func(s *Spec) { s.RedirectHosts = []string{"https://a.example"} }, "redirect_hosts", "host:port"},
-		"pin":             {func(s *Spec) { s.SHA512 = map[string]string{"runsc": strings.Repeat("aB", 64)} }, "", ""},
-		"short pin":       {func(s *Spec) { s.SHA512 = map[string]string{"runsc": "ab"} }, "sha512", "2 characters"},
-		"pin of a path":   {func(s *Spec) { s.SHA512 = map[string]string{"a/b": strings.Repeat("ab", 64)} }, "sha512", "file name"},
+		"latest":                      {func(*Spec) {}, "", ""},
+		"date":                        {func(s *Spec) { s.Version = "20260914" }, "", ""},
+		"point":                       {func(s *Spec) { s.Version = "20260914.0" }, "", ""},
+		"tag":                         {func(s *Spec) { s.Version = "release-20260914.0" }, "version", "leave out release-"},
+		"path":                        {func(s *Spec) { s.Version = "../latest" }, "version", "is not one of"},
+		"nightly":                     {func(s *Spec) { s.Channel, s.Version = "nightly", "2026-09-14" }, "", ""},
+		"nightly by date":             {func(s *Spec) { s.Channel, s.Version = "nightly", "20260914" }, "version", "YYYY-MM-DD"},
+		"master":                      {func(s *Spec) { s.Channel = "master" }, "", ""},
+		"master by date":              {func(s *Spec) { s.Channel, s.Version = "master", "2026-09-14" }, "version", "latest"},
+		"channel":                     {func(s *Spec) { s.Channel = "beta" }, "channel", "nightly"},
+		"go's arch":                   {func(s *Spec) { s.Arch = "amd64" }, "arch", "x86_64"},
+		"http":                        {func(s *Spec) { s.URL = "http://example.com" }, "url", "not https"},
+		"no host":                     {func(s *Spec) { s.URL = "https:///x" }, "url", "no host"},
+		"query":                       {func(s *Spec) { s.URL = "https://example.com/?a=b" }, "url", "query"},
+		"no URL":                      {func(s *Spec) { s.URL = "https://user:secret@[::1" }, "url", "not a URL"},
+		"redirect":                    {func(s *Spec) { s.RedirectHosts = []string{"a.example", "b.example:8443", "[::1]:443"} }, "", ""},
+		"redirect URL":                {func(s *Spec) { s.RedirectHosts = []string{"https://a.example"} }, "redirect_hosts", "host:port"},
+		"pin":                         {func(s *Spec) { s.SHA512 = map[string]string{"runsc": strings.Repeat("aB", 64)} }, "", ""},
+		"short pin":                   {func(s *Spec) { s.SHA512 = map[string]string{"runsc": "ab"} }, "sha512", "2 characters"},
+		"pin of a path":               {func(s *Spec) { s.SHA512 = map[string]string{"a/b": strings.Repeat("ab", 64)} }, "sha512", "file name"},
+		"no trust":                    {func(s *Spec) { s.Trust = "" }, "trust", "signed, checksum"},
+		"signed":                      {func(s *Spec) { s.Trust = TrustSigned }, "", ""},
+		"signed, a point":             {func(s *Spec) { s.Trust, s.Version = TrustSigned, "20260914.0" }, "", ""},
+		"signed nightly of a date":    {func(s *Spec) { s.Trust, s.Channel, s.Version = TrustSigned, "nightly", "2026-09-14" }, "version", "no suite"},
+		"signed, no fingerprint":      {func(s *Spec) { s.Trust, s.Signing.Fingerprints = TrustSigned, nil }, "key_fingerprints", "empty"},
+		"signed, a short fingerprint": {func(s *Spec) { s.Trust, s.Signing.Fingerprints = TrustSigned, []string{"6FC6D554E32BD943"} }, "key_fingerprints", "40"},
+		"signed, a key over http":     {func(s *Spec) { s.Trust, s.Signing.KeyURL = TrustSigned, "http://gvisor.dev/archive.key" }, "key_url", "https"},
+		"signed, a keyring alone":     {func(s *Spec) { s.Trust, s.Signing.KeyURL, s.Signing.Keyring = TrustSigned, "", "/etc/x.gpg" }, "", ""},
+		"signed, a relative keyring":  {func(s *Spec) { s.Trust, s.Signing.Keyring = TrustSigned, "x.gpg" }, "keyring", "absolute"},
+		"signed, a negative age":      {func(s *Spec) { s.Trust, s.Signing.MaxAge = TrustSigned, -1 }, "max_index_age", "negative"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := good()
+			s.Signing = Signing{Fingerprints: []string{GVisorKey}, KeyURL: GVisorKeyURL}
 			test.change(&s)
 			err := s.Validate()
 			if test.field == "" {

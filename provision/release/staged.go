@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,8 +18,15 @@ import (
 type Staged struct {
 	name     string // the label
 	manifest []byte // nil: name is installed already
+	origin   *Origin
 	staging  *staging
 }
+
+// Name is the label of the release.
+func (staged *Staged) Name() string { return staged.name }
+
+// Origin is what proved the origin of the release; nil if nothing did.
+func (staged *Staged) Origin() *Origin { return staged.origin }
 
 // Fetch downloads the release that spec asks for into a hidden directory of the
 // store. It changes no file in use and needs no lock: several may run at once,
@@ -48,7 +56,7 @@ func (s Store) fill(ctx context.Context, to *staging, src Source, spec Spec) (*S
 	fetched, err := src.Fetch(ctx, spec, to.dir)
 	var present *PresentError
 	if errors.As(err, &present) {
-		return &Staged{name: present.Release, staging: to}, nil
+		return &Staged{name: present.Release, origin: present.Origin, staging: to}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -57,6 +65,9 @@ func (s Store) fill(ctx context.Context, to *staging, src Source, spec Spec) (*S
 	label, err := smoke(ctx, filepath.Join(to.dir, releaseDir), fetched.URL, spec, s.Limits)
 	if err != nil {
 		return nil, err
+	}
+	if promised, err := ParseLabel(fetched.Release); fetched.Release != "" && (err != nil || label != promised) {
+		return nil, &RefusedError{"check", fetched.URL, fmt.Errorf("runsc reports release %s, and its index says %s", label, fetched.Release)}
 	}
 	failpoint.Here("install: smoke-tested")
 	text, err := Manifest{
@@ -70,8 +81,9 @@ func (s Store) fill(ctx context.Context, to *staging, src Source, spec Spec) (*S
 		Archives:      fetched.Archives,
 		InstalledAt:   time.Now().UTC().Truncate(time.Second),
 		Files:         fetched.Files,
+		Origin:        fetched.Origin,
 	}.encode()
-	return &Staged{name: label.String(), manifest: text, staging: to}, err
+	return &Staged{name: label.String(), manifest: text, origin: fetched.Origin, staging: to}, err
 }
 
 // Commit gives the staged release its name in the store, and returns it intact. If it is

@@ -38,12 +38,13 @@ func installOnce(ctx context.Context, args []string) error {
 		Link:  filepath.Join(dir, "bin", "runsc"),
 		Owner: os.Geteuid(),
 	}
-	source := &release.Checksum{HTTP: release.Client(release.Limits{}, roots)}
+	source := &release.Checksum{Download: release.Download{HTTP: release.Client(release.Limits{}, roots)}}
 	staged, err := store.Fetch(ctx, source, release.Spec{
 		URL:     args[0],
 		Channel: release.ChannelRelease,
 		Version: version,
 		Arch:    release.Arch(),
+		Trust:   release.TrustChecksum,
 	})
 	if err != nil {
 		return err

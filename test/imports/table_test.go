@@ -26,11 +26,12 @@ var allowed = map[string]row{
 		ours:    []string{"provision/room"},
 		modules: []string{"github.com/klauspost/compress", "golang.org/x/sys"},
 	},
+	"provision/apt":     {modules: []string{"github.com/ProtonMail/go-crypto"}},
 	"provision/command": {modules: []string{"golang.org/x/sys"}},
 	"provision/release": {
 		ours: []string{
-			"pattern", "provision/archive", "provision/command", "provision/durable", "provision/failpoint",
-			"provision/room",
+			"pattern", "provision/apt", "provision/archive", "provision/command", "provision/durable",
+			"provision/failpoint", "provision/room",
 		},
 		modules: []string{
 			"github.com/cenkalti/backoff/v5", "github.com/hashicorp/go-version", "golang.org/x/sys",

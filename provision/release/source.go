@@ -1,0 +1,42 @@
+package release
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// Download is how a Source downloads.
+type Download struct {
+	HTTP     *http.Client   // nil: Client(Limits, nil)
+	Limits   Limits         //
+	Progress func(Progress) // nil: quiet
+	// Have lists releases that need not be fetched again: if an intact one was
+	// made from artifacts with the same digests, Fetch returns a *PresentError.
+	Have []Installed
+}
+
+// downloader is for files below base. The caller must call end.
+func (c *Download) downloader(base *url.URL, spec Spec) (d *downloader, end func()) {
+	d = &downloader{limits: c.Limits.withDefaults(), progress: c.Progress}
+	client, end := c.HTTP, func() {}
+	if client == nil {
+		client = Client(d.limits, nil)
+		end = client.CloseIdleConnections
+	}
+	d.client = guarded(client, base, spec.RedirectHosts, d.limits.Redirects)
+	return d, end
+}
+
+// present finds the release in Have that was unpacked from exactly these
+// artifacts, and trusted as much. It ignores a release that spec does not ask for: Fetch
+// fetches it again, and it is then refused for its wrong name.
+func (c *Download) present(artifacts []artifact, spec Spec, trust string) (name string, found bool) {
+	same := func(kept Archive, a artifact) bool { return kept.Name == a.name && kept.SHA512 == a.sum.String() }
+	for _, r := range c.Have {
+		if r.State.Intact() && r.Manifest.Trust == trust && r.Satisfies(spec) && slices.EqualFunc(r.Manifest.Archives, artifacts, same) {
+			return r.Name, true
+		}
+	}
+	return "", false
+}
