@@ -7,7 +7,10 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -26,14 +29,71 @@ func (f *Fetched) Discard() error { return f.staged.Discard() }
 // changes nothing that is in use, needs no lock, and may run beside any other call. have
 // are the installed releases.
 func (pr *Provisioner) Fetch(ctx context.Context, s steps.InstallRelease, have []release.Installed) (*Fetched, error) {
-	source := &release.Checksum{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
-		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
-	}}
+	source, err := pr.source(s, have)
+	if err != nil {
+		return nil, err
+	}
 	staged, err := pr.store().Fetch(ctx, source, s.Spec)
 	if err != nil {
 		return nil, config.WrapSpecError(err)
 	}
 	return &Fetched{staged}, nil
+}
+
+// source is the source of a release, with what this host has seen of it.
+func (pr *Provisioner) source(s steps.InstallRelease, have []release.Installed) (release.Source, error) {
+	download := release.Download{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
+		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
+	}}
+	if s.Spec.Trust != release.TrustSigned {
+		return &release.Checksum{Download: download}, nil
+	}
+	seen, err := pr.State().Indexes()
+	if err != nil {
+		return nil, err
+	}
+	signed := &release.Signed{Download: download, Seen: map[string]release.Seen{}, AllowDowngrade: s.AllowDowngrade}
+	for url, index := range seen {
+		signed.Seen[url] = release.Seen(index)
+	}
+	keys := release.Keys{URL: s.Spec.Signing.KeyURL}
+	if keys.Pinned, err = s.Spec.Signing.Pinned(); err != nil {
+		return nil, err
+	}
+	if path := s.Spec.Signing.Keyring; path != "" {
+		if keys.File, err = durable.ReadLimited(path, release.MaxKeyFile); err != nil {
+			return nil, &config.Error{Key: "release.keyring", Reason: err.Error(), Err: err}
+		}
+	} else if keys.Kept, err = pr.State().ArchiveKey(); err != nil {
+		return nil, err
+	}
+	signed.Keys = keys
+	return signed, nil
+}
+
+// noteOrigin records what was seen of the index that led to a release, so that no older one is believed later.
+func (pr *Provisioner) noteOrigin(origin *release.Origin) error {
+	if origin == nil {
+		return nil
+	}
+	return errors.Join(pr.State().NoteIndex(origin.URL, state.Index(origin.Index)), pr.State().KeepArchiveKey(origin.Key))
+}
+
+// checkDowngrade refuses a release that a server has as the latest one, although it is older than one that is installed.
+func checkDowngrade(s steps.InstallRelease, name string, have []release.Installed) error {
+	newest, found := plan.NewestSatisfying(have, s.Spec)
+	if s.Spec.Exact() || s.AllowDowngrade || !found {
+		return nil
+	}
+	offered, err := release.ParseLabel(name)
+	if err != nil {
+		return err
+	}
+	installed, err := release.ParseLabel(newest.Name)
+	if err == nil && offered.Compare(installed) < 0 {
+		return &release.RefusedError{Act: "install", Object: name, Err: fmt.Errorf("it is older than %s, which is installed: the server has an old copy (--allow-downgrade accepts it)", newest.Name)}
+	}
+	return err
 }
 
 func (pr *Provisioner) install(ctx context.Context, s steps.InstallRelease, have []release.Installed) (string, error) {
@@ -64,6 +124,9 @@ func (pr *Provisioner) obtain(ctx context.Context, s steps.InstallRelease, have 
 	}
 	// The next run sweeps what an error leaves here.
 	defer fetched.Discard()
+	if err := errors.Join(pr.noteOrigin(fetched.staged.Origin()), checkDowngrade(s, fetched.staged.Name(), have)); err != nil {
+		return release.Installed{}, err
+	}
 	before, err := store.List(ctx)
 	if err != nil {
 		return release.Installed{}, err

@@ -49,6 +49,7 @@ type optionFlags struct {
 func (o *optionFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.Upgrade, "upgrade", false, "ask the release server for a newer release; without it, an installed release that fits is used")
+	flags.BoolVar(&o.AllowDowngrade, "allow-downgrade", false, "accept a release that is older than one that this host has seen under the same name; without it, the server is taken to offer an old copy")
 	flags.BoolVar(&o.AllowRestart, "allow-restart", false, "allow a restart of Docker, if a change needs one, although it stops running containers")
 	flags.BoolVar(&o.AllowHiddenData, "allow-hidden-data", false, "allow userns-remap to be switched, although Docker then does not see its present images, containers and volumes until it is switched back; nothing is deleted")
 	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "when userns-remap is switched on, copy the images so that Docker still sees them; the originals stay")

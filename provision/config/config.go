@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/pattern"
@@ -29,11 +30,16 @@ type Config struct {
 type Release struct {
 	Version       string            `toml:"version" json:"version"`               // latest, YYYYMMDD, YYYYMMDD.N, YYYY-MM-DD (nightly)
 	Channel       string            `toml:"channel" json:"channel"`               // release, nightly, master
-	Trust         string            `toml:"trust" json:"trust"`                   // checksum
+	Trust         string            `toml:"trust" json:"trust"`                   // signed, checksum
 	URL           string            `toml:"url" json:"url"`                       // https only
 	RedirectHosts []string          `toml:"redirect_hosts" json:"redirect_hosts"` // besides the host of url
 	SHA512        map[string]string `toml:"sha512" json:"sha512"`                 // pins: file name to 128 hex digits
 	Keep          int               `toml:"keep" json:"keep"`                     // how many earlier releases to keep besides those in use
+	// With trust "signed":
+	KeyFingerprints []string `toml:"key_fingerprints" json:"key_fingerprints"` // of the keys that may sign
+	KeyURL          string   `toml:"key_url" json:"key_url"`                   // where their public keys are
+	Keyring         string   `toml:"keyring" json:"keyring,omitempty"`         // a file with them, in place of key_url
+	MaxIndexAge     Duration `toml:"max_index_age" json:"max_index_age"`       // of the index of latest; 0 is for ever
 }
 
 // Docker mirrors daemon.json.
@@ -61,6 +67,10 @@ func Default() Config {
 			Trust:   TrustChecksum,
 			URL:     "https://storage.googleapis.com/gvisor/releases",
 			Keep:    1,
+
+			KeyFingerprints: []string{release.GVisorKey},
+			KeyURL:          release.GVisorKeyURL,
+			MaxIndexAge:     Duration(90 * 24 * time.Hour),
 		},
 		Docker:  Docker{Runtimes: map[string]Runtime{DefaultRuntimeName: {}}},
 		Paths:   DefaultPaths(),
@@ -72,7 +82,7 @@ const (
 	// DefaultRuntimeName is the runtime that every configuration has.
 	DefaultRuntimeName = "runsc"
 	// TrustChecksum proves integrity only: archive and digest come from the same server.
-	TrustChecksum = "checksum"
+	TrustChecksum = release.TrustChecksum
 	// RuncRuntime is the name of dockerd's built-in runtime.
 	RuncRuntime = "runc"
 )
@@ -86,6 +96,13 @@ func (c Config) Spec() release.Spec {
 		Arch:          release.Arch(),
 		RedirectHosts: c.Release.RedirectHosts,
 		SHA512:        c.Release.SHA512,
+		Trust:         c.Release.Trust,
+		Signing: release.Signing{
+			Fingerprints: c.Release.KeyFingerprints,
+			KeyURL:       c.Release.KeyURL,
+			Keyring:      c.Release.Keyring,
+			MaxAge:       time.Duration(c.Release.MaxIndexAge),
+		},
 	}
 }
 
@@ -125,9 +142,6 @@ var (
 // Validate checks all values. The error is an *Error with the key as in config.toml; the
 // caller fills in its Source.
 func (c Config) Validate() error {
-	if c.Release.Trust != TrustChecksum {
-		return &Error{Key: "release.trust", Reason: fmt.Sprintf("%q is not one of: checksum", c.Release.Trust)}
-	}
 	if c.Release.Keep < 0 || c.Release.Keep > 100 {
 		return &Error{Key: "release.keep", Reason: fmt.Sprintf("%d is not between 0 and 100", c.Release.Keep)}
 	}

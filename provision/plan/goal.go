@@ -47,13 +47,13 @@ func newGoal(c config.Config, o host.Observed, opts Options) Goal {
 		}
 		g.Current = placeholder(o.Store, spec)
 		g.provisional = !spec.Exact()
-		g.setInstall(steps.InstallRelease{Spec: spec, Why: why})
+		g.setInstall(steps.InstallRelease{Spec: spec, Why: why, AllowDowngrade: opts.AllowDowngrade})
 	case !installed.State.Intact():
 		spec.Version = installed.Name
 		g.setInstall(steps.InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason, Damaged: true})
 	case opts.Upgrade && !spec.Exact():
 		g.provisional = true
-		g.install = &steps.InstallRelease{Spec: spec, Why: "if newer than " + installed.Name}
+		g.install = &steps.InstallRelease{Spec: spec, Why: "if newer than " + installed.Name, AllowDowngrade: opts.AllowDowngrade}
 	}
 	g.holdRejecting()
 	return g

@@ -67,6 +67,8 @@ func (p Plan) Disruption() config.Disruption {
 type Options struct {
 	// Upgrade asks the channel for a newer release although an installed one satisfies the configuration.
 	Upgrade bool
+	// AllowDowngrade allows a release or an index that is older than one that was seen.
+	AllowDowngrade bool
 	// AllowRestart allows a restart of Docker that stops containers.
 	AllowRestart bool
 	// NoProof skips the proofs; the plan warns of it.

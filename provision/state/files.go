@@ -40,6 +40,8 @@ func ownFiles() []ownFile {
 		{name: loadedName, limit: maxLoaded, check: checkLoaded},
 		{name: madeDirName, limit: maxMadeDir, check: checkMadeDir},
 		{name: restartedName, limit: maxRestarted, check: checkRestarted},
+		{name: indexesName, limit: maxIndexes, check: checkIndexes},
+		{name: archiveKeyName, limit: maxArchiveKey},
 		keyFile(proofsName, digestKey), keyFile(failuresName, digestKey), keyFile(rejectionsName, digestKey),
 		keyFile(validationsName, digestKey), keyFile(madeIDsName, madeKey), keyFile(trialsName, trialKey),
 		{name: "accepted.json", kept: true}, {name: "accepted.copy.json", kept: true},
@@ -49,6 +51,11 @@ func ownFiles() []ownFile {
 
 func checkLoaded(text []byte) error {
 	_, err := parseLoaded(text)
+	return err
+}
+
+func checkIndexes(text []byte) error {
+	_, err := parseIndexes(text)
 	return err
 }
 

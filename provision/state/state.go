@@ -30,6 +30,8 @@ const (
 	validationsName = "validated"
 	madeIDsName     = "ids"
 	trialsName      = "trials"
+	indexesName     = "indexes.json"
+	archiveKeyName  = "archive.key"
 )
 
 // Sweep removes what killed runs have left: temporary files, and recoveries that were not
@@ -38,6 +40,7 @@ func (d Dir) Sweep() error {
 	for _, path := range []string{
 		d.Journal().Path(), d.Before().Path(), d.LoadedPath(), d.madePath(), d.restartedPath(),
 		d.Proofs().path, d.Failures().path, d.Rejections().path, d.Validations().path, d.MadeIDs().path, d.Trials().path,
+		d.indexesPath(), d.archiveKeyPath(),
 	} {
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("clear leftovers beside %s: %w", path, err)

@@ -68,6 +68,8 @@ type InstallRelease struct {
 	Spec    release.Spec
 	Why     string
 	Damaged bool // it is installed, but damaged
+	// AllowDowngrade accepts a release that is older than one which was seen.
+	AllowDowngrade bool
 }
 
 // Prove starts a sandbox of the release outside Docker, with the arguments that the runtime will have.
@@ -140,7 +142,11 @@ type RemoveRelease struct {
 type Unlink struct{ Path string }
 
 func (s InstallRelease) Object() string {
-	return fmt.Sprintf("gVisor %s, channel %s, checked by checksum: integrity, not origin (%s)", s.Spec.Version, s.Spec.Channel, s.Why)
+	checked := "checked by checksum: integrity, not origin"
+	if s.Spec.Trust == release.TrustSigned {
+		checked = "signed with a pinned key"
+	}
+	return fmt.Sprintf("gVisor %s, channel %s, %s (%s)", s.Spec.Version, s.Spec.Channel, checked, s.Why)
 }
 
 func (s Prove) Object() string {

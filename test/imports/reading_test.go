@@ -29,8 +29,8 @@ var effectsOf = map[string]effect{
 	"provision/state": {
 		writes: "JournalStore.Finish Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial BeforeStore.NoteWritten JournalStore.Remove " +
 			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside BeforeStore.Settle JournalStore.Begin Dir.Sweep BeforeStore.Write JournalStore.Write Dir.WriteLoaded " +
-			"KeyFile.Add KeyFile.Forget",
-		reads: "BuildProofKey Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
+			"Dir.KeepArchiveKey Dir.NoteIndex KeyFile.Add KeyFile.Forget",
+		reads: "Dir.ArchiveKey Dir.Indexes BuildProofKey Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
 			"Dir.Links Dir.Stores JournalStore.BackupDir JournalStore.BackupText BeforeStore.Path Dir.Before Dir.Journal Dir.Defects Dir.Safe Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
 			"JournalStore.Path Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced JournalStore.Open Dir.Proofs " +
 			"BeforeStore.Read JournalStore.Read Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Unread Dir.Untrusted Dir.Validations KeyFile.Has KeyFile.Keys " +
@@ -41,10 +41,10 @@ var effectsOf = map[string]effect{
 		reads:  "Await DirMissing File.Place LookReplace LookReplaceable Place.Matches Place.Text Read Unchanged",
 	},
 	"provision/release": {
-		writes: "Checksum.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
+		writes: "Checksum.Fetch Signed.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
 			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
 		reads: "Arch Client Installed.Satisfies Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest ParseChecksum " +
-			"ParseDigest ParseLabel Spec.Exact Spec.Validate State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
+			"ParseDigest ParseLabel Signing.Pinned Spec.Exact Spec.Validate Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
 			"Store.ArchivesSafe Store.Safe Store.Touched Store.Verify",
 	},
 	"provision/images": {
