@@ -1,0 +1,175 @@
+package e2e
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/test/aptrepo"
+	"runsc-provisioner/test/inrelease"
+	"runsc-provisioner/test/lab"
+)
+
+// signedTree is where a host has the repository that serveSigned serves.
+const signedTree = "/root/signed"
+
+// serveSigned serves a signed repository in place of the release tree, with the real programs of a release.
+func (h host) serveSigned(versions ...string) *aptrepo.Repo {
+	h.t.Helper()
+	repo := &aptrepo.Repo{Dir: h.Path(signedTree), Arch: map[string]string{"x86_64": "amd64", "aarch64": "arm64"}[release.Arch()], Keys: inrelease.NewKeys(h.t, time.Now())}
+	for _, version := range versions {
+		repo.Add(h.t, version, aptrepo.Deb(h.t, version, repo.Arch, h.programs(version)))
+	}
+	repo.Publish(h.t, "release", time.Now().Add(-time.Hour), versions...)
+	if err := os.WriteFile(h.Path(signedTree+"/archive.key"), inrelease.ArmoredKeys(repo.Keys.Keyring(h.t)), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.StopReleases(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
+	h.run("systemd-run --quiet --unit=signed --service-type=notify $(systemctl show -P ExecStart lab-releases | grep -o '/[^ ]*releases' | head -n 1) " +
+		"-dir " + signedTree + " -cert /usr/local/lib/runsc-provisioner-lab/server.pem -key /usr/local/lib/runsc-provisioner-lab/server.key")
+	return repo
+}
+
+// programs are the files of a release in the release tree, as its package has them.
+func (h host) programs(version string) []aptrepo.File {
+	h.t.Helper()
+	bundle, err := os.Open(h.Path("/usr/local/lib/runsc-provisioner-lab/tree/release/" + version + "/" + release.Arch() + "/gvisor.tar.zstd"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer bundle.Close()
+	plain, err := zstd.NewReader(bundle)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer plain.Close()
+	var files []aptrepo.File
+	for packed := tar.NewReader(plain); ; {
+		header, err := packed.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if header.Typeflag != tar.TypeReg {
+			continue
+		}
+		text, err := io.ReadAll(packed)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		files = append(files, aptrepo.File{Name: "usr/bin/" + strings.TrimPrefix(header.Name, "./"), Mode: header.Mode, Text: text})
+	}
+}
+
+func (h host) trustSigned(fingerprints []string) {
+	h.t.Helper()
+	text := fmt.Sprintf("[release]\ntrust = \"signed\"\nkey_fingerprints = [%q]\nkey_url = \"https://releases.lab/gvisor/releases/archive.key\"\n", strings.Join(fingerprints, `", "`))
+	if err := os.WriteFile(h.Path("/etc/runsc-provisioner/config.d/60-trust.toml"), []byte(text), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// apt-get is the peer: it accepts the same repository, and installs the same files.
+func TestSigned_InstallsFromARepositoryThatAptAccepts(t *testing.T) {
+	h := boot(t, lab.Options{})
+	repo := h.serveSigned(newer)
+	h.run("mkdir -p /etc/runsc-provisioner/config.d")
+	h.trustSigned(repo.Keys.Pinned())
+	h.run("runsc-provisioner apply --default-runtime")
+	if got := h.run("docker run --rm " + lab.Image + " uname -r"); !strings.Contains(got, "gvisor") {
+		t.Errorf("kernel inside: got %q, want gVisor's", got)
+	}
+	if got := h.run("runsc-provisioner verify"); !strings.Contains(got, "trust signed") {
+		t.Errorf("got %s, want the trust", got)
+	}
+	h.run("test ! -e " + aptrepo.Canary)
+
+	h.run("cp " + signedTree + "/archive.key /etc/apt/keyrings/test.asc && rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* && " +
+		"echo 'deb [signed-by=/etc/apt/keyrings/test.asc] https://releases.lab/gvisor/releases release main' >/etc/apt/sources.list.d/test.list")
+	h.run("apt-get -q update -o APT::Sandbox::User=root -o Acquire::https::CAInfo=/etc/ssl/certs/ca-certificates.crt -o APT::Update::Error-Mode=any")
+	h.run("cd /root && apt-get -q download runsc -o APT::Sandbox::User=root -o Acquire::https::CAInfo=/etc/ssl/certs/ca-certificates.crt && dpkg-deb -x runsc_*.deb /root/by-apt")
+	h.run("cd /root/by-apt/usr/bin && find . -type f -exec cmp {} " + store + "/" + newer + "/{} ';'")
+
+	// An attacker signs with a key of his own.
+	before := h.snapshot()
+	repo.Keys = inrelease.NewKeys(t, time.Now())
+	repo.Publish(t, "release", time.Now(), newer)
+	h.exit(65, "runsc-provisioner apply --upgrade")
+	h.untouched(before)
+	if r := h.exit(100, "apt-get -q update -o APT::Sandbox::User=root -o Acquire::https::CAInfo=/etc/ssl/certs/ca-certificates.crt -o APT::Update::Error-Mode=any"); r.Code == 0 {
+		t.Error("apt-get accepts it")
+	}
+}
+
+// judge prints the names of the files that a verifier accepts: sqv, or gpgv as apt reads its status. To apt, a further
+// signature by an unknown key is no error.
+const judge = `cd /root/inrelease && for f in case-???; do
+	if command -v sqv >/dev/null; then
+		sqv --keyring ring.gpg --cleartext --output $f.text $f >/dev/null 2>&1 && echo $f
+	else
+		gpgv --keyring /root/inrelease/ring.gpg --status-fd 1 --output $f.text $f 2>/dev/null >status
+		code=$?
+		grep -q 'NO_PUBKEY' status && [ $code = 2 ] && code=0
+		[ $code = 0 ] && grep -q '^.GNUPG:. GOODSIG' status && ! grep -qE '^.GNUPG:. (BADSIG|EXPSIG|EXPKEYSIG|REVKEYSIG)' status && echo $f
+	fi
+done; true`
+
+// Debian's verifiers agree on all files but those that are refused here and skipped or left to policy there.
+func TestFault_S01_OtherVerifiersAgree(t *testing.T) {
+	onEach(t, lab.Options{Docker: lab.DockerStopped}, func(t *testing.T, h host) {
+		keys := inrelease.NewKeys(t, time.Now())
+		cases := keys.Cases(t)
+		h.run("mkdir /root/inrelease")
+		files := map[string][]byte{"ring.gpg": keys.Keyring(t)}
+		for i, c := range cases {
+			files[fmt.Sprintf("case-%03d", i)] = c.File
+		}
+		for name, text := range files {
+			if err := os.WriteFile(h.Path("/root/inrelease/"+name), text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		verifier := "gpgv"
+		if h.run("command -v sqv || true") != "" {
+			verifier = "sqv"
+		}
+		accepted := strings.Fields(h.run(judge))
+		t.Logf("%s accepts %d of %d files", verifier, len(accepted), len(cases))
+		for i, c := range cases {
+			name := fmt.Sprintf("case-%03d", i)
+			got, want := slices.Contains(accepted, name), c.Text != nil || slices.Contains(c.Lenient, verifier)
+			if got != want {
+				t.Errorf("%s: %s accepts it: %t, want %t", c.Name, verifier, got, want)
+			}
+			if !got || c.Text == nil {
+				continue
+			}
+			if text := h.read("/root/inrelease/" + name + ".text"); withoutTrailingSpace(text) != withoutTrailingSpace(string(c.Text)) {
+				t.Errorf("%s: %s gives the text %.300q, want %.300q", c.Name, verifier, text, c.Text)
+			}
+		}
+	})
+}
+
+// withoutTrailingSpace is a text without what a signature of it leaves out: white space at the end of lines, and the last
+// line feed.
+func withoutTrailingSpace(text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " \t\r")
+	}
+	return strings.Join(lines, "\n")
+}
