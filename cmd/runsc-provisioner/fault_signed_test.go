@@ -91,3 +91,35 @@ func TestFault_S01_AnotherKeyIsRefusedWithBothFingerprints(t *testing.T) {
 	found := repo.Keys.Pinned()[0]
 	h.refuses(exitRefusedData, []string{pinned[:4] + " " + pinned[4:8], found[:4] + " " + found[4:8]}, "apply", "--default-runtime", "--release=latest", "--upgrade")
 }
+
+// What lock prints is a configuration that accepts this release alone.
+func TestLock_PinsTheInstalledRelease(t *testing.T) {
+	t.Parallel()
+	h, repo := signedHost(t)
+	h.want(exitFailed, "lock")
+	h.want(exitDone, "apply", "--default-runtime")
+	pin := h.want(exitDone, "lock").stdout
+	for _, want := range []string{"version = '" + newer + "'", "trust = 'signed'", "'runsc.deb' = '", repo.Keys.Pinned()[0][:4]} {
+		if !strings.Contains(pin, want) {
+			t.Errorf("got %s, want it to have %s", pin, want)
+		}
+	}
+	h.write("etc/runsc-provisioner/config.d/40-pin.toml", pin)
+	h.want(exitDone, "config", "check")
+	if got := h.want(exitDone, "apply"); !strings.Contains(got.stdout, "nothing to do") {
+		t.Errorf("got %v, want nothing to do", got)
+	}
+	// On another host, a server offers something else under the same name.
+	other, otherRepo := signedHost(t)
+	other.write("etc/runsc-provisioner/config.d/40-pin.toml", pin)
+	var files []aptrepo.File
+	for _, m := range append(validMembers(fakeProgram(t, newer)), program("more", []byte("x"))) {
+		files = append(files, aptrepo.File{Name: "usr/bin/" + m.Name, Mode: m.Mode, Text: m.content})
+	}
+	changed := &aptrepo.Repo{Dir: otherRepo.Dir, Arch: otherRepo.Arch, Keys: otherRepo.Keys}
+	changed.Add(t, newer, aptrepo.Deb(t, newer, changed.Arch, files))
+	changed.Publish(t, newer[:8], time.Now(), newer)
+	if got := other.want(exitRefusedData, "apply"); !strings.Contains(got.stderr, "pinned") {
+		t.Errorf("got %v, want the pin", got)
+	}
+}

@@ -150,6 +150,8 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "the run was interrupted before it changed anything"
 	case errors.As(err, &usage):
 		return exitUsage, cmp.Or(usage.hint, "runsc-provisioner --help lists the commands")
+	case errors.Is(err, errNotInstalled):
+		return exitFailed, "install it first: sudo runsc-provisioner apply"
 	case errors.Is(err, errNotRoot):
 		return exitNotRoot, "run it with sudo; `runsc-provisioner plan` shows what apply would do"
 	case errors.As(err, &unsafe):

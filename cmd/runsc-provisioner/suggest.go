@@ -43,6 +43,7 @@ func commandWords(parent string) (hintToWords map[string]string) {
 		show + "; runsc-provisioner status shows the host":                           "show info get settings",
 		"sudo runsc-provisioner apply installs gVisor and registers it with Docker":  "install setup init register up run",
 		"sudo runsc-provisioner apply --upgrade looks for a newer release":           "upgrade update",
+		"runsc-provisioner lock prints the pin of the installed release":             "pin freeze",
 		"sudo runsc-provisioner verify shows which containers are in a sandbox":      "ps ls list containers audit",
 		"sudo runsc-provisioner prove starts a test container under each runtime":    "test",
 		"runsc-provisioner doctor looks for what is wrong; debug-bundle collects it": "debug bundle support report",
