@@ -37,26 +37,16 @@ func ownFiles() []ownFile {
 		{name: backupName, isDir: true},
 		{name: setAsideName, isDir: true},
 		{name: beforeName, kept: true, limit: maxBefore},
-		{name: loadedName, limit: maxLoaded, check: checkLoaded},
+		{name: loadedName, limit: maxLoaded, check: checkRecord[Loaded](LoadedSchema)},
 		{name: madeDirName, limit: maxMadeDir, check: checkMadeDir},
 		{name: restartedName, limit: maxRestarted, check: checkRestarted},
-		{name: indexesName, limit: maxIndexes, check: checkIndexes},
+		{name: indexesName, limit: maxIndexes, check: checkRecord[indexes](indexesSchema)},
 		{name: archiveKeyName, limit: maxArchiveKey},
 		keyFile(proofsName, digestKey), keyFile(failuresName, digestKey), keyFile(rejectionsName, digestKey),
 		keyFile(validationsName, digestKey), keyFile(madeIDsName, madeKey), keyFile(trialsName, trialKey),
 		{name: "accepted.json", kept: true}, {name: "accepted.copy.json", kept: true},
 		{name: "images.json", kept: true}, {name: "images.tar"},
 	}
-}
-
-func checkLoaded(text []byte) error {
-	_, err := parseLoaded(text)
-	return err
-}
-
-func checkIndexes(text []byte) error {
-	_, err := parseIndexes(text)
-	return err
 }
 
 func checkMadeDir(text []byte) error { return json.Unmarshal(text, &madeDir{}) }

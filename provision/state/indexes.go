@@ -1,9 +1,7 @@
 package state
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -12,8 +10,8 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// IndexesSchema is the schema version that this program writes and reads.
-const IndexesSchema = 1
+// indexesSchema is the schema version that this program writes and reads.
+const indexesSchema = 1
 
 // maxIndexes limits the file in bytes: 200 for each suite of a repository that was used.
 const maxIndexes = 64 << 10
@@ -32,30 +30,12 @@ type indexes struct {
 
 func (d Dir) indexesPath() string { return filepath.Join(string(d), indexesName) }
 
+func (i indexes) schema() int { return i.SchemaVersion }
+
 // Indexes returns what was seen of signed indexes, by their URLs.
 func (d Dir) Indexes() (map[string]Index, error) {
-	text, err := durable.ReadOwn(d.indexesPath(), maxIndexes)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	i, err := parseIndexes(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.indexesPath(), err)
-	}
-	return i.Seen, nil
-}
-
-func parseIndexes(text []byte) (i indexes, err error) {
-	if err := json.Unmarshal(text, &i); err != nil {
-		return indexes{}, fmt.Errorf("it is damaged: %w", err)
-	}
-	if i.SchemaVersion != IndexesSchema {
-		return indexes{}, fmt.Errorf("another version of this program wrote it (schema %d, want %d)", i.SchemaVersion, IndexesSchema)
-	}
-	return i, nil
+	all, err := readRecord[indexes](d.indexesPath(), maxIndexes, indexesSchema)
+	return all.Seen, err
 }
 
 // NoteIndex records what was seen of the index at a URL. An index that the user accepted although it is older
@@ -70,11 +50,7 @@ func (d Dir) NoteIndex(url string, seen Index) error {
 		all = map[string]Index{}
 	}
 	all[url] = seen
-	text, err := json.MarshalIndent(indexes{IndexesSchema, all}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.indexesPath(), err)
-	}
-	return durable.WriteFile(d.indexesPath(), append(text, '\n'), durable.Plain(0o600))
+	return writeRecord(d.indexesPath(), indexes{indexesSchema, all})
 }
 
 // maxArchiveKey limits the file with the archive key in bytes.

@@ -1,14 +1,8 @@
 package state
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
 	"path/filepath"
-
-	"runsc-provisioner/provision/durable"
 )
 
 // LoadedSchema is the schema version that this program writes and reads.
@@ -40,30 +34,11 @@ func (l Loaded) Hot() map[string]string {
 // LoadedPath returns the path of the record of what dockerd has read.
 func (d Dir) LoadedPath() string { return filepath.Join(string(d), loadedName) }
 
+func (l Loaded) schema() int { return l.SchemaVersion }
+
 // ReadLoaded returns the record; the zero Loaded if there is none.
 func (d Dir) ReadLoaded() (Loaded, error) {
-	text, err := durable.ReadOwn(d.LoadedPath(), maxLoaded)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Loaded{}, nil
-	}
-	if err != nil {
-		return Loaded{}, err
-	}
-	l, err := parseLoaded(text)
-	if err != nil {
-		return Loaded{}, fmt.Errorf("%s: %w", d.LoadedPath(), err)
-	}
-	return l, nil
-}
-
-func parseLoaded(text []byte) (l Loaded, err error) {
-	if err := json.Unmarshal(text, &l); err != nil {
-		return Loaded{}, fmt.Errorf("it is damaged: %w", err)
-	}
-	if l.SchemaVersion != LoadedSchema {
-		return Loaded{}, fmt.Errorf("another version of this program wrote it (schema %d, want %d)", l.SchemaVersion, LoadedSchema)
-	}
-	return l, nil
+	return readRecord[Loaded](d.LoadedPath(), maxLoaded, LoadedSchema)
 }
 
 // WriteLoaded writes l, unless the file has it already or l has no digests.
@@ -75,9 +50,5 @@ func (d Dir) WriteLoaded(l Loaded) error {
 	if err == nil && kept.Invocation == l.Invocation && maps.Equal(kept.Started, l.Started) && maps.Equal(kept.Reloaded, l.Reloaded) {
 		return nil
 	}
-	text, err := json.MarshalIndent(l, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.LoadedPath(), err)
-	}
-	return durable.WriteFile(d.LoadedPath(), append(text, '\n'), durable.Plain(0o600))
+	return writeRecord(d.LoadedPath(), l)
 }
