@@ -25,6 +25,7 @@ func newApply(a *app) *cobra.Command {
 		opts       optionFlags
 		once       bool
 		noProgress bool
+		carried    string
 		limits     timeLimits
 	)
 	cmd := &cobra.Command{
@@ -64,6 +65,14 @@ verify, use them too. --once does not save them.`,
 			if err := opts.check(in.Config); err != nil {
 				return err
 			}
+			if carried != "" {
+				b, err := a.carry(carried, in.Config.Release.KeyURL)
+				if err != nil {
+					return err
+				}
+				defer b.Close()
+				opts.Upgrade = opts.Upgrade || !in.Config.Spec().Exact()
+			}
 			report := newRunReport(a, format.value, noProgress)
 			var saved config.Overrides
 			if !once {
@@ -81,6 +90,7 @@ verify, use them too. --once does not save them.`,
 	flags.Var(&format, "format", "print the result in this `FORMAT`: "+format.Type())
 	flags.BoolVar(&once, "once", false, "use the flags for this run only: do not save them to config.d/50-apply.toml")
 	opts.add(cmd)
+	flags.StringVar(&carried, "bundle", "", "take the release from this `FILE`, made by bundle create on another host, and use no network; it is checked as a server would be")
 	flags.BoolVar(&noProgress, "no-progress", false, "show no progress bar while files are downloaded or copied")
 	limits.add(cmd)
 	flags.DurationVar(&limits.restart, "restart-timeout", 2*time.Minute, "wait at most this `DURATION` for Docker to restart; then put everything back")

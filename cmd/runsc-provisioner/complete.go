@@ -26,6 +26,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
 	values := map[string]cobra.CompletionFunc{
+		"bundle":          cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		"channel":         words("release\tabout weekly", "nightly\tevery day", "master\tevery commit"),
 		"config-dir":      directory,
 		"default-runtime": listed(a.defaultRuntimes),
@@ -50,8 +51,10 @@ func (a *app) addCompletions(root *cobra.Command) {
 	if prove, _, err := root.Find([]string{"prove"}); err == nil {
 		prove.ValidArgsFunction = listed(a.runtimeNames)
 	}
-	if bundle, _, err := root.Find([]string{"debug-bundle"}); err == nil {
-		bundle.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
+	for _, words := range [][]string{{"debug-bundle"}, {"bundle", "create"}} {
+		if bundle, _, err := root.Find(words); err == nil {
+			bundle.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
+		}
 	}
 	for _, name := range []string{"apply", "plan"} {
 		if cmd, _, err := root.Find([]string{name}); err == nil {

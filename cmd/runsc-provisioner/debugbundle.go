@@ -5,10 +5,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -44,22 +42,7 @@ It takes a few seconds, even if Docker or systemd hangs.`,
 // writeBundle makes the file before it collects anything, so that a file that
 // cannot be written fails at once.
 func (a *app) writeBundle(ctx context.Context, path string, now time.Time) error {
-	if path == "-" {
-		return a.bundleTo(ctx, a.stdout, now)
-	}
-	// O_EXCL: a file that exists belongs to the user.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := a.bundleTo(ctx, f, now); err != nil {
-		return errors.Join(err, f.Close(), os.Remove(path))
-	}
-	if err := f.Close(); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	a.printf("%s\n", printable(path))
-	return nil
+	return a.writeNew(path, func(w io.Writer) error { return a.bundleTo(ctx, w, now) })
 }
 
 // bundleTo writes the archive. Where a part failed, the archive has its error.

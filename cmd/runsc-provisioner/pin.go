@@ -8,6 +8,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
 )
 
 // errNotInstalled says that there is nothing to pin.
@@ -23,18 +24,9 @@ exactly this release, whatever a server offers, or nothing. lock changes nothing
 		Example: "  runsc-provisioner lock | sudo tee /etc/runsc-provisioner/config.d/40-pin.toml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := a.config(cmd, settingFlags{}, false)
+			_, found, err := a.installed(cmd)
 			if err != nil {
 				return err
-			}
-			store := (&host.Host{Paths: a.paths, Owner: a.owner}).Store()
-			installed, err := store.List(cmd.Context())
-			if err != nil {
-				return err
-			}
-			found, ok := plan.NewestSatisfying(installed, in.Config.Spec())
-			if !ok || !found.State.Intact() {
-				return errNotInstalled
 			}
 			text, err := config.Pin(found.Manifest)
 			if err != nil {
@@ -44,4 +36,22 @@ exactly this release, whatever a server offers, or nothing. lock changes nothing
 			return nil
 		},
 	}
+}
+
+// installed is the newest release that the configuration asks for, and the store that has it.
+func (a *app) installed(cmd *cobra.Command) (release.Store, release.Installed, error) {
+	in, err := a.config(cmd, settingFlags{}, false)
+	if err != nil {
+		return release.Store{}, release.Installed{}, err
+	}
+	store := (&host.Host{Paths: a.paths, Owner: a.owner}).Store()
+	all, err := store.List(cmd.Context())
+	if err != nil {
+		return release.Store{}, release.Installed{}, err
+	}
+	found, ok := plan.NewestSatisfying(all, in.Config.Spec())
+	if !ok || !found.State.Intact() {
+		return release.Store{}, release.Installed{}, errNotInstalled
+	}
+	return store, found, nil
 }

@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/blocked"
+	"runsc-provisioner/provision/bundle"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
@@ -124,6 +125,7 @@ func remedy(err error) (code int, hint string) {
 		proxy      *proxyMissing
 		declare    *prepare.DeclareError
 		fixed      *durable.ImmutableError
+		carried    *bundle.BadError
 	)
 	switch {
 	case errors.As(err, &down):
@@ -178,6 +180,8 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "nothing was changed in Docker; the lines above are from runsc"
 	case isFull(err):
 		return exitFailed, fullHint(err)
+	case errors.As(err, &carried):
+		return exitRefusedData, "nothing was changed; copy the file again, or make it again with: runsc-provisioner bundle create FILE"
 	case errors.As(err, &refused):
 		return exitRefusedData, "nothing was installed; check whether a proxy or login page answered instead of the server"
 	case errors.As(err, &gone) && errors.As(err, &proxy):

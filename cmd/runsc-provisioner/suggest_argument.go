@@ -121,7 +121,15 @@ func switchWord(word string) (on, ok bool) {
 
 // fewArguments is cobra.MaximumNArgs(1) with a hint.
 func fewArguments(cmd *cobra.Command, args []string) error {
-	if len(args) <= 1 {
+	if len(args) == 0 {
+		return nil
+	}
+	return oneArgument(cmd, args)
+}
+
+// oneArgument is for commands that need one argument.
+func oneArgument(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 {
 		return nil
 	}
 	err := fmt.Errorf("%s takes one argument, got %d", cmd.CommandPath(), len(args))

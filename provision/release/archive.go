@@ -41,6 +41,20 @@ func (s Store) archive(staging, name string, manifest []byte) error {
 	return nil
 }
 
+// Kept returns the directory with the archives of the release called name, and the manifest beside them. Without them,
+// the error is fs.ErrNotExist; if others could have changed them, it is a *RefusedError.
+func (s Store) Kept(name string) (dir string, m Manifest, err error) {
+	dir = s.archivePath(name)
+	if err := s.keptSafe(dir); err != nil {
+		return "", Manifest{}, &RefusedError{"check", dir, err}
+	}
+	m, _, err = readManifest(dir, name)
+	if isMissing(err) {
+		err = fmt.Errorf("archive of release %s: %w", name, fs.ErrNotExist)
+	}
+	return dir, m, err
+}
+
 // isDir reports whether path is a directory, or a symlink to one.
 func isDir(path string) bool {
 	info, err := os.Stat(path)

@@ -44,7 +44,7 @@ var effectsOf = map[string]effect{
 		writes: "Checksum.Fetch Signed.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
 			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
 		reads: "Arch Client Installed.Satisfies Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest ParseChecksum " +
-			"ParseDigest ParseLabel Signing.Pinned Spec.Exact Spec.Validate Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
+			"ParseDigest ParseLabel Signing.Pinned Spec.Exact Spec.Validate Store.Kept Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
 			"Store.ArchivesSafe Store.Safe Store.Touched Store.Verify",
 	},
 	"provision/images": {

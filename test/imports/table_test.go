@@ -77,6 +77,7 @@ var allowed = map[string]row{
 		},
 		modules: []string{"github.com/gofrs/flock", "golang.org/x/sys"},
 	},
+	"provision/bundle": {ours: []string{"pattern", "provision/durable", "provision/release"}},
 	"provision/evidence": {
 		ours: []string{
 			"daemonjson", "provision/capability", "provision/config", "provision/dataroot",
@@ -253,7 +254,7 @@ var allowed = map[string]row{
 	"systemd": {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
 	"cmd/runsc-provisioner": {
 		ours: []string{
-			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/buildkit", "provision/checkup",
+			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/buildkit", "provision/bundle", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemon", "provision/difference",
 			"provision/doctor", "provision/durable", "provision/host", "provision/metrics", "provision/plan",
 			"provision/prepare", "provision/proof", "provision/redact", "provision/release",
