@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"runsc-provisioner/provision/durable"
@@ -13,8 +14,11 @@ import (
 // indexesSchema is the schema version that this program writes and reads.
 const indexesSchema = 1
 
-// maxIndexes limits the file in bytes: 200 for each suite of a repository that was used.
-const maxIndexes = 64 << 10
+// maxIndexes limits the file in bytes, and maxIndexCount the suites in it: the oldest are forgotten.
+const (
+	maxIndexes    = 64 << 10
+	maxIndexCount = 100
+)
 
 // Index is the newest that was seen of a signed index. An older one is an old copy.
 type Index struct {
@@ -50,6 +54,9 @@ func (d Dir) NoteIndex(url string, seen Index) error {
 		all = map[string]Index{}
 	}
 	all[url] = seen
+	for len(all) > maxIndexCount {
+		delete(all, slices.MinFunc(slices.Collect(maps.Keys(all)), func(a, b string) int { return all[a].Date.Compare(all[b].Date) }))
+	}
 	return writeRecord(d.indexesPath(), indexes{indexesSchema, all})
 }
 
