@@ -17,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/fakerunsc"
 	"runsc-provisioner/test/releases"
@@ -76,7 +77,7 @@ const origin = "https://example.com"
 func (b *bucket) client(limits release.Limits) *http.Client {
 	roots := x509.NewCertPool()
 	roots.AddCert(b.server.Certificate())
-	client := release.Client(limits, roots)
+	client := download.Client(limits.Download, roots)
 	client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, b.server.Listener.Addr().String())
 	}

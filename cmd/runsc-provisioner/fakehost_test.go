@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
@@ -61,8 +62,10 @@ func newFakeHost(t testing.TB, root string) *fakeHost {
 			Link: at("usr/local/bin/runsc"), Proc: "/proc", DaemonJSON: at("etc/docker/daemon.json"), Socket: d.Socket,
 		},
 		limits: release.Limits{
-			Tries: 3, FirstPause: time.Millisecond, LongestPause: 5 * time.Millisecond, RetryAfterMax: time.Second,
-			ArtifactBytes: 32 << 20, UnpackedBytes: 64 << 20, MinRate: 1, VersionTime: time.Minute,
+			Download: download.Limits{
+				Tries: 3, FirstPause: time.Millisecond, LongestPause: 5 * time.Millisecond, RetryAfterMax: time.Second, MinRate: 1,
+			},
+			ArtifactBytes: 32 << 20, UnpackedBytes: 64 << 20, VersionTime: time.Minute,
 		},
 	}
 	h.units = newFakeUnits(d, h.paths.DaemonJSON)

@@ -52,8 +52,8 @@ func TestFault_D03_AServerThatFailsIsTriedAFewTimes(t *testing.T) {
 	for _, fault := range []string{"500", "reset"} {
 		asked := h.bucket.requestCount(artifactName) + h.bucket.requestCount(".sha512")
 		refusesFault(t, h, fault, exitTryAgain, "gave up after", "hint: ")
-		if got := h.bucket.requestCount(artifactName) + h.bucket.requestCount(".sha512") - asked; got < h.limits.Tries {
-			t.Errorf("%s: got %d requests, want %d tries", fault, got, h.limits.Tries)
+		if got := h.bucket.requestCount(artifactName) + h.bucket.requestCount(".sha512") - asked; got < h.limits.Download.Tries {
+			t.Errorf("%s: got %d requests, want %d tries", fault, got, h.limits.Download.Tries)
 		}
 	}
 	h.bucket.server.Close()
@@ -64,7 +64,7 @@ func TestFault_D04_RetryAfterIsHonouredUpToItsCap(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
 	refusesFault(t, h, "429-day", exitTryAgain, "gave up after 1 try", "24h0m0s")
-	h.limits.Tries = 2
+	h.limits.Download.Tries = 2
 	refusesFault(t, h, "429", exitTryAgain, "gave up after 2 tries", "asks to wait 1s")
 	refusesFault(t, h, "503", exitTryAgain, "gave up after 2 tries", "asks to wait 1s")
 }
@@ -96,12 +96,12 @@ func TestFault_D07_ABodyBeyondItsLimitIsRefused(t *testing.T) {
 func TestFault_D08_AServerThatTricklesIsGivenUp(t *testing.T) {
 	t.Parallel()
 	h := olderHost(t)
-	h.limits.Tries = 1
+	h.limits.Download.Tries = 1
 	usual := h.limits
-	h.limits.Window, h.limits.MinRate = 100*time.Millisecond, 1<<10
+	h.limits.Download.Window, h.limits.Download.MinRate = 100*time.Millisecond, 1<<10
 	refusesFault(t, h, "slow", exitTryAgain, "too slow")
 	h.limits = usual
-	h.limits.Total = 300 * time.Millisecond
+	h.limits.Download.Total = 300 * time.Millisecond
 	refusesFault(t, h, "slow", exitTryAgain, "not finished within 300ms")
 }
 

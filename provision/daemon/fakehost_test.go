@@ -17,6 +17,7 @@ import (
 
 	"runsc-provisioner/provision"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/release"
@@ -91,7 +92,7 @@ func newFakeHost(t *testing.T, settings ...string) *fakeHost {
 				Run: h.path("run/runsc-provisioner"), Store: h.path("usr/local/lib/gvisor"), Link: h.path("usr/local/bin/runsc"),
 				Proc: h.path("proc"), DaemonJSON: h.units.daemonJSON, Socket: h.dockerd.Socket,
 			}},
-			Jobs: h.units, HTTP: server.Client(), Limits: release.Limits{Tries: 1},
+			Jobs: h.units, HTTP: server.Client(), Limits: release.Limits{Download: download.Limits{Tries: 1}},
 			ProveOutside:  h.prove,
 			ProveInDocker: func(context.Context, steps.ProveInDocker) (string, error) { return h.proven(), nil },
 		},

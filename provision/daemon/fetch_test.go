@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
@@ -32,7 +33,7 @@ func hanging(t *testing.T) (f *fetches, spec release.Spec, arrived chan struct{}
 	t.Cleanup(server.Close)
 	host := &provision.Provisioner{
 		Host: host.Host{Paths: host.Paths{Store: filepath.Join(t.TempDir(), "store")}, Owner: os.Geteuid()},
-		HTTP: server.Client(), Limits: release.Limits{Tries: 1},
+		HTTP: server.Client(), Limits: release.Limits{Download: download.Limits{Tries: 1}},
 	}
 	f = newFetches(host, time.Now)
 	t.Cleanup(f.close)

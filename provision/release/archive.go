@@ -46,7 +46,7 @@ func (s Store) archive(staging, name string, manifest []byte) error {
 func (s Store) Kept(name string) (dir string, m Manifest, err error) {
 	dir = s.archivePath(name)
 	if err := s.keptSafe(dir); err != nil {
-		return "", Manifest{}, &RefusedError{"check", dir, err}
+		return "", Manifest{}, newRefused("check", dir, err)
 	}
 	m, _, err = readManifest(dir, name)
 	if isMissing(err) {
@@ -108,7 +108,7 @@ func (s Store) Restore(ctx context.Context, name string) (Installed, error) {
 	}
 	kept := s.archivePath(name)
 	if err := s.keptSafe(kept); err != nil { // the manifest beside the archive decides what is installed
-		return wrap(&RefusedError{"check", kept, err})
+		return wrap(newRefused("check", kept, err))
 	}
 	m, text, err := readManifest(kept, name)
 	if err != nil && isMissing(err) {
@@ -157,7 +157,7 @@ func (s Store) unpackArchives(ctx context.Context, m Manifest, kept, dir string)
 		files = append(files, more...)
 	}
 	if !sameFiles(files, m.Files) {
-		return &RefusedError{"check", kept, errors.New("the archive has other files than the manifest lists")}
+		return newRefused("check", kept, errors.New("the archive has other files than the manifest lists"))
 	}
 	return setTimes(dir, m.Files)
 }

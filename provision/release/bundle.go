@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/download"
 )
 
 // ringSize is how far a download may run ahead of its unpacking: little enough
@@ -38,7 +39,7 @@ func (d *downloader) fetchBundle(ctx context.Context, a artifact, kept, dir stri
 		}
 		done <- outcome{files, asRefused(err, "unpack", a.name)}
 	}()
-	sum, err := d.fetch(ctx, a.url, d.limits.ArtifactBytes, &tee{file, stream})
+	sum, err := d.Fetch(ctx, a.url, d.limits.ArtifactBytes, &tee{file, stream})
 	stream.Close(err)
 	synced := make(chan error, 1)
 	go func() { synced <- file.finish() }()
@@ -51,7 +52,7 @@ func (d *downloader) fetchBundle(ctx context.Context, a artifact, kept, dir stri
 	case err != nil:
 		return Archive{}, nil, err
 	case sum != a.sum:
-		return Archive{}, nil, &RefusedError{"fetch", withoutSecrets(a.url), mismatch(sum, a.sum)}
+		return Archive{}, nil, newRefused("fetch", download.WithoutSecrets(a.url), mismatch(sum, a.sum))
 	case unpacked.err != nil:
 		return Archive{}, nil, unpacked.err
 	case syncErr != nil:
@@ -66,7 +67,7 @@ func (d *downloader) fetchProgram(ctx context.Context, a artifact, kept string) 
 	if err != nil {
 		return Archive{}, err
 	}
-	sum, err := d.fetch(ctx, a.url, d.limits.ArtifactBytes, file)
+	sum, err := d.Fetch(ctx, a.url, d.limits.ArtifactBytes, file)
 	if syncErr := file.finish(); err == nil {
 		err = syncErr
 	}
@@ -74,7 +75,7 @@ func (d *downloader) fetchProgram(ctx context.Context, a artifact, kept string) 
 		return Archive{}, err
 	}
 	if sum != a.sum {
-		return Archive{}, &RefusedError{"fetch", withoutSecrets(a.url), mismatch(sum, a.sum)}
+		return Archive{}, newRefused("fetch", download.WithoutSecrets(a.url), mismatch(sum, a.sum))
 	}
 	return Archive{Name: filepath.Base(kept), Size: file.written, SHA512: sum.String()}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/download"
 )
 
 // TrustChecksum is the kind of trust that Checksum gives.
@@ -57,7 +58,7 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 	if name, found := c.present(artifacts, spec, TrustChecksum); found {
 		return Fetched{}, &PresentError{Release: name}
 	}
-	fetched := Fetched{URL: withoutSecrets(at), Trust: TrustChecksum}
+	fetched := Fetched{URL: download.WithoutSecrets(at), Trust: TrustChecksum}
 	for _, a := range artifacts {
 		archive, files, err := d.fetchAndUnpack(ctx, a, into)
 		err = refusedIfAbsent(err, a.url, "although its digest exists")
@@ -74,7 +75,7 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 // next one only after a clean "not found".
 func (d *downloader) resolve(ctx context.Context, u *url.URL, spec Spec) ([]artifact, error) {
 	var tried []string
-	var last *absentError
+	var last *download.AbsentError
 	for _, names := range layouts {
 		first, err := d.digestOf(ctx, u.JoinPath(names[0]), spec)
 		if errors.As(err, &last) {
@@ -97,7 +98,7 @@ func (d *downloader) resolve(ctx context.Context, u *url.URL, spec Spec) ([]arti
 		}
 		return artifacts, nil
 	}
-	return nil, &RefusedError{"fetch", withoutSecrets(u), fmt.Errorf("no release found: %s for each of %s", last.status, strings.Join(tried, ", "))}
+	return nil, newRefused("fetch", download.WithoutSecrets(u), fmt.Errorf("no release found: %s for each of %s", last.Status, strings.Join(tried, ", ")))
 }
 
 // digestOf fetches the digest of the artifact at u.
@@ -106,15 +107,15 @@ func (d *downloader) digestOf(ctx context.Context, u *url.URL, spec Spec) (artif
 	from := *u
 	from.Path += ".sha512"
 	var text memorySink
-	if _, err := d.fetch(ctx, &from, d.limits.ChecksumBytes, &text); err != nil {
+	if _, err := d.Fetch(ctx, &from, d.limits.ChecksumBytes, &text); err != nil {
 		return artifact{}, err
 	}
 	sum, err := ParseChecksum(text.Bytes(), name)
 	if err != nil {
-		return artifact{}, &RefusedError{"fetch", withoutSecrets(&from), err}
+		return artifact{}, newRefused("fetch", download.WithoutSecrets(&from), err)
 	}
 	if err := spec.pin(name, sum); err != nil {
-		return artifact{}, &RefusedError{"fetch", withoutSecrets(u), err}
+		return artifact{}, newRefused("fetch", download.WithoutSecrets(u), err)
 	}
 	return artifact{name: name, url: u, sum: sum}, nil
 }
@@ -144,7 +145,7 @@ func (d *downloader) fetchAndUnpack(ctx context.Context, a artifact, into string
 	if !archive.IsDeb(a.name) && !slices.ContainsFunc(files, func(f File) bool {
 		return filepath.Dir(f.Path) == sidecarDir && f.Mode == archive.ModeText(archive.ProgramMode)
 	}) {
-		return Archive{}, nil, &RefusedError{"unpack", withoutSecrets(a.url), errors.New("no program in " + sidecarDir + "/: sandboxes would not start")}
+		return Archive{}, nil, newRefused("unpack", download.WithoutSecrets(a.url), errors.New("no program in "+sidecarDir+"/: sandboxes would not start"))
 	}
 	return bundle, files, nil
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/fakerunsc"
 	"runsc-provisioner/test/proxy"
@@ -49,7 +50,7 @@ func child() {
 	}
 	dir := os.Getenv(childStore)
 	store := release.Store{Dir: dir, Link: filepath.Join(filepath.Dir(dir), "bin", "runsc"), Owner: os.Geteuid(), Limits: quick()}
-	source := &release.Checksum{Download: release.Download{HTTP: release.Client(quick(), roots), Limits: quick()}}
+	source := &release.Checksum{Download: release.Download{HTTP: download.Client(quick().Download, roots), Limits: quick()}}
 	got, err := install(context.Background(), store, source, release.Spec{URL: os.Getenv(childURL), Channel: "release", Version: wanted, Arch: release.Arch(), Trust: release.TrustChecksum})
 	if err == nil {
 		err = store.SetLink(wanted)

@@ -70,7 +70,7 @@ func (s Store) Inspect(ctx context.Context, name string) (Inspection, error) {
 func contents(ctx context.Context, kept string, a Archive, limits Limits) ([]File, error) {
 	want, err := ParseDigest(a.SHA512)
 	if err != nil {
-		return nil, &RefusedError{"read", kept, err}
+		return nil, newRefused("read", kept, err)
 	}
 	return readVerified(ctx, "read", kept, a.Size, want, func(_ *os.File, r io.Reader) ([]File, error) {
 		if isBundle(a.Name) {

@@ -1,17 +1,16 @@
 package release
 
 import (
-	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
+
+	"runsc-provisioner/provision/download"
 )
 
 // Digest is a SHA-512.
-type Digest [sha512.Size]byte
-
-func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+type Digest = download.Digest
 
 // ParseDigest reads 128 hexadecimal digits.
 func ParseDigest(text string) (Digest, error) {

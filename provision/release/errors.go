@@ -2,8 +2,8 @@ package release
 
 import (
 	"fmt"
-	"net/url"
 
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -20,35 +20,15 @@ func (e *SpecError) Error() string {
 
 // RefusedError means that a file, fetched or found, is not accepted. Trying
 // again gives the same result.
-type RefusedError struct {
-	Act    string // fetch, unpack, check, install
-	Object string // a URL without credentials, or a path
-	Err    error
+type RefusedError = download.RefusedError
+
+func newRefused(act, object string, err error) *RefusedError {
+	return &RefusedError{Act: act, Object: object, Err: err}
 }
-
-func (e *RefusedError) Error() string { return fmt.Sprintf("%s %s: %v", e.Act, e.Object, e.Err) }
-
-// Unwrap returns Err.
-func (e *RefusedError) Unwrap() error { return e.Err }
 
 // UnavailableError means that a file could not be fetched now. Trying again
 // later may help.
-type UnavailableError struct {
-	URL   string // without credentials
-	Tries int
-	Err   error // of the last one
-}
-
-func (e *UnavailableError) Error() string {
-	tries := "1 try"
-	if e.Tries != 1 {
-		tries = fmt.Sprintf("%d tries", e.Tries)
-	}
-	return fmt.Sprintf("fetch %s: gave up after %s: %v", e.URL, tries, e.Err)
-}
-
-// Unwrap returns Err.
-func (e *UnavailableError) Unwrap() error { return e.Err }
+type UnavailableError = download.UnavailableError
 
 // PresentError means that the release asked for is already installed.
 type PresentError struct {
@@ -69,10 +49,3 @@ type ForeignError struct {
 }
 
 func (e *ForeignError) Error() string { return fmt.Sprintf("%s is %s: left alone", e.Path, e.Is) }
-
-// withoutSecrets formats u for users: without credentials, and without a query, which may
-// be a signature that gives any reader of a log access.
-func withoutSecrets(u *url.URL) string {
-	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
-	return plain.String()
-}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/fakerunsc"
 	"runsc-provisioner/test/releases"
@@ -132,7 +133,7 @@ func TestFault_D04_RetryAfterIsHonoured(t *testing.T) {
 	for name, after := range map[string]string{"seconds": "600", "a date": "Sat, 01 Jan 2000 00:10:00 GMT"} { // a bubble begins in 2000
 		t.Run("within the cap, not asked again before, "+name, func(t *testing.T) {
 			r := newRig(t)
-			r.source.Limits.RetryAfterMax = time.Hour
+			r.source.Limits.Download.RetryAfterMax = time.Hour
 			var asked []time.Time
 			r.bubble(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				if path.Base(req.URL.Path) == digestFile {
@@ -153,8 +154,8 @@ func TestFault_D04_RetryAfterIsHonoured(t *testing.T) {
 	}
 	t.Run("within the cap, longer than all may take", func(t *testing.T) {
 		r := newRig(t)
-		r.source.Limits.RetryAfterMax = time.Hour
-		r.source.Limits.Total = 5 * time.Minute
+		r.source.Limits.Download.RetryAfterMax = time.Hour
+		r.source.Limits.Download.Total = 5 * time.Minute
 		r.bubble(t, answer(503, "600"), func(t *testing.T) {
 			refused[*release.UnavailableError](t, r, bubbled(""), "not finished within 5m0s")
 			if got := r.asked(digestFile); got != 1 {
@@ -198,7 +199,7 @@ func TestFault_D08_TooSlow(t *testing.T) {
 	t.Run("total deadline", func(t *testing.T) {
 		r := newRig(t)
 		r.publish(t, fakerunsc.Zstd)
-		r.source.Limits.Total = 20 * time.Second
+		r.source.Limits.Download.Total = 20 * time.Second
 		r.bubble(t, releases.Handler(r.tree), func(t *testing.T) {
 			refused[*release.UnavailableError](t, r, bubbled("slow"), "not finished within 20s")
 		})
@@ -206,13 +207,13 @@ func TestFault_D08_TooSlow(t *testing.T) {
 	t.Run("no answer", func(t *testing.T) {
 		r := newRig(t)
 		limits := quick()
-		limits.Header = 10 * time.Millisecond
+		limits.Download.Header = 10 * time.Millisecond
 		hung := make(chan struct{})
 		server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hung }))
 		defer server.Close()
 		defer close(hung)
 		roots := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-		r.source.HTTP = release.Client(limits, roots)
+		r.source.HTTP = download.Client(limits.Download, roots)
 		spec := r.spec(wanted, "")
 		spec.URL = releases.URL(server.URL, "")
 		refused[*release.UnavailableError](t, r, spec, "3 tries", "awaiting response headers")

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/fakerunsc"
 	"runsc-provisioner/test/releases"
@@ -67,7 +68,7 @@ func (r *rig) serveTLS(t *testing.T, config *tls.Config, roots *x509.CertPool) (
 	t.Cleanup(server.Close)
 	spec := r.spec(wanted, "")
 	spec.URL = releases.URL(server.URL, "")
-	return spec, release.Client(quick(), roots)
+	return spec, download.Client(quick().Download, roots)
 }
 
 func TestFault_D10_ServerHasTheWrongCertificate(t *testing.T) {
@@ -103,7 +104,7 @@ func TestFault_D10_ServerHasTheWrongCertificate(t *testing.T) {
 		r := newRig(t)
 		server := httptest.NewServer(releases.Handler(r.tree))
 		defer server.Close()
-		r.source.HTTP = release.Client(quick(), ca.roots())
+		r.source.HTTP = download.Client(quick().Download, ca.roots())
 		spec := r.spec(wanted, "")
 		spec.URL = releases.URL("https"+strings.TrimPrefix(server.URL, "http"), "")
 		refused[*release.RefusedError](t, r, spec, "does not look like a TLS handshake")

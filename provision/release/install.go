@@ -95,8 +95,8 @@ func (s Store) keepInstalled(ctx context.Context, staging string, there Installe
 		return Installed{}, err
 	}
 	if !sameFiles(m.Files, there.Manifest.Files) {
-		return Installed{}, &RefusedError{"install", there.Dir, fmt.Errorf(
-			"installed from %s with other files than %s has: remove it first", there.Manifest.URL, m.URL)}
+		return Installed{}, newRefused("install", there.Dir, fmt.Errorf(
+			"installed from %s with other files than %s has: remove it first", there.Manifest.URL, m.URL))
 	}
 	if m.Origin != nil && there.Manifest.Origin == nil {
 		return s.adoptOrigin(ctx, staging, there, m)

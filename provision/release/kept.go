@@ -92,7 +92,7 @@ func readVerified(ctx context.Context, act, kept string, size int64, want Digest
 		return nil, err
 	}
 	if info.Size() != size {
-		return nil, &RefusedError{act, kept, fmt.Errorf("it has %d bytes, not %d", info.Size(), size)}
+		return nil, newRefused(act, kept, fmt.Errorf("it has %d bytes, not %d", info.Size(), size))
 	}
 	sum := sha512.New()
 	r := archive.Reader(ctx, io.TeeReader(f, sum))
@@ -107,7 +107,7 @@ func readVerified(ctx context.Context, act, kept string, size int64, want Digest
 		return nil, err
 	}
 	if got := Digest(sum.Sum(nil)); got != want {
-		return nil, &RefusedError{act, kept, mismatch(got, want)}
+		return nil, newRefused(act, kept, mismatch(got, want))
 	}
 	return files, err
 }
@@ -115,7 +115,7 @@ func readVerified(ctx context.Context, act, kept string, size int64, want Digest
 // asRefused turns a *archive.BadError into a *RefusedError.
 func asRefused(err error, act, object string) error {
 	if bad, ok := errors.AsType[*archive.BadError](err); ok {
-		return &RefusedError{act, object, bad.Err}
+		return newRefused(act, object, bad.Err)
 	}
 	return err
 }

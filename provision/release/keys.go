@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"runsc-provisioner/provision/apt"
+	"runsc-provisioner/provision/download"
 )
 
 // GVisorKey is the fingerprint of gVisor's archive key, as its installation guide and others publish it
@@ -31,18 +32,22 @@ const MaxKeyFile = 1 << 20
 
 // verify returns the text of the index that a pinned key has signed.
 func (f *signedFetch) verify(ctx context.Context) ([]byte, error) {
-	given := f.Keys.File
-	if given == nil {
-		given = f.Keys.Kept
+	if f.Keys.File != nil {
+		return f.verifyWith(f.Keys.File)
 	}
-	if given != nil {
-		signed, err := f.verifyWith(given)
-		if err == nil || f.Keys.File != nil {
-			return signed, err
+	var keptErr error
+	if f.Keys.Kept != nil {
+		signed, err := f.verifyWith(f.Keys.Kept)
+		if err == nil {
+			return signed, nil
 		}
+		keptErr = err
 	}
 	// The key that was kept may have expired since, or been replaced.
 	fetched, err := f.fetchKey(ctx)
+	if err != nil && keptErr != nil {
+		return nil, fmt.Errorf("%w (the key was not fetched again: %w)", keptErr, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +57,11 @@ func (f *signedFetch) verify(ctx context.Context) ([]byte, error) {
 func (f *signedFetch) verifyWith(key []byte) ([]byte, error) {
 	ring, err := apt.ReadKeys(key, f.Keys.Pinned)
 	if err != nil {
-		return nil, &RefusedError{"check", f.keySource(), err}
+		return nil, newRefused("check", f.keySource(), err)
 	}
 	signed, signer, err := ring.Verify(f.inRelease, f.now)
 	if err != nil {
-		return nil, &RefusedError{"check", withoutSecrets(f.indexURL()), err}
+		return nil, newRefused("check", download.WithoutSecrets(f.indexURL()), err)
 	}
 	f.key, f.signer = key, signer
 	return signed, nil
@@ -79,7 +84,7 @@ func (f *signedFetch) fetchKey(ctx context.Context) ([]byte, error) {
 	defer end()
 	d.progress = nil
 	var text memorySink
-	_, err = d.fetch(ctx, at, MaxKeyFile, &text)
+	_, err = d.Fetch(ctx, at, MaxKeyFile, &text)
 	var refused *RefusedError
 	if err = refusedIfAbsent(err, at, "there is no key"); errors.As(err, &refused) {
 		return nil, fmt.Errorf("archive key: %w", err)

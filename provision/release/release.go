@@ -12,7 +12,11 @@
 // the same server as the archive: that proves integrity, not origin.
 package release
 
-import "context"
+import (
+	"context"
+
+	"runsc-provisioner/provision/download"
+)
 
 // Source finds, authenticates and fetches one release.
 type Source interface {
@@ -57,21 +61,13 @@ type Archive struct {
 	SHA512 string `json:"sha512"`
 }
 
-// Stage is a stage of Fetch.
-type Stage string
-
-// The stages, in their order.
-const (
-	StageDownload Stage = "download"
-	StageUnpack   Stage = "unpack" // the rest of it, after the download
-	StageCheck    Stage = "check"
-)
-
 // Progress is reported when a file is asked for, then at least every second while data
 // arrives, and at the end of the file. Done is Total at the end only.
-type Progress struct {
-	Stage Stage
-	File  string // base name
-	Done  int64  // bytes
-	Total int64  // bytes; -1 if unknown
-}
+type Progress = download.Progress
+
+// The stages of Fetch, in their order.
+const (
+	StageDownload = download.StageDownload
+	StageUnpack   = download.Stage("unpack") // the rest of it, after the download
+	StageCheck    = download.Stage("check")
+)

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/fakerunsc"
 	"runsc-provisioner/test/releases"
@@ -46,8 +47,9 @@ const (
 // quick are limits so short that a test that waits for one ends soon.
 func quick() release.Limits {
 	return release.Limits{
-		ArtifactBytes: 8 << 20, Tries: 3, FirstPause: time.Millisecond, LongestPause: 2 * time.Millisecond,
-		RetryAfterMax: time.Millisecond, VersionTime: time.Minute,
+		ArtifactBytes: 8 << 20, VersionTime: time.Minute, Download: download.Limits{
+			Tries: 3, FirstPause: time.Millisecond, LongestPause: 2 * time.Millisecond, RetryAfterMax: time.Millisecond,
+		},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/command"
+	"runsc-provisioner/provision/download"
 )
 
 // askVersion returns what the program at path, of the release in dir, prints for
@@ -52,7 +53,7 @@ func start(ctx context.Context, dir, path string, out *versionOutput) (*command.
 		if !errors.Is(err, syscall.ETXTBSY) || pause > time.Second {
 			return cmd, err
 		}
-		if !pauseFor(ctx, pause) {
+		if !download.PauseFor(ctx, pause) {
 			return nil, context.Cause(ctx)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/apt"
+	"runsc-provisioner/provision/download"
 )
 
 // TrustSigned is the kind of trust that Signed gives.
@@ -47,6 +48,8 @@ const (
 const (
 	debName     = "runsc.deb"
 	packageName = "runsc"
+	// signedTries is how often an index is read that changes meanwhile.
+	signedTries = 3
 	// maxFuture is how far the clock of this host may be behind that of the repository.
 	maxFuture = time.Hour
 )
@@ -74,9 +77,9 @@ func (s *Signed) Fetch(ctx context.Context, spec Spec, into string) (Fetched, er
 	}
 	deb := artifact{name: debName, url: base.JoinPath(f.deb.Path), sum: f.deb.SHA512}
 	if err := spec.pin(deb.name, deb.sum); err != nil {
-		return Fetched{}, &RefusedError{"fetch", withoutSecrets(deb.url), err}
+		return Fetched{}, newRefused("fetch", download.WithoutSecrets(deb.url), err)
 	}
-	origin := &Origin{Signer: string(f.signer), URL: withoutSecrets(f.indexURL()), Index: Seen{f.index.Date, f.newest}, Key: f.key}
+	origin := &Origin{Signer: string(f.signer), URL: download.WithoutSecrets(f.indexURL()), Index: Seen{f.index.Date, f.newest}, Key: f.key}
 	if name, found := s.present([]artifact{deb}, spec, TrustSigned); found {
 		return Fetched{}, &PresentError{Release: name, Origin: origin}
 	}
@@ -86,7 +89,7 @@ func (s *Signed) Fetch(ctx context.Context, spec Spec, into string) (Fetched, er
 		return Fetched{}, refusedIfAbsent(err, deb.url, "although it is in a signed index")
 	}
 	if kept.Size != f.deb.Size {
-		return Fetched{}, &RefusedError{"fetch", withoutSecrets(deb.url), fmt.Errorf("it has %d bytes, its index says %d", kept.Size, f.deb.Size)}
+		return Fetched{}, newRefused("fetch", download.WithoutSecrets(deb.url), fmt.Errorf("it has %d bytes, its index says %d", kept.Size, f.deb.Size))
 	}
 	origin.Proof, err = f.keepProof(into)
 	return Fetched{URL: origin.URL, Trust: TrustSigned, Archives: []Archive{kept}, Files: files, Origin: origin, Release: f.chosen}, err
@@ -143,8 +146,8 @@ func (f *signedFetch) find(ctx context.Context) error {
 		if !errors.As(err, &changed) {
 			return err
 		}
-		if tries == f.d.limits.Tries || bytes.Equal(before, f.inRelease) {
-			return &RefusedError{"fetch", withoutSecrets(f.dists().JoinPath(f.listed)), changed.error}
+		if tries == signedTries || bytes.Equal(before, f.inRelease) {
+			return newRefused("fetch", download.WithoutSecrets(f.dists().JoinPath(f.listed)), changed.error)
 		}
 	}
 }
@@ -156,10 +159,10 @@ type changedError struct{ error }
 func (f *signedFetch) readIndex(ctx context.Context) error {
 	at := f.indexURL()
 	refuse := func(format string, args ...any) error {
-		return &RefusedError{"fetch", withoutSecrets(at), fmt.Errorf(format, args...)}
+		return newRefused("fetch", download.WithoutSecrets(at), fmt.Errorf(format, args...))
 	}
 	var text memorySink
-	if _, err := f.d.fetch(ctx, at, apt.MaxInRelease, &text); err != nil {
+	if _, err := f.d.Fetch(ctx, at, apt.MaxInRelease, &text); err != nil {
 		return refusedIfAbsent(err, at, "there is no such suite")
 	}
 	f.inRelease = text.Bytes()
@@ -171,7 +174,7 @@ func (f *signedFetch) readIndex(ctx context.Context) error {
 		return refuse("%w", err)
 	}
 	suite, _ := f.spec.suiteOf()
-	seen := f.Seen[withoutSecrets(at)]
+	seen := f.Seen[download.WithoutSecrets(at)]
 	switch {
 	case f.index.Suite != suite && f.index.Codename != suite:
 		return refuse("it is of suite %.60q, not %q", f.index.Suite, suite)
@@ -198,7 +201,7 @@ func (f *signedFetch) readPackages(ctx context.Context) error {
 		}
 		at := f.dists().JoinPath(f.listed)
 		var text memorySink
-		sum, err := f.d.fetch(ctx, at, apt.MaxPackages, &text)
+		sum, err := f.d.Fetch(ctx, at, apt.MaxPackages, &text)
 		if err != nil {
 			return refusedIfAbsent(err, at, "although it is in a signed index")
 		}
@@ -211,11 +214,11 @@ func (f *signedFetch) readPackages(ctx context.Context) error {
 			err = f.choose(all)
 		}
 		if err != nil {
-			return &RefusedError{"fetch", withoutSecrets(at), err}
+			return newRefused("fetch", download.WithoutSecrets(at), err)
 		}
 		return nil
 	}
-	return &RefusedError{"fetch", withoutSecrets(f.indexURL()), fmt.Errorf("it lists no packages for %s", arch)}
+	return newRefused("fetch", download.WithoutSecrets(f.indexURL()), fmt.Errorf("it lists no packages for %s", arch))
 }
 
 func parsePackages(text []byte, name, arch string) ([]apt.Package, error) {
@@ -250,7 +253,7 @@ func (f *signedFetch) choose(all []apt.Package) error {
 	if chosen == (Label{}) {
 		return fmt.Errorf("it has no package %s %s; it has %.300s", packageName, f.spec.Version, joined(has))
 	}
-	seen, err := ParseLabel(f.Seen[withoutSecrets(f.indexURL())].Version)
+	seen, err := ParseLabel(f.Seen[download.WithoutSecrets(f.indexURL())].Version)
 	if err == nil && newest.Compare(seen) < 0 && !f.AllowDowngrade {
 		return fmt.Errorf("its newest release is %s, and this host has seen %s there (--allow-downgrade accepts it)", newest, seen)
 	}
@@ -287,9 +290,9 @@ func (f *signedFetch) keepProof(into string) ([]Archive, error) {
 
 // refusedIfAbsent turns the error for a missing file into a *RefusedError.
 func refusedIfAbsent(err error, at *url.URL, reason string) error {
-	var absent *absentError
+	var absent *download.AbsentError
 	if errors.As(err, &absent) {
-		return &RefusedError{"fetch", withoutSecrets(at), errors.New(absent.status + ", " + reason)}
+		return newRefused("fetch", download.WithoutSecrets(at), errors.New(absent.Status+", "+reason))
 	}
 	return err
 }

@@ -381,6 +381,16 @@ func TestSigned_FetchesTheKey(t *testing.T) {
 			staged.Discard()
 		}
 	}
+	// An attacker who also keeps the key away gets no other error.
+	index := s.read(t, "dists/release/InRelease")
+	s.repo.Keys = inrelease.NewKeys(t, s.now)
+	s.publish(t, "release")
+	s.source.Keys.Kept, s.source.Keys.URL = keys, s.server.URL+"/fault-500"+releases.Prefix+"/archive.key"
+	if _, err := s.store.Fetch(t.Context(), s.source, spec); !isRefused(err) {
+		t.Errorf("a forged index, and no key: got %v", err)
+	}
+	s.write(t, "dists/release/InRelease", []byte(index))
+	s.source.Keys.URL = spec.Signing.KeyURL
 	s.write(t, "archive.key", []byte("<html>"))
 	s.source.Keys.Kept = nil
 	if _, err := s.store.Fetch(t.Context(), s.source, spec); !isRefused(err) {

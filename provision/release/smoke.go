@@ -26,7 +26,7 @@ const (
 func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (Label, error) {
 	limits = limits.withDefaults()
 	refuse := func(format string, args ...any) error {
-		return &RefusedError{"check", source, fmt.Errorf(format, args...)}
+		return newRefused("check", source, fmt.Errorf(format, args...))
 	}
 	label, err := inspect(ctx, dir, filepath.Join(dir, "runsc"), spec.Arch, limits)
 	var host *hostError

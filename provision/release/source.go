@@ -4,11 +4,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+
+	"runsc-provisioner/provision/download"
 )
 
 // Download is how a Source downloads.
 type Download struct {
-	HTTP     *http.Client   // nil: Client(Limits, nil)
+	HTTP     *http.Client   // nil: download.Client, with the system's roots
 	Limits   Limits         //
 	Progress func(Progress) // nil: quiet
 	// Have lists releases that need not be fetched again: if an intact one was
@@ -16,15 +18,17 @@ type Download struct {
 	Have []Installed
 }
 
+// downloader fetches the files of one release.
+type downloader struct {
+	*download.Downloader
+	limits   Limits // all set
+	progress func(Progress)
+}
+
 // downloader is for files below base. The caller must call end.
 func (c *Download) downloader(base *url.URL, spec Spec) (d *downloader, end func()) {
 	d = &downloader{limits: c.Limits.withDefaults(), progress: c.Progress}
-	client, end := c.HTTP, func() {}
-	if client == nil {
-		client = Client(d.limits, nil)
-		end = client.CloseIdleConnections
-	}
-	d.client = guarded(client, base, spec.RedirectHosts, d.limits.Redirects)
+	d.Downloader, end = download.New(c.HTTP, base, spec.RedirectHosts, d.limits.Download, c.Progress)
 	return d, end
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"runsc-provisioner/pattern"
 	"runsc-provisioner/provision/apt"
+	"runsc-provisioner/provision/download"
 )
 
 // Channels of gVisor's bucket (https://gvisor.dev/docs/user_guide/install/).
@@ -167,11 +168,11 @@ func (s Spec) base() (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme != "https":
-		return nil, &SpecError{"url", withoutSecrets(u), "is not https; without it, a checksum from the same server proves nothing"}
+		return nil, &SpecError{"url", download.WithoutSecrets(u), "is not https; without it, a checksum from the same server proves nothing"}
 	case u.Host == "" || u.Opaque != "":
-		return nil, &SpecError{"url", withoutSecrets(u), "names no host"}
+		return nil, &SpecError{"url", download.WithoutSecrets(u), "names no host"}
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, &SpecError{"url", withoutSecrets(u), "has a query or fragment"}
+		return nil, &SpecError{"url", download.WithoutSecrets(u), "has a query or fragment"}
 	}
 	return u, nil
 }

@@ -67,7 +67,7 @@ func (s Store) fill(ctx context.Context, to *staging, src Source, spec Spec) (*S
 		return nil, err
 	}
 	if promised, err := ParseLabel(fetched.Release); fetched.Release != "" && (err != nil || label != promised) {
-		return nil, &RefusedError{"check", fetched.URL, fmt.Errorf("runsc reports release %s, and its index says %s", label, fetched.Release)}
+		return nil, newRefused("check", fetched.URL, fmt.Errorf("runsc reports release %s, and its index says %s", label, fetched.Release))
 	}
 	failpoint.Here("install: smoke-tested")
 	text, err := Manifest{

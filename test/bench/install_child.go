@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/release"
 )
 
@@ -38,7 +39,7 @@ func installOnce(ctx context.Context, args []string) error {
 		Link:  filepath.Join(dir, "bin", "runsc"),
 		Owner: os.Geteuid(),
 	}
-	source := &release.Checksum{Download: release.Download{HTTP: release.Client(release.Limits{}, roots)}}
+	source := &release.Checksum{Download: release.Download{HTTP: download.Client(download.Limits{}, roots)}}
 	staged, err := store.Fetch(ctx, source, release.Spec{
 		URL:     args[0],
 		Channel: release.ChannelRelease,

@@ -43,7 +43,7 @@ var effectsOf = map[string]effect{
 	"provision/release": {
 		writes: "Checksum.Fetch Signed.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
 			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
-		reads: "Arch Client Installed.Satisfies Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest ParseChecksum " +
+		reads: "Arch Installed.Satisfies Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest ParseChecksum " +
 			"ParseDigest ParseLabel Signing.Pinned Spec.Exact Spec.Validate Store.Kept Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
 			"Store.ArchivesSafe Store.Safe Store.Touched Store.Verify",
 	},

@@ -26,16 +26,15 @@ var allowed = map[string]row{
 		ours:    []string{"provision/room"},
 		modules: []string{"github.com/klauspost/compress", "golang.org/x/sys"},
 	},
-	"provision/apt":     {modules: []string{"github.com/ProtonMail/go-crypto"}},
-	"provision/command": {modules: []string{"golang.org/x/sys"}},
+	"provision/apt":      {modules: []string{"github.com/ProtonMail/go-crypto"}},
+	"provision/command":  {modules: []string{"golang.org/x/sys"}},
+	"provision/download": {ours: []string{"pattern"}, modules: []string{"github.com/cenkalti/backoff/v5"}},
 	"provision/release": {
 		ours: []string{
-			"pattern", "provision/apt", "provision/archive", "provision/command", "provision/durable",
-			"provision/failpoint", "provision/room",
+			"pattern", "provision/apt", "provision/archive", "provision/command", "provision/download",
+			"provision/durable", "provision/failpoint", "provision/room",
 		},
-		modules: []string{
-			"github.com/cenkalti/backoff/v5", "github.com/hashicorp/go-version", "golang.org/x/sys",
-		},
+		modules: []string{"github.com/hashicorp/go-version", "golang.org/x/sys"},
 	},
 	"verify":               {modules: []string{"golang.org/x/sys"}},
 	"provision/difference": {ours: []string{"verify"}, modules: []string{"github.com/dustin/go-humanize"}},

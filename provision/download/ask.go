@@ -1,4 +1,4 @@
-package release
+package download
 
 import (
 	"context"
@@ -91,7 +91,7 @@ func (t *transfer) status(resp *http.Response) error {
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusNotFound || code == http.StatusForbidden:
-		return &absentError{url: withoutSecrets(t.url), status: said}
+		return &AbsentError{URL: WithoutSecrets(t.url), Status: said}
 	case code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= 500:
 		return &againError{err: errors.New(said), after: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	default:

@@ -1,4 +1,9 @@
-package release
+// Package download guarantees that a download ends: everything is limited in bytes, time, redirects and tries. It goes on
+// where a connection was lost, and never takes a part of another file for the rest of this one.
+//
+// It never uses plain http, and has no switch that weakens TLS. It does not know what a file should be: its caller
+// compares the digest.
+package download
 
 import (
 	"context"
@@ -15,26 +20,39 @@ import (
 // that a large file gets through a connection that drops now and then.
 const minProgress = 1 << 20
 
-// downloader fetches the files of one release.
-type downloader struct {
+// Downloader fetches files.
+type Downloader struct {
 	client   *http.Client
 	limits   Limits // all set
 	progress func(Progress)
 }
 
-// sink takes a file as it arrives.
-type sink interface {
+// New returns a Downloader for files below base. client is nil for one of its own, which the caller must close by end.
+// It follows redirects over https only, to the host of base or one of hosts. progress may be nil.
+func New(client *http.Client, base *url.URL, hosts []string, limits Limits, progress func(Progress)) (d *Downloader, end func()) {
+	d = &Downloader{limits: limits.withDefaults(), progress: progress}
+	end = func() {}
+	if client == nil {
+		client = Client(d.limits, nil)
+		end = client.CloseIdleConnections
+	}
+	d.client = guarded(client, base, hosts, d.limits.Redirects)
+	return d, end
+}
+
+// Sink takes a file as it arrives.
+type Sink interface {
 	// Expect gets the file's size in bytes, -1 if unknown, before the first
 	// Write. Its error ends the download and is returned, like that of Write.
 	Expect(size int64) error
 	Write(p []byte) (int, error)
 }
 
-// fetch writes the file at u to out, each byte once, and returns its digest. It
+// Fetch writes the file at u, of at most most bytes, to out, each byte once, and returns its digest. It
 // resumes an interrupted download, or starts over if it cannot. Errors:
-// *absentError, *RefusedError, *UnavailableError, those of out, and the cause
+// *AbsentError, *RefusedError, *UnavailableError, those of out, and the cause
 // of ctx.
-func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out sink) (Digest, error) {
+func (d *Downloader) Fetch(parent context.Context, u *url.URL, most int64, out Sink) (Digest, error) {
 	deadline := fmt.Errorf("not finished within %s", d.limits.Total)
 	ctx, cancel := context.WithTimeoutCause(parent, d.limits.Total, deadline)
 	defer cancel()
@@ -53,7 +71,7 @@ func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out s
 		if err == nil {
 			return t.digest(), nil
 		}
-		unavailable := &UnavailableError{URL: withoutSecrets(u), Tries: tries, Err: err}
+		unavailable := &UnavailableError{URL: WithoutSecrets(u), Tries: tries, Err: err}
 		var again *againError
 		if !errors.As(err, &again) {
 			return Digest{}, err
@@ -67,7 +85,7 @@ func (d *downloader) fetch(parent context.Context, u *url.URL, most int64, out s
 		if again.last || fruitless >= d.limits.Tries || again.after > d.limits.RetryAfterMax {
 			return Digest{}, unavailable
 		}
-		if !pauseFor(ctx, max(pause.NextBackOff(), again.after)) {
+		if !PauseFor(ctx, max(pause.NextBackOff(), again.after)) {
 			if parent.Err() != nil {
 				return Digest{}, context.Cause(parent)
 			}
@@ -93,17 +111,8 @@ func (e *againError) Error() string {
 
 func (e *againError) Unwrap() error { return e.err }
 
-// absentError is a missing file, or one that is not public: gVisor's bucket
-// answers 404, mirrors without listing answer 403.
-type absentError struct {
-	url    string
-	status string
-}
-
-func (e *absentError) Error() string { return fmt.Sprintf("fetch %s: %s", e.url, e.status) }
-
-// pauseFor returns false if ctx ends first.
-func pauseFor(ctx context.Context, d time.Duration) bool {
+// PauseFor waits for d, and returns false if ctx ends first.
+func PauseFor(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -1,4 +1,4 @@
-package release
+package download
 
 import (
 	"crypto/tls"
@@ -39,11 +39,11 @@ func guarded(client *http.Client, base *url.URL, hosts []string, most int) *http
 	c.Jar = nil
 	c.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		refuse := func(format string, args ...any) error {
-			return &RefusedError{"fetch", withoutSecrets(via[0].URL), fmt.Errorf(format, args...)}
+			return &RefusedError{"fetch", WithoutSecrets(via[0].URL), fmt.Errorf(format, args...)}
 		}
 		switch {
 		case next.URL.Scheme != "https":
-			return refuse("redirected to %s, which is not https", withoutSecrets(next.URL))
+			return refuse("redirected to %s, which is not https", WithoutSecrets(next.URL))
 		case len(via) > most:
 			return refuse("more than %d redirects", most)
 		case !slices.Contains(allowed, canonicalHost(next.URL.Host)):

@@ -1,4 +1,4 @@
-package release
+package download
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 
 // transfer is the download of one file, over several tries if necessary.
 type transfer struct {
-	*downloader
+	*Downloader
 	url  *url.URL
 	most int64
-	out  sink
+	out  Sink
 
 	buf  []byte
 	sum  hash.Hash // of the bytes held
@@ -35,14 +35,14 @@ type transfer struct {
 	reportedAt time.Time // when that was
 }
 
-func newTransfer(d *downloader, u *url.URL, most int64, out sink) *transfer {
-	return &transfer{downloader: d, url: u, most: most, out: out, buf: make([]byte, 256<<10), sum: sha512.New(), size: -1}
+func newTransfer(d *Downloader, u *url.URL, most int64, out Sink) *transfer {
+	return &transfer{Downloader: d, url: u, most: most, out: out, buf: make([]byte, 256<<10), sum: sha512.New(), size: -1}
 }
 
 func (t *transfer) digest() Digest { return Digest(t.sum.Sum(nil)) }
 
 func (t *transfer) refuse(format string, args ...any) error {
-	return &RefusedError{"fetch", withoutSecrets(t.url), fmt.Errorf(format, args...)}
+	return &RefusedError{"fetch", WithoutSecrets(t.url), fmt.Errorf(format, args...)}
 }
 
 // try requests the missing part and takes as much of it as arrives. An
