@@ -158,7 +158,7 @@ func (k Keyring) verifyOne(canonical, signature []byte, now time.Time) (Fingerpr
 	case signed.IssuerKeyId == nil:
 		return "", errors.New("it names no key")
 	}
-	// The library checks a key as of the time of its signature, which whoever has an expired key can choose.
+	// The library checks a key as of the time of its signature, and the signer chooses that.
 	if _, usable := signer.SigningKeyById(now, *signed.IssuerKeyId, config); !usable {
 		return "", errors.New("its key has expired or was revoked")
 	}

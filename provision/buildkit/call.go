@@ -28,7 +28,7 @@ type Runsc struct {
 // Needs are what a step has been given of the host, beyond its files.
 type Needs struct {
 	Network bool // the host's network: RUN --network=host
-	Socket  bool // a unix socket, at whose other end is BuildKit: RUN --mount=type=ssh
+	Socket  bool // a unix socket of BuildKit: RUN --mount=type=ssh
 }
 
 // flags are the flags of runsc for a step. Without the file system flags, BuildKit would not find in the layer what

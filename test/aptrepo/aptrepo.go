@@ -84,8 +84,8 @@ func TarGz(t testing.TB, files []File) []byte {
 // Canary is a file that the scripts of a package make, if anything runs them.
 const Canary = "/run/runsc-package-script-ran"
 
-// Deb makes the package runsc, signed by dpkg-sig as gVisor's is: with a member that dpkg ignores. Its scripts tell on
-// whoever runs them.
+// Deb makes the package runsc, signed by dpkg-sig as gVisor's is: with a member that dpkg ignores. If its scripts
+// are run, they leave Canary.
 func Deb(t testing.TB, version, arch string, files []File) []byte {
 	t.Helper()
 	script := []byte("#!/bin/sh\ntouch " + Canary + "\n")
