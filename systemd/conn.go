@@ -5,7 +5,7 @@
 // It asks systemd's manager about units, reports their changes, makes it
 // reload, start or restart units or run a process, and tells it the state of
 // the calling service. After a lost connection the next call connects again.
-// Unit and LoadUnits wait 90 seconds at most. Only RunTransient waits a few seconds longer than its context, to leave
+// Dial, Unit and LoadUnits wait 90 seconds at most. Only RunTransient waits a few seconds longer than its context, to leave
 // nothing behind.
 //
 // It never repeats a job, never cancels a job that another program queued, and
@@ -74,10 +74,17 @@ func Dial(ctx context.Context, address string) (*Conn, error) {
 	if address == "" {
 		c.addresses = defaultAddresses(os.Geteuid())
 	}
-	if _, err := c.question(ctx); err != nil {
+	if err := c.dial(ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+func (c *Conn) dial(ctx context.Context) error {
+	return c.awaitAnswer(ctx, func(ctx context.Context) error {
+		_, err := c.question(ctx)
+		return err
+	})
 }
 
 func defaultAddresses(euid int) []string {

@@ -3,6 +3,9 @@ package systemd
 import (
 	"context"
 	"errors"
+	"net"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -45,6 +48,23 @@ func TestFault_X11_ASilentManagerIsNotWaitedForForEver(t *testing.T) {
 	cancel()
 	if _, err := c.Unit(ended, "docker.service"); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: got %v, want %v", err, context.Canceled)
+	}
+}
+
+// Process 1 is stopped, and the kernel takes connections to its socket all the same.
+func TestFault_X11_AManagerThatTakesNoConnectionIsNotWaitedForForEver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "systemd/private")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	c := &Conn{addresses: []string{"unix:path=" + path}, answersWithin: time.Millisecond}
+	if err := c.dial(t.Context()); !errors.Is(err, ErrSilent) {
+		t.Errorf("got %v, want %v", err, ErrSilent)
 	}
 }
 
