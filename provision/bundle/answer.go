@@ -1,12 +1,12 @@
 package bundle
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"path"
 	"strings"
 
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/release"
 )
 
@@ -33,14 +33,13 @@ func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 		name = keyName
 	}
 	if text, is := a.bundle.digestFile(name); is {
-		return answer(r, http.StatusOK, int64(len(text)), strings.NewReader(text)), nil
+		return download.Answer(r, http.StatusOK, int64(len(text)), io.NopCloser(strings.NewReader(text))), nil
 	}
 	m, has := a.bundle.members[name]
 	if !has || name == aboutName {
-		text := fmt.Sprintf("%s is not in the bundle of release %s\n", name, a.bundle.About.Release)
-		return answer(r, http.StatusNotFound, int64(len(text)), strings.NewReader(text)), nil
+		return download.Nothing(r, "it is not in the bundle"), nil
 	}
-	return answer(r, http.StatusOK, m.size, a.bundle.open(m)), nil
+	return download.Answer(r, http.StatusOK, m.size, io.NopCloser(a.bundle.open(m))), nil
 }
 
 // digestFile is the text of NAME.sha512 for an archive.
@@ -52,12 +51,4 @@ func (b *Bundle) digestFile(name string) (text string, is bool) {
 		}
 	}
 	return "", false
-}
-
-func answer(r *http.Request, code int, size int64, body io.Reader) *http.Response {
-	return &http.Response{
-		Status: fmt.Sprintf("%d %s", code, http.StatusText(code)), StatusCode: code,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{}, ContentLength: size, Body: io.NopCloser(body), Request: r,
-	}
 }

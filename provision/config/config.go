@@ -31,7 +31,7 @@ type Release struct {
 	Version       string            `toml:"version" json:"version"`               // latest, YYYYMMDD, YYYYMMDD.N, YYYY-MM-DD (nightly)
 	Channel       string            `toml:"channel" json:"channel"`               // release, nightly, master
 	Trust         string            `toml:"trust" json:"trust"`                   // signed, checksum
-	URL           string            `toml:"url" json:"url"`                       // https only
+	URL           string            `toml:"url" json:"url"`                       // https, or file:///DIRECTORY
 	RedirectHosts []string          `toml:"redirect_hosts" json:"redirect_hosts"` // besides the host of url
 	SHA512        map[string]string `toml:"sha512" json:"sha512"`                 // pins: file name to 128 hex digits
 	Keep          int               `toml:"keep" json:"keep"`                     // how many earlier releases to keep besides those in use

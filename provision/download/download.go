@@ -28,10 +28,14 @@ type Downloader struct {
 }
 
 // New returns a Downloader for files below base. client is nil for one of its own, which the caller must close by end.
-// It follows redirects over https only, to the host of base or one of hosts. progress may be nil.
+// It follows redirects over https only, to the host of base or one of hosts. progress may be nil. If base is a directory
+// of this host (file://), no client is asked.
 func New(client *http.Client, base *url.URL, hosts []string, limits Limits, progress func(Progress)) (d *Downloader, end func()) {
 	d = &Downloader{limits: limits.withDefaults(), progress: progress}
 	end = func() {}
+	if base.Scheme == "file" {
+		client = &http.Client{Transport: files{}}
+	}
 	if client == nil {
 		client = Client(d.limits, nil)
 		end = client.CloseIdleConnections

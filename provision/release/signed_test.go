@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"runsc-provisioner/provision/apt"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/aptrepo"
@@ -395,6 +397,43 @@ func TestSigned_FetchesTheKey(t *testing.T) {
 	s.source.Keys.Kept = nil
 	if _, err := s.store.Fetch(t.Context(), s.source, spec); !isRefused(err) {
 		t.Errorf("a page in place of a key: got %v", err)
+	}
+}
+
+// A mirror may be a directory of the host. No server is asked then.
+func TestFetch_FromADirectory(t *testing.T) {
+	s := newSignedRig(t)
+	fakerunsc.Bundle(t, s.at(wanted), fakerunsc.Options{Label: "release-" + wanted}, fakerunsc.Zstd)
+	s.server.Close()
+	for trust, source := range map[string]release.Source{release.TrustSigned: s.source, release.TrustChecksum: s.rig.source} {
+		spec := s.signed(wanted)
+		spec.Trust, spec.URL = trust, "file://"+s.tree
+		staged, err := s.store.Fetch(t.Context(), source, spec)
+		if err != nil || staged.Name() != wanted {
+			t.Fatalf("%s: got %v", trust, err)
+		}
+		if err := staged.Discard(); err != nil {
+			t.Fatal(err)
+		}
+		spec.URL = "file://" + s.tree + "/none"
+		if _, err := s.store.Fetch(t.Context(), source, spec); !isRefused(err) {
+			t.Errorf("%s, a missing directory: got %v", trust, err)
+		}
+	}
+	flipped := s.read(t, s.pool())
+	s.flip(t, s.pool())
+	spec := s.signed(wanted)
+	spec.URL = "file://" + s.tree
+	if _, err := s.store.Fetch(t.Context(), s.source, spec); !isRefused(err) {
+		t.Errorf("a changed package: got %v", err)
+	}
+	s.write(t, s.pool(), []byte(flipped))
+	// A named pipe would be waited for.
+	if err := errors.Join(os.Remove(filepath.Join(s.tree, s.pool())), unix.Mkfifo(filepath.Join(s.tree, s.pool()), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.store.Fetch(t.Context(), s.source, spec); err == nil {
+		t.Error("a named pipe: got no error")
 	}
 }
 

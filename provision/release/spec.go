@@ -28,7 +28,7 @@ const latest = "latest"
 
 // Spec names the release to install and its source.
 type Spec struct {
-	URL           string            // base, https only
+	URL           string            // base, https, or file for a mirror on this host
 	Channel       string            // release, nightly or master
 	Version       string            // latest, YYYYMMDD, YYYYMMDD.N; for nightly: YYYY-MM-DD
 	Arch          string            // x86_64 or aarch64
@@ -167,8 +167,10 @@ func (s Spec) base() (*url.URL, error) {
 		return nil, &SpecError{"url", "", "is not a URL"}
 	}
 	switch {
+	case u.Scheme == "file" && u.Host == "" && filepath.IsAbs(u.Path) && u.RawQuery == "" && u.Fragment == "":
+		return u, nil // a mirror on this host
 	case u.Scheme != "https":
-		return nil, &SpecError{"url", download.WithoutSecrets(u), "is not https; without it, a checksum from the same server proves nothing"}
+		return nil, &SpecError{"url", download.WithoutSecrets(u), "is not https (nor file:///DIRECTORY); without it, a checksum from the same server proves nothing"}
 	case u.Host == "" || u.Opaque != "":
 		return nil, &SpecError{"url", download.WithoutSecrets(u), "names no host"}
 	case u.RawQuery != "" || u.Fragment != "":

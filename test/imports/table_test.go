@@ -26,9 +26,12 @@ var allowed = map[string]row{
 		ours:    []string{"provision/room"},
 		modules: []string{"github.com/klauspost/compress", "golang.org/x/sys"},
 	},
-	"provision/apt":      {modules: []string{"github.com/ProtonMail/go-crypto"}},
-	"provision/command":  {modules: []string{"golang.org/x/sys"}},
-	"provision/download": {ours: []string{"pattern"}, modules: []string{"github.com/cenkalti/backoff/v5"}},
+	"provision/apt":     {modules: []string{"github.com/ProtonMail/go-crypto"}},
+	"provision/command": {modules: []string{"golang.org/x/sys"}},
+	"provision/download": {
+		ours:    []string{"pattern", "provision/durable"},
+		modules: []string{"github.com/cenkalti/backoff/v5", "golang.org/x/sys"},
+	},
 	"provision/release": {
 		ours: []string{
 			"pattern", "provision/apt", "provision/archive", "provision/command", "provision/download",
@@ -76,7 +79,7 @@ var allowed = map[string]row{
 		},
 		modules: []string{"github.com/gofrs/flock", "golang.org/x/sys"},
 	},
-	"provision/bundle": {ours: []string{"pattern", "provision/durable", "provision/release"}},
+	"provision/bundle": {ours: []string{"pattern", "provision/download", "provision/durable", "provision/release"}},
 	"provision/evidence": {
 		ours: []string{
 			"daemonjson", "provision/capability", "provision/config", "provision/dataroot",
