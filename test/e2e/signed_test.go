@@ -86,7 +86,6 @@ func (h host) trustSigned(fingerprints []string) {
 func TestSigned_InstallsFromARepositoryThatAptAccepts(t *testing.T) {
 	h := boot(t, lab.Options{})
 	repo := h.serveSigned(newer)
-	h.run("mkdir -p /etc/runsc-provisioner/config.d")
 	h.trustSigned(repo.Keys.Pinned())
 	h.run("runsc-provisioner apply --default-runtime")
 	if got := h.run("docker run --rm " + lab.Image + " uname -r"); !strings.Contains(got, "gvisor") {
@@ -111,6 +110,49 @@ func TestSigned_InstallsFromARepositoryThatAptAccepts(t *testing.T) {
 	h.untouched(before)
 	if r := h.exit(100, "apt-get -q update -o APT::Sandbox::User=root -o Acquire::https::CAInfo=/etc/ssl/certs/ca-certificates.crt -o APT::Update::Error-Mode=any"); r.Code == 0 {
 		t.Error("apt-get accepts it")
+	}
+}
+
+// The second host has no route but to itself, and no release server.
+func TestBundle_CarriesARelease(t *testing.T) {
+	from := boot(t, lab.Options{Name: "bundle-from"})
+	repo := from.serveSigned(newer)
+	from.trustSigned(repo.Keys.Pinned())
+	from.run("runsc-provisioner apply && runsc-provisioner bundle create /root/gvisor.bundle")
+	bundle := []byte(from.read("/root/gvisor.bundle"))
+
+	to := host{lab.ForTest(t, lab.Options{Name: "bundle-to", Suite: "bookworm"}), t}
+	if err := to.StopReleases(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	to.trustSigned(repo.Keys.Pinned())
+	if got := to.run("ip route show default; ip -6 route show default"); got != "" {
+		t.Fatalf("the host has a route: %s", got)
+	}
+	put := func(text []byte) {
+		t.Helper()
+		if err := os.WriteFile(to.Path("/root/gvisor.bundle"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := to.snapshot()
+	for _, at := range []int{0, 600, len(bundle) / 3, len(bundle) / 2, len(bundle) - 2000, len(bundle) - 1} {
+		bundle[at] ^= 1
+		put(bundle)
+		bundle[at] ^= 1
+		to.exit(65, "runsc-provisioner apply --default-runtime --bundle /root/gvisor.bundle")
+	}
+	to.untouched(before)
+	put(bundle)
+	to.run("runsc-provisioner apply --default-runtime --bundle /root/gvisor.bundle")
+	if got := to.run("docker run --rm " + lab.Image + " uname -r"); !strings.Contains(got, "gvisor") {
+		t.Errorf("kernel inside: got %q, want gVisor's", got)
+	}
+	if got := to.run("runsc-provisioner verify"); !strings.Contains(got, "trust signed") {
+		t.Errorf("got %s, want the trust", got)
+	}
+	if got := to.run("runsc-provisioner apply"); !strings.Contains(got, "nothing to do") {
+		t.Errorf("got %s, want nothing to do", got)
 	}
 }
 
