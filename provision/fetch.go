@@ -45,9 +45,17 @@ func (pr *Provisioner) source(s steps.InstallRelease, have []release.Installed) 
 	download := release.Download{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
 		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
 	}}
-	if s.Spec.Trust != release.TrustSigned {
-		return &release.Checksum{Download: download}, nil
+	switch s.Spec.Trust {
+	case release.TrustSigned:
+		return pr.signed(s, download)
+	case release.TrustTwoSources:
+		return &release.TwoSources{Download: download}, nil
 	}
+	return &release.Checksum{Download: download}, nil
+}
+
+// signed is the source of signed releases.
+func (pr *Provisioner) signed(s steps.InstallRelease, download release.Download) (*release.Signed, error) {
 	seen, err := pr.State().Indexes()
 	if err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 func (b *Bundle) digestFile(name string) (text string, is bool) {
 	archive, isDigest := strings.CutSuffix(name, ".sha512")
 	for _, a := range b.About.Archives {
-		if isDigest && a.Name == archive && b.About.Trust == release.TrustChecksum {
+		if isDigest && a.Name == archive && b.About.Trust != release.TrustSigned {
 			return a.SHA512 + "  " + a.Name + "\n", true
 		}
 	}

@@ -30,11 +30,12 @@ type Config struct {
 type Release struct {
 	Version       string            `toml:"version" json:"version"`               // latest, YYYYMMDD, YYYYMMDD.N, YYYY-MM-DD (nightly)
 	Channel       string            `toml:"channel" json:"channel"`               // release, nightly, master
-	Trust         string            `toml:"trust" json:"trust"`                   // signed, checksum
+	Trust         string            `toml:"trust" json:"trust"`                   // signed, two-sources, checksum
 	URL           string            `toml:"url" json:"url"`                       // https, or file:///DIRECTORY
 	RedirectHosts []string          `toml:"redirect_hosts" json:"redirect_hosts"` // besides the host of url
 	SHA512        map[string]string `toml:"sha512" json:"sha512"`                 // pins: file name to 128 hex digits
 	Keep          int               `toml:"keep" json:"keep"`                     // how many earlier releases to keep besides those in use
+	MirrorURL     string            `toml:"mirror_url" json:"mirror_url"`         // with trust "two-sources": the second one
 	// With trust "signed":
 	KeyFingerprints []string `toml:"key_fingerprints" json:"key_fingerprints"` // of the keys that may sign
 	KeyURL          string   `toml:"key_url" json:"key_url"`                   // where their public keys are
@@ -68,6 +69,7 @@ func Default() Config {
 			URL:     "https://storage.googleapis.com/gvisor/releases",
 			Keep:    1,
 
+			MirrorURL:       release.GVisorMirror,
 			KeyFingerprints: []string{release.GVisorKey},
 			KeyURL:          release.GVisorKeyURL,
 			MaxIndexAge:     Duration(90 * 24 * time.Hour),
@@ -97,6 +99,7 @@ func (c Config) Spec() release.Spec {
 		RedirectHosts: c.Release.RedirectHosts,
 		SHA512:        c.Release.SHA512,
 		Trust:         c.Release.Trust,
+		Mirror:        c.Release.MirrorURL,
 		Signing: release.Signing{
 			Fingerprints: c.Release.KeyFingerprints,
 			KeyURL:       c.Release.KeyURL,

@@ -59,7 +59,7 @@ func TestLoadConfig_RefusesUnknownKeysAndBadValues(t *testing.T) {
 		{"wrong type", "[release]\nkeep = \"one\"\n", ":2:8", ""},
 		{"odd version", "[release]\nversion = \"20260914.0.0\"\n", "", "release.version"},
 		{"odd channel", "[release]\nchannel = \"stable\"\n", "", `release.channel: "stable"`},
-		{"odd trust", "[release]\ntrust = \"none\"\n", "", `release.trust: "none": is not one of signed, checksum`},
+		{"odd trust", "[release]\ntrust = \"none\"\n", "", `release.trust: "none": is not one of signed, two-sources, checksum`},
 		{"plain http", "[release]\nurl = \"http://example.com\"\n", "", "release.url"},
 		{"odd pin", "[release]\nsha512 = { \"runsc\" = \"abc\" }\n", "", "release.sha512.runsc: not 128 hexadecimal digits"},
 		{"negative keep", "[release]\nkeep = -1\n", "", "release.keep: -1 is not between 0 and 100"},

@@ -34,8 +34,9 @@ type Spec struct {
 	Arch          string            // x86_64 or aarch64
 	RedirectHosts []string          // host or host:port, in addition to the URL's own
 	SHA512        map[string]string // pins: file name to 128 hex digits, checked in addition
-	Trust         string            // TrustSigned, or TrustChecksum
+	Trust         string            // TrustSigned, TrustTwoSources or TrustChecksum
 	Signing       Signing           // with TrustSigned
+	Mirror        string            // with TrustTwoSources: the https URL of the mirror
 }
 
 // Signing says which signatures count.
@@ -137,8 +138,17 @@ func (s Spec) Validate() error {
 			return err
 		}
 		return s.Signing.validate()
+	case TrustTwoSources:
+		mirror, err := url.Parse(s.Mirror)
+		if err != nil || mirror.Scheme != "https" || mirror.Host == "" {
+			return &SpecError{"mirror_url", "", "is not an https URL"}
+		}
+		if s.Channel != ChannelRelease {
+			return &SpecError{"channel", s.Channel, "has no mirror: use trust signed or checksum"}
+		}
+		return nil
 	}
-	return &SpecError{"trust", s.Trust, "is not one of signed, checksum"}
+	return &SpecError{"trust", s.Trust, "is not one of signed, two-sources, checksum"}
 }
 
 // Exact reports whether the version names one release, and so its directory in

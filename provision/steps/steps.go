@@ -143,8 +143,11 @@ type Unlink struct{ Path string }
 
 func (s InstallRelease) Object() string {
 	checked := "checked by checksum: integrity, not origin"
-	if s.Spec.Trust == release.TrustSigned {
+	switch s.Spec.Trust {
+	case release.TrustSigned:
 		checked = "signed with a pinned key"
+	case release.TrustTwoSources:
+		checked = "checked by the checksums of two servers: later changes, not origin"
 	}
 	return fmt.Sprintf("gVisor %s, channel %s, %s (%s)", s.Spec.Version, s.Spec.Channel, checked, s.Why)
 }

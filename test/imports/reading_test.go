@@ -41,7 +41,7 @@ var effectsOf = map[string]effect{
 		reads:  "Await DirMissing File.Place LookReplace LookReplaceable Place.Matches Place.Text Read Unchanged",
 	},
 	"provision/release": {
-		writes: "Checksum.Fetch Signed.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
+		writes: "Checksum.Fetch Signed.Fetch TwoSources.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
 			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
 		reads: "Arch Installed.Satisfies Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest ParseChecksum " +
 			"ParseDigest ParseLabel Signing.Pinned Spec.Exact Spec.Validate Store.Kept Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
