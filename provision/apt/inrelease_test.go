@@ -70,7 +70,7 @@ func TestReadKeys(t *testing.T) {
 	if _, err := ReadKeys(other.Keyring(t), pinned); !errors.As(err, &unpinned) || !slices.Equal(unpinned.Found, pins(t, other.Pinned()...)) || !slices.Equal(unpinned.Pinned, pinned) {
 		t.Errorf("another key: got %v, want both fingerprints", err)
 	}
-	for name, text := range map[string][]byte{"empty": nil, "a page": []byte("<html>\n"), "cut": both[:100], "long": make([]byte, maxKeys+1)} {
+	for name, text := range map[string][]byte{"empty": nil, "a page": []byte("<html>\n"), "cut": both[:100], "long": make([]byte, MaxKeys+1)} {
 		if _, err := ReadKeys(text, pinned); err == nil {
 			t.Errorf("%s: got it read", name)
 		}

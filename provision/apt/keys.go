@@ -66,13 +66,13 @@ func list(fingerprints []Fingerprint) string {
 // Keyring has public keys with pinned fingerprints.
 type Keyring struct{ keys openpgp.EntityList }
 
-// maxKeys limits a file with keys in bytes.
-const maxKeys = 1 << 20
+// MaxKeys limits a file with keys in bytes.
+const MaxKeys = 1 << 20
 
 // ReadKeys reads public keys, armored (RFC 9580, 6) or not, and keeps those whose primary key has a pinned fingerprint.
 // The error is a *KeyError if none has.
 func ReadKeys(text []byte, pinned []Fingerprint) (Keyring, error) {
-	if len(text) > maxKeys {
+	if len(text) > MaxKeys {
 		return Keyring{}, fmt.Errorf("%d bytes, which is too long for keys", len(text))
 	}
 	read := openpgp.ReadKeyRing

@@ -28,7 +28,7 @@ type Keys struct {
 }
 
 // MaxKeyFile limits a file with keys in bytes.
-const MaxKeyFile = 1 << 20
+const MaxKeyFile = apt.MaxKeys
 
 // verify returns the text of the index that a pinned key has signed.
 func (f *signedFetch) verify(ctx context.Context) ([]byte, error) {
@@ -80,9 +80,8 @@ func (f *signedFetch) fetchKey(ctx context.Context) ([]byte, error) {
 	if err != nil || at.Scheme != "https" || at.Host == "" {
 		return nil, &SpecError{"key_url", "", "is not an https URL"}
 	}
-	d, end := f.downloader(at, f.spec)
+	d, end := f.quiet().downloader(at, f.spec)
 	defer end()
-	d.progress = nil
 	var text memorySink
 	_, err = d.Fetch(ctx, at, MaxKeyFile, &text)
 	var refused *RefusedError

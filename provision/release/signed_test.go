@@ -361,6 +361,11 @@ func TestSigned_FetchesTheKey(t *testing.T) {
 	s.source.Keys.URL = s.server.URL + releases.Prefix + "/archive.key"
 	spec := s.signed("latest")
 	spec.Signing.KeyURL, spec.Signing.Keyring = s.source.Keys.URL, ""
+	s.source.Progress = func(p release.Progress) {
+		if p.File == "archive.key" {
+			t.Errorf("got progress of %s, which is no part of a release", p.File)
+		}
+	}
 	fetches := func() int {
 		return len(slices.DeleteFunc(slices.Clone(s.requests), func(r string) bool { return !strings.Contains(r, "archive.key") }))
 	}

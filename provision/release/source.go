@@ -18,6 +18,13 @@ type Download struct {
 	Have []Installed
 }
 
+// quiet is c without progress, for files that are no part of a release.
+func (c *Download) quiet() *Download {
+	quiet := *c
+	quiet.Progress = nil
+	return &quiet
+}
+
 // downloader fetches the files of one release.
 type downloader struct {
 	*download.Downloader

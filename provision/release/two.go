@@ -67,9 +67,8 @@ func (s *TwoSources) compare(ctx context.Context, spec Spec, a artifact) error {
 		return &SpecError{"mirror_url", "", "is not a URL"}
 	}
 	spec.RedirectHosts = slices.Concat(spec.RedirectHosts, mirrorHosts)
-	d, end := s.downloader(base, spec)
+	d, end := s.quiet().downloader(base, spec)
 	defer end()
-	d.progress = nil
 	var last error
 	for _, path := range spec.mirrorPaths() {
 		at := base.JoinPath(path, mirrorSums)
