@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"maps"
@@ -75,7 +76,10 @@ func (d Dir) ArchiveKey() ([]byte, error) {
 	return text, err
 }
 
-// KeepArchiveKey keeps a file with a public key.
+// KeepArchiveKey keeps a file with a public key, unless it is there already.
 func (d Dir) KeepArchiveKey(text []byte) error {
+	if kept, err := d.ArchiveKey(); err == nil && bytes.Equal(kept, text) {
+		return nil
+	}
 	return durable.WriteFile(d.archiveKeyPath(), text, durable.Plain(0o600))
 }

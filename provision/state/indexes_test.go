@@ -61,6 +61,16 @@ func TestArchiveKey(t *testing.T) {
 	if err := d.KeepArchiveKey([]byte("key")); err != nil {
 		t.Fatal(err)
 	}
+	before, err := os.Stat(d.archiveKeyPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.KeepArchiveKey([]byte("key")); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.Stat(d.archiveKeyPath()); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the same key was written again (%v)", err)
+	}
 	if key, err := d.ArchiveKey(); err != nil || string(key) != "key" {
 		t.Errorf("got %q, %v", key, err)
 	}
