@@ -41,8 +41,8 @@ func (e *BadError) Error() string { return e.Err.Error() }
 func (e *BadError) Unwrap() error { return e.Err }
 
 // Unpack unpacks the archive called name, read from r, into the existing directory dir, and syncs the files. The archive
-// is a compressed tar, or a Debian package: of that, what is below usr/bin. Errors: *BadError, also if r fails; *room.Error; the cause of ctx; or
-// of the file system. After an error, some of the files may be there.
+// is a compressed tar, or a Debian package: of that, what is below usr/bin. Errors: *BadError, also if r fails;
+// *room.Error; the cause of ctx; or of the file system. After an error, some of the files may be there.
 func Unpack(ctx context.Context, r io.Reader, name, dir string, limits Limits) ([]File, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
