@@ -77,7 +77,7 @@ func newFakeHost(t testing.TB, root string) *fakeHost {
 func freshHost(t *testing.T, daemonJSON string) *fakeHost {
 	t.Helper()
 	h := newFakeHost(t, t.TempDir())
-	h.write("etc/runsc-provisioner/config.d/10-mirror.toml", "[release]\nurl = \""+releases.URL(origin, "")+"\"\n")
+	h.write("etc/runsc-provisioner/config.d/10-mirror.toml", "[release]\nurl = \""+releases.URL(origin, "")+"\"\ntrust = \"checksum\"\n")
 	if daemonJSON != "" {
 		h.write("etc/docker/daemon.json", daemonJSON)
 		if err := h.dockerd.Load(h.paths.DaemonJSON); err != nil {

@@ -65,7 +65,7 @@ func Default() Config {
 		Release: Release{
 			Version: "latest",
 			Channel: "release",
-			Trust:   TrustChecksum,
+			Trust:   release.TrustSigned,
 			URL:     "https://storage.googleapis.com/gvisor/releases",
 			Keep:    1,
 
@@ -83,8 +83,6 @@ func Default() Config {
 const (
 	// DefaultRuntimeName is the runtime that every configuration has.
 	DefaultRuntimeName = "runsc"
-	// TrustChecksum proves integrity only: archive and digest come from the same server.
-	TrustChecksum = release.TrustChecksum
 	// RuncRuntime is the name of dockerd's built-in runtime.
 	RuncRuntime = "runc"
 )

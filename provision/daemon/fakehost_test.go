@@ -49,6 +49,7 @@ type fakeHost struct {
 	loop    *loop    // set by startDaemon
 	outcome *outcome // of the last round
 	config  string   // of config.toml, without its URL
+	unsound string   // a release of which no sandbox starts
 
 	// turn has one value while the release server answers.
 	turn chan struct{}
@@ -80,7 +81,7 @@ func newFakeHost(t *testing.T, settings ...string) *fakeHost {
 	t.Cleanup(server.Close)
 	h.dockerd = fakedockerd.NewLive(t)
 	h.units = newFakeUnits(h.dockerd, h.path("etc/docker/daemon.json"))
-	h.config = fmt.Sprintf("[release]\nurl = %q\nredirect_hosts = []\nversion = %q\n", releases.URL(server.URL, ""), newer)
+	h.config = fmt.Sprintf("[release]\nurl = %q\nredirect_hosts = []\ntrust = \"checksum\"\nversion = %q\n", releases.URL(server.URL, ""), newer)
 	h.process(1, "0::/init.scope\n", "/sbin/init")
 	for _, dir := range []string{"run/runsc-provisioner", "var/lib/runsc-provisioner", "usr/local/bin"} {
 		must(t, os.MkdirAll(h.path(dir), 0o755))
@@ -177,8 +178,8 @@ func bucket(t *testing.T) string {
 	}
 	dir, err := os.MkdirTemp("", "bucket-")
 	must(t, err)
-	for _, name := range []string{older, newer} {
-		fakerunsc.Bundle(t, filepath.Join(dir, release.ChannelRelease, name, release.Arch()),
+	for path, name := range map[string]string{older: older, newer: newer, "latest": newer} {
+		fakerunsc.Bundle(t, filepath.Join(dir, release.ChannelRelease, path, release.Arch()),
 			fakerunsc.Options{Label: "release-" + name}, fakerunsc.Zstd)
 	}
 	fakerunsc.Bundle(t, filepath.Join(dir, release.ChannelRelease, next, release.Arch()),
@@ -261,7 +262,7 @@ func (h *fakeHost) proven() string {
 }
 
 // prove is a proof outside Docker: runsc of the release next rejects an argument, and no sandbox starts with
-// the argument bad.
+// the argument bad, or of the unsound release.
 func (h *fakeHost) prove(_ context.Context, s steps.Prove) (string, error) {
 	seen := h.proven()
 	if s.Release == next && slices.Contains(s.Args, gone) {
@@ -270,7 +271,7 @@ func (h *fakeHost) prove(_ context.Context, s steps.Prove) (string, error) {
 			Output: "flag provided but not defined: " + gone[1:] + "\nUsage: runsc <flags> <subcommand> <subcommand args>\n",
 		}
 	}
-	if slices.Contains(s.Args, bad) {
+	if slices.Contains(s.Args, bad) || s.Release == h.unsound {
 		return "", &proof.Failed{Release: s.Release, Runtime: s.Runtime, Args: s.Args, Err: errors.New("exit status 128")}
 	}
 	return seen, nil

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"runsc-provisioner/test/inrelease"
@@ -53,7 +52,7 @@ func Ar(names []string, texts ...[]byte) []byte {
 }
 
 // TarGz packs files, with the directories that they are in.
-func TarGz(t testing.TB, files []File) []byte {
+func TarGz(t inrelease.TB, files []File) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
@@ -86,7 +85,7 @@ const Canary = "/run/runsc-package-script-ran"
 
 // Deb makes the package runsc, signed by dpkg-sig as gVisor's is: with a member that dpkg ignores. If its scripts
 // are run, they leave Canary.
-func Deb(t testing.TB, version, arch string, files []File) []byte {
+func Deb(t inrelease.TB, version, arch string, files []File) []byte {
 	t.Helper()
 	script := []byte("#!/bin/sh\ntouch " + Canary + "\n")
 	control := fmt.Sprintf("Package: runsc\nVersion: %s\nArchitecture: %s\nMaintainer: Test <test@example.com>\nDescription: a test\n", version, arch)
@@ -95,7 +94,7 @@ func Deb(t testing.TB, version, arch string, files []File) []byte {
 }
 
 // Add puts the package of a version into the pool.
-func (r *Repo) Add(t testing.TB, version string, deb []byte) {
+func (r *Repo) Add(t inrelease.TB, version string, deb []byte) {
 	t.Helper()
 	at := path.Join("pool", version, "binary-"+r.Arch, "runsc.deb")
 	r.write(t, at, deb)
@@ -109,7 +108,7 @@ func (r *Repo) Stanza(version, at string, deb []byte) string {
 }
 
 // Publish writes a suite that has versions of the pool, as of a date.
-func (r *Repo) Publish(t testing.TB, suite string, date time.Time, versions ...string) {
+func (r *Repo) Publish(t inrelease.TB, suite string, date time.Time, versions ...string) {
 	t.Helper()
 	var list strings.Builder
 	for _, p := range r.packages {
@@ -121,7 +120,7 @@ func (r *Repo) Publish(t testing.TB, suite string, date time.Time, versions ...s
 }
 
 // PublishList writes a suite with a list of packages.
-func (r *Repo) PublishList(t testing.TB, suite string, date time.Time, list string) {
+func (r *Repo) PublishList(t inrelease.TB, suite string, date time.Time, list string) {
 	t.Helper()
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
@@ -162,20 +161,20 @@ func (r *Repo) Release(suite string, date time.Time, files map[string][]byte) st
 }
 
 // Sign writes the InRelease file of a suite with a text.
-func (r *Repo) Sign(t testing.TB, suite, text string) {
+func (r *Repo) Sign(t inrelease.TB, suite, text string) {
 	t.Helper()
 	r.write(t, path.Join("dists", suite, "InRelease"), r.Keys.InRelease(t, text))
 }
 
 // write replaces a file of the repository.
-func (r *Repo) write(t testing.TB, at string, text []byte) {
+func (r *Repo) write(t inrelease.TB, at string, text []byte) {
 	t.Helper()
 	at = filepath.Join(r.Dir, at)
 	must(t, os.MkdirAll(filepath.Dir(at), 0o755))
 	must(t, os.WriteFile(at, text, 0o644))
 }
 
-func must(t testing.TB, err error) {
+func must(t inrelease.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -54,6 +54,9 @@ func (h host) settled() {
 	}
 }
 
+// bare makes a configuration that sets the trust alone.
+const bare = `mkdir -p /root/none && printf '[release]\ntrust = "checksum"\n' >/root/none/config.toml`
+
 func TestFault_E01_OtherDockersAreNamed(t *testing.T) {
 	h := boot(t, lab.Options{})
 	h.run("systemctl stop docker.socket docker.service; systemctl mask docker.service")
@@ -186,7 +189,7 @@ func TestFault_E05_ARestartThatFailsIsRolledBack(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := boot(t, lab.Options{Name: "e05-" + strings.ReplaceAll(test.name, " ", "-"), Files: with(test.files, remapConfig, remapping(test.user))})
-			h.run("runsc-provisioner apply --default-runtime --config-dir /root/none --once --url https://releases.lab/gvisor/releases --runtime-arg=--ignore-cgroups")
+			h.run(bare + " && runsc-provisioner apply --default-runtime --config-dir /root/none --once --url https://releases.lab/gvisor/releases --runtime-arg=--ignore-cgroups")
 			text := h.read(daemonJSON)
 			if test.before != "" {
 				h.run(test.before)
@@ -240,7 +243,7 @@ func TestFault_E07_SystemdOrDockerdGoesAwayInTheMiddle(t *testing.T) {
 			for i := range 8 {
 				h.run("systemctl reset-failed docker.service docker.socket")
 				want := releases[i%2]
-				command := fmt.Sprintf("runsc-provisioner apply --release %s > /tmp/out 2>&1 & pid=$!; sleep 0.%d; %s; wait $pid; echo $? > /tmp/code", want, 1+i, blow)
+				command := fmt.Sprintf("runsc-provisioner apply --allow-downgrade --release %s > /tmp/out 2>&1 & pid=$!; sleep 0.%d; %s; wait $pid; echo $? > /tmp/code", want, 1+i, blow)
 				h.run(command)
 				code := h.run("cat /tmp/code")
 				switch code {
@@ -249,7 +252,7 @@ func TestFault_E07_SystemdOrDockerdGoesAwayInTheMiddle(t *testing.T) {
 					t.Errorf("blow %d: got exit %s, want 0, 1, 3 or 69:\n%s", i, code, h.run("cat /tmp/out"))
 				}
 				h.run("systemctl reset-failed docker.service docker.socket; systemctl start docker")
-				h.run("runsc-provisioner apply --release " + want)
+				h.run("runsc-provisioner apply --allow-downgrade --release " + want)
 				if got := h.run("docker info -f '{{.DefaultRuntime}} {{(index .Runtimes \"runsc\").Path}}'"); got != "runsc "+store+"/"+want+"/runsc" {
 					t.Errorf("blow %d: got %s, want release %s", i, got, want)
 				}
@@ -305,7 +308,7 @@ func TestFault_E09_RuntimesThatStartNothing(t *testing.T) {
 		},
 		{
 			name: "store without exec", code: 1, said: []string{"permission denied"},
-			setup: "runsc-provisioner apply --once --release " + newer + " --config-dir /root/none --url https://releases.lab/gvisor/releases --runtime-arg=--ignore-cgroups && mount --bind " + store + " " + store + " && mount -o remount,bind,noexec " + store,
+			setup: bare + " && runsc-provisioner apply --once --release " + newer + " --config-dir /root/none --url https://releases.lab/gvisor/releases --runtime-arg=--ignore-cgroups && mount --bind " + store + " " + store + " && mount -o remount,bind,noexec " + store,
 		},
 		{
 			name: "works outside Docker only", code: 3, said: []string{"dockerd starts no sandbox of gVisor", "(runtime runsc)", "everything is as it was before"},
@@ -353,7 +356,7 @@ func TestFault_F03_TermInTheMiddle(t *testing.T) {
 	for i, signal := range []string{"TERM", "INT", "TERM", "INT", "TERM", "INT", "TERM", "INT"} {
 		want := []string{newer, older}[i%2]
 		text := h.read(daemonJSON)
-		r, err := h.Run(t.Context(), "timeout", "--preserve-status", "-s", signal, fmt.Sprintf("0.%d", 1+i), "runsc-provisioner", "apply", "--once", "--release", want)
+		r, err := h.Run(t.Context(), "timeout", "--preserve-status", "-s", signal, fmt.Sprintf("0.%d", 1+i), "runsc-provisioner", "apply", "--once", "--allow-downgrade", "--release", want)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -367,6 +370,6 @@ func TestFault_F03_TermInTheMiddle(t *testing.T) {
 			t.Errorf("signal %d: got %v, want exit 0, 1 or 3, or the end by the signal", i, r)
 		}
 		h.settled()
-		h.run("runsc-provisioner apply --once --release " + want)
+		h.run("runsc-provisioner apply --once --allow-downgrade --release " + want)
 	}
 }

@@ -1,83 +1,28 @@
 package e2e
 
 import (
-	"archive/tar"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
-	"runsc-provisioner/provision/release"
 	"runsc-provisioner/test/aptrepo"
 	"runsc-provisioner/test/inrelease"
 	"runsc-provisioner/test/lab"
 )
 
-// signedTree is where a host has the repository that serveSigned serves.
-const signedTree = "/root/signed"
-
-// serveSigned serves a signed repository in place of the release tree, with the real programs of a release.
+// serveSigned serves a signed repository in place of the release tree, with the real programs of releases.
 func (h host) serveSigned(versions ...string) *aptrepo.Repo {
 	h.t.Helper()
-	repo := &aptrepo.Repo{Dir: h.Path(signedTree), Arch: map[string]string{"x86_64": "amd64", "aarch64": "arm64"}[release.Arch()], Keys: inrelease.NewKeys(h.t, time.Now())}
-	for _, version := range versions {
-		repo.Add(h.t, version, aptrepo.Deb(h.t, version, repo.Arch, h.programs(version)))
-	}
-	repo.Publish(h.t, "release", time.Now().Add(-time.Hour), versions...)
-	if err := os.WriteFile(h.Path(signedTree+"/archive.key"), inrelease.ArmoredKeys(repo.Keys.Keyring(h.t)), 0o644); err != nil {
-		h.t.Fatal(err)
-	}
-	if err := h.StopReleases(h.t.Context()); err != nil {
-		h.t.Fatal(err)
-	}
-	h.run("systemd-run --quiet --unit=signed --service-type=notify $(systemctl show -P ExecStart lab-releases | grep -o '/[^ ]*releases' | head -n 1) " +
-		"-dir " + signedTree + " -cert /usr/local/lib/runsc-provisioner-lab/server.pem -key /usr/local/lib/runsc-provisioner-lab/server.key")
-	return repo
+	return h.ServeSigned(h.t.Context(), h.t, versions...)
 }
 
-// programs are the files of a release in the release tree, as its package has them.
-func (h host) programs(version string) []aptrepo.File {
+// trustSigned configures the repository and its key, and leaves the trust at its default.
+func (h host) trustSigned(repo *aptrepo.Repo) {
 	h.t.Helper()
-	bundle, err := os.Open(h.Path("/usr/local/lib/runsc-provisioner-lab/tree/release/" + version + "/" + release.Arch() + "/gvisor.tar.zstd"))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer bundle.Close()
-	plain, err := zstd.NewReader(bundle)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer plain.Close()
-	var files []aptrepo.File
-	for packed := tar.NewReader(plain); ; {
-		header, err := packed.Next()
-		if errors.Is(err, io.EOF) {
-			return files
-		}
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		if header.Typeflag != tar.TypeReg {
-			continue
-		}
-		text, err := io.ReadAll(packed)
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		files = append(files, aptrepo.File{Name: "usr/bin/" + strings.TrimPrefix(header.Name, "./"), Mode: header.Mode, Text: text})
-	}
-}
-
-func (h host) trustSigned(fingerprints []string) {
-	h.t.Helper()
-	text := fmt.Sprintf("[release]\ntrust = \"signed\"\nkey_fingerprints = [%q]\nkey_url = \"https://releases.lab/gvisor/releases/archive.key\"\n", strings.Join(fingerprints, `", "`))
-	if err := os.WriteFile(h.Path("/etc/runsc-provisioner/config.d/60-trust.toml"), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(h.Path(lab.LabConfigPath), []byte(lab.SignedConfig(repo)), 0o644); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -86,7 +31,7 @@ func (h host) trustSigned(fingerprints []string) {
 func TestSigned_InstallsFromARepositoryThatAptAccepts(t *testing.T) {
 	h := boot(t, lab.Options{})
 	repo := h.serveSigned(newer)
-	h.trustSigned(repo.Keys.Pinned())
+	h.trustSigned(repo)
 	h.run("runsc-provisioner apply --default-runtime")
 	if got := h.run("docker run --rm " + lab.Image + " uname -r"); !strings.Contains(got, "gvisor") {
 		t.Errorf("kernel inside: got %q, want gVisor's", got)
@@ -96,7 +41,7 @@ func TestSigned_InstallsFromARepositoryThatAptAccepts(t *testing.T) {
 	}
 	h.run("test ! -e " + aptrepo.Canary)
 
-	h.run("cp " + signedTree + "/archive.key /etc/apt/keyrings/test.asc && rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* && " +
+	h.run("cp " + lab.SignedTree + "/archive.key /etc/apt/keyrings/test.asc && rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* && " +
 		"echo 'deb [signed-by=/etc/apt/keyrings/test.asc] https://releases.lab/gvisor/releases release main' >/etc/apt/sources.list.d/test.list")
 	h.run("apt-get -q update -o APT::Sandbox::User=root -o Acquire::https::CAInfo=/etc/ssl/certs/ca-certificates.crt -o APT::Update::Error-Mode=any")
 	h.run("cd /root && apt-get -q download runsc -o APT::Sandbox::User=root -o Acquire::https::CAInfo=/etc/ssl/certs/ca-certificates.crt && dpkg-deb -x runsc_*.deb /root/by-apt")
@@ -117,7 +62,7 @@ func TestSigned_InstallsFromARepositoryThatAptAccepts(t *testing.T) {
 func TestBundle_CarriesARelease(t *testing.T) {
 	from := boot(t, lab.Options{Name: "bundle-from"})
 	repo := from.serveSigned(newer)
-	from.trustSigned(repo.Keys.Pinned())
+	from.trustSigned(repo)
 	from.run("runsc-provisioner apply && runsc-provisioner bundle create /root/gvisor.bundle")
 	bundle := []byte(from.read("/root/gvisor.bundle"))
 
@@ -125,7 +70,7 @@ func TestBundle_CarriesARelease(t *testing.T) {
 	if err := to.StopReleases(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	to.trustSigned(repo.Keys.Pinned())
+	to.trustSigned(repo)
 	if got := to.run("ip route show default; ip -6 route show default"); got != "" {
 		t.Fatalf("the host has a route: %s", got)
 	}

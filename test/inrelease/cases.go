@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -20,7 +19,7 @@ var (
 )
 
 // Cases makes the cases, with further keys for some of them.
-func (k *Keys) Cases(t testing.TB) []Case {
+func (k *Keys) Cases(t TB) []Case {
 	t.Helper()
 	return append(append(k.goodCases(t), k.signatureCases(t)...), k.frameCases(t)...)
 }
@@ -32,12 +31,12 @@ func (k *Keys) pinned(key *openpgp.Entity) *openpgp.Entity {
 }
 
 // of signs Text.
-func (k *Keys) of(t testing.TB, s Signature) []byte {
+func (k *Keys) of(t TB, s Signature) []byte {
 	t.Helper()
 	return []byte(Frame(Text, Armor(k.Sign(t, s, Text))))
 }
 
-func (k *Keys) goodCases(t testing.TB) []Case {
+func (k *Keys) goodCases(t TB) []Case {
 	t.Helper()
 	stranger := k.newKey(t, rsaBits, 0)
 	good, unknown := k.Sign(t, Signature{}, Text), k.Sign(t, Signature{Key: stranger}, Text)
@@ -74,7 +73,7 @@ func (k *Keys) goodCases(t testing.TB) []Case {
 }
 
 // Text is a good file with a text.
-func (k *Keys) Text(t testing.TB, text string) Case {
+func (k *Keys) Text(t TB, text string) Case {
 	t.Helper()
 	name := text
 	if len(name) > 30 {
@@ -92,7 +91,7 @@ func oneLine(armor string) string {
 }
 
 // signatureCases have a proper frame, and no signature that vouches for the text.
-func (k *Keys) signatureCases(t testing.TB) []Case {
+func (k *Keys) signatureCases(t TB) []Case {
 	t.Helper()
 	stranger := k.newKey(t, rsaBits, 0)
 	good := k.Sign(t, Signature{}, Text)
@@ -156,7 +155,7 @@ func (k *Keys) signatureCases(t testing.TB) []Case {
 }
 
 // frameCases have a good signature in a frame that is not proper.
-func (k *Keys) frameCases(t testing.TB) []Case {
+func (k *Keys) frameCases(t TB) []Case {
 	t.Helper()
 	file := k.of(t, Signature{})
 	replace := func(old, with string) []byte { return bytes.Replace(file, []byte(old), []byte(with), 1) }

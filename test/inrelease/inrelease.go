@@ -16,12 +16,26 @@ import (
 	"math/big"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
+
+// TB is what this package needs of a testing.TB.
+type TB interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+// Panics is a TB for programs.
+type Panics struct{}
+
+// Helper implements TB.
+func (Panics) Helper() {}
+
+// Fatal implements TB.
+func (Panics) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 
 // A Case is an InRelease file.
 type Case struct {
@@ -49,7 +63,7 @@ type Keys struct {
 const rsaBits = 2048
 
 // NewKeys makes keys that are valid, or not, at the time now.
-func NewKeys(t testing.TB, now time.Time) *Keys {
+func NewKeys(t TB, now time.Time) *Keys {
 	t.Helper()
 	k := &Keys{now: now}
 	k.good = k.newKey(t, rsaBits, 0)
@@ -70,7 +84,7 @@ func config(at time.Time, bits int, lifetime time.Duration) *packet.Config {
 }
 
 // newKey makes a key that is 30 days old.
-func (k *Keys) newKey(t testing.TB, bits int, lifetime time.Duration) *openpgp.Entity {
+func (k *Keys) newKey(t TB, bits int, lifetime time.Duration) *openpgp.Entity {
 	t.Helper()
 	key, err := openpgp.NewEntity("Test Authors", "", "test@example.com", config(k.now.Add(-30*day), bits, lifetime))
 	if err != nil {
@@ -95,10 +109,10 @@ func (k *Keys) Pinned() []string {
 }
 
 // Keyring has all public keys that are pinned, in binary.
-func (k *Keys) Keyring(t testing.TB) []byte { return Public(t, k.all...) }
+func (k *Keys) Keyring(t TB) []byte { return Public(t, k.all...) }
 
 // Public has public keys, in binary.
-func Public(t testing.TB, keys ...*openpgp.Entity) []byte {
+func Public(t TB, keys ...*openpgp.Entity) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	for _, key := range keys {
@@ -126,7 +140,7 @@ type Signature struct {
 var hashIDs = map[crypto.Hash]byte{crypto.MD5: 1, crypto.SHA1: 2, crypto.SHA256: 8, crypto.SHA384: 9, crypto.SHA512: 10, crypto.SHA224: 11}
 
 // Sign returns the packet of a signature (RFC 9580, 5.2.3).
-func (k *Keys) Sign(t testing.TB, s Signature, text string) []byte {
+func (k *Keys) Sign(t TB, s Signature, text string) []byte {
 	t.Helper()
 	if s.Key == nil {
 		s.Key = k.good
@@ -217,7 +231,7 @@ func Frame(text, signature string) string {
 }
 
 // InRelease is a good file with a text, by the good key.
-func (k *Keys) InRelease(t testing.TB, text string) []byte {
+func (k *Keys) InRelease(t TB, text string) []byte {
 	t.Helper()
 	return []byte(Frame(text, Armor(k.Sign(t, Signature{}, text))))
 }

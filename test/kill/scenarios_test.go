@@ -68,7 +68,7 @@ func scenarios() []scenario {
 		{
 			name: "upgrade", suite: "trixie",
 			setup: nothing + "runsc-provisioner apply --default-runtime --release " + older + "\n" + keepOne + "\ndocker run -d " + lab.Image + " sleep 100000",
-			reset: "runsc-provisioner apply --release " + older + "\nrm -rf /usr/local/lib/gvisor/" + newer + " /usr/local/lib/gvisor/.archive/" + newer + " /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
+			reset: "runsc-provisioner apply --allow-downgrade --release " + older + "\nrm -rf /usr/local/lib/gvisor/" + newer + " /usr/local/lib/gvisor/.archive/" + newer + " /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
 			run:   "runsc-provisioner apply --release " + newer,
 			texts: []string{olderAll, newerAll},
 			next:  "runsc-provisioner apply --release " + newer, then: []string{newerRunsc},
@@ -88,7 +88,7 @@ func scenarios() []scenario {
 if docker info -f '{{.SecurityOptions}}' | grep -q name=userns; then printf '%s' '` + start + `' > /etc/docker/daemon.json; systemctl restart docker; fi
 systemctl reset-failed docker.service docker.socket
 ` + nothing + `userdel dockremap 2>/dev/null; rm -rf /etc/subuid* /etc/subgid* /var/lib/docker/[0-9]*.[0-9]*; touch /etc/subuid /etc/subgid
-runsc-provisioner apply --once --config-dir /root/none --default-runtime --runtime-arg=--ignore-cgroups --url https://releases.lab/gvisor/releases --release ` + older + "; rm -f /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
+mkdir -p /root/none; printf '[release]\ntrust = "checksum"\n' >/root/none/config.toml; runsc-provisioner apply --once --config-dir /root/none --default-runtime --runtime-arg=--ignore-cgroups --url https://releases.lab/gvisor/releases --release ` + older + "; rm -f /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
 			run: switchOn, texts: []string{olderAll, remapped},
 			next: switchOn, then: []string{olderRunsc + " remapped"},
 			holds: "docker image inspect " + lab.Image + ` >/dev/null && [ "$(cat /etc/subuid /etc/subgid | sort | uniq -c | tr -s ' ')" = ' 2 dockremap:100000:65536' ] && ! ls -A /etc | grep 'sub.id\.\|runsc-provisioner-'`,

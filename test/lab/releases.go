@@ -29,13 +29,24 @@ func (h *Host) StartReleases(ctx context.Context) error {
 	return h.systemctl(ctx, "start", releasesUnit)
 }
 
+// StartSigned starts the server of the repository that ServeSigned has made and returns when it listens: the unit
+// signed.service.
+func (h *Host) StartSigned(ctx context.Context) error {
+	return h.succeed(ctx, "systemd-run", "--quiet", "--unit=signed", "--service-type=notify", labDir+"/releases",
+		"-dir", SignedTree, "-cert", labDir+"/server.pem", "-key", labDir+"/server.key")
+}
+
 func (h *Host) systemctl(ctx context.Context, args ...string) error {
-	r, err := h.Run(ctx, append([]string{"systemctl"}, args...)...)
+	return h.succeed(ctx, append([]string{"systemctl"}, args...)...)
+}
+
+func (h *Host) succeed(ctx context.Context, argv ...string) error {
+	r, err := h.Run(ctx, argv...)
 	if err != nil {
 		return err
 	}
 	if r.Code != 0 {
-		return fmt.Errorf("systemctl %v in %s: %s", args, h.id, r)
+		return fmt.Errorf("%v in %s: %s", argv, h.id, r)
 	}
 	return nil
 }

@@ -15,8 +15,12 @@ import (
 	"syscall"
 	"time"
 
+	"runsc-provisioner/test/inrelease"
 	"runsc-provisioner/test/lab"
 )
+
+// release is the gVisor release that the host's server has.
+const release = "20260914.0"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -46,6 +50,11 @@ func try(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, host.Close()) }()
+	// The product demands a signature by default, so the release server gets a repository that is signed for this run.
+	repo := host.ServeSigned(ctx, inrelease.Panics{}, release)
+	if err := os.WriteFile(host.Path(lab.LabConfigPath), []byte(lab.SignedConfig(repo)), 0o644); err != nil {
+		return err
+	}
 	fmt.Printf("The host is up after %.1f s.\n", time.Since(start).Seconds())
 
 	s := session{ctx: ctx, host: host, out: os.Stdout}
@@ -68,7 +77,7 @@ func (s session) show() error {
 	steps := []struct{ say, command, want string }{
 		{"Docker knows no runsc, and a container sees the host's kernel:",
 			"docker info --format 'runtimes: {{range $name, $_ := .Runtimes}}{{$name}} {{end}} default: {{.DefaultRuntime}}'; docker run --rm " + lab.Image + " uname -r", ""},
-		{"What apply would change:", "runsc-provisioner plan --default-runtime", "default-runtime"},
+		{"What apply would change:", "runsc-provisioner plan --default-runtime", "signed with a pinned key"},
 		{"Change it:", "runsc-provisioner apply --default-runtime", "done in"},
 		{"A container without any --runtime. The kernel inside:", "docker run -d --name demo " + lab.Image + " sleep 600 >/dev/null && docker exec demo uname -r", "gvisor"},
 		{"The kernel outside:", "uname -r", ""},
