@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/prepare"
 	"runsc-provisioner/provision/proof"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/transaction"
 )
@@ -48,11 +49,17 @@ type chooseOptions = func(host.Observed) (plan.Options, error)
 // until nothing is left to do. If Last.Held is not empty, more consent would allow more
 // steps. The caller holds the lock (Lock).
 func (pr *Provisioner) Converge(ctx context.Context, c config.Config, opts plan.Options) (Result, error) {
-	return pr.convergeWith(ctx, c, func(host.Observed) (plan.Options, error) {
+	run := &convergence{recovery: opts}
+	if opts.Named {
+		if err := pr.reinstateNamed(run, c); err != nil {
+			return Result{}, err
+		}
+	}
+	return pr.convergeRun(ctx, c, func(host.Observed) (plan.Options, error) {
 		next := opts
 		opts.Upgrade = false // one plan asks for it
 		return next, nil
-	}, opts)
+	}, run)
 }
 
 // ConvergeBy is Converge with options that depend on the host: choose is called after each
@@ -65,7 +72,7 @@ func (pr *Provisioner) ConvergeBy(ctx context.Context, c config.Config, choose c
 			return Result{}, err
 		}
 	}
-	return pr.convergeWith(ctx, c, choose, recovery)
+	return pr.convergeRun(ctx, c, choose, &convergence{recovery: recovery})
 }
 
 // withoutRestart are the options of a run that may not restart Docker.
@@ -73,18 +80,26 @@ func withoutRestart() plan.Options {
 	return plan.Options{Unattended: &plan.Unattended{MaxDisruption: config.DisruptionReload}}
 }
 
-func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, choose chooseOptions, recovery plan.Options) (Result, error) {
-	run := convergence{recovery: recovery}
+// convergeRun is one convergence. If it fails, what is withdrawn is as before.
+func (pr *Provisioner) convergeRun(ctx context.Context, c config.Config, choose chooseOptions, run *convergence) (Result, error) {
+	result, err := pr.convergePasses(ctx, c, choose, run)
+	if err != nil {
+		err = errors.Join(err, pr.restoreMarks(run))
+	}
+	return result, err
+}
+
+func (pr *Provisioner) convergePasses(ctx context.Context, c config.Config, choose chooseOptions, run *convergence) (Result, error) {
 	if pr.known == nil {
 		pr.known = &known{}
 	}
 	var err error
-	pr = pr.recordingSteps(&run)
-	if run.result.Changed, err = pr.recoverAndReport(ctx, recovery); err != nil {
+	pr = pr.recordingSteps(run)
+	if run.result.Changed, err = pr.recoverAndReport(ctx, run.recovery); err != nil {
 		return run.result, run.wrapInterrupted(ctx, err)
 	}
 	for range maxPasses {
-		done, err := pr.observeAndApply(ctx, c, choose, &run)
+		done, err := pr.observeAndApply(ctx, c, choose, run)
 		switch {
 		case errors.Is(err, daemonfile.ErrStale) && !journalLeftOpen(err):
 			path := run.result.Observed.File.Path
@@ -97,12 +112,12 @@ func (pr *Provisioner) convergeWith(ctx context.Context, c config.Config, choose
 				}
 			}
 		case err != nil:
-			held, holdErr := pr.holdRejecting(ctx, c, err, &run)
+			held, holdErr := pr.holdRejecting(ctx, c, err, run)
 			if held {
 				continue
 			}
 			err = errors.Join(err, holdErr)
-			return run.result, run.wrapInterrupted(ctx, errors.Join(err, pr.removeUnusable(ctx, err, &run)))
+			return run.result, run.wrapInterrupted(ctx, errors.Join(err, pr.removeUnusable(ctx, err, run)))
 		case done:
 			return run.result, nil
 		}
@@ -155,6 +170,10 @@ type convergence struct {
 	waitedForDir  bool         // in vain, for the directory of daemon.json
 	noLink        string       // why the link could not be made; "" if it could
 	switchSeen    bool         // dockerd was asked about the containers of a Switch
+	// marks is what was withdrawn before this run changed it; nil if it has not.
+	marks *[]release.Withdrawn
+	// auto are the releases that the daemon took by itself.
+	auto []string
 }
 
 // observeAndApply observes the host once and carries out one plan. It reports true if
@@ -273,6 +292,9 @@ func (pr *Provisioner) removeUnusable(ctx context.Context, cause error, run *con
 		}
 	}
 	installed, err := pr.store().List(context.WithoutCancel(ctx))
+	if err == nil && len(run.auto) > 0 {
+		err = pr.withdrawFailed(cause, installed, run.auto)
+	}
 	if err != nil {
 		return err
 	}

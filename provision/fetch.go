@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/upgrade"
 )
 
 // StoreHidden is the prefix of names in the store that other code must ignore: a release
@@ -45,6 +46,9 @@ func (pr *Provisioner) source(s steps.InstallRelease, have []release.Installed) 
 	download := release.Download{HTTP: pr.HTTP, Limits: pr.Limits, Have: have, Progress: func(p release.Progress) {
 		pr.report(Event{Kind: StepProgress, Step: s, Fetched: p})
 	}}
+	if s.Auto {
+		download.Consider = func(o release.Offer) error { return pr.consider(o, s.After, pr.now()) }
+	}
 	switch s.Spec.Trust {
 	case release.TrustSigned:
 		return pr.signed(s, download)
@@ -54,13 +58,34 @@ func (pr *Provisioner) source(s steps.InstallRelease, have []release.Installed) 
 	return &release.Checksum{Download: download}, nil
 }
 
+func (pr *Provisioner) now() time.Time {
+	if pr.Now == nil {
+		return time.Now()
+	}
+	return pr.Now()
+}
+
+// consider says why the daemon does not take an offered release by itself; nil if it may. It records when this host
+// first saw the offer. The error is that of upgrade.Consider, or of the file system.
+func (pr *Provisioner) consider(o release.Offer, after time.Duration, now time.Time) error {
+	withdrawn, err := pr.store().Withdrawn()
+	if err != nil {
+		return err
+	}
+	seen, err := pr.State().FirstOffered(o.SHA512, now)
+	if err != nil {
+		return err
+	}
+	return upgrade.Consider(o, withdrawn, seen, after, now)
+}
+
 // signed is the source of signed releases.
 func (pr *Provisioner) signed(s steps.InstallRelease, download release.Download) (*release.Signed, error) {
 	seen, err := pr.State().Indexes()
 	if err != nil {
 		return nil, err
 	}
-	signed := &release.Signed{Download: download, Seen: map[string]release.Seen{}, AllowDowngrade: s.AllowDowngrade}
+	signed := &release.Signed{Download: download, Seen: map[string]release.Seen{}, AllowDowngrade: s.AllowDowngrade, Now: pr.now}
 	for url, index := range seen {
 		signed.Seen[url] = release.Seen(index)
 	}
@@ -89,7 +114,7 @@ func (pr *Provisioner) noteOrigin(origin *release.Origin) error {
 
 // checkDowngrade refuses a release that a server has as the latest one, although it is older than one that is installed.
 func checkDowngrade(s steps.InstallRelease, name string, have []release.Installed) error {
-	newest, found := plan.NewestSatisfying(have, s.Spec)
+	newest, found := release.NewestSatisfying(have, s.Spec)
 	if s.Spec.Exact() || s.AllowDowngrade || !found {
 		return nil
 	}
@@ -99,7 +124,7 @@ func checkDowngrade(s steps.InstallRelease, name string, have []release.Installe
 	}
 	installed, err := release.ParseLabel(newest.Name)
 	if err == nil && offered.Compare(installed) < 0 {
-		return &release.RefusedError{Act: "install", Object: name, Err: fmt.Errorf("it is older than %s, which is installed: the server has an old copy (--allow-downgrade accepts it)", newest.Name)}
+		return &release.OlderError{Release: name, Than: newest.Name + ", which is installed: the server has an old copy"}
 	}
 	return err
 }
@@ -142,7 +167,10 @@ func (pr *Provisioner) obtain(ctx context.Context, s steps.InstallRelease, have 
 	installed, err := store.Commit(ctx, fetched.staged)
 	isInstalled := func(r release.Installed) bool { return r.Name == installed.Name }
 	if err == nil && pr.onInstalled != nil && !slices.ContainsFunc(before, isInstalled) {
-		pr.onInstalled(installed.Name)
+		pr.onInstalled(installed.Name, s.Auto)
+	}
+	if err == nil && pr.onObtained != nil {
+		err = pr.onObtained(s, installed, before)
 	}
 	return installed, err
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
 )
 
@@ -41,7 +42,15 @@ func lastingOf(done []steps.Step, completed bool) (stay []steps.Step) {
 // releases are installed.
 func (pr *Provisioner) recordingSteps(run *convergence) *Provisioner {
 	recording := *pr
-	recording.onInstalled = func(name string) { run.installed = append(run.installed, name) }
+	recording.onInstalled = func(name string, auto bool) {
+		run.installed = append(run.installed, name)
+		if auto {
+			run.auto = append(run.auto, name)
+		}
+	}
+	recording.onObtained = func(s steps.InstallRelease, r release.Installed, before []release.Installed) error {
+		return pr.markObtained(run, s, r, before)
+	}
 	recording.onNoLink = func(err error) { run.noLink = err.Error() }
 	recording.Report = func(e Event) {
 		if e.Kind == StepDone && e.Err == nil {

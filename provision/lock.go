@@ -60,5 +60,9 @@ func (pr *Provisioner) sweep(ctx context.Context) error {
 	for _, earlier := range pr.Stores()[1:] {
 		_ = earlier.Sweep() // it may be read-only by now
 	}
-	return pr.store().Sweep()
+	moved, err := pr.store().SweepWithdrawn()
+	if moved != "" {
+		pr.mended = append(pr.mended, moved)
+	}
+	return errors.Join(err, pr.store().Sweep())
 }

@@ -33,6 +33,8 @@ type Provisioner struct {
 	HTTP *http.Client
 	// Limits bound what is fetched; the zero value is for real networks.
 	Limits release.Limits
+	// Now is the clock that the age of releases and indexes goes by; nil is time.Now.
+	Now func() time.Time
 	// ConfirmWithin and RestartWithin are those of transaction.Docker.
 	ConfirmWithin, RestartWithin time.Duration
 	// ProveInDocker replaces the proof through dockerd in tests with a fake dockerd; nil is
@@ -59,9 +61,12 @@ type Provisioner struct {
 	known *known
 	// mended says what Lock has moved away, until it is reported.
 	mended []string
-	// onInstalled receives the name of each release that was missing from the store; may be
-	// nil.
-	onInstalled func(name string)
+	// onInstalled receives the name of each release that was missing from the store, and
+	// whether the daemon took it by itself; may be nil.
+	onInstalled func(name string, auto bool)
+	// onObtained receives each release that was fetched, or that the source had and was
+	// installed, with those that were installed before; may be nil.
+	onObtained func(steps.InstallRelease, release.Installed, []release.Installed) error
 	// onNoLink receives why the link could not be made; may be nil.
 	onNoLink func(error)
 }

@@ -165,7 +165,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpFunc(a.printHelp)
 	root.PersistentFlags().StringVar(&a.paths.Config, "config-dir", a.paths.Config, "the `DIRECTORY` with config.toml and config.d/*.toml")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what the program looks at, as JSON, to standard error")
-	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newDoctor(a), newDebugBundle(a), newConfig(a), newLock(a), newBundle(a), newVersion(a))
+	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newDoctor(a), newDebugBundle(a), newConfig(a), newRollback(a), newLock(a), newBundle(a), newVersion(a))
 	a.addCompletions(root)
 	return root
 }

@@ -65,13 +65,15 @@ verify, use them too. --once does not save them.`,
 			if err := opts.check(in.Config); err != nil {
 				return err
 			}
+			opts.Named = settings.named(cmd)
 			if carried != "" {
 				b, err := a.carry(carried, in.Config.Release.KeyURL)
 				if err != nil {
 					return err
 				}
 				defer b.Close()
-				opts.Upgrade = opts.Upgrade || !in.Config.Spec().Exact()
+				exact := in.Config.Spec().Exact()
+				opts.Upgrade, opts.Named = opts.Upgrade || !exact, opts.Named || exact
 			}
 			report := newRunReport(a, format.value, noProgress)
 			var saved config.Overrides

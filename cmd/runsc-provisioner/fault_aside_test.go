@@ -52,7 +52,7 @@ func TestFault_X15_AReleaseOfAnotherRunStays(t *testing.T) {
 	h.duringDownload(func() {
 		h.http = nil
 		h.want(exitDone, "apply", "--release="+newer)
-		h.want(exitDone, "apply", "--release="+older)
+		h.want(exitDone, "apply", "--allow-downgrade", "--release="+older)
 	})
 	h.want(exitFailed, "apply", "--release="+newer, "--runtime-arg=--no-such-flag")
 	if _, err := os.Lstat(h.runsc(newer)); err != nil {

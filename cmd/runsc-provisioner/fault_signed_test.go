@@ -24,6 +24,9 @@ func TestFault_D17_LatestServesAnOlderRelease(t *testing.T) {
 	h.bucket.publish(t, "latest", packed(t, older))
 	h.refuses(exitRefusedData, []string{older, newer, "--allow-downgrade"}, "apply", "--upgrade")
 	h.want(exitDone, "apply", "--upgrade", "--allow-downgrade")
+	h.runs("allowed", older)
+	h.want(exitDone, "apply")
+	h.runs("again", older)
 }
 
 // signedHost is a host that trusts a key made for the run, and a repository with both releases.

@@ -11,16 +11,18 @@ import (
 
 // changesHost reports whether cmd must not stop in its work because of its output: it holds
 // the lock, and Docker may be half changed.
-func changesHost(cmd *cobra.Command) bool { return cmd.Name() == "apply" || cmd.Name() == "prove" }
+func changesHost(cmd *cobra.Command) bool {
+	switch cmd.Name() {
+	case "apply", "prove", "rollback":
+		return true
+	}
+	return false
+}
 
 // doesWork reports whether cmd does some work. Its exit code then tells how the work
 // ended, even if its output is lost. All other commands exist for their output.
 func doesWork(cmd *cobra.Command) bool {
-	switch cmd.Name() {
-	case "apply", "prove", "daemon":
-		return true
-	}
-	return false
+	return changesHost(cmd) || cmd.Name() == "daemon"
 }
 
 // codeAfterOutput is the exit code of cmd, given the code that it has when all of its output

@@ -7,7 +7,6 @@ import (
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
 
@@ -49,7 +48,7 @@ func (a *app) installed(cmd *cobra.Command) (release.Store, release.Installed, e
 	if err != nil {
 		return release.Store{}, release.Installed{}, err
 	}
-	found, ok := plan.NewestSatisfying(all, in.Config.Spec())
+	found, ok := release.NewestSatisfying(all, in.Config.Spec())
 	if !ok || !found.State.Intact() {
 		return release.Store{}, release.Installed{}, errNotInstalled
 	}

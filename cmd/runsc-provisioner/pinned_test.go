@@ -40,6 +40,6 @@ func TestUpgradeOfAPinnedRelease(t *testing.T) {
 		t.Errorf("got %v, want the note once beside another change", said)
 	}
 	check(0, "apply", "--upgrade", "--release=latest")
-	h.want(exitDone, "apply", "--upgrade", "--release="+older[:8]) // it has point releases only
+	h.want(exitDone, "apply", "--upgrade", "--allow-downgrade", "--release="+older[:8]) // it has point releases only
 	check(1, "plan", "--upgrade")
 }

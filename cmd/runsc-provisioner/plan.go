@@ -43,6 +43,7 @@ Run it as root to see everything: some files are for root only.`,
 			if err := opts.check(in.Config); err != nil {
 				return err
 			}
+			opts.Named = settings.named(cmd)
 			plan, err := a.plan(cmd.Context(), in.Config, opts.options())
 			if err != nil {
 				return a.besideJournal(err)

@@ -126,6 +126,8 @@ func remedy(err error) (code int, hint string) {
 		declare    *prepare.DeclareError
 		fixed      *durable.ImmutableError
 		carried    *bundle.BadError
+		older      *release.OlderError
+		previous   *provision.NoPreviousError
 	)
 	switch {
 	case errors.As(err, &down):
@@ -182,6 +184,12 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, fullHint(err)
 	case errors.As(err, &carried):
 		return exitRefusedData, "nothing was changed; copy the file again, or make it again with: runsc-provisioner bundle create FILE"
+	case errors.As(err, &older):
+		return exitRefusedData, "nothing was changed; to use it all the same: --allow-downgrade"
+	case errors.As(err, &previous) && previous.Used != "":
+		return exitFailed, "install one: sudo runsc-provisioner apply --release=RELEASE --allow-downgrade"
+	case errors.As(err, &previous):
+		return exitFailed, "register one first: sudo runsc-provisioner apply"
 	case errors.As(err, &refused):
 		return exitRefusedData, "nothing was installed; check whether a proxy or login page answered instead of the server"
 	case errors.As(err, &gone) && errors.As(err, &proxy):

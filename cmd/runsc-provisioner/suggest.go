@@ -16,7 +16,8 @@ const (
 	uninstallHint = "no command removes gVisor yet: the README shows how to undo it by hand. " +
 		"To run new containers outside gVisor again: sudo runsc-provisioner apply --default-runtime=runc"
 	rollbackHint = "apply undoes a change that fails, by itself. " +
-		"To go back to an earlier release: sudo runsc-provisioner apply --release=YYYYMMDD.N; " +
+		"To go back to the previous release: sudo runsc-provisioner rollback; " +
+		"to an earlier one: sudo runsc-provisioner apply --release=YYYYMMDD.N --allow-downgrade; " +
 		"to runc as the default runtime: sudo runsc-provisioner apply --default-runtime=runc"
 	planHint = "runsc-provisioner plan shows what apply would change, and changes nothing; " +
 		"it takes the same flags"
@@ -35,7 +36,7 @@ func commandWords(parent string) (hintToWords map[string]string) {
 	}
 	return map[string]string{
 		uninstallHint: "uninstall remove rm purge delete clean unregister",
-		rollbackHint:  "rollback revert undo restore downgrade back",
+		rollbackHint:  "revert undo restore downgrade back",
 		planHint:      "dry-run dryrun diff preview simulate",
 
 		"runsc-provisioner config check checks the configuration; verify checks the host": "check validate",

@@ -40,6 +40,11 @@ func (w *settingFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&w.rootfs, "rootfs", "", "what happens to the files that containers write: with the `KIND` docker, Docker keeps them, as it does with runc; with sandbox, gVisor's own default, they are lost when the container stops")
 }
 
+// named reports whether the user names a release, and not whichever is the latest.
+func (w *settingFlags) named(cmd *cobra.Command) bool {
+	return cmd.Flags().Changed("release") && w.release != config.Default().Release.Version
+}
+
 // optionFlags are the flags that count for one run only.
 type optionFlags struct {
 	plan.Options
@@ -49,7 +54,7 @@ type optionFlags struct {
 func (o *optionFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.Upgrade, "upgrade", false, "ask the release server for a newer release; without it, an installed release that fits is used")
-	flags.BoolVar(&o.AllowDowngrade, "allow-downgrade", false, "accept a release that is older than one that this host has seen under the same name; without it, the server is taken to offer an old copy")
+	flags.BoolVar(&o.AllowDowngrade, "allow-downgrade", false, "use a release that is older than the one in use, or than one that this host has seen under the same name; without it, the server is taken to offer an old copy")
 	flags.BoolVar(&o.AllowRestart, "allow-restart", false, "allow a restart of Docker, if a change needs one, although it stops running containers")
 	flags.BoolVar(&o.AllowHiddenData, "allow-hidden-data", false, "allow userns-remap to be switched, although Docker then does not see its present images, containers and volumes until it is switched back; nothing is deleted")
 	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "when userns-remap is switched on, copy the images so that Docker still sees them; the originals stay")

@@ -176,7 +176,7 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 	if observeErr == nil { // else no proof was looked for
 		v.Writes = checkup.WritesInEffect(c, o)
 	}
-	if _, found := plan.NewestSatisfying(o.Releases, c.Spec()); found {
+	if _, found := release.NewestSatisfying(o.Releases, c.Spec()); found {
 		v.WantedRelease = plan.NewGoal(c, o).Current.Name
 	}
 	if e.Deep {

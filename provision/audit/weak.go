@@ -11,7 +11,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/verify"
 )
@@ -23,7 +23,7 @@ import (
 // registered a release's runsc.
 func runtimeWeaknesses(ctx context.Context, h *host.Host, c config.Config, o host.Observed) (map[string][]verify.Weakness, error) {
 	args := map[string][][]string{}
-	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
+	wanted, _ := release.NewestSatisfying(o.Releases, c.Spec())
 	for name := range c.Docker.Runtimes {
 		args[name] = [][]string{runtimes.ArgumentsOf(c, o, wanted.Name, name).List}
 	}

@@ -116,8 +116,11 @@ func completeSettings(g plan.Goal, settings steps.Settings) (steps.Settings, *It
 // ReleaseItem is the item of the release that the configuration asks for.
 func ReleaseItem(g plan.Goal) Item {
 	item := Item{Name: "release", Remedy: ApplyRemedy}
-	installed, found := plan.NewestSatisfying(g.Observed.Releases, g.Config.Spec())
+	installed, found := release.NewestSatisfying(g.Observed.Releases, g.Config.Spec())
 	switch {
+	case g.Withdrawn() != nil:
+		w := g.Withdrawn()
+		item.Health, item.Seen, item.Remedy = Warning, w.Release+" is held: "+w.Reason(), "sudo runsc-provisioner apply --release="+w.Release+" uses it again"
 	case !found:
 		item.Health, item.Seen = Critical, g.Config.Release.Version+" is not installed"
 	case !installed.State.Intact():

@@ -36,12 +36,24 @@ type Release struct {
 	SHA512        map[string]string `toml:"sha512" json:"sha512"`                 // pins: file name to 128 hex digits
 	Keep          int               `toml:"keep" json:"keep"`                     // how many earlier releases to keep besides those in use
 	MirrorURL     string            `toml:"mirror_url" json:"mirror_url"`         // with trust "two-sources": the second one
+	Upgrade       string            `toml:"upgrade" json:"upgrade"`               // manual, auto
+	UpgradeWindow Window            `toml:"upgrade_window" json:"upgrade_window"` // when the daemon may upgrade
+	UpgradeAfter  Duration          `toml:"upgrade_after" json:"upgrade_after"`   // how long a release must have been out before the daemon takes it
 	// With trust "signed":
 	KeyFingerprints []string `toml:"key_fingerprints" json:"key_fingerprints"` // of the keys that may sign
 	KeyURL          string   `toml:"key_url" json:"key_url"`                   // where their public keys are
 	Keyring         string   `toml:"keyring" json:"keyring,omitempty"`         // a file with them, in place of key_url
 	MaxIndexAge     Duration `toml:"max_index_age" json:"max_index_age"`       // of the index of latest; 0 is for ever
 }
+
+// Who asks the source for a newer release: apply --upgrade alone, or the daemon too.
+const (
+	UpgradeManual = "manual"
+	UpgradeAuto   = "auto"
+)
+
+// maxUpgradeAfter is longer than any release is supported.
+const maxUpgradeAfter = Duration(365 * 24 * time.Hour)
 
 // Docker mirrors daemon.json.
 type Docker struct {
@@ -68,6 +80,7 @@ func Default() Config {
 			Trust:   release.TrustSigned,
 			URL:     "https://storage.googleapis.com/gvisor/releases",
 			Keep:    1,
+			Upgrade: UpgradeManual,
 
 			MirrorURL:       release.GVisorMirror,
 			KeyFingerprints: []string{release.GVisorKey},
@@ -145,6 +158,12 @@ var (
 func (c Config) Validate() error {
 	if c.Release.Keep < 0 || c.Release.Keep > 100 {
 		return &Error{Key: "release.keep", Reason: fmt.Sprintf("%d is not between 0 and 100", c.Release.Keep)}
+	}
+	switch {
+	case c.Release.Upgrade != UpgradeManual && c.Release.Upgrade != UpgradeAuto:
+		return &Error{Key: "release.upgrade", Reason: fmt.Sprintf("%q is not one of: manual, auto", c.Release.Upgrade)}
+	case c.Release.UpgradeAfter < 0 || c.Release.UpgradeAfter > maxUpgradeAfter:
+		return &Error{Key: "release.upgrade_after", Reason: fmt.Sprintf("%s is not between 0s and %s", time.Duration(c.Release.UpgradeAfter), time.Duration(maxUpgradeAfter))}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Release.SHA512)) {
 		if !sha512Hex().MatchString(c.Release.SHA512[name]) {

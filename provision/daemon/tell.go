@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 )
@@ -82,7 +83,7 @@ func (l *loop) recovered(out *outcome) {
 // installed is the name in the store of the release that the configuration wants, or "". If that
 // release is held, it is the one that stays in use.
 func (o *outcome) installed() string {
-	if _, found := plan.NewestSatisfying(o.observed.Releases, o.config.Config.Spec()); !found {
+	if _, found := release.NewestSatisfying(o.observed.Releases, o.config.Config.Spec()); !found {
 		return ""
 	}
 	return plan.NewGoal(o.config.Config, o.observed).Current.Name

@@ -9,7 +9,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/runtimes"
 )
 
@@ -27,7 +27,7 @@ type platforms map[string][]string
 // platformsOf reads the arguments that the runtimes of c will have.
 func platformsOf(c config.Config, o host.Observed) platforms {
 	p := platforms{}
-	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
+	wanted, _ := release.NewestSatisfying(o.Releases, c.Spec())
 	for _, name := range c.RuntimeNames() {
 		platform := platformOf(runtimes.ArgumentsOf(c, o, wanted.Name, name).List)
 		p[platform] = append(p[platform], name)
@@ -61,7 +61,7 @@ func splitArgument(arg string) (name, value string, has bool) {
 
 // runtimesWithCgroups are the configured runtimes, sorted, that make cgroups.
 func runtimesWithCgroups(c config.Config, o host.Observed) (names []string) {
-	wanted, _ := plan.NewestSatisfying(o.Releases, c.Spec())
+	wanted, _ := release.NewestSatisfying(o.Releases, c.Spec())
 	for _, name := range c.RuntimeNames() {
 		if !ignoresCgroups(runtimes.ArgumentsOf(c, o, wanted.Name, name).List) {
 			names = append(names, name)

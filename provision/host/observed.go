@@ -73,6 +73,8 @@ type Observed struct {
 	FailedRecoveries []state.FailedRecovery
 	// Releases are the installed releases.
 	Releases []release.Installed
+	// Withdrawn is what this host went back from, the oldest first.
+	Withdrawn []release.Withdrawn
 	// Link is the symlink that selects the current release.
 	Link release.LinkState
 	// EarlierStores are the stores that are no longer configured, EarlierReleases the

@@ -5,6 +5,8 @@ import (
 
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/state"
 )
 
 // ObserveTrust is the part of Observe that needs neither systemd nor dockerd: what is wrong
@@ -23,6 +25,11 @@ func (h *Host) ObserveTrust(path string) (o Observed) {
 // change.
 func observeTrust(h *Host, o *Observed) {
 	o.Defects, o.Untrusted = h.State().Defects(), h.State().Untrusted()
+	var err error
+	o.Withdrawn, err = h.Store().Withdrawn()
+	if damaged, ok := errors.AsType[*release.DamagedError](err); ok {
+		o.Defects = append(o.Defects, state.Defect{Path: damaged.Path, Reason: damaged.Err.Error()})
+	}
 	o.addUnsafe(h.State().Safe(), durable.Trusted(o.File.Path), h.Store().ArchivesSafe())
 }
 

@@ -21,15 +21,6 @@ func NoLinkWarning(path, why string) string {
 // CannotLink says why the directory of the link cannot be written to; "" if it can.
 func CannotLink(o host.Observed) string { return o.CannotWrite[filepath.Dir(o.Link.Path)] }
 
-// inEarlierStore is the newest intact release of an earlier store that spec asks for: a new store is no upgrade.
-// Only the channel release has names that its server knows.
-func (g Goal) inEarlierStore(spec release.Spec) (release.Installed, bool) {
-	if spec.Channel != release.ChannelRelease {
-		return release.Installed{}, false
-	}
-	return NewestSatisfying(intactReleases(g.Observed.EarlierReleases), spec)
-}
-
 // planEarlier says what stays at places that are no longer configured, and removes it as soon as nothing uses it.
 // It removes nothing in a plan that changes something else: Docker must have taken the new place first.
 func (p *planner) planEarlier() {

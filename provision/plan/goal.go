@@ -1,8 +1,8 @@
 package plan
 
 import (
-	"path/filepath"
 	"slices"
+	"time"
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
@@ -23,6 +23,8 @@ type Goal struct {
 	install *steps.InstallRelease
 	// rejecting holds the wanted release, because it rejects arguments of the runtimes; nil if it does not.
 	rejecting *Rejecting
+	// withdrawn is the wanted release, if holdWithdrawn holds it; else nil.
+	withdrawn *release.Withdrawn
 	// held has the reasons why the wanted release is not installed.
 	held []steps.Held
 	// provisional says that the name of the release is not known yet.
@@ -35,25 +37,31 @@ type Goal struct {
 func NewGoal(c config.Config, o host.Observed) Goal { return newGoal(c, o, Options{}) }
 
 func newGoal(c config.Config, o host.Observed, opts Options) Goal {
-	g := Goal{Config: c, Observed: o, options: opts}
 	spec := c.Spec()
-	installed, found := NewestSatisfying(o.Releases, spec)
+	if opts.Named {
+		o.Releases, o.Withdrawn = release.Reinstated(o.Releases, o.Withdrawn, spec)
+	}
+	g := Goal{Config: c, Observed: o, options: opts}
+	installed, found := release.NewestSatisfying(o.Releases, spec)
 	g.Current = installed
+	asked := opts.Upgrade && opts.Unattended == nil
 	switch {
+	case !found && !asked && g.holdWithdrawn(spec):
 	case !found:
 		why := "not installed"
-		if earlier, moved := g.inEarlierStore(spec); moved && !opts.Upgrade {
+		if earlier, moved := release.InEarlierStore(o.EarlierReleases, spec); moved && !opts.Upgrade {
 			spec.Version, why = earlier.Name, "not in "+o.Store+" yet; it is in "+earlier.Dir
 		}
-		g.Current = placeholder(o.Store, spec)
+		g.Current = release.Placeholder(o.Store, spec)
 		g.provisional = !spec.Exact()
-		g.setInstall(steps.InstallRelease{Spec: spec, Why: why, AllowDowngrade: opts.AllowDowngrade})
+		g.setInstall(steps.InstallRelease{Spec: spec, Why: why, AllowDowngrade: opts.AllowDowngrade, Asked: asked})
 	case !installed.State.Intact():
 		spec.Version = installed.Name
 		g.setInstall(steps.InstallRelease{Spec: spec, Why: "damaged: " + installed.State.Reason, Damaged: true})
-	case opts.Upgrade && !spec.Exact():
+	}
+	if opts.Upgrade && !spec.Exact() && g.install == nil && (found || g.withdrawn != nil) {
 		g.provisional = true
-		g.install = &steps.InstallRelease{Spec: spec, Why: "if newer than " + installed.Name, AllowDowngrade: opts.AllowDowngrade}
+		g.install = &steps.InstallRelease{Spec: spec, Why: "if newer than " + g.Current.Name, AllowDowngrade: opts.AllowDowngrade, Asked: asked, Auto: !asked, After: time.Duration(c.Release.UpgradeAfter)}
 	}
 	g.holdRejecting()
 	return g
@@ -87,15 +95,45 @@ func (g *Goal) setInstall(step steps.InstallRelease) {
 // standIn is the release to use while the wanted one is not available: the intact one that Docker is
 // configured to run, or that it runs now, or else the newest intact one.
 func (g Goal) standIn() (release.Installed, bool) {
-	intact := intactReleases(g.Observed.Releases)
-	if r, found := g.inDocker(intact); found {
+	usable := release.UsableOf(g.Observed.Releases)
+	if r, found := g.inDocker(usable); found {
 		return r, true
 	}
-	return newest(intact)
+	return release.NewestOf(usable)
 }
 
-func intactReleases(all []release.Installed) []release.Installed {
-	return slices.DeleteFunc(slices.Clone(all), func(r release.Installed) bool { return !r.State.Intact() })
+// holdWithdrawn holds what spec asks for, and reports true, if this host went back from it. Then a stand-in becomes the
+// current release.
+func (g *Goal) holdWithdrawn(spec release.Spec) bool {
+	for _, w := range slices.Backward(g.Observed.Withdrawn) {
+		if w.Satisfies(spec) {
+			var found bool
+			g.Current, found = g.standIn()
+			g.withdrawn, g.noRelease = &w, !found
+			g.held = append(g.held, steps.Held{What: "release " + w.Release, Why: w.Reason() + "; to use it again: sudo runsc-provisioner apply --release=" + w.Release})
+			return true
+		}
+	}
+	return false
+}
+
+// Withdrawn is the wanted release, if holdWithdrawn holds it; else nil.
+func (g Goal) Withdrawn() *release.Withdrawn { return g.withdrawn }
+
+// InUse is the release that Docker is configured to run, or that it runs now; false if there is none.
+func (g Goal) InUse() (release.Installed, bool) { return g.inDocker(g.Observed.Releases) }
+
+// checkDowngrade refuses a release that a person names if Docker uses a newer one.
+func (g Goal) checkDowngrade() error {
+	used, found := g.InUse()
+	name := g.Current.Name
+	if g.provisional {
+		name = g.Config.Release.Version // Current has a placeholder
+	}
+	if g.options.Named && !g.options.AllowDowngrade && found && release.IsOlder(name, used.Name) {
+		return &release.OlderError{Release: name, Than: used.Name + ", which Docker runs"}
+	}
+	return nil
 }
 
 // inDocker is the one of the releases that Docker is configured to run as one of our runtimes, or that it runs
@@ -112,35 +150,6 @@ func (g Goal) inDocker(releases []release.Installed) (release.Installed, bool) {
 		}
 	}
 	return release.Installed{}, false
-}
-
-// NewestSatisfying is the newest installed release that satisfies spec; false if none does.
-func NewestSatisfying(installed []release.Installed, spec release.Spec) (release.Installed, bool) {
-	var fit []release.Installed
-	for _, r := range installed {
-		if r.Satisfies(spec) {
-			fit = append(fit, r)
-		}
-	}
-	return newest(fit)
-}
-
-func newest(all []release.Installed) (release.Installed, bool) {
-	if len(all) == 0 {
-		return release.Installed{}, false
-	}
-	return slices.MinFunc(all, release.Newest), true
-}
-
-// placeholder stands for a release that is not installed yet. Without an exact version, its name is
-// the wanted version in braces.
-func placeholder(store string, spec release.Spec) release.Installed {
-	name := spec.Version
-	if !spec.Exact() {
-		name = "{" + spec.Version + "}"
-	}
-	dir := filepath.Join(store, name)
-	return release.Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
 }
 
 // MissingRelease is the step that installs the release that c asks for; false if it is installed and intact.

@@ -67,8 +67,10 @@ func (p Plan) Disruption() config.Disruption {
 type Options struct {
 	// Upgrade asks the channel for a newer release although an installed one satisfies the configuration.
 	Upgrade bool
-	// AllowDowngrade allows a release or an index that is older than one that was seen.
+	// AllowDowngrade allows a release or an index that is older than one that was seen, or in use.
 	AllowDowngrade bool
+	// Named says that a person asks for the release of this run by its name, also if this host went back from it.
+	Named bool
 	// AllowRestart allows a restart of Docker that stops containers.
 	AllowRestart bool
 	// NoProof skips the proofs; the plan warns of it.
@@ -92,6 +94,9 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 		return Plan{}, &blocked.Refused{Object: o.Unit.Name, Err: conflict}
 	}
 	p := planner{Goal: newGoal(c, o, opts)}
+	if err := p.checkDowngrade(); err != nil {
+		return Plan{}, err
+	}
 	p.plan.Unfinished, p.plan.Held, p.plan.Provisional = unfinishedOf(o.Journal), p.held, p.provisional
 	p.holdStopped()
 	if p.rejecting != nil {
@@ -116,6 +121,9 @@ func New(c config.Config, o host.Observed, opts Options) (Plan, error) {
 	}
 	p.planRemovals()
 	p.planEarlier()
+	if note := p.Current.TrustNote(c.Release.Trust); note != "" && p.install == nil {
+		p.warn(note)
+	}
 	if p.Observed.ServiceCannotWrite != "" {
 		p.warn(p.Observed.ServiceCannotWrite)
 	}

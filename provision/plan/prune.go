@@ -9,13 +9,13 @@ import (
 )
 
 // planRemovals removes old releases that nothing runs from and that no foreign runtime of daemon.json names.
-// It keeps the newest few that are intact.
+// It keeps the newest few that are intact, for a way back.
 func (p *planner) planRemovals() {
 	if p.plan.Provisional || p.Observed.CannotWrite[p.Observed.Store] != "" {
 		return
 	}
 	var old, damaged []release.Installed
-	wanted, _ := NewestSatisfying(p.Observed.Releases, p.Config.Spec()) // a stand-in may be current instead
+	wanted, _ := release.NewestSatisfying(p.Observed.Releases, p.Config.Spec()) // a stand-in may be current instead
 	for _, r := range p.Observed.Releases {
 		if r.Name != p.Current.Name && r.Name != wanted.Name && !p.Observed.InUse[r.Name] && !p.registeredElsewhere(r) && !p.stuckLink(r) && !p.buildsRunFrom(r) {
 			if r.State.Intact() {
@@ -25,7 +25,7 @@ func (p *planner) planRemovals() {
 			}
 		}
 	}
-	slices.SortFunc(old, release.Newest)
+	slices.SortFunc(old, release.NewestUsable)
 	for _, r := range append(damaged, old[min(p.Config.Release.Keep, len(old)):]...) {
 		p.add(steps.RemoveRelease{Name: r.Name, Dir: r.Dir})
 	}

@@ -43,7 +43,7 @@ func (g *Goal) holdRejecting() {
 	if len(all) == 0 {
 		return
 	}
-	others := slices.DeleteFunc(intactReleases(g.Observed.Releases), func(r release.Installed) bool {
+	others := slices.DeleteFunc(release.IntactOf(g.Observed.Releases), func(r release.Installed) bool {
 		return r.Name == g.Current.Name
 	})
 	if used, found := g.inDocker(others); found {

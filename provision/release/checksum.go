@@ -58,6 +58,9 @@ func (c *Checksum) Fetch(ctx context.Context, spec Spec, into string) (Fetched, 
 	if name, found := c.present(artifacts, spec, TrustChecksum); found {
 		return Fetched{}, &PresentError{Release: name}
 	}
+	if err := c.consider(Offer{}, artifacts...); err != nil {
+		return Fetched{}, err
+	}
 	fetched := Fetched{URL: download.WithoutSecrets(at), Trust: TrustChecksum}
 	for _, a := range artifacts {
 		archive, files, err := d.fetchAndUnpack(ctx, a, into)

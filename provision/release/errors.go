@@ -38,6 +38,14 @@ type PresentError struct {
 
 func (e *PresentError) Error() string { return "release " + e.Release + " is already installed" }
 
+// OlderError means that a release is older than one that is installed or in use.
+type OlderError struct {
+	Release string
+	Than    string // and what that one is
+}
+
+func (e *OlderError) Error() string { return "release " + e.Release + " is older than " + e.Than }
+
 // UnsafeError means that users other than its owner could change or replace a
 // path.
 type UnsafeError = durable.UnsafeError

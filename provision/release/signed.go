@@ -83,6 +83,9 @@ func (s *Signed) Fetch(ctx context.Context, spec Spec, into string) (Fetched, er
 	if name, found := s.present([]artifact{deb}, spec, TrustSigned); found {
 		return Fetched{}, &PresentError{Release: name, Origin: origin}
 	}
+	if err := s.consider(Offer{Release: f.chosen, Date: f.index.Date}, deb); err != nil {
+		return Fetched{}, err
+	}
 	d.limits.ArtifactBytes = min(d.limits.ArtifactBytes, f.deb.Size)
 	kept, files, err := d.fetchAndUnpack(ctx, deb, into)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"runsc-provisioner/provision/download"
 )
@@ -16,6 +17,25 @@ type Download struct {
 	// Have lists releases that need not be fetched again: if an intact one was
 	// made from artifacts with the same digests, Fetch returns a *PresentError.
 	Have []Installed
+	// Consider is asked about a release before its programs are fetched, unless it is in Have. Fetch returns its
+	// error; nil accepts all.
+	Consider func(Offer) error
+}
+
+// Offer is what is known of a release before its programs are fetched.
+type Offer struct {
+	Release string    // its name; "" if the source does not say
+	SHA512  string    // of the first file to fetch
+	Date    time.Time // since when it has been out at the latest, by its source; zero if the source does not say
+}
+
+// consider asks about the release with these artifacts.
+func (c *Download) consider(o Offer, artifacts ...artifact) error {
+	if c.Consider == nil {
+		return nil
+	}
+	o.SHA512 = artifacts[0].sum.String()
+	return c.Consider(o)
 }
 
 // quiet is c without progress, for files that are no part of a release.

@@ -43,6 +43,7 @@ type Installed struct {
 	Manifest       Manifest // zero if neither it nor the archive's can be read
 	ManifestDigest string   // sha256 of its text
 	State          State
+	Withdrawn      *Withdrawn // this host went back from it; else nil
 }
 
 // Newest compares releases for sorting, newest first.
@@ -83,7 +84,8 @@ func (r Installed) Satisfies(spec Spec) bool {
 }
 
 // List returns the releases of the store, newest first. It stats each file but
-// reads only manifests, and all files of a suspect release. A missing store has none.
+// reads only manifests, what was withdrawn, and all files of a suspect release. A missing
+// store has none.
 func (s Store) List(ctx context.Context) ([]Installed, error) {
 	var names []string
 	// A release whose directory was deleted still has its archive.
@@ -107,6 +109,8 @@ func (s Store) List(ctx context.Context) ([]Installed, error) {
 		releases = append(releases, r)
 	}
 	slices.SortFunc(releases, Newest)
+	withdrawn, _ := s.Withdrawn() // a damaged record is reported by SweepWithdrawn
+	markWithdrawn(releases, withdrawn)
 	return releases, nil
 }
 

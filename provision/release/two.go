@@ -53,6 +53,9 @@ func (s *TwoSources) Fetch(ctx context.Context, spec Spec, into string) (Fetched
 	if err := s.compare(ctx, spec, a); err != nil {
 		return Fetched{}, err
 	}
+	if err := s.consider(Offer{}, a); err != nil {
+		return Fetched{}, err
+	}
 	kept, files, err := d.fetchAndUnpack(ctx, a, into)
 	if err != nil {
 		return Fetched{}, refusedIfAbsent(err, a.url, "although its digest exists")

@@ -12,14 +12,19 @@ import (
 	"runsc-provisioner/provision/durable"
 )
 
-// indexesSchema is the schema version that this program writes and reads.
-const indexesSchema = 1
-
-// maxIndexes limits the file in bytes, and maxIndexCount the suites in it: the oldest are forgotten.
+// Both records of what sources had: of their indexes, and of their offers.
 const (
-	maxIndexes    = 64 << 10
-	maxIndexCount = 100
+	seenSchema   = 1        // the schema version that this program writes and reads
+	maxSeen      = 64 << 10 // bytes
+	maxSeenCount = 100      // the oldest are forgotten
 )
+
+// forgetOldest leaves the newest of all.
+func forgetOldest[T any](all map[string]T, when func(T) time.Time) {
+	for len(all) > maxSeenCount {
+		delete(all, slices.MinFunc(slices.Collect(maps.Keys(all)), func(a, b string) int { return when(all[a]).Compare(when(all[b])) }))
+	}
+}
 
 // Index is the newest that was seen of a signed index. An older one is an old copy.
 type Index struct {
@@ -39,7 +44,7 @@ func (i indexes) schema() int { return i.SchemaVersion }
 
 // Indexes returns what was seen of signed indexes, by their URLs.
 func (d Dir) Indexes() (map[string]Index, error) {
-	all, err := readRecord[indexes](d.indexesPath(), maxIndexes, indexesSchema)
+	all, err := readRecord[indexes](d.indexesPath(), maxSeen, seenSchema)
 	return all.Seen, err
 }
 
@@ -50,15 +55,10 @@ func (d Dir) NoteIndex(url string, seen Index) error {
 	if err != nil || all[url] == seen {
 		return err
 	}
-	all = maps.Clone(all)
-	if all == nil {
-		all = map[string]Index{}
-	}
+	all = maps.Collect(maps.All(all))
 	all[url] = seen
-	for len(all) > maxIndexCount {
-		delete(all, slices.MinFunc(slices.Collect(maps.Keys(all)), func(a, b string) int { return all[a].Date.Compare(all[b].Date) }))
-	}
-	return writeRecord(d.indexesPath(), indexes{indexesSchema, all})
+	forgetOldest(all, func(i Index) time.Time { return i.Date })
+	return writeRecord(d.indexesPath(), indexes{seenSchema, all})
 }
 
 // maxArchiveKey limits the file with the archive key in bytes.

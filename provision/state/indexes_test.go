@@ -29,12 +29,12 @@ func TestIndexes(t *testing.T) {
 	if defects := d.Defects(); len(defects) > 0 {
 		t.Errorf("got defects %v", defects)
 	}
-	for i := range maxIndexCount {
+	for i := range maxSeenCount {
 		if err := d.NoteIndex(fmt.Sprint(i), Index{Date: second.Date.AddDate(0, 0, i), Version: "20260914.0"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if all, err := d.Indexes(); err != nil || len(all) != maxIndexCount || all["b"].Version != "" || all["99"].Version == "" {
+	if all, err := d.Indexes(); err != nil || len(all) != maxSeenCount || all["b"].Version != "" || all["99"].Version == "" {
 		t.Errorf("many: got %d of them, %v, want the newest", len(all), err)
 	}
 	for name, text := range map[string]string{"damaged": "{", "of another version": `{"schema_version":2}`} {

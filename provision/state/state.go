@@ -32,6 +32,7 @@ const (
 	trialsName      = "trials"
 	indexesName     = "indexes.json"
 	archiveKeyName  = "archive.key"
+	offersName      = "offers.json"
 )
 
 // Sweep removes what killed runs have left: temporary files, and recoveries that were not
@@ -40,7 +41,7 @@ func (d Dir) Sweep() error {
 	for _, path := range []string{
 		d.Journal().Path(), d.Before().Path(), d.LoadedPath(), d.madePath(), d.restartedPath(),
 		d.Proofs().path, d.Failures().path, d.Rejections().path, d.Validations().path, d.MadeIDs().path, d.Trials().path,
-		d.indexesPath(), d.archiveKeyPath(),
+		d.indexesPath(), d.archiveKeyPath(), d.offersPath(),
 	} {
 		if err := durable.Sweep(path); err != nil {
 			return fmt.Errorf("clear leftovers beside %s: %w", path, err)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
@@ -70,6 +71,11 @@ type InstallRelease struct {
 	Damaged bool // it is installed, but damaged
 	// AllowDowngrade accepts a release that is older than one which was seen.
 	AllowDowngrade bool
+	// Asked says that a person asks for what the source has, also if this host went back from it.
+	Asked bool
+	// Auto says that nobody asks: the daemon looks for a newer release. After is how long it must have been out.
+	Auto  bool
+	After time.Duration
 }
 
 // Prove starts a sandbox of the release outside Docker, with the arguments that the runtime will have.

@@ -420,7 +420,7 @@ func TestContainersThatStartOutside(t *testing.T) {
 func TestTheDaemonAndApplyTakeTurns(t *testing.T) {
 	h := kept(t, lab.Options{}, asDefault)
 	for _, name := range []string{older, newer, older} {
-		h.run("runsc-provisioner apply --release " + name)
+		h.run("runsc-provisioner apply --allow-downgrade --release " + name)
 		s := h.awaits("enforced as apply configured it", func(s status.Status) bool { return s.State == status.StateEnforced && s.Release == name })
 		if n := s.Counts.Drifts[config.ItemRelease] + s.Counts.Drifts["default-runtime"]; n != 0 {
 			t.Errorf("got the drifts %v, want changes of apply not counted as drift", s.Counts.Drifts)

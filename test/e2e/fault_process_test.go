@@ -96,7 +96,7 @@ func TestFault_F04_ManyAppliesAtOnce(t *testing.T) {
 	h.run("runsc-provisioner apply --default-runtime --release " + older + " && runsc-provisioner apply --release " + newer)
 	var all []<-chan lab.Result
 	for i := range 6 {
-		all = append(all, h.began("runsc-provisioner apply --once --lock-timeout=5m --release "+[]string{older, newer}[i%2]))
+		all = append(all, h.began("runsc-provisioner apply --once --lock-timeout=5m --allow-downgrade --release "+[]string{older, newer}[i%2]))
 	}
 	for i, ended := range all {
 		if r := <-ended; r.Code != 0 {

@@ -64,7 +64,7 @@ func TestFault_X24_FullFileSystems(t *testing.T) {
 			if after != before && test.dir != "/etc/runsc-provisioner" {
 				t.Errorf("got %+v\nwant %+v", after, before)
 			}
-			h.run("runsc-provisioner apply --release " + older)
+			h.run("runsc-provisioner apply --allow-downgrade --release " + older)
 		})
 	}
 	h.run("runsc-provisioner apply --release " + newer)

@@ -75,7 +75,7 @@ func TestFault_X18_SecretsInEveryPlace(t *testing.T) {
 		h.hidesAll("all is well")
 
 		h.hides("addresses with a password", "export HTTPS_PROXY=http://bob:"+mark+"@127.0.0.1:9; runsc-provisioner doctor; runsc-provisioner apply --upgrade --once")
-		h.hides("addresses with a password", "for command in plan apply; do runsc-provisioner $command --once --release "+older+" --url https://bob:"+mark+"@127.0.0.1:9/x; done")
+		h.hides("addresses with a password", "for command in plan apply; do runsc-provisioner $command --once --allow-downgrade --release "+older+" --url https://bob:"+mark+"@127.0.0.1:9/x; done")
 		h.hides("addresses with a password", "cd /root && HTTPS_PROXY=http://bob:"+mark+"@127.0.0.1:9 runsc-provisioner debug-bundle u.tgz && tar -xzOf u.tgz")
 
 		// Another program writes arguments with secrets into our runtime. runsc would reject some of them.

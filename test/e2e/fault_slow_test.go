@@ -77,7 +77,7 @@ func TestFault_X15_ASlowDownloadHoldsNothingUp(t *testing.T) {
 	}
 
 	// An apply downloads by itself, and its release ends the fetch.
-	h.run("runsc-provisioner apply --once --lock-timeout=10s --url https://releases.lab/gvisor/releases --release " + older)
+	h.run("runsc-provisioner apply --once --lock-timeout=10s --allow-downgrade --url https://releases.lab/gvisor/releases --release " + older)
 	s = h.awaits("enforced with the release that apply installed", func(s status.Status) bool { return s.State == status.StateEnforced && s.Release == older })
 	if s.Fetching != nil {
 		t.Errorf("got %+v, want the fetch ended", s.Fetching)

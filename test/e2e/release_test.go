@@ -16,7 +16,7 @@ func TestEachLayoutInstalls(t *testing.T) {
 		{"both at once", "20260810.0", "gvisor"},
 		{"zstd bundle with five sidecars, four of them stand-ins", fiveSidecars, "gvisor"},
 	} {
-		h.run("runsc-provisioner apply --release " + layout.release)
+		h.run("runsc-provisioner apply --allow-downgrade --release " + layout.release)
 		if got := h.run("docker run --rm --runtime=runsc " + lab.Image + " uname -r"); !strings.Contains(got, layout.kernel) {
 			t.Errorf("%s: kernel inside: got %q, want one with %q", layout.name, got, layout.kernel)
 		}

@@ -29,7 +29,7 @@ var effectsOf = map[string]effect{
 	"provision/state": {
 		writes: "JournalStore.Finish Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial BeforeStore.NoteWritten JournalStore.Remove " +
 			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside BeforeStore.Settle JournalStore.Begin Dir.Sweep BeforeStore.Write JournalStore.Write Dir.WriteLoaded " +
-			"Dir.KeepArchiveKey Dir.NoteIndex KeyFile.Add KeyFile.Forget",
+			"Dir.FirstOffered Dir.KeepArchiveKey Dir.NoteIndex KeyFile.Add KeyFile.Forget",
 		reads: "Dir.ArchiveKey Dir.Indexes BuildProofKey Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
 			"Dir.Links Dir.Stores JournalStore.BackupDir JournalStore.BackupText BeforeStore.Path Dir.Before Dir.Journal Dir.Defects Dir.Safe Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
 			"JournalStore.Path Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced JournalStore.Open Dir.Proofs " +
@@ -42,10 +42,10 @@ var effectsOf = map[string]effect{
 	},
 	"provision/release": {
 		writes: "Checksum.Fetch Signed.Fetch TwoSources.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
-			"Store.RemoveLink Store.Restore Store.SetLink Store.Sweep",
-		reads: "Arch Installed.Satisfies Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest ParseChecksum " +
-			"ParseDigest ParseLabel Signing.Pinned Spec.Exact Spec.Validate Store.Kept Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
-			"Store.ArchivesSafe Store.Safe Store.Touched Store.Verify",
+			"Store.Reinstate Store.RemoveLink Store.Restore Store.SetLink Store.SetWithdrawn Store.Sweep Store.SweepWithdrawn Store.Withdraw",
+		reads: "Arch InEarlierStore Installed.Satisfies Installed.TrustNote IntactOf IsOlder Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest NewestOf NewestSatisfying NewestUsable ParseChecksum " +
+			"ParseDigest ParseLabel Placeholder PreviousOf Reinstated Signing.Pinned Spec.Exact Spec.Validate Store.Kept Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
+			"Store.ArchivesSafe Store.Safe Store.Touched Store.Verify Store.Withdrawn UsableOf Withdraw Withdrawn.Is Withdrawn.Reason Withdrawn.Satisfies",
 	},
 	"provision/images": {
 		writes: "Dir.Drop Dir.Load Dir.Save Dir.Sweep",

@@ -79,7 +79,8 @@ var allowed = map[string]row{
 		},
 		modules: []string{"github.com/gofrs/flock", "golang.org/x/sys"},
 	},
-	"provision/bundle": {ours: []string{"pattern", "provision/download", "provision/durable", "provision/release"}},
+	"provision/upgrade": {ours: []string{"provision/config", "provision/release"}},
+	"provision/bundle":  {ours: []string{"pattern", "provision/download", "provision/durable", "provision/release"}},
 	"provision/evidence": {
 		ours: []string{
 			"daemonjson", "provision/capability", "provision/config", "provision/dataroot",
@@ -199,7 +200,7 @@ var allowed = map[string]row{
 			"provision/durable", "provision/engine", "provision/failpoint", "provision/host",
 			"provision/images", "provision/inventory", "provision/plan", "provision/prepare", "provision/proof", "provision/release",
 			"provision/state", "provision/steps", "provision/subid", "provision/transaction",
-			"provision/trial", "provision/validate",
+			"provision/trial", "provision/validate", "provision/upgrade",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},

@@ -60,9 +60,11 @@ type Host struct {
 	Releases []string
 	Damaged  string // one of them
 	InUse    []string
-	Link     string // the release that it points to; "" if there is no link
-	LinkIs   string // a foreign file in its place
-	File     string // daemon.json; "" if it is missing
+	// Withdrawn are names of releases that the host went back from, installed or not.
+	Withdrawn []string
+	Link      string // the release that it points to; "" if there is no link
+	LinkIs    string // a foreign file in its place
+	File      string // daemon.json; "" if it is missing
 	// Engine is the daemon.json that dockerd runs with; nil if it is stopped.
 	Engine *string
 	// Version is dockerd's; empty: 26.1.5.
@@ -111,6 +113,15 @@ func (h Host) Observed(t *testing.T) host.Observed {
 			r.State = release.State{File: "runsc", Reason: "runsc is missing"}
 		}
 		o.Releases = append(o.Releases, r)
+	}
+	for _, name := range h.Withdrawn {
+		w := release.Withdraw(Intact(name), time.Unix(1, 0), "a test")
+		o.Withdrawn = append(o.Withdrawn, w)
+		for i := range o.Releases {
+			if o.Releases[i].Name == name {
+				o.Releases[i].Withdrawn = &w
+			}
+		}
 	}
 	o.Rejected = map[string]bool{}
 	for _, argument := range h.Rejects {

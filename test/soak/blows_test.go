@@ -32,10 +32,10 @@ var blows = []blow{
 
 // applies are our runs beside the daemon: some end, some are killed.
 var applies = []string{
-	applyIt + " --once --release " + older,
+	applyIt + " --once --allow-downgrade --release " + older,
 	applyIt + " --once --release " + newer,
-	"timeout -s KILL 0.$PART " + applyIt + " --once --release " + older,
-	"timeout -s KILL 1.$PART " + applyIt + " --once --release " + older,
+	"timeout -s KILL 0.$PART " + applyIt + " --once --allow-downgrade --release " + older,
+	"timeout -s KILL 1.$PART " + applyIt + " --once --allow-downgrade --release " + older,
 	"timeout -s KILL 2.$PART " + applyIt + " --once --release " + newer,
-	"timeout -s TERM 1.$PART " + applyIt + " --once --release " + older,
+	"timeout -s TERM 1.$PART " + applyIt + " --once --allow-downgrade --release " + older,
 }

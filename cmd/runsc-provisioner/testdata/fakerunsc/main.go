@@ -38,9 +38,9 @@ func run(args []string) error {
 	if slices.Contains(args, "--no-such-flag") {
 		return errors.New("flag provided but not defined: -no-such-flag\nUsage: runsc <flags> <subcommand> <subcommand args>\n" + strings.Repeat("  -flag\n", 60))
 	}
-	for _, removed := range []string{"-removed", "-removed-too"} {
-		if slices.Contains(args, "-"+removed) && label == "release-20260914.0" {
-			return errors.New("flag provided but not defined: " + removed)
+	for flag, rejectedBy := range map[string]string{"-removed": "release-20260914.0", "-removed-too": "release-20260914.0", "-added": "release-20260907.0"} {
+		if slices.Contains(args, "-"+flag) && label == rejectedBy {
+			return errors.New("flag provided but not defined: " + flag)
 		}
 	}
 	switch {

@@ -1,0 +1,189 @@
+package release
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/durable"
+)
+
+// withdrawnName is the file in a store with what was withdrawn. Other users may read it: what they see of the host
+// depends on it.
+const withdrawnName = ".withdrawn.json"
+
+// maxWithdrawn limits the file in bytes, and maxWithdrawnCount the releases in it: the oldest are forgotten.
+const (
+	maxWithdrawn      = 256 << 10
+	maxWithdrawnCount = 50
+)
+
+// Withdrawn is a release that this host went back from. It is not used again until a person asks for it.
+type Withdrawn struct {
+	Release  string    `json:"release"`
+	Channel  string    `json:"channel"`
+	Version  string    `json:"version"` // as it was requested
+	Arch     string    `json:"arch"`
+	Archives []Archive `json:"archives"` // that it was installed from
+	At       time.Time `json:"at"`
+	Why      string    `json:"why"`
+}
+
+// Withdraw is what Store.Withdraw records of r.
+func Withdraw(r Installed, at time.Time, why string) Withdrawn {
+	m := r.Manifest
+	return Withdrawn{Release: r.Name, Channel: m.Channel, Version: m.Version, Arch: m.Arch, Archives: m.Archives, At: at.UTC().Truncate(time.Second), Why: why}
+}
+
+// Satisfies reports whether w is a release that spec asks for, as Installed.Satisfies does.
+func (w Withdrawn) Satisfies(spec Spec) bool {
+	return Installed{Name: w.Release, Manifest: Manifest{Channel: w.Channel, Version: w.Version, Arch: w.Arch, Archives: w.Archives}}.Satisfies(spec)
+}
+
+// Is reports whether an offer is w.
+func (w Withdrawn) Is(o Offer) bool {
+	label, err := ParseLabel(o.Release)
+	return err == nil && label.String() == w.Release ||
+		slices.ContainsFunc(w.Archives, func(a Archive) bool { return a.SHA512 == o.SHA512 })
+}
+
+// Reason says when and why this host went back from w.
+func (w Withdrawn) Reason() string {
+	return fmt.Sprintf("this host went back from it on %s: %s", w.At.Format("2006-01-02"), w.Why)
+}
+
+// withdrawnFile is the file.
+type withdrawnFile struct {
+	SchemaVersion int         `json:"schema_version"`
+	Withdrawn     []Withdrawn `json:"withdrawn"` // the oldest first
+}
+
+func (s Store) withdrawnPath() string { return filepath.Join(s.Dir, withdrawnName) }
+
+// Withdrawn lists what this host went back from, the oldest first. A store that was moved has that of the earlier
+// ones, until it has its own. A damaged file is a *DamagedError.
+func (s Store) Withdrawn() ([]Withdrawn, error) {
+	for _, dir := range append([]string{s.Dir}, s.Earlier...) {
+		path := filepath.Join(dir, withdrawnName)
+		text, err := durable.ReadLimited(path, maxWithdrawn)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		var file withdrawnFile
+		if err == nil {
+			err = json.Unmarshal(text, &file)
+		}
+		if err == nil && file.SchemaVersion != schemaVersion {
+			err = fmt.Errorf("schema_version %d is not %d", file.SchemaVersion, schemaVersion)
+		}
+		if err != nil {
+			return nil, &DamagedError{Path: path, Err: err}
+		}
+		return file.Withdrawn, nil
+	}
+	return nil, nil
+}
+
+// DamagedError means that a file of the store cannot be used.
+type DamagedError struct {
+	Path string
+	Err  error
+}
+
+func (e *DamagedError) Error() string { return fmt.Sprintf("%s is damaged: %v", e.Path, e.Err) }
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// Withdraw records that this host went back from releases. A damaged file is replaced.
+func (s Store) Withdraw(more ...Withdrawn) error {
+	return s.changeWithdrawn(func(all []Withdrawn) []Withdrawn {
+		all = slices.DeleteFunc(all, func(w Withdrawn) bool {
+			return slices.ContainsFunc(more, func(m Withdrawn) bool { return m.Release == w.Release })
+		})
+		all = append(all, more...)
+		return all[max(0, len(all)-maxWithdrawnCount):]
+	})
+}
+
+// Reinstate removes releases from the record of Withdraw.
+func (s Store) Reinstate(is func(Withdrawn) bool) error {
+	return s.changeWithdrawn(func(all []Withdrawn) []Withdrawn { return slices.DeleteFunc(all, is) })
+}
+
+// SetWithdrawn replaces the record.
+func (s Store) SetWithdrawn(all []Withdrawn) error {
+	return s.changeWithdrawn(func([]Withdrawn) []Withdrawn { return all })
+}
+
+// changeWithdrawn replaces the record, if change changes it.
+func (s Store) changeWithdrawn(change func([]Withdrawn) []Withdrawn) error {
+	all, err := s.Withdrawn()
+	var damaged *DamagedError
+	if err != nil && !errors.As(err, &damaged) {
+		return err
+	}
+	next := change(slices.Clone(all))
+	same := func(a, b Withdrawn) bool { return a.Release == b.Release && a.At.Equal(b.At) }
+	if err == nil && slices.EqualFunc(all, next, same) {
+		return nil
+	}
+	text, err := json.MarshalIndent(withdrawnFile{schemaVersion, next}, "", "  ")
+	if err == nil {
+		err = s.prepare()
+	}
+	if err == nil {
+		err = durable.WriteFile(s.withdrawnPath(), append(text, '\n'), durable.Plain(archive.PlainMode))
+	}
+	if err != nil {
+		return fmt.Errorf("record what was withdrawn: %w", err)
+	}
+	return nil
+}
+
+// SweepWithdrawn removes what a killed Withdraw left, and moves a damaged record aside. It says what it moved; "" if
+// nothing.
+func (s Store) SweepWithdrawn() (moved string, err error) {
+	if _, err := os.Lstat(s.Dir); err != nil {
+		return "", nil
+	}
+	if err := durable.Sweep(s.withdrawnPath()); err != nil {
+		return "", err
+	}
+	_, err = s.Withdrawn()
+	var damaged *DamagedError
+	if !errors.As(err, &damaged) || damaged.Path != s.withdrawnPath() {
+		return "", nil
+	}
+	aside := damaged.Path + ".unread"
+	if err := errors.Join(os.RemoveAll(aside), durable.Rename(damaged.Path, aside)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%v, and was moved to %s: what this host went back from is forgotten", damaged, aside), nil
+}
+
+// Reinstated are releases, and what was withdrawn, as if nobody had gone back from those that spec asks for.
+func Reinstated(releases []Installed, all []Withdrawn, spec Spec) ([]Installed, []Withdrawn) {
+	releases = slices.Clone(releases)
+	for i, r := range releases {
+		if r.Withdrawn != nil && r.Satisfies(spec) {
+			releases[i].Withdrawn = nil
+		}
+	}
+	return releases, slices.DeleteFunc(slices.Clone(all), func(w Withdrawn) bool { return w.Satisfies(spec) })
+}
+
+// markWithdrawn sets Withdrawn of releases.
+func markWithdrawn(releases []Installed, all []Withdrawn) {
+	for i := range releases {
+		for _, w := range all {
+			if w.Release == releases[i].Name {
+				releases[i].Withdrawn = &w
+			}
+		}
+	}
+}
