@@ -208,6 +208,9 @@ func (to *console) printStatus(s status.Status, fromDaemon bool, now time.Time) 
 	if f := s.Fetching; f != nil {
 		row("fetching", "gVisor %s, since %s; until then the installed release is enforced", f.Release, f.Since.Format(time.DateTime))
 	}
+	if u := s.Upgrade; u != nil {
+		row("upgrade", "%s", upgradeText(*u, now))
+	}
 	if s.Error != "" {
 		row("error", "%s", s.Error)
 	}
@@ -217,6 +220,18 @@ func (to *console) printStatus(s status.Status, fromDaemon bool, now time.Time) 
 	}
 	row("last look", "%s%s", humanize.RelTime(s.LastLook, now, "ago", "from now"), next)
 	return table.flush()
+}
+
+// upgradeText says how the daemon looks for a newer release.
+func upgradeText(u status.Upgrade, now time.Time) string {
+	text := "by itself"
+	if u.Next.After(now) {
+		text += "; asks again " + humanize.RelTime(u.Next, now, "ago", "from now")
+	}
+	if u.Result != "" {
+		text += "; " + u.Result
+	}
+	return text
 }
 
 func settingsText(w status.Wanted) string {

@@ -29,10 +29,11 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 		return plan.Options{}, err
 	}
 	now := r.now()
-	if config := encoded(c); string(config) != string(r.appliedConfig) {
-		// A change of the configuration is not drift.
+	current := plan.NewGoal(c, o).Current.Name
+	if config := encoded(c); string(config) != string(r.appliedConfig) || r.upgraded && current != r.current {
+		// A change of the configuration, or of the release that it asks for, is not drift.
 		r.contests.Begin(drifts)
-		r.appliedConfig = config
+		r.appliedConfig, r.upgraded = config, false
 	} else {
 		r.out.newDrifts = append(r.out.newDrifts, r.contests.Look(now, drifts)...)
 	}
@@ -51,7 +52,7 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 	if u.NoRestart, err = r.noRestart(now); err != nil {
 		return plan.Options{}, err
 	}
-	return plan.Options{Unattended: u}, nil
+	return plan.Options{Unattended: u, Upgrade: r.out.upgradeNow}, nil
 }
 
 // noReload is why Docker is not reloaded again: each try would stop containers.
@@ -126,6 +127,11 @@ func (r *rounds) converged(result provision.Result) error {
 	}
 	r.unit, r.out.unit = o.Unit, o.Unit
 	r.retry = retry{}
+	current := plan.NewGoal(c, o).Current.Name
+	if result.Changed && r.current != "" && r.current != current {
+		r.out.switchedFrom, r.out.switchedTo = r.current, current
+	}
+	r.current, r.upgraded = current, false
 	if o.Engine == nil {
 		r.out.waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}

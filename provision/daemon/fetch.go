@@ -15,6 +15,7 @@ import (
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/upgrade"
 )
 
 // errFetching means that a release is being downloaded.
@@ -47,7 +48,9 @@ func newFetches(host *provision.Provisioner, now func() time.Time) *fetches {
 }
 
 // sameInstall reports whether two steps install the same release from the same place.
-func sameInstall(a, b steps.InstallRelease) bool { return reflect.DeepEqual(a.Spec, b.Spec) }
+func sameInstall(a, b steps.InstallRelease) bool {
+	return a.Auto == b.Auto && reflect.DeepEqual(a.Spec, b.Spec)
+}
 
 // fetched is Provisioner.TakeFetched: it returns the result of a download that has ended.
 // Otherwise it starts one unless it is running, and returns errFetching. ctx is the
@@ -105,6 +108,16 @@ func (f *fetches) underWay(s steps.InstallRelease) (status.Download, bool) {
 	return status.Download{}, false
 }
 
+// upgrade reports whether the download of a newer release of spec is running, or has ended.
+func (f *fetches) upgrade(spec release.Spec) (running, ended bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if w := f.wanted; w != nil && w.step.Auto && reflect.DeepEqual(w.step.Spec, spec) {
+		return !w.ended, w.ended
+	}
+	return false, false
+}
+
 // cancelUnwanted ends the download of a release that is no longer missing.
 func (f *fetches) cancelUnwanted() {
 	f.mu.Lock()
@@ -134,10 +147,12 @@ func (f *fetches) close() {
 func (r *rounds) explainNoInstall(now time.Time, o host.Observed) string {
 	step, lacking := plan.MissingRelease(r.config.Config, o)
 	r.lacks, r.out.releaseMissing = step, lacking
-	if !lacking {
+	running, ended := r.fetches.upgrade(r.config.Config.Spec())
+	if !lacking && !(upgrade.On(r.config.Config) && (running || ended)) {
 		// An apply may have installed it first.
 		r.fetches.cancelUnwanted()
 	}
+	r.out.upgradeNow = !lacking && !running && r.upgrade.Due(now, r.config.Config, ended)
 	if !sameInstall(step, r.notFetched) {
 		r.fetch, r.fetchHeld = retry{}, ""
 	}
@@ -153,7 +168,7 @@ func (r *rounds) explainNoInstall(now time.Time, o host.Observed) string {
 
 // recordFetchFailure notes why a release was not installed.
 func (r *rounds) recordFetchFailure(err error) {
-	if errors.Is(err, errFetching) {
+	if errors.Is(err, errFetching) || r.out.upgradeNow {
 		return
 	}
 	r.notFetched = r.lacks
@@ -164,6 +179,10 @@ func (r *rounds) recordFetchFailure(err error) {
 // recordInstall notes the result of an installation.
 func (r *rounds) recordInstall(s steps.InstallRelease, err error) {
 	r.out.install = err
+	if s.Auto && !errors.Is(err, errFetching) {
+		r.upgrade.Asked(r.now(), err)
+		r.upgraded = err == nil
+	}
 	if err != nil {
 		return
 	}

@@ -40,7 +40,7 @@ type loop struct {
 	containers containers
 	brief      brief
 	status     status.Status
-	repeats    repeats
+	repeats    status.Repeats
 	standing   map[status.Kind]string // conditions that last, by the text of their last notice
 
 	due         cause

@@ -13,6 +13,7 @@ import (
 	"runsc-provisioner/provision/status"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/transaction"
+	"runsc-provisioner/provision/upgrade"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -44,6 +45,10 @@ type outcome struct {
 	unpacked       bool             // a release was installed
 	releaseMissing bool             // the wanted release is missing or damaged
 	fetching       *status.Download // its download
+	upgradeNow     bool             // the daemon looks for a newer release
+	upgrade        *status.Upgrade
+	switchedFrom   string // the release that the runtimes ran before, if they run another now
+	switchedTo     string
 	// recordRewritten is true if the round repaired a damaged record.
 	recordRewritten bool
 	// mended describes the records that could not be used, and where they were moved.
@@ -130,6 +135,12 @@ func (r *rounds) classify(out *outcome) {
 	}
 	if out.err != nil && (refusal != nil || syntax != nil) {
 		r.quietStamps = r.stamps // another look at the same files would give the same error
+	}
+	if upgrade.On(r.config.Config) {
+		out.upgrade = &status.Upgrade{Next: r.upgrade.Next, Result: r.upgrade.Result}
+		if wait := r.upgrade.Next.Sub(now); wait > 0 {
+			out.next = min(out.next, wait)
+		}
 	}
 	for _, at := range []retry{r.retry, r.fetch} {
 		if at.failed > 0 && at.waits(now) {

@@ -34,30 +34,3 @@ func TestRetry(t *testing.T) {
 		t.Errorf("got %v after a thousand failures, want %v", got, lastRetry)
 	}
 }
-
-func TestRepeats(t *testing.T) {
-	var r repeats
-	said, unsaid := 0, 0
-	for second := range 24 * 3600 {
-		if aloud, missed := r.shouldTell(at(second), "the same"); aloud {
-			said++
-			unsaid += missed
-		}
-	}
-	// Five at once, six while the pauses grow to an hour, and then one an hour.
-	if said < 25 || said > 40 {
-		t.Errorf("said %d times in a day of once a second", said)
-	}
-	if total := said + unsaid; total < 23*3600 {
-		t.Errorf("%d are accounted for, want nearly all of %d", total, 24*3600)
-	}
-	if aloud, _ := r.shouldTell(at(24*3600), "another"); !aloud {
-		t.Error("another thing is not said")
-	}
-	for i := range 10 * maxSaid {
-		r.shouldTell(at(i), string(rune(i)))
-	}
-	if len(r.said) > maxSaid {
-		t.Errorf("remembers %d things, want at most %d", len(r.said), maxSaid)
-	}
-}

@@ -19,6 +19,7 @@ import (
 	"runsc-provisioner/provision/proof"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/transaction"
+	"runsc-provisioner/provision/upgrade"
 	"runsc-provisioner/provision/watch"
 )
 
@@ -63,6 +64,9 @@ type rounds struct {
 	fetch         retry                // of downloads
 	fetchHeld     string               // why no release is downloaded now
 	notFetched    steps.InstallRelease // the release that fetchHeld is about
+	upgrade       upgrade.Schedule
+	upgraded      bool   // a newer release was installed, and is not in use yet
+	current       string // the release that the runtimes ran after the last round
 
 	targets     targets
 	quietStamps stamps // of the last look that found nothing to do, or zero
@@ -94,6 +98,7 @@ func newRounds(d *Daemon) *rounds {
 	r.fetches = newFetches(r.host, d.Now)
 	host.TakeFetched = r.fetches.fetched
 	host.RecoveryOptions = r.consent
+	host.Now = d.Now
 	if record := host.ConfigFiles().Accepted(); record.Found {
 		r.appliedConfig = encoded(record.Config)
 	}
@@ -120,7 +125,7 @@ func (r *rounds) run(ctx context.Context, why cause) *outcome {
 		return out
 	}
 	if why&becauseAsked != 0 {
-		r.retry, r.fetch, r.fetchHeld = retry{}, retry{}, ""
+		r.retry, r.fetch, r.fetchHeld, r.upgrade = retry{}, retry{}, "", upgrade.Schedule{}
 		r.fatalText = nil
 		r.contests.Reset()
 	}

@@ -36,6 +36,9 @@ func (l *loop) record(out *outcome, now time.Time) {
 		}
 		l.tell(status.Notice{Kind: status.Repaired, Text: fmt.Sprintf("repaired: %s matches the configuration again (%d ms)", d.Item, took.Milliseconds()), Fields: map[string]string{status.FieldItem: d.Item, status.FieldTook: strconv.FormatInt(took.Milliseconds(), 10)}})
 	}
+	if out.switchedTo != "" {
+		l.tell(status.Notice{Kind: status.Switched, Text: fmt.Sprintf("new containers run gVisor %s, after %s", out.switchedTo, out.switchedFrom), Fields: map[string]string{status.FieldItem: config.ItemRelease, status.FieldWant: out.switchedTo, status.FieldGot: out.switchedFrom}})
+	}
 	switch {
 	case len(out.repaired) > 0:
 		l.Measure(RepairTook, took)
@@ -51,7 +54,7 @@ func (l *loop) record(out *outcome, now time.Time) {
 		s.AcceptedUnread = ""
 	}
 	s.Docker = dockerInWords(out)
-	s.Held, s.Contested, s.Host, s.Fetching = out.held, out.contests, out.items, out.fetching
+	s.Held, s.Contested, s.Host, s.Fetching, s.Upgrade = out.held, out.contests, out.items, out.fetching, out.upgrade
 	for _, item := range out.items {
 		if item.Name == config.ItemRelease {
 			s.Release = out.installed()
@@ -160,7 +163,7 @@ func (l *loop) tellOnce(n status.Notice) {
 
 // tell reports n, unless the same notice was told often recently.
 func (l *loop) tell(n status.Notice) {
-	tell, unsaid := l.repeats.shouldTell(l.Now(), n.Key())
+	tell, unsaid := l.repeats.ShouldTell(l.Now(), n.Key())
 	if !tell {
 		return
 	}

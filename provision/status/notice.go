@@ -26,6 +26,7 @@ const (
 	Unjudged    Kind = "unjudged"    // whether a container runs in a sandbox could not be determined
 	NotStarted  Kind = "not-started" // a container stayed down because dockerd did not find its runtime
 	Downloading Kind = "fetching"    // a release is being downloaded
+	Switched    Kind = "switched"    // the runtimes run another release
 	Recovered   Kind = "recovered"   // an interrupted change was finished or undone
 	SetAside    Kind = "set-aside"   // that failed, and its journal was set aside
 	Watching    Kind = "watching"    // files cannot be watched: only the timer is left

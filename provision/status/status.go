@@ -67,6 +67,7 @@ type Status struct {
 	Held       []steps.Held      `json:"held"`
 	Contested  []contest.Contest `json:"contested"`
 	Fetching   *Download         `json:"fetching,omitempty"` // the release that is wanted
+	Upgrade    *Upgrade          `json:"upgrade,omitempty"`  // nil unless the daemon upgrades by itself
 	Error      string            `json:"error,omitempty"`
 	Containers Containers        `json:"containers"`
 	Counts     Counts            `json:"counts"`
@@ -94,6 +95,12 @@ type LastDrift struct {
 	checkup.Drift
 	At       time.Time `json:"at"`
 	Repaired time.Time `json:"repaired,omitzero"`
+}
+
+// Upgrade is how the daemon looks for a newer release.
+type Upgrade struct {
+	Next   time.Time `json:"next,omitzero"`    // when it asks again, unless the window is closed then
+	Result string    `json:"result,omitempty"` // why it has not upgraded
 }
 
 // Containers counts the running containers.

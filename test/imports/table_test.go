@@ -233,7 +233,7 @@ var allowed = map[string]row{
 			"provision/config", "provision/contest", "provision/engine", "provision/host",
 			"provision/plan", "provision/process", "provision/proof", "provision/release",
 			"provision/runtimes", "provision/state", "provision/status", "provision/steps", "provision/transaction",
-			"provision/watch", "verify",
+			"provision/watch", "verify", "provision/upgrade",
 		},
 		modules: []string{"go.uber.org/zap"},
 	},

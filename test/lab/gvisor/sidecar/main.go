@@ -2,12 +2,14 @@
 // its public module lacks. As gvisor-sentry-prewarmer it executes its first
 // argument with the others as the argument list, which is the prewarmer's
 // contract with runsc (runsc/sandbox, createSandboxProcess), and warms nothing.
-// Under every other name it says that it is a stand-in and fails: the lab starts
-// none of them.
+// As runsc-fd-parking it waits for the end of its standard input: the real one
+// outlives its sandbox. Under every other name it says that it is a stand-in and
+// fails: the lab starts none of them.
 package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -17,6 +19,10 @@ import (
 var name string
 
 func main() {
+	if name == "runsc-fd-parking" {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return
+	}
 	if name != "gvisor-sentry-prewarmer" || len(os.Args) < 3 {
 		fmt.Fprintf(os.Stderr, "%s: a stand-in of the lab for %s, which does nothing\n", filepath.Base(os.Args[0]), name)
 		os.Exit(1)

@@ -1,4 +1,4 @@
-package daemon
+package status
 
 import "time"
 
@@ -13,8 +13,8 @@ const (
 	maxSaid = 1024
 )
 
-// repeats limits how often the same notice is told. The caller gives it the time.
-type repeats struct{ said map[string]*repeat }
+// Repeats limits how often the same notice is told. The caller gives it the time.
+type Repeats struct{ said map[string]*repeat }
 
 type repeat struct {
 	times  int // told in a row
@@ -23,9 +23,9 @@ type repeat struct {
 	quiet  time.Duration
 }
 
-// shouldTell reports whether to tell a notice now, and how often it was suppressed
+// ShouldTell reports whether to tell a notice now, and how often it was suppressed
 // since it was last told.
-func (r *repeats) shouldTell(now time.Time, what string) (tell bool, unsaid int) {
+func (r *Repeats) ShouldTell(now time.Time, what string) (tell bool, unsaid int) {
 	if r.said == nil {
 		r.said = map[string]*repeat{}
 	}
@@ -50,7 +50,7 @@ func (r *repeats) shouldTell(now time.Time, what string) (tell bool, unsaid int)
 }
 
 // drop forgets the notice that was told longest ago.
-func (r *repeats) drop() {
+func (r *Repeats) drop() {
 	var oldest string
 	for what, s := range r.said {
 		if oldest == "" || s.last.Before(r.said[oldest].last) {
