@@ -115,5 +115,14 @@ mkdir -p /root/none; printf '[release]\ntrust = "checksum"\n' >/root/none/config
 			next: buildsOff, then: []string{"runc /usr/local/lib/gvisor/" + older + "/runsc"},
 			holds: `[ -z "$(` + buildFiles + `)" ]`,
 		},
+		{
+			name: "rollback", suite: "trixie",
+			setup: nothing + "runsc-provisioner apply --default-runtime --once --release " + older,
+			reset: "runsc-provisioner apply --upgrade --default-runtime",
+			run:   "runsc-provisioner rollback",
+			texts: []string{olderAll, newerAll},
+			// A kill before the record of what was withdrawn leaves all as it was.
+			next: "runsc-provisioner apply", then: []string{olderRunsc, newerRunsc},
+		},
 	}
 }
