@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&p.runs, "runs", 11, "measured runs of each side")
 	flags.DurationVar(&p.idle, "idle", 5*time.Minute, "how long to measure the idle daemon")
-	flags.StringVar(&p.only, "only", "", "measure only this: apply, answers, install, verify, writes, builds, drift or footprint")
+	flags.StringVar(&p.only, "only", "", "measure only this: apply, answers, install, signed, rollback, verify, writes, builds, drift or footprint")
 	flags.IntVar(&p.warmup, "warmup", 2, "runs of each side before those")
 	err := flags.Parse(args)
 	switch {
@@ -104,6 +104,8 @@ func inLab(ctx context.Context, p pace, built programs, dir string) ([]row, erro
 		{"apply", "apply with nothing to do", func() ([]row, error) { return applyRows(ctx, p, built) }},
 		{"answers", "dockerd's answers during an apply", func() ([]row, error) { return answerRows(ctx, p, built) }},
 		{"install", "the installation of a release", func() ([]row, error) { return installRows(ctx, p, built, dir) }},
+		{"signed", "the installation of a signed release", func() ([]row, error) { return signedRows(ctx, p, built) }},
+		{"rollback", "the way back to the previous release", func() ([]row, error) { return rollbackRows(ctx, p, built) }},
 		{"verify", "looks at processes and containers", func() ([]row, error) { return verifyRows(ctx, p, built) }},
 		{"writes", "what keeping writes costs", func() ([]row, error) { return writesRows(ctx, p, built, dir) }},
 		{"builds", "docker build in a sandbox", func() ([]row, error) { return buildRows(ctx, p, built) }},
