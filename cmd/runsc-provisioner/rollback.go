@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,14 +32,12 @@ does not take it again by itself. A newer one than that is taken as ever.`,
 			if a.euid != 0 {
 				return errNotRoot
 			}
-			systemd := a.connectAhead(cmd.Context())
-			defer systemd.close()
 			in, err := a.config(cmd, settingFlags{}, false)
 			if err != nil {
 				return err
 			}
 			report := newRunReport(a, format.value, true)
-			result, err := a.rollback(cmd.Context(), systemd, in, limits, report)
+			result, err := a.rollback(cmd.Context(), in, limits, report)
 			if err != nil {
 				return report.failed(result, err)
 			}
@@ -53,18 +50,17 @@ does not take it again by itself. A newer one than that is taken as ever.`,
 }
 
 // rollback returns to the previous release. It holds the lock.
-func (a *app) rollback(ctx context.Context, systemd *ahead, in config.InEffect, limits timeLimits, report *runReport) (provision.Result, error) {
-	units, err := systemd.wait()
+func (a *app) rollback(ctx context.Context, in config.InEffect, limits timeLimits, report *runReport) (provision.Result, error) {
+	host, done, err := a.host(ctx)
 	if err != nil {
 		return provision.Result{}, err
 	}
-	host := a.provisioner(units)
+	defer done()
 	unlock, err := a.lock(ctx, host, limits.lock)
 	if err != nil {
 		return provision.Result{}, err
 	}
-	defer func() { _ = unlock() }()
-	host.RestartWithin = 2 * time.Minute
+	defer func() { _ = unlock() }() // the work is done by then
 	host.Report = report.event
 	from, to, result, err := host.Rollback(ctx, in.Config, plan.Options{})
 	report.notes = in.Warnings()
