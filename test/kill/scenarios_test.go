@@ -116,7 +116,7 @@ mkdir -p /root/none; printf '[release]\ntrust = "checksum"\n' >/root/none/config
 			holds: `[ -z "$(` + buildFiles + `)" ]`,
 		},
 		{
-			name: "rollback", suite: "trixie",
+			name: "rollback", suite: "trixie", swept: true,
 			setup: nothing + "runsc-provisioner apply --default-runtime --once --release " + older,
 			reset: "runsc-provisioner apply --upgrade --default-runtime",
 			run:   "runsc-provisioner rollback",
