@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,7 +71,7 @@ func (s Store) Withdrawn() ([]Withdrawn, error) {
 	for _, dir := range append([]string{s.Dir}, s.Earlier...) {
 		path := filepath.Join(dir, withdrawnName)
 		text, err := durable.ReadLimited(path, maxWithdrawn)
-		if errors.Is(err, fs.ErrNotExist) {
+		if isMissing(err) {
 			continue
 		}
 		var file withdrawnFile
@@ -161,7 +160,7 @@ func (s Store) SweepWithdrawn() (moved string, err error) {
 	}
 	aside := damaged.Path + ".unread"
 	if err := errors.Join(os.RemoveAll(aside), durable.Rename(damaged.Path, aside)); err != nil {
-		return "", err
+		return fmt.Sprintf("%v, and cannot be moved away: %v", damaged, err), nil // nothing needs it
 	}
 	return fmt.Sprintf("%v, and was moved to %s: what this host went back from is forgotten", damaged, aside), nil
 }
