@@ -20,7 +20,7 @@ func TestFault_X14_AnOutputThatIsLost(t *testing.T) {
 			t.Errorf("left behind: %s", left)
 		}
 	}
-	apply := "runsc-provisioner apply --default-runtime --release "
+	apply := "runsc-provisioner apply --default-runtime --allow-downgrade --release "
 	if got := h.run("{ " + apply + older + "; echo $? >/root/code; } | head -1; cat /root/code"); !strings.HasSuffix(got, "\n0") {
 		t.Errorf("got %q, want one line and exit 0", got)
 	}
