@@ -3,7 +3,6 @@ package provision
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -134,15 +133,4 @@ func (pr *Provisioner) markObtained(run *convergence, s steps.InstallRelease, r 
 		satisfying := slices.DeleteFunc(slices.Clone(before), func(r release.Installed) bool { return !r.Satisfies(s.Spec) })
 		return store.Withdraw(newerThan(r, satisfying, pr.now(), "the source has an older one, which --allow-downgrade accepted")...)
 	})
-}
-
-// withdrawFailed records that the daemon's own upgrade to a release failed, so that it does not try again by itself.
-func (pr *Provisioner) withdrawFailed(cause error, installed []release.Installed, names []string) error {
-	var failed []release.Withdrawn
-	for _, r := range installed {
-		if slices.Contains(names, r.Name) {
-			failed = append(failed, release.Withdraw(r, pr.now(), fmt.Sprintf("an upgrade to it failed: %.300s", cause)))
-		}
-	}
-	return pr.store().Withdraw(failed...)
 }
