@@ -118,15 +118,10 @@ func checkDowngrade(s steps.InstallRelease, name string, have []release.Installe
 	if s.Spec.Exact() || s.AllowDowngrade || !found {
 		return nil
 	}
-	offered, err := release.ParseLabel(name)
-	if err != nil {
-		return err
-	}
-	installed, err := release.ParseLabel(newest.Name)
-	if err == nil && offered.Compare(installed) < 0 {
+	if release.Newest(newest, release.Installed{Name: name}) < 0 {
 		return &release.OlderError{Release: name, Than: newest.Name + ", which is installed: the server has an old copy"}
 	}
-	return err
+	return nil
 }
 
 func (pr *Provisioner) install(ctx context.Context, s steps.InstallRelease, have []release.Installed) (string, error) {

@@ -29,8 +29,7 @@ func (r *rounds) decide(o host.Observed) (plan.Options, error) {
 		return plan.Options{}, err
 	}
 	now := r.now()
-	current := plan.NewGoal(c, o).Current.Name
-	if config := encoded(c); string(config) != string(r.appliedConfig) || r.upgraded && current != r.current {
+	if config := encoded(c); string(config) != string(r.appliedConfig) || r.upgraded && plan.NewGoal(c, o).Current.Name != r.current {
 		// A change of the configuration, or of the release that it asks for, is not drift.
 		r.contests.Begin(drifts)
 		r.appliedConfig, r.upgraded = config, false
