@@ -49,7 +49,7 @@ type fakeHost struct {
 	loop    *loop    // set by startDaemon
 	outcome *outcome // of the last round
 	config  string   // of config.toml, without its URL
-	unsound string   // a release of which no sandbox starts
+	unsound string   // a release whose sandboxes do not start
 
 	// turn has one value while the release server answers.
 	turn chan struct{}

@@ -6,8 +6,7 @@ import (
 	"slices"
 )
 
-// NewestSatisfying is the newest of the releases that satisfies spec, and that nobody went back from; false if none
-// does.
+// NewestSatisfying is the newest release that satisfies spec and was not withdrawn; false if there is none.
 func NewestSatisfying(all []Installed, spec Spec) (Installed, bool) {
 	return NewestOf(where(all, func(r Installed) bool { return r.Withdrawn == nil && r.Satisfies(spec) }))
 }
@@ -25,12 +24,12 @@ func IntactOf(all []Installed) []Installed {
 	return where(all, func(r Installed) bool { return r.State.Intact() })
 }
 
-// UsableOf are the intact ones of the releases that nobody went back from.
+// UsableOf are the releases that are intact and were not withdrawn.
 func UsableOf(all []Installed) []Installed {
 	return where(IntactOf(all), func(r Installed) bool { return r.Withdrawn == nil })
 }
 
-// NewestUsable compares releases for sorting, newest first, and last those that this host went back from.
+// NewestUsable compares releases for sorting: the newest first, and all that were withdrawn last.
 func NewestUsable(a, b Installed) int {
 	if (a.Withdrawn == nil) == (b.Withdrawn == nil) {
 		return Newest(a, b)
@@ -41,8 +40,7 @@ func NewestUsable(a, b Installed) int {
 	return 1
 }
 
-// PreviousOf is the newest intact one of the releases that is older than used, and that nobody went back from; false
-// if there is none.
+// PreviousOf is the newest usable release (UsableOf) that is older than used; false if there is none.
 func PreviousOf(all []Installed, used Installed) (Installed, bool) {
 	return NewestOf(where(UsableOf(all), func(r Installed) bool { return Newest(used, r) < 0 }))
 }

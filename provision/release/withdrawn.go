@@ -165,7 +165,7 @@ func (s Store) SweepWithdrawn() (moved string, err error) {
 	return fmt.Sprintf("%v, and was moved to %s: what this host went back from is forgotten", damaged, aside), nil
 }
 
-// Reinstated are releases, and what was withdrawn, as if nobody had gone back from those that spec asks for.
+// Reinstated returns both lists as they would be if no release that spec asks for had been withdrawn.
 func Reinstated(releases []Installed, all []Withdrawn, spec Spec) ([]Installed, []Withdrawn) {
 	releases = slices.Clone(releases)
 	for i, r := range releases {

@@ -73,7 +73,7 @@ type InstallRelease struct {
 	AllowDowngrade bool
 	// Asked says that a person asks for what the source has, also if this host went back from it.
 	Asked bool
-	// Auto says that nobody asks: the daemon looks for a newer release. After is how long it must have been out.
+	// Auto says that the daemon looks for a newer release by itself. It takes one that has been out for After.
 	Auto  bool
 	After time.Duration
 }
