@@ -40,7 +40,8 @@ func (h handled) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer stop()
 		h.ServeHTTP(a, req)
 		a.WriteHeader(http.StatusOK)
-		writer.Close()
+		// A handler that saw the request cancelled may be here before AfterFunc: that is not the end of the file.
+		writer.CloseWithError(context.Cause(ctx))
 	}()
 	select {
 	case <-a.begun:
