@@ -1,16 +1,9 @@
 package download
 
 import (
-	"crypto/sha512"
-	"encoding/hex"
 	"fmt"
 	"net/url"
 )
-
-// Digest is a SHA-512.
-type Digest [sha512.Size]byte
-
-func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
 // RefusedError means that a file, fetched or found, is not accepted. Trying
 // again gives the same result.

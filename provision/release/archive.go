@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/room"
 )
@@ -143,7 +144,7 @@ func (s Store) unpackArchives(ctx context.Context, m Manifest, kept, dir string)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		sum, err := ParseDigest(a.SHA512)
+		sum, err := download.ParseDigest(a.SHA512)
 		if err != nil {
 			return err
 		}

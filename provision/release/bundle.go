@@ -8,11 +8,12 @@ import (
 
 	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/download"
+	"runsc-provisioner/provision/pipe"
 )
 
-// ringSize is how far a download may run ahead of its unpacking: little enough
+// ahead is how far a download may run ahead of its unpacking: little enough
 // that the bytes are still in the processor's cache.
-const ringSize = 1 << 20
+const ahead = 1 << 20
 
 // fetchBundle downloads the archive a to the file kept, and unpacks it into dir
 // while it arrives. The unpacked files are untrusted until the digest is right:
@@ -22,7 +23,7 @@ func (d *downloader) fetchBundle(ctx context.Context, a artifact, kept, dir stri
 	if err != nil {
 		return Archive{}, nil, err
 	}
-	stream := newRing(ringSize)
+	stream := pipe.New(ahead)
 	type outcome struct {
 		files []File
 		err   error
@@ -80,14 +81,14 @@ func (d *downloader) fetchProgram(ctx context.Context, a artifact, kept string) 
 	return Archive{Name: filepath.Base(kept), Size: file.written, SHA512: sum.String()}, nil
 }
 
-func mismatch(got, want Digest) error {
+func mismatch(got, want download.Digest) error {
 	return fmt.Errorf("sha512 %s, expected %s", got, want)
 }
 
 // tee is a sink that keeps the archive and passes it on to the unpacking.
 type tee struct {
 	file   *keptFile
-	stream *ring
+	stream *pipe.Pipe
 }
 
 func (b *tee) Expect(size int64) error { return b.file.Expect(size) }

@@ -37,7 +37,7 @@ func isBundle(name string) bool { return strings.Contains(name, ".tar.") || arch
 type artifact struct {
 	name string
 	url  *url.URL
-	sum  Digest
+	sum  download.Digest
 }
 
 // Fetch implements Source.
@@ -113,7 +113,7 @@ func (d *downloader) digestOf(ctx context.Context, u *url.URL, spec Spec) (artif
 	if _, err := d.Fetch(ctx, &from, d.limits.ChecksumBytes, &text); err != nil {
 		return artifact{}, err
 	}
-	sum, err := ParseChecksum(text.Bytes(), name)
+	sum, err := download.ParseChecksum(text.Bytes(), name)
 	if err != nil {
 		return artifact{}, newRefused("fetch", download.WithoutSecrets(&from), err)
 	}

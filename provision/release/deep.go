@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/durable"
 )
 
@@ -68,7 +69,7 @@ func (s Store) Inspect(ctx context.Context, name string) (Inspection, error) {
 
 // contents lists the files in an archive, and checks its digest.
 func contents(ctx context.Context, kept string, a Archive, limits Limits) ([]File, error) {
-	want, err := ParseDigest(a.SHA512)
+	want, err := download.ParseDigest(a.SHA512)
 	if err != nil {
 		return nil, newRefused("read", kept, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/room"
 )
 
@@ -63,7 +64,7 @@ func (k *keptFile) finish() error {
 
 // unpackKept unpacks the archive in the file kept into dir, and checks its digest
 // meanwhile.
-func unpackKept(ctx context.Context, kept string, a Archive, want Digest, dir string, limits Limits) ([]File, error) {
+func unpackKept(ctx context.Context, kept string, a Archive, want download.Digest, dir string, limits Limits) ([]File, error) {
 	name := a.Name
 	return readVerified(ctx, "unpack", kept, a.Size, want, func(f *os.File, r io.Reader) ([]File, error) {
 		if isBundle(name) {
@@ -81,7 +82,7 @@ func unpackKept(ctx context.Context, kept string, a Archive, want Digest, dir st
 // readVerified calls read on an archive, the file f read through r, and checks its
 // digest. It does not read a file of another size: a sparse one could have any. act is for the
 // error.
-func readVerified(ctx context.Context, act, kept string, size int64, want Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
+func readVerified(ctx context.Context, act, kept string, size int64, want download.Digest, read func(f *os.File, r io.Reader) ([]File, error)) ([]File, error) {
 	f, err := durable.OpenRegular(kept)
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func readVerified(ctx context.Context, act, kept string, size int64, want Digest
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return nil, err
 	}
-	if got := Digest(sum.Sum(nil)); got != want {
+	if got := download.Digest(sum.Sum(nil)); got != want {
 		return nil, newRefused(act, kept, mismatch(got, want))
 	}
 	return files, err

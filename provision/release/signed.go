@@ -285,7 +285,7 @@ func (f *signedFetch) keepProof(into string) ([]Archive, error) {
 		if err = errors.Join(err, k.finish()); err != nil {
 			return nil, err
 		}
-		sum := Digest(sha512.Sum512(file.text))
+		sum := download.Digest(sha512.Sum512(file.text))
 		kept = append(kept, Archive{Name: file.name, Size: int64(len(file.text)), SHA512: sum.String()})
 	}
 	return kept, nil

@@ -126,7 +126,7 @@ func (s Spec) Validate() error {
 		if !namePattern().MatchString(name) {
 			return &SpecError{"sha512", name, "is not a file name"}
 		}
-		if _, err := ParseDigest(s.SHA512[name]); err != nil {
+		if _, err := download.ParseDigest(s.SHA512[name]); err != nil {
 			return &SpecError{"sha512", name, err.Error()}
 		}
 	}
@@ -201,7 +201,7 @@ func (s Spec) directory() (*url.URL, error) {
 // pin checks sum, of the file called name, against the pins. If there are pins,
 // a file without one is refused: otherwise a server could get around them by
 // offering another layout.
-func (s Spec) pin(name string, sum Digest) error {
+func (s Spec) pin(name string, sum download.Digest) error {
 	if len(s.SHA512) == 0 {
 		return nil
 	}
@@ -209,7 +209,7 @@ func (s Spec) pin(name string, sum Digest) error {
 	if !found {
 		return fmt.Errorf("has no pin, but other files have (%s)", strings.Join(slices.Sorted(maps.Keys(s.SHA512)), ", "))
 	}
-	want, err := ParseDigest(text)
+	want, err := download.ParseDigest(text)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/pattern"
 	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/command"
+	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 )
@@ -68,7 +69,7 @@ func (r Installed) Satisfies(spec Spec) bool {
 		return false
 	}
 	for _, a := range m.Archives {
-		if sum, err := ParseDigest(a.SHA512); err != nil || spec.pin(a.Name, sum) != nil {
+		if sum, err := download.ParseDigest(a.SHA512); err != nil || spec.pin(a.Name, sum) != nil {
 			return false
 		}
 	}

@@ -112,7 +112,7 @@ func (s Spec) mirrorPaths() []string {
 }
 
 // digestIn finds the digest of a file in the output of sha512sum(1).
-func digestIn(sums, name string) (Digest, error) {
+func digestIn(sums, name string) (download.Digest, error) {
 	var found []string
 	for line := range strings.Lines(sums) {
 		if sum, named, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  "); ok && named == name {
@@ -120,7 +120,7 @@ func digestIn(sums, name string) (Digest, error) {
 		}
 	}
 	if len(found) != 1 {
-		return Digest{}, fmt.Errorf("it has %d digests of %s, want 1", len(found), name)
+		return download.Digest{}, fmt.Errorf("it has %d digests of %s, want 1", len(found), name)
 	}
-	return ParseDigest(found[0])
+	return download.ParseDigest(found[0])
 }

@@ -26,6 +26,7 @@ var allowed = map[string]row{
 		ours:    []string{"provision/room"},
 		modules: []string{"github.com/klauspost/compress", "golang.org/x/sys"},
 	},
+	"provision/pipe":    {},
 	"provision/apt":     {modules: []string{"github.com/ProtonMail/go-crypto"}},
 	"provision/command": {modules: []string{"golang.org/x/sys"}},
 	"provision/download": {
@@ -35,7 +36,7 @@ var allowed = map[string]row{
 	"provision/release": {
 		ours: []string{
 			"pattern", "provision/apt", "provision/archive", "provision/command", "provision/download",
-			"provision/durable", "provision/failpoint", "provision/room",
+			"provision/durable", "provision/failpoint", "provision/pipe", "provision/room",
 		},
 		modules: []string{"github.com/hashicorp/go-version", "golang.org/x/sys"},
 	},

@@ -1,13 +1,14 @@
-package release
+// Package pipe is a pipe with a buffer between one goroutine that writes and one that reads: what a download delivers
+// waits there for its unpacking, up to the size of the buffer.
+package pipe
 
 import (
 	"io"
 	"sync"
 )
 
-// ring is a pipe with a buffer: the download may run ahead of the unpacking by
-// the size of the buffer.
-type ring struct {
+// Pipe is a ring of bytes.
+type Pipe struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	buf     []byte
@@ -18,15 +19,16 @@ type ring struct {
 	quit    bool
 }
 
-func newRing(size int) *ring {
-	r := &ring{buf: make([]byte, size)}
+// New makes a Pipe that holds up to size bytes.
+func New(size int) *Pipe {
+	r := &Pipe{buf: make([]byte, size)}
 	r.changed.L = &r.mu
 	return r
 }
 
 // Write waits until the buffer has taken all of p. After Quit it drops p, or
 // returns the error of Quit.
-func (r *ring) Write(p []byte) (int, error) {
+func (r *Pipe) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	written := 0
@@ -51,7 +53,7 @@ func (r *ring) Write(p []byte) (int, error) {
 }
 
 // Read waits for some bytes, or for Close.
-func (r *ring) Read(p []byte) (int, error) {
+func (r *Pipe) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.held == 0 && r.readErr == nil {
@@ -69,7 +71,7 @@ func (r *ring) Read(p []byte) (int, error) {
 
 // Close ends the writing: Read returns the rest of the buffer and then err, or
 // io.EOF.
-func (r *ring) Close(err error) {
+func (r *Pipe) Close(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
@@ -80,7 +82,7 @@ func (r *ring) Close(err error) {
 }
 
 // Quit ends the reading. Without an error, later writes are dropped.
-func (r *ring) Quit(err error) {
+func (r *Pipe) Quit(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.quit, r.quitErr = true, err

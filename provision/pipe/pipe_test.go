@@ -1,4 +1,4 @@
-package release
+package pipe
 
 import (
 	"bytes"
@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-func TestRing(t *testing.T) {
+func TestPipe(t *testing.T) {
 	stop := errors.New("stop")
 	t.Run("writes wait for room, reads for bytes", func(t *testing.T) {
-		r := newRing(7)
+		r := New(7)
 		want := bytes.Repeat([]byte("0123456789"), 100)
 		go func() {
 			for at := 0; at < len(want); at += 10 {
@@ -25,21 +25,21 @@ func TestRing(t *testing.T) {
 		}
 	})
 	t.Run("quit drops what comes", func(t *testing.T) {
-		r := newRing(1)
+		r := New(1)
 		r.Quit(nil)
 		if n, err := r.Write([]byte("abc")); n != 3 || err != nil {
 			t.Errorf("got %d, %v", n, err)
 		}
 	})
 	t.Run("quit with an error wakes a write", func(t *testing.T) {
-		r := newRing(1)
+		r := New(1)
 		go r.Quit(stop)
 		if _, err := r.Write([]byte("abc")); !errors.Is(err, stop) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("close with an error comes after the bytes", func(t *testing.T) {
-		r := newRing(4)
+		r := New(4)
 		if _, err := r.Write([]byte("ab")); err != nil {
 			t.Fatal(err)
 		}

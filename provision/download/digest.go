@@ -1,16 +1,17 @@
-package release
+package download
 
 import (
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
-
-	"runsc-provisioner/provision/download"
 )
 
 // Digest is a SHA-512.
-type Digest = download.Digest
+type Digest [sha512.Size]byte
+
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
 // ParseDigest reads 128 hexadecimal digits.
 func ParseDigest(text string) (Digest, error) {
