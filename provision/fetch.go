@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/distro"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
@@ -49,10 +50,12 @@ func (pr *Provisioner) source(s steps.InstallRelease, have []release.Installed) 
 	if s.Auto {
 		download.Consider = func(o release.Offer) error { return pr.consider(o, s.After, pr.now()) }
 	}
-	switch s.Spec.Trust {
-	case release.TrustSigned:
+	switch {
+	case s.Spec.Source == release.SourceSystem:
+		return distro.Source{Owner: pr.Owner}, nil
+	case s.Spec.Trust == release.TrustSigned:
 		return pr.signed(s, download)
-	case release.TrustTwoSources:
+	case s.Spec.Trust == release.TrustTwoSources:
 		return &release.TwoSources{Download: download}, nil
 	}
 	return &release.Checksum{Download: download}, nil
@@ -129,7 +132,7 @@ func (pr *Provisioner) install(ctx context.Context, s steps.InstallRelease, have
 	if err != nil {
 		return "", config.WrapSpecError(err)
 	}
-	return installed.Name + " in " + installed.Dir, nil
+	return installed.Name + " in " + installed.FilesDir(), nil
 }
 
 // obtain restores the release from its archive, takes a fetched one, or fetches it now.

@@ -25,7 +25,7 @@ func TestFault_X10_TheLinkIsPutBackIntoAnEarlierStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		earlier, before := pr.Paths, filepath.Join(pr.Paths.Store, name, "runsc")
-		pr.Paths = pr.Paths.Configured(config.Paths{Store: filepath.Join(t.TempDir(), "new"), Link: config.DefaultPaths().Link})
+		pr.Paths = pr.Paths.Configured(config.Config{Paths: config.Paths{Store: filepath.Join(t.TempDir(), "new"), Link: config.DefaultPaths().Link}})
 		stored.Release(t, pr.Paths.Store, name, map[string]string{"runsc": name})
 		var err error
 		if o.Link, err = pr.store().LinkState(); err != nil || o.Link.Target != before {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
@@ -34,6 +35,9 @@ var errNoFetch = errors.New("a rollback downloads nothing")
 // use, and to the previous one. Without one, the error is a *NoPreviousError. After an error, and if Result.Last holds
 // the change, all is as before. The caller holds the lock (Lock).
 func (pr *Provisioner) Rollback(ctx context.Context, c config.Config, opts plan.Options) (from, to string, result Result, err error) {
+	if c.Release.Source == release.SourceSystem {
+		return "", "", Result{}, blocked.Refuse("release.source", "%q: only the package manager goes back, by an older version of the package", c.Release.Source)
+	}
 	if _, err := pr.recoverAndReport(ctx, opts); err != nil {
 		return "", "", Result{}, err
 	}

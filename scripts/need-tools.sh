@@ -4,7 +4,7 @@
 # the tests that need it are skipped.
 set -eu
 missing=
-for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus strace:strace chattr:e2fsprogs "$@"; do
+for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus strace:strace chattr:e2fsprogs rpmbuild:rpm "$@"; do
 	command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0

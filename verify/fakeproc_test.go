@@ -125,7 +125,7 @@ func (p *fakeProc) link(target, path string) {
 // names.
 func fakeRelease(tb testing.TB, store, name string) Release {
 	tb.Helper()
-	r := Release{Name: name, Dir: filepath.Join(store, name), Files: map[FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{}, Owner: os.Getuid()}
+	r := Release{Name: name, Dir: filepath.Join(store, name), Store: store, Files: map[FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{}, Owner: os.Getuid()}
 	for _, path := range []string{"runsc", "containerd-shim-runsc-v1", "gvisor-bin/gvisor_sentry"} {
 		file := filepath.Join(r.Dir, path)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

@@ -27,11 +27,11 @@ const digest = "091dfad08572deeed08c318e1b2e30f63c599dd491934f66ed3ef316757d3c12
 func newScene() *scene {
 	runsc, sentry := FileID{65024, 10}, FileID{65024, 11}
 	old := Release{
-		Name: "20260907.0", Dir: "/usr/local/lib/gvisor/20260907.0", Files: map[FileID]string{},
+		Name: "20260907.0", Dir: "/usr/local/lib/gvisor/20260907.0", Store: "/usr/local/lib/gvisor", Files: map[FileID]string{},
 		Digests: map[string]string{digest: sentryPath},
 	}
 	r := Release{
-		Name: "20260914.0", Dir: "/usr/local/lib/gvisor/20260914.0",
+		Name: "20260914.0", Dir: "/usr/local/lib/gvisor/20260914.0", Store: "/usr/local/lib/gvisor",
 		Files: map[FileID]string{runsc: runscPath, sentry: sentryPath, {65024, 12}: "gvisor-bin/checkpointgofer"},
 	}
 	own := maps.Clone(hostNamespaces)

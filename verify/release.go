@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"path/filepath"
 	"strings"
 )
 
@@ -14,12 +13,15 @@ type FileID struct {
 // are trusted: list only files that match the release's manifest.
 type Release struct {
 	Name string // "20260914.0"
-	Dir  string // absolute; the store is the directory above
+	Dir  string // absolute
+	// Store is the directory that its files stay in until they are deleted, also under other names: the store of
+	// releases, or that of the package which they belong to. "" or "/" is none.
+	Store string
 	// Dev is the device of the store; 0 if unknown. A deleted file on another
 	// device was never in the store, whatever its path says: a container has
 	// its own root.
 	Dev uint64
-	// Within is the store's path relative to its mount: "/lib/gvisor" if
+	// Within is Store's path relative to its mount: "/lib/gvisor" if
 	// /usr/local is a mount, "/" if the store itself is one, "" if unknown. A
 	// sandbox has left the host's root, so the path of its executable starts at
 	// the root of that mount.
@@ -88,8 +90,7 @@ func (r Release) mayHaveHeld(x Exe) bool {
 	if r.Dev != 0 && r.Dev != x.ID.Dev && !r.hasDev(x.ID.Dev) {
 		return false
 	}
-	store := filepath.Dir(r.Dir)
-	return store != "/" && isBelow(x.Path, store) || r.Within != "" && isBelow(x.Path, strings.TrimSuffix(r.Within, "/"))
+	return r.Store != "" && r.Store != "/" && isBelow(x.Path, r.Store) || r.Within != "" && isBelow(x.Path, strings.TrimSuffix(r.Within, "/"))
 }
 
 // hasDev reports whether one of the release's files is on the device. On

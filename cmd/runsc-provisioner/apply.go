@@ -65,6 +65,9 @@ verify, use them too. --once does not save them.`,
 			if err := opts.check(in.Config); err != nil {
 				return err
 			}
+			if in.Config.Release.Source == release.SourceSystem && (carried != "" || cmd.Flags().Changed("url")) {
+				return &config.Error{Key: "release.source", Reason: fmt.Sprintf("%q takes what a package installed, and asks no server and no bundle", release.SourceSystem)}
+			}
 			opts.Named = settings.named(cmd)
 			if carried != "" {
 				b, err := a.carry(carried, in.Config.Release.KeyURL)

@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision/bundle"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/release"
 )
 
@@ -38,6 +40,9 @@ apply --bundle FILE checks it on the other host as it would check a server.`,
 			store, found, err := a.installed(cmd)
 			if err != nil {
 				return err
+			}
+			if p := found.Manifest.Package; p != nil {
+				return &config.Error{Key: "release.source", Reason: fmt.Sprintf("%q: carry the package itself, %s", release.SourceSystem, p.URL())}
 			}
 			kept, m, err := store.Kept(found.Name)
 			if err != nil {

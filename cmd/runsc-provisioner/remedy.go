@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/distro"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/prepare"
@@ -128,6 +129,7 @@ func remedy(err error) (code int, hint string) {
 		carried    *bundle.BadError
 		older      *release.OlderError
 		previous   *provision.NoPreviousError
+		changed    *distro.ChangedError
 	)
 	switch {
 	case errors.As(err, &down):
@@ -190,6 +192,8 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "install one: sudo runsc-provisioner apply --release=RELEASE --allow-downgrade"
 	case errors.As(err, &previous):
 		return exitFailed, "register one first: sudo runsc-provisioner apply"
+	case errors.As(err, &changed):
+		return exitRefusedData, "nothing was changed; if you did not change that file, find out who did; then let " + changed.Package.Manager + " install package " + changed.Package.Name + " again"
 	case errors.As(err, &refused):
 		return exitRefusedData, "nothing was installed; check whether a proxy or login page answered instead of the server"
 	case errors.As(err, &gone) && errors.As(err, &proxy):

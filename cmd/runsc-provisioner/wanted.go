@@ -115,7 +115,7 @@ func (a *app) config(cmd *cobra.Command, settings settingFlags, giveUp bool) (co
 		err = in.FilesErr
 	}
 	if err == nil {
-		a.paths = a.paths.Configured(in.Config.Paths)
+		a.paths = a.paths.Configured(in.Config)
 	}
 	return in, err
 }
@@ -124,7 +124,7 @@ func (a *app) config(cmd *cobra.Command, settings settingFlags, giveUp bool) (co
 // what is wrong with in. If fatal is set, there is no configuration.
 func (a *app) inEffect() (in config.InEffect, err, fatal error) {
 	in, err, fatal = a.readInEffect()
-	a.paths = a.paths.Configured(in.Config.Paths)
+	a.paths = a.paths.Configured(in.Config)
 	return in, err, fatal
 }
 

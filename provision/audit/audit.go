@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/distro"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
@@ -181,7 +182,10 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 	}
 	if e.Deep {
 		for _, r := range slices.Concat(o.Releases, o.EarlierReleases) {
-			deep, err := h.StoreOf(r.Dir).Inspect(ctx, r.Name)
+			if r.Manifest.Package != nil && !r.State.Intact() {
+				continue // the package manager has put other files in their place
+			}
+			deep, err := inspect(ctx, h, r)
 			if err != nil {
 				return Verification{}, err
 			}
@@ -208,6 +212,15 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 	}
 	v.checkAll(e)
 	return v, nil
+}
+
+// inspect reads every file of a release. Those of a package are compared with what its manager recorded, too.
+func inspect(ctx context.Context, h *host.Host, r release.Installed) (release.Inspection, error) {
+	deep, err := h.StoreOf(r.Dir).Inspect(ctx, r.Name)
+	if deep.Packaged = r.Manifest.Package != nil; err == nil && deep.Packaged && deep.State.Intact() {
+		deep.Archive, err = distro.Source{Owner: h.Owner}.Differs(ctx, r)
+	}
+	return deep, err
 }
 
 // sandboxRuntime is the runtime of ours that puts a new container into a sandbox: the default runtime if it is ours.

@@ -64,17 +64,22 @@ func (v *Verification) addFinding(health checkup.Health, code, object, seen, rem
 	v.Findings = append(v.Findings, Finding{Health: health, Code: code, Object: object, Seen: seen, Remedy: remedy})
 }
 
+const packageRemedy = "install the package again with the package manager; then restart the containers that run from it"
+
 func (v *Verification) checkContent() {
 	for _, look := range v.Deep {
 		object := "release " + look.Name
-		if !look.State.Intact() {
+		if !look.State.Intact() && !look.Packaged {
 			remedy := checkup.ApplyRemedy + ", which puts it back; then restart the containers that run from it"
 			if look.Name != v.WantedRelease {
 				remedy = "restart the containers that run from it, if any; then " + checkup.ApplyRemedy + ", which removes it"
 			}
 			v.addFinding(checkup.Critical, codeContent, object, look.State.Reason, remedy)
 		}
-		if look.Archive != "" {
+		switch {
+		case look.Packaged && (!look.State.Intact() || look.Archive != ""):
+			v.addFinding(checkup.Critical, codeContent, object, cmp.Or(look.Archive, look.State.Reason), packageRemedy)
+		case look.Archive != "":
 			v.addFinding(checkup.Critical, codeContent, object, look.Archive, "remove its directory and its archive; then sudo runsc-provisioner apply --release="+look.Name+" fetches it again")
 		}
 	}

@@ -121,6 +121,8 @@ func ReleaseItem(g plan.Goal) Item {
 	case g.Withdrawn() != nil:
 		w := g.Withdrawn()
 		item.Health, item.Seen, item.Remedy = Warning, w.Release+" is held: "+w.Reason(), "sudo runsc-provisioner apply --release="+w.Release+" uses it again"
+	case !found && g.Config.Release.Source == release.SourceSystem:
+		item.Health, item.Seen = Critical, unadopted(g)
 	case !found:
 		item.Health, item.Seen = Critical, g.Config.Release.Version+" is not installed"
 	case !installed.State.Intact():
@@ -130,9 +132,18 @@ func ReleaseItem(g plan.Goal) Item {
 		item.Health, item.Seen, item.Remedy = Warning, r.Release+" is installed and held: "+r.Reason, r.Remedy
 	default:
 		item.Remedy = ""
-		item.Seen = fmt.Sprintf("%s in %s, %d files as installed, trust %s", installed.Name, installed.Dir, len(installed.Manifest.Files), installed.Manifest.Trust)
+		item.Seen = fmt.Sprintf("%s in %s, %d files as installed, trust %s", installed.Name, installed.FilesDir(), len(installed.Manifest.Files), installed.Manifest.Trust)
 	}
 	return item
+}
+
+// unadopted says why no release of a package counts.
+func unadopted(g plan.Goal) string {
+	last, found := release.NewestOf(g.Observed.Releases)
+	if !found {
+		return "no release of a package was compared with what the package manager recorded"
+	}
+	return last.FilesDir() + " is not as release " + last.Name + " was, of " + last.Manifest.URL + ": " + last.State.Reason
 }
 
 func linkItem(g plan.Goal) Item {

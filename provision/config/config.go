@@ -28,6 +28,7 @@ type Config struct {
 
 // Release selects a gVisor release and its source.
 type Release struct {
+	Source        string            `toml:"source" json:"source"`                 // gvisor, system
 	Version       string            `toml:"version" json:"version"`               // latest, YYYYMMDD, YYYYMMDD.N, YYYY-MM-DD (nightly)
 	Channel       string            `toml:"channel" json:"channel"`               // release, nightly, master
 	Trust         string            `toml:"trust" json:"trust"`                   // signed, two-sources, checksum
@@ -75,6 +76,7 @@ type Runtime struct {
 func Default() Config {
 	return Config{
 		Release: Release{
+			Source:  release.SourceGVisor,
 			Version: "latest",
 			Channel: "release",
 			Trust:   release.TrustSigned,
@@ -103,6 +105,7 @@ const (
 // Spec converts the release part of c for package release.
 func (c Config) Spec() release.Spec {
 	return release.Spec{
+		Source:        c.Release.Source,
 		URL:           c.Release.URL,
 		Channel:       c.Release.Channel,
 		Version:       c.Release.Version,
@@ -160,6 +163,8 @@ func (c Config) Validate() error {
 		return &Error{Key: "release.keep", Reason: fmt.Sprintf("%d is not between 0 and 100", c.Release.Keep)}
 	}
 	switch {
+	case c.Release.Source == release.SourceSystem && c.Release.Upgrade == UpgradeAuto:
+		return &Error{Key: "release.upgrade", Reason: fmt.Sprintf("%q does not go with source %q: the package manager upgrades", UpgradeAuto, release.SourceSystem)}
 	case c.Release.Upgrade != UpgradeManual && c.Release.Upgrade != UpgradeAuto:
 		return &Error{Key: "release.upgrade", Reason: fmt.Sprintf("%q is not one of: manual, auto", c.Release.Upgrade)}
 	case c.Release.UpgradeAfter < 0 || c.Release.UpgradeAfter > maxUpgradeAfter:

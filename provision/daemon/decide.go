@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/provision/watch"
@@ -126,14 +126,17 @@ func (r *rounds) converged(result provision.Result) error {
 	}
 	r.unit, r.out.unit = o.Unit, o.Unit
 	r.retry = retry{}
-	current := plan.NewGoal(c, o).Current.Name
-	if result.Changed && r.current != "" && r.current != current {
-		r.out.switchedFrom, r.out.switchedTo = r.current, current
+	if current := plan.NewGoal(c, o).Current; current.ManifestDigest != "" { // else there is none yet
+		if result.Changed && r.current != "" && r.current != current.Name {
+			r.out.switchedFrom, r.out.switchedTo = r.current, current.Name
+		}
+		r.current = current.Name
 	}
-	r.current, r.upgraded = current, false
+	r.upgraded = false
 	if o.Engine == nil {
 		r.out.waiting = fmt.Sprintf("%s is %s", host.DockerUnit, o.Unit.ActiveState)
 	}
+	r.releases = o.Releases
 	r.targets = r.targetsOf(o.File.Path, c, r.config.whyKept != "")
 	if r.config.mayWriteRecord {
 		if err := r.host.ConfigFiles().Accept(r.host.ConfigFiles().WithoutHeld(r.config.Layered, o.File.Doc, result.Last.HeldItems()...)); err != nil {
@@ -153,12 +156,12 @@ func (r *rounds) beforeLook() {
 
 // mustDigest reports whether the files of a release may have changed since they were
 // last read.
-func (r *rounds) mustDigest(name string) bool {
-	stamp := watch.StampOf([]watch.Target{{Path: filepath.Join(r.host.Paths.Store, name), Tree: true}})
-	if r.digests[name] == stamp {
+func (r *rounds) mustDigest(installed release.Installed) bool {
+	stamp := watch.StampOf(append(watch.Files(installed.PackageFiles()...), watch.Target{Path: installed.Dir, Tree: true}))
+	if r.digests[installed.Name] == stamp {
 		return false
 	}
-	r.lookStamps[name] = stamp
+	r.lookStamps[installed.Name] = stamp
 	return true
 }
 

@@ -103,7 +103,7 @@ func (f *fetches) underWay(s steps.InstallRelease) (status.Download, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if w := f.wanted; w != nil && !w.ended && sameInstall(w.step, s) {
-		return status.Download{Release: w.step.Spec.Version, Since: w.since}, true
+		return status.Download{Release: w.step.Spec.Version, Since: w.since, Packaged: w.step.Spec.Source == release.SourceSystem}, true
 	}
 	return status.Download{}, false
 }
@@ -153,7 +153,8 @@ func (r *rounds) explainNoInstall(now time.Time, o host.Observed) string {
 		r.fetches.cancelUnwanted()
 	}
 	r.out.upgradeNow = !lacking && !running && r.upgrade.Due(now, r.config.Config, ended)
-	if !sameInstall(step, r.notFetched) {
+	fromPackage := step.Spec.Source == release.SourceSystem // a change on this host may mend it
+	if !sameInstall(step, r.notFetched) || fromPackage && r.stamps.host != r.notFetchedAt {
 		r.fetch, r.fetchHeld = retry{}, ""
 	}
 	under, fetching := r.fetches.underWay(step)
@@ -171,7 +172,7 @@ func (r *rounds) recordFetchFailure(err error) {
 	if errors.Is(err, errFetching) || r.out.upgradeNow {
 		return
 	}
-	r.notFetched = r.lacks
+	r.notFetched, r.notFetchedAt = r.lacks, r.stamps.host
 	r.fetch.fail(r.now())
 	r.fetchHeld = fmt.Sprintf("it could not be installed: %v; next try at %s", err, r.fetch.next.Format(time.TimeOnly))
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"runsc-provisioner/provision"
+	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/download"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/release"
@@ -104,5 +105,28 @@ func TestFault_X15_AFetchEndsWithItsReasonOrTheDaemon(t *testing.T) {
 				t.Errorf("got %d entries left in the store", n)
 			}
 		})
+	}
+}
+
+// A package that was installed again is tried at once; a server is left alone for a while.
+func TestFetch_OfAPackageIsTriedAgainOnAChange(t *testing.T) {
+	for source, want := range map[string]bool{release.SourceSystem: true, release.SourceGVisor: false} {
+		c := config.Default()
+		c.Release.Source = source
+		now := at(0)
+		r := &rounds{fetches: newFetches(nil, time.Now), now: func() time.Time { return now }, out: &outcome{}}
+		r.config.Config = c
+		r.stamps.host = "before"
+		if held := r.explainNoInstall(now, host.Observed{}); held != "" {
+			t.Fatalf("%s: got %q before any failure", source, held)
+		}
+		r.recordFetchFailure(errors.New("changed"))
+		if held := r.explainNoInstall(now, host.Observed{}); held == "" {
+			t.Errorf("%s: tried again at once", source)
+		}
+		r.stamps.host = "after"
+		if tried := r.explainNoInstall(now, host.Observed{}) == ""; tried != want {
+			t.Errorf("%s: tried again after a change: %t, want %t", source, tried, want)
+		}
 	}
 }

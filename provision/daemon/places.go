@@ -10,7 +10,7 @@ import (
 // mustRestart reports whether only a restart of this process gives it access to the places of
 // c. In a hardened unit, a store that was made since the start is read-only.
 func (r *rounds) mustRestart(c config.Config) bool {
-	if !r.host.Paths.Configured(c.Paths).SamePlaces(r.host.Paths) {
+	if !r.host.Paths.Configured(c).SamePlaces(r.host.Paths) {
 		return true
 	}
 	exists, readOnly := r.host.StorePlace()

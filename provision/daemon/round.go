@@ -17,6 +17,7 @@ import (
 	"runsc-provisioner/provision/contest"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/proof"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/transaction"
 	"runsc-provisioner/provision/upgrade"
@@ -64,13 +65,15 @@ type rounds struct {
 	fetch         retry                // of downloads
 	fetchHeld     string               // why no release is downloaded now
 	notFetched    steps.InstallRelease // the release that fetchHeld is about
+	notFetchedAt  watch.Stamp          // of the host then
 	upgrade       upgrade.Schedule
 	upgraded      bool   // a newer release was installed, and is not in use yet
 	current       string // the release that the runtimes ran after the last round
 
 	targets     targets
-	quietStamps stamps // of the last look that found nothing to do, or zero
-	stamps      stamps // of the current look
+	releases    []release.Installed // as the last look saw them
+	quietStamps stamps              // of the last look that found nothing to do, or zero
+	stamps      stamps              // of the current look
 	unit        host.Unit
 	lookBegan   time.Time // when the last look began
 	digests     map[string]watch.Stamp
@@ -279,6 +282,12 @@ func (r *rounds) targetsOf(daemonJSON string, c config.Config, isKept bool) targ
 		// The program may be in an earlier store.
 		places := r.host.BuildKit()
 		t.host = append(t.host, watch.Target{Path: places.DropIn}, watch.Target{Path: places.Program})
+	}
+	if c.Release.Source == release.SourceSystem {
+		t.host = append(t.host, watch.Files(release.SystemRunsc)...)
+		for _, installed := range r.releases {
+			t.host = append(t.host, watch.Files(installed.PackageFiles()...)...)
+		}
 	}
 	if isKept {
 		// An apply --give-up may accept the files.

@@ -130,7 +130,7 @@ func (l *loop) tellStanding(out *outcome) {
 		standing[status.Held] = status.Notice{Text: "held: " + what, Fields: map[string]string{status.FieldItem: status.Join(out.held, func(h steps.Held) string { return h.What }), status.FieldWhy: what}}
 	}
 	if f := out.fetching; f != nil && len(out.held) == 0 {
-		standing[status.Downloading] = status.Notice{Text: "gVisor " + f.Release + " is being downloaded; until then the installed release is enforced", Fields: map[string]string{status.FieldItem: config.ItemRelease, status.FieldWant: f.Release}}
+		standing[status.Downloading] = status.Notice{Text: f.Announce(), Fields: map[string]string{status.FieldItem: config.ItemRelease, status.FieldWant: f.Release}}
 	}
 	if len(out.contests) > 0 {
 		var words []string

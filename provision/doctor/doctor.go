@@ -138,6 +138,10 @@ func storeItem(ctx context.Context, h *host.Host) checkup.Item {
 			names = append(names, r.Name)
 			continue
 		}
+		if r.Manifest.Package != nil {
+			names = append(names, r.Name+" (other files are in its place: "+r.State.Reason+")")
+			continue
+		}
 		names = append(names, r.Name+" (damaged: "+r.State.Reason+")")
 		item.Health, item.Remedy = checkup.Critical, checkup.ApplyRemedy
 	}

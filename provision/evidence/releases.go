@@ -23,14 +23,17 @@ import (
 // all files in the manifests: they identify a sandbox after its file was deleted.
 func Releases(ctx context.Context, store release.Store, installed []release.Installed) ([]verify.Release, error) {
 	known := make([]verify.Release, 0, len(installed))
-	dir, err := fileID(store.Dir)
-	if err != nil && len(installed) > 0 && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("inspect %s: %w", store.Dir, err)
-	}
-	onMount := pathOnMount(store.Dir)
 	for _, r := range installed {
+		held := store.Dir
+		if r.Manifest.Package != nil {
+			held = r.FilesDir()
+		}
+		dir, err := fileID(held)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("inspect %s: %w", held, err)
+		}
 		k := verify.Release{
-			Dev: dir.Dev, Within: onMount, Owner: store.Owner, Name: r.Name, Dir: r.Dir,
+			Dev: dir.Dev, Store: held, Within: pathOnMount(held), Owner: store.Owner, Name: r.Name, Dir: r.FilesDir(),
 			Files: map[verify.FileID]string{}, Digests: map[string]string{}, Sizes: map[int64]bool{},
 		}
 		sound, err := store.IntactFiles(ctx, r)
@@ -42,7 +45,7 @@ func Releases(ctx context.Context, store release.Store, installed []release.Inst
 			if !sound[file.Path] {
 				continue
 			}
-			id, err := fileID(filepath.Join(r.Dir, file.Path))
+			id, err := fileID(filepath.Join(r.FilesDir(), file.Path))
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}

@@ -133,7 +133,7 @@ type Host struct {
 	AnswerWithin time.Duration
 	// Suspect reports whether the files of a release must be read to check their
 	// digests; nil trusts stat.
-	Suspect func(name string) bool
+	Suspect func(release.Installed) bool
 	// FilesSeen is called by each observation when it has read all files that decide about
 	// the text of daemon.json, and does not wait for dockerd's answer; nil is not called.
 	FilesSeen func(ctx context.Context, o Observed)
@@ -154,7 +154,7 @@ func (h *Host) ConfigFiles() config.Files {
 
 // Touched reports whether a release has changed in any way since it was installed. Use it
 // as Suspect if nothing remembers earlier checks.
-func (h *Host) Touched(name string) bool { return h.Store().Touched(name) }
+func (h *Host) Touched(r release.Installed) bool { return h.Store().Touched(r) }
 
 // Store returns the store of releases.
 func (h *Host) Store() release.Store {

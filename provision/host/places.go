@@ -14,18 +14,21 @@ import (
 )
 
 // Configured returns p with the places of a configuration. Where c has the built-in place,
-// that of p stays.
-func (p Paths) Configured(c config.Paths) Paths {
+// that of p stays. A package of the distribution is in PATH, and what is noted of it has a store of its own.
+func (p Paths) Configured(c config.Config) Paths {
 	if p.builtIn == (config.Paths{}) {
 		p.builtIn = config.Paths{Store: p.Store, Link: p.Link}
 	}
 	standard := config.DefaultPaths()
 	p.Store, p.Link = p.builtIn.Store, p.builtIn.Link
-	if c.Store != standard.Store {
-		p.Store = c.Store
+	if c.Paths.Store != standard.Store {
+		p.Store = c.Paths.Store
 	}
-	if c.Link != standard.Link {
-		p.Link = c.Link
+	if c.Paths.Link != standard.Link {
+		p.Link = c.Paths.Link
+	}
+	if c.Release.Source == release.SourceSystem {
+		p.Store, p.Link = filepath.Join(p.Store, release.SourceSystem), ""
 	}
 	return p
 }

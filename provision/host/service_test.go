@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/release"
 )
 
 func TestFault_X10_ServiceCannotWrite(t *testing.T) {
@@ -16,6 +17,7 @@ func TestFault_X10_ServiceCannotWrite(t *testing.T) {
 	}{
 		{"built-in places", "/usr/local/lib/gvisor", "/usr/local/bin/runsc", Unit{LoadState: "loaded", ProtectSystem: "strict", ReadWritePaths: packaged}, ""},
 		{"a suggested store", "/opt/gvisor", "", Unit{LoadState: "loaded", ProtectSystem: "strict", ReadWritePaths: packaged}, ""},
+		{"a package", "/usr/local/lib/gvisor/system", "", Unit{LoadState: "loaded", ProtectSystem: "strict", ReadWritePaths: packaged}, ""},
 		{"another store", "/srv/gvisor", "", Unit{LoadState: "loaded", ProtectSystem: "strict", ReadWritePaths: packaged}, "-/srv/gvisor"},
 		{"another link", "/opt/gvisor", "/srv/bin/runsc", Unit{LoadState: "loaded", ProtectSystem: "strict", ReadWritePaths: packaged}, "-/srv/bin"},
 		{"both", "/srv/gvisor", "/srv/bin/runsc", Unit{LoadState: "loaded", ProtectSystem: "strict", ReadWritePaths: packaged}, "-/srv/gvisor -/srv/bin"},
@@ -33,10 +35,15 @@ func TestFault_X10_ServiceCannotWrite(t *testing.T) {
 
 func TestFault_X10_PlacesFollowTheConfiguration(t *testing.T) {
 	test := Paths{Store: "/t/store", Link: "/t/link"}
-	moved := test.Configured(config.Paths{Store: "/opt/gvisor"})
-	back := moved.Configured(config.DefaultPaths())
+	moved := test.Configured(config.Config{Paths: config.Paths{Store: "/opt/gvisor"}})
+	back := moved.Configured(config.Default())
 	if moved.Store != "/opt/gvisor" || moved.Link != "" || moved.SamePlaces(test) || !back.SamePlaces(test) {
 		t.Errorf("got %+v, and back %+v", moved, back)
+	}
+	system := config.Default()
+	system.Release.Source = release.SourceSystem
+	if packaged := test.Configured(system); packaged.Store != "/t/store/system" || packaged.Link != "" || packaged.BuiltIn() != (config.Paths{Store: "/t/store", Link: "/t/link"}) {
+		t.Errorf("got %+v for a package", packaged)
 	}
 	got := earlierPlaces("/opt/gvisor", "/t/store", []string{"/opt/gvisor", "/srv/a", "relative", "/srv/a/", "/srv/a"})
 	if strings.Join(got, " ") != "/t/store /srv/a" {

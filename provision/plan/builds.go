@@ -181,5 +181,5 @@ func (p *planner) buildsRunFrom(r release.Installed) bool {
 			text = write.New
 		}
 	}
-	return bytes.Contains(text, []byte(r.Dir+"/"))
+	return bytes.Contains(text, []byte(r.Runsc))
 }

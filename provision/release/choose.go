@@ -6,8 +6,12 @@ import (
 	"slices"
 )
 
-// NewestSatisfying is the newest release that satisfies spec and was not withdrawn; false if there is none.
+// NewestSatisfying is the newest release that satisfies spec and was not withdrawn; false if there is none. Of a
+// package, only what is there now counts.
 func NewestSatisfying(all []Installed, spec Spec) (Installed, bool) {
+	if spec.Source == SourceSystem {
+		all = IntactOf(all)
+	}
 	return NewestOf(where(all, func(r Installed) bool { return r.Withdrawn == nil && r.Satisfies(spec) }))
 }
 
@@ -61,7 +65,7 @@ func InEarlierStore(all []Installed, spec Spec) (Installed, bool) {
 // TrustNote says that r stays although it was not signed and the next release must be; "" if there is nothing to say.
 func (r Installed) TrustNote(wanted string) string {
 	has := r.Manifest.Trust
-	if wanted != TrustSigned || has == "" || has == wanted {
+	if wanted != TrustSigned || has == "" || has == wanted || has == TrustPackage {
 		return ""
 	}
 	return fmt.Sprintf("release %s was checked by %s, which does not show who made it, and stays; the next one must be signed, as release.trust says", r.Name, has)
@@ -75,6 +79,9 @@ func Placeholder(store string, spec Spec) Installed {
 		name = "{" + spec.Version + "}"
 	}
 	dir := filepath.Join(store, name)
+	if spec.Source == SourceSystem {
+		return Installed{Name: name, Dir: dir, Runsc: SystemRunsc}
+	}
 	return Installed{Name: name, Dir: dir, Runsc: filepath.Join(dir, "runsc")}
 }
 

@@ -19,6 +19,8 @@ type Inspection struct {
 	Name    string
 	State   State  // of its files, each compared with the manifest
 	Archive string // how the manifest differs from the archive; "" if it does not
+	// Packaged is true for the release of a package. Archive is then how it differs from what the package manager has.
+	Packaged bool
 	// Unarchived is true if the release's archive is not kept: only that of the
 	// newest one is.
 	Unarchived bool

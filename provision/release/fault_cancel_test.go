@@ -30,7 +30,7 @@ func TestFault_X12_TheEndOfAContextEndsHashing(t *testing.T) {
 	if err := errors.Join(err, os.WriteFile(filepath.Join(dir, "manifest.json"), text, 0o644), os.Chmod(path, 0o755), os.Chmod(dir, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	store := Store{Dir: filepath.Dir(dir), Owner: os.Geteuid(), Suspect: func(string) bool { return true }}
+	store := Store{Dir: filepath.Dir(dir), Owner: os.Geteuid(), Suspect: func(Installed) bool { return true }}
 	stopped := errors.New("stopped")
 	for name, read := range map[string]func(context.Context) error{
 		"list":   func(ctx context.Context) error { _, err := store.List(ctx); return err },

@@ -56,13 +56,17 @@ func (s Store) prepare() error {
 // to its name. From then on it is installed, even if commit fails.
 func (s Store) commit(ctx context.Context, staging, name string, manifest []byte) (Installed, error) {
 	from, to := filepath.Join(staging, releaseDir), filepath.Join(s.Dir, name)
+	m, err := parseManifest(manifest, name)
+	if err != nil {
+		return Installed{}, err
+	}
 	if s.has(name) {
 		there, err := s.Verify(ctx, name)
 		if err != nil {
 			return Installed{}, err
 		}
 		if there.State.Intact() {
-			return s.keepInstalled(ctx, staging, there, manifest)
+			return s.keepInstalled(ctx, staging, there, m)
 		}
 	} else if _, err := os.Lstat(to); err == nil {
 		return Installed{}, &ForeignError{Path: to, Is: "not a release of this program: it has no manifest"}
@@ -71,7 +75,10 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 		return Installed{}, err
 	}
 	failpoint.Here("install: sealed")
-	if err := s.archive(staging, name, manifest); err != nil {
+	if m.Package == nil {
+		err = s.archive(staging, name, manifest)
+	}
+	if err != nil {
 		return Installed{}, err
 	}
 	failpoint.Here("install: archive kept, before the rename")
@@ -86,17 +93,16 @@ func (s Store) commit(ctx context.Context, staging, name string, manifest []byte
 	return s.open(ctx, name)
 }
 
-// keepInstalled keeps the intact release there if manifest lists the same files. It
+// keepInstalled keeps the intact release there if m lists the same files. It
 // takes over only a missing archive, the channel and version (the nightly builds of two days may be the
 // same), and the proof of its origin if it had none.
-func (s Store) keepInstalled(ctx context.Context, staging string, there Installed, manifest []byte) (Installed, error) {
-	m, err := parseManifest(manifest, there.Name)
-	if err != nil {
-		return Installed{}, err
-	}
+func (s Store) keepInstalled(ctx context.Context, staging string, there Installed, m Manifest) (Installed, error) {
 	if !sameFiles(m.Files, there.Manifest.Files) {
 		return Installed{}, newRefused("install", there.Dir, fmt.Errorf(
 			"installed from %s with other files than %s has: remove it first", there.Manifest.URL, m.URL))
+	}
+	if m.Package != nil {
+		return there, nil
 	}
 	if m.Origin != nil && there.Manifest.Origin == nil {
 		return s.adoptOrigin(ctx, staging, there, m)
@@ -104,7 +110,8 @@ func (s Store) keepInstalled(ctx context.Context, staging string, there Installe
 	if m.Channel != ChannelRelease && (m.Channel != there.Manifest.Channel || m.Version != there.Manifest.Version) {
 		renamed := there.Manifest
 		renamed.Channel, renamed.Version = m.Channel, m.Version
-		if _, err := s.replaceManifest(there, renamed); err != nil {
+		_, err := s.replaceManifest(there, renamed)
+		if err != nil {
 			return Installed{}, err
 		}
 		if there, err = s.open(ctx, there.Name); err != nil {

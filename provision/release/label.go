@@ -89,6 +89,9 @@ func (l Label) Satisfies(version string) bool {
 // mayComeFrom reports whether the release l may be what the source has under spec. The
 // label of a nightly build does not have its date.
 func (l Label) mayComeFrom(spec Spec) bool {
+	if spec.Source == SourceSystem {
+		return l.Satisfies(spec.Version)
+	}
 	if spec.Channel != ChannelRelease {
 		return true
 	}

@@ -31,7 +31,8 @@ type Manifest struct {
 	Archives      []Archive `json:"archives"`
 	InstalledAt   time.Time `json:"installed_at"`
 	Files         []File    `json:"files"`
-	Origin        *Origin   `json:"origin,omitempty"` // of trust "signed"
+	Origin        *Origin   `json:"origin,omitempty"`  // of trust "signed"
+	Package       *Package  `json:"package,omitempty"` // of source "system"
 }
 
 // File is one file of a release.
@@ -57,6 +58,9 @@ func parseManifest(text []byte, name string) (Manifest, error) {
 	}
 	if len(m.Files) == 0 {
 		return Manifest{}, errors.New("lists no files")
+	}
+	if m.Package != nil && (!filepath.IsAbs(m.Package.Dir) || filepath.Clean(m.Package.Dir) != m.Package.Dir) {
+		return Manifest{}, fmt.Errorf("is of a package in %q", m.Package.Dir)
 	}
 	for _, f := range m.Files {
 		if !filepath.IsLocal(f.Path) || filepath.Clean(f.Path) != f.Path {

@@ -22,7 +22,7 @@ import (
 type Source interface {
 	// Fetch puts the files of the release that spec asks for into the directory
 	// release below into, and the downloaded files, unchanged, into the
-	// directory archive beside it. Both directories exist. When it returns
+	// directory archive beside it. Both directories exist. Those of a Package stay where they are. When it returns
 	// without an error everything is authenticated and synced to disk, and
 	// nothing was executed. Errors: *SpecError, *RefusedError,
 	// *UnavailableError, *room.Error, the cause of ctx, or of the file system.
@@ -41,8 +41,9 @@ type Fetched struct {
 	Trust    string // how it was authenticated
 	Archives []Archive
 	Files    []File
-	Origin   *Origin // of TrustSigned; else nil
-	Release  string  // what the programs must report; "" if the source does not say
+	Origin   *Origin  // of TrustSigned; else nil
+	Package  *Package // of TrustPackage; else nil
+	Release  string   // what the programs must report; "" if the source does not say
 }
 
 // Origin is what proves who made a release.

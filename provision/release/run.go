@@ -14,14 +14,14 @@ import (
 	"runsc-provisioner/provision/download"
 )
 
-// askVersion returns what the program at path, of the release in dir, prints for
+// askVersion returns what the program at path prints for
 // --version: at most limits.VersionBytes, within limits.VersionTime. A program that
-// prints more is ended. No process that it started is left when askVersion returns.
-func askVersion(ctx context.Context, dir, path string, limits Limits) (string, error) {
+// prints more is ended. No process that it started is left when askVersion returns; alone is as for command.Contain.
+func askVersion(ctx context.Context, alone, path string, limits Limits) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.VersionTime, fmt.Errorf("takes longer than %s for --version", limits.VersionTime))
 	defer cancel()
 	out := &versionOutput{most: limits.VersionBytes, end: cancel}
-	cmd, err := start(ctx, dir, path, out)
+	cmd, err := start(ctx, alone, path, out)
 	if errors.Is(err, fs.ErrPermission) {
 		return "", &hostError{fmt.Errorf("run %s: %w (is it on a file system mounted noexec?)", path, err)}
 	}
@@ -43,9 +43,9 @@ func askVersion(ctx context.Context, dir, path string, limits Limits) (string, e
 // start starts path. This process wrote the file. A child that another
 // goroutine is forking keeps it open for writing until it executes, and until
 // then start gets ETXTBSY (golang.org/issue/22315).
-func start(ctx context.Context, dir, path string, out *versionOutput) (*command.Contained, error) {
+func start(ctx context.Context, alone, path string, out *versionOutput) (*command.Contained, error) {
 	for pause := time.Millisecond; ; pause *= 2 {
-		cmd, err := command.Contain(dir, func() *exec.Cmd {
+		cmd, err := command.Contain(alone, func() *exec.Cmd {
 			cmd := command.New(ctx, path, "--version")
 			cmd.Stdout, cmd.Stderr = out, out
 			return cmd

@@ -21,14 +21,14 @@ const (
 )
 
 // smoke checks that the authenticated release in dir, fetched from source, runs
-// here and reports the version that spec asks for. Its errors are
-// *RefusedError, unless this host is at fault.
-func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (Label, error) {
+// here and reports the version that spec asks for. alone is dir if nothing else runs from it,
+// and otherwise "". Its errors are *RefusedError, unless this host is at fault.
+func smoke(ctx context.Context, dir, alone, source string, spec Spec, limits Limits) (Label, error) {
 	limits = limits.withDefaults()
 	refuse := func(format string, args ...any) error {
 		return newRefused("check", source, fmt.Errorf(format, args...))
 	}
-	label, err := inspect(ctx, dir, filepath.Join(dir, "runsc"), spec.Arch, limits)
+	label, err := inspect(ctx, alone, filepath.Join(dir, "runsc"), spec.Arch, limits)
 	var host *hostError
 	if errors.As(err, &host) {
 		return Label{}, host.error
@@ -45,7 +45,7 @@ func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (L
 	if _, err := os.Lstat(sentry); errors.Is(err, fs.ErrNotExist) {
 		return label, nil
 	}
-	sentryLabel, err := inspect(ctx, dir, sentry, spec.Arch, limits)
+	sentryLabel, err := inspect(ctx, alone, sentry, spec.Arch, limits)
 	if errors.As(err, &host) {
 		return Label{}, host.error
 	}
@@ -58,12 +58,12 @@ func smoke(ctx context.Context, dir, source string, spec Spec, limits Limits) (L
 	return label, nil
 }
 
-// inspect checks one program of the release in dir and then runs it.
-func inspect(ctx context.Context, dir, path, arch string, limits Limits) (Label, error) {
+// inspect checks one program and then runs it. alone is as for smoke.
+func inspect(ctx context.Context, alone, path, arch string, limits Limits) (Label, error) {
 	if err := checkELF(path, arch); err != nil {
 		return Label{}, err
 	}
-	output, err := askVersion(ctx, dir, path, limits)
+	output, err := askVersion(ctx, alone, path, limits)
 	if err != nil {
 		return Label{}, err
 	}

@@ -17,7 +17,7 @@ import (
 func (s Store) IntactFiles(ctx context.Context, r Installed) (map[string]bool, error) {
 	sound := make(map[string]bool, len(r.Manifest.Files))
 	for _, f := range r.Manifest.Files {
-		sound[f.Path] = r.State.Intact() || s.isIntact(ctx, r.Dir, f)
+		sound[f.Path] = r.State.Intact() || s.isIntact(ctx, r.FilesDir(), f)
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -44,23 +44,18 @@ func (s Store) isIntact(ctx context.Context, dir string, f File) bool {
 	return err == nil && sum == f.SHA256
 }
 
-// Touched reports whether a file of the release called name may have changed after
+// Touched reports whether a file of r may have changed after
 // its manifest, the last file, was written. No program can set a ctime back. So a
 // release was touched if the ctime of a file is later than the manifest's, or if
 // the manifest's is later than the time in it, or than now because the clock was
 // set back. A touched file may have other content with the old size and time.
-func (s Store) Touched(name string) bool {
-	dir := filepath.Join(s.Dir, name)
-	m, _, err := readManifest(dir, name)
-	if err != nil {
+func (s Store) Touched(r Installed) bool {
+	sealed, err := ctimeOf(filepath.Join(r.Dir, archive.ManifestName))
+	if err != nil || sealed.After(r.Manifest.InstalledAt.Add(sealTime)) || sealed.After(time.Now()) {
 		return true
 	}
-	sealed, err := ctimeOf(filepath.Join(dir, archive.ManifestName))
-	if err != nil || sealed.After(m.InstalledAt.Add(sealTime)) || sealed.After(time.Now()) {
-		return true
-	}
-	for _, f := range m.Files {
-		if at, err := ctimeOf(filepath.Join(dir, f.Path)); err != nil || at.After(sealed) {
+	for _, f := range r.Manifest.Files {
+		if at, err := ctimeOf(filepath.Join(r.FilesDir(), f.Path)); err != nil || at.After(sealed) {
 			return true
 		}
 	}

@@ -30,12 +30,13 @@ func unseen(t *testing.T, path string) {
 func TestFault_R03_TouchedFilesAreRead(t *testing.T) {
 	r := newRig(t)
 	r.store.Suspect = r.store.Touched
-	if r.store.Touched(before) {
-		t.Error("a release is touched by being installed")
+	list, err := r.store.List(t.Context())
+	if err != nil || len(list) != 1 || r.store.Touched(list[0]) {
+		t.Errorf("got %+v, %v: a release is touched by being installed", list, err)
 	}
 	sentry := filepath.Join(r.store.Dir, before, "gvisor-bin", "gvisor_sentry")
 	unseen(t, sentry)
-	list, err := r.store.List(t.Context())
+	list, err = r.store.List(t.Context())
 	if err != nil || len(list) != 1 || list[0].State.File != "gvisor-bin/gvisor_sentry" {
 		t.Fatalf("got %+v, %v, want the sentry damaged", list, err)
 	}

@@ -28,6 +28,7 @@ const latest = "latest"
 
 // Spec names the release to install and its source.
 type Spec struct {
+	Source        string            // SourceGVisor, also if empty, or SourceSystem, for which only Version and Arch count
 	URL           string            // base, https, or file for a mirror on this host
 	Channel       string            // release, nightly or master
 	Version       string            // latest, YYYYMMDD, YYYYMMDD.N; for nightly: YYYY-MM-DD
@@ -104,6 +105,13 @@ func Arch() string {
 
 // Validate returns a *SpecError if the Spec is not valid.
 func (s Spec) Validate() error {
+	switch s.Source {
+	case SourceSystem:
+		return s.validateSystem()
+	case SourceGVisor, "":
+	default:
+		return &SpecError{"source", s.Source, "is not one of gvisor, system"}
+	}
 	if _, err := s.base(); err != nil {
 		return err
 	}
@@ -149,6 +157,17 @@ func (s Spec) Validate() error {
 		return nil
 	}
 	return &SpecError{"trust", s.Trust, "is not one of signed, two-sources, checksum"}
+}
+
+// validateSystem is Validate for a package: its manager decides about all else.
+func (s Spec) validateSystem() error {
+	switch {
+	case !versionPatterns[ChannelRelease]().MatchString(s.Version):
+		return &SpecError{"version", s.Version, versionReason(Spec{Version: s.Version, Channel: ChannelRelease})}
+	case len(s.SHA512) > 0:
+		return &SpecError{"sha512", "", "pins downloads, and nothing is downloaded: pin the package in the package manager"}
+	}
+	return nil
 }
 
 // Exact reports whether the version names one release, and so its directory in

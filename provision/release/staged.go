@@ -62,7 +62,12 @@ func (s Store) fill(ctx context.Context, to *staging, src Source, spec Spec) (*S
 		return nil, err
 	}
 	failpoint.Here("install: fetched and unpacked")
-	label, err := smoke(ctx, filepath.Join(to.dir, releaseDir), fetched.URL, spec, s.Limits)
+	dir := filepath.Join(to.dir, releaseDir)
+	alone := dir
+	if fetched.Package != nil {
+		dir, alone = fetched.Package.Dir, ""
+	}
+	label, err := smoke(ctx, dir, alone, fetched.URL, spec, s.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +87,7 @@ func (s Store) fill(ctx context.Context, to *staging, src Source, spec Spec) (*S
 		InstalledAt:   time.Now().UTC().Truncate(time.Second),
 		Files:         fetched.Files,
 		Origin:        fetched.Origin,
+		Package:       fetched.Package,
 	}.encode()
 	return &Staged{name: label.String(), manifest: text, origin: fetched.Origin, staging: to}, err
 }

@@ -33,14 +33,14 @@ type Store struct {
 	Limits  Limits
 	// Suspect reports whether the files of a release must be read at every
 	// look. nil trusts stat(2) for all releases.
-	Suspect func(name string) bool
+	Suspect func(Installed) bool
 }
 
 // Installed is one release of a store.
 type Installed struct {
 	Name           string // the label
 	Dir            string
-	Runsc          string   // path of the runtime
+	Runsc          string   // path of the runtime; missing if a package has another one there now
 	Manifest       Manifest // zero if neither it nor the archive's can be read
 	ManifestDigest string   // sha256 of its text
 	State          State
@@ -65,6 +65,9 @@ func (r Installed) Satisfies(spec Spec) bool {
 		return false
 	}
 	m := r.Manifest
+	if (m.Package != nil) != (spec.Source == SourceSystem) {
+		return false
+	}
 	if m.Arch != "" && spec.Arch != "" && m.Arch != spec.Arch {
 		return false
 	}
@@ -76,6 +79,8 @@ func (r Installed) Satisfies(spec Spec) bool {
 	switch {
 	case spec.Version == r.Name:
 		return true
+	case spec.Source == SourceSystem:
+		return label.mayComeFrom(spec)
 	case spec.Channel == ChannelRelease:
 		// A nightly build may have the label of a release.
 		return label.mayComeFrom(spec) && (m.Channel == "" || m.Channel == ChannelRelease)
@@ -129,15 +134,18 @@ func (s Store) open(ctx context.Context, name string) (Installed, error) {
 		return r, nil
 	}
 	r.Manifest, r.ManifestDigest = m, durable.Digest(text)
-	r.State = compareWithManifest(dir, m, s.Owner)
-	if r.State.Intact() && s.Suspect != nil && s.Suspect(name) {
-		r.State, err = compareContents(ctx, dir, m)
+	r.State = compare(dir, m, s.Owner)
+	if r.State.Intact() && s.Suspect != nil && s.Suspect(r) {
+		r.State, err = compareContents(ctx, r.FilesDir(), m)
 		if err != nil && ctx.Err() != nil {
 			return Installed{}, context.Cause(ctx)
 		}
 		if err != nil {
 			r.State = damaged(".", "cannot be read: %v", withoutPath(err))
 		}
+	}
+	if m.Package != nil && r.State.Intact() { // else the path leads to another release, or nowhere
+		r.Runsc = filepath.Join(m.Package.Dir, "runsc")
 	}
 	return r, nil
 }
@@ -166,7 +174,7 @@ func (s Store) Verify(ctx context.Context, name string) (Installed, error) {
 	if err != nil || !r.State.Intact() {
 		return r, err
 	}
-	if r.State, err = compareContents(ctx, r.Dir, r.Manifest); err != nil {
+	if r.State, err = compareContents(ctx, r.FilesDir(), r.Manifest); err != nil {
 		return r, fmt.Errorf("verify %s: %w", r.Dir, err)
 	}
 	return r, nil

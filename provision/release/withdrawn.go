@@ -180,7 +180,7 @@ func Reinstated(releases []Installed, all []Withdrawn, spec Spec) ([]Installed, 
 func markWithdrawn(releases []Installed, all []Withdrawn) {
 	for i := range releases {
 		for _, w := range all {
-			if w.Release == releases[i].Name {
+			if w.Release == releases[i].Name && releases[i].Manifest.Package == nil {
 				releases[i].Withdrawn = &w
 			}
 		}

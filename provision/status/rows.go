@@ -10,13 +10,26 @@ import (
 	"runsc-provisioner/provision/state"
 )
 
-// Download is a release that is being downloaded.
+// Download is a release that is being downloaded, or that of a package, which is being compared.
 type Download struct {
-	Release string    `json:"release"` // as it is configured
-	Since   time.Time `json:"since"`
+	Release  string    `json:"release"` // as it is configured
+	Since    time.Time `json:"since"`
+	Packaged bool      `json:"packaged,omitempty"`
 }
 
+// Announce says what is going on.
+func (f Download) Announce() string {
+	if f.Packaged {
+		return "the gVisor that a package installed is being compared with what the package manager recorded"
+	}
+	return "gVisor " + f.Release + " is being downloaded; until then the installed release is enforced"
+}
+
+// InWords says since when, for the release that is held.
 func (f Download) InWords() string {
+	if f.Packaged {
+		return fmt.Sprintf("it has been compared with what the package manager recorded since %s", f.Since.Format(time.TimeOnly))
+	}
 	return fmt.Sprintf("its download has been running since %s", f.Since.Format(time.TimeOnly))
 }
 

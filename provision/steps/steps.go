@@ -148,6 +148,9 @@ type RemoveRelease struct {
 type Unlink struct{ Path string }
 
 func (s InstallRelease) Object() string {
+	if s.Spec.Source == release.SourceSystem {
+		return fmt.Sprintf("gVisor %s as a package has it in %s, compared with what the package manager recorded", s.Spec.Version, release.SystemRunsc)
+	}
 	checked := "checked by checksum: integrity, not origin"
 	switch s.Spec.Trust {
 	case release.TrustSigned:

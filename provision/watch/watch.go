@@ -47,6 +47,14 @@ type Target struct {
 	Except string
 }
 
+// Files are targets for files.
+func Files(paths ...string) (targets []Target) {
+	for _, path := range paths {
+		targets = append(targets, Target{Path: path})
+	}
+	return targets
+}
+
 // A Watcher watches the directories of targets, those above them up to "/", and
 // those in trees. It has one inotify instance, from the first Watch on. Several
 // goroutines may call its methods.

@@ -272,16 +272,16 @@ func (h *verifyHost) judge(uidMap ...verify.IDRange) verifyAnswer {
 func (h *verifyHost) ask(containers []verify.Container) verifyAnswer {
 	h.t.Helper()
 	type release struct {
-		Name, Dir string
-		Digests   map[string]string
-		Sizes     map[int64]bool
+		Name, Dir, Store string
+		Digests          map[string]string
+		Sizes            map[int64]bool
 	}
 	var q struct {
 		Containers []verify.Container
 		Runtimes   map[string]string
 		Releases   []release
 	}
-	q.Releases = []release{{verifyName, verifyDir, h.digests, h.sizes}}
+	q.Releases = []release{{verifyName, verifyDir, verifyStore, h.digests, h.sizes}}
 	var info struct {
 		Runtimes map[string]struct{ Path string }
 	}

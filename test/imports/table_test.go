@@ -80,6 +80,9 @@ var allowed = map[string]row{
 		},
 		modules: []string{"github.com/gofrs/flock", "golang.org/x/sys"},
 	},
+	"provision/distro": {
+		ours: []string{"provision/archive", "provision/blocked", "provision/command", "provision/durable", "provision/release"},
+	},
 	"provision/upgrade": {ours: []string{"provision/config", "provision/release"}},
 	"provision/bundle":  {ours: []string{"pattern", "provision/download", "provision/durable", "provision/release"}},
 	"provision/evidence": {
@@ -197,7 +200,7 @@ var allowed = map[string]row{
 	},
 	"provision": {
 		ours: []string{
-			"provision/blocked", "provision/config", "provision/daemonfile", "provision/difference",
+			"provision/blocked", "provision/config", "provision/daemonfile", "provision/difference", "provision/distro",
 			"provision/durable", "provision/engine", "provision/failpoint", "provision/host",
 			"provision/images", "provision/inventory", "provision/plan", "provision/prepare", "provision/proof", "provision/release",
 			"provision/state", "provision/steps", "provision/subid", "provision/transaction",
@@ -215,7 +218,7 @@ var allowed = map[string]row{
 	"provision/audit": {
 		ours: []string{
 			"provision/buildkit", "provision/blocked", "provision/checkup", "provision/commandline", "provision/config",
-			"provision/difference", "provision/dockerproc", "provision/engine", "provision/evidence",
+			"provision/difference", "provision/distro", "provision/dockerproc", "provision/engine", "provision/evidence",
 			"provision/host", "provision/inventory", "provision/plan", "provision/release",
 			"provision/runtimes", "provision/steps", "verify",
 		},
@@ -260,7 +263,7 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/buildkit", "provision/bundle", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemon", "provision/difference",
-			"provision/doctor", "provision/durable", "provision/host", "provision/metrics", "provision/plan",
+			"provision/distro", "provision/doctor", "provision/durable", "provision/host", "provision/metrics", "provision/plan",
 			"provision/prepare", "provision/proof", "provision/redact", "provision/release",
 			"provision/room", "provision/state", "provision/status", "provision/steps", "provision/subid",
 			"provision/transaction", "systemd", "verify",
