@@ -32,11 +32,7 @@ func (h *Host) ServeSigned(ctx context.Context, t inrelease.TB, versions ...stri
 	now := time.Now()
 	repo := &aptrepo.Repo{Dir: h.Path(SignedTree), Arch: dpkgArch[Arch()], Keys: inrelease.NewKeys(t, now)}
 	for _, version := range versions {
-		files, err := programsOf(h.Path(filepath.Join(releasesDir, "release", version, Arch(), "gvisor.tar.zstd")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		repo.Add(t, version, aptrepo.Deb(t, version, repo.Arch, files))
+		repo.Add(t, version, h.Deb(t, version))
 	}
 	repo.Publish(t, "release", now.Add(-time.Hour), versions...)
 	err := os.WriteFile(filepath.Join(repo.Dir, signedKey), inrelease.ArmoredKeys(repo.Keys.Keyring(t)), 0o644)
@@ -50,6 +46,16 @@ func (h *Host) ServeSigned(ctx context.Context, t inrelease.TB, versions ...stri
 		t.Fatal(err)
 	}
 	return repo
+}
+
+// Deb makes the package of a release that the tree has in zstd.
+func (h *Host) Deb(t inrelease.TB, version string) []byte {
+	t.Helper()
+	files, err := programsOf(h.Path(filepath.Join(releasesDir, "release", version, Arch(), "gvisor.tar.zstd")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aptrepo.Deb(t, version, dpkgArch[Arch()], files)
 }
 
 // SignedConfig is LabConfig for a signed repository. It leaves the trust at its default.
