@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"go.uber.org/zap"
@@ -169,12 +170,12 @@ func (h *Host) CheckUnit(ctx context.Context, unit Unit) error {
 
 // CommandLine returns the command line of the running dockerd, or the one that unit would
 // start, and its flags. If no flag is a host, Hosts has those of daemon.json. The error is
-// a *blocked.Refused if the command line cannot be read, a *blocked.Unreachable if its
-// flags do not parse.
+// a *blocked.Refused if the command line cannot be read, a *blocked.Unreachable if dockerd
+// has just ended or its flags do not parse.
 func (h *Host) CommandLine(unit Unit) (argv []string, flags commandline.Flags, err error) {
 	argv, err = commandline.Of(h.Paths.Proc, unit.service())
 	if err != nil {
-		return nil, commandline.Flags{}, &blocked.Refused{Object: unit.Name, Err: err}
+		return nil, commandline.Flags{}, noCommandLine(unit, err)
 	}
 	flags, err = commandline.ParseFlags(argv)
 	if err != nil {
@@ -182,6 +183,14 @@ func (h *Host) CommandLine(unit Unit) (argv []string, flags commandline.Flags, e
 	}
 	flags.Hosts = h.Hosts(unit, flags)
 	return argv, flags, nil
+}
+
+// noCommandLine is the error for a command line that cannot be read: a *blocked.Unreachable if dockerd has just ended.
+func noCommandLine(unit Unit, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &blocked.Unreachable{Object: unit.Name, Err: err}
+	}
+	return &blocked.Refused{Object: unit.Name, Err: err}
 }
 
 // FlagConflicts finds the managed options, and OptionHosts, that dockerd also has as a flag.
@@ -194,7 +203,7 @@ func (h *Host) FlagConflicts(unit Unit) ([]*commandline.FlagConflict, error) {
 		case errors.As(err, &conflict):
 			conflicts = append(conflicts, conflict)
 		case err != nil:
-			return nil, &blocked.Refused{Object: unit.Name, Err: err}
+			return nil, noCommandLine(unit, err)
 		}
 	}
 	return conflicts, nil
