@@ -32,6 +32,9 @@ func LookOnce(ctx context.Context, h *host.Host, now time.Time) (status.Status, 
 		return status.Status{}, err
 	}
 	c := config.Config
+	configured := *h
+	configured.Paths = h.Paths.Configured(c)
+	h = &configured
 	s := status.Status{SchemaVersion: status.SchemaVersion, LastLook: now, Wanted: status.WantedOf(c), ConfigKept: config.whyKept, AcceptedUnread: config.recordDamage, Held: []steps.Held{}, Contested: []contest.Contest{}}
 	o, err := h.Observe(ctx, c)
 	var reach *blocked.Unreachable
