@@ -66,7 +66,7 @@ type withdrawnFile struct {
 func (s Store) withdrawnPath() string { return filepath.Join(s.Dir, withdrawnName) }
 
 // Withdrawn lists what this host went back from, the oldest first. A store that was moved has that of the earlier
-// ones, until it has its own. A damaged file is a *DamagedError.
+// ones, until it has its own. A damaged file, or one that others could have written, is a *DamagedError.
 func (s Store) Withdrawn() ([]Withdrawn, error) {
 	for _, dir := range append([]string{s.Dir}, s.Earlier...) {
 		path := filepath.Join(dir, withdrawnName)
@@ -78,6 +78,9 @@ func (s Store) Withdrawn() ([]Withdrawn, error) {
 		if err == nil {
 			err = json.Unmarshal(text, &file)
 		}
+		if err == nil {
+			err = durable.TrustedBy(path, s.Owner)
+		}
 		if err == nil && file.SchemaVersion != schemaVersion {
 			err = fmt.Errorf("schema_version %d is not %d", file.SchemaVersion, schemaVersion)
 		}
@@ -87,6 +90,15 @@ func (s Store) Withdrawn() ([]Withdrawn, error) {
 		return file.Withdrawn, nil
 	}
 	return nil, nil
+}
+
+// WithdrawnSafe returns an *UnsafeError if any user except root and s.Owner could change what Withdrawn reads.
+func (s Store) WithdrawnSafe() error {
+	_, err := s.Withdrawn()
+	if unsafe, ok := errors.AsType[*UnsafeError](err); ok {
+		return unsafe
+	}
+	return nil
 }
 
 // DamagedError means that a file of the store cannot be used.

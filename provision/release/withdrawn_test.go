@@ -74,6 +74,25 @@ func TestWithdraw_IsUsedOnlyIfAskedFor(t *testing.T) {
 }
 
 // A damaged record is moved aside: it must stop neither apply nor the daemon.
+func TestWithdrawn_OfOthersIsNotBelieved(t *testing.T) {
+	r := newRig(t)
+	if err := r.store.Withdraw(release.Withdrawn{Release: before}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := r.store.Withdrawn(); err != nil || len(all) != 1 || r.store.WithdrawnSafe() != nil {
+		t.Fatalf("got %+v, %v", all, err)
+	}
+	if err := os.Chmod(filepath.Join(r.store.Dir, ".withdrawn.json"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	all, err := r.store.Withdrawn()
+	_, damaged := errors.AsType[*release.DamagedError](err)
+	_, unsafe := errors.AsType[*release.UnsafeError](r.store.WithdrawnSafe())
+	if len(all) != 0 || !damaged || !unsafe {
+		t.Errorf("got %+v, %v, safe %v; want nothing believed, and the file named", all, err, r.store.WithdrawnSafe())
+	}
+}
+
 func TestSweepWithdrawn_MovesADamagedRecord(t *testing.T) {
 	r := newRig(t)
 	path := filepath.Join(r.store.Dir, ".withdrawn.json")
