@@ -194,12 +194,16 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "register one first: sudo runsc-provisioner apply"
 	case errors.As(err, &changed):
 		return exitRefusedData, "nothing was changed; if you did not change that file, find out who did; then let " + changed.Package.Manager + " install package " + changed.Package.Name + " again"
+	case errors.As(err, &refused) && refused.Act == "check" && !strings.Contains(refused.Object, "://"):
+		return exitRefusedData, "nothing was installed; what is there is not what was asked for: ask for it, or install what you ask for"
 	case errors.As(err, &refused):
 		return exitRefusedData, "nothing was installed; check whether a proxy or login page answered instead of the server"
 	case errors.As(err, &gone) && errors.As(err, &proxy):
 		return exitTryAgain, proxy.hint()
 	case errors.As(err, &gone):
 		return exitTryAgain, "nothing was changed; the release server did not answer properly: try again later"
+	case errors.Is(err, fs.ErrExist):
+		return exitFailed, "nothing is overwritten: choose another name, or remove what is there"
 	case errors.Is(err, syscall.EROFS):
 		return exitFailed, "that file system is read-only: mount it writable, then run it again; the kernel's log says why it is read-only"
 	case errors.Is(err, state.ErrLocked):
