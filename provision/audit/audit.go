@@ -218,7 +218,9 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 func inspect(ctx context.Context, h *host.Host, r release.Installed) (release.Inspection, error) {
 	deep, err := h.StoreOf(r.Dir).Inspect(ctx, r.Name)
 	if deep.Packaged = r.Manifest.Package != nil; err == nil && deep.Packaged && deep.State.Intact() {
-		deep.Archive, err = distro.Source{Owner: h.Owner}.Differs(ctx, r)
+		if deep.Archive, err = (distro.Source{Owner: h.Owner}).Differs(ctx, r); err != nil && ctx.Err() == nil {
+			deep.Archive, err = "it cannot be compared with what the package manager recorded: "+err.Error(), nil
+		}
 	}
 	return deep, err
 }

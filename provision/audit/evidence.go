@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"runsc-provisioner/provision/blocked"
@@ -10,6 +12,7 @@ import (
 	"runsc-provisioner/provision/evidence"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/verify"
 )
 
@@ -104,7 +107,35 @@ func reportWith(ctx context.Context, h *host.Host, c config.Config, o host.Obser
 	}
 	runtimes := evidence.Runtimes(*o.Engine, o.File.Doc.Runtimes())
 	evidence.AddEarlier(runtimes, o.Before, o.File.Path)
-	return verify.NewReport(seen.judge(now, runtimes, known), survey, named), nil
+	verdicts := seen.judge(now, runtimes, known)
+	if _, compared := release.NewestSatisfying(o.Releases, c.Spec()); c.Release.Source == release.SourceSystem && !compared {
+		verdicts = beforeComparison(verdicts, runtimes, o.Releases)
+	}
+	return verify.NewReport(verdicts, survey, named), nil
+}
+
+// beforeComparison makes a verdict unknown if all that speaks against a sandbox is that its files, or those of its
+// runtime, are of a package and have not been compared yet: the package manager may have just put them there.
+func beforeComparison(verdicts []verify.Verdict, runtimes map[string]verify.Runtime, releases []release.Installed) []verify.Verdict {
+	ofPackage := func(path string) bool {
+		return path == release.SystemRunsc || slices.ContainsFunc(releases, func(r release.Installed) bool { return path == filepath.Join(r.FilesDir(), "runsc") })
+	}
+	for i, v := range verdicts {
+		if v.State != verify.NotSandboxed || !ofPackage(runtimes[v.Container.Runtime].Path) {
+			continue
+		}
+		checks := slices.Clone(v.Checks)
+		for at := range checks {
+			if name := checks[at].Name; checks[at].State == verify.Failed && (name == verify.CheckRuntime || name == verify.CheckExecutable) {
+				checks[at].State = verify.Unread
+				checks[at].Seen += "; what the package has there was not compared yet"
+			}
+		}
+		if !slices.ContainsFunc(checks, func(c verify.Check) bool { return c.State == verify.Failed }) {
+			verdicts[i].State, verdicts[i].Doubt, verdicts[i].Checks = verify.Unknown, verify.DoubtUnread, checks
+		}
+	}
+	return verdicts
 }
 
 // How often, and how far apart, we look again at a container if dockerd names

@@ -143,7 +143,7 @@ func unadopted(g plan.Goal) string {
 	if !found {
 		return "no release of a package was compared with what the package manager recorded"
 	}
-	return last.FilesDir() + " is not as release " + last.Name + " was, of " + last.Manifest.URL + ": " + last.State.Reason
+	return last.FilesDir() + " is not as release " + last.Name + " was: " + last.State.Reason
 }
 
 func linkItem(g plan.Goal) Item {

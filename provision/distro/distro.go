@@ -130,6 +130,10 @@ func (s Source) read(ctx context.Context, found recorded) ([]release.File, error
 	if !slices.ContainsFunc(files, func(f release.File) bool { return f.Path == "runsc" }) {
 		return nil, blocked.Refuse(found.URL(), "%s has recorded no digest of runsc", found.Manager)
 	}
+	// What a look would not accept must not be noted as compared: a setuid file, or one with a mount over it.
+	if state := release.ComparePackage(s.Root+found.Dir, files, s.Owner); !state.Intact() {
+		return nil, &ChangedError{Package: found.Package, Path: filepath.Join(found.Dir, state.File), Err: errors.New(state.Reason)}
+	}
 	return files, nil
 }
 
@@ -152,6 +156,9 @@ func (s Source) readFile(ctx context.Context, found recorded, path string) (rele
 	info, err := f.Stat()
 	if err != nil {
 		return release.File{}, err
+	}
+	if info.Mode().Perm()&0o555 != 0o555 {
+		return release.File{}, changed("it has mode %s, and every user must be able to read and run it", archive.ModeText(info.Mode()))
 	}
 	ours, theirs := sha256.New(), found.digest.make()
 	n, err := io.Copy(io.MultiWriter(ours, theirs), archive.Reader(ctx, io.LimitReader(f, maxFile+1)))

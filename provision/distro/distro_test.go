@@ -196,6 +196,12 @@ func TestFetch_AChangedFileIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantRefused[*durable.UnsafeError](t, s, "anyone may write "+name)
+			for _, mode := range []os.FileMode{0o755 | os.ModeSetuid, 0o644, 0o700} {
+				if err := os.Chmod(path, mode); err != nil {
+					t.Fatal(err)
+				}
+				wantRefused[*ChangedError](t, s, fmt.Sprintf("%s has mode %s", name, mode))
+			}
 			if err := os.Chmod(path, 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -250,6 +256,14 @@ func TestDpkg_APackageThatIsNotInstalledYet(t *testing.T) {
 		wantRefused[*blocked.Refused](t, s, "unpacked, not configured")
 		do(t, "dpkg", "--root="+s.Root, "--configure", "runsc")
 		s.mustFetch(t)
+		sums := filepath.Join(s.Root, "var/lib/dpkg/info/runsc.md5sums")
+		if err := os.Rename(sums, sums+".away"); err != nil {
+			t.Fatal(err)
+		}
+		wantRefused[*blocked.Refused](t, s, "dpkg has lost the digests")
+		if err := os.Rename(sums+".away", sums); err != nil {
+			t.Fatal(err)
+		}
 		do(t, "dpkg-divert", "--root="+s.Root, "--local", "--rename", "--add", "/usr/bin/runsc")
 		write(t, filepath.Join(s.Root, "usr/bin/runsc"), "another's")
 		wantRefused[*blocked.Refused](t, s, "diverted")

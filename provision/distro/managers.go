@@ -1,6 +1,7 @@
 package distro
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -48,7 +49,10 @@ func (s Source) dpkg(ctx context.Context, program string) (found recorded, has b
 	case err != nil:
 		return recorded{}, false, err
 	}
-	// "runsc: /usr/bin/runsc", or "diversion by other from: /usr/bin/runsc"
+	// "runsc: /usr/bin/runsc", and "diversion by other from: /usr/bin/runsc"
+	if bytes.Contains(text, []byte("diversion ")) {
+		return recorded{}, false, blocked.Refuse(program, "it is diverted: dpkg-divert --list %s shows by whom, and sudo dpkg-divert --remove %s ends that", program, program)
+	}
 	name, path, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), ": ")
 	if path != program || strings.ContainsAny(name, " ,") {
 		return recorded{}, false, blocked.Refuse(program, "dpkg does not say which package has it: %.300q", text)
@@ -62,6 +66,9 @@ func (s Source) dpkg(ctx context.Context, program string) (found recorded, has b
 		return recorded{}, false, blocked.Refuse(program, "dpkg says that package %s is %q, not installed: is it being installed? If not: sudo dpkg --configure --pending", name, fields[0])
 	}
 	sums, err := query("--control-show", name, "md5sums")
+	if errors.As(err, &exit) {
+		return recorded{}, false, blocked.Refuse(program, "dpkg has no digests of package %s (%.300q): install it again", name, exit.said)
+	}
 	if err != nil {
 		return recorded{}, false, err
 	}

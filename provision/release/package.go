@@ -3,6 +3,8 @@ package release
 import (
 	"os"
 	"path/filepath"
+
+	"runsc-provisioner/provision/durable"
 )
 
 // Where releases come from.
@@ -11,7 +13,7 @@ const (
 	SourceSystem = "system" // the distribution's package
 )
 
-// SystemRunsc is where a package of the distribution has runsc.
+// SystemRunsc is where it has runsc.
 const SystemRunsc = "/usr/bin/runsc"
 
 // TrustPackage is the kind of trust in the files of a package: they are as the package manager recorded them.
@@ -29,16 +31,13 @@ type Package struct {
 // URL names p as its manager does: dpkg:runsc=20260914.0.
 func (p Package) URL() string { return p.Manager + ":" + p.Name + "=" + p.Version }
 
-// filesDir is the directory of the files of m, whose manifest is in dir.
-func (m Manifest) filesDir(dir string) string {
-	if m.Package != nil {
-		return m.Package.Dir
-	}
-	return dir
-}
-
 // FilesDir is the directory of the files of r: that of its package, or Dir.
-func (r Installed) FilesDir() string { return r.Manifest.filesDir(r.Dir) }
+func (r Installed) FilesDir() string {
+	if r.Manifest.Package != nil {
+		return r.Manifest.Package.Dir
+	}
+	return r.Dir
+}
 
 // PackageFiles are the paths of the files of r, if a package has them; else nil.
 func (r Installed) PackageFiles() (paths []string) {
@@ -58,16 +57,23 @@ func compare(dir string, m Manifest, owner int) State {
 	if state := compareWithManifest(dir, Manifest{}, owner); !state.Intact() {
 		return state
 	}
-	for _, f := range m.Files {
-		path := filepath.Join(m.Package.Dir, f.Path)
+	return ComparePackage(m.Package.Dir, m.Files, owner)
+}
+
+// ComparePackage compares the stat(2) results of a package's files in dir. It reads no file.
+func ComparePackage(dir string, files []File, owner int) State {
+	for _, f := range files {
+		path := filepath.Join(dir, f.Path)
 		info, err := os.Lstat(path)
 		if err != nil {
 			return damaged(f.Path, "cannot be read: %v", withoutPath(err))
 		}
+		if err := durable.TrustedBy(path, owner); err != nil {
+			return damaged(f.Path, "could be replaced: %v", err)
+		}
 		if state := compareFile(f, info, owner); !state.Intact() {
 			return state
-		}
-		if mountedOver(path) {
+		} else if mountedOver(path) {
 			return damaged(f.Path, "has a mount over it")
 		}
 	}

@@ -39,6 +39,9 @@ func (p packaged) put(t *testing.T, version string) {
 		path := filepath.Join(p.dir, name)
 		err := os.MkdirAll(filepath.Dir(path), 0o755)
 		if err == nil {
+			err = os.Chmod(filepath.Dir(path), 0o755)
+		}
+		if err == nil {
 			err = os.WriteFile(path+".dpkg-new", program, 0o755)
 		}
 		if err == nil {
@@ -136,10 +139,11 @@ func TestPackage_FollowsThePackageManager(t *testing.T) {
 func TestPackage_AChangeIsSeen(t *testing.T) {
 	r, p := newPackaged(t)
 	for name, change := range map[string]func(path string) error{
-		"content": func(path string) error { return os.WriteFile(path, []byte("other"), 0o755) },
-		"mode":    func(path string) error { return os.Chmod(path, 0o777) },
-		"time":    func(path string) error { return os.Chtimes(path, time.Now(), time.Now()) },
-		"missing": os.Remove,
+		"content":               func(path string) error { return os.WriteFile(path, []byte("other"), 0o755) },
+		"mode":                  func(path string) error { return os.Chmod(path, 0o777) },
+		"time":                  func(path string) error { return os.Chtimes(path, time.Now(), time.Now()) },
+		"others may replace it": func(path string) error { return os.Chmod(filepath.Dir(path), 0o777) },
+		"missing":               os.Remove,
 		"a link": func(path string) error {
 			return errors.Join(os.Rename(path, path+".away"), os.Symlink(path+".away", path))
 		},

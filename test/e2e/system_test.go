@@ -44,7 +44,7 @@ func TestSystem_ThePackageDecides(t *testing.T) {
 	if got := h.run("runsc-provisioner verify --deep"); !strings.Contains(got, "trust package") {
 		t.Errorf("got %s, want the trust", got)
 	}
-	if got := h.run("runsc-provisioner apply"); !strings.Contains(got, "nothing to do") {
+	if got := h.run("runsc-provisioner status && runsc-provisioner apply"); !strings.Contains(got, "nothing to do") {
 		t.Errorf("got %s, want nothing to do", got)
 	}
 
