@@ -281,7 +281,7 @@ func (r *rounds) targetsOf(daemonJSON string, c config.Config, isKept bool) targ
 	if c.Docker.Builds != "" {
 		// The program may be in an earlier store.
 		places := r.host.BuildKit()
-		t.host = append(t.host, watch.Target{Path: places.DropIn}, watch.Target{Path: places.Program})
+		t.host = append(t.host, watch.Files(places.DropIn, places.Program)...)
 	}
 	if c.Release.Source == release.SourceSystem {
 		t.host = append(t.host, watch.Files(release.SystemRunsc)...)
@@ -294,9 +294,7 @@ func (r *rounds) targetsOf(daemonJSON string, c config.Config, isKept bool) targ
 		t.config = append(t.config, watch.Target{Path: r.host.ConfigFiles().AcceptedPath()})
 	}
 	if c.Docker.UsernsRemap != "" {
-		for _, name := range []string{"subuid", "subgid"} {
-			t.host = append(t.host, watch.Target{Path: filepath.Join(paths.Etc, name)})
-		}
+		t.host = append(t.host, watch.Files(filepath.Join(paths.Etc, "subuid"), filepath.Join(paths.Etc, "subgid"))...)
 	}
 	return t
 }
