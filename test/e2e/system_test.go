@@ -52,19 +52,11 @@ func TestSystem_ThePackageDecides(t *testing.T) {
 	h.run("systemctl start runsc-provisioner")
 	h.enforced()
 	starts := h.starts()
-	sandboxed := func(when string, code int) {
-		t.Helper()
-		v := h.verify(code)
-		for name, want := range map[string]string{"before": older, "after": newer} {
-			if state, got := v.container(t, name); state != "sandboxed" || got != want {
-				t.Errorf("%s, %s: got %s, %s, want sandboxed, %s", when, name, state, got, want)
-			}
-		}
-	}
+	both := map[string]string{"before": older, "after": newer}
 	h.byDpkg(newer)
 	h.awaits("at what dpkg installed", func(s status.Status) bool { return s.Release == newer && s.State == status.StateEnforced })
 	h.run("docker run -d --name after " + lab.Image + " sleep 600")
-	sandboxed("upgraded", 0)
+	h.sandboxed("upgraded", 0, both)
 	if h.starts() != starts {
 		t.Error("dockerd was started again")
 	}
@@ -87,15 +79,7 @@ func TestSystem_ThePackageDecides(t *testing.T) {
 	h.run("printf '" + strings.ReplaceAll(asDefault, "\n", "\\n") + "[release]\\nsource = \"gvisor\"\\n[paths]\\nlink = \"/usr/bin/runsc\"\\n' >" + ownConfig)
 	h.run("runsc-provisioner apply && runsc-provisioner apply")
 	h.uses("released", store+"/"+newer+"/runsc")
-	sandboxed("beside releases", 1) // of the link
+	h.sandboxed("beside releases", 1, both) // of the link
 	h.run("docker rm -f before after && until runsc-provisioner apply && test -z \"$(ls " + store + "/system)\"; do sleep 0.1; done")
 	h.asInstalled("beside releases")
-}
-
-// uses fails the test unless dockerd runs a program by default.
-func (h host) uses(when, path string) {
-	h.t.Helper()
-	if got, want := h.dockerHas(), "runsc "+path; got != want {
-		h.t.Errorf("%s: dockerd has %s, want %s", when, got, want)
-	}
 }

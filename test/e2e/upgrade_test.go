@@ -21,8 +21,26 @@ func (h host) upgrades(settings, what string, is func(status.Status) bool) statu
 // runs fails the test unless dockerd runs a release by default.
 func (h host) runs(when, name string) {
 	h.t.Helper()
-	if got, want := h.dockerHas(), "runsc "+store+"/"+name+"/runsc"; got != want {
+	h.uses(when, store+"/"+name+"/runsc")
+}
+
+// uses fails the test unless dockerd runs a program by default.
+func (h host) uses(when, path string) {
+	h.t.Helper()
+	if got, want := h.dockerHas(), "runsc "+path; got != want {
 		h.t.Errorf("%s: dockerd has %s, want %s", when, got, want)
+	}
+}
+
+// sandboxed fails the test unless verify ends with a code and has each container, by its name, in a sandbox of a
+// release.
+func (h host) sandboxed(when string, code int, releases map[string]string) {
+	h.t.Helper()
+	v := h.verify(code)
+	for name, want := range releases {
+		if state, got := v.container(h.t, name); state != "sandboxed" || got != want {
+			h.t.Errorf("%s: %s: got %s, %s, want sandboxed, %s", when, name, state, got, want)
+		}
 	}
 }
 
@@ -54,16 +72,7 @@ func TestUpgrade_ByTheDaemonAndBack(t *testing.T) {
 	h.upgrades("upgrade_after = \"20m\"\nupgrade_window = \""+open+"\"\n", "upgraded", func(s status.Status) bool { return s.Release == newer && s.State == status.StateEnforced })
 	h.runs("inside the window", newer)
 	h.run("docker run -d --name after " + lab.Image + " sleep 600")
-	sandboxed := func(when string, want map[string]string) {
-		t.Helper()
-		v := h.verify(0)
-		for name, wanted := range want {
-			if state, release := v.container(t, name); state != "sandboxed" || release != wanted {
-				t.Errorf("%s: %s: got %s, %s, want sandboxed, %s", when, name, state, release, wanted)
-			}
-		}
-	}
-	sandboxed("upgraded", map[string]string{"before": older, "after": newer})
+	h.sandboxed("upgraded", 0, map[string]string{"before": older, "after": newer})
 
 	// The way back needs no network, and the daemon does not fight it.
 	h.run("systemctl stop signed")
@@ -72,7 +81,7 @@ func TestUpgrade_ByTheDaemonAndBack(t *testing.T) {
 	h.awaits("at the previous release", func(s status.Status) bool { return s.Release == older && s.State == status.StateEnforced })
 	h.run("docker run -d --name back " + lab.Image + " sleep 600")
 	h.looked()
-	sandboxed("rolled back", map[string]string{"before": older, "after": newer, "back": older})
+	h.sandboxed("rolled back", 0, map[string]string{"before": older, "after": newer, "back": older})
 	h.exit(1, "runsc-provisioner rollback")
 	if got := h.run("runsc-provisioner plan --detailed-exitcode"); !strings.Contains(got, "nothing to do") {
 		t.Errorf("rolled back: got %s", got)
