@@ -15,6 +15,7 @@ const (
 	DoubtShim               // the runtime is registered by gVisor's shim, which does not tell the release
 	DoubtUnregistered       // dockerd no longer knows the runtime
 	DoubtRelease            // it runs in a gVisor that its runtime led to before, of no known release
+	DoubtPackage            // its gVisor is of a package, and was not compared yet; Judge does not give it
 )
 
 // doubtOf says why a container with these checks, that of the runtime first, is Unknown.

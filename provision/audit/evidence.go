@@ -132,7 +132,7 @@ func beforeComparison(verdicts []verify.Verdict, runtimes map[string]verify.Runt
 			}
 		}
 		if !slices.ContainsFunc(checks, func(c verify.Check) bool { return c.State == verify.Failed }) {
-			verdicts[i].State, verdicts[i].Doubt, verdicts[i].Checks = verify.Unknown, verify.DoubtUnread, checks
+			verdicts[i].State, verdicts[i].Doubt, verdicts[i].Checks = verify.Unknown, verify.DoubtPackage, checks
 		}
 	}
 	return verdicts

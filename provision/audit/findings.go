@@ -192,6 +192,8 @@ func (v *Verification) doubtRemedy(d verify.Doubt, c verify.Container, explain s
 		return "register runtime " + name + " again"
 	case verify.DoubtRelease:
 		return "docker restart " + verify.Printable(c.Name) + " starts it from the release that its runtime names now"
+	case verify.DoubtPackage:
+		return checkup.ApplyRemedy + ", which compares the files of the package"
 	default:
 		return "run verify as root on the host; " + explain + " shows what was not read"
 	}

@@ -30,7 +30,7 @@ func TestBeforeComparison(t *testing.T) {
 			v.Checks = append(v.Checks, verify.Check{Name: name, State: verify.Failed})
 		}
 		got := beforeComparison([]verify.Verdict{v}, runtimes, releases)
-		if len(got) != 1 || got[0].State != tt.want {
+		if len(got) != 1 || got[0].State != tt.want || (got[0].Doubt == verify.DoubtPackage) != (tt.want == verify.Unknown) {
 			t.Errorf("%s: got %+v, want %v", tt.name, got, tt.want)
 		}
 	}
