@@ -6,6 +6,7 @@
 package download
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,12 @@ type Sink interface {
 	Expect(size int64) error
 	Write(p []byte) (int, error)
 }
+
+// Buffer is a Sink in memory. What is asked of Fetch limits it.
+type Buffer struct{ bytes.Buffer }
+
+// Expect makes no room in advance.
+func (*Buffer) Expect(int64) error { return nil }
 
 // Fetch writes the file at u, of at most most bytes, to out, each byte once, and returns its digest. It
 // resumes an interrupted download, or starts over if it cannot. Errors:

@@ -1,7 +1,6 @@
 package release
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -109,7 +108,7 @@ func (d *downloader) digestOf(ctx context.Context, u *url.URL, spec Spec) (artif
 	name := u.Path[strings.LastIndexByte(u.Path, '/')+1:]
 	from := *u
 	from.Path += ".sha512"
-	var text memorySink
+	var text download.Buffer
 	if _, err := d.Fetch(ctx, &from, d.limits.ChecksumBytes, &text); err != nil {
 		return artifact{}, err
 	}
@@ -122,11 +121,6 @@ func (d *downloader) digestOf(ctx context.Context, u *url.URL, spec Spec) (artif
 	}
 	return artifact{name: name, url: u, sum: sum}, nil
 }
-
-// memorySink is a sink in memory.
-type memorySink struct{ bytes.Buffer }
-
-func (*memorySink) Expect(int64) error { return nil }
 
 // fetchAndUnpack downloads and unpacks one artifact.
 func (d *downloader) fetchAndUnpack(ctx context.Context, a artifact, into string) (Archive, []File, error) {

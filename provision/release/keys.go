@@ -82,7 +82,7 @@ func (f *signedFetch) fetchKey(ctx context.Context) ([]byte, error) {
 	}
 	d, end := f.quiet().downloader(at, f.spec)
 	defer end()
-	var text memorySink
+	var text download.Buffer
 	_, err = d.Fetch(ctx, at, MaxKeyFile, &text)
 	var refused *RefusedError
 	if err = refusedIfAbsent(err, at, "there is no key"); errors.As(err, &refused) {

@@ -1,7 +1,6 @@
 package release
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +19,7 @@ import (
 func askVersion(ctx context.Context, alone, path string, limits Limits) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.VersionTime, fmt.Errorf("takes longer than %s for --version", limits.VersionTime))
 	defer cancel()
-	out := &versionOutput{most: limits.VersionBytes, end: cancel}
+	out := &command.Limited{Most: limits.VersionBytes, End: cancel}
 	cmd, err := start(ctx, alone, path, out)
 	if errors.Is(err, fs.ErrPermission) {
 		return "", &hostError{fmt.Errorf("run %s: %w (is it on a file system mounted noexec?)", path, err)}
@@ -30,20 +29,20 @@ func askVersion(ctx context.Context, alone, path string, limits Limits) (string,
 	}
 	err = cmd.Wait()
 	switch {
-	case out.exceeded:
+	case out.Exceeded:
 		return "", fmt.Errorf("prints more than %d bytes for --version", limits.VersionBytes)
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case err != nil:
-		return "", fmt.Errorf("fails on --version: %w: %.200q", err, out.buf.Bytes())
+		return "", fmt.Errorf("fails on --version: %w: %.200q", err, out.Text())
 	}
-	return out.buf.String(), nil
+	return string(out.Text()), nil
 }
 
 // start starts path. This process wrote the file. A child that another
 // goroutine is forking keeps it open for writing until it executes, and until
 // then start gets ETXTBSY (golang.org/issue/22315).
-func start(ctx context.Context, alone, path string, out *versionOutput) (*command.Contained, error) {
+func start(ctx context.Context, alone, path string, out *command.Limited) (*command.Contained, error) {
 	for pause := time.Millisecond; ; pause *= 2 {
 		cmd, err := command.Contain(alone, func() *exec.Cmd {
 			cmd := command.New(ctx, path, "--version")
@@ -57,24 +56,6 @@ func start(ctx context.Context, alone, path string, out *versionOutput) (*comman
 			return nil, context.Cause(ctx)
 		}
 	}
-}
-
-// versionOutput keeps up to most bytes. More is an error, and ends the program:
-// SIGPIPE alone would not end one that ignores it. The buffer is not embedded:
-// io.Copy would use its ReadFrom, which has no limit.
-type versionOutput struct {
-	buf      bytes.Buffer
-	most     int64
-	end      func()
-	exceeded bool
-}
-
-func (o *versionOutput) Write(p []byte) (int, error) {
-	if o.exceeded = o.exceeded || int64(o.buf.Len()+len(p)) > o.most; o.exceeded {
-		o.end()
-		return 0, errors.New("too much output")
-	}
-	return o.buf.Write(p)
 }
 
 // hostError is a fault of this host, not of the release.

@@ -164,7 +164,7 @@ func (f *signedFetch) readIndex(ctx context.Context) error {
 	refuse := func(format string, args ...any) error {
 		return newRefused("fetch", download.WithoutSecrets(at), fmt.Errorf(format, args...))
 	}
-	var text memorySink
+	var text download.Buffer
 	if _, err := f.d.Fetch(ctx, at, apt.MaxInRelease, &text); err != nil {
 		return refusedIfAbsent(err, at, "there is no such suite")
 	}
@@ -203,7 +203,7 @@ func (f *signedFetch) readPackages(ctx context.Context) error {
 			continue
 		}
 		at := f.dists().JoinPath(f.listed)
-		var text memorySink
+		var text download.Buffer
 		sum, err := f.d.Fetch(ctx, at, apt.MaxPackages, &text)
 		if err != nil {
 			return refusedIfAbsent(err, at, "although it is in a signed index")

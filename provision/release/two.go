@@ -75,7 +75,7 @@ func (s *TwoSources) compare(ctx context.Context, spec Spec, a artifact) error {
 	var last error
 	for _, path := range spec.mirrorPaths() {
 		at := base.JoinPath(path, mirrorSums)
-		var text memorySink
+		var text download.Buffer
 		_, err := d.Fetch(ctx, at, maxMirrorSums, &text)
 		var absent *download.AbsentError
 		if errors.As(err, &absent) && last != nil {
