@@ -44,3 +44,9 @@ func listXattrs(path string) ([]string, error) {
 	names := strings.Split(string(list[:n]), "\x00")
 	return names[:len(names)-1], nil
 }
+
+// HasCapabilities reports whether the file at path has capabilities(7), which whoever runs it gets.
+func HasCapabilities(path string) bool {
+	n, err := unix.Lgetxattr(path, "security.capability", nil)
+	return err == nil && n > 0
+}

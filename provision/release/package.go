@@ -73,8 +73,8 @@ func ComparePackage(dir string, files []File, owner int) State {
 		}
 		if state := compareFile(f, info, owner); !state.Intact() {
 			return state
-		} else if mountedOver(path) {
-			return damaged(f.Path, "has a mount over it")
+		} else if seen := compareKernel(f.Path, path); !seen.Intact() {
+			return seen
 		}
 	}
 	return State{}

@@ -28,7 +28,7 @@ func (s Store) IntactFiles(ctx context.Context, r Installed) (map[string]bool, e
 func (s Store) isIntact(ctx context.Context, dir string, f File) bool {
 	for above := filepath.Dir(f.Path); ; above = filepath.Dir(above) {
 		info, err := os.Lstat(filepath.Join(dir, above))
-		if err != nil || !compareDir(above, info, s.Owner).Intact() || mountedOver(filepath.Join(dir, above)) {
+		if err != nil || !compareDir(above, info, s.Owner).Intact() || !compareKernel(above, filepath.Join(dir, above)).Intact() {
 			return false
 		}
 		if above == "." {
@@ -37,7 +37,7 @@ func (s Store) isIntact(ctx context.Context, dir string, f File) bool {
 	}
 	path := filepath.Join(dir, f.Path)
 	info, err := os.Lstat(path)
-	if err != nil || !compareFile(f, info, s.Owner).Intact() || mountedOver(path) {
+	if err != nil || !compareFile(f, info, s.Owner).Intact() || !compareKernel(f.Path, path).Intact() {
 		return false
 	}
 	sum, err := sha256File(ctx, path, f.Size)

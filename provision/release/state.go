@@ -12,11 +12,10 @@ import (
 	"strings"
 	"syscall"
 
-	"runsc-provisioner/provision/durable"
-
 	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/archive"
+	"runsc-provisioner/provision/durable"
 )
 
 // State is the first difference of a release from its manifest. The zero State is
@@ -35,8 +34,7 @@ func damaged(file, format string, args ...any) State {
 
 // withoutPath removes the path from an error.
 func withoutPath(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return at.Err
 	}
 	return err
@@ -58,11 +56,10 @@ func compareWithManifest(dir string, m Manifest, owner int) State {
 		if name == "" {
 			name = "."
 		}
-		if err != nil {
-			state = damaged(name, "cannot be read: %v", withoutPath(err))
-			return fs.SkipAll
+		var info fs.FileInfo
+		if err == nil {
+			info, err = d.Info()
 		}
-		info, err := d.Info()
 		if err != nil {
 			state = damaged(name, "cannot be read: %v", withoutPath(err))
 			return fs.SkipAll
@@ -76,8 +73,8 @@ func compareWithManifest(dir string, m Manifest, owner int) State {
 		default:
 			state = compareFile(file, info, owner)
 		}
-		if mountedOver(path) {
-			state = damaged(name, "has a mount over it")
+		if seen := compareKernel(name, path); !seen.Intact() {
+			state = seen
 		}
 		delete(want, name)
 		if !state.Intact() {
@@ -96,6 +93,17 @@ func compareWithManifest(dir string, m Manifest, owner int) State {
 		}
 	}
 	return state
+}
+
+// compareKernel compares what the kernel adds to a path, which stat(2) does not show: nothing.
+func compareKernel(name, path string) State {
+	switch {
+	case mountedOver(path):
+		return damaged(name, "has a mount over it")
+	case durable.HasCapabilities(path):
+		return damaged(name, "has file capabilities")
+	}
+	return State{}
 }
 
 // mountedOver reports whether path is a mount point: a mount may have any size and

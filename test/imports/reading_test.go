@@ -24,7 +24,7 @@ var effectsOf = map[string]effect{
 	"provision/durable": {
 		// CanReplace makes a temporary file and removes it.
 		writes: "CanReplace MkdirAll Remove Rename Symlink Sweep SyncDir WriteFile",
-		reads:  "CannotReplace CannotWrite CheckOwn Digest EntriesOf KindOf OpenDirIn OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
+		reads:  "CannotReplace CannotWrite CheckOwn Digest EntriesOf HasCapabilities KindOf OpenDirIn OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
 	},
 	"provision/state": {
 		writes: "JournalStore.Finish Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial BeforeStore.NoteWritten JournalStore.Remove " +
