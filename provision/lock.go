@@ -60,9 +60,8 @@ func (pr *Provisioner) sweep(ctx context.Context) error {
 	for _, earlier := range pr.Stores()[1:] {
 		_ = earlier.Sweep() // it may be read-only by now
 	}
-	moved, err := pr.store().SweepWithdrawn()
-	if moved != "" {
-		pr.mended = append(pr.mended, moved)
+	if damage := pr.store().SweepWithdrawn(); damage != "" {
+		pr.mended = append(pr.mended, damage)
 	}
-	return errors.Join(err, pr.store().Sweep())
+	return pr.store().Sweep()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -138,19 +139,28 @@ func TestApply_GoesDownOnlyIfAllowed(t *testing.T) {
 	h.runs("up again", newer)
 }
 
-// A record that does not parse forgets what it had, and says so; it stops nothing.
+// A record that does not parse is said and moved, and stops nothing. What it had is forgotten only with its copy.
 func TestApply_MovesADamagedRecordOfWithdrawnReleases(t *testing.T) {
 	t.Parallel()
 	h := upgradedHost(t)
 	h.want(exitDone, "rollback")
-	if err := os.WriteFile(filepath.Join(h.paths.Store, ".withdrawn.json"), []byte("{"), 0o644); err != nil {
-		t.Fatal(err)
+	record, copied := filepath.Join(h.paths.Store, ".withdrawn.json"), filepath.Join(h.paths.Store, ".withdrawn.copy.json")
+	for _, test := range []struct {
+		damaged []string
+		plan    int
+		runs    string
+	}{{[]string{record}, exitDone, older}, {[]string{record, copied}, exitChanges, newer}} {
+		for _, path := range test.damaged {
+			if err := os.WriteFile(path, []byte("{"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := h.want(test.plan, "plan", "--detailed-exitcode"); !strings.Contains(got.stdout, ".withdrawn.json cannot be used") {
+			t.Errorf("got %s, want it said before", got.stdout)
+		}
+		if got := h.want(exitDone, "apply"); !strings.Contains(got.stdout, ".withdrawn.json.unread") {
+			t.Errorf("got %s, want it said", got.stdout)
+		}
+		h.runs(fmt.Sprintf("%d damaged", len(test.damaged)), test.runs)
 	}
-	if got := h.want(exitChanges, "plan", "--detailed-exitcode"); !strings.Contains(got.stdout, ".withdrawn.json cannot be used") {
-		t.Errorf("got %s, want it said before", got.stdout)
-	}
-	if got := h.want(exitDone, "apply"); !strings.Contains(got.stdout, ".withdrawn.json.unread") {
-		t.Errorf("got %s, want it said", got.stdout)
-	}
-	h.runs("after it", newer)
 }

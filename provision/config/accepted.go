@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/twin"
 )
 
 // acceptedVersion is the format version of the record. A record without a version is
@@ -59,46 +60,29 @@ func (e *RecordError) Unwrap() error { return e.Err }
 
 // Accepted reads the record. On a host that never had one, Found is false and Damage nil.
 func (f Files) Accepted() Record {
-	l, damage := readRecord(f.AcceptedPath())
-	if damage == nil {
-		return Record{Layered: l, Found: true, Damage: f.copyDamage()}
-	}
-	if damage.Newer {
+	l, found, err := twin.Read(twin.Files{Path: f.AcceptedPath(), Copy: f.AcceptedCopyPath()}, readRecord)
+	damage, isDamaged := errors.AsType[*RecordError](err)
+	ofCopy := isDamaged && found && damage.Path == f.AcceptedCopyPath()
+	switch {
+	case !isDamaged, ofCopy && errors.Is(damage, fs.ErrPermission):
+		return Record{Layered: l, Found: found}
+	case ofCopy:
+		damage.Newer = false // the record is used
+	case damage.Newer:
 		return Record{Damage: damage} // the copy may be older
 	}
-	copied, copyDamage := readRecord(f.AcceptedCopyPath())
-	missing, copyMissing := errors.Is(damage, fs.ErrNotExist), copyDamage != nil && errors.Is(copyDamage, fs.ErrNotExist)
-	switch {
-	case copyDamage == nil:
-		damage.Found = true
-		return Record{Layered: copied, Found: true, Damage: damage}
-	case missing && copyMissing:
-		return Record{}
-	case missing:
-		return Record{Damage: copyDamage}
-	}
-	return Record{Damage: damage}
+	damage.Found = found
+	return Record{Layered: l, Found: found, Damage: damage}
 }
 
-// copyDamage is a *RecordError if the copy cannot be used although accepted.json can: the next
-// damage would leave no record. A missing copy is no damage.
-func (f Files) copyDamage() error {
-	_, damage := readRecord(f.AcceptedCopyPath())
-	if damage == nil || errors.Is(damage, fs.ErrNotExist) || errors.Is(damage, fs.ErrPermission) {
-		return nil
-	}
-	damage.Found, damage.Newer = true, false // the record is used
-	return damage
-}
-
-// readRecord reads one of the two files.
-func readRecord(path string) (Layered, *RecordError) {
+// readRecord reads one of the two files. Its error is a *RecordError.
+func readRecord(path string) (Layered, error) {
 	text, err := durable.ReadOwn(path, MaxFile)
 	if err != nil {
 		reason := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "read "+path+": "), path+": ")
 		return Layered{}, &RecordError{Path: path, Reason: reason, Err: err}
 	}
-	damaged := func(format string, args ...any) (Layered, *RecordError) {
+	damaged := func(format string, args ...any) (Layered, error) {
 		return Layered{}, &RecordError{Path: path, Reason: fmt.Sprintf(format, args...)}
 	}
 	var envelope struct {
@@ -110,9 +94,8 @@ func readRecord(path string) (Layered, *RecordError) {
 		return damaged("it is damaged: %v", err)
 	}
 	if envelope.Version > acceptedVersion {
-		_, e := damaged("it has version %d, and this program reads versions up to %d", envelope.Version, acceptedVersion)
-		e.Newer = true
-		return Layered{}, e
+		reason := fmt.Sprintf("it has version %d, and this program reads versions up to %d", envelope.Version, acceptedVersion)
+		return Layered{}, &RecordError{Path: path, Reason: reason, Newer: true}
 	}
 	if envelope.Version < 0 || envelope.Config == nil || envelope.Sources == nil {
 		return damaged("it is damaged: configuration or sources are missing")
@@ -154,20 +137,15 @@ func (f Files) Accept(l Layered) error {
 	return nil // Accepted reports the damage of accepted.json
 }
 
-// putRecord writes one of the two files, unless it already has text.
-func putRecord(path string, text []byte, damage *RecordError) error {
+// putRecord writes one of the two files, unless it already has text. damage is why the old one cannot be used.
+func putRecord(path string, text []byte, damage error) error {
 	if old, err := durable.ReadOwn(path, MaxFile); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
 	info, err := os.Lstat(path)
 	isDir := err == nil && info.IsDir() // a rename cannot replace it
-	if isDir {
-		if err := os.RemoveAll(path + ".unread"); err != nil {
-			return err
-		}
-	}
-	if isDir || damage != nil && damage.Err == nil {
-		if err := durable.Rename(path, path+".unread"); err != nil {
+	if isDir || damage != nil && errors.Unwrap(damage) == nil {
+		if _, err := twin.MoveAside(path); err != nil {
 			return err
 		}
 	}

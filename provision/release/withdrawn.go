@@ -4,18 +4,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"runsc-provisioner/provision/archive"
 	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/twin"
 )
 
-// withdrawnName is the file in a store with what was withdrawn. Other users may read it: what they see of the host
-// depends on it.
-const withdrawnName = ".withdrawn.json"
+// withdrawnName is the file in a store with what was withdrawn, and withdrawnCopy is its copy. Other users may read them:
+// what they see of the host depends on it.
+const (
+	withdrawnName = ".withdrawn.json"
+	withdrawnCopy = ".withdrawn.copy.json"
+)
 
 // maxWithdrawn limits the file in bytes, and maxWithdrawnCount the releases in it: the oldest are forgotten.
 const (
@@ -57,39 +63,48 @@ func (w Withdrawn) Reason() string {
 	return fmt.Sprintf("this host went back from it on %s: %s", w.At.Format("2006-01-02"), w.Why)
 }
 
-// withdrawnFile is the file.
 type withdrawnFile struct {
 	SchemaVersion int         `json:"schema_version"`
 	Withdrawn     []Withdrawn `json:"withdrawn"` // the oldest first
 }
 
-func (s Store) withdrawnPath() string { return filepath.Join(s.Dir, withdrawnName) }
+// withdrawnFiles are the files of the store in dir.
+func withdrawnFiles(dir string) twin.Files {
+	return twin.Files{Path: filepath.Join(dir, withdrawnName), Copy: filepath.Join(dir, withdrawnCopy)}
+}
 
 // Withdrawn lists what this host went back from, the oldest first. A store that was moved has that of the earlier
-// ones, until it has its own. A damaged file, or one that others could have written, is a *DamagedError.
+// ones, until it has its own. If the file is damaged, or others could have written it, the error is a *DamagedError,
+// and the list is that of the copy.
 func (s Store) Withdrawn() ([]Withdrawn, error) {
 	for _, dir := range append([]string{s.Dir}, s.Earlier...) {
-		path := filepath.Join(dir, withdrawnName)
-		text, err := durable.ReadLimited(path, maxWithdrawn)
-		if isMissing(err) {
-			continue
+		if all, found, err := twin.Read(withdrawnFiles(dir), s.readWithdrawn); found || err != nil {
+			return all, err
 		}
-		var file withdrawnFile
-		if err == nil {
-			err = json.Unmarshal(text, &file)
-		}
-		if err == nil {
-			err = durable.TrustedBy(path, s.Owner)
-		}
-		if err == nil && file.SchemaVersion != schemaVersion {
-			err = fmt.Errorf("schema_version %d is not %d", file.SchemaVersion, schemaVersion)
-		}
-		if err != nil {
-			return nil, &DamagedError{Path: path, Err: err}
-		}
-		return file.Withdrawn, nil
 	}
 	return nil, nil
+}
+
+// readWithdrawn reads one file. Its error is a *DamagedError.
+func (s Store) readWithdrawn(path string) ([]Withdrawn, error) {
+	var file withdrawnFile
+	text, err := durable.ReadLimited(path, maxWithdrawn)
+	switch {
+	case err == nil:
+		err = json.Unmarshal(text, &file)
+	case isMissing(err):
+		err = fs.ErrNotExist
+	}
+	if err == nil {
+		err = durable.TrustedBy(path, s.Owner)
+	}
+	if err == nil && file.SchemaVersion != schemaVersion {
+		err = fmt.Errorf("schema_version %d is not %d", file.SchemaVersion, schemaVersion)
+	}
+	if err != nil {
+		return nil, &DamagedError{Path: path, Err: err}
+	}
+	return file.Withdrawn, nil
 }
 
 // WithdrawnSafe returns an *UnsafeError if any user except root and s.Owner could change what Withdrawn reads.
@@ -134,21 +149,21 @@ func (s Store) SetWithdrawn(all []Withdrawn) error {
 // changeWithdrawn replaces the record, if change changes it.
 func (s Store) changeWithdrawn(change func([]Withdrawn) []Withdrawn) error {
 	all, err := s.Withdrawn()
-	var damaged *DamagedError
-	if err != nil && !errors.As(err, &damaged) {
-		return err
-	}
 	next := change(slices.Clone(all))
 	same := func(a, b Withdrawn) bool { return a.Release == b.Release && a.At.Equal(b.At) }
 	if err == nil && slices.EqualFunc(all, next, same) {
 		return nil
 	}
-	text, err := json.MarshalIndent(withdrawnFile{schemaVersion, next}, "", "  ")
+	return s.writeWithdrawn(next)
+}
+
+func (s Store) writeWithdrawn(all []Withdrawn) error {
+	text, err := json.MarshalIndent(withdrawnFile{schemaVersion, all}, "", "  ")
 	if err == nil {
 		err = s.prepare()
 	}
 	if err == nil {
-		err = durable.WriteFile(s.withdrawnPath(), append(text, '\n'), durable.Plain(archive.PlainMode))
+		err = twin.Write(withdrawnFiles(s.Dir), append(text, '\n'), durable.Plain(archive.PlainMode))
 	}
 	if err != nil {
 		return fmt.Errorf("record what was withdrawn: %w", err)
@@ -156,25 +171,27 @@ func (s Store) changeWithdrawn(change func([]Withdrawn) []Withdrawn) error {
 	return nil
 }
 
-// SweepWithdrawn removes what a killed Withdraw left, and moves a damaged record aside. It says what it moved; "" if
-// nothing.
-func (s Store) SweepWithdrawn() (moved string, err error) {
+// SweepWithdrawn removes what a killed Withdraw left, moves a damaged file aside, and writes it again from the other
+// one of file and copy. It says what was damaged; "" if nothing.
+func (s Store) SweepWithdrawn() string {
 	if _, err := os.Lstat(s.Dir); err != nil {
-		return "", nil
+		return ""
 	}
-	if err := durable.Sweep(s.withdrawnPath()); err != nil {
-		return "", err
+	files := withdrawnFiles(s.Dir)
+	all, found, damaged := twin.Read(files, s.readWithdrawn)
+	asides, err := twin.Clear(files, s.readWithdrawn)
+	if err == nil && found {
+		err = s.writeWithdrawn(all)
 	}
-	_, err = s.Withdrawn()
-	var damaged *DamagedError
-	if !errors.As(err, &damaged) || damaged.Path != s.withdrawnPath() {
-		return "", nil
+	switch {
+	case err != nil:
+		return err.Error() // this run can go on
+	case len(asides) == 0:
+		return ""
+	case !found:
+		return fmt.Sprintf("%v, and was moved to %s: what this host went back from is forgotten", damaged, strings.Join(asides, " and "))
 	}
-	aside := damaged.Path + ".unread"
-	if err := errors.Join(os.RemoveAll(aside), durable.Rename(damaged.Path, aside)); err != nil {
-		return fmt.Sprintf("%v, and cannot be moved away: %v", damaged, err), nil // nothing needs it
-	}
-	return fmt.Sprintf("%v, and was moved to %s: what this host went back from is forgotten", damaged, aside), nil
+	return fmt.Sprintf("%v, and was moved to %s", damaged, asides[0])
 }
 
 // Reinstated returns both lists as they would be if no release that spec asks for had been withdrawn.

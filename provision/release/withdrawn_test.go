@@ -73,48 +73,96 @@ func TestWithdraw_IsUsedOnlyIfAskedFor(t *testing.T) {
 	}
 }
 
-// A damaged record is moved aside: it must stop neither apply nor the daemon.
 func TestWithdrawn_OfOthersIsNotBelieved(t *testing.T) {
+	for _, name := range []string{".withdrawn.json", ".withdrawn.copy.json"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			if err := r.store.Withdraw(release.Withdrawn{Release: before}); err != nil {
+				t.Fatal(err)
+			}
+			if all, err := r.store.Withdrawn(); err != nil || len(all) != 1 || r.store.WithdrawnSafe() != nil {
+				t.Fatalf("got %+v, %v", all, err)
+			}
+			path := filepath.Join(r.store.Dir, name)
+			err := errors.Join(os.WriteFile(path, []byte(`{"schema_version": 1, "withdrawn": [{"release": "of others"}]}`), 0o666), os.Chmod(path, 0o666))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, err := r.store.Withdrawn()
+			_, damaged := errors.AsType[*release.DamagedError](err)
+			unsafe, _ := errors.AsType[*release.UnsafeError](r.store.WithdrawnSafe())
+			if len(all) != 1 || all[0].Release != before || !damaged || unsafe == nil || unsafe.Path != path {
+				t.Errorf("got %+v, %v, unsafe %v; want what the other file has, and %s named", all, err, unsafe, path)
+			}
+		})
+	}
+}
+
+// A damaged record must stop neither apply nor the daemon, and nothing is forgotten while one of the two is whole.
+func TestSweepWithdrawn_MovesADamagedRecord(t *testing.T) {
+	const file, copied = ".withdrawn.json", ".withdrawn.copy.json"
+	for name, text := range map[string]string{"damaged": "{", "newer": `{"schema_version": 2}`, "empty": ""} {
+		t.Run(name+" file", func(t *testing.T) { sweepDamaged(t, text, 1, file) })
+		t.Run(name+" copy", func(t *testing.T) { sweepDamaged(t, text, 1, copied) })
+		t.Run(name+" both", func(t *testing.T) { sweepDamaged(t, text, 0, file, copied) })
+	}
+}
+
+// sweepDamaged writes text to files of a record of one release, of which want are still withdrawn afterwards.
+func sweepDamaged(t *testing.T, text string, want int, files ...string) {
 	r := newRig(t)
 	if err := r.store.Withdraw(release.Withdrawn{Release: before}); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := r.store.Withdrawn(); err != nil || len(all) != 1 || r.store.WithdrawnSafe() != nil {
-		t.Fatalf("got %+v, %v", all, err)
+	for i := range files {
+		files[i] = filepath.Join(r.store.Dir, files[i])
+		if err := os.WriteFile(files[i], []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.Chmod(filepath.Join(r.store.Dir, ".withdrawn.json"), 0o666); err != nil {
-		t.Fatal(err)
+	got, err := r.store.Withdrawn()
+	if damage, ok := errors.AsType[*release.DamagedError](err); !ok || damage.Path != files[0] || len(got) != want {
+		t.Errorf("got %v, %v", got, err)
 	}
-	all, err := r.store.Withdrawn()
-	_, damaged := errors.AsType[*release.DamagedError](err)
-	_, unsafe := errors.AsType[*release.UnsafeError](r.store.WithdrawnSafe())
-	if len(all) != 0 || !damaged || !unsafe {
-		t.Errorf("got %+v, %v, safe %v; want nothing believed, and the file named", all, err, r.store.WithdrawnSafe())
+	if all, err := r.store.List(t.Context()); err != nil || len(all) != 1 || (all[0].Withdrawn != nil) != (want == 1) {
+		t.Errorf("got %+v, %v, want the release", all, err)
+	}
+	if damage := r.store.SweepWithdrawn(); damage == "" {
+		t.Error("got nothing, want the damage")
+	}
+	for _, path := range files {
+		if got, err := os.ReadFile(path + ".unread"); err != nil || string(got) != text {
+			t.Errorf("got %q, %v, want it kept", got, err)
+		}
+	}
+	if damage := r.store.SweepWithdrawn(); damage != "" {
+		t.Errorf("got %q, want nothing more to do", damage)
+	}
+	if got, err := r.store.Withdrawn(); err != nil || len(got) != want {
+		t.Errorf("afterwards: got %v, %v", got, err)
 	}
 }
 
-func TestSweepWithdrawn_MovesADamagedRecord(t *testing.T) {
+// A version before the copy wrote the file alone.
+func TestSweepWithdrawn_MakesAMissingCopy(t *testing.T) {
 	r := newRig(t)
-	path := filepath.Join(r.store.Dir, ".withdrawn.json")
-	for name, text := range map[string]string{"damaged": "{", "newer": `{"schema_version": 2}`, "empty": ""} {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+	if err := r.store.Withdraw(release.Withdrawn{Release: before}); err != nil {
+		t.Fatal(err)
+	}
+	file, copied := filepath.Join(r.store.Dir, ".withdrawn.json"), filepath.Join(r.store.Dir, ".withdrawn.copy.json")
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, missing := range []string{copied, file} {
+		if err := os.Remove(missing); err != nil {
 			t.Fatal(err)
 		}
-		var damaged *release.DamagedError
-		if got, err := r.store.Withdrawn(); !errors.As(err, &damaged) {
-			t.Errorf("%s: got %v, %v", name, got, err)
+		if damage := r.store.SweepWithdrawn(); damage != "" {
+			t.Errorf("got %q, want nothing moved", damage)
 		}
-		if all, err := r.store.List(t.Context()); err != nil || len(all) != 1 {
-			t.Errorf("%s: got %v, %v, want the release", name, all, err)
-		}
-		if moved, err := r.store.SweepWithdrawn(); moved == "" || err != nil {
-			t.Errorf("%s: got %q, %v, want it moved", name, moved, err)
-		}
-		if got, err := os.ReadFile(path + ".unread"); err != nil || string(got) != text {
-			t.Errorf("%s: got %q, %v, want it kept", name, got, err)
-		}
-		if moved, err := r.store.SweepWithdrawn(); moved != "" || err != nil {
-			t.Errorf("%s: got %q, %v, want nothing more to do", name, moved, err)
+		if got, err := os.ReadFile(missing); err != nil || string(got) != string(want) {
+			t.Errorf("%s: got %q, %v, want %q", missing, got, err, want)
 		}
 	}
 }

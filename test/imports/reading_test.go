@@ -26,6 +26,10 @@ var effectsOf = map[string]effect{
 		writes: "CanReplace MkdirAll Remove Rename Symlink Sweep SyncDir WriteFile",
 		reads:  "CannotReplace CannotWrite CheckOwn Digest EntriesOf HasCapabilities KindOf OpenDirIn OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
 	},
+	"provision/twin": {
+		writes: "Clear MoveAside Write",
+		reads:  "Read",
+	},
 	"provision/state": {
 		writes: "JournalStore.Finish Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial BeforeStore.NoteWritten JournalStore.Remove " +
 			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside BeforeStore.Settle JournalStore.Begin Dir.Sweep BeforeStore.Write JournalStore.Write Dir.WriteLoaded " +

@@ -22,6 +22,7 @@ var allowed = map[string]row{
 		ours:    []string{"provision/failpoint", "provision/room"},
 		modules: []string{"golang.org/x/sys"},
 	},
+	"provision/twin": {ours: []string{"provision/durable"}},
 	"provision/archive": {
 		ours:    []string{"provision/room"},
 		modules: []string{"github.com/klauspost/compress", "golang.org/x/sys"},
@@ -36,14 +37,16 @@ var allowed = map[string]row{
 	"provision/release": {
 		ours: []string{
 			"pattern", "provision/apt", "provision/archive", "provision/command", "provision/download",
-			"provision/durable", "provision/failpoint", "provision/pipe", "provision/room",
+			"provision/durable", "provision/failpoint", "provision/pipe", "provision/room", "provision/twin",
 		},
 		modules: []string{"github.com/hashicorp/go-version", "golang.org/x/sys"},
 	},
 	"verify":               {modules: []string{"golang.org/x/sys"}},
 	"provision/difference": {ours: []string{"verify"}, modules: []string{"github.com/dustin/go-humanize"}},
 	"provision/config": {
-		ours:    []string{"daemonjson", "pattern", "provision/durable", "provision/release", "verify"},
+		ours: []string{
+			"daemonjson", "pattern", "provision/durable", "provision/release", "provision/twin", "verify",
+		},
 		modules: []string{"github.com/pelletier/go-toml/v2"},
 	},
 	"provision/daemonfile": {
