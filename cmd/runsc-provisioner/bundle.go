@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"runsc-provisioner/provision/bundle"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/release"
 )
 
@@ -53,21 +56,28 @@ apply --bundle FILE checks it on the other host as it would check a server.`,
 	}
 }
 
-// writeNew makes a file, which is removed again if write fails. "-" is standard output.
+// writeNew makes a file, which has its name only once it is complete. "-" is standard output. A file that exists belongs
+// to the user.
 func (a *app) writeNew(path string, write func(io.Writer) error) error {
 	if path == "-" {
 		return write(a.stdout)
 	}
-	// O_EXCL: a file that exists belongs to the user.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if _, err := os.Lstat(path); err == nil {
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
 	if err != nil {
 		return err
 	}
-	if err := write(f); err != nil {
-		return errors.Join(err, f.Close(), os.Remove(path))
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = durable.RenameNew(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
 	}
 	a.printf("%s\n", printable(path))
 	return nil

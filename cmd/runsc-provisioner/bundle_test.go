@@ -62,6 +62,7 @@ func TestBundle_InstallsWithoutANetwork(t *testing.T) {
 	third := freshHost(t, "{}")
 	third.refuses(exitRefusedData, []string{path}, "apply", "--bundle="+path)
 	third.refuses(exitFailed, []string{"/none"}, "apply", "--bundle=/none")
+	third.refuses(exitRefusedData, []string{"bundle create"}, "apply", "--bundle="+t.TempDir())
 }
 
 func TestBundle_WithAChecksumAlone(t *testing.T) {

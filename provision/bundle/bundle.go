@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -131,8 +132,11 @@ func (e *BadError) Unwrap() error { return e.Err }
 // is a *BadError, or that of the file system.
 func Open(path string) (*Bundle, error) {
 	f, err := durable.OpenRegular(path)
-	if err != nil {
-		return nil, err
+	if at, isOpen := errors.AsType[*fs.PathError](err); isOpen {
+		return nil, at
+	}
+	if err != nil { // it is no regular file
+		return nil, &BadError{path, err}
 	}
 	b := &Bundle{file: f, members: map[string]member{}}
 	if err := b.read(); err != nil {

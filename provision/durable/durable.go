@@ -156,6 +156,14 @@ func Rename(from, to string) error {
 	return errors.Join(SyncDir(b), SyncDir(a))
 }
 
+// RenameNew is Rename, but its error wraps fs.ErrExist if there is something at to.
+func RenameNew(from, to string) error {
+	if err := rename(from, to, true); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return SyncDir(filepath.Dir(to))
+}
+
 // MkdirAll makes dir and its missing parents, each with exactly perm regardless
 // of the umask, and syncs the parent of each.
 func MkdirAll(dir string, perm fs.FileMode) error {

@@ -119,3 +119,25 @@ func assertOnly(t *testing.T, dir, name string) {
 		t.Errorf("entries of %s: got %v, want only %q", dir, entries, name)
 	}
 }
+
+func TestRenameNewReplacesNothing(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	for _, path := range []string{from, to} {
+		if err := os.WriteFile(path, []byte(path), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := RenameNew(from, to); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got %v, want fs.ErrExist", err)
+	}
+	if got, err := os.ReadFile(to); err != nil || string(got) != to {
+		t.Errorf("got %q, %v, want it unchanged", got, err)
+	}
+	if err := errors.Join(os.Remove(to), RenameNew(from, to)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(to); err != nil || string(got) != from {
+		t.Errorf("got %q, %v, want it renamed", got, err)
+	}
+}

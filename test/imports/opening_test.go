@@ -16,7 +16,6 @@ var opens = []string{"os.Open", "os.OpenFile", "os.ReadFile", "unix.Open"}
 
 // mayOpen has each place that opens a file by itself, and why that cannot wait.
 var mayOpen = map[string]string{
-	"cmd/runsc-provisioner/bundle.go os.OpenFile": "O_EXCL: it makes the file",
 	"provision/failpoint/killed.go os.Open":       "a directory of a test",
 	"provision/failpoint/killed.go os.OpenFile":   "a file of a test",
 	"provision/images/images.go os.OpenFile":      "O_EXCL",

@@ -23,7 +23,7 @@ type effect struct{ writes, reads string }
 var effectsOf = map[string]effect{
 	"provision/durable": {
 		// CanReplace makes a temporary file and removes it.
-		writes: "CanReplace MkdirAll Remove Rename Symlink Sweep SyncDir WriteFile",
+		writes: "CanReplace MkdirAll Remove Rename RenameNew Symlink Sweep SyncDir WriteFile",
 		reads:  "CannotReplace CannotWrite CheckOwn Digest EntriesOf HasCapabilities KindOf OpenDirIn OpenOwn OpenRegular Plain ReadLimited ReadOwn ReadProc Trusted TrustedBy",
 	},
 	"provision/twin": {
