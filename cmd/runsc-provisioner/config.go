@@ -29,11 +29,16 @@ func newConfigCheck(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Check that the configuration is valid",
-		Long: `check reads the configuration files. It exits with 0 if they are valid, and with 78
-after it has named the first error with its file and line.`,
+		Long: `check reads the configuration files, and the keys that release.keyring names. It
+exits with 0 if they are valid, and with 78 after it has named the first error with
+its file and line.`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			if _, err := config.Load(a.paths.Config); err != nil {
+			layered, err := config.Load(a.paths.Config)
+			if err != nil {
+				return err
+			}
+			if err := layered.CheckKeyring(); err != nil {
 				return err
 			}
 			a.printf("%s is valid\n", a.paths.Config)

@@ -85,6 +85,12 @@ func TestFault_S05_AnOldIndexIsSeenByALaterRun(t *testing.T) {
 	h.refuses(exitRefusedData, []string{newer, "--allow-downgrade"}, "apply", "--upgrade")
 }
 
+func TestConfigCheck_ReadsTheKeyring(t *testing.T) {
+	h := freshHost(t, "{}")
+	h.write("etc/runsc-provisioner/config.d/90-keys.toml", "[release]\ntrust = \"signed\"\nkeyring = \"/none/keys\"\n")
+	h.refuses(exitRefused, []string{"/90-keys.toml", "release.keyring", "/none/keys"}, "config", "check")
+}
+
 func TestFault_S01_AnotherKeyIsRefusedWithBothFingerprints(t *testing.T) {
 	t.Parallel()
 	h, repo := signedHost(t)

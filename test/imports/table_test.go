@@ -45,7 +45,7 @@ var allowed = map[string]row{
 	"provision/difference": {ours: []string{"verify"}, modules: []string{"github.com/dustin/go-humanize"}},
 	"provision/config": {
 		ours: []string{
-			"daemonjson", "pattern", "provision/durable", "provision/release", "provision/twin", "verify",
+			"daemonjson", "pattern", "provision/apt", "provision/durable", "provision/release", "provision/twin", "verify",
 		},
 		modules: []string{"github.com/pelletier/go-toml/v2"},
 	},
