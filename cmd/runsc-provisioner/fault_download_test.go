@@ -195,6 +195,9 @@ func TestFault_D12_AnotherDigestThanThePinnedOneIsRefused(t *testing.T) {
 	h := olderHost(t)
 	h.write("etc/runsc-provisioner/config.toml", "[release]\nsha512 = { \""+artifactName+"\" = \""+strings.Repeat("ab", 64)+"\" }\n")
 	refusesFault(t, h, "", exitRefusedData, "pinned abab")
+	if got := h.run("verify"); !strings.Contains(got.stdout, "release.sha512") {
+		t.Errorf("got %v, want it to name the pins", got)
+	}
 }
 
 func TestFault_D19_PlainHTTPIsRefused(t *testing.T) {

@@ -206,6 +206,8 @@ func remedy(err error) (code int, hint string) {
 		return exitFailed, "nothing is overwritten: choose another name, or remove what is there"
 	case errors.Is(err, syscall.EROFS):
 		return exitFailed, "that file system is read-only: mount it writable, then run it again; the kernel's log says why it is read-only"
+	case errors.Is(err, syscall.EPERM):
+		return exitFailed, "not even root may change that: lsattr shows the attributes i (immutable) and a (append-only) of a file or directory, and chattr -i -a removes them"
 	case errors.Is(err, state.ErrLocked):
 		return exitTryAgain, "wait for the other run to end, or wait longer with --lock-timeout"
 	case errors.Is(err, state.ErrDaemonRuns):
@@ -235,7 +237,7 @@ func remedy(err error) (code int, hint string) {
 func unsafeHint(e *durable.UnsafeError) string {
 	hint := "must be writable by root only: anyone who can write there controls what root runs"
 	if e.Remedy == "" {
-		return hint
+		return hint + "; choose another path"
 	}
 	return hint + "; look at what is there, then: " + e.Remedy
 }

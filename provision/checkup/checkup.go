@@ -124,7 +124,7 @@ func ReleaseItem(g plan.Goal) Item {
 	case !found && g.Config.Release.Source == release.SourceSystem:
 		item.Health, item.Seen = Critical, unadopted(g)
 	case !found:
-		item.Health, item.Seen = Critical, g.Config.Release.Version+" is not installed"
+		item.Health, item.Seen = Critical, missing(g)
 	case !installed.State.Intact():
 		item.Health, item.Seen = Critical, installed.Dir+" is damaged: "+installed.State.Reason
 	case g.Rejecting() != nil:
@@ -135,6 +135,16 @@ func ReleaseItem(g plan.Goal) Item {
 		item.Seen = fmt.Sprintf("%s in %s, %d files as installed, trust %s", installed.Name, installed.FilesDir(), len(installed.Manifest.Files), installed.Manifest.Trust)
 	}
 	return item
+}
+
+// missing says why no release counts.
+func missing(g plan.Goal) string {
+	unpinned := g.Config.Spec()
+	unpinned.SHA512 = nil
+	if installed, found := release.NewestSatisfying(g.Observed.Releases, unpinned); found {
+		return installed.Name + " is installed from files that release.sha512 does not pin"
+	}
+	return g.Config.Release.Version + " is not installed"
 }
 
 // unadopted says why no release of a package counts.

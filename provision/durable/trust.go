@@ -137,6 +137,8 @@ func whoWrites(path string, info fs.FileInfo, isTrusted func(int) bool) *UnsafeE
 		return &UnsafeError{path, reason, own + " && " + seal}
 	case owned:
 		return &UnsafeError{path, fmt.Sprintf("owned by uid %d", uid), own}
+	case writable && info.Mode()&fs.ModeSticky != 0: // such as /tmp, where everyone must be able to write
+		return &UnsafeError{path, fmt.Sprintf("mode 1%03o lets others write", mode), ""}
 	case writable:
 		return &UnsafeError{path, fmt.Sprintf("mode %04o lets others write", mode), seal}
 	}

@@ -16,7 +16,7 @@ func TestFault_X17_WhoCouldChangeAFile(t *testing.T) {
 		situation string
 		setup     func(dir string) error // dir has a/file
 		unsafe    string                 // below dir; "" is safe
-		remedy    string                 // followed by the path
+		remedy    string                 // followed by the path; "" for none
 	}{
 		{"root's own", func(string) error { return nil }, "", ""},
 		{"the file is missing", func(d string) error { return os.Remove(d + "/a/file") }, "", ""},
@@ -26,6 +26,9 @@ func TestFault_X17_WhoCouldChangeAFile(t *testing.T) {
 		{"all may write the directory", func(d string) error { return os.Chmod(d+"/a", 0o777) }, "a", "sudo chmod go-w "},
 		{"another user's directory", func(d string) error { return os.Chown(d+"/a", them, 0) }, "a", "sudo chown root "},
 		{"missing in a directory of others", func(d string) error { return errors.Join(os.Remove(d+"/a/file"), os.Chmod(d+"/a", 0o777)) }, "a", "sudo chmod go-w "},
+		{"a sticky directory at the end", func(d string) error {
+			return errors.Join(os.Chmod(d+"/a", 0o777|os.ModeSticky), os.Remove(d+"/a/file"), os.Remove(d+"/b/file"), os.Remove(d+"/b"), os.Symlink("../a", d+"/a/file"))
+		}, "a", ""},
 		{"a sticky directory", func(d string) error { return os.Chmod(d+"/a", 0o777|os.ModeSticky) }, "", ""},
 		{"another user's sticky directory", func(d string) error {
 			return errors.Join(os.Chmod(d+"/a", 0o755|os.ModeSticky), os.Chown(d+"/a", them, 0))
@@ -64,7 +67,7 @@ func TestFault_X17_WhoCouldChangeAFile(t *testing.T) {
 			case test.unsafe == "" && err != nil:
 				t.Errorf("got %v, want it safe", err)
 			case test.unsafe == "":
-			case unsafe == nil || unsafe.Path != filepath.Join(dir, test.unsafe) || unsafe.Remedy != test.remedy+unsafe.Path:
+			case unsafe == nil || unsafe.Path != filepath.Join(dir, test.unsafe) || test.remedy == "" && unsafe.Remedy != "" || test.remedy != "" && unsafe.Remedy != test.remedy+unsafe.Path:
 				t.Errorf("got %+v, want %s, mended by %q", err, test.unsafe, test.remedy)
 			}
 		})
