@@ -45,7 +45,7 @@ func listXattrs(path string) ([]string, error) {
 	return names[:len(names)-1], nil
 }
 
-// HasCapabilities reports whether the file at path has capabilities(7), which whoever runs it gets.
+// HasCapabilities reports whether the file at path has capabilities (capabilities(7)). Every user who runs it gets them.
 func HasCapabilities(path string) bool {
 	n, err := unix.Lgetxattr(path, "security.capability", nil)
 	return err == nil && n > 0

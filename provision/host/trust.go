@@ -30,7 +30,7 @@ func observeTrust(h *Host, o *Observed) {
 	if damaged, ok := errors.AsType[*release.DamagedError](err); ok {
 		o.Defects = append(o.Defects, state.Defect{Path: damaged.Path, Reason: damaged.Err.Error()})
 	}
-	o.addUnsafe(h.State().Safe(), durable.Trusted(o.File.Path), h.Store().ArchivesSafe(), h.Store().WithdrawnSafe())
+	o.addUnsafe(h.State().Safe(), durable.Trusted(o.File.Path), h.Store().ArchivesSafe(), err)
 }
 
 // addUnsafe adds each *durable.UnsafeError among errs to o.Refusals, unless it names a path for

@@ -2,7 +2,6 @@ package release
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -74,8 +73,8 @@ func withdrawnFiles(dir string) twin.Files {
 }
 
 // Withdrawn lists what this host went back from, the oldest first. A store that was moved has that of the earlier
-// ones, until it has its own. If the file is damaged, or others could have written it, the error is a *DamagedError,
-// and the list is that of the copy.
+// ones, until it has its own. If one of file and copy cannot be used, the error is a *DamagedError, and the list is that
+// of the other. It wraps an *UnsafeError if any user except root and s.Owner could write it.
 func (s Store) Withdrawn() ([]Withdrawn, error) {
 	for _, dir := range append([]string{s.Dir}, s.Earlier...) {
 		if all, found, err := twin.Read(withdrawnFiles(dir), s.readWithdrawn); found || err != nil {
@@ -105,15 +104,6 @@ func (s Store) readWithdrawn(path string) ([]Withdrawn, error) {
 		return nil, &DamagedError{Path: path, Err: err}
 	}
 	return file.Withdrawn, nil
-}
-
-// WithdrawnSafe returns an *UnsafeError if any user except root and s.Owner could change what Withdrawn reads.
-func (s Store) WithdrawnSafe() error {
-	_, err := s.Withdrawn()
-	if unsafe, ok := errors.AsType[*UnsafeError](err); ok {
-		return unsafe
-	}
-	return nil
 }
 
 // DamagedError means that a file of the store cannot be used.
