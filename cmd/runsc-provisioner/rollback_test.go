@@ -164,3 +164,19 @@ func TestApply_MovesADamagedRecordOfWithdrawnReleases(t *testing.T) {
 		h.runs(fmt.Sprintf("%d damaged", len(test.damaged)), test.runs)
 	}
 }
+
+func TestApply_RefusesARecordOfWithdrawnReleasesThatOthersMayWrite(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{".withdrawn.json", ".withdrawn.copy.json"} {
+		h := upgradedHost(t)
+		h.want(exitDone, "rollback")
+		if err := os.Chmod(filepath.Join(h.paths.Store, name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		before := h.snapshot()
+		for _, command := range []string{"plan", "apply"} {
+			h.refuses(exitRefused, []string{name, "chmod go-w"}, command)
+		}
+		h.untouched(before)
+	}
+}

@@ -2,6 +2,7 @@ package release
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -162,13 +163,16 @@ func (s Store) writeWithdrawn(all []Withdrawn) error {
 }
 
 // SweepWithdrawn removes what a killed Withdraw left, moves a damaged file aside, and writes it again from the other
-// one of file and copy. It says what was damaged; "" if nothing.
+// one of file and copy. It says what was damaged; "" if nothing. It leaves a file that others can write.
 func (s Store) SweepWithdrawn() string {
 	if _, err := os.Lstat(s.Dir); err != nil {
 		return ""
 	}
 	files := withdrawnFiles(s.Dir)
 	all, found, damaged := twin.Read(files, s.readWithdrawn)
+	if _, isUnsafe := errors.AsType[*UnsafeError](damaged); isUnsafe {
+		return "" // whoever reads the host refuses it
+	}
 	asides, err := twin.Clear(files, s.readWithdrawn)
 	if err == nil && found {
 		err = s.writeWithdrawn(all)
