@@ -12,6 +12,7 @@ import (
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/places"
 	"runsc-provisioner/provision/release"
 )
 
@@ -55,7 +56,7 @@ func checkStorePlace(h *host.Host, releases []release.Installed, item *checkup.I
 	case errors.Is(err, unix.ENOSPC):
 		item.Remedy = roomRemedy
 	default:
-		item.Remedy = h.SuggestPlaces()
+		item.Remedy = places.Suggest(h.Paths.Store, h.Paths.Link)
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
-	"runsc-provisioner/provision/room"
 )
 
 // ServiceUnit is the unit that runs this program's daemon.
@@ -67,26 +66,6 @@ func (h *Host) CheckState() error {
 		return err
 	}
 	return &blocked.Refused{Object: h.Paths.State, Err: fmt.Errorf("this program keeps its records there: %w", err)}
-}
-
-// SuggestPlaces says which keys to set for a store that cannot be written to. It names a
-// directory of this host that can, and that programs can start from.
-func (h *Host) SuggestPlaces() string {
-	fits := func(path string) bool {
-		_, seen, err := room.LookAbove(path)
-		return durable.CannotWrite(path) == nil && err == nil && !seen.NoExec
-	}
-	text := "in [paths], set store to a directory that can be written to"
-	for _, store := range []string{"/opt/gvisor", "/var/lib/gvisor"} {
-		if store != h.Paths.Store && fits(store) {
-			text = fmt.Sprintf("in [paths], set store = %q", store)
-			break
-		}
-	}
-	if h.Paths.Link != "" && durable.CannotWrite(filepath.Dir(h.Paths.Link)) != nil {
-		text += `, and link = "" (Docker does not need the link)`
-	}
-	return text
 }
 
 // StorePlace reports whether the directory of the store exists, and whether it is read-only

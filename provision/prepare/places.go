@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/places"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
@@ -47,7 +48,7 @@ func checkPlaces(h *host.Host, p plan.Plan, o host.Observed) error {
 		if err == nil || errors.Is(err, syscall.ENOSPC) {
 			return err
 		}
-		return &config.Error{Key: "paths.store", Reason: fmt.Sprintf("%q cannot be used: %v; %s", h.Paths.Store, err, cmp.Or(o.ServiceCannotWrite, h.SuggestPlaces()))}
+		return &config.Error{Key: "paths.store", Reason: fmt.Sprintf("%q cannot be used: %v; %s", h.Paths.Store, err, cmp.Or(o.ServiceCannotWrite, places.Suggest(h.Paths.Store, h.Paths.Link)))}
 	}
 	return nil
 }

@@ -111,10 +111,11 @@ var allowed = map[string]row{
 			"daemonjson", "provision/blocked", "provision/buildkit", "provision/command", "provision/commandline",
 			"provision/config", "provision/daemonfile", "provision/dataroot", "provision/dockerproc",
 			"provision/durable", "provision/engine", "provision/evidence", "provision/images",
-			"provision/release", "provision/room", "provision/state", "provision/subid", "verify",
+			"provision/release", "provision/state", "provision/subid", "verify",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
+	"provision/places": {ours: []string{"provision/durable", "provision/room"}},
 	"provision/inventory": {
 		ours: []string{
 			"provision/blocked", "provision/difference", "provision/durable", "provision/engine",
@@ -160,7 +161,7 @@ var allowed = map[string]row{
 	"provision/prepare": {
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/config", "provision/daemonfile",
-			"provision/durable", "provision/host", "provision/plan", "provision/release",
+			"provision/durable", "provision/host", "provision/places", "provision/plan", "provision/release",
 			"provision/room", "provision/state", "provision/steps", "provision/subid",
 			"provision/validate",
 		},
@@ -249,7 +250,7 @@ var allowed = map[string]row{
 			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
 			"provision/difference", "provision/dockerproc", "provision/durable", "provision/evidence",
-			"provision/host", "provision/inventory", "provision/plan", "provision/redact",
+			"provision/host", "provision/inventory", "provision/places", "provision/plan", "provision/redact",
 			"provision/release", "provision/room", "provision/runtimes", "provision/validate",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
