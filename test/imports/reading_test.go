@@ -63,8 +63,8 @@ var effectsOf = map[string]effect{
 	"provision/engine": {
 		// Moby is all of Docker's API.
 		writes: "Client.LoadImages Client.Moby Client.SaveImages Client.Stop",
-		reads: "Client.BuildCache Client.Close Client.Containers Client.Data Client.Events Client.ImageDigests " +
-			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.NotStarted Client.Plugins Client.ReloadedSince Client.Requested Client.Stored Client.VolumeOptions " +
+		reads: "Client.BuildCache Client.Close Client.Connected Client.Containers Client.Data Client.Events Client.ImageDigests " +
+			"Client.Images Client.Info Client.Inspect Client.Lookup Client.Names Client.Networks Client.NotStarted Client.Plugins Client.ReloadedSince Client.Requested Client.Stored Client.VolumeOptions " +
 			"Image.Name IsContainerID Open Plugin.Is",
 	},
 	"provision/buildkit": {
@@ -72,6 +72,14 @@ var effectsOf = map[string]effect{
 		reads: "Call.Argv Call.Bundle Call.IsForRunc Call.Starts Change.IsEmpty ClassicReason DropIn DropInNames Environment.Mentions " +
 			"Environment.SearchWithout Environment.Uses EnvironmentOf Installed Look LookAtEnvironment ParseCall ParseSpec ProgramPath ReadText RunningEnvironment " +
 			"Script SelfOf Spec.MountsTmp Spec.NetworkNamespace Spec.Readonly Spec.Refusal Spec.Root Spec.Sources Spec.WithTmp Wanted.Decide",
+	},
+	"provision/containerdir": {
+		writes: "File.Apply File.ReplaceTail",
+		reads:  "IsGone Open Root.Close Root.Dir Root.IDs Root.Open Root.Path Root.Read",
+	},
+	"provision/names": {
+		writes: "Keeper.Maintain",
+		reads:  "Look",
 	},
 	"provision/trial": {
 		writes: "Build.CreateUnstarted Build.End Build.RunStep Remove Start StartBuild Trial.End",

@@ -115,7 +115,19 @@ var allowed = map[string]row{
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
 	},
-	"provision/places": {ours: []string{"provision/durable", "provision/room"}},
+	"provision/places":    {ours: []string{"provision/durable", "provision/room"}},
+	"provision/hostsfile": {ours: []string{"pattern"}},
+	"provision/dockerdns": {ours: []string{"provision/hostsfile"}},
+	"provision/containerdir": {
+		ours:    []string{"provision/dockerdns", "provision/durable", "provision/engine", "provision/hostsfile"},
+		modules: []string{"golang.org/x/sys"},
+	},
+	"provision/names": {
+		ours: []string{
+			"provision/containerdir", "provision/dockerdns", "provision/durable", "provision/engine", "provision/hostsfile",
+		},
+		modules: []string{"golang.org/x/sys"},
+	},
 	"provision/inventory": {
 		ours: []string{
 			"provision/blocked", "provision/difference", "provision/durable", "provision/engine",

@@ -1,0 +1,242 @@
+package names
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/containerdir"
+	"runsc-provisioner/provision/dockerdns"
+	"runsc-provisioner/provision/durable"
+	"runsc-provisioner/provision/hostsfile"
+)
+
+// keep looks at the files that may have changed, those of containers that start first: their programs begin at any
+// moment.
+func (r *run) keep() {
+	var due []*one
+	for _, id := range slices.Sorted(maps.Keys(r.all)) {
+		if c := r.all[id]; c.hosts || c.resolv {
+			due = append(due, c)
+		}
+	}
+	slices.SortStableFunc(due, func(a, b *one) int { return cmp.Compare(rank(a), rank(b)) })
+	var views []dockerdns.Container
+	for _, c := range due {
+		if !r.isOurs(c) {
+			c.hosts, c.resolv, c.complete = false, false, false
+			clear(c.left)
+			continue
+		}
+		if !c.pace.mayLook(time.Now()) {
+			r.lookAgain(refill)
+			continue
+		}
+		if views == nil {
+			for _, other := range r.all {
+				views = append(views, r.view(other))
+			}
+		}
+		if c.hosts {
+			c.hosts = false
+			r.settle(c, containerdir.HostsName, r.keepHosts(c, views))
+		}
+		if c.resolv {
+			c.resolv = false
+			r.settle(c, containerdir.ResolvName, r.keepResolv(c))
+		}
+	}
+}
+
+func rank(c *one) int {
+	if c.starts {
+		return 0
+	}
+	return 1
+}
+
+// errMounted means that a file of a container is not what the container sees.
+var errMounted = errors.New("something else is mounted there")
+
+// settle notes the result of a look at a file.
+func (r *run) settle(c *one, file string, err error) {
+	var incomplete *hostsfile.IncompleteError
+	delete(c.left, file)
+	switch {
+	case err == nil:
+		if file == containerdir.HostsName {
+			c.complete = true
+		}
+		return
+	case containerdir.IsGone(err):
+		return
+	case errors.Is(err, containerdir.ErrChanged), errors.As(err, &incomplete):
+		// The other program's next write, or its end, is heard.
+		r.counts.TooEarly++
+		if file == containerdir.HostsName {
+			c.complete = false
+		}
+		if c.starts {
+			return
+		}
+	}
+	if file == containerdir.HostsName {
+		c.complete = false
+	}
+	c.left[file] = explain(err)
+	var edited *hostsfile.EditedError
+	if !errors.As(err, &edited) && !errors.Is(err, errMounted) {
+		r.lookAgain(againAfter)
+	}
+}
+
+// explain adds what to do about an error.
+func explain(err error) string {
+	switch {
+	case errors.Is(err, unix.EROFS), errors.Is(err, fs.ErrPermission):
+		return err.Error() + ": this service may not write there; `runsc-provisioner doctor` says what it lacks"
+	}
+	return err.Error()
+}
+
+// keepHosts makes the names of a container those that Docker's DNS answers.
+func (r *run) keepHosts(c *one, views []dockerdns.Container) error {
+	if c.OwnHosts {
+		return errMounted
+	}
+	f, err := r.root.Open(c.ID, containerdir.HostsName)
+	if err != nil {
+		return err
+	}
+	records := dockerdns.Records(r.view(c), views, r.networks)
+	if len(records) == 0 && !strings.Contains(f.Text, hostsfile.Mark) {
+		return nil // Docker's DNS has nothing to say
+	}
+	if err := hostsfile.CheckHosts(f.Text, r.ownNames(c)); err != nil {
+		return err
+	}
+	lines, skipped := hostsfile.Lines(without(records, hostsfile.Named(f.Text)))
+	if err := r.apply(c, f, hostsfile.Maintain(f.Text, lines)); err != nil {
+		return err
+	}
+	if skipped > 0 {
+		return fmt.Errorf("%d names are left out: they are too many, or no hosts file can have them", skipped)
+	}
+	return nil
+}
+
+// without leaves out the names that the container's hosts file has already: the resolver does not ask Docker's DNS for
+// them either.
+func without(records []hostsfile.Record, named map[string]bool) []hostsfile.Record {
+	for i, record := range records {
+		records[i].Names = slices.DeleteFunc(slices.Clone(record.Names), func(name string) bool { return named[strings.ToLower(name)] })
+	}
+	return records
+}
+
+func (r *run) apply(c *one, f *containerdir.File, edit hostsfile.Edit) error {
+	if edit.IsEmpty() {
+		return nil
+	}
+	r.counts.Writes++
+	c.pace.spare()
+	return f.Apply(edit, r.goal.Owner)
+}
+
+// keepResolv makes the name servers of a container those that Docker's DNS asks.
+func (r *run) keepResolv(c *one) error {
+	if c.OwnResolv {
+		return errMounted
+	}
+	if !r.knowsNetworks(c) {
+		r.ask("")
+		r.lookAgain(soon)
+		c.resolv = true
+		return nil
+	}
+	f, err := r.root.Open(c.ID, containerdir.ResolvName)
+	if err != nil {
+		return err
+	}
+	servers, all := r.servers(c, f.Text)
+	edit, tail, err := hostsfile.MaintainResolv(f.Text, servers)
+	switch {
+	case err != nil:
+		return err
+	case tail.Text != "":
+		r.counts.Writes++
+		c.pace.spare()
+		err = f.ReplaceTail(tail, r.goal.Owner)
+	default:
+		err = r.apply(c, f, edit)
+	}
+	if err == nil && len(servers) == 0 && len(all) > 0 {
+		return fmt.Errorf("no container reaches the host's name server %s: set \"dns\" in daemon.json", all[0])
+	}
+	return err
+}
+
+// knowsNetworks reports whether dockerd has told of each network of a container.
+func (r *run) knowsNetworks(c *one) bool {
+	return !slices.ContainsFunc(c.Endpoints, func(e dockerdns.Endpoint) bool {
+		_, known := r.networks[e.Network]
+		return !known
+	})
+}
+
+// resolvedStub is where systemd-resolved listens on the host's loopback.
+var resolvedStub = netip.AddrFrom4([4]byte{127, 0, 0, 53})
+
+// servers are the name servers for a container with this text of resolv.conf, and all that Docker's DNS asks for it. A
+// container without a way out gets the ones that it was created with: those may be on its own network.
+func (r *run) servers(c *one, text string) (reachable, all []netip.Addr) {
+	own := parseAddrs(c.DNS)
+	if r.isInternal(c) {
+		return hostsfile.Reachable(own), nil
+	}
+	all, said := hostsfile.Servers(text)
+	if !said {
+		for _, all = range [][]netip.Addr{own, r.goal.DNS, r.hostServers(filepath.Join(r.goal.Etc, "resolv.conf"))} {
+			if len(all) > 0 {
+				break
+			}
+		}
+	}
+	if reachable = hostsfile.Reachable(all); len(reachable) == 0 && slices.Contains(all, resolvedStub) {
+		reachable = hostsfile.Reachable(r.hostServers(r.goal.Resolved))
+	}
+	return reachable, all
+}
+
+func (r *run) isInternal(c *one) bool {
+	return !slices.ContainsFunc(c.Endpoints, func(e dockerdns.Endpoint) bool { return !r.networks[e.Network].Internal })
+}
+
+// maxResolv is how large a resolv.conf of the host may be.
+const maxResolv = 64 << 10
+
+func (r *run) hostServers(path string) []netip.Addr {
+	text, err := durable.ReadLimited(path, maxResolv)
+	if err != nil {
+		return nil // then the container keeps what it has
+	}
+	return hostsfile.ServersOf(string(text))
+}
+
+func parseAddrs(texts []string) (addrs []netip.Addr) {
+	for _, text := range texts {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
+}
