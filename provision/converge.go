@@ -138,6 +138,7 @@ func (pr *Provisioner) Plan(ctx context.Context, c config.Config, opts plan.Opti
 		return p, err
 	}
 	addSwitch(ctx, &pr.Host, c, o, &p)
+	addNamesAdvice(ctx, &pr.Host, c, o, &p)
 	return p, nil
 }
 

@@ -23,7 +23,7 @@ func addSwitch(ctx context.Context, h *host.Host, c config.Config, o host.Observ
 	var was *difference.Runtime
 	if _, ours := c.Docker.Runtimes[from]; ours {
 		entry := o.Engine.Runtimes[from]
-		was = &difference.Runtime{Name: from, Path: entry.Path, Args: entry.Args, Remapped: o.Engine.UsernsRemap}
+		was = &difference.Runtime{Name: from, Path: entry.Path, Args: entry.Args, Remapped: o.Engine.UsernsRemap, KeepsNames: to.KeepsNames}
 	}
 	containers, unseen, err := inventory.Of(ctx, h, o, to.LosesWrites())
 	if err != nil {
@@ -51,7 +51,7 @@ func newDefault(c config.Config, o host.Observed, p plan.Plan) (to difference.Ru
 			path, args = o.Engine.Runtimes[name].Path, o.Engine.Runtimes[name].Args
 		}
 		remapped := confirm.Remap == config.RemapOn || o.Engine.UsernsRemap && confirm.Remap != config.RemapOff
-		return difference.Runtime{Name: name, Path: path, Args: args, Remapped: remapped}, true
+		return difference.Runtime{Name: name, Path: path, Args: args, Remapped: remapped, KeepsNames: c.Docker.Names == config.NamesMaintain}, true
 	}
 	return difference.Runtime{}, false
 }

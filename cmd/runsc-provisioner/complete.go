@@ -35,6 +35,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 		"fail-on":         words("weakening", "ways-around"),
 		"max-age":         words("30d", "90d", "180d"),
 		"min-release":     listed(a.installedReleases),
+		"names":           words("maintain\tthe service keeps them", "off"),
 		"proc":            directory,
 		"release":         listed(func() []string { return append([]string{"latest"}, a.installedReleases()...) }),
 		"require-sandbox": words("label="),

@@ -188,6 +188,7 @@ func (to *console) printStatus(s status.Status, fromDaemon bool, now time.Time) 
 	for _, n := range s.Containers.NotStarted {
 		row("  not started", "%s (%.12s): %s: %s", n.Name, n.ID, checkup.WhyNotStarted(n), checkup.StartRemedy(n))
 	}
+	printNames(s.Names, row)
 	if d := s.LastDrift; d != nil {
 		after := "not repaired"
 		if !d.Repaired.IsZero() {
@@ -220,6 +221,21 @@ func (to *console) printStatus(s status.Status, fromDaemon bool, now time.Time) 
 	}
 	row("last look", "%s%s", humanize.RelTime(s.LastLook, now, "ago", "from now"), next)
 	return table.flush()
+}
+
+// printNames adds the rows of the names of containers.
+func printNames(n *status.Names, row func(name, format string, args ...any)) {
+	if n == nil {
+		return
+	}
+	if n.Error != "" {
+		row("names", "not kept: %s", n.Error)
+	} else {
+		row("names", "%s on networks that users made: the names of the others are kept", plural(n.Kept, "container"))
+	}
+	for _, left := range n.Left {
+		row("  left alone", "/etc/%s of %s (%.12s): %s", left.File, left.Name, left.ID, left.Why)
+	}
 }
 
 // upgradeText says how the daemon looks for a newer release.

@@ -32,6 +32,7 @@ func messageID(kind status.Kind) string {
 		status.Recovered:   "7e76e8da9c7840f3928e32276947d31f",
 		status.SetAside:    "507f3d54f9d1481199562651844224ff",
 		status.Watching:    "e765295c89609ea043fc09ed374057c9",
+		status.Nameless:    "65c74b9df0bb4eb292b1f3675a68fa74",
 		status.Switched:    "26a655553bf98eff33702a8f56533364",
 	}[kind]
 }

@@ -21,6 +21,7 @@ type settingFlags struct {
 	defaultRuntime string
 	usernsRemap    string
 	builds         string
+	names          string
 	runtimeArgs    []string
 	rootfs         string
 }
@@ -36,6 +37,8 @@ func (w *settingFlags) add(cmd *cobra.Command) {
 	flags.Lookup("userns-remap").NoOptDefVal = "default"
 	flags.StringVar(&w.builds, "builds", "", "run the steps of docker build with the runtime `NAME` also if BuildKit builds: runsc (gVisor; also without =NAME) or another runtime in the configuration; runc is Docker's own. A change needs a restart of Docker")
 	flags.Lookup("builds").NoOptDefVal = config.DefaultRuntimeName
+	flags.StringVar(&w.names, "names", "", "on networks that users made (Compose), make names resolve in sandboxes: with the `MODE` maintain (also without =MODE) the service keeps them in the containers' /etc/hosts; off takes them out again")
+	flags.Lookup("names").NoOptDefVal = config.NamesMaintain
 	flags.StringArrayVar(&w.runtimeArgs, "runtime-arg", nil, "start runsc with the argument `ARGUMENT`, such as --runtime-arg=--platform=kvm; repeat it for more. They replace the arguments that it had")
 	flags.StringVar(&w.rootfs, "rootfs", "", "what happens to the files that containers write: with the `KIND` docker, Docker keeps them, as it does with runc; with sandbox, gVisor's own default, they are lost when the container stops")
 }
@@ -101,6 +104,7 @@ func (w *settingFlags) overrides(cmd *cobra.Command) config.Overrides {
 		DefaultRuntime: given("default-runtime", &w.defaultRuntime),
 		UsernsRemap:    given("userns-remap", &w.usernsRemap),
 		Builds:         given("builds", &w.builds),
+		Names:          given("names", &w.names),
 		RuntimeArgs:    w.runtimeArgs,
 		Rootfs:         given("rootfs", &w.rootfs),
 	}

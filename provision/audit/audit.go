@@ -19,6 +19,7 @@ import (
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/distro"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/naming"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/runtimes"
@@ -76,6 +77,7 @@ type Verification struct {
 	// Sandbox is the runtime that puts a container in a sandbox, and SandboxArgs are its arguments.
 	Sandbox       string
 	SandboxArgs   []string
+	KeepsNames    bool              // names of other containers are kept for its containers
 	WhyOutside    map[string]string // why a container is outside, by its ID
 	WantedRelease string            // the installed release that the configuration wants, or ""
 	Deep          []release.Inspection
@@ -161,7 +163,7 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 		v.Managed[name] = true
 	}
 	v.SandboxByDefault = v.Managed[c.Docker.DefaultRuntime]
-	v.Sandbox = sandboxRuntime(c)
+	v.Sandbox, v.KeepsNames = sandboxRuntime(c), c.Docker.Names == config.NamesMaintain
 	if o.Engine != nil {
 		v.SandboxArgs = o.Engine.Runtimes[v.Sandbox].Args
 	}
@@ -209,6 +211,13 @@ func verifyWith(ctx context.Context, h *host.Host, c config.Config, e Expect, st
 	v.Report = withoutSteps(v.Report, v.Builds)
 	if partial && v.NotStartedErr == nil {
 		v.Notes = append(v.Notes, checkup.StoppedUnseen)
+	}
+	if item, some := naming.Item(ctx, h, c, o); some && stopped {
+		if item.Health == checkup.Healthy && c.Docker.Names != config.NamesMaintain {
+			v.Notes = append(v.Notes, item.Name+": "+item.Seen)
+		} else {
+			v.Items = append(v.Items, item)
+		}
 	}
 	v.checkAll(e)
 	return v, nil

@@ -217,7 +217,7 @@ func (v *Verification) inSandbox() string {
 // cost says what a container lacks once it was created again in a sandbox.
 func (v *Verification) cost(c verify.Container) string {
 	var texts []string
-	sandbox := difference.Runtime{Name: v.Sandbox, Args: v.SandboxArgs, Remapped: v.Remapped}
+	sandbox := difference.Runtime{Name: v.Sandbox, Args: v.SandboxArgs, Remapped: v.Remapped, KeepsNames: v.KeepsNames}
 	for _, lack := range sandbox.Lacks(difference.Container{Container: c}) {
 		if lack.Text != "" {
 			texts = append(texts, lack.Text)

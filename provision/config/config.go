@@ -61,8 +61,15 @@ type Docker struct {
 	DefaultRuntime string             `toml:"default_runtime" json:"default_runtime,omitempty"` // "": not managed
 	UsernsRemap    string             `toml:"userns_remap" json:"userns_remap,omitempty"`       // "default", user, user:group, "off"; "": not managed
 	Builds         string             `toml:"builds" json:"builds,omitempty"`                   // what BuildKit's steps run with: runc, or one of Runtimes; "": not managed
+	Names          string             `toml:"names" json:"names,omitempty"`                     // maintain, off; "": not managed
 	Runtimes       map[string]Runtime `toml:"runtimes" json:"runtimes"`
 }
+
+// The values of Docker.Names: what becomes of the names of containers in sandboxes, on networks that users made.
+const (
+	NamesMaintain = "maintain"
+	NamesOff      = "off"
+)
 
 // Runtime is one runtime that runs the release. Nil Args leave the arguments in daemon.json
 // as they are; empty Args remove them.
@@ -212,6 +219,9 @@ func (d Docker) validate() error {
 	}
 	if strings.HasPrefix(d.UsernsRemap, RemapDefault+":") || strings.HasPrefix(d.UsernsRemap, RemapDisabled+":") {
 		return &Error{Key: "docker.userns_remap", Reason: fmt.Sprintf("%q: only a user can have a group", d.UsernsRemap)}
+	}
+	if d.Names != "" && d.Names != NamesMaintain && d.Names != NamesOff {
+		return &Error{Key: "docker.names", Reason: fmt.Sprintf("%q is not one of: %s, %s", d.Names, NamesMaintain, NamesOff)}
 	}
 	for _, key := range []struct{ name, runtime string }{{"docker.default_runtime", d.DefaultRuntime}, {"docker.builds", d.Builds}} {
 		if key.runtime == "" || key.runtime == RuncRuntime {

@@ -22,6 +22,7 @@ type Overrides struct {
 	DefaultRuntime *string
 	UsernsRemap    *string
 	Builds         *string
+	Names          *string
 	RuntimeArgs    []string // of DefaultRuntimeName
 	Rootfs         *string  // of DefaultRuntimeName
 }
@@ -47,6 +48,7 @@ func (o Overrides) table() map[string]any {
 	set("docker", "default_runtime", o.DefaultRuntime)
 	set("docker", "userns_remap", o.UsernsRemap)
 	set("docker", "builds", o.Builds)
+	set("docker", "names", o.Names)
 	runtime := map[string]any{}
 	if o.RuntimeArgs != nil {
 		runtime["args"] = o.RuntimeArgs
@@ -72,7 +74,7 @@ func (l Layered) Override(o Overrides) (Layered, error) {
 		value *string
 	}{
 		{"docker.default_runtime", o.DefaultRuntime}, {"docker.userns_remap", o.UsernsRemap},
-		{"docker.builds", o.Builds}, {"docker.runtimes." + DefaultRuntimeName + ".rootfs", o.Rootfs},
+		{"docker.builds", o.Builds}, {"docker.names", o.Names}, {"docker.runtimes." + DefaultRuntimeName + ".rootfs", o.Rootfs},
 	} {
 		if setting.value != nil && *setting.value == "" {
 			return Layered{}, &Error{Source: FlagSource, Key: setting.key, Reason: "the flag has an empty value: give it one, or leave it out"}

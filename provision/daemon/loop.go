@@ -39,6 +39,7 @@ type loop struct {
 	rounds     *rounds
 	containers containers
 	brief      brief
+	names      nameKeeping
 	status     status.Status
 	repeats    status.Repeats
 	standing   map[status.Kind]string // conditions that last, by the text of their last notice
@@ -101,6 +102,7 @@ func (l *loop) run(ctx context.Context) error {
 		changes = l.Changes(ctx)
 	}
 	go l.hearUnits(ctx, changes)
+	l.names.start(ctx)
 	l.watch(l.rounds.targets)
 	l.publishNow()
 	l.Ready()
@@ -153,6 +155,8 @@ func (l *loop) run(ctx context.Context) error {
 			}
 		case answer := <-l.brief.learned:
 			l.heardOf(answer)
+		case report := <-l.names.reports:
+			l.heardNames(report)
 		case seen := <-l.containers.done:
 			l.finishLook(ctx, seen)
 		case f := <-l.containers.stopped:
@@ -193,6 +197,7 @@ func (l *loop) end() {
 	}
 	l.rounds.fetches.close()
 	l.containers.end()
+	l.names.end()
 	l.tell(status.Notice{Kind: status.Stopping, Text: "the daemon stops; the host stays as it is"})
 }
 
@@ -270,6 +275,7 @@ func (l *loop) finishRound(ctx context.Context, out *outcome) {
 	}
 	if out.observed.Store != "" {
 		l.lastOutcome = out
+		l.names.aim(&l.Host.Host, out.config.Config, out.observed)
 	}
 	if e := out.observed.Engine; e != nil && out.err == nil && l.stream.events == nil {
 		l.stream.open(ctx, &l.Host.Host, out.observed, out.lookBegan)

@@ -22,6 +22,8 @@ type Runtime struct {
 	Args []string
 	// Remapped is true if dockerd has userns-remap.
 	Remapped bool
+	// KeepsNames is true if the service keeps the names of other containers in its containers' hosts files.
+	KeepsNames bool
 }
 
 // A Container is a container in any state, and what was seen of its files.
@@ -79,6 +81,9 @@ func (r Runtime) is(name string) bool {
 
 // network is where the runtime's containers have their network: "sandbox", "host" or "none".
 func (r Runtime) network() string { return r.flag("network", "sandbox") }
+
+// HasOwnNetwork reports whether the runtime's containers have gVisor's network stack, where Docker's DNS does not answer.
+func (r Runtime) HasOwnNetwork() bool { return r.network() == "sandbox" }
 
 // release is the name of the runtime's release.
 func (r Runtime) release() string { return path.Base(path.Dir(r.Path)) }

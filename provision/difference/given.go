@@ -16,7 +16,7 @@ var (
 )
 
 func givenNames(r Runtime, c Container) []string {
-	if c.Network == "" || r.network() != "sandbox" {
+	if c.Network == "" || !r.HasOwnNetwork() || r.KeepsNames {
 		return none
 	}
 	return []string{"network " + c.Network}

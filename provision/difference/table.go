@@ -53,7 +53,7 @@ func Table() []Row {
 	return []Row{
 		{
 			Names, "Docker's DNS (127.0.0.11) does not answer: names do not resolve",
-			"--add-host, " + hostsStack,
+			"[docker] names = \"maintain\", --add-host, " + hostsStack,
 			"no names of other containers (on %s)", seenOnBoth + "; the runtime with --network=host on 26.1; gvisor.dev/docs/user_guide/faq", givenNames,
 		},
 		{

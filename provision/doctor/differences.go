@@ -18,7 +18,7 @@ func differences(ctx context.Context, h *host.Host, c config.Config, l dockerLoo
 	runtimes, sized := map[string]difference.Runtime{}, false
 	for _, name := range c.RuntimeNames() {
 		if entry, registered := l.observed.Engine.Runtimes[name]; registered {
-			r := difference.Runtime{Name: name, Path: entry.Path, Args: entry.Args, Remapped: l.observed.Engine.UsernsRemap}
+			r := difference.Runtime{Name: name, Path: entry.Path, Args: entry.Args, Remapped: l.observed.Engine.UsernsRemap, KeepsNames: c.Docker.Names == config.NamesMaintain}
 			runtimes[name], sized = r, sized || r.LosesWrites()
 		}
 	}

@@ -15,8 +15,11 @@ import (
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/difference"
+	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/naming"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/release"
 )
@@ -43,7 +46,7 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	items := []checkup.Item{kernelItem(), archItem(), cgroupItem(cgroupRoot, runtimesWithCgroups(c, docker.observed), !errors.Is(confErr, fs.ErrPermission) && !errors.Is(docker.fileErr, fs.ErrPermission)), namespaceItem(h), seccompItem(h), ptraceItem(h, p), kvmItem(p), checkup.ConfigItem(h, confErr)}
 	items = append(items, docker.items(c)...)
 	items = append(items, runtimeItems(ctx, h, c, docker)...)
-	items = append(items, askOwnUnit(ctx, h), subidItem(ctx, h, c, docker.observed), storeItem(ctx, h), stateItem(h))
+	items = append(items, askOwnUnit(ctx, h, c, docker.observed.Engine), subidItem(ctx, h, c, docker.observed), storeItem(ctx, h), stateItem(h))
 	if item, found := linkItem(h); found {
 		items = append(items, item)
 	}
@@ -58,12 +61,15 @@ func Run(ctx context.Context, h *host.Host, c config.Config, confErr error, gete
 	}
 	items = append(items, diskItems(h)...)
 	items = append(items, proxyItem(getenv, h.DockerProxy(ctx)), clockItem(ctx, h, time.Now()))
+	if item, some := naming.Item(ctx, h, c, docker.observed); some {
+		items = append(items, item)
+	}
 	d := Diagnosis{Items: items}
 	d.Differences, d.Unseen = differences(ctx, h, c, docker)
 	return d
 }
 
-func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {
+func askOwnUnit(ctx context.Context, h *host.Host, c config.Config, docker *engine.Info) checkup.Item {
 	u, err := h.AskUnit(ctx, OwnUnit)
 	if err != nil {
 		item := checkup.Item{Name: OwnUnit}
@@ -71,7 +77,11 @@ func askOwnUnit(ctx context.Context, h *host.Host) checkup.Item {
 		return item
 	}
 	item := ownUnitItem(u)
-	if cannot := host.ServiceCannotWrite(u, h.Paths.Store, h.Paths.Link); cannot != "" && item.Health == checkup.Healthy {
+	root := ""
+	if docker != nil {
+		root = dataroot.Of(*docker)
+	}
+	if cannot := host.ServiceCannotWrite(u, h.ServiceWrites(c, root)...); cannot != "" && item.Health == checkup.Healthy {
 		item.Health, item.Seen, item.Remedy = checkup.Warning, item.Seen+"; it cannot write to a configured place", cannot
 	}
 	return item

@@ -28,6 +28,8 @@ type Engine interface {
 	ImageDigests(ctx context.Context, id string) ([]string, error)
 	Data(context.Context) (engine.Data, error)
 	Stored(ctx context.Context, most int, sized bool) (all []engine.StoredContainer, partial bool, err error)
+	Networks(context.Context) ([]engine.Network, error)
+	Connected(ctx context.Context, network string) (n engine.Connected, found bool, err error)
 	Plugins(context.Context) ([]engine.Plugin, error)
 	ReloadedSince(context.Context, time.Time) (bool, error)
 	Events(context.Context, time.Time) (<-chan engine.Event, <-chan error)

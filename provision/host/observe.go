@@ -133,7 +133,7 @@ func observeFiles(ctx context.Context, h *Host, c config.Config, o *Observed) (e
 		return err
 	}
 	observeWritable(h, o)
-	observeService(ctx, h, o)
+	observeService(ctx, h, c, o)
 	return observeEarlierUse(ctx, h, o)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,37 +20,40 @@ import (
 const ServiceUnit = "runsc-provisioner.service"
 
 // observeService fills in what the daemon's unit keeps the daemon from writing to. It asks
-// systemd only if other places than the built-in ones are configured, which the packaged unit
-// allows. Without an answer, nothing is known.
-func observeService(ctx context.Context, h *Host, o *Observed) {
+// systemd only if other places are configured than every packaged unit allows. Without an
+// answer, nothing is known.
+func observeService(ctx context.Context, h *Host, c config.Config, o *Observed) {
 	builtIn := h.Paths.builtIn
-	if builtIn == (config.Paths{}) || builtIn == (config.Paths{Store: h.Paths.Store, Link: h.Paths.Link}) {
+	if c.Docker.Names != config.NamesMaintain && (builtIn == (config.Paths{}) || builtIn == (config.Paths{Store: h.Paths.Store, Link: h.Paths.Link})) {
 		return
 	}
 	if unit, err := h.Units.Unit(ctx, ServiceUnit); err == nil {
-		o.ServiceCannotWrite = ServiceCannotWrite(unit, h.Paths.Store, h.Paths.Link)
+		o.ServiceCannotWrite = ServiceCannotWrite(unit, h.ServiceWrites(c, o.NextDataRoot)...)
 	}
 }
 
-// ServiceCannotWrite says, with a remedy, what a unit keeps its process from writing to: the
-// store, and the directory of the link. It is "" if nothing, and pure.
-func ServiceCannotWrite(unit Unit, store, link string) string {
+// ServiceWrites are the directories that the daemon writes to for c, beside its own. dataRoot
+// is dockerd's, or "".
+func (h *Host) ServiceWrites(c config.Config, dataRoot string) []string {
+	dirs := []string{h.Paths.Store}
+	if h.Paths.Link != "" {
+		dirs = append(dirs, filepath.Dir(h.Paths.Link))
+	}
+	if c.Docker.Names == config.NamesMaintain && dataRoot != "" {
+		dirs = append(dirs, dataRoot)
+	}
+	return dirs
+}
+
+// ServiceCannotWrite says, with a remedy, which of dirs a unit keeps its process from writing
+// to. It is "" if none, and pure.
+func ServiceCannotWrite(unit Unit, dirs ...string) string {
 	if unit.LoadState != "loaded" || unit.ProtectSystem != "strict" {
 		return ""
 	}
-	var missing []string
-	for _, dir := range []string{store, filepath.Dir(link)} {
-		if link == "" && dir != store {
-			continue
-		}
-		writable := false
-		for _, entry := range unit.ReadWritePaths {
-			writable = writable || config.WithinDir(strings.TrimLeft(entry, "-+"), dir)
-		}
-		if !writable {
-			missing = append(missing, dir)
-		}
-	}
+	missing := slices.DeleteFunc(dirs, func(dir string) bool {
+		return slices.ContainsFunc(unit.ReadWritePaths, func(entry string) bool { return config.WithinDir(strings.TrimLeft(entry, "-+"), dir) })
+	})
 	if len(missing) == 0 {
 		return ""
 	}

@@ -26,9 +26,22 @@ func TestFault_X10_ServiceCannotWrite(t *testing.T) {
 		{"a unit that is not hardened", "/srv/gvisor", "", Unit{LoadState: "loaded", ProtectSystem: "no"}, ""},
 		{"no unit", "/srv/gvisor", "", Unit{LoadState: "not-found"}, ""},
 	} {
-		got := ServiceCannotWrite(test.unit, test.store, test.link)
+		h := &Host{Paths: Paths{Store: test.store, Link: test.link}}
+		got := ServiceCannotWrite(test.unit, h.ServiceWrites(config.Config{}, "/srv/docker")...)
 		if (got != "") != (test.want != "") || !strings.Contains(got, test.want) {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestServiceCannotWrite_DataRootForNames(t *testing.T) {
+	h := &Host{Paths: Paths{Store: "/opt/gvisor"}}
+	c := config.Config{Docker: config.Docker{Names: config.NamesMaintain}}
+	unit := Unit{LoadState: "loaded", ProtectSystem: "strict", ReadWritePaths: []string{"-/opt/gvisor", "-/var/lib/docker"}}
+	for root, want := range map[string]string{"/var/lib/docker": "", "/srv/docker": "-/srv/docker", "": ""} {
+		got := ServiceCannotWrite(unit, h.ServiceWrites(c, root)...)
+		if (got != "") != (want != "") || !strings.Contains(got, want) {
+			t.Errorf("%q: got %q, want %q", root, got, want)
 		}
 	}
 }

@@ -48,6 +48,10 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	if s.Containers.Known {
 		c.gauge("containers_not_started", "How many containers stayed down because dockerd did not find their runtime.", float64(len(s.Containers.NotStarted)))
 	}
+	if s.Names != nil {
+		c.gauge("names_kept", "How many containers have all names of their networks in their hosts file.", float64(s.Names.Kept))
+		c.gauge("names_left", "How many hosts and resolv.conf files of containers were left alone.", float64(len(s.Names.Left)))
+	}
 	c.counter("unsandboxed_starts_total", "How many containers started outside a sandbox although a sandbox is the default.", s.Counts.Unsandboxed)
 	c.brief(s.Counts.Brief)
 	c.counter("stopped_containers_total", "How many containers were stopped because they ran outside a sandbox.", s.Counts.Stopped)

@@ -29,6 +29,7 @@ const (
 	Switched    Kind = "switched"    // the runtimes run another release
 	Recovered   Kind = "recovered"   // an interrupted change was finished or undone
 	SetAside    Kind = "set-aside"   // that failed, and its journal was set aside
+	Nameless    Kind = "nameless"    // names of other containers cannot be kept in a container's files
 	Watching    Kind = "watching"    // files cannot be watched: only the timer is left
 )
 
@@ -47,7 +48,7 @@ func (k Kind) Severity() Severity {
 	switch k {
 	case Unsandboxed, Stopped, Unjudged, Contested, Failed:
 		return Alert
-	case Drifted, Held, Kept, SetAside, Watching, NotStarted:
+	case Drifted, Held, Kept, SetAside, Watching, NotStarted, Nameless:
 		return Warning
 	default:
 		return Info

@@ -70,6 +70,7 @@ type Status struct {
 	Upgrade    *Upgrade          `json:"upgrade,omitempty"`  // nil unless the daemon upgrades by itself
 	Error      string            `json:"error,omitempty"`
 	Containers Containers        `json:"containers"`
+	Names      *Names            `json:"names,omitempty"` // nil unless [docker] names is set
 	Counts     Counts            `json:"counts"`
 
 	Object string // what an error or a wait is about; "" if not known
@@ -87,6 +88,7 @@ type Wanted struct {
 	DefaultRuntime string   `json:"default_runtime,omitempty"`
 	UsernsRemap    string   `json:"userns_remap,omitempty"`
 	Builds         string   `json:"builds,omitempty"`
+	Names          string   `json:"names,omitempty"`
 	MaxDisruption  string   `json:"max_disruption"`
 }
 
@@ -122,6 +124,21 @@ type Outside struct {
 	Runtime string `json:"runtime"`
 	Why     string `json:"why"`
 	Allowed bool   `json:"allowed"` // by its image's digest
+}
+
+// Names is how far the names of containers in sandboxes are kept.
+type Names struct {
+	Kept  int       `json:"kept"` // running containers with all their names
+	Left  []Unnamed `json:"left,omitempty"`
+	Error string    `json:"error,omitempty"` // why none can be kept
+}
+
+// Unnamed is a container with a file that was left alone.
+type Unnamed struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	File string `json:"file"` // hosts, resolv.conf
+	Why  string `json:"why"`
 }
 
 // Counts are totals since the daemon started.
@@ -208,7 +225,7 @@ func (s *Status) wantedInWords() string {
 func (w Wanted) OptionsInWords() []string {
 	var words []string
 	for _, option := range []struct{ name, value string }{
-		{"default runtime", w.DefaultRuntime}, {"userns-remap", w.UsernsRemap}, {"builds", w.Builds},
+		{"default runtime", w.DefaultRuntime}, {"userns-remap", w.UsernsRemap}, {"builds", w.Builds}, {"names", w.Names},
 	} {
 		if option.value != "" {
 			words = append(words, option.name+" "+option.value)
@@ -243,6 +260,7 @@ func WantedOf(c config.Config) Wanted {
 		DefaultRuntime: c.Docker.DefaultRuntime,
 		UsernsRemap:    c.Docker.UsernsRemap,
 		Builds:         c.Docker.Builds,
+		Names:          c.Docker.Names,
 		MaxDisruption:  c.Enforce.MaxDisruption.String(),
 	}
 }

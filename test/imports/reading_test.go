@@ -13,7 +13,7 @@ import (
 )
 
 // readers are the packages that look at a host and change nothing on it.
-var readers = []string{"provision/audit", "provision/doctor", "provision/host", "provision/inventory", "provision/plan", "provision/checkup"}
+var readers = []string{"provision/audit", "provision/doctor", "provision/host", "provision/inventory", "provision/plan", "provision/checkup", "provision/naming"}
 
 // effect classifies the exported functions and methods of one package: those
 // that write to the host, dockerd or a directory given to them, and the others.

@@ -217,7 +217,7 @@ var allowed = map[string]row{
 	"provision": {
 		ours: []string{
 			"provision/blocked", "provision/config", "provision/daemonfile", "provision/difference", "provision/distro",
-			"provision/durable", "provision/engine", "provision/failpoint", "provision/host",
+			"provision/dockerdns", "provision/durable", "provision/engine", "provision/failpoint", "provision/host",
 			"provision/images", "provision/inventory", "provision/plan", "provision/prepare", "provision/proof", "provision/release",
 			"provision/state", "provision/steps", "provision/subid", "provision/transaction",
 			"provision/trial", "provision/upgrade", "provision/validate",
@@ -231,11 +231,17 @@ var allowed = map[string]row{
 			"provision/release", "provision/runtimes", "provision/state", "provision/steps", "provision/subid", "verify",
 		},
 	},
+	"provision/naming": {
+		ours: []string{
+			"provision/checkup", "provision/config", "provision/dataroot", "provision/difference", "provision/host",
+			"provision/names", "verify",
+		},
+	},
 	"provision/audit": {
 		ours: []string{
 			"provision/buildkit", "provision/blocked", "provision/checkup", "provision/commandline", "provision/config",
 			"provision/difference", "provision/distro", "provision/dockerproc", "provision/engine", "provision/evidence",
-			"provision/host", "provision/inventory", "provision/plan", "provision/release",
+			"provision/host", "provision/inventory", "provision/naming", "provision/plan", "provision/release",
 			"provision/runtimes", "provision/steps", "verify",
 		},
 	},
@@ -251,7 +257,7 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
 			"provision/config", "provision/contest", "provision/engine", "provision/host",
-			"provision/plan", "provision/process", "provision/proof", "provision/release",
+			"provision/names", "provision/naming", "provision/plan", "provision/process", "provision/proof", "provision/release",
 			"provision/runtimes", "provision/state", "provision/status", "provision/steps", "provision/transaction",
 			"provision/upgrade", "provision/watch", "verify",
 		},
@@ -261,8 +267,8 @@ var allowed = map[string]row{
 		ours: []string{
 			"daemonjson", "provision/blocked", "provision/capability", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemonfile", "provision/dataroot",
-			"provision/difference", "provision/dockerproc", "provision/durable", "provision/evidence",
-			"provision/host", "provision/inventory", "provision/places", "provision/plan", "provision/redact",
+			"provision/difference", "provision/dockerproc", "provision/durable", "provision/engine", "provision/evidence",
+			"provision/host", "provision/inventory", "provision/naming", "provision/places", "provision/plan", "provision/redact",
 			"provision/release", "provision/room", "provision/runtimes", "provision/validate",
 		},
 		modules: []string{"github.com/dustin/go-humanize", "golang.org/x/sys"},
