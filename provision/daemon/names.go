@@ -64,7 +64,7 @@ func (l *loop) heardNames(r names.Report) {
 		if !known[u] {
 			l.tell(status.Notice{
 				Kind:   status.Nameless,
-				Text:   fmt.Sprintf("container %.12s (%q) may not find other containers by name: its /etc/%s was left alone: %s", u.ID, u.Name, u.File, u.Why),
+				Text:   fmt.Sprintf("container %.12s (%q) may not find all names: its /etc/%s was left alone: %s", u.ID, u.Name, u.File, u.Why),
 				Fields: map[string]string{status.FieldContainer: u.ID, status.FieldName: u.Name, status.FieldItem: u.File, status.FieldWhy: u.Why},
 			})
 		}

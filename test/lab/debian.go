@@ -88,12 +88,15 @@ func (h *Host) withDebian(ctx context.Context, root *os.Root, o Options) error {
 			}
 		}
 	}
-	if o.Buildx {
-		dir, err := h.cache.debian(ctx, "docker-buildx")
+	for name, wanted := range map[string]bool{"docker-buildx": o.Buildx, "docker-compose": o.Compose} {
+		if !wanted {
+			continue
+		}
+		dir, err := h.cache.debian(ctx, name)
 		if err != nil {
 			return err
 		}
-		const plugin = "docker/cli-plugins/docker-buildx"
+		plugin := "docker/cli-plugins/" + name
 		if err := copyInto(root, filepath.Join(dir, "usr/libexec", plugin), "usr/local/lib/"+plugin); err != nil {
 			return err
 		}

@@ -53,6 +53,8 @@ type Options struct {
 	Engine string
 	// Buildx gives the docker command trixie's buildx, for builds by BuildKit.
 	Buildx bool
+	// Compose gives the docker command trixie's compose.
+	Compose bool
 	// Prometheus puts trixie's prometheus, promtool and prometheus-node-exporter
 	// into the host's PATH.
 	Prometheus bool

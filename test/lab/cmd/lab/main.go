@@ -17,7 +17,7 @@ import (
 
 const usage = `usage: lab prepare [trixie] [bookworm] [releases]
        lab engines
-       lab shell [-binary PATH] [-engine NAME] [-buildx] [SUITE]
+       lab shell [-binary PATH] [-engine NAME] [-buildx] [-compose] [SUITE]
 
 prepare makes what is missing in the cache; without arguments, all but engines.
 engines builds each version of dockerd that is missing in the cache.
@@ -97,11 +97,12 @@ func shell(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("shell", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	binary, engine, buildx := flags.String("binary", "", ""), flags.String("engine", "", ""), flags.Bool("buildx", false, "")
+	compose := flags.Bool("compose", false, "")
 	if flags.Parse(args) != nil || flags.NArg() > 1 {
 		return errUsage
 	}
 	start := time.Now()
-	host, err := lab.Boot(ctx, lab.Options{Suite: flags.Arg(0), Binary: *binary, Engine: *engine, Buildx: *buildx})
+	host, err := lab.Boot(ctx, lab.Options{Suite: flags.Arg(0), Binary: *binary, Engine: *engine, Buildx: *buildx, Compose: *compose})
 	if err != nil {
 		return err
 	}
