@@ -88,6 +88,9 @@ func (r *Root) open(id, name string, flags int) (*os.File, unix.Stat_t, error) {
 	}
 	defer unix.Close(dir)
 	fd, err := unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) { // a symlink, or a socket
+		return nil, unix.Stat_t{}, &OddError{path, notDockers}
+	}
 	if err != nil {
 		return nil, unix.Stat_t{}, &os.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -97,10 +100,12 @@ func (r *Root) open(id, name string, flags int) (*os.File, unix.Stat_t, error) {
 		return nil, stat, errors.Join(&os.PathError{Op: "stat", Path: path, Err: err}, file.Close())
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFREG || stat.Nlink > 1 {
-		return nil, stat, errors.Join(&OddError{path, "it is not a regular file with one name"}, file.Close())
+		return nil, stat, errors.Join(&OddError{path, notDockers}, file.Close())
 	}
 	return file, stat, nil
 }
+
+const notDockers = "it is not a regular file with one name"
 
 // OddError means that a file is not one that dockerd makes.
 type OddError struct{ Path, Reason string }

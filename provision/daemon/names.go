@@ -55,13 +55,14 @@ func (l *loop) heardNames(r names.Report) {
 	known := map[status.Unnamed]bool{}
 	if l.status.Names != nil {
 		for _, u := range l.status.Names.Left {
-			known[u] = true
+			known[u.SameReason()] = true
 		}
 	}
 	for _, left := range r.Left {
 		u := status.Unnamed{ID: left.ID, Name: left.Name, File: left.File, Why: left.Reason}
 		s.Left = append(s.Left, u)
-		if !known[u] {
+		if !known[u.SameReason()] {
+			known[u.SameReason()] = true
 			l.tell(status.Notice{
 				Kind:   status.Nameless,
 				Text:   fmt.Sprintf("container %.12s (%q) may not find all names: its /etc/%s was left alone: %s", u.ID, u.Name, u.File, u.Why),

@@ -1,6 +1,7 @@
 package names
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -22,6 +23,8 @@ type Lacking struct {
 	ID, Name string // of the container
 	// Missing are the containers, by name, that it does not find.
 	Missing []string
+	// Odd is why its file was not read; nil if it was.
+	Odd error
 }
 
 // Look compares the hosts files of the running containers of a goal's runtimes with what Docker's DNS would answer. It
@@ -47,7 +50,8 @@ func Look(g Goal) (Seen, error) {
 			return Seen{}, err
 		}
 		all = append(all, c.Container)
-		if c.Running && !c.Shares && slices.Contains(g.Runtimes, c.Runtime) {
+		// One that brings a hosts file of its own has what its user wants.
+		if c.Running && !c.Shares && !c.OwnHosts && slices.Contains(g.Runtimes, c.Runtime) {
 			ours = append(ours, c)
 		}
 	}
@@ -61,14 +65,18 @@ func compare(root *containerdir.Root, ours []containerdir.Container, all []docke
 			continue // no network of it has Docker's DNS
 		}
 		f, err := root.Open(c.ID, containerdir.HostsName)
-		if containerdir.IsGone(err) {
+		var odd *containerdir.OddError
+		switch {
+		case containerdir.IsGone(err):
 			continue
-		}
-		if err != nil {
+		case errors.As(err, &odd):
+			seen.Lacking = append(seen.Lacking, Lacking{ID: c.ID, Name: c.Name, Odd: err})
+			continue
+		case err != nil:
 			return Seen{}, err
 		}
 		if missing := missingIn(f.Text, records, c, all); len(missing) > 0 {
-			seen.Lacking = append(seen.Lacking, Lacking{c.ID, c.Name, missing})
+			seen.Lacking = append(seen.Lacking, Lacking{ID: c.ID, Name: c.Name, Missing: missing})
 		} else {
 			seen.Complete++
 		}

@@ -82,7 +82,13 @@ func remedy(ctx context.Context, h *host.Host) string {
 func describe(lacking []names.Lacking) string {
 	var parts []string
 	for _, l := range lacking[:min(len(lacking), maxNamed)] {
-		parts = append(parts, fmt.Sprintf("%s does not find %s", verify.Printable(l.Name), list(l.Missing)))
+		text := verify.Printable(l.Name)
+		if l.Odd != nil {
+			text += ": " + verify.Printable(l.Odd.Error())
+		} else {
+			text += " does not find " + list(l.Missing)
+		}
+		parts = append(parts, text)
 	}
 	if more := len(lacking) - len(parts); more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
