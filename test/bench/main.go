@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&p.runs, "runs", 11, "measured runs of each side")
 	flags.DurationVar(&p.idle, "idle", 5*time.Minute, "how long to measure the idle daemon")
-	flags.StringVar(&p.only, "only", "", "measure only this: apply, answers, install, signed, rollback, verify, writes, builds, drift or footprint")
+	flags.StringVar(&p.only, "only", "", "measure only this: apply, answers, install, signed, rollback, verify, writes, builds, names, drift or footprint")
 	flags.IntVar(&p.warmup, "warmup", 2, "runs of each side before those")
 	err := flags.Parse(args)
 	switch {
@@ -109,6 +109,7 @@ func inLab(ctx context.Context, p pace, built programs, dir string) ([]row, erro
 		{"verify", "looks at processes and containers", func() ([]row, error) { return verifyRows(ctx, p, built) }},
 		{"writes", "what keeping writes costs", func() ([]row, error) { return writesRows(ctx, p, built, dir) }},
 		{"builds", "docker build in a sandbox", func() ([]row, error) { return buildRows(ctx, p, built) }},
+		{"names", "names in sandboxes", func() ([]row, error) { return namesRows(ctx, p, built) }},
 		{"drift", "how long drift lasts", func() ([]row, error) { return driftRows(ctx, built) }},
 		{"footprint", "what the daemon takes, for " + p.idle.String(), func() ([]row, error) { return footprintRows(ctx, built, p.idle) }},
 	} {

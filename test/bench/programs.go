@@ -18,13 +18,14 @@ type programs struct {
 	scan    string
 	asker   string
 	pages   string
+	namer   string
 }
 
 // build builds the product as `make build` does, and the others, all
 // statically: they run in a host with another libc.
 func build(ctx context.Context, dir string) (programs, error) {
 	built := programs{filepath.Join(dir, "runsc-provisioner"), filepath.Join(dir, "timer"), filepath.Join(dir, "pinger"), filepath.Join(dir, "drifter"),
-		filepath.Join(dir, "crowd"), filepath.Join(dir, "scan"), filepath.Join(dir, "asker"), filepath.Join(dir, "pages")}
+		filepath.Join(dir, "crowd"), filepath.Join(dir, "scan"), filepath.Join(dir, "asker"), filepath.Join(dir, "pages"), filepath.Join(dir, "namer")}
 	for path, pkg := range map[string]string{
 		built.product: "runsc-provisioner/cmd/runsc-provisioner",
 		built.timer:   "runsc-provisioner/test/bench/timer",
@@ -33,6 +34,7 @@ func build(ctx context.Context, dir string) (programs, error) {
 		built.crowd:   "runsc-provisioner/test/bench/crowd",
 		built.asker:   "runsc-provisioner/test/bench/asker",
 		built.scan:    "runsc-provisioner/test/bench/scan",
+		built.namer:   "runsc-provisioner/test/bench/namer",
 		built.pages:   "runsc-provisioner/test/bench/pages",
 	} {
 		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w", "-o", path, pkg)
