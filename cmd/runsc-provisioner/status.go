@@ -234,7 +234,7 @@ func printNames(n *status.Names, row func(name, format string, args ...any)) {
 		row("names", "%s on networks that users made: the names of the others are kept", plural(n.Kept, "container"))
 	}
 	for _, left := range n.Left {
-		row("  left alone", "/etc/%s of %s (%.12s): %s", left.File, left.Name, left.ID, left.Why)
+		row("  left alone", "%s of %s (%.12s): %s", left.File, left.Name, left.ID, left.Why)
 	}
 }
 

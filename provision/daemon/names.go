@@ -65,7 +65,7 @@ func (l *loop) heardNames(r names.Report) {
 			known[u.SameReason()] = true
 			l.tell(status.Notice{
 				Kind:   status.Nameless,
-				Text:   fmt.Sprintf("container %.12s (%q) may not find all names: its /etc/%s was left alone: %s", u.ID, u.Name, u.File, u.Why),
+				Text:   fmt.Sprintf("container %.12s (%q) may not find all names: its %s was left alone: %s", u.ID, u.Name, u.File, u.Why),
 				Fields: map[string]string{status.FieldContainer: u.ID, status.FieldName: u.Name, status.FieldItem: u.File, status.FieldWhy: u.Why},
 			})
 		}

@@ -30,7 +30,6 @@ func (r *run) clearHosts(c *one) error {
 	if !ours {
 		return nil
 	}
-	r.counts.Writes++
 	return f.ReplaceTail(tail, r.goal.Owner)
 }
 
@@ -43,6 +42,5 @@ func (r *run) clearResolv(c *one) error {
 	if err != nil || tail.Text == "" {
 		return err
 	}
-	r.counts.Writes++
 	return f.ReplaceTail(tail, r.goal.Owner)
 }

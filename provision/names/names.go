@@ -63,22 +63,13 @@ type Report struct {
 	Left []Left
 	// Err is why nothing can be kept, or nil.
 	Err error
-	// Counts are totals since the Keeper began.
-	Counts Counts
 }
 
 // Left is a file that was left alone.
 type Left struct {
 	ID, Name string // of the container
-	File     string // hosts, resolv.conf
+	File     string // hosts, resolv.conf, or the description config.v2.json
 	Reason   string
-}
-
-// Counts are totals.
-type Counts struct {
-	Writes uint64 // changes of files
-	// Unmended counts looks at a file of dockerd that were too early: dockerd was writing it.
-	TooEarly uint64
 }
 
 // maxLeft is how many containers a Report names.

@@ -69,28 +69,17 @@ var errMounted = errors.New("something else is mounted there")
 
 // settle notes the result of a look at a file.
 func (r *run) settle(c *one, file string, err error) {
-	var incomplete *hostsfile.IncompleteError
 	delete(c.left, file)
-	switch {
-	case err == nil:
-		if file == containerdir.HostsName {
-			c.complete = true
-		}
+	if containerdir.IsGone(err) {
 		return
-	case containerdir.IsGone(err):
-		return
-	case errors.Is(err, containerdir.ErrChanged), errors.As(err, &incomplete):
-		// The other program's next write, or its end, is heard.
-		r.counts.TooEarly++
-		if file == containerdir.HostsName {
-			c.complete = false
-		}
-		if c.starts {
-			return
-		}
 	}
 	if file == containerdir.HostsName {
-		c.complete = false
+		c.complete = err == nil
+	}
+	var incomplete *hostsfile.IncompleteError
+	beingWritten := errors.Is(err, containerdir.ErrChanged) || errors.As(err, &incomplete)
+	if err == nil || beingWritten && c.starts {
+		return // the next write, or its end, is heard
 	}
 	c.left[file] = explain(err)
 	var edited *hostsfile.EditedError
@@ -147,7 +136,6 @@ func (r *run) apply(c *one, f *containerdir.File, edit hostsfile.Edit) error {
 	if edit.IsEmpty() {
 		return nil
 	}
-	r.counts.Writes++
 	c.pace.spare()
 	return f.Apply(edit, r.goal.Owner)
 }
@@ -173,7 +161,6 @@ func (r *run) keepResolv(c *one) error {
 	case err != nil:
 		return err
 	case tail.Text != "":
-		r.counts.Writes++
 		c.pace.spare()
 		err = f.ReplaceTail(tail, r.goal.Owner)
 	default:

@@ -137,7 +137,7 @@ type Names struct {
 type Unnamed struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
-	File string `json:"file"` // hosts, resolv.conf
+	File string `json:"file"` // hosts, resolv.conf, config.v2.json
 	Why  string `json:"why"`
 }
 
