@@ -46,14 +46,15 @@ type run struct {
 // one is a container.
 type one struct {
 	containerdir.Container
-	reload   bool // its description must be read
-	hosts    bool // its hosts file must be looked at
-	resolv   bool // the same for its resolv.conf
-	starts   bool // dockerd is starting it
-	asks     int  // how often its addresses were asked for in this start
-	pace     pace
-	left     map[string]string // why a file was left alone
-	complete bool              // its hosts file has all names
+	reload     bool // its description must be read
+	hosts      bool // its hosts file must be looked at
+	resolv     bool // the same for its resolv.conf
+	starts     bool // dockerd is starting it
+	asks       int  // how often its addresses were asked for in this start
+	pace       pace
+	left       map[string]string // why a file was left alone
+	complete   bool              // its hosts file has all names
+	unfinished int               // looks in a row that found a file being written
 }
 
 func newRun(report func(Report)) *run {

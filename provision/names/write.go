@@ -64,6 +64,9 @@ func rank(c *one) int {
 	return 1
 }
 
+// maxUnfinished is how many looks in a row may find a file that another program is writing, before that is reported.
+const maxUnfinished = 20
+
 // errMounted means that a file of a container is not what the container sees.
 var errMounted = errors.New("something else is mounted there")
 
@@ -76,10 +79,17 @@ func (r *run) settle(c *one, file string, err error) {
 	if file == containerdir.HostsName {
 		c.complete = err == nil
 	}
+	if err == nil {
+		c.unfinished = 0
+		return
+	}
 	var incomplete *hostsfile.IncompleteError
-	beingWritten := errors.Is(err, containerdir.ErrChanged) || errors.As(err, &incomplete)
-	if err == nil || beingWritten && c.starts {
-		return // the next write, or its end, is heard
+	if errors.Is(err, containerdir.ErrChanged) || errors.As(err, &incomplete) {
+		c.complete = false
+		if c.unfinished++; c.unfinished < maxUnfinished || c.starts {
+			r.lookAgain(soon) // its end is heard as well
+			return
+		}
 	}
 	c.left[file] = explain(err)
 	var edited *hostsfile.EditedError
