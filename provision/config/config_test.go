@@ -155,6 +155,8 @@ func TestOverride_NamesTheFlagsAsTheSource(t *testing.T) {
 		{Overrides{DefaultRuntime: given("")}, "command line: docker.default_runtime"},
 		{Overrides{UsernsRemap: given("")}, "command line: docker.userns_remap"},
 		{Overrides{Builds: given("")}, "command line: docker.builds"},
+		{Overrides{Names: given("")}, "command line: docker.names"},
+		{Overrides{Names: given("yes")}, "command line: docker.names"},
 		{Overrides{Rootfs: given("")}, "command line: docker.runtimes.runsc.rootfs"},
 	} {
 		_, err := load(t, t.TempDir()).Override(test.flags)
