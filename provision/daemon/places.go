@@ -3,8 +3,13 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/dataroot"
+	"runsc-provisioner/provision/durable"
 )
 
 // mustRestart reports whether only a restart of this process gives it access to the places of
@@ -14,7 +19,17 @@ func (r *rounds) mustRestart(c config.Config) bool {
 		return true
 	}
 	exists, readOnly := r.host.StorePlace()
-	return !r.storeExisted && exists && readOnly
+	if !r.storeExisted && exists && readOnly {
+		return true
+	}
+	// Docker was installed after this service began.
+	return c.Docker.Names == config.NamesMaintain && !r.dataRootExisted && errors.Is(durable.CannotWrite(dataroot.Next("")), unix.EROFS)
+}
+
+// dataRootExists reports whether the data root that the packaged unit names is there.
+func dataRootExists() bool {
+	_, err := os.Stat(dataroot.Next(""))
+	return err == nil
 }
 
 // explainPlace adds to a refusal of the store what a hardened unit has to do with it.

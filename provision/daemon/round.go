@@ -54,6 +54,8 @@ type rounds struct {
 	now  func() time.Time
 	// storeExisted says that the store existed when this process started.
 	storeExisted bool
+	// dataRootExisted says the same of Docker's data root.
+	dataRootExisted bool
 
 	config        keptConfig
 	appliedConfig []byte // the configuration that was last applied, as JSON
@@ -94,6 +96,7 @@ func newRounds(d *Daemon) *rounds {
 	host := *d.Host
 	r := &rounds{host: &host, now: d.Now, digests: map[string]watch.Stamp{}}
 	r.storeExisted, _ = host.StorePlace()
+	r.dataRootExisted = dataRootExists()
 	host.WaitForWriters = watch.Settled
 	host.BeforeObserve = r.beforeLook
 	host.Suspect = r.mustDigest
