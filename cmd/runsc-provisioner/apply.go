@@ -143,6 +143,9 @@ func (a *app) apply(ctx context.Context, systemd *ahead, in config.InEffect, opt
 	result, err := host.Converge(ctx, in.Config, opts)
 	result.Last.Held = append(checkup.HeldByConfig(in), result.Last.Held...)
 	report.notes = slices.Concat(in.Warnings(), pinned(in, opts.Upgrade))
+	if err == nil {
+		report.notes = append(report.notes, host.SettleNames(ctx, in.Config, result.Observed)...)
+	}
 	result.Last.Warnings = slices.Concat(report.notes, result.Last.Warnings)
 	if err != nil || saveErr != nil {
 		return result, errors.Join(withProxy(ctx, &host.Host, err), saveErr)

@@ -231,10 +231,10 @@ func printNames(n *status.Names, row func(name, format string, args ...any)) {
 	if n.Error != "" {
 		row("names", "not kept: %s", n.Error)
 	} else {
-		row("names", "%s on networks that users made: the names of the others are kept", plural(n.Kept, "container"))
+		row("names", "%d of %s on networks that users made find all others", n.Kept, plural(n.Of, "container"))
 	}
 	for _, left := range n.Left {
-		row("  left alone", "%s of %s (%.12s): %s", left.File, left.Name, left.ID, left.Why)
+		row("  not complete", "%s of %s (%.12s): %s", left.File, left.Name, left.ID, left.Why)
 	}
 }
 

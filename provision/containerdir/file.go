@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -28,6 +30,9 @@ type File struct {
 // knows if the container was removed.
 func (r *Root) Open(id, name string) (*File, error) {
 	file, stat, err := r.open(id, name, 0)
+	if errors.Is(err, fs.ErrNotExist) && r.exists(id) {
+		return nil, &OddError{filepath.Join(r.Dir(id), name), "it is missing"}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +45,11 @@ func (r *Root) Open(id, name string) (*File, error) {
 		return nil, &OddError{file.Name(), fmt.Sprintf("it has more than %d KiB", maxText>>10)}
 	}
 	return &File{Text: string(text), root: r, id: id, name: name, seen: stat}, nil
+}
+
+// exists reports whether a container is there.
+func (r *Root) exists(id string) bool {
+	return !r.modified(id, ConfigName).IsZero()
 }
 
 // ErrChanged means that another program has changed a file since it was read. Nothing was written. Read it again.

@@ -48,7 +48,12 @@ func (n *nameKeeping) aim(h *host.Host, c config.Config, o host.Observed) {
 
 // heardNames records how the keeping of names stands.
 func (l *loop) heardNames(r names.Report) {
-	s := &status.Names{Kept: r.Kept}
+	if r.Mode != names.Maintain && len(r.Left) == 0 && r.Err == nil {
+		l.changed = l.changed || l.status.Names != nil
+		l.status.Names = nil
+		return
+	}
+	s := &status.Names{Kept: r.Kept, Of: r.Ours}
 	if r.Err != nil {
 		s.Error = r.Err.Error()
 	}
@@ -65,7 +70,7 @@ func (l *loop) heardNames(r names.Report) {
 			known[u.SameReason()] = true
 			l.tell(status.Notice{
 				Kind:   status.Nameless,
-				Text:   fmt.Sprintf("container %.12s (%q) may not find all names: its %s was left alone: %s", u.ID, u.Name, u.File, u.Why),
+				Text:   fmt.Sprintf("container %.12s (%q) may not find all names, by its file %s: %s", u.ID, u.Name, u.File, u.Why),
 				Fields: map[string]string{status.FieldContainer: u.ID, status.FieldName: u.Name, status.FieldItem: u.File, status.FieldWhy: u.Why},
 			})
 		}

@@ -21,12 +21,12 @@ func TestHeardNames(t *testing.T) {
 		report names.Report
 		told   int
 	}{
-		{names.Report{Kept: 1}, 0},
+		{names.Report{Mode: names.Maintain, Kept: 1}, 0},
 		{names.Report{Left: []names.Left{one, two}}, 2},
 		{names.Report{Left: []names.Left{one, two, three}}, 2},
 		{names.Report{Err: errors.New("no inotify")}, 3},
 		{names.Report{Err: errors.New("no inotify")}, 3},
-		{names.Report{Kept: 3}, 3},
+		{names.Report{Mode: names.Maintain, Kept: 3}, 3},
 	} {
 		if l.heardNames(step.report); len(told) != step.told {
 			t.Errorf("after %+v: told %d times, want %d: %+v", step.report, len(told), step.told, told)

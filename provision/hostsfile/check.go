@@ -1,8 +1,8 @@
 package hostsfile
 
 import (
-	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -11,10 +11,11 @@ type IncompleteError struct{ Reason string }
 
 func (e *IncompleteError) Error() string { return "the file is incomplete: " + e.Reason }
 
-// EditedError means that another program, probably in the container, has changed a file. Line is its line.
-type EditedError struct{ Line string }
+// EditedError means that another program, probably in the container, has changed a file. It has no text of that program,
+// which could be long, and another one each time.
+type EditedError struct{}
 
-func (e *EditedError) Error() string { return fmt.Sprintf("another program has added %q", e.Line) }
+func (*EditedError) Error() string { return "another program has changed it, so it is left alone" }
 
 // byDocker are the lines that dockerd begins every hosts file with.
 var byDocker = map[string]bool{
@@ -43,7 +44,7 @@ func CheckHosts(text string, own map[string]bool) error {
 		case byDocker[said]:
 			hasLocalhost = hasLocalhost || strings.HasPrefix(said, "127.0.0.1\t")
 		case !isOwn(said, own):
-			return &EditedError{said}
+			return &EditedError{}
 		}
 	}
 	if !hasLocalhost {
@@ -68,23 +69,35 @@ func isOwn(said string, own map[string]bool) bool {
 
 // Named returns the names, lower case, in the lines of others: they are found before DNS is asked.
 func Named(text string) map[string]bool {
-	return namesIn(text, func(l line) bool { return !l.ours })
+	named := map[string]bool{}
+	eachName(text, func(l line, _, name string) {
+		if !l.ours {
+			named[name] = true
+		}
+	})
+	return named
 }
 
-// Has returns all names, lower case, that a resolver finds in a hosts file.
-func Has(text string) map[string]bool {
-	return namesIn(text, func(line) bool { return true })
+// Answers returns the addresses of each name, lower case, that a resolver finds in a hosts file.
+func Answers(text string) map[string][]netip.Addr {
+	answers := map[string][]netip.Addr{}
+	eachName(text, func(_ line, addr, name string) {
+		if at, err := netip.ParseAddr(addr); err == nil && !slices.Contains(answers[name], at) {
+			answers[name] = append(answers[name], at)
+		}
+	})
+	return answers
 }
 
-func namesIn(text string, counts func(line) bool) map[string]bool {
-	names := map[string]bool{}
+// eachName calls f with each name of a hosts file, in lower case, and the word that its line begins with.
+func eachName(text string, f func(l line, addr, name string)) {
 	for _, l := range splitLines(text) {
 		said, _, _ := strings.Cut(l.text, "#")
-		for i, name := range strings.Fields(said) {
-			if i > 0 && counts(l) {
-				names[strings.ToLower(name)] = true
+		fields := strings.Fields(said)
+		for i, name := range fields {
+			if i > 0 {
+				f(l, fields[0], strings.ToLower(name))
 			}
 		}
 	}
-	return names
 }

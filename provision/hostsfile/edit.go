@@ -88,6 +88,17 @@ func filler(n int) string {
 	return text.String()
 }
 
+// Retire returns the edit that takes the lines of ours out of the text of a hosts file that want does not have. It adds none.
+func Retire(text string, want []string) Edit {
+	var kept []string
+	for _, l := range splitLines(text) {
+		if l.ours && slices.Contains(want, l.text) && !slices.Contains(kept, l.text) {
+			kept = append(kept, l.text)
+		}
+	}
+	return Maintain(text, kept)
+}
+
 // Tail is the end of a file that has to change: the bytes from Offset on become Text.
 type Tail struct {
 	Offset int64

@@ -9,7 +9,6 @@ package hostsfile
 
 import (
 	"net/netip"
-	"strings"
 )
 
 // Mark ends every line of ours. dockerd removes lines that end in a tab and the container's hostname, so no line of ours
@@ -32,48 +31,62 @@ type Record struct {
 	Names []string
 }
 
-// Lines are the lines of ours for records, each with its newline. skipped counts names that no hosts file can have, such
-// as those with blanks, and names for which MaxBlock has no room.
-func Lines(records []Record) (lines []string, skipped int) {
+// firstNames is how many names of an address get room before any has more: no container takes the room of others by
+// having many aliases.
+const firstNames = 64
+
+// Lines are the lines of ours for records, each with its newline. cut is how many names MaxBlock has no room for. Names
+// that no hosts file can have are left out.
+func Lines(records []Record) (lines []string, cut int) {
 	room := MaxBlock
-	for _, r := range records {
-		var line strings.Builder
-		finish := func() {
-			if line.Len() == 0 {
-				return
+	for _, turn := range []func([]string) []string{
+		func(names []string) []string { return names[:min(len(names), firstNames)] },
+		func(names []string) []string { return names[min(len(names), firstNames):] },
+	} {
+		for _, r := range records {
+			more, without := linesOf(r.Addr.String(), turn(r.Names), room)
+			for _, line := range more {
+				room -= len(line)
 			}
-			line.WriteString(" " + Mark + "\n")
-			lines = append(lines, line.String())
-			room -= line.Len()
-			line.Reset()
+			lines, cut = append(lines, more...), cut+without
 		}
-		for _, name := range r.Names {
-			if !isName(name) {
-				skipped++
-				continue
-			}
-			if line.Len()+len(name)+len(Mark)+3 > maxLine {
-				finish()
-			}
-			separator := " "
-			start := r.Addr.String()
-			if line.Len() == 0 {
-				separator = start + "\t"
-			}
-			if line.Len()+len(separator)+len(name)+len(Mark)+2 > room {
-				skipped++
-				continue
-			}
-			line.WriteString(separator + name)
-		}
-		finish()
 	}
-	return lines, skipped
+	return lines, cut
 }
 
-// isName reports whether a resolver finds a name in a hosts file: printable ASCII without blanks and "#". An address is
+// linesOf are the lines for one address, of at most room bytes.
+func linesOf(addr string, names []string, room int) (lines []string, cut int) {
+	const end = " " + Mark + "\n"
+	line := ""
+	finish := func() {
+		if line != "" {
+			lines, room, line = append(lines, line+end), room-len(line)-len(end), ""
+		}
+	}
+	for _, name := range names {
+		if !IsName(name) {
+			continue
+		}
+		if len(line)+1+len(name)+len(end) > maxLine {
+			finish()
+		}
+		next := line + " " + name
+		if line == "" {
+			next = addr + "\t" + name
+		}
+		if len(next)+len(end) > room {
+			cut++
+			continue
+		}
+		line = next
+	}
+	finish()
+	return lines, cut
+}
+
+// IsName reports whether a resolver finds a name in a hosts file: printable ASCII without blanks and "#". An address is
 // no name, because resolvers do not look it up.
-func isName(name string) bool {
+func IsName(name string) bool {
 	if name == "" || len(name) > maxName {
 		return false
 	}

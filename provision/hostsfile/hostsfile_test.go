@@ -47,7 +47,7 @@ func record(addr string, names ...string) Record {
 	return Record{Addr: netip.MustParseAddr(addr), Names: names}
 }
 
-func linesOf(t *testing.T, records ...Record) []string {
+func madeLines(t *testing.T, records ...Record) []string {
 	t.Helper()
 	lines, skipped := Lines(records)
 	if skipped != 0 {
@@ -57,13 +57,13 @@ func linesOf(t *testing.T, records ...Record) []string {
 }
 
 func TestLines(t *testing.T) {
-	got, skipped := Lines([]Record{
+	got, cut := Lines([]Record{
 		record("172.18.0.2", "db.app", "db"), record("fd00::2", "a b", "new\nline", "#x", "1.2.3.4", "", "ü", strings.Repeat("x", 254)),
 		record("fd00::3", "_srv.a-b"),
 	})
 	want := []string{"172.18.0.2\tdb.app db " + Mark + "\n", "fd00::3\t_srv.a-b " + Mark + "\n"}
-	if diff := cmp.Diff(want, got); diff != "" || skipped != 7 {
-		t.Errorf("skipped %d, -want +got:\n%s", skipped, diff)
+	if diff := cmp.Diff(want, got); diff != "" || cut != 0 {
+		t.Errorf("cut %d, -want +got:\n%s", cut, diff)
 	}
 }
 
@@ -82,6 +82,35 @@ func TestLines_ManyNamesAreLimited(t *testing.T) {
 	}
 	if size > MaxBlock || found+skipped != len(names) || skipped == 0 {
 		t.Errorf("%d bytes, %d names and %d skipped", size, found, skipped)
+	}
+}
+
+// A container with many aliases takes no room from others.
+func TestLines_ManyNamesOfOne(t *testing.T) {
+	hog := record("10.0.0.2", "hog")
+	for i := range 10_000 {
+		hog.Names = append(hog.Names, fmt.Sprintf("alias-with-a-long-name-%d.example.com", i))
+	}
+	lines, cut := Lines([]Record{hog, record("10.0.0.3", "db.app", "db")})
+	if !slices.Contains(lines, "10.0.0.3\tdb.app db "+Mark+"\n") || cut == 0 {
+		t.Errorf("db has no line, and %d names are cut", cut)
+	}
+}
+
+// In an edited file, what is no longer true goes, and nothing is added.
+func TestRetire(t *testing.T) {
+	db, cache := "172.18.0.2\tdb "+Mark+"\n", "172.18.0.9\tcache "+Mark+"\n"
+	text := byDocker26 + db + "1.2.3.4\tmine\n" + cache
+	got := done(text, Retire(text, []string{cache, "172.18.0.7\tnew " + Mark + "\n"}))
+	if want := byDocker26 + strings.Repeat("#", len(db)-len(Mark)-1) + Mark + "\n1.2.3.4\tmine\n" + cache; got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	got := Answers("10.0.0.2\tDB db.app # x\n10.0.0.3\tdb # x\nnot-an-address\tdb\n#10.0.0.9\tgone\n")
+	if !slices.Equal(got["db"], []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3")}) || len(got) != 2 {
+		t.Errorf("got %v", got)
 	}
 }
 
@@ -215,7 +244,7 @@ func TestMaintain_UsesItsRoomAgain(t *testing.T) {
 		for i := range 1 + round%7 {
 			records = append(records, record(fmt.Sprintf("172.18.%d.%d", round%200, i+2), fmt.Sprintf("c%d.app", round*7+i), "svc"))
 		}
-		text = done(text, Maintain(text, linesOf(t, records...)))
+		text = done(text, Maintain(text, madeLines(t, records...)))
 		if round == 100 {
 			longest = len(text)
 		}

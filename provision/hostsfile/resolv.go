@@ -39,8 +39,12 @@ func parseResolv(text string) (r resolv, found bool, err error) {
 	r.dns, r.begin = -1, len(text)
 	if i := strings.Index(text, resolvBegin); i >= 0 {
 		r.begin, r.block = i, text[i:]
-		if !strings.HasSuffix(r.block, resolvEnd) {
-			return r, false, &EditedError{"something behind the block of runsc-provisioner"}
+		servers, ends := strings.CutSuffix(r.block[len(resolvBegin):], resolvEnd)
+		for line := range strings.Lines(servers) {
+			ends = ends && strings.HasPrefix(line, "nameserver ")
+		}
+		if !ends {
+			return r, false, &EditedError{}
 		}
 	}
 	other := ""
@@ -54,7 +58,7 @@ func parseResolv(text string) (r resolv, found bool, err error) {
 		}
 	}
 	if r.dns >= 0 && other != "" {
-		return r, false, &EditedError{other}
+		return r, false, &EditedError{}
 	}
 	return r, r.dns >= 0, nil
 }

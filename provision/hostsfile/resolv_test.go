@@ -3,6 +3,7 @@ package hostsfile
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -66,6 +67,7 @@ func TestMaintainResolv_LeavesWhatIsNotDockers(t *testing.T) {
 		{"another server beside Docker's", resolv26 + "nameserver 8.8.8.8\n", true},
 		{"another server alone", "nameserver 8.8.8.8\n", false},
 		{"a line behind our block", kept + "options rotate\n", true},
+		{"a line within our block", strings.Replace(kept, resolvEnd, "keep me\n"+resolvEnd, 1), true},
 		{"cut short", resolv26[:20], true},
 		{"empty", "", true},
 	} {

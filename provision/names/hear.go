@@ -13,6 +13,9 @@ import (
 // hear notes what has changed.
 func (r *run) hear(events []event) {
 	for _, e := range events {
+		if r.root == nil {
+			return // an event before it has ended the watching
+		}
 		c := r.all[e.id]
 		switch {
 		case e.lost():
@@ -32,18 +35,18 @@ func (r *run) hear(events []event) {
 			c.reload = true
 		case e.mask&unix.IN_MOVED_TO != 0 && e.name == containerdir.HostConfigName:
 			c.reload = true
-		case e.mask&unix.IN_CLOSE_WRITE != 0 && e.name == containerdir.HostsName:
-			r.written(c)
+		case e.mask&written != 0 && e.name == containerdir.HostsName:
+			r.heardWrite(c)
 			c.hosts = true
-		case e.mask&unix.IN_CLOSE_WRITE != 0 && e.name == containerdir.ResolvName:
-			r.written(c)
+		case e.mask&written != 0 && e.name == containerdir.ResolvName:
+			r.heardWrite(c)
 			c.resolv = true
 		}
 	}
 }
 
-// written notes that something has written to a file of a container. If it does not run, dockerd is starting it.
-func (r *run) written(c *one) {
+// heardWrite notes that something has written to a file of a container. If it does not run, dockerd is starting it.
+func (r *run) heardWrite(c *one) {
 	if c.Running {
 		c.pace.heard()
 		return

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"runsc-provisioner/provision/containerdir"
 )
 
 // event is something that happened to an entry of a directory.
@@ -30,9 +33,15 @@ type inotify struct {
 	events chan []event
 	done   chan struct{}
 
-	mu  sync.Mutex
-	ids map[int32]string // by watch
+	mu      sync.Mutex
+	watches map[int32]watched
 }
+
+// watched is what a watch is on: the directory of a container, or a file in it.
+type watched struct{ id, file string }
+
+// written are the events of a write.
+const written = unix.IN_CLOSE_WRITE | unix.IN_MODIFY
 
 // wanted are the events that matter in each directory.
 const wanted = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_CREATE | unix.IN_DELETE | unix.IN_DELETE_SELF |
@@ -48,7 +57,7 @@ func newInotify() (*inotify, error) {
 	}
 	n := &inotify{
 		file: os.NewFile(uintptr(fd), "inotify"), fd: fd, events: make(chan []event), done: make(chan struct{}),
-		ids: map[int32]string{},
+		watches: map[int32]watched{},
 	}
 	go n.read()
 	return n, nil
@@ -65,8 +74,22 @@ func (n *inotify) add(path, id string) error {
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", path, err)
 	}
-	n.ids[int32(watch)] = id
+	n.watches[int32(watch)] = watched{id: id}
 	return nil
+}
+
+// addFiles watches the two files of a container that its own program can write to. A sandbox keeps them open, so the end of
+// its write is not heard. (In the whole directory, each line of the container's log would be.) Without it, such a write is
+// found with the next change.
+func (n *inotify) addFiles(dir, id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, name := range []string{containerdir.HostsName, containerdir.ResolvName} {
+		watch, err := unix.InotifyAddWatch(n.fd, filepath.Join(dir, name), unix.IN_MODIFY|unix.IN_DONT_FOLLOW)
+		if err == nil {
+			n.watches[int32(watch)] = watched{id, name}
+		}
+	}
 }
 
 func (n *inotify) close() {
@@ -112,12 +135,16 @@ func (n *inotify) parse(text []byte) (events []event) {
 		mask := binary.NativeEndian.Uint32(text[4:])
 		end := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(text[12:]))
 		name, _, _ := bytes.Cut(text[unix.SizeofInotifyEvent:end], []byte{0})
-		id, known := n.ids[watch]
+		on, known := n.watches[watch]
 		if mask&unix.IN_IGNORED != 0 {
-			delete(n.ids, watch)
+			delete(n.watches, watch)
 		}
-		if known || mask&unix.IN_Q_OVERFLOW != 0 {
-			events = append(events, event{id, string(name), mask})
+		switch {
+		case on.file != "" && mask&unix.IN_MODIFY != 0:
+			events = append(events, event{on.id, on.file, mask})
+		case on.file != "": // it was removed
+		case known || mask&unix.IN_Q_OVERFLOW != 0:
+			events = append(events, event{on.id, string(name), mask})
 		}
 		text = text[end:]
 	}

@@ -1,9 +1,12 @@
 package names
 
 import (
+	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"runsc-provisioner/provision/containerdir"
 	"runsc-provisioner/provision/dockerdns"
@@ -16,20 +19,24 @@ type Seen struct {
 	Complete int
 	// Lacking are those that do not, by name.
 	Lacking []Lacking
+	// Marked is how many containers, in any state, have lines of ours in their hosts file.
+	Marked int
 }
 
-// Lacking is a container in whose files names of others are missing.
+// Lacking is a container whose files do not have the names of others as they are.
 type Lacking struct {
 	ID, Name string // of the container
-	// Missing are the containers, by name, that it does not find.
+	// Missing are the containers, by name, that it does not find, or not all addresses of.
 	Missing []string
+	// Stale are names of ours that lead to an address which they do not have any more.
+	Stale []string
 	// Odd is why its file was not read; nil if it was.
 	Odd error
 }
 
 // Look compares the hosts files of the running containers of a goal's runtimes with what Docker's DNS would answer. It
-// asks dockerd nothing, and changes nothing.
-func Look(g Goal) (Seen, error) {
+// changes nothing, and asks dockerd about networks only; without an answer, the addresses are not compared.
+func Look(ctx context.Context, g Goal) (Seen, error) {
 	root, err := containerdir.Open(g.DataRoot)
 	if err != nil {
 		return Seen{}, err
@@ -39,8 +46,7 @@ func Look(g Goal) (Seen, error) {
 	if err != nil {
 		return Seen{}, err
 	}
-	var ours []containerdir.Container
-	var all []dockerdns.Container
+	l := look{root: root, networks: networksOf(ctx, g)}
 	for _, id := range ids {
 		c, err := root.Read(id)
 		if containerdir.IsGone(err) {
@@ -49,63 +55,112 @@ func Look(g Goal) (Seen, error) {
 		if err != nil {
 			return Seen{}, err
 		}
-		all = append(all, c.Container)
+		l.all = append(l.all, c.Container)
+		if f, err := root.Open(id, containerdir.HostsName); err == nil && strings.Contains(f.Text, hostsfile.Mark) {
+			l.seen.Marked++
+		}
 		// One that brings a hosts file of its own has what its user wants.
 		if c.Running && !c.Shares && !c.OwnHosts && slices.Contains(g.Runtimes, c.Runtime) {
-			ours = append(ours, c)
+			l.ours = append(l.ours, c)
 		}
 	}
-	return compare(root, ours, all)
+	return l.compare()
 }
 
-func compare(root *containerdir.Root, ours []containerdir.Container, all []dockerdns.Container) (seen Seen, err error) {
-	for _, c := range ours {
-		records := dockerdns.Records(c.Container, all, nil)
-		if len(records) == 0 {
-			continue // no network of it has Docker's DNS
-		}
-		f, err := root.Open(c.ID, containerdir.HostsName)
+// networksOf asks dockerd; nil is unknown.
+func networksOf(ctx context.Context, g Goal) map[string]dockerdns.Network {
+	if g.Dial == nil {
+		return nil
+	}
+	client, err := g.Dial()
+	if err != nil {
+		return nil
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	list, err := client.Networks(ctx)
+	if err != nil {
+		return nil
+	}
+	networks := map[string]dockerdns.Network{}
+	for _, n := range list {
+		networks[n.Name] = dockerdns.Network{Internal: n.Internal, IPv6: n.EnableIPv6}
+	}
+	return networks
+}
+
+// answerWithin limits how long dockerd may take to answer.
+const answerWithin = 5 * time.Second
+
+// look is one Look.
+type look struct {
+	root     *containerdir.Root
+	networks map[string]dockerdns.Network // nil if unknown
+	ours     []containerdir.Container
+	all      []dockerdns.Container
+	seen     Seen
+}
+
+func (l *look) compare() (Seen, error) {
+	for _, c := range l.ours {
+		records := dockerdns.Records(c.Container, l.all, l.networks)
+		f, err := l.root.Open(c.ID, containerdir.HostsName)
 		var odd *containerdir.OddError
 		switch {
 		case containerdir.IsGone(err):
 			continue
+		case errors.As(err, &odd) && len(records) > 0:
+			l.seen.Lacking = append(l.seen.Lacking, Lacking{ID: c.ID, Name: c.Name, Odd: err})
+			continue
 		case errors.As(err, &odd):
-			seen.Lacking = append(seen.Lacking, Lacking{ID: c.ID, Name: c.Name, Odd: err})
 			continue
 		case err != nil:
 			return Seen{}, err
 		}
-		if missing := missingIn(f.Text, records, c, all); len(missing) > 0 {
-			seen.Lacking = append(seen.Lacking, Lacking{ID: c.ID, Name: c.Name, Missing: missing})
-		} else {
-			seen.Complete++
+		lacking := l.differences(f.Text, records, c)
+		switch {
+		case len(lacking.Missing)+len(lacking.Stale) > 0:
+			l.seen.Lacking = append(l.seen.Lacking, lacking)
+		case len(records) > 0: // else no network of it has Docker's DNS
+			l.seen.Complete++
 		}
 	}
-	slices.SortFunc(seen.Lacking, func(a, b Lacking) int { return strings.Compare(a.Name, b.Name) })
-	return seen, nil
+	slices.SortFunc(l.seen.Lacking, func(a, b Lacking) int { return strings.Compare(a.Name, b.Name) })
+	return l.seen, nil
 }
 
-// missingIn are the other containers with a name in records that the text of a hosts file does not have.
-func missingIn(text string, records []hostsfile.Record, me containerdir.Container, all []dockerdns.Container) (missing []string) {
-	has := hostsfile.Has(text)
-	lacks := map[string]bool{}
+// differences compares the text of a hosts file with what Docker's DNS would answer. Names in lines of others count as they
+// are: Docker's DNS is not asked for them.
+func (l *look) differences(text string, records []hostsfile.Record, me containerdir.Container) Lacking {
+	has, named := hostsfile.Answers(text), hostsfile.Named(text)
+	want := map[string][]netip.Addr{}
 	for _, r := range records {
 		for _, name := range r.Names {
-			if !has[strings.ToLower(name)] {
-				lacks[name] = true
+			if name = strings.ToLower(name); hostsfile.IsName(name) && !named[name] {
+				want[name] = append(want[name], r.Addr)
 			}
 		}
 	}
-	for _, c := range all {
-		if c.ID == me.ID {
-			continue
-		}
-		if slices.ContainsFunc(c.Endpoints, func(e dockerdns.Endpoint) bool {
-			return slices.ContainsFunc(e.Names, func(name string) bool { return lacks[name] })
-		}) {
-			missing = append(missing, c.Name)
+	found := Lacking{ID: me.ID, Name: me.Name}
+	lacks := map[string]bool{}
+	for name, addrs := range want {
+		lacks[name] = slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !slices.Contains(has[name], a) }) &&
+			(l.networks != nil || len(has[name]) == 0)
+	}
+	for name, addrs := range has {
+		if !named[name] && l.networks != nil && slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !slices.Contains(want[name], a) }) {
+			found.Stale = append(found.Stale, name)
 		}
 	}
-	slices.Sort(missing)
-	return missing
+	for _, c := range l.all {
+		if c.ID != me.ID && slices.ContainsFunc(c.Endpoints, func(e dockerdns.Endpoint) bool {
+			return slices.ContainsFunc(e.Names, func(name string) bool { return lacks[strings.ToLower(name)] })
+		}) {
+			found.Missing = append(found.Missing, c.Name)
+		}
+	}
+	slices.Sort(found.Missing)
+	slices.Sort(found.Stale)
+	return found
 }

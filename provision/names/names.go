@@ -57,8 +57,9 @@ func (g Goal) same(other Goal) bool {
 
 // Report is what a Keeper has achieved.
 type Report struct {
-	// Kept is how many running containers have all their names.
-	Kept int
+	Mode Mode
+	// Kept is how many running containers have all their names, of Ours.
+	Kept, Ours int
 	// Left are containers with files that were left alone, by ID, at most maxLeft.
 	Left []Left
 	// Err is why nothing can be kept, or nil.

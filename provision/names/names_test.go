@@ -147,12 +147,18 @@ func (m *member) save() {
 		},
 	} {
 		text, err := json.Marshal(value)
-		if err == nil {
-			err = errors.Join(os.WriteFile(m.path(".tmp"), text, 0o600), os.Rename(m.path(".tmp"), m.path(name)))
-		}
 		if err != nil {
 			m.t.Fatal(err)
 		}
+		m.rename(name, string(text))
+	}
+}
+
+// rename puts a file in place by renaming.
+func (m *member) rename(name, text string) {
+	m.t.Helper()
+	if err := errors.Join(os.WriteFile(m.path(".tmp"), []byte(text), 0o600), os.Rename(m.path(".tmp"), m.path(name))); err != nil {
+		m.t.Fatal(err)
 	}
 }
 
@@ -311,6 +317,13 @@ func TestKeeper_LeavesFilesAlone(t *testing.T) {
 	if got := web.text(containerdir.HostsName); got != edited {
 		t.Errorf("the edited file was changed:\n%s", got)
 	}
+	web.addr = "10.1.0.9" // its own names are old now
+	web.save()
+	web.knows("web.app", "")
+	if got := web.text(containerdir.HostsName); !strings.Contains(got, "1.2.3.4\tmine\n") || strings.Contains(got, "db") {
+		t.Errorf("in the edited file:\n%s", got)
+	}
+	web.addr = "10.1.0.2"
 	if left := r.report().Left; len(left) != 1 || left[0].ID != web.id || left[0].File != containerdir.HostsName {
 		t.Errorf("got %+v", left)
 	}
@@ -346,6 +359,101 @@ func TestKeeper_AContainerThatNeverStops(t *testing.T) {
 	close(stop)
 	writing.Wait()
 	bad.knows("web", "10.1.0.3")
+}
+
+// A sandbox keeps the file open: the end of its write is not heard, but the write is.
+func TestKeeper_HearsAWriteThatDoesNotEnd(t *testing.T) {
+	r := newRig(t)
+	web := r.create("a", "web", "runsc", "app").start("10.1.0.2")
+	r.begin()
+	web.knows("web", "10.1.0.2")
+	file, err := os.OpenFile(web.path(containerdir.HostsName), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString("1.2.3.4\tmine\n"); err != nil {
+		t.Fatal(err)
+	}
+	r.await("it is reported", func() bool { return len(r.report().Left) == 1 })
+}
+
+// What a container shares with another one, or brings itself, is not ours to change; nor is a name that dockerd has in the
+// file already.
+func TestKeeper_FilesOfOthers(t *testing.T) {
+	r := newRig(t)
+	shared := r.create("a", "shared", "runsc", "app")
+	mounted := r.create("b", "mounted", "runsc", "app")
+	for m, host := range map[*member]string{shared: `{"Runtime":"runsc","NetworkMode":"container:x"}`, mounted: ""} {
+		m.start("10.1.0.7")
+		if host != "" {
+			m.rename(containerdir.HostConfigName, host)
+		} else {
+			m.rename(containerdir.ConfigName, strings.Replace(m.text(containerdir.ConfigName), "{", `{"MountPoints":{"/etc/hosts":{}},`, 1))
+		}
+	}
+	web := r.create("c", "web", "runsc", "app").start("10.1.0.2")
+	db := r.create("d", "web-host", "runc", "app").start("10.1.0.3") // the name of web's own host
+	r.begin()
+	web.knows("web-host-alias", "10.1.0.3")
+	web.knows("web-host", "10.1.0.2")
+	r.await("the mount is reported", func() bool { return len(r.report().Left) == 1 })
+	for _, m := range []*member{shared, mounted, db} {
+		if strings.Contains(m.text(containerdir.HostsName), hostsfile.Mark) {
+			t.Errorf("the file of %s was changed", m.name)
+		}
+	}
+}
+
+// An error in the middle of a batch of events ends the watching, not the program.
+func TestRun_EventsAfterAFailure(t *testing.T) {
+	r := newRun(func(Report) {})
+	data := t.TempDir()
+	if err := os.Mkdir(filepath.Join(data, "containers"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.take(Goal{Mode: Maintain, DataRoot: data})
+	defer r.close()
+	r.inotify.fd = -1 // no watch can be added
+	r.hear([]event{{name: strings.Repeat("a", 64), mask: unix.IN_CREATE}, {mask: unix.IN_Q_OVERFLOW}, {mask: unix.IN_MOVE_SELF}})
+	if r.err == nil || r.root != nil {
+		t.Errorf("got error %v, and it goes on", r.err)
+	}
+}
+
+func TestClear(t *testing.T) {
+	r := newRig(t)
+	web := r.create("a", "web", "runsc", "app").start("10.1.0.2")
+	r.create("b", "created", "runsc", "app") // never started: it has no files
+	hosts := web.text(containerdir.HostsName)
+	r.begin()
+	web.knows("web", "10.1.0.2")
+	r.goal.Mode = Leave
+	r.begin()
+	if left, err := Clear(r.goal); err != nil || len(left) > 0 {
+		t.Errorf("got %v, %v", left, err)
+	}
+	if got := web.text(containerdir.HostsName); got != hosts {
+		t.Errorf("got:\n%s\nwant:\n%s", got, hosts)
+	}
+}
+
+func TestPace(t *testing.T) {
+	var p pace
+	now := time.Unix(1000, 0)
+	for range burst {
+		p.heard()
+	}
+	if !p.mayLook(now) {
+		t.Error("a burst is not looked at")
+	}
+	p.heard()
+	if p.mayLook(now) {
+		t.Error("more than a burst is looked at at once")
+	}
+	if !p.mayLook(now.Add(refill)) {
+		t.Error("it is not looked at later")
+	}
 }
 
 func TestKeeper_TheDirectoryComesLater(t *testing.T) {
@@ -406,13 +514,16 @@ func texts(addrs []netip.Addr) (all []string) {
 }
 
 func TestInotify_Parse(t *testing.T) {
-	n := &inotify{ids: map[int32]string{7: "id"}}
+	n := &inotify{watches: map[int32]watched{7: {id: "id"}, 8: {"id", "hosts"}}}
 	encode := func(watch, mask byte, name string) []byte {
 		text := []byte{watch, 0, 0, 0, mask, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0}
 		return append(text, append([]byte(name), make([]byte, 16-len(name))...)...)
 	}
 	got := n.parse(slices.Concat(encode(7, unix.IN_CLOSE_WRITE, "hosts"), encode(9, unix.IN_CLOSE_WRITE, "x"), encode(7, unix.IN_MOVED_TO, "config")))
 	want := []event{{"id", "hosts", unix.IN_CLOSE_WRITE}, {"id", "config", unix.IN_MOVED_TO}}
+	if more := n.parse(slices.Concat(encode(8, unix.IN_MODIFY, ""), encode(8, unix.IN_CLOSE_WRITE, ""))); len(more) != 1 || more[0] != (event{"id", "hosts", unix.IN_MODIFY}) {
+		t.Errorf("a file: got %+v", more)
+	}
 	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("got %+v", got)
 	}

@@ -18,8 +18,11 @@ type pace struct {
 // heard counts a write.
 func (p *pace) heard() { p.used++ }
 
-// spare allows for a write of ours, which is heard as well.
-func (p *pace) spare() { p.used-- }
+// ownEvents is how many events a change of ours makes at most.
+const ownEvents = 4
+
+// spare allows for a change of ours, which is heard as well.
+func (p *pace) spare() { p.used = max(0, p.used-ownEvents) }
 
 // mayLook reports whether the file may be looked at.
 func (p *pace) mayLook(now time.Time) bool {

@@ -54,6 +54,7 @@ type one struct {
 	pace       pace
 	left       map[string]string // why a file was left alone
 	complete   bool              // its hosts file has all names
+	watched    bool              // its two files are watched as well
 	unfinished int               // looks in a row that found a file being written
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/netip"
 	"path/filepath"
@@ -40,6 +39,10 @@ func (r *run) keep() {
 		if !c.pace.mayLook(time.Now()) {
 			r.lookAgain(refill)
 			continue
+		}
+		if !c.watched {
+			c.watched = true
+			r.inotify.addFiles(r.root.Dir(c.ID), c.ID)
 		}
 		if views == nil {
 			for _, other := range r.all {
@@ -93,15 +96,18 @@ func (r *run) settle(c *one, file string, err error) {
 	}
 	c.left[file] = explain(err)
 	var edited *hostsfile.EditedError
-	if !errors.As(err, &edited) && !errors.Is(err, errMounted) {
-		r.lookAgain(againAfter)
+	var full *fullError
+	if !errors.As(err, &edited) && !errors.As(err, &full) && !errors.Is(err, errMounted) {
+		r.lookAgain(againAfter) // nothing tells when it would work
 	}
 }
 
 // explain adds what to do about an error.
 func explain(err error) string {
 	switch {
-	case errors.Is(err, unix.EROFS), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, unix.EPERM):
+		return err.Error() + ": lsattr shows whether it is immutable"
+	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EACCES):
 		return err.Error() + ": this service may not write there; `runsc-provisioner doctor` says what it lacks"
 	}
 	return err.Error()
@@ -120,17 +126,30 @@ func (r *run) keepHosts(c *one, views []dockerdns.Container) error {
 	if len(records) == 0 && !strings.Contains(f.Text, hostsfile.Mark) {
 		return nil // Docker's DNS has nothing to say
 	}
-	if err := hostsfile.CheckHosts(f.Text, r.ownNames(c)); err != nil {
+	lines, cut := hostsfile.Lines(without(records, hostsfile.Named(f.Text)))
+	err = hostsfile.CheckHosts(f.Text, r.ownNames(c))
+	var edited *hostsfile.EditedError
+	if errors.As(err, &edited) {
+		// A name must not lead to another container: what is no longer true goes, and nothing is added.
+		return errors.Join(err, r.apply(c, f, hostsfile.Retire(f.Text, lines)))
+	}
+	if err != nil {
 		return err
 	}
-	lines, skipped := hostsfile.Lines(without(records, hostsfile.Named(f.Text)))
 	if err := r.apply(c, f, hostsfile.Maintain(f.Text, lines)); err != nil {
 		return err
 	}
-	if skipped > 0 {
-		return fmt.Errorf("%d names are left out: they are too many, or no hosts file can have them", skipped)
+	if cut > 0 {
+		return &fullError{cut}
 	}
 	return nil
+}
+
+// fullError means that a hosts file has no room for some names.
+type fullError struct{ names int }
+
+func (e *fullError) Error() string {
+	return fmt.Sprintf("%d names are left out: all names together have more than %d KiB", e.names, hostsfile.MaxBlock>>10)
 }
 
 // without leaves out the names that the container's hosts file has already: the resolver does not ask Docker's DNS for
@@ -146,8 +165,11 @@ func (r *run) apply(c *one, f *containerdir.File, edit hostsfile.Edit) error {
 	if edit.IsEmpty() {
 		return nil
 	}
+	if err := f.Apply(edit, r.goal.Owner); err != nil {
+		return err
+	}
 	c.pace.spare()
-	return f.Apply(edit, r.goal.Owner)
+	return nil
 }
 
 // keepResolv makes the name servers of a container those that Docker's DNS asks.
@@ -171,8 +193,9 @@ func (r *run) keepResolv(c *one) error {
 	case err != nil:
 		return err
 	case tail.Text != "":
-		c.pace.spare()
-		err = f.ReplaceTail(tail, r.goal.Owner)
+		if err = f.ReplaceTail(tail, r.goal.Owner); err == nil {
+			c.pace.spare()
+		}
 	default:
 		err = r.apply(c, f, edit)
 	}

@@ -44,6 +44,9 @@ func Item(ctx context.Context, h *host.Host, c config.Config, o host.Observed) (
 		item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), checkup.AsRootRemedy
 	case err != nil:
 		item.Health, item.Seen, item.Remedy = checkup.Unsure, err.Error(), "sudo runsc-provisioner status says what the service has seen"
+	case c.Docker.Names == config.NamesOff && seen.Marked > 0:
+		item.Health, item.Remedy = checkup.Warning, checkup.ApplyRemedy
+		item.Seen = fmt.Sprintf("%d containers still have names of ours in their hosts files", seen.Marked)
 	case len(seen.Lacking) == 0 && !kept:
 		return item, false
 	case len(seen.Lacking) == 0:
@@ -58,7 +61,7 @@ func Item(ctx context.Context, h *host.Host, c config.Config, o host.Observed) (
 
 func look(ctx context.Context, g names.Goal, again bool) (seen names.Seen, err error) {
 	for range looks {
-		seen, err = names.Look(g)
+		seen, err = names.Look(ctx, g)
 		if err != nil || len(seen.Lacking) == 0 || !again {
 			return seen, err
 		}
@@ -82,15 +85,18 @@ func remedy(ctx context.Context, h *host.Host) string {
 func describe(lacking []names.Lacking) string {
 	var parts []string
 	for _, l := range lacking[:min(len(lacking), maxNamed)] {
-		text := verify.Printable(l.Name)
+		name := verify.Printable(l.Name)
 		if l.Odd != nil {
-			text += ": " + verify.Printable(l.Odd.Error())
-		} else {
-			text += " does not find " + list(l.Missing)
+			parts = append(parts, name+": "+verify.Printable(l.Odd.Error()))
 		}
-		parts = append(parts, text)
+		if len(l.Missing) > 0 {
+			parts = append(parts, name+" does not find "+list(l.Missing))
+		}
+		if len(l.Stale) > 0 {
+			parts = append(parts, name+" finds what is gone: "+list(l.Stale))
+		}
 	}
-	if more := len(lacking) - len(parts); more > 0 {
+	if more := len(lacking) - maxNamed; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(parts, ", ")

@@ -18,6 +18,7 @@ import (
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/hostsfile"
+	"runsc-provisioner/test/fakedockerd"
 )
 
 // container writes what dockerd has of a running container on network app. hosts is what its hosts file has beside
@@ -47,6 +48,8 @@ func (noUnits) Unit(context.Context, string) (host.Unit, error) {
 func TestItem(t *testing.T) {
 	full := "10.0.0.2\tweb.app web aaaaaaaaaaaa aaaaaaaaaaaa.app web-host.app " + hostsfile.Mark + "\n" +
 		"10.0.0.3\tdb.app db bbbbbbbbbbbb bbbbbbbbbbbb.app db-host db-host.app " + hostsfile.Mark + "\n"
+	d := fakedockerd.New(t, 24, 45)
+	d.AnswerText("/networks", `[{"Name":"app","Scope":"local"}]`)
 	for _, tt := range []struct {
 		situation, names, hosts, args string
 		health                        checkup.Health
@@ -55,6 +58,8 @@ func TestItem(t *testing.T) {
 	}{
 		{"kept", config.NamesMaintain, full, "", checkup.Healthy, true, "1 container"},
 		{"kept, and one is missing", config.NamesMaintain, "", "", checkup.Warning, true, "web does not find db"},
+		{"kept, and a name leads elsewhere", config.NamesMaintain, strings.ReplaceAll(full, "10.0.0.3", "10.0.0.9"), "", checkup.Warning, true, "web finds what is gone"},
+		{"off, and lines are left", config.NamesOff, full, "", checkup.Warning, true, "1 container"},
 		{"not managed, and one is missing", "", "", "", checkup.Healthy, true, "web does not find db"},
 		{"not managed, and nothing is missing", "", full, "", checkup.Healthy, false, ""},
 		{"a runtime in which Docker's DNS answers", "", "", "--network=host", checkup.Healthy, false, ""},
@@ -65,7 +70,7 @@ func TestItem(t *testing.T) {
 		c := config.Default()
 		c.Docker.Names = tt.names
 		info := &engine.Info{RootDir: root, Runtimes: map[string]engine.Runtime{"runsc": {Args: strings.Fields(tt.args)}}}
-		item, some := Item(t.Context(), &host.Host{Units: noUnits{}}, c, host.Observed{Engine: info})
+		item, some := Item(t.Context(), &host.Host{Units: noUnits{}, Paths: host.Paths{Socket: d.Socket}}, c, host.Observed{Engine: info})
 		if some != tt.some || item.Health != tt.health || !strings.Contains(item.Seen, tt.says) {
 			t.Errorf("%s: got %+v, %t", tt.situation, item, some)
 		}

@@ -128,12 +128,13 @@ type Outside struct {
 
 // Names is how far the names of containers in sandboxes are kept.
 type Names struct {
-	Kept  int       `json:"kept"` // running containers with all their names
+	Kept  int       `json:"kept"` // running containers with all their names …
+	Of    int       `json:"of"`   // … of those in a sandbox on a network that a user made
 	Left  []Unnamed `json:"left,omitempty"`
 	Error string    `json:"error,omitempty"` // why none can be kept
 }
 
-// Unnamed is a container with a file that was left alone.
+// Unnamed is a container with a file that is not as it should be.
 type Unnamed struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`

@@ -78,7 +78,7 @@ var effectsOf = map[string]effect{
 		reads:  "IsGone Open Root.Close Root.Dir Root.IDs Root.Open Root.Path Root.Read",
 	},
 	"provision/names": {
-		writes: "Keeper.Maintain",
+		writes: "Clear Keeper.Maintain",
 		reads:  "Look",
 	},
 	"provision/trial": {
