@@ -69,7 +69,8 @@ test-suites: ## run the tests of hosts on every suite of Debian; make test takes
 	RUNSC_SUITES=all $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v $(if $(RUN),-run '$(RUN)') ./test/e2e
 
 matrix: engines ## try each promise on each Docker, and write docs/compatibility.md (needs root; goes on where it stopped)
-	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestMatrix|TestCapabilities|TestBuilds_(InSandboxAndOut|Real)|TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05' ./test/e2e
+	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestMatrix|TestCapabilities|TestBuilds_(InSandboxAndOut|Real)|TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05|TestNames_(ComposeProject|LosesNoLine)' ./test/e2e
+	for engine in 20.10 26.1 29; do RUNSC_ENGINE=$$engine RUNSC_ROUNDS=200 $(LAB) $(RUN_GO) test -count=1 -timeout=60m -v -run TestNames_RandomRounds ./test/e2e || exit 1; done
 
 semantics: ## print what Docker's commands mean under runc, under runsc as apply makes it, and as runsc install leaves it (needs root; ENGINES=all adds the newest Docker)
 	@scripts/need-tools.sh

@@ -16,6 +16,9 @@ import (
 // roundsEnv is the environment variable with the number of rounds of TestNames_RandomRounds.
 const roundsEnv = "RUNSC_ROUNDS"
 
+// engineEnv is the environment variable with the engine for it.
+const engineEnv = "RUNSC_ENGINE"
+
 // crowd makes containers, and changes them at random.
 type crowd struct {
 	host
@@ -54,12 +57,13 @@ func TestNames_RandomRounds(t *testing.T) {
 	t.Logf("the longest took %s", longest)
 }
 
-// namesOptions boot the engine that RUNSC_ENGINE names, or the suite's.
+// namesOptions boot the engine that the environment names, or the suite's.
 func namesOptions() lab.Options {
-	engine := os.Getenv("RUNSC_ENGINE")
-	o := lab.Options{Engine: engine}
-	if engine == "20.10" {
-		o.Suite = "bookworm"
+	o := lab.Options{Engine: os.Getenv(engineEnv)}
+	for _, e := range lab.Engines() {
+		if e.Name == o.Engine {
+			o.Suite = e.Suites[len(e.Suites)-1]
+		}
 	}
 	return o
 }
