@@ -17,6 +17,8 @@ import (
 const (
 	// againAfter is when to look again at what could not be done.
 	againAfter = time.Second
+	// maxAgain is the longest time until then, after failures in a row.
+	maxAgain = time.Minute
 	// soon is when to ask dockerd again for the addresses of a container that starts.
 	soon = 25 * time.Millisecond
 	// maxAsks is how often to ask. A start takes less than a second; if it takes longer, its next write asks again.
@@ -55,6 +57,7 @@ type one struct {
 	left       map[string]string // why a file was left alone
 	complete   bool              // its hosts file has all names
 	watched    bool              // its two files are watched as well
+	failed     int               // looks in a row that failed
 	unfinished int               // looks in a row that found a file being written
 }
 

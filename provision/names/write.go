@@ -83,7 +83,7 @@ func (r *run) settle(c *one, file string, err error) {
 		c.complete = err == nil
 	}
 	if err == nil {
-		c.unfinished = 0
+		c.unfinished, c.failed = 0, 0
 		return
 	}
 	var incomplete *hostsfile.IncompleteError
@@ -95,11 +95,18 @@ func (r *run) settle(c *one, file string, err error) {
 		}
 	}
 	c.left[file] = explain(err)
+	if !isLasting(err) { // nothing tells when it would work
+		c.failed++
+		r.lookAgain(min(againAfter<<min(c.failed, 6), maxAgain))
+	}
+}
+
+// isLasting reports whether an error stays until something happens that is heard.
+func isLasting(err error) bool {
 	var edited *hostsfile.EditedError
 	var full *fullError
-	if !errors.As(err, &edited) && !errors.As(err, &full) && !errors.Is(err, errMounted) {
-		r.lookAgain(againAfter) // nothing tells when it would work
-	}
+	var none *noServerError
+	return errors.As(err, &edited) || errors.As(err, &full) || errors.As(err, &none) || errors.Is(err, errMounted)
 }
 
 // explain adds what to do about an error.
@@ -200,9 +207,16 @@ func (r *run) keepResolv(c *one) error {
 		err = r.apply(c, f, edit)
 	}
 	if err == nil && len(servers) == 0 && len(all) > 0 {
-		return fmt.Errorf("no container reaches the host's name server %s: set \"dns\" in daemon.json", all[0])
+		return &noServerError{all[0]}
 	}
 	return err
+}
+
+// noServerError means that a container cannot reach the host's name server.
+type noServerError struct{ server netip.Addr }
+
+func (e *noServerError) Error() string {
+	return fmt.Sprintf("no container reaches the host's name server %s: set \"dns\" in daemon.json", e.server)
 }
 
 // knowsNetworks reports whether dockerd has told of each network of a container.
