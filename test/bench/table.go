@@ -48,7 +48,7 @@ func printTable(w io.Writer, rows []row) error {
 	fmt.Fprintln(table, "work\tthis\tpeer\tratio\taim")
 	for _, r := range rows {
 		ratio := "-"
-		if len(r.peer) > 0 {
+		if len(r.peer) > 0 && median(r.peer) > 0 {
 			ratio = fmt.Sprintf("%.2f", r.ratio())
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.work, r.unit.values(r.this), r.unit.values(r.peer), ratio, r.verdict())
