@@ -19,7 +19,7 @@ import (
 type Container struct {
 	dockerdns.Container
 	Runtime string
-	Running bool
+	Running bool // and not waiting for its restart policy
 	// HostsNewer says that the hosts file was written at the time of the description or later: dockerd does so while it
 	// starts a container.
 	HostsNewer bool
@@ -80,7 +80,7 @@ func (r *Root) decode(id, name string, into any) error {
 // config is the needed part of config.v2.json (moby daemon/container: Container).
 type config struct {
 	Name   string
-	State  struct{ Running bool }
+	State  struct{ Running, Restarting bool }
 	Config struct{ Hostname, Domainname string }
 
 	MountPoints     map[string]json.RawMessage
@@ -115,7 +115,7 @@ func newContainer(id string, said config, host hostConfig) Container {
 		Container: dockerdns.Container{
 			ID: id, Name: strings.TrimPrefix(said.Name, "/"), Hostname: said.Config.Hostname, Domain: said.Config.Domainname,
 		},
-		Runtime: host.Runtime, Running: said.State.Running,
+		Runtime: host.Runtime, Running: said.State.Running && !said.State.Restarting,
 		Shares: strings.HasPrefix(host.NetworkMode, "container:") || host.NetworkMode == "host" || host.NetworkMode == "none",
 		Links:  host.Links, DNS: host.DNS,
 	}

@@ -83,6 +83,15 @@ func TestRead(t *testing.T) {
 				Runtime: "runc", OwnResolv: true,
 			},
 		},
+		{
+			"its restart policy will start it", strings.Replace(config29, `"Running":true`, `"Running":true,"Restarting":true`, 1), `{"Runtime":"runsc"}`,
+			Container{
+				Container: dockerdns.Container{ID: id, Name: "new", Hostname: "h", Endpoints: []dockerdns.Endpoint{{
+					Network: "app", Names: []string{"new", "one", "aaaaaaaaaaaa", "h"}, Priority: 7,
+				}}},
+				Runtime: "runsc", OwnResolv: true,
+			},
+		},
 	} {
 		root, _ := dirOf(t, map[string]string{ConfigName: tt.config, HostConfigName: tt.host})
 		got, err := root.Read(id)

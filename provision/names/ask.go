@@ -58,11 +58,10 @@ func (r *run) learn(a answer) {
 	switch {
 	case a.err != nil:
 		// dockerd is down, or restarts. Nothing starts then.
-		if a.network == "" {
-			r.ask("")
-		}
+		r.unlisted = r.unlisted || a.network == ""
 		r.lookAgain(againAfter)
 	case a.network == "":
+		r.unlisted = false
 		for _, n := range a.all {
 			r.learnNetwork(n)
 		}

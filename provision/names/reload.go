@@ -24,7 +24,7 @@ func (r *run) reload() {
 			continue
 		case err != nil:
 			c.left[containerdir.ConfigName] = err.Error()
-			r.lookAgain(againAfter)
+			r.lookAgain(maxAgain)
 			continue
 		}
 		delete(c.left, containerdir.ConfigName)

@@ -40,6 +40,7 @@ type run struct {
 	asking   map[string]bool // networks that dockerd is asked about; "" is the list of them
 	askMore  map[string]bool // what to ask about again, after that
 	answers  chan answer
+	unlisted bool // dockerd did not list its networks
 	again    *time.Timer
 	due      time.Time // when again fires; zero if it is not set
 	err      error
@@ -57,6 +58,7 @@ type one struct {
 	left       map[string]string // why a file was left alone
 	complete   bool              // its hosts file has all names
 	watched    bool              // its two files are watched as well
+	unknown    int               // looks in a row that found a network which dockerd has not listed
 	failed     int               // looks in a row that failed
 	unfinished int               // looks in a row that found a file being written
 }
@@ -213,7 +215,14 @@ func (r *run) retry() {
 		}
 		return
 	}
+	if r.unlisted {
+		r.ask("")
+	}
 	for _, c := range r.all {
+		if _, unread := c.left[containerdir.ConfigName]; unread {
+			c.reload = true
+		}
+		c.resolv = c.resolv || c.unknown > 0
 		if len(c.left) > 0 || c.Running && !c.complete {
 			c.touch()
 		}

@@ -33,7 +33,8 @@ func (r *run) keep() {
 	for _, c := range due {
 		if !r.isOurs(c) {
 			c.hosts, c.resolv, c.complete = false, false, false
-			clear(c.left)
+			delete(c.left, containerdir.HostsName)
+			delete(c.left, containerdir.ResolvName)
 			continue
 		}
 		if !c.pace.mayLook(time.Now()) {
@@ -184,12 +185,12 @@ func (r *run) keepResolv(c *one) error {
 	if c.OwnResolv {
 		return errMounted
 	}
-	if !r.knowsNetworks(c) {
-		r.ask("")
+	if c.unknown++; !r.knowsNetworks(c) && c.unknown < maxAsks {
+		r.unlisted = true
 		r.lookAgain(soon)
-		c.resolv = true
 		return nil
 	}
+	c.unknown = 0
 	f, err := r.root.Open(c.ID, containerdir.ResolvName)
 	if err != nil {
 		return err

@@ -42,6 +42,10 @@ func TestNames_OverRestarts(t *testing.T) {
 	if item := h.namesItem(0); item.Status != "ok" {
 		t.Errorf("verify says %+v", item)
 	}
+	// A container that its restart policy starts again and again has the names each time.
+	h.run("docker run -d --runtime=runsc --restart=always --name crash --network app busybox:lab sh -c 'ping -c 1 -W 1 four; exit 1'")
+	h.becomes("test $(docker logs crash 2>&1 | grep -c 'PING four') -ge 4")
+	h.exit(1, "docker logs crash 2>&1 | grep 'bad address'")
 }
 
 // TestNames_OffRestores: off makes both files what dockerd wrote, whatever came after it.
