@@ -1,6 +1,7 @@
 package hostsfile
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -187,10 +188,13 @@ func TestCheckHosts(t *testing.T) {
 		{"blanks in place of a tab", byDocker26 + "172.18.0.3 web\n", "edited"},
 	} {
 		got := ""
-		switch err := CheckHosts(tt.text, own); err.(type) {
-		case *IncompleteError:
+		err := CheckHosts(tt.text, own)
+		var incomplete *IncompleteError
+		var edited *EditedError
+		switch {
+		case errors.As(err, &incomplete):
 			got = "incomplete"
-		case *EditedError:
+		case errors.As(err, &edited):
 			got = "edited"
 		}
 		if got != tt.want {

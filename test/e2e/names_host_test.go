@@ -131,15 +131,6 @@ func askDocker(name string) (addrs []string, err error) {
 	return slices.Compact(addrs), nil
 }
 
-// keptAnswers are the answers in the hosts file of a container, as a resolver reads it.
-func (h host) keptAnswers(c onNetwork, names []string) (answers, error) {
-	text, err := os.ReadFile(h.Path(filepath.Join("/var/lib/docker/containers", c.ID, "hosts")))
-	if err != nil {
-		return nil, err
-	}
-	return answersIn(string(text), names), nil
-}
-
 // answersIn are the answers to names in the text of a hosts file.
 func answersIn(text string, names []string) answers {
 	at := map[string][]string{}
@@ -165,9 +156,6 @@ func answersIn(text string, names []string) answers {
 	}
 	return said
 }
-
-// byHosts are the names in lines of dockerd: a program gets them without asking DNS, with any runtime.
-func byHosts(text string) map[string]bool { return hostsfile.Named(text) }
 
 // sameAnswers waits until each sandbox has the answers of Docker's DNS to names. It returns how long that took.
 func (h host) sameAnswers(names []string) time.Duration {
@@ -206,12 +194,11 @@ func (h host) differ(c onNetwork, names []string) string {
 		return err.Error()
 	}
 	got := answersIn(string(text), names)
-	for name := range byHosts(string(text)) {
-		delete(want, name)
-		delete(got, name)
+	// A program finds names in lines of dockerd without asking DNS, with any runtime.
+	byDockerd := hostsfile.Named(string(text))
+	for _, all := range []answers{want, got} {
+		maps.DeleteFunc(all, func(name string, _ []string) bool { return byDockerd[strings.ToLower(name)] })
 	}
-	maps.DeleteFunc(want, func(name string, _ []string) bool { return byHosts(string(text))[strings.ToLower(name)] })
-	maps.DeleteFunc(got, func(name string, _ []string) bool { return byHosts(string(text))[strings.ToLower(name)] })
 	for _, name := range names {
 		if !slices.Equal(got[name], want[name]) {
 			return fmt.Sprintf("%s: got %v, Docker says %v", name, got[name], want[name])
