@@ -98,6 +98,12 @@ func Servers(text string) (servers []netip.Addr, said bool) {
 	return servers, strings.HasPrefix(text, header)
 }
 
+// NamesDockersDNS reports whether the text of a container's resolv.conf names Docker's DNS, which a sandbox does not reach.
+func NamesDockersDNS(text string) bool {
+	r, found, err := parseResolv(text)
+	return err == nil && found && !r.off
+}
+
 // ServersOf are the name servers in the text of a host's resolv.conf.
 func ServersOf(text string) (servers []netip.Addr) {
 	for line := range strings.Lines(text) {

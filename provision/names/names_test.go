@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"runsc-provisioner/provision/dockerdns"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/hostsfile"
+	"runsc-provisioner/test/fakedockerd"
 )
 
 const docker26 = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -418,6 +421,27 @@ func TestRun_EventsAfterAFailure(t *testing.T) {
 	r.hear([]event{{name: strings.Repeat("a", 64), mask: unix.IN_CREATE}, {mask: unix.IN_Q_OVERFLOW}, {mask: unix.IN_MOVE_SELF}})
 	if r.err == nil || r.root != nil {
 		t.Errorf("got error %v, and it goes on", r.err)
+	}
+}
+
+// A container that starts is not asked about: dockerd would answer when its first lookup has failed.
+func TestKeeper_AsksAboutNoContainer(t *testing.T) {
+	d := fakedockerd.New(t, 24, 45)
+	var asked, about atomic.Int32
+	d.AnswerText("/networks", `[{"Name":"app","Scope":"local"}]`)
+	d.AnswerJSON("/networks/app", func(*http.Request) any {
+		asked.Add(1)
+		return map[string]any{"Name": "app", "Containers": map[string]any{strings.Repeat("a", 64): map[string]any{"IPv4Address": "10.1.0.2/16"}}}
+	})
+	d.AnswerJSON("/containers/", func(*http.Request) any { about.Add(1); return map[string]any{} })
+	r := newRig(t)
+	r.goal.Dial = func() (Docker, error) { return engine.Open(d.Socket) }
+	r.begin()
+	web := r.create("a", "web", "runsc", "app")
+	web.allocate("10.1.0.2")
+	web.knows("web.app", "10.1.0.2")
+	if asked.Load() == 0 || about.Load() > 0 {
+		t.Errorf("dockerd was asked %d times about the network, and %d times about containers", asked.Load(), about.Load())
 	}
 }
 

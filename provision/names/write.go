@@ -74,6 +74,14 @@ const maxUnfinished = 20
 // errMounted means that a file of a container is not what the container sees.
 var errMounted = errors.New("something else is mounted there")
 
+// mounted is errMounted for a container that would have names.
+func mounted(c *one) error {
+	if slices.ContainsFunc(c.Endpoints, hasDNS) {
+		return errMounted
+	}
+	return nil
+}
+
 // settle notes the result of a look at a file.
 func (r *run) settle(c *one, file string, err error) {
 	delete(c.left, file)
@@ -124,7 +132,7 @@ func explain(err error) string {
 // keepHosts makes the names of a container those that Docker's DNS answers.
 func (r *run) keepHosts(c *one, views []dockerdns.Container) error {
 	if c.OwnHosts {
-		return errMounted
+		return mounted(c)
 	}
 	f, err := r.root.Open(c.ID, containerdir.HostsName)
 	if err != nil {
@@ -183,7 +191,7 @@ func (r *run) apply(c *one, f *containerdir.File, edit hostsfile.Edit) error {
 // keepResolv makes the name servers of a container those that Docker's DNS asks.
 func (r *run) keepResolv(c *one) error {
 	if c.OwnResolv {
-		return errMounted
+		return mounted(c)
 	}
 	if c.unknown++; !r.knowsNetworks(c) && c.unknown < maxAsks {
 		r.unlisted = true
@@ -207,7 +215,7 @@ func (r *run) keepResolv(c *one) error {
 	default:
 		err = r.apply(c, f, edit)
 	}
-	if err == nil && len(servers) == 0 && len(all) > 0 {
+	if err == nil && len(servers) == 0 && len(all) > 0 && hostsfile.NamesDockersDNS(f.Text) {
 		return &noServerError{all[0]}
 	}
 	return err
