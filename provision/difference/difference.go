@@ -34,6 +34,8 @@ type Container struct {
 	// Sockets are the sockets that were seen in a mounted directory, or the mounted socket itself, by the mount's
 	// path on the host. A path that could not be read is missing. It counts as a socket if its name is one's.
 	Sockets map[string][]string
+	// Peers are the names of the other containers on its network.
+	Peers []string
 	// HiddenTmp is true if it has files in /tmp, and its image has none there.
 	HiddenTmp bool
 }

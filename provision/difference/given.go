@@ -2,6 +2,7 @@ package difference
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -19,8 +20,18 @@ func givenNames(r Runtime, c Container) []string {
 	if c.Network == "" || !r.HasOwnNetwork() || r.KeepsNames {
 		return none
 	}
-	return []string{"network " + c.Network}
+	if len(c.Peers) == 0 {
+		return []string{"network " + c.Network}
+	}
+	peers := strings.Join(c.Peers[:min(len(c.Peers), maxPeers)], ", ")
+	if more := len(c.Peers) - maxPeers; more > 0 {
+		peers += " and " + strconv.Itoa(more) + " more"
+	}
+	return []string{"network " + c.Network + ": " + peers}
 }
+
+// maxPeers is how many containers are named that a container does not find.
+const maxPeers = 5
 
 func givenHostNetwork(r Runtime, c Container) []string {
 	if !slices.Contains(c.HostNamespaces, "network") || r.network() == "host" {

@@ -47,6 +47,7 @@ func TestEachRow(t *testing.T) {
 	}{
 		{Names, "a network of its own", Runtime{}, given(verify.Container{Network: "web"}), "no names of other containers (on network web)"},
 		{Names, "a name that is not safe to show", Runtime{}, given(verify.Container{Network: "a\x1b"}), `no names of other containers (on "network a\x1b")`},
+		{Names, "with others", Runtime{}, Container{Container: verify.Container{Network: "web"}, Peers: strings.Split("a b c d e f g", " ")}, "no names of other containers (on network web: a, b, c, d, e and 2 more)"},
 		{Names, "they are kept", Runtime{KeepsNames: true}, given(verify.Container{Network: "web"}), ""},
 		{Names, "the default network", Runtime{}, given(verify.Container{}), ""},
 		{Names, "the host's network stack", with("--network=host"), given(verify.Container{Network: "web"}), ""},

@@ -6,6 +6,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +71,7 @@ func look(stored []engine.StoredContainer, late <-chan time.Time) (all []differe
 		running := c.State == "running" || c.State == "paused" || c.State == "restarting"
 		all = append(all, difference.Container{Container: c.Container, Running: running, Bytes: c.Bytes, Sockets: seen, HiddenTmp: hides})
 	}
+	addPeers(all)
 	if len(unread) > 0 {
 		unseen = append(unseen, "dockerd's answer about these containers cannot be used: "+names(unread))
 	}
@@ -77,6 +79,20 @@ func look(stored []engine.StoredContainer, late <-chan time.Time) (all []differe
 		unseen = append(unseen, "whether these containers have files in /tmp could not be read (root can): "+names(denied))
 	}
 	return all, unseen
+}
+
+// addPeers fills in the other containers on the network of each.
+func addPeers(all []difference.Container) {
+	on := map[string][]string{}
+	for _, c := range all {
+		if c.Network != "" {
+			on[c.Network] = append(on[c.Network], c.Name)
+		}
+	}
+	for i, c := range all {
+		peers := slices.Sorted(slices.Values(on[c.Network]))
+		all[i].Peers = slices.DeleteFunc(peers, func(name string) bool { return name == c.Name })
+	}
 }
 
 // names are the names of a few containers, safe to show.
