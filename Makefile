@@ -104,6 +104,6 @@ golden: ## write the expected outputs of the command tests again
 fuzz: ## run each fuzz target (FUZZTIME=30s)
 	@for pkg in $$($(RUN_GO) list ./...); do \
 		for target in $$($(RUN_GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-			echo "$$pkg $$target"; $(RUN_GO) test $$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),30s) || exit 1; \
+			echo "$$pkg $$target"; $(RUN_GO) test $$pkg -run '^$$' -fuzz "^$$target$$" -fuzzminimizetime 10x -fuzztime $(or $(FUZZTIME),30s) || exit 1; \
 		done; \
 	done
