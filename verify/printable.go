@@ -1,6 +1,10 @@
 package verify
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // maxPrintable is how much of a text Printable keeps, in bytes.
 const maxPrintable = 256
@@ -19,6 +23,19 @@ func Printable(s string) string {
 		return s
 	}
 	return strconv.Quote(s) + cut
+}
+
+// PrintableList is the first most of texts as Printable makes them, separated by commas, and how many more there are.
+func PrintableList(texts []string, most int) string {
+	var shown []string
+	for _, text := range texts[:min(len(texts), most)] {
+		shown = append(shown, Printable(text))
+	}
+	list := strings.Join(shown, ", ")
+	if more := len(texts) - len(shown); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
 }
 
 func plain(s string) bool {

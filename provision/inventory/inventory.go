@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"runsc-provisioner/provision/blocked"
@@ -73,10 +72,10 @@ func look(stored []engine.StoredContainer, late <-chan time.Time) (all []differe
 	}
 	addPeers(all)
 	if len(unread) > 0 {
-		unseen = append(unseen, "dockerd's answer about these containers cannot be used: "+names(unread))
+		unseen = append(unseen, "dockerd's answer about these containers cannot be used: "+verify.PrintableList(unread, maxNamed))
 	}
 	if len(denied) > 0 {
-		unseen = append(unseen, "whether these containers have files in /tmp could not be read (root can): "+names(denied))
+		unseen = append(unseen, "whether these containers have files in /tmp could not be read (root can): "+verify.PrintableList(denied, maxNamed))
 	}
 	return all, unseen
 }
@@ -93,17 +92,4 @@ func addPeers(all []difference.Container) {
 		peers := slices.Sorted(slices.Values(on[c.Network]))
 		all[i].Peers = slices.DeleteFunc(peers, func(name string) bool { return name == c.Name })
 	}
-}
-
-// names are the names of a few containers, safe to show.
-func names(all []string) string {
-	var shown []string
-	for _, name := range all[:min(len(all), maxNamed)] {
-		shown = append(shown, verify.Printable(name))
-	}
-	text := strings.Join(shown, ", ")
-	if more := len(all) - len(shown); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
 }

@@ -90,26 +90,14 @@ func describe(lacking []names.Lacking) string {
 			parts = append(parts, name+": "+verify.Printable(l.Odd.Error()))
 		}
 		if len(l.Missing) > 0 {
-			parts = append(parts, name+" does not find "+list(l.Missing))
+			parts = append(parts, name+" does not find "+verify.PrintableList(l.Missing, maxNamed))
 		}
 		if len(l.Stale) > 0 {
-			parts = append(parts, name+" finds what is gone: "+list(l.Stale))
+			parts = append(parts, name+" finds what is gone: "+verify.PrintableList(l.Stale, maxNamed))
 		}
 	}
 	if more := len(lacking) - maxNamed; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(parts, ", ")
-}
-
-func list(all []string) string {
-	var shown []string
-	for _, name := range all[:min(len(all), maxNamed)] {
-		shown = append(shown, verify.Printable(name))
-	}
-	text := strings.Join(shown, " ")
-	if more := len(all) - len(shown); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return strings.Join(parts, "; ")
 }
