@@ -69,7 +69,7 @@ func TestWhatChanges(t *testing.T) {
 		h.run("docker create --name train --gpus all " + lab.Image + " true") // no driver is needed until it starts
 		all := "api, bus, cached, db, deploy, files, plain, probe, train"
 		want := map[string]string{
-			"names":        "api network app, db network app",
+			"names":        "api network app: db, db network app: api",
 			"host-network": "probe --network=host",
 			"sockets":      "bus /run/dbus/system_bus_socket, deploy /run/docker.sock",
 			"gpus":         "train --gpus all",
@@ -81,7 +81,7 @@ func TestWhatChanges(t *testing.T) {
 		t.Log(text)
 		for _, line := range []string{
 			"differs when a container is created again with runsc, the new default runtime; until then it keeps runc:",
-			"  containers: api (network app), db (network app)", "  containers: probe (--network=host)", "  containers: train (--gpus all)",
+			"  containers: api (network app: db), db (network app: api)", "  containers: probe (--network=host)", "  containers: train (--gpus all)",
 		} {
 			if !strings.Contains(text, line+"\n") {
 				t.Errorf("got\n%s\nwant the line %q", text, line)
@@ -96,7 +96,7 @@ func TestWhatChanges(t *testing.T) {
 		t.Log(applied)
 		for _, line := range []string{
 			"! 9 containers keep runc until created again (docker compose up --force-recreate, or docker rm and docker run):",
-			"      api: gains a sandbox, and then has no names of other containers (on network app)", "      plain: gains a sandbox",
+			"      api: gains a sandbox, and then has no names of other containers (on network app: db)", "      plain: gains a sandbox",
 		} {
 			if !strings.Contains(applied, line+"\n") {
 				t.Errorf("got\n%s\nwant the line %q", applied, line)
