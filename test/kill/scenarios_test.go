@@ -68,7 +68,7 @@ func scenarios() []scenario {
 		{
 			name: "upgrade", suite: "trixie",
 			setup: nothing + "runsc-provisioner apply --default-runtime --release " + older + "\n" + keepOne + "\ndocker run -d " + lab.Image + " sleep 100000",
-			reset: "runsc-provisioner apply --allow-downgrade --release " + older + "\nrm -rf /usr/local/lib/gvisor/" + newer + " /usr/local/lib/gvisor/.archive/" + newer + " /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
+			reset: "said=$(runsc-provisioner apply --allow-downgrade --release " + older + " 2>&1) || { echo \"$said\"; exit 1; }\nrm -rf /usr/local/lib/gvisor/" + newer + " /usr/local/lib/gvisor/.archive/" + newer + " /var/lib/runsc-provisioner/proofs /var/lib/runsc-provisioner/validated",
 			run:   "runsc-provisioner apply --release " + newer,
 			texts: []string{olderAll, newerAll},
 			next:  "runsc-provisioner apply --release " + newer, then: []string{newerRunsc},
