@@ -52,10 +52,8 @@ const (
 type rounds struct {
 	host *provision.Provisioner // a copy, with hooks
 	now  func() time.Time
-	// storeExisted says that the store existed when this process started.
-	storeExisted bool
-	// dataRootExisted says the same of Docker's data root.
-	dataRootExisted bool
+	// existed has the directories of mustRestart that were there when this process started.
+	existed map[string]bool
 
 	config        keptConfig
 	appliedConfig []byte // the configuration that was last applied, as JSON
@@ -95,8 +93,7 @@ type rounds struct {
 func newRounds(d *Daemon) *rounds {
 	host := *d.Host
 	r := &rounds{host: &host, now: d.Now, digests: map[string]watch.Stamp{}}
-	r.storeExisted, _ = host.StorePlace()
-	r.dataRootExisted = dataRootExists()
+	r.existed = existing(&host.Host)
 	host.WaitForWriters = watch.Settled
 	host.BeforeObserve = r.beforeLook
 	host.Suspect = r.mustDigest

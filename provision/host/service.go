@@ -72,10 +72,9 @@ func (h *Host) CheckState() error {
 	return &blocked.Refused{Object: h.Paths.State, Err: fmt.Errorf("this program keeps its records there: %w", err)}
 }
 
-// StorePlace reports whether the directory of the store exists, and whether it is read-only
-// for this process.
-func (h *Host) StorePlace() (exists, readOnly bool) {
-	info, err := os.Stat(h.Paths.Store)
+// Place reports whether a directory exists, and whether it is read-only for this process.
+func Place(dir string) (exists, readOnly bool) {
+	info, err := os.Stat(dir)
 	exists = err == nil && info.IsDir()
-	return exists, exists && errors.Is(durable.CannotWrite(h.Paths.Store), unix.EROFS)
+	return exists, exists && errors.Is(durable.CannotWrite(dir), unix.EROFS)
 }

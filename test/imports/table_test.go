@@ -256,12 +256,12 @@ var allowed = map[string]row{
 	"provision/daemon": {
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
-			"provision/config", "provision/contest", "provision/dataroot", "provision/durable", "provision/engine", "provision/host",
+			"provision/config", "provision/contest", "provision/dataroot", "provision/engine", "provision/host",
 			"provision/names", "provision/naming", "provision/plan", "provision/process", "provision/proof", "provision/release",
 			"provision/runtimes", "provision/state", "provision/status", "provision/steps", "provision/transaction",
 			"provision/upgrade", "provision/watch", "verify",
 		},
-		modules: []string{"go.uber.org/zap", "golang.org/x/sys"},
+		modules: []string{"go.uber.org/zap"},
 	},
 	"provision/doctor": {
 		ours: []string{
