@@ -26,6 +26,14 @@ func (r *rounds) mustRestart(c config.Config) bool {
 	})
 }
 
+// checkPlaces returns ErrMoved if this process must start again.
+func (r *rounds) checkPlaces(c config.Config) error {
+	if r.out.moved = r.mustRestart(c); r.out.moved {
+		return ErrMoved
+	}
+	return nil
+}
+
 // existing are the directories that a hardened unit gets access to when it starts, and only if they exist then: the store,
 // and the data root that the packaged unit names.
 func existing(h *host.Host) map[string]bool {

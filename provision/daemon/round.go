@@ -194,9 +194,8 @@ func (r *rounds) converge(ctx context.Context) error {
 	}
 	r.config = config
 	r.out.config = config
-	if r.mustRestart(config.Config) {
-		r.out.moved = true
-		return ErrMoved
+	if err := r.checkPlaces(config.Config); err != nil {
+		return err
 	}
 	r.contests.MaxReverts, r.contests.Window = config.Config.Enforce.ContestedAfter, time.Duration(config.Config.Enforce.ContestedWindow)
 	unit, err := r.host.Docker(ctx)
@@ -226,6 +225,10 @@ func (r *rounds) converge(ctx context.Context) error {
 	r.out.observed = result.Observed
 	if err != nil {
 		return r.enforceAccepted(ctx, r.explainPlace(err))
+	}
+	// Docker may have come meanwhile, and the next round would see nothing new.
+	if err := r.checkPlaces(config.Config); err != nil {
+		return err
 	}
 	return r.converged(result)
 }
