@@ -67,7 +67,7 @@ func addNamesAdvice(ctx context.Context, h *host.Host, c config.Config, o host.O
 		return err
 	})
 	for _, n := range networks {
-		if err == nil && dockerdns.HasDNS(n.Name) && n.Scope == "local" && n.Name != "docker_gwbridge" {
+		if err == nil && dockerdns.HasDNS(n.Name) && n.Scope == "local" {
 			p.Warnings = append(p.Warnings, namesAdvice)
 			return
 		}

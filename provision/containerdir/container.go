@@ -18,8 +18,9 @@ import (
 // dockerd writes it to its files at the end of a start, and leaves an old one there if it is killed.
 type Container struct {
 	dockerdns.Container
-	Runtime string
-	Running bool // and not waiting for its restart policy
+	Hostname, Domain string
+	Runtime          string
+	Running          bool // and not waiting for its restart policy
 	// HostsNewer says that the hosts file was written at the time of the description or later: dockerd does so while it
 	// starts a container.
 	HostsNewer bool
@@ -38,16 +39,17 @@ const maxConfig = 16 << 20
 // Read reads the description of a container.
 func (r *Root) Read(id string) (Container, error) {
 	var config config
-	if err := r.decode(id, ConfigName, &config); err != nil {
+	written, err := r.decode(id, ConfigName, &config)
+	if err != nil {
 		return Container{}, err
 	}
 	var host hostConfig
-	if err := r.decode(id, HostConfigName, &host); err != nil {
+	if _, err := r.decode(id, HostConfigName, &host); err != nil {
 		return Container{}, err
 	}
 	c := newContainer(id, config, host)
 	hosts := r.modified(id, HostsName)
-	c.HostsNewer = !hosts.IsZero() && !hosts.Before(r.modified(id, ConfigName)) // the clock of files is coarse
+	c.HostsNewer = !hosts.IsZero() && !hosts.Before(written) // the clock of files is coarse
 	return c, nil
 }
 
@@ -61,10 +63,11 @@ func (r *Root) modified(id, name string) time.Time {
 	return time.Unix(stat.Mtim.Unix())
 }
 
-func (r *Root) decode(id, name string, into any) error {
-	file, _, err := r.open(id, name, 0)
+// decode reads a description, and returns when it was written.
+func (r *Root) decode(id, name string, into any) (written time.Time, err error) {
+	file, stat, err := r.open(id, name, 0)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	defer file.Close()
 	limited := &io.LimitedReader{R: file, N: maxConfig}
@@ -72,9 +75,9 @@ func (r *Root) decode(id, name string, into any) error {
 		if limited.N <= 0 {
 			err = fmt.Errorf("it has more than %d MiB", maxConfig>>20)
 		}
-		return fmt.Errorf("read %s: %w", file.Name(), err)
+		return time.Time{}, fmt.Errorf("read %s: %w", file.Name(), err)
 	}
-	return nil
+	return time.Unix(stat.Mtim.Unix()), nil
 }
 
 // config is the needed part of config.v2.json (moby daemon/container: Container).
@@ -112,9 +115,8 @@ const shortID = 12
 
 func newContainer(id string, said config, host hostConfig) Container {
 	c := Container{
-		Container: dockerdns.Container{
-			ID: id, Name: strings.TrimPrefix(said.Name, "/"), Hostname: said.Config.Hostname, Domain: said.Config.Domainname,
-		},
+		Container: dockerdns.Container{ID: id, Name: strings.TrimPrefix(said.Name, "/")},
+		Hostname:  said.Config.Hostname, Domain: said.Config.Domainname,
 		Runtime: host.Runtime, Running: said.State.Running && !said.State.Restarting,
 		Shares: strings.HasPrefix(host.NetworkMode, "container:") || host.NetworkMode == "host" || host.NetworkMode == "none",
 		Links:  host.Links, DNS: host.DNS,

@@ -57,39 +57,39 @@ func TestRead(t *testing.T) {
 		{
 			"20.10, a name that dockerd made", config20, `{"Runtime":"runsc","NetworkMode":"container:x"}`,
 			Container{
-				Container: dockerdns.Container{ID: id, Name: "web", Hostname: "w.example.com", Domain: "d", Endpoints: []dockerdns.Endpoint{{
+				Container: dockerdns.Container{ID: id, Name: "web", Endpoints: []dockerdns.Endpoint{{
 					Network: "app", Names: []string{"one", "aaaaaaaaaaaa", "w.example.com"}, Links: []string{"db:alias"},
 					Addrs: []netip.Addr{netip.MustParseAddr("172.18.0.3")},
 				}}},
-				Runtime: "runsc", Running: true, Shares: true, OwnHosts: true,
+				Hostname: "w.example.com", Domain: "d", Runtime: "runsc", Running: true, Shares: true, OwnHosts: true,
 			},
 		},
 		{
 			"29, after a rename", config29, hostConfig29,
 			Container{
-				Container: dockerdns.Container{ID: id, Name: "new", Hostname: "h", Endpoints: []dockerdns.Endpoint{{
+				Container: dockerdns.Container{ID: id, Name: "new", Endpoints: []dockerdns.Endpoint{{
 					Network: "app", Names: []string{"new", "one", "aaaaaaaaaaaa", "h"}, Priority: 7,
 					Addrs: []netip.Addr{netip.MustParseAddr("172.18.0.3"), netip.MustParseAddr("fd00::3")},
 				}}},
-				Runtime: "runsc", Running: true, OwnResolv: true, ExtraHosts: []string{"x", "y"}, DNS: []string{"10.0.0.1"}, Links: []string{"/db:/web/alias"},
+				Hostname: "h", Runtime: "runsc", Running: true, OwnResolv: true, ExtraHosts: []string{"x", "y"}, DNS: []string{"10.0.0.1"}, Links: []string{"/db:/web/alias"},
 			},
 		},
 		{
 			"ended by a dockerd that was killed: the address is old", strings.Replace(config29, "true", "false", 1), `{"Runtime":"runc"}`,
 			Container{
-				Container: dockerdns.Container{ID: id, Name: "new", Hostname: "h", Endpoints: []dockerdns.Endpoint{{
+				Container: dockerdns.Container{ID: id, Name: "new", Endpoints: []dockerdns.Endpoint{{
 					Network: "app", Names: []string{"new", "one", "aaaaaaaaaaaa", "h"}, Priority: 7,
 				}}},
-				Runtime: "runc", OwnResolv: true,
+				Hostname: "h", Runtime: "runc", OwnResolv: true,
 			},
 		},
 		{
 			"its restart policy will start it", strings.Replace(config29, `"Running":true`, `"Running":true,"Restarting":true`, 1), `{"Runtime":"runsc"}`,
 			Container{
-				Container: dockerdns.Container{ID: id, Name: "new", Hostname: "h", Endpoints: []dockerdns.Endpoint{{
+				Container: dockerdns.Container{ID: id, Name: "new", Endpoints: []dockerdns.Endpoint{{
 					Network: "app", Names: []string{"new", "one", "aaaaaaaaaaaa", "h"}, Priority: 7,
 				}}},
-				Runtime: "runsc", OwnResolv: true,
+				Hostname: "h", Runtime: "runsc", OwnResolv: true,
 			},
 		},
 	} {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/containerdir"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/names"
 	"runsc-provisioner/provision/naming"
@@ -60,14 +61,14 @@ func (l *loop) heardNames(r names.Report) {
 	known := map[status.Unnamed]bool{}
 	if l.status.Names != nil {
 		for _, u := range l.status.Names.Left {
-			known[u.SameReason()] = true
+			known[once(u)] = true
 		}
 	}
 	for _, left := range r.Left {
 		u := status.Unnamed{ID: left.ID, Name: left.Name, File: left.File, Why: left.Reason}
 		s.Left = append(s.Left, u)
-		if !known[u.SameReason()] {
-			known[u.SameReason()] = true
+		if !known[once(u)] {
+			known[once(u)] = true
 			l.tell(status.Notice{
 				Kind:   status.Nameless,
 				Text:   fmt.Sprintf("container %.12s (%q) may not find all names, by its file %s: %s", u.ID, u.Name, u.File, u.Why),
@@ -81,4 +82,12 @@ func (l *loop) heardNames(r names.Report) {
 		delete(l.standing, status.Nameless)
 	}
 	l.status.Names, l.changed = s, true
+}
+
+// once is equal for two that one notice is enough for: what keeps resolv.conf from being changed is about the host.
+func once(u status.Unnamed) status.Unnamed {
+	if u.File == containerdir.ResolvName {
+		return status.Unnamed{File: u.File, Why: u.Why}
+	}
+	return u
 }

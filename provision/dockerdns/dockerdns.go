@@ -17,8 +17,6 @@ import (
 type Container struct {
 	ID        string
 	Name      string // without the slash
-	Hostname  string
-	Domain    string
 	Endpoints []Endpoint
 	// Starting says that dockerd starts it: its own endpoints count without an address.
 	Starting bool
@@ -43,7 +41,7 @@ type Network struct {
 
 // HasDNS reports whether Docker's DNS answers on a network: it does on each that a user made.
 func HasDNS(network string) bool {
-	return network != "bridge" && network != "host" && network != "none"
+	return network != "bridge" && network != "host" && network != "none" && network != "docker_gwbridge"
 }
 
 // Records are all names of containers that Docker's DNS answers to container me, by address. The first name of each is

@@ -135,7 +135,7 @@ func Reachable(servers []netip.Addr) (reachable []netip.Addr) {
 func MaintainResolv(text string, servers []netip.Addr) (edit Edit, tail Tail, err error) {
 	r, found, err := parseResolv(text)
 	if err != nil || !found {
-		return Edit{}, Tail{Offset: int64(len(text))}, err
+		return Edit{}, Tail{}, err
 	}
 	block := ""
 	if len(servers) > 0 {
@@ -145,12 +145,11 @@ func MaintainResolv(text string, servers []netip.Addr) (edit Edit, tail Tail, er
 		}
 		block += resolvEnd
 	}
-	nothing := Tail{Offset: int64(len(text))}
 	switch {
 	case block == r.block && r.off == (block != ""):
-		return Edit{}, nothing, nil
+		return Edit{}, Tail{}, nil
 	case r.block == "" && !r.off:
-		return Edit{Append: block, Overwrite: []Overwrite{{int64(r.dns), noDNS}}}, nothing, nil
+		return Edit{Append: block, Overwrite: []Overwrite{{int64(r.dns), noDNS}}}, Tail{}, nil
 	}
 	dns := noDNS
 	if block == "" {

@@ -73,7 +73,7 @@ func (r *run) learn(a answer) {
 
 // learnNetwork takes what decides about the order of networks and about upstream name servers.
 func (r *run) learnNetwork(n engine.Network) {
-	now := dockerdns.Network{Internal: n.Internal, IPv6: n.EnableIPv6}
+	now := networkOf(n)
 	if before, known := r.networks[n.Name]; known && before == now {
 		return
 	}
@@ -83,6 +83,10 @@ func (r *run) learnNetwork(n engine.Network) {
 			c.touch()
 		}
 	}
+}
+
+func networkOf(n engine.Network) dockerdns.Network {
+	return dockerdns.Network{Internal: n.Internal, IPv6: n.EnableIPv6}
 }
 
 func (c *one) isOn(network string) bool {
@@ -104,6 +108,6 @@ func (r *run) learnAddresses(network string, addrs map[string][]netip.Addr) {
 	}
 	if !maps.EqualFunc(r.starting[network], now, slices.Equal) {
 		r.starting[network] = now
-		r.touchOn(map[string]bool{network: true})
+		r.touchOn(network)
 	}
 }

@@ -46,7 +46,7 @@ func Look(ctx context.Context, g Goal) (Seen, error) {
 	if err != nil {
 		return Seen{}, err
 	}
-	l := look{root: root, networks: networksOf(ctx, g)}
+	l := look{networks: networksOf(ctx, g)}
 	for _, id := range ids {
 		c, err := root.Read(id)
 		if containerdir.IsGone(err) {
@@ -56,12 +56,13 @@ func Look(ctx context.Context, g Goal) (Seen, error) {
 			return Seen{}, err
 		}
 		l.all = append(l.all, c.Container)
-		if f, err := root.Open(id, containerdir.HostsName); err == nil && strings.Contains(f.Text, hostsfile.Mark) {
+		f, err := root.Open(id, containerdir.HostsName)
+		if err == nil && strings.Contains(f.Text, hostsfile.Mark) {
 			l.seen.Marked++
 		}
 		// One that brings a hosts file of its own has what its user wants.
-		if c.Running && !c.Shares && !c.OwnHosts && slices.Contains(g.Runtimes, c.Runtime) {
-			l.ours = append(l.ours, c)
+		if c.Running && !c.OwnHosts && g.covers(c) {
+			l.ours = append(l.ours, file{c, f, err})
 		}
 	}
 	return l.compare()
@@ -85,7 +86,7 @@ func networksOf(ctx context.Context, g Goal) map[string]dockerdns.Network {
 	}
 	networks := map[string]dockerdns.Network{}
 	for _, n := range list {
-		networks[n.Name] = dockerdns.Network{Internal: n.Internal, IPv6: n.EnableIPv6}
+		networks[n.Name] = networkOf(n)
 	}
 	return networks
 }
@@ -95,30 +96,34 @@ const answerWithin = 5 * time.Second
 
 // look is one Look.
 type look struct {
-	root     *containerdir.Root
 	networks map[string]dockerdns.Network // nil if unknown
-	ours     []containerdir.Container
+	ours     []file
 	all      []dockerdns.Container
 	seen     Seen
 }
 
+// file is the hosts file of a container, or why it could not be read.
+type file struct {
+	containerdir.Container
+	*containerdir.File
+	err error
+}
+
 func (l *look) compare() (Seen, error) {
 	for _, c := range l.ours {
-		records := dockerdns.Records(c.Container, l.all, l.networks)
-		f, err := l.root.Open(c.ID, containerdir.HostsName)
+		records := dockerdns.Records(c.Container.Container, l.all, l.networks)
 		var odd *containerdir.OddError
-		switch {
-		case containerdir.IsGone(err):
-			continue
-		case errors.As(err, &odd) && len(records) > 0:
-			l.seen.Lacking = append(l.seen.Lacking, Lacking{ID: c.ID, Name: c.Name, Odd: err})
-			continue
-		case errors.As(err, &odd):
-			continue
-		case err != nil:
-			return Seen{}, err
+		isOdd := errors.As(c.err, &odd)
+		if isOdd && len(records) > 0 {
+			l.seen.Lacking = append(l.seen.Lacking, Lacking{ID: c.ID, Name: c.Name, Odd: c.err})
 		}
-		lacking := l.differences(f.Text, records, c)
+		if isOdd || containerdir.IsGone(c.err) {
+			continue
+		}
+		if c.err != nil {
+			return Seen{}, c.err
+		}
+		lacking := l.differences(c.Text, records, c.Container)
 		switch {
 		case len(lacking.Missing)+len(lacking.Stale) > 0:
 			l.seen.Lacking = append(l.seen.Lacking, lacking)

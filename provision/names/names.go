@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"runsc-provisioner/provision/containerdir"
 	"runsc-provisioner/provision/engine"
 )
 
@@ -53,6 +54,11 @@ const (
 func (g Goal) same(other Goal) bool {
 	return g.Mode == other.Mode && g.DataRoot == other.DataRoot && g.Owner == other.Owner &&
 		slices.Equal(g.Runtimes, other.Runtimes) && slices.Equal(g.DNS, other.DNS)
+}
+
+// covers reports whether the names of a container are kept while it runs.
+func (g Goal) covers(c containerdir.Container) bool {
+	return !c.Shares && slices.Contains(g.Runtimes, c.Runtime)
 }
 
 // Report is what a Keeper has achieved.

@@ -1,7 +1,6 @@
 package names
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,8 +10,7 @@ import (
 
 // reload reads the descriptions that have changed.
 func (r *run) reload() {
-	for _, id := range slices.Sorted(maps.Keys(r.all)) {
-		c := r.all[id]
+	for id, c := range r.all {
 		if !c.reload {
 			continue
 		}
@@ -55,18 +53,14 @@ func sameNames(a, b containerdir.Container) bool {
 
 // touchPeers makes the next work look at the hosts files of all on the networks of c.
 func (r *run) touchPeers(c *one) {
-	on := map[string]bool{}
 	for _, e := range c.Endpoints {
-		on[e.Network] = true
+		r.touchOn(e.Network)
 	}
-	r.touchOn(on)
 }
 
-func (r *run) touchOn(networks map[string]bool) {
+func (r *run) touchOn(network string) {
 	for _, c := range r.all {
-		if slices.ContainsFunc(c.Endpoints, func(e dockerdns.Endpoint) bool { return networks[e.Network] }) {
-			c.hosts = true
-		}
+		c.hosts = c.hosts || c.isOn(network)
 	}
 }
 
@@ -86,7 +80,7 @@ func (r *run) view(c *one) dockerdns.Container {
 
 // isOurs reports whether the names of a container are kept.
 func (r *run) isOurs(c *one) bool {
-	return (c.Running || c.starts) && !c.Shares && slices.Contains(r.goal.Runtimes, c.Runtime)
+	return (c.Running || c.starts) && r.goal.covers(c.Container)
 }
 
 // ownNames are the names, in lower case, in lines that dockerd writes for a container.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -23,12 +22,12 @@ import (
 // moment.
 func (r *run) keep() {
 	var due []*one
-	for _, id := range slices.Sorted(maps.Keys(r.all)) {
-		if c := r.all[id]; c.hosts || c.resolv {
+	for _, c := range r.all {
+		if c.hosts || c.resolv {
 			due = append(due, c)
 		}
 	}
-	slices.SortStableFunc(due, func(a, b *one) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortFunc(due, func(a, b *one) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.ID, b.ID)) })
 	var views []dockerdns.Container
 	for _, c := range due {
 		if !r.isOurs(c) {

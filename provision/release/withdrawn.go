@@ -171,7 +171,7 @@ func (s Store) SweepWithdrawn() string {
 	files := withdrawnFiles(s.Dir)
 	all, found, damaged := twin.Read(files, s.readWithdrawn)
 	if _, isUnsafe := errors.AsType[*UnsafeError](damaged); isUnsafe {
-		return "" // whoever reads the host refuses it
+		return "" // a look at the host refuses it
 	}
 	asides, err := twin.Clear(files, s.readWithdrawn)
 	if err == nil && found {

@@ -142,14 +142,6 @@ type Unnamed struct {
 	Why  string `json:"why"`
 }
 
-// SameReason is equal for two that one notice is enough for: what keeps resolv.conf from being changed is about the host.
-func (u Unnamed) SameReason() Unnamed {
-	if u.File == "resolv.conf" {
-		return Unnamed{File: u.File, Why: u.Why}
-	}
-	return u
-}
-
 // Counts are totals since the daemon started.
 type Counts struct {
 	Looks       uint64            `json:"looks"`

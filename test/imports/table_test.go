@@ -256,7 +256,7 @@ var allowed = map[string]row{
 	"provision/daemon": {
 		ours: []string{
 			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/checkup",
-			"provision/config", "provision/contest", "provision/dataroot", "provision/engine", "provision/host",
+			"provision/config", "provision/containerdir", "provision/contest", "provision/dataroot", "provision/engine", "provision/host",
 			"provision/names", "provision/naming", "provision/plan", "provision/process", "provision/proof", "provision/release",
 			"provision/runtimes", "provision/state", "provision/status", "provision/steps", "provision/transaction",
 			"provision/upgrade", "provision/watch", "verify",
