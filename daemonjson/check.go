@@ -59,6 +59,17 @@ func (w Want) applyTo(all map[string]any) {
 		}
 		r.applyTo(entry)
 	}
+	for name, raw := range w.RawRuntimes {
+		if runtimes == nil {
+			runtimes = map[string]any{}
+			all[keyRuntimes] = runtimes
+		}
+		entry, err := decode(raw)
+		if err != nil {
+			entry = nil // the result differs from that, and is refused
+		}
+		runtimes[name] = entry
+	}
 	if w.Tidy && runtimes != nil && len(runtimes) == 0 {
 		delete(all, keyRuntimes)
 	}

@@ -18,6 +18,10 @@ type Want struct {
 	// fields. Path is required, and Type must be empty: it is never written.
 	Runtimes map[string]*Runtime
 
+	// RawRuntimes are entries by name, as the JSON text that they shall have: a value from before an earlier Edit,
+	// which may have a runtimeType.
+	RawRuntimes map[string]string
+
 	DefaultRuntime *string // "" removes the key
 	UsernsRemap    *string // "" removes the key
 
@@ -86,6 +90,11 @@ func (w Want) check() error {
 		}
 		all = append(append(all, r.Path), r.Args...)
 	}
+	for name, raw := range w.RawRuntimes {
+		if entry, err := Parse([]byte(raw)); err != nil || entry.root.kind != kindObject {
+			return fmt.Errorf("set runtime %s: not a JSON object", name)
+		}
+	}
 	if i := slices.IndexFunc(all, func(s string) bool { return !utf8.ValidString(s) }); i >= 0 {
 		return fmt.Errorf("set %q: invalid UTF-8", all[i])
 	}
@@ -99,7 +108,7 @@ func (w Want) adds() bool {
 			return true
 		}
 	}
-	return w.DefaultRuntime != nil && *w.DefaultRuntime != "" || w.UsernsRemap != nil && *w.UsernsRemap != ""
+	return len(w.RawRuntimes) > 0 || w.DefaultRuntime != nil && *w.DefaultRuntime != "" || w.UsernsRemap != nil && *w.UsernsRemap != ""
 }
 
 func (d Document) apply(w Want) (Document, error) {
@@ -111,6 +120,11 @@ func (d Document) apply(w Want) (Document, error) {
 			d, err = d.remove([]string{keyRuntimes}, name)
 		}
 		if err != nil {
+			return Document{}, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.RawRuntimes)) {
+		if d, err = d.setRawRuntime(name, w.RawRuntimes[name]); err != nil {
 			return Document{}, err
 		}
 	}
@@ -157,6 +171,20 @@ func (d Document) setRuntime(name string, r Runtime) (Document, error) {
 		})
 	}
 	return d.adopt([]string{keyRuntimes, name}, r)
+}
+
+// setRawRuntime sets an entry to the text raw, unless it has that text.
+func (d Document) setRawRuntime(name, raw string) (Document, error) {
+	if old, ok := d.Raw(keyRuntimes, name); ok && old == raw {
+		return d, nil
+	}
+	if !d.Has(keyRuntimes) {
+		var err error
+		if d, err = d.put(nil, keyRuntimes, func(form, string) string { return "{}" }); err != nil {
+			return Document{}, err
+		}
+	}
+	return d.put([]string{keyRuntimes}, name, func(form, string) string { return raw })
 }
 
 // likeSibling returns the form of the last existing runtime, for a new one:
