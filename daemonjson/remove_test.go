@@ -27,6 +27,12 @@ func TestRemove(t *testing.T) {
 		{"tidy leaves others", `{"runtimes": {"nvidia": {}}}`, nothing(), `{"runtimes": {"nvidia": {}}}`},
 		{"a name that Edit does not set", `{"runtimes": {"runc": {}, "a b": {}}}`,
 			Want{Runtimes: map[string]*Runtime{"runc": nil, "a b": nil}}, `{"runtimes": {}}`},
+		{"an earlier entry with a type", `{"runtimes": {"runsc": {"path": "x"}}}`,
+			Want{RawRuntimes: map[string]string{"runsc": `{"runtimeType": "io.x.v1", "options": {"A":1e2}}`}}, `{"runtimes": {"runsc": {"runtimeType": "io.x.v1", "options": {"A":1e2}}}}`},
+		{"an earlier entry that was taken out", `{"mtu": 1}`,
+			Want{RawRuntimes: map[string]string{"runsc": `{"path":"y"}`}}, `{"mtu": 1, "runtimes": {"runsc": {"path":"y"}}}`},
+		{"an earlier entry that is there", `{"runtimes": {"runsc": {"path": "x"}}}`,
+			Want{RawRuntimes: map[string]string{"runsc": `{"path": "x"}`}}, `{"runtimes": {"runsc": {"path": "x"}}}`},
 		{"one out, one in", `{"runtimes": {"a": {"path": "x"}}}`,
 			Want{Runtimes: map[string]*Runtime{"a": nil, "b": {Path: "y"}}}, `{"runtimes": {"b": {"path": "y"}}}`},
 	})

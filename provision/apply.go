@@ -59,6 +59,12 @@ func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, 
 	}
 	for _, step := range p.Steps {
 		var err error
+		if a.tx != nil && step.Kind().Settled {
+			if err = a.tx.Finish(); err != nil {
+				return nil, err
+			}
+			a.tx = nil
+		}
 		if a.tx == nil && step.Kind().Shared {
 			if a.tx, err = transaction.Begin(pr.docker(), p, o, c.RuntimeNames()); err != nil {
 				return nil, err
@@ -150,6 +156,14 @@ func (a *application) carryOut(ctx context.Context, step steps.Step) (result str
 		return "", a.loadImages(ctx, s)
 	case steps.DropImages:
 		return "", a.Images().Drop()
+	case steps.StopService:
+		return "", a.stopService(ctx, s)
+	case steps.ClearNames:
+		return a.clearNames(s)
+	case steps.Forget:
+		return "", a.forget()
+	case steps.RemoveOwn:
+		return a.removeOwn(s)
 	default:
 		return "", fmt.Errorf("no code carries out step %T", step)
 	}

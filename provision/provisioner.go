@@ -29,6 +29,8 @@ import (
 type Provisioner struct {
 	host.Host
 	Jobs transaction.Jobs
+	// Service is needed for Uninstall only.
+	Service ServiceJobs
 	// HTTP fetches releases; nil is the default client of package release.
 	HTTP *http.Client
 	// Limits bound what is fetched; the zero value is for real networks.

@@ -46,6 +46,7 @@ type app struct {
 type unitsCloser interface {
 	host.Units
 	transaction.Jobs
+	provision.ServiceJobs
 	// Changes sends a hint when units may have changed, until ctx ends.
 	Changes(ctx context.Context, units ...string) <-chan struct{}
 	// RunPrivileged runs a program as root with all privileges, and waits for it.
@@ -165,7 +166,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpFunc(a.printHelp)
 	root.PersistentFlags().StringVar(&a.paths.Config, "config-dir", a.paths.Config, "the `DIRECTORY` with config.toml and config.d/*.toml")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log what the program looks at, as JSON, to standard error")
-	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newDoctor(a), newDebugBundle(a), newConfig(a), newRollback(a), newLock(a), newBundle(a), newVersion(a))
+	root.AddCommand(newApply(a), newPlan(a), newVerify(a), newProve(a), newDaemon(a), newStatus(a), newDoctor(a), newDebugBundle(a), newConfig(a), newRollback(a), newUninstall(a), newLock(a), newBundle(a), newVersion(a))
 	a.addCompletions(root)
 	return root
 }
@@ -183,7 +184,7 @@ func (a *app) host(ctx context.Context) (*provision.Provisioner, func(), error) 
 // provisioner is the Provisioner with a connection to systemd.
 func (a *app) provisioner(units unitsCloser) *provision.Provisioner {
 	return &provision.Provisioner{
-		Host: *a.hostWith(units), Jobs: units, HTTP: a.http, Limits: a.limits, ProveInDocker: a.inDocker,
+		Host: *a.hostWith(units), Jobs: units, Service: units, HTTP: a.http, Limits: a.limits, ProveInDocker: a.inDocker,
 	}
 }
 

@@ -136,7 +136,9 @@ func (a *app) runtimeNames() []string {
 	return loaded.Config.RuntimeNames()
 }
 
-func (a *app) defaultRuntimes() []string { return append(a.runtimeNames(), config.RuncRuntime) }
+func (a *app) defaultRuntimes() []string {
+	return append(a.runtimeNames(), config.RuncRuntime, config.Off)
+}
 
 // installedReleases are the names of the releases in the store, the newest first.
 func (a *app) installedReleases() []string {

@@ -61,7 +61,28 @@ func (u *fakeUnits) Reload(context.Context, string) error {
 func (u *fakeUnits) Restart(context.Context, string) error     { return errors.New("not part of the fake") }
 func (u *fakeUnits) Start(context.Context, string) error       { return errors.New("not part of the fake") }
 func (u *fakeUnits) ResetFailed(context.Context, string) error { return nil }
-func (u *fakeUnits) LoadUnits(context.Context) error           { return nil }
+func (u *fakeUnits) Stop(_ context.Context, name string) error {
+	unit := u.others[name]
+	unit.ActiveState = "inactive"
+	u.others[name] = unit
+	return nil
+}
+
+func (u *fakeUnits) Enable(_ context.Context, name string) error {
+	return u.setUnitFile(name, "enabled")
+}
+func (u *fakeUnits) Disable(_ context.Context, name string) error {
+	return u.setUnitFile(name, "disabled")
+}
+
+func (u *fakeUnits) setUnitFile(name, state string) error {
+	unit := u.others[name]
+	unit.UnitFileState = state
+	u.others[name] = unit
+	return nil
+}
+
+func (u *fakeUnits) LoadUnits(context.Context) error { return nil }
 func (u *fakeUnits) Said(context.Context, string, time.Time) ([]string, error) {
 	return u.said, nil
 }

@@ -29,7 +29,7 @@ func TestFault_J09_NamesAndArgumentsThatDockerWouldMisreadAreRefused(t *testing.
 			h.refuses(exitRefused, []string{"/etc/runsc-provisioner/config.toml: docker.runtimes." + test.name, test.said}, command)
 		}
 	}
-	freshHost(t, "{}").refuses(exitRefused, []string{`docker.default_runtime: "other" is neither runc nor one of docker.runtimes (runsc)`}, "apply", "--default-runtime=other")
+	freshHost(t, "{}").refuses(exitRefused, []string{`docker.default_runtime: "other" is neither off, runc nor one of docker.runtimes (runsc)`}, "apply", "--default-runtime=other")
 }
 
 func TestFault_J10_AnOptionThatIsAlsoAFlagIsRefused(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // the lock, and Docker may be half changed.
 func changesHost(cmd *cobra.Command) bool {
 	switch cmd.Name() {
-	case "apply", "prove", "rollback":
+	case "apply", "prove", "rollback", "uninstall":
 		return true
 	}
 	return false

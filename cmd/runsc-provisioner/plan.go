@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"runsc-provisioner/provision/checkup"
 	"runsc-provisioner/provision/config"
@@ -25,6 +27,8 @@ func newPlan(a *app) *cobra.Command {
 		format   = formatFlag{value: "text", allowed: []string{"text", "json"}}
 		opts     optionFlags
 		detailed bool
+		remove   plan.Uninstall
+		remover  bool
 	)
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -36,20 +40,15 @@ not save them.
 Run it as root to see everything: some files are for root only.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := a.config(cmd, settings, opts.giveUp)
+			plan, err := a.planOf(cmd, &settings, &opts, remover, remove)
 			if err != nil {
 				return err
 			}
-			if err := opts.check(in.Config); err != nil {
-				return err
+			if remover && format.value == "text" && plan.Empty() && len(plan.Held) == 0 {
+				a.printf("%s\n", nothingInstalled)
+				a.printNotes(plan.Warnings)
+				return nil
 			}
-			opts.Named = settings.named(cmd)
-			plan, err := a.plan(cmd.Context(), in.Config, opts.options())
-			if err != nil {
-				return a.besideJournal(err)
-			}
-			plan.Held = append(checkup.HeldByConfig(in), plan.Held...)
-			plan.Warnings = slices.Concat(in.Warnings(), pinned(in, opts.Upgrade), a.unseen(), plan.Warnings)
 			if err := a.printPlanAs(format.value, plan); err != nil {
 				return err
 			}
@@ -60,10 +59,56 @@ Run it as root to see everything: some files are for root only.`,
 		},
 	}
 	settings.add(cmd)
+	cmd.Flags().BoolVar(&remover, "uninstall", false, "show what uninstall would do, instead")
+	addAssumeUnset(cmd.Flags(), &remove)
 	cmd.Flags().Var(&format, "format", "print the result in this `FORMAT`: "+format.Type())
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if apply would change something, and with 4 if all of that is held or waits, or is unknown; without it, a plan exits with 0")
 	opts.add(cmd)
 	return cmd
+}
+
+// planOf is the plan of a command line: that of apply or, with remover, that of uninstall.
+func (a *app) planOf(cmd *cobra.Command, settings *settingFlags, opts *optionFlags, remover bool, remove plan.Uninstall) (plan.Plan, error) {
+	if remover {
+		if flag := settingWithUninstall(cmd); flag != "" {
+			return plan.Plan{}, &usageError{fmt.Errorf("--%s is for apply, and does not go with --uninstall", flag), "remove one of the two"}
+		}
+		remove.Purge = opts.Purge
+		opts.Uninstall = &remove
+		p, err := a.planUninstall(cmd.Context(), opts.options())
+		p.Warnings = append(a.unseen(), p.Warnings...)
+		return p, err
+	}
+	if remove.AssumeUnset {
+		return plan.Plan{}, &usageError{errors.New("--assume-unset goes with --uninstall"), "write --uninstall --assume-unset"}
+	}
+	in, err := a.config(cmd, *settings, opts.giveUp)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	if err := opts.check(in.Config); err != nil {
+		return plan.Plan{}, err
+	}
+	opts.Named = settings.named(cmd)
+	p, err := a.plan(cmd.Context(), in.Config, opts.options())
+	if err != nil {
+		return plan.Plan{}, a.besideJournal(err)
+	}
+	p.Held = append(checkup.HeldByConfig(in), p.Held...)
+	p.Warnings = slices.Concat(in.Warnings(), pinned(in, opts.Upgrade), a.unseen(), p.Warnings)
+	return p, nil
+}
+
+// settingWithUninstall is a flag of cmd that sets a part of the configuration; "" if none was given.
+func settingWithUninstall(cmd *cobra.Command) (name string) {
+	only := &cobra.Command{}
+	(&settingFlags{}).add(only)
+	only.Flags().VisitAll(func(flag *pflag.Flag) {
+		if cmd.Flags().Changed(flag.Name) {
+			name = flag.Name
+		}
+	})
+	return name
 }
 
 // detailedCode is the exit code of --detailed-exitcode.

@@ -130,6 +130,7 @@ func remedy(err error) (code int, hint string) {
 		older      *release.OlderError
 		previous   *provision.NoPreviousError
 		changed    *distro.ChangedError
+		left       *provision.LeftoverError
 	)
 	switch {
 	case errors.As(err, &down):
@@ -150,6 +151,8 @@ func remedy(err error) (code int, hint string) {
 		return exitRolledBack, "systemctl cat docker.service shows its ExecReload, which must end: correct it, then run this again; you need not undo anything"
 	case errors.As(err, &rolledBack):
 		return exitRolledBack, "journalctl -u docker.service shows the error of dockerd; you need not undo anything"
+	case errors.As(err, &left):
+		return exitFailed, "run uninstall again: it goes on from here"
 	case errors.As(err, &ended):
 		return exitFailed, interruptedHint(ended)
 	case errors.Is(err, context.Canceled):

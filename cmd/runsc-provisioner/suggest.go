@@ -13,12 +13,13 @@ import (
 
 // The hints for words that other programs use.
 const (
-	uninstallHint = "no command removes gVisor yet: the README shows how to undo it by hand. " +
-		"To run new containers outside gVisor again: sudo runsc-provisioner apply --default-runtime=runc"
+	uninstallHint = "sudo runsc-provisioner uninstall takes everything out of Docker again; " +
+		"to run only new containers outside gVisor: sudo runsc-provisioner apply --default-runtime=off"
 	rollbackHint = "apply undoes a change that fails, by itself. " +
 		"To go back to the previous release: sudo runsc-provisioner rollback; " +
 		"to an earlier one: sudo runsc-provisioner apply --release=YYYYMMDD.N --allow-downgrade; " +
-		"to runc as the default runtime: sudo runsc-provisioner apply --default-runtime=runc"
+		"to the default runtime from before: sudo runsc-provisioner apply --default-runtime=off; " +
+		"to a Docker without gVisor: sudo runsc-provisioner uninstall"
 	planHint = "runsc-provisioner plan shows what apply would change, and changes nothing; " +
 		"it takes the same flags"
 )
@@ -35,7 +36,7 @@ func commandWords(parent string) (hintToWords map[string]string) {
 		}
 	}
 	return map[string]string{
-		uninstallHint: "uninstall remove rm purge delete clean unregister",
+		uninstallHint: "remove rm purge delete clean unregister",
 		rollbackHint:  "revert undo restore downgrade back",
 		planHint:      "dry-run dryrun diff preview simulate",
 

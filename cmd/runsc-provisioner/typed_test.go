@@ -90,8 +90,8 @@ func TestCompletionOfValues(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"apply", "--default-runtime="}, "kvm runsc runc"},
-		{[]string{"apply", "--default-runtime", ""}, "kvm runsc runc"},
+		{[]string{"apply", "--default-runtime="}, "kvm runsc runc off"},
+		{[]string{"apply", "--default-runtime", ""}, "kvm runsc runc off"},
 		{[]string{"plan", "--userns-remap", ""}, "default off"},
 		{[]string{"apply", "--channel", ""}, "release nightly master"},
 		{[]string{"apply", "--release", ""}, "latest"},

@@ -31,11 +31,11 @@ func (w *settingFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&w.release, "release", "", "the gVisor `RELEASE` to install: latest, 20260914 (with its newest point release), 20260914.0 or, with --channel=nightly, 2026-09-14")
 	flags.StringVar(&w.channel, "channel", "", "the `CHANNEL` that releases come from: release (about weekly), nightly (every day) or master (every commit)")
 	flags.StringVar(&w.url, "url", "", "download releases from the https server at `URL`, such as a mirror, instead of gVisor's own")
-	flags.StringVar(&w.defaultRuntime, "default-runtime", "", "start new containers with the runtime `NAME` unless they ask for another: runsc (gVisor; also without =NAME) or another runtime in the configuration; runc is Docker's own, outside gVisor")
+	flags.StringVar(&w.defaultRuntime, "default-runtime", "", "start new containers with the runtime `NAME` unless they ask for another: runsc (gVisor; also without =NAME) or another runtime in the configuration; runc is Docker's own, outside gVisor; off puts back what was there before")
 	flags.Lookup("default-runtime").NoOptDefVal = config.DefaultRuntimeName
 	flags.StringVar(&w.usernsRemap, "userns-remap", "", "give root in a container the ids of an unprivileged user of the host: the user dockremap (also without =USER), another `USER` or USER:GROUP; off switches it off")
 	flags.Lookup("userns-remap").NoOptDefVal = "default"
-	flags.StringVar(&w.builds, "builds", "", "run the steps of docker build with the runtime `NAME` also if BuildKit builds: runsc (gVisor; also without =NAME) or another runtime in the configuration; runc is Docker's own. A change needs a restart of Docker")
+	flags.StringVar(&w.builds, "builds", "", "run the steps of docker build with the runtime `NAME` also if BuildKit builds: runsc (gVisor; also without =NAME) or another runtime in the configuration; runc is Docker's own; off puts that back. A change needs a restart of Docker")
 	flags.Lookup("builds").NoOptDefVal = config.DefaultRuntimeName
 	flags.StringVar(&w.names, "names", "", "on networks that users made (Compose), make names resolve in sandboxes: with the `MODE` maintain (also without =MODE) the service keeps them in the containers' /etc/hosts; off takes them out again")
 	flags.Lookup("names").NoOptDefVal = config.NamesMaintain
@@ -61,9 +61,18 @@ func (o *optionFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&o.AllowRestart, "allow-restart", false, "allow a restart of Docker, if a change needs one, although it stops running containers")
 	flags.BoolVar(&o.AllowHiddenData, "allow-hidden-data", false, "allow userns-remap to be switched, although Docker then does not see its present images, containers and volumes until it is switched back; nothing is deleted")
 	flags.BoolVar(&o.MigrateImages, "migrate-images", false, "when userns-remap is switched on, copy the images so that Docker still sees them; the originals stay")
-	flags.BoolVar(&o.Purge, "purge", false, "with --userns-remap=off: also remove the user dockremap and its ids, if this program made them")
+	flags.BoolVar(&o.Purge, "purge", false, purgeUsage(cmd))
 	flags.BoolVar(&o.giveUp, "give-up", false, "stop managing settings that are in effect but missing from the configuration files; without it, they are kept")
 	flags.BoolVar(&o.NoProof, "no-proof", false, "do not start a test sandbox before Docker uses the release")
+}
+
+// purgeUsage says what --purge does.
+func purgeUsage(cmd *cobra.Command) string {
+	const usage = "with --userns-remap=off: also remove the user dockremap and its ids, if this program made them"
+	if cmd.Name() == "plan" {
+		return usage + "; with --uninstall: as uninstall --purge"
+	}
+	return usage
 }
 
 // check refuses options that have no effect with c.

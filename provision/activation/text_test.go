@@ -1,4 +1,4 @@
-package wayback
+package activation
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/commandline"
-	"runsc-provisioner/provision/state"
+	"runsc-provisioner/provision/steps"
 )
 
 func TestFault_X04_ReloadTextNamesMissingKeys(t *testing.T) {
@@ -19,10 +19,11 @@ func TestFault_X04_ReloadTextNamesMissingKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j := state.Journal{Runtimes: []string{"runsc"}, Engine: &state.JournalEngine{
-				Default: "runc", Others: map[string]daemonjson.Runtime{"nvidia": {Path: "/bin/nvidia", Args: []string{"-v"}}},
-			}}
-			doc, err := ReloadText([]byte(test.old), ranWith(j), flags)
+			to := steps.Settings{
+				Default: "runc", Without: []string{"runsc"},
+				Runtimes: map[string]daemonjson.Runtime{"nvidia": {Path: "/bin/nvidia", Args: []string{"-v"}}},
+			}
+			doc, err := ReloadText([]byte(test.old), to, flags)
 			if got := strings.Join(strings.Fields(string(doc.Bytes())), ""); err != nil || got != test.want {
 				t.Errorf("got %s, %v, want %s", got, err, test.want)
 			}
@@ -31,11 +32,12 @@ func TestFault_X04_ReloadTextNamesMissingKeys(t *testing.T) {
 }
 
 func TestFault_X05_ReloadTextHasTheOldArguments(t *testing.T) {
-	j := state.Journal{Runtimes: []string{"runsc", "new"}, Engine: &state.JournalEngine{
-		Default: "runsc", Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/good", Args: []string{"--right"}}},
-	}}
+	to := steps.Settings{
+		Default: "runsc", Without: []string{"new"},
+		Runtimes: map[string]daemonjson.Runtime{"runsc": {Path: "/good", Args: []string{"--right"}}},
+	}
 	old := []byte(`{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--wrong"]},"new":{"path":"/new"}},"default-runtime":"runsc"}`)
-	doc, err := ReloadText(old, ranWith(j), commandline.Flags{})
+	doc, err := ReloadText(old, to, commandline.Flags{})
 	want := `{"runtimes":{"runsc":{"path":"/good","runtimeArgs":["--right"]}},"default-runtime":"runsc"}`
 	if got := strings.Join(strings.Fields(string(doc.Bytes())), ""); err != nil || got != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)

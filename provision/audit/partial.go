@@ -68,6 +68,6 @@ func partialItems(c config.Config, o host.Observed, observeErr error) []checkup.
 			item.Health, item.Remedy = checkup.Unsure, "run it as root"
 		}
 	}
-	items := []checkup.Item{checkup.ReleaseItem(g), item, checkup.EngineItem(g, steps.Settings{Default: c.Docker.DefaultRuntime, Remap: c.Docker.Remap()})}
+	items := []checkup.Item{checkup.ReleaseItem(g), item, checkup.EngineItem(g, steps.Settings{Default: g.DefaultIn(o.File.Doc), Remap: c.Docker.Remap()})}
 	return checkup.AddJournalItem(items, o.Journal)
 }

@@ -102,7 +102,7 @@ func Items(c config.Config, o host.Observed) ([]Item, error) {
 // completeSettings are settings with everything else that dockerd shall run with, and the item of the ids for
 // containers; nil unless userns-remap is wanted.
 func completeSettings(g plan.Goal, settings steps.Settings) (steps.Settings, *Item) {
-	settings.Default, settings.Remap = g.Config.Docker.DefaultRuntime, g.Config.Docker.Remap()
+	settings.Default, settings.Remap = g.DefaultIn(g.Observed.File.Doc), g.Config.Docker.Remap()
 	if settings.Remap != config.RemapOn {
 		return settings, nil
 	}

@@ -137,6 +137,16 @@ func (f Files) Accept(l Layered) error {
 	return nil // Accepted reports the damage of accepted.json
 }
 
+// Forget removes the record and its copy.
+func (f Files) Forget() error {
+	for _, path := range []string{f.AcceptedCopyPath(), f.AcceptedPath()} {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return durable.SyncDir(f.State)
+}
+
 // putRecord writes one of the two files, unless it already has text. damage is why the old one cannot be used.
 func putRecord(path string, text []byte, damage error) error {
 	if old, err := durable.ReadOwn(path, MaxFile); err == nil && bytes.Equal(old, text) {

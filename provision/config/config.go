@@ -105,6 +105,8 @@ func Default() Config {
 const (
 	// DefaultRuntimeName is the runtime that every configuration has.
 	DefaultRuntimeName = "runsc"
+	// Off is the value that takes back what this program set: of default_runtime and builds. No runtime has this name.
+	Off = "off"
 	// RuncRuntime is the name of dockerd's built-in runtime.
 	RuncRuntime = "runc"
 )
@@ -196,6 +198,9 @@ func (c Config) Validate() error {
 func (d Docker) validate() error {
 	for _, name := range slices.Sorted(maps.Keys(d.Runtimes)) {
 		key := "docker.runtimes." + name
+		if name == Off {
+			return &Error{Key: key, Reason: fmt.Sprintf("%q is no name for a runtime: default_runtime and builds take it as a value of its own", Off)}
+		}
 		if err := daemonjson.CheckName(name); err != nil {
 			return &Error{Key: key, Reason: err.Error()}
 		}
@@ -224,12 +229,12 @@ func (d Docker) validate() error {
 		return &Error{Key: "docker.names", Reason: fmt.Sprintf("%q is not one of: %s, %s", d.Names, NamesMaintain, NamesOff)}
 	}
 	for _, key := range []struct{ name, runtime string }{{"docker.default_runtime", d.DefaultRuntime}, {"docker.builds", d.Builds}} {
-		if key.runtime == "" || key.runtime == RuncRuntime {
+		if key.runtime == "" || key.runtime == RuncRuntime || key.runtime == Off {
 			continue
 		}
 		if _, managed := d.Runtimes[key.runtime]; !managed {
 			return &Error{Key: key.name, Reason: fmt.Sprintf(
-				"%q is neither runc nor one of docker.runtimes (%s)", key.runtime, strings.Join(slices.Sorted(maps.Keys(d.Runtimes)), ", "))}
+				"%q is neither off, runc nor one of docker.runtimes (%s)", key.runtime, strings.Join(slices.Sorted(maps.Keys(d.Runtimes)), ", "))}
 		}
 	}
 	return nil
@@ -238,7 +243,7 @@ func (d Docker) validate() error {
 // BuildsInSandbox is the runtime that the steps of builds shall run with; "" if they shall not run in gVisor, or if
 // that is not managed.
 func (d Docker) BuildsInSandbox() string {
-	if d.Builds == RuncRuntime {
+	if d.Builds == RuncRuntime || d.Builds == Off {
 		return ""
 	}
 	return d.Builds

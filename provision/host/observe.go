@@ -74,10 +74,20 @@ func (h *Host) ObserveWith(ctx context.Context, c config.Config, unit Unit, info
 	return o, nil
 }
 
+// ObserveFiles is Observe for a host whose docker.service is missing, masked or not to be understood. It asks systemd and
+// dockerd for nothing else.
+func (h *Host) ObserveFiles(ctx context.Context, c config.Config, unit Unit) (Observed, error) {
+	o := Observed{Store: h.Paths.Store, Unit: unit}
+	err := observeFiles(ctx, h, c, &o)
+	return o, err
+}
+
 // observeFiles fills in what it can read without asking systemd or dockerd.
 func observeFiles(ctx context.Context, h *Host, c config.Config, o *Observed) (err error) {
-	if o.FlagConflicts, err = h.FlagConflicts(o.Unit); err != nil {
-		return err
+	if o.Unit.LoadState == "loaded" {
+		if o.FlagConflicts, err = h.FlagConflicts(o.Unit); err != nil {
+			return err
+		}
 	}
 	if o.File, err = daemonfile.Read(h.DaemonJSON(o.Flags)); err != nil {
 		return err

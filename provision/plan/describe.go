@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,14 +20,18 @@ func (g Goal) describeWrite(at, final daemonjson.Document) string {
 		parts = append(parts, runtimes)
 	}
 	if config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(final) {
-		what := "default runtime " + g.Config.Docker.DefaultRuntime
-		if old, ok := g.Observed.File.Doc.DefaultRuntime(); ok {
+		old, had := at.DefaultRuntime()
+		what := "default runtime " + config.DefaultRuntimeIn(final)
+		switch {
+		case what == "default runtime ":
+			what = "no default runtime"
+		case had:
 			what += " instead of " + old
 		}
 		parts = append(parts, what)
 	}
 	if g.Config.Docker.Remap() != config.RemapAny && config.UsernsRemapIn(at) != config.UsernsRemapIn(final) {
-		parts = append(parts, "userns-remap "+g.Config.Docker.UsernsRemap)
+		parts = append(parts, "userns-remap "+cmp.Or(config.UsernsRemapIn(final), config.RemapDisabled))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -47,8 +52,11 @@ func (g Goal) describeRuntimes(after daemonjson.Document) string {
 	before := g.Observed.File.Doc.Runtimes()
 	for _, name := range g.Config.RuntimeNames() {
 		old, existed := before[name]
-		now := after.Runtimes()[name]
+		now, stays := after.Runtimes()[name]
 		switch {
+		case !existed && !stays:
+		case !stays:
+			parts = append(parts, "take out "+name)
 		case !existed:
 			parts = append(parts, "register "+name)
 		case old.Path != now.Path:

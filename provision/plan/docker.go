@@ -45,7 +45,7 @@ func (p *planner) finalText(registered daemonjson.Document) (doc daemonjson.Docu
 	if held.What != "" {
 		p.hold(held)
 	}
-	if p.Observed.Engine == nil && Differ(registered, chosen) && p.Config.Docker.DefaultRuntime != config.RuncRuntime {
+	if p.Observed.Engine == nil && Differ(registered, chosen) && p.isManaged(p.Config.Docker.DefaultRuntime) {
 		p.hold(steps.Held{What: "default-runtime " + p.Config.Docker.DefaultRuntime, Why: unproven})
 		chosen = registered
 	}
@@ -90,24 +90,57 @@ func (p *planner) dockerSteps(registered, final daemonjson.Document, remaps bool
 			names = nil
 		}
 	}
-	if Differ(at, final) {
-		p.addWrite(at, final, p.describeWrite(at, final))
+	p.addLoad(at, final, all, remaps, builds)
+	if remaps {
+		remapped = p.Config.Docker.Remap() == config.RemapOn
+	}
+	p.addDockerProofs(names, final, remapped)
+	p.addBuildChecks(builds, remapped)
+	p.warnOfActivated(final)
+}
+
+// addLoad writes final over at, and has dockerd run with it and with builds.
+func (p *planner) addLoad(at, final daemonjson.Document, all steps.Settings, remaps bool, builds buildkit.Change) {
+	restart := remaps || builds.Restarts
+	loaded := final
+	if !restart && all.Missing(*p.Observed.Engine) != nil {
+		loaded = p.loadable(final, all)
+	}
+	if Differ(at, loaded) {
+		p.addWrite(at, loaded, cmp.Or(p.describeWrite(at, loaded), tidied))
 	}
 	p.addBuildWrites(builds)
 	switch {
 	case restart:
 		p.add(p.restartStep(remaps), steps.Confirm{Settings: all})
-		if remaps {
-			remapped = p.Config.Docker.Remap() == config.RemapOn
-		}
-	case Differ(at, final):
-		p.addReload(final, all, false)
+	case Differ(at, loaded):
+		p.addReload(loaded, all, false)
 	case all.Missing(*p.Observed.Engine) != nil:
-		p.addReload(final, all, true)
+		p.addReload(loaded, all, true)
 	}
-	p.addDockerProofs(names, final, remapped)
-	p.addBuildChecks(builds, remapped)
-	p.warnOfActivated(final)
+	if Differ(loaded, final) {
+		p.addWrite(loaded, final, tidied)
+	}
+}
+
+// tidied describes a text without what dockerd no longer needs to be told.
+const tidied = "take out what only the reload needed"
+
+// loadable is final with everything that a reload needs to bring dockerd to all. It differs if something is taken away,
+// which dockerd would keep.
+func (p *planner) loadable(final daemonjson.Document, all steps.Settings) daemonjson.Document {
+	if len(all.Without) == 0 && p.Config.Docker.DefaultRuntime != config.Off {
+		return final
+	}
+	if all.Default == "" {
+		all.Default = p.Observed.Engine.DefaultRuntime // dockerd 20.10 crashes on empty runtimes without one
+	}
+	text, err := activation.ReloadText(final.Bytes(), all, p.Observed.Flags)
+	if err != nil {
+		p.hold(steps.Held{What: p.Observed.File.Path, Why: err.Error() + ": stop Docker (systemctl stop docker.socket docker.service), run this again, then start Docker"})
+		return final
+	}
+	return text
 }
 
 // restartStep restarts dockerd. live-restore keeps the containers, unless userns-remap is switched: then they are in
@@ -148,8 +181,8 @@ func (p *planner) holdStopped() {
 // wantedSettings are the settings that dockerd shall run with in the end, without those that are held.
 func (p *planner) wantedSettings(final daemonjson.Document, restart bool) steps.Settings {
 	want := steps.Settings{Runtimes: p.RuntimesIn(final)}
-	if name, ok := final.DefaultRuntime(); ok && name == p.Config.Docker.DefaultRuntime {
-		want.Default = name
+	if name, ok := final.DefaultRuntime(); ok && name == p.Config.Docker.DefaultRuntime || p.Config.Docker.DefaultRuntime == config.Off {
+		want.Default = p.DefaultIn(final)
 	}
 	if restart {
 		want.Remap, want.Root = p.Config.Docker.Remap(), dataroot.Of(*p.Observed.Engine)

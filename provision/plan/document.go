@@ -9,6 +9,7 @@ import (
 	"runsc-provisioner/provision/activation"
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/earlier"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/provision/steps"
@@ -47,6 +48,9 @@ func (g Goal) withDefault(doc daemonjson.Document) (chosen daemonjson.Document, 
 	if name == "" {
 		return doc, steps.Held{}, nil
 	}
+	if name == config.Off {
+		name = earlier.DefaultRuntime(g.Config, g.Observed, doc)
+	}
 	if reason := g.options.contestedReason(config.ItemDefaultRuntime); reason != "" && config.DefaultRuntimeIn(doc) != name {
 		return doc, steps.Held{What: config.ItemDefaultRuntime, Why: reason}, nil
 	}
@@ -58,8 +62,26 @@ func (g Goal) withDefault(doc daemonjson.Document) (chosen daemonjson.Document, 
 			return doc, steps.Held{What: config.ItemDefaultRuntime + " " + name, Why: "its runtime is contested and missing: dockerd would not start"}, nil
 		}
 	}
-	chosen, err = g.edit(doc, daemonjson.Want{DefaultRuntime: &g.Config.Docker.DefaultRuntime})
+	chosen, err = g.edit(doc, daemonjson.Want{DefaultRuntime: &name})
 	return chosen, steps.Held{}, err
+}
+
+// DefaultIn is the default runtime that dockerd shall have with doc; "" is any. dockerd keeps a default runtime that is
+// taken out of doc, so one of ours that is switched off must become another.
+func (g Goal) DefaultIn(doc daemonjson.Document) string {
+	want := g.Config.Docker.DefaultRuntime
+	if want != config.Off {
+		return want
+	}
+	if e := g.Observed.Engine; e == nil || !g.isManaged(e.DefaultRuntime) && !g.isManaged(config.DefaultRuntimeIn(g.Observed.File.Doc)) {
+		return ""
+	}
+	return activation.DefaultAfter(doc, g.Observed.Flags)
+}
+
+func (g Goal) isManaged(runtime string) bool {
+	_, managed := g.Config.Docker.Runtimes[runtime]
+	return managed
 }
 
 // withRemap is doc with userns-remap as configured.

@@ -83,6 +83,8 @@ type Options struct {
 	Purge bool
 	// NoLink says why the link cannot be made; "" if it can.
 	NoLink string
+	// Uninstall has what NewUninstall needs; nil for New.
+	Uninstall *Uninstall
 	// Unattended limits what the daemon may do by itself; nil is a run that a person started.
 	Unattended *Unattended
 }
@@ -140,7 +142,7 @@ const SnapWarning = "Docker also runs as a snap (" + host.SnapUnit + "): its con
 // daemon/config/config.go). Flags for options that c does not manage are fine.
 func FlagConflict(c config.Config, o host.Observed) *commandline.FlagConflict {
 	inFile := map[string]bool{
-		config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "", config.ItemUsernsRemap: c.Docker.UsernsRemap != "",
+		config.ItemDefaultRuntime: c.Docker.DefaultRuntime != "" && c.Docker.DefaultRuntime != config.Off, config.ItemUsernsRemap: c.Docker.UsernsRemap != "",
 		host.OptionHosts: o.File.Doc.Has(host.OptionHosts),
 	}
 	for _, conflict := range o.FlagConflicts {

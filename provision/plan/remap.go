@@ -3,7 +3,6 @@ package plan
 import (
 	"encoding/json"
 	"path/filepath"
-	"slices"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/blocked"
@@ -198,13 +197,7 @@ func (p *planner) planPurge() {
 	if !p.options.Purge || p.Config.Docker.Remap() != config.RemapOff || e == nil || e.UsernsRemap || len(p.plan.Steps) > 0 {
 		return
 	}
-	all := p.Observed.IDs
-	for _, edit := range all.RemovalEdits() {
-		p.add(steps.EditIDs{Edit: edit})
-	}
-	if _, exists := subid.Find(all.Users, config.RemapAccount); exists && slices.Contains(all.Made, subid.AccountKey(config.RemapAccount)) {
-		p.add(steps.RemoveAccount{Name: config.RemapAccount})
-	}
+	p.addIDRemoval()
 	if p.Observed.RemapRoots > 0 && len(p.plan.Steps) > 0 {
 		p.warn("Docker's data from userns-remap stays in " + filepath.Join(e.RootDir, "UID.GID") + ", owned by ids that no account has then")
 	}

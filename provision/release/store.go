@@ -198,6 +198,23 @@ func (s Store) Remove(name string) error {
 	return nil
 }
 
+// RemoveEmpty removes the records that the store has of its releases, and its directory. A store with a release or with a
+// file of another program keeps its directory, and the error says so.
+func (s Store) RemoveEmpty() error {
+	if err := s.Sweep(); err != nil {
+		return err
+	}
+	for _, path := range []string{s.archivesDir(), withdrawnFiles(s.Dir).Path, withdrawnFiles(s.Dir).Copy} {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(s.Dir); err != nil && !isMissing(err) {
+		return err
+	}
+	return nil
+}
+
 // End kills the processes that run a program of the release called name. Use it only for a
 // release that was never given to Docker.
 func (s Store) End(name string) error {

@@ -31,6 +31,17 @@ func (s BeforeStore) Settle() error {
 	})
 }
 
+// StartOver ends the record of daemon.json, which is as it was before this program: the next change records it again.
+func (s BeforeStore) StartOver() error {
+	b, _, err := s.Read()
+	if err != nil {
+		return err
+	}
+	next := b.Clone()
+	next.Files = map[string]BeforeFile{}
+	return s.Write(next)
+}
+
 // change writes the record if change makes a different one of it. It leaves a record
 // or a text that cannot be read to the next run, which refuses it.
 func (s BeforeStore) change(text []byte, change func(*Before, daemonjson.Document) *Before) error {

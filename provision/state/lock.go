@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -68,4 +69,13 @@ func lockFile(ctx context.Context, path string, timeout time.Duration, held erro
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return lock.Unlock, nil
+}
+
+// OnlyLock reports whether the directory has nothing but the lock, or does not exist.
+func (d Dir) OnlyLock() bool {
+	entries, err := os.ReadDir(string(d))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return len(entries) == 0 || len(entries) == 1 && entries[0].Name() == lockName
 }

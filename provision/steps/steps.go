@@ -28,6 +28,8 @@ type Kind struct {
 	// Shared says that the step changes or uses what others use too: Docker, daemon.json, the link. Such
 	// steps need a journal.
 	Shared bool
+	// Settled says that the step comes after the end of the transaction: its failure undoes nothing.
+	Settled bool
 	// Lasts says that the effect stays if the run is interrupted later.
 	Lasts bool
 }
@@ -45,7 +47,7 @@ func (Restart) Kind() Kind {
 }
 func (Confirm) Kind() Kind       { return Kind{Action: "confirm"} }
 func (RemoveRelease) Kind() Kind { return Kind{Action: "remove", Lasts: true} }
-func (Unlink) Kind() Kind        { return Kind{Action: "remove", Lasts: true} }
+func (Unlink) Kind() Kind        { return Kind{Action: "remove", Lasts: true, Settled: true} }
 func (AddAccount) Kind() Kind    { return Kind{Action: "account", Lasts: true} }
 func (RemoveAccount) Kind() Kind { return Kind{Action: "account", Lasts: true} }
 func (EditIDs) Kind() Kind       { return Kind{Action: "ids", Lasts: true} }
@@ -111,7 +113,7 @@ type Link struct {
 type WriteDaemonJSON struct {
 	File daemonfile.File // as observed; File.Bytes is superseded by Old
 	Old  []byte
-	New  []byte
+	New  []byte // nil: no file
 	What string
 	// Items names the items that get another value, as checkup.Drift does.
 	Items []string
@@ -205,6 +207,9 @@ func (s Confirm) Object() string {
 	if names := slices.Sorted(maps.Keys(s.Runtimes)); len(names) > 0 {
 		parts = append(parts, "runs with runtime "+strings.Join(names, ", "))
 	}
+	if len(s.Without) > 0 {
+		parts = append(parts, "runs without runtime "+strings.Join(s.Without, ", "))
+	}
 	if s.Default != "" {
 		parts = append(parts, "starts containers with "+s.Default+" by default")
 	}
@@ -217,6 +222,6 @@ func (s Confirm) Object() string {
 	return "dockerd " + strings.Join(parts, ", and ")
 }
 
-func (s Unlink) Object() string { return s.Path + " (a link of ours that is no longer configured)" }
+func (s Unlink) Object() string { return s.Path + " (a link of this program)" }
 
 func (s RemoveRelease) Object() string { return s.Dir + " (nothing runs from it)" }

@@ -264,15 +264,19 @@ func (t *Transaction) finishByReload(ctx context.Context) (done bool, err error)
 	if err != nil {
 		return false, err
 	}
+	old, _ := daemonjson.Parse(t.old) // one that cannot be parsed counts as a text without our keys
 	want := steps.Settings{Runtimes: map[string]daemonjson.Runtime{}}
 	for _, name := range t.journal.Runtimes {
+		_, had := old.Runtimes()[name]
+		_, flag := t.flags.AddRuntimes[name]
 		if r, has := doc.Runtimes()[name]; has {
 			want.Runtimes[name] = r
+		} else if had && !flag {
+			want.Without = append(want.Without, name)
 		}
 	}
 	want.Default, _ = doc.DefaultRuntime()
-	// An old text that cannot be parsed counts as a text without the key.
-	if old, _ := daemonjson.Parse(t.old); config.UsernsRemapIn(doc) != config.UsernsRemapIn(old) {
+	if config.UsernsRemapIn(doc) != config.UsernsRemapIn(old) {
 		want.Remap = config.RemapOf(config.UsernsRemapIn(doc) != "")
 	}
 	info, err := t.Info(ctx)

@@ -71,7 +71,13 @@ func (t *Transaction) Trial() string { return t.journal.Trial }
 
 // Write replaces daemon.json. If it no longer has the bytes that the plan saw, nothing is
 // written, and the error is daemonfile.ErrStale.
+//
+// A nil text removes the file.
 func (t *Transaction) Write(s steps.WriteDaemonJSON) error {
+	if s.New == nil {
+		t.written = []byte{}
+		return t.journal.File.Remove(s.Old)
+	}
 	makesDir := !t.journal.File.DirExisted && daemonfile.DirMissing(t.journal.File.Target)
 	if err := t.replace(s.Old, s.New); err != nil {
 		return err

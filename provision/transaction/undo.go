@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"runsc-provisioner/provision/activation"
 	"runsc-provisioner/provision/daemonfile"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
@@ -114,7 +115,7 @@ func (t *Transaction) undoByReload(ctx context.Context, s wayback.Scene) error {
 		return fmt.Errorf("%s: %w", t.journal.File.Path, errForeign)
 	}
 	want, _ := wayback.Target(t.journal, s.Unit, t.old, t.flags)
-	text, err := wayback.ReloadText(t.old, want, t.flags)
+	text, err := activation.ReloadText(t.old, want, t.flags)
 	if err == nil {
 		_, _, err = validate.Document(ctx, t.docker.Host, text, host.Observed{Unit: s.Unit, Command: t.command, File: daemonfile.File{Path: t.journal.File.Path}})
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/activation"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/host"
@@ -210,7 +211,7 @@ func TestFault_X01_TargetOfTheWayBack(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" || known != test.known {
 				t.Errorf("known %t, want %t (-want +got):\n%s", known, test.known, diff)
 			}
-			text, err := ReloadText([]byte(test.old), got, test.flags)
+			text, err := activation.ReloadText([]byte(test.old), got, test.flags)
 			if err != nil || string(text.Bytes()) != test.text {
 				t.Errorf("reload text: got %s, %v\nwant %s", text.Bytes(), err, test.text)
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/activation"
 	"runsc-provisioner/provision/commandline"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/plan"
@@ -72,7 +73,7 @@ func TakeOut(j state.Journal, text, old daemonjson.Document, flags commandline.F
 	if err != nil {
 		return doc, nil, err
 	}
-	if name, set := doc.DefaultRuntime(); set && !defines(doc, flags, name) && defines(text, flags, name) {
+	if name, set := doc.DefaultRuntime(); set && !activation.Defines(doc, flags, name) && activation.Defines(text, flags, name) {
 		delete(want.Runtimes, name)
 		kept = append(kept, name)
 		doc, err = daemonjson.Edit(text, want)
@@ -94,7 +95,7 @@ func takenOut(j state.Journal, doc, old daemonjson.Document) (want daemonjson.Wa
 		now, has := doc.Runtimes()[name]
 		before, had := old.Runtimes()[name]
 		switch {
-		case has == had && sameRuntime(now, before), wrote != nil && !(has && sameRuntime(now, wrote.Runtimes[name])):
+		case has == had && sameRuntime(now, before), wrote != nil && !wroteRuntime(*wrote, name, now, has):
 		case !had:
 			want.Runtimes[name] = nil
 		case before.Path == "" || before.Type != "":
@@ -104,6 +105,12 @@ func takenOut(j state.Journal, doc, old daemonjson.Document) (want daemonjson.Wa
 		}
 	}
 	return want, kept
+}
+
+// wroteRuntime reports whether the entry called name is as the plan writes it: now, or missing without has.
+func wroteRuntime(wrote state.JournalValues, name string, now daemonjson.Runtime, has bool) bool {
+	entry, written := wrote.Runtimes[name]
+	return has == written && sameRuntime(now, entry)
 }
 
 func sameRuntime(a, b daemonjson.Runtime) bool {

@@ -32,11 +32,11 @@ var effectsOf = map[string]effect{
 	},
 	"provision/state": {
 		writes: "JournalStore.Finish Dir.Lock LockDaemon Dir.NoteMadeDir Dir.NoteRestart Dir.NoteTrial BeforeStore.NoteWritten JournalStore.Remove " +
-			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside BeforeStore.Settle JournalStore.Begin Dir.Sweep BeforeStore.Write JournalStore.Write Dir.WriteLoaded " +
+			"Dir.Mend Dir.MendLock Dir.Seal Dir.SetAside BeforeStore.Settle BeforeStore.StartOver JournalStore.Begin Dir.Sweep BeforeStore.Write JournalStore.Write Dir.WriteLoaded " +
 			"Dir.FirstOffered Dir.KeepArchiveKey Dir.NoteIndex KeyFile.Add KeyFile.Forget",
 		reads: "Dir.ArchiveKey Dir.Indexes BuildProofKey Before.AfterRevert Before.AfterWrite Before.Clone Before.Key Before.Runtime BeforeKey.Matches " +
 			"Dir.Links Dir.Stores JournalStore.BackupDir JournalStore.BackupText BeforeStore.Path Dir.Before Dir.Journal Dir.Defects Dir.Safe Dir.FailedRecoveries Dir.FailedRecoveryNames Dir.Failures " +
-			"JournalStore.Path Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced JournalStore.Open Dir.Proofs " +
+			"JournalStore.Path Dir.KnownProofs Dir.KnownRejections Dir.LastRestart Dir.LoadedPath Dir.MadeIDs Dir.Misplaced Dir.OnlyLock JournalStore.Open Dir.Proofs " +
 			"BeforeStore.Read JournalStore.Read Dir.ReadLoaded Dir.Rejections Dir.Trials Dir.Unread Dir.Untrusted Dir.Validations KeyFile.Has KeyFile.Keys " +
 			"Loaded.Hot PastProofKey ProofKey RejectionKey",
 	},
@@ -45,7 +45,7 @@ var effectsOf = map[string]effect{
 		reads:  "Await DirMissing File.Place LookReplace LookReplaceable Place.Matches Place.Text Read Unchanged",
 	},
 	"provision/release": {
-		writes: "Checksum.Fetch Signed.Fetch TwoSources.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove " +
+		writes: "Checksum.Fetch Signed.Fetch TwoSources.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove Store.RemoveEmpty " +
 			"Store.Reinstate Store.RemoveLink Store.Restore Store.SetLink Store.SetWithdrawn Store.Sweep Store.SweepWithdrawn Store.Withdraw",
 		reads: "Arch ComparePackage InEarlierStore Installed.FilesDir Installed.PackageFiles Installed.Satisfies Installed.TrustNote IntactOf IsOlder Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest NewestOf NewestSatisfying NewestUsable Package.URL " +
 			"ParseLabel Placeholder PreviousOf Reinstated Signing.Pinned Spec.Exact Spec.Validate Store.Kept Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +

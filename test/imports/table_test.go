@@ -135,12 +135,6 @@ var allowed = map[string]row{
 		},
 		modules: []string{"golang.org/x/sys"},
 	},
-	"provision/activation": {
-		ours: []string{
-			"daemonjson", "provision/capability", "provision/config", "provision/dataroot",
-			"provision/engine", "provision/host",
-		},
-	},
 	"provision/redact": {ours: []string{"daemonjson", "pattern", "provision/commandline"}},
 	"provision/steps": {
 		ours: []string{
@@ -149,16 +143,28 @@ var allowed = map[string]row{
 		},
 		modules: []string{"github.com/dustin/go-humanize"},
 	},
+	"provision/activation": {
+		ours: []string{
+			"daemonjson", "provision/capability", "provision/commandline", "provision/config", "provision/dataroot",
+			"provision/engine", "provision/host", "provision/steps",
+		},
+	},
 	"provision/runtimes": {
 		ours: []string{
 			"daemonjson", "provision/config", "provision/host", "provision/release", "provision/steps", "verify",
+		},
+	},
+	"provision/earlier": {
+		ours: []string{
+			"daemonjson", "provision/activation", "provision/blocked", "provision/config", "provision/host",
+			"provision/runtimes", "provision/state",
 		},
 	},
 	"provision/plan": {
 		ours: []string{
 			"daemonjson", "provision/activation", "provision/blocked", "provision/capability",
 			"provision/buildkit", "provision/commandline", "provision/config", "provision/dataroot", "provision/difference",
-			"provision/engine", "provision/host", "provision/images", "provision/redact",
+			"provision/earlier", "provision/engine", "provision/host", "provision/images", "provision/redact",
 			"provision/release", "provision/room", "provision/runtimes", "provision/state", "provision/steps", "provision/subid",
 			"verify",
 		},
@@ -199,14 +205,14 @@ var allowed = map[string]row{
 	},
 	"provision/wayback": {
 		ours: []string{
-			"daemonjson", "provision/buildkit", "provision/commandline", "provision/config", "provision/durable",
+			"daemonjson", "provision/activation", "provision/buildkit", "provision/commandline", "provision/config", "provision/durable",
 			"provision/engine", "provision/host", "provision/plan", "provision/release",
 			"provision/state", "provision/steps",
 		},
 	},
 	"provision/transaction": {
 		ours: []string{
-			"daemonjson", "provision/await", "provision/blocked", "provision/buildkit", "provision/commandline",
+			"daemonjson", "provision/activation", "provision/await", "provision/blocked", "provision/buildkit", "provision/commandline",
 			"provision/config", "provision/daemonfile", "provision/dockerlog", "provision/durable",
 			"provision/engine", "provision/failpoint", "provision/host", "provision/plan",
 			"provision/release", "provision/state", "provision/steps", "provision/trial", "provision/validate",

@@ -1,0 +1,278 @@
+package plan
+
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"runsc-provisioner/daemonjson"
+	"runsc-provisioner/provision/activation"
+	"runsc-provisioner/provision/buildkit"
+	"runsc-provisioner/provision/config"
+	"runsc-provisioner/provision/dataroot"
+	"runsc-provisioner/provision/earlier"
+	"runsc-provisioner/provision/host"
+	"runsc-provisioner/provision/release"
+	"runsc-provisioner/provision/steps"
+	"runsc-provisioner/provision/subid"
+)
+
+// Uninstall is what a plan that takes this program off a host needs beside an observation.
+type Uninstall struct {
+	// Purge also removes releases, records, the account and its ids.
+	Purge bool
+	// AssumeUnset takes settings for unset whose earlier value no record has.
+	AssumeUnset bool
+	// Containers are those of Docker in any state, with the runtime that they were created with.
+	Containers []Container
+	// Service is the unit of this program's daemon.
+	Service host.Unit
+	// Recorded says that records have something that this program manages.
+	Recorded bool
+	// Own are the existing files and directories that Purge removes last.
+	Own []string
+}
+
+// Container is a container of Docker, and the name of its runtime.
+type Container struct {
+	Name, Runtime string
+	Running       bool
+}
+
+// NewUninstall plans the way back to the host as it was before this program. gone is WithoutProgram. If a part is held,
+// so is all of it. The error is a *blocked.Refused.
+func NewUninstall(c, gone config.Config, o host.Observed, opts Options) (Plan, error) {
+	before, err := earlier.Of(c, o, opts.Uninstall.AssumeUnset)
+	if err != nil {
+		return Plan{}, err
+	}
+	p := &planner{Goal: Goal{Config: gone, Observed: o, options: opts}}
+	p.plan.Unfinished, p.plan.Warnings = unfinishedOf(o.Journal), before.Notes
+	p.holdUnrecorded(before.Unrecorded)
+	p.holdUsed(before.Runtimes)
+	p.addService()
+	if err := p.addDocker(before); err != nil {
+		return Plan{}, err
+	}
+	p.addLeftovers(c, len(p.plan.Steps) > 0)
+	if len(p.plan.Held) > 0 {
+		p.plan.Steps = nil
+	} else if o.Engine != nil {
+		p.warnOfActivated(before.Doc)
+	}
+	for i, held := range p.plan.Held {
+		p.plan.Held[i].Why = strings.ReplaceAll(held.Why, "run apply again", "run uninstall again") // as other plans say
+	}
+	return p.plan, nil
+}
+
+// WithoutProgram is c with the runtimes that NewUninstall takes away, and with what userns-remap and builds become. The
+// error is a *blocked.Refused.
+func WithoutProgram(c config.Config, o host.Observed, u Uninstall) (config.Config, error) {
+	before, err := earlier.Of(c, o, u.AssumeUnset)
+	if err != nil {
+		return c, err
+	}
+	c.Docker = config.Docker{Runtimes: map[string]config.Runtime{}, DefaultRuntime: config.Off}
+	for _, name := range before.Runtimes {
+		c.Docker.Runtimes[name] = config.Runtime{}
+	}
+	if before.ChangesRemap || len(o.IDs.Made) > 0 {
+		c.Docker.UsernsRemap = cmp.Or(config.UsernsRemapIn(before.Doc), config.RemapDisabled)
+	}
+	if o.BuildKit != nil {
+		c.Docker.Builds = config.Off
+	}
+	return c, nil
+}
+
+// holdUnrecorded asks what was there before this program, instead of guessing.
+func (p *planner) holdUnrecorded(items []string) {
+	for _, item := range items {
+		p.hold(steps.Held{What: item, Why: "no record says what " + p.Observed.File.Path + " had before this program; if it had nothing, give --assume-unset; " +
+			"if it had something, write that into the file, then run uninstall again"})
+	}
+}
+
+// holdUsed holds everything while containers run under one of the runtimes, and names those that would not start again.
+func (p *planner) holdUsed(runtimes []string) {
+	var running, stopped []string
+	for _, c := range p.options.Uninstall.Containers {
+		switch {
+		case !slices.Contains(runtimes, c.Runtime):
+		case c.Running:
+			running = append(running, c.Name)
+		default:
+			stopped = append(stopped, c.Name)
+		}
+	}
+	if len(running) > 0 {
+		p.hold(steps.Held{What: "runtime " + strings.Join(runtimes, ", "), Why: "containers run with it; stop them, then run uninstall again", Containers: running})
+	}
+	if len(stopped) > 0 {
+		p.warn("these containers were created with runtime " + strings.Join(runtimes, ", ") + " and do not start without it; remove them, or create them again afterwards: " + strings.Join(stopped, ", "))
+	}
+}
+
+// addService stops the daemon, which would put everything back.
+func (p *planner) addService() {
+	s := p.options.Uninstall.Service
+	isEnabled := strings.HasPrefix(s.UnitFileState, "enabled")
+	isRunning := s.Running() || s.Changing()
+	if isRunning || isEnabled {
+		p.add(steps.StopService{Unit: s.Name, Disable: isEnabled, Running: isRunning})
+	}
+}
+
+// addDocker takes our settings out of daemon.json and dockerd.
+func (p *planner) addDocker(before earlier.Settings) error {
+	at, final := p.Observed.File.Doc, before.Doc
+	builds, objection := p.BuildChange()
+	if objection != "" {
+		p.hold(steps.Held{What: config.ItemBuilds, Why: objection})
+	}
+	if p.Observed.Engine == nil {
+		p.addStopped(before)
+		p.addBuildWrites(builds)
+		p.addBuildChecks(buildsWithoutRestart(builds), false)
+		p.removeFile(before)
+		return nil
+	}
+	_, remaps, err := p.finalRemap(final)
+	if err != nil {
+		return err
+	}
+	if held := p.heldBuildRestart(steps.Held{What: config.ItemBuilds}); builds.Restarts && held.Why != "" {
+		p.hold(held)
+	}
+	all := p.settingsWithout(before, remaps)
+	if Differ(at, final) || all.Missing(*p.Observed.Engine) != nil {
+		if !p.holdAuthorization(at, final, all) {
+			p.holdForgetting(at, final, all)
+		}
+	}
+	if first := p.notTaken(at); (remaps || builds.Restarts) && len(first) > 0 {
+		p.addReload(at, steps.Settings{}, true, first...)
+	}
+	p.addLoad(at, final, all, remaps, builds)
+	p.addBuildChecks(builds, false)
+	p.removeFile(before)
+	return nil
+}
+
+// addStopped writes daemon.json while Docker does not run.
+func (p *planner) addStopped(before earlier.Settings) {
+	at := p.Observed.File.Doc
+	if before.ChangesRemap {
+		if reason := p.stoppedObjection(); reason != "" {
+			p.hold(p.heldRemap(reason))
+		}
+	}
+	if !Differ(at, before.Doc) {
+		return
+	}
+	p.addWrite(at, before.Doc, p.describeWrite(at, before.Doc))
+	if p.Observed.Unit.LoadState == "loaded" {
+		p.warn("Docker is not running, so nothing confirms the change; it takes effect when Docker starts. Containers that were created with runtime " +
+			strings.Join(before.Runtimes, ", ") + " do not start then")
+	}
+}
+
+// buildsWithoutRestart is a change of builds on a host where Docker does not run.
+func buildsWithoutRestart(c buildkit.Change) buildkit.Change {
+	c.Restarts = false
+	return c
+}
+
+// settingsWithout are the settings that dockerd shall run with.
+func (p *planner) settingsWithout(before earlier.Settings, remaps bool) steps.Settings {
+	want := steps.Settings{Runtimes: map[string]daemonjson.Runtime{}}
+	for _, name := range before.Runtimes {
+		runtime, has := before.Doc.Runtimes()[name]
+		_, flag := p.Observed.Flags.AddRuntimes[name]
+		switch {
+		case has && runtime.Path != "":
+			want.Runtimes[name] = runtime
+		case !has && !flag:
+			want.Without = append(want.Without, name)
+		}
+	}
+	e := *p.Observed.Engine
+	if slices.Contains(before.Runtimes, e.DefaultRuntime) || config.DefaultRuntimeIn(before.Doc) != config.DefaultRuntimeIn(p.Observed.File.Doc) {
+		want.Default = activation.DefaultAfter(before.Doc, p.Observed.Flags)
+	}
+	if remaps {
+		want.Remap, want.Root = p.Config.Docker.Remap(), dataroot.Of(e)
+		if p.ids != nil {
+			want.Root = RemappedRoot(want.Root, *p.ids)
+		}
+	}
+	return want
+}
+
+// removeFile removes daemon.json instead of leaving an empty object, if there was none.
+func (p *planner) removeFile(before earlier.Settings) {
+	if !before.RemovesFile {
+		return
+	}
+	what := "remove the file, which this program made"
+	for i, step := range slices.Backward(p.plan.Steps) {
+		if write, is := step.(steps.WriteDaemonJSON); is {
+			write.New, write.What = nil, write.What+"; "+what
+			p.plan.Steps[i] = write
+			return
+		}
+	}
+	p.add(steps.WriteDaemonJSON{File: p.Observed.File, Old: p.Observed.File.Bytes, What: what})
+}
+
+// addLeftovers removes what Docker does not need, once it runs without us. changes says that the plan has other steps.
+func (p *planner) addLeftovers(c config.Config, changes bool) {
+	u, o := p.options.Uninstall, p.Observed
+	for _, link := range append([]release.LinkState{o.Link}, o.EarlierLinks...) {
+		if link.Kind == release.LinkOurs {
+			p.add(steps.Unlink{Path: link.Path})
+		}
+	}
+	if u.Recorded || changes {
+		if c.Docker.Names == config.NamesMaintain && o.Engine != nil {
+			p.add(steps.ClearNames{DataRoot: o.Engine.RootDir, Owner: dataroot.RemappedUID(*o.Engine)})
+		}
+		p.add(steps.Forget{})
+	}
+	if !u.Purge {
+		return
+	}
+	for _, r := range append(slices.Clone(o.Releases), o.EarlierReleases...) {
+		if len(p.plan.Held) == 0 && (o.InUse[r.Name] && filepath.Dir(r.Dir) == o.Store || o.EarlierInUse[r.Dir]) {
+			p.hold(steps.Held{What: heldRelease + r.Name, Why: "processes run from " + r.Dir + "; end them, then run uninstall again"})
+		}
+		p.add(steps.RemoveRelease{Name: r.Name, Dir: r.Dir})
+	}
+	p.addIDRemoval()
+	if len(u.Own) > 0 {
+		p.add(steps.RemoveOwn{Paths: u.Own})
+	}
+}
+
+// heldRelease begins what is held because processes run from a release.
+const heldRelease = "release "
+
+// OnlyUseHolds reports whether processes that run from a release are all that holds a plan of NewUninstall.
+func (p Plan) OnlyUseHolds() bool {
+	return len(p.Held) > 0 && !slices.ContainsFunc(p.Held, func(h steps.Held) bool { return !strings.HasPrefix(h.What, heldRelease) })
+}
+
+// addIDRemoval removes the account and the ids that this program made, unless userns-remap stays on.
+func (p *planner) addIDRemoval() {
+	if p.Config.Docker.Remap() == config.RemapOn {
+		return
+	}
+	for _, edit := range p.Observed.IDs.RemovalEdits() {
+		p.add(steps.EditIDs{Edit: edit})
+	}
+	if _, exists := subid.Find(p.Observed.IDs.Users, config.RemapAccount); exists && slices.Contains(p.Observed.IDs.Made, subid.AccountKey(config.RemapAccount)) {
+		p.add(steps.RemoveAccount{Name: config.RemapAccount})
+	}
+}
