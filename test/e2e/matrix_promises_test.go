@@ -30,6 +30,7 @@ var promises = []promise{
 	{"drift", "the daemon repairs a daemon.json that lost the default runtime, and dockerd follows", keepDrift},
 	{"default off", "`apply --default-runtime=runc` ends with 0, and new containers run on the host's kernel", keepDefaultOff},
 	{"remap off", "`apply --userns-remap=off` ends with 0, and the earlier images and containers are back", keepRemapOff},
+	{"uninstall", "`uninstall --purge` ends with 0: daemon.json has the bytes from before the first `apply`, Docker was not restarted, and nothing is left", keepUninstall},
 }
 
 const defaultRuntime = "docker info -f '{{.DefaultRuntime}}'"
@@ -43,6 +44,7 @@ func (h host) want(want, command string) {
 }
 
 func keepApply(h host, _ variant) cell {
+	h.run("cat " + daemonJSON + " >/root/before.json || rm /root/before.json")
 	h.run("docker run --name before --runtime=runc " + lab.Image + " true")
 	h.run("runsc-provisioner apply --default-runtime --release " + older)
 	h.want("runsc", defaultRuntime)
@@ -204,5 +206,13 @@ func keepRemapOff(h host, v variant) cell {
 	h.want("before", "docker ps -a --format '{{.Names}}' --filter name=before")
 	h.run("docker run --rm --runtime=runsc " + lab.Image + " uname -r | grep gvisor")
 	h.want("0", "docker info -f '{{.SecurityOptions}}' | grep -c userns || true")
+	return ok
+}
+
+func keepUninstall(h host, _ variant) cell {
+	h.run("systemctl enable --now runsc-provisioner; docker rm -f $(docker ps -aq) >/dev/null")
+	h.enforced()
+	h.uninstalled("--purge")
+	h.nothingLeft()
 	return ok
 }

@@ -31,6 +31,10 @@ const (
 	// buildFiles are the files of builds, and the setting of the running dockerd.
 	buildFiles = `ls /usr/local/lib/gvisor/builds /etc/systemd/system/docker.service.d 2>/dev/null | grep -v '^$\|:$'; tr '\0' '\n' < /proc/$(systemctl show -P MainPID docker.service)/environ | grep ^DOCKER_BUILDKIT`
 
+	// applied is a host on which the daemon may enforce the default runtime.
+	applied      = "said=$(runsc-provisioner apply --default-runtime --release " + older + " 2>&1) || { echo \"$said\"; exit 1; }"
+	uninstallAll = "runsc-provisioner uninstall --purge --allow-restart --allow-hidden-data"
+
 	explicit   = `{"debug":false,"runtimes":{},"default-runtime":"runc"}`
 	olderRunsc = "runsc /usr/local/lib/gvisor/" + older + "/runsc"
 	newerRunsc = "runsc /usr/local/lib/gvisor/" + newer + "/runsc"
@@ -114,6 +118,26 @@ mkdir -p /root/none; printf '[release]\ntrust = "checksum"\n' >/root/none/config
 			run:   buildsOff, texts: []string{olderSetEmpty},
 			next: buildsOff, then: []string{"runc /usr/local/lib/gvisor/" + older + "/runsc"},
 			holds: `[ -z "$(` + buildFiles + `)" ]`,
+		},
+		{
+			name: "uninstall", suite: "trixie", setup: nothing + keepOne,
+			reset: applied, run: "runsc-provisioner uninstall", texts: []string{olderAll, explicit, start},
+			next: "runsc-provisioner uninstall", then: []string{"runc"},
+			holds: `[ "$(cat /etc/docker/daemon.json)" = '` + start + `' ] && ! ls /usr/local/bin/runsc /var/lib/runsc-provisioner/accepted*`,
+		},
+		{
+			name: "uninstall everything", suite: "bookworm", swept: true, setup: nothing + keepOne, stops: true,
+			reset: applied + "\nsystemctl enable --now runsc-provisioner",
+			run:   "runsc-provisioner uninstall --purge", texts: []string{olderAll, explicit, start},
+			next: "runsc-provisioner uninstall --purge", then: []string{"runc"},
+			holds: `[ "$(cat /etc/docker/daemon.json)" = '` + start + `' ] && ! ls -d /usr/local/bin/runsc /usr/local/lib/gvisor /var/lib/runsc-provisioner && ! systemctl is-enabled runsc-provisioner`,
+		},
+		{
+			name: "uninstall with a restart", suite: "trixie", swept: true, stops: true,
+			reset: "systemctl reset-failed docker.service docker.socket\nsaid=$(" + switchOn + " --builds --allow-restart) || { echo \"$said\"; exit 1; }" + resetBuilds,
+			run:   uninstallAll, texts: []string{remappedEmpty, "{}"},
+			next: uninstallAll, then: []string{"runc"},
+			holds: `[ ! -e /etc/docker/daemon.json ] && ! ls -d /usr/local/bin/runsc /usr/local/lib/gvisor /var/lib/runsc-provisioner && [ -z "$(` + buildFiles + `)" ] && [ -z "$(cat /etc/subuid /etc/subgid)" ] && ! grep dockremap /etc/passwd /etc/group`,
 		},
 		{
 			name: "rollback", suite: "trixie", swept: true,
