@@ -127,13 +127,13 @@ func newRoot(a *app) *cobra.Command {
 		Short: "Make Docker run its containers in gVisor, and prove that it does",
 		Long: `runsc-provisioner makes Docker run its containers in gVisor's runsc.
 
-  runsc-provisioner plan                      show what apply would change
-  sudo runsc-provisioner apply                install gVisor and register runsc
+  runsc-provisioner plan         show what apply would change
+  sudo runsc-provisioner apply   install gVisor and register runsc
   sudo runsc-provisioner apply --default-runtime
-                                              also run every new container in it
-  sudo runsc-provisioner verify               show which containers are in a sandbox
+                                 also run every new container in it
+  sudo runsc-provisioner verify  show which containers are in a sandbox
   sudo systemctl enable --now runsc-provisioner
-                                              keep the host this way; see "status"`,
+                                 keep the host this way; see "status"`,
 		Args:          noArguments,
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -37,7 +37,7 @@ func newApply(a *app) *cobra.Command {
   2. prove, outside Docker, that a sandbox of it starts on this host;
   3. edit daemon.json and reload dockerd (no container is stopped);
   4. confirm in dockerd that the change is in effect;
-  5. prove it with a container that dockerd starts, before it becomes the default.
+  5. prove it with a container of dockerd, before it becomes the default.
 
 If the host matches already, apply changes nothing and needs no network.
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,10 +9,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// printUsage prints how to call cmd: its commands and its flags. On a terminal, their texts are
-// wrapped below themselves.
+// helpWidth is the width of help that goes to no terminal: into a pipe to a pager, or into a file.
+const helpWidth = 80
+
+// printUsage prints how to call cmd: its commands and its flags. Their texts are wrapped below
+// themselves, at the width of the terminal or at helpWidth.
 func (to *console) printUsage(cmd *cobra.Command) error {
-	width := columnsOf(to.columns)
+	width := cmp.Or(columnsOf(to.columns), helpWidth)
 	var b strings.Builder
 	b.WriteString("Usage:\n")
 	if cmd.HasAvailableSubCommands() {
@@ -102,6 +106,6 @@ func (to *console) printHelp(cmd *cobra.Command, _ []string) {
 	if text == "" {
 		text = cmd.Short
 	}
-	to.printf("%s\n\n", strings.TrimSpace(text))
+	to.printRaw(fill(strings.TrimSpace(text), cmp.Or(columnsOf(to.columns), helpWidth)) + "\n\n")
 	_ = cmd.Usage() // output keeps its error
 }

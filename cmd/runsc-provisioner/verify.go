@@ -32,8 +32,8 @@ never ok.
 It exits like a monitoring plugin: 0 ok, 1 warning, 2 critical, 3 unknown.`,
 		Example: `  sudo runsc-provisioner verify
   sudo runsc-provisioner verify --explain web
-  sudo runsc-provisioner verify --expect all --fail-on weakening --max-age 90d --format plugin
-  sudo runsc-provisioner verify --expect web,db --require-sandbox label=untrusted`,
+  sudo runsc-provisioner verify --expect all --fail-on weakening --format plugin
+  sudo runsc-provisioner verify --max-age 90d --require-sandbox label=untrusted`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runVerify(cmd.Context(), f) },
 	}

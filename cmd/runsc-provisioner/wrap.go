@@ -57,6 +57,28 @@ func wrapLines(text string, width int) string {
 	return b.String()
 }
 
+// fill breaks the paragraphs of text again, at width or at 80 columns if that is less. Lines
+// that begin with a blank, such as examples, keep their breaks.
+func fill(text string, width int) string {
+	paragraphs := paragraphsOf(text)
+	for i, p := range paragraphs {
+		if isLiteral(p) {
+			paragraphs[i] = wrapLines(p, width)
+			continue
+		}
+		paragraphs[i] = wrapLine(strings.ReplaceAll(p, "\n", " "), 0, min(width, helpWidth))
+	}
+	return strings.Join(paragraphs, "\n\n")
+}
+
+// paragraphsOf are the paragraphs of text, which blank lines part.
+func paragraphsOf(text string) []string { return strings.Split(text, "\n\n") }
+
+// isLiteral reports whether a paragraph has a line that begins with a blank.
+func isLiteral(paragraph string) bool {
+	return strings.HasPrefix(paragraph, " ") || strings.Contains(paragraph, "\n ")
+}
+
 // label begins a line whose text goes on below itself: "error: ", "  warning: ", "✓ prove    ".
 var label = regexp.MustCompile(`^ *(?:→ |[✓✗!] (?:[a-z]+ +)?|[a-z]{3,9}: | *[0-9]+  [a-z]+ +)`)
 
