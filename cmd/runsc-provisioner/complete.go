@@ -101,12 +101,12 @@ func describeCompletion(completion *cobra.Command) {
 		case "bash":
 			shell.Long = "bash needs the package bash-completion. For this shell only:\n\n" +
 				"  source <(" + line + ")\n\nFor every new shell:\n\n" +
-				"  " + line + " | sudo tee /etc/bash_completion.d/runsc-provisioner"
+				"  " + line + " |\n    sudo tee /etc/bash_completion.d/runsc-provisioner"
 		case "zsh":
 			shell.Long = "For every new shell, if ~/.zshrc has \"autoload -U compinit; compinit\":\n\n" +
-				"  " + line + " | sudo tee /usr/local/share/zsh/site-functions/_runsc-provisioner"
+				"  " + line + " |\n    sudo tee /usr/local/share/zsh/site-functions/_runsc-provisioner"
 		case "fish":
-			shell.Long = "For every new shell:\n\n  " + line + " > ~/.config/fish/completions/runsc-provisioner.fish"
+			shell.Long = "For every new shell:\n\n  " + line + " \\\n    > ~/.config/fish/completions/runsc-provisioner.fish"
 		case "powershell":
 			shell.Long = "For this shell only:\n\n  " + line + " | Out-String | Invoke-Expression"
 		}

@@ -1,3 +1,5 @@
+//go:build !shipped
+
 // Command runsc-provisioner makes Docker run its containers in gVisor, and checks
 // from the host that they do.
 package main

@@ -24,8 +24,14 @@ func versionText() string {
 	return fmt.Sprintf("runsc-provisioner %s %s/%s %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
-// version is the version of the module, or the commit of the build.
+// builtAs is the version that the linker sets: the Makefile takes it from scripts/version.sh.
+var builtAs string
+
+// version is the version of the build. Without one, it is that of the module, or the commit.
 func version() string {
+	if builtAs != "" {
+		return builtAs
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
