@@ -8,11 +8,21 @@ export GOTOOLCHAIN ?= auto
 export CGO_ENABLED := 0
 
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
 DESTDIR ?=
+export PREFIX SYSCONFDIR DESTDIR
+VERSION ?= $(shell scripts/version.sh)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MISSPELL := github.com/golangci/misspell/cmd/misspell@v0.8.0
-BUILD := -trimpath -buildvcs=auto -ldflags '-s -w'
+# No path, time or name of the machine gets into a program, so that two builds are the same.
+BUILD = -trimpath -buildvcs=false -ldflags '-s -w -X main.builtAs=$(VERSION)'
+MAINTAINER = $(shell sed -n 's/^maintainer: //p' packaging/nfpm.yaml)
+# What bin/ is made from: if it is newer than all of this, make install only copies.
+SOURCES = $(shell find cmd daemonjson packaging pattern provision systemd verify -type f ! -name '*_test.go') go.mod go.sum CHANGELOG.md
+# Under sudo, the user who called it compiles: a build runs no program as root, and leaves no file of
+# root's in the tree or in a cache.
+AS_USER = $(and $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)),runuser -u $(SUDO_USER) -- env HOME=$(shell getent passwd $(SUDO_USER) | cut -d: -f6))
 
 # The lab needs root. Without root only the other tests run, and a line says so.
 LAB := $(if $(filter 0,$(shell id -u)),RUNSC_LAB=1)
@@ -22,28 +32,30 @@ UNITS = $$($(RUN_GO) list ./... | grep -vE '/test/(bench|e2e|installed|kill|lab|
 RACING = $$($(RUN_GO) list ./provision/... ./systemd ./verify | grep -v /provision/release)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install try test test-quick test-race test-kill test-suites matrix semantics soak check bench engines lab golden fuzz
+.PHONY: help build install uninstall packages try test test-quick test-race test-kill test-suites matrix semantics soak check bench engines lab golden fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## build bin/runsc-provisioner, a static binary
+build: ## build bin/runsc-provisioner, a static binary, and bin/share: manual pages, completions, config.toml
 	@mkdir -p bin
 	$(RUN_GO) build $(BUILD) -o bin/runsc-provisioner ./cmd/runsc-provisioner
+	@SOURCE_DATE_EPOCH=$$(scripts/version.sh date) $(RUN_GO) run $(BUILD) -tags shipped ./cmd/runsc-provisioner -dir bin/share -version '$(VERSION)' -maintainer '$(MAINTAINER)'
+	@touch bin/built
 
-install: build ## install the program (PREFIX, DESTDIR) with its unit and completions
-	install -D -m 0755 bin/runsc-provisioner $(DESTDIR)$(PREFIX)/bin/runsc-provisioner
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	install -d $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner/docs
-	install -m 0644 README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
-	install -m 0644 docs/*.md docs/*.svg $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner/docs
-	install -m 0644 cmd/runsc-provisioner/verify.schema.json $(DESTDIR)$(PREFIX)/share/doc/runsc-provisioner
-	sed 's,@BINDIR@,$(PREFIX)/bin,; s,@DOCDIR@,$(PREFIX)/share/doc/runsc-provisioner,' packaging/runsc-provisioner.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/runsc-provisioner.service
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	bin/runsc-provisioner completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runsc-provisioner
-	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-	bin/runsc-provisioner completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_runsc-provisioner
+bin/built: $(SOURCES)
+	$(AS_USER) $(MAKE) --no-print-directory build
+
+install: bin/built ## install the program (PREFIX, DESTDIR) with its unit, manual pages and completions; compiles only what is out of date, and not as root
+	@packaging/tree.sh install
 	@if [ -z "$(DESTDIR)" ] && command -v docker >/dev/null 2>&1; then printf '\nnow:  sudo runsc-provisioner apply\n'; fi
+
+uninstall: ## remove what make install has installed (PREFIX, DESTDIR); Docker's settings stay
+	@packaging/tree.sh uninstall
+	@if [ -z "$(DESTDIR)" ]; then printf 'removed; Docker, its settings and the releases of gVisor stay as they are\n'; fi
+
+packages: ## build the deb and rpm packages of amd64 and arm64 into dist/; the same source gives the same bytes
+	@PATH="$(dir $(GO)):$$PATH" VERSION='$(VERSION)' packaging/build.sh
 
 try: ## watch it provision a real throwaway host (needs root)
 	@$(RUN_GO) run ./test/lab/cmd/try
