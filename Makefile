@@ -10,7 +10,7 @@ export CGO_ENABLED := 0
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
-export PREFIX SYSCONFDIR DESTDIR
+TREE = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/tree.sh
 VERSION ?= $(shell scripts/version.sh)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -28,7 +28,7 @@ AS_USER = $(and $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)),runus
 LAB := $(if $(filter 0,$(shell id -u)),RUNSC_LAB=1)
 
 # UNITS need no lab. RACING are those of them that run things at the same time.
-UNITS = $$($(RUN_GO) list ./... | grep -vE '/test/(bench|e2e|installed|kill|lab|soak)(/|$$)')
+UNITS = $$($(RUN_GO) list ./... | grep -vE '/test/(bench|e2e|installed|kill|lab|packages|soak)(/|$$)')
 RACING = $$($(RUN_GO) list ./provision/... ./systemd ./verify | grep -v /provision/release)
 
 .DEFAULT_GOAL := help
@@ -47,11 +47,11 @@ bin/built: $(SOURCES)
 	$(AS_USER) $(MAKE) --no-print-directory build
 
 install: bin/built ## install the program (PREFIX, DESTDIR) with its unit, manual pages and completions; compiles only what is out of date, and not as root
-	@packaging/tree.sh install
+	@$(TREE) install
 	@if [ -z "$(DESTDIR)" ] && command -v docker >/dev/null 2>&1; then printf '\nnow:  sudo runsc-provisioner apply\n'; fi
 
 uninstall: ## remove what make install has installed (PREFIX, DESTDIR); Docker's settings stay
-	@packaging/tree.sh uninstall
+	@$(TREE) uninstall
 	@if [ -z "$(DESTDIR)" ]; then printf 'removed; Docker, its settings and the releases of gVisor stay as they are\n'; fi
 
 packages: ## build the deb and rpm packages of amd64 and arm64 into dist/; the same source gives the same bytes
@@ -61,7 +61,7 @@ try: ## watch it provision a real throwaway host (needs root)
 	@$(RUN_GO) run ./test/lab/cmd/try
 
 test: ## run all tests; as root also the lab tests
-	@scripts/need-tools.sh
+	@scripts/need-tools.sh lintian:lintian rpmlint:rpmlint shellcheck:shellcheck man:man-db mandoc:mandoc
 	$(LAB) $(RUN_GO) test -count=1 -timeout=120m $(if $(RUN),-run '$(RUN)') ./...
 
 test-quick: ## run the tests that need neither the lab nor a network (cached ones are not repeated)

@@ -19,13 +19,16 @@ type Build struct {
 }
 
 // page is a manual page in the making.
-type page struct{ strings.Builder }
+type page struct {
+	strings.Builder
+	titled bool // a title was written last, which begins a paragraph
+}
 
 // newPage begins a page with its title line and its section NAME.
 func newPage(name string, section int, about string, b Build) *page {
 	p := &page{}
 	fmt.Fprintf(p, ".TH %s %d %s %s\n", quote(strings.ToUpper(name)), section,
-		quote(b.Date.UTC().Format(time.DateOnly)), quote("runsc-provisioner "+b.Version))
+		b.Date.UTC().Format(time.DateOnly), quote("runsc-provisioner "+b.Version))
 	// A line of a paragraph is neither hyphenated nor spread to the right margin: it may be
 	// a command to be copied.
 	p.WriteString(".nh\n.ad l\n")
@@ -34,9 +37,23 @@ func newPage(name string, section int, about string, b Build) *page {
 	return p
 }
 
-func (p *page) section(title string) { fmt.Fprintf(p, ".SH %s\n", quote(title)) }
+func (p *page) section(title string) {
+	fmt.Fprintf(p, ".SH %s\n", quote(title))
+	p.titled = true
+}
 
-func (p *page) subsection(title string) { fmt.Fprintf(p, ".SS %s\n", quote(title)) }
+func (p *page) subsection(title string) {
+	fmt.Fprintf(p, ".SS %s\n", quote(title))
+	p.titled = true
+}
+
+// paragraph begins a paragraph.
+func (p *page) paragraph() {
+	if !p.titled {
+		p.WriteString(".PP\n")
+	}
+	p.titled = false
+}
 
 // text writes paragraphs, which blank lines part. Lines that begin with a blank keep their
 // breaks.
@@ -46,17 +63,20 @@ func (p *page) text(text string) {
 			p.literal(paragraph)
 			continue
 		}
-		fmt.Fprintf(p, ".PP\n%s\n", lines(paragraph))
+		p.paragraph()
+		p.WriteString(lines(paragraph) + "\n")
 	}
 }
 
 // literal writes lines with their breaks and blanks.
 func (p *page) literal(text string) {
-	fmt.Fprintf(p, ".PP\n.nf\n%s\n.fi\n", lines(text))
+	p.paragraph()
+	fmt.Fprintf(p, ".nf\n%s\n.fi\n", lines(text))
 }
 
 // terms writes each term in bold, with its meaning below.
 func (p *page) terms(pairs []Pair) {
+	p.titled = false
 	for _, pair := range pairs {
 		fmt.Fprintf(p, ".TP\n\\fB%s\\fR\n%s\n", escape(pair.Term), lines(pair.About))
 	}

@@ -27,10 +27,11 @@ func Program(root Command, about string, common, codes []Pair, b Build) string {
 		}
 		p.WriteString(escape(cmd.Usage) + "\n")
 	}
+	p.titled = false
 	p.section("DESCRIPTION")
 	p.text(root.About)
 	p.section("OPTIONS")
-	p.text("Every command has these options.")
+	p.text("Every command has these options. --version goes without a command.")
 	p.terms(common)
 	p.section("COMMANDS")
 	for _, cmd := range all(root.Commands) {
@@ -98,7 +99,7 @@ func Configuration(sections []config.Section, b Build) string {
 		"and line, and nothing is changed.\n\n" +
 		"A key that is unset is not managed: the program neither sets nor reverts it. If you remove a key that " +
 		"was in effect, it stays in effect until you run \"runsc-provisioner apply --give-up\".\n\n" +
-		"The files are TOML. These two lines mean the same:\n\n" +
+		"The files are TOML. These two mean the same:\n\n" +
 		"  [docker]\n  default_runtime = \"runsc\"\n\n  docker.default_runtime = \"runsc\"\n\n" +
 		"\"runsc-provisioner config check\" says whether the files are valid. \"runsc-provisioner config show\" " +
 		"lists every value and where it comes from.")
