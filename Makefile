@@ -15,9 +15,7 @@ VERSION ?= $(shell scripts/version.sh)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MISSPELL := github.com/golangci/misspell/cmd/misspell@v0.8.0
-# No path, time or name of the machine gets into a program, so that two builds are the same.
-BUILD = -trimpath -buildvcs=false -ldflags '-s -w -X main.builtAs=$(VERSION)'
-MAINTAINER = $(shell sed -n 's/^maintainer: //p' packaging/nfpm.yaml)
+COMPILE = PATH="$(dir $(GO)):$$PATH" VERSION='$(VERSION)' packaging/compile.sh
 # What bin/ is made from: if it is newer than all of this, make install only copies.
 SOURCES = $(shell find cmd daemonjson packaging pattern provision systemd verify -type f ! -name '*_test.go') go.mod go.sum CHANGELOG.md
 # Under sudo, the user who called it compiles: a build runs no program as root, and leaves no file of
@@ -39,8 +37,8 @@ help: ## list the targets
 
 build: ## build bin/runsc-provisioner, a static binary, and bin/share: manual pages, completions, config.toml
 	@mkdir -p bin
-	$(RUN_GO) build $(BUILD) -o bin/runsc-provisioner ./cmd/runsc-provisioner
-	@SOURCE_DATE_EPOCH=$$(scripts/version.sh date) $(RUN_GO) run $(BUILD) -tags shipped ./cmd/runsc-provisioner -dir bin/share -version '$(VERSION)' -maintainer '$(MAINTAINER)'
+	$(COMPILE) program bin/runsc-provisioner
+	@$(COMPILE) shared bin/share
 	@touch bin/built
 
 bin/built: $(SOURCES)
@@ -95,6 +93,7 @@ soak: ## test the daemon with random drift and Docker restarts, and verify with 
 check: ## run gofmt, vet, staticcheck and golangci-lint; check spelling and that go.mod is tidy
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(RUN_GO) vet ./...
+	$(RUN_GO) vet -tags shipped ./cmd/runsc-provisioner
 	$(RUN_GO) run $(STATICCHECK) ./...
 	$(RUN_GO) run $(GOLANGCI) run ./...
 	$(RUN_GO) run $(MISSPELL) -error $$(git ls-files '*.md' '*.sh' Makefile packaging)

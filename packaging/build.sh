@@ -7,8 +7,7 @@ umask 022
 cd "$(dirname "$0")/.."
 : "${VERSION:=$(scripts/version.sh)}" "${ARCHS:=amd64 arm64}" "${FORMATS:=deb rpm}" "${DIST:=dist}"
 SOURCE_DATE_EPOCH=$(scripts/version.sh date)
-# The variables that change what the compiler makes.
-export SOURCE_DATE_EPOCH CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT='' GOFLAGS='' TZ=UTC0 LC_ALL=C
+export VERSION SOURCE_DATE_EPOCH CGO_ENABLED=0 TZ=UTC0 LC_ALL=C
 # Later versions, from 2.46 on, need modules that could not be fetched when this was written.
 nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 
@@ -49,16 +48,12 @@ config() {
 		"$work/lintian-overrides" /usr/share/lintian/overrides/runsc-provisioner
 }
 
-maintainer=$(sed -n 's/^maintainer: //p' packaging/nfpm.yaml)
-build="go build -trimpath -buildvcs=false"
-flags="-s -w -X main.builtAs=$VERSION"
-$build -ldflags "$flags" -tags shipped -o "$work/shipped" ./cmd/runsc-provisioner
-"$work/shipped" -dir "$work/share" -version "$VERSION" -maintainer "$maintainer"
+packaging/compile.sh shared "$work/share"
 cp packaging/lintian-overrides "$work"
 
 for arch in $ARCHS; do
 	mkdir -p "$work/$arch"
-	GOOS=linux GOARCH=$arch $build -ldflags "$flags" -o "$work/$arch/runsc-provisioner" ./cmd/runsc-provisioner
+	GOOS=linux GOARCH=$arch packaging/compile.sh program "$work/$arch/runsc-provisioner"
 	DESTDIR=$work/$arch/tree PREFIX=/usr SYSCONFDIR=/etc OUT=$work/$arch SHARE=$work/share packaging/tree.sh install
 	find "$work/$arch/tree" "$work/lintian-overrides" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 	for format in $FORMATS; do

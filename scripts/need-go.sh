@@ -17,7 +17,7 @@ version_of() { GOTOOLCHAIN=local "$1" env GOVERSION 2>/dev/null | sed 's/^go//; 
 
 candidate() {
 	for go in "$(command -v go || true)" /usr/local/go/bin/go /usr/lib/go/bin/go; do
-		[ -n "$go" ] && [ -x "$go" ] || continue
+		[ -x "$go" ] || continue
 		if at_least "$(version_of "$go")" 1.21; then
 			echo "$go"
 			return 0

@@ -7,8 +7,8 @@
 #   no git, as in a source archive    1.2.0
 #
 # So each sorts after what is older, and below the version that it leads to. Changed
-# files add "+changes". `version.sh date` prints the date of the commit in seconds, for
-# SOURCE_DATE_EPOCH.
+# files add ".changes" ("+0.changes" to a tag). `version.sh date` prints the date of the
+# commit in seconds, for SOURCE_DATE_EPOCH.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -38,14 +38,18 @@ if ! in_git; then
 	exit 0
 fi
 changes=
-[ -z "$(git status --porcelain --untracked-files=no)" ] || changes=+changes
+[ -z "$(git status --porcelain --untracked-files=no)" ] || changes=.changes
 # TAG-COMMITS-gHASH
 if described=$(git describe --tags --long --abbrev=12 --match 'v[0-9]*' 2>/dev/null); then
 	hash=${described##*-}
 	tag=${described%-*}
 	count=${tag##*-}
 	version=$(printf '%s\n' "${tag%-*}" | sed 's/^v//; s/-/~/g')
-	[ "$count" = 0 ] || version=$version+$count.$hash
+	if [ "$count" != 0 ]; then
+		version=$version+$count.$hash
+	elif [ -n "$changes" ]; then
+		version=$version+0
+	fi
 else
 	version=$next~git$(TZ=UTC0 git log -1 --date=format-local:%Y%m%d%H%M%S --format=%cd.%H | cut -c 1-27)
 fi

@@ -16,17 +16,18 @@ var opens = []string{"os.Open", "os.OpenFile", "os.ReadFile", "unix.Open"}
 
 // mayOpen has each place that opens a file by itself, and why that cannot wait.
 var mayOpen = map[string]string{
-	"provision/containerdir/containerdir.go unix.Open": "O_DIRECTORY",
-	"provision/failpoint/killed.go os.Open":            "a directory of a test",
-	"provision/failpoint/killed.go os.OpenFile":        "a file of a test",
-	"provision/images/images.go os.OpenFile":           "O_EXCL",
-	"provision/release/held.go os.OpenFile":            "O_DIRECTORY",
-	"provision/release/kept.go os.OpenFile":            "O_EXCL",
-	"provision/state/mend.go os.OpenFile":              "O_DIRECTORY",
-	"provision/state/open_journal.go os.OpenFile":      "O_NONBLOCK, to lock it, and nothing is read",
-	"provision/subid/lock.go os.OpenFile":              "O_NONBLOCK, to lock it, and nothing is read",
-	"provision/watch/quiet.go unix.Open":               "O_NONBLOCK, after stat(2), and nothing is read",
-	"provision/watch/tree.go os.OpenFile":              "O_DIRECTORY",
+	"cmd/runsc-provisioner/main_shipped.go os.ReadFile": "a file of the source, when packages are built",
+	"provision/containerdir/containerdir.go unix.Open":  "O_DIRECTORY",
+	"provision/failpoint/killed.go os.Open":             "a directory of a test",
+	"provision/failpoint/killed.go os.OpenFile":         "a file of a test",
+	"provision/images/images.go os.OpenFile":            "O_EXCL",
+	"provision/release/held.go os.OpenFile":             "O_DIRECTORY",
+	"provision/release/kept.go os.OpenFile":             "O_EXCL",
+	"provision/state/mend.go os.OpenFile":               "O_DIRECTORY",
+	"provision/state/open_journal.go os.OpenFile":       "O_NONBLOCK, to lock it, and nothing is read",
+	"provision/subid/lock.go os.OpenFile":               "O_NONBLOCK, to lock it, and nothing is read",
+	"provision/watch/quiet.go unix.Open":                "O_NONBLOCK, after stat(2), and nothing is read",
+	"provision/watch/tree.go os.OpenFile":               "O_DIRECTORY",
 }
 
 func TestFault_X11_FilesAreOpenedWithoutWaiting(t *testing.T) {

@@ -287,9 +287,11 @@ var allowed = map[string]row{
 		modules: []string{"github.com/prometheus/client_golang", "github.com/prometheus/common"},
 	},
 	"systemd": {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
+	"packaging/man":       {ours: []string{"provision/config"}},
+	"packaging/changelog": {},
 	"cmd/runsc-provisioner": {
 		ours: []string{
-			"daemonjson", "provision", "provision/audit", "provision/blocked", "provision/buildkit", "provision/bundle", "provision/checkup",
+			"daemonjson", "packaging/changelog", "packaging/man", "provision", "provision/audit", "provision/blocked", "provision/buildkit", "provision/bundle", "provision/checkup",
 			"provision/commandline", "provision/config", "provision/daemon", "provision/difference",
 			"provision/distro", "provision/doctor", "provision/durable", "provision/host", "provision/metrics", "provision/plan",
 			"provision/prepare", "provision/proof", "provision/redact", "provision/release",

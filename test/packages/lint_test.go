@@ -11,7 +11,7 @@ import (
 )
 
 func TestPackages_LintianFindsNoError(t *testing.T) {
-	need(t, "lintian")
+	needPrograms(t, "lintian")
 	out := output(t, "lintian", "--allow-root", "--fail-on", "none", One(t, built(t), "*.deb"))
 	for _, line := range strings.Split(out, "\n") {
 		if strings.HasPrefix(line, "E:") || strings.HasPrefix(line, "W:") {
@@ -21,7 +21,7 @@ func TestPackages_LintianFindsNoError(t *testing.T) {
 }
 
 func TestPackages_RpmlintFindsNoError(t *testing.T) {
-	need(t, "rpmlint")
+	needPrograms(t, "rpmlint")
 	out := output(t, "rpmlint", "--config", filepath.Join(Root(t), "packaging/rpmlint.toml"), One(t, built(t), "*.rpm"))
 	if !strings.Contains(out, " 0 errors,") {
 		t.Error(out)
@@ -29,7 +29,7 @@ func TestPackages_RpmlintFindsNoError(t *testing.T) {
 }
 
 func TestScripts_ShellcheckFindsNothing(t *testing.T) {
-	need(t, "shellcheck")
+	needPrograms(t, "shellcheck")
 	root := Root(t)
 	var scripts []string
 	for _, pattern := range []string{"packaging/*.sh", "packaging/scripts/*.sh", "scripts/version.sh"} {
@@ -100,7 +100,7 @@ func manPages(t *testing.T) map[string]string {
 }
 
 func TestManPages_ManRendersThemWithoutWarnings(t *testing.T) {
-	need(t, "man", "mandoc")
+	needPrograms(t, "man", "mandoc")
 	for name, path := range manPages(t) {
 		man := exec.CommandContext(t.Context(), "man", "--warnings", "-l", path)
 		man.Env = append(os.Environ(), "MANWIDTH=80", "LC_ALL=C.UTF-8", "MANROFFSEQ=", "GROFF_NO_SGR=1")

@@ -46,7 +46,7 @@ func copyTree(t *testing.T, to string) {
 
 // Two directories, two umasks, two time zones: nothing of them is in a package.
 func TestPackages_TheSameBytesTwice(t *testing.T) {
-	need(t, "rpm")
+	needPrograms(t, "rpm")
 	base := t.TempDir()
 	var dirs []string
 	for name, shell := range map[string]string{

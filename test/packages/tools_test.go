@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// need skips the test on a machine without a program. In CI it never skips.
-func need(t *testing.T, programs ...string) {
+// needPrograms skips the test on a machine without a program. In CI it never skips.
+func needPrograms(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil && os.Getenv("CI") != "true" {

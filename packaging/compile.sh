@@ -1,0 +1,20 @@
+#!/bin/sh
+# compile.sh program FILE compiles the program, for GOOS and GOARCH.
+# compile.sh shared DIR makes from it what is installed beside it: manual pages,
+# completions, config.toml and changelogs.
+# Nothing of the machine, such as a path or a time, gets into them: the same source,
+# VERSION and SOURCE_DATE_EPOCH give the same bytes.
+set -eu
+cd "$(dirname "$0")/.."
+: "${VERSION:=$(scripts/version.sh)}"
+SOURCE_DATE_EPOCH=$(scripts/version.sh date)
+export SOURCE_DATE_EPOCH CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT='' GOFLAGS=''
+flags="-s -w -X main.builtAs=$VERSION"
+
+case $1 in
+program) exec go build -trimpath -buildvcs=false -ldflags "$flags" -o "$2" ./cmd/runsc-provisioner ;;
+shared)
+	exec go run -trimpath -buildvcs=false -ldflags "$flags" -tags shipped ./cmd/runsc-provisioner -dir "$2" \
+		-version "$VERSION" -maintainer "$(sed -n 's/^maintainer: //p' packaging/nfpm.yaml)"
+	;;
+esac
