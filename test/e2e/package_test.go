@@ -74,6 +74,7 @@ func (h host) notEnabled(when string) {
 }
 
 func TestPackage(t *testing.T) {
+	t.Parallel()
 	debs := debs(t)
 	for _, suite := range lab.Suites() {
 		t.Run(suite, func(t *testing.T) { installedUpgradedRemovedAndPurged(t, packaged(t, suite, debs)) })

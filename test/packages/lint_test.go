@@ -12,7 +12,7 @@ import (
 
 func TestPackages_LintianFindsNoError(t *testing.T) {
 	needPrograms(t, "lintian")
-	out := output(t, "lintian", "--allow-root", "--fail-on", "none", One(t, built(t), "*.deb"))
+	out := output(t, "lintian", "--allow-root", "--fail-on", "none", One(t, built(t), "*_amd64.deb"))
 	for _, line := range strings.Split(out, "\n") {
 		if strings.HasPrefix(line, "E:") || strings.HasPrefix(line, "W:") {
 			t.Error(line)
@@ -22,7 +22,7 @@ func TestPackages_LintianFindsNoError(t *testing.T) {
 
 func TestPackages_RpmlintFindsNoError(t *testing.T) {
 	needPrograms(t, "rpmlint")
-	out := output(t, "rpmlint", "--config", filepath.Join(Root(t), "packaging/rpmlint.toml"), One(t, built(t), "*.rpm"))
+	out := output(t, "rpmlint", "--config", filepath.Join(Root(t), "packaging/rpmlint.toml"), One(t, built(t), "*.x86_64.rpm"))
 	if !strings.Contains(out, " 0 errors,") {
 		t.Error(out)
 	}
@@ -69,7 +69,7 @@ func TestScripts_NeverTouchDocker(t *testing.T) {
 // manPages are the packed pages of the deb, by name.
 func manPages(t *testing.T) map[string]string {
 	t.Helper()
-	dir := unpacked(t, One(t, built(t), "*.deb"))
+	dir := unpacked(t, One(t, built(t), "*_amd64.deb"))
 	found, err := filepath.Glob(filepath.Join(dir, "usr/share/man/man*/*.gz"))
 	if err != nil || len(found) != 3 {
 		t.Fatalf("got %v, %v, want three pages", found, err)

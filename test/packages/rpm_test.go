@@ -28,13 +28,13 @@ func installed(t *testing.T) (root string) {
 	output(t, "cp", busybox, filepath.Join(root, "bin/busybox"))
 	output(t, "chroot", root, "/bin/busybox", "--install", "/bin")
 	// Debian's rpm has no database, and knows no provider of /bin/sh.
-	output(t, "rpm", "--root", root, "--nodeps", "--nosignature", "-i", One(t, built(t), "*.rpm"))
+	output(t, "rpm", "--root", root, "--nodeps", "--nosignature", "-i", One(t, built(t), "*.x86_64.rpm"))
 	return root
 }
 
 func TestRpm_InstallsTheFilesOfTheDeb(t *testing.T) {
 	root := installed(t)
-	deb := unpacked(t, One(t, built(t), "*.deb"))
+	deb := unpacked(t, One(t, built(t), "*_amd64.deb"))
 	want, got := filesIn(t, deb), map[string]string{}
 	for _, path := range strings.Fields(output(t, "rpm", "--root", root, "-ql", "runsc-provisioner")) {
 		if info, err := os.Lstat(filepath.Join(root, path)); err != nil {
@@ -53,7 +53,7 @@ func TestRpm_InstallsTheFilesOfTheDeb(t *testing.T) {
 		}
 	}
 	output(t, "rpm", "--root", root, "--verify", "runsc-provisioner")
-	if out := output(t, "chroot", root, "/usr/bin/runsc-provisioner", "version"); !strings.Contains(out, " 1.2.3 ") {
+	if out := output(t, "chroot", root, "/usr/bin/runsc-provisioner", "version"); !strings.Contains(out, " "+version+" ") {
 		t.Errorf("got %s", out)
 	}
 }

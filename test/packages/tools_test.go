@@ -43,11 +43,17 @@ var shared struct {
 	dir string
 }
 
-// built is a directory with a deb and an rpm of this checkout for amd64, which the tests share.
+// version and epoch are the version and the date of the packages of the tests.
+const (
+	version = "1.2.3~test"
+	epoch   = "export SOURCE_DATE_EPOCH=1790000000"
+)
+
+// built is a directory with all packages of this checkout, which the tests share.
 func built(t *testing.T) string {
 	t.Helper()
 	shared.Do(func() {
-		shared.dir = Build(lasting{t}, Options{Version: "1.2.3", Archs: "amd64"})
+		shared.dir = Build(lasting{t}, Options{Version: version, Shell: "umask 022; " + epoch})
 	})
 	if shared.dir == "" {
 		t.Fatal("another test could not build the packages")
