@@ -1,7 +1,7 @@
 #!/bin/sh
 # compile.sh program FILE compiles the program, for GOOS and GOARCH.
 # compile.sh shared DIR makes from it what is installed beside it: manual pages,
-# completions, config.toml and changelogs.
+# completions, config.toml, changelogs, and the licences of the modules in it.
 # Nothing of the machine, such as a path or a time, gets into them: the same source,
 # VERSION and SOURCE_DATE_EPOCH give the same bytes.
 set -eu
@@ -11,10 +11,23 @@ SOURCE_DATE_EPOCH=$(scripts/version.sh date)
 export SOURCE_DATE_EPOCH CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT='' GOFLAGS=''
 flags="-s -w -X main.builtAs=$VERSION"
 
+# licenses prints the licences of Go and of each module in the program. They ask for that.
+licenses() {
+	{
+		echo "Go $(go env GOVERSION) $(go env GOROOT)"
+		GOOS=linux GOARCH=amd64 go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' \
+			./cmd/runsc-provisioner | sort -u
+	} | while read -r module version dir; do
+		for file in "$dir"/LICEN[SC]E* "$dir"/COPYING* "$dir"/NOTICE*; do
+			[ ! -f "$file" ] || printf '=== %s %s: %s\n\n%s\n\n' "$module" "$version" "${file##*/}" "$(cat "$file")"
+		done
+	done
+}
+
 case $1 in
 program) exec go build -trimpath -buildvcs=false -ldflags "$flags" -o "$2" ./cmd/runsc-provisioner ;;
 shared)
-	exec go run -trimpath -buildvcs=false -ldflags "$flags" -tags shipped ./cmd/runsc-provisioner -dir "$2" \
+	licenses | go run -trimpath -buildvcs=false -ldflags "$flags" -tags shipped ./cmd/runsc-provisioner -dir "$2" \
 		-version "$VERSION" -maintainer "$(sed -n 's/^maintainer: //p' packaging/nfpm.yaml)"
 	;;
 esac

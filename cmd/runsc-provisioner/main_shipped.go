@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,19 +22,24 @@ import (
 
 // With the build tag "shipped", the program writes the files that are installed beside it, and
 // does nothing else. They come from its own commands and keys, which no other program can
-// import, and are not in the program itself. The same source gives the same bytes.
+// import, and are not in the program itself. The licences of its modules come from standard input.
+// The same source gives the same bytes.
 func main() {
 	dir := flag.String("dir", "", "write into this `DIRECTORY`")
 	version := flag.String("version", "", "the version of the build")
 	maintainer := flag.String("maintainer", "", "who signs the changelog")
 	flag.Parse()
-	if err := writeShipped(*dir, *version, *maintainer, os.Getenv("SOURCE_DATE_EPOCH")); err != nil {
+	licenses, err := io.ReadAll(os.Stdin)
+	if err == nil {
+		err = writeShipped(*dir, *version, *maintainer, string(licenses), os.Getenv("SOURCE_DATE_EPOCH"))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func writeShipped(dir, version, maintainer, epoch string) error {
+func writeShipped(dir, version, maintainer, licenses, epoch string) error {
 	seconds, err := strconv.ParseInt(epoch, 10, 64)
 	if err != nil {
 		return fmt.Errorf("SOURCE_DATE_EPOCH: %w", err)
@@ -54,6 +60,7 @@ func writeShipped(dir, version, maintainer, epoch string) error {
 	}
 	packed := manuals(man.Build{Version: version, Date: date})
 	packed["changelog"] = debian
+	packed["third-party-licenses"] = licenses
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

@@ -286,7 +286,7 @@ var allowed = map[string]row{
 		},
 		modules: []string{"github.com/prometheus/client_golang", "github.com/prometheus/common"},
 	},
-	"systemd": {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
+	"systemd":             {modules: []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5"}},
 	"packaging/man":       {ours: []string{"provision/config"}},
 	"packaging/changelog": {},
 	"cmd/runsc-provisioner": {

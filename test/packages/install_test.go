@@ -15,12 +15,14 @@ import (
 
 // toolStub stands for go: it writes what go would, and notes who calls it.
 const toolStub = `#!/bin/sh
+[ "$1" = build ] || [ "$1" = run ] || exit 0
 id -un >>"$STUB_LOG"
 while [ $# -gt 0 ]; do
 	case $1 in
 	-o) printf '#!/bin/sh\n' >"$2" && chmod 755 "$2" ;;
 	-dir) mkdir -p "$2" && cd "$2" && touch runsc-provisioner.8.gz runsc-provisioner.service.8.gz \
-		runsc-provisioner.toml.5.gz completion.bash completion.zsh completion.fish config.toml changelog.gz ;;
+		runsc-provisioner.toml.5.gz completion.bash completion.zsh completion.fish config.toml \
+		changelog.gz third-party-licenses.gz ;;
 	esac
 	shift
 done
