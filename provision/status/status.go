@@ -73,7 +73,7 @@ type Status struct {
 	Names      *Names            `json:"names,omitempty"` // nil unless [docker] names is set
 	Counts     Counts            `json:"counts"`
 
-	Object string // what an error or a wait is about; "" if not known
+	Object string `json:"object,omitempty"` // what an error or a wait is about; "" if not known
 	public string
 }
 
