@@ -30,7 +30,7 @@ UNITS = $$($(RUN_GO) list ./... | grep -vE '/test/(bench|e2e|installed|kill|lab|
 RACING = $$($(RUN_GO) list ./provision/... ./systemd ./verify | grep -v /provision/release)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall packages try test test-quick test-race test-kill test-suites matrix semantics soak check bench engines lab golden fuzz
+.PHONY: help build install uninstall packages try test test-quick test-race test-kill test-suites matrix pages picture semantics soak check bench engines lab golden fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,8 +79,15 @@ test-suites: ## run the tests of hosts on every suite of Debian; make test takes
 	RUNSC_SUITES=all $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v $(if $(RUN),-run '$(RUN)') ./test/e2e
 
 matrix: engines ## try each promise on each Docker, and write docs/compatibility.md (needs root; goes on where it stopped)
-	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestMatrix|TestCapabilities|TestBuilds_(InSandboxAndOut|Real)|TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05|TestNames_(ComposeProject|LosesNoLine)' ./test/e2e
+	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestMatrix|TestCapabilities|TestBuilds_(InSandboxAndOut|Real)|TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05|TestNames_(ComposeProject|LosesNoLine)|TestPages' ./test/e2e
 	for engine in 20.10 26.1 29; do RUNSC_ENGINE=$$engine RUNSC_ROUNDS=200 $(LAB) $(RUN_GO) test -count=1 -timeout=60m -v -run TestNames_RandomRounds ./test/e2e || exit 1; done
+
+pages: ## run every command of README.md and docs on throwaway hosts, and compare (UPDATE=1 writes the outputs again; needs root)
+	@scripts/need-tools.sh
+	RUNSC_PAGES=all RUNSC_SUITES=$(if $(UPDATE),,all) $(if $(UPDATE),RUNSC_SEED=0) $(LAB) $(RUN_GO) test -count=1 -timeout=60m -v -run '$(or $(RUN),TestPages)' ./test/e2e $(if $(UPDATE),-update)
+
+picture: ## write docs/session.svg again, from a session on a throwaway host (needs root)
+	@$(RUN_GO) run ./test/lab/cmd/picture docs/session.svg
 
 semantics: ## print what Docker's commands mean under runc, under runsc as apply makes it, and as runsc install leaves it (needs root; ENGINES=all adds the newest Docker)
 	@scripts/need-tools.sh
@@ -109,8 +116,8 @@ engines: ## build each version of dockerd that `make matrix` needs (needs root; 
 lab: ## open a shell in a throwaway host
 	@$(RUN_GO) run ./test/lab/cmd/lab shell
 
-golden: ## write the expected outputs of the command tests again
-	$(RUN_GO) test -count=1 ./cmd/runsc-provisioner -run TestScript -update
+golden: ## write the expected outputs of the command tests, and what docs have from the code, again
+	$(RUN_GO) test -count=1 ./cmd/runsc-provisioner -run 'TestScript|TestReference' -update
 
 fuzz: ## run each fuzz target (FUZZTIME=30s)
 	@for pkg in $$($(RUN_GO) list ./...); do \
