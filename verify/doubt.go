@@ -52,6 +52,9 @@ func isOtherRelease(rt Runtime, p Process, e Evidence, checks []Check) bool {
 		if check.State == Failed && check.Name != CheckExecutable && check.Name != CheckMembers {
 			return false
 		}
+		if check.State == Passed && check.Name == CheckExecutable {
+			return false // a release after all: a package's, whose files were compared
+		}
 	}
 	for _, m := range e.Members {
 		if m.Gap != Complete || !rt.Earlier[m.Exe.ID] {

@@ -81,7 +81,15 @@ func TestWhyAVerdictIsUnknown(t *testing.T) {
 		change func(*scene)
 		want   Doubt
 	}{
-		"a sandbox":              {func(*scene) {}, NoDoubt},
+		"a sandbox": {func(*scene) {}, NoDoubt},
+		"a sandbox of a release that the runtime led to before, as a package's": {func(s *scene) {
+			runsc := s.runtimes["runsc"]
+			runsc.Earlier = map[FileID]bool{s.evidence.Process.Exe.ID: true}
+			for _, m := range s.evidence.Members {
+				runsc.Earlier[m.Exe.ID] = true
+			}
+			s.runtimes["runsc"] = runsc
+		}, NoDoubt},
 		"not sandboxed":          {func(s *scene) { s.container.Runtime = "runc" }, NoDoubt},
 		"not readable":           {func(s *scene) { s.evidence.Gap = Denied }, DoubtUnread},
 		"a gofer not readable":   {func(s *scene) { s.evidence.Gofers[0].Gap = Denied }, DoubtUnread},
