@@ -30,7 +30,7 @@ UNITS = $$($(RUN_GO) list ./... | grep -vE '/test/(bench|e2e|installed|kill|lab|
 RACING = $$($(RUN_GO) list ./provision/... ./systemd ./verify | grep -v /provision/release)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall packages try test test-quick test-race test-kill test-suites matrix pages picture semantics soak check bench engines lab golden fuzz
+.PHONY: help build install uninstall packages release try test test-quick test-race test-kill test-suites matrix pages picture semantics soak check bench engines lab golden fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ uninstall: ## remove what make install has installed (PREFIX, DESTDIR); Docker's
 
 packages: ## build the deb and rpm packages of amd64 and arm64 into dist/; the same source gives the same bytes
 	@PATH="$(dir $(GO)):$$PATH" VERSION='$(VERSION)' packaging/build.sh
+
+release: ## build all that is published into dist/: packages, programs, SBOMs, repositories, checksums (CONTRIBUTING.md)
+	@scripts/need-tools.sh
+	rm -rf dist
+	$(MAKE) packages
+	GO=$(GO) scripts/release.sh dist
 
 try: ## watch it provision a real throwaway host (needs root)
 	@$(RUN_GO) run ./test/lab/cmd/try

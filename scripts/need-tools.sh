@@ -4,12 +4,14 @@
 # the tests that need it are skipped.
 set -eu
 missing=
-for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus strace:strace chattr:e2fsprogs rpmbuild:rpm "$@"; do
+for pair in patch:patch bzip2:bzip2 dbus-daemon:dbus strace:strace chattr:e2fsprogs rpmbuild:rpm \
+	apt-ftparchive:apt-utils createrepo_c:createrepo-c dnf:dnf gpg:gpg gpg-agent:gpg-agent gpgv:gpgv sqv:sqv \
+	curl:curl busybox:busybox-static "$@"; do
 	command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-	echo "some tests are skipped, because these packages are missing:$missing" >&2
+	echo "these packages are missing, and some tests are skipped without them:$missing" >&2
 	exit 0
 fi
 echo "installing$missing" >&2

@@ -32,8 +32,13 @@ func (h *Host) StartReleases(ctx context.Context) error {
 // StartSigned starts the server of the repository that ServeSigned has made and returns when it listens: the unit
 // signed.service.
 func (h *Host) StartSigned(ctx context.Context) error {
-	return h.succeed(ctx, "systemd-run", "--quiet", "--unit=signed", "--service-type=notify", labDir+"/releases",
-		"-dir", SignedTree, "-cert", labDir+"/server.pem", "-key", labDir+"/server.key")
+	return h.Serve(ctx, "signed", SignedTree, "127.0.0.1:443")
+}
+
+// Serve starts a server like the release server, of a directory of the host, and returns when it listens.
+func (h *Host) Serve(ctx context.Context, unit, dir, address string) error {
+	return h.succeed(ctx, "systemd-run", "--quiet", "--unit="+unit, "--service-type=notify", labDir+"/releases",
+		"-dir", dir, "-listen", address, "-cert", labDir+"/server.pem", "-key", labDir+"/server.key")
 }
 
 func (h *Host) systemctl(ctx context.Context, args ...string) error {
