@@ -14,6 +14,7 @@ TREE = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packag
 VERSION ?= $(shell scripts/version.sh)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 MISSPELL := github.com/golangci/misspell/cmd/misspell@v0.8.0
 COMPILE = PATH="$(dir $(GO)):$$PATH" VERSION='$(VERSION)' packaging/compile.sh
 # What bin/ is made from: if it is newer than all of this, make install only copies.
@@ -103,13 +104,15 @@ soak: ## test the daemon with random drift and Docker restarts, and verify with 
 	@scripts/need-tools.sh
 	RUNSC_SOAK=$(or $(SOAK),10m) RUNSC_SEED=$(SEED) RUNSC_ROUNDS=$(ROUNDS) $(LAB) $(RUN_GO) test -count=1 -timeout=0 -v -run '$(or $(RUN),TestSoak)' ./test/soak
 
-check: ## run gofmt, vet, staticcheck and golangci-lint; check spelling and that go.mod is tidy
+check: ## run gofmt, vet, staticcheck, golangci-lint, shellcheck and actionlint; check spelling and that go.mod is tidy
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(RUN_GO) vet ./...
 	$(RUN_GO) vet -tags shipped ./cmd/runsc-provisioner
 	$(RUN_GO) run $(STATICCHECK) ./...
 	$(RUN_GO) run $(GOLANGCI) run ./...
 	$(RUN_GO) run $(MISSPELL) -error $$(git ls-files '*.md' '*.sh' Makefile packaging)
+	scripts/check-shell.sh
+	$(RUN_GO) run $(ACTIONLINT)
 	$(RUN_GO) mod tidy -diff
 
 bench: ## measure against peers; uses the lab where it needs a host
