@@ -62,6 +62,13 @@ check_packages() {
 	version=$(dpkg-deb --field ./*_amd64.deb Version)
 	set -- "$(dpkg-deb --field ./*_arm64.deb Version)"
 	[ "$version" = "$1" ] || die "the packages are of two versions: $version and $1"
+	case $version in
+	*[~+]*) ;; # not a tag
+	*)
+		grep -qF "## [$version] - 2" "$source/CHANGELOG.md" ||
+			die "CHANGELOG.md has no date for $version: want a line '## [$version] - YYYY-MM-DD'"
+		;;
+	esac
 }
 
 # The programs are the packages' own, so that there is one build of each.

@@ -28,7 +28,7 @@ func (h host) refusesBadReleases() {
 		h.nothing()
 		return out
 	}
-	deb := "/srv/bad/runsc-provisioner_0.1.0_" + arch() + ".deb"
+	deb := "/srv/bad/runsc-provisioner_" + publishedVersion + "_" + arch() + ".deb"
 	h.run("mkdir /srv/bad && cd " + publishedDir + " && cp SHA256SUMS* *.deb /srv/bad && echo more >> " + deb)
 	install(65, "file:///srv/bad") // wrong checksum
 	h.run("cd /srv/bad && sha256sum *.deb > SHA256SUMS")
@@ -59,7 +59,7 @@ func (h host) installsByScript() {
 	if after := h.run(docker); after != before {
 		h.t.Errorf("install.sh touched Docker:\n%s\n%s", before, after)
 	}
-	h.run("cmp /usr/bin/runsc-provisioner " + publishedDir + "/runsc-provisioner_0.1.0_linux_" + arch())
+	h.run("cmp /usr/bin/runsc-provisioner " + publishedDir + "/runsc-provisioner_" + publishedVersion + "_linux_" + arch())
 	h.run("dpkg --verify runsc-provisioner && runsc-provisioner apply && runsc-provisioner verify")
 	h.run("dpkg --purge runsc-provisioner")
 	h.nothing()

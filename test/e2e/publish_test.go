@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	publishedDir = "/srv/release"
-	publishedURL = "https://" + lab.ReleaseHost + ":8443/gvisor/releases"
+	publishedDir     = "/srv/release"
+	publishedURL     = "https://" + lab.ReleaseHost + ":8443/gvisor/releases"
+	publishedVersion = "0.1.0~test"
 	// publishedEpoch is the time of the commit that is published: long before the key was made.
 	publishedEpoch = "1790000000"
 )
@@ -150,7 +151,7 @@ func filesOf(t *testing.T, dir string) map[string]string {
 func TestPublish(t *testing.T) {
 	lab.SkipIfOff(t)
 	t.Parallel()
-	made := packages(t, "0.1.0", lab.BuildProduct(t, ""))
+	made := packages(t, publishedVersion, lab.BuildProduct(t, ""))
 	earlier := "RELEASE_EARLIER=" + packages(t, "0.0.9", "/bin/true")
 	home, fingerprint, key := signingKey(t)
 	dist := releaseOf(t, made, earlier, "RELEASE_SIGNING_KEY="+key)
@@ -177,7 +178,7 @@ func TestPublish(t *testing.T) {
 	}
 	lists := first["apt/dists/stable/main/binary-"+arch()+"/Packages"]
 	if n := strings.Count(lists, "\nVersion: "); n != 2 {
-		t.Errorf("the apt repository has %d packages for %s, want 0.0.9 and 0.1.0\n%s", n, arch(), lists)
+		t.Errorf("the apt repository has %d packages for %s, want two\n%s", n, arch(), lists)
 	}
 	checkBill(t, first)
 	command(t, nil, "sh", "-c", "cd "+dist+" && sha256sum --quiet -c SHA256SUMS")
@@ -203,12 +204,12 @@ func checkBill(t *testing.T, files map[string]string) {
 		}
 		Components []struct{ Name, Version string }
 	}
-	name := "runsc-provisioner_0.1.0_linux_" + arch() + ".cdx.json"
+	name := "runsc-provisioner_" + publishedVersion + "_linux_" + arch() + ".cdx.json"
 	if err := json.Unmarshal([]byte(files[name]), &bill); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	c, made := bill.Metadata.Component, strconv.FormatInt(bill.Metadata.Timestamp.Unix(), 10)
-	if c.Name != "runsc-provisioner" || c.Version != "0.1.0" || made != publishedEpoch {
+	if c.Name != "runsc-provisioner" || c.Version != publishedVersion || made != publishedEpoch {
 		t.Errorf("%s: metadata is %+v", name, bill.Metadata)
 	}
 	has := map[string]bool{}
@@ -240,7 +241,7 @@ func installWithDNF(t *testing.T, dist string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := os.ReadFile(filepath.Join(dist, "runsc-provisioner_0.1.0_linux_"+arch()))
+	want, err := os.ReadFile(filepath.Join(dist, "runsc-provisioner_"+publishedVersion+"_linux_"+arch()))
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("the installed program is not the one of the release (%v)", err)
 	}
