@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"runsc-provisioner/test/lab"
+	"runsc-provisioner/test/packages"
 )
 
 const (
@@ -35,52 +36,6 @@ func command(t *testing.T, env []string, argv ...string) string {
 		t.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, out)
 	}
 	return string(out)
-}
-
-// packages makes packages that have nothing but the program: stand-ins for those of `make packages`. The packages for
-// the other architecture have the same program, because no test installs them.
-func packages(t *testing.T, version, program string) string {
-	t.Helper()
-	dir, work := t.TempDir(), t.TempDir()
-	root := filepath.Join(work, "root")
-	for _, arch := range []string{"amd64", "arm64"} {
-		command(t, nil, "install", "-D", "-m", "755", program, filepath.Join(root, "usr/bin/runsc-provisioner"))
-		write(t, filepath.Join(root, "DEBIAN/control"), "Package: runsc-provisioner\nVersion: "+version+
-			"\nArchitecture: "+arch+"\nMaintainer: Test <test@example.com>\nDescription: a stand-in\n")
-		deb := filepath.Join(dir, "runsc-provisioner_"+version+"_"+arch+".deb")
-		command(t, nil, "dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", root, deb)
-	}
-	spec := filepath.Join(work, "runsc-provisioner.spec")
-	write(t, spec, "Name: runsc-provisioner\nVersion: "+version+`
-Release: 1
-Summary: a stand-in
-License: test
-AutoReqProv: no
-%define _build_id_links none
-%define __os_install_post %{nil}
-%description
-A stand-in.
-%install
-install -D -m 755 `+program+` %{buildroot}/usr/bin/runsc-provisioner
-%files
-/usr/bin/runsc-provisioner
-`)
-	for _, arch := range []string{"x86_64", "aarch64"} {
-		command(t, nil, "rpmbuild", "--quiet", "-bb", "--target", arch, "--define", "_topdir "+work,
-			"--define", "_rpmdir "+dir, "--define", "_binary_payload w1.gzdio",
-			"--define", "_build_name_fmt %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm", spec)
-	}
-	return dir
-}
-
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // signingKey makes a throwaway key. It gives gpg's home, the fingerprint, and a file with the secret key.
@@ -151,8 +106,8 @@ func filesOf(t *testing.T, dir string) map[string]string {
 func TestPublish(t *testing.T) {
 	lab.SkipIfOff(t)
 	t.Parallel()
-	made := packages(t, publishedVersion, lab.BuildProduct(t, ""))
-	earlier := "RELEASE_EARLIER=" + packages(t, "0.0.9", "/bin/true")
+	made := packages.Build(t, packages.Options{Version: publishedVersion})
+	earlier := "RELEASE_EARLIER=" + packages.Build(t, packages.Options{Version: "0.0.9"})
 	home, fingerprint, key := signingKey(t)
 	dist := releaseOf(t, made, earlier, "RELEASE_SIGNING_KEY="+key)
 	again := releaseOf(t, made, earlier, "GNUPGHOME="+home, "RELEASE_SIGNING_KEY="+fingerprint)
