@@ -133,7 +133,7 @@ func TestExitCodesAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const most = "plan, apply, prove, rollback, config, lock, bundle"
+	const most = "plan, apply, prove, rollback, uninstall, config, lock, bundle"
 	sections := map[string][]int{
 		most: {exitDone, exitFailed, exitChanges, exitRolledBack, exitHeld,
 			exitUsage, exitRefusedData, exitOutOfReach, exitNotUndone, exitTryAgain, exitNotRoot, exitRefused},

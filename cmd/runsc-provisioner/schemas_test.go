@@ -73,16 +73,16 @@ func TestJSON_PrintsOnlyDocumentedFields(t *testing.T) {
 	open := []string{"config.", "sources.", "missing.", "counts.drifts.", "counts.repairs."}
 	like := []struct{ prefix, section, path string }{
 		{"left.", "plan", "plan."}, {"switch.", "plan", "plan.switch."}, {"plan.switch.differences.", "doctor", "differences."},
-		{"held.", "plan", "plan.held."}, {"containers.not_started.", "apply, prove, rollback", "not_started."},
+		{"held.", "plan", "plan.held."}, {"containers.not_started.", "apply, prove, rollback, uninstall", "not_started."},
 	}
 	for _, run := range []struct {
 		section string
 		args    []string
 	}{
 		{"plan", []string{"plan", "--default-runtime", "--format=json"}},
-		{"apply, prove, rollback", []string{"apply", "--default-runtime", "--format=json"}},
-		{"apply, prove, rollback", []string{"apply", "--runtime-arg=--no-such-flag", "--format=json"}},
-		{"apply, prove, rollback", []string{"rollback", "--format=json"}},
+		{"apply, prove, rollback, uninstall", []string{"apply", "--default-runtime", "--format=json"}},
+		{"apply, prove, rollback, uninstall", []string{"apply", "--runtime-arg=--no-such-flag", "--format=json"}},
+		{"apply, prove, rollback, uninstall", []string{"rollback", "--format=json"}},
 		{"status", []string{"status", "--format=json"}},
 		{"doctor", []string{"doctor", "--format=json"}},
 		{"config show", []string{"config", "show", "--format=json"}},
@@ -127,7 +127,7 @@ func isParent(known map[string]bool, path string) bool {
 // Every field in docs/schemas.md is the JSON name of a field in the code.
 func TestJSON_DocumentedFieldsExist(t *testing.T) {
 	names := jsonNames(t, "../..")
-	for _, section := range []string{"plan", "apply, prove, rollback", "status", "doctor", "config show"} {
+	for _, section := range []string{"plan", "apply, prove, rollback, uninstall", "status", "doctor", "config show"} {
 		for path := range documentedFields(t, section) {
 			for _, name := range strings.Split(path, ".") {
 				if !names[name] {

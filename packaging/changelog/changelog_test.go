@@ -21,7 +21,7 @@ func TestDebian_EachVersionIsAnEntry(t *testing.T) {
 First words.
 
 - ` + "`plan`" + ` shows what **apply** would do, and this item is long enough to be broken
-  over two lines ([why](docs/why.md)).
+  over two lines ([why](docs/trust.md)).
 
 ### What hosts do to us
 

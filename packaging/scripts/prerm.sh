@@ -22,7 +22,7 @@ if [ "$1" != deconfigure ] &&
 	[ -e /etc/systemd/system/docker.service.d/50-runsc-provisioner-builds.conf ]; then
 	cat >&2 <<-'EOF'
 		runsc-provisioner: error: Docker runs the steps of builds through this program, so the package stays.
-		First run "runsc-provisioner apply --builds=runc", or "runsc-provisioner uninstall" to undo everything.
+		First run "runsc-provisioner apply --builds=off", or "runsc-provisioner uninstall" to undo everything.
 	EOF
 	exit 1
 fi

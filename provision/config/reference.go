@@ -96,9 +96,11 @@ func releaseKeys() []Key {
 func dockerKeys() []Key {
 	return []Key{
 		{"docker.default_runtime", "string", `""`, `"runsc"`,
-			"The runtime of new containers that ask for none: a name in docker.runtimes, or \"runc\"."},
+			"The runtime of new containers that ask for none: a name in docker.runtimes, or \"runc\". \"off\": " +
+				"the one from before this program."},
 		{"docker.builds", "string", `""`, `"runsc"`,
-			"The runtime of the steps of docker build with BuildKit: a name in docker.runtimes, or \"runc\"."},
+			"The runtime of the steps of docker build with BuildKit: a name in docker.runtimes, or \"runc\". " +
+				"\"off\": Docker's own, as before this program."},
 		{"docker.names", "string", `""`, `"maintain"`,
 			"\"maintain\": names of other containers resolve in sandboxes on networks that users made, " +
 				"such as those of Compose. \"off\": take our lines out again."},

@@ -28,7 +28,7 @@ var promises = []promise{
 	{"rollback", "a release that Docker cannot start is rolled back: exit code 3, daemon.json and dockerd as before", keepRollback},
 	{"upgrade", "a running sandbox outlives an upgrade under its own release, and new ones have the new release", keepUpgrade},
 	{"drift", "the daemon repairs a daemon.json that lost the default runtime, and dockerd follows", keepDrift},
-	{"default off", "`apply --default-runtime=runc` ends with 0, and new containers run on the host's kernel", keepDefaultOff},
+	{"default off", "`apply --default-runtime=off` ends with 0, and new containers run on the host's kernel", keepDefaultOff},
 	{"remap off", "`apply --userns-remap=off` ends with 0, and the earlier images and containers are back", keepRemapOff},
 	{"uninstall", "`uninstall --purge` ends with 0: daemon.json has the bytes from before the first `apply`, Docker was not restarted, and nothing is left", keepUninstall},
 }
@@ -192,7 +192,7 @@ func keepDrift(h host, _ variant) cell {
 }
 
 func keepDefaultOff(h host, _ variant) cell {
-	h.run("runsc-provisioner apply --default-runtime=runc")
+	h.run("runsc-provisioner apply --default-runtime=off")
 	h.want("runc", defaultRuntime)
 	h.run("docker run --rm --runtime=runsc " + lab.Image + " uname -r | grep gvisor; ! docker run --rm " + lab.Image + " uname -r | grep gvisor")
 	return ok

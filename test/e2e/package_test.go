@@ -135,7 +135,7 @@ func installedUpgradedRemovedAndPurged(t *testing.T, h host) {
 	h.run("test -s /var/lib/runsc-provisioner/before.json && test ! -e /etc/runsc-provisioner")
 
 	h.run("dpkg -i " + debPath(nextVersion))
-	h.undone()
+	h.run("docker rm -f web; runsc-provisioner uninstall --purge")
 	if got := h.exit(0, "dpkg --purge runsc-provisioner").Stderr; strings.Contains(got, "runsc-provisioner: ") {
 		t.Errorf("got %s, want no warning", got)
 	}
@@ -158,15 +158,6 @@ func (h host) staysForBuilds() {
 	}
 	h.serves(nextVersion)
 	h.run("systemctl is-enabled runsc-provisioner && dpkg --audit && rm -r " + store + "/builds " + filepath.Dir(dropIn))
-}
-
-// undone takes our settings out of Docker. `runsc-provisioner uninstall --purge` belongs here, in place of
-// these lines.
-func (h host) undone() {
-	h.t.Helper()
-	h.run("docker rm -f web && printf '{\"default-runtime\": \"runc\", \"runtimes\": {}}' >" + daemonJSON + " && systemctl reload docker")
-	h.run("until docker info --format '{{.DefaultRuntime}} {{json .Runtimes}}' | grep '^runc' | grep -v " + store + "; do :; done")
-	h.run("printf '" + strings.ReplaceAll(userJSON, "\n", "\\n") + "' >" + daemonJSON + " && systemctl reload docker")
 }
 
 // nothingOfOurs fails the test if a file of this project is on the host, besides those of the lab.
