@@ -59,7 +59,9 @@ take() {
 	done
 }
 
-booted() { [ -z "$DESTDIR" ] && [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null; }
+booted() {
+	[ -z "$DESTDIR" ] && [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null
+}
 
 case ${1:-} in
 install)

@@ -57,18 +57,27 @@ func flagsOnPage(cmd *cobra.Command) []man.Pair {
 
 // exitCodes are the exit codes of every command but verify and doctor.
 func exitCodes() []man.Pair {
-	return []man.Pair{
-		{Term: strconv.Itoa(exitDone), About: "Done, or nothing to do."},
-		{Term: strconv.Itoa(exitFailed), About: "Failed, and nothing was changed in Docker. Or interrupted: the message says which changes stay."},
-		{Term: strconv.Itoa(exitChanges), About: "plan --detailed-exitcode: there is something to do."},
-		{Term: strconv.Itoa(exitRolledBack), About: "Rolled back: daemon.json, the link, the release and dockerd's settings are as before."},
-		{Term: strconv.Itoa(exitHeld), About: "Held: something waits until Docker runs, or until you allow it. The message names the flag."},
-		{Term: strconv.Itoa(exitUsage), About: "Wrong command line."},
-		{Term: strconv.Itoa(exitRefusedData), About: "The download is refused: wrong digest or signature, or an older release than allowed."},
-		{Term: strconv.Itoa(exitOutOfReach), About: "Docker or systemd does not answer."},
-		{Term: strconv.Itoa(exitNotUndone), About: "The rollback failed: Docker is down, or a part of the change stays. The hint says what was put back."},
-		{Term: strconv.Itoa(exitTryAgain), About: "Try again later: the network, the server, or another run."},
-		{Term: strconv.Itoa(exitNotRoot), About: "Not root."},
-		{Term: strconv.Itoa(exitRefused), About: "Refused, and Docker was not touched: an error in the configuration or daemon.json, or a place that users other than root can write to."},
+	var pairs []man.Pair
+	for _, exit := range []struct {
+		code  int
+		about string
+	}{
+		{exitDone, "Done, or nothing to do."},
+		{exitFailed, "Failed, and nothing was changed in Docker. Or interrupted: the message says which changes stay."},
+		{exitChanges, "plan --detailed-exitcode: there is something to do."},
+		{exitRolledBack, "Rolled back: daemon.json, the link, the release and dockerd's settings are as before."},
+		{exitHeld, "Held: something waits until Docker runs, or until you allow it. The message names the flag."},
+		{exitUsage, "Wrong command line."},
+		{exitRefusedData, "The download is refused: wrong digest or signature, or an older release than allowed."},
+		{exitOutOfReach, "Docker or systemd does not answer."},
+		{exitNotUndone, "The rollback failed: Docker is down, or a part of the change stays. " +
+			"The hint says what was put back."},
+		{exitTryAgain, "Try again later: the network, the server, or another run."},
+		{exitNotRoot, "Not root."},
+		{exitRefused, "Refused, and Docker was not touched: an error in the configuration or daemon.json, " +
+			"or a place that users other than root can write to."},
+	} {
+		pairs = append(pairs, man.Pair{Term: strconv.Itoa(exit.code), About: exit.about})
 	}
+	return pairs
 }

@@ -25,7 +25,8 @@ func TestManuals_HaveEveryCommandFlagAndKey(t *testing.T) {
 	pages := manuals(man.Build{Version: "1.0", Date: time.Unix(0, 0)})
 	program := unescaped(pages["runsc-provisioner.8"])
 	walk(newRoot(&app{}), func(cmd *cobra.Command) {
-		if title := strings.TrimPrefix(cmd.CommandPath(), "runsc-provisioner "); cmd.HasParent() && !strings.Contains(program, ".SS \""+title+"\"\n") {
+		title := strings.TrimPrefix(cmd.CommandPath(), "runsc-provisioner ")
+		if cmd.HasParent() && !strings.Contains(program, ".SS \""+title+"\"\n") {
 			t.Errorf("%s has no section", cmd.CommandPath())
 		}
 		cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
@@ -52,7 +53,8 @@ func TestManuals_HaveEveryExitCode(t *testing.T) {
 	}
 	want := map[string]string{}
 	ast.Inspect(parsed, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(spec.Names[0].Name, "exit") && len(spec.Values) == 1 {
+		spec, ok := n.(*ast.ValueSpec)
+		if ok && strings.HasPrefix(spec.Names[0].Name, "exit") && len(spec.Values) == 1 {
 			if value, ok := spec.Values[0].(*ast.BasicLit); ok {
 				want[value.Value] = spec.Names[0].Name
 			}

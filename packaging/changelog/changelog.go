@@ -55,7 +55,8 @@ func RPM(markdown string, b Build) (string, error) {
 	entries, err := entriesOf(markdown, b)
 	var out strings.Builder
 	for _, e := range entries {
-		fmt.Fprintf(&out, "- semver: %q\n  date: %s\n  packager: %q\n  changes:\n", e.version, e.date.UTC().Format(time.RFC3339), b.Maintainer)
+		fmt.Fprintf(&out, "- semver: %q\n  date: %s\n  packager: %q\n  changes:\n",
+			e.version, e.date.UTC().Format(time.RFC3339), b.Maintainer)
 		for _, item := range items(e.body) {
 			fmt.Fprintf(&out, "  - note: %q\n", strings.Trim(strings.Join(strings.Fields(item), " "), "* "))
 		}

@@ -24,8 +24,8 @@ func Service(about string, b Build) string {
 	})
 	p.section("RESTRICTIONS")
 	p.text("The service may write only below /etc, /usr/local/lib, /usr/local/bin, /opt/gvisor, /var/lib/gvisor, " +
-		"/var/lib/docker, /var/lib/prometheus/node-exporter and its own directories. If daemon.json, the releases or Docker's data are " +
-		"elsewhere, it needs a drop-in with ReadWritePaths=, which \"runsc-provisioner doctor\" shows:\n\n" +
+		"/var/lib/docker, /var/lib/prometheus/node-exporter and its own directories. If daemon.json, the " +
+		"releases or Docker's data are elsewhere, it needs a drop-in with ReadWritePaths=, which \"runsc-provisioner doctor\" shows:\n\n" +
 		"  systemctl edit runsc-provisioner\n\n" +
 		"It starts no sandbox itself. Where a proof needs one, systemd runs it in a transient unit " +
 		"(runsc-provisioner-….service).\n\n" +

@@ -88,7 +88,7 @@ clear_store() {
 
 purge() {
 	if [ -e /usr/local/bin/runsc-provisioner ]; then
-		say "/usr/local/bin/runsc-provisioner is there too, from make install: its configuration and the releases stay"
+		say "/usr/local/bin/runsc-provisioner is there too, from make install: what it needs stays"
 		return
 	fi
 	stores=$(places stores /usr/local/lib/gvisor)

@@ -120,7 +120,8 @@ func installedUpgradedRemovedAndPurged(t *testing.T, h host) {
 	h.run("dpkg -r runsc-provisioner")
 	h.notEnabled("removed")
 	works("removed")
-	h.run("test ! -e /usr/bin/runsc-provisioner && test -s /var/lib/runsc-provisioner/before.json && test -s /etc/runsc-provisioner/config.d/50-apply.toml")
+	h.run("test ! -e /usr/bin/runsc-provisioner && test -s /var/lib/runsc-provisioner/before.json")
+	h.run("test -s /etc/runsc-provisioner/config.d/50-apply.toml")
 
 	h.run("dpkg -i " + debPath(nextVersion))
 	h.notEnabled("installed again")
@@ -163,7 +164,8 @@ func (h host) staysForBuilds() {
 // nothingOfOurs fails the test if a file of this project is on the host, besides those of the lab.
 func (h host) nothingOfOurs() {
 	h.t.Helper()
-	got := h.run("find / -xdev \\( -path /proc -o -path /sys -o -path /root -o -path /var/lib/docker -o -name 'runsc-provisioner-lab*' \\) -prune -o \\( -iname '*runsc*' -o -iname '*gvisor*' \\) -print")
+	got := h.run("find / -xdev \\( -path /proc -o -path /sys -o -path /root -o -path /var/lib/docker" +
+		" -o -name 'runsc-provisioner-lab*' \\) -prune -o \\( -iname '*runsc*' -o -iname '*gvisor*' \\) -print")
 	if got != "" {
 		h.t.Errorf("left behind: %s", got)
 	}
@@ -180,7 +182,8 @@ func withoutSystemd(t *testing.T, h host) {
 	t.Helper()
 	for name, hide := range map[string]string{
 		"not booted": "mount -t tmpfs none /run/systemd",
-		"missing":    "mount -t tmpfs none /run/systemd && mount --bind /dev/null /usr/bin/systemctl && mount --bind /dev/null /usr/bin/deb-systemd-invoke",
+		"missing": "mount -t tmpfs none /run/systemd && mount --bind /dev/null /usr/bin/systemctl" +
+			" && mount --bind /dev/null /usr/bin/deb-systemd-invoke",
 	} {
 		got := h.exit(0, "unshare --mount sh -ec '"+hide+`
 			dpkg -i `+debPath(firstVersion)+`; dpkg -i `+debPath(nextVersion)+`

@@ -30,15 +30,15 @@ done
 
 // checkout is a copy of this checkout with a stub in place of go.
 type checkout struct {
-	t            *testing.T
-	root, stub   string
-	log, destDir string
+	t                        *testing.T
+	root, stub, log, destDir string
 }
 
 func newCheckout(t *testing.T) *checkout {
 	t.Helper()
 	base := t.TempDir()
-	c := &checkout{t, filepath.Join(base, "src"), filepath.Join(base, "go"), filepath.Join(base, "log"), filepath.Join(base, "dest")}
+	at := func(name string) string { return filepath.Join(base, name) }
+	c := &checkout{t: t, root: at("src"), stub: at("go"), log: at("log"), destDir: at("dest")}
 	copyTree(t, c.root)
 	if err := os.WriteFile(c.stub, []byte(toolStub), 0o755); err != nil {
 		t.Fatal(err)
@@ -112,7 +112,9 @@ func TestMakeInstall_UnderSudoTheUserCompiles(t *testing.T) {
 }
 
 func TestMakeUninstall_RemovesWhatInstallHasPut(t *testing.T) {
-	for prefix, zsh := range map[string]string{"/usr/local": "site-functions", "/usr": "vendor-completions", "/opt/x": "site-functions"} {
+	for prefix, zsh := range map[string]string{
+		"/usr/local": "site-functions", "/usr": "vendor-completions", "/opt/x": "site-functions",
+	} {
 		c := newCheckout(t)
 		foreign := filepath.Join(c.destDir, prefix, "share/man/man8/other.8")
 		if err := os.MkdirAll(filepath.Dir(foreign), 0o755); err != nil {

@@ -54,7 +54,9 @@ func TestScripts_NeverTouchDocker(t *testing.T) {
 			if strings.HasPrefix(strings.TrimSpace(line), "#") {
 				continue
 			}
-			for _, act := range []string{"restart docker", "reload docker", "stop docker", "start docker", "docker rm", ">/etc", "> /etc", "/etc/sub"} {
+			for _, act := range []string{
+				"restart docker", "reload docker", "stop docker", "start docker", "docker rm", ">/etc", "> /etc", "/etc/sub",
+			} {
 				if strings.Contains(line, act) {
 					t.Errorf("%s: %s", script, line)
 				}
