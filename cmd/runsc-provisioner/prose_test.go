@@ -82,7 +82,8 @@ func unlikeCommand(words []string) string {
 	}
 	cmd.InitDefaultHelpFlag()
 	for _, word := range words {
-		if flag := ownFlag.FindStringSubmatch(word); flag != nil && cmd.Flags().Lookup(flag[1]) == nil && cmd.InheritedFlags().Lookup(flag[1]) == nil {
+		flag := ownFlag.FindStringSubmatch(word)
+		if flag != nil && cmd.Flags().Lookup(flag[1]) == nil && cmd.InheritedFlags().Lookup(flag[1]) == nil {
 			return cmd.Name() + " has no flag --" + flag[1]
 		}
 	}

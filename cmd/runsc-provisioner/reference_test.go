@@ -53,7 +53,8 @@ func TestReference(t *testing.T) {
 func keysText() string {
 	var b strings.Builder
 	for _, section := range config.Reference() {
-		fmt.Fprintf(&b, "\n### [%s]\n\n%s\n\n| key | type | default | |\n|---|---|---|---|\n", section.Name, wrapLine(cell(section.About), 0, 110))
+		fmt.Fprintf(&b, "\n### [%s]\n\n%s\n\n", section.Name, wrapLine(cell(section.About), 0, 110))
+		b.WriteString("| key | type | default | |\n|---|---|---|---|\n")
 		for _, key := range section.Keys {
 			value := "unset"
 			if key.Default != "" {

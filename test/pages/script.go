@@ -28,7 +28,8 @@ func (p Page) Script() (script string, commands []Command, err error) {
 		}
 		for _, c := range more {
 			// The exit status is kept for a command that asks for it ($?).
-			fmt.Fprintf(&b, "printf '\\036begin %d\\n'; (exit ${code:-0})\n%s\ncode=$?; printf '\\036end %d %%d\\n' $code\n", len(commands), c.Text, len(commands))
+			fmt.Fprintf(&b, "printf '\\036begin %d\\n'; (exit ${code:-0})\n%s\n", len(commands), c.Text)
+			fmt.Fprintf(&b, "code=$?; printf '\\036end %d %%d\\n' $code\n", len(commands))
 			commands = append(commands, c)
 		}
 	}
@@ -36,11 +37,12 @@ func (p Page) Script() (script string, commands []Command, err error) {
 }
 
 func (h Hidden) script() string {
+	const giveUp = "{ echo 'a command for the lab failed:'; cat /root/hidden; exit 1; }"
 	if !h.Until {
-		return fmt.Sprintf("{ %s\n} >/root/hidden 2>&1 || { echo 'hidden command failed:'; cat /root/hidden; exit 1; }\n", h.Command)
+		return fmt.Sprintf("{ %s\n} >/root/hidden 2>&1 || %s\n", h.Command, giveUp)
 	}
-	return fmt.Sprintf("SECONDS=0; until { %s\n} >/root/hidden 2>&1; do [ $SECONDS -lt %d ] || { echo 'never true:'; cat /root/hidden; exit 1; }; sleep 0.1; done\n",
-		h.Command, waitSeconds)
+	return fmt.Sprintf("SECONDS=0; until { %s\n} >/root/hidden 2>&1; do [ $SECONDS -lt %d ] || %s; sleep 0.1; done\n",
+		h.Command, waitSeconds, giveUp)
 }
 
 // Ran is what one command of a Script did.

@@ -15,7 +15,9 @@ func TestLines_ColorsProgressAndWrapping(t *testing.T) {
 		{"a bar that was drawn again", "10 %\r100 %\r\n", [][]Span{{{Text: "100 %"}}}},
 		{"a bar that was erased", "10 %\r\x1b[Kdone\r\n", [][]Span{{{Text: "done"}}}},
 		{"an attribute", "a \x1b[33mnote:\x1b[0m b", [][]Span{{{Text: "a "}, {Text: "note:", Color: 33}, {Text: " b"}}}},
-		{"a table that is wrapped", "link  ok  one two three four", [][]Span{{{Text: "link  ok  one two "}}, {{Text: "          three four"}}}},
+		{"a table that is wrapped", "link  ok  one two three four", [][]Span{
+			{{Text: "link  ok  one two "}}, {{Text: "          three four"}},
+		}},
 		{"what a lab host alone has", "with --ignore-cgroups --x\n", [][]Span{{{Text: "with --x"}}}},
 	} {
 		if diff := cmp.Diff(row.want, Lines(row.session, 20)); diff != "" {

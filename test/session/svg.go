@@ -39,10 +39,12 @@ func color(code int) string {
 func SVG(lines [][]Span) []byte {
 	var b bytes.Buffer
 	height := 2*margin + len(lines)*lineHeight
-	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n", width, height, width, height)
-	b.WriteString("<!-- made from a session on a lab host by make picture -->\n<title>A session of runsc-provisioner</title>\n")
-	fmt.Fprintf(&b, "<rect width=\"%d\" height=\"%d\" rx=\"8\" fill=\"#1b1f29\"/>\n", width, height)
-	fmt.Fprintf(&b, "<g font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"13\" fill=\"%s\">\n", color(0))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d">`+"\n", width, height)
+	b.WriteString("<!-- made from a session on a lab host by make picture -->\n")
+	b.WriteString("<title>A session of runsc-provisioner</title>\n")
+	fmt.Fprintf(&b, `<rect width="%d" height="%d" rx="8" fill="#1b1f29"/>`+"\n", width, height)
+	const fonts = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+	fmt.Fprintf(&b, `<g font-family="%s" font-size="13" fill="%s">`+"\n", fonts, color(0))
 	for i, line := range lines {
 		fmt.Fprintf(&b, "<text x=\"%d\" y=\"%d\" xml:space=\"preserve\">", margin, margin+12+i*lineHeight)
 		for _, s := range line {
@@ -50,7 +52,7 @@ func SVG(lines [][]Span) []byte {
 			_ = xml.EscapeText(&text, []byte(s.Text)) // a buffer takes everything
 			switch {
 			case s.Bold:
-				fmt.Fprintf(&b, "<tspan font-weight=\"bold\" fill=\"%s\">%s</tspan>", color(s.Color), text.String())
+				fmt.Fprintf(&b, `<tspan font-weight="bold" fill="%s">%s</tspan>`, color(s.Color), text.String())
 			case s.Color != 0:
 				fmt.Fprintf(&b, "<tspan fill=\"%s\">%s</tspan>", color(s.Color), text.String())
 			default:
