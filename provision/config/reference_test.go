@@ -129,7 +129,10 @@ func TestReference_TypesAreTrue(t *testing.T) {
 				t.Errorf("%s: %v", key.Key, err)
 				continue
 			}
-			got := map[reflect.Kind]string{reflect.String: "string", reflect.Int64: "integer", reflect.Slice: "list of strings"}[reflect.ValueOf(file.V).Kind()]
+			names := map[reflect.Kind]string{
+				reflect.String: "string", reflect.Int64: "integer", reflect.Slice: "list of strings",
+			}
+			got := names[reflect.ValueOf(file.V).Kind()]
 			if got != strings.Replace(key.Type, "duration", "string", 1) {
 				t.Errorf("%s = %s is a %s, the reference says %s", key.Key, key.Example, got, key.Type)
 			}
