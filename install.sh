@@ -138,8 +138,8 @@ fetch() {
 	file://*) set -- "$1" "$2" cp "${from#file://}/$1" "$to" ;;
 	*)
 		if has curl; then
-			# -q: without the user's .curlrc, which may switch checks off.
-			set -- "$1" "$2" curl -q -fsSL --proto =https --proto-redir =https --tlsv1.2 --max-redirs 5 \
+			# -q: without the user's .curlrc, which may switch checks off. --proto: redirects count, too.
+			set -- "$1" "$2" curl -q -fsSL --proto =https --tlsv1.2 --max-redirs 5 \
 				--connect-timeout 20 --retry 2 -o "$to" "$from/$1"
 		elif wget --version 2>/dev/null | grep -q '^GNU Wget'; then # busybox's checks no certificate
 			set -- "$1" "$2" wget --no-config -nv --max-redirect=0 --timeout=20 --tries=3 -O "$to" "$from/$1"
@@ -214,9 +214,9 @@ choose_package() {
 	done <"$dir/SHA256SUMS"
 	[ -n "$package" ] ||
 		die 65 "$from/SHA256SUMS lists no .$kind for $arch" "is the URL the directory of a release?"
-	case $package in
-	*[!A-Za-z0-9._~+-]*)
-		die 65 "$from/SHA256SUMS: a character in the package's name is not allowed" "do not install from there"
+	case $package/$sum in # both are printed
+	*[!A-Za-z0-9._~+-]*/* | */*[!0-9a-f]*)
+		die 65 "$from/SHA256SUMS: a character in the line of the package is not allowed" "do not install from there"
 		;;
 	esac
 }
@@ -245,7 +245,8 @@ install_package() {
 	fi
 	say install "$package with $1"
 	trap '' HUP INT PIPE TERM
-	DEBIAN_FRONTEND=noninteractive "$@" >"$dir/install.log" 2>&1 </dev/null || {
+	# needrestart would restart services, maybe Docker.
+	DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 "$@" >"$dir/install.log" 2>&1 </dev/null || {
 		sed 's/^/  /' "$dir/install.log" >&2
 		die 1 "$1 did not install $package" "mend what it says, then try again"
 	}

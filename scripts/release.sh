@@ -30,12 +30,14 @@ fail() {
 
 [ $# = 1 ] || die "usage: scripts/release.sh DIR, a directory with the packages"
 source=$(cd "$(dirname "$0")/.." && pwd)
+earlier=${RELEASE_EARLIER:-}
+[ -z "$earlier" ] || earlier=$(realpath -e "$earlier")
+key=${RELEASE_SIGNING_KEY:-}
+[ ! -f "$key" ] || key=$(realpath "$key")
 cd "$1"
 : "${SOURCE_DATE_EPOCH:=$(git -C "$source" log -1 --format=%ct)}"
 : "${GO:=$("$source"/scripts/need-go.sh)}"
 export SOURCE_DATE_EPOCH
-earlier=${RELEASE_EARLIER:-}
-[ -z "$earlier" ] || earlier=$(cd "$source" && cd "$earlier" && pwd)
 case ${RELEASE_URL=} in # what install.sh allows
 *[!A-Za-z0-9._~:/%+,=-]*) die "RELEASE_URL: use letters, digits and ._~:/%+,=- only" ;;
 '' | https://?* | file:///?*) ;;
@@ -130,31 +132,31 @@ make_dnf_repository() {
 # import_key makes a keyring of its own if the key is a file, and writes the public key.
 import_key() {
 	need gpg gpgconf
-	if [ -f "$RELEASE_SIGNING_KEY" ]; then
+	if [ -f "$key" ]; then
 		GNUPGHOME=$work/gnupg
 		export GNUPGHOME
 		mkdir -m 700 "$GNUPGHOME"
 		trap 'gpgconf --kill all; rm -rf "$work"' EXIT
-		gpg --batch --quiet --import "$RELEASE_SIGNING_KEY"
+		gpg --batch --quiet --import "$key"
 		set -- "$(gpg --batch --with-colons --list-secret-keys | sed -n 's/^fpr:*\([0-9A-F]*\):$/\1/p' | head -n 1)"
-		RELEASE_SIGNING_KEY=$1
+		key=$1
 	fi
-	gpg --batch --with-colons --list-keys "$RELEASE_SIGNING_KEY" >"$work/key" ||
+	gpg --batch --with-colons --list-keys "$key" >"$work/colons" ||
 		die "RELEASE_SIGNING_KEY: no such key"
 	# Signatures have the time of the commit, so that they are the same each time. But a signature
 	# that is older than its key is refused, and so is one of a key that cannot sign today.
-	signed_at=$(sed -n 's/^[ps]ub:[^:]*:[^:]*:[^:]*:[^:]*:\([0-9]*\):.*/\1/p' "$work/key" |
+	signed_at=$(sed -n 's/^[ps]ub:[^:]*:[^:]*:[^:]*:[^:]*:\([0-9]*\):.*/\1/p' "$work/colons" |
 		{ cat; echo "$SOURCE_DATE_EPOCH"; } | sort -n | tail -n 1)
-	echo test | gpg --batch --local-user "$RELEASE_SIGNING_KEY" --detach-sign >/dev/null ||
+	echo test | gpg --batch --local-user "$key" --detach-sign >/dev/null ||
 		die "RELEASE_SIGNING_KEY: this key cannot sign today"
-	gpg --batch --armor --export-options export-minimal --export "$RELEASE_SIGNING_KEY" >$name.asc
+	gpg --batch --armor --export-options export-minimal --export "$key" >$name.asc
 }
 
 # sign OUT GPG-ARGUMENTS
 sign() {
 	out=$1
 	shift
-	gpg --batch --quiet --yes --local-user "$RELEASE_SIGNING_KEY" --digest-algo SHA512 \
+	gpg --batch --quiet --yes --local-user "$key" --digest-algo SHA512 \
 		--faked-system-time "$signed_at!" --armor --output "$out" "$@" 2>"$work/log" || fail
 }
 
@@ -177,12 +179,12 @@ write_sources() {
 }
 
 write_installer() {
-	key=
-	[ ! -f $name.asc ] || key=$(cat $name.asc)
+	public=
+	[ ! -f $name.asc ] || public=$(cat $name.asc)
 	while IFS= read -r line; do
 		case $line in
 		"release_url=''") line="release_url='$RELEASE_URL'" ;;
-		"release_key=''") line="release_key='$key'" ;;
+		"release_key=''") line="release_key='$public'" ;;
 		esac
 		printf '%s\n' "$line"
 	done <"$source/install.sh" >install.sh
@@ -192,11 +194,11 @@ write_installer() {
 
 need dpkg-deb apt-ftparchive createrepo_c
 check_packages
+[ -z "$key" ] || import_key
 unpack_programs
 make_apt_repository
 make_dnf_repository
-if [ -n "${RELEASE_SIGNING_KEY:-}" ]; then
-	import_key
+if [ -n "$key" ]; then
 	sign_repositories
 	[ -z "$RELEASE_URL" ] || write_sources
 fi
@@ -205,9 +207,9 @@ find . -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 find . -type f | sed 's,^\./,,' | sort >"$work/files"
 xargs -d '\n' sha256sum <"$work/files" >"$work/SHA256SUMS"
 mv "$work/SHA256SUMS" SHA256SUMS
-if [ -n "${RELEASE_SIGNING_KEY:-}" ]; then
+if [ -n "$key" ]; then
 	sign SHA256SUMS.asc --detach-sign SHA256SUMS
-	echo "release $version in $PWD, signed by $RELEASE_SIGNING_KEY"
+	echo "release $version in $PWD, signed by $key"
 else
 	echo "release $version in $PWD"
 	echo "UNSIGNED: do not publish it. apt and dnf refuse it, and install.sh cannot check who made it." >&2

@@ -93,9 +93,9 @@ func TestCutOff(t *testing.T) {
 			cuts = append(cuts, i)
 		}
 	}
-	end := strings.LastIndex(text, "}") // what follows is a comment
+	end := len(strings.TrimRight(text[:strings.LastIndex(text, "#")], " ")) // what follows is a comment
 	for _, cut := range cuts {
-		if cut > end {
+		if cut >= end {
 			break
 		}
 		b.write(b.script, text[:cut])

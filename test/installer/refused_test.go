@@ -62,6 +62,7 @@ func situations() []situation {
 		{"two versions", sums(digest + DebAMD64 + "\n" + digest + "runsc-provisioner_2_amd64.deb\n"), 65, "more than one"},
 		{"a name that is no name", sums(digest + "runsc-provisioner_;id_amd64.deb\n"), 65, "not allowed"},
 		{"a name that leads elsewhere", sums(digest + "runsc-provisioner_/../../x_amd64.deb\n"), 65, "lists no .deb"},
+		{"a digest that moves the cursor", sums("\x1b[2J  " + DebAMD64 + "\n"), 65, "not allowed"},
 		{"a digest that is none", sums("0  " + DebAMD64 + "\n"), 65, "want 0: refused"},
 	}
 }
