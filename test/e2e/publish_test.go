@@ -1,12 +1,10 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,51 +23,6 @@ const (
 	// publishedEpoch is the time of the commit that is published: long before the key was made.
 	publishedEpoch = "1790000000"
 )
-
-// command runs a program of the machine, which must succeed, and gives its output.
-func command(t *testing.T, env []string, argv ...string) string {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
-	c.Env = append(os.Environ(), env...)
-	out, err := c.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, out)
-	}
-	return string(out)
-}
-
-// signingKey makes a throwaway key. It gives gpg's home, the fingerprint, and a file with the secret key.
-func signingKey(t *testing.T) (home, fingerprint, file string) {
-	t.Helper()
-	home, err := os.MkdirTemp("", "gpg") // gpg-agent's socket must have a short name
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := []string{"GNUPGHOME=" + home}
-	t.Cleanup(func() {
-		kill := exec.Command("gpgconf", "--kill", "all")
-		kill.Env = append(os.Environ(), env...)
-		if err := kill.Run(); err != nil {
-			t.Error(err)
-		}
-		if err := os.RemoveAll(home); err != nil {
-			t.Error(err)
-		}
-	})
-	gpg := func(arguments ...string) string {
-		return command(t, env, append([]string{"gpg", "--batch", "--quiet"}, arguments...)...)
-	}
-	gpg("--passphrase", "", "--quick-gen-key", "Test <test@example.com>", "rsa3072", "sign")
-	for field := range strings.SplitSeq(gpg("--with-colons", "--list-keys"), ":") {
-		if len(field) == 40 { // the first is that of the key
-			fingerprint = field
-			break
-		}
-	}
-	file = filepath.Join(t.TempDir(), "secret.asc")
-	gpg("--armor", "--output", file, "--export-secret-keys")
-	return home, fingerprint, file
-}
 
 // releaseOf makes a release of packages in a directory of its own.
 func releaseOf(t *testing.T, packages string, env ...string) string {
@@ -178,37 +131,3 @@ func checkBill(t *testing.T, files map[string]string) {
 
 // arch is the machine's, as dpkg names it.
 func arch() string { return map[string]string{"x86_64": "amd64", "aarch64": "arm64"}[lab.Arch()] }
-
-// installWithDNF installs from the dnf repository into an empty root. It refuses one that was changed after it was
-// signed.
-func installWithDNF(t *testing.T, dist string) {
-	dnf := func(repository, root string) *exec.Cmd {
-		return exec.CommandContext(t.Context(), "dnf", "-q", "-y", "--installroot="+root, "--releasever=1",
-			"--setopt=reposdir=/dev/null", "--repofrompath=r,file://"+repository, "--setopt=r.repo_gpgcheck=1",
-			"--setopt=r.gpgcheck=0", "--setopt=r.gpgkey=file://"+dist+"/runsc-provisioner.asc",
-			"--setopt=logdir="+t.TempDir(), "install", "runsc-provisioner")
-	}
-	root := t.TempDir()
-	if out, err := dnf(filepath.Join(dist, "dnf"), root).CombinedOutput(); err != nil {
-		t.Fatalf("dnf install: %v\n%s", err, out)
-	}
-	got, err := os.ReadFile(filepath.Join(root, "usr/bin/runsc-provisioner"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.ReadFile(filepath.Join(dist, "runsc-provisioner_"+publishedVersion+"_linux_"+arch()))
-	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("the installed program is not the one of the release (%v)", err)
-	}
-
-	changed, empty := filepath.Join(t.TempDir(), "dnf"), t.TempDir()
-	command(t, nil, "cp", "-r", filepath.Join(dist, "dnf"), changed)
-	command(t, nil, "sed", "-i", "s/<revision>/<revision>1/", filepath.Join(changed, "repodata/repomd.xml"))
-	out, err := dnf(changed, empty).CombinedOutput()
-	if err == nil || !bytes.Contains(out, []byte("GPG")) {
-		t.Errorf("a changed repository: %v\n%s", err, out)
-	}
-	if _, err := os.Lstat(filepath.Join(empty, "usr/bin/runsc-provisioner")); !os.IsNotExist(err) {
-		t.Errorf("a changed repository was installed from: %v", err)
-	}
-}

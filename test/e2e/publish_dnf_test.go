@@ -1,0 +1,52 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// installWithDNF installs from the dnf repository into an empty root. It refuses one that was changed after it was
+// signed.
+func installWithDNF(t *testing.T, dist string) {
+	dnf := func(repository, root string) *exec.Cmd {
+		t.Cleanup(func() { // dnf starts an agent, and leaves it
+			homes, err := filepath.Glob(filepath.Join(root, "var/cache/dnf/*/pubring"))
+			if err != nil || len(homes) != 1 {
+				t.Errorf("homes of gpg below %s: %v (%v)", root, homes, err)
+			}
+			for _, home := range homes {
+				endAgent(t, home)
+			}
+		})
+		return exec.CommandContext(t.Context(), "dnf", "-q", "-y", "--installroot="+root, "--releasever=1",
+			"--setopt=reposdir=/dev/null", "--repofrompath=r,file://"+repository, "--setopt=r.repo_gpgcheck=1",
+			"--setopt=r.gpgcheck=0", "--setopt=r.gpgkey=file://"+dist+"/runsc-provisioner.asc",
+			"--setopt=logdir="+t.TempDir(), "install", "runsc-provisioner")
+	}
+	root := t.TempDir()
+	if out, err := dnf(filepath.Join(dist, "dnf"), root).CombinedOutput(); err != nil {
+		t.Fatalf("dnf install: %v\n%s", err, out)
+	}
+	got, err := os.ReadFile(filepath.Join(root, "usr/bin/runsc-provisioner"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join(dist, "runsc-provisioner_"+publishedVersion+"_linux_"+arch()))
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the installed program is not the one of the release (%v)", err)
+	}
+
+	changed, empty := filepath.Join(t.TempDir(), "dnf"), t.TempDir()
+	command(t, nil, "cp", "-r", filepath.Join(dist, "dnf"), changed)
+	command(t, nil, "sed", "-i", "s/<revision>/<revision>1/", filepath.Join(changed, "repodata/repomd.xml"))
+	out, err := dnf(changed, empty).CombinedOutput()
+	if err == nil || !bytes.Contains(out, []byte("GPG")) {
+		t.Errorf("a changed repository: %v\n%s", err, out)
+	}
+	if _, err := os.Lstat(filepath.Join(empty, "usr/bin/runsc-provisioner")); !os.IsNotExist(err) {
+		t.Errorf("a changed repository was installed from: %v", err)
+	}
+}
