@@ -192,3 +192,19 @@ func (b *bench) withoutSbin() {
 	}
 	b.script = b.key("install.sh", bytes.Replace(text, []byte("PATH=$PATH:/usr/sbin:/sbin"), []byte("PATH=$PATH"), 1))
 }
+
+// A signal while the package manager works ends neither it nor the script.
+func TestInstallationIsNotInterrupted(t *testing.T) {
+	b, dir := newBench(t, newKeys()), t.TempDir()
+	Packages().Signed(t, b.keys.Good()).Write(t, dir)
+	done := filepath.Join(t.TempDir(), "done")
+	b.fake("id", "echo 0")
+	b.fake("apt-get", "for s in HUP INT PIPE TERM; do kill -$s $PPID $$; done; echo \"$*\" >"+done)
+	r := b.run([]string{"dash"}, "--from=file://"+dir)
+	if text, err := os.ReadFile(done); err != nil || !strings.Contains(string(text), DebAMD64) {
+		t.Errorf("apt-get did not end: %q, %v", text, err)
+	}
+	if r.code != 0 && !strings.Contains(r.out, "is installed, but does not run") { // this machine may not have it
+		t.Errorf("exit %d\n%s", r.code, r.out)
+	}
+}
