@@ -5,13 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
 // installWithDNF installs from the dnf repository into an empty root. It refuses one that was changed after it was
 // signed.
 func installWithDNF(t *testing.T, dist string) {
-	dnf := func(repository, root string) *exec.Cmd {
+	dnf := func(published, root string) *exec.Cmd {
 		t.Cleanup(func() { // dnf starts an agent, and leaves it
 			homes, err := filepath.Glob(filepath.Join(root, "var/cache/dnf/*/pubring"))
 			if err != nil || len(homes) != 1 {
@@ -21,13 +22,18 @@ func installWithDNF(t *testing.T, dist string) {
 				endAgent(t, home)
 			}
 		})
+		// The release's own file, with a URL that this machine can reach.
+		repo, err := os.ReadFile(filepath.Join(dist, "runsc-provisioner.repo"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		repos := t.TempDir()
+		write(t, filepath.Join(repos, "r.repo"), strings.ReplaceAll(string(repo), publishedURL, "file://"+published))
 		return exec.CommandContext(t.Context(), "dnf", "-q", "-y", "--installroot="+root, "--releasever=1",
-			"--setopt=reposdir=/dev/null", "--repofrompath=r,file://"+repository, "--setopt=r.repo_gpgcheck=1",
-			"--setopt=r.gpgcheck=0", "--setopt=r.gpgkey=file://"+dist+"/runsc-provisioner.asc",
-			"--setopt=logdir="+t.TempDir(), "install", "runsc-provisioner")
+			"--setopt=reposdir="+repos, "--setopt=logdir="+t.TempDir(), "install", "runsc-provisioner")
 	}
 	root := t.TempDir()
-	if out, err := dnf(filepath.Join(dist, "dnf"), root).CombinedOutput(); err != nil {
+	if out, err := dnf(dist, root).CombinedOutput(); err != nil {
 		t.Fatalf("dnf install: %v\n%s", err, out)
 	}
 	got, err := os.ReadFile(filepath.Join(root, "usr/bin/runsc-provisioner"))
@@ -39,9 +45,9 @@ func installWithDNF(t *testing.T, dist string) {
 		t.Errorf("the installed program is not the one of the release (%v)", err)
 	}
 
-	changed, empty := filepath.Join(t.TempDir(), "dnf"), t.TempDir()
-	command(t, nil, "cp", "-r", filepath.Join(dist, "dnf"), changed)
-	command(t, nil, "sed", "-i", "s/<revision>/<revision>1/", filepath.Join(changed, "repodata/repomd.xml"))
+	changed, empty := t.TempDir(), t.TempDir()
+	command(t, nil, "cp", "-r", filepath.Join(dist, "dnf"), filepath.Join(dist, "runsc-provisioner.asc"), changed)
+	command(t, nil, "sed", "-i", "s/<revision>/<revision>1/", filepath.Join(changed, "dnf/repodata/repomd.xml"))
 	out, err := dnf(changed, empty).CombinedOutput()
 	if err == nil || !bytes.Contains(out, []byte("GPG")) {
 		t.Errorf("a changed repository: %v\n%s", err, out)
