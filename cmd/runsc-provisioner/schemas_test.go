@@ -72,13 +72,8 @@ func TestJSON_PrintsOnlyDocumentedFields(t *testing.T) {
 	h.container([]string{"outside", "runc"})
 	open := []string{"config.", "sources.", "missing.", "counts.drifts.", "counts.repairs."}
 	like := []struct{ prefix, section, path string }{
-<<<<<<< ours
 		{"left.", "plan", "plan."}, {"switch.", "plan", "plan.switch."}, {"plan.switch.differences.", "doctor", "differences."},
 		{"held.", "plan", "plan.held."}, {"containers.not_started.", "apply, prove, rollback, uninstall", "not_started."},
-=======
-		{"left.", "plan", "plan."}, {"switch.", "plan", "plan.switch."},
-		{"plan.switch.differences.", "doctor", "differences."}, {"held.", "plan", "plan.held."}, {"containers.not_started.", "apply, prove, rollback", "not_started."},
->>>>>>> theirs
 	}
 	for _, run := range []struct {
 		section string

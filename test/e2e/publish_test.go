@@ -60,7 +60,7 @@ func TestPublish(t *testing.T) {
 	lab.SkipIfOff(t)
 	t.Parallel()
 	made := packages.Build(t, packages.Options{Version: publishedVersion})
-	earlier := "RELEASE_EARLIER=" + packages.Build(t, packages.Options{Version: "0.0.9"})
+	earlier := "RELEASE_EARLIER=" + packages.Build(t, packages.Options{Version: "0.0.9", Archs: "amd64"})
 	home, fingerprint, key := signingKey(t)
 	dist := releaseOf(t, made, earlier, "RELEASE_SIGNING_KEY="+key)
 	again := releaseOf(t, made, earlier, "GNUPGHOME="+home, "RELEASE_SIGNING_KEY="+fingerprint)
