@@ -45,7 +45,7 @@ func (pr *Provisioner) ownPaths() []string {
 		all = append(all, saved)
 	}
 	for _, store := range pr.Stores() {
-		if exists(store.Dir) {
+		if exists(store.Dir) && !pr.keepsEmpty(store.Dir) {
 			all = append(all, store.Dir)
 		}
 	}
@@ -53,6 +53,15 @@ func (pr *Provisioner) ownPaths() []string {
 		all = append(all, pr.Paths.State)
 	}
 	return all
+}
+
+// keepsEmpty reports whether a store is empty, and no record says that this program made it.
+func (pr *Provisioner) keepsEmpty(dir string) bool {
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		return false
+	}
+	before, _, err := pr.State().Before().Read()
+	return err == nil && (before == nil || before.Objects["directory:"+dir].Present)
 }
 
 // dropLock removes a state directory that was made for the lock of this run.
@@ -80,8 +89,9 @@ func (a *application) removeOwn(s steps.RemoveOwn) (result string, err error) {
 			a.removeMade(before)
 			err = os.RemoveAll(path)
 		default:
-			if err = a.StoreOf(filepath.Join(path, "x")).RemoveEmpty(); err != nil {
-				stay, err = append(stay, path+" stays: "+err.Error()), nil
+			var left string
+			if left, err = a.removeStore(path, before); left != "" {
+				stay = append(stay, left)
 			}
 		}
 		if err != nil {
@@ -89,6 +99,21 @@ func (a *application) removeOwn(s steps.RemoveOwn) (result string, err error) {
 		}
 	}
 	return strings.Join(stay, "; "), nil
+}
+
+// removeStore removes what this program keeps in a store, and the store, unless it was there before. stays says why it is
+// not removed, because of files of another program.
+func (a *application) removeStore(dir string, before *state.Before) (stays string, err error) {
+	if err := a.StoreOf(filepath.Join(dir, "x")).RemoveRecords(); err != nil {
+		return "", err
+	}
+	if before != nil && before.Objects["directory:"+dir].Present {
+		return "", nil
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return dir + " stays: " + err.Error(), nil
+	}
+	return "", nil
 }
 
 // restoreSaved removes the file of apply's flags, or puts back the one that was there before it.

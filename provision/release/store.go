@@ -198,9 +198,8 @@ func (s Store) Remove(name string) error {
 	return nil
 }
 
-// RemoveEmpty removes the records that the store has of its releases, and its directory. A store with a release or with a
-// file of another program keeps its directory, and the error says so.
-func (s Store) RemoveEmpty() error {
+// RemoveRecords removes what the store keeps beside its releases: archives, and what was withdrawn.
+func (s Store) RemoveRecords() error {
 	if err := s.Sweep(); err != nil {
 		return err
 	}
@@ -208,9 +207,6 @@ func (s Store) RemoveEmpty() error {
 		if err := os.RemoveAll(path); err != nil {
 			return err
 		}
-	}
-	if err := os.Remove(s.Dir); err != nil && !isMissing(err) {
-		return err
 	}
 	return nil
 }

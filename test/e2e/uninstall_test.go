@@ -108,6 +108,7 @@ func TestUninstall_UnderTheServiceWithNamesAndBuilds(t *testing.T) {
 
 // An accident happens to a provisioned host, before uninstall.
 type accident struct {
+	before string // before the first apply
 	damage string
 	code   int    // of uninstall without flags, which then changes nothing; 0 tries none
 	flags  string // of the uninstall that succeeds
@@ -137,6 +138,10 @@ func accidents() map[string]accident {
 			damage: "echo x >/var/lib/runsc-provisioner/before.json", code: 78, flags: "--assume-unset", want: `{"mtu":1400}`,
 			undo: "rm /var/lib/runsc-provisioner/before.json",
 		},
+		"a store from before": {
+			damage: "true", want: `{"mtu":1400}`, before: "mkdir -p /opt/gvisor; printf '[paths]\\nstore = \"/opt/gvisor\"\\n' >/etc/runsc-provisioner/config.d/70-store.toml",
+			undo: "rm /etc/runsc-provisioner/config.d/70-store.toml; rmdir /opt/gvisor",
+		},
 		"a service that is broken": {damage: "systemctl enable runsc-provisioner; mkdir -p /etc/systemd/system/runsc-provisioner.service.d; printf '[Service]\nExecStart=\nExecStart=/bin/false\n' >/etc/systemd/system/runsc-provisioner.service.d/x.conf; systemctl daemon-reload; systemctl start --no-block runsc-provisioner", want: `{"mtu":1400}`, undo: "rm -r /etc/systemd/system/runsc-provisioner.service.d; systemctl daemon-reload"},
 	}
 }
@@ -159,6 +164,7 @@ func TestUninstall_AfterHandsAndAccidents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := host{h.Host, t}
 			h.run(`printf '{\n  "mtu": 1400\n}\n' >` + daemonJSON + "; systemctl reset-failed docker.service docker.socket")
+			h.run(cmp.Or(test.before, "true"))
 			h.run("runsc-provisioner apply --default-runtime")
 			h.run(test.damage)
 			if test.code != 0 {

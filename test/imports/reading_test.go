@@ -45,7 +45,7 @@ var effectsOf = map[string]effect{
 		reads:  "Await DirMissing File.Place LookReplace LookReplaceable Place.Matches Place.Text Read Unchanged",
 	},
 	"provision/release": {
-		writes: "Checksum.Fetch Signed.Fetch TwoSources.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove Store.RemoveEmpty " +
+		writes: "Checksum.Fetch Signed.Fetch TwoSources.Fetch Staged.Discard Store.Commit Store.End Store.Fetch Store.Mend Store.Remove Store.RemoveRecords " +
 			"Store.Reinstate Store.RemoveLink Store.Restore Store.SetLink Store.SetWithdrawn Store.Sweep Store.SweepWithdrawn Store.Withdraw",
 		reads: "Arch ComparePackage InEarlierStore Installed.FilesDir Installed.PackageFiles Installed.Satisfies Installed.TrustNote IntactOf IsOlder Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest NewestOf NewestSatisfying NewestUsable Package.URL " +
 			"ParseLabel Placeholder PreviousOf Reinstated Signing.Pinned Spec.Exact Spec.Validate Store.Kept Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
