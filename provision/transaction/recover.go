@@ -286,7 +286,7 @@ func (t *Transaction) finishByReload(ctx context.Context) (done bool, err error)
 	if want.Remap != config.RemapAny && want.Remap != config.RemapOf(info.UsernsRemap) {
 		return false, nil
 	}
-	t.written = current
+	t.written = append([]byte{}, current...) // not nil, also if the plan removes the file
 	if err = t.Reload(ctx, nil); err == nil {
 		_, err = t.docker.Confirm(ctx, want, t.flags, t.CheckStale)
 	}
