@@ -60,10 +60,8 @@ func (pr *Provisioner) apply(ctx context.Context, p plan.Plan, c config.Config, 
 	for _, step := range p.Steps {
 		var err error
 		if a.tx != nil && step.Kind().Settled {
-			if err = a.tx.Finish(); err != nil {
-				return nil, err
-			}
-			a.tx = nil
+			// What comes after Docker depends on how Docker is then: the next plan sees it.
+			return a.answer, a.tx.Finish()
 		}
 		if a.tx == nil && step.Kind().Shared {
 			if a.tx, err = transaction.Begin(pr.docker(), p, o, c.RuntimeNames()); err != nil {
@@ -157,7 +155,9 @@ func (a *application) carryOut(ctx context.Context, step steps.Step) (result str
 	case steps.DropImages:
 		return "", a.Images().Drop()
 	case steps.StopService:
-		return "", a.stopService(ctx, s)
+		return "", a.Service.Stop(ctx, s.Unit)
+	case steps.DisableService:
+		return "", a.Service.Disable(ctx, s.Unit)
 	case steps.ClearNames:
 		return a.clearNames(s)
 	case steps.Forget:

@@ -171,6 +171,8 @@ type convergence struct {
 	switchSeen    bool         // dockerd was asked about the containers of a Switch
 	// marks is what was withdrawn before this run changed it; nil if it has not.
 	marks *[]release.Withdrawn
+	// gone are the runtimes that Uninstall has taken away.
+	gone []string
 	// auto are the releases that the daemon took by itself.
 	auto []string
 }

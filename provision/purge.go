@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/durable"
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/names"
+	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/state"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/verify"
@@ -45,7 +47,7 @@ func (pr *Provisioner) ownPaths() []string {
 		all = append(all, saved)
 	}
 	for _, store := range pr.Stores() {
-		if exists(store.Dir) && !pr.keepsEmpty(store.Dir) {
+		if exists(store.Dir) && !pr.isForeign(store) {
 			all = append(all, store.Dir)
 		}
 	}
@@ -55,13 +57,20 @@ func (pr *Provisioner) ownPaths() []string {
 	return all
 }
 
-// keepsEmpty reports whether a store is empty, and no record says that this program made it.
-func (pr *Provisioner) keepsEmpty(dir string) bool {
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+// isForeign reports whether a store has nothing of this program: only files of others, or nothing and no record says that
+// this program made the directory.
+func (pr *Provisioner) isForeign(store release.Store) bool {
+	entries, err := os.ReadDir(store.Dir)
+	if err != nil {
 		return false
 	}
+	for _, entry := range entries {
+		if store.Owns(entry.Name()) {
+			return false
+		}
+	}
 	before, _, err := pr.State().Before().Read()
-	return err == nil && (before == nil || before.Objects["directory:"+dir].Present)
+	return len(entries) > 0 || err == nil && (before == nil || before.Objects["directory:"+store.Dir].Present)
 }
 
 // dropLock removes a state directory that was made for the lock of this run.
@@ -69,7 +78,7 @@ func (pr *Provisioner) dropLock() error {
 	if !pr.State().OnlyLock() {
 		return nil
 	}
-	return os.RemoveAll(pr.Paths.State)
+	return removeAll(pr.Paths.State)
 }
 
 // removeOwn removes what ownPaths lists, and the directories that held it if they are empty then. The result says what
@@ -87,7 +96,7 @@ func (a *application) removeOwn(s steps.RemoveOwn) (result string, err error) {
 			err = restoreSaved(path, before)
 		case a.Paths.State:
 			a.removeMade(before)
-			err = os.RemoveAll(path)
+			err = removeAll(path)
 		default:
 			var left string
 			if left, err = a.removeStore(path, before); left != "" {
@@ -101,6 +110,15 @@ func (a *application) removeOwn(s steps.RemoveOwn) (result string, err error) {
 	return strings.Join(stay, "; "), nil
 }
 
+// removeAll removes a directory. One that is a mount point stays, empty.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if entries, readErr := os.ReadDir(dir); errors.Is(err, syscall.EBUSY) && readErr == nil && len(entries) == 0 {
+		return nil
+	}
+	return err
+}
+
 // removeStore removes what this program keeps in a store, and the store, unless it was there before. stays says why it is
 // not removed, because of files of another program.
 func (a *application) removeStore(dir string, before *state.Before) (stays string, err error) {
@@ -111,7 +129,7 @@ func (a *application) removeStore(dir string, before *state.Before) (stays strin
 		return "", nil
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return dir + " stays: " + err.Error(), nil
+		return dir + " stays: files of others are in it", nil
 	}
 	return "", nil
 }

@@ -16,6 +16,7 @@ import (
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/prepare"
+	"runsc-provisioner/provision/runtimes"
 	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/transaction"
 )
@@ -24,9 +25,8 @@ import (
 type ServiceJobs interface {
 	// Stop waits for the end of the unit. A unit that does not run, or does not exist, is no error.
 	Stop(ctx context.Context, name string) error
-	// Disable and Enable say whether the unit starts with the host.
+	// Disable keeps the unit from starting with the host.
 	Disable(ctx context.Context, name string) error
-	Enable(ctx context.Context, name string) error
 }
 
 // containersTime limits how long dockerd may take to tell the runtimes of all containers. A thousand take about a second.
@@ -91,17 +91,16 @@ func (pr *Provisioner) recoverUninstall(ctx context.Context, opts plan.Options) 
 func (pr *Provisioner) uninstallOnce(ctx context.Context, c config.Config, opts plan.Options, run *convergence) (done bool, err error) {
 	observeCtx, cancel := run.observeContext(ctx)
 	defer cancel()
+	u := *opts.Uninstall
+	u.Gone, opts.Uninstall = run.gone, &u
 	o, p, gone, err := pr.planUnused(observeCtx, c, opts)
 	if err != nil {
 		return false, err
 	}
-	if run.result.Observed = o; !run.planCompleted || !p.Empty() {
-		run.result.Last = p
-	}
-	if p.Empty() {
-		run.result.Last.Steps = nil
+	if run.result.Observed, run.result.Last = o, p; p.Empty() {
 		return true, nil
 	}
+	run.gone = append(run.gone, gone.RuntimeNames()...)
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
@@ -213,7 +212,7 @@ func (pr *Provisioner) planUninstall(ctx context.Context, c config.Config, o *ho
 	if u.Service, err = pr.Units.Unit(ctx, host.ServiceUnit); err != nil {
 		return plan.Plan{}, c, blocked.SystemdSilent(err)
 	}
-	u.Recorded = pr.isRecorded(*o)
+	u.Recorded, u.Elsewhere = pr.isRecorded(*o), pr.elsewhere(*o)
 	if u.Purge {
 		u.Own = pr.ownPaths()
 	}
@@ -228,6 +227,10 @@ func (pr *Provisioner) checkUninstall(ctx context.Context, p plan.Plan, o host.O
 		return nil
 	}
 	_, err := prepare.Check(ctx, &pr.Host, p, o, depth, nil)
+	var declare *prepare.DeclareError
+	if errors.As(err, &declare) {
+		return declare.Refused // there is nothing to declare elsewhere
+	}
 	return err
 }
 
@@ -259,35 +262,39 @@ func (pr *Provisioner) containersByRuntime(ctx context.Context, o host.Observed)
 // isRecorded reports whether records say that this program manages something.
 func (pr *Provisioner) isRecorded(o host.Observed) bool {
 	accepted := pr.ConfigFiles().Accepted()
-	return o.Before != nil && len(o.Before.Files) > 0 || accepted.Found || accepted.Damage != nil
+	return o.HadUnrecordedVersion() || o.Before != nil && len(o.Before.Files) > 0 || accepted.Found || accepted.Damage != nil
 }
 
-// serviceAgain starts the daemon again if this run has stopped it, and enables it if it was enabled.
+// elsewhere lists the files that dockerd read as daemon.json before, and that still name a release.
+func (pr *Provisioner) elsewhere(o host.Observed) (paths []string) {
+	if o.Before == nil {
+		return nil
+	}
+	for path := range o.Before.Files {
+		file, err := daemonfile.Read(path)
+		if path == o.File.Path || err != nil {
+			continue
+		}
+		for _, runtime := range file.Doc.Runtimes() {
+			if runtimes.RunsRelease(o, runtime.Path) && !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// serviceAgain starts the daemon again if this run has stopped it.
 func (pr *Provisioner) serviceAgain(ctx context.Context, run *convergence) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
 	for _, step := range append(run.lastingSteps, run.doneSteps...) {
 		if s, stopped := step.(steps.StopService); stopped {
-			var err error
-			if s.Disable {
-				err = pr.Service.Enable(ctx, s.Unit)
-			}
-			if s.Running {
-				err = errors.Join(err, pr.Jobs.Start(ctx, s.Unit))
-			}
-			return err
+			return pr.Jobs.Start(ctx, s.Unit)
 		}
 	}
 	return nil
-}
-
-func (a *application) stopService(ctx context.Context, s steps.StopService) error {
-	if s.Disable {
-		if err := a.Service.Disable(ctx, s.Unit); err != nil {
-			return err
-		}
-	}
-	return a.Service.Stop(ctx, s.Unit)
 }
 
 // exists reports whether something is at path.

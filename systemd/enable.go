@@ -15,14 +15,6 @@ func (c *Conn) Stop(ctx context.Context, name string) error {
 	return nil
 }
 
-// Enable makes a unit start with the host, as its [Install] section says.
-func (c *Conn) Enable(ctx context.Context, name string) error {
-	return c.changeUnitFiles(ctx, "enable", name, func(ctx context.Context, manager *systemdbus.Conn) error {
-		_, _, err := manager.EnableUnitFilesContext(ctx, []string{name}, false, false)
-		return err
-	})
-}
-
 // Disable keeps a unit from starting with the host. It does not stop it.
 func (c *Conn) Disable(ctx context.Context, name string) error {
 	return c.changeUnitFiles(ctx, "disable", name, func(ctx context.Context, manager *systemdbus.Conn) error {

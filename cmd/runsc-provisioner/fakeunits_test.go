@@ -68,16 +68,9 @@ func (u *fakeUnits) Stop(_ context.Context, name string) error {
 	return nil
 }
 
-func (u *fakeUnits) Enable(_ context.Context, name string) error {
-	return u.setUnitFile(name, "enabled")
-}
 func (u *fakeUnits) Disable(_ context.Context, name string) error {
-	return u.setUnitFile(name, "disabled")
-}
-
-func (u *fakeUnits) setUnitFile(name, state string) error {
 	unit := u.others[name]
-	unit.UnitFileState = state
+	unit.UnitFileState = "disabled"
 	u.others[name] = unit
 	return nil
 }

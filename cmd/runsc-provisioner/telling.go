@@ -55,7 +55,7 @@ type doneStep struct {
 
 func newRunReport(a *app, format string, noProgress bool) *runReport {
 	draws := a.terminal && !noProgress && format != "json"
-	return &runReport{app: a, json: format == "json", progress: &progress{to: &a.console, draws: draws}, started: time.Now()}
+	return &runReport{app: a, json: format == "json", done: []doneStep{}, progress: &progress{to: &a.console, draws: draws}, started: time.Now()}
 }
 
 func (t *runReport) event(e provision.Event) {

@@ -117,14 +117,14 @@ func (t *runReport) finishUninstall(result provision.Result) error {
 			return err
 		}
 	case held:
-		t.app.printf("nothing was changed\n")
+		t.app.printf("%s\n", heldSummary(result))
 		t.app.printHeld(result.Last.Held)
 		t.app.printNotes(append(t.notes, result.Last.Warnings...))
 	case !result.Changed:
 		t.app.printf("%s\n", nothingInstalled)
 		t.app.printNotes(append(t.notes, result.Last.Warnings...))
 	default:
-		t.app.printNotes(t.notes)
+		t.app.printNotes(append(t.notes, result.Last.Warnings...))
 		t.app.printf("done in %s: %s\n", durationText(time.Since(t.started)), endOfUninstall(result))
 	}
 	if held {
@@ -135,6 +135,14 @@ func (t *runReport) finishUninstall(result provision.Result) error {
 
 // nothingInstalled is the result of a run that finds nothing to do.
 const nothingInstalled = "nothing to do: Docker has nothing of this program"
+
+// heldSummary says what a run has done of which a part is held.
+func heldSummary(result provision.Result) string {
+	if result.Changed {
+		return endOfUninstall(result) + "; the rest waits"
+	}
+	return "nothing was changed"
+}
 
 // endOfUninstall says how Docker is after an uninstall.
 func endOfUninstall(result provision.Result) string {

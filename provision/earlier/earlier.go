@@ -37,8 +37,9 @@ type Settings struct {
 func Of(c config.Config, o host.Observed, assumeUnset bool) (Settings, error) {
 	r := reader{config: c, o: o, record: recordOf(o), assumeUnset: assumeUnset}
 	r.Doc = o.File.Doc
-	want := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}, RawRuntimes: map[string]string{}, Tidy: !r.record.hadRuntimes()}
+	want := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}, RawRuntimes: map[string]string{}}
 	r.runtimes(&want)
+	want.Tidy = r.record.mayTidy(len(want.Runtimes) > 0)
 	want.DefaultRuntime = r.defaultRuntime()
 	want.UsernsRemap = r.remap()
 	doc, err := daemonjson.Edit(o.File.Doc, want)
@@ -144,6 +145,9 @@ func (r *reader) earlierString(item, now, wrote string) *string {
 			r.note(item + " of " + r.o.File.Path + " is " + orUnset(now) + ", and this program has set " + orUnset(wrote) + ": it stays")
 		}
 		return nil
+	}
+	if _, _, known := r.record.value(item); !known && now == "" {
+		return nil // it is switched off, or never was on
 	}
 	raw, _ := r.earlierValue(item)
 	value := daemonjson.StringOf(raw)

@@ -74,6 +74,7 @@ func TestOf(t *testing.T) {
 		unrecorded []string
 		notes      int
 	}{
+		"empty runtimes of the user, never applied": {situation{none: true, now: `{"default-runtime":"runc","runtimes":{}}`}, `{"default-runtime":"runc","runtimes":{}}`, false, nil, 0},
 		"nothing of ours":                    {situation{before: text(`{"a":1}`), now: `{"a":1}`}, `{"a":1}`, false, nil, 0},
 		"no file before":                     {situation{now: `{"runtimes":{"runsc":` + runsc + `},"default-runtime":"runsc"}`, managed: both, config: asDefault}, `{}`, true, nil, 0},
 		"no file before, another option now": {situation{now: `{"runtimes":{"runsc":` + runsc + `},"debug":true}`, managed: both}, `{"debug":true}`, false, nil, 0},
@@ -103,6 +104,9 @@ func TestOf(t *testing.T) {
 		"userns-remap, changed since":       {situation{before: text(`{}`), now: `{"userns-remap":"bob"}`, managed: "userns-remap", config: remapped}, `{"userns-remap":"bob"}`, false, nil, 1},
 		"userns-remap, configuration lost":  {situation{before: text(`{}`), now: `{"userns-remap":"default"}`, managed: "userns-remap"}, `{}`, false, nil, 0},
 		"userns-remap of another program":   {situation{before: text(`{"userns-remap":"bob"}`), now: `{"userns-remap":"bob"}`}, `{"userns-remap":"bob"}`, false, nil, 0},
+		"no record, and switched off": {situation{none: true, now: `{"a":1}`, config: func(c *config.Config) {
+			c.Docker.DefaultRuntime, c.Docker.UsernsRemap = config.Off, config.RemapDisabled
+		}}, `{"a":1}`, false, nil, 0},
 		"no record": {
 			situation{none: true, now: `{"runtimes":{"runsc":` + runsc + `},"default-runtime":"runsc"}`, config: asDefault},
 			`{}`, false, []string{"runtimes.runsc", "default-runtime"}, 0,

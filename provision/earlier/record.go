@@ -3,6 +3,7 @@ package earlier
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"runsc-provisioner/daemonjson"
 	"runsc-provisioner/provision/config"
@@ -42,8 +43,16 @@ func (r record) value(item string) (value string, present, known bool) {
 // managed reports whether this program has written an item.
 func (r record) managed(item string) bool { return r.Keys[item].Managed }
 
-// hadRuntimes reports whether daemon.json is known to have had runtimes, if only an empty object.
-func (r record) hadRuntimes() bool { return r.known && r.doc.Has("runtimes") }
+// mayTidy reports whether empty runtimes are of this program: it has written runtimes, or the file has some of its own, and
+// no record says that there were empty ones before.
+func (r record) mayTidy(hasOurs bool) bool {
+	for item, key := range r.Keys {
+		if strings.HasPrefix(item, config.RuntimePrefix) {
+			hasOurs = hasOurs || key.Managed
+		}
+	}
+	return hasOurs && !(r.known && r.doc.Has("runtimes"))
+}
 
 // respelled is doc with the white space of the record, if nothing else differs.
 func (r record) respelled(doc daemonjson.Document) daemonjson.Document {

@@ -30,6 +30,10 @@ type Uninstall struct {
 	Service host.Unit
 	// Recorded says that records have something that this program manages.
 	Recorded bool
+	// Gone are the runtimes that this run has taken away before.
+	Gone []string
+	// Elsewhere are files that dockerd read as daemon.json before, and that still name a release.
+	Elsewhere []string
 	// Own are the existing files and directories that Purge removes last.
 	Own []string
 }
@@ -50,6 +54,10 @@ func NewUninstall(c, gone config.Config, o host.Observed, opts Options) (Plan, e
 	p := &planner{Goal: Goal{Config: gone, Observed: o, options: opts}}
 	p.plan.Unfinished, p.plan.Warnings = unfinishedOf(o.Journal), before.Notes
 	p.holdUnrecorded(before.Unrecorded)
+	p.holdFlag(before)
+	for _, path := range p.options.Uninstall.Elsewhere {
+		p.hold(steps.Held{What: path, Why: "dockerd read it as daemon.json before, and it still names a release of this program: take our runtimes and the default runtime out of it, or remove it, then run uninstall again"})
+	}
 	p.holdUsed(before.Runtimes)
 	p.addService()
 	if err := p.addDocker(before); err != nil {
@@ -95,11 +103,21 @@ func (p *planner) holdUnrecorded(items []string) {
 	}
 }
 
+// holdFlag holds everything if dockerd's own flags name a runtime that goes away: dockerd would not start.
+func (p *planner) holdFlag(before earlier.Settings) {
+	name := p.Observed.Flags.DefaultRuntime
+	if slices.Contains(before.Runtimes, name) && !activation.Defines(before.Doc, p.Observed.Flags, name) {
+		p.hold(steps.Held{What: "--default-runtime=" + name, Why: "dockerd has it as a flag, and would not start without that runtime: remove the flag (systemctl edit " + p.Observed.Unit.Name + "), then run uninstall again"})
+	}
+}
+
 // holdUsed holds everything while containers run under one of the runtimes, and names those that would not start again.
 func (p *planner) holdUsed(runtimes []string) {
-	var running, stopped []string
+	var running, stopped, late []string
 	for _, c := range p.options.Uninstall.Containers {
 		switch {
+		case c.Running && slices.Contains(p.options.Uninstall.Gone, c.Runtime) && !slices.Contains(runtimes, c.Runtime):
+			late = append(late, c.Name)
 		case !slices.Contains(runtimes, c.Runtime):
 		case c.Running:
 			running = append(running, c.Name)
@@ -110,6 +128,9 @@ func (p *planner) holdUsed(runtimes []string) {
 	if len(running) > 0 {
 		p.hold(steps.Held{What: "runtime " + strings.Join(runtimes, ", "), Why: "containers run with it; stop them, then run uninstall again", Containers: running})
 	}
+	if len(late) > 0 {
+		p.warn("these containers were started meanwhile, and stay in their sandboxes until they end: " + strings.Join(late, ", "))
+	}
 	if len(stopped) > 0 {
 		p.warn("these containers were created with runtime " + strings.Join(runtimes, ", ") + " and do not start without it; remove them, or create them again afterwards: " + strings.Join(stopped, ", "))
 	}
@@ -118,10 +139,8 @@ func (p *planner) holdUsed(runtimes []string) {
 // addService stops the daemon, which would put everything back.
 func (p *planner) addService() {
 	s := p.options.Uninstall.Service
-	isEnabled := strings.HasPrefix(s.UnitFileState, "enabled")
-	isRunning := s.Running() || s.Changing()
-	if isRunning || isEnabled {
-		p.add(steps.StopService{Unit: s.Name, Disable: isEnabled, Running: isRunning})
+	if s.Running() || s.Changing() {
+		p.add(steps.StopService{Unit: s.Name})
 	}
 }
 
@@ -235,6 +254,9 @@ func (p *planner) addLeftovers(c config.Config, changes bool) {
 			p.add(steps.Unlink{Path: link.Path})
 		}
 	}
+	if strings.HasPrefix(u.Service.UnitFileState, "enabled") {
+		p.add(steps.DisableService{Unit: u.Service.Name})
+	}
 	if u.Recorded || changes {
 		if c.Docker.Names == config.NamesMaintain && o.Engine != nil {
 			p.add(steps.ClearNames{DataRoot: o.Engine.RootDir, Owner: dataroot.RemappedUID(*o.Engine)})
@@ -264,9 +286,10 @@ func (p Plan) OnlyUseHolds() bool {
 	return len(p.Held) > 0 && !slices.ContainsFunc(p.Held, func(h steps.Held) bool { return !strings.HasPrefix(h.What, heldRelease) })
 }
 
-// addIDRemoval removes the account and the ids that this program made, unless userns-remap stays on.
+// addIDRemoval removes the account and the ids that this program made, unless userns-remap stays on with them.
 func (p *planner) addIDRemoval() {
-	if p.Config.Docker.Remap() == config.RemapOn {
+	user, _ := config.RemapNames(p.Config.Docker.UsernsRemap)
+	if p.Config.Docker.Remap() == config.RemapOn && (user == config.RemapAccount || p.Observed.IDs.MadeFor(user)) {
 		return
 	}
 	for _, edit := range p.Observed.IDs.RemovalEdits() {

@@ -198,6 +198,16 @@ func (s Store) Remove(name string) error {
 	return nil
 }
 
+// Owns reports whether an entry of the store's directory is a release, or what the store keeps beside them.
+func (s Store) Owns(name string) bool {
+	for _, path := range []string{s.archivesDir(), withdrawnFiles(s.Dir).Path, withdrawnFiles(s.Dir).Copy} {
+		if filepath.Base(path) == name {
+			return true
+		}
+	}
+	return hiddenPattern().MatchString(name) || s.has(name)
+}
+
 // RemoveRecords removes what the store keeps beside its releases: archives, and what was withdrawn.
 func (s Store) RemoveRecords() error {
 	if err := s.Sweep(); err != nil {

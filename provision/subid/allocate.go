@@ -241,6 +241,18 @@ func (f File) addRange(a Account, kept []Range, given Range) Edit {
 	return edit
 }
 
+// MadeFor reports whether this program made ids for a user.
+func (all Identities) MadeFor(user string) bool {
+	for _, f := range []File{all.UIDs, all.GIDs} {
+		for _, r := range f.Ranges {
+			if r.Owner == user && slices.Contains(all.Made, RangeKey(f.Path, r)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // RemovalEdits returns the edits that remove the ranges that this program has made.
 func (all Identities) RemovalEdits() []Edit {
 	var edits []Edit

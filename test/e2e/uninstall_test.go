@@ -111,10 +111,20 @@ type accident struct {
 	before string // before the first apply
 	damage string
 	code   int    // of uninstall without flags, which then changes nothing; 0 tries none
+	mend   string // what the user does about that
 	flags  string // of the uninstall that succeeds
 	want   string // daemon.json without white space
 	engine string // dockerd's default runtime, if not runc
 	undo   string // what the damage left, that is not of this program
+}
+
+// noDockerdFlag undoes dockerdFlag.
+const noDockerdFlag = "rm -r /etc/systemd/system/docker.service.d/flag.conf; systemctl daemon-reload; systemctl reset-failed docker.service docker.socket; systemctl restart docker"
+
+// dockerdFlag starts dockerd with one more flag.
+func dockerdFlag(flag string) string {
+	return "mkdir -p /etc/systemd/system/docker.service.d; printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock " + flag +
+		"\\n' >/etc/systemd/system/docker.service.d/flag.conf; systemctl daemon-reload; systemctl restart docker"
 }
 
 func accidents() map[string]accident {
@@ -136,7 +146,16 @@ func accidents() map[string]accident {
 		"record deleted":       {damage: "rm /var/lib/runsc-provisioner/before.json", code: 4, flags: "--assume-unset", want: `{"mtu":1400}`},
 		"record damaged": {
 			damage: "echo x >/var/lib/runsc-provisioner/before.json", code: 78, flags: "--assume-unset", want: `{"mtu":1400}`,
-			undo: "rm /var/lib/runsc-provisioner/before.json",
+			mend: "rm /var/lib/runsc-provisioner/before.json",
+		},
+		"files of others in the store": {damage: "echo mine >" + store + "/mine", want: `{"mtu":1400}`, undo: "rm -r " + store},
+		"a flag that names runsc": {
+			damage: "runsc-provisioner apply --default-runtime=off; " + dockerdFlag("--default-runtime=runsc"), code: 4,
+			mend: noDockerdFlag, want: `{"mtu":1400}`,
+		},
+		"another daemon.json before": {
+			before: "echo '{}' >/etc/docker/alt.json; " + dockerdFlag("--config-file=/etc/docker/alt.json"), damage: noDockerdFlag, code: 4,
+			mend: "rm /etc/docker/alt.json", want: `{"mtu":1400}`,
 		},
 		"a store from before": {
 			damage: "true", want: `{"mtu":1400}`, before: "mkdir -p /opt/gvisor; printf '[paths]\\nstore = \"/opt/gvisor\"\\n' >/etc/runsc-provisioner/config.d/70-store.toml",
@@ -171,16 +190,12 @@ func TestUninstall_AfterHandsAndAccidents(t *testing.T) {
 				before := h.snapshot()
 				h.exit(test.code, "runsc-provisioner uninstall --purge")
 				h.untouched(before)
-				if test.code == 78 {
-					h.run(test.undo)
-				}
+				h.run(cmp.Or(test.mend, "true"))
 			}
 			h.run("runsc-provisioner uninstall --purge " + test.flags)
 			h.want(test.want, "cat "+daemonJSON+" 2>/dev/null | tr -d ' \\n' || true")
 			h.want(cmp.Or(test.engine, "runc"), `docker info -f '{{.DefaultRuntime}} {{with index .Runtimes "runsc"}}{{.Path}}{{end}}'`)
-			if test.code != 78 && test.undo != "" {
-				h.run(test.undo)
-			}
+			h.run(cmp.Or(test.undo, "true"))
 			h.nothingLeft()
 		})
 	}

@@ -49,7 +49,7 @@ var effectsOf = map[string]effect{
 			"Store.Reinstate Store.RemoveLink Store.Restore Store.SetLink Store.SetWithdrawn Store.Sweep Store.SweepWithdrawn Store.Withdraw",
 		reads: "Arch ComparePackage InEarlierStore Installed.FilesDir Installed.PackageFiles Installed.Satisfies Installed.TrustNote IntactOf IsOlder Label.Compare Label.Date Label.Satisfies LinkState.LeadsTo Newest NewestOf NewestSatisfying NewestUsable Package.URL " +
 			"ParseLabel Placeholder PreviousOf Reinstated Signing.Pinned Spec.Exact Spec.Validate Store.Kept Staged.Name Staged.Origin State.Intact Store.Inspect Store.IntactFiles Store.LinkState Store.List " +
-			"Store.ArchivesSafe Store.Safe Store.Touched Store.Verify Store.Withdrawn UsableOf Withdraw Withdrawn.Is Withdrawn.Reason Withdrawn.Satisfies",
+			"Store.ArchivesSafe Store.Owns Store.Safe Store.Touched Store.Verify Store.Withdrawn UsableOf Withdraw Withdrawn.Is Withdrawn.Reason Withdrawn.Satisfies",
 	},
 	"provision/images": {
 		writes: "Dir.Drop Dir.Load Dir.Save Dir.Sweep",
@@ -57,7 +57,7 @@ var effectsOf = map[string]effect{
 	},
 	"provision/subid": {
 		writes: "AddUser Edit.Apply Lock RemoveUser Sweep Write",
-		reads: "AccountKey Allocate Append Clash Drop Find FormatSpans Free Grant.Complete Identities.RemovalEdits Of Parse " +
+		reads: "AccountKey Allocate Append Clash Drop Find FormatSpans Free Grant.Complete Identities.MadeFor Identities.RemovalEdits Of Parse " +
 			"ParseEntries ParseLimits RangeKey Source Taken Total",
 	},
 	"provision/engine": {

@@ -32,8 +32,11 @@ const (
 	buildFiles = `ls /usr/local/lib/gvisor/builds /etc/systemd/system/docker.service.d 2>/dev/null | grep -v '^$\|:$'; tr '\0' '\n' < /proc/$(systemctl show -P MainPID docker.service)/environ | grep ^DOCKER_BUILDKIT`
 
 	// applied is a host on which the daemon may enforce the default runtime.
-	applied      = "said=$(runsc-provisioner apply --default-runtime --release " + older + " 2>&1) || { echo \"$said\"; exit 1; }"
-	uninstallAll = "runsc-provisioner uninstall --purge --allow-restart --allow-hidden-data"
+	applied    = "said=$(runsc-provisioner apply --default-runtime --release " + older + " 2>&1) || { echo \"$said\"; exit 1; }"
+	applyOlder = "runsc-provisioner apply --default-runtime --release " + older
+	// nothingOfOurs succeeds if nothing is left of this program but itself.
+	nothingOfOurs = `! ls -d /usr/local/bin/runsc /usr/local/lib/gvisor /var/lib/runsc-provisioner`
+	uninstallAll  = "runsc-provisioner uninstall --purge --allow-restart --allow-hidden-data"
 
 	explicit   = `{"debug":false,"runtimes":{},"default-runtime":"runc"}`
 	olderRunsc = "runsc /usr/local/lib/gvisor/" + older + "/runsc"
@@ -67,6 +70,10 @@ func scenarios() []scenario {
 	}
 	again := first
 	again.suite = "bookworm"
+	// uninstall takes away whatever a killed run has left.
+	taken := first
+	taken.name, taken.swept, taken.holds = "taken away after a first apply", true, nothingOfOurs
+	taken.next, taken.then = "runsc-provisioner uninstall --purge", []string{"runc"}
 	return []scenario{
 		first,
 		{
@@ -105,6 +112,14 @@ mkdir -p /root/none; printf '[release]\ntrust = "checksum"\n' >/root/none/config
 			holds: "docker image inspect " + lab.Image + ` >/dev/null && [ -z "$(cat /etc/subuid /etc/subgid)" ] && ! grep dockremap /etc/passwd /etc/group && ! ls -A /etc | grep 'sub.id\.\|runsc-provisioner-'`,
 		},
 		again,
+		taken,
+		{
+			name: "taken away after remap and builds", suite: "trixie", swept: true, stops: true,
+			reset: "systemctl reset-failed docker.service docker.socket\nsaid=$(" + applyOlder + "; " + uninstallAll + "; " + applyOlder + ") || { echo \"$said\"; exit 1; }\nsystemctl reset-failed docker.service docker.socket",
+			run:   switchOn + " --builds --allow-restart", texts: []string{olderAllEmpty, remappedEmpty},
+			next: uninstallAll, then: []string{"runc"},
+			holds: `[ ! -e /etc/docker/daemon.json ] && ` + nothingOfOurs + ` && [ -z "$(` + buildFiles + `)" ] && [ -z "$(cat /etc/subuid /etc/subgid)" ] && ! grep dockremap /etc/passwd /etc/group`,
+		},
 		{
 			name: "builds on", suite: "trixie", stops: true,
 			reset: "systemctl reset-failed docker.service docker.socket\nsaid=$(" + buildsOff + ") || { echo \"$said\"; exit 1; }" + resetBuilds,
@@ -130,14 +145,14 @@ mkdir -p /root/none; printf '[release]\ntrust = "checksum"\n' >/root/none/config
 			reset: applied + "\nsystemctl enable --now runsc-provisioner",
 			run:   "runsc-provisioner uninstall --purge", texts: []string{olderAll, explicit, start},
 			next: "runsc-provisioner uninstall --purge", then: []string{"runc"},
-			holds: `[ "$(cat /etc/docker/daemon.json)" = '` + start + `' ] && ! ls -d /usr/local/bin/runsc /usr/local/lib/gvisor /var/lib/runsc-provisioner && ! systemctl is-enabled runsc-provisioner`,
+			holds: `[ "$(cat /etc/docker/daemon.json)" = '` + start + `' ] && ` + nothingOfOurs + ` && ! systemctl is-enabled runsc-provisioner`,
 		},
 		{
 			name: "uninstall with a restart", suite: "trixie", swept: true, stops: true,
 			reset: "systemctl reset-failed docker.service docker.socket\nsaid=$(" + switchOn + " --builds --allow-restart) || { echo \"$said\"; exit 1; }" + resetBuilds,
 			run:   uninstallAll, texts: []string{remappedEmpty, "{}"},
 			next: uninstallAll, then: []string{"runc"},
-			holds: `[ ! -e /etc/docker/daemon.json ] && ! ls -d /usr/local/bin/runsc /usr/local/lib/gvisor /var/lib/runsc-provisioner && [ -z "$(` + buildFiles + `)" ] && [ -z "$(cat /etc/subuid /etc/subgid)" ] && ! grep dockremap /etc/passwd /etc/group`,
+			holds: `[ ! -e /etc/docker/daemon.json ] && ` + nothingOfOurs + ` && [ -z "$(` + buildFiles + `)" ] && [ -z "$(cat /etc/subuid /etc/subgid)" ] && ! grep dockremap /etc/passwd /etc/group`,
 		},
 		{
 			name: "rollback", suite: "trixie", swept: true,
