@@ -61,6 +61,7 @@ die() {
 say() { printf '%-10s %s\n' "$1" "$2"; }
 
 clean() {
+	trap '' HUP INT PIPE TERM # a second Ctrl-C leaves no files behind
 	if [ -n "$download" ]; then
 		kill "$download" 2>/dev/null || :
 		wait "$download" 2>/dev/null || :
