@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,9 +12,7 @@ import (
 	"runsc-provisioner/provision/dataroot"
 	"runsc-provisioner/provision/earlier"
 	"runsc-provisioner/provision/host"
-	"runsc-provisioner/provision/release"
 	"runsc-provisioner/provision/steps"
-	"runsc-provisioner/provision/subid"
 )
 
 // Uninstall is what a plan that takes this program off a host needs beside an observation.
@@ -93,47 +90,6 @@ func WithoutProgram(c config.Config, o host.Observed, u Uninstall) (config.Confi
 		c.Docker.Builds = config.Off
 	}
 	return c, nil
-}
-
-// holdUnrecorded asks what was there before this program, instead of guessing.
-func (p *planner) holdUnrecorded(items []string) {
-	for _, item := range items {
-		p.hold(steps.Held{What: item, Why: "no record says what " + p.Observed.File.Path + " had before this program; if it had nothing, give --assume-unset; " +
-			"if it had something, write that into the file, then run uninstall again"})
-	}
-}
-
-// holdFlag holds everything if dockerd's own flags name a runtime that goes away: dockerd would not start.
-func (p *planner) holdFlag(before earlier.Settings) {
-	name := p.Observed.Flags.DefaultRuntime
-	if slices.Contains(before.Runtimes, name) && !activation.Defines(before.Doc, p.Observed.Flags, name) {
-		p.hold(steps.Held{What: "--default-runtime=" + name, Why: "dockerd has it as a flag, and would not start without that runtime: remove the flag (systemctl edit " + p.Observed.Unit.Name + "), then run uninstall again"})
-	}
-}
-
-// holdUsed holds everything while containers run under one of the runtimes, and names those that would not start again.
-func (p *planner) holdUsed(runtimes []string) {
-	var running, stopped, late []string
-	for _, c := range p.options.Uninstall.Containers {
-		switch {
-		case c.Running && slices.Contains(p.options.Uninstall.Gone, c.Runtime) && !slices.Contains(runtimes, c.Runtime):
-			late = append(late, c.Name)
-		case !slices.Contains(runtimes, c.Runtime):
-		case c.Running:
-			running = append(running, c.Name)
-		default:
-			stopped = append(stopped, c.Name)
-		}
-	}
-	if len(running) > 0 {
-		p.hold(steps.Held{What: "runtime " + strings.Join(runtimes, ", "), Why: "containers run with it; stop them, then run uninstall again", Containers: running})
-	}
-	if len(late) > 0 {
-		p.warn("these containers were started meanwhile, and stay in their sandboxes until they end: " + strings.Join(late, ", "))
-	}
-	if len(stopped) > 0 {
-		p.warn("these containers were created with runtime " + strings.Join(runtimes, ", ") + " and do not start without it; remove them, or create them again afterwards: " + strings.Join(stopped, ", "))
-	}
 }
 
 // addService stops the daemon, which would put everything back.
@@ -244,58 +200,4 @@ func (p *planner) removeFile(before earlier.Settings) {
 		}
 	}
 	p.add(steps.WriteDaemonJSON{File: p.Observed.File, Old: p.Observed.File.Bytes, What: what})
-}
-
-// addLeftovers removes what Docker does not need, once it runs without us. changes says that the plan has other steps.
-func (p *planner) addLeftovers(c config.Config, changes bool) {
-	u, o := p.options.Uninstall, p.Observed
-	for _, link := range append([]release.LinkState{o.Link}, o.EarlierLinks...) {
-		if link.Kind == release.LinkOurs {
-			p.add(steps.Unlink{Path: link.Path})
-		}
-	}
-	if strings.HasPrefix(u.Service.UnitFileState, "enabled") {
-		p.add(steps.DisableService{Unit: u.Service.Name})
-	}
-	if u.Recorded || changes {
-		if c.Docker.Names == config.NamesMaintain && o.Engine != nil {
-			p.add(steps.ClearNames{DataRoot: o.Engine.RootDir, Owner: dataroot.RemappedUID(*o.Engine)})
-		}
-		p.add(steps.Forget{})
-	}
-	if !u.Purge {
-		return
-	}
-	for _, r := range append(slices.Clone(o.Releases), o.EarlierReleases...) {
-		if len(p.plan.Held) == 0 && (o.InUse[r.Name] && filepath.Dir(r.Dir) == o.Store || o.EarlierInUse[r.Dir]) {
-			p.hold(steps.Held{What: heldRelease + r.Name, Why: "processes run from " + r.Dir + "; end them, then run uninstall again"})
-		}
-		p.add(steps.RemoveRelease{Name: r.Name, Dir: r.Dir})
-	}
-	p.addIDRemoval()
-	if len(u.Own) > 0 {
-		p.add(steps.RemoveOwn{Paths: u.Own})
-	}
-}
-
-// heldRelease begins what is held because processes run from a release.
-const heldRelease = "release "
-
-// OnlyUseHolds reports whether processes that run from a release are all that holds a plan of NewUninstall.
-func (p Plan) OnlyUseHolds() bool {
-	return len(p.Held) > 0 && !slices.ContainsFunc(p.Held, func(h steps.Held) bool { return !strings.HasPrefix(h.What, heldRelease) })
-}
-
-// addIDRemoval removes the account and the ids that this program made, unless userns-remap stays on with them.
-func (p *planner) addIDRemoval() {
-	user, _ := config.RemapNames(p.Config.Docker.UsernsRemap)
-	if p.Config.Docker.Remap() == config.RemapOn && (user == config.RemapAccount || p.Observed.IDs.MadeFor(user)) {
-		return
-	}
-	for _, edit := range p.Observed.IDs.RemovalEdits() {
-		p.add(steps.EditIDs{Edit: edit})
-	}
-	if _, exists := subid.Find(p.Observed.IDs.Users, config.RemapAccount); exists && slices.Contains(p.Observed.IDs.Made, subid.AccountKey(config.RemapAccount)) {
-		p.add(steps.RemoveAccount{Name: config.RemapAccount})
-	}
 }
