@@ -86,7 +86,7 @@ test-suites: ## run the tests of hosts on every suite of Debian; make test takes
 	RUNSC_SUITES=all $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v $(if $(RUN),-run '$(RUN)') ./test/e2e
 
 matrix: engines ## try each promise on each Docker, and write docs/compatibility.md (needs root; goes on where it stopped)
-	RUNSC_MATRIX=1 $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestMatrix|TestCapabilities|TestBuilds_(InSandboxAndOut|Real)|TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05|TestNames_(ComposeProject|LosesNoLine)|TestPages' ./test/e2e
+	RUNSC_MATRIX=1 RUNSC_SUITES=all $(LAB) $(RUN_GO) test -count=1 -timeout=180m -v -run 'TestMatrix|TestPackage|TestPublish|TestUninstall|TestCapabilities|TestBuilds_(InSandboxAndOut|Real)|TestUserns_(OnAndOffAgain|BesideAlice|MigratesImages)|TestFault_U05|TestNames_(ComposeProject|LosesNoLine)|TestPages' ./test/e2e
 	for engine in 20.10 26.1 29; do RUNSC_ENGINE=$$engine RUNSC_ROUNDS=200 $(LAB) $(RUN_GO) test -count=1 -timeout=60m -v -run TestNames_RandomRounds ./test/e2e || exit 1; done
 
 pages: ## run every command of README.md and docs on throwaway hosts, and compare (UPDATE=1 writes the outputs again; needs root)

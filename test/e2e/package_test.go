@@ -76,7 +76,7 @@ func (h host) notEnabled(when string) {
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	debs := debs(t)
-	for _, suite := range lab.Suites() {
+	for _, suite := range suites(t) {
 		t.Run(suite, func(t *testing.T) { installedUpgradedRemovedAndPurged(t, packaged(t, suite, debs)) })
 	}
 	t.Run("without systemd", func(t *testing.T) { withoutSystemd(t, packaged(t, "", debs)) })

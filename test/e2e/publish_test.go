@@ -91,7 +91,7 @@ func TestPublish(t *testing.T) {
 	checkBill(t, first)
 	command(t, nil, "sh", "-c", "cd "+dist+" && sha256sum --quiet -c SHA256SUMS")
 	t.Run("dnf", func(t *testing.T) { installWithDNF(t, dist) })
-	for _, suite := range lab.Suites() {
+	for _, suite := range suites(t) {
 		t.Run(suite, func(t *testing.T) {
 			h := boot(t, lab.Options{Suite: suite, Binary: lab.NoBinary})
 			h.publish(dist)
