@@ -21,9 +21,10 @@ func (g Goal) describeWrite(at, final daemonjson.Document) string {
 	}
 	if config.DefaultRuntimeIn(at) != config.DefaultRuntimeIn(final) {
 		old, had := at.DefaultRuntime()
-		what := "default runtime " + config.DefaultRuntimeIn(final)
+		name, stays := final.DefaultRuntime()
+		what := "default runtime " + name
 		switch {
-		case what == "default runtime ":
+		case !stays:
 			what = "no default runtime"
 		case had:
 			what += " instead of " + old

@@ -111,5 +111,8 @@ func (g Goal) describeReload(at, final daemonjson.Document, all steps.Settings) 
 	if what := g.describeWrite(at, final); what != "" {
 		return what
 	}
-	return "dockerd: " + all.Missing(*g.Observed.Engine).Error()
+	if missing := all.Missing(*g.Observed.Engine); missing != nil {
+		return "dockerd: " + missing.Error()
+	}
+	return g.Observed.File.Path + ": " + tidied
 }
