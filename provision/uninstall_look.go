@@ -10,6 +10,7 @@ import (
 	"runsc-provisioner/provision/blocked"
 	"runsc-provisioner/provision/config"
 	"runsc-provisioner/provision/daemonfile"
+	"runsc-provisioner/provision/earlier"
 	"runsc-provisioner/provision/engine"
 	"runsc-provisioner/provision/host"
 	"runsc-provisioner/provision/plan"
@@ -36,7 +37,7 @@ func (pr *Provisioner) observeAny(ctx context.Context, c config.Config) (host.Ob
 }
 
 // dockerUnit is docker.service. Its LoadState is "loaded" only if it runs a dockerd, or would. A removed package of Debian
-// leaves /etc/init.d/docker, of which systemd makes a docker.service.
+// leaves /etc/init.d/docker, and systemd generates a docker.service from that.
 func (pr *Provisioner) dockerUnit(ctx context.Context) (host.Unit, error) {
 	unit, err := pr.WaitSettled(ctx)
 	if err != nil || unit.LoadState != "loaded" || unit.Running() {
@@ -56,10 +57,11 @@ func (pr *Provisioner) planUninstall(ctx context.Context, c config.Config, o *ho
 	if o.Journal != nil && o.Unit.LoadState != "loaded" {
 		o.Journal = nil // without Docker nothing can settle it, and nothing needs it
 	}
-	gone, err := plan.WithoutProgram(c, *o, *opts.Uninstall)
+	before, err := earlier.Of(c, *o, opts.Uninstall.AssumeUnset)
 	if err != nil {
 		return plan.Plan{}, c, err
 	}
+	gone := plan.WithoutProgram(c, *o, before)
 	if plan.NeedsData(gone, *o, opts) {
 		if o.Data, err = pr.ObserveData(ctx, *o); err != nil {
 			return plan.Plan{}, c, err
@@ -77,7 +79,7 @@ func (pr *Provisioner) planUninstall(ctx context.Context, c config.Config, o *ho
 		u.Own = pr.ownPaths()
 	}
 	opts.Uninstall = &u
-	p, err := plan.NewUninstall(c, gone, *o, opts)
+	p, err := plan.NewUninstall(c, gone, *o, before, opts)
 	return p, gone, err
 }
 

@@ -36,7 +36,6 @@ type Settings struct {
 // that no record has was unset. The error is a *blocked.Refused.
 func Of(c config.Config, o host.Observed, assumeUnset bool) (Settings, error) {
 	r := reader{config: c, o: o, record: recordOf(o), assumeUnset: assumeUnset}
-	r.Doc = o.File.Doc
 	want := daemonjson.Want{Runtimes: map[string]*daemonjson.Runtime{}, RawRuntimes: map[string]string{}}
 	r.runtimes(&want)
 	want.Tidy = r.record.mayTidy(len(want.Runtimes) > 0)

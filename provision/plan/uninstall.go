@@ -41,13 +41,9 @@ type Container struct {
 	Running       bool
 }
 
-// NewUninstall plans the way back to the host as it was before this program. gone is WithoutProgram. If a part is held,
-// so is all of it. The error is a *blocked.Refused.
-func NewUninstall(c, gone config.Config, o host.Observed, opts Options) (Plan, error) {
-	before, err := earlier.Of(c, o, opts.Uninstall.AssumeUnset)
-	if err != nil {
-		return Plan{}, err
-	}
+// NewUninstall plans the way back to the host as it was before this program: to the settings before. gone is
+// WithoutProgram. If a part is held, so is all of it. The error is a *blocked.Refused.
+func NewUninstall(c, gone config.Config, o host.Observed, before earlier.Settings, opts Options) (Plan, error) {
 	p := &planner{Goal: Goal{Config: gone, Observed: o, options: opts}}
 	p.plan.Unfinished, p.plan.Warnings = unfinishedOf(o.Journal), before.Notes
 	p.holdUnrecorded(before.Unrecorded)
@@ -72,13 +68,8 @@ func NewUninstall(c, gone config.Config, o host.Observed, opts Options) (Plan, e
 	return p.plan, nil
 }
 
-// WithoutProgram is c with the runtimes that NewUninstall takes away, and with what userns-remap and builds become. The
-// error is a *blocked.Refused.
-func WithoutProgram(c config.Config, o host.Observed, u Uninstall) (config.Config, error) {
-	before, err := earlier.Of(c, o, u.AssumeUnset)
-	if err != nil {
-		return c, err
-	}
+// WithoutProgram is c with the runtimes that NewUninstall takes away, and with what userns-remap and builds become.
+func WithoutProgram(c config.Config, o host.Observed, before earlier.Settings) config.Config {
 	c.Docker = config.Docker{Runtimes: map[string]config.Runtime{}, DefaultRuntime: config.Off}
 	for _, name := range before.Runtimes {
 		c.Docker.Runtimes[name] = config.Runtime{}
@@ -89,7 +80,7 @@ func WithoutProgram(c config.Config, o host.Observed, u Uninstall) (config.Confi
 	if o.BuildKit != nil {
 		c.Docker.Builds = config.Off
 	}
-	return c, nil
+	return c
 }
 
 // addService stops the daemon, which would put everything back.

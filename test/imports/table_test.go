@@ -223,7 +223,7 @@ var allowed = map[string]row{
 	"provision": {
 		ours: []string{
 			"provision/blocked", "provision/config", "provision/daemonfile", "provision/dataroot", "provision/difference", "provision/distro",
-			"provision/dockerdns", "provision/durable", "provision/engine", "provision/failpoint", "provision/host",
+			"provision/dockerdns", "provision/durable", "provision/earlier", "provision/engine", "provision/failpoint", "provision/host",
 			"provision/images", "provision/inventory", "provision/names", "provision/plan", "provision/prepare", "provision/proof", "provision/release", "provision/runtimes",
 			"provision/state", "provision/steps", "provision/subid", "provision/transaction",
 			"provision/trial", "provision/upgrade", "provision/validate", "verify",
