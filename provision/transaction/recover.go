@@ -20,7 +20,6 @@ import (
 	"runsc-provisioner/provision/failpoint"
 	"runsc-provisioner/provision/plan"
 	"runsc-provisioner/provision/state"
-	"runsc-provisioner/provision/steps"
 	"runsc-provisioner/provision/wayback"
 )
 
@@ -265,20 +264,7 @@ func (t *Transaction) finishByReload(ctx context.Context) (done bool, err error)
 		return false, err
 	}
 	old, _ := daemonjson.Parse(t.old) // one that cannot be parsed counts as a text without our keys
-	want := steps.Settings{Runtimes: map[string]daemonjson.Runtime{}}
-	for _, name := range t.journal.Runtimes {
-		_, had := old.Runtimes()[name]
-		_, flag := t.flags.AddRuntimes[name]
-		if r, has := doc.Runtimes()[name]; has {
-			want.Runtimes[name] = r
-		} else if had && !flag {
-			want.Without = append(want.Without, name)
-		}
-	}
-	want.Default, _ = doc.DefaultRuntime()
-	if config.UsernsRemapIn(doc) != config.UsernsRemapIn(old) {
-		want.Remap = config.RemapOf(config.UsernsRemapIn(doc) != "")
-	}
+	want := wayback.Planned(t.journal, doc, old, t.flags)
 	info, err := t.Info(ctx)
 	if err != nil {
 		return false, err

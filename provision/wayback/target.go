@@ -59,6 +59,24 @@ func startsWith(j state.Journal, text []byte, flags commandline.Flags) (steps.Se
 	return want, activation.Defines(doc, flags, want.Default)
 }
 
+// Planned returns the settings of a dockerd with these flags that has taken doc, a text of the plan of j over old.
+func Planned(j state.Journal, doc, old daemonjson.Document, flags commandline.Flags) steps.Settings {
+	want := steps.Settings{Runtimes: map[string]daemonjson.Runtime{}, Default: config.DefaultRuntimeIn(doc)}
+	for _, name := range j.Runtimes {
+		_, had := old.Runtimes()[name]
+		_, flag := flags.AddRuntimes[name]
+		if r, has := doc.Runtimes()[name]; has {
+			want.Runtimes[name] = r
+		} else if had && !flag {
+			want.Without = append(want.Without, name)
+		}
+	}
+	if config.UsernsRemapIn(doc) != config.UsernsRemapIn(old) {
+		want.Remap = config.RemapOf(config.UsernsRemapIn(doc) != "")
+	}
+	return want
+}
+
 // CompareEngine says what brings the dockerd of unit, which runs with info, to the target.
 // old is daemon.json from before the change.
 func CompareEngine(j state.Journal, unit host.Unit, old []byte, flags commandline.Flags, info engine.Info) Engine {
