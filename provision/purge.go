@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -47,7 +48,7 @@ func (pr *Provisioner) ownPaths() []string {
 		all = append(all, saved)
 	}
 	for _, store := range pr.Stores() {
-		if exists(store.Dir) && !pr.isForeign(store) {
+		if pr.owns(store) {
 			all = append(all, store.Dir)
 		}
 	}
@@ -57,20 +58,17 @@ func (pr *Provisioner) ownPaths() []string {
 	return all
 }
 
-// isForeign reports whether a store has nothing of this program: only files of others, or nothing and no record says that
-// this program made the directory.
-func (pr *Provisioner) isForeign(store release.Store) bool {
+// owns reports whether a store has something of this program, or is an empty directory that this program made.
+func (pr *Provisioner) owns(store release.Store) bool {
 	entries, err := os.ReadDir(store.Dir)
 	if err != nil {
 		return false
 	}
-	for _, entry := range entries {
-		if store.Owns(entry.Name()) {
-			return false
-		}
+	if len(entries) > 0 {
+		return slices.ContainsFunc(entries, func(entry fs.DirEntry) bool { return store.Owns(entry.Name()) })
 	}
 	before, _, err := pr.State().Before().Read()
-	return len(entries) > 0 || err == nil && (before == nil || before.Objects["directory:"+store.Dir].Present)
+	return err == nil && before != nil && !before.Objects["directory:"+store.Dir].Present
 }
 
 // dropLock removes a state directory that was made for the lock of this run.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -163,10 +162,4 @@ func (pr *Provisioner) serviceAgain(ctx context.Context, run *convergence) error
 		}
 	}
 	return nil
-}
-
-// exists reports whether something is at path.
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }
