@@ -25,3 +25,20 @@ func (a *app) lock(ctx context.Context, host *provision.Provisioner, timeout tim
 	}
 	return host.Lock(ctx, timeout-quietWait)
 }
+
+// lockedHost is host, once it has the lock. The returned function lets both go.
+func (a *app) lockedHost(ctx context.Context, timeout time.Duration) (*provision.Provisioner, func(), error) {
+	host, done, err := a.host(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	unlock, err := a.lock(ctx, host, timeout)
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return host, func() {
+		_ = unlock() // the work is done by then
+		done()
+	}, nil
+}

@@ -44,9 +44,8 @@ Run it as root to see everything: some files are for root only.`,
 			if err != nil {
 				return err
 			}
-			if remover && format.value == "text" && plan.Empty() && len(plan.Held) == 0 {
-				a.printf("%s\n", nothingInstalled)
-				a.printNotes(plan.Warnings)
+			if remover && format.value == "text" && plan.Empty() && len(plan.Held) == 0 && plan.Unfinished == nil {
+				a.printNothingInstalled(plan.Warnings)
 				return nil
 			}
 			if err := a.printPlanAs(format.value, plan); err != nil {

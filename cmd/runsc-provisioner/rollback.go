@@ -51,16 +51,11 @@ does not take it again by itself. A newer one than that is taken as ever.`,
 
 // rollback returns to the previous release. It holds the lock.
 func (a *app) rollback(ctx context.Context, in config.InEffect, limits timeLimits, report *runReport) (provision.Result, error) {
-	host, done, err := a.host(ctx)
+	host, done, err := a.lockedHost(ctx, limits.lock)
 	if err != nil {
 		return provision.Result{}, err
 	}
 	defer done()
-	unlock, err := a.lock(ctx, host, limits.lock)
-	if err != nil {
-		return provision.Result{}, err
-	}
-	defer func() { _ = unlock() }() // the work is done by then
 	host.Report = report.event
 	from, to, result, err := host.Rollback(ctx, in.Config, plan.Options{})
 	report.notes = in.Warnings()

@@ -67,16 +67,11 @@ func addAssumeUnset(flags *pflag.FlagSet, remove *plan.Uninstall) {
 // uninstall holds the lock. A broken configuration does not keep it: what was accepted last counts.
 func (a *app) uninstall(ctx context.Context, opts plan.Options, limits timeLimits, report *runReport) (provision.Result, error) {
 	in, problem, fatal := a.inEffect()
-	host, done, err := a.host(ctx)
+	host, done, err := a.lockedHost(ctx, limits.lock)
 	if err != nil {
 		return provision.Result{}, err
 	}
 	defer done()
-	unlock, err := a.lock(ctx, host, limits.lock)
-	if err != nil {
-		return provision.Result{}, err
-	}
-	defer func() { _ = unlock() }() // the work is done by then
 	host.RestartWithin = limits.restart
 	host.Report = report.event
 	report.notes = unusableConfig(problem, fatal)
@@ -121,8 +116,7 @@ func (t *runReport) finishUninstall(result provision.Result) error {
 		t.app.printHeld(result.Last.Held)
 		t.app.printNotes(append(t.notes, result.Last.Warnings...))
 	case !result.Changed:
-		t.app.printf("%s\n", nothingInstalled)
-		t.app.printNotes(append(t.notes, result.Last.Warnings...))
+		t.app.printNothingInstalled(append(t.notes, result.Last.Warnings...))
 	default:
 		t.app.printNotes(append(t.notes, result.Last.Warnings...))
 		t.app.printf("done in %s: %s\n", durationText(time.Since(t.started)), endOfUninstall(result))
@@ -133,10 +127,13 @@ func (t *runReport) finishUninstall(result provision.Result) error {
 	return nil
 }
 
-// nothingInstalled is the result of a run that finds nothing to do.
-const nothingInstalled = "nothing to do: Docker has nothing of this program"
+// printNothingInstalled prints the result of a run that finds nothing to do.
+func (to *console) printNothingInstalled(notes []string) {
+	to.printf("nothing to do: Docker has nothing of this program\n")
+	to.printNotes(notes)
+}
 
-// heldSummary says what a run has done of which a part is held.
+// heldSummary says what a run did before a part was held.
 func heldSummary(result provision.Result) string {
 	if result.Changed {
 		return endOfUninstall(result) + "; the rest waits"
